@@ -1,0 +1,1 @@
+"""What shops ask of us, over HTTP."""

@@ -1,0 +1,33 @@
+"""The root of every error we raise on purpose."""
+
+from typing import ClassVar, Literal
+
+Kind = Literal[
+    "invalid",
+    "unauthenticated",
+    "forbidden",
+    "not_found",
+    "method_not_allowed",
+    "conflict",
+    "too_large",
+    "unavailable",
+    "internal",
+]
+"""What went wrong, seen from the caller. `api/errors.py` alone turns it into an HTTP status."""
+
+
+class PageInboxError(Exception):
+    """An error with a name.
+
+    `reason` is a slug from the raising module's closed list; it is used unchanged as log field, metric label and
+    problem code. `transient` says whether the same call may succeed later, `retry_after` after how many seconds.
+    The sentence is for people and holds no content, token, secret or telephone number.
+    """
+
+    kind: ClassVar[Kind] = "internal"
+    transient: ClassVar[bool] = False
+
+    def __init__(self, reason: str, sentence: str = "", *, retry_after: int | None = None) -> None:
+        super().__init__(sentence or reason.replace("_", " "))
+        self.reason = reason
+        self.retry_after = retry_after

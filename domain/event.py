@@ -1,0 +1,47 @@
+"""What a delivery can hold, as a closed union."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.ids import PageId
+from domain.message import Edit, Message, Unsend
+
+NoticeKind = Literal[
+    "reaction",
+    "read",
+    "delivery",
+    "typing",
+    "referral",
+    "optin",
+    "account_linking",
+    "thread_control",
+    "app_roles",
+    "policy_enforcement",
+    "customer_information",
+    "feedback",
+    "order",
+    "game_play",
+    "call",
+    "feed",
+    "mention",
+    "conversations",
+    "leadgen",
+    "ratings",
+    "live_videos",
+    "videos",
+    "dashboard_test",
+    "values_missing",
+    "other",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened and is never kept; counted by kind."""
+
+    kind: NoticeKind
+    page: PageId
+
+
+Storable = Message | Edit | Unsend
+"""What changes the store."""

@@ -1,0 +1,61 @@
+"""The message, as the rest of the service sees it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from domain.ids import ConversationId, MessageId, PageId, Psid, conversation_of
+
+Direction = Literal["in", "out"]
+Kind = Literal["message", "postback"]
+
+Fact = dict[str, Any]
+"""A JSON object in the shape the API answers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a customer and a Page said to each other, once.
+
+    `sent_at` is Facebook's time in milliseconds, None where Facebook gave none. Absent facts are None.
+    """
+
+    id: MessageId
+    page: PageId
+    customer: Psid
+    direction: Direction
+    kind: Kind
+    sent_at: int | None
+    text: str | None = None
+    attachments: list[Fact] | None = None
+    quick_reply: Fact | None = None
+    reply_to: Fact | None = None
+    postback: Fact | None = None
+    referral: Fact | None = None
+    standby: bool = False
+    edits: int = 0
+
+    @property
+    def conversation(self) -> ConversationId:
+        """The conversation it belongs to."""
+        return conversation_of(self.page, self.customer)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A new text for a message; the highest `number` wins, whatever the order of arrival."""
+
+    id: MessageId
+    page: PageId
+    customer: Psid | None
+    number: int
+    text: str | None
+    sent_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsend:
+    """The sender took a message back; it may arrive before the message."""
+
+    id: MessageId
+    page: PageId
+    sent_at: int | None

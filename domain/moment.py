@@ -1,0 +1,40 @@
+"""Moments: integers of milliseconds since 1970 inside, RFC 3339 in UTC with milliseconds outside."""
+
+from datetime import UTC, datetime, timedelta
+
+LAST_MOMENT = 253_402_300_799_999
+"""The last millisecond of the year 9999, the end of RFC 3339's four-digit years."""
+
+_SECONDS_BELOW = 100_000_000_000
+"""Numbers below are Unix seconds (until the year 5138), numbers from here on milliseconds (from 1973)."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def rfc3339(moment: int) -> str:
+    """`1770000000123` as `2026-02-02T02:40:00.123Z`."""
+    return (_EPOCH + timedelta(milliseconds=moment)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment % 1000:03d}Z"
+
+
+def from_number(number: int) -> int | None:
+    """Unix seconds or milliseconds as milliseconds; None before 1970 and after the year 9999."""
+    moment = number * 1000 if number < _SECONDS_BELOW else number
+    return moment if 0 <= moment <= LAST_MOMENT else None
+
+
+def from_text(text: str) -> int | None:
+    """An RFC 3339 time (an offset is required) or Unix seconds or milliseconds; None for anything else.
+
+    Fractions finer than a millisecond are cut off.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= len(str(LAST_MOMENT)):
+        return from_number(int(text))
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if time.tzinfo is None:
+        return None
+    moment = (time - _EPOCH) // _MILLISECOND
+    return moment if 0 <= moment <= LAST_MOMENT else None

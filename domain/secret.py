@@ -1,0 +1,40 @@
+"""A value that must not be seen."""
+
+from typing import Final, NoReturn
+
+
+class Secret:
+    """Hides itself in `repr`, `str`, logs, tracebacks and pickles; `reveal` and `reveal_bytes` are the only ways in."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value: Final = value
+
+    def reveal(self) -> str:
+        """The value as text."""
+        return self._value
+
+    def reveal_bytes(self) -> bytes:
+        """The value as UTF-8."""
+        return self._value.encode()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled")

@@ -1,0 +1,1 @@
+"""How the service is run: settings, logs, metrics, health, background tasks."""

@@ -1,0 +1,1 @@
+"""Facebook, played by us: realistic deliveries, signed and sent over HTTP."""

@@ -1,0 +1,1 @@
+"""What Facebook sends us: signatures, the handshake, deliveries."""
