@@ -45,3 +45,18 @@ class Notice:
 
 Storable = Message | Edit | Unsend
 """What changes the store."""
+
+Outcome = Literal[
+    "stored",
+    "duplicate",
+    "erased",
+    "too_old",
+    "unknown_page",
+    "paused",
+    "edited",
+    "edit_outdated",
+    "edit_waiting",
+    "unsent",
+]
+"""What became of a storable event: `erased` is a message that was purged or unsent and stays gone,
+`edit_outdated` an edit older than the one that is kept, `edit_waiting` an edit that came before its message."""

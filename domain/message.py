@@ -51,6 +51,11 @@ class Edit:
     text: str | None
     sent_at: int | None
 
+    @property
+    def conversation(self) -> ConversationId | None:
+        """The conversation it belongs to, where Facebook says."""
+        return None if self.customer is None else conversation_of(self.page, self.customer)
+
 
 @dataclass(frozen=True, slots=True)
 class Unsend:

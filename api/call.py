@@ -1,0 +1,84 @@
+"""One authorized request, taken apart: what a handler works with, and how it answers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.errors import Kind, PageInboxError
+from domain.ids import ShopId
+from domain.shop import Principal
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_KEY = "page_inbox.call"
+
+_NO_STORE = {"Cache-Control": "no-store"}
+"""Nothing a shop reads may stay in a cache on the way."""
+
+
+class NotFound(PageInboxError):
+    """There is none, or none of this shop."""
+
+    kind: ClassVar[Kind] = "not_found"
+
+    def __init__(self, reason: Literal["page_not_found"], sentence: str) -> None:
+        super().__init__(reason, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The shop it is about, who asks, the path's other ids, and query and body as the route's models."""
+
+    shop: ShopId
+    principal: Principal
+    ids: Mapping[str, str]
+    query: BaseModel | None
+    body: BaseModel | None
+
+    def asked(self, model: type[Model]) -> Model:
+        """The query; `TypeError` when the route does not declare `model`."""
+        return _expect(self.query, model)
+
+    def sent(self, model: type[Model]) -> Model:
+        """The body; `TypeError` when the route does not declare `model`."""
+        return _expect(self.body, model)
+
+
+def bind(request: Request, call: Call) -> None:
+    """Lay the call beside the request, for its handler."""
+    request.scope[_KEY] = call
+
+
+def call_of(request: Request) -> Call:
+    """What the route's guard bound. `RuntimeError` for a request that passed none: no handler runs unguarded."""
+    call = request.scope.get(_KEY)
+    if not isinstance(call, Call):
+        raise RuntimeError("a handler was reached without its guard")  # noqa: TRY004 - the caller's type is right
+    return call
+
+
+def answer(content: Any) -> Response:
+    """200 and JSON."""
+    return Response(orjson.dumps(content), headers=_NO_STORE, media_type="application/json")
+
+
+def answer_slice(name: str, items: Iterable[bytes], next_cursor: str | None) -> Response:
+    """200 and `{name: [...], "next_cursor": ...}` of items that are JSON already: joined, never parsed again."""
+    body = b'{"%b":[%b],"next_cursor":%b}' % (name.encode(), b",".join(items), orjson.dumps(next_cursor))
+    return answer_bytes(body)
+
+
+def answer_bytes(content: bytes) -> Response:
+    """200 and what is JSON already."""
+    return Response(content, headers=_NO_STORE, media_type="application/json")
+
+
+def _expect(value: BaseModel | None, model: type[Model]) -> Model:
+    if not isinstance(value, model):
+        raise TypeError(f"the route declares {type(value).__name__}, its handler wants {model.__name__}")
+    return value

@@ -1,0 +1,193 @@
+"""`/docs` and `/openapi.json`: the same document for people and for programs.
+
+The page is one file without scripts; its policy lets nothing load but its own style sheet, known by its digest.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from html import escape
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.docs_style import STYLE
+from api.openapi import describe
+from api.route import Route
+
+Json = dict[str, Any]
+
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def description_routes(routes: Sequence[Route], *, version: str, public_url: str | None = None) -> list[Route]:
+    """The two public routes that describe `routes`; they do not describe themselves."""
+    document = describe(routes, version=version, public_url=public_url)
+    json, page = orjson.dumps(document), render(document).encode()
+
+    async def openapi(_: Request) -> Response:
+        return Response(json, headers=_HEADERS, media_type="application/json")
+
+    async def docs(_: Request) -> Response:
+        return Response(page, headers=_HEADERS, media_type="text/html")
+
+    return [
+        Route("GET", "/openapi.json", openapi, "openapi", None, "This document.", described=False),
+        Route("GET", "/docs", docs, "docs", None, "The same for people.", described=False),
+    ]
+
+
+def render(document: Json) -> str:
+    """The whole page. Pure: everything on it is in the document."""
+    info = document["info"]
+    operations = [
+        (method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    groups: dict[str, list[tuple[str, str, Json]]] = {}
+    for one in operations:
+        groups.setdefault((one[2].get("tags") or ["Other"])[0], []).append(one)
+    links = "".join(f"<h2>{escape(tag)}</h2><ul>{''.join(map(_link, ones))}</ul>" for tag, ones in groups.items())
+    cards = "".join(
+        f"<h2>{escape(tag)}</h2>{''.join(_card(document, *one) for one in ones)}" for tag, ones in groups.items()
+    )
+    title = escape(info["title"])
+    about = "".join(f"<p>{_inline(text)}</p>" for text in info.get("description", "").split("\n\n") if text)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}: API</title><link rel="icon" href="data:,"><style>{STYLE}</style></head>
+<body><nav aria-label="Calls"><a class="skip" href="#top">Skip to the text</a><strong>{title}</strong>{links}</nav>
+<main id="top"><h1>{title} <small>{escape(info["version"])} · <a href="openapi.json">openapi.json</a></small></h1>
+{about}{_problems(document)}{cards}</main></body></html>
+"""
+
+
+def _link(one: tuple[str, str, Json]) -> str:
+    method, _, operation = one
+    return f'<li><a href="#{escape(operation["operationId"])}">{_badge(method)}{escape(operation["summary"])}</a></li>'
+
+
+def _card(document: Json, method: str, path: str, operation: Json) -> str:
+    name = escape(operation["operationId"])
+    parts = [f'<h3><a href="#{name}">{escape(operation["summary"])}</a></h3>']
+    parts.append(f"<p>{_badge(method)} <code>{escape(path)}</code></p>")
+    parts += [f"<p>{_inline(text)}</p>" for text in operation.get("description", "").split("\n\n") if text]
+    if parameters := operation.get("parameters"):
+        rows = [(p["name"], _type(p["schema"], p["in"]), p.get("description", "")) for p in parameters]
+        parts.append(f"<h4>Parameters</h4>{_table(rows)}")
+    if body := operation.get("requestBody"):
+        parts.append(f"<h4>Body</h4>{_fields(document, body['content']['application/json']['schema'])}")
+    for content in operation["responses"]["200"]["content"].values():
+        if content["schema"]:
+            parts.append(f"<h4>Answer</h4>{_fields(document, content['schema'])}")
+    statuses = " · ".join(status for status in operation["responses"] if status != "200")
+    if statuses:
+        parts.append(f'<p class="soft">Problems: <a href="#problems">{statuses}</a></p>')
+    parts.append(
+        f'<h4>Example</h4><pre tabindex="0"><code>{escape(curl(document, method, path, operation))}</code></pre>'
+    )
+    return f'<article id="{name}">{"".join(parts)}</article>'
+
+
+def curl(document: Json, method: str, path: str, operation: Json) -> str:
+    """A line to copy; `$TOKEN` holds the token."""
+    base = (document.get("servers") or [{"url": "http://127.0.0.1:8000"}])[0]["url"]
+    for parameter in operation.get("parameters", []):
+        path = path.replace(f"{{{parameter['name']}}}", str(parameter.get("example", "")))
+    words = ["curl"]
+    if method != "get":
+        words.append(f"-X {method.upper()}")
+    words.append(f"'{base}{path}'")
+    if operation["security"]:
+        words.append('-H "Authorization: Bearer $TOKEN"')
+    if body := operation.get("requestBody"):
+        schema = _resolve(document, body["content"]["application/json"]["schema"])
+        example = orjson.dumps((schema.get("examples") or [{}])[0]).decode()
+        words += ["-H 'Content-Type: application/json'", f"-d '{example}'"]
+    return " \\\n  ".join([" ".join(words[:-1]), words[-1]]) if len(words) > 3 else " ".join(words)
+
+
+def _problems(document: Json) -> str:
+    components = document["components"]
+    rows = [(name, "", answer["description"]) for name, answer in components["responses"].items()]
+    if not rows:
+        return ""
+    schema = _fields(document, {"$ref": "#/components/schemas/ProblemModel"})
+    return f'<h2 id="problems">Problems</h2><article>{_table(rows)}<h4>Fields</h4>{schema}</article>'
+
+
+def _fields(document: Json, schema: Json) -> str:
+    """The fields of an object, and below them those of the objects it lists."""
+    schema = _resolve(document, schema)
+    required = schema.get("required", [])
+    rows, inner = [], []
+    for name, field in schema.get("properties", {}).items():
+        rows.append((name, _type(field, "" if name in required else "may be absent"), field.get("description", "")))
+        reference = field.get("items", field).get("$ref")
+        if reference:
+            inner.append((name, reference))
+    below = "".join(
+        f"<details><summary><code>{escape(name)}</code></summary>{_fields(document, {'$ref': reference})}</details>"
+        for name, reference in inner
+    )
+    if not rows:
+        return "<p>An empty object: <code>{}</code>.</p>"
+    return _table(rows) + below
+
+
+def _resolve(document: Json, schema: Json) -> Json:
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    found: Json = document["components"]["schemas"][reference.rpartition("/")[2]]
+    return found
+
+
+def _type(schema: Json, note: str) -> str:
+    """`integer, 1 to 100, default 50 · query`"""
+    if "$ref" in schema:
+        words = [schema["$ref"].rpartition("/")[2].removesuffix("Model").lower()]
+    elif "enum" in schema:
+        words = [" or ".join(map(str, schema["enum"]))]
+    elif "anyOf" in schema:
+        words = [" or ".join(_type(one, "") for one in schema["anyOf"])]
+    elif schema.get("type") == "array":
+        words = [f"list of {_type(schema.get('items', {}), '')}"]
+    else:
+        words = [str(schema.get("const", schema.get("format", schema.get("type", "anything"))))]
+    if "minimum" in schema and "maximum" in schema:
+        words.append(f"{schema['minimum']} to {schema['maximum']}")
+    if "default" in schema:
+        words.append(f"default {schema['default']}")
+    return ", ".join(words) + (f" · {note}" if note else "")
+
+
+def _table(rows: Sequence[tuple[str, str, str]]) -> str:
+    lines = "".join(
+        f'<tr><td><code>{escape(name)}</code></td><td class="soft">{escape(kind)}</td><td>{_inline(meaning)}</td></tr>'
+        for name, kind, meaning in rows
+    )
+    return f'<div class="wide"><table>{lines}</table></div>'
+
+
+def _badge(method: str) -> str:
+    return f'<span class="method {escape(method)}">{escape(method.upper())}</span>'
+
+
+def _inline(text: str) -> str:
+    """Text with its `code` marked up, everything else escaped."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -1,0 +1,136 @@
+"""Errors meet HTTP here and nowhere else: the kind of an error decides the status, problem JSON (RFC 9457) tells it.
+
+A problem holds the error's own sentence, its reason and the request's id; of an error nobody expected, no detail.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from domain.errors import Kind, PageInboxError
+
+MEDIA = "application/problem+json"
+
+STATUS: Mapping[Kind, int] = {
+    "invalid": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "conflict": 409,
+    "too_large": 413,
+    "internal": 500,
+    "unavailable": 503,
+}
+"""The one table: what went wrong, as an HTTP status."""
+
+TITLES: Mapping[int, str] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+"""RFC 9457, 4.2.1: with the type about:blank, the title is the status's own phrase."""
+
+RETRY_AFTER = 1
+"""Seconds to wait for what is unavailable, when the error names none."""
+
+_REASONS: Mapping[int, tuple[str, str]] = {
+    404: ("route_not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not answer to this method."),
+    413: ("body_too_large", "The body is too large."),
+}
+"""Reason and sentence of what the router refuses by itself."""
+
+
+def problem(error: PageInboxError, request_id: str) -> Response:
+    """The answer to an error raised on purpose."""
+    headers: dict[str, str] = {}
+    if error.kind == "unauthenticated":
+        # RFC 6750, 3: no error code for a caller who sent no token.
+        code = "" if error.reason == "token_missing" else ', error="invalid_token"'
+        headers["WWW-Authenticate"] = f'Bearer realm="page-inbox"{code}'
+    elif error.reason == "scope_missing":
+        headers["WWW-Authenticate"] = 'Bearer realm="page-inbox", error="insufficient_scope"'
+    elif error.kind == "unavailable":
+        headers["Retry-After"] = str(max(1, error.retry_after or RETRY_AFTER))
+    return _answer(STATUS[error.kind], str(error), error.reason, request_id, headers)
+
+
+def exception_handlers() -> dict[Any, ExceptionHandler]:
+    """What Starlette's `exception_handlers` takes: every error of a route becomes a problem."""
+    return {
+        PageInboxError: _on_ours,
+        HTTPException: _on_http,
+        ClientDisconnect: _on_disconnect,
+        Exception: _on_unexpected,
+    }
+
+
+def request_id(request: Request) -> str:
+    """The id that `state` of the request's scope carries, or a new one when nothing gave it one."""
+    known = request.scope.get("state", {}).get("request_id")
+    return known if isinstance(known, str) else uuid.uuid4().hex
+
+
+async def _on_ours(request: Request, error: Exception) -> Response:
+    if not isinstance(error, PageInboxError):
+        raise error
+    _log(request, error.reason)
+    return problem(error, request_id(request))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    title = TITLES.get(error.status_code, error.detail)
+    reason, sentence = _REASONS.get(error.status_code, (_slug(title), title))
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
+    _log(request, reason)
+    return _answer(error.status_code, sentence, reason, request_id(request), headers)
+
+
+async def _on_disconnect(request: Request, _: Exception) -> Response:
+    """The caller went away while sending; the answer reaches nobody, but the log line is right."""
+    _log(request, "body_incomplete")
+    return _answer(400, "The body ended early.", "body_incomplete", request_id(request), {})
+
+
+async def _on_unexpected(request: Request, _: Exception) -> Response:
+    _log(request, "internal_error")
+    return _answer(500, "Something went wrong on our side.", "internal_error", request_id(request), {})
+
+
+def _answer(status: int, detail: str, reason: str, request_id: str, headers: dict[str, str]) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": TITLES.get(status, detail),
+        "status": status,
+        "detail": detail,
+        "reason": reason,
+        "request_id": request_id,
+    }
+    headers["Cache-Control"] = "no-store"
+    return Response(orjson.dumps(body), status, headers, media_type=MEDIA)
+
+
+def _log(request: Request, reason: str) -> None:
+    request.scope.setdefault("state", {}).setdefault("log", {})["reason"] = reason
+
+
+def _slug(title: str) -> str:
+    return re.sub("[^a-z0-9]+", "_", title.lower()).strip("_") or "refused"

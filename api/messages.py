@@ -1,0 +1,115 @@
+"""What a shop reads and purges: messages, conversations, receipts."""
+
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.call import answer, answer_bytes, answer_slice, call_of
+from api.params import ConversationsQuery, MessagesQuery
+from domain.cursor import Slice
+from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
+from domain.moment import rfc3339
+from domain.query import MessageQuery
+from domain.shop import Receipt
+
+
+class MessageReader(Protocol):
+    """Reads what is kept of one shop; every item is JSON in the shape the API answers it."""
+
+    async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[bytes]:
+        """Messages, newest receipt first."""
+        ...
+
+    async def message(self, shop: ShopId, message: MessageId, /) -> bytes:
+        """One message; raises an error of kind not_found."""
+        ...
+
+    async def conversations(
+        self, shop: ShopId, /, *, limit: int, cursor: str | None, page: PageId | None
+    ) -> Slice[bytes]:
+        """Conversations, newest activity first."""
+        ...
+
+
+class Purger(Protocol):
+    """Purges; a receipt is given once nothing of its target can be read any more, on any replica."""
+
+    async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
+        """Everything kept of the shop."""
+        ...
+
+    async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
+        """Everything kept of one conversation."""
+        ...
+
+    async def purge_message(self, shop: ShopId, message: MessageId, requested_by: str, /) -> Receipt:
+        """One message."""
+        ...
+
+    async def receipt(self, shop: ShopId, purge: PurgeId, /) -> Receipt:
+        """An earlier purge; raises an error of kind not_found."""
+        ...
+
+
+class Messages:
+    """The handlers."""
+
+    def __init__(self, reader: MessageReader, purger: Purger) -> None:
+        self._reader = reader
+        self._purger = purger
+
+    async def list(self, request: Request) -> Response:
+        """GET messages"""
+        call = call_of(request)
+        found = await self._reader.messages(call.shop, call.asked(MessagesQuery).query())
+        return answer_slice("messages", found.items, found.next_cursor)
+
+    async def one(self, request: Request) -> Response:
+        """GET messages/{id}"""
+        call = call_of(request)
+        return answer_bytes(await self._reader.message(call.shop, MessageId(call.ids["id"])))
+
+    async def conversations(self, request: Request) -> Response:
+        """GET conversations"""
+        call = call_of(request)
+        query = call.asked(ConversationsQuery)
+        page = None if query.page is None else PageId(query.page)
+        found = await self._reader.conversations(call.shop, limit=query.limit, cursor=query.cursor, page=page)
+        return answer_slice("conversations", found.items, found.next_cursor)
+
+    async def purge_all(self, request: Request) -> Response:
+        """DELETE messages"""
+        call = call_of(request)
+        return answer_receipt(await self._purger.purge_shop(call.shop, call.principal.subject))
+
+    async def purge_conversation(self, request: Request) -> Response:
+        """DELETE conversations/{id}"""
+        call = call_of(request)
+        conversation = ConversationId(call.ids["id"])
+        return answer_receipt(await self._purger.purge_conversation(call.shop, conversation, call.principal.subject))
+
+    async def purge_one(self, request: Request) -> Response:
+        """DELETE messages/{id}"""
+        call = call_of(request)
+        message = MessageId(call.ids["id"])
+        return answer_receipt(await self._purger.purge_message(call.shop, message, call.principal.subject))
+
+    async def receipt(self, request: Request) -> Response:
+        """GET purges/{purge_id}"""
+        call = call_of(request)
+        return answer_receipt(await self._purger.receipt(call.shop, PurgeId(call.ids["purge_id"])))
+
+
+def answer_receipt(receipt: Receipt) -> Response:
+    """A receipt, as the caller keeps it."""
+    return answer(
+        {
+            "purge_id": receipt.id,
+            "what": receipt.what,
+            "requested_at": rfc3339(receipt.requested_at),
+            "requested_by": receipt.requested_by,
+            "status": "complete" if receipt.complete else "running",
+            "messages_deleted": receipt.messages_deleted,
+        }
+    )

@@ -1,0 +1,120 @@
+"""The answers, as models: `/openapi.json` is made of them, and tests hold answers against them.
+
+Absent facts are left out of an answer, never null. A field may be added later: readers pass over what they do not know.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import MISSING, BaseModel, ConfigDict, Field
+
+from domain.message import Direction, Kind
+from domain.shop import PurgeTarget
+
+_MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+Moment = Annotated[str, Field(pattern=_MOMENT, json_schema_extra={"format": "date-time"})]
+"""RFC 3339 in UTC with milliseconds."""
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class AttachmentModel(BaseModel):
+    """Something sent beside or instead of a text, flat as Facebook gave it."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    type: str = Field(description="`image`, `video`, `audio`, `file`, `sticker`, `template`, `fallback`, …")
+    url: str | MISSING = Field(
+        MISSING, description="Where Facebook keeps it. Such addresses stop working after a while."
+    )
+    title: str | MISSING = MISSING
+
+
+class MessageModel(_Answer):
+    """What a customer and a Page said to each other, once."""
+
+    id: str = Field(description="Facebook's `mid`. Opaque; encode it in addresses.")
+    page_id: str
+    conversation_id: str
+    direction: Direction = Field(description="`in`: from the customer; `out`: from the Page.")
+    kind: Kind
+    text: str | MISSING = MISSING
+    attachments: list[AttachmentModel] | MISSING = MISSING
+    quick_reply: dict[str, Any] | MISSING = Field(MISSING, description="The button that was chosen.")
+    reply_to: dict[str, Any] | MISSING = Field(MISSING, description="The message, or story, it answers.")
+    postback: dict[str, Any] | MISSING = Field(MISSING, description="The button of a `postback`: title and payload.")
+    referral: dict[str, Any] | MISSING = Field(MISSING, description="The ad, product or link the customer came from.")
+    standby: bool | MISSING = Field(MISSING, description="Another application held the conversation.")
+    edits: int | MISSING = Field(MISSING, ge=1, description="How often its text was edited; `text` is the newest.")
+    sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
+    received_at: Moment = Field(description="When Page Inbox first received it.")
+    expires_at: Moment = Field(description="When it is gone, whatever happens to it until then.")
+
+
+class MessagesModel(_Answer):
+    """Messages, newest receipt first."""
+
+    messages: list[MessageModel]
+    next_cursor: str | None = Field(description="Where to go on; null is the end.")
+
+
+class ConversationModel(_Answer):
+    """What one customer and one Page said to each other."""
+
+    id: str
+    page_id: str
+    customer_id: str = Field(description="The customer, as this Page knows them.")
+    message_count: int = Field(ge=1, description="Messages kept.")
+    last_message: MessageModel
+    last_activity_at: Moment
+
+
+class ConversationsModel(_Answer):
+    """Conversations, newest activity first."""
+
+    conversations: list[ConversationModel]
+    next_cursor: str | None = Field(description="Where to go on; null is the end.")
+
+
+class ReceiptModel(_Answer):
+    """A purge: nothing of its target can be read any more. Kept 30 days."""
+
+    purge_id: str
+    what: PurgeTarget
+    requested_at: Moment
+    requested_by: str = Field(description="The token's `sub`.")
+    status: Literal["complete", "running"] = Field(description="`complete` once the bytes are erased too.")
+    messages_deleted: int = Field(ge=0)
+
+
+class PageModel(_Answer):
+    """A connected Page."""
+
+    page_id: str
+    connected_at: Moment
+
+
+class PagesModel(_Answer):
+    """The shop's connected Pages."""
+
+    pages: list[PageModel]
+
+
+class ShopModel(_Answer):
+    """The state of a shop."""
+
+    shop: str
+    paused: bool = Field(description="While true, nothing that arrives is stored.")
+    pages: list[PageModel]
+
+
+class ProblemModel(_Answer):
+    """An error (RFC 9457)."""
+
+    type: str = Field(description="`about:blank`: the status says it all; `reason` is the finer name.")
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="A sentence for people.")
+    reason: str = Field(description="A slug for programs.")
+    request_id: str = Field(description="Quote it when you ask for help; the log line bears it.")

@@ -1,0 +1,222 @@
+"""Pure: what callers send, as typed values; the same models make `/openapi.json`.
+
+Refused: parameters and fields nobody knows (a misspelt filter must not widen a purge), the same parameter twice,
+values out of range. An empty parameter (`?cursor=`) counts as absent, as forms send it.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
+from pydantic.json_schema import WithJsonSchema
+
+from domain.errors import Kind, PageInboxError
+from domain.ids import ConversationId, PageId
+from domain.message import Direction
+from domain.moment import LAST_MOMENT, from_text
+from domain.query import MessageQuery
+
+LONGEST_ID = 512
+"""Characters. Facebook's ids are opaque and stay below; ours too."""
+
+LONGEST_CURSOR = 1_024
+
+MOST = 100
+"""Items on one page."""
+
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and lone surrogates: neither a log line nor JSON should ever meet them."""
+
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+"""The same for `/openapi.json`, where a string holds no surrogates anyway."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+RequestReason = Literal[
+    "invalid_parameter",
+    "unknown_parameter",
+    "repeated_parameter",
+    "invalid_field",
+    "unknown_field",
+    "body_malformed",
+    "content_type_unsupported",
+]
+
+
+class RequestRefused(PageInboxError):
+    """The caller's mistake."""
+
+    kind: ClassVar[Kind] = "invalid"
+
+    def __init__(self, reason: RequestReason, sentence: str) -> None:
+        super().__init__(reason, sentence)
+
+
+def acceptable(text: str, longest: int) -> bool:
+    """Whether a string from outside may serve as an id or a name: 1 to `longest` characters, no control character."""
+    return 0 < len(text) <= longest and _UNFIT.search(text) is None
+
+
+def _id(text: str) -> str:
+    if not acceptable(text, LONGEST_ID):
+        raise ValueError(f"must be 1 to {LONGEST_ID} characters without control characters")
+    return text
+
+
+def _cursor(text: str) -> str:
+    if not acceptable(text, LONGEST_CURSOR):
+        raise ValueError("is not a cursor of this service")
+    return text
+
+
+def _limit(text: str | int) -> int:
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST))):
+        raise ValueError(f"must be a whole number from 1 to {MOST}")
+    return int(text)
+
+
+def _moment(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    moment = from_text(text)
+    if moment is None:
+        raise ValueError("must be an RFC 3339 time with its offset, or Unix seconds or milliseconds, from 1970 on")
+    return moment
+
+
+Id = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"pattern": PLAIN}), AfterValidator(_id)
+]
+_Limit = Annotated[int, Field(ge=1, le=MOST, description="How many, at most."), BeforeValidator(_limit)]
+_Cursor = Annotated[
+    Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN}), AfterValidator(_cursor)]
+    | None,
+    Field(description="`next_cursor` of the answer before; leave it out for the first page."),
+]
+_MOMENT_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": LAST_MOMENT}],
+}
+_Moment = Annotated[int | None, BeforeValidator(_moment), WithJsonSchema(_MOMENT_SCHEMA)]
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ConversationsQuery(_Query):
+    """Which conversations."""
+
+    limit: _Limit = 50
+    cursor: _Cursor = None
+    page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
+
+
+class MessagesQuery(_Query):
+    """Which messages."""
+
+    limit: _Limit = 50
+    cursor: _Cursor = None
+    conversation: Id | None = Field(None, description="Only of this conversation.")
+    page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
+    direction: Direction | None = Field(
+        None, description="`in`: from customers; `out`: from the Page.", examples=["in"]
+    )
+    since: _Moment = Field(
+        None,
+        description="Received at this time or later: RFC 3339 with its offset, or Unix seconds or milliseconds.",
+        examples=["2026-02-02T09:30:00+07:00"],
+    )
+    until: _Moment = Field(
+        None, description="Received before this time, written like `since`.", examples=["2026-02-03T00:00:00Z"]
+    )
+
+    def query(self) -> MessageQuery:
+        """The same, as the store understands it."""
+        return MessageQuery(
+            limit=self.limit,
+            cursor=self.cursor,
+            conversation=None if self.conversation is None else ConversationId(self.conversation),
+            page=None if self.page is None else PageId(self.page),
+            direction=self.direction,
+            since=self.since,
+            until=self.until,
+        )
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageConnect(_Body):
+    """How to connect a Page: `{}` connects it for webhooks."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+
+class ShopPatch(_Body):
+    """What to change of a shop."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}]})
+
+    paused: StrictBool = Field(description="true stops storing messages, false goes on.")
+
+
+def checked_id(name: str, text: str) -> str:
+    """An id of the path. Raises `RequestRefused` (invalid_parameter)."""
+    try:
+        return _id(text)
+    except ValueError as error:
+        raise RequestRefused("invalid_parameter", f"{name}: {error}.") from None
+
+
+def parse_query(model: type[Model] | None, pairs: Iterable[tuple[str, str]]) -> Model | None:
+    """The query as `model`, from its decoded pairs; no model, no parameters. Raises `RequestRefused`."""
+    known = {field.alias or name for name, field in model.model_fields.items()} if model else set()
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            raise RequestRefused("unknown_parameter", f"Unknown query parameter{_shown(name)}.")
+        if name in given:
+            raise RequestRefused("repeated_parameter", f"{name}: may stand only once.")
+        given[name] = value
+    if model is None:
+        return None
+    try:
+        return model.model_validate({name: value for name, value in given.items() if value})
+    except ValidationError as error:
+        raise RequestRefused("invalid_parameter", _sentence(error)) from None
+
+
+def parse_body(model: type[Model], content_type: str, body: bytes) -> Model:
+    """A JSON body as `model`; `content_type` is the header, empty when absent. Raises `RequestRefused`."""
+    media = content_type.partition(";")[0].strip().lower()
+    if media and media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+        raise RequestRefused("content_type_unsupported", "Send the body as Content-Type: application/json.")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        if not first["loc"]:
+            raise RequestRefused("body_malformed", "The body must be a JSON object.") from None
+        reason: RequestReason = "unknown_field" if first["type"] == "extra_forbidden" else "invalid_field"
+        raise RequestRefused(reason, _sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """Every mistake with its place, without the value: that may hold what a log or a problem must not."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [_mistake(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in found[:5]]
+    return "; ".join(told) + "."
+
+
+def _mistake(place: str, kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"Unknown field{_shown(place)}"
+    return f"{place}: {message.removeprefix('Value error, ')}"
+
+
+def _shown(name: str) -> str:
+    """A name to quote back, when it is short and plain; a whole value sent as a name is not repeated."""
+    return f" {name}" if re.fullmatch(r"[A-Za-z0-9_.\-\[\]]{1,40}", name) else ""

@@ -1,0 +1,147 @@
+"""A line of the route table, and the guard that stands before every handler.
+
+Order of refusal: token (401), shop and scope (403), ids and query (400), body (400, 413). A handler runs after all of
+them; a route with a scope cannot be served without its guard.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, cast
+
+import starlette.routing
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
+
+from api.auth import Tokens, authorize, bearer
+from api.call import Call, bind
+from api.params import RequestRefused, checked_id, parse_body, parse_query
+from domain.errors import Kind, PageInboxError
+from domain.ids import ShopId
+from domain.shop import EVERY_SHOP, Scope
+
+MAX_BODY = 64 * 1024
+"""Bytes of a body sent to the API (the webhook has its own cap). The largest we know of holds one page token."""
+
+Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class BodyTooLarge(PageInboxError):
+    """More bytes than the API reads."""
+
+    kind: ClassVar[Kind] = "too_large"
+
+    def __init__(self) -> None:
+        super().__init__("body_too_large", f"The body may have at most {MAX_BODY} bytes.")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path.
+
+    `path` is a Starlette template; a guarded one has `{shop}`. `scope` None is public: its endpoint may also be an ASGI
+    application, and its models serve the description alone. `name` becomes the operationId. `statuses` are the
+    problems it answers beyond those that follow from scope, query and body. `also` are further addresses of the same.
+    A route that is not `described` stays out of `/openapi.json`.
+    """
+
+    method: Method
+    path: str
+    endpoint: Endpoint | ASGIApp
+    name: str
+    scope: Scope | None
+    summary: str
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+    statuses: tuple[int, ...] = ()
+    tag: str = ""
+    description: str = ""
+    media: str = "application/json"
+    also: tuple[str, ...] = ()
+    described: bool = True
+
+
+def guarded(route: Route, tokens: Tokens) -> Endpoint:
+    """The route's handler behind its scope. Raises `ValueError` for a route that cannot be guarded."""
+    scope, handler = route.scope, route.endpoint
+    if scope is None or "{shop}" not in route.path or not _takes_request(handler):
+        raise ValueError(f"{route.name}: a guarded route needs a scope, {{shop}} in its path and an async handler")
+    endpoint = cast("Endpoint", handler)
+
+    async def guard(request: Request) -> Response:
+        principal = tokens.verify(bearer(request.headers))
+        log = request.scope.setdefault("state", {}).setdefault("log", {})
+        log.update(shop=principal.shop, subject=principal.subject)
+        ids = dict(request.path_params)
+        shop = ShopId(ids.pop("shop"))
+        authorize(principal, shop, scope)
+        log["shop"] = checked_id("shop", shop)
+        if shop == EVERY_SHOP:
+            # Only a token for every shop gets here; it must still say which.
+            raise RequestRefused("invalid_parameter", f"shop: {EVERY_SHOP} is not a shop.")
+        for name, text in ids.items():
+            checked_id(name, text)
+        query = parse_query(route.query, request.query_params.multi_items())
+        body = None
+        if route.body is not None:
+            body = parse_body(route.body, request.headers.get("content-type", ""), await read_body(request))
+        bind(request, Call(shop, principal, ids, query, body))
+        return await endpoint(request)
+
+    return guard
+
+
+def to_starlette(routes: Iterable[Route], tokens: Tokens) -> list[starlette.routing.Route]:
+    """The table as Starlette serves it: one route a path, so that a 405 names every method of the path.
+
+    Raises `ValueError` for a method that stands twice at a path.
+    """
+    paths: dict[str, dict[str, ASGIApp]] = {}
+    for route in routes:
+        app = _as_app(route, tokens)
+        for path in (route.path, *route.also):
+            if paths.setdefault(path, {}).setdefault(route.method, app) is not app:
+                raise ValueError(f"{route.method} {path} stands twice in the table")
+    return [starlette.routing.Route(path, _ByMethod(apps), methods=list(apps)) for path, apps in paths.items()]
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, refused as soon as it is known to be over `MAX_BODY`. Raises `BodyTooLarge`."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > MAX_BODY:
+        raise BodyTooLarge
+    read = bytearray()
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > MAX_BODY:
+            raise BodyTooLarge
+    return bytes(read)
+
+
+class _ByMethod:
+    """One path, answered by method; HEAD by GET. Other methods never get here: the router refuses them."""
+
+    def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
+        self._apps = apps
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        await self._apps["GET" if method == "HEAD" else method](scope, receive, send)
+
+
+def _as_app(route: Route, tokens: Tokens) -> ASGIApp:
+    if route.scope is not None:
+        return starlette.routing.request_response(guarded(route, tokens))
+    if _takes_request(route.endpoint):
+        return starlette.routing.request_response(cast("Endpoint", route.endpoint))
+    return cast("ASGIApp", route.endpoint)
+
+
+def _takes_request(endpoint: Endpoint | ASGIApp) -> bool:
+    """Whether it is an async function or method of one parameter, and not an ASGI application."""
+    return inspect.iscoroutinefunction(endpoint) and len(inspect.signature(endpoint).parameters) == 1

@@ -1,0 +1,84 @@
+"""The keys that verify tokens, each bound to one algorithm when it is loaded."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import jwt
+from jwt import PyJWK
+from jwt.utils import base64url_encode
+
+from domain.errors import Kind, PageInboxError
+from domain.secret import Secret
+
+SHORTEST_SECRET = 32
+"""Bytes. RFC 7518, 3.2: an HS256 key is at least as long as the hash."""
+
+SHORTEST_RSA = 2_048
+"""Bits. RFC 7518, 3.3."""
+
+_ALGORITHMS: Mapping[tuple[str, str | None], str] = {
+    ("RSA", None): "RS256",
+    ("EC", "P-256"): "ES256",
+    ("OKP", "Ed25519"): "EdDSA",
+}
+"""Type and curve of a public key to the one algorithm it may verify with. HS256 is none, whatever a set says."""
+
+
+KeysReason = Literal["keys_missing", "key_too_short", "key_unfit", "jwks_malformed", "jwks_secret", "jwks_unusable"]
+
+
+class KeysRefused(PageInboxError):
+    """Keys that no service should start with. The sentence holds no key."""
+
+    kind: ClassVar[Kind] = "internal"
+
+    def __init__(self, reason: KeysReason, sentence: str) -> None:
+        super().__init__(reason, sentence)
+
+
+def hs_keys(secrets: Sequence[Secret]) -> list[PyJWK]:
+    """HS256 keys of the secrets, in their order. Raises `KeysRefused` for a short one."""
+    keys = []
+    for secret in secrets:
+        raw = secret.reveal_bytes()
+        if len(raw) < SHORTEST_SECRET:
+            raise KeysRefused("key_too_short", f"A token secret needs {SHORTEST_SECRET} bytes or more.")
+        key = PyJWK({"kty": "oct", "k": base64url_encode(raw).decode()}, algorithm="HS256")
+        try:
+            key.Algorithm.prepare_key(key.key)
+        except jwt.InvalidKeyError:
+            raise KeysRefused("key_unfit", "A token secret looks like a public key or a certificate.") from None
+        keys.append(key)
+    return keys
+
+
+def public_keys(jwks: Mapping[str, Any]) -> list[PyJWK]:
+    """The usable signature keys of a public JWK set (RFC 7517).
+
+    Keys for encryption, or of another algorithm, are passed over as the RFC asks. A set that holds a secret or a
+    private key is refused as a whole: whoever published it must renew it. Raises `KeysRefused`.
+    """
+    listed = jwks.get("keys")
+    if not isinstance(listed, list) or not all(isinstance(key, dict) for key in listed):
+        raise KeysRefused("jwks_malformed", 'A JWK set is an object with a list "keys".')
+    if any(key.get("kty") == "oct" or "d" in key or "k" in key for key in listed):
+        raise KeysRefused("jwks_secret", "The JWK set must hold public keys only.")
+    usable = [key for key in map(_public_key, listed) if key is not None]
+    if not usable:
+        raise KeysRefused("jwks_unusable", "The JWK set holds no RSA, P-256 or Ed25519 signature key.")
+    return usable
+
+
+def _public_key(data: dict[str, Any]) -> PyJWK | None:
+    kind, curve = data.get("kty"), data.get("crv")
+    if not isinstance(kind, str) or not isinstance(curve, str | None):
+        return None
+    algorithm = _ALGORITHMS.get((kind, curve))
+    if algorithm is None or data.get("use", "sig") != "sig" or data.get("alg", algorithm) != algorithm:
+        return None
+    try:
+        key = PyJWK(data, algorithm=algorithm)
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError):
+        # What PyJWT raises for members that are absent, or not base64url text.
+        return None
+    return None if key.Algorithm.check_key_length(key.key) else key

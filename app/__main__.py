@@ -1,0 +1,5 @@
+"""`python -m app` is `page-inbox`."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,294 @@
+"""`page-inbox`: the command line."""
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from prometheus_client.registry import CollectorRegistry
+
+from app import demo, server
+from app.factory import create_app
+from app.wiring import VERSION, Store, make_connection, make_store, make_tokens, needed
+from cache.embedded import Embedded
+from domain.errors import PageInboxError
+from domain.ids import ConversationId, MessageId, PageId, ShopId
+from domain.moment import rfc3339
+from domain.secret import Secret
+from domain.shop import SCOPES, Receipt
+from ops import logs
+from ops.metrics import Metrics
+from ops.settings import SETTINGS, Command, Settings, SettingsRefused, read_settings
+from simulator.plan import Plan
+from simulator.sender import Sender
+from simulator.summary import Summary
+
+Result = TypeVar("Result")
+
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Teaching(click.Group):
+    """Our own errors become a sentence and exit code 1; anything else is a bug and shows itself."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (PageInboxError, SettingsRefused) as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Teaching, context_settings=_HELP)
+@click.version_option(VERSION, prog_name="page-inbox")
+def main() -> None:
+    """A Facebook Page inbox for small shops: messages are kept five days, and purged when asked.
+
+    \b
+    Try it here, without Facebook or Redis:   page-inbox run
+    Run it for real:                          page-inbox serve
+    Every setting and its value now:          page-inbox settings
+    """
+
+
+def _settings(command: Command) -> Settings:
+    return read_settings(os.environ, command=command)
+
+
+@main.command()
+@click.option("--quiet-shop", is_flag=True, help="Leave out the customers who write to the demo shop.")
+def run(quiet_shop: bool) -> None:
+    """Run the whole thing on this machine, for trying and developing.
+
+    Starts a private Valkey with its data in DATA_DIR, the service on loopback, and a few customers who write to a demo
+    shop. Secrets that are not set are made and kept in DATA_DIR. Ctrl-C stops all of it.
+
+    \b
+    Example:   PORT=8080 DATA_DIR=/tmp/inbox page-inbox run
+    """
+    settings = _settings("run")
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings = demo.with_own_secrets(settings)
+    log_path = settings.data_dir / "page-inbox.log"
+    with log_path.open("wb") as log:
+        logs.configure(log, level=settings.log_level)
+        if settings.redis_url:
+            server.run(lambda: _run(settings, log_path, quiet_shop))
+            return
+        with Embedded.start(settings.data_dir / "valkey") as valkey:
+            embedded = replace(settings, redis_url=Secret(valkey.url))
+            server.run(lambda: _run(embedded, log_path, quiet_shop))
+
+
+async def _run(settings: Settings, log_path: Path, quiet_shop: bool) -> None:
+    app = create_app(settings)
+
+    async def beside(port: int) -> None:
+        await demo.ready(port, settings.host)
+        click.echo(demo.banner(settings, port, log_path, customers=not quiet_shop))
+        await demo.open_shop(app, port, customers=not quiet_shop)
+
+    await server.serve(app, beside=beside)
+    click.echo("Stopped.")
+
+
+@main.command()
+def serve() -> None:
+    """Serve in production. Needs its settings; names every missing or weak one at once.
+
+    \b
+    Example:
+      export REDIS_URL=redis://cache:6379/0 FACEBOOK_APP_SECRET_FILE=/run/secrets/app
+      export FACEBOOK_VERIFY_TOKEN_FILE=/run/secrets/verify TOKEN_KEYS_FILE=/run/secrets/tokens
+      page-inbox serve
+    """
+    settings = _settings("serve")
+    logs.configure(sys.stdout.buffer, level=settings.log_level)
+    server.run(lambda: server.serve(create_app(settings)))
+
+
+@main.command()
+@click.option("--shop", required=True, help="The shop it is for; '*' for a back end that serves every shop.")
+@click.option("--scope", required=True, help=f"Space separated: {', '.join(SCOPES)}.")
+@click.option("--ttl", default="1h", show_default=True, help="How long it is good for: 90s, 15m, 1h, 7d.")
+@click.option("--sub", default="operator", show_default=True, help="Who bears it, for receipts and the audit log.")
+def token(shop: str, scope: str, ttl: str, sub: str) -> None:
+    """Mint a bearer token, signed with the first of TOKEN_KEYS.
+
+    \b
+    Example:   page-inbox token --shop sokha --scope "messages:read messages:purge" --ttl 7d --sub sokha@shop
+    """
+    scopes = [known for known in SCOPES if known in scope.split()]
+    if unknown := set(scope.split()) - set(SCOPES):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}", param_hint="--scope")
+    settings = _settings("tool")
+    if not settings.token_keys:
+        needed(None, "TOKEN_KEYS")
+    try:
+        text = make_tokens(settings).mint(ShopId(shop), scopes, _seconds(ttl), sub, time.time())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(text)
+
+
+def _seconds(text: str) -> int:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units or not (number.isascii() and number.isdigit()):
+        raise click.BadParameter(f"{text!r} is no time; write 90s, 15m, 1h or 7d", param_hint="--ttl")
+    return int(number) * units[unit]
+
+
+@main.command()
+@click.option("--url", required=True, help="The webhook to send to, as http://127.0.0.1:8000/webhook.")
+@click.option("--page", "pages", multiple=True, default=[demo.PAGE], show_default=True, help="A Page; may be repeated.")
+@click.option("--rate", default=0.0, show_default=True, help="Deliveries a second; 0 is as fast as it goes.")
+@click.option("--count", default=100, show_default=True, help="Deliveries in all.")
+@click.option("--duplicates", default=0.0, show_default=True, help="Share sent again, 0 to 1.")
+@click.option("--disorder", default=0.0, show_default=True, help="Share held back behind later ones, 0 to 1.")
+@click.option("--forged", default=0.0, show_default=True, help="Share with a wrong signature, 0 to 1.")
+def simulate(
+    url: str, pages: tuple[str, ...], rate: float, count: int, duplicates: float, disorder: float, forged: float
+) -> None:
+    """Send webhook traffic of realistic shape, signed with the first of FACEBOOK_APP_SECRET.
+
+    Ends with exit code 1 when a genuine delivery was given up or a forged one accepted.
+
+    \b
+    Example:   FACEBOOK_APP_SECRET=... page-inbox simulate --url http://127.0.0.1:8000/webhook --count 500 --forged 0.05
+    """
+    settings = _settings("tool")
+    secret = settings.app_secrets[0] if settings.app_secrets else needed(None, "FACEBOOK_APP_SECRET")
+    plan = Plan(
+        tuple(map(PageId, pages)), count=count, rate=rate, duplicates=duplicates, disorder=disorder, forged=forged
+    )
+    sender = Sender(url, secret)
+    with click.progressbar(length=count, label="Sending", file=sys.stderr) as bar:
+
+        def progress(summary: Summary) -> None:
+            bar.update(summary.concluded - bar.pos)
+
+        rng = random.Random()  # noqa: S311 - made-up customers
+        summary = asyncio.run(sender.run(plan, rng=rng, progress=progress))
+    click.echo(summary.render())
+    if summary.given_up or summary.refused < summary.forged:
+        sys.exit(1)
+
+
+@main.group()
+def pages() -> None:
+    """Connect, list and disconnect a shop's Pages, directly on Redis."""
+
+
+@pages.command("connect")
+@click.option("--shop", required=True)
+@click.argument("page")
+def pages_connect(shop: str, page: str) -> None:
+    """Connect a Page for webhooks.
+
+    \b
+    Example:   page-inbox pages connect --shop sokha 104200000000001
+    """
+
+    async def work(store: Store) -> None:
+        connected = await store.shops.connect(ShopId(shop), PageId(page))
+        click.echo(f"{connected.id} is connected to {shop} since {rfc3339(connected.connected_at)}.")
+
+    _with_store(work)
+
+
+@pages.command("list")
+@click.option("--shop", required=True)
+def pages_list(shop: str) -> None:
+    """List a shop's Pages."""
+
+    async def work(store: Store) -> None:
+        state = await store.shops.shop(ShopId(shop))
+        click.echo(f"{shop} has {len(state.pages)} Pages" + (" and is paused." if state.paused else "."))
+        for page in state.pages:
+            click.echo(f"{page.id}  connected {rfc3339(page.connected_at)}")
+
+    _with_store(work)
+
+
+@pages.command("disconnect")
+@click.option("--shop", required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.argument("page")
+def pages_disconnect(shop: str, page: str, yes: bool) -> None:
+    """Disconnect a Page and delete its messages."""
+    if not yes:
+        click.confirm(f"Disconnect {page} and delete its messages for ever?", abort=True)
+    _purge(lambda store: store.purger.purge_page(ShopId(shop), PageId(page), "operator"))
+
+
+@main.command()
+@click.option("--shop", required=True)
+@click.option("--conversation", help="Only this conversation.")
+@click.option("--message", help="Only this message.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def purge(shop: str, conversation: str | None, message: str | None, yes: bool) -> None:
+    """Delete messages of a shop: all of them, a conversation's, or one.
+
+    \b
+    Examples:
+      page-inbox purge --shop sokha
+      page-inbox purge --shop sokha --conversation 104200000000001_7000000000000001
+    """
+    if conversation and message:
+        raise click.UsageError("Give --conversation or --message, not both.")
+    what = f"conversation {conversation}" if conversation else f"message {message}" if message else "every message"
+    if not yes:
+        click.confirm(f"Delete {what} of {shop} for ever?", abort=True)
+
+    async def start(store: Store) -> Receipt:
+        if conversation:
+            return await store.purger.purge_conversation(ShopId(shop), ConversationId(conversation), "operator")
+        if message:
+            return await store.purger.purge_message(ShopId(shop), MessageId(message), "operator")
+        return await store.purger.purge_shop(ShopId(shop), "operator")
+
+    _purge(start, shop=ShopId(shop))
+
+
+def _purge(start: Callable[[Store], Awaitable[Receipt]], shop: ShopId | None = None) -> None:
+    async def work(store: Store) -> None:
+        receipt = await start(store)
+        click.echo("Nothing of it can be read any more. Erasing ...", err=True)
+        await store.purger.finish()
+        if shop is not None:
+            receipt = await store.purger.receipt(shop, receipt.id)
+        click.echo(f"Purge {receipt.id}: {receipt.messages_deleted} messages deleted.")
+
+    _with_store(work)
+
+
+@main.command("settings")
+def show_settings() -> None:
+    """Show every setting: its value now (secrets only as set or not set) and what it means."""
+    summary = _settings("tool").summary()
+    for setting in SETTINGS:
+        click.echo(f"{click.style(setting.name, bold=True)} = {summary[setting.name]}")
+        click.echo(f"    {setting.meaning}" + (f" Default {setting.default}." if setting.default else ""))
+
+
+def _with_store(work: Callable[[Store], Awaitable[None]]) -> None:
+    settings = _settings("tool")
+
+    async def connected() -> None:
+        connection = make_connection(settings)
+        store = make_store(connection, Metrics(CollectorRegistry(), version=VERSION))
+        try:
+            await work(store)
+        finally:
+            await store.purger.close()
+            await connection.close()
+
+    logs.configure(sys.stderr.buffer, level="warning")
+    asyncio.run(connected())

@@ -1,0 +1,104 @@
+"""`page-inbox run`: everything on one machine, with secrets of its own and customers who write to a demo shop."""
+
+import asyncio
+import json
+import random
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from time import time
+from typing import Final
+
+import httpx2
+import structlog
+
+from api.auth import Tokens
+from app.factory import Application
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import SCOPES
+from ops.settings import Settings
+from simulator.plan import Plan
+from simulator.sender import Sender
+
+SHOP: Final = ShopId("demo-shop")
+PAGE: Final = PageId("104200000000001")
+TOKEN_SECONDS: Final = 24 * 60 * 60
+FIRST_DELIVERIES: Final = 40
+"""Sent at once, so that there is something to read from the first moment."""
+DELIVERIES_PER_SECOND: Final = 0.5
+"""A busy shop's evening."""
+
+log = structlog.get_logger()
+
+
+def with_own_secrets(settings: Settings) -> Settings:
+    """The settings with every secret that is not set, made once and kept in DATA_DIR for its owner alone."""
+    path = settings.data_dir / "secrets.json"
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    names = ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS")
+    if missing := [name for name in names if name not in known]:
+        known |= {name: secrets.token_hex(32) for name in missing}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(known, indent=2) + "\n")
+    return replace(
+        settings,
+        app_secrets=settings.app_secrets or (Secret(known["FACEBOOK_APP_SECRET"]),),
+        verify_token=settings.verify_token or Secret(known["FACEBOOK_VERIFY_TOKEN"]),
+        token_keys=settings.token_keys or (() if settings.token_jwks else (Secret(known["TOKEN_KEYS"]),)),
+    )
+
+
+def banner(settings: Settings, port: int, log_path: Path, *, customers: bool) -> str:
+    """What a person reads first: where it is, and lines to copy."""
+    base = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{port}"
+    if settings.token_keys:
+        token = Tokens(settings.token_keys).mint(SHOP, SCOPES, TOKEN_SECONDS, "demo", time())
+        how = "A token for the demo shop, good for a day:"
+    else:
+        token, how = "<your token>", "TOKEN_JWKS is set and TOKEN_KEYS is not: mint a token where your keys are."
+    shop = f"{base}/v1/shops/{SHOP}"
+    who = "Customers are writing to it." if customers else "No customers are writing (--quiet-shop)."
+    return f"""
+  Page Inbox is running. The demo shop's Page is {PAGE}. {who}
+
+    API description   {base}/docs
+    Operators         http://{settings.host}:{settings.ops_port}/metrics
+    Log               {log_path}
+
+  {how}
+
+    export TOKEN={token}
+
+  Read, walk, delete:
+
+    curl -s -H "Authorization: Bearer $TOKEN" "{shop}/messages?limit=5"
+    curl -s -H "Authorization: Bearer $TOKEN" "{shop}/conversations?limit=5"
+    curl -s -H "Authorization: Bearer $TOKEN" -X DELETE "{shop}/messages"
+
+  Ctrl-C stops everything. What is kept stays in {settings.data_dir} until its five days are over.
+"""
+
+
+async def open_shop(app: Application, port: int, *, customers: bool) -> None:
+    """Connect the demo Page, and let customers write to it until cancelled."""
+    services = app.services
+    await services.shops.connect(SHOP, PAGE)
+    if not customers:
+        return
+    sender = Sender(f"http://{services.settings.host}:{port}/webhook", services.settings.app_secrets[0])
+    rng = random.Random()  # noqa: S311 - made-up customers
+    await sender.run(Plan((PAGE,), count=FIRST_DELIVERIES), rng=rng)
+    await sender.run(Plan((PAGE,), count=None, rate=DELIVERIES_PER_SECOND, duplicates=0.05, disorder=0.1), rng=rng)
+
+
+async def ready(port: int, host: str) -> None:
+    """Return when the public port answers."""
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        while True:
+            try:
+                await client.get(f"http://{host}:{port}/openapi.json")
+            except httpx2.TransportError:
+                await asyncio.sleep(0.02)
+            else:
+                return

@@ -1,0 +1,90 @@
+"""`create_app`: the one way to make the application, for production, the demo and tests."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import exception_handlers, problem
+from api.route import to_starlette
+from app.routes import table
+from app.wiring import Services, wire
+from domain.errors import PageInboxError
+from ops import logs
+from ops.middleware import RequestLog, new_request_id
+from ops.routes import ops_app
+from ops.settings import Settings
+from webhook.routes import PATH, Headers, Webhook
+
+
+class Application:
+    """The public ASGI application; `ops` is the operators' one, `services` what both stand on."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.ops = ops_app(services.registry, services.checks)
+        self.routes = table(services)
+        self._webhook = Webhook(
+            services.intake,
+            services.metrics,
+            verify_token=services.verify_token,
+            max_body_bytes=services.settings.max_body_bytes,
+            clock=time.perf_counter,
+            new_request_id=new_request_id,
+            error_answer=_error_answer,
+            log_line=logs.direct(services.settings.log_level),
+        )
+        self._rest = self._starlette()
+
+    def _starlette(self) -> ASGIApp:
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            await self.services.open()
+            try:
+                yield
+            finally:
+                await self.services.close()
+
+        middleware = []
+        if self.services.settings.cors_origins:
+            middleware.append(
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=self.services.settings.cors_origins,
+                    allow_methods=["GET", "PUT", "PATCH", "DELETE"],
+                    allow_headers=["Authorization", "Content-Type"],
+                    expose_headers=["X-Request-Id", "Retry-After"],
+                )
+            )
+        inner = Starlette(
+            routes=to_starlette(self.routes, self.services.tokens),
+            middleware=middleware,
+            exception_handlers=exception_handlers(),
+            lifespan=lifespan,
+        )
+        inner.router.redirect_slashes = False
+        return RequestLog(inner, metrics=self.services.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The hot path first; Starlette for everything else."""
+        if scope["type"] == "http" and scope["path"] == PATH:
+            await self._webhook(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+
+def create_app(settings: Settings, **replacements: Any) -> Application:
+    """The application for these settings; `replacements` stand in for services by name."""
+    services = wire(settings, connection=replacements.pop("connection", None))
+    return Application(replace(services, **replacements))
+
+
+def _error_answer(error: PageInboxError, request_id: str) -> tuple[int, Headers, bytes]:
+    response = problem(error, request_id)
+    return response.status_code, response.raw_headers, bytes(response.body)

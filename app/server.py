@@ -1,0 +1,103 @@
+"""Two servers in one process and one event loop: the public one, and the operators' own."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+
+from app.factory import Application
+from domain.errors import PageInboxError
+
+GRACE_SECONDS: Final = 10
+"""What requests under way get to end after SIGTERM. None of ours takes five."""
+BACKLOG: Final = 2048
+
+Beside = Callable[[int], Coroutine[Any, Any, None]]
+"""What runs while the service does; it is given the public port."""
+
+
+class PortRefused(PageInboxError):
+    """A port that cannot be listened to; the sentence names the setting to change."""
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to us: there are two."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        PortRefused: taken, or not allowed.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        sentence = f"Cannot listen on {host}:{port} ({error.strerror}). Set {setting} to another port, or 0 for any."
+        raise PortRefused("port_refused", sentence) from None
+
+
+def _server(app: Any, *, lifespan: bool) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="on" if lifespan else "off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+
+
+async def serve(app: Application, *, beside: Beside | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way.
+
+    Raises:
+        PortRefused: one of the two ports cannot be had.
+    """
+    settings = app.services.settings
+    with (
+        listen(settings.host, settings.port, "PORT") as public_socket,
+        listen(settings.host, settings.ops_port, "OPS_PORT") as ops_socket,
+    ):
+        public, ops = _server(app, lifespan=True), _server(app.ops, lifespan=False)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _stop, public)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ops.serve([ops_socket]))
+            extra = None
+            if beside is not None:
+                extra = group.create_task(beside(public_socket.getsockname()[1]))
+            try:
+                await public.serve([public_socket])
+            finally:
+                ops.should_exit = True
+                if extra is not None:
+                    extra.cancel()
+
+
+def _stop(server: uvicorn.Server) -> None:
+    server.should_exit = True
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run to the end on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

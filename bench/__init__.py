@@ -1,0 +1,1 @@
+"""What it costs: every figure beside its reference, in one run."""

@@ -1,0 +1,68 @@
+"""The sole right to write in a data directory, kept for as long as anybody may still write there."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from cache.errors import EmbeddedRefused
+
+HANDOVER_SECONDS: Final = 10.0
+"""How long to wait for a server that has lost its parent and is still writing its last second to disk."""
+
+_POLL_SECONDS: Final = 0.005
+
+
+def claim(directory: Path) -> int:
+    """An open file that stands for the right; made over to a child process by leaving it open there too.
+
+    The directory is created where it is missing, and closed to everyone else. A claim ends with its last holder: where
+    the process that claimed has been killed and its server has not finished yet, this waits; where it lives, not.
+    Raises EmbeddedRefused, `directory_unusable` or `directory_in_use`.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise EmbeddedRefused(
+            "directory_unusable", f"the data directory {directory} cannot be used: {error.strerror}"
+        ) from error
+    try:
+        _take(lock, directory)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _take(lock: int, directory: Path) -> None:
+    deadline = time.monotonic() + HANDOVER_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(lock, 20, 0).decode(errors="replace").strip()
+            if _lives(owner) or time.monotonic() > deadline:
+                raise EmbeddedRefused(
+                    "directory_in_use",
+                    f"the data directory {directory} is in use by process {owner or 'unknown'}: stop that one first,"
+                    " or choose another DATA_DIR",
+                ) from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            os.pwrite(lock, f"{os.getpid():<20d}".encode(), 0)
+            return
+
+
+def _lives(pid: str) -> bool:
+    if not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's, so it is there
+    return True

@@ -1,0 +1,188 @@
+"""What stands in a message's key. Pure.
+
+A value is a header of fixed length, which the scripts read, and a body, which they do not:
+
+    0      version: MESSAGE, or WAITING_EDIT for an edit that came before its message
+    1      flags: bit 0 the direction (1 = out), bits 1-7 the first of the Page's tag, to skip others when filtering
+    2-5    nonce: a write whose answer was lost recognises its own value by it
+    6-11   Page tag
+    12-19  conversation tag
+    20-    zstd frame of the JSON body, with a dictionary that is part of the package
+
+A message's JSON is the API's answer without `received_at` and `expires_at`, which follow from the score in the index,
+so that reading needs no parsing. An empty value is a tombstone: there was a message here, and it is erased.
+The first byte tells the dictionary and the layout: a new one must keep the old readable for five days.
+"""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+import zstandard
+
+from cache.errors import Corrupt
+from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PAGE_TAG_BYTES, ShopKeys
+from domain.message import Edit, Message
+from domain.moment import rfc3339
+
+MESSAGE: Final = 1
+WAITING_EDIT: Final = 2
+NONCE_BYTES: Final = 4
+_NONCE_AT: Final = 2
+_PAGE_AT: Final = _NONCE_AT + NONCE_BYTES
+_CONVERSATION_AT: Final = _PAGE_AT + PAGE_TAG_BYTES
+HEADER_BYTES: Final = _CONVERSATION_AT + CONVERSATION_TAG_BYTES
+
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+"""Far above what a webhook may carry; a damaged frame must not claim gigabytes."""
+
+_TTL: Final = "ttl"
+"""A shorter life than five days, in seconds; always the last key, so that `answer` can cut it off unparsed."""
+
+_DICTIONARY = zstandard.ZstdCompressionDict(files("cache").joinpath("record.dict").read_bytes())
+# Magic number, checksum and dictionary id are the same in every value: 12 bytes that need not be kept.
+_PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
+    3, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=1, write_checksum=0, write_dict_id=0
+)
+_compress = zstandard.ZstdCompressor(dict_data=_DICTIONARY, compression_params=_PARAMETERS).compress
+_decompress = zstandard.ZstdDecompressor(
+    dict_data=_DICTIONARY, format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=MAX_BODY_BYTES
+).decompress
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored value taken apart; `body` is the JSON object as bytes."""
+
+    version: int
+    header: bytes
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body as a dict."""
+        value = orjson.loads(self.body)
+        if not isinstance(value, dict):
+            raise Corrupt("corrupt_record")
+        return value
+
+
+def page_flags(page_tag: bytes) -> int:
+    """The bits of a Page in the flags byte."""
+    return page_tag[0] & 0xFE
+
+
+def fields(message: Message) -> dict[str, Any]:
+    """A message as the API answers it, without the times that follow from its place in the index."""
+    body: dict[str, Any] = {
+        "id": message.id,
+        "page_id": message.page,
+        "conversation_id": message.conversation,
+        "direction": message.direction,
+        "kind": message.kind,
+    }
+    if message.text is not None:
+        body["text"] = message.text
+    if message.attachments is not None:
+        body["attachments"] = message.attachments
+    if message.quick_reply is not None:
+        body["quick_reply"] = message.quick_reply
+    if message.reply_to is not None:
+        body["reply_to"] = message.reply_to
+    if message.postback is not None:
+        body["postback"] = message.postback
+    if message.referral is not None:
+        body["referral"] = message.referral
+    if message.standby:
+        body["standby"] = True
+    if message.edits:
+        body["edits"] = message.edits
+    if message.sent_at is not None:
+        body["sent_at"] = rfc3339(message.sent_at)
+    return body
+
+
+def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int) -> bytes:
+    """The value of a message. `ttl` in seconds is written down only where it is not the usual five days."""
+    body = fields(message)
+    if ttl != MAX_TTL_SECONDS:
+        body[_TTL] = ttl
+    page_tag = keys.page_tag(message.page)
+    flags = page_flags(page_tag) | (message.direction == "out")
+    tag = page_tag + keys.conversation_tag(message.conversation)
+    return b"".join((bytes((MESSAGE, flags)), nonce, tag, _compress(orjson.dumps(body))))
+
+
+def encode_waiting_edit(edit: Edit, keys: ShopKeys, nonce: bytes) -> bytes:
+    """The value of an edit whose message has not come yet. Without a customer its conversation tag is zero."""
+    page_tag = keys.page_tag(edit.page)
+    tail = bytes(CONVERSATION_TAG_BYTES) if edit.conversation is None else keys.conversation_tag(edit.conversation)
+    body = {"edits": edit.number, "text": edit.text}
+    head = bytes((WAITING_EDIT, page_flags(page_tag)))
+    return b"".join((head, nonce, page_tag, tail, _compress(orjson.dumps(body))))
+
+
+def decode(value: bytes) -> Record:
+    """Take a value apart.
+
+    Raises:
+        Corrupt: it is a tombstone, of an unknown version, or damaged.
+    """
+    if len(value) <= HEADER_BYTES or value[0] not in {MESSAGE, WAITING_EDIT}:
+        raise Corrupt("corrupt_record")
+    try:
+        body = _decompress(value[HEADER_BYTES:], max_output_size=MAX_BODY_BYTES)
+    except zstandard.ZstdError:
+        raise Corrupt("corrupt_record") from None
+    return Record(value[0], value[:HEADER_BYTES], body)
+
+
+def edited(value: bytes, edit: Edit) -> bytes | None:
+    """The value with a newer text in place of the old one; None where it already has this edit or a later one.
+
+    The header stays, and with it the nonce: it is still the same write.
+    """
+    record = decode(value)
+    body = record.json()
+    if int(body.get("edits", 0)) >= edit.number:
+        return None
+    body["edits"] = edit.number
+    if edit.text is None:
+        body.pop("text", None)
+    else:
+        body["text"] = edit.text
+    return record.header + _pack(body)
+
+
+def merged(message: bytes, waiting: bytes) -> bytes:
+    """A message's value with the edit applied that came before it."""
+    edit = decode(waiting).json()
+    record = decode(message)
+    body = record.json()
+    body["edits"] = edit["edits"]
+    body["text"] = edit["text"]
+    return record.header + _pack(body)
+
+
+def _pack(body: dict[str, Any]) -> bytes:
+    if _TTL in body:
+        body[_TTL] = body.pop(_TTL)
+    return _compress(orjson.dumps(body))
+
+
+def answer(value: bytes, score: int) -> bytes:
+    """A message as the API answers it, from its value and its index score (microseconds).
+
+    Raises:
+        Corrupt: the value is damaged or no message.
+    """
+    record = decode(value)
+    if record.version != MESSAGE:
+        raise Corrupt("corrupt_record")
+    received = score // 1000
+    body, ttl = record.body, MAX_TTL_SECONDS
+    head, found, tail = body.rpartition(b',"ttl":')
+    if found and tail[:-1].isdigit():  # anything but the last key of the object itself has more than digits behind it
+        body, ttl = head + b"}", int(tail[:-1])
+    received_at, expires_at = rfc3339(received), rfc3339(received + ttl * 1000)
+    return b'%b,"received_at":"%b","expires_at":"%b"}' % (body[:-1], received_at.encode(), expires_at.encode())

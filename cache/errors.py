@@ -1,0 +1,83 @@
+"""What can go wrong with the store: six facts, each with its closed list of reasons."""
+
+from typing import ClassVar, Literal
+
+from domain.errors import Kind, PageInboxError
+
+UnavailableReason = Literal[
+    "redis_unreachable",
+    "redis_timeout",
+    "redis_full",
+    "redis_read_only",
+    "redis_loading",
+    "redis_refused",
+    "queue_full",
+    "closing",
+]
+CorruptReason = Literal["corrupt_record"]
+CursorReason = Literal["invalid_cursor"]
+PageTakenReason = Literal["page_of_another_shop"]
+NotFoundReason = Literal["message_not_found", "purge_not_found", "page_not_found", "shop_not_found"]
+EmbeddedReason = Literal[
+    "server_not_found",
+    "directory_unusable",
+    "directory_in_use",
+    "server_start_failed",
+    "server_start_timeout",
+    "not_main_thread",
+]
+
+
+class Unavailable(PageInboxError):
+    """The store cannot take or answer this now; the same call may succeed later."""
+
+    kind: ClassVar[Kind] = "unavailable"
+    transient: ClassVar[bool] = True
+
+    def __init__(self, reason: UnavailableReason, sentence: str = "", *, retry_after: int | None = None) -> None:
+        super().__init__(reason, sentence, retry_after=retry_after)
+
+
+class Corrupt(PageInboxError):
+    """A record is there and cannot be read: cut short, of an unknown version, or sealed with a key we do not have."""
+
+    kind: ClassVar[Kind] = "internal"
+
+    def __init__(self, reason: CorruptReason = "corrupt_record", sentence: str = "") -> None:
+        super().__init__(reason, sentence)
+
+
+class CursorRefused(PageInboxError):
+    """A cursor that we did not hand out, or that belongs to another question."""
+
+    kind: ClassVar[Kind] = "invalid"
+
+    def __init__(self, reason: CursorReason = "invalid_cursor", sentence: str = "") -> None:
+        super().__init__(reason, sentence)
+
+
+class PageTaken(PageInboxError):
+    """The Page is connected to another shop. The sentence does not say to which."""
+
+    kind: ClassVar[Kind] = "conflict"
+
+    def __init__(self, reason: PageTakenReason = "page_of_another_shop", sentence: str = "") -> None:
+        super().__init__(reason, sentence)
+
+
+class NotFound(PageInboxError):
+    """No such thing in this shop; another shop's is not told apart from one that never was."""
+
+    kind: ClassVar[Kind] = "not_found"
+
+    def __init__(self, reason: NotFoundReason, sentence: str = "") -> None:
+        super().__init__(reason, sentence)
+
+
+class EmbeddedRefused(PageInboxError):
+    """The private server cannot be started; the sentence says what to do about it."""
+
+    kind: ClassVar[Kind] = "unavailable"
+
+    def __init__(self, reason: EmbeddedReason, sentence: str = "") -> None:
+        super().__init__(reason, sentence)

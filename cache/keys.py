@@ -1,0 +1,104 @@
+"""Every key, every deadline, and the list of keys that are permanent. Pure.
+
+One shop's keys share the hash tag `{shop}` and so one slot of a Redis Cluster: a script may touch all of them.
+
+    page:{P}          hash    which shop a Page belongs to                           permanent
+    shop:{S}          hash    paused, connected Pages, purge watermark (times only)  permanent
+    m:{S}:<id>        string  a message (cache/codec.py); empty once erased          receipt + TTL
+    s:{S}             zset    the shop's message members by stored microsecond       newest deadline in it
+    c:{S}:<tag>       zset    the same for one conversation                          newest deadline in it
+    v:{S}             zset    Page and conversation tags by activity                 newest deadline in it
+    e:{S}             zset    edits that wait for their message                      newest deadline in it
+    w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
+    j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
+    purges            zset    purges still erasing, for whoever starts next          30 days
+    lock:sweeper      string  which replica sweeps now                               seconds
+    kept              string  what the last sweep counted                            seconds
+
+`<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the shop's id), so that the keys of a message are short and of
+one length whatever Facebook's ids look like.
+"""
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+from urllib.parse import quote
+
+from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
+
+MAX_TTL_SECONDS: Final = 5 * 24 * 60 * 60
+"""The promise to shops: five days, counted from receipt. MESSAGE_TTL may be shorter, never longer."""
+
+RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
+"""How long a purge's receipt can be asked for."""
+
+PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:")
+"""Prefixes of the only keys without a deadline: the registry. They hold no content and no person."""
+
+ID_BYTES: Final = 12
+"""96 bits: two of a million messages of one shop collide with a chance of 6e-18; eight bytes would save four each."""
+PAGE_TAG_BYTES: Final = 6
+CONVERSATION_TAG_BYTES: Final = 8
+"""A shop has few Pages (48 bits do) and up to millions of conversations (64 bits)."""
+
+PURGES: Final = b"purges"
+SWEEPER_LOCK: Final = b"lock:sweeper"
+KEPT: Final = b"kept"
+
+SHOP_INDEX: Final = b"s:"
+CONVERSATION_INDEX: Final = b"c:"
+MESSAGE: Final = b"m:"
+
+
+class ShopKeys:
+    """The keys of one shop."""
+
+    __slots__ = ("_hash_key", "conversations", "hash_tag", "registry", "shop_index", "waiting_edits")
+
+    def __init__(self, shop: ShopId) -> None:
+        # Percent-quoting keeps braces out of the hash tag: two shops can never share a key.
+        self.hash_tag = b"{%s}" % quote(shop, safe="").encode()
+        self.registry = b"shop:" + self.hash_tag
+        self.shop_index = SHOP_INDEX + self.hash_tag
+        self.conversations = b"v:" + self.hash_tag
+        self.waiting_edits = b"e:" + self.hash_tag
+        self._hash_key = blake2b(shop.encode(), digest_size=32).digest()
+
+    def message_id(self, page: PageId, mid: MessageId) -> bytes:
+        """What a message is stored under.
+
+        Standby copies have been seen without the `m_` prefix of the same message's `mid`, so the prefix does not count.
+        """
+        bare = mid.removeprefix("m_")
+        return blake2b(f"{page}\0{bare}".encode(), digest_size=ID_BYTES, key=self._hash_key).digest()
+
+    def page_tag(self, page: PageId) -> bytes:
+        """What marks a Page's messages."""
+        return blake2b(page.encode(), digest_size=PAGE_TAG_BYTES, key=self._hash_key).digest()
+
+    def conversation_tag(self, conversation: ConversationId) -> bytes:
+        """What a conversation is indexed under."""
+        return blake2b(conversation.encode(), digest_size=CONVERSATION_TAG_BYTES, key=self._hash_key).digest()
+
+    def message(self, id_: bytes) -> bytes:
+        """The key of a message's value."""
+        return MESSAGE + self.hash_tag + b":" + id_
+
+    def conversation_index(self, tag: bytes) -> bytes:
+        """The key of a conversation's index."""
+        return CONVERSATION_INDEX + self.hash_tag + b":" + tag
+
+    def purge(self, purge: PurgeId) -> bytes:
+        """The key of a purge's receipt."""
+        return b"j:" + self.hash_tag + b":" + purge.encode()
+
+
+@lru_cache(maxsize=4096)
+def shop_keys(shop: ShopId) -> ShopKeys:
+    """The keys of a shop, remembered for the shops that are busy."""
+    return ShopKeys(shop)
+
+
+def page_key(page: PageId) -> bytes:
+    """Which shop a Page belongs to."""
+    return b"page:{%s}" % quote(page, safe="").encode()

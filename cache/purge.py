@@ -1,0 +1,218 @@
+"""Purging: hidden at once, erased in short steps, never half done.
+
+`hide.lua` sets a watermark: in one step everything stored before it is unreadable, on every replica, and everything
+sent before it is refused. Only then is the request answered. Erasing goes on in steps of a fraction of a millisecond,
+with pauses between, so that others hardly notice. What is still to be erased stands in `purges`: the next start, or
+another replica, goes on where a crash left it. Steps may run twice or side by side; each message is erased once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from cache.connection import Arg, Connection
+from cache.errors import NotFound, Unavailable
+from cache.keys import MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
+from cache.reader import Reader
+from cache.scripts import ERASE, HIDE, NOTE, STEP
+from cache.shops import Shops, hash_fields
+from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
+from domain.shop import PurgeTarget, Receipt
+from ops.metrics import Metrics
+
+STEP_MESSAGES: Final = 50
+"""Messages erased in one script call: about 0.15 ms, no longer than a page of messages takes to read."""
+PAUSE_FACTOR: Final = 3.0
+"""After each step, so many times its own duration is left to others: a busy server slows the purge, not its readers."""
+ANSWER_SECONDS: Final = 0.2
+"""How long a request waits for erasing to finish, to answer `complete` instead of `running`."""
+RESUME_SECONDS: Final = 5.0
+"""How often each replica looks for purges that nobody goes on with."""
+ABANDONED_SECONDS: Final = 10.0
+"""A purge whose note is older has lost its replica. Two at work on one are harmless, only wasteful."""
+NOTE_SECONDS: Final = 2.0
+"""How often a replica at work renews its note."""
+
+log = structlog.get_logger()
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Purger:
+    """Purges on a shop's word. Every method raises `Unavailable` when Redis is."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        shops: Shops,
+        reader: Reader,
+        metrics: Metrics,
+        *,
+        new_id: Callable[[], str],
+        clock: Callable[[], float],
+        now: Callable[[], float],
+        sleep: Sleep,
+    ) -> None:
+        self._connection = connection
+        self._shops = shops
+        self._reader = reader
+        self._metrics = metrics
+        self._new_id = new_id
+        self._clock = clock
+        self._now = now
+        self._sleep = sleep
+        self._erasing: dict[bytes, asyncio.Task[None]] = {}
+
+    async def purge_shop(self, shop: ShopId, requested_by: str) -> Receipt:
+        """Everything of a shop."""
+        return await self._purge(shop, "shop", b"", requested_by)
+
+    async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str) -> Receipt:
+        """All that one customer and one Page said to each other."""
+        tag = shop_keys(shop).conversation_tag(conversation)
+        return await self._purge(shop, "conversation", tag, requested_by)
+
+    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str) -> Receipt:
+        """Disconnect a Page and purge what came for it.
+
+        Raises:
+            NotFound: the Page is not this shop's.
+        """
+        claim = await self._shops.claim(shop, page)
+        return await self._purge(shop, "page", shop_keys(shop).page_tag(page), requested_by, page, claim)
+
+    async def purge_message(self, shop: ShopId, id_: MessageId, requested_by: str) -> Receipt:
+        """One message. One that was never received is kept out in advance."""
+        keys = shop_keys(shop)
+        purge = PurgeId(self._new_id())
+        ids = await self._reader.possible_ids(shop, keys, id_)
+        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, RECEIPT_SECONDS, requested_by, len(ids), *ids]
+        script_keys = [keys.shop_index, keys.conversations, keys.waiting_edits, keys.purge(purge)]
+        erased, at = await self._connection.run(ERASE(script_keys, args), tries=2)
+        self._metrics.purge("message")
+        self._metrics.purged(int(erased))
+        return Receipt(purge, "message", int(at) // 1000, requested_by, True, int(erased))
+
+    async def receipt(self, shop: ShopId, purge: PurgeId) -> Receipt:
+        """How a purge stands.
+
+        Raises:
+            NotFound: this shop has had no such purge in the last 30 days.
+        """
+        fields = hash_fields(await self._connection.command("HGETALL", shop_keys(shop).purge(purge)))
+        if not fields:
+            raise NotFound("purge_not_found", "This shop has no such purge; receipts are kept for 30 days.")
+        return Receipt(
+            purge,
+            _target(fields[b"what"]),
+            int(fields[b"at"]) // 1000,
+            fields[b"by"].decode(),
+            fields[b"complete"] == b"1",
+            int(fields[b"deleted"]),
+        )
+
+    async def _purge(
+        self, shop: ShopId, what: PurgeTarget, tag: bytes, by: str, page: PageId | None = None, claim: str = ""
+    ) -> Receipt:
+        keys = shop_keys(shop)
+        purge = PurgeId(self._new_id())
+        job = f"{purge} {shop}".encode()
+        # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
+        await self._note(job)
+        args: list[Arg] = [keys.hash_tag, what, tag, by, RECEIPT_SECONDS, MAX_TTL_SECONDS * 1000, page or "", claim]
+        await self._connection.run(HIDE([keys.registry, keys.shop_index, keys.purge(purge)], args), tries=2)
+        if page is not None:
+            await self._shops.release(shop, page, claim)
+        self._metrics.purge(what)
+        await asyncio.wait([self._start(job)], timeout=ANSWER_SECONDS)
+        return await self.receipt(shop, purge)
+
+    def _start(self, job: bytes) -> asyncio.Task[None]:
+        task = self._erasing.get(job)
+        if task is None:
+            task = asyncio.create_task(self._erase(job))
+            self._erasing[job] = task
+            task.add_done_callback(lambda _: self._erasing.pop(job, None))
+            self._metrics.purges_running(len(self._erasing))
+        return task
+
+    async def _erase(self, job: bytes) -> None:
+        try:
+            await self._erase_all(job)
+        except Unavailable as error:
+            # `resume` comes back to it: the note stands until everything is erased.
+            log.warning("purge_interrupted", reason=error.reason)
+        finally:
+            self._metrics.purges_running(len(self._erasing) - 1)
+
+    async def _erase_all(self, job: bytes) -> None:
+        purge_text, _, shop_text = job.decode().partition(" ")
+        shop, purge = ShopId(shop_text), PurgeId(purge_text)
+        keys = shop_keys(shop)
+        receipt_key = keys.purge(purge)
+        fields = hash_fields(await self._connection.command("HGETALL", receipt_key))
+        if fields.get(b"complete") == b"0":
+            if b"page" in fields:
+                await self._shops.release(shop, PageId(fields[b"page"].decode()), fields[b"claim"].decode())
+            what, tag = fields[b"what"].decode(), fields[b"tag"]
+            first = keys.conversation_index(tag) if what == "conversation" else keys.shop_index
+            noted = self._clock()
+            for index in (first, keys.waiting_edits):
+                position = b"-inf"
+                while position:
+                    began = self._clock()
+                    args: list[Arg] = [keys.hash_tag, what, tag, fields[b"at"], STEP_MESSAGES, position]
+                    script_keys = [index, keys.shop_index, keys.conversations, keys.waiting_edits, receipt_key]
+                    position = await self._connection.run(STEP(script_keys, args), tries=2)
+                    if began - noted > NOTE_SECONDS:
+                        noted = began
+                        await self._note(job)
+                    await self._sleep((self._clock() - began) * PAUSE_FACTOR)
+            done = await self.receipt(shop, purge)
+            self._metrics.purged(done.messages_deleted)
+            log.info("purge_complete", shop=shop, purge_id=purge, what=what, messages=done.messages_deleted)
+        await self._connection.command("ZREM", PURGES, job)
+
+    async def _note(self, job: bytes) -> None:
+        await self._connection.run(NOTE([PURGES], [job, int(self._now()), RECEIPT_SECONDS]), tries=2)
+
+    async def resume(self) -> None:
+        """Go on with purges that have lost their replica, and look for more, until cancelled."""
+        while True:
+            try:
+                await self.resume_once()
+            except Unavailable as error:
+                log.warning("purges_unknown", reason=error.reason)
+            await self._sleep(RESUME_SECONDS)
+
+    async def resume_once(self) -> None:
+        """Go on with the purges that nobody is working on."""
+        before = int(self._now() - ABANDONED_SECONDS)
+        for job in await self._connection.command("ZRANGE", PURGES, "-inf", before, "BYSCORE"):
+            _ = self._start(job)
+
+    async def finish(self) -> None:
+        """Return when nothing is being erased here."""
+        while self._erasing:
+            await asyncio.wait(self._erasing.values())
+
+    async def close(self) -> None:
+        """Stop erasing; what is left is hidden already, and the next start goes on."""
+        tasks = list(self._erasing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _target(raw: bytes) -> PurgeTarget:
+    match raw:
+        case b"shop":
+            return "shop"
+        case b"page":
+            return "page"
+        case b"conversation":
+            return "conversation"
+        case _:
+            return "message"

@@ -1,0 +1,151 @@
+"""Reading a shop's messages and conversations: one round trip each, newest first, from JSON to JSON without parsing."""
+
+from typing import Final
+
+import orjson
+import structlog
+
+from cache.codec import answer, decode, page_flags
+from cache.connection import Arg, Connection
+from cache.cursors import read_cursor, write_cursor
+from cache.errors import Corrupt, NotFound
+from cache.keys import ShopKeys, shop_keys
+from cache.scripts import CONVERSATIONS, LOOK, PAGE
+from cache.shops import Shops
+from domain.cursor import Slice
+from domain.ids import MessageId, PageId, ShopId
+from domain.message import Direction
+from domain.moment import rfc3339
+from domain.query import MessageQuery
+
+LOOKS_PER_CALL: Final = 1000
+"""Index entries one script call walks over while it filters: about a millisecond of the server's time."""
+CALLS_PER_READ: Final = 20
+"""After so many calls a read answers what it has, with a cursor to go on: nobody waits long for a rare match."""
+
+log = structlog.get_logger()
+
+
+class Reader:
+    """Reads for shops. Every method raises `Unavailable` when Redis is."""
+
+    def __init__(self, connection: Connection, shops: Shops) -> None:
+        self._connection = connection
+        self._shops = shops
+
+    async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[bytes]:
+        """Messages as JSON objects.
+
+        Cursors are stored times, unique and rising in a shop: what arrives later never shifts a walk that has begun.
+
+        Raises:
+            CursorRefused: the cursor is none of ours.
+        """
+        keys = shop_keys(shop)
+        index = keys.shop_index
+        if query.conversation is not None:
+            index = keys.conversation_index(keys.conversation_tag(query.conversation))
+        page_tag = b"" if query.page is None else keys.page_tag(query.page)
+        mask, flags = _filter(page_tag, query.direction)
+        position = None if query.until is None else query.until * 1000
+        if query.cursor is not None:
+            (at,) = read_cursor("m", query.cursor)
+            position = at if position is None else min(at, position)
+        floor = 0 if query.since is None else query.since * 1000
+        found: list[tuple[int, bytes]] = []
+        for _ in range(CALLS_PER_READ):
+            # One more than wanted tells whether there is a next page.
+            wanted = query.limit + 1 - len(found)
+            start = "+inf" if position is None else position
+            args: list[Arg] = [keys.hash_tag, start, floor, wanted, LOOKS_PER_CALL, mask, flags, page_tag]
+            reply = await self._connection.run(PAGE([keys.registry, index], args), tries=2)
+            found += zip(map(int, reply[1::2]), reply[2::2], strict=True)
+            if len(found) > query.limit:
+                found = found[: query.limit]
+                return Slice(_answers(found), write_cursor("m", found[-1][0]))
+            if not reply[0]:
+                return Slice(_answers(found), None)
+            position = int(reply[0])
+        return Slice(_answers(found), write_cursor("m", position or 0))
+
+    async def message(self, shop: ShopId, id_: MessageId) -> bytes:
+        """One message as a JSON object.
+
+        Raises:
+            NotFound: the shop has none of this id: never received, expired or erased.
+        """
+        keys = shop_keys(shop)
+        args: list[Arg] = [keys.hash_tag, *await self.possible_ids(shop, keys, id_)]
+        reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
+        if not reply:
+            raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
+        return answer(reply[1], int(reply[0]))
+
+    async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
+        """What a message is kept under, at each of the shop's Pages."""
+        return [keys.message_id(page.id, id_) for page in (await self._shops.shop(shop)).pages]
+
+    async def conversations(self, shop: ShopId, *, limit: int, cursor: str | None, page: PageId | None) -> Slice[bytes]:
+        """Conversations as JSON objects, by last activity as it was when the walk began.
+
+        Raises:
+            CursorRefused: the cursor is none of ours.
+        """
+        keys = shop_keys(shop)
+        page_tag = b"" if page is None else keys.page_tag(page)
+        began: int | str = "+inf"
+        position: int | str = "+inf"
+        if cursor is not None:
+            began, position = read_cursor("c", cursor)
+        items: list[bytes] = []
+        for _ in range(CALLS_PER_READ):
+            args = [keys.hash_tag, began, position, 0, limit - len(items), LOOKS_PER_CALL, page_tag]
+            reply = await self._connection.run(CONVERSATIONS([keys.registry, keys.conversations], args), tries=2)
+            began = int(reply[0])
+            for at, count, value in zip(reply[2::3], reply[3::3], reply[4::3], strict=True):
+                items += _conversation(value, int(at), int(count))
+            if not reply[1]:
+                return Slice(items, None)
+            position = int(reply[1])
+            if len(items) >= limit:
+                break
+        return Slice(items, write_cursor("c", int(began), int(position)))
+
+
+def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
+    """Mask and wanted bits of the flags byte."""
+    mask = flags = 0
+    if page_tag:
+        mask, flags = 0xFE, page_flags(page_tag)
+    if direction is not None:
+        mask, flags = mask | 1, flags | (direction == "out")
+    return mask, flags
+
+
+def _answers(found: list[tuple[int, bytes]]) -> list[bytes]:
+    """The readable ones as JSON; a damaged record is logged and left out, the others stand."""
+    answers = []
+    for score, value in found:
+        try:
+            answers.append(answer(value, score))
+        except Corrupt as error:
+            log.warning("record_unreadable", reason=error.reason)
+    return answers
+
+
+def _conversation(value: bytes, score: int, count: int) -> list[bytes]:
+    try:
+        body = decode(value).json()
+        last = answer(value, score)
+    except Corrupt as error:
+        log.warning("record_unreadable", reason=error.reason)
+        return []
+    page, conversation = body["page_id"], body["conversation_id"]
+    head = {
+        "id": conversation,
+        "page_id": page,
+        "customer_id": conversation[len(page) + 1 :],
+        "message_count": count,
+        "last_activity_at": rfc3339(score // 1000),
+    }
+    return [orjson.dumps(head)[:-1] + b',"last_message":' + last + b"}"]

@@ -1,0 +1,32 @@
+"""The Lua scripts, by name. Each tells in its own first lines what its keys, arguments and reply are."""
+
+from hashlib import sha1
+from importlib.resources import files
+
+from cache.connection import Arg, Call
+
+
+class Script:
+    """One script; calling it makes a `Call`."""
+
+    def __init__(self, name: str) -> None:
+        self._source = files("cache").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
+        # Redis names scripts by SHA-1; nothing secret depends on it.
+        self._digest = sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+
+    def __call__(self, keys: list[bytes], args: list[Arg]) -> Call:
+        return Call(self._source, self._digest, keys, args)
+
+
+PUT = Script("put")
+EDIT = Script("edit")
+ERASE = Script("erase")
+LOOK = Script("look")
+PAGE = Script("page")
+CONVERSATIONS = Script("conversations")
+HIDE = Script("hide")
+STEP = Script("step")
+NOTE = Script("note")
+CLAIM = Script("claim")
+CONNECT = Script("connect")
+RELEASE = Script("release")

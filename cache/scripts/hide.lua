@@ -1,0 +1,25 @@
+#!lua flags=allow-oom
+-- Hides all there is of a shop, a Page or a conversation at once, and writes down that it is to be erased.
+-- KEYS: shop:{S}, s:{S}, j:{S}:<purge>
+-- ARGV: hash tag, what (shop, page, conversation), its tag ('' for a shop), requested by, receipt's life (s),
+--       longest TTL (ms), Page to disconnect (or ''), its claim (or '')
+-- Reply: the watermark: what was stored at or before it (µs) is hidden, what was sent before it is refused from now on
+local tag, what, name, longest = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local newest = redis.call('ZRANGE', KEYS[2], '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+local watermark = math.max(now, tonumber(newest[2] or 0))
+local text = string.format('%.0f', watermark)
+if what == 'shop' then
+  redis.call('HSET', KEYS[1], 'watermark', text)
+else
+  redis.call('SET', 'w:' .. tag .. ':' .. name, text, 'PX', longest)
+  redis.call('HSET', KEYS[1], 'narrow', string.format('%.0f', watermark + longest * 1000))
+end
+redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'deleted', 0, 'complete', 0, 'tag', name)
+if ARGV[7] ~= '' then
+  redis.call('HDEL', KEYS[1], 'p:' .. ARGV[7])
+  redis.call('HSET', KEYS[3], 'page', ARGV[7], 'claim', ARGV[8])
+end
+redis.call('EXPIRE', KEYS[3], ARGV[5])
+return text

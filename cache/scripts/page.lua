@@ -1,0 +1,80 @@
+#!lua flags=no-writes
+-- Readable messages, newest first.
+-- KEYS: shop:{S}, the index to walk
+-- ARGV: hash tag, from (score, exclusive, or '+inf'), down to (score, inclusive), how many, how many to look at,
+--       flags mask, flags wanted, Page tag wanted (or '')
+-- Reply: the score looked at last ('' = nothing is left), then pairs of score and value
+local tag, wanted, budget = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
+local mask, flags, page = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local from = ARGV[2]
+if from ~= '+inf' then from = '(' .. from end
+local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow')
+local narrow = false
+if shop[2] then
+  local time = redis.call('TIME')
+  narrow = tonumber(shop[2]) > time[1] * 1000000 + time[2]
+end
+local floor = math.max(tonumber(ARGV[3]), tonumber(shop[1] or 0) + 1)
+local floor_text = string.format('%.0f', floor)
+
+local marks = {}
+local function mark(name)
+  local found = marks[name]
+  if not found then
+    found = tonumber(redis.call('GET', 'w:' .. tag .. ':' .. name) or 0)
+    marks[name] = found
+  end
+  return found
+end
+
+local function fits(member)
+  if mask == 0 then return true end
+  local byte = string.byte(member)
+  -- the mask is the direction bit, the seven Page bits, or both
+  if mask == 1 then return byte % 2 == flags end
+  if mask == 254 then return byte - byte % 2 == flags end
+  return byte == flags
+end
+
+local reply = {''}
+local found = 0
+while found < wanted and budget > 0 do
+  local size = math.min(budget, mask == 0 and wanted - found or 200)
+  local entries = redis.call('ZRANGE', KEYS[2], from, floor_text, 'BYSCORE', 'REV', 'LIMIT', 0, size, 'WITHSCORES')
+  local names, scores = {}, {}
+  for i = 1, #entries, 2 do
+    if fits(entries[i]) then
+      names[#names + 1] = 'm:' .. tag .. ':' .. string.sub(entries[i], 2)
+      scores[#scores + 1] = entries[i + 1]
+    end
+  end
+  if #names > 0 then
+    local values = redis.call('MGET', unpack(names))
+    for i = 1, #names do
+      local value = values[i]
+      if value and string.byte(value) == 1 and (page == '' or string.sub(value, 7, 12) == page) then
+        local hidden = false
+        if narrow then
+          hidden = tonumber(scores[i]) <= math.max(mark(string.sub(value, 7, 12)), mark(string.sub(value, 13, 20)))
+        end
+        if not hidden then
+          reply[#reply + 1] = scores[i]
+          reply[#reply + 1] = value
+          found = found + 1
+          if found == wanted then
+            reply[1] = scores[i]
+            return reply
+          end
+        end
+      end
+    end
+  end
+  if #entries < 2 * size then
+    reply[1] = ''
+    return reply
+  end
+  reply[1] = entries[#entries]
+  from = '(' .. reply[1]
+  budget = budget - size
+end
+return reply

@@ -1,0 +1,128 @@
+#!lua
+-- Stores what has come for one shop: all of it or, when the server refuses writes, nothing of it.
+-- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}
+-- ARGV: hash tag, TTL (ms), longest TTL (ms), number of Pages, then per Page: id, tag
+--       then per message: id, sent_at (ms or ''), value, waiting edit that this value has merged (or '')
+-- Reply: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
+--   s stored   d duplicate   g gone (erased or purged)   u unknown Page   p paused   o older than the TTL   w edit waits
+local tag, ttl, longest, page_count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local now_ms = math.floor(now / 1000)
+
+local fields, tags = {'paused', 'watermark', 'narrow'}, {}
+for i = 1, page_count do
+  fields[3 + i] = 'p:' .. ARGV[3 + 2 * i]
+  tags[i] = ARGV[4 + 2 * i]
+end
+local shop = redis.call('HMGET', KEYS[1], unpack(fields))
+local paused, watermark = shop[1] == '1', tonumber(shop[2] or 0)
+local narrow = tonumber(shop[3] or 0) > now
+local known = {}
+for i = 1, page_count do
+  if shop[3 + i] then known[tags[i]] = true end
+end
+
+-- Stored times are unique in a shop and never run backwards, even if the server's clock does: cursors depend on it.
+local newest = redis.call('ZRANGE', KEYS[2], '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+local score = math.max(now, watermark + 1, tonumber(newest[2] or 0) + 1)
+
+local marks = {}
+local function mark(name)
+  local found = marks[name]
+  if not found then
+    found = tonumber(redis.call('GET', 'w:' .. tag .. ':' .. name) or 0)
+    marks[name] = found
+  end
+  return found
+end
+
+local letters, waiting = {}, {}
+local members, by_conversation, activity = {}, {}, {}
+local deadline = now_ms + ttl
+local n = 0
+for i = 5 + 2 * page_count, #ARGV, 4 do
+  n = n + 1
+  local id, sent, value, merged = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
+  local key = 'm:' .. tag .. ':' .. id
+  local page, conversation = string.sub(value, 7, 12), string.sub(value, 13, 20)
+  local letter
+  if not known[page] then
+    letter = 'u'
+  elseif paused then
+    letter = 'p'
+  elseif sent and sent + ttl <= now_ms then
+    letter = 'o'
+  else
+    local purged = watermark
+    if narrow then purged = math.max(purged, mark(page), mark(conversation)) end
+    deadline = math.floor(score / 1000) + ttl
+    if sent and sent * 1000 <= purged then
+      letter = redis.call('EXISTS', key) == 1 and 'd' or 'g'
+      if letter == 'd' and redis.call('STRLEN', key) == 0 then letter = 'g' end
+    elseif redis.call('SET', key, value, 'NX', 'PXAT', deadline) then
+      letter = 's'
+    else
+      local there = redis.call('GET', key)
+      if there == '' then
+        letter = 'g'
+      elseif string.byte(there) == 2 then
+        if there == merged then
+          redis.call('SET', key, value, 'PXAT', deadline)
+          redis.call('ZREM', KEYS[4], string.sub(there, 2, 2) .. id)
+          letter = 's'
+        else
+          letter = 'w'
+          waiting[#waiting + 1] = n
+          waiting[#waiting + 1] = there
+        end
+      elseif string.sub(there, 3, 6) == string.sub(value, 3, 6) then
+        letter = 'S' -- our own write, whose answer was lost: it is indexed already
+      else
+        letter = 'd'
+      end
+    end
+  end
+  if letter == 's' then
+    local member = string.sub(value, 2, 2) .. id
+    members[#members + 1] = score
+    members[#members + 1] = member
+    local own = by_conversation[conversation]
+    if not own then
+      own = {}
+      by_conversation[conversation] = own
+    end
+    own[#own + 1] = score
+    own[#own + 1] = member
+    activity[page .. conversation] = score
+    score = score + 1
+  elseif letter == 'S' then
+    letter = 's'
+  end
+  letters[n] = letter
+end
+
+local function index(key, entries)
+  -- No more than 2,000 at once: Lua's unpack has a limit.
+  for i = 1, #entries, 2000 do
+    redis.call('ZADD', key, unpack(entries, i, math.min(i + 1999, #entries)))
+  end
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - longest * 1000)
+  if redis.call('PEXPIREAT', key, deadline, 'GT') == 0 then
+    redis.call('PEXPIREAT', key, deadline, 'NX')
+  end
+end
+
+if #members > 0 then
+  index(KEYS[2], members)
+  for conversation, entries in pairs(by_conversation) do
+    index('c:' .. tag .. ':' .. conversation, entries)
+  end
+  local newest_of = {}
+  for conversation, at in pairs(activity) do
+    newest_of[#newest_of + 1] = at
+    newest_of[#newest_of + 1] = conversation
+  end
+  index(KEYS[3], newest_of)
+end
+return {table.concat(letters), unpack(waiting)}

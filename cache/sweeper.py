@@ -1,0 +1,88 @@
+"""Expired means gone from memory too, and what is kept is counted.
+
+Redis hides an expired key at once but may keep its bytes until something touches it. A plain SCAN touches every key.
+One replica sweeps at a time; all of them show what the last sweep counted.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import orjson
+import structlog
+
+from cache.connection import Connection
+from cache.errors import Unavailable
+from cache.keys import KEPT, SHOP_INDEX, SWEEPER_LOCK
+from ops.metrics import Metrics
+
+SWEEP_SECONDS: Final = 30
+"""Between two sweeps. Expired bodies leave memory within a minute."""
+SCAN_COUNT: Final = 1000
+"""Keys in one step: below a millisecond of the server's time."""
+
+log = structlog.get_logger()
+
+
+class Sweeper:
+    """Sweeps in the background. `now` is Unix seconds."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        metrics: Metrics,
+        *,
+        ttl: int,
+        now: Callable[[], float],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._connection = connection
+        self._metrics = metrics
+        self._ttl = ttl
+        self._now = now
+        self._clock = clock
+        self._sleep = sleep
+
+    async def run(self) -> None:
+        """Sweep, show, wait, until cancelled."""
+        while True:
+            try:
+                if await self._connection.command("SET", SWEEPER_LOCK, "1", "NX", "PX", SWEEP_SECONDS * 900):
+                    await self.sweep()
+                await self.show()
+            except Unavailable as error:
+                log.warning("sweep_interrupted", reason=error.reason)
+            await self._sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Touch every key once; count the messages that are kept.
+
+        Raises:
+            Unavailable: Redis is not there; the next sweep does it.
+        """
+        began = self._clock()
+        kept, oldest = 0, 0
+        floor = int((self._now() - self._ttl) * 1_000_000)
+        async for names in self._connection.scan(SCAN_COUNT):
+            for name in names:
+                if name.startswith(SHOP_INDEX):
+                    kept += await self._connection.command("ZCOUNT", name, floor, "+inf")
+                    first = await self._connection.command(
+                        "ZRANGE", name, floor, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES"
+                    )
+                    if first:
+                        score = int(float(first[0][1] if isinstance(first[0], (list, tuple)) else first[1]))
+                        oldest = min(oldest or score, score)
+            # A big store is swept in many steps; everyone else goes between them.
+            await self._sleep(0)
+        counted = orjson.dumps({"messages": kept, "oldest": oldest})
+        await self._connection.command("SET", KEPT, counted, "PX", SWEEP_SECONDS * 4000)
+        self._metrics.swept(self._clock() - began)
+
+    async def show(self) -> None:
+        """Show what the last sweep counted, whichever replica it was."""
+        counted = await self._connection.command("GET", KEPT)
+        if counted is not None:
+            known = orjson.loads(counted)
+            age = self._now() - known["oldest"] / 1_000_000 if known["oldest"] else 0.0
+            self._metrics.kept(known["messages"], age)

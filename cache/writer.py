@@ -1,0 +1,330 @@
+"""Group commit: what arrives in one turn of the event loop is one script call per shop, in one round trip.
+
+`put` returns when its own messages are stored, and only then is Facebook answered 200. The queue is bounded in messages
+and bytes; when it is full, or Redis gone, slow or full, `put` raises and Facebook delivers again, which the message id
+makes harmless. A write whose answer was lost is sent once more: each value carries a nonce by which `put.lua` tells our
+own earlier write from a duplicate.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+import structlog
+
+from cache.codec import edited as edited_value
+from cache.codec import encode_message, encode_waiting_edit, merged
+from cache.connection import Arg, Call, Connection, Reply
+from cache.errors import Corrupt, Unavailable
+from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
+from cache.scripts import EDIT, ERASE, PUT
+from domain.event import Outcome, Storable
+from domain.ids import PageId, ShopId
+from domain.message import Edit, Message, Unsend
+from ops.metrics import Metrics
+
+QUEUE_MESSAGES: Final = 50_000
+QUEUE_BYTES: Final = 64 * 1024 * 1024
+"""Both count what waits and what is under way. A second of the fastest ingest seen is 30,000 messages."""
+CALL_MESSAGES: Final = 250
+"""Messages in one script call: about 2 ms of the server's time, in which nobody else is served."""
+FLUSH_MESSAGES: Final = 5_000
+"""Messages in one round trip."""
+WRITE_SECONDS: Final = 1.7
+"""From sending to giving up, a second try included. With one failed round trip to wait for first, the answer is still
+out well before Facebook's 5 s are over."""
+RETRY_AFTER_SECONDS: Final = 2
+EDIT_TRIES: Final = 8
+"""Facebook allows five edits of a message; more rivals than that cannot be writing one value."""
+
+_OUTCOMES: Final[dict[str, Outcome]] = {
+    "s": "stored",
+    "d": "duplicate",
+    "g": "erased",
+    "o": "too_old",
+    "u": "unknown_page",
+    "p": "paused",
+}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One message on its way: four arguments of `put.lua` and its Page."""
+
+    page: PageId
+    page_tag: bytes
+    id: bytes
+    sent_at: int | str
+    value: bytes
+    merged: bytes = b""
+
+
+@dataclass(slots=True)
+class _Put:
+    """One caller's messages for one shop, and the promise of their outcomes."""
+
+    rows: list[_Row]
+    size: int
+    done: "asyncio.Future[list[Outcome]]"
+
+
+@dataclass(slots=True)
+class _ShopBatch:
+    keys: ShopKeys
+    puts: list[_Put] = field(default_factory=list)
+    settled: bool = False
+
+
+class Writer:
+    """Stores what came for a shop. `clock` is monotonic, in seconds; `first_nonce` a random number for this process."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        metrics: Metrics,
+        *,
+        ttl: int,
+        first_nonce: int,
+        clock: Callable[[], float],
+        queue_messages: int = QUEUE_MESSAGES,
+        queue_bytes: int = QUEUE_BYTES,
+    ) -> None:
+        self._connection = connection
+        self._metrics = metrics
+        self._ttl = ttl
+        self._nonces = count(first_nonce)
+        self._clock = clock
+        self._room_messages = self._all_messages = queue_messages
+        self._room_bytes = self._all_bytes = queue_bytes
+        self._pending: dict[ShopId, _ShopBatch] = {}
+        self._flushing: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
+        """Store, edit and erase; an outcome per event, in order.
+
+        Raises:
+            Unavailable: some of it may not be stored; putting the same again is safe.
+        """
+        keys = shop_keys(shop)
+        rows = [self._row(keys, event) for event in events if isinstance(event, Message)]
+        stored: list[Outcome] = await self._enqueue(shop, keys, rows) if rows else []
+        if len(rows) == len(events):
+            return stored
+        following = iter(stored)
+        return [next(following) if isinstance(event, Message) else await self._change(keys, event) for event in events]
+
+    def _nonce(self) -> bytes:
+        return (next(self._nonces) & 0xFFFFFFFF).to_bytes(4)
+
+    def _row(self, keys: ShopKeys, message: Message) -> _Row:
+        value = encode_message(message, keys, self._nonce(), self._ttl)
+        sent_at = "" if message.sent_at is None else message.sent_at
+        return _Row(message.page, value[6:12], keys.message_id(message.page, message.id), sent_at, value)
+
+    def _enqueue(self, shop: ShopId, keys: ShopKeys, rows: list[_Row]) -> "asyncio.Future[list[Outcome]]":
+        size = sum(len(row.value) for row in rows)
+        if self._closing:
+            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
+        if len(rows) > self._room_messages or size > self._room_bytes:
+            raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
+        self._room_messages -= len(rows)
+        self._room_bytes -= size
+        self._show_queue()
+        put = _Put(rows, size, asyncio.get_running_loop().create_future())
+        batch = self._pending.get(shop)
+        if batch is None:
+            batch = self._pending[shop] = _ShopBatch(keys)
+        batch.puts.append(put)
+        if self._flushing is None:
+            # The task starts in the loop's next turn: all that this turn's requests bring goes with it.
+            self._flushing = asyncio.create_task(self._flush_all())
+        return put.done
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._pending:
+                batches = self._take()
+                try:
+                    await self._flush(batches)
+                except Unavailable as error:
+                    # What waited behind this round trip has waited long enough; Facebook will bring it again.
+                    self._metrics.store_error(error.reason)
+                    self._fail([*batches, *self._pending.values()], error)
+                    self._pending = {}
+                except Exception as error:
+                    log.exception("store_failed")
+                    self._fail(batches, error)
+        finally:
+            self._flushing = None
+
+    def _take(self) -> list[_ShopBatch]:
+        """As many shops' waiting messages as go into one round trip."""
+        taken, messages = [], 0
+        while self._pending and messages < FLUSH_MESSAGES:
+            shop = next(iter(self._pending))
+            batch = self._pending.pop(shop)
+            taken.append(batch)
+            messages += sum(len(put.rows) for put in batch.puts)
+        return taken
+
+    async def _flush(self, batches: list[_ShopBatch]) -> None:
+        calls: list[Call] = []
+        spans: list[tuple[_ShopBatch, list[_Row], int]] = []
+        for batch in batches:
+            rows = [row for put in batch.puts for row in put.rows]
+            first = len(calls)
+            calls += [
+                self._call(batch.keys, rows[at : at + CALL_MESSAGES]) for at in range(0, len(rows), CALL_MESSAGES)
+            ]
+            spans.append((batch, rows, first))
+        began = self._clock()
+        replies = await self._send(calls)
+        self._metrics.stored(self._clock() - began, sum(len(rows) for _, rows, _ in spans))
+        for (batch, rows, first), end in zip(spans, [*(span[2] for span in spans[1:]), len(calls)], strict=True):
+            try:
+                outcomes = await self._outcomes(batch.keys, rows, replies[first:end])
+            except Unavailable as error:
+                self._metrics.store_error(error.reason)
+                self._fail([batch], error)
+            else:
+                self._fulfil(batch, outcomes)
+
+    def _call(self, keys: ShopKeys, rows: Sequence[_Row]) -> Call:
+        pages = {row.page: row.page_tag for row in rows}
+        args: list[Arg] = [keys.hash_tag, self._ttl * 1000, MAX_TTL_SECONDS * 1000, len(pages)]
+        for page in pages.items():
+            args += page
+        for row in rows:
+            args += (row.id, row.sent_at, row.value, row.merged)
+        return PUT([keys.registry, keys.shop_index, keys.conversations, keys.waiting_edits], args)
+
+    async def _send(self, calls: list[Call]) -> list[Reply | Unavailable]:
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                try:
+                    return await self._connection.runs(calls)
+                except Unavailable as error:
+                    if error.reason not in {"redis_unreachable", "redis_timeout"}:
+                        raise
+                    return await self._connection.runs(calls)
+        except TimeoutError:
+            raise Unavailable("redis_timeout") from None
+
+    async def _outcomes(self, keys: ShopKeys, rows: list[_Row], replies: Sequence[Reply]) -> list[Outcome]:
+        letters = []
+        for at, reply in enumerate(replies):
+            if isinstance(reply, Unavailable):
+                raise reply
+            found = list(reply[0].decode())
+            for number, waiting in zip(reply[1::2], reply[2::2], strict=True):
+                row = rows[at * CALL_MESSAGES + number - 1]
+                found[number - 1] = await self._put_with_edit(keys, row, waiting)
+            letters += found
+        return [_OUTCOMES[letter] for letter in letters]
+
+    async def _put_with_edit(self, keys: ShopKeys, row: _Row, waiting: bytes) -> str:
+        """Store a message whose edit came first, with the edit in it."""
+        for _ in range(EDIT_TRIES):
+            try:
+                value = merged(row.value, waiting)
+            except Corrupt as error:
+                log.warning("record_unreadable", reason=error.reason)
+                value = row.value  # an edit that nobody can read must not cost the message
+            again = _Row(row.page, row.page_tag, row.id, row.sent_at, value, waiting)
+            (reply,) = await self._send([self._call(keys, [again])])
+            if isinstance(reply, Unavailable):
+                raise reply
+            letter: str = reply[0].decode()
+            if letter != "w":
+                return letter
+            waiting = reply[2]
+        raise Unavailable("redis_timeout")
+
+    async def _change(self, keys: ShopKeys, event: Storable) -> Outcome:
+        if self._closing:
+            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                if isinstance(event, Unsend):
+                    return await self._unsend(keys, event)
+                if isinstance(event, Edit):
+                    return await self._edit(keys, event)
+        except TimeoutError:
+            raise Unavailable("redis_timeout") from None
+        raise TypeError(type(event).__name__)
+
+    async def _unsend(self, keys: ShopKeys, unsend: Unsend) -> Outcome:
+        connected = await self._connection.command("HEXISTS", keys.registry, f"p:{unsend.page}")
+        if not connected:
+            return "unknown_page"
+        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, 0, "", 1, keys.message_id(unsend.page, unsend.id)]
+        await self._connection.run(ERASE([keys.shop_index, keys.conversations, keys.waiting_edits], args), tries=2)
+        return "unsent"
+
+    async def _edit(self, keys: ShopKeys, edit: Edit) -> Outcome:
+        """Read, change, and write if nobody else has written meanwhile."""
+        id_ = keys.message_id(edit.page, edit.id)
+        nonce = self._nonce()
+        there: bytes | None = await self._connection.command("GET", keys.message(id_))
+        for _ in range(EDIT_TRIES):
+            if there == b"":
+                return "erased"
+            if there is None:
+                value, outcome = encode_waiting_edit(edit, keys, nonce), "edit_waiting"
+            else:
+                newer = edited_value(there, edit)
+                if newer is None:
+                    return "edit_outdated"
+                value, outcome = newer, "edited" if there[0] == 1 else "edit_waiting"
+            sent_at = "" if edit.sent_at is None else edit.sent_at
+            args: list[Arg] = [keys.hash_tag, self._ttl * 1000, edit.page, id_, there or b"", value, sent_at]
+            reply = await self._connection.run(EDIT([keys.registry, keys.waiting_edits], args), tries=2)
+            if reply[0] == b"s":
+                return "edited" if outcome == "edited" else "edit_waiting"
+            if reply[0] != b"c":
+                return _OUTCOMES[reply[0].decode()]
+            there = reply[1]
+        raise Unavailable("redis_timeout")
+
+    def _fulfil(self, batch: _ShopBatch, outcomes: list[Outcome]) -> None:
+        at = 0
+        for put in batch.puts:
+            following = at + len(put.rows)
+            if not put.done.done():  # its caller may have gone away; the messages are stored all the same
+                put.done.set_result(outcomes[at:following])
+            at = following
+        self._make_room(batch)
+
+    def _fail(self, batches: Sequence[_ShopBatch], error: Exception) -> None:
+        for batch in batches:
+            for put in batch.puts:
+                if not put.done.done():
+                    put.done.set_exception(error)
+            self._make_room(batch)
+
+    def _make_room(self, batch: _ShopBatch) -> None:
+        if batch.settled:
+            return
+        batch.settled = True
+        for put in batch.puts:
+            self._room_messages += len(put.rows)
+            self._room_bytes += put.size
+        self._show_queue()
+
+    def _show_queue(self) -> None:
+        self._metrics.queue(self._all_messages - self._room_messages, self._all_bytes - self._room_bytes)
+
+    async def accepting(self) -> bool:
+        """Whether there is room, and no stop under way."""
+        return not self._closing and self._room_messages > 0 and self._room_bytes > 0
+
+    async def close(self) -> None:
+        """Refuse what comes from now on, and finish what has come."""
+        self._closing = True
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing])

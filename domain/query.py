@@ -1,0 +1,22 @@
+"""What a reader of messages asks for."""
+
+from dataclasses import dataclass
+
+from domain.ids import ConversationId, PageId
+from domain.message import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQuery:
+    """A page of messages, newest receipt first; every filter that is given must hold.
+
+    `since` (inclusive) and `until` (exclusive) are milliseconds of the receipt.
+    """
+
+    limit: int
+    cursor: str | None = None
+    conversation: ConversationId | None = None
+    page: PageId | None = None
+    direction: Direction | None = None
+    since: int | None = None
+    until: int | None = None

@@ -1,0 +1,76 @@
+"""Checks that say whether this process can do its work now.
+
+Each has a name, a time limit and a hint for the person on call; what exactly went wrong goes to the log, not into the
+answer. A check is logged when it begins to fail, when it fails in another way, and when it passes again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+Check = Callable[[], Awaitable[object]]
+"""Passes by returning anything but False, fails by raising."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a check ended, fit for an answer."""
+
+    name: str
+    ok: bool
+    hint: str
+
+
+class Checks:
+    """The registered checks, run together."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, tuple[Check, str, float]] = {}
+        self._failing: dict[str, str] = {}
+        """Name to the class of the last failure."""
+        self._log = structlog.get_logger()
+
+    def add(self, name: str, check: Check, hint: str, timeout: float = 1.0) -> None:
+        """Register a check; `timeout` in seconds, and an overrun is a failure.
+
+        Raises ValueError when the name is taken.
+        """
+        if name in self._checks:
+            raise ValueError(f"two checks named {name}")
+        self._checks[name] = (check, hint, timeout)
+
+    async def run(self) -> list[Result]:
+        """Every check at once; the results in the order of registration."""
+        return list(await asyncio.gather(*(self._run(name, *held) for name, held in self._checks.items())))
+
+    async def _run(self, name: str, check: Check, hint: str, seconds: float) -> Result:
+        error: BaseException | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                if await check() is False:
+                    error = CheckFailed()
+        except asyncio.CancelledError as cancelled:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the caller went away; otherwise something inside the check was cancelled
+            error = cancelled
+        except Exception as raised:  # noqa: BLE001 - any failure of a check is a result
+            error = raised
+        self._tell(name, error)
+        return Result(name, error is None, hint)
+
+    def _tell(self, name: str, error: BaseException | None) -> None:
+        before = self._failing.pop(name, None)
+        if error is None:
+            if before is not None:
+                self._log.info("check_passed", check=name)
+            return
+        self._failing[name] = type(error).__qualname__
+        if before != self._failing[name]:
+            self._log.warning("check_failed", check=name, exc_info=error)
+
+
+class CheckFailed(Exception):
+    """A check said no without saying why."""

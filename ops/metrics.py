@@ -1,0 +1,190 @@
+"""Every metric, in one table, on a registry that is passed in.
+
+Labels come from closed sets only: outcomes, kinds, route templates, methods, status codes; never an id. The numbers
+are plain ones (ops/meters.py) of one process; prometheus_client only writes them down when it is asked.
+"""
+
+import math
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import GCCollector, ProcessCollector
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import CollectorRegistry
+
+from ops.meters import OTHER, Counter, Gauge, Histogram
+
+PREFIX = "page_inbox_"
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A client may send any word as its method; the others are counted as `other`."""
+
+_WRITE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Seconds; Facebook takes five for a failure."""
+_ANSWER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_BODY = (512, 1024, 2048, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304)
+_SWEEP = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row of the table; `name` without the prefix, `bounds` the upper bounds of a histogram's buckets."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    unit: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """As it is scraped."""
+        return PREFIX + self.name
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("deliveries_total", "counter", "deliveries", "Webhook deliveries by how they were answered.", ("outcome",)),
+    Metric("events_total", "counter", "events", "Events inside deliveries, by kind and what became of them.",
+           ("kind", "outcome")),
+    Metric("webhook_body_bytes", "histogram", "bytes", "Size of the webhook bodies that were read.", bounds=_BODY),
+    Metric("store_seconds", "histogram", "seconds", "Time one batch took to be stored and acknowledged.",
+           bounds=_WRITE),
+    Metric("store_batch_messages", "histogram", "messages", "Messages stored in one batch.", bounds=_BATCH),
+    Metric("store_errors_total", "counter", "batches", "Batches that could not be stored, by reason.", ("reason",)),
+    Metric("queue_messages", "gauge", "messages", "Messages waiting to be stored."),
+    Metric("queue_bytes", "gauge", "bytes", "Bytes of the messages waiting to be stored."),
+    Metric("kept_messages", "gauge", "messages", "Messages kept at present, of all shops."),
+    Metric("oldest_kept_message_seconds", "gauge", "seconds", "Age of the oldest kept message; 0 when none is kept."),
+    Metric("sweep_seconds", "histogram", "seconds", "Time one sweep for expired messages took.", bounds=_SWEEP),
+    Metric("purges_total", "counter", "purges", "Purges requested, by what was purged.", ("what",)),
+    Metric("purged_messages_total", "counter", "messages", "Messages erased by purges."),
+    Metric("purges_running", "gauge", "purges", "Purges whose messages are unreadable but not all erased yet."),
+    Metric("requests_total", "counter", "requests", "Answered requests by route template, method and status.",
+           ("route", "method", "status")),
+    Metric("request_seconds", "histogram", "seconds", "Time from a request's head to its answer's end.",
+           ("route", "method"), _ANSWER),
+    Metric("build_info", "gauge", "", "Always 1; the labels tell what runs.", ("version", "python")),
+)  # fmt: skip
+
+
+class Metrics:
+    """Counts what happens. Its methods are the only way to count; label values are given as they are scraped."""
+
+    def __init__(self, registry: CollectorRegistry, *, version: str = "unknown") -> None:
+        self._counters = {row.name: Counter() for row in METRICS if row.type == "counter"}
+        self._gauges = {row.name: Gauge() for row in METRICS if row.type == "gauge"}
+        self._histograms = {row.name: Histogram(row.bounds) for row in METRICS if row.type == "histogram"}
+        for row in METRICS:
+            if not row.labels:
+                self._start_at_zero(row)
+        self._gauges["build_info"].set(1, (version, platform.python_version()))
+        # The hot path's meters, found once.
+        self._deliveries = self._counters["deliveries_total"]
+        self._events = self._counters["events_total"]
+        self._requests = self._counters["requests_total"]
+        self._request_seconds = self._histograms["request_seconds"]
+        self._body_bytes = self._histograms["webhook_body_bytes"]
+        self._queue_messages = self._gauges["queue_messages"]
+        self._queue_bytes = self._gauges["queue_bytes"]
+        registry.register(self)
+
+    def delivery(self, outcome: str, n: int = 1) -> None:
+        """A delivery was answered; `n` 0 makes an outcome known at start, so that its rate begins at zero."""
+        self._deliveries.add(n, (outcome,))
+
+    def event(self, kind: str, outcome: str, n: int = 1) -> None:
+        """`n` events of a kind had this outcome."""
+        self._events.add(n, (kind, outcome))
+
+    def body(self, size: int) -> None:
+        """A webhook body of `size` bytes was read."""
+        self._body_bytes.observe(size)
+
+    def stored(self, seconds: float, messages: int) -> None:
+        """A batch was stored and acknowledged."""
+        self._histograms["store_seconds"].observe(seconds)
+        self._histograms["store_batch_messages"].observe(messages)
+
+    def store_error(self, reason: str, n: int = 1) -> None:
+        """A batch could not be stored."""
+        self._counters["store_errors_total"].add(n, (reason,))
+
+    def queue(self, messages: int, size: int) -> None:
+        """What waits to be stored now: messages, and their bytes."""
+        self._queue_messages.set(messages)
+        self._queue_bytes.set(size)
+
+    def kept(self, messages: int, oldest_seconds: float) -> None:
+        """What is kept now, and how old the oldest of it is."""
+        self._gauges["kept_messages"].set(messages)
+        self._gauges["oldest_kept_message_seconds"].set(oldest_seconds)
+
+    def swept(self, seconds: float) -> None:
+        """A sweep ended."""
+        self._histograms["sweep_seconds"].observe(seconds)
+
+    def purge(self, what: str, n: int = 1) -> None:
+        """A shop, page, conversation or message is to be purged."""
+        self._counters["purges_total"].add(n, (what,))
+
+    def purged(self, messages: int) -> None:
+        """So many messages were erased by a purge."""
+        self._counters["purged_messages_total"].add(messages)
+
+    def purges_running(self, purges: int) -> None:
+        """So many purges still erase."""
+        self._gauges["purges_running"].set(purges)
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered; `route` is the template, never the path."""
+        if method not in METHODS:
+            method = OTHER
+        self._requests.add(1, (route, method, str(status)))
+        self._request_seconds.observe(seconds, (route, method))
+
+    def describe(self) -> Iterator[Family]:
+        """The families without numbers: the registry refuses a name taken twice."""
+        return map(_family, METRICS)
+
+    def collect(self) -> Iterator[Family]:
+        """What was counted so far, in the order of the table."""
+        for row in METRICS:
+            family = _family(row)
+            if isinstance(family, HistogramMetricFamily):
+                for labels, seen in self._histograms[row.name].series():
+                    buckets = [("+Inf" if bound == math.inf else repr(float(bound)), n) for bound, n in seen.buckets]
+                    family.add_metric(labels, buckets, seen.sum)
+            else:
+                meters: Mapping[str, Counter | Gauge] = self._counters if row.type == "counter" else self._gauges
+                for labels, value in meters[row.name].series():
+                    family.add_metric(labels, value)
+            yield family
+
+    def _start_at_zero(self, row: Metric) -> None:
+        if row.type == "histogram":
+            self._histograms[row.name].prepare()
+        elif row.type == "counter":
+            self._counters[row.name].add(0)
+        else:
+            self._gauges[row.name].set(0)
+
+
+def process_registry() -> CollectorRegistry:
+    """A new registry that already tells the process' memory, processor time, open files and garbage collections."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _family(row: Metric) -> CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily:
+    if row.type == "counter":
+        return CounterMetricFamily(row.full_name, row.meaning, labels=row.labels)
+    if row.type == "gauge":
+        return GaugeMetricFamily(row.full_name, row.meaning, labels=row.labels)
+    return HistogramMetricFamily(row.full_name, row.meaning, labels=row.labels)

@@ -1,0 +1,37 @@
+"""What operators ask, on OPS_PORT: is it alive, is it ready, and its metrics. Never routed to the public."""
+
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ops.health import Checks
+
+_FRESH = {"Cache-Control": "no-store"}
+
+
+def ops_app(registry: CollectorRegistry, checks: Checks) -> Starlette:
+    """The application: `GET /livez`, `/readyz`, `/metrics`."""
+
+    async def livez(_request: Request) -> Response:
+        """200 while the event loop turns. Touches nothing: a lost Redis is no reason to restart this process."""
+        return JSONResponse({"status": "ok"}, headers=_FRESH)
+
+    async def readyz(_request: Request) -> Response:
+        """200 when every check passes, else 503; the name of each check, whether it passed, and what to do about it."""
+        results = await checks.run()
+        ready = all(result.ok for result in results)
+        answer = {
+            "status": "ok" if ready else "unavailable",
+            "checks": [{"name": result.name, "ok": result.ok, "hint": result.hint} for result in results],
+        }
+        return JSONResponse(answer, 200 if ready else 503, headers=_FRESH)
+
+    async def metrics(request: Request) -> Response:
+        """The registry as text, in the format the scraper accepts."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={**_FRESH, "Content-Type": content_type})
+
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)])

@@ -1,0 +1,208 @@
+"""What may be set, in one table, and one frozen value made from the environment.
+
+Every setting NAME may also be given as NAME_FILE, the path of a mounted secret. Nothing is read at import; everything
+missing, weak or malformed is named at once, so that one start is enough to learn it all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from domain.secret import Secret
+from ops import values
+
+Command = Literal["serve", "run", "tool"]
+"""`serve` is production and refuses what is missing; `run` listens on loopback and generates what is missing;
+`tool` is an operator's command by hand, which itself says what it lacks."""
+
+MESSAGE_TTL_MAX = 432_000
+"""Five days in seconds: no message is kept for longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that can be set. Absent facts are None or empty; secrets hide themselves."""
+
+    command: Command
+    app_id: str | None
+    app_secrets: tuple[Secret, ...]
+    """Any verifies a webhook; the first signs proofs."""
+    verify_token: Secret | None
+    redis_url: Secret | None
+    message_ttl: int
+    """Seconds a message lives after it was received."""
+    token_keys: tuple[Secret, ...]
+    """HS256 keys; the first signs, all verify."""
+    token_jwks: str | None
+    """The JSON of a public JWK set."""
+    public_url: str | None
+    """Without a slash at its end."""
+    cors_origins: tuple[str, ...]
+    host: str
+    port: int
+    ops_port: int
+    log_level: str
+    data_dir: Path
+    max_body_bytes: int
+
+    def summary(self) -> dict[str, str]:
+        """The effective settings by name, fit to be logged: secrets only as `set` or `not set`."""
+        return {setting.name: setting.show(getattr(self, setting.field)) for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: name, field of Settings, a sentence for people, parser, default as text ("" is none)."""
+
+    name: str
+    field: str
+    meaning: str
+    parse: Callable[[str], Any]
+    default: str = ""
+    default_for_run: str = ""
+    empty: object = None
+    """The field's value when it is neither set nor has a default."""
+    secret: bool = False
+    required: bool = False
+    """By `serve`."""
+    or_path: bool = False
+    """A text that is no JSON object is the path of a file that holds one."""
+
+    def show(self, value: Any) -> str:
+        """The value for people; nothing of a secret."""
+        if not value and value != 0:
+            return "not set"
+        if self.name == "REDIS_URL":
+            return values.masked_url(value)
+        if self.secret or self.or_path:
+            return "set"
+        return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("FACEBOOK_APP_ID", "app_id", "The app's id.", values.app_id),
+    Setting("FACEBOOK_APP_SECRET", "app_secrets", "One or more app secrets, comma separated: any verifies a webhook, "
+            "the first signs proofs. 16 bytes or more each.", values.secrets(16), empty=(), secret=True, required=True),
+    Setting("FACEBOOK_VERIFY_TOKEN", "verify_token", "The word Facebook repeats in the webhook handshake. "
+            "8 bytes or more.", values.secret(8), secret=True, required=True),
+    Setting("REDIS_URL", "redis_url", "Redis 7+ or Valkey 7.2+: `redis://`, `rediss://`, `unix://`, "
+            "`redis+sentinel://h1,h2/NAME/0` or `redis+cluster://h1,h2`. `run` embeds one when it is unset.",
+            values.redis_url, secret=True, required=True),
+    Setting("MESSAGE_TTL", "message_ttl", "Seconds a message lives after it was received, at most five days.",
+            values.whole(1, MESSAGE_TTL_MAX, "seconds"), default=str(MESSAGE_TTL_MAX)),
+    Setting("TOKEN_KEYS", "token_keys", "HS256 keys for bearer tokens, comma separated: the first signs, all verify. "
+            "32 bytes or more each. `serve` needs these or `TOKEN_JWKS`.", values.secrets(32), empty=(), secret=True),
+    Setting("TOKEN_JWKS", "token_jwks", "A public JWK set that verifies bearer tokens, as JSON or as the path of a "
+            "file.", values.jwk_set, or_path=True),
+    Setting("PUBLIC_URL", "public_url", "Where the service is reached from outside.", values.web_url),
+    Setting("CORS_ORIGINS", "cors_origins", "Web origins that may call the API from a browser, comma separated.",
+            values.origins, empty=()),
+    Setting("HOST", "host", "The address to listen on; `run` takes loopback only.", values.host,
+            default="0.0.0.0", default_for_run="127.0.0.1"),  # noqa: S104 - a container is reached from outside
+    Setting("PORT", "port", "The port of webhook, API and console; 0 takes any free one.",
+            values.whole(0, 65_535), default="8000"),
+    Setting("OPS_PORT", "ops_port", "The port of `/livez`, `/readyz` and `/metrics`, never routed to the public; "
+            "0 takes any free one.", values.whole(0, 65_535), default="9000"),
+    Setting("LOG_LEVEL", "log_level", "The least grave line that is logged: debug, info, warning, error or critical.",
+            values.one_of("debug", "info", "warning", "error", "critical"), default="info"),
+    Setting("DATA_DIR", "data_dir", "Where `run` keeps its Valkey and the secrets it made.",
+            values.directory, default=".data"),
+    Setting("MAX_BODY_BYTES", "max_body_bytes", "The largest webhook body taken, in bytes.",
+            values.whole(1024, 64 * 1024 * 1024, "bytes"), default=str(4 * 1024 * 1024)),
+)  # fmt: skip
+
+
+class SettingsRefused(ValueError):
+    """What has to be mended before a start: `problems` as (setting, sentence). Holds no value of any setting."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        lines = [f"  {name} {sentence}" for name, sentence in problems]
+        super().__init__("\n".join(["These settings must be mended first:", *lines]))
+        self.problems = problems
+
+
+def read_text(path: str) -> str:
+    """The text of a mounted file."""
+    return Path(path).read_text(encoding="utf-8")
+
+
+def read_settings(
+    environ: Mapping[str, str], *, command: Command, read_file: Callable[[str], str] = read_text
+) -> Settings:
+    """The settings in `environ` and in the files it names.
+
+    Raises SettingsRefused with every problem found.
+    """
+    found: dict[str, Any] = {}
+    problems: list[tuple[str, str]] = []
+    for setting in SETTINGS:
+        found[setting.field] = setting.empty
+        try:
+            text = _text_of(setting, environ, read_file)
+            if not text:
+                text = (setting.default_for_run if command == "run" else "") or setting.default
+            if text:
+                found[setting.field] = setting.parse(text)
+            elif setting.required and command == "serve":
+                problems.append((setting.name, "is not set; set it, or the path of its file as " + _file(setting)))
+        except values.Malformed as error:
+            problems.append((setting.name, str(error)))
+    malformed = {name for name, _ in problems}
+    problems += [problem for problem in _between(found, command, malformed) if problem[0] not in malformed]
+    if problems:
+        raise SettingsRefused(problems)
+    return Settings(command=command, **found)
+
+
+def _file(setting: Setting) -> str:
+    return f"{setting.name}_FILE"
+
+
+def _text_of(setting: Setting, environ: Mapping[str, str], read_file: Callable[[str], str]) -> str:
+    """What is set, directly or in a file, without the white space around it; "" when nothing is."""
+    text, path = environ.get(setting.name, "").strip(), environ.get(_file(setting), "").strip()
+    if text and path:
+        raise values.Malformed(f"and {_file(setting)} are both set; keep one")
+    if path:
+        text = _read(path, read_file)
+        if not text:
+            raise values.Malformed(f"is empty in the file that {_file(setting)} names")
+    if setting.or_path and text and not text.startswith("{"):
+        text = _read(text, read_file)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise values.Malformed("is not UTF-8 text")
+    return text
+
+
+def _read(path: str, read_file: Callable[[str], str]) -> str:
+    try:
+        return read_file(path).strip()
+    except (OSError, ValueError) as error:
+        raise values.Malformed(f"names a file that cannot be read ({type(error).__name__})") from None
+
+
+def _between(found: Mapping[str, Any], command: Command, malformed: set[str]) -> list[tuple[str, str]]:
+    """What is wrong between settings that are each right by themselves."""
+    problems = []
+    tokens = found["token_keys"] or found["token_jwks"] or "TOKEN_JWKS" in malformed
+    if command == "serve" and not tokens:
+        problems.append(("TOKEN_KEYS", "is not set, nor is TOKEN_JWKS; without one of them no shop can be let in"))
+    if command == "run" and found["host"] and not values.is_loopback(found["host"]):
+        problems.append(("HOST", "must be a loopback address for `run`, as 127.0.0.1; `serve` listens to others"))
+    if found["port"] and found["port"] == found["ops_port"]:
+        problems.append(("OPS_PORT", "is the same as PORT; the operators' port must not be the public one"))
+    password = found["redis_url"] and values.redis_password(found["redis_url"])
+    purposes = {
+        "FACEBOOK_APP_SECRET": found["app_secrets"],
+        "FACEBOOK_VERIFY_TOKEN": (found["verify_token"],),
+        "TOKEN_KEYS": found["token_keys"],
+        "REDIS_URL": (password,),
+    }
+    owners: dict[Secret, str] = {}
+    for name, held in purposes.items():
+        for one in filter(None, held):
+            owner = owners.setdefault(one, name)
+            if owner != name:
+                problems.append((name, f"holds the same secret as {owner}; each purpose needs its own"))
+    return problems

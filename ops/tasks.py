@@ -1,0 +1,90 @@
+"""Background tasks that are watched: a crashed one is logged and started again, and all end together."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+Run = Callable[[], Awaitable[object]]
+
+FIRST_WAIT = 0.5
+"""Seconds before the first restart; each following wait is twice the last."""
+LONGEST_WAIT = 30.0
+STEADY = 60.0
+"""Seconds without a crash after which a task counts as healthy, and waits begin anew."""
+
+
+class Tasks:
+    """The tasks of one process, by name. Clock (seconds, rising) and sleep are passed in."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, None] = {}
+        self._log = structlog.get_logger()
+
+    def start(self, name: str, run: Run) -> None:
+        """Run `run` until it returns, again after each crash.
+
+        Raises ValueError when a task of that name runs.
+        """
+        if name in self._running:
+            raise ValueError(f"two tasks named {name}")
+        task = asyncio.create_task(self._watch(name, run), name=name)
+        self._running[name] = task
+        task.add_done_callback(lambda _task: self._running.pop(name, None))
+
+    def crashed(self) -> list[str]:
+        """Names of the tasks that crashed and wait for their next start."""
+        return list(self._waiting)
+
+    async def close(self, grace: float) -> None:
+        """Cancel every task and give all together `grace` seconds to finish; what is left then is cancelled again
+        and named in the log.
+        """
+        tasks = list(self._running.values())
+        for task in reversed(tasks):
+            task.cancel()
+        if not tasks:
+            return
+        _, left = await asyncio.wait(tasks, timeout=grace)
+        for task in left:
+            self._log.error("task_left_behind", task=task.get_name(), wait_seconds=grace)
+            task.cancel()
+
+    async def _watch(self, name: str, run: Run) -> None:
+        wait = FIRST_WAIT
+        while True:
+            started = self._clock()
+            try:
+                await run()
+            except (Exception, asyncio.CancelledError) as error:
+                closing = _is_cancelled()
+                if closing and isinstance(error, asyncio.CancelledError):
+                    raise
+                if self._clock() - started >= STEADY:
+                    wait = FIRST_WAIT
+                self._log.exception("task_crashed", task=name, wait_seconds=wait)
+                if closing:
+                    return
+            else:
+                return
+            self._waiting[name] = None
+            try:
+                await self._sleep(wait)
+            finally:
+                del self._waiting[name]
+            wait = min(2 * wait, LONGEST_WAIT)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was told to end, rather than something inside it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

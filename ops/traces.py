@@ -1,0 +1,65 @@
+"""Pure: an exception told by its class and the places it went through.
+
+Neither its message nor any local value: both may hold a customer's words, a token or an address.
+"""
+
+from pathlib import PurePath
+from types import TracebackType
+
+_FRAMES = 20
+"""Innermost places kept of each exception."""
+_CAUSES = 4
+"""Exceptions behind an exception that are told."""
+_INSIDE = 10
+"""Members of a group that are told."""
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """`error` (class), `where` (file:line:function, outermost first), and where there are such `reason` (a slug of
+    ours), `inside` (classes of a group's members), `caused_by` (what stood behind it, nearest first).
+    """
+    told = _one(error)
+    causes: list[dict[str, object]] = []
+    seen = {id(error)}
+    behind = _behind(error)
+    while behind is not None and id(behind) not in seen and len(causes) < _CAUSES:
+        seen.add(id(behind))
+        causes.append(_one(behind))
+        behind = _behind(behind)
+    if causes:
+        told["caused_by"] = causes
+    return told
+
+
+def frames(traceback: TracebackType | None) -> list[str]:
+    """`ops/tasks.py:41:start`, outermost first."""
+    places: list[str] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        places.append(f"{_short(code.co_filename)}:{traceback.tb_lineno}:{code.co_name}")
+        traceback = traceback.tb_next
+    return places[-_FRAMES:]
+
+
+def _one(error: BaseException) -> dict[str, object]:
+    told: dict[str, object] = {"error": _name(error), "where": frames(error.__traceback__)}
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, str) and len(reason) <= 40 and reason.isascii() and reason.isidentifier():
+        told["reason"] = reason
+    if isinstance(error, BaseExceptionGroup):
+        told["inside"] = [_name(one) for one in error.exceptions[:_INSIDE]]
+    return told
+
+
+def _behind(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _short(filename: str) -> str:
+    """The last two parts of a path: enough to find the file, nothing of the machine."""
+    return "/".join(PurePath(filename).parts[-2:])

@@ -1,0 +1,185 @@
+"""Pure: what the text of a setting may be. Each function gives the value, or raises Malformed with how to mend it.
+
+No sentence repeats the text it refuses: it may be a secret set under the wrong name.
+"""
+
+import json
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from domain.secret import Secret
+
+_PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace-me", "replace_me", "replaceme", "your-secret")
+"""What examples on the web stand in for a secret."""
+
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
+_PUBLIC_KEY_TYPES = ("RSA", "EC", "OKP")
+_PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
+"""Members of a private or symmetric JWK: RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1; RFC 8037, section 2."""
+
+
+class Malformed(ValueError):
+    """The sentence says what is wrong and how to mend it, after the setting's name."""
+
+
+def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
+    """A parser of whole numbers from `low` to `high`, both included."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 18 and low <= int(text) <= high):
+            raise Malformed(f"must be a whole number{unit and ' of ' + unit} from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def secret(least: int) -> Callable[[str], Secret]:
+    """A parser of one secret of at least `least` bytes."""
+
+    def parse(text: str) -> Secret:
+        if any(word in text.lower() for word in _PLACEHOLDERS) or (text[:1] == "<" and text[-1:] == ">"):
+            raise Malformed("is still a placeholder; set the real value")
+        if len(text.encode()) < least:
+            raise Malformed(f"is too short to be secret; use {least} bytes or more")
+        return Secret(text)
+
+    return parse
+
+
+def secrets(least: int) -> Callable[[str], tuple[Secret, ...]]:
+    """A parser of one or more secrets, comma separated, each of at least `least` bytes."""
+    one = secret(least)
+
+    def parse(text: str) -> tuple[Secret, ...]:
+        return tuple(one(part) for part in _parts(text))
+
+    return parse
+
+
+def app_id(text: str) -> str:
+    """Facebook's id of the app: digits."""
+    if not (text.isascii() and text.isdigit()):
+        raise Malformed("must be the app's id: digits only")
+    return text
+
+
+def redis_url(text: str) -> Secret:
+    """A Redis URL; as a secret, since it may hold a password."""
+    url = _split(text)
+    if url.scheme not in _REDIS_SCHEMES:
+        raise Malformed(f"must begin with one of {', '.join(scheme + '://' for scheme in _REDIS_SCHEMES)}")
+    if url.scheme == "unix":
+        if not url.path.strip("/"):
+            raise Malformed("needs the socket's path, as in unix:///run/valkey.sock")
+        return Secret(text)
+    if "@" in url.path + url.query or "#" in text:
+        raise Malformed("has a mark in its user or password that must be percent-encoded, as %40 for @")
+    hosts = url.netloc.rpartition("@")[2].split(",")
+    if not all(host.strip() and not host.startswith(":") for host in hosts):
+        raise Malformed("needs a host, as in redis://localhost:6379/0")
+    if url.scheme == "redis+sentinel" and not url.path.strip("/"):
+        raise Malformed("needs the master's name, as in redis+sentinel://h1,h2/NAME/0")
+    for host in hosts:
+        try:
+            _ = urlsplit(f"redis://{host}").port
+        except ValueError:
+            raise Malformed("has a port that is not a number from 0 to 65535") from None
+    return Secret(text)
+
+
+def redis_password(url: Secret) -> Secret | None:
+    """The password inside a Redis URL, decoded; None where there is none."""
+    password = _split(url.reveal()).password
+    return Secret(unquote(password)) if password else None
+
+
+def masked_url(url: Secret) -> str:
+    """A Redis URL fit for a log: without user, password and query."""
+    parts = _split(url.reveal())
+    user, _, host = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{'***@' if user else ''}{host}{parts.path}{'?***' if parts.query else ''}"
+
+
+def web_url(text: str) -> str:
+    """An http or https address, without a slash at its end."""
+    url = _split(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
+        raise Malformed("must be an address like https://inbox.example.com, without user, query or fragment")
+    return text.rstrip("/")
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Web origins, comma separated: scheme, host and port, nothing more."""
+    found = []
+    for part in _parts(text):
+        url = _split(part)
+        if url.scheme not in ("http", "https") or not url.hostname or part != f"{url.scheme}://{url.netloc}":
+            raise Malformed("must be origins like https://shop.example.com, comma separated, each without a path")
+        found.append(part)
+    return tuple(found)
+
+
+def host(text: str) -> str:
+    """An address or a host name to listen on."""
+    if any(mark in text for mark in "/@?#, \t"):
+        raise Malformed("must be one address or host name to listen on, as 0.0.0.0")
+    return text
+
+
+def is_loopback(text: str) -> bool:
+    """Whether a host to listen on is reachable from this machine alone."""
+    try:
+        return text == "localhost" or ip_address(text).is_loopback
+    except ValueError:
+        return False
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A parser of one word out of a closed list, in any case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise Malformed(f"must be one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def directory(text: str) -> Path:
+    """A folder of this machine; it need not exist yet."""
+    return Path(text).expanduser()
+
+
+def jwk_set(text: str) -> str:
+    """The JSON of a public JWK set (RFC 7517, section 5), checked to hold public keys only."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise Malformed("is not JSON; give a JWK set or the path of one") from None
+    keys = found.get("keys") if isinstance(found, dict) else None
+    if not isinstance(keys, list) or not keys:
+        raise Malformed('must be a JWK set: an object with a list of "keys"')
+    for key in keys:
+        if not isinstance(key, dict) or _PRIVATE_PARTS & key.keys():
+            raise Malformed("holds a private or shared key; publish the public keys only")
+        if key.get("kty") not in _PUBLIC_KEY_TYPES:
+            raise Malformed(f"holds a key whose kty is none of {', '.join(_PUBLIC_KEY_TYPES)}")
+    return text
+
+
+def _parts(text: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise Malformed("has an empty entry between its commas")
+    return parts
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        _ = url.hostname
+    except ValueError:
+        raise Malformed("is not an address") from None
+    return url

@@ -1,0 +1,48 @@
+"""Pure: the envelope of a delivery, and whole deliveries that tests and load runs write themselves."""
+
+from collections.abc import Iterable
+
+from domain.ids import MessageId, PageId, Psid
+from simulator.happening import Container
+from simulator.serialize import Document
+
+_NOTIFIED_AFTER = 377
+"""Milliseconds between an event and its notification; a typical figure."""
+
+
+def delivery(entries: Iterable[Document]) -> Document:
+    """A whole delivery for the `page` object."""
+    return {"object": "page", "entry": list(entries)}
+
+
+def entry(page: PageId, time: int, container: Container, parts: Iterable[object]) -> Document:
+    """What happened at one Page; `time` in milliseconds, written as Facebook does: seconds for `changes`, `calls`."""
+    spelled = time // 1000 if container in ("changes", "calls") else time
+    return {"id": page, "time": spelled, container: list(parts)}
+
+
+def from_customer(page: PageId, psid: Psid, sent_at: int, **content: object) -> Document:
+    """A `messaging` element a person caused; `content` is its discriminating key, `sent_at` in milliseconds."""
+    return {"sender": {"id": psid}, "recipient": {"id": page}, "timestamp": sent_at, **content}
+
+
+def from_page(page: PageId, psid: Psid, sent_at: int, **content: object) -> Document:
+    """A `messaging` element the Page caused: sender and recipient change places."""
+    return {"sender": {"id": page}, "recipient": {"id": psid}, "timestamp": sent_at, **content}
+
+
+def one_message(page: PageId, psid: Psid, text: str, mid: MessageId, sent_at: int) -> Document:
+    """A delivery of one text by one customer; `sent_at` in milliseconds."""
+    part = from_customer(page, psid, sent_at, message={"mid": mid, "text": text})
+    return delivery([entry(page, sent_at + _NOTIFIED_AFTER, "messaging", [part])])
+
+
+def dashboard_test(field: str = "messages", now: int = 1_770_000_000_000) -> Document:
+    """What the Test button of Facebook's dashboard posts: Page `0`, `changes` instead of `messaging`, times as text."""
+    value = {
+        "sender": {"id": "12"},
+        "recipient": {"id": "23"},
+        "timestamp": str(now // 1000),
+        "message": {"mid": "test_message_id", "text": "test_message"},
+    }
+    return delivery([entry(PageId("0"), now, "changes", [{"field": field, "value": value}])])

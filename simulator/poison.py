@@ -1,0 +1,62 @@
+"""Pure: events nobody can understand. A receiver counts and skips each, and keeps the rest of its delivery.
+
+Facebook has sent most of these; the others are what a careless change on its side would look like.
+"""
+
+import random
+
+from domain.ids import PageId
+from simulator.customers import Conversation, new_mid
+from simulator.happening import Happening
+from simulator.messages import Maker
+from simulator.payloads import from_customer
+
+_STRANGER = PageId("999000000000999")
+"""A Page that nobody simulates."""
+
+
+def _part(why: str, chat: Conversation, rng: random.Random, at: int) -> object:
+    message = {"mid": new_mid(rng), "text": "មិនត្រូវទុក"}
+    match why:
+        case "message_is_text":  # as `group_feed` is said to come
+            return from_customer(chat.page, chat.psid, at, message="មិនត្រូវទុក")
+        case "sender_missing":
+            return {"recipient": {"id": chat.page}, "timestamp": at, "message": message}
+        case "page_mismatch":
+            return from_customer(_STRANGER, chat.psid, at, message=message)
+        case "lone_surrogate":  # half an emoji, cut off by a length limit
+            return from_customer(chat.page, chat.psid, at, message={**message, "text": "ok \ud83d"})
+        case "unknown_key":
+            return from_customer(chat.page, chat.psid, at, telepathy={"thought": "មិនត្រូវទុក"})
+        case "mid_missing":
+            return from_customer(chat.page, chat.psid, at, message={"text": "មិនត្រូវទុក"})
+        case _:
+            return "not an object"
+
+
+REASONS = (
+    "message_is_text",
+    "sender_missing",
+    "page_mismatch",
+    "lone_surrogate",
+    "unknown_key",
+    "mid_missing",
+    "not_an_object",
+)
+
+
+def broken_as(why: str) -> Maker:
+    """A maker of events broken for one of `REASONS`."""
+
+    def maker(chat: Conversation, rng: random.Random, at: int) -> Happening:
+        return Happening(f"broken_{why}", chat.page, "messaging", _part(why, chat, rng, at))
+
+    return maker
+
+
+def broken(rng: random.Random) -> Maker:
+    """A maker of broken events, for a reason drawn now.
+
+    Nothing is promised about a lone surrogate: a receiver may skip the event or keep it with the half sign replaced.
+    """
+    return broken_as(rng.choice(REASONS))

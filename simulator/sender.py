@@ -1,0 +1,164 @@
+"""Signs deliveries and posts them, the way Facebook would."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import httpx2
+
+from domain.secret import Secret
+from simulator.ledger import Ledger
+from simulator.plan import Plan, PlanRefused, Post, posts
+from simulator.signing import Headers, forged, signed
+from simulator.summary import Summary
+
+Sleep = Callable[[float], Awaitable[None]]
+Clock = Callable[[], float]
+Progress = Callable[[Summary], None]
+
+FACEBOOK_WAITS = 5.0
+"""Seconds; a later answer is a failure (developers.facebook.com/docs/messenger-platform/webhooks)."""
+
+_UNDER_WAY = 256
+"""Posts begun and not concluded, those that wait for a retry included: bounds memory when the other side is down."""
+
+_HEADERS = {"Content-Type": "application/json", "User-Agent": "facebookexternalua", "Accept": "*/*"}
+
+
+def _unix_milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Sender:
+    """Posts to one URL with one app secret, at most `concurrency` requests at a time. Raises PlanRefused for a bad URL.
+
+    `transport` replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        secret: Secret,
+        *,
+        concurrency: int = 16,
+        timeout: float = FACEBOOK_WAITS,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        try:
+            self._url = httpx2.URL(url)
+        except httpx2.InvalidURL as error:
+            raise PlanRefused("bad_url", "the address cannot be read") from error
+        if self._url.scheme not in ("http", "https") or not self._url.host:
+            raise PlanRefused("bad_url", "the address begins with http:// or https:// and names a host")
+        self._secret = secret
+        self._concurrency = concurrency
+        self._timeout = timeout
+        self._transport = transport
+
+    async def run(
+        self,
+        plan: Plan,
+        *,
+        rng: random.Random,
+        sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
+        now: Callable[[], int] = _unix_milliseconds,
+        progress: Progress = lambda _: None,
+    ) -> Summary:
+        """Sends the plan to its end.
+
+        `clock` (seconds) paces and measures, `now` (Unix milliseconds) dates the events. `progress` is called after
+        every concluded post with the growing summary; whoever keeps that has it after a cancellation too, which ends
+        every request under way and closes every connection.
+        """
+        summary = Summary(ledger=None if plan.count is None else Ledger())
+        room = asyncio.Semaphore(_UNDER_WAY)
+        slots = asyncio.Semaphore(self._concurrency)
+        async with self._client() as client, asyncio.TaskGroup() as tasks:
+            run = _Run(client, self._url, self._secret, self._timeout, plan, slots, sleep, clock, summary, progress)
+            drawn = posts(plan, rng, now)
+            for position in itertools.count() if plan.count is None else range(plan.count):
+                await run.paced(position)
+                await room.acquire()
+                tasks.create_task(run.deliver(next(drawn))).add_done_callback(lambda _: room.release())
+        return summary
+
+    def _client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            headers=_HEADERS,
+            follow_redirects=False,  # Facebook is not known to, and a redirect is not a 200
+            limits=httpx2.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency),
+            timeout=None,  # one limit over the whole attempt instead, in _Run
+            transport=self._transport,
+            trust_env=False,  # a proxy of this machine is no part of the way to its loopback
+        )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: what its posts share."""
+
+    client: httpx2.AsyncClient
+    url: httpx2.URL
+    secret: Secret
+    timeout: float
+    plan: Plan
+    slots: asyncio.Semaphore
+    sleep: Sleep
+    clock: Clock
+    summary: Summary
+    progress: Progress
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+
+    async def paced(self, position: int) -> None:
+        """Waits until the post at `position` is due; at once when it is overdue or there is no rate."""
+        if self.plan.rate > 0:
+            wait = self.started + position / self.plan.rate - self.clock()
+            if wait > 0:
+                await self.sleep(wait)
+
+    async def deliver(self, post: Post) -> None:
+        """Sends a post; a genuine one again until it is answered 200 or the waits are used up.
+
+        `Retry-After` is not read: Facebook does not honour it either. A post that waits holds no slot.
+        """
+        self.summary.sending(post)
+        headers = (
+            signed(post.body, self.secret) if post.forgery is None else forged(post.body, self.secret, post.forgery)
+        )
+        if not await self._attempt(post, headers):
+            await self._retry(post, headers)
+        self.summary.concluded += 1
+        self.summary.seconds = self.clock() - self.started
+        self.progress(self.summary)
+
+    async def _retry(self, post: Post, headers: Headers) -> None:
+        for wait in self.plan.retry_waits:
+            await self.sleep(wait)
+            self.summary.retried += 1
+            if await self._attempt(post, headers):
+                return
+        self.summary.given_up += 1
+
+    async def _attempt(self, post: Post, headers: Headers) -> bool:
+        async with self.slots:
+            began = self.clock()
+            answer = await self._answer(post.body, headers)
+            return self.summary.answered(post, answer, self.clock() - began)
+
+    async def _answer(self, body: bytes, headers: Headers) -> str:
+        """The status as text, `timeout`, or `no_answer` when the connection failed."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                answer = await self.client.post(self.url, content=body, headers=headers)
+        except TimeoutError:
+            return "timeout"
+        except httpx2.RequestError:
+            return "no_answer"
+        return str(answer.status_code)

@@ -1,0 +1,142 @@
+"""Servers, started on first use and shared; each test that asks for one gets it empty, and may leak no key."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import fakeredis
+import pytest
+
+from tests import servers
+from tests.servers import Absent, Server
+
+STORES = ("valkey9", "redis82", "redis7", "cluster")
+"""What `store_url` runs a test over. Redis 7 is the oldest version that is supported."""
+
+
+@pytest.fixture(scope="session")
+def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The Valkey that `page-inbox run` embeds."""
+    with servers.running("valkey9", tmp_path_factory.mktemp("valkey9"), servers.valkey9()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis82(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Redis 8.2."""
+    with servers.running("redis82", tmp_path_factory.mktemp("redis82"), _or_skip(servers.redis82)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Redis 7.0."""
+    with servers.running("redis7", tmp_path_factory.mktemp("redis7"), _or_skip(servers.redis7)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Three Valkeys as a cluster."""
+    with servers.running_cluster(tmp_path_factory.mktemp("cluster"), servers.valkey9()) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(valkey9: Server) -> Iterator[Server]:
+    """Valkey 9, empty."""
+    yield from _empty_and_then_leakless(valkey9)
+
+
+@pytest.fixture
+def valkey_url(valkey: Server) -> str:
+    """Valkey 9, empty, as REDIS_URL takes it."""
+    return valkey.url
+
+
+@pytest.fixture
+def flushed_valkey9(valkey9: Server) -> Iterator[Server]:
+    """Valkey 9, empty."""
+    yield from _empty_and_then_leakless(valkey9)
+
+
+@pytest.fixture
+def flushed_redis82(redis82: Server) -> Iterator[Server]:
+    """Redis 8.2, empty."""
+    yield from _empty_and_then_leakless(redis82)
+
+
+@pytest.fixture
+def flushed_redis7(redis7: Server) -> Iterator[Server]:
+    """Redis 7.0, empty."""
+    yield from _empty_and_then_leakless(redis7)
+
+
+@pytest.fixture
+def flushed_cluster(cluster: Server) -> Iterator[Server]:
+    """The cluster, empty."""
+    yield from _empty_and_then_leakless(cluster)
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Each server in turn, empty."""
+    yield from _empty_and_then_leakless(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def store_url(store: Server) -> str:
+    """Each server in turn, empty, as REDIS_URL takes it."""
+    return store.url
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Callable[..., AbstractContextManager[Server]]:
+    """Starts a Valkey for this test alone, to fill up, slow down or kill: `with own_server(extra=["--hz", "1"])`.
+
+    The same `name` again goes on with the same data, if `persistent`. Here nobody looks for leaked keys.
+    """
+
+    def start(
+        name: str = "own", *, binary: Path | None = None, persistent: bool = False, extra: Sequence[str] = ()
+    ) -> AbstractContextManager[Server]:
+        return servers.running(name, tmp_path / name, binary, persistent=persistent, extra=extra)
+
+    return start
+
+
+@pytest.fixture
+def fake_server() -> Iterator[fakeredis.FakeServer]:
+    """Redis in this process, for quick tests: `fakeredis.FakeAsyncRedis(server=fake_server, protocol=2)`.
+
+    Protocol 2 because fakeredis answers in the old shapes, which redis-py would take for new ones in pipelines.
+    """
+    server = fakeredis.FakeServer()
+    yield server
+    with fakeredis.FakeRedis(server=server, protocol=2) as client:
+        _refuse_leaks(servers.unbounded_keys(client))
+
+
+@pytest.fixture
+async def fake_client(fake_server: fakeredis.FakeServer) -> AsyncIterator[fakeredis.FakeAsyncRedis]:
+    """A client of the Redis in this process."""
+    async with fakeredis.FakeAsyncRedis(server=fake_server, protocol=2) as client:
+        yield client
+
+
+def _empty_and_then_leakless(server: Server) -> Iterator[Server]:
+    server.flush()
+    yield server
+    _refuse_leaks(server.unbounded_keys())
+
+
+def _refuse_leaks(keys: list[bytes]) -> None:
+    if keys:
+        pytest.fail(f"keys without a deadline that cache.keys.PERMANENT does not list: {keys}", pytrace=False)
+
+
+def _or_skip(binary: Callable[[], Path]) -> Path:
+    try:
+        return binary()
+    except Absent as reason:
+        pytest.skip(str(reason))

@@ -1,0 +1,138 @@
+"""The store as the application wires it, over every server it is promised to run on."""
+
+import secrets
+import time
+from asyncio import sleep
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import fakeredis
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry
+
+from cache.connection import Connection, connect
+from cache.purge import Purger
+from cache.reader import Reader
+from cache.shops import Shops
+from cache.sweeper import Sweeper
+from cache.writer import Writer
+from domain.event import Outcome, Storable
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.message import Message
+from domain.query import MessageQuery
+from ops.metrics import Metrics
+
+FIVE_DAYS = 432_000
+SHOP, PAGE = ShopId("shop-1"), PageId("104200000000001")
+
+
+def text(mid: str, words: str = "សួស្តី", **facts: Any) -> Message:
+    """A text from a customer, sent now unless `sent_at` says otherwise."""
+    known: dict[str, Any] = {
+        "page": PAGE,
+        "customer": Psid("7000000000000001"),
+        "direction": "in",
+        "kind": "message",
+        "sent_at": int(time.time() * 1000),
+        "text": words,
+    }
+    return Message(id=MessageId(mid), **(known | facts))
+
+
+@dataclass
+class Box:
+    """Everything the store consists of, on one connection."""
+
+    connection: Connection
+    shops: Shops
+    reader: Reader
+    writer: Writer
+    purger: Purger
+    sweeper: Sweeper
+    metrics: Metrics
+
+    async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
+        """What the intake does."""
+        return await self.writer.put(shop, events)
+
+    async def read(self, shop: ShopId = SHOP, **query: Any) -> list[dict[str, Any]]:
+        """All messages, walked page by page."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = await self.reader.messages(shop, MessageQuery(**({"limit": 100, "cursor": cursor} | query)))
+            found += map(orjson.loads, page.items)
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
+
+    async def ids(self, shop: ShopId = SHOP, **query: Any) -> list[str]:
+        """The ids of all messages, newest first."""
+        return [message["id"] for message in await self.read(shop, **query)]
+
+    async def walk_conversations(self, limit: int = 100, page: PageId | None = None) -> list[dict[str, Any]]:
+        """All conversations, walked page by page."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            slice_ = await self.reader.conversations(SHOP, limit=limit, cursor=cursor, page=page)
+            found += map(orjson.loads, slice_.items)
+            cursor = slice_.next_cursor
+            if cursor is None:
+                return found
+
+    async def erased(self) -> None:
+        """Wait until no purge is erasing any more."""
+        await self.purger.finish()
+
+    async def keys(self) -> list[bytes]:
+        """Every key on every node."""
+        return [key async for keys in self.connection.scan(1000) for key in keys]
+
+
+def make_box(connection: Connection, ttl: int = FIVE_DAYS) -> Box:
+    """Wire a store."""
+    metrics = Metrics(CollectorRegistry())
+    shops = Shops(connection, new_claim=lambda: secrets.token_hex(4))
+    reader = Reader(connection, shops)
+    writer = Writer(connection, metrics, ttl=ttl, first_nonce=secrets.randbits(32), clock=time.monotonic)
+    purger = Purger(
+        connection,
+        shops,
+        reader,
+        metrics,
+        new_id=lambda: secrets.token_hex(8),
+        clock=time.monotonic,
+        now=time.time,
+        sleep=sleep,
+    )
+    sweeper = Sweeper(connection, metrics, ttl=ttl, now=time.time, clock=time.monotonic, sleep=sleep)
+    return Box(connection, shops, reader, writer, purger, sweeper, metrics)
+
+
+class FakeClient(fakeredis.FakeAsyncRedis):
+    """fakeredis does not know the flags in a script's first line; they say what is allowed when Redis is full."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a script without its first line."""
+        if args[0] == "EVAL":
+            args = (args[0], args[1].partition("\n")[2], *args[2:])
+        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(params=["fake", "valkey9", "redis82", "redis7", "cluster"])
+async def box(request: pytest.FixtureRequest) -> AsyncIterator[Box]:
+    """A store with one connected Page, over each server in turn."""
+    if request.param == "fake":
+        connection = Connection(FakeClient(server=request.getfixturevalue("fake_server"), protocol=2))
+    else:
+        request.getfixturevalue("flushed_" + request.param)
+        connection = connect(request.getfixturevalue(request.param).url)
+    made = make_box(connection)
+    await made.shops.connect(SHOP, PAGE)
+    yield made
+    await made.writer.close()
+    await made.purger.close()
+    await connection.close()

@@ -1,0 +1,148 @@
+"""Purged means unreadable at once, erased soon, and gone for good, whichever server is behind it."""
+
+import time
+
+import pytest
+
+from cache.errors import NotFound
+from cache.keys import shop_keys
+from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId
+from domain.message import Edit
+from tests.contract.conftest import PAGE, SHOP, Box, text
+
+OTHER_PAGE = PageId("104200000000002")
+ANNA, BORA = Psid("psid-anna"), Psid("psid-bora")
+
+
+async def fill(box: Box) -> None:
+    await box.shops.connect(SHOP, OTHER_PAGE)
+    await box.put(*(text(f"anna-{n}", customer=ANNA) for n in range(120)))
+    await box.put(*(text(f"bora-{n}", customer=BORA) for n in range(5)))
+    await box.put(*(text(f"other-{n}", page=OTHER_PAGE, customer=BORA) for n in range(5)))
+    now = int(time.time() * 1000)
+    await box.put(Edit(MessageId("early-anna"), PAGE, ANNA, 1, "canary", now))
+    await box.put(Edit(MessageId("early-other"), OTHER_PAGE, None, 1, "canary", now))
+
+
+async def values(box: Box) -> list[bytes]:
+    names = [key for key in await box.keys() if key.startswith(b"m:")]
+    return [value for name in names if (value := await box.connection.command("GET", name))]
+
+
+async def test_a_purged_shop_has_nothing_left_but_tombstones(box: Box) -> None:
+    await fill(box)
+    receipt = await box.purger.purge_shop(SHOP, "owner@shop")
+    assert await box.ids() == []
+    assert await box.walk_conversations() == []
+    with pytest.raises(NotFound):
+        await box.reader.message(SHOP, MessageId("anna-1"))
+    await box.erased()
+    done = await box.purger.receipt(SHOP, receipt.id)
+    assert (done.what, done.complete, done.messages_deleted, done.requested_by) == ("shop", True, 130, "owner@shop")
+    assert await values(box) == []
+    left = {key.partition(b":")[0] for key in await box.keys()}
+    assert left <= {b"m", b"j", b"page", b"shop"}
+
+
+async def test_a_purged_conversation_leaves_the_others(box: Box) -> None:
+    await fill(box)
+    receipt = await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{ANNA}"), "owner")
+    assert len(await box.ids()) == 10
+    assert [c["customer_id"] for c in await box.walk_conversations()] == [BORA, BORA]
+    assert await box.ids(conversation=f"{PAGE}_{ANNA}") == []
+    await box.erased()
+    assert (await box.purger.receipt(SHOP, receipt.id)).messages_deleted == 120
+    assert len(await values(box)) == 11, "ten messages and the edit that waits at the other Page"
+    assert len(await box.ids()) == 10
+
+
+async def test_a_disconnected_page_takes_its_messages_along(box: Box) -> None:
+    await fill(box)
+    receipt = await box.purger.purge_page(SHOP, PAGE, "owner")
+    assert {m["page_id"] for m in await box.read()} == {OTHER_PAGE}
+    await box.erased()
+    assert (await box.purger.receipt(SHOP, receipt.id)).messages_deleted == 125
+    assert len(await values(box)) == 6
+    assert await box.put(text("late")) == ["unknown_page"]
+
+
+async def test_a_purged_message_is_gone_for_good(box: Box) -> None:
+    await fill(box)
+    receipt = await box.purger.purge_message(SHOP, MessageId("bora-4"), "owner")
+    assert (receipt.what, receipt.complete, receipt.messages_deleted) == ("message", True, 1)
+    with pytest.raises(NotFound):
+        await box.reader.message(SHOP, MessageId("bora-4"))
+    last = (await box.walk_conversations(page=PAGE))[0]["last_message"]["id"]
+    assert last == "bora-3"
+    assert await box.put(text("bora-4", customer=BORA)) == ["erased"]
+    again = await box.purger.purge_message(SHOP, MessageId("bora-4"), "owner")
+    assert again.messages_deleted == 0
+
+
+@pytest.mark.parametrize("erase_first", [True, False])
+async def test_what_was_purged_does_not_come_back_on_redelivery(box: Box, erase_first: bool) -> None:
+    await fill(box)
+    now = int(time.time() * 1000)
+    await box.purger.purge_shop(SHOP, "owner")
+    if erase_first:
+        await box.erased()
+    # Facebook's clock may be ahead of ours, and a redelivery may be dated anew.
+    for sent_at in (now, now + 3_600_000, None):
+        outcomes = await box.put(*(text(f"anna-{n}", customer=ANNA, sent_at=sent_at) for n in range(120)))
+        assert set(outcomes) <= {"erased", "duplicate"}
+    await box.erased()
+    assert await box.ids() == []
+    assert await values(box) == []
+
+
+async def test_a_write_in_flight_does_not_come_back_but_a_new_message_does(box: Box) -> None:
+    before = int(time.time() * 1000) - 5
+    await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{ANNA}"), "owner")
+    assert await box.put(text("late", customer=ANNA, sent_at=before)) == ["erased"]
+    assert await box.put(Edit(MessageId("e"), PAGE, ANNA, 1, "late", before)) == ["erased"]
+    assert await box.put(text("bora", customer=BORA, sent_at=before)) == ["stored"]
+    after = int(time.time() * 1000) + 50
+    assert await box.put(text("new", customer=ANNA, sent_at=after)) == ["stored"]
+    assert await box.ids() == ["new", "bora"]
+
+
+async def test_a_purge_that_a_crash_cut_short_is_finished_by_the_next_start(box: Box) -> None:
+    await fill(box)
+    receipt = await box.purger.purge_shop(SHOP, "owner")
+    await box.erased()
+    # As a crash leaves it: hidden, noted, and not erased.
+    keys = shop_keys(SHOP)
+    await box.put(*(text(f"more-{n}", sent_at=None) for n in range(60)))
+    at = await box.connection.command("ZRANGE", keys.shop_index, -1, -1, "WITHSCORES")
+    score = int(float(at[0][1] if isinstance(at[0], (list, tuple)) else at[1]))
+    await box.connection.command("HSET", keys.registry, "watermark", score)
+    await box.connection.command("HSET", keys.purge(receipt.id), "complete", 0, "tag", "", "at", score)
+    await box.connection.command("ZADD", "purges", int(time.time()) - 60, f"{receipt.id} {SHOP}")
+    await box.connection.command("EXPIRE", "purges", 60)
+    assert len(await values(box)) == 60
+    await box.purger.resume_once()
+    await box.erased()
+    assert await values(box) == []
+    assert (await box.purger.receipt(SHOP, receipt.id)).complete
+    assert b"purges" not in await box.keys()
+
+
+async def test_a_receipt_names_no_person_and_other_shops_do_not_see_it(box: Box) -> None:
+    await fill(box)
+    receipt = await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{ANNA}"), "owner")
+    await box.erased()
+    fields = await box.connection.command("HGETALL", shop_keys(SHOP).purge(receipt.id))
+    assert ANNA not in repr(fields)
+    assert await box.connection.command("TTL", shop_keys(SHOP).purge(receipt.id)) > 29 * 86_400
+    with pytest.raises(NotFound):
+        await box.purger.receipt(SHOP, PurgeId("none"))
+
+
+async def test_a_shop_can_go_on_after_its_purge(box: Box) -> None:
+    await fill(box)
+    await box.purger.purge_shop(SHOP, "owner")
+    new = int(time.time() * 1000) + 1000
+    assert await box.put(text("new-1", sent_at=new), text("new-2", sent_at=new)) == ["stored", "stored"]
+    await box.erased()
+    assert await box.ids() == ["new-2", "new-1"]
+    assert [c["message_count"] for c in await box.walk_conversations()] == [2]

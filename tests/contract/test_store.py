@@ -1,0 +1,244 @@
+"""What a store does with messages, whichever server is behind it."""
+
+import asyncio
+import time
+
+import pytest
+
+from cache.errors import CursorRefused, NotFound
+from cache.keys import shop_keys
+from domain.event import Storable
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.message import Edit, Unsend
+from domain.moment import from_text
+from domain.query import MessageQuery
+from tests.contract.conftest import FIVE_DAYS, PAGE, SHOP, Box, text
+
+OTHER_PAGE = PageId("104200000000002")
+
+
+async def deadline_of(box: Box, mid: str, page: PageId = PAGE) -> int:
+    keys = shop_keys(SHOP)
+    return int(await box.connection.command("PEXPIRETIME", keys.message(keys.message_id(page, MessageId(mid)))))
+
+
+async def test_a_stored_message_is_read_back_as_it_was_said(box: Box) -> None:
+    photo = [{"type": "image", "url": "https://cdn.example/a.jpg"}]
+    assert await box.put(text("m_1", "អាវនេះ​នៅមានទេ? 🙏", attachments=photo, sent_at=1_790_000_000_123)) == ["too_old"]
+    sent = int(time.time() * 1000) - 1000
+    assert await box.put(text("m_1", "អាវនេះ​នៅមានទេ? 🙏", attachments=photo, sent_at=sent)) == ["stored"]
+    (message,) = await box.read()
+    assert message["text"] == "អាវនេះ​នៅមានទេ? 🙏"
+    assert message["attachments"] == photo
+    assert message["conversation_id"] == f"{PAGE}_7000000000000001"
+    assert from_text(message["sent_at"]) == sent
+
+
+async def test_the_deadline_is_receipt_and_five_days_to_the_millisecond(box: Box) -> None:
+    await box.put(*(text(f"m_{n}") for n in range(20)))
+    for message in await box.read():
+        received = from_text(message["received_at"])
+        assert received is not None
+        assert await deadline_of(box, message["id"]) == received + FIVE_DAYS * 1000
+        assert from_text(message["expires_at"]) == received + FIVE_DAYS * 1000
+
+
+async def test_a_redelivery_is_stored_once_and_does_not_move_the_deadline(box: Box) -> None:
+    await box.put(text("m_1"))
+    deadline = await deadline_of(box, "m_1")
+    assert await box.put(text("m_1", sent_at=int(time.time() * 1000) + 5)) == ["duplicate"]
+    assert await box.put(text("1", standby=True)) == ["duplicate"], "a standby copy may lack the m_ prefix"
+    assert await deadline_of(box, "m_1") == deadline
+    assert await box.ids() == ["m_1"]
+
+
+async def test_a_message_twice_in_one_delivery_is_stored_once(box: Box) -> None:
+    assert await box.put(text("m_1"), text("m_1"), text("m_2")) == ["stored", "duplicate", "stored"]
+    assert await box.ids() == ["m_2", "m_1"]
+
+
+async def test_parallel_deliveries_of_one_message_store_it_once(box: Box) -> None:
+    outcomes = await asyncio.gather(*(box.put(text("m_1")) for _ in range(20)))
+    assert sorted(outcome for (outcome,) in outcomes) == ["duplicate"] * 19 + ["stored"]
+
+
+async def test_a_message_dated_older_than_its_life_is_not_stored(box: Box) -> None:
+    old = int(time.time() * 1000) - FIVE_DAYS * 1000 - 1
+    assert await box.put(text("m_1", sent_at=old), text("m_2", sent_at=None)) == ["too_old", "stored"]
+
+
+async def test_an_unknown_page_and_a_paused_shop_store_nothing(box: Box) -> None:
+    assert await box.put(text("m_1", page=OTHER_PAGE), text("m_2")) == ["unknown_page", "stored"]
+    await box.shops.pause(SHOP, paused=True)
+    assert await box.put(text("m_3")) == ["paused"]
+    assert (await box.shops.pause(SHOP, paused=False)).paused is False
+    assert await box.put(text("m_3")) == ["stored"]
+    assert await box.ids() == ["m_3", "m_2"]
+
+
+async def test_filters_hold_together(box: Box) -> None:
+    await box.shops.connect(SHOP, OTHER_PAGE)
+    other = Psid("7000000000000002")
+    await box.put(
+        text("in-a"),
+        text("out-a", direction="out"),
+        text("in-b", customer=other),
+        text("in-c", page=OTHER_PAGE),
+        text("out-c", page=OTHER_PAGE, direction="out"),
+    )
+    assert await box.ids() == ["out-c", "in-c", "in-b", "out-a", "in-a"]
+    assert await box.ids(page=PAGE) == ["in-b", "out-a", "in-a"]
+    assert await box.ids(direction="out") == ["out-c", "out-a"]
+    assert await box.ids(page=OTHER_PAGE, direction="in") == ["in-c"]
+    assert await box.ids(conversation=f"{PAGE}_7000000000000001") == ["out-a", "in-a"]
+    assert await box.ids(conversation=f"{PAGE}_7000000000000001", direction="in", page=PAGE) == ["in-a"]
+    assert await box.ids(conversation=f"{PAGE}_7000000000000001", page=OTHER_PAGE) == []
+    newest = from_text((await box.read())[0]["received_at"])
+    assert newest is not None
+    assert await box.ids(since=newest + 1) == []
+    assert len(await box.ids(since=newest)) >= 1
+    assert await box.ids(until=newest - 60_000) == []
+    assert len(await box.ids(until=newest + 1)) == 5
+
+
+async def test_rare_matches_are_found_behind_thousands_of_others(box: Box) -> None:
+    await box.put(text("rare", direction="out"))
+    for start in range(0, 3000, 500):
+        await box.put(*(text(f"m_{start + n}") for n in range(500)))
+    assert await box.ids(direction="out") == ["rare"]
+
+
+async def test_new_arrivals_never_shift_a_walk_that_has_begun(box: Box) -> None:
+    await box.put(*(text(f"old-{n}") for n in range(30)))
+    seen: list[str] = []
+    cursor = None
+    for turn in range(100):
+        page = await box.reader.messages(SHOP, MessageQuery(limit=7, cursor=cursor))
+        seen += [item.decode().split('"')[3] for item in page.items]
+        await box.put(text(f"new-{turn}"))
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == [f"old-{n}" for n in reversed(range(30))]
+
+
+async def test_a_cursor_that_is_none_of_ours_is_refused(box: Box) -> None:
+    for cursor in ("", "x", "bQAA", "Y" * 500, "ស", "bf__________"):
+        with pytest.raises(CursorRefused):
+            await box.reader.messages(SHOP, MessageQuery(limit=1, cursor=cursor))
+        with pytest.raises(CursorRefused):
+            await box.reader.conversations(SHOP, limit=1, cursor=cursor, page=None)
+
+
+async def test_shops_do_not_see_each_other(box: Box) -> None:
+    stranger = ShopId("shop-2")
+    await box.shops.connect(stranger, OTHER_PAGE)
+    await box.put(text("m_1"))
+    await box.put(text("m_2", page=OTHER_PAGE), shop=stranger)
+    assert await box.ids() == ["m_1"]
+    assert await box.ids(stranger) == ["m_2"]
+    with pytest.raises(NotFound):
+        await box.reader.message(stranger, MessageId("m_1"))
+
+
+async def test_one_message_is_found_by_its_id(box: Box) -> None:
+    await box.put(text("m_a$b:c.d-e"))
+    assert b'"m_a$b:c.d-e"' in await box.reader.message(SHOP, MessageId("m_a$b:c.d-e"))
+    with pytest.raises(NotFound):
+        await box.reader.message(SHOP, MessageId("m_2"))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1), (1, 0, 2), (0, 2, 1)])
+async def test_the_highest_edit_wins_whatever_the_order(box: Box, order: tuple[int, ...]) -> None:
+    customer, now = Psid("7000000000000001"), int(time.time() * 1000)
+    events: list[Storable] = [
+        text("m_1", "first"),
+        Edit(MessageId("m_1"), PAGE, customer, 1, "second", now),
+        Edit(MessageId("m_1"), PAGE, customer, 2, "third", now),
+    ]
+    for place in order:
+        await box.put(events[place])
+    (message,) = await box.read()
+    assert (message["text"], message["edits"]) == ("third", 2)
+    received = from_text(message["received_at"])
+    assert received is not None
+    assert await deadline_of(box, "m_1") == received + FIVE_DAYS * 1000
+    assert await box.put(text("m_1", "first")) == ["duplicate"]
+    assert (await box.read())[0]["text"] == "third"
+
+
+async def test_an_edit_that_waits_is_not_readable(box: Box) -> None:
+    now = int(time.time() * 1000)
+    assert await box.put(Edit(MessageId("m_1"), PAGE, None, 1, "canary", now)) == ["edit_waiting"]
+    assert await box.ids() == []
+    assert await box.walk_conversations() == []
+    with pytest.raises(NotFound):
+        await box.reader.message(SHOP, MessageId("m_1"))
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_unsent_message_is_gone_and_stays_gone(box: Box, first: bool) -> None:
+    unsend = Unsend(MessageId("m_1"), PAGE, None)
+    if first:
+        assert await box.put(unsend) == ["unsent"]
+        assert await box.put(text("m_1")) == ["erased"]
+    else:
+        assert await box.put(text("m_1")) == ["stored"]
+        deadline = await deadline_of(box, "m_1")
+        assert await box.put(unsend) == ["unsent"]
+        assert await deadline_of(box, "m_1") == deadline
+        assert await box.put(text("m_1")) == ["erased"]
+    assert await box.put(Edit(MessageId("m_1"), PAGE, None, 1, "again", None)) == ["erased"]
+    assert await box.ids() == []
+    assert await box.walk_conversations() == []
+
+
+async def test_conversations_come_newest_first_with_count_and_last_message(box: Box) -> None:
+    for n in range(6):
+        await box.put(*(text(f"m_{n}_{i}", f"{n}/{i}", customer=Psid(f"psid-{n}")) for i in range(n + 1)))
+    for limit in (1, 2, 100):
+        found = await box.walk_conversations(limit)
+        assert [c["customer_id"] for c in found] == [f"psid-{n}" for n in reversed(range(6))]
+        assert [c["message_count"] for c in found] == [6, 5, 4, 3, 2, 1]
+        assert [c["last_message"]["text"] for c in found] == [f"{n}/{n}" for n in reversed(range(6))]
+    assert await box.walk_conversations(page=OTHER_PAGE) == []
+
+
+async def test_conversations_that_become_active_during_a_walk_are_neither_skipped_nor_repeated(box: Box) -> None:
+    for n in range(20):
+        await box.put(text(f"m_{n}", customer=Psid(f"psid-{n}")))
+    seen: list[str] = []
+    cursor = None
+    turn = 0
+    while True:
+        slice_ = await box.reader.conversations(SHOP, limit=3, cursor=cursor, page=None)
+        seen += [item.decode().split('"')[3].split("_")[1] for item in slice_.items]
+        # The last two in line move to the front, one that was seen moves too, and one is new.
+        for n in (0, 1, 19, 100 + turn):
+            await box.put(text(f"more_{turn}_{n}", customer=Psid(f"psid-{n}")))
+        turn += 1
+        cursor = slice_.next_cursor
+        if cursor is None:
+            break
+    assert seen == [f"psid-{n}" for n in reversed(range(20))]
+
+
+async def test_a_page_belongs_to_one_shop_at_a_time(box: Box) -> None:
+    with pytest.raises(Exception, match="another shop"):
+        await box.shops.connect(ShopId("shop-2"), PAGE)
+    first = await box.shops.connect(SHOP, PAGE)
+    assert first == (await box.shops.shop(SHOP)).pages[0]
+    await box.purger.purge_page(SHOP, PAGE, "owner")
+    assert await box.shops.owner(PAGE) is None
+    with pytest.raises(NotFound):
+        await box.purger.purge_page(SHOP, PAGE, "owner")
+    await box.shops.connect(ShopId("shop-2"), PAGE)
+    assert await box.shops.owner(PAGE) == "shop-2"
+
+
+async def test_kept_messages_are_counted_by_the_sweep(box: Box) -> None:
+    await box.put(*(text(f"m_{n}") for n in range(7)))
+    await box.sweeper.sweep()
+    await box.sweeper.show()
+    kept = await box.connection.command("GET", "kept")
+    assert b'"messages":7' in kept

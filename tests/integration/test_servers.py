@@ -1,0 +1,66 @@
+"""The servers that the other tests stand on are what they say, and the key-leak check sees what it should."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import fakeredis
+import redis
+
+from cache.keys import PERMANENT
+from tests import servers
+from tests.servers import Server
+
+VERSIONS = {
+    "valkey9": ("valkey_version", "9."),
+    "redis82": ("redis_version", "8.2."),
+    "redis7": ("redis_version", "7.0."),
+    "cluster": ("valkey_version", "9."),
+}
+
+
+def test_each_store_is_the_version_it_is_named_after(store: Server) -> None:
+    """And starts out empty."""
+    field, version = VERSIONS[store.name]
+    for client in store.clients():
+        assert str(client.info("server")[field]).startswith(version)
+        assert client.dbsize() == 0
+
+
+def test_a_key_without_a_deadline_is_found_on_every_store(store: Server) -> None:
+    """Keys with a deadline and the written list of permanent ones are no leak."""
+    with _client(store.url) as client:
+        for number in range(20):
+            client.set(f"leak:{number}", "x")
+            client.set(f"bounded:{number}", "x", ex=60)
+            client.set(PERMANENT[0] + str(number).encode(), "x")
+        assert store.unbounded_keys() == sorted(f"leak:{number}".encode() for number in range(20))
+        for number in range(20):
+            client.delete(f"leak:{number}")
+
+
+async def test_a_key_without_a_deadline_is_found_in_fakeredis(
+    fake_client: fakeredis.FakeAsyncRedis, fake_server: fakeredis.FakeServer
+) -> None:
+    """Clients of one FakeServer see the same keys; scripts run."""
+    assert await fake_client.eval("return redis.call('SET', KEYS[1], 'x')", 1, "leak") is not None
+    await fake_client.set("bounded", "x", ex=60)
+    with fakeredis.FakeRedis(server=fake_server, protocol=2) as client:
+        assert servers.unbounded_keys(client) == [b"leak"]
+    await fake_client.delete("leak")
+
+
+def test_a_server_of_ones_own_keeps_its_data_if_asked(
+    own_server: Callable[..., AbstractContextManager[Server]],
+) -> None:
+    """Under the same name."""
+    for expected in (None, b"x"):
+        with own_server("mine", persistent=True) as server, _client(server.url) as client:
+            assert client.get("key") == expected
+            client.set("key", "x")
+
+
+def _client(url: str) -> redis.Redis:
+    if url.startswith("redis+cluster://"):
+        host, _, port = url.removeprefix("redis+cluster://").split(",")[0].rpartition(":")
+        return redis.RedisCluster(host=host, port=int(port))  # type: ignore[return-value]
+    return redis.Redis.from_url(url)

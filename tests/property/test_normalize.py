@@ -1,0 +1,127 @@
+"""What holds for every body, documented or not."""
+
+import dataclasses
+import json
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from webhook.errors import PayloadRefused
+from webhook.normalize import Delivery, normalize
+
+PAGE, CUSTOMER = "104200000000001", "7000000000000001"
+KEYS = [
+    *("sender", "recipient", "timestamp", "message", "mid", "text", "attachments", "type", "payload", "url", "title"),
+    *("sticker_id", "id", "product", "elements", "quick_reply", "reply_to", "referral", "is_echo", "is_deleted"),
+    *("is_unsupported", "postback", "message_edit", "num_edit", "reaction", "read", "field", "value", "user_ref"),
+]
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=2**63, max_value=2**90)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates too
+    | st.sampled_from([PAGE, CUSTOMER, "0", "page", "true", "m_1", "1770000000123", 1770000000123, 1e20])
+)
+keys = st.sampled_from(KEYS) | st.text(st.characters(exclude_categories=()), max_size=4)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5), max_leaves=20
+)
+people = st.fixed_dictionaries({"id": st.sampled_from([PAGE, CUSTOMER, 12345678901234567890123]) | values}) | values
+plausible = st.fixed_dictionaries(
+    {},
+    optional={
+        "sender": people,
+        "recipient": people,
+        "timestamp": values,
+        "message": st.dictionaries(keys, values, max_size=6).map(lambda message: {"mid": "m_1", **message}) | values,
+        "postback": values,
+        "message_edit": values,
+        "read": values,
+    },
+)
+events = plausible | values
+lists = st.lists(events, max_size=3) | values
+entries = (
+    st.fixed_dictionaries(
+        {"id": st.sampled_from([PAGE, "0", 123456789012345678901, None]) | values},
+        optional={"messaging": lists, "standby": lists, "changes": lists, "calls": lists, "changed_fields": lists},
+    )
+    | values
+)
+bodies = st.fixed_dictionaries({"object": st.just("page"), "entry": st.lists(entries, max_size=3) | values}) | values
+
+
+def _written(body: Any) -> bytes:
+    return json.dumps(body).encode("ascii")
+
+
+def _messages(prefix: str, count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "sender": {"id": CUSTOMER},
+            "recipient": {"id": PAGE},
+            "timestamp": 1770000000123,
+            "message": {"mid": f"{prefix}{number}", "text": "សួស្តី 🙏", "attachments": [{"type": "image"}]},
+        }
+        for number in range(count)
+    ]
+
+
+def _delivered(messaging: list[Any]) -> Delivery:
+    return normalize(_written({"object": "page", "entry": [{"id": PAGE, "messaging": messaging}]}))
+
+
+@settings(derandomize=True, deadline=None, max_examples=400)
+@given(bodies)
+@example({"object": "page", "entry": [{"id": 1e300}]})
+def test_any_json_becomes_a_delivery_that_utf8_can_carry(body: Any) -> None:
+    """Nothing is raised, everything is accounted for, and what is kept can be written down again."""
+    delivery = normalize(_written(body))
+    for event in delivery.events:
+        json.dumps(dataclasses.asdict(event), ensure_ascii=False, allow_nan=False).encode()
+        assert event.id
+        assert event.page not in ("", "0")
+    for notice in delivery.notices:
+        notice.page.encode()
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+def test_any_bytes_are_a_delivery_or_refused(body: bytes) -> None:
+    """Refused as not being JSON, and never in another way."""
+    with suppress(PayloadRefused):
+        assert isinstance(normalize(body), Delivery)
+
+
+@settings(derandomize=True, deadline=None, max_examples=400)
+@given(events, st.integers(0, 3))
+def test_a_poisoned_event_never_changes_what_its_neighbours_yield(poison: Any, place: int) -> None:
+    """Wherever it stands: the others come out whole and in order, and it gives at most one thing itself."""
+    neighbours = _messages("neighbour-", 3)
+    delivery = _delivered([*neighbours[:place], poison, *neighbours[place:]])
+    expected = _delivered(neighbours).events
+    assert [event for event in delivery.events if event in expected] == expected
+    assert len(delivery.events) + len(delivery.notices) + len(delivery.skipped) == 4
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(entries, st.integers(0, 2))
+def test_a_poisoned_entry_never_changes_what_its_neighbours_yield(poison: Any, place: int) -> None:
+    """The same one level higher: an entry for another Page, or no entry at all."""
+    whole = [{"id": PAGE, "messaging": [message]} for message in _messages("neighbour-", 2)]
+    expected = _delivered(_messages("neighbour-", 2)).events
+    body = {"object": "page", "entry": [*whole[:place], poison, *whole[place:]]}
+    assert [event for event in normalize(_written(body)).events if event in expected] == expected
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(events)
+def test_an_event_is_told_in_full_by_itself(event: Any) -> None:
+    """Exactly one of: kept, noticed, skipped with a reason."""
+    delivery = _delivered([event])
+    assert len(delivery.events) + len(delivery.notices) + len(delivery.skipped) == 1

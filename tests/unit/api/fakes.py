@@ -1,0 +1,193 @@
+"""The API over fakes: a store of a few fixed things that notes what it was asked, and every route of the table."""
+
+from typing import Any, ClassVar
+
+import orjson
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from api.auth import Tokens
+from api.docs import description_routes
+from api.errors import exception_handlers
+from api.messages import Messages
+from api.models import (
+    ConversationsModel,
+    MessageModel,
+    MessagesModel,
+    PageModel,
+    PagesModel,
+    ReceiptModel,
+    ShopModel,
+)
+from api.params import ConversationsQuery, MessagesQuery, PageConnect, ShopPatch
+from api.route import Route, to_starlette
+from api.shops import Shops
+from domain.cursor import Slice
+from domain.errors import Kind, PageInboxError
+from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
+from domain.query import MessageQuery
+from domain.secret import Secret
+from domain.shop import SCOPES, Page, PurgeTarget, Receipt, Scope, Shop
+
+NOW = 1_770_000_000
+SECRET = Secret("a secret of thirty-two bytes or more")
+OTHER_SECRET = Secret("another one, which signed before now")
+SHOP = "/v1/shops/demo"
+
+MESSAGE = {
+    "id": "m_1",
+    "page_id": "104200000000001",
+    "conversation_id": "104200000000001_7",
+    "direction": "in",
+    "kind": "message",
+    "text": "តម្លៃប៉ុន្មាន?",
+    "attachments": [{"type": "image", "url": "https://cdn.example/a.jpg", "sticker_id": "1"}],
+    "received_at": "2026-02-02T02:40:00.000Z",
+    "expires_at": "2026-02-07T02:40:00.000Z",
+}
+CONVERSATION = {
+    "id": "104200000000001_7",
+    "page_id": "104200000000001",
+    "customer_id": "7",
+    "message_count": 1,
+    "last_message": MESSAGE,
+    "last_activity_at": "2026-02-02T02:40:00.000Z",
+}
+
+
+class Refused(PageInboxError):
+    """What a store raises: an error of any kind."""
+
+    def __init__(self, kind: Kind, reason: str, *, retry_after: int | None = None) -> None:
+        super().__init__(reason, f"It is {reason}.", retry_after=retry_after)
+        self.kind = kind  # type: ignore[misc]
+
+
+class Store:
+    """Reader, purger and registry in one. `asked` is the last call; `fails` is raised by the next one."""
+
+    known: ClassVar = {"m_1", "mid.$cAAB:1.-_"}
+
+    def __init__(self) -> None:
+        self.asked: tuple[Any, ...] = ()
+        self.fails: Exception | None = None
+        self.paused = False
+
+    async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[bytes]:
+        """Two messages, and there is more."""
+        self._note("messages", shop, query)
+        return Slice([orjson.dumps(MESSAGE)] * 2, "c1")
+
+    async def message(self, shop: ShopId, message: MessageId, /) -> bytes:
+        """One of the known."""
+        self._note("message", shop, message)
+        if message not in self.known:
+            raise Refused("not_found", "message_not_found")
+        return orjson.dumps(MESSAGE)
+
+    async def conversations(
+        self, shop: ShopId, /, *, limit: int, cursor: str | None, page: PageId | None
+    ) -> Slice[bytes]:
+        """One, and that is all."""
+        self._note("conversations", shop, limit, cursor, page)
+        return Slice([orjson.dumps(CONVERSATION)], None)
+
+    async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
+        """Still erasing."""
+        return self._receipt("shop", shop, requested_by, complete=False)
+
+    async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
+        """Done."""
+        return self._receipt("conversation", shop, conversation, requested_by)
+
+    async def purge_message(self, shop: ShopId, message: MessageId, requested_by: str, /) -> Receipt:
+        """Done."""
+        return self._receipt("message", shop, message, requested_by)
+
+    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+        """Done."""
+        return self._receipt("page", shop, page, requested_by)
+
+    async def receipt(self, shop: ShopId, purge: PurgeId, /) -> Receipt:
+        """An earlier one."""
+        return self._receipt("shop", shop, purge)
+
+    async def shop(self, shop: ShopId, /) -> Shop:
+        """With one Page."""
+        self._note("shop", shop)
+        return Shop(shop, self.paused, (Page(PageId("104200000000001"), NOW * 1000),))
+
+    async def pause(self, shop: ShopId, paused: bool, /) -> Shop:
+        """Remembered."""
+        self._note("pause", shop, paused)
+        self.paused = paused
+        return await self.shop(shop)
+
+    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
+        """Connected now."""
+        self._note("connect", shop, page)
+        return Page(page, NOW * 1000)
+
+    def _receipt(self, what: PurgeTarget, *asked: str, complete: bool = True) -> Receipt:
+        self._note(what, *asked)
+        return Receipt(PurgeId("p-1"), what, NOW * 1000 + 5, asked[-1], complete, 3)
+
+    def _note(self, *asked: Any) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.asked = asked
+
+
+def table(store: Store) -> list[Route]:
+    """Every route of a shop."""
+    messages, shops = Messages(store, store), Shops(store, store)
+    one, page = f"{ALL}/messages/{{id}}", f"{ALL}/pages/{{page}}"
+    conversation, purge = f"{ALL}/conversations/{{id}}", f"{ALL}/purges/{{purge_id}}"
+    read: Scope = "messages:read"
+    drop: Scope = "messages:purge"
+    admin: Scope = "shop:admin"
+    lists, slash = f"{ALL}/messages", (f"{ALL}/",)
+    return [
+        Route("GET", lists, messages.list, "messages", read, "List", MessagesQuery, answer=MessagesModel, tag="M"),
+        Route("GET", one, messages.one, "message", read, "One", answer=MessageModel, statuses=(404,), tag="M"),
+        Route(
+            "GET",
+            f"{ALL}/conversations",
+            messages.conversations,
+            "conversations",
+            read,
+            "Conversations",
+            ConversationsQuery,
+            answer=ConversationsModel,
+        ),
+        Route("DELETE", lists, messages.purge_all, "purge_all", drop, "Purge", answer=ReceiptModel, tag="M"),
+        Route("DELETE", conversation, messages.purge_conversation, "purge_c", drop, "Purge one", answer=ReceiptModel),
+        Route("DELETE", one, messages.purge_one, "purge_message", drop, "Purge it", answer=ReceiptModel, tag="M"),
+        Route("GET", purge, messages.receipt, "receipt", drop, "Receipt", answer=ReceiptModel, statuses=(404,)),
+        Route("GET", ALL, shops.state, "shop", admin, "State", answer=ShopModel, also=slash),
+        Route("PATCH", ALL, shops.patch, "patch", admin, "Change", body=ShopPatch, answer=ShopModel, also=slash),
+        Route("GET", f"{ALL}/pages", shops.pages, "pages", admin, "Pages", answer=PagesModel),
+        Route("GET", page, shops.page, "page", admin, "Page", answer=PageModel, statuses=(404,)),
+        Route("PUT", page, shops.connect, "connect", admin, "Connect", body=PageConnect, answer=PageModel),
+        Route("DELETE", page, shops.disconnect, "disconnect", admin, "Disconnect", answer=ReceiptModel),
+    ]
+
+
+ALL = "/v1/shops/{shop}"
+
+
+class House:
+    """The API, its store, and a client with a token for everything in the shop `demo`."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.tokens = Tokens([SECRET], now=lambda: NOW)
+        self.routes = table(self.store)
+        served = [*self.routes, *description_routes(self.routes, version="1.0")]
+        self.app = Starlette(routes=to_starlette(served, self.tokens), exception_handlers=exception_handlers())
+        self.client = TestClient(self.app, raise_server_exceptions=False, headers=self.bearer())
+
+    def bearer(self, shop: str = "demo", *scopes: Scope) -> dict[str, str]:
+        """The header of a token; every scope when none is given."""
+        token = self.tokens.mint(ShopId(shop), scopes or SCOPES, 60, "dara", NOW)
+        return {"Authorization": f"Bearer {token}"}

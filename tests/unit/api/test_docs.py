@@ -1,0 +1,112 @@
+"""The page for people: everything of the document, nothing from anywhere else."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+
+from api.docs import curl, render
+from api.openapi import describe
+from tests.unit.api.fakes import House, Store, table
+
+VOID = {"meta", "link", "br"}
+
+
+class Outline(HTMLParser):
+    """Elements, ids and links of a page; fails on a tag that does not close."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note it."""
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.links += [value or "" for name, value in attrs if name in {"href", "src"}]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """It closes what was opened last."""
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def page(house: House) -> str:
+    """The page as it is served."""
+    answer = house.client.get("/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
+def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: str) -> None:
+    """Every id stands once."""
+    outline = Outline(page)
+    assert outline.open == []
+    assert len(set(outline.ids)) == len(outline.ids)
+    assert {link[1:] for link in outline.links if link.startswith("#")} <= set(outline.ids)
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_runs(house: House, page: str) -> None:
+    """No script, no inline style, no address of a third party; the policy names the one style sheet by its digest."""
+    outline = Outline(page)
+    assert [link for link in outline.links if not link.startswith("#")] == ["data:,", "openapi.json"]
+    assert not outline.tags & {"script", "iframe", "img", "object"}
+    assert "style" not in outline.attributes
+    styles = re.findall("<style>(.*?)</style>", page, re.DOTALL)
+    digest = b64encode(sha256(styles[0].encode()).digest()).decode()
+    policy = house.client.get("/docs").headers["content-security-policy"]
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    assert "unsafe" not in policy
+    assert "http" not in styles[0]
+    assert "url(" not in styles[0]
+
+
+def test_the_page_is_light_and_dark(page: str) -> None:
+    """As the reader's machine is."""
+    assert "color-scheme: light dark" in page
+
+
+def test_every_operation_parameter_and_scope_stands_on_the_page(house: House, page: str) -> None:
+    """With a line to copy."""
+    for route in house.routes:
+        card = re.search(f'<article id="{route.name}">(.*?)</article>', page, re.DOTALL)
+        assert card is not None
+        assert f"<code>{route.path}</code>" in card[1]
+        assert f"<code>{route.scope}</code>" in card[1]
+        assert "$TOKEN" in card[1]
+        for name in re.findall(r"{(\w+)}", route.path) + list(route.query.model_fields if route.query else ()):
+            assert f"<code>{name}</code>" in card[1]
+
+
+def test_what_the_document_says_is_escaped() -> None:
+    """Though it is ours."""
+    document = describe(table(Store()), version="<1>")
+    document["info"]["description"] = "<script>`<b>`"
+    page = render(document)
+    assert "<script" not in page
+    assert "&lt;script&gt;<code>&lt;b&gt;</code>" in page
+    assert "&lt;1&gt;" in page
+
+
+def test_a_curl_line_names_the_public_address_and_sends_an_example() -> None:
+    """So that copying it works."""
+    document = describe(table(Store()), version="1", public_url="https://inbox.example")
+    path = "/v1/shops/{shop}"
+    assert curl(document, "patch", path, document["paths"][path]["patch"]).replace(" \\\n ", "") == (
+        "curl -X PATCH 'https://inbox.example/v1/shops/demo' -H \"Authorization: Bearer $TOKEN\" "
+        "-H 'Content-Type: application/json' -d '{\"paused\":true}'"
+    )
+    assert curl(describe(table(Store()), version="1"), "get", path, document["paths"][path]["get"]).startswith(
+        "curl 'http://127.0.0.1:8000/v1/shops/demo'"
+    )

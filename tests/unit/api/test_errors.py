@@ -1,0 +1,115 @@
+"""Every error becomes problem JSON, and tells no more than it should."""
+
+from typing import Any, get_args
+
+import orjson
+import pytest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from api.errors import STATUS, TITLES, exception_handlers, problem
+from api.models import ProblemModel
+from domain.errors import Kind
+from tests.unit.api.fakes import SHOP, House, Refused
+
+
+def test_every_kind_has_a_status_and_every_status_a_title() -> None:
+    """Adding a kind to the domain without a status fails here."""
+    assert set(STATUS) == set(get_args(Kind))
+    assert set(STATUS.values()) == set(TITLES)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_an_error_is_told_by_its_kind_reason_and_sentence(kind: Kind) -> None:
+    """And by the id of the request."""
+    answer = problem(Refused(kind, "some_reason"), "r-1")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert orjson.loads(answer.body) == {
+        "type": "about:blank",
+        "title": TITLES[STATUS[kind]],
+        "status": STATUS[kind],
+        "detail": "It is some_reason.",
+        "reason": "some_reason",
+        "request_id": "r-1",
+    }
+    ProblemModel.model_validate_json(bytes(answer.body))
+    assert answer.status_code == STATUS[kind]
+
+
+@pytest.mark.parametrize(("given", "told"), [(None, "1"), (0, "1"), (7, "7")])
+def test_what_is_unavailable_says_when_to_come_back(given: int | None, told: str) -> None:
+    """At least after a second."""
+    assert problem(Refused("unavailable", "redis_full", retry_after=given), "r").headers["retry-after"] == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "told"),
+    [
+        ("unauthenticated", "token_missing", 'Bearer realm="page-inbox"'),
+        ("unauthenticated", "token_expired", 'Bearer realm="page-inbox", error="invalid_token"'),
+        ("forbidden", "scope_missing", 'Bearer realm="page-inbox", error="insufficient_scope"'),
+    ],
+)
+def test_who_may_not_is_told_how(kind: Kind, reason: str, told: str) -> None:
+    """RFC 6750, 3."""
+    assert problem(Refused(kind, reason), "r").headers["www-authenticate"] == told
+
+
+def test_an_unknown_address_and_method_are_problems_too(house: House) -> None:
+    """A 405 names every method of the address."""
+    answer = house.client.get("/nowhere")
+    assert (answer.status_code, answer.json()["reason"]) == (404, "route_not_found")
+    answer = house.client.post(f"{SHOP}/pages/1")
+    assert (answer.status_code, answer.json()["reason"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, PUT"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_error_nobody_expected_tells_nothing(house: House) -> None:
+    """Its sentence may hold anything."""
+    house.store.fails = RuntimeError("the canary")
+    answer = house.client.get(f"{SHOP}/messages")
+    assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")
+    assert "canary" not in answer.text
+    ProblemModel.model_validate_json(answer.content)
+
+
+def _client(error: Exception, state: dict[str, Any] | None = None) -> TestClient:
+    """An application that raises, after a middleware gave it a state."""
+
+    async def fail(request: Request) -> Any:
+        request.scope.setdefault("state", {}).update(state or {})
+        raise error
+
+    app = Starlette(routes=[Route("/", fail)], exception_handlers=exception_handlers())
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def test_the_request_id_is_the_one_the_request_was_given() -> None:
+    """Or a new one, never none."""
+    assert _client(Refused("conflict", "x"), {"request_id": "r-9"}).get("/").json()["request_id"] == "r-9"
+    assert len(_client(Refused("conflict", "x")).get("/").json()["request_id"]) == 32
+
+
+def test_the_log_line_learns_the_reason() -> None:
+    """Beside what was bound before."""
+    state: dict[str, Any] = {"log": {"shop": "demo"}}
+    for error, reason in (
+        (Refused("conflict", "x"), "x"),
+        (HTTPException(404), "route_not_found"),
+        (ClientDisconnect(), "body_incomplete"),
+        (RuntimeError(), "internal_error"),
+    ):
+        _client(error, state).get("/")
+        assert state["log"] == {"shop": "demo", "reason": reason}
+
+
+def test_a_status_without_a_line_in_the_table_is_told_by_its_phrase() -> None:
+    """Whatever a library raises."""
+    answer = _client(HTTPException(431, headers={"X-Why": "long"})).get("/")
+    assert answer.headers["x-why"] == "long"
+    assert answer.json()["reason"] == "request_header_fields_too_large"

@@ -1,0 +1,142 @@
+"""The description is made of the table and the models that serve."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+
+from api.models import ProblemModel
+from api.openapi import describe
+from api.route import Route
+from tests.unit.api.fakes import MESSAGE, SHOP, House, Store, table
+
+ROUTES = table(Store())
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    """The whole table described."""
+    return describe(ROUTES, version="1.0", public_url="https://inbox.example/")
+
+
+def _references(part: Any) -> set[str]:
+    if isinstance(part, dict):
+        own = {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
+        return own.union(*map(_references, part.values()))
+    return set().union(*map(_references, part)) if isinstance(part, list) else set()
+
+
+def test_every_route_is_described_once(document: dict[str, Any]) -> None:
+    """By method and path."""
+    described = {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert set(described) == {(route.method, route.path) for route in ROUTES}
+    names = [operation["operationId"] for operation in described.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_every_reference_leads_somewhere_and_every_component_is_used(document: dict[str, Any]) -> None:
+    """Nothing dangles, nothing is dead."""
+    components = document["components"]
+    there = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in components[kind]}
+    assert _references(document) == there
+
+
+def test_every_parameter_of_a_path_is_declared(document: dict[str, Any]) -> None:
+    """As required; OpenAPI demands it."""
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            declared = [p["name"] for p in operation["parameters"] if p["in"] == "path" and p["required"]]
+            assert declared == re.findall(r"{(\w+)}", path)
+
+
+def test_scopes_problems_and_servers_are_told(document: dict[str, Any]) -> None:
+    """What a generated client needs to know."""
+    assert document["servers"] == [{"url": "https://inbox.example"}]
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    connect = document["paths"]["/v1/shops/{shop}/pages/{page}"]["put"]
+    assert connect["security"] == [{"token": ["shop:admin"]}]
+    assert sorted(connect["responses"]) == ["200", "400", "401", "403", "413", "500", "503"]
+    assert connect["responses"]["503"] == {"$ref": "#/components/responses/ServiceUnavailable"}
+    assert "servers" not in describe(ROUTES, version="1.0")
+
+
+def test_query_parameters_are_optional_and_never_null(document: dict[str, Any]) -> None:
+    """Absent is the only way to say nothing."""
+    parameters = document["paths"]["/v1/shops/{shop}/messages"]["get"]["parameters"]
+    query = {p["name"]: p for p in parameters if p["in"] == "query"}
+    assert list(query) == ["limit", "cursor", "conversation", "page", "direction", "since", "until"]
+    assert query["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}
+    assert query["direction"]["schema"] == {"type": "string", "enum": ["in", "out"]}
+    assert query["since"]["schema"]["anyOf"][0] == {"type": "string", "format": "date-time"}
+    assert not any(p["required"] or "null" in str(p["schema"]) for p in query.values())
+
+
+def test_two_routes_of_one_name_are_refused() -> None:
+    """An operationId is unique."""
+    with pytest.raises(ValueError, match="one name: messages"):
+        describe([ROUTES[0], replace(ROUTES[1], name="messages")], version="1.0")
+
+
+def test_convertors_of_a_path_stay_out_of_the_description() -> None:
+    """They are Starlette's own."""
+    document = describe([replace(ROUTES[1], path="/v1/shops/{shop}/messages/{id:path}")], version="1.0")
+    assert list(document["paths"]) == ["/v1/shops/{shop}/messages/{id}"]
+
+
+def test_a_route_that_is_not_described_stays_out() -> None:
+    """As `/docs` itself."""
+    assert describe([replace(ROUTES[0], described=False)], version="1.0")["paths"] == {}
+
+
+async def _page(_: Any) -> Any:
+    raise NotImplementedError
+
+
+def test_a_public_route_needs_no_token_and_may_answer_text() -> None:
+    """The handshake, say."""
+    route = Route("GET", "/webhook", _page, "handshake", None, "Handshake", statuses=(403,), media="text/plain")
+    document = describe([route], version="1.0")
+    operation = document["paths"]["/webhook"]["get"]
+    assert operation["security"] == []
+    assert operation["responses"]["200"]["content"] == {"text/plain": {"schema": {}}}
+    assert sorted(operation["responses"]) == ["200", "403"]
+
+
+def test_an_absent_fact_is_optional_and_a_null_cursor_is_told(document: dict[str, Any]) -> None:
+    """Left out, never null; the end of a list is null."""
+    schemas = document["components"]["schemas"]
+    assert "text" not in schemas["MessageModel"]["required"]
+    assert schemas["MessageModel"]["properties"]["text"] == {"type": "string"}
+    assert "next_cursor" in schemas["MessagesModel"]["required"]
+    assert schemas["MessagesModel"]["properties"]["next_cursor"]["anyOf"][1] == {"type": "null"}
+    for model in schemas.values():
+        jsonschema_rs.meta.validate(model)
+
+
+def test_a_message_fits_its_schema_and_an_absent_receipt_does_not(document: dict[str, Any]) -> None:
+    """Held against the schema by another validator than the one that made it."""
+    schema = {"$ref": "#/components/schemas/MessageModel", "components": document["components"]}
+    assert jsonschema_rs.is_valid(schema, MESSAGE)
+    assert not jsonschema_rs.is_valid(schema, {k: v for k, v in MESSAGE.items() if k != "received_at"})
+    assert not jsonschema_rs.is_valid(schema, MESSAGE | {"text": None})
+
+
+def test_schemathesis_reads_the_description(house: House) -> None:
+    """A stranger's parser finds every operation, and its document valid."""
+    answer = house.client.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    schema = schemathesis.openapi.from_dict(answer.json())
+    schema.validate()
+    assert len(list(schema.get_all_operations())) == len(house.routes)
+
+
+def test_a_problem_fits_its_schema(house: House) -> None:
+    """The one every other answer refers to."""
+    ProblemModel.model_validate_json(house.client.get(f"{SHOP}/messages/none").content)

@@ -1,0 +1,159 @@
+"""What callers send: taken as a typed value, or refused with a sentence that does not repeat it."""
+
+import pytest
+
+from api.params import (
+    LONGEST_CURSOR,
+    LONGEST_ID,
+    ConversationsQuery,
+    MessagesQuery,
+    PageConnect,
+    RequestRefused,
+    ShopPatch,
+    checked_id,
+    parse_body,
+    parse_query,
+)
+from domain.query import MessageQuery
+
+
+def test_an_empty_query_asks_for_the_newest_fifty() -> None:
+    """The defaults of the contract; an empty parameter counts as absent."""
+    for pairs in ([], [("cursor", ""), ("limit", ""), ("since", "")]):
+        query = parse_query(MessagesQuery, pairs)
+        assert query is not None
+        assert query.query() == MessageQuery(limit=50)
+
+
+def test_every_filter_reaches_the_store() -> None:
+    """Times in milliseconds, whichever way they were written."""
+    query = parse_query(
+        MessagesQuery,
+        [
+            ("limit", "100"),
+            ("cursor", "abc"),
+            ("conversation", "1_2"),
+            ("page", "1"),
+            ("direction", "out"),
+            ("since", "2026-02-02T09:40:00.123+07:00"),
+            ("until", "1770000001"),
+        ],
+    )
+    assert query is not None
+    assert query.query() == MessageQuery(
+        limit=100,
+        cursor="abc",
+        conversation="1_2",  # type: ignore[arg-type]
+        page="1",  # type: ignore[arg-type]
+        direction="out",
+        since=1_770_000_000_123,
+        until=1_770_000_001_000,
+    )
+
+
+def test_a_range_that_ends_before_it_begins_is_a_question_too() -> None:
+    """Its answer is empty."""
+    assert parse_query(MessagesQuery, [("since", "20"), ("until", "10")]) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("limit", value) for value in ("0", "101", "-1", "1.0", "5_0", " 5", "+5", "0x10", "٥", "1000", "abc")],
+        *[("cursor", value) for value in ("x" * (LONGEST_CURSOR + 1), "a\x00b", "a\nb")],
+        *[("conversation", value) for value in ("x" * (LONGEST_ID + 1), "\x7f")],
+        ("page", "\x00"),
+        *[("direction", value) for value in ("IN", "both")],
+        *[("since", value) for value in ("yesterday", "2026-02-02", "2026-02-02T00:00:00", "-1", "1e9", "9" * 30)],
+        ("until", "1969-12-31T23:59:59Z"),
+    ],
+)
+def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -> None:
+    """It may hold what a log must not."""
+    with pytest.raises(RequestRefused, match=f"^{name}: ") as refused:
+        parse_query(MessagesQuery, [(name, value)])
+    assert refused.value.reason == "invalid_parameter"
+    assert len(value) < 4 or value not in str(refused.value)
+
+
+@pytest.mark.parametrize("model", [MessagesQuery, ConversationsQuery, None])
+def test_an_unknown_parameter_is_refused(model: type[MessagesQuery] | None) -> None:
+    """A misspelt filter must not widen what is asked."""
+    with pytest.raises(RequestRefused, match="Unknown query parameter conversations") as refused:
+        parse_query(model, [("conversations", "1_2")])
+    assert refused.value.reason == "unknown_parameter"
+
+
+def test_a_name_that_looks_like_a_value_is_not_repeated() -> None:
+    """Whoever forgets the `=` sends the value as a name."""
+    with pytest.raises(RequestRefused) as refused:
+        parse_query(MessagesQuery, [("+855 12 345 678", "")])
+    assert str(refused.value) == "Unknown query parameter."
+
+
+def test_a_repeated_parameter_is_refused() -> None:
+    """Which of the two would count?"""
+    with pytest.raises(RequestRefused) as refused:
+        parse_query(MessagesQuery, [("page", "1"), ("page", "1")])
+    assert refused.value.reason == "repeated_parameter"
+
+
+@pytest.mark.parametrize("media", ["", "application/json", "Application/JSON; charset=utf-8", "application/x+json"])
+def test_a_json_body_is_read_with_or_without_its_media_type(media: str) -> None:
+    """RFC 9110, 8.3: absent means we look."""
+    assert parse_body(ShopPatch, media, b' {"paused":true} ').paused is True
+    assert parse_body(PageConnect, media, b"{}") == PageConnect()
+
+
+@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "json", "text/x+json"])
+def test_another_media_type_is_refused(media: str) -> None:
+    """With a sentence that says what to send."""
+    with pytest.raises(RequestRefused, match="application/json") as refused:
+        parse_body(ShopPatch, media, b'{"paused":true}')
+    assert refused.value.reason == "content_type_unsupported"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "body_malformed"),
+        (b"{", "body_malformed"),
+        (b"\xff", "body_malformed"),
+        (b"null", "body_malformed"),
+        (b"[]", "body_malformed"),
+        (b"true", "body_malformed"),
+        (b"[" * 60_000, "body_malformed"),
+        (b'{"paused":true}x', "body_malformed"),
+        (b"{}", "invalid_field"),
+        (b'{"paused":1}', "invalid_field"),
+        (b'{"paused":"true"}', "invalid_field"),
+        (b'{"paused":null}', "invalid_field"),
+        (b'{"paused":true,"shop":"other"}', "unknown_field"),
+    ],
+)
+def test_a_body_of_another_shape_is_refused(body: bytes, reason: str) -> None:
+    """Strictly: 1 is not true."""
+    with pytest.raises(RequestRefused) as refused:
+        parse_body(ShopPatch, "", body)
+    assert refused.value.reason == reason
+
+
+def test_a_page_token_is_refused_as_long_as_nothing_could_keep_it() -> None:
+    """And never repeated."""
+    with pytest.raises(RequestRefused, match=r"^Unknown field access_token\.$"):
+        parse_body(PageConnect, "", b'{"access_token":"EAAB-secret"}')
+
+
+@pytest.mark.parametrize("text", ["m_1", "mid.$cAAB:1.-_", "ឈ្មោះ\u200bហាង", "x" * LONGEST_ID])
+def test_ids_are_opaque(text: str) -> None:
+    """Of any script, with whatever Facebook puts in."""
+    assert checked_id("id", text) == text
+
+
+@pytest.mark.parametrize("text", ["", "x" * (LONGEST_ID + 1), "a\x00", "a\nb", "\x85", "\ud800"])
+def test_ids_no_log_line_should_meet_are_refused(text: str) -> None:
+    """Control characters, lone surrogates, endless ones."""
+    with pytest.raises(RequestRefused, match=r"^id: ") as refused:
+        checked_id("id", text)
+    assert refused.value.reason == "invalid_parameter"
+    assert text == "" or text not in str(refused.value)

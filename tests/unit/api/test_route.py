@@ -1,0 +1,186 @@
+"""No handler is reached without its scope, and refusals come in their order."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.testclient import TestClient
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
+
+from api.auth import Tokens
+from api.call import call_of
+from api.errors import exception_handlers
+from api.params import ConversationsQuery
+from api.route import MAX_BODY, Route, guarded, to_starlette
+from domain.shop import SCOPES
+from tests.unit.api.fakes import ALL, SECRET, SHOP, House, Store, table
+
+ROUTES = table(Store())
+
+
+def _path(route: Route) -> str:
+    return re.sub(r"{(\w+)}", lambda found: "demo" if found[1] == "shop" else "m_1", route.path)
+
+
+def _send(house: House, route: Route, headers: dict[str, str]) -> Any:
+    house.client.headers.clear()
+    return house.client.request(route.method, _path(route), headers=headers, json={})
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_every_route_refuses_strangers_other_shops_and_other_scopes(house: House, route: Route) -> None:
+    """And its handler is never reached."""
+    assert route.scope is not None
+    answer = _send(house, route, {})
+    assert (answer.status_code, answer.json()["reason"]) == (401, "token_missing")
+    answer = _send(house, route, {"Authorization": "Bearer a.b.c"})
+    assert (answer.status_code, answer.json()["reason"]) == (401, "token_malformed")
+    answer = _send(house, route, house.bearer("other", *SCOPES))
+    assert (answer.status_code, answer.json()["reason"]) == (403, "wrong_shop")
+    others = [scope for scope in SCOPES if scope != route.scope]
+    answer = _send(house, route, house.bearer("demo", *others))
+    assert (answer.status_code, answer.json()["reason"]) == (403, "scope_missing")
+    assert house.store.asked == ()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_every_route_refuses_a_parameter_it_does_not_know(house: House, route: Route) -> None:
+    """Before its handler runs."""
+    answer = house.client.request(route.method, _path(route), params={"colour": "red"})
+    assert (answer.status_code, answer.json()["reason"]) == (400, "unknown_parameter")
+    assert house.store.asked == ()
+
+
+def test_the_back_end_reaches_every_shop_and_must_name_one(house: House) -> None:
+    """`*` is a claim, not a shop."""
+    headers = house.bearer("*")
+    assert house.client.get("/v1/shops/any/pages", headers=headers).status_code == 200
+    assert house.store.asked == ("shop", "any")
+    for star in ("*", "%2A"):
+        answer = house.client.get(f"/v1/shops/{star}/pages", headers=headers)
+        assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_parameter")
+
+
+def test_ids_of_the_path_are_checked(house: House) -> None:
+    """After the token, before the store."""
+    for written in ("a%00b", "a%0Ab", "x" * 513):
+        answer = house.client.get(f"{SHOP}/messages/{written}")
+        assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_parameter")
+    assert house.store.asked == ()
+
+
+def test_a_body_over_the_cap_is_refused_by_its_length_and_by_counting(house: House) -> None:
+    """Whether or not it declares its size."""
+
+    def chunks() -> Iterator[bytes]:
+        yield from [b" " * 1024] * (MAX_BODY // 1024 + 1)
+
+    for content in (b" " * (MAX_BODY + 1), chunks()):
+        answer = house.client.put(f"{SHOP}/pages/1", content=content)
+        assert (answer.status_code, answer.json()["reason"]) == (413, "body_too_large")
+    answer = house.client.put(f"{SHOP}/pages/1", content=b"{}".ljust(MAX_BODY))
+    assert answer.status_code == 200
+
+
+def test_a_body_nobody_asked_for_is_not_read(house: House) -> None:
+    """A DELETE with a body is a DELETE."""
+    answer = house.client.request("DELETE", f"{SHOP}/messages/m_1", content=b"{" * (MAX_BODY + 1))
+    assert answer.status_code == 200
+
+
+def test_head_is_answered_like_get(house: House) -> None:
+    """By the same handler, guarded the same way."""
+    assert house.client.head(f"{SHOP}/messages").status_code == 200
+    house.client.headers.clear()
+    assert house.client.head(f"{SHOP}/messages").status_code == 401
+
+
+def _noting(house: House, seen: list[dict[str, Any]]) -> TestClient:
+    """The house behind something that sees each request's state afterwards, as the log line does."""
+
+    async def app(scope: Connection, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["state"] = {}
+            seen.append(scope["state"])
+        await house.app(scope, receive, send)
+
+    return TestClient(app)
+
+
+def test_the_log_line_learns_shop_and_subject(house: House) -> None:
+    """Of a stranger nothing, of the wrong shop's bearer who it was."""
+    seen: list[dict[str, Any]] = []
+    client = _noting(house, seen)
+    client.get("/v1/shops/any/pages", headers=house.bearer("*"))
+    client.get(f"{SHOP}/pages", headers=house.bearer("other"))
+    client.get(f"{SHOP}/pages")
+    assert [state["log"] for state in seen] == [
+        {"shop": "any", "subject": "dara"},
+        {"shop": "other", "subject": "dara", "reason": "wrong_shop"},
+        {"reason": "token_missing"},
+    ]
+
+
+def test_a_table_that_could_not_be_guarded_is_refused_at_the_start() -> None:
+    """No scope, no shop in the path, or something that is no handler."""
+    tokens = Tokens([SECRET])
+
+    async def app(scope: Connection, receive: Receive, send: Send) -> None:
+        """An ASGI application, which would be called past the guard."""
+
+    for broken in (
+        replace(ROUTES[0], path="/v1/messages"),
+        replace(ROUTES[0], endpoint=app),
+    ):
+        with pytest.raises(ValueError, match="guarded"):
+            to_starlette([broken], tokens)
+    with pytest.raises(ValueError, match="guarded"):
+        guarded(replace(ROUTES[0], scope=None), tokens)
+    with pytest.raises(ValueError, match="twice"):
+        to_starlette([ROUTES[0], ROUTES[0]], tokens)
+
+
+async def test_a_handler_reached_past_its_guard_fails() -> None:
+    """The second lock on the same door."""
+    request = Request({"type": "http", "path_params": {"shop": "demo"}})
+    with pytest.raises(RuntimeError, match="without its guard"):
+        call_of(request)
+
+
+def test_a_handler_that_wants_another_model_than_its_route_declares_fails(house: House) -> None:
+    """A mistake in the table shows in the first test."""
+    wrong = replace(house.routes[0], query=ConversationsQuery)
+    app = Starlette(routes=[*to_starlette([wrong], house.tokens)], exception_handlers=exception_handlers())
+    with pytest.raises(TypeError, match="MessagesQuery"):
+        TestClient(app).get(f"{SHOP}/messages", headers=house.bearer())
+
+
+def test_a_public_route_may_be_a_function_or_an_asgi_application() -> None:
+    """The webhook is one of the latter; both may share a path."""
+
+    async def get(_: Request) -> Response:
+        return PlainTextResponse("function")
+
+    class Hot:
+        async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+            await PlainTextResponse("application")(scope, receive, send)
+
+    routes = [
+        Route("GET", "/webhook", get, "handshake", None, "Handshake"),
+        Route("POST", "/webhook", Hot(), "webhook", None, "Webhook"),
+    ]
+    client = TestClient(Starlette(routes=[*to_starlette(routes, Tokens([SECRET]))]))
+    assert client.get("/webhook").text == "function"
+    assert client.post("/webhook").text == "application"
+    assert client.put("/webhook").headers["allow"].count(",") == 2
+
+
+def test_every_path_of_a_shop_begins_alike() -> None:
+    """So that one rule of a proxy covers them."""
+    assert all(route.path.startswith(ALL) for route in ROUTES)

@@ -1,0 +1,181 @@
+"""Log lines as they leave the process."""
+
+import asyncio
+import io
+import logging
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import orjson
+import pytest
+import structlog
+
+from ops import logs
+
+
+class Output:
+    """A configured output, and what came out of it."""
+
+    def __init__(self) -> None:
+        self.stream = io.BytesIO()
+
+    def configure(self, level: str = "info") -> None:
+        """Send all lines here."""
+        logs.configure(self.stream, level=level, clock=lambda: 1_770_000_000.1239)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What was written so far."""
+        return [orjson.loads(line) for line in self.stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def output() -> Iterator[Output]:
+    """Logging as in production; afterwards as it was."""
+    root = logging.getLogger()
+    level = root.level
+    made = Output()
+    made.configure()
+    yield made
+    logs.configure(io.BytesIO())
+    root.handlers = [handler for handler in root.handlers if type(handler).__module__ != logs.__name__]
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_a_line_is_one_json_object_with_time_level_and_event(output: Output) -> None:
+    """RFC 3339, UTC, milliseconds."""
+    structlog.get_logger().warning("store_slow", wait_seconds=1.5)
+    assert output.lines() == [
+        {"event": "store_slow", "wait_seconds": 1.5, "timestamp": "2026-02-02T02:40:00.123Z", "level": "warning"}
+    ]
+    assert output.stream.getvalue().endswith(b"}\n")
+
+
+def test_lines_below_the_level_are_left_out(output: Output) -> None:
+    """LOG_LEVEL."""
+    output.configure("warning")
+    log = structlog.get_logger()
+    log.info("quiet")
+    log.error("loud")
+    logs.direct("warning")({"event": "quiet"})
+    assert [line["event"] for line in output.lines()] == ["loud"]
+
+
+def fail(words: str) -> NoReturn:
+    """Raise an error that holds a customer's words."""
+    raise ValueError(words)
+
+
+def test_an_exception_is_told_without_its_message(output: Output) -> None:
+    """Nor any local value."""
+    log = structlog.get_logger()
+    try:
+        fail("Sokha 012345678")
+    except ValueError:
+        log.exception("task_crashed", task="sweeper")
+    (line,) = output.lines()
+    assert (line["level"], line["error"], line["task"]) == ("error", "ValueError", "sweeper")
+    assert line["where"][0].startswith("ops/test_logs.py:")
+    assert "Sokha" not in output.stream.getvalue().decode()
+
+
+def test_redaction_comes_last(output: Output) -> None:
+    """Nothing is added behind it."""
+    structlog.get_logger().bind(text="hello").info("request", shop="0123456789", token="t")
+    (line,) = output.lines()
+    assert (line["text"], line["token"], line["shop"]) == ("***", "***", "0123456789")
+
+
+def test_a_lone_surrogate_or_a_huge_number_does_not_lose_the_line(output: Output) -> None:
+    """Facebook sends both."""
+    structlog.get_logger().info("odd", shop="a\ud83d", pid=2**70)
+    assert output.lines()[0]["shop"] == "a?"
+
+
+def test_libraries_are_heard_through_the_same_output(output: Output) -> None:
+    """uvicorn's errors are JSON lines too, without a message of an exception."""
+    try:
+        fail("hello 012345678")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+    logging.getLogger("uvicorn.error").info("Started server process [%d]", 42)
+    logging.getLogger("httpx2").info("GET https://graph.facebook.com?access_token=EAAsecretsecret")
+    logging.getLogger("uvicorn.access").info("GET /v1?ticket=x")
+    first, second = output.lines()
+    assert (first["event"], first["logger"], first["level"]) == ("library", "uvicorn.error", "error")
+    assert (first["detail"], first["error"]) == ("Exception in ASGI application", "ValueError")
+    assert second["detail"] == "Started server process [42]"
+
+
+def test_only_the_first_line_of_a_library_message_is_told(output: Output) -> None:
+    """asyncio writes the exception's text into the second."""
+    logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: <Task exception=ValueError('hi')>")
+    assert [line["detail"] for line in output.lines()] == ["Task exception was never retrieved"]
+
+
+def test_a_library_message_whose_arguments_do_not_fit_is_told_without_them(output: Output) -> None:
+    """Logging never raises."""
+    (handler,) = (handler for handler in logging.getLogger().handlers if type(handler).__module__ == logs.__name__)
+    handler.emit(logging.LogRecord("library", logging.ERROR, "", 0, "%s and %s", ("one",), None))
+    assert [line["detail"] for line in output.lines()] == ["%s and %s"]
+
+
+async def test_the_lines_of_one_turn_are_written_together(output: Output) -> None:
+    """One system call a turn, however many requests it answered."""
+    log = structlog.get_logger()
+    direct = logs.direct()
+    for number in range(3):
+        log.info("request", status=number)
+    direct({"event": "request", "status": 3})
+    assert output.stream.getvalue() == b""
+    await asyncio.sleep(0)
+    assert [line["status"] for line in output.lines()] == [0, 1, 2, 3]
+    log.info("request", status=4)
+    await asyncio.sleep(0)
+    assert len(output.lines()) == 5
+
+
+def test_lines_left_by_a_loop_that_ended_are_written_by_the_next_line(output: Output) -> None:
+    """And a new loop gets its own turn's end."""
+    loop = asyncio.new_event_loop()
+
+    async def last() -> None:
+        structlog.get_logger().info("last")
+        loop.stop()
+
+    task = loop.create_task(last())
+    loop.run_forever()
+    loop.close()
+    assert task.done()
+    structlog.get_logger().info("next")
+    assert [line["event"] for line in output.lines()] == ["last", "next"]
+
+
+async def test_a_full_buffer_is_written_before_the_turn_ends(output: Output) -> None:
+    """Memory stays bounded."""
+    log = structlog.get_logger()
+    for _ in range(3):
+        log.info("request", route="x" * 100_000)
+    assert len(output.lines()) == 3
+
+
+def test_a_reader_that_went_away_costs_lines_and_nothing_else() -> None:
+    """A broken pipe must not fail a request."""
+
+    class Broken(io.BytesIO):
+        def write(self, _bytes: Any) -> int:
+            raise BrokenPipeError
+
+    writer = logs.LineWriter(Broken())
+    writer.msg(b"{}")
+    assert writer.lost == 1
+
+
+def test_a_logger_used_before_follows_a_later_configuration(output: Output) -> None:
+    """Loggers are cached at their first line."""
+    log = structlog.get_logger()
+    log.info("first")
+    second = Output()
+    second.configure()
+    log.info("second")
+    assert [line["event"] for line in output.lines() + second.lines()] == ["first", "second"]

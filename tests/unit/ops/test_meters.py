@@ -1,0 +1,41 @@
+"""Numbers that are counted."""
+
+import math
+
+from ops.meters import Counter, Distribution, Gauge, Histogram
+
+
+def test_a_counter_counts_by_labels() -> None:
+    """And a zero makes a series known."""
+    counter = Counter()
+    counter.add(1, ("a",))
+    counter.add(2, ("a",))
+    counter.add(0, ("b",))
+    assert counter.series() == [(("a",), 3), (("b",), 0)]
+
+
+def test_a_gauge_is_what_was_set_last() -> None:
+    """Up and down."""
+    gauge = Gauge()
+    gauge.set(5)
+    gauge.set(2)
+    assert gauge.series() == [((), 2)]
+
+
+def test_a_histogram_counts_up_to_and_including_each_bound() -> None:
+    """As Prometheus' `le` means it."""
+    histogram = Histogram((1, 2))
+    for value in (0.5, 1, 1.5, 2, 3):
+        histogram.observe(value)
+    assert histogram.series() == [((), Distribution(((1, 2), (2, 4), (math.inf, 5)), 8.0))]
+
+
+def test_label_values_without_end_do_not_fill_the_memory() -> None:
+    """From the thousandth series on, all others share one."""
+    counter, histogram = Counter(), Histogram((1,))
+    for number in range(3000):
+        counter.add(1, (str(number), "x"))
+        histogram.observe(0, (str(number), "x"))
+    assert len(counter.series()) == len(histogram.series()) == 1001
+    assert dict(counter.series())["other", "other"] == 2000
+    assert dict(histogram.series())["other", "other"].buckets[-1] == (math.inf, 2000)

@@ -1,0 +1,121 @@
+"""The metrics as they are scraped."""
+
+import re
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics import exposition, parser
+from prometheus_client.registry import DuplicateTimeseries
+
+from ops.metrics import METRICS, PREFIX, Metrics, process_registry
+
+
+def used() -> CollectorRegistry:
+    """A registry on which everything happened once."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, version="1.2.3")
+    metrics.delivery("stored")
+    metrics.event("message", "stored", 3)
+    metrics.body(600)
+    metrics.stored(0.004, 12)
+    metrics.store_error("unavailable")
+    metrics.queue(5, 2048)
+    metrics.kept(100, 3600.5)
+    metrics.swept(0.2)
+    metrics.purge("shop")
+    metrics.purged(40)
+    metrics.purges_running(1)
+    metrics.request("/v1/shops/{shop}/messages", "GET", 200, 0.02)
+    return registry
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("deliveries_total", {"outcome": "stored"}, 1),
+        ("events_total", {"kind": "message", "outcome": "stored"}, 3),
+        ("webhook_body_bytes_bucket", {"le": "1024.0"}, 1),
+        ("webhook_body_bytes_bucket", {"le": "512.0"}, 0),
+        ("store_seconds_sum", {}, 0.004),
+        ("store_seconds_bucket", {"le": "0.005"}, 1),
+        ("store_batch_messages_count", {}, 1),
+        ("store_batch_messages_sum", {}, 12),
+        ("store_errors_total", {"reason": "unavailable"}, 1),
+        ("queue_messages", {}, 5),
+        ("queue_bytes", {}, 2048),
+        ("kept_messages", {}, 100),
+        ("oldest_kept_message_seconds", {}, 3600.5),
+        ("sweep_seconds_count", {}, 1),
+        ("purges_total", {"what": "shop"}, 1),
+        ("purged_messages_total", {}, 40),
+        ("purges_running", {}, 1),
+        ("requests_total", {"route": "/v1/shops/{shop}/messages", "method": "GET", "status": "200"}, 1),
+        ("request_seconds_bucket", {"route": "/v1/shops/{shop}/messages", "method": "GET", "le": "+Inf"}, 1),
+    ],
+)
+def test_what_happened_is_scraped(name: str, labels: dict[str, str], value: float) -> None:
+    """Each method counts in its own metric."""
+    assert used().get_sample_value(PREFIX + name, labels) == value
+
+
+def test_the_scrape_holds_exactly_the_metrics_of_the_table() -> None:
+    """With a help sentence each, and no `_created` series."""
+    text = generate_latest(used()).decode()
+    helps = dict(re.findall(r"^# HELP (\S+) (.+)$", text, re.MULTILINE))
+    assert helps == {row.full_name: row.meaning for row in METRICS}
+    types = dict(re.findall(r"^# TYPE (\S+) (.+)$", text, re.MULTILINE))
+    assert types == {row.full_name: row.type for row in METRICS}
+    assert "_created" not in text
+
+
+def test_names_follow_the_conventions() -> None:
+    """Counters end in _total, sentences in a full stop, and the unit stands in the name."""
+    for row in METRICS:
+        assert row.name.endswith("_total") == (row.type == "counter")
+        assert row.meaning.endswith(".")
+        assert bool(row.bounds) == (row.type == "histogram")
+        assert list(row.bounds) == sorted(row.bounds)
+        if row.unit in ("seconds", "bytes"):
+            assert row.unit in row.name
+
+
+def test_openmetrics_can_be_read_back() -> None:
+    """A scraper that asks for the newer format gets it right."""
+    families = parser.text_string_to_metric_families(exposition.generate_latest(used()).decode())  # type: ignore[no-untyped-call]
+    assert len(list(families)) == len(METRICS)
+
+
+def test_unlabelled_metrics_are_there_before_anything_happened() -> None:
+    """So that their rates begin at zero; a labelled one is made known with 0."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.delivery("stored", 0)
+    for name in ("purged_messages_total", "store_seconds_count", "queue_messages"):
+        assert registry.get_sample_value(PREFIX + name) == 0
+    assert registry.get_sample_value(PREFIX + "deliveries_total", {"outcome": "stored"}) == 0
+
+
+def test_a_word_that_is_no_method_is_counted_as_other() -> None:
+    """A client chooses its method, so it is no label by itself."""
+    registry = CollectorRegistry()
+    Metrics(registry).request("unmatched", "BREW-0123", 405, 0.001)
+    labels = {"route": "unmatched", "method": "other", "status": "405"}
+    assert registry.get_sample_value(PREFIX + "requests_total", labels) == 1
+
+
+def test_build_info_tells_what_runs() -> None:
+    """Version and Python."""
+    assert 'page_inbox_build_info{python="3.' in generate_latest(used()).decode()
+
+
+def test_two_on_one_registry_are_refused() -> None:
+    """Each application has its own."""
+    registry = CollectorRegistry()
+    Metrics(registry)
+    with pytest.raises(DuplicateTimeseries):
+        Metrics(registry)
+
+
+def test_the_process_is_measured_too() -> None:
+    """Memory and processor time, for operators."""
+    assert b"process_resident_memory_bytes" in generate_latest(process_registry())

@@ -1,0 +1,112 @@
+"""What a log line may tell."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.secret import Secret
+from ops.redact import MASK, redact, redact_text
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzaG9wIjoiYSJ9.c2lnbmF0dXJl"
+
+
+def told(**fields: Any) -> dict[str, Any]:
+    """The fields after redaction."""
+    return dict(redact(None, "info", fields))
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        (f"token {JWT} refused", JWT),
+        (f"Authorization: Bearer {JWT}", JWT),
+        ("authorization: bearer opaque.token", "opaque.token"),
+        ("BASIC dXNlcjpwdw==", "dXNlcjpwdw=="),
+        ("EAAGm0PX4ZCpsBAKZCexample failed", "EAAGm0PX4ZCpsBAKZCexample"),
+        ("proof 123456789|abcdefSecret", "abcdefSecret"),
+        ("expected sha256=0f1e2d3c got", "0f1e2d3c"),
+        ("X-Hub-Signature: SHA1=ABCDEF12", "ABCDEF12"),
+        ("secret 0123456789abcdef0123456789ABCDEF", "0123456789abcdef"),
+        ("GET /v1/shops/a/stream?ticket=opensesame HTTP/1.1", "opensesame"),
+        ("Error 111 connecting to redis://user:hunter2@cache:6379", "hunter2"),
+        ("call +855 12 345 678 please", "12 345 678"),
+        ("call 012345678", "012345678"),
+        ("call 012-345-678", "012-345-678"),
+        ("call (012) 345.678", "345.678"),
+        ("លេខ០១២៣៤៥៦៧៨បាន", "០១២៣៤៥៦៧៨"),
+        ("លេខ ០១២ ៣៤៥ ៦៧៨", "៣៤៥"),
+        ("0\u200b1\u200b2\u200b3\u200b4\u200b5\u200b6\u200b7\u200b8", "6"),
+        ("sender 6543219876543210 gone", "6543219876543210"),
+    ],
+)
+def test_what_looks_like_a_secret_or_a_telephone_number_is_masked_in_free_text(text: str, hidden: str) -> None:
+    """Whatever a library puts into its message."""
+    shown = redact_text(text)
+    assert hidden not in shown
+    assert MASK in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Connection refused", "Uvicorn running on http://127.0.0.1:8000 (Press CTRL+C to quit)", "code 190, 3 of 10",
+        "Finished server process [1234567]", "Waiting for application startup.", "is it? yes",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Safari/537.36",
+    ],
+)  # fmt: skip
+def test_an_ordinary_sentence_is_left_alone(text: str) -> None:
+    """A line nobody can read helps nobody."""
+    assert redact_text(text) == text
+
+
+def test_ids_pass_as_they_are() -> None:
+    """Page ids look like telephone numbers, request ids like digests."""
+    ids = {"page": "123456789012345", "shop": "0123456789", "request_id": "0" * 16, "purge_id": "f" * 32}
+    assert told(**ids) == ids
+
+
+def test_facts_of_a_request_pass_as_they_are() -> None:
+    """The canonical line stays readable."""
+    line = {
+        "event": "request", "method": "GET", "route": "/v1/shops/{shop}/messages", "status": 200, "duration_ms": 1.5,
+        "client": "203.113.100.200", "outcome": "stored", "events": 12_345_678, "reason": None, "unknown": 3,
+    }  # fmt: skip
+    assert told(**line) == line
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "jum reap suor", b"bytes", Secret("s" * 40), 85512345678, {"text": "hello"}, ["hello"], Path("/x"),
+        ValueError("hello"), object(),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["text", "token", "authorization", "body", "signature", "psid", "mid", "anything"])
+def test_nothing_but_short_numbers_passes_under_a_key_that_is_not_listed(key: str, value: object) -> None:
+    """A new key is masked until somebody has thought about it."""
+    assert told(**{key: value}) == {key: MASK}
+
+
+@pytest.mark.parametrize("key", ["shop", "outcome", "event", "detail"])
+def test_an_object_under_a_listed_key_is_masked(key: str) -> None:
+    """Its text is nobody's promise."""
+    assert told(**{key: {"text": "hello"}}) == {key: MASK}
+    assert told(**{key: Secret("s" * 40)}) == {key: MASK}
+
+
+def test_an_event_that_is_no_slug_is_searched() -> None:
+    """A message put together by hand is a free text too."""
+    assert "12345678" not in told(event="could not call 012345678")["event"]
+    assert told(event="server_started") == {"event": "server_started"}
+
+
+def test_the_settings_summary_passes() -> None:
+    """It masks itself."""
+    summary = {"TOKEN_KEYS": "set", "MESSAGE_TTL": "432000"}
+    assert told(settings=summary) == {"settings": summary}
+
+
+def test_a_long_text_is_cut() -> None:
+    """A megabyte of message is no line."""
+    assert len(redact_text("x" * 100_000)) == 1000

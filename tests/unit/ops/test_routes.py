@@ -1,0 +1,75 @@
+"""What operators ask."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics import parser
+from starlette.testclient import TestClient
+
+from ops.health import Checks
+from ops.metrics import Metrics
+from ops.routes import ops_app
+
+
+async def passing() -> None:
+    """All is well."""
+
+
+async def failing() -> None:
+    """Nothing is."""
+    raise ConnectionError("redis://:hunter2@cache refused")
+
+
+def client(checks: Checks | None = None) -> TestClient:
+    """The operators' port, with one counted delivery."""
+    registry = CollectorRegistry()
+    Metrics(registry).delivery("stored")
+    return TestClient(ops_app(registry, checks or Checks()))
+
+
+def test_alive_touches_nothing() -> None:
+    """Not even a failing check."""
+    checks = Checks()
+    checks.add("redis", failing, "look whether Redis runs")
+    answer = client(checks).get("/livez")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_ready_when_every_check_passes() -> None:
+    """Each by name, with its hint."""
+    checks = Checks()
+    checks.add("redis", passing, "look whether Redis runs")
+    answer = client(checks).get("/readyz")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    held = [{"name": "redis", "ok": True, "hint": "look whether Redis runs"}]
+    assert answer.json() == {"status": "ok", "checks": held}
+
+
+def test_not_ready_names_what_failed_and_not_why() -> None:
+    """The cause is in the log."""
+    checks = Checks()
+    checks.add("redis", failing, "look whether Redis runs")
+    checks.add("tasks", passing, "read the log")
+    answer = client(checks).get("/readyz")
+    assert answer.status_code == 503
+    assert [(check["name"], check["ok"]) for check in answer.json()["checks"]] == [("redis", False), ("tasks", True)]
+    assert "hunter2" not in answer.text
+
+
+def test_metrics_are_prometheus_text() -> None:
+    """The format every scraper reads."""
+    answer = client().get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'page_inbox_deliveries_total{outcome="stored"} 1.0\n' in answer.text
+
+
+def test_metrics_are_openmetrics_for_who_asks() -> None:
+    """As Prometheus itself does."""
+    answer = client().get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert list(parser.text_string_to_metric_families(answer.text))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("path", ["/", "/webhook", "/v1/shops/a/messages"])
+def test_nothing_else_is_here(path: str) -> None:
+    """The public part has its own port."""
+    assert client().get(path).status_code == 404

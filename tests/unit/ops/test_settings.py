@@ -1,0 +1,242 @@
+"""What may be set, and what is refused."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from domain.secret import Secret
+from ops.settings import SETTINGS, Settings, SettingsRefused, read_settings
+
+GOOD = {
+    "FACEBOOK_APP_SECRET": "shop-app-secret-1",
+    "FACEBOOK_VERIFY_TOKEN": "verify-me",
+    "REDIS_URL": "redis://:hunter2hunter2@cache:6379/0",
+    "TOKEN_KEYS": "k" * 32,
+}
+PUBLIC_KEY = {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+
+
+def serve(**changes: str) -> Settings:
+    """Production settings with some changed; "" is not set."""
+    return read_settings({**GOOD, **changes}, command="serve", read_file=files())
+
+
+def files(**held: str) -> Callable[[str], str]:
+    """A file system of these files: `run_key` is /run/key."""
+    paths = {"/" + name.replace("_", "/"): text for name, text in held.items()}
+
+    def read(path: str) -> str:
+        if path not in paths:
+            raise FileNotFoundError(path)
+        return paths[path]
+
+    return read
+
+
+def problems(**changes: str) -> dict[str, str]:
+    """Setting to sentence of what `serve` refuses."""
+    with pytest.raises(SettingsRefused) as refused:
+        serve(**changes)
+    return dict(refused.value.problems)
+
+
+def test_the_defaults_of_serve_are_those_of_the_contract() -> None:
+    """Only four settings are needed."""
+    settings = serve()
+    assert (settings.host, settings.port, settings.ops_port) == ("0.0.0.0", 8000, 9000)  # noqa: S104
+    assert (settings.message_ttl, settings.max_body_bytes) == (432_000, 4 * 1024 * 1024)
+    assert (settings.log_level, settings.data_dir) == ("info", Path(".data"))
+    assert (settings.app_id, settings.public_url, settings.cors_origins) == (None, None, ())
+
+
+def test_run_needs_nothing_and_listens_on_loopback() -> None:
+    """What is missing is left for the run command to make."""
+    settings = read_settings({}, command="run")
+    assert settings.host == "127.0.0.1"
+    assert (settings.app_secrets, settings.verify_token, settings.token_keys, settings.redis_url) == (
+        (),
+        None,
+        (),
+        None,
+    )
+
+
+def test_a_tool_needs_nothing_and_takes_the_settings_of_serve() -> None:
+    """`page-inbox token` works in the container that serves."""
+    settings = read_settings({"TOKEN_KEYS": "k" * 32, "HOST": "0.0.0.0"}, command="tool")  # noqa: S104
+    assert settings.token_keys == (Secret("k" * 32),)
+
+
+def test_everything_missing_weak_or_malformed_is_named_at_once() -> None:
+    """One start is enough to learn it all."""
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings({"PORT": "http", "MESSAGE_TTL": "432001", "FACEBOOK_VERIFY_TOKEN": "short"}, command="serve")
+    named = [name for name, _ in refused.value.problems]
+    assert sorted(named) == [
+        "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "MESSAGE_TTL", "PORT", "REDIS_URL", "TOKEN_KEYS"
+    ]  # fmt: skip
+    for name in named:
+        assert name in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FACEBOOK_APP_ID", "0123abc"),
+        ("FACEBOOK_APP_SECRET", "fifteen-letters"),
+        ("FACEBOOK_APP_SECRET", "shop-app-secret-1,,shop-app-secret-2"),
+        ("FACEBOOK_APP_SECRET", "shop-app-secret-1,tiny-one"),
+        ("FACEBOOK_APP_SECRET", "<your app secret here>"),
+        ("FACEBOOK_VERIFY_TOKEN", "changeme-changeme"),
+        ("FACEBOOK_VERIFY_TOKEN", "\udcff" * 12),
+        ("REDIS_URL", "http://cache"),
+        ("REDIS_URL", "redis:///0"),
+        ("REDIS_URL", "redis://cache:port"),
+        ("REDIS_URL", "redis://:pa#ss@cache"),
+        ("REDIS_URL", "redis://user:12/ss@cache"),
+        ("REDIS_URL", "redis+sentinel://h1,h2"),
+        ("REDIS_URL", "redis+cluster://h1,"),
+        ("REDIS_URL", "unix://"),
+        ("REDIS_URL", "redis://[::1"),
+        ("MESSAGE_TTL", "0"),
+        ("MESSAGE_TTL", "5 days"),
+        ("MESSAGE_TTL", "-1"),
+        ("MESSAGE_TTL", "១"),
+        ("TOKEN_KEYS", "k" * 31),
+        ("TOKEN_JWKS", "{}"),
+        ("TOKEN_JWKS", '{"keys": ['),
+        ("TOKEN_JWKS", "/no/such/file"),
+        ("TOKEN_JWKS", json.dumps({"keys": [{**PUBLIC_KEY, "d": "private"}]})),
+        ("TOKEN_JWKS", json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]})),
+        ("TOKEN_JWKS", json.dumps({"keys": [{"kty": "new"}]})),
+        ("PUBLIC_URL", "inbox.example.com"),
+        ("PUBLIC_URL", "https://inbox.example.com/?a=b"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://shop.example.com/path"),
+        ("HOST", "http://0.0.0.0"),
+        ("PORT", "65536"),
+        ("OPS_PORT", "8000"),
+        ("LOG_LEVEL", "loud"),
+        ("MAX_BODY_BYTES", "1023"),
+        ("MAX_BODY_BYTES", "67108865"),
+    ],
+)
+def test_a_weak_or_malformed_setting_is_refused_without_repeating_a_secret(name: str, value: str) -> None:
+    """The refused text may be a secret set under the wrong name."""
+    found = problems(**{name: value})
+    assert list(found) == [name]
+    if name in ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS"):
+        assert value not in found[name]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost", "rediss://user:pw@cache:6380/1", "redis://[::1]:6379", "unix:///run/valkey.sock?db=1",
+        "redis+sentinel://h1:26379,h2:26379/main/0", "redis+cluster://:pw@h1,h2:7000",
+    ],
+)  # fmt: skip
+def test_every_kind_of_redis_address_is_taken(url: str) -> None:
+    """The list of the contract."""
+    assert serve(REDIS_URL=url).redis_url == Secret(url)
+
+
+def test_several_secrets_are_comma_separated_and_keep_their_order() -> None:
+    """The first signs."""
+    settings = serve(FACEBOOK_APP_SECRET=" shop-app-secret-1 , shop-app-secret-2 ")
+    assert settings.app_secrets == (Secret("shop-app-secret-1"), Secret("shop-app-secret-2"))
+
+
+def test_every_setting_may_be_a_mounted_file() -> None:
+    """The trailing newline is no part of it."""
+    environ = {**GOOD, "TOKEN_KEYS": "", "TOKEN_KEYS_FILE": "/run/keys", "PORT_FILE": "/run/port"}
+    settings = read_settings(environ, command="serve", read_file=files(run_keys="f" * 40 + "\n", run_port="8080\n"))
+    assert settings.token_keys == (Secret("f" * 40),)
+    assert settings.port == 8080
+
+
+def test_a_setting_and_its_file_together_are_refused() -> None:
+    """Nobody can know which one was meant."""
+    assert "TOKEN_KEYS_FILE" in problems(TOKEN_KEYS_FILE="/run/keys")["TOKEN_KEYS"]
+
+
+def test_an_unreadable_or_empty_file_is_refused() -> None:
+    """A secret that was not mounted is not taken for an absent setting."""
+    assert "PUBLIC_URL" in problems(PUBLIC_URL_FILE="/run/missing")
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings({**GOOD, "PUBLIC_URL_FILE": "/run/x"}, command="serve", read_file=files(run_x="\n"))
+    assert [name for name, _ in refused.value.problems] == ["PUBLIC_URL"]
+
+
+def test_a_real_file_is_read(tmp_path: Path) -> None:
+    """The default reader reads the disk."""
+    (tmp_path / "port").write_text("8081\n")
+    assert read_settings({"PORT_FILE": str(tmp_path / "port")}, command="run").port == 8081
+
+
+def test_a_jwk_set_is_json_or_the_path_of_a_file_and_replaces_the_keys() -> None:
+    """One of TOKEN_KEYS and TOKEN_JWKS is enough."""
+    text = json.dumps({"keys": [PUBLIC_KEY]})
+    assert serve(TOKEN_KEYS="", TOKEN_JWKS=text).token_jwks == text
+    environ = {**GOOD, "TOKEN_KEYS": "", "TOKEN_JWKS": "/etc/jwks"}
+    assert read_settings(environ, command="serve", read_file=files(etc_jwks=text)).token_jwks == text
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("FACEBOOK_VERIFY_TOKEN", {"FACEBOOK_VERIFY_TOKEN": "shop-app-secret-1"}),
+        ("TOKEN_KEYS", {"FACEBOOK_APP_SECRET": "one-app-secret-16," + "k" * 32}),
+        ("REDIS_URL", {"REDIS_URL": "redis://:verify-me@cache"}),
+        ("REDIS_URL", {"REDIS_URL": "redis://:verify%2Dme@cache"}),
+    ],
+)
+def test_one_secret_for_two_purposes_is_refused(name: str, changes: dict[str, str]) -> None:
+    """Who learns one must not hold the other."""
+    assert list(problems(**changes)) == [name]
+
+
+def test_run_listens_on_loopback_only() -> None:
+    """The demo has an open console."""
+    for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost"):
+        assert read_settings({"HOST": host}, command="run").host == host
+    for host in ("0.0.0.0", "192.168.1.5", "example.com"):  # noqa: S104
+        with pytest.raises(SettingsRefused):
+            read_settings({"HOST": host}, command="run")
+
+
+def test_both_ports_may_be_any_free_one() -> None:
+    """Tests and demos side by side."""
+    settings = read_settings({"PORT": "0", "OPS_PORT": "0"}, command="run")
+    assert (settings.port, settings.ops_port) == (0, 0)
+
+
+def test_the_summary_names_every_setting_and_no_secret() -> None:
+    """It is logged at each start."""
+    summary = serve(CORS_ORIGINS="https://a.example,https://b.example", PUBLIC_URL="https://inbox.example/").summary()
+    assert list(summary) == [setting.name for setting in SETTINGS]
+    assert summary["FACEBOOK_APP_SECRET"] == summary["FACEBOOK_VERIFY_TOKEN"] == summary["TOKEN_KEYS"] == "set"
+    assert summary["TOKEN_JWKS"] == summary["FACEBOOK_APP_ID"] == "not set"
+    assert summary["REDIS_URL"] == "redis://***@cache:6379/0"
+    assert summary["CORS_ORIGINS"] == "https://a.example, https://b.example"
+    assert summary["PUBLIC_URL"] == "https://inbox.example"
+    assert summary["HOST"] == "0.0.0.0"  # noqa: S104
+    assert replace(serve(), port=0).summary()["PORT"] == "0"
+    assert not any(value in str(summary) for value in ("hunter2", GOOD["TOKEN_KEYS"], "shop-app-secret"))
+
+
+def test_no_secret_shows_in_the_settings_themselves() -> None:
+    """A traceback or a careless print shows `Secret(***)`."""
+    shown = repr(serve())
+    assert not any(value in shown for value in ("hunter2", GOOD["TOKEN_KEYS"], "shop-app-secret", "verify-me"))
+
+
+def test_each_default_in_the_table_is_one_its_parser_takes() -> None:
+    """The table is what README and `page-inbox settings` show."""
+    for setting in SETTINGS:
+        for text in filter(None, (setting.default, setting.default_for_run)):
+            assert setting.parse(text) is not None
+        assert setting.meaning.endswith(".")

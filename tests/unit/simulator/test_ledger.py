@@ -1,0 +1,60 @@
+"""What must be readable, whatever arrived in which order."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from domain.ids import MessageId, PageId, Psid
+from domain.message import Edit, Unsend
+from simulator.happening import Effect, Kept
+from simulator.ledger import Ledger
+
+PAGE, MID, PSID = PageId("1"), MessageId("m_1"), Psid("7")
+KEPT = Kept(PAGE, MID, PSID, "in", "message", 1, "one")
+FIRST, SECOND = (Edit(MID, PAGE, PSID, number, f"edit {number}", number) for number in (1, 2))
+UNSEND = Unsend(MID, PAGE, 9)
+
+
+def ledger(acknowledged: tuple[Effect, ...], lost: tuple[Effect, ...] = ()) -> Ledger:
+    book = Ledger()
+    for effect in acknowledged:
+        book.sending([effect])
+        book.acknowledged([effect])
+    book.sending(lost)
+    return book
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((KEPT, FIRST, SECOND, KEPT))))
+def test_the_last_edit_gives_the_text_in_every_order(order: tuple[Effect, ...]) -> None:
+    """And a message twice is there once."""
+    assert ledger(order).readable() == [dataclasses.replace(KEPT, text="edit 2")]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((KEPT, FIRST, UNSEND))))
+def test_an_unsent_message_is_gone_in_every_order(order: tuple[Effect, ...]) -> None:
+    """Also when the unsend came first."""
+    assert ledger(order).readable() == []
+
+
+@pytest.mark.parametrize("lost", [SECOND, UNSEND])
+def test_a_message_with_a_change_in_doubt_is_left_out(lost: Effect) -> None:
+    """The other side may have applied it or not."""
+    assert ledger((KEPT, FIRST), lost=(lost,)).readable() == []
+
+
+@pytest.mark.parametrize("repeated", [FIRST, SECOND])
+def test_a_lost_repetition_of_a_known_change_leaves_no_doubt(repeated: Effect) -> None:
+    """It would change nothing."""
+    assert ledger((KEPT, FIRST, SECOND), lost=(repeated,)).readable() == [dataclasses.replace(KEPT, text="edit 2")]
+
+
+def test_a_message_never_acknowledged_is_not_expected() -> None:
+    """It may be there; nobody may rely on it."""
+    assert ledger((), lost=(KEPT,)).readable() == []
+
+
+def test_the_same_id_at_two_pages_is_two_messages() -> None:
+    """Ids are compared together with their Page."""
+    other = dataclasses.replace(KEPT, page=PageId("2"))
+    assert ledger((KEPT, other, Unsend(MID, PageId("2"), 9))).readable() == [KEPT]

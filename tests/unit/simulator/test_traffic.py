@@ -1,0 +1,204 @@
+"""A world of customers: like life, and the same again for the same seed."""
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from domain.ids import PageId
+from domain.message import Edit, Unsend
+from simulator.happening import Kept
+from simulator.poison import REASONS
+from simulator.serialize import serialize
+from simulator.traffic import KINDS, Delivery, Habits, Traffic
+
+PAGES = (PageId("104200000000001"), PageId("104200000000002"))
+NOW = 1_770_000_000_000
+
+
+def deliveries(seed: int = 7, habits: Habits | None = None) -> Iterator[Delivery]:
+    traffic = Traffic(PAGES, random.Random(seed), habits)
+    for tick in range(10**6):
+        yield traffic.delivery(NOW + 1000 * tick)
+
+
+def with_events(count: int, seed: int = 7, habits: Habits | None = None) -> list[Delivery]:
+    taken: list[Delivery] = []
+    for one in deliveries(seed, habits):
+        taken.append(one)
+        count -= len(one.kinds)
+        if count <= 0:
+            break
+    return taken
+
+
+def parts(drawn: list[Delivery], container: str) -> list[dict[str, Any]]:
+    return [part for one in drawn for entry in one.document["entry"] for part in entry.get(container, ())]
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    """And another seed others."""
+    first, second, other = ([serialize(one.document) for one in islice(deliveries(seed), 200)] for seed in (5, 5, 6))
+    assert first == second
+    assert first != other
+
+
+def test_every_kind_of_event_comes_within_two_thousand() -> None:
+    """The rare ones too."""
+    seen = {kind for one in with_events(2_000) for kind in one.kinds}
+    assert seen == set(KINDS)
+
+
+def test_every_body_is_a_delivery_for_our_pages() -> None:
+    """Parsed by another JSON reader than wrote it: an object of kind `page`, with known Pages and one list each."""
+    for one in with_events(2_000):
+        document = json.loads(serialize(one.document))
+        assert document["object"] == "page"
+        for entry in document["entry"]:
+            assert str(entry["id"]) in PAGES
+            assert len(entry.keys() & {"messaging", "standby", "changes", "calls"}) == 1
+
+
+def test_the_events_told_are_the_events_in_the_body() -> None:
+    """Nothing is lost while entries are grouped."""
+    for one in islice(deliveries(), 400):
+        inside = parts([one], "messaging") + parts([one], "standby") + parts([one], "changes") + parts([one], "calls")
+        assert len(inside) == len(one.kinds)
+
+
+def test_batches_hold_one_to_twenty_events_and_mostly_one() -> None:
+    """And several Pages at once."""
+    drawn = list(islice(deliveries(), 1_000))
+    sizes = Counter(len(one.kinds) for one in drawn)
+    assert (min(sizes), max(sizes)) == (1, 20)
+    assert 600 < sizes[1] < 850
+    assert any(len({str(entry["id"]) for entry in one.document["entry"]}) == 2 for one in drawn)
+    assert any(
+        len(part) > 1 for one in drawn for entry in one.document["entry"] for part in (entry.get("messaging", ()),)
+    )
+
+
+def test_a_smaller_batch_is_respected() -> None:
+    """Overtaken messages included."""
+    assert all(len(one.kinds) == 1 for one in islice(deliveries(habits=Habits(largest_batch=1)), 500))
+
+
+def test_message_ids_have_todays_form_and_none_comes_twice() -> None:
+    """`m_` and 86 characters of base64url."""
+    mids = [effect.mid for one in with_events(2_000) for effect in one.effects if isinstance(effect, Kept)]
+    assert all(re.fullmatch(r"m_[A-Za-z0-9_-]{86}", mid) for mid in mids)
+    assert len(set(mids)) == len(mids) > 1_000
+
+
+def test_what_should_be_kept_is_what_the_bodies_say() -> None:
+    """Message ids and texts of the expectation, read back from the body."""
+    for one in islice(deliveries(), 500):
+        said = {
+            (content["mid"], content.get("text"))
+            for part in parts([one], "messaging") + parts([one], "standby")
+            for content in (part.get("message"), part.get("postback"))
+            if content and not content.get("is_deleted")
+        }
+        assert said == {(effect.mid, effect.text) for effect in one.effects if isinstance(effect, Kept)}
+
+
+def test_edits_rise_and_some_come_before_their_message() -> None:
+    """At most five for a message; each early one is followed by the message with the older text."""
+    known: set[str] = set()
+    numbers: dict[str, int] = {}
+    early: dict[str, str | None] = {}
+    for one in with_events(6_000):
+        for effect in one.effects:
+            if isinstance(effect, Kept):
+                known.add(effect.mid)
+                assert effect.text != early.pop(effect.mid, "")
+            elif isinstance(effect, Edit):
+                assert effect.number == numbers.get(effect.id, 0) + 1 <= 5
+                numbers[effect.id] = effect.number
+                if effect.id not in known:
+                    early[effect.id] = effect.text
+    assert len(numbers) > 50
+    assert len(early) <= 2
+
+
+def test_unsends_name_messages_that_are_not_edited_afterwards() -> None:
+    """Nobody edits what is gone."""
+    gone: set[str] = set()
+    for one in with_events(6_000):
+        for effect in one.effects:
+            assert not (isinstance(effect, Edit) and effect.id in gone)
+            if isinstance(effect, Unsend):
+                gone.add(effect.id)
+    assert len(gone) > 5
+
+
+def test_replies_point_at_earlier_messages_of_the_same_conversation() -> None:
+    """Of either side."""
+    said: dict[tuple[str, str], set[str]] = {}
+    replies = 0
+    for part in parts(with_events(3_000, habits=Habits(odd=0)), "messaging"):
+        message = part.get("message")
+        if not message or message.get("is_deleted"):
+            continue
+        sides = sorted((part["sender"]["id"], part["recipient"]["id"]))
+        earlier = said.setdefault((sides[0], sides[1]), set())
+        if "reply_to" in message:
+            replies += message["reply_to"]["mid"] in earlier
+        earlier.add(message["mid"])
+    assert replies > 50
+
+
+def test_a_customer_writes_to_one_page_only() -> None:
+    """A person has another id at every Page."""
+    homes: dict[str, set[str]] = {}
+    for one in with_events(2_000):
+        for effect in one.effects:
+            if isinstance(effect, Kept):
+                homes.setdefault(effect.customer, set()).add(effect.page)
+    assert len(homes) > 50
+    assert all(len(pages) == 1 for pages in homes.values())
+
+
+def test_events_are_dated_shortly_before_they_are_notified() -> None:
+    """In milliseconds, unless in the rare odd spelling."""
+    stamps = [part["timestamp"] for part in parts(with_events(500, habits=Habits(odd=0)), "messaging")]
+    assert all(NOW - 3_000 < stamp < NOW + 1000 * 10**6 for stamp in stamps)
+
+
+def test_odd_spellings_are_rare_and_can_be_switched_off() -> None:
+    """Numeric ids and times in seconds."""
+    assert any(isinstance(part["recipient"]["id"], int) for part in parts(with_events(2_000), "messaging"))
+    assert any(int(part["timestamp"]) < 10**11 for part in parts(with_events(2_000), "messaging"))
+    for part in parts(with_events(1_000, habits=Habits(odd=0)), "messaging"):
+        assert isinstance(part["timestamp"], int)
+        assert isinstance(part["recipient"]["id"], str)
+
+
+def test_broken_events_come_at_the_rate_asked_for_and_promise_nothing() -> None:
+    """Every reason among them, and the rest of the delivery unharmed."""
+    drawn = with_events(3_000, habits=Habits(broken=0.1))
+    kinds = Counter(kind for one in drawn for kind in one.kinds)
+    broken = {kind: number for kind, number in kinds.items() if kind.startswith("broken_")}
+    assert set(broken) == {f"broken_{why}" for why in REASONS}
+    assert 0.07 < sum(broken.values()) / kinds.total() < 0.13
+    texts = [effect.text for one in drawn for effect in one.effects if isinstance(effect, Kept)]
+    assert "មិនត្រូវទុក" not in texts
+    assert [json.loads(serialize(one.document)) for one in drawn]
+
+
+@pytest.mark.parametrize(
+    ("kind", "container"),
+    [("standby_echo", "standby"), ("feed_comment", "changes"), ("call", "calls"), ("echo", "messaging")],
+)
+def test_kinds_arrive_in_their_list(kind: str, container: str) -> None:
+    """Standby copies apart, Page changes apart, calls apart."""
+    for one in islice(deliveries(habits=Habits(largest_batch=1)), 2_000):
+        if one.kinds == (kind,):
+            assert set(one.document["entry"][0]) == {"id", "time", container}
+            return
+    pytest.fail(f"no {kind} came")

@@ -1,0 +1,174 @@
+"""Bodies of every documented shape, and of shapes nobody documents, against what is to become of them."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from domain.event import NoticeKind
+from domain.ids import PageId
+from domain.message import Message
+from webhook.delivery import SkipReason
+from webhook.errors import PayloadRefused
+from webhook.normalize import Delivery, Skipped, normalize
+
+FOLDER = Path(__file__).parents[2] / "vectors" / "deliveries"
+CASES: list[dict[str, Any]] = [
+    {**case, "name": f"{path.stem}: {case['case']}"}
+    for path in sorted(FOLDER.glob("*.json"))
+    for case in json.loads(path.read_text(encoding="utf-8"))
+]
+PAGE, CUSTOMER = "104200000000001", "7000000000000001"
+every_case = pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+
+
+def _as_facebook_writes(body: Any) -> bytes:
+    r"""Pure ASCII, compact, and `\/` for a slash."""
+    return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+
+
+def _as_told(delivery: Delivery) -> dict[str, Any]:
+    """The delivery in the words of the vector files: absent facts left out."""
+    events = []
+    for event in delivery.events:
+        facts = {name: fact for name, fact in dataclasses.asdict(event).items() if fact is not None}
+        if isinstance(event, Message):
+            facts = {
+                name: fact for name, fact in facts.items() if (name, fact) not in (("standby", False), ("edits", 0))
+            }
+        events.append({"is": type(event).__name__.lower(), **facts})
+    return {
+        "events": events,
+        "notices": [notice.kind for notice in delivery.notices],
+        "skipped": [skipped.reason for skipped in delivery.skipped],
+    }
+
+
+def _told(case: dict[str, Any]) -> dict[str, Any]:
+    return {part: case[part] for part in ("events", "notices", "skipped")}
+
+
+def _one(message: dict[str, Any]) -> bytes:
+    event = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": 1770000000123, "message": message}
+    return _as_facebook_writes({"object": "page", "entry": [{"id": PAGE, "messaging": [event]}]})
+
+
+@every_case
+def test_each_body_becomes_what_its_vector_says(case: dict[str, Any]) -> None:
+    """As Facebook writes it: events, notices and skipped parts, each in the order of the body."""
+    assert _as_told(normalize(_as_facebook_writes(case["body"]))) == _told(case)
+
+
+@every_case
+def test_an_exact_reading_yields_the_same(case: dict[str, Any]) -> None:
+    """A neighbour with an id of 21 digits makes the standard library read the body; nobody else notices."""
+    body = case["body"]
+    if not isinstance(body, dict) or body.get("object") != "page" or not isinstance(body.get("entry"), list):
+        pytest.skip("no place for a neighbour")
+    neighbour = {"id": 123456789012345678901, "changed_fields": ["feed"]}
+    delivery = normalize(_as_facebook_writes({**body, "entry": [*body["entry"], neighbour]}))
+    assert delivery.notices.pop().page == "123456789012345678901"
+    assert _as_told(delivery) == _told(case)
+
+
+@every_case
+def test_everything_kept_can_be_written_as_utf8(case: dict[str, Any]) -> None:
+    """No lone surrogate reaches the store."""
+    json.dumps(_as_told(normalize(_as_facebook_writes(case["body"]))), ensure_ascii=False, allow_nan=False).encode()
+
+
+def test_the_vectors_know_every_notice_and_every_reason() -> None:
+    """A kind or a reason without a body that leads to it is a guess; typing is announced by no documented event."""
+    assert set(get_args(SkipReason)) == {reason for case in CASES for reason in case["skipped"]}
+    assert set(get_args(NoticeKind)) - {"typing"} == {kind for case in CASES for kind in case["notices"]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b'{"object":"page",}',
+        b"object=page",
+        b"\xff\xfe",
+        b'{"object":"page","entry":[],"x":"\xff"}',
+        b'{"object":"page","entry":[],"x":"\xed\xa0\xbd"}',
+        b'{"x":NaN}',
+        b'{"x":-Infinity}',
+        b'{"object":"page","entry":[]}{}',
+        '{"object":"page","entry":[]}'.encode("utf-16"),
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+    ],
+    ids=lambda body: repr(body[:32]),
+)
+def test_what_is_not_json_is_refused(body: bytes) -> None:
+    """And nothing of it can be found in the error, however it is printed."""
+    with pytest.raises(PayloadRefused) as refusal:
+        normalize(body)
+    assert (refusal.value.kind, refusal.value.reason) == ("invalid", "not_json")
+    assert refusal.value.__cause__ is None
+    assert refusal.value.__context__ is None
+
+
+def test_an_absurdly_long_number_costs_its_own_event_only() -> None:
+    """Python refuses to read 5,000 digits; the message beside them is kept all the same."""
+    good = _one({"mid": "m_1", "text": "a"})
+    absurd = b'{"sender":{"id":' + b"7" * 5000 + b'},"recipient":{"id":"104200000000001"},"message":{"mid":"m_2"}}'
+    delivery = normalize(good.replace(b'"messaging":[', b'"messaging":[' + absurd + b","))
+    assert _as_told(delivery)["skipped"] == ["bad_id"]
+    assert [event.id for event in delivery.events] == ["m_1"]
+
+
+def test_a_deep_event_beside_half_an_emoji_costs_its_own_event_only() -> None:
+    """Both are for the slow reading, which mends strings to a depth that no event we keep comes near."""
+    good = _one({"mid": "m_1", "text": "a\ud83d"})
+    deep = b'{"x":' * 300 + b"1" + b"}" * 300
+    delivery = normalize(good.replace(b'"messaging":[', b'"messaging":[' + deep + b","))
+    assert _as_told(delivery)["skipped"] == ["unknown_event"]
+    assert [event.id for event in delivery.events] == ["m_1"]
+
+
+def test_a_byte_order_mark_is_read_over() -> None:
+    """RFC 8259 lets a reader ignore one."""
+    assert len(normalize(b"\xef\xbb\xbf" + _one({"mid": "m_1", "text": "a"})).events) == 1
+
+
+def test_what_is_skipped_says_of_which_page() -> None:
+    """The entry's Page, where it has one: the shop's operator wants to know whom it concerns."""
+    body = {"object": "page", "entry": [{"id": PAGE, "messaging": [7]}, {"messaging": [7]}]}
+    assert normalize(_as_facebook_writes(body)).skipped == [
+        Skipped("malformed_event", PageId(PAGE)),
+        Skipped("malformed_event", None),
+    ]
+
+
+def test_the_same_message_with_another_entry_time_is_the_same_event() -> None:
+    """A redelivery differs in `entry.time`; what we make of it does not."""
+    body: dict[str, Any] = json.loads(_one({"mid": "m_1", "text": "a"}))
+    again = {**body, "entry": [{**body["entry"][0], "time": 1770003600000}]}
+    assert normalize(_as_facebook_writes(again)) == normalize(_as_facebook_writes(body))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"title": "A", "payload": "C"}, {"title": "C"}, {"payload": ["B"]}, {}],
+    ids=json.dumps,
+)
+def test_different_taps_get_different_ids(other: dict[str, Any]) -> None:
+    """An id made by us keeps apart what Facebook tells apart: payloads, titles, or neither."""
+    event = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": 1770000000123}
+    taps = [{**event, "postback": tap} for tap in ({"title": "A", "payload": "B"}, other)]
+    body = {"object": "page", "entry": [{"id": PAGE, "messaging": taps}]}
+    first, second = normalize(_as_facebook_writes(body)).events
+    assert first.id != second.id
+
+
+def test_a_thousand_events_are_all_read_in_order() -> None:
+    """Facebook's largest batch."""
+    entries = [json.loads(_one({"mid": f"m_{number}", "text": "ក"}))["entry"][0] for number in range(1000)]
+    delivery = normalize(_as_facebook_writes({"object": "page", "entry": entries}))
+    assert [event.id for event in delivery.events] == [f"m_{number}" for number in range(1000)]

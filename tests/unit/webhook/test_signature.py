@@ -1,0 +1,77 @@
+"""The signature check against vectors that openssl made."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.secret import Secret
+from webhook.errors import SignatureRefused
+from webhook.signature import sign, verify
+
+VECTORS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[2] / "vectors" / "signatures.json").read_text(encoding="utf-8")
+)["vectors"]
+
+
+def _body(vector: dict[str, Any]) -> bytes:
+    return base64.b64decode(vector["body_base64"]) if "body_base64" in vector else vector["body"].encode()
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> None:
+    """Accepted in silence, or refused with the one reason."""
+    header = None if vector["header"] is None else vector["header"].encode()
+    secrets = [Secret(secret) for secret in vector["secrets"]]
+    if vector["verdict"] == "accepted":
+        verify(_body(vector), header, secrets)
+        return
+    with pytest.raises(SignatureRefused) as refusal:
+        verify(_body(vector), header, secrets)
+    assert (refusal.value.kind, refusal.value.reason) == ("unauthenticated", vector["reason"])
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [vector for vector in VECTORS if vector["verdict"] == "accepted" and len(vector["secrets"]) == 1],
+    ids=lambda vector: vector["name"],
+)
+def test_sign_makes_what_openssl_made(vector: dict[str, Any]) -> None:
+    """The simulator's signatures are Facebook's."""
+    assert sign(_body(vector), Secret(vector["secrets"][0])) == vector["header"].encode()
+
+
+def test_bytes_that_are_no_text_are_a_malformed_header() -> None:
+    """A header is bytes; whatever they are, the answer is a refusal and not a crash."""
+    for header in (b"sha256=" + b"\xff" * 64, bytes(range(71)), b"\x00" * 71):
+        with pytest.raises(SignatureRefused) as refusal:
+            verify(b"{}", header, [Secret("s")])
+        assert refusal.value.reason == "signature_malformed"
+
+
+def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaving early would tell by the clock which secret is in use."""
+    compared: list[bytes] = []
+
+    def watched(given: bytes, expected: bytes) -> bool:
+        compared.append(expected)
+        return given == expected
+
+    monkeypatch.setattr("webhook.signature.hmac.compare_digest", watched)
+    first, second = Secret("first"), Secret("second")
+    verify(b"{}", sign(b"{}", first), [first, second])
+    assert compared == [sign(b"{}", first), sign(b"{}", second)]
+
+
+def test_a_refusal_holds_neither_the_body_nor_the_digest() -> None:
+    """What is logged or answered of it helps nobody to forge."""
+    secret = Secret("a-secret-nobody-sees")
+    body = b'{"text":"private"}'
+    with pytest.raises(SignatureRefused) as refusal:
+        verify(body, b"sha256=" + b"0" * 64, [secret])
+    told = repr(refusal.value) + str(refusal.value)
+    assert "private" not in told
+    assert secret.reveal() not in told
+    assert sign(body, secret)[7:].decode() not in told

@@ -1,0 +1,56 @@
+"""One element of `changes[]`, `calls[]` or `changed_fields[]`: told by its field, never kept.
+
+https://developers.facebook.com/docs/graph-api/webhooks/reference/page
+"""
+
+from typing import Any, Final
+
+from domain.event import Notice, NoticeKind, Storable
+from domain.ids import PageId
+from webhook import messaging
+from webhook.delivery import NotUnderstood
+
+_FIELDS: Final[dict[str, NoticeKind]] = {
+    "feed": "feed",
+    "mention": "mention",
+    "conversations": "conversations",
+    "leadgen": "leadgen",
+    "ratings": "ratings",
+    "live_videos": "live_videos",
+    "videos": "videos",
+}
+"""The fields counted by their own name; every other is `other`. Values may be objects, texts or missing."""
+
+
+def read(change: Any, page: PageId | None) -> Storable | Notice:
+    """A change of the Page. Raises NotUnderstood, or Inexact (values.py).
+
+    A value with a sender or a recipient is a Messenger event under its field's name, as the dashboard's Test button
+    sends it, and is read as one.
+    """
+    if type(change) is not dict or type(change.get("field")) is not str:
+        raise NotUnderstood("malformed_event")
+    field, value = change["field"], change.get("value")
+    if field not in _FIELDS and type(value) is dict and ("sender" in value or "recipient" in value):
+        return messaging.read_standby(value, page) if field == "standby" else messaging.read(value, page)
+    return Notice(_FIELDS.get(field, "other"), _known(page))
+
+
+def read_call(call: Any, page: PageId | None) -> Notice:
+    """A call began, rang, ended; no content."""
+    if type(call) is not dict:
+        raise NotUnderstood("malformed_event")
+    return Notice("call", _known(page))
+
+
+def read_changed_field(field: Any, page: PageId | None) -> Notice:
+    """Something changed and we are not told what: "include values" is off in the app's dashboard."""
+    if type(field) is not str:
+        raise NotUnderstood("malformed_event")
+    return Notice("values_missing", _known(page))
+
+
+def _known(page: PageId | None) -> PageId:
+    if page is None:
+        raise NotUnderstood("no_page")
+    return page

@@ -1,0 +1,47 @@
+"""What one POST held, understood."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.event import Notice, Storable
+from domain.ids import PageId
+
+SkipReason = Literal[
+    "not_an_object",  # the body is JSON, but no object
+    "other_object",  # `object` is not `page`: another product's webhook
+    "malformed_entry",  # `entry`, one of its elements or one of their lists has the wrong type
+    "empty_entry",  # an entry without any list we know
+    "malformed_event",  # an event, or a part of it that we need, has the wrong type
+    "unknown_event",  # an event without any key we know
+    "bad_id",  # an id that is no id: wrong type, empty, too long, damaged
+    "no_mid",  # a message, edit or unsend that does not say which
+    "no_page",  # neither the entry nor the event says which Page
+    "no_sender",  # a customer without a page-scoped id (`user_ref`: a visitor who has not written yet)
+    "no_recipient",  # the Page wrote to nobody
+    "page_mismatch",  # the entry and the event name different Pages
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A part that was not understood, and is counted instead of kept; `page` where the entry named one."""
+
+    reason: SkipReason
+    page: PageId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The parts of one POST, each list in the order of the body."""
+
+    events: list[Storable]
+    notices: list[Notice]
+    skipped: list[Skipped]
+
+
+class NotUnderstood(Exception):
+    """Raised inside the reading of one event; the walk over the delivery turns it into a Skipped."""
+
+    def __init__(self, reason: SkipReason) -> None:
+        super().__init__(reason)
+        self.reason: SkipReason = reason

@@ -1,0 +1,55 @@
+"""Why a call from Facebook was refused.
+
+    PageInboxError
+    ├── SignatureRefused   unauthenticated   the body is not Facebook's
+    ├── PayloadRefused     invalid           signed, but not JSON
+    ├── BodyTooLarge       too_large         more bytes than we read
+    └── HandshakeRefused   forbidden         the GET challenge is not ours to answer
+
+Each reason comes from the closed list beside its class and says nothing about what was sent.
+"""
+
+from typing import ClassVar, Literal
+
+from domain.errors import Kind, PageInboxError
+
+SignatureReason = Literal["signature_missing", "signature_malformed", "signature_mismatch"]
+PayloadReason = Literal["not_json"]
+BodyReason = Literal["body_too_large"]
+HandshakeReason = Literal["handshake_incomplete", "handshake_repeated", "handshake_mode", "handshake_token"]
+
+
+class SignatureRefused(PageInboxError):
+    """No signature, none that could be one, or one that no app secret makes for this body."""
+
+    kind: ClassVar[Kind] = "unauthenticated"
+
+    def __init__(self, reason: SignatureReason) -> None:
+        super().__init__(reason)
+
+
+class PayloadRefused(PageInboxError):
+    """The body is not JSON. Whatever is JSON is a delivery, be it one we understand nothing of."""
+
+    kind: ClassVar[Kind] = "invalid"
+
+    def __init__(self, reason: PayloadReason = "not_json") -> None:
+        super().__init__(reason)
+
+
+class BodyTooLarge(PageInboxError):
+    """More bytes than the cap; refused before the signature, so that nobody makes us hash what we will not read."""
+
+    kind: ClassVar[Kind] = "too_large"
+
+    def __init__(self, reason: BodyReason = "body_too_large") -> None:
+        super().__init__(reason)
+
+
+class HandshakeRefused(PageInboxError):
+    """A parameter of the GET challenge is missing, repeated or wrong."""
+
+    kind: ClassVar[Kind] = "forbidden"
+
+    def __init__(self, reason: HandshakeReason) -> None:
+        super().__init__(reason)

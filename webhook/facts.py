@@ -1,0 +1,69 @@
+"""What a message carries beside its text, in the shape the API answers it. A fact of the wrong type is left out."""
+
+from typing import Any
+
+from domain.message import Fact
+from webhook.values import flag, plain
+
+UNSUPPORTED = "unsupported"
+"""The type of an attachment of which Facebook, or we, can only say that it is there."""
+
+Json = dict[str, Any]
+
+
+def attachments(message: Json) -> list[Fact] | None:
+    """Every attachment, flat: `{"type", "url", "title", ...}`; None when there is none.
+
+    An attachment that cannot be understood, and a message that Facebook marks `is_unsupported`, leave an
+    `{"type": "unsupported"}`: the shop sees that the customer sent something. A legacy `sticker_id` on the message
+    itself goes to the first attachment.
+    """
+    raw = message.get("attachments")
+    facts = [] if raw is None else [_attachment(item) for item in (raw if type(raw) is list else [raw])]
+    if flag(message.get("is_unsupported")) and not facts:
+        facts = [{"type": UNSUPPORTED}]
+    sticker = plain({"sticker_id": message.get("sticker_id")}).get("sticker_id")
+    if type(sticker) is str:
+        facts = facts or [{"type": "sticker"}]
+        facts[0].setdefault("sticker_id", sticker)
+    return facts or None
+
+
+def _attachment(item: Any) -> Fact:
+    """One attachment, what is in its payload beside its type.
+
+    Older forms have url and title beside the type and `payload` null or missing; the payload's win. A product's
+    `elements` move up beside the type. A payload that is no object stays under `payload`.
+    """
+    if type(item) is not dict:
+        return {"type": UNSUPPORTED}
+    beside = plain(item)
+    kind, payload = beside.pop("type", None), beside.pop("payload", None)
+    if type(payload) is not dict:
+        payload = {} if payload is None else {"payload": payload}
+    product = payload.get("product")
+    if type(product) is dict and type(product.get("elements")) is list:
+        payload = payload | payload.pop("product")
+    fact: Fact = {"type": UNSUPPORTED, **beside, **payload}
+    fact["type"] = kind if type(kind) is str and kind else UNSUPPORTED
+    for key in ("url", "title"):
+        if type(fact.get(key, "")) is not str:
+            del fact[key]
+    return fact
+
+
+def known(raw: Any) -> Fact | None:
+    """An object as we keep it (a quick reply's `{"payload"}`, a referral), None for anything else."""
+    fact: Fact = plain(raw) if type(raw) is dict else {}
+    return fact or None
+
+
+def reply(raw: Any) -> Fact | None:
+    """What a message answers: `{"id": <mid>, "is_self_reply": <bool>}`, both as Facebook gave them.
+
+    The message may be one we never had. Instagram's older `{"story": {"url", "id"}}` stays as it is.
+    """
+    fact = known(raw)
+    if fact is not None and type(fact.get("mid")) is str:
+        return {"id": fact.pop("mid")} | fact
+    return fact

@@ -1,0 +1,34 @@
+"""The GET with which Facebook checks a callback, whenever it is saved.
+
+`hub.mode=subscribe&hub.verify_token=<ours>&hub.challenge=<theirs>`; the answer is the challenge and nothing else. It
+proves the configuration round trip only: the token is not sent with events. Needs no Redis and no network.
+https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
+"""
+
+import hmac
+from collections.abc import Sequence
+
+from domain.secret import Secret
+from webhook.errors import HandshakeRefused
+
+
+def challenge(modes: Sequence[str], tokens: Sequence[str], challenges: Sequence[str], expected: Secret) -> str:
+    """The text to answer: `hub.challenge` unchanged, whatever it is (documented as an int, treated as opaque).
+
+    Each argument holds every value its parameter had in the query, so that a repeated one is seen: which of two tokens
+    counts is a question two readers answer differently. Raises HandshakeRefused unless each has exactly one value, none
+    is empty, the mode is `subscribe` and the token is the expected one, compared in constant time.
+    """
+    if not (modes and tokens and challenges):
+        raise HandshakeRefused("handshake_incomplete")
+    if len(modes) > 1 or len(tokens) > 1 or len(challenges) > 1:
+        raise HandshakeRefused("handshake_repeated")
+    mode, token, text = modes[0], tokens[0], challenges[0]
+    if not (mode and token and text):
+        raise HandshakeRefused("handshake_incomplete")
+    if mode != "subscribe":
+        raise HandshakeRefused("handshake_mode")
+    # surrogatepass: a query that was no UTF-8 is a wrong token, not a crash.
+    if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), expected.reveal_bytes()):
+        raise HandshakeRefused("handshake_token")
+    return text

@@ -1,0 +1,141 @@
+"""The story of a delivery on one page: verify, normalize, find the shop, put.
+
+Facebook is answered 200 only when this returns: every message in the body that belongs to a connected Page is stored.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from domain.event import Outcome, Storable
+from domain.ids import PageId, ShopId
+from domain.message import Edit, Message, Unsend
+from domain.secret import Secret
+from ops.metrics import Metrics
+from webhook.normalize import normalize
+from webhook.signature import verify
+
+ROUTES_REMEMBERED: Final = 100_000
+"""Pages whose shop is remembered. A route that has become wrong costs a second look, never a message: the store itself
+refuses a Page that is not its shop's."""
+
+
+class Store(Protocol):
+    """Where messages are kept."""
+
+    async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
+        """Store, edit and erase; an outcome per event once all of it is done."""
+        ...
+
+
+class Owners(Protocol):
+    """Who a Page belongs to."""
+
+    async def owner(self, page: PageId) -> ShopId | None:
+        """The shop of a Page, None where nobody has connected it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a delivery came to: how many events of each outcome."""
+
+    outcomes: Counter[str]
+
+
+class Intake:
+    """Takes deliveries in."""
+
+    def __init__(self, store: Store, owners: Owners, metrics: Metrics, *, app_secrets: Sequence[Secret]) -> None:
+        self._store = store
+        self._owners = owners
+        self._metrics = metrics
+        self._app_secrets = tuple(app_secrets)
+        self._routes: dict[PageId, ShopId] = {}
+
+    async def take(self, body: bytes, signature: bytes | None) -> Taken:
+        """Take one delivery in, all of it.
+
+        Raises:
+            SignatureRefused: it is not from Facebook.
+            PayloadRefused: it is, but it is no JSON.
+            PageInboxError: kind `unavailable`: it could not be stored; Facebook will deliver again.
+        """
+        verify(body, signature, self._app_secrets)
+        delivery = normalize(body)
+        outcomes: Counter[str] = Counter()
+        for notice in delivery.notices:
+            self._metrics.event(notice.kind, "not_kept")
+            outcomes["not_kept"] += 1
+        for skipped in delivery.skipped:
+            self._metrics.event("skipped", skipped.reason)
+            outcomes["skipped"] += 1
+        if delivery.events:
+            await self._put(delivery.events, outcomes)
+        return Taken(outcomes)
+
+    async def _put(self, events: list[Storable], outcomes: Counter[str]) -> None:
+        """Put what each shop gets; where a remembered route was wrong, look the Page up and put once more."""
+        stale: list[Storable] = []
+        for event, outcome in await self._put_routed(events):
+            if outcome == "unknown_page" and self._routes.pop(event.page, None) is not None:
+                stale.append(event)
+            else:
+                self._count(event, outcome, outcomes)
+        if stale:
+            for event, outcome in await self._put_routed(stale):
+                self._count(event, outcome, outcomes)
+
+    async def _put_routed(self, events: list[Storable]) -> list[tuple[Storable, Outcome]]:
+        by_shop: dict[ShopId, list[Storable]] = {}
+        settled: list[tuple[Storable, Outcome]] = []
+        unknown: set[PageId] = set()
+        for event in events:
+            shop = self._routes.get(event.page)
+            if shop is None and event.page not in unknown:
+                shop = await self._find(event.page)
+            if shop is None:
+                unknown.add(event.page)
+                settled.append((event, "unknown_page"))
+            else:
+                by_shop.setdefault(shop, []).append(event)
+        if len(by_shop) == 1:
+            ((shop, own),) = by_shop.items()
+            settled += zip(own, await self._store.put(shop, own), strict=True)
+            return settled
+        # All of them are awaited even when one fails: nothing of this delivery is left running behind its answer.
+        results = await asyncio.gather(
+            *(self._store.put(shop, own) for shop, own in by_shop.items()), return_exceptions=True
+        )
+        for own, result in zip(by_shop.values(), results, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            settled += zip(own, result, strict=True)
+        return settled
+
+    async def _find(self, page: PageId) -> ShopId | None:
+        """Only found Pages are remembered: one that is connected now must not be missed because it was not before."""
+        shop = await self._owners.owner(page)
+        if shop is not None:
+            if len(self._routes) >= ROUTES_REMEMBERED:
+                self._routes.pop(next(iter(self._routes)))
+            self._routes[page] = shop
+        return shop
+
+    def _count(self, event: Storable, outcome: Outcome, outcomes: Counter[str]) -> None:
+        self._metrics.event(_kind(event), outcome)
+        outcomes[outcome] += 1
+
+
+def _kind(event: Storable) -> str:
+    match event:
+        case Message():
+            if event.standby:
+                return "standby"
+            return "echo" if event.direction == "out" else event.kind
+        case Edit():
+            return "edit"
+        case Unsend():
+            return "unsend"

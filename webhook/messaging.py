@@ -1,0 +1,208 @@
+"""One element of `messaging[]` or `standby[]`: a message, its echo, an edit, an unsend, a postback, or a notice.
+
+https://developers.facebook.com/docs/messenger-platform/webhooks
+"""
+
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+
+from domain.event import Notice, NoticeKind, Storable
+from domain.ids import MessageId, PageId, Psid
+from domain.message import Direction, Edit, Message, Unsend
+from webhook import facts
+from webhook.delivery import NotUnderstood, SkipReason
+from webhook.facts import Json
+from webhook.values import ID_LENGTH, MID_LENGTH, flag, ident, sent_at
+
+_NOTICES: Final[dict[str, NoticeKind]] = {
+    "read": "read",
+    "delivery": "delivery",
+    "reaction": "reaction",
+    "typing": "typing",
+    "referral": "referral",
+    "optin": "optin",
+    "account_linking": "account_linking",
+    "pass_thread_control": "thread_control",
+    "take_thread_control": "thread_control",
+    "request_thread_control": "thread_control",
+    "app_roles": "app_roles",
+    "policy_enforcement": "policy_enforcement",
+    "policy-enforcement": "policy_enforcement",
+    "messaging_customer_information": "customer_information",
+    "messaging_feedback": "feedback",
+    "response_feedback": "feedback",
+    "order": "order",
+    "game_play": "game_play",
+}
+"""The keys that tell an event's kind and are never kept. Their values are not looked at."""
+
+_MOST_EDITS = 1_000_000
+"""Facebook's own client stops at five; the bound keeps the number a number everywhere."""
+
+
+def read(event: Any, page: PageId | None) -> Storable | Notice:
+    """One element of `messaging[]`; `page` is the entry's. Raises NotUnderstood, or Inexact (values.py)."""
+    return _read(event, page, False)
+
+
+def read_standby(event: Any, page: PageId | None) -> Storable | Notice:
+    """One element of `standby[]`: the same shapes, while another app owns the thread."""
+    return _read(event, page, True)
+
+
+def _read(event: Any, page: PageId | None, standby: bool) -> Storable | Notice:
+    """Classified in the order that avoids mistakes: `message` first, its deleted and echo flags, then other keys."""
+    if type(event) is not dict:
+        raise NotUnderstood("malformed_event")
+    message = event.get("message")
+    if type(message) is dict:
+        if "is_deleted" in message and flag(message["is_deleted"]):
+            return _unsend(event, message, page)
+        return _message(event, message, page, standby)
+    if message is not None:
+        if type(message) is not str:
+            raise NotUnderstood("malformed_event")
+        return Notice("other", _sides(event, page)[0])  # a group's comment has its text here
+    if event.get("postback") is not None:
+        return _postback(event, page, standby)
+    if event.get("message_edit") is not None:
+        return _edit(event, page)
+    for key, kind in _NOTICES.items():
+        if key in event:
+            return Notice(kind, _sides(event, page)[0])
+    raise NotUnderstood("unknown_event")
+
+
+def _message(event: Json, message: Json, page: PageId | None, standby: bool) -> Message:
+    echo = "is_echo" in message and flag(message["is_echo"])
+    page, customer = _page_and_customer(event, page, echo)
+    mid = _mid(message)
+    text = message.get("text")
+    if text is not None and type(text) is not str:
+        raise NotUnderstood("malformed_event")
+    direction: Direction = "out" if echo else "in"
+    moment = sent_at(event.get("timestamp"))
+    if len(message) == 2 and text is not None:  # mid and text: most messages
+        return Message(mid, page, customer, direction, "message", moment, text, standby=standby)
+    return Message(
+        id=mid,
+        page=page,
+        customer=customer,
+        direction=direction,
+        kind="message",
+        sent_at=moment,
+        text=text,
+        attachments=facts.attachments(message),
+        quick_reply=facts.known(message.get("quick_reply")),
+        reply_to=facts.reply(message.get("reply_to")),
+        referral=facts.known(message.get("referral")),
+        standby=standby,
+    )
+
+
+def _postback(event: Json, page: PageId | None, standby: bool) -> Message:
+    """A tapped button. `payload` is missing in standby copies and for buttons of other apps."""
+    postback = event["postback"]
+    if type(postback) is not dict:
+        raise NotUnderstood("malformed_event")
+    page, customer = _page_and_customer(event, page, False)
+    fact = facts.known({key: item for key, item in postback.items() if key not in ("mid", "referral")})
+    moment = sent_at(event.get("timestamp"))
+    told = postback.get("mid") is not None
+    mid = _mid(postback) if told else _postback_id(customer, moment, fact or {})
+    return Message(
+        id=mid,
+        page=page,
+        customer=customer,
+        direction="in",
+        kind="postback",
+        sent_at=moment,
+        postback=fact,
+        referral=facts.known(postback.get("referral")),
+        standby=standby,
+    )
+
+
+def _postback_id(customer: Psid, moment: int | None, fact: Json) -> MessageId:
+    """The same id for the same tap delivered again: older taps come without a `mid`.
+
+    Made of who, when, and the payload or else the title, as JSON so that no two taps run together.
+    """
+    what = fact.get("payload", fact.get("title"))
+    told = orjson.dumps([customer, moment, what], option=orjson.OPT_SORT_KEYS)
+    return MessageId("postback:" + blake2b(told, digest_size=16).hexdigest())
+
+
+def _edit(event: Json, page: PageId | None) -> Edit:
+    """A new text under the old `mid`; a number that is missing counts as the first edit's."""
+    edit = event["message_edit"]
+    if type(edit) is not dict:
+        raise NotUnderstood("malformed_event")
+    page, customer = _sides(event, page)
+    mid = _mid(edit)
+    text = edit.get("text")
+    number = edit.get("num_edit", 1)
+    if type(number) is str and number.isascii() and number.isdigit() and len(number) <= len(str(_MOST_EDITS)):
+        number = int(number)
+    if type(number) is not int or not 1 <= number <= _MOST_EDITS or not (text is None or type(text) is str):
+        raise NotUnderstood("malformed_event")
+    return Edit(mid, page, customer, number, text, sent_at(event.get("timestamp")))
+
+
+def _unsend(event: Json, message: Json, page: PageId | None) -> Unsend:
+    """Documented for Instagram only; for a Page we obey it all the same, whichever side took the message back."""
+    if page is None and flag(message.get("is_echo")):
+        page, _ = _page_and_customer(event, None, True)
+    else:
+        page, _ = _sides(event, page)
+    return Unsend(_mid(message), page, sent_at(event.get("timestamp")))
+
+
+def _mid(part: Json) -> MessageId:
+    mid = part.get("mid")
+    if mid is None:
+        raise NotUnderstood("no_mid")
+    return MessageId(ident(mid, MID_LENGTH))
+
+
+def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[PageId, Psid]:
+    """Who wrote with whom: in an echo the sender is the Page. The entry's Page, where it has one, must be that one."""
+    sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
+    ours, theirs = (sender, recipient) if echo else (recipient, sender)
+    if page is None:
+        if ours is None:
+            raise NotUnderstood("no_page")
+        page = PageId(ours)
+    elif ours is not None and ours != page:
+        raise NotUnderstood("page_mismatch")
+    if theirs is None:
+        missing: SkipReason = "no_recipient" if echo else "no_sender"
+        raise NotUnderstood(missing)
+    if theirs == page:
+        raise NotUnderstood("page_mismatch")
+    return page, Psid(theirs)
+
+
+def _sides(event: Json, page: PageId | None) -> tuple[PageId, Psid | None]:
+    """The same for events that do not say which side wrote, and may name one side or none; alone, a Page receives."""
+    sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
+    if page is None:
+        if recipient is None:
+            raise NotUnderstood("no_page")
+        page = PageId(recipient)
+    if recipient is not None and page not in (sender, recipient):
+        raise NotUnderstood("page_mismatch")
+    theirs = recipient if sender == page else sender
+    return page, None if theirs is None or theirs == page else Psid(theirs)
+
+
+def _id_of(event: Json, side: str) -> str | None:
+    person = event.get(side)
+    if type(person) is dict:
+        value = person.get("id")
+        return None if value is None else ident(value, ID_LENGTH)
+    if person is None:
+        return None
+    raise NotUnderstood("malformed_event")

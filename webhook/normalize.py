@@ -1,0 +1,86 @@
+"""Body bytes to a Delivery: what is to be stored, what is only counted, and what was not understood.
+
+Every event stands alone. One that cannot be understood becomes a Skipped with a reason and never disturbs its
+neighbours: an answer other than 200 would make Facebook send all of them again, and unsubscribe the Page after an hour.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from domain.event import Notice, Storable
+from domain.ids import PageId
+from webhook import changes, messaging
+from webhook.delivery import Delivery, NotUnderstood, Skipped, SkipReason
+from webhook.parse import parse, parse_exactly
+from webhook.values import ID_LENGTH, Inexact, ident
+
+__all__ = ["Delivery", "SkipReason", "Skipped", "normalize"]
+
+_DASHBOARD = PageId("0")
+"""The Page of the dashboard's Test button; it belongs to no shop."""
+
+_LISTS: Final[dict[str, Callable[[Any, PageId | None], Storable | Notice]]] = {
+    "messaging": messaging.read,
+    "standby": messaging.read_standby,
+    "changes": changes.read,
+    "calls": changes.read_call,
+    "changed_fields": changes.read_changed_field,
+}
+"""An entry's lists, all optional, several possible, and how one element of each is read."""
+
+
+def normalize(body: bytes) -> Delivery:
+    """The delivery in a verified body. Raises PayloadRefused (not_json), and nothing else."""
+    try:
+        return _delivery(parse(body))
+    except Inexact:
+        return _delivery(parse_exactly(body))
+
+
+def _delivery(envelope: Any) -> Delivery:
+    delivery = Delivery([], [], [])
+    if type(envelope) is not dict:
+        delivery.skipped.append(Skipped("not_an_object", None))
+    elif envelope.get("object") != "page":
+        delivery.skipped.append(Skipped("other_object", None))
+    elif type(entries := envelope.get("entry")) is not list:
+        delivery.skipped.append(Skipped("malformed_entry", None))
+    else:
+        for entry in entries:
+            _collect(entry, delivery)
+    return delivery
+
+
+def _collect(entry: Any, delivery: Delivery) -> None:
+    """Add what one entry holds. Without an `id` its events name the Page themselves."""
+    if type(entry) is not dict:
+        delivery.skipped.append(Skipped("malformed_entry", None))
+        return
+    try:
+        page = None if entry.get("id") is None else PageId(ident(entry["id"], ID_LENGTH))
+    except NotUnderstood as refusal:
+        delivery.skipped.append(Skipped(refusal.reason, None))
+        return
+    empty = True
+    for name, elements in entry.items():
+        read = _LISTS.get(name)
+        if read is None or elements is None:
+            continue
+        empty = False
+        if type(elements) is not list:
+            delivery.skipped.append(Skipped("malformed_entry", page))
+        elif page == _DASHBOARD:
+            delivery.notices.extend(Notice("dashboard_test", page) for _ in elements)
+        else:
+            for element in elements:
+                try:
+                    happening = read(element, page)
+                except NotUnderstood as refusal:
+                    delivery.skipped.append(Skipped(refusal.reason, page))
+                    continue
+                if isinstance(happening, Notice):
+                    delivery.notices.append(happening)
+                else:
+                    delivery.events.append(happening)
+    if empty:
+        delivery.skipped.append(Skipped("empty_entry", page))
