@@ -79,18 +79,20 @@ def run(quiet_shop: bool) -> None:
     with log_path.open("wb") as log:
         logs.configure(log, level=settings.log_level)
         if settings.redis_url:
-            server.run(lambda: _run(settings, log_path, quiet_shop))
+            server.run(lambda: _run(settings, log_path, quiet_shop, embedded=False))
             return
         with Embedded.start(settings.data_dir / "valkey") as valkey:
-            embedded = replace(settings, redis_url=Secret(valkey.url))
-            server.run(lambda: _run(embedded, log_path, quiet_shop))
+            own = replace(settings, redis_url=Secret(valkey.url))
+            server.run(lambda: _run(own, log_path, quiet_shop, embedded=True))
 
 
-async def _run(settings: Settings, log_path: Path, quiet_shop: bool) -> None:
+async def _run(settings: Settings, log_path: Path, quiet_shop: bool, *, embedded: bool) -> None:
     app = create_app(settings)
 
     async def beside(port: int) -> None:
         await demo.ready(port, settings.host)
+        if embedded:
+            app.services.tasks.start("rewrite", app.services.sweeper.rewrite_daily)
         click.echo(demo.banner(settings, port, log_path, customers=not quiet_shop))
         await demo.open_shop(app, port, customers=not quiet_shop)
 
@@ -225,7 +227,7 @@ def pages_disconnect(shop: str, page: str, yes: bool) -> None:
     """Disconnect a Page and delete its messages."""
     if not yes:
         click.confirm(f"Disconnect {page} and delete its messages for ever?", abort=True)
-    _purge(lambda store: store.purger.purge_page(ShopId(shop), PageId(page), "operator"))
+    _purge(lambda store: store.purger.purge_page(ShopId(shop), PageId(page), "operator"), ShopId(shop))
 
 
 @main.command()
@@ -254,16 +256,15 @@ def purge(shop: str, conversation: str | None, message: str | None, yes: bool) -
             return await store.purger.purge_message(ShopId(shop), MessageId(message), "operator")
         return await store.purger.purge_shop(ShopId(shop), "operator")
 
-    _purge(start, shop=ShopId(shop))
+    _purge(start, ShopId(shop))
 
 
-def _purge(start: Callable[[Store], Awaitable[Receipt]], shop: ShopId | None = None) -> None:
+def _purge(start: Callable[[Store], Awaitable[Receipt]], shop: ShopId) -> None:
     async def work(store: Store) -> None:
         receipt = await start(store)
         click.echo("Nothing of it can be read any more. Erasing ...", err=True)
         await store.purger.finish()
-        if shop is not None:
-            receipt = await store.purger.receipt(shop, receipt.id)
+        receipt = await store.purger.receipt(shop, receipt.id)
         click.echo(f"Purge {receipt.id}: {receipt.messages_deleted} messages deleted.")
 
     _with_store(work)

@@ -147,10 +147,7 @@ def edited(value: bytes, edit: Edit) -> bytes | None:
     if int(body.get("edits", 0)) >= edit.number:
         return None
     body["edits"] = edit.number
-    if edit.text is None:
-        body.pop("text", None)
-    else:
-        body["text"] = edit.text
+    _set_text(body, edit.text)
     return record.header + _pack(body)
 
 
@@ -160,8 +157,16 @@ def merged(message: bytes, waiting: bytes) -> bytes:
     record = decode(message)
     body = record.json()
     body["edits"] = edit["edits"]
-    body["text"] = edit["text"]
+    _set_text(body, edit["text"])
     return record.header + _pack(body)
+
+
+def _set_text(body: dict[str, Any], text: str | None) -> None:
+    """An absent fact is left out, not null."""
+    if text is None:
+        body.pop("text", None)
+    else:
+        body["text"] = text
 
 
 def _pack(body: dict[str, Any]) -> bytes:

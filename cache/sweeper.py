@@ -20,6 +20,9 @@ SWEEP_SECONDS: Final = 30
 SCAN_COUNT: Final = 1000
 """Keys in one step: below a millisecond of the server's time."""
 
+REWRITE_SECONDS: Final = 24 * 60 * 60
+"""Between two rewrites of a server that is ours alone: what has expired leaves its files too."""
+
 log = structlog.get_logger()
 
 
@@ -78,6 +81,17 @@ class Sweeper:
         counted = orjson.dumps({"messages": kept, "oldest": oldest})
         await self._connection.command("SET", KEPT, counted, "PX", SWEEP_SECONDS * 4000)
         self._metrics.swept(self._clock() - began)
+
+    async def rewrite_daily(self) -> None:
+        """Have the append-only file rewritten at the start and once a day, until cancelled. For a server of our own:
+        others are told to by whoever runs them (docs/adr/0003).
+        """
+        while True:
+            try:
+                await self._connection.command("BGREWRITEAOF")
+            except Unavailable as error:
+                log.warning("rewrite_refused", reason=error.reason)
+            await self._sleep(REWRITE_SECONDS)
 
     async def show(self) -> None:
         """Show what the last sweep counted, whichever replica it was."""
