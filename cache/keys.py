@@ -41,6 +41,9 @@ PAGE_TAG_BYTES: Final = 6
 CONVERSATION_TAG_BYTES: Final = 8
 """A shop has few Pages (48 bits do) and up to millions of conversations (64 bits)."""
 
+PAGE_TAGS_REMEMBERED: Final = 100
+"""Of one shop: more Pages than any has, and a bound where a stranger's request may name them."""
+
 PURGES: Final = b"purges"
 SWEEPER_LOCK: Final = b"lock:sweeper"
 KEPT: Final = b"kept"
@@ -53,7 +56,7 @@ MESSAGE: Final = b"m:"
 class ShopKeys:
     """The keys of one shop."""
 
-    __slots__ = ("_hash_key", "conversations", "hash_tag", "registry", "shop_index", "waiting_edits")
+    __slots__ = ("_hash_key", "_page_tags", "conversations", "hash_tag", "registry", "shop_index", "waiting_edits")
 
     def __init__(self, shop: ShopId) -> None:
         # Percent-quoting keeps braces out of the hash tag: two shops can never share a key.
@@ -63,6 +66,7 @@ class ShopKeys:
         self.conversations = b"v:" + self.hash_tag
         self.waiting_edits = b"e:" + self.hash_tag
         self._hash_key = blake2b(shop.encode(), digest_size=32).digest()
+        self._page_tags: dict[PageId, bytes] = {}
 
     def message_id(self, page: PageId, mid: MessageId) -> bytes:
         """What a message is stored under.
@@ -74,7 +78,12 @@ class ShopKeys:
 
     def page_tag(self, page: PageId) -> bytes:
         """What marks a Page's messages."""
-        return blake2b(page.encode(), digest_size=PAGE_TAG_BYTES, key=self._hash_key).digest()
+        tag = self._page_tags.get(page)
+        if tag is None:
+            tag = blake2b(page.encode(), digest_size=PAGE_TAG_BYTES, key=self._hash_key).digest()
+            if len(self._page_tags) < PAGE_TAGS_REMEMBERED:
+                self._page_tags[page] = tag
+        return tag
 
     def conversation_tag(self, conversation: ConversationId) -> bytes:
         """What a conversation is indexed under."""
