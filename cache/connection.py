@@ -71,9 +71,9 @@ class Connection:
     `runs` sends several script calls at once and never retries: whether a call may be repeated is known to its caller.
     """
 
-    def __init__(self, client: "Redis | RedisCluster") -> None:
+    def __init__(self, client: "Redis | RedisCluster", beside: Sequence[Redis] = ()) -> None:
         self._client = client
-        self.is_cluster = isinstance(client, RedisCluster)
+        self._beside = beside
 
     async def command(self, *args: Any) -> Reply:
         """One command.
@@ -153,7 +153,8 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        for client in (self._client, *self._beside):
+            await client.aclose()
 
 
 def connect(url: str) -> Connection:
@@ -185,7 +186,7 @@ def connect(url: str) -> Connection:
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         nodes, sentinel_kwargs=sentinel_options, db=int(database or 0), **options
     )
-    return Connection(sentinel.master_for(name))
+    return Connection(sentinel.master_for(name), beside=sentinel.sentinels)
 
 
 def _host_and_port(text: str, default: int) -> tuple[str, int]:

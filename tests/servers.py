@@ -88,7 +88,7 @@ def running(
 def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Server]:
     """Three primaries on loopback, each with a third of the slots."""
     with ExitStack() as stack:
-        ports = _free_ports(CLUSTER_NODES)
+        ports = free_ports(CLUSTER_NODES)
         nodes = []
         for port in ports:
             extra = ["--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes"]
@@ -171,7 +171,7 @@ def _tool(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports below the range that the system hands out itself, with the port of the cluster bus above each free too."""
     ports: list[int] = []
     # Not the seeded generator of pytest-randomly: two runs with one seed would want the same ports.

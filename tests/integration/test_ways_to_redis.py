@@ -1,0 +1,100 @@
+"""Every form of REDIS_URL reaches a server: what is stored there is read there."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import redis
+
+from cache.connection import connect
+from cache.errors import Unavailable
+from cache.tether import spawn
+from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
+from tests.servers import Server, free_ports, valkey9
+from tests.support import wait_until_blocking
+
+PASSWORD = "hunter2 &@:/,"
+
+
+@asynccontextmanager
+async def store_at(url: str) -> AsyncIterator[Box]:
+    """A store behind a URL."""
+    made = make_box(connect(url))
+    try:
+        yield made
+    finally:
+        await made.writer.close()
+        await made.connection.close()
+
+
+async def stores_and_reads(url: str) -> None:
+    """One message there and back, and a walk over the keys."""
+    async with store_at(url) as box:
+        await box.shops.connect(SHOP, PAGE)
+        assert await box.put(text("m_1")) == ["stored"]
+        assert await box.ids() == ["m_1"]
+        await box.sweeper.sweep()
+
+
+@pytest.fixture
+def guarded(own_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[int]:
+    """A Valkey on loopback that asks for a password; its port."""
+    (port,) = free_ports(1)
+    with own_server("tcp", extra=["--port", str(port), "--bind", "127.0.0.1"]) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.config_set("requirepass", PASSWORD)
+        yield port
+
+
+async def test_a_password_and_a_database_are_taken_from_the_address(guarded: int) -> None:
+    await stores_and_reads(f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{guarded}/3")
+    async with store_at(f"redis://127.0.0.1:{guarded}") as box:
+        with pytest.raises(Unavailable) as refusal:
+            await box.ids()
+    assert PASSWORD not in str(refusal.value)
+
+
+async def test_sentinels_say_who_is_primary(guarded: int, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    config = tmp_path / "sentinel.conf"
+    config.write_text(
+        f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\nsentinel monitor inbox 127.0.0.1 {guarded} 1\n"
+        f'sentinel auth-pass inbox "{PASSWORD}"\n'
+    )
+    handle = os.open(config, os.O_RDONLY)
+    sentinel = spawn([str(valkey9()), str(config), "--sentinel"], log=tmp_path / "sentinel.log", keep_open=handle)
+    try:
+        wait_until_blocking(lambda: _knows_the_primary(port))
+        other = free_ports(1)[0]  # nobody answers there: one of several sentinels may be away
+        secret = quote(PASSWORD, safe="")
+        await stores_and_reads(f"redis+sentinel://:{secret}@127.0.0.1:{other},127.0.0.1:{port}/inbox/2")
+    finally:
+        sentinel.terminate()
+        sentinel.wait()
+        os.close(handle)
+
+
+def _knows_the_primary(port: int) -> bool:
+    try:
+        with redis.Redis(port=port) as client:
+            return client.sentinel_get_master_addr_by_name("inbox") is not None
+    except redis.ConnectionError:
+        return False
+
+
+async def test_a_cluster_is_found_from_any_of_its_nodes(flushed_cluster: None, cluster: Server) -> None:
+    last = cluster.url.rpartition(",")[2]
+    await stores_and_reads(f"redis+cluster://{last}")
+
+
+async def test_nobody_there_is_told_at_once_and_without_the_address() -> None:
+    (port,) = free_ports(1)
+    for form in ("redis://{}", "redis+cluster://{}", "redis+sentinel://{}/inbox/0"):
+        async with store_at(form.format(f"127.0.0.1:{port}")) as box:
+            with pytest.raises(Unavailable) as refusal:
+                await box.ids()
+        assert refusal.value.reason == "redis_unreachable"
+        assert str(port) not in str(refusal.value)
