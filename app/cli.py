@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from prometheus_client.registry import CollectorRegistry
 
 from app import demo, server
 from app.factory import create_app
@@ -23,7 +22,7 @@ from domain.moment import rfc3339
 from domain.secret import Secret
 from domain.shop import SCOPES, Receipt
 from ops import logs
-from ops.metrics import Metrics
+from ops.metrics import Metrics, process_registry
 from ops.settings import SETTINGS, Command, Settings, SettingsRefused, read_settings
 from simulator.plan import Plan
 from simulator.sender import Sender
@@ -89,11 +88,11 @@ def run(quiet_shop: bool) -> None:
 async def _run(settings: Settings, log_path: Path, quiet_shop: bool, *, embedded: bool) -> None:
     app = create_app(settings)
 
-    async def beside(port: int) -> None:
+    async def beside(port: int, ops_port: int) -> None:
         await demo.ready(port, settings.host)
         if embedded:
             app.services.tasks.start("rewrite", app.services.sweeper.rewrite_daily)
-        click.echo(demo.banner(settings, port, log_path, customers=not quiet_shop))
+        click.echo(demo.banner(settings, port, ops_port, log_path, customers=not quiet_shop))
         await demo.open_shop(app, port, customers=not quiet_shop)
 
     await server.serve(app, beside=beside)
@@ -284,7 +283,7 @@ def _with_store(work: Callable[[Store], Awaitable[None]]) -> None:
 
     async def connected() -> None:
         connection = make_connection(settings)
-        store = make_store(connection, Metrics(CollectorRegistry(), version=VERSION))
+        store = make_store(connection, Metrics(process_registry(), version=VERSION))
         try:
             await work(store)
         finally:

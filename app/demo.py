@@ -1,6 +1,5 @@
 """`page-inbox run`: everything on one machine, with secrets of its own and customers who write to a demo shop."""
 
-import asyncio
 import json
 import random
 import secrets
@@ -9,9 +8,6 @@ from pathlib import Path
 from time import time
 from typing import Final
 
-import httpx2
-import structlog
-
 from api.auth import Tokens
 from app.factory import Application
 from domain.ids import PageId, ShopId
@@ -19,7 +15,7 @@ from domain.secret import Secret
 from domain.shop import SCOPES
 from ops.settings import Settings
 from simulator.plan import Plan
-from simulator.sender import Sender
+from simulator.sender import Sender, until_answered
 
 SHOP: Final = ShopId("demo-shop")
 PAGE: Final = PageId("104200000000001")
@@ -28,8 +24,6 @@ FIRST_DELIVERIES: Final = 40
 """Sent at once, so that there is something to read from the first moment."""
 DELIVERIES_PER_SECOND: Final = 0.5
 """A busy shop's evening."""
-
-log = structlog.get_logger()
 
 
 def with_own_secrets(settings: Settings) -> Settings:
@@ -49,9 +43,14 @@ def with_own_secrets(settings: Settings) -> Settings:
     )
 
 
-def banner(settings: Settings, port: int, log_path: Path, *, customers: bool) -> str:
+def address(host: str, port: int) -> str:
+    """Where a port of this machine is reached."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, customers: bool) -> str:
     """What a person reads first: where it is, and lines to copy."""
-    base = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{port}"
+    base, ops = address(settings.host, port), address(settings.host, ops_port)
     if settings.token_keys:
         token = Tokens(settings.token_keys).mint(SHOP, SCOPES, TOKEN_SECONDS, "demo", time())
         how = "A token for the demo shop, good for a day:"
@@ -63,7 +62,7 @@ def banner(settings: Settings, port: int, log_path: Path, *, customers: bool) ->
   Page Inbox is running. The demo shop's Page is {PAGE}. {who}
 
     API description   {base}/docs
-    Operators         http://{settings.host}:{settings.ops_port}/metrics
+    Operators         {ops}/metrics
     Log               {log_path}
 
   {how}
@@ -86,7 +85,7 @@ async def open_shop(app: Application, port: int, *, customers: bool) -> None:
     await services.shops.connect(SHOP, PAGE)
     if not customers:
         return
-    sender = Sender(f"http://{services.settings.host}:{port}/webhook", services.settings.app_secrets[0])
+    sender = Sender(f"{address(services.settings.host, port)}/webhook", services.settings.app_secrets[0])
     rng = random.Random()  # noqa: S311 - made-up customers
     await sender.run(Plan((PAGE,), count=FIRST_DELIVERIES), rng=rng)
     await sender.run(Plan((PAGE,), count=None, rate=DELIVERIES_PER_SECOND, duplicates=0.05, disorder=0.1), rng=rng)
@@ -94,11 +93,4 @@ async def open_shop(app: Application, port: int, *, customers: bool) -> None:
 
 async def ready(port: int, host: str) -> None:
     """Return when the public port answers."""
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        while True:
-            try:
-                await client.get(f"http://{host}:{port}/openapi.json")
-            except httpx2.TransportError:
-                await asyncio.sleep(0.02)
-            else:
-                return
+    await until_answered(f"{address(host, port)}/openapi.json")

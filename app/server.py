@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import structlog
 import uvicorn
 import uvloop
 
@@ -17,8 +18,10 @@ GRACE_SECONDS: Final = 10
 """What requests under way get to end after SIGTERM. None of ours takes five."""
 BACKLOG: Final = 2048
 
-Beside = Callable[[int], Coroutine[Any, Any, None]]
-"""What runs while the service does; it is given the public port."""
+Beside = Callable[[int, int], Coroutine[Any, Any, None]]
+"""What runs while the service does; it is given the public port and the operators'."""
+
+log = structlog.get_logger()
 
 
 class PortRefused(PageInboxError):
@@ -76,6 +79,8 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
         listen(settings.host, settings.port, "PORT") as public_socket,
         listen(settings.host, settings.ops_port, "OPS_PORT") as ops_socket,
     ):
+        port, ops_port = public_socket.getsockname()[1], ops_socket.getsockname()[1]
+        log.info("listening", host=settings.host, port=port, ops_port=ops_port)
         public, ops = _server(app, lifespan=True), _server(app.ops, lifespan=False)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,7 +89,7 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
             group.create_task(ops.serve([ops_socket]))
             extra = None
             if beside is not None:
-                extra = group.create_task(beside(public_socket.getsockname()[1]))
+                extra = group.create_task(beside(port, ops_port))
             try:
                 await public.serve([public_socket])
             finally:

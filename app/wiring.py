@@ -11,7 +11,6 @@ from typing import Final
 
 import orjson
 import structlog
-from prometheus_client.registry import CollectorRegistry
 
 from api.auth import Tokens
 from cache.connection import Connection, connect
@@ -23,7 +22,7 @@ from cache.writer import Writer
 from domain.errors import PageInboxError
 from domain.secret import Secret
 from ops.health import Checks
-from ops.metrics import Metrics, process_registry
+from ops.metrics import Metrics, Registry, process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
 from webhook.intake import Intake
@@ -41,7 +40,7 @@ class Services:
     """Everything that serves, wired."""
 
     settings: Settings
-    registry: CollectorRegistry
+    registry: Registry
     metrics: Metrics
     checks: Checks
     tasks: Tasks

@@ -60,8 +60,15 @@ class Record:
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The body as a dict."""
-        value = orjson.loads(self.body)
+        """The body as a dict.
+
+        Raises:
+            Corrupt: it is none.
+        """
+        try:
+            value = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise Corrupt("corrupt_record") from None
         if not isinstance(value, dict):
             raise Corrupt("corrupt_record")
         return value
@@ -132,7 +139,8 @@ def decode(value: bytes) -> Record:
         raise Corrupt("corrupt_record")
     try:
         body = _decompress(value[HEADER_BYTES:], max_output_size=MAX_BODY_BYTES)
-    except zstandard.ZstdError:
+    except (zstandard.ZstdError, MemoryError, OverflowError):
+        # The last two for a damaged frame that claims to hold more than there is room for.
         raise Corrupt("corrupt_record") from None
     return Record(value[0], value[:HEADER_BYTES], body)
 
@@ -157,7 +165,7 @@ def merged(message: bytes, waiting: bytes) -> bytes:
     record = decode(message)
     body = record.json()
     body["edits"] = edit["edits"]
-    _set_text(body, edit["text"])
+    _set_text(body, edit.get("text"))  # of two that waited, the later may have had none
     return record.header + _pack(body)
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
+from hiredis import pack_command
 from redis import exceptions as redis_errors
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
@@ -71,7 +73,7 @@ class Connection:
     `runs` sends several script calls at once and never retries: whether a call may be repeated is known to its caller.
     """
 
-    def __init__(self, client: "Redis | RedisCluster", beside: Sequence[Redis] = ()) -> None:
+    def __init__(self, client: Redis | RedisCluster, beside: Sequence[Redis] = ()) -> None:
         self._client = client
         self._beside = beside
 
@@ -114,13 +116,14 @@ class Connection:
         Raises:
             Unavailable: the round trip itself failed; any of the calls may have been carried out.
         """
-        if len(calls) == 1:
-            return [await self.run(calls[0])]
         with our_errors():
-            pipeline = self._client.pipeline(transaction=False)
-            for call in calls:
-                pipeline.execute_command("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
-            replies = await pipeline.execute(raise_on_error=False)
+            if isinstance(self._client, RedisCluster):
+                pipeline = self._client.pipeline(transaction=False)
+                for call in calls:
+                    _ = pipeline.execute_command("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
+                replies = await pipeline.execute(raise_on_error=False)
+            else:
+                replies = await _round_trip(self._client, calls)
         return [await self._settled(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def _settled(self, call: Call, reply: Reply) -> Reply | Unavailable:
@@ -155,6 +158,32 @@ class Connection:
         """Close every connection."""
         for client in (self._client, *self._beside):
             await client.aclose()
+
+
+async def _round_trip(client: Redis, calls: Sequence[Call]) -> list[Reply | Exception]:
+    """What a pipeline does. Its packing in Python would cost more than all else about storing a message."""
+    pool = client.connection_pool
+    connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
+    try:
+        packed = [_packed(call) for call in calls]
+        await connection.send_packed_command(packed, check_health=False)
+        return [await _reply_or_error(connection) for _ in calls]
+    finally:
+        await pool.release(connection)
+
+
+def _packed(call: Call) -> bytes:
+    words: tuple[Arg, ...] = ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
+    packed: bytes = pack_command(words)  # type: ignore[arg-type]  # its stub knows tuples of one element only
+    return packed
+
+
+async def _reply_or_error(connection: AbstractConnection) -> Reply | Exception:
+    """A refusal of one call leaves the connection and the following replies whole; anything else ends it."""
+    try:
+        return await connection.read_response()
+    except redis_errors.ResponseError as error:
+        return error
 
 
 def connect(url: str) -> Connection:

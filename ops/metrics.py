@@ -19,6 +19,9 @@ from ops.meters import OTHER, Counter, Gauge, Histogram
 
 PREFIX = "page_inbox_"
 
+Registry = CollectorRegistry
+"""What metrics are registered on and scraped from, for those who hold one and need not know whose it is."""
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """A client may send any word as its method; the others are counted as `other`."""
 

@@ -22,6 +22,9 @@ Progress = Callable[[Summary], None]
 FACEBOOK_WAITS = 5.0
 """Seconds; a later answer is a failure (developers.facebook.com/docs/messenger-platform/webhooks)."""
 
+_AGAIN_AFTER = 0.02
+"""Seconds between two questions whether a starting service answers."""
+
 _UNDER_WAY = 256
 """Posts begun and not concluded, those that wait for a retry included: bounds memory when the other side is down."""
 
@@ -30,6 +33,18 @@ _HEADERS = {"Content-Type": "application/json", "User-Agent": "facebookexternalu
 
 def _unix_milliseconds() -> int:
     return time.time_ns() // 1_000_000
+
+
+async def until_answered(url: str) -> None:
+    """Return once the address answers at all, whatever it says."""
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        while True:
+            try:
+                await client.get(url)
+            except httpx2.TransportError:
+                await asyncio.sleep(_AGAIN_AFTER)
+            else:
+                return
 
 
 class Sender:

@@ -4,7 +4,6 @@ Facebook is answered 200 only when this returns: every message in the body that 
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -42,7 +41,7 @@ class Owners(Protocol):
 class Taken:
     """What a delivery came to: how many events of each outcome."""
 
-    outcomes: Counter[str]
+    outcomes: dict[str, int]
 
 
 class Intake:
@@ -65,32 +64,38 @@ class Intake:
         """
         verify(body, signature, self._app_secrets)
         delivery = normalize(body)
-        outcomes: Counter[str] = Counter()
+        outcomes: dict[str, int] = {}
         for notice in delivery.notices:
             self._metrics.event(notice.kind, "not_kept")
-            outcomes["not_kept"] += 1
+            outcomes["not_kept"] = outcomes.get("not_kept", 0) + 1
         for skipped in delivery.skipped:
             self._metrics.event("skipped", skipped.reason)
-            outcomes["skipped"] += 1
+            outcomes["skipped"] = outcomes.get("skipped", 0) + 1
         if delivery.events:
             await self._put(delivery.events, outcomes)
         return Taken(outcomes)
 
-    async def _put(self, events: list[Storable], outcomes: Counter[str]) -> None:
-        """Put what each shop gets; where a remembered route was wrong, look the Page up and put once more."""
-        stale: list[Storable] = []
-        for event, outcome in await self._put_routed(events):
-            if outcome == "unknown_page" and self._routes.pop(event.page, None) is not None:
-                stale.append(event)
+    async def _put(self, events: list[Storable], outcomes: dict[str, int]) -> None:
+        """Put what each shop gets; what a shop refused because it has no such Page, look up and put once more.
+
+        All of it, not only the first of each Page: its route may be forgotten already, by this delivery or another.
+        """
+        refused: list[Storable] = []
+        for event, shop, outcome in await self._put_routed(events):
+            if outcome == "unknown_page" and shop is not None:
+                if self._routes.get(event.page) == shop:
+                    del self._routes[event.page]
+                refused.append(event)
             else:
                 self._count(event, outcome, outcomes)
-        if stale:
-            for event, outcome in await self._put_routed(stale):
+        if refused:
+            for event, _, outcome in await self._put_routed(refused):
                 self._count(event, outcome, outcomes)
 
-    async def _put_routed(self, events: list[Storable]) -> list[tuple[Storable, Outcome]]:
+    async def _put_routed(self, events: list[Storable]) -> list[tuple[Storable, ShopId | None, Outcome]]:
+        """Each event with the shop it was put for; None where no shop has its Page."""
         by_shop: dict[ShopId, list[Storable]] = {}
-        settled: list[tuple[Storable, Outcome]] = []
+        settled: list[tuple[Storable, ShopId | None, Outcome]] = []
         unknown: set[PageId] = set()
         for event in events:
             shop = self._routes.get(event.page)
@@ -98,21 +103,22 @@ class Intake:
                 shop = await self._find(event.page)
             if shop is None:
                 unknown.add(event.page)
-                settled.append((event, "unknown_page"))
+                settled.append((event, None, "unknown_page"))
             else:
                 by_shop.setdefault(shop, []).append(event)
         if len(by_shop) == 1:
             ((shop, own),) = by_shop.items()
-            settled += zip(own, await self._store.put(shop, own), strict=True)
+            outcomes = await self._store.put(shop, own)
+            settled += [(event, shop, outcome) for event, outcome in zip(own, outcomes, strict=True)]
             return settled
         # All of them are awaited even when one fails: nothing of this delivery is left running behind its answer.
         results = await asyncio.gather(
             *(self._store.put(shop, own) for shop, own in by_shop.items()), return_exceptions=True
         )
-        for own, result in zip(by_shop.values(), results, strict=True):
+        for (shop, own), result in zip(by_shop.items(), results, strict=True):
             if isinstance(result, BaseException):
                 raise result
-            settled += zip(own, result, strict=True)
+            settled += [(event, shop, outcome) for event, outcome in zip(own, result, strict=True)]
         return settled
 
     async def _find(self, page: PageId) -> ShopId | None:
@@ -124,9 +130,9 @@ class Intake:
             self._routes[page] = shop
         return shop
 
-    def _count(self, event: Storable, outcome: Outcome, outcomes: Counter[str]) -> None:
+    def _count(self, event: Storable, outcome: Outcome, outcomes: dict[str, int]) -> None:
         self._metrics.event(_kind(event), outcome)
-        outcomes[outcome] += 1
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
 
 
 def _kind(event: Storable) -> str:

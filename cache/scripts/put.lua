@@ -107,7 +107,8 @@ local function index(key, entries)
   for i = 1, #entries, 2000 do
     redis.call('ZADD', key, unpack(entries, i, math.min(i + 1999, #entries)))
   end
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - longest * 1000)
+  -- What has expired is trimmed off now and then: readers do not see it, and each time costs as much as storing does.
+  if now % 16 == 0 then redis.call('ZREMRANGEBYSCORE', key, '-inf', now - longest * 1000) end
   if redis.call('PEXPIREAT', key, deadline, 'GT') == 0 then
     redis.call('PEXPIREAT', key, deadline, 'NX')
   end

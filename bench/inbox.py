@@ -1,0 +1,121 @@
+"""Page Inbox as in production: `page-inbox serve` in its own process on its own core, with its own Valkey."""
+
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import redis
+
+from api.auth import Tokens
+from bench.caller import Caller, request
+from bench.load import APP_SECRET, Tenant, filling, pour
+from bench.machine import on_core
+from bench.processes import Process, free_port, running
+from cache.embedded import Embedded
+from cache.keys import SHOP_INDEX
+from domain.secret import Secret
+from domain.shop import EVERY_SHOP, SCOPES
+
+_TOKEN_KEY: Final = Secret("token-key-of-the-benchmark-32-bytes-long")
+_DELIVERIES_AT_ONCE: Final = 1_000
+"""How many prepared bodies are held while a store is filled: some 30 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """A running service."""
+
+    server: Process
+    valkey: redis.Redis
+    valkey_url: str
+    token: str
+
+    def path(self, tenant: Tenant, rest: str) -> str:
+        """A path of a shop."""
+        return f"/v1/shops/{tenant.shop}/{rest}"
+
+    def get(self, tenant: Tenant, rest: str) -> bytes:
+        """A GET of a shop, as it travels."""
+        return request("GET", self.path(tenant, rest), self.token)
+
+    def delete(self, tenant: Tenant, rest: str) -> bytes:
+        """A DELETE of a shop, as it travels."""
+        return request("DELETE", self.path(tenant, rest), self.token)
+
+    def newest(self, tenant: Tenant, cursor: str = "") -> bytes:
+        """The request for 50 messages."""
+        return self.get(tenant, "messages?limit=50" + (f"&cursor={quote(cursor)}" if cursor else ""))
+
+    def begin(self, tenants: Sequence[Tenant]) -> None:
+        """An empty store with these shops connected."""
+        self.valkey.flushall()
+        with Caller(self.server.port) as caller:
+            for tenant in tenants:
+                caller.ask(request("PUT", self.path(tenant, f"pages/{tenant.page}"), self.token, b"{}"))
+
+    def fill(self, deliveries: Iterator[bytes]) -> None:
+        """Send all of it."""
+        while some := list(islice(deliveries, _DELIVERIES_AT_ONCE)):
+            pour(self.server.port, some)
+
+    def fill_texts(self, count: int, tenants: Sequence[Tenant], rng: random.Random) -> None:
+        """Keep `count` texts, evenly over the shops. Raises RuntimeError when fewer are kept."""
+        before = kept(self.valkey, SHOP_INDEX)
+        self.fill(filling(count, tenants, rng))
+        if kept(self.valkey, SHOP_INDEX) != before + count:
+            raise RuntimeError("not everything that was acknowledged is kept")
+
+
+def kept(valkey: redis.Redis, prefix: bytes) -> int:
+    """Messages in all indexes whose key begins so."""
+    keys = list(valkey.scan_iter(match=prefix + b"*", count=10_000))
+    with valkey.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.zcard(key)
+        return sum(pipeline.execute())
+
+
+@contextmanager
+def store(directory: Path) -> Iterator[Embedded]:
+    """A Valkey beside the senders, in memory only: a disk would measure the disk."""
+    with on_core("rest"), Embedded.start(directory, persistent=False) as embedded:
+        yield embedded
+
+
+def settings(valkey_url: str, port: int, ops_port: int) -> dict[str, str]:
+    """What `serve` needs."""
+    return {
+        "REDIS_URL": valkey_url,
+        "FACEBOOK_APP_SECRET": APP_SECRET.reveal(),
+        "FACEBOOK_VERIFY_TOKEN": "verify-token-of-the-benchmark",
+        "TOKEN_KEYS": _TOKEN_KEY.reveal(),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "OPS_PORT": str(ops_port),
+    }
+
+
+@contextmanager
+def inbox(directory: Path) -> Iterator[Inbox]:
+    """A service with an empty store of its own, its log going to a file."""
+    port, ops_port = free_port(), free_port()
+    with (
+        store(directory / "valkey") as valkey,
+        running(
+            [sys.executable, "-m", "app", "serve"],
+            settings(valkey.url, port, ops_port),
+            directory / "serve.log",
+            port=port,
+            ready=(ops_port, "/readyz"),
+        ) as server,
+        redis.Redis.from_url(valkey.url) as client,
+    ):
+        token = Tokens((_TOKEN_KEY,)).mint(EVERY_SHOP, SCOPES, 7200, "bench", time.time())
+        yield Inbox(server, client, valkey.url, token)

@@ -1,0 +1,73 @@
+"""Ingest: requests a second of one process on one core, each a delivery of one text, acknowledged after the write."""
+
+import random
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from bench import starters
+from bench.effort import Effort, Say
+from bench.figures import Row, Skipped
+from bench.load import pour, single_messages, tenants
+
+GROUP: Final = "ingest, deliveries of one message"
+OWN: Final = "Page Inbox"
+BARE: Final = "bare ASGI"
+GOAL_OF_BARE: Final = 0.5
+SHOPS: Final = 50
+WARM_UP_SECONDS: Final = 0.5
+"""Node compiles what runs often; routes and scripts become known."""
+FASTEST: Final = 65_000
+"""Requests a second that nobody here exceeds; so many are prepared. Whoever does runs out of them, not of time."""
+
+
+def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
+    """Alternate the contestants, each from an empty store, all with the same fresh bodies in a round."""
+    shops = tenants(SHOPS)
+    missing = starters.without_node()
+    with ExitStack() as stack:
+        entrants = [starters.bare, starters.page_inbox, starters.fastapi]
+        entrants += [] if missing else [starters.fastify, starters.express]
+        racers = [stack.enter_context(entrant(directory)) for entrant in entrants]
+        rates: dict[str, list[float]] = {racer.name: [] for racer in racers}
+        busy: dict[str, list[float]] = {racer.name: [] for racer in racers}
+        for number in range(effort.rounds):
+            rng = random.Random()
+            prepared = single_messages(int(FASTEST * (effort.seconds + WARM_UP_SECONDS)), shops, rng)
+            rng.shuffle(racers)
+            for racer in racers:
+                racer.begin(shops)
+                poured = pour(
+                    racer.server.port,
+                    prepared,
+                    seconds=effort.seconds,
+                    warm_up=WARM_UP_SECONDS,
+                    cpu=racer.server.cpu_seconds,
+                )
+                racer.check(poured.answered)
+                rates[racer.name].append(poured.per_second)
+                busy[racer.name].append(poured.busy)
+            told = ", ".join(f"{name} {found[-1]:,.0f}/s" for name, found in rates.items())
+            say(f"ingest, round {number + 1}: {told}")
+    rows: list[Row | Skipped] = [
+        Row(
+            GROUP,
+            "Page Inbox",
+            rates[OWN],
+            "per second",
+            name,
+            rates[name],
+            at_least=GOAL_OF_BARE if name == BARE else 1.0,
+            note=f"processor time each: {_cost(rates[OWN], busy[OWN])} and {_cost(rates[name], busy[name])}",
+        )
+        for name in sorted(rates, key=lambda name: -median(rates[name]))
+        if name != OWN
+    ]
+    return rows + [Skipped(GROUP, name, missing) for name in ("Fastify + ioredis", "Express + ioredis") if missing]
+
+
+def _cost(rates: list[float], busy: list[float]) -> str:
+    """Processor time of one request, and how busy the core was: below 100 % something else was the limit."""
+    each = median(share / rate for share, rate in zip(busy, rates, strict=True))
+    return f"{each * 1e6:.0f} us ({median(busy):.0%} busy)"

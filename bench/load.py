@@ -1,0 +1,196 @@
+"""Prepared deliveries, signed and never repeated, and the sender that pours them out.
+
+A repeated `mid` would measure deduplication instead of storing. Everything is built before the clock starts: while it
+runs, the sender only hands over bytes and looks at the first and last of each answer.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+import uvloop
+
+from bench.caller import request
+from domain.ids import PageId, Psid, ShopId
+from domain.secret import Secret
+from simulator import texts
+from simulator.customers import new_mid
+from simulator.payloads import delivery, entry, from_customer, one_message
+from simulator.serialize import Document, serialize
+from simulator.signing import signed
+from simulator.traffic import Habits, Traffic
+
+APP_SECRET: Final = Secret("app-secret-of-the-benchmark")
+CONNECTIONS: Final = 64
+"""Facebook holds some dozens open to a busy receiver."""
+CUSTOMERS: Final = 40
+"""of each shop"""
+PER_BATCH: Final = 100
+"""Messages in one delivery where a store is only filled."""
+PATIENCE_SECONDS: Final = 60.0
+"""No load lasts longer, whatever happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A shop and its only Page."""
+
+    shop: ShopId
+    page: PageId
+
+
+def tenants(count: int) -> list[Tenant]:
+    """Some shops."""
+    return [Tenant(ShopId(f"shop-{n}"), PageId(str(104_200_000_000_000 + n))) for n in range(count)]
+
+
+def _posted(document: Document) -> bytes:
+    body = serialize(document)
+    ((name, value),) = signed(body, APP_SECRET)
+    return request("POST", "/webhook", body=body).replace(b"\r\n", b"\r\n%s: %s\r\n" % (name, value), 1)
+
+
+def _text(rng: random.Random) -> str:
+    return "\n".join(texts.customer_line(rng, rng.randrange(4)) for _ in range(2))
+
+
+def _customer(rng: random.Random, page: PageId) -> Psid:
+    return Psid(str(int(page) * 10 + rng.randrange(CUSTOMERS)))
+
+
+def single_messages(count: int, among: Sequence[Tenant], rng: random.Random) -> list[bytes]:
+    """Deliveries of one text each, Khmer, English and mixed: bodies of 600 bytes or so, as Facebook spells them."""
+    now = time.time_ns() // 1_000_000
+    pages = [tenant.page for tenant in rng.choices(among, k=count)]
+    return [_posted(one_message(page, _customer(rng, page), _text(rng), new_mid(rng), now)) for page in pages]
+
+
+def filling(count: int, among: Sequence[Tenant], rng: random.Random) -> Iterator[bytes]:
+    """`count` texts, shop after shop in turn, many to a delivery."""
+    now = time.time_ns() // 1_000_000
+    for first in range(0, count, PER_BATCH):
+        page = among[first // PER_BATCH % len(among)].page
+        parts = [
+            from_customer(page, _customer(rng, page), now, message={"mid": new_mid(rng), "text": _text(rng)})
+            for _ in range(min(PER_BATCH, count - first))
+        ]
+        yield _posted(delivery([entry(page, now, "messaging", parts)]))
+
+
+def mixed_traffic(deliveries: int, among: Sequence[Tenant], rng: random.Random, customers: int) -> Iterator[bytes]:
+    """What really comes: every kind of event, alone and in batches."""
+    now = time.time_ns() // 1_000_000
+    traffic = Traffic([tenant.page for tenant in among], rng, Habits(customers=customers))
+    for _ in range(deliveries):
+        yield _posted(traffic.delivery(now).document)
+
+
+@dataclass(frozen=True, slots=True)
+class Poured:
+    """What a load came to. `answered` counts all that was answered 200, warming up included."""
+
+    per_second: float
+    busy: float
+    """Share of one core that the server used meanwhile. Clearly less than 1: something else was the limit."""
+    answered: int
+
+
+def pour(
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    seconds: float = PATIENCE_SECONDS,
+    warm_up: float = 0.0,
+    cpu: Callable[[], float] = lambda: 0.0,
+) -> Poured:
+    """Send for `seconds` after `warm_up`, or until all is sent, over keep-alive connections, each request once.
+
+    `cpu` is the server's processor time. Every answer is awaited. Raises RuntimeError at the first that is not 200.
+    """
+    return uvloop.run(_Pour(requests, cpu).run(port, seconds, warm_up))
+
+
+class _Pour:
+    def __init__(self, requests: Sequence[bytes], cpu: Callable[[], float]) -> None:
+        self.requests = iter(requests)
+        self.answered = 0
+        self._cpu = cpu
+        self.sending = 0
+        self.done = asyncio.Event()
+        self.failure = ""
+
+    async def run(self, port: int, seconds: float, warm_up: float) -> Poured:
+        loop = asyncio.get_running_loop()
+        connections = []
+        for _ in range(CONNECTIONS):
+            _, protocol = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
+            connections.append(protocol)
+        self.sending = len(connections)
+        try:
+            for connection in connections:
+                connection.following()
+            await self._over(warm_up)
+            began, cpu, before = time.perf_counter(), self._cpu(), self.answered
+            await self._over(min(seconds, PATIENCE_SECONDS))
+            took, cpu = time.perf_counter() - began, self._cpu() - cpu
+            measured = self.answered - before
+            self.requests = iter(())
+            await self._over(PATIENCE_SECONDS)
+            if self.failure or self.sending:
+                raise RuntimeError(self.failure or "the server does not answer")
+        finally:
+            for connection in connections:
+                connection.transport.close()
+        return Poured(measured / took, cpu / took, self.answered)
+
+    async def _over(self, seconds: float) -> None:
+        """Return after so many seconds, or when all is sent and answered."""
+        if seconds:
+            try:
+                await asyncio.wait_for(self.done.wait(), seconds)
+            except TimeoutError:
+                return
+
+
+class _Connection(asyncio.Protocol):
+    transport: asyncio.Transport
+
+    def __init__(self, owner: _Pour) -> None:
+        self._owner = owner
+        self._part = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def following(self) -> None:
+        owner = self._owner
+        request_ = next(owner.requests, None)
+        if request_ is not None:
+            self.transport.write(request_)
+            return
+        owner.sending -= 1
+        if not owner.sending:
+            owner.done.set()
+
+    def data_received(self, data: bytes) -> None:
+        data = self._part + data
+        if data[-4:] != b"\r\n\r\n":  # all contestants answer without a body
+            self._part = data
+            return
+        self._part = b""
+        if data[:12] != b"HTTP/1.1 200":
+            self._fail(f"answered {data[:200]!r}")
+            return
+        self._owner.answered += 1
+        self.following()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._owner.sending:
+            self._fail(f"connection lost: {exc}")
+
+    def _fail(self, why: str) -> None:
+        self._owner.failure = self._owner.failure or why
+        self._owner.done.set()

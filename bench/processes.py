@@ -1,0 +1,102 @@
+"""Servers under measurement: started on their core, asked until they answer, always stopped."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.machine import on_core
+from cache.tether import spawn
+
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 15.0
+POLL_SECONDS: Final = 0.002
+
+KEPT_FROM_HERE: Final = ("PATH", "HOME", "LANG", "TMPDIR")
+"""Of our own environment: a measurement must not depend on settings that happen to be exported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A server on `port` of loopback."""
+
+    port: int
+    popen: "subprocess.Popen[bytes]"
+    ready_after: float
+    """Seconds from its start to its first good answer."""
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far, of all its threads; 0 where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self) -> int:
+        """Memory it holds; 0 where the system does not tell."""
+        try:
+            return int(Path(f"/proc/{self.popen.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+        except OSError:
+            return 0
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens to."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, *, port: int, ready: tuple[int, str]
+) -> Iterator[Process]:
+    """The server that `command` starts, once `ready`, a port and a path, answers with less than a 500.
+
+    Raises:
+        RuntimeError: it does not; the message holds the end of its log.
+    """
+    settings = {name: os.environ[name] for name in KEPT_FROM_HERE if name in os.environ} | dict(environment)
+    whole = [shutil.which("env") or "env", "-i", *(f"{name}={value}" for name, value in settings.items()), *command]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    began = time.perf_counter()
+    try:
+        with on_core("measured"):
+            popen = spawn(whole, log=log, keep_open=nothing)
+    finally:
+        os.close(nothing)
+    try:
+        while not _answers(*ready):
+            if popen.poll() is not None or time.perf_counter() - began > START_SECONDS:
+                raise RuntimeError(f"{command} does not answer:\n{log.read_text(errors='replace')[-2000:]}")
+            time.sleep(POLL_SECONDS)
+        yield Process(port, popen, time.perf_counter() - began)
+    finally:
+        _stop(popen)
+
+
+def _answers(port: int, path: str) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            answer = connection.recv(4096)
+    except OSError:
+        return False
+    return answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 4"))
+
+
+def _stop(popen: "subprocess.Popen[bytes]") -> None:
+    popen.terminate()
+    try:
+        popen.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        popen.kill()
+        popen.wait()

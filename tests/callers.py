@@ -1,0 +1,128 @@
+"""Those who talk to a running service over HTTP: Facebook, a shop, an operator."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Self
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.auth import Tokens
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.secret import Secret
+from domain.shop import SCOPES, Scope
+from simulator.payloads import delivery, entry, from_customer
+from simulator.serialize import Document, serialize
+from simulator.signing import signed
+from tests.service import APP_SECRET, TOKEN_KEY
+
+PAGE: Final = PageId("104200000000001")
+CUSTOMER: Final = Psid("7000000000000001")
+FACEBOOK_WAITS: Final = 5.0
+"""Seconds. A later answer is a failure to Facebook, and so to every test here."""
+
+
+def mint(shop: str, scopes: Sequence[Scope] = SCOPES, *, ttl: int = 600, key: Secret = TOKEN_KEY) -> str:
+    """A token as the service's own issuer would make it."""
+    return Tokens([key]).mint(ShopId(shop), scopes, ttl, "owner@shop", time.time())
+
+
+def text_part(mid: str, words: str = "សួស្តី", *, page: str = PAGE, customer: str = CUSTOMER, at: int = 0) -> Document:
+    """An element of `messaging`: a text; sent now unless `at` (Unix milliseconds) says otherwise."""
+    content = {"mid": mid, "text": words}
+    return from_customer(PageId(page), Psid(customer), at or int(time.time() * 1000), message=content)
+
+
+def texts(mids: Iterable[str], *, page: str = PAGE) -> Document:
+    """A delivery of texts for one Page."""
+    parts = [text_part(MessageId(mid), page=page) for mid in mids]
+    return delivery([entry(PageId(page), int(time.time() * 1000), "messaging", parts)])
+
+
+class _Caller:
+    """A client of one address; a context manager that closes its connections."""
+
+    def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
+        self.client = httpx2.Client(base_url=url, headers=headers or {}, trust_env=False, timeout=FACEBOOK_WAITS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+
+class Facebook(_Caller):
+    """Delivers, signed as the app's secret demands."""
+
+    def deliver(self, body: Document | bytes, headers: Sequence[tuple[bytes, bytes]] | None = None) -> httpx2.Response:
+        """One delivery; `headers` in place of the right signature."""
+        raw = body if isinstance(body, bytes) else serialize(body)
+        given = [(b"Content-Type", b"application/json"), *(signed(raw, APP_SECRET) if headers is None else headers)]
+        return self.client.post("/webhook", content=raw, headers=given)
+
+    def text(self, mid: str, words: str = "សួស្តី", *, page: str = PAGE, customer: str = CUSTOMER) -> httpx2.Response:
+        """A delivery of one text."""
+        part = text_part(mid, words, page=page, customer=customer)
+        return self.deliver(delivery([entry(PageId(page), int(time.time() * 1000), "messaging", [part])]))
+
+
+class Shop(_Caller):
+    """Reads and purges one shop with a token for it."""
+
+    def __init__(self, url: str, name: str = "shop-1", token: str | None = None) -> None:
+        super().__init__(f"{url}/v1/shops/{name}", {"Authorization": f"Bearer {token or mint(name)}"})
+        self.name = name
+
+    def connect(self, page: str = PAGE) -> None:
+        """Connect a Page for webhooks."""
+        assert self.client.put(f"/pages/{page}", json={}).status_code == 200
+
+    def get(self, path: str, **query: str | int) -> Any:
+        """The JSON of a call that must answer 200."""
+        answer = self.client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def purge(self, path: str = "/messages") -> dict[str, Any]:
+        """The receipt."""
+        answer = self.client.delete(path)
+        assert answer.status_code == 200, answer.text
+        receipt: dict[str, Any] = answer.json()
+        return receipt
+
+    def walk(self, path: str = "/messages", **filters: str) -> list[dict[str, Any]]:
+        """Everything there is, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = self.get(path, limit=100, cursor=cursor, **filters)
+            found += page[path.removeprefix("/")]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return found
+
+    def ids(self, **filters: str) -> list[str]:
+        """The ids of all messages, newest first."""
+        return [message["id"] for message in self.walk(**filters)]
+
+
+class Operator(_Caller):
+    """Looks at the operators' port."""
+
+    def counts(self, name: str) -> "Counter[tuple[str, ...]]":
+        """A metric's numbers by their label values, in the labels' alphabetical order; the name without prefix.
+
+        Subtract an earlier answer to see what has been counted since.
+        """
+        found: Counter[tuple[str, ...]] = Counter()
+        for family in text_string_to_metric_families(self.client.get("/metrics").text):
+            for sample in family.samples:
+                if sample.name == f"page_inbox_{name}":
+                    found[tuple(value for _, value in sorted(sample.labels.items()))] = int(sample.value)
+        return found
+
+    def checks(self) -> dict[str, bool]:
+        """What /readyz says of each check."""
+        return {check["name"]: check["ok"] for check in self.client.get("/readyz").json()["checks"]}

@@ -1,0 +1,122 @@
+"""The service ends in the middle of its work, asked or not: nothing that it answered 200 is lost, nothing is twice."""
+
+import asyncio
+import random
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from domain.ids import PageId
+from simulator.plan import Plan
+from simulator.sender import Sender
+from simulator.serialize import serialize
+from simulator.signing import signed
+from simulator.summary import Summary
+from tests.callers import PAGE, Shop, texts
+from tests.fault.conftest import Breakable
+from tests.fault.load import loading
+from tests.servers import Server
+from tests.service import APP_SECRET, STOP_SECONDS, serving
+from tests.support import wait_until
+
+
+def readable(url: str) -> list[str]:
+    """Every id, once for each time it is shown."""
+    with Shop(url) as shop:
+        return shop.ids()
+
+
+@pytest.mark.parametrize("attempt", range(3))
+async def test_every_message_answered_200_outlives_a_sigkill(valkey: Server, tmp_path: Path, attempt: int) -> None:
+    """At a random moment under load; three times, since the moment matters."""
+    moment = random.randrange(1, 1200)
+    with serving(valkey.url, tmp_path / "killed") as service:
+        with Shop(service.url) as shop:
+            shop.connect()
+        async with loading(service) as load:
+            await wait_until(lambda: len(load.acknowledged) >= moment, within=30)
+            service.kill()
+    with serving(valkey.url, tmp_path / "next") as service:
+        found = readable(service.url)
+    assert load.acknowledged <= set(found), f"ended after {len(load.acknowledged)} acknowledged messages"
+    assert len(found) == len(set(found))
+
+
+async def test_nothing_is_answered_200_that_only_waits_for_redis(breakable: Breakable, tmp_path: Path) -> None:
+    """With Redis hung, writes wait in the service, and a SIGKILL takes them along: nobody was told otherwise."""
+    acknowledged: set[str] = set()
+
+    async def post(mid: str) -> None:
+        body = serialize(texts([mid]))
+        # Shorter than the service's own patience, which would end in a 503: the kill is to find it waiting.
+        async with httpx2.AsyncClient(base_url=service.url, trust_env=False, timeout=0.4) as client:
+            with suppress(httpx2.TimeoutException):
+                answer = await client.post("/webhook", content=body, headers=signed(body, APP_SECRET))
+                if answer.status_code == 200:
+                    acknowledged.add(mid)
+
+    with serving(breakable.url, tmp_path / "killed") as service:
+        with Shop(service.url) as shop:
+            shop.connect()
+        await post("m_before")
+        breakable.hang()
+        for first in (0, 10):  # the first ten may lie in the socket already, and be carried out after all
+            await asyncio.gather(*(post(f"m_{n}") for n in range(first, first + 10)))
+        service.kill()
+        breakable.go_on()
+    with serving(breakable.url, tmp_path / "next") as service:
+        found = set(readable(service.url))
+    assert "m_before" in acknowledged
+    assert acknowledged <= found
+
+
+@pytest.mark.parametrize("attempt", range(2))
+async def test_a_sigterm_under_load_loses_nothing_and_ends_in_time(
+    valkey: Server, tmp_path: Path, attempt: int
+) -> None:
+    """Exit code 0 within the grace. What comes too late is refused, not lost: 503 or no connection."""
+    moment = random.randrange(1, 1200)
+    with serving(valkey.url, tmp_path / "stopped") as service:
+        with Shop(service.url) as shop:
+            shop.connect()
+        async with loading(service) as load:
+            await wait_until(lambda: len(load.acknowledged) >= moment, within=30)
+            assert await asyncio.to_thread(service.terminate) == 0
+        assert load.statuses <= {200, 503}
+        assert [line for line in service.lines() if line["level"] in {"error", "critical"}] == []
+        assert service.lines()[-1]["event"] in {"closed", "library"}
+    with serving(valkey.url, tmp_path / "next") as service:
+        found = readable(service.url)
+    assert load.acknowledged <= set(found), f"ended after {len(load.acknowledged)} acknowledged messages"
+    assert len(found) == len(set(found))
+
+
+async def test_realistic_traffic_comes_through_a_kill_and_a_restart(valkey: Server, tmp_path: Path) -> None:
+    """Texts, photos, edits, unsends, repetitions, out of order, half of it before a SIGKILL and half after.
+
+    Facebook delivers again what was not answered; in the end the shop reads what it should, with the last texts.
+    """
+    waits = (0.0, *(0.2,) * 40)
+    plan = Plan((PageId(PAGE),), count=400, rate=200, duplicates=0.1, disorder=0.2, forged=0.02, retry_waits=waits)
+    with serving(valkey.url, tmp_path / "killed") as service:
+        with Shop(service.url) as shop:
+            shop.connect()
+        progress: list[Summary] = []
+        sender = Sender(f"{service.url}/webhook", APP_SECRET)
+        sending = asyncio.create_task(sender.run(plan, rng=random.Random(20), progress=progress.append))
+        await wait_until(lambda: progress and progress[-1].concluded >= 100, within=30)
+        service.kill()
+    with ExitStack() as stack:
+        # In a thread: Facebook goes on meanwhile, and finds nobody.
+        starting = serving(valkey.url, tmp_path / "next", PORT=str(service.port))
+        again = await asyncio.to_thread(stack.enter_context, starting)
+        summary = await asyncio.wait_for(sending, STOP_SECONDS)
+        with Shop(again.url) as shop:
+            found = shop.walk()
+    assert (summary.given_up, summary.accepted) == (0, 0)
+    assert summary.retried > 0, "the kill came too late to matter"
+    shown = {message["id"]: message.get("text") for message in found}
+    assert len(shown) == len(found)
+    assert {kept.mid: kept.text for kept in summary.readable}.items() <= shown.items()

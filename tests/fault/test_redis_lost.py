@@ -1,0 +1,120 @@
+"""Redis hung, gone or full: 503 and Retry-After in good time, and all is well again without a restart."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.callers import Facebook, Operator, Shop
+from tests.fault.conftest import Breakable
+from tests.service import Service, serving
+from tests.support import wait_until_blocking
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A way in which Redis fails; `reasons` are the slugs under which the service may report it."""
+
+    name: str
+    begin: Callable[[Breakable], None]
+    end: Callable[[Breakable], None]
+    reasons: frozenset[str]
+    reads_fail: bool = True
+
+
+TROUBLES = (
+    Trouble("hung", Breakable.hang, Breakable.go_on, frozenset({"redis_timeout"})),
+    Trouble("gone", Breakable.stop, Breakable.start, frozenset({"redis_unreachable"})),
+    Trouble("full", Breakable.fill_up, Breakable.make_room, frozenset({"redis_full"}), reads_fail=False),
+)
+
+
+@pytest.fixture
+def service(breakable: Breakable, tmp_path: Path) -> Iterator[Service]:
+    """A service on the Valkey that will break."""
+    with serving(breakable.url, tmp_path / "log") as service:
+        yield service
+
+
+@pytest.fixture(params=TROUBLES, ids=lambda trouble: trouble.name)
+def trouble(request: pytest.FixtureRequest) -> Trouble:
+    """Each in turn."""
+    found: Trouble = request.param
+    return found
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known-page", "page-never-seen"])
+def test_deliveries_are_503_with_retry_after_while_it_lasts_and_200_again_afterwards(
+    service: Service, breakable: Breakable, trouble: Trouble, known: bool
+) -> None:
+    """Facebook waits five seconds: the answer is out before. A redelivery afterwards is stored, what was kept is there.
+
+    With a Page whose shop is remembered the write fails, else the look at its owner (which a full Redis still allows).
+    """
+    with Facebook(service.url) as facebook, Shop(service.url) as shop, Operator(service.ops_url) as operator:
+        shop.connect()
+        if known:
+            assert facebook.text("m_before").status_code == 200
+        deliveries = operator.counts("deliveries_total")
+        trouble.begin(breakable)
+        answer = facebook.text("m_1", "canary")  # its client waits no longer than Facebook
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.json()["reason"] in trouble.reasons
+        assert "canary" not in answer.text
+        assert str(breakable.url) not in answer.text
+        assert operator.counts("deliveries_total") - deliveries == {("unavailable",): 1}
+
+        trouble.end(breakable)
+        wait_until_blocking(lambda: facebook.text("m_1", "again").status_code == 200, within=20)
+        assert shop.ids() == (["m_1", "m_before"] if known else ["m_1"])
+        assert service.process.poll() is None
+
+
+def test_the_api_answers_503_while_redis_cannot_be_read_and_health_tells(
+    service: Service, breakable: Breakable, trouble: Trouble
+) -> None:
+    """Alive all the time, ready when Redis is; a full Redis is still read, and still purged."""
+    with Facebook(service.url) as facebook, Shop(service.url) as shop, Operator(service.ops_url) as operator:
+        shop.connect()
+        facebook.text("m_1")
+        trouble.begin(breakable)
+        answer = shop.client.get("/messages")
+        assert service.answers("/livez")
+        if trouble.reads_fail:
+            assert answer.status_code == 503
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert int(answer.headers["retry-after"]) >= 1
+            assert not operator.checks()["redis"]
+            assert shop.client.delete("/messages").status_code == 503
+        else:
+            assert shop.ids() == ["m_1"]
+            assert shop.purge()["what"] == "shop"
+            assert shop.ids() == []
+        trouble.end(breakable)
+        wait_until_blocking(lambda: shop.client.get("/messages").status_code == 200, within=20)
+        wait_until_blocking(lambda: service.answers("/readyz"), within=20)
+
+
+def test_a_service_started_before_its_redis_serves_as_soon_as_that_is_there(
+    breakable: Breakable, tmp_path: Path
+) -> None:
+    """The order of starts does not matter."""
+    breakable.stop()
+    with serving(breakable.url, tmp_path / "log", ready="/livez") as service, Facebook(service.url) as facebook:
+        assert facebook.text("m_1").status_code == 503
+        breakable.start()
+        wait_until_blocking(lambda: service.answers("/readyz"), within=20)
+        with Shop(service.url) as shop:
+            shop.connect()
+            assert facebook.text("m_1").status_code == 200
+            assert shop.ids() == ["m_1"]
+
+
+def test_it_stops_within_its_grace_while_redis_hangs(service: Service, breakable: Breakable) -> None:
+    """An orchestrator that moves the service away must not have to kill it."""
+    with Shop(service.url) as shop:
+        shop.connect()
+    breakable.hang()
+    assert service.terminate() == 0

@@ -1,0 +1,108 @@
+"""Our own files, as the house tests read them: modules with their import statements, and what git would commit."""
+
+import ast
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of one name: the module, as far as it is known to be one, and the line."""
+
+    module: str
+    line: int
+    top: bool
+    """Whether it stands at the top of the file, and not in a function."""
+
+    @property
+    def package(self) -> str:
+        """The first part."""
+        return self.module.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Module:
+    """One of our modules: dotted name, path from the root, docstring, imports."""
+
+    name: str
+    path: str
+    doc: str
+    imports: tuple[Import, ...]
+    only_docstring: bool
+
+    @property
+    def package(self) -> str:
+        """The first part."""
+        return self.name.partition(".")[0]
+
+
+@cache
+def pyproject() -> dict[str, Any]:
+    """pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def packages() -> tuple[str, ...]:
+    """What is installed."""
+    return tuple(pyproject()["tool"]["setuptools"]["packages"])
+
+
+@cache
+def modules(*folders: str) -> tuple[Module, ...]:
+    """Every module under these folders of the root."""
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    names = {_name(path) for path in paths}
+    return tuple(_module(path, names) for path in paths)
+
+
+def read_module(name: str, path: str, source: str, known: frozenset[str] = frozenset()) -> Module:
+    """A module from its source; `known` are the dotted names of our modules."""
+    tree = ast.parse(source)
+    top = {id(node) for node in tree.body}
+    imports = tuple(
+        Import(module, node.lineno, id(node) in top)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for module in _modules_of(node, known)
+    )
+    only_docstring = len(tree.body) == 1 and ast.get_docstring(tree) is not None
+    return Module(name, path, ast.get_docstring(tree) or "", imports, only_docstring)
+
+
+def _module(path: Path, known: set[str]) -> Module:
+    relative = path.relative_to(ROOT)
+    return read_module(_name(path), str(relative), path.read_text(encoding="utf-8"), frozenset(known))
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _modules_of(node: ast.Import | ast.ImportFrom, known: frozenset[str]) -> Iterator[str]:
+    """The modules that a statement imports: `from ops import values` imports ops.values where that is a module."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+        return
+    base = "." * node.level + (node.module or "")
+    for alias in node.names:
+        yield f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base
+
+
+@cache
+def committed() -> tuple[Path, ...]:
+    """The files that git has, or would take with `git add --all`; from an unpacked archive, every file there is."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        hidden = {".venv", ".data", ".cache", ".git"}
+        return tuple(p for p in sorted(ROOT.rglob("*")) if p.is_file() and not hidden & set(p.relative_to(ROOT).parts))
+    command = [git, "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, check=True, text=True)  # noqa: S603 - our own arguments
+    return tuple(path for name in sorted(set(listed.stdout.split("\0"))) if name and (path := ROOT / name).is_file())

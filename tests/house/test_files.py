@@ -1,0 +1,127 @@
+"""What lies in the repository, and what must not."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from cache import scripts
+from tests.house.sources import ROOT, committed, modules, packages, pyproject
+
+NEIGHBOURS = ("../" + "shared", "." + "library", "/work" + "/")
+"""Put together here, so that this file does not find itself."""
+
+INDEXES = re.compile(
+    "--(extra-)?index" + "-url|--find" + "-links|--trusted" + "-host|^-[if] |/sim" + r"""ple[/"'\s]|"""
+    r"(pypi|pythonhosted|npmjs|yarnpkg|debian)\.(org|com)",
+    re.MULTILINE,
+)
+"""Where packages come from is the installing machine's business, not the lock files'."""
+
+TEXTS = {".py", ".lua", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cfg", ".js", ".mjs", ".html", ".css", ""}
+
+
+def texts() -> dict[str, str]:
+    """Every committed text by its path from the root."""
+    return {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        for path in committed()
+        if path.suffix in TEXTS and path.name != "record.dict"
+    }
+
+
+def test_nothing_points_out_of_the_repository() -> None:
+    """A clone on another machine has no neighbours of this one."""
+    wrong = [name for name, text in texts().items() if any(place in text for place in NEIGHBOURS)]
+    assert wrong == []
+
+
+def test_no_file_names_a_package_index() -> None:
+    """Requirements are names, versions and hashes."""
+    recipe = "--no-emit-index" + "-url"
+    found = {
+        name: match.group() for name, text in texts().items() if (match := INDEXES.search(text.replace(recipe, "")))
+    }
+    assert found == {}
+    assert recipe in texts()["Makefile"], "what makes them leaves the addresses out"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)
+def test_every_requirement_is_locked_by_a_hash(path: Path) -> None:
+    """And by nothing but version and platform."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    form = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+\s*")
+    assert lines
+    assert [line[:60] for line in lines if not form.fullmatch(line)] == []
+
+
+def test_every_lua_script_has_a_name_in_python_and_the_other_way_round() -> None:
+    """A script nobody calls is dead, a name without a file fails at import."""
+    files = {path.stem for path in (ROOT / "cache" / "scripts").iterdir()}
+    named = {name.lower() for name, value in vars(scripts).items() if isinstance(value, scripts.Script)}
+    assert named == files
+
+
+def test_every_name_of_a_script_is_used() -> None:
+    """Outside the module that defines it."""
+    used = {
+        alias.name
+        for module in modules("cache")
+        for node in ast.walk(ast.parse((ROOT / module.path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "cache.scripts"
+        for alias in node.names
+    }
+    named = {name for name, value in vars(scripts).items() if isinstance(value, scripts.Script)}
+    assert named == used
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "cache" / "scripts").glob("*.lua")), ids=lambda path: path.stem)
+def test_a_script_says_what_it_takes_and_gives(path: Path) -> None:
+    """After the line with its flags: what it does, its keys, its arguments, its reply."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert re.fullmatch(r"#!lua( flags=[a-z,-]+)?", lines[0])
+    head = []
+    for line in lines[1:]:
+        if not line.startswith("--"):
+            break
+        head.append(line)
+    told = "\n".join(head)
+    assert all(word in told for word in ("KEYS:", "ARGV:", "Reply:"))
+
+
+def test_the_packages_of_pyproject_are_the_folders() -> None:
+    """The list is explicit, so that tests and the bench are never installed; nothing is left out of it."""
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+    assert set(packages()) == folders
+    assert list(packages()) == sorted(packages())
+
+
+def test_the_tools_look_at_every_package() -> None:
+    """mypy at the tests too."""
+    tools = pyproject()["tool"]
+    assert set(tools["mypy"]["packages"]) == {*packages(), "tests"}
+    assert set(tools["vulture"]["paths"]) == set(packages())
+
+
+def test_what_a_package_needs_besides_python_is_installed_with_it() -> None:
+    """Scripts and the dictionary are read from the installed package."""
+    data = pyproject()["tool"]["setuptools"]["package-data"]
+    others = {
+        (name.parts[0], str(name.relative_to(name.parts[0])))
+        for path in committed()
+        if (name := path.relative_to(ROOT)).parts[0] in packages() and path.suffix != ".py"
+    }
+    left = [(package, file) for package, file in others if not _matches(file, data.get(package, []))]
+    assert left == []
+
+
+def _matches(file: str, patterns: list[str]) -> bool:
+    return any(re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), file) for pattern in patterns)
+
+
+def test_no_secret_lies_in_the_repository() -> None:
+    """Neither a private key nor something that looks like a token of Facebook's."""
+    marks = ("-----BEGIN " + "PRIVATE", "-----BEGIN RSA " + "PRIVATE", "EA" + "ACE", "gh" + "p_")
+    assert [name for name, text in texts().items() if any(mark in text for mark in marks)] == []

@@ -1,0 +1,227 @@
+"""Who may import whom. The table is the architecture; a line here is changed knowingly or not at all.
+
+Imports for types alone count too: who needs to know a type knows its module.
+"""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.house.sources import ROOT, Import, Module, modules, packages, read_module
+
+OURS: dict[str, tuple[str, ...]] = {
+    "domain": (),
+    "ops": ("domain.secret",),
+    "webhook": ("domain", "ops.metrics"),
+    "cache": ("domain", "ops.metrics"),
+    "api": ("domain",),
+    "simulator": ("domain", "webhook.signature"),
+    "app": ("api", "cache", "domain", "ops", "simulator", "webhook"),
+}
+"""What of ours a package may import beside itself: packages, or single modules. Nobody imports `app`."""
+
+THIRD_PARTY: dict[str, tuple[str, ...]] = {
+    "starlette": ("api", "app", "ops.middleware", "ops.routes"),
+    "redis": ("cache",),
+    "hiredis": ("cache.connection",),
+    "httpx2": ("simulator.sender",),
+    "prometheus_client": ("ops.metrics", "ops.routes"),
+    "structlog": ("api", "app", "cache", "ops", "webhook"),
+    "orjson": ("api", "app", "cache", "ops", "webhook"),
+    "pydantic": ("api",),
+    "pydantic_core": ("api.openapi",),
+    "jwt": ("api.auth", "api.token_keys"),
+    "zstandard": ("cache.codec",),
+    "click": ("app.cli",),
+    "uvicorn": ("app.server",),
+    "uvloop": ("app.server",),
+}
+"""Where a library may be imported. One that is not listed may be imported nowhere; `domain` imports none."""
+
+PURE = (
+    *("api.models", "api.openapi", "api.params"),
+    *("cache.codec", "cache.cursors", "cache.keys"),
+    *("ops.meters", "ops.redact", "ops.traces", "ops.values"),
+    *("webhook.changes", "webhook.delivery", "webhook.facts", "webhook.handshake", "webhook.messaging"),
+    *("webhook.normalize", "webhook.parse", "webhook.signature", "webhook.values"),
+)
+"""Functions of values, whether or not their docstring says so; beside them all of `domain`, and every module whose
+docstring begins with "Pure" or says it in its first line."""
+
+IMPURE = {
+    *(
+        "asyncio",
+        "concurrent",
+        "fcntl",
+        "http",
+        "io",
+        "logging",
+        "multiprocessing",
+        "os",
+        "secrets",
+        "select",
+        "shutil",
+    ),
+    *("signal", "socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request"),
+    *("click", "hiredis", "httpx2", "prometheus_client", "redis", "starlette", "structlog", "uvicorn", "uvloop"),
+}
+"""What reads or writes the world, asks the clock, waits, or draws what nobody can repeat."""
+
+HOUSE = modules(*packages())
+
+
+def within(name: str, allowed: tuple[str, ...]) -> bool:
+    """Whether a module is one of these, or lies in one of these packages."""
+    return any(name == one or name.startswith(f"{one}.") for one in allowed)
+
+
+def is_pure(module: Module) -> bool:
+    first = module.doc.partition("\n")[0]
+    return module.package == "domain" or module.name in PURE or first.startswith("Pure") or first.endswith(" Pure.")
+
+
+def imports_of(module: Module) -> Iterator[tuple[str, Import]]:
+    """Each with the place to point at."""
+    for one in module.imports:
+        yield f"{module.path}:{one.line} imports {one.module}", one
+
+
+def refused(module: Module) -> list[str]:
+    """What the tables do not allow."""
+    found = []
+    for place, one in imports_of(module):
+        if one.package in OURS:
+            if one.package != module.package and not within(one.module, OURS[module.package]):
+                found.append(place)
+        elif one.package in sys.stdlib_module_names:
+            continue
+        elif not within(module.name, THIRD_PARTY.get(one.package, ())):
+            found.append(place)
+        if one.module.startswith("."):
+            found.append(f"{place}: relative")
+    return found
+
+
+def impurities(module: Module) -> list[str]:
+    """What a pure module must not import."""
+    return [place for place, one in imports_of(module) if within(one.module, tuple(IMPURE))]
+
+
+def test_every_package_is_in_the_table() -> None:
+    """And the table names no other."""
+    assert set(OURS) == set(packages())
+
+
+@pytest.mark.parametrize("module", HOUSE, ids=lambda module: module.name)
+def test_a_module_imports_only_what_its_package_may(module: Module) -> None:
+    """Of ours and of others'."""
+    assert refused(module) == []
+
+
+@pytest.mark.parametrize("module", [m for m in HOUSE if is_pure(m)], ids=lambda module: module.name)
+def test_a_pure_module_imports_nothing_that_touches_the_world(module: Module) -> None:
+    """Clock, waiting and randomness come in as arguments."""
+    assert impurities(module) == []
+
+
+def test_the_pure_modules_are_there() -> None:
+    """A renamed one would otherwise leave the list in silence."""
+    assert set(PURE) <= {module.name for module in HOUSE}
+
+
+def test_no_import_hides_in_a_function() -> None:
+    """That is how loops are hidden."""
+    assert [place for m in HOUSE for place, one in imports_of(m) if not one.top] == []
+
+
+def test_nobody_imports_the_application_but_itself_tests_and_the_bench() -> None:
+    """It is the only place where the parts meet, so it must be the last."""
+    others = [module for module in HOUSE if module.package != "app"]
+    assert [place for m in others for place, one in imports_of(m) if one.package == "app"] == []
+
+
+def test_nothing_that_is_installed_imports_a_test() -> None:
+    """Nor the bench, nor itself by another name."""
+    strangers = {"tests", "bench"}
+    assert [place for m in HOUSE for place, one in imports_of(m) if one.package in strangers] == []
+
+
+def test_an_init_is_a_docstring() -> None:
+    """Importing a package runs nothing, so that importing one module does not import its neighbours."""
+    inits = [module for module in HOUSE if module.path.endswith("__init__.py")]
+    assert {module.name for module in inits} == set(packages())
+    assert [module.path for module in inits if not module.only_docstring] == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not even over many stations."""
+    ours = {module.name: sorted({i.module for i in module.imports if i.package in OURS}) for module in HOUSE}
+    assert circle(ours) == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    """In one sentence or more, before anything else."""
+    assert [module.path for module in (*HOUSE, *modules("tests", "bench")) if len(module.doc) < 10] == []
+
+
+def test_every_library_that_is_allowed_is_used() -> None:
+    """The table holds no permission that nobody needs."""
+    used = {one.package for module in HOUSE for one in module.imports}
+    assert set(THIRD_PARTY) - used == set()
+
+
+def circle(graph: dict[str, list[str]]) -> list[str]:
+    """The stations of one circle, or none."""
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        for following in graph.get(name, []):
+            if found := walk(following, [*way, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in graph if (found := walk(name, []))), [])
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("domain.shop", "import orjson"),
+        ("domain.shop", "from ops.metrics import Metrics"),
+        ("ops.health", "from domain.ids import ShopId"),
+        ("ops.logs", "from prometheus_client import Counter"),
+        ("webhook.intake", "import redis.asyncio"),
+        ("webhook.intake", "from cache import keys"),
+        ("webhook.intake", "def f():\n    import redis"),
+        ("webhook.intake", "if TYPE_CHECKING:\n    from cache.keys import ShopKeys"),
+        ("cache.reader", "from webhook.signature import sign"),
+        ("cache.reader", "from .keys import ShopKeys"),
+        ("api.messages", "from cache.reader import Reader"),
+        ("api.messages", "from app.wiring import Services"),
+        ("simulator.plan", "import httpx2"),
+        ("simulator.plan", "from webhook.normalize import normalize"),
+        ("app.demo", "import httpx2"),
+        ("app.cli", "import requests"),
+    ],
+)
+def test_the_tables_refuse_what_they_should(name: str, source: str) -> None:
+    """The rule itself is tried: a house test that can refuse nothing proves nothing."""
+    module = read_module(name, "x.py", source, frozenset({"cache.keys"}))
+    assert refused(module)
+
+
+def test_the_other_rules_refuse_what_they_should() -> None:
+    """Impurity, circles, code in an `__init__`."""
+    assert impurities(read_module("domain.x", "x.py", "import time"))
+    assert impurities(read_module("domain.x", "x.py", "from urllib import request", frozenset({"urllib.request"})))
+    assert not impurities(read_module("domain.x", "x.py", "from urllib.parse import quote"))
+    assert circle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
+    assert circle({"a": ["b", "c"], "b": ["c"], "c": []}) == []
+    assert not read_module("x", "x.py", '"""A docstring."""\nX = 1').only_docstring
+    assert (ROOT / "pyproject.toml").is_file()

@@ -1,0 +1,91 @@
+"""The document that is served describes the table that serves."""
+
+import re
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from starlette.testclient import TestClient
+
+from domain.shop import SCOPES
+from tests.house.unplugged import application
+
+Json = dict[str, Any]
+
+ROUTES = application().routes
+GUARDED = [route for route in ROUTES if route.scope is not None]
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    """As anybody gets it: without a token, and without Redis."""
+    client = TestClient(application(PUBLIC_URL="https://inbox.example"))
+    answer = client.get("/openapi.json")
+    client.close()
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    found: Json = answer.json()
+    return found
+
+
+def operations(document: Json) -> dict[tuple[str, str], Json]:
+    return {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_it_is_openapi_3_1_with_a_title_and_a_place(document: Json) -> None:
+    """What a client generator reads first."""
+    assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
+    assert document["info"]["title"] == "Page Inbox"
+    assert document["info"]["version"]
+    assert document["servers"] == [{"url": "https://inbox.example"}]
+
+
+def test_every_guarded_route_is_described_and_nothing_else(document: Json) -> None:
+    """By method and path."""
+    assert set(operations(document)) == {(route.method, route.path) for route in GUARDED}
+
+
+def test_every_operation_demands_the_scope_of_its_route(document: Json) -> None:
+    """By a scheme that is declared; the description says it in words too."""
+    described = operations(document)
+    (scheme,) = document["components"]["securitySchemes"]
+    for route in GUARDED:
+        operation = described[route.method, route.path]
+        assert operation["security"] == [{scheme: [route.scope]}]
+        assert f"`{route.scope}`" in operation["description"]
+        assert operation["summary"] == route.summary
+        assert {"200", "400", "401", "403", "500", "503"} <= set(operation["responses"])
+    assert {route.scope for route in GUARDED} <= set(SCOPES)
+
+
+def test_operation_ids_are_unique_words(document: Json) -> None:
+    """Generated clients make methods of them."""
+    ids = [operation["operationId"] for operation in operations(document).values()]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"[a-z][A-Za-z]+", one) for one in ids)
+
+
+def test_every_reference_leads_somewhere(document: Json) -> None:
+    """Nothing dangles."""
+    for reference in references(document):
+        place: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+        assert place
+
+
+def test_every_schema_is_a_schema(document: Json) -> None:
+    """Of JSON Schema 2020-12, which OpenAPI 3.1 uses unchanged."""
+    for schema in document["components"]["schemas"].values():
+        jsonschema_rs.validator_for({**schema, "components": document["components"]})
+
+
+def references(part: Any) -> set[str]:
+    if isinstance(part, dict):
+        own = {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
+        return own.union(*map(references, part.values()))
+    return set().union(*map(references, part)) if isinstance(part, list) else set()

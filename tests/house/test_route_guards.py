@@ -1,0 +1,163 @@
+"""Every route of the table, asked by those who must not get in: nobody, the wrong shop, the wrong scope.
+
+Over the real application, without a network: its Redis cannot be reached, so whatever gets past a guard is 503 or
+400 and fails the test.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.auth import Tokens
+from app.factory import Application, create_app
+from domain.ids import ShopId
+from domain.secret import Secret
+from domain.shop import EVERY_SHOP, SCOPES, Scope
+from ops.settings import read_settings
+from webhook.routes import PATH
+
+KEY = Secret("token-key-of-the-guarded-house-32")
+PUBLIC = {("GET", "/openapi.json"), ("GET", "/docs")}
+"""Nobody needs a token for these; beside them stands the webhook, which has a signature instead."""
+
+
+def application() -> Application:
+    """With production settings; a Redis that refuses connections."""
+    environ = {
+        "REDIS_URL": "unix:///nonexistent/page-inbox.sock",
+        "FACEBOOK_APP_SECRET": "app-secret-of-the-guarded-house",
+        "FACEBOOK_VERIFY_TOKEN": "verify-token-of-the-guarded-house",
+        "TOKEN_KEYS": KEY.reveal(),
+    }
+    return create_app(read_settings(environ, command="serve"))
+
+
+@dataclass(frozen=True)
+class Door:
+    """One method at one address of a guarded route."""
+
+    method: str
+    path: str
+    scope: Scope
+    takes_body: bool
+
+
+ROUTES = application().routes
+DOORS = [
+    Door(method, path, route.scope, route.body is not None)
+    for route in ROUTES
+    if route.scope is not None
+    for path in (route.path, *route.also)
+    for method in ((route.method, "HEAD") if route.method == "GET" else (route.method,))
+]
+
+
+@pytest.fixture(params=DOORS, ids=lambda door: f"{door.method} {door.path}")
+def door(request: pytest.FixtureRequest) -> Door:
+    """Each in turn."""
+    found: Door = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    """Asks without starting what runs beside the requests."""
+    client = TestClient(application(), raise_server_exceptions=False)
+    yield client
+    client.close()
+
+
+def token(shop: str, *scopes: Scope, key: Secret = KEY, ttl: int = 60, now: float | None = None) -> str:
+    """A token as the service's own issuer would make it."""
+    return Tokens([key]).mint(ShopId(shop), scopes, ttl, "dara", time.time() if now is None else now)
+
+
+def knock(client: TestClient, door: Door, bearer: str | None, query: str = "") -> tuple[int, str]:
+    """What is answered at a door."""
+    return ask(client, door.method, door.path + query, bearer)
+
+
+def ask(client: TestClient, method: str, path: str, bearer: str | None) -> tuple[int, str]:
+    """Status and reason of a call in the shop `demo`; a HEAD has no body and so no reason."""
+    place = re.sub(r"{\w+}", "m_1", path.replace("{shop}", "demo"))
+    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+    answer = client.request(method, place, headers=headers)
+    if method == "HEAD":
+        assert answer.content == b""
+        return answer.status_code, ""
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, answer.json()["reason"]
+
+
+def refused(door: Door, status: int, reason: str) -> tuple[int, str]:
+    """What `knock` returns for this refusal."""
+    return status, "" if door.method == "HEAD" else reason
+
+
+def test_the_public_routes_are_a_written_list() -> None:
+    """A route that has lost its scope shows here."""
+    assert {(route.method, route.path) for route in ROUTES if route.scope is None} == PUBLIC
+    assert all(PATH not in (route.path, *route.also) for route in ROUTES), "the webhook stands before the table"
+
+
+def test_every_scope_of_the_table_is_one_that_tokens_can_have() -> None:
+    """And every guarded route has its shop in the path: that is what the token is held against."""
+    for route in ROUTES:
+        if route.scope is not None:
+            assert route.scope in SCOPES
+            assert all("{shop}" in path for path in (route.path, *route.also))
+
+
+def test_nobody_gets_in_without_a_token(client: TestClient, door: Door) -> None:
+    """401, whatever else is wrong with the call."""
+    assert knock(client, door, None) == refused(door, 401, "token_missing")
+    assert knock(client, door, None, "?nonsense=1") == refused(door, 401, "token_missing")
+
+
+def test_a_bad_token_is_no_token(client: TestClient, door: Door) -> None:
+    """Of another key, expired, or no JWT at all: 401."""
+    other = token("demo", door.scope, key=Secret("a-key-of-somebody-else-altogether"))
+    expired = token("demo", door.scope, now=time.time() - 3600)
+    assert knock(client, door, other) == refused(door, 401, "token_invalid")
+    assert knock(client, door, expired) == refused(door, 401, "token_expired")
+    assert knock(client, door, "nonsense") == refused(door, 401, "token_malformed")
+
+
+def test_another_shops_token_does_not_get_in(client: TestClient, door: Door) -> None:
+    """403, with every scope there is; shops whose names look alike are others too."""
+    for other in ("demo2", "dem", "Demo", "demo ", "demo/x", "%64emo"):
+        assert knock(client, door, token(other, *SCOPES)) == refused(door, 403, "wrong_shop")
+
+
+def test_a_token_without_the_routes_own_scope_does_not_get_in(client: TestClient, door: Door) -> None:
+    """403 with all the other scopes together, with none, and for the back end of every shop alike."""
+    others = [known for known in SCOPES if known != door.scope]
+    for shop in ("demo", EVERY_SHOP):
+        assert knock(client, door, token(shop, *others)) == refused(door, 403, "scope_missing")
+        assert knock(client, door, token(shop)) == refused(door, 403, "scope_missing")
+
+
+def test_the_right_token_gets_past_the_guard(client: TestClient, door: Door) -> None:
+    """To the store, which is not there, or to a missing body: the refusals above are the guard's own."""
+    expected = 400 if door.takes_body else 503
+    assert knock(client, door, token("demo", door.scope))[0] == expected
+    assert knock(client, door, token(EVERY_SHOP, door.scope))[0] == expected
+
+
+def test_the_public_routes_answer_anybody(client: TestClient) -> None:
+    """Without a token and without Redis."""
+    for method, path in PUBLIC:
+        assert client.request(method, path).status_code == 200
+
+
+def test_what_is_not_in_the_table_is_not_there(client: TestClient) -> None:
+    """404 and 405 as problems, also with a good token; no trailing slash opens another door."""
+    bearer = token("demo", *SCOPES)
+    for path in ("/", "/v1", "/v1/shops", "/v1/shops/demo/nothing", "/v1/shops/demo/messages/", "/metrics", "/readyz"):
+        assert ask(client, "GET", path, bearer) == (404, "route_not_found")
+    assert ask(client, "POST", "/v1/shops/demo/messages", bearer) == (405, "method_not_allowed")

@@ -1,0 +1,18 @@
+"""The application as production makes it, never opened: its Redis is a socket that is not there."""
+
+import secrets
+
+from app.factory import Application, create_app
+from ops.settings import read_settings
+
+
+def application(**settings: str) -> Application:
+    """One for these settings, and secrets of its own."""
+    environ = {
+        "REDIS_URL": "unix:///nonexistent/page-inbox.sock",
+        "FACEBOOK_APP_SECRET": secrets.token_hex(16),
+        "FACEBOOK_VERIFY_TOKEN": secrets.token_hex(16),
+        "TOKEN_KEYS": secrets.token_hex(32),
+        **settings,
+    }
+    return create_app(read_settings(environ, command="serve"))

@@ -1,0 +1,235 @@
+"""Marked texts, people, telephone numbers, tokens and signatures, and where none of them may be found afterwards."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import redis
+
+from cache.codec import decode
+from cache.keys import PURGES
+from domain.ids import PageId
+from domain.secret import Secret
+from simulator.payloads import delivery, entry
+from simulator.serialize import Document, serialize
+from simulator.signing import signed
+from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, mint, text_part
+from tests.servers import running
+from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service, serving
+from tests.support import wait_until_blocking
+
+CANARY: Final = "canary-កាណារី"
+PSID: Final = "7011122233344455"
+PHONES: Final = ("012 345 678", "012345678", "+85512345678", "០១២៣៤៥៦៧៨")
+MID: Final = "m_canary-mid"
+PAGE_TOKEN: Final = "EAAcanaryPageTokenOfFacebook"
+OTHER_KEY: Final = Secret("key-of-somebody-else-canary-0000")
+
+WHO = {"sender": {"id": PSID}, "recipient": {"id": PAGE}}
+
+
+def parts() -> list[Document]:
+    """The canary in every place that a customer can write to, or that names the customer."""
+    at = int(time.time() * 1000)
+    who = {**WHO, "timestamp": at}
+    words = f"{CANARY} {' '.join(PHONES)}"
+    address = f"https://cdn.example/{CANARY}.jpg?token={CANARY}"
+    photo = {"type": "image", "payload": {"url": address, "title": CANARY}}
+    return [
+        text_part(MID, words, customer=PSID),
+        {**who, "message": {"mid": f"{MID}-2", "text": words, "quick_reply": {"payload": CANARY}}},
+        {**who, "message": {"mid": f"{MID}-3", "attachments": [photo]}},
+        {**who, "postback": {"mid": f"{MID}-4", "title": CANARY, "payload": CANARY, "referral": {"ref": CANARY}}},
+        {**who, "message_edit": {"mid": f"{MID}-2", "text": f"{words} edited", "num_edit": 1}},
+        {**who, "message_edit": {"mid": f"{MID}-early", "text": words, "num_edit": 1}},
+        {**who, "reaction": {"mid": MID, "emoji": CANARY, "reaction": CANARY}},
+        {**who, "message": {"mid": [CANARY], "text": words}},
+        {**who, CANARY: {"text": words}},
+        {"sender": {"id": f"{PSID}\n{CANARY}"}, "recipient": {"id": PAGE}, "message": {"mid": MID, "text": words}},
+    ]
+
+
+def whole() -> Document:
+    """All of it in one delivery, with an unknown Page beside."""
+    now = int(time.time() * 1000)
+    unknown = entry(PageId("104200000000009"), now, "messaging", parts()[:1])
+    return delivery([entry(PAGE, now, "messaging", parts()), unknown, {"id": CANARY, "time": now, CANARY: [CANARY]}])
+
+
+class Listener:
+    """Keeps every error's body and headers."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def __call__(self, answer: httpx2.Response) -> None:
+        """A hook of the client."""
+        answer.read()
+        if answer.status_code >= 400:
+            self.heard.append(f"{answer.headers} {answer.text}")
+
+
+def misbehave(service: Service, errors: Listener) -> set[int]:
+    """Every refusal there is, with the canary in each place that a caller can write to; returns the statuses."""
+    body = serialize(whole())
+    bad_tokens = [mint("shop-1", key=OTHER_KEY), mint("shop-1") + "x", f"{CANARY}".encode().hex(), PAGE_TOKEN]
+    statuses = set()
+    with ExitStack() as stack:
+        facebook, shop = stack.enter_context(Facebook(service.url)), stack.enter_context(Shop(service.url))
+        other = stack.enter_context(Shop(service.url, "shop-2", mint("shop-1")))
+        for caller in (facebook, shop, other):
+            caller.client.event_hooks = {"response": [errors, lambda answer: statuses.add(answer.status_code)]}
+        facebook.deliver(body, [])
+        facebook.deliver(body, signed(body, OTHER_KEY))
+        facebook.deliver(body[:-1])
+        facebook.client.get(
+            "/webhook", params={"hub.mode": "subscribe", "hub.verify_token": CANARY, "hub.challenge": CANARY}
+        )
+        facebook.client.post("/webhook", content=body * 4000, headers=signed(body, APP_SECRET))
+        for token in bad_tokens:
+            shop.client.get("/messages", headers={"Authorization": f"Bearer {token}"})
+        for path in (
+            f"/messages/{MID}-none-{CANARY}",
+            f"/conversations/{PAGE}_{PSID}/{CANARY}",
+            f"/messages?cursor={CANARY}",
+            f"/messages?since={CANARY}",
+            f"/messages?{CANARY}={PHONES[1]}",
+            f"/messages?conversation={PAGE}_{PSID}%00",
+            f"/purges/{CANARY}",
+            f"/pages/{CANARY}",
+            f"/{CANARY}",
+        ):
+            shop.client.get(path)
+            other.client.get(path)
+        shop.client.put(f"/pages/{PAGE}", json={"access_token": PAGE_TOKEN, CANARY: CANARY})
+        shop.client.put(f"/pages/{PAGE}", content=f"{{{PAGE_TOKEN}")
+        shop.client.patch("", json={"paused": PAGE_TOKEN})
+        shop.client.post(f"/messages/{CANARY}", content=CANARY.encode())
+    return statuses
+
+
+def needles() -> list[str]:
+    """What must not be found, as it is, as JSON escapes it, and as an address does."""
+    body = serialize(whole())
+    plain = [
+        *(CANARY, "canary", PSID, MID, PAGE_TOKEN, *PHONES, CUSTOMER),
+        *(APP_SECRET.reveal(), VERIFY_TOKEN.reveal(), TOKEN_KEY.reveal(), OTHER_KEY.reveal()),
+        *(value.decode() for _, value in signed(body, APP_SECRET)),
+        *(value.decode().removeprefix("sha256=") for _, value in signed(body, OTHER_KEY)),
+        *(mint("shop-1").split(".")[0], mint("shop-1").split(".")[1][:40]),
+    ]
+    return sorted(
+        {
+            spelled
+            for one in plain
+            for spelled in (one, json.dumps(one)[1:-1], str(httpx2.URL("/", params={"": one}))[3:])
+        }
+    )
+
+
+def found_in(text: str) -> list[str]:
+    """The needles that are there."""
+    return [needle for needle in needles() if needle in text]
+
+
+def test_a_whole_run_leaves_content_people_and_secrets_in_no_log_metric_or_error(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    """At the most talkative level: kept, edited, refused, read, missed, purged, and with Redis not to be reached."""
+    errors = Listener()
+    with serving(valkey_url, tmp_path / "log", LOG_LEVEL="debug") as service, Operator(service.ops_url) as operator:
+        with Facebook(service.url) as facebook, Shop(service.url) as shop:
+            shop.connect()
+            assert facebook.deliver(whole()).status_code == 200
+            assert any(CANARY in message.get("text", "") for message in shop.walk())
+            assert {400, 401, 403, 404, 405, 413} <= misbehave(service, errors)
+            shop.ids(conversation=f"{PAGE}_{PSID}", page=PAGE)
+            shop.purge(f"/messages/{MID}")
+            shop.purge(f"/conversations/{PAGE}_{PSID}")
+            shop.purge()
+            shop.purge(f"/pages/{PAGE}")
+        metrics = operator.client.get("/metrics").text
+    with (
+        serving(f"unix://{tmp_path}/none", tmp_path / "log2", ready="/livez", LOG_LEVEL="debug") as service,
+        Facebook(service.url) as facebook,
+        Shop(service.url) as shop,
+    ):
+        facebook.client.event_hooks = shop.client.event_hooks = {"response": [errors]}
+        assert facebook.deliver(whole()).status_code == 503
+        assert shop.client.get(f"/messages/{MID}").status_code == 503
+        assert shop.client.delete(f"/conversations/{PAGE}_{PSID}").status_code == 503
+    logs = (tmp_path / "log").read_text() + (tmp_path / "log2").read_text()
+    assert logs.count('"event":"request"') > 40, "there is too little in the log for this test to mean anything"
+    assert len(errors.heard) > 30
+    assert "page_inbox_events_total" in metrics
+    assert found_in(logs) == []
+    assert found_in(metrics) == []
+    assert [found for said in errors.heard if (found := found_in(said))] == []
+
+
+def values(client: redis.Redis) -> Iterator[tuple[bytes, Any]]:
+    """Every key with its whole value, whatever its type."""
+    for key in client.scan_iter():
+        match client.type(key):
+            case b"string":
+                yield key, client.get(key)
+            case b"hash":
+                yield key, client.hgetall(key)
+            case b"zset":
+                yield key, client.zrange(key, 0, -1)
+            case other:
+                raise AssertionError(f"a type that nobody looks into: {other!r}")
+
+
+def kept(client: redis.Redis) -> list[bytes]:
+    """The values of messages and waiting edits."""
+    return [value for key, value in values(client) if key.startswith(b"m:") and value]
+
+
+def test_after_a_purge_the_canary_is_in_no_redis_value_and_not_in_the_file(tmp_path: Path) -> None:
+    """Bodies are compressed: what is looked for is what was found there before, unpacked or as it stood."""
+    files = tmp_path / "valkey" / "appendonlydir"
+    with (
+        running("own", tmp_path / "valkey", persistent=True, extra=["--rdbcompression", "no"]) as valkey,
+        serving(valkey.url, tmp_path / "log") as service,
+        Facebook(service.url) as facebook,
+        Shop(service.url) as shop,
+        redis.Redis.from_url(valkey.url) as client,
+    ):
+        shop.connect()
+        assert facebook.deliver(whole()).status_code == 200
+        raw = kept(client)
+        assert len(raw) == 5, "four messages and the edit that came early"
+        assert all(CANARY in decode(value).body.decode() for value in raw)
+        assert all(_in_files(files, value) for value in raw)
+
+        shop.purge()
+        wait_until_blocking(lambda: client.zcard(PURGES) == 0)
+        assert kept(client) == []
+        assert found_in(str([(key.decode("latin-1"), value) for key, value in values(client)])) == []
+        client.bgrewriteaof()
+        wait_until_blocking(lambda: _rewritten(client), within=20)
+        assert not any(_in_files(files, value) for value in raw)
+        assert not any(_in_files(files, needle.encode()) for needle in needles())
+        assert valkey.unbounded_keys() == []
+
+
+def _rewritten(client: redis.Redis) -> bool:
+    state = client.info("persistence")
+    assert state["aof_last_bgrewrite_status"] == "ok"
+    return not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"] and state["aof_rewrites"] > 0
+
+
+def _in_files(directory: Path, needle: bytes) -> bool:
+    # A file that a rewrite has just replaced may vanish between listing and reading.
+    contents = []
+    for path in directory.iterdir():
+        try:
+            contents.append(path.read_bytes())
+        except FileNotFoundError:
+            continue
+    return any(needle in content for content in contents)

@@ -1,0 +1,198 @@
+"""The command line, as an operator calls it, against a real Valkey and a real service."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+import click
+import httpx2
+import pytest
+from click.testing import CliRunner
+
+from app.cli import main
+from tests.callers import CUSTOMER, PAGE, Facebook, Shop
+from tests.service import (
+    APP_SECRET,
+    START_SECONDS,
+    TOKEN_KEY,
+    VERIFY_TOKEN,
+    Service,
+    environment,
+    page_inbox,
+)
+
+SECRETS = [secret.reveal() for secret in (APP_SECRET, VERIFY_TOKEN, TOKEN_KEY)]
+
+
+def call(redis_url: str | None, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """A command to its end. No secret may be in what it says."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        page_inbox(*arguments),
+        env=environment(redis_url, **settings),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    said = done.stdout + done.stderr
+    assert not [secret for secret in SECRETS if secret in said]
+    assert "Traceback" not in said
+    return done
+
+
+def done(redis_url: str | None, *arguments: str, **settings: str) -> str:
+    """What a command says that must succeed."""
+    result = call(redis_url, *arguments, **settings)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command there is, as it is typed; also groups."""
+    yield path
+    if isinstance(group, click.Group):
+        for name, command in group.commands.items():
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands(main)), ids=" ".join)
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    """--help says how it is called and what it does."""
+    result = CliRunner().invoke(main, [*path, "--help"], prog_name="page-inbox")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: {' '.join(('page-inbox', *path))}")
+    assert len(result.output.splitlines()) > 4
+
+
+def test_the_contracts_commands_are_there() -> None:
+    """Those of this version."""
+    paths = {" ".join(path) for path in commands(main)}
+    assert paths >= {"run", "serve", "token", "simulate", "purge", "settings"}
+    assert paths >= {"pages connect", "pages list", "pages disconnect"}
+
+
+def test_serve_names_everything_missing_weak_or_malformed_at_once() -> None:
+    """One start is enough to learn it all; the values themselves are not repeated."""
+    bad = {
+        "FACEBOOK_APP_SECRET": "weak-canary",
+        "FACEBOOK_VERIFY_TOKEN": "",
+        "TOKEN_KEYS": "short-canary",
+        "MESSAGE_TTL": "432001",
+        "PORT": "99999",
+        "LOG_LEVEL": "loud",
+        "PUBLIC_URL": "ftp://canary",
+    }
+    result = call(None, "serve", **bad)
+    assert result.returncode == 1
+    for name in ("REDIS_URL", *bad):
+        assert name in result.stderr, name
+    assert "432000" in result.stderr
+    assert "canary" not in result.stdout + result.stderr
+
+
+def test_serve_says_which_port_is_taken(service: Service, valkey_url: str) -> None:
+    """And the setting to change."""
+    result = call(valkey_url, "serve", PORT=str(service.port))
+    assert result.returncode == 1
+    assert f"127.0.0.1:{service.port}" in result.stderr
+    assert "PORT" in result.stderr
+
+
+def test_settings_shows_every_setting_and_no_secret(valkey_url: str) -> None:
+    """The value now, and what it means; a password in an address is masked."""
+    said = done("redis://user:canary-password@localhost:6379/0", "settings", PORT="8123")
+    assert "PORT = 8123" in said
+    assert "FACEBOOK_APP_SECRET = set" in said
+    assert "PUBLIC_URL = not set" in said
+    assert "canary" not in said
+
+
+def test_a_minted_token_opens_its_shop_and_nothing_else(service: Service) -> None:
+    """The scopes asked for, the shop asked for."""
+    token = done(None, "token", "--shop", "shop-1", "--scope", "messages:read", "--ttl", "5m", "--sub", "dara").strip()
+
+    def status(method: str, path: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx2.request(method, f"{service.url}/v1/shops{path}", headers=headers, trust_env=False).status_code
+
+    assert status("GET", "/shop-1/messages") == 200
+    assert status("DELETE", "/shop-1/messages") == 403
+    assert status("GET", "/shop-2/messages") == 403
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--shop", "s", "--scope", "messages:write"), "messages:write"),
+        (("--shop", "s", "--scope", "messages:read", "--ttl", "soon"), "soon"),
+        (("--shop", "", "--scope", "messages:read"), "shop"),
+        (("--scope", "messages:read"), "--shop"),
+    ],
+)
+def test_a_token_that_could_not_be_used_is_not_minted(options: tuple[str, ...], named: str) -> None:
+    """The mistake is named."""
+    result = call(None, "token", *options)
+    assert result.returncode != 0
+    assert result.stdout == ""
+    assert named in result.stderr
+
+
+def test_a_command_says_what_it_lacks() -> None:
+    """One sentence, exit code 1."""
+    for arguments, name in (
+        (("token", "--shop", "s", "--scope", "messages:read"), "TOKEN_KEYS"),
+        (("pages", "list", "--shop", "s"), "REDIS_URL"),
+        (("simulate", "--url", "http://127.0.0.1:1/webhook"), "FACEBOOK_APP_SECRET"),
+    ):
+        result = call(None, *arguments, TOKEN_KEYS="", FACEBOOK_APP_SECRET="")
+        assert result.returncode == 1
+        assert name in result.stderr
+
+
+def test_pages_are_connected_listed_and_disconnected_by_hand(
+    service: Service, valkey_url: str, facebook: Facebook
+) -> None:
+    """True for the running service at once; another shop's Page is refused; disconnecting deletes what came for it."""
+    assert PAGE in done(valkey_url, "pages", "connect", "--shop", "shop-1", PAGE)
+    facebook.text("m_1")
+    with Shop(service.url) as shop:
+        assert shop.ids() == ["m_1"]
+        assert PAGE in done(valkey_url, "pages", "list", "--shop", "shop-1")
+        taken = call(valkey_url, "pages", "connect", "--shop", "shop-2", PAGE)
+        assert (taken.returncode, "another shop" in taken.stderr) == (1, True)
+        assert call(valkey_url, "pages", "disconnect", "--shop", "shop-1", PAGE).returncode == 1, "it asks first"
+        assert shop.ids() == ["m_1"]
+        assert "1 messages deleted" in done(valkey_url, "pages", "disconnect", "--shop", "shop-1", "--yes", PAGE)
+        assert shop.ids() == []
+    assert PAGE not in done(valkey_url, "pages", "list", "--shop", "shop-1")
+
+
+def test_purge_by_hand_takes_a_message_a_conversation_or_everything(
+    valkey_url: str, facebook: Facebook, shop: Shop
+) -> None:
+    """Asked first unless told not to; gone from the service at once."""
+    for n, customer in enumerate([CUSTOMER, CUSTOMER, "22", "33"]):
+        facebook.text(f"m_{n}", customer=customer)
+    purge = ("purge", "--shop", "shop-1")
+    assert call(valkey_url, *purge).returncode == 1, "it asks first"
+    assert len(shop.ids()) == 4
+    assert "1 messages deleted" in done(valkey_url, *purge, "--yes", "--message", "m_0")
+    assert shop.ids() == ["m_3", "m_2", "m_1"]
+    assert "1 messages deleted" in done(valkey_url, *purge, "--yes", "--conversation", f"{PAGE}_22")
+    assert shop.ids() == ["m_3", "m_1"]
+    said = done(valkey_url, *purge, "--yes")
+    assert shop.ids() == []
+    (purge_id,) = re.findall(r"Purge (\w+): 2 messages deleted", said)
+    receipt = shop.get(f"/purges/{purge_id}")
+    assert (receipt["status"], receipt["requested_by"]) == ("complete", "operator")
+
+
+def test_simulated_traffic_is_stored_and_its_forgeries_refused(service: Service, shop: Shop) -> None:
+    """Exit code 0, a summary, and messages to read."""
+    options = ("--count", "60", "--duplicates", "0.1", "--disorder", "0.1", "--forged", "0.2")
+    said = done(None, "simulate", "--url", f"{service.url}/webhook", *options)
+    assert re.search(r"deliveries +60 of 60", said)
+    assert "WARNING" not in said
+    (readable,) = re.findall(r"readable +(\d+) messages", said)
+    assert len(shop.ids()) >= int(readable) > 0

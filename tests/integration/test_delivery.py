@@ -1,0 +1,129 @@
+"""A delivery as large as Facebook sends them: everything in it that can be kept is kept, once, in the right shop."""
+
+import time
+
+import pytest
+
+from domain.ids import PageId
+from simulator.payloads import delivery, entry
+from simulator.serialize import Document
+from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, text_part
+from tests.service import Service
+
+PAGES = ("104200000000001", "104200000000002", "104200000000003")
+UNKNOWN = "104200000000009"
+PARTS = 1_000
+
+
+def entries(parts: list[tuple[str, Document]]) -> Document:
+    """A delivery in which each Page's elements stand together, in their order."""
+    now = int(time.time() * 1000)
+    pages = dict.fromkeys(page for page, _ in parts)
+    return delivery(
+        entry(PageId(page), now, "messaging", [part for own, part in parts if own == page]) for page in pages
+    )
+
+
+def thousand() -> list[tuple[str, Document]]:
+    """997 texts for three Pages in turn; among them one broken event, one for an unknown Page, one that repeats."""
+    at = int(time.time() * 1000)
+    good = []
+    for n in range(PARTS - 3):
+        page = PAGES[n % 3]
+        good.append(
+            (page, text_part(f"m_{n}", f"សារទី {n} / <3 🙏", page=page, customer=f"70000000000{n % 50:05d}", at=at))
+        )
+    broken = {"sender": {"id": [CUSTOMER]}, "recipient": {"id": PAGES[1]}, "message": {"mid": "m_broken", "text": "x"}}
+    half = len(good) // 2  # not at the end: what comes after them must be kept too
+    return [*good[:half], (PAGES[1], broken), (UNKNOWN, text_part("m_unknown", page=UNKNOWN)), good[0], *good[half:]]
+
+
+def test_of_a_thousand_events_exactly_the_right_ones_are_readable(
+    service: Service, facebook: Facebook, operator: Operator
+) -> None:
+    """Three Pages of two shops; one event is broken, one for an unknown Page, one repeated: 200, and each counted."""
+    with Shop(service.url, "shop-1") as first, Shop(service.url, "shop-2") as second:
+        first.connect(PAGES[0])
+        first.connect(PAGES[1])
+        second.connect(PAGES[2])
+        events, deliveries = operator.counts("events_total"), operator.counts("deliveries_total")
+
+        parts = thousand()
+        assert len(parts) == PARTS
+        assert facebook.deliver(entries(parts)).status_code == 200
+
+        good = [(page, part) for page, part in parts if page in PAGES and part["message"]["mid"] != "m_broken"]
+        sent = {page: {part["message"]["mid"] for own, part in good if own == page} for page in PAGES}
+        kept = first.walk(), second.walk()
+        assert sorted(message["id"] for message in kept[0]) == sorted(sent[PAGES[0]] | sent[PAGES[1]])
+        assert sorted(message["id"] for message in kept[1]) == sorted(sent[PAGES[2]])
+        by_id = {message["id"]: message for message in (*kept[0], *kept[1])}
+        for page, part in good:
+            message = by_id[part["message"]["mid"]]
+            assert message["text"] == part["message"]["text"]
+            assert (message["page_id"], message["direction"], message["kind"]) == (page, "in", "message")
+            assert message["conversation_id"] == f"{page}_{part['sender']['id']}"
+
+        assert operator.counts("deliveries_total") - deliveries == {("accepted",): 1}
+        assert operator.counts("events_total") - events == {
+            ("message", "stored"): PARTS - 3,
+            ("message", "duplicate"): 1,
+            ("message", "unknown_page"): 1,
+            ("skipped", "bad_id"): 1,
+        }
+
+
+def test_a_walk_that_has_begun_is_not_shifted_by_what_arrives(facebook: Facebook, shop: Shop) -> None:
+    """New messages between two pages of one walk: none of the old is skipped or repeated, none of the new appears."""
+    for n in range(30):
+        facebook.text(f"m_{n}")
+    walked: list[str] = []
+    cursor = ""
+    for n in range(30, 60):
+        page = shop.get("/messages", limit=7, cursor=cursor)
+        walked += [message["id"] for message in page["messages"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+        facebook.text(f"m_{n}")
+    assert walked == [f"m_{n}" for n in reversed(range(30))]
+
+
+def test_conversations_come_with_their_last_message_and_count(facebook: Facebook, shop: Shop) -> None:
+    """Newest activity first."""
+    for n, customer in enumerate(["11", "22", "11", "33"]):
+        facebook.text(f"m_{n}", f"text {n}", customer=customer)
+    found = shop.walk("/conversations")
+    told = [(one["customer_id"], one["message_count"], one["last_message"]["id"]) for one in found]
+    assert told == [("33", 1, "m_3"), ("11", 2, "m_2"), ("22", 1, "m_1")]
+
+
+def test_an_edit_and_an_unsend_count_whatever_the_order_of_arrival(facebook: Facebook, shop: Shop) -> None:
+    """The highest `num_edit` wins; a message taken back stays away, also when that arrives before it."""
+    at = int(time.time() * 1000)
+    who = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": at}
+
+    def edit(mid: str, number: int) -> Document:
+        return {**who, "message_edit": {"mid": mid, "text": f"edit {number}", "num_edit": number}}
+
+    def unsend(mid: str) -> Document:
+        return {**who, "message": {"mid": mid, "is_deleted": True}}
+
+    arriving = [
+        *(text_part("m_a"), edit("m_a", 2), edit("m_a", 1)),
+        *(edit("m_b", 1), text_part("m_b")),
+        *(text_part("m_c"), unsend("m_c")),
+        *(unsend("m_d"), text_part("m_d")),
+    ]
+    for part in arriving:
+        assert facebook.deliver(entries([(PAGE, part)])).status_code == 200
+    assert {message["id"]: (message["text"], message["edits"]) for message in shop.walk()} == {
+        "m_a": ("edit 2", 2),
+        "m_b": ("edit 1", 1),
+    }
+
+
+@pytest.mark.parametrize("shape", [{"object": "page", "entry": []}, {"object": "user", "entry": [{"id": "1"}]}, []])
+def test_json_that_holds_nothing_for_us_is_accepted(facebook: Facebook, shape: object) -> None:
+    """Anything but 200 would make Facebook send it again for an hour, and then unsubscribe the Page."""
+    assert facebook.deliver(shape).status_code == 200  # type: ignore[arg-type]

@@ -1,0 +1,71 @@
+"""The running service held against its own description, by somebody who tries everything that this allows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+
+from domain.shop import EVERY_SHOP
+from tests.callers import Facebook, Shop, mint
+from tests.service import Service
+
+EXAMPLES = 25
+"""For each call and phase; all of it takes some ten seconds."""
+
+CONFIG = """
+[[operations]]
+include-method = "GET"
+include-path-regex = "/(messages|conversations)$"
+# No schema can tell the cursors that we have handed out from others, which are 400.
+checks.positive_data_acceptance.enabled = false
+"""
+
+
+def test_no_call_is_a_5xx_and_every_answer_is_as_described(
+    service: Service, facebook: Facebook, tmp_path: Path
+) -> None:
+    """With a token for every shop: examples, borders, random calls right and wrong, and calls that follow each other.
+
+    Held against the description: status, media type, headers and body; wrong calls are refused, right ones taken, and
+    none is answered without the token. The same calls in every run.
+    """
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    with Shop(service.url, "demo") as shop:
+        shop.connect()
+        assert all(facebook.text(f"m_{n}").status_code == 200 for n in range(3))
+    tried = subprocess.run(  # noqa: S603 - our own command
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml")),
+            *("run", f"{service.url}/openapi.json", "-H", f"Authorization: Bearer {mint(EVERY_SHOP)}"),
+            *("--max-examples", str(EXAMPLES), "--generation-deterministic", "--no-color", "--warnings", "off"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert f"Tested: {len(described(service))}" in tried.stdout
+    assert [line for line in service.lines() if line.get("status", 0) >= 500] == []
+
+
+def test_it_is_openapi_3_1_and_has_every_call_of_the_contract(service: Service) -> None:
+    """For anybody, without a token."""
+    assert described(service) >= {
+        *("GET /messages", "DELETE /messages", "GET /messages/{id}", "DELETE /messages/{id}"),
+        *("GET /conversations", "DELETE /conversations/{id}", "GET /purges/{purge_id}"),
+        *("GET ", "PATCH ", "GET /pages", "GET /pages/{page}", "PUT /pages/{page}", "DELETE /pages/{page}"),
+    }
+
+
+def described(service: Service) -> set[str]:
+    """The calls that the service says it has, without what all of them begin with."""
+    document = httpx2.get(f"{service.url}/openapi.json", trust_env=False).json()
+    assert document["openapi"].startswith("3.1")
+    return {
+        f"{method.upper()} {path.removeprefix('/v1/shops/{shop}')}"
+        for path, methods in document["paths"].items()
+        for method in methods
+    }

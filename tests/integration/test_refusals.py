@@ -1,0 +1,90 @@
+"""What the webhook does not take, and how little it says about that."""
+
+import hmac
+import socket
+
+import httpx2
+import pytest
+
+from domain.secret import Secret
+from simulator.payloads import one_message
+from simulator.serialize import serialize
+from simulator.signing import FORGERIES, Forgery, forged, signed
+from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, texts
+from tests.service import APP_SECRET, Service
+
+MOST = 4 * 1024 * 1024
+"""The default of MAX_BODY_BYTES."""
+CANARY = "canary-ក្នុងអត្ថបទ"
+
+
+def assert_tells_nothing(answer: httpx2.Response, body: bytes) -> None:
+    """No word of the body, no digest of it, no secret; and no cache keeps it."""
+    said = (answer.text + str(answer.headers)).lower()
+    for digest in ("sha1", "sha256"):
+        assert hmac.new(APP_SECRET.reveal_bytes(), body, digest).hexdigest() not in said
+    for telling in ("canary", APP_SECRET.reveal(), CUSTOMER, "traceback"):
+        assert telling not in said
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_delivery_is_refused_and_nothing_of_it_kept(
+    facebook: Facebook, shop: Shop, operator: Operator, forgery: Forgery
+) -> None:
+    """No signature, another app's, another body's, one cut short, the old SHA-1 alone: 401 each."""
+    before = operator.counts("deliveries_total")
+    body = serialize(one_message(PAGE, CUSTOMER, CANARY, "m_forged", 1_770_000_000_000))  # type: ignore[arg-type]
+    answer = facebook.deliver(body, forged(body, APP_SECRET, forgery))
+    assert answer.status_code == 401
+    assert_tells_nothing(answer, body)
+    assert shop.ids() == []
+    assert operator.counts("deliveries_total") - before == {("signature_refused",): 1}
+
+
+def test_a_signature_of_another_secret_never_reaches_the_parser(facebook: Facebook) -> None:
+    """Also a body that is no JSON is 401 first: the answer says nothing about the body before it is Facebook's."""
+    assert facebook.deliver(b"{canary", signed(b"{canary", Secret("wrong-secret"))).status_code == 401
+
+
+@pytest.mark.parametrize("body", [b"", b"{canary", b"\xff\xfe", b"{} canary", b"NaN"])
+def test_a_signed_body_that_is_not_json_is_400(facebook: Facebook, body: bytes) -> None:
+    """And tells nothing either."""
+    answer = facebook.deliver(body)
+    assert answer.status_code == 400
+    assert_tells_nothing(answer, body)
+
+
+def test_a_body_declared_too_large_is_refused_before_it_is_sent(service: Service) -> None:
+    """413 on the header alone."""
+    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (MOST + 1)
+    assert _status(service, head) == 413
+
+
+def test_a_chunked_body_is_refused_when_it_has_become_too_large(service: Service) -> None:
+    """413, though it never declared a length; the last chunk is not waited for."""
+    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    size = MOST // 2 + 1
+    chunk = b"%x\r\n%b\r\n" % (size, b"x" * size)
+    assert _status(service, head + chunk + chunk) == 413
+
+
+def test_a_body_of_just_the_largest_size_is_taken(facebook: Facebook, shop: Shop) -> None:
+    """The cap is the largest size that is taken, not the smallest that is refused."""
+    body = serialize(texts(["m_1"]))
+    assert facebook.deliver(body + b" " * (MOST - len(body))).status_code == 200
+    assert shop.ids() == ["m_1"]
+
+
+def test_other_methods_are_405(service: Service) -> None:
+    """And name those that are not."""
+    answer = httpx2.put(f"{service.url}/webhook", content=b"canary", trust_env=False)
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+def _status(service: Service, sent: bytes) -> int:
+    """The status that comes back while the request is still unfinished."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        connection.sendall(sent)
+        return int(connection.recv(4096).split(b" ")[1])

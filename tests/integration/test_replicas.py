@@ -1,0 +1,83 @@
+"""Two services on one Redis: what is done at one is true at the other at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.callers import PAGE, Facebook, Operator, Shop
+from tests.service import Service, serving
+
+
+@pytest.fixture
+def other(service: Service, valkey_url: str, tmp_path: Path) -> Iterator[Service]:
+    """A second service on the Redis of the first."""
+    with serving(valkey_url, tmp_path / "log") as second:
+        assert second.port != service.port
+        yield second
+
+
+def test_a_page_connected_at_one_is_stored_by_the_other_at_once(service: Service, other: Service) -> None:
+    """Also where the other has just counted it as unknown."""
+    with Shop(service.url) as shop, Facebook(other.url) as facebook:
+        assert facebook.text("m_early").status_code == 200
+        shop.connect()
+        assert facebook.text("m_1").status_code == 200
+        assert shop.ids() == ["m_1"]
+
+
+def test_a_pause_at_one_holds_at_the_other_at_once(service: Service, other: Service) -> None:
+    """And so does its end. What came meanwhile is counted, not stored."""
+    with Shop(service.url) as shop, Facebook(other.url) as facebook, Operator(other.ops_url) as operator:
+        shop.connect()
+        facebook.text("m_before")
+        assert shop.client.patch("", json={"paused": True}).json()["paused"] is True
+        before = operator.counts("events_total")
+        assert facebook.text("m_paused").status_code == 200
+        assert operator.counts("events_total") - before == {("message", "paused"): 1}
+        assert shop.client.patch("/", json={"paused": False}).json()["paused"] is False
+        facebook.text("m_after")
+        assert shop.ids() == ["m_after", "m_before"]
+
+
+def test_a_page_that_moves_takes_its_new_messages_to_the_new_shop(service: Service, other: Service) -> None:
+    """Disconnected at one, connected to another shop at the other, delivered where the old route is remembered."""
+    with Shop(service.url, "old") as old, Shop(other.url, "new") as new, Facebook(service.url) as facebook:
+        old.connect()
+        facebook.text("m_old")
+        assert new.client.put(f"/pages/{PAGE}", json={}).status_code == 409
+        assert old.purge(f"/pages/{PAGE}")["what"] == "page"
+        assert old.ids() == []
+        assert facebook.text("m_between").status_code == 200
+        new.connect()
+        assert facebook.text("m_new").status_code == 200
+        assert (old.ids(), new.ids()) == ([], ["m_new"])
+        assert [page["page_id"] for page in new.get("/pages")["pages"]] == [PAGE]
+        assert old.get("/pages") == {"pages": []}
+
+
+def test_a_message_delivered_to_both_is_stored_once(service: Service, other: Service) -> None:
+    """Facebook's repetition may meet any replica."""
+    with Shop(service.url) as shop, Facebook(service.url) as here, Facebook(other.url) as there:
+        shop.connect()
+        for n in range(10):
+            assert here.text(f"m_{n}").status_code == there.text(f"m_{n}").status_code == 200
+        assert shop.ids() == [f"m_{n}" for n in reversed(range(10))]
+
+
+@pytest.mark.parametrize("path", ["/messages", f"/conversations/{PAGE}_7000000000000001", "/messages/m_1"])
+def test_what_is_purged_at_one_is_unreadable_at_the_other_and_does_not_come_back(
+    service: Service, other: Service, path: str
+) -> None:
+    """Shop, conversation, message: at the moment of the 200, and after a redelivery to the other."""
+    with Shop(service.url) as shop, Shop(other.url) as reader, Facebook(other.url) as facebook:
+        shop.connect()
+        facebook.text("m_1", "purge me")
+        assert reader.ids() == ["m_1"]
+        shop.purge(path)
+        assert reader.ids() == []
+        assert reader.client.get("/messages/m_1").status_code == 404
+        facebook.text("m_1", "purge me")
+        assert reader.ids() == shop.ids() == []
+        facebook.text("m_2", "a new one")
+        assert reader.ids() == shop.ids() == ["m_2"]

@@ -1,0 +1,152 @@
+"""`page-inbox run`: the whole thing on one machine, as a person meets it."""
+
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.callers import Facebook, Shop
+from tests.service import APP_SECRET, START_SECONDS, STOP_SECONDS, TOKEN_KEY, environment, page_inbox, started
+from tests.support import wait_until_blocking
+
+NOTHING_SET = dict.fromkeys(("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "HOST"), "")
+
+
+class Running:
+    """A `page-inbox run` whose banner has been printed."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", said: Path, data: Path) -> None:
+        self.process = process
+        self.data = data
+        self._said = said
+        wait_until_blocking(lambda: "Ctrl-C" in self.said, within=START_SECONDS)
+
+    @property
+    def said(self) -> str:
+        """What stood on the terminal."""
+        assert self.process.poll() is None, f"it ended and said:\n{self._said.read_text()}"
+        return self._said.read_text()
+
+    @property
+    def address(self) -> str:
+        """The public port, as the banner names it."""
+        (docs,) = re.findall(r"(http://\S+)/docs", self.said)
+        return str(docs)
+
+    def curl(self, path: str) -> httpx2.Response:
+        """What the printed `curl` line with this path answers, read as a shell would after the printed export."""
+        (export,) = re.findall(r"^ +export TOKEN=(\S+)$", self.said, re.MULTILINE)
+        lines = [shlex.split(line) for line in self.said.splitlines() if line.strip().startswith("curl ")]
+        (words,) = [words for words in lines if path in words[-1] and "-X" not in words]
+        assert words[:3] == ["curl", "-s", "-H"]
+        name, _, value = words[3].replace("$TOKEN", export).partition(": ")
+        return httpx2.get(words[-1], headers={name: value}, trust_env=False)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The demo shop's newest messages."""
+        answer = self.curl("/messages")
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["messages"]
+        return found
+
+    def valkey_listens(self) -> bool:
+        """Whether its embedded Valkey is there."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(str(self.data / "valkey" / "valkey.sock")) == 0
+
+
+@contextmanager
+def running(data: Path, *options: str, **settings: str) -> Iterator[Running]:
+    """With its data there, and none of its settings made by us but free ports."""
+    said = data.parent / "said"
+    said.write_text("")
+    environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data), **settings})
+    with started(page_inbox("run", *options), said, environ) as process:
+        yield Running(process, said, data)
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A data directory with a short path, so that the socket lies in it."""
+    with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
+        yield Path(directory) / "data"
+
+
+def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
+    """Nothing set, nothing installed beside: a banner, lines to copy that work, and the operators' port."""
+    with running(data) as inbox:
+        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        message = inbox.messages()[0]
+        assert message["page_id"] in inbox.said
+        assert {"id", "direction", "received_at", "expires_at"} <= message.keys()
+        assert inbox.curl("/conversations").json()["conversations"]
+        (ops,) = re.findall(r"http://\S+/metrics", inbox.said)
+        assert "page_inbox_deliveries_total" in httpx2.get(ops, trust_env=False).text
+        assert httpx2.get(f"{inbox.address}/docs", trust_env=False).status_code == 200
+        assert all(address.startswith("http://127.0.0.1:") for address in re.findall(r"http://\S+", inbox.said))
+
+
+def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages(data: Path) -> None:
+    """Exit code 0, the Valkey gone too; messages and secrets are kept, and readable by the owner alone."""
+    with running(data) as inbox:
+        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        inbox.process.send_signal(signal.SIGINT)
+        assert inbox.process.wait(STOP_SECONDS) == 0
+        wait_until_blocking(lambda: not inbox.valkey_listens())
+        assert (data.parent / "said").read_text().rstrip().endswith("Stopped.")
+    assert "Traceback" not in (data.parent / "said").read_text()
+    assert data.stat().st_mode & 0o077 == 0
+    assert (data / "secrets.json").stat().st_mode & 0o077 == 0
+    secrets = (data / "secrets.json").read_text()
+    with running(data, "--quiet-shop") as inbox:
+        assert len(inbox.messages()) == 5
+        assert "No customers" in inbox.said
+        assert (data / "secrets.json").read_text() == secrets
+
+
+def test_a_sigkill_takes_its_valkey_along_and_loses_no_message(data: Path) -> None:
+    """Even with no time to clean up: whatever was answered 200 is there in the next run."""
+    own = {"FACEBOOK_APP_SECRET": APP_SECRET.reveal(), "TOKEN_KEYS": TOKEN_KEY.reveal()}
+    with running(data, "--quiet-shop", **own) as inbox, Facebook(inbox.address) as facebook:
+        # The banner comes before the demo Page is connected, and what comes before that is for nobody.
+        wait_until_blocking(lambda: facebook.text("m_0").status_code == 200 and inbox.messages())
+        assert all(facebook.text(f"m_{n}").status_code == 200 for n in range(1, 20))
+        assert inbox.valkey_listens()
+        inbox.process.kill()
+        inbox.process.wait()
+        wait_until_blocking(lambda: not inbox.valkey_listens(), within=15)
+    with running(data, "--quiet-shop", **own) as inbox, Shop(inbox.address, "demo-shop") as shop:
+        assert shop.ids() == [f"m_{n}" for n in reversed(range(20))]
+
+
+def test_its_log_goes_to_a_file_and_holds_no_secret(data: Path) -> None:
+    """The terminal belongs to the banner."""
+    with running(data) as inbox:
+        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        said = inbox.said
+    log = (data / "page-inbox.log").read_text()
+    assert '"event":"listening"' in log
+    assert '"event":"request"' not in said
+    (token,) = re.findall(r"export TOKEN=(\S+)", said)
+    assert token not in log
+    for secret in re.findall(r'": "([0-9a-f]{64})"', (data / "secrets.json").read_text()):
+        assert secret not in log
+        assert secret not in said
+
+
+def test_it_does_not_listen_to_other_machines(data: Path, tmp_path: Path) -> None:
+    """Loopback only: the demo's tokens are printed on a terminal."""
+    environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data), "HOST": "0.0.0.0"})  # noqa: S104
+    with started(page_inbox("run"), tmp_path / "said", environ) as process:
+        assert process.wait(START_SECONDS) == 1
+    assert "HOST must be a loopback address" in (tmp_path / "said").read_text()
+    assert not data.exists()

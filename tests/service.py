@@ -1,0 +1,134 @@
+"""`page-inbox serve` as a process of its own, with production settings, on ports that happened to be free."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+
+from domain.secret import Secret
+from tests.support import wait_until_blocking
+
+APP_SECRET: Final = Secret("app-secret-of-the-test-service")
+VERIFY_TOKEN: Final = Secret("verify-token-of-the-test-service")
+TOKEN_KEY: Final = Secret("token-key-of-the-test-service-32")
+"""No secret is a part of another: a test that looks for one in a log must not find it in a second."""
+
+START_SECONDS: Final = 20.0
+"""A second is usual; two cores may be busy with other things."""
+STOP_SECONDS: Final = 15.0
+"""The service's own grace is ten."""
+
+
+def page_inbox(*arguments: str) -> list[str]:
+    """The command line, by the Python that runs the tests."""
+    return [sys.executable, "-m", "app", *arguments]
+
+
+def environment(redis_url: str | None, **settings: str) -> dict[str, str]:
+    """What `serve` needs and nothing of this machine's own settings; `settings` win, an empty one takes one away."""
+    chosen = {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}},
+        "REDIS_URL": redis_url or "",
+        "FACEBOOK_APP_SECRET": APP_SECRET.reveal(),
+        "FACEBOOK_VERIFY_TOKEN": VERIFY_TOKEN.reveal(),
+        "TOKEN_KEYS": TOKEN_KEY.reveal(),
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "OPS_PORT": "0",
+        **settings,
+    }
+    return {name: value for name, value in chosen.items() if value}
+
+
+@dataclass
+class Service:
+    """A running service. `url` and `ops_url` have no slash at their end; `log` holds all it wrote."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    port: int
+    ops_port: int
+
+    @property
+    def url(self) -> str:
+        """The public port."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ops_url(self) -> str:
+        """The operators' port."""
+        return f"http://127.0.0.1:{self.ops_port}"
+
+    def answers(self, path: str) -> bool:
+        """Whether the operators' port answers 200 there."""
+        try:
+            return httpx2.get(f"{self.ops_url}{path}", trust_env=False, timeout=2).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def terminate(self) -> int:
+        """SIGTERM, and wait for the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """SIGKILL: no time for anything."""
+        self.process.kill()
+        self.process.wait()
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+@contextmanager
+def serving(redis_url: str, log: Path, *, ready: str = "/readyz", **settings: str) -> Iterator[Service]:
+    """A service that answers `ready` on its operators' port (`/livez` where there is no Redis yet).
+
+    Whatever became of it in between, it is gone afterwards.
+    """
+    with started(page_inbox("serve"), log, environment(redis_url, **settings)) as process:
+        wait_until_blocking(lambda: _listening(process, log), within=START_SECONDS)
+        told = _listening(process, log)
+        service = Service(process, log, told["port"], told["ops_port"])
+        wait_until_blocking(lambda: service.answers(ready), within=START_SECONDS)
+        yield service
+
+
+@contextmanager
+def started(command: Sequence[str], log: Path, environ: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
+    """A process with its output in `log`, gone at the end: asked first, so that it takes its own children along."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _listening(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
+    """The last line that tells its ports, once it is there: a log may hold an earlier run."""
+    assert process.poll() is None, f"it ended with {process.returncode} and said:\n{log.read_text()}"
+    told: dict[str, Any] = {}
+    for line in log.read_text().splitlines():
+        if '"event":"listening"' in line:
+            told = json.loads(line)
+        elif '"event":"closed"' in line:
+            told = {}
+    return told

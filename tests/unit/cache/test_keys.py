@@ -1,0 +1,123 @@
+"""Every key of the store: one slot a shop, no two shops sharing one, and ids that stay what they are."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.crc import key_slot
+
+from cache import keys as module
+from cache.keys import PERMANENT, ShopKeys, page_key, shop_keys
+from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
+
+SHOP, PAGE = ShopId("sokha"), PageId("104200000000001")
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+AWKWARD = st.sampled_from(["a", "a}", "{a}", "a}{b", "}", "{}", "a:b", "a%7D", "ហាង", "*", " "])
+
+
+def every_key(shop: str) -> list[bytes]:
+    keys = ShopKeys(ShopId(shop))
+    return [
+        keys.registry,
+        keys.shop_index,
+        keys.conversations,
+        keys.waiting_edits,
+        keys.message(keys.message_id(PAGE, MessageId("m_1"))),
+        keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
+        keys.purge(PurgeId("p-1")),
+    ]
+
+
+@given(NAMES | AWKWARD)
+def test_all_keys_of_a_shop_lie_in_one_slot(shop: str) -> None:
+    """Whatever the shop is called: scripts touch several of them at once."""
+    slots = {key_slot(key) for key in every_key(shop)}
+    assert slots == {key_slot(ShopKeys(ShopId(shop)).hash_tag)}
+
+
+@given(NAMES | AWKWARD, NAMES | AWKWARD)
+def test_two_shops_share_no_key(one: str, other: str) -> None:
+    """Also where one's name looks like a part of another's keys."""
+    if one != other:
+        assert not set(every_key(one)) & set(every_key(other))
+
+
+def test_the_ids_of_one_shop_say_nothing_in_another() -> None:
+    """The same message at two shops has two ids: they are keyed by the shop."""
+    one, other = ShopKeys(SHOP), ShopKeys(ShopId("dara"))
+    assert one.message_id(PAGE, MessageId("m_1")) != other.message_id(PAGE, MessageId("m_1"))
+    assert one.page_tag(PAGE) != other.page_tag(PAGE)
+    conversation = ConversationId(f"{PAGE}_7")
+    assert one.conversation_tag(conversation) != other.conversation_tag(conversation)
+
+
+def test_no_key_of_content_shows_an_id_of_facebooks() -> None:
+    """Neither a message id nor a customer's: they are hashed."""
+    keys = ShopKeys(SHOP)
+    shown = keys.message(keys.message_id(PAGE, MessageId("m_private")))
+    shown += keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7000000000000001")))
+    assert b"private" not in shown
+    assert b"7000000000000001" not in shown
+    assert PAGE.encode() not in shown
+
+
+def test_the_ids_are_what_they_were() -> None:
+    """What is stored today is found tomorrow: made with Python's own BLAKE2b, once, and written down here."""
+    keys = ShopKeys(SHOP)
+    assert keys.hash_tag == b"{sokha}"
+    assert keys.message_id(PAGE, MessageId("m_1")).hex() == "52eb0d769db2462d14bdc161"
+    assert keys.page_tag(PAGE).hex() == "fd50f2504bc4"
+    assert keys.conversation_tag(ConversationId(f"{PAGE}_7")).hex() == "35e2a21fa8595b4f"
+    assert ShopKeys(ShopId("a}{b")).hash_tag == b"{a%7D%7Bb}"
+
+
+def test_the_prefix_of_a_message_id_does_not_count() -> None:
+    """Standby copies come without it."""
+    keys = ShopKeys(SHOP)
+    assert keys.message_id(PAGE, MessageId("m_1")) == keys.message_id(PAGE, MessageId("1"))
+    assert keys.message_id(PAGE, MessageId("m_1")) != keys.message_id(PAGE, MessageId("m_2"))
+    assert keys.message_id(PAGE, MessageId("m_1")) != keys.message_id(PageId("2"), MessageId("m_1"))
+
+
+def test_ids_and_tags_have_the_lengths_that_the_scripts_count_on() -> None:
+    """`put.lua` cuts them out of the value by position."""
+    keys = ShopKeys(SHOP)
+    assert len(keys.message_id(PAGE, MessageId("m_1"))) == module.ID_BYTES == 12
+    assert len(keys.page_tag(PAGE)) == module.PAGE_TAG_BYTES == 6
+    assert len(keys.conversation_tag(ConversationId("c"))) == module.CONVERSATION_TAG_BYTES == 8
+
+
+def test_page_tags_are_remembered_up_to_a_bound() -> None:
+    """A stranger's request may name any number of Pages; the tag is right, remembered or not."""
+    keys, fresh = ShopKeys(SHOP), ShopKeys(SHOP)
+    pages = [PageId(str(number)) for number in range(3 * module.PAGE_TAGS_REMEMBERED)]
+    tags = [keys.page_tag(page) for page in pages]
+    assert len(set(tags)) == len(pages)
+    assert [keys.page_tag(page) for page in pages] == tags
+    assert fresh.page_tag(pages[-1]) == tags[-1]
+    assert len(keys._page_tags) == module.PAGE_TAGS_REMEMBERED
+
+
+def test_only_the_registry_is_permanent() -> None:
+    """Which Page is whose, and a shop's own record; nothing else."""
+    assert page_key(PAGE).startswith(PERMANENT)
+    permanent = [key for key in every_key("sokha") if key.startswith(PERMANENT)]
+    assert permanent == [ShopKeys(SHOP).registry]
+    assert not any(key.startswith(PERMANENT) for key in (module.PURGES, module.SWEEPER_LOCK, module.KEPT))
+
+
+def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
+    """The table is what people read, and README repeats it."""
+    assert module.__doc__ is not None
+    listed = {
+        row.group(1)
+        for row in re.finditer(r"^    (\S+?)(?:\{.*?)? +(?:string|hash|zset) ", module.__doc__, re.MULTILINE)
+    }
+    made = {key.partition(b"{")[0].decode() for key in every_key("sokha")}
+    made |= {key.decode() for key in (module.PURGES, module.SWEEPER_LOCK, module.KEPT)} | {"page:", "w:"}
+    assert made == listed
+
+
+def test_the_keys_of_a_busy_shop_are_made_once() -> None:
+    """Hashing a shop's name for every message would be paid by every message."""
+    assert shop_keys(SHOP) is shop_keys(SHOP)

@@ -1,0 +1,418 @@
+"""The writer over a fake connection: what goes together, who waits for what, and what a failure costs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import fakeredis
+import pytest
+from prometheus_client.registry import CollectorRegistry
+
+from cache import writer as module
+from cache.codec import decode, encode_message, encode_waiting_edit
+from cache.connection import Call, Connection, Reply
+from cache.errors import Unavailable
+from cache.keys import shop_keys
+from cache.scripts import EDIT, ERASE, PUT
+from cache.writer import CALL_MESSAGES, FLUSH_MESSAGES, Writer
+from domain.event import Outcome, Storable
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.message import Edit, Message, Unsend
+from ops.metrics import Metrics
+from tests.support import wait_until
+
+PAGE, OTHER_PAGE, CUSTOMER = PageId("104200000000001"), PageId("104200000000002"), Psid("7")
+SHOP, OTHER_SHOP = ShopId("sokha"), ShopId("dara")
+ROW = 4
+"""Arguments of `put.lua` for one message: id, sent_at, value, merged."""
+
+Answer = Callable[[Call], Reply]
+
+
+def text(mid: str, words: str = "", page: PageId = PAGE) -> Message:
+    return Message(MessageId(mid), page, CUSTOMER, "in", "message", None, text=words)
+
+
+def many(count: int, first: int = 0) -> list[Message]:
+    return [text(f"m_{number}") for number in range(first, first + count)]
+
+
+def rows(call: Call) -> list[tuple[Any, ...]]:
+    """The messages of a put, as the script gets them."""
+    pages = int(call.args[3])
+    flat = call.args[4 + 2 * pages :]
+    return [tuple(flat[at : at + ROW]) for at in range(0, len(flat), ROW)]
+
+
+def stored(call: Call) -> Reply:
+    """All of it."""
+    return [b"s" * len(rows(call))]
+
+
+class FakeConnection(Connection):
+    """Answers puts by `answer`, or raises what `failures` holds, one a round trip; notes what was sent.
+
+    While `gate` is closed a round trip waits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(fakeredis.FakeAsyncRedis(protocol=2))
+        self.answer: Answer = stored
+        self.failures: list[BaseException | None] = []
+        self.trips: list[list[Call]] = []
+        self.commands: list[tuple[Any, ...]] = []
+        self.values: dict[str, Any] = {}
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def runs(self, calls: Sequence[Call]) -> list[Reply | Unavailable]:
+        """One round trip."""
+        self.trips.append(list(calls))
+        await self.gate.wait()
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        return [self.answer(call) for call in calls]
+
+    async def run(self, call: Call, *, tries: int = 1) -> Reply:
+        """A script outside the queue."""
+        assert tries == 2
+        return (await self.runs([call]))[0]
+
+    async def command(self, *args: Any) -> Reply:
+        """A command outside the queue."""
+        self.commands.append(args)
+        return self.values.get(args[0])
+
+
+class House:
+    """A writer, its connection and its metrics."""
+
+    def __init__(self, **limits: int) -> None:
+        self.connection = FakeConnection()
+        self.registry = CollectorRegistry()
+        self.writer = Writer(
+            self.connection, Metrics(self.registry), ttl=432_000, first_nonce=7, clock=lambda: 0.0, **limits
+        )
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """Its value."""
+        return self.registry.get_sample_value(f"page_inbox_{name}", labels)
+
+    def put(self, *messages: Message, shop: ShopId = SHOP) -> "asyncio.Task[list[Outcome]]":
+        """A request of its own."""
+        return asyncio.create_task(self.writer.put(shop, messages))
+
+    async def taken(self, messages: int) -> None:
+        """Until so many are in the queue or under way."""
+        await wait_until(lambda: self.writer._all_messages - self.writer._room_messages == messages)
+
+    async def under_way(self, trips: int = 1) -> None:
+        """Until so many round trips have begun."""
+        await wait_until(lambda: len(self.connection.trips) >= trips)
+
+
+@pytest.fixture
+def house() -> House:
+    """A fresh one for each test."""
+    return House()
+
+
+async def settled(*tasks: Awaitable[Any]) -> list[str]:
+    """The reason of each one's failure, or `stored`."""
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    return [one.reason if isinstance(one, Unavailable) else "stored" for one in results]
+
+
+async def test_what_arrives_in_one_turn_goes_in_one_round_trip_and_one_call_a_shop(house: House) -> None:
+    """Ten requests, two shops, two calls."""
+    puts = [house.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
+    assert await asyncio.gather(*puts) == [["stored"]] * 10
+    (trip,) = house.connection.trips
+    assert [len(rows(call)) for call in trip] == [5, 5]
+    assert {call.keys[0] for call in trip} == {shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry}
+    assert house.metric("store_batch_messages_sum") == 10
+
+
+async def test_what_arrives_during_a_round_trip_waits_for_the_next(house: House) -> None:
+    """And goes together."""
+    house.connection.gate.clear()
+    first = house.put(text("m_0"))
+    await house.under_way()
+    others = [house.put(text(f"m_{n}")) for n in range(1, 4)]
+    await house.taken(4)
+    assert not first.done()
+    house.connection.gate.set()
+    await asyncio.gather(first, *others)
+    assert [len(rows(call)) for trip in house.connection.trips for call in trip] == [1, 3]
+
+
+async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(house: House) -> None:
+    """251 and more messages of a shop are several calls of one round trip; each caller gets its own."""
+
+    def every_third_a_duplicate(call: Call) -> Reply:
+        ids = [row[0] for row in rows(call)]
+        return [b"".join(b"d" if ids_of[id_] % 3 == 0 else b"s" for id_ in ids)]
+
+    count = 2 * CALL_MESSAGES + 60
+    messages = many(count)
+    keys = shop_keys(SHOP)
+    ids_of = {keys.message_id(PAGE, message.id): number for number, message in enumerate(messages)}
+    house.connection.answer = every_third_a_duplicate
+    cuts = [0, 1, 249, 251, 500, count]
+    puts = [house.put(*messages[a:b]) for a, b in pairwise(cuts)]
+    outcomes = [outcome for one in await asyncio.gather(*puts) for outcome in one]
+    assert outcomes == ["duplicate" if number % 3 == 0 else "stored" for number in range(count)]
+    (trip,) = house.connection.trips
+    assert [len(rows(call)) for call in trip] == [CALL_MESSAGES, CALL_MESSAGES, 60]
+    assert [row[0] for call in trip for row in rows(call)] == list(ids_of)
+
+
+async def test_a_round_trip_is_bounded(house: House) -> None:
+    """Shops beyond the bound go in the next one."""
+    puts = [house.put(*many(FLUSH_MESSAGES // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
+    await asyncio.gather(*puts)
+    assert [sum(len(rows(call)) for call in trip) for trip in house.connection.trips] == [
+        FLUSH_MESSAGES,
+        FLUSH_MESSAGES // 2,
+    ]
+
+
+async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
+    """At once: nobody waits for room that may not come."""
+    house = House(queue_messages=3)
+    house.connection.gate.clear()
+    first = house.put(*many(2))
+    await house.under_way()
+    assert await settled(house.put(*many(2, 2))) == ["queue_full"]
+    second = house.put(text("m_9"))
+    await house.taken(3)
+    assert not await house.writer.accepting()
+    house.connection.gate.set()
+    assert await settled(first, second) == ["stored", "stored"]
+    assert house.metric("queue_messages") == 0
+    assert await house.writer.accepting()
+    assert await settled(house.put(*many(3))) == ["stored"]
+
+
+async def test_a_queue_full_of_bytes_refuses_too() -> None:
+    """Few messages may be large."""
+    big = text("m_0", "".join(chr(0x4E00 + n * 37 % 20_000) for n in range(2_000)))
+    house = House(queue_bytes=len(encode_message(big, shop_keys(SHOP), b"abcd", 432_000)) * 3 // 2)
+    house.connection.gate.clear()
+    first = house.put(big)
+    await house.under_way()
+    assert await settled(house.put(big)) == ["queue_full"]
+    small = house.put(text("m_1"))
+    house.connection.gate.set()
+    assert await settled(first, small) == ["stored", "stored"]
+    assert house.metric("queue_bytes") == 0
+    assert await settled(house.put(big)) == ["stored"]
+
+
+async def test_a_failure_fails_what_is_under_way_and_what_waits(house: House) -> None:
+    """What waited behind it has waited long enough; the room is given back, and the next put is tried afresh."""
+    house.connection.gate.clear()
+    first = house.put(text("m_0"))
+    await house.under_way()
+    behind = [house.put(text("m_1")), house.put(text("m_2"), shop=OTHER_SHOP)]
+    await house.taken(3)
+    house.connection.failures = [Unavailable("redis_full")]
+    house.connection.gate.set()
+    assert await settled(first, *behind) == ["redis_full"] * 3
+    assert len(house.connection.trips) == 1
+    assert house.metric("queue_messages") == house.metric("queue_bytes") == 0
+    assert house.metric("store_errors_total", reason="redis_full") == 1
+    assert await settled(house.put(text("m_3"))) == ["stored"]
+
+
+async def test_one_shops_failure_is_not_anothers(house: House) -> None:
+    """Each call of a round trip has its own reply."""
+    house.connection.answer = lambda call: (
+        Unavailable("redis_refused") if call.keys[0] == shop_keys(SHOP).registry else stored(call)
+    )
+    puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
+    assert await settled(*puts) == ["redis_refused", "stored"]
+    assert house.metric("queue_messages") == 0
+
+
+@pytest.mark.parametrize("reason", ["redis_unreachable", "redis_timeout"])
+async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(house: House, reason: Any) -> None:
+    """With the same nonce in the value, by which `put.lua` knows its own earlier write."""
+    house.connection.failures = [Unavailable(reason)]
+    assert await settled(house.put(text("m_0"))) == ["stored"]
+    first, second = house.connection.trips
+    assert rows(first[0]) == rows(second[0])
+    assert house.metric("store_errors_total", reason=reason) is None
+
+
+async def test_it_is_sent_once_more_and_not_for_ever(house: House) -> None:
+    """Facebook delivers again."""
+    house.connection.failures = [Unavailable("redis_unreachable"), Unavailable("redis_unreachable")]
+    assert await settled(house.put(text("m_0"))) == ["redis_unreachable"]
+    assert len(house.connection.trips) == 2
+
+
+@pytest.mark.parametrize("reason", ["redis_full", "redis_read_only", "redis_refused", "redis_loading"])
+async def test_a_refusal_is_not_sent_again(house: House, reason: Any) -> None:
+    """The server has said no; it says so again a millisecond later."""
+    house.connection.failures = [Unavailable(reason)]
+    assert await settled(house.put(text("m_0"))) == [reason]
+    assert len(house.connection.trips) == 1
+
+
+async def test_a_server_that_does_not_answer_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In time to answer Facebook."""
+    monkeypatch.setattr(module, "WRITE_SECONDS", 0.01)
+    house.connection.gate.clear()
+    assert await settled(house.put(text("m_0"))) == ["redis_timeout"]
+    assert house.metric("queue_messages") == 0
+
+
+async def test_the_nonces_of_two_messages_differ(house: House) -> None:
+    """Also of one message put twice: a duplicate is no write of ours whose answer was lost."""
+    await asyncio.gather(house.put(text("m_0")), house.put(text("m_0")))
+    ((call,),) = house.connection.trips
+    nonces = [row[2][2:6] for row in rows(call)]
+    assert nonces == [b"\x00\x00\x00\x07", b"\x00\x00\x00\x08"]
+
+
+async def test_a_caller_that_is_cancelled_costs_the_others_nothing(house: House) -> None:
+    """Its messages are stored all the same, and its room is given back."""
+    house.connection.gate.clear()
+    gone, stays = house.put(text("m_0")), house.put(text("m_1"))
+    await house.under_way()
+    gone.cancel()
+    await asyncio.wait([gone])
+    house.connection.gate.set()
+    assert await stays == ["stored"]
+    assert [len(rows(call)) for call in house.connection.trips[0]] == [2]
+    assert house.metric("queue_messages") == 0
+
+
+async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(house: House) -> None:
+    """Nothing is set on a future that has ended."""
+    house.connection.gate.clear()
+    gone, stays = house.put(text("m_0")), house.put(text("m_1"))
+    await house.under_way()
+    gone.cancel()
+    await asyncio.wait([gone])
+    house.connection.failures = [Unavailable("redis_full")]
+    house.connection.gate.set()
+    assert await settled(stays) == ["redis_full"]
+    assert house.metric("queue_messages") == 0
+
+
+async def test_closing_finishes_what_came_and_refuses_what_comes(house: House) -> None:
+    """The stop of a process loses nothing that it has taken in."""
+    house.connection.gate.clear()
+    first = house.put(text("m_0"))
+    await house.under_way()
+    second = house.put(text("m_1"))
+    await house.taken(2)
+    closing = asyncio.create_task(house.writer.close())
+    await asyncio.sleep(0)
+    assert not await house.writer.accepting()
+    late = [house.put(text("m_2")), asyncio.create_task(house.writer.put(SHOP, [Unsend(MessageId("m_0"), PAGE, None)]))]
+    assert await settled(*late) == ["closing", "closing"]
+    assert not closing.done()
+    house.connection.gate.set()
+    await closing
+    assert await settled(first, second) == ["stored", "stored"]
+
+
+async def test_closing_an_idle_writer_is_instant(house: House) -> None:
+    """Twice as well."""
+    await house.writer.close()
+    await house.writer.close()
+    assert house.connection.trips == []
+
+
+async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(house: House) -> None:
+    """The next put goes its way."""
+    house.connection.failures = [RuntimeError("a bug")]
+    with pytest.raises(RuntimeError):
+        await house.put(text("m_0"))
+    assert house.metric("queue_messages") == 0
+    assert await settled(house.put(text("m_1"))) == ["stored"]
+
+
+async def test_the_letters_of_the_script_are_outcomes(house: House) -> None:
+    """Each of them, in the order of the messages."""
+    house.connection.answer = lambda _: [b"sdgoup"]
+    outcomes = await house.put(*many(6))
+    assert outcomes == ["stored", "duplicate", "erased", "too_old", "unknown_page", "paused"]
+
+
+async def test_each_page_of_a_call_is_named_once(house: House) -> None:
+    """With its tag, for the script to look it up in the shop's record."""
+    await house.put(text("m_0"), text("m_1", page=OTHER_PAGE), text("m_2"))
+    ((call,),) = house.connection.trips
+    keys = shop_keys(SHOP)
+    assert call.digest == PUT([], []).digest
+    assert list(call.args[3:8]) == [2, PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
+
+
+async def test_a_message_whose_edit_came_first_is_stored_with_it(house: House) -> None:
+    """Also behind a split: the number in the reply counts within its call."""
+    keys = shop_keys(SHOP)
+    edit = Edit(MessageId(f"m_{CALL_MESSAGES + 1}"), PAGE, CUSTOMER, 1, "edited", None)
+    waiting = encode_waiting_edit(edit, keys, b"abcd")
+    wanted = keys.message_id(PAGE, edit.id)
+
+    def answer(call: Call) -> Reply:
+        for number, row in enumerate(rows(call), 1):
+            if row[0] == wanted and row[3] != waiting:
+                letters = bytearray(b"s" * len(rows(call)))
+                letters[number - 1] = ord("w")
+                return [bytes(letters), number, waiting]
+        return stored(call)
+
+    house.connection.answer = answer
+    assert await house.put(*many(CALL_MESSAGES + 3)) == ["stored"] * (CALL_MESSAGES + 3)
+    last = rows(house.connection.trips[-1][0])
+    assert [row[0] for row in last] == [wanted]
+    body = decode(last[0][2]).json()
+    assert (body["text"], body["edits"], body["id"]) == ("edited", 1, edit.id)
+
+
+async def test_an_edit_nobody_can_read_does_not_cost_the_message(house: House) -> None:
+    """It is stored as it was said."""
+    damaged = b"\x02" + bytes(40)
+    house.connection.answer = lambda call: [b"w", 1, damaged] if rows(call)[0][3] != damaged else stored(call)
+    assert await house.put(text("m_0", "as it was said")) == ["stored"]
+    assert decode(rows(house.connection.trips[-1][0])[0][2]).json()["text"] == "as it was said"
+
+
+async def test_the_outcomes_of_mixed_events_come_in_their_order(house: House) -> None:
+    """Messages first, since an edit may be of one of them; the answer is in the order that was asked."""
+    house.connection.values = {"HEXISTS": 1, "GET": None}
+    house.connection.answer = lambda call: [b"sd"] if call.digest == PUT([], []).digest else [b"s"]
+    events: list[Storable] = [
+        Unsend(MessageId("m_7"), PAGE, None),
+        text("m_0"),
+        Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "x", None),
+        text("m_1"),
+    ]
+    assert await house.writer.put(SHOP, events) == ["unsent", "stored", "edit_waiting", "duplicate"]
+    digests = [call.digest for trip in house.connection.trips for call in trip]
+    assert digests == [script([], []).digest for script in (PUT, ERASE, EDIT)]
+
+
+async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(house: House) -> None:
+    """No tombstone for strangers."""
+    house.connection.values = {"HEXISTS": 0}
+    assert await house.writer.put(SHOP, [Unsend(MessageId("m_7"), PAGE, None)]) == ["unknown_page"]
+    assert house.connection.trips == []
+
+
+async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(house: House) -> None:
+    """Compare and set: never over a text that it has not seen."""
+    value = encode_waiting_edit(Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None), shop_keys(SHOP), b"abcd")
+    house.connection.values = {"GET": None}
+    house.connection.answer = lambda _: [b"c", value]
+    edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
+    assert await settled(house.writer.put(SHOP, [edit])) == ["redis_timeout"]
+    seen = [call.args[4] for trip in house.connection.trips for call in trip]
+    assert seen == [b"", *[value] * (module.EDIT_TRIES - 1)]

@@ -1,0 +1,103 @@
+"""Moments, held against the standard library's own reading of the same text."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from domain.moment import LAST_MOMENT, from_number, from_text, rfc3339
+
+MOMENTS = st.integers(0, LAST_MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1, "1970-01-01T00:00:00.001Z"),
+        (1_770_000_000_123, "2026-02-02T02:40:00.123Z"),
+        (1_772_236_799_999, "2026-02-27T23:59:59.999Z"),
+        (1_709_164_800_000, "2024-02-29T00:00:00.000Z"),
+        (LAST_MOMENT, "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_moment_is_written_in_utc_with_milliseconds(moment: int, text: str) -> None:
+    """Always with three digits, always with Z."""
+    assert rfc3339(moment) == text
+    assert from_text(text) == moment
+
+
+@given(MOMENTS)
+def test_what_is_written_is_read_back(moment: int) -> None:
+    """By us and by the standard library."""
+    text = rfc3339(moment)
+    assert from_text(text) == moment
+    assert datetime.fromisoformat(text) == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
+
+
+@given(st.integers(86_400_000, LAST_MOMENT - 86_400_000), st.integers(-23 * 60 - 59, 23 * 60 + 59))
+def test_an_offset_changes_nothing_but_the_spelling(moment: int, minutes: int) -> None:
+    """Phnom Penh's +07:00 and any other."""
+    zone = timezone(timedelta(minutes=minutes))
+    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)).astimezone(zone)
+    assert from_text(local.isoformat()) == moment
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (0, 0),
+        (1_770_000_000, 1_770_000_000_000),
+        (99_999_999_999, 99_999_999_999_000),
+        (100_000_000_000, 100_000_000_000),
+        (1_770_000_000_123, 1_770_000_000_123),
+        (LAST_MOMENT, LAST_MOMENT),
+        (LAST_MOMENT + 1, None),
+        (-1, None),
+        (10**30, None),
+    ],
+)
+def test_seconds_and_milliseconds_are_told_apart_by_their_size(number: int, moment: int | None) -> None:
+    """Facebook sends both; before 1970 and after the year 9999 there is nothing."""
+    assert from_number(number) == moment
+    if number >= 0:
+        assert from_text(str(number)) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "now",
+        "2026-02-02T02:40:00",
+        "2026-02-02",
+        "-1",
+        "1.5",
+        "+5",
+        "१७७",
+        "១៧៧",
+        "1" * 16,
+        "1969-12-31T23:59:59Z",
+    ],
+)
+def test_anything_else_is_no_moment(text: str) -> None:
+    """A time without an offset above all: nobody knows where it was written."""
+    assert from_text(text) is None
+
+
+def test_finer_fractions_are_cut_off() -> None:
+    """Not rounded: a moment never moves into the next millisecond."""
+    assert from_text("2026-02-02T02:40:00.123999Z") == 1_770_000_000_123
+
+
+@given(st.text())
+@example("9999-12-31T23:59:59.999999-23:59")
+@example("0001-01-01T00:00:00+23:59")
+@example("\ud800")
+@example("2026-02-02T24:00:00Z")
+def test_no_text_is_a_crash(text: str) -> None:
+    """A moment between 1970 and 9999, or None."""
+    moment = from_text(text)
+    assert moment is None or 0 <= moment <= LAST_MOMENT

@@ -1,0 +1,68 @@
+"""A secret is hard to show by accident."""
+
+import copy
+import io
+import json
+import pickle
+import traceback
+
+import pytest
+import structlog
+
+from domain.secret import Secret
+
+VALUE = "hunter2-hunter2"
+
+
+def test_it_hides_in_every_way_of_writing_it_down() -> None:
+    """`repr`, `str`, formatting, and inside anything that holds it."""
+    secret = Secret(VALUE)
+    told = [repr(secret), str(secret), f"{secret}", f"{secret!r}", "%s" % secret, "{}".format(secret), repr([{secret}])]  # noqa: UP031, UP032
+    assert not any(VALUE in text for text in told)
+    assert repr(secret) == "Secret(***)"
+
+
+def test_it_hides_in_a_traceback() -> None:
+    """One that shows the values of local names, as some tools make them."""
+    secret = Secret(VALUE)
+
+    def fail(held: Secret) -> None:
+        raise ValueError(held)
+
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - any error would do
+        fail(secret)
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "held = Secret(***)" in shown
+    assert VALUE not in shown
+
+
+def test_it_hides_in_a_log_line() -> None:
+    """Whichever key it stands under."""
+    out = io.StringIO()
+    log = structlog.wrap_logger(structlog.PrintLogger(out), processors=[structlog.processors.KeyValueRenderer()])
+    log.info("started", secret=Secret(VALUE))
+    assert VALUE not in out.getvalue()
+
+
+def test_it_goes_into_no_pickle_no_copy_and_no_json() -> None:
+    """What cannot be hidden is refused."""
+    secret = Secret(VALUE)
+    for way in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError):
+            way(secret)
+
+
+def test_reveal_is_the_way_in() -> None:
+    """As text and as bytes."""
+    assert Secret("ក").reveal() == "ក"
+    assert Secret("ក").reveal_bytes() == b"\xe1\x9e\x80"
+
+
+def test_secrets_are_compared_counted_and_may_be_keys_of_a_dict() -> None:
+    """Settings need it to find one secret that serves two purposes."""
+    assert Secret("a") == Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert {Secret("a"): 1}[Secret("a")] == 1
+    assert len(Secret("abc")) == 3
+    assert not Secret("")
+    assert Secret("x")

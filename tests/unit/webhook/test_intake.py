@@ -1,0 +1,217 @@
+"""The story of a delivery over fakes of its two Protocols: what is asked of whom, and what fails the request."""
+
+import asyncio
+from collections.abc import Sequence
+
+import orjson
+import pytest
+from prometheus_client.registry import CollectorRegistry
+
+from cache.errors import Unavailable
+from domain.event import Outcome, Storable
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.secret import Secret
+from ops.metrics import Metrics
+from simulator.payloads import delivery, entry, from_customer, from_page
+from simulator.serialize import Document, serialize
+from tests.support import wait_until
+from webhook.errors import PayloadRefused, SignatureRefused
+from webhook.intake import Intake
+from webhook.signature import sign
+
+SECRET = Secret("an-app-secret")
+PAGE, OTHER_PAGE, CUSTOMER = PageId("104200000000001"), PageId("104200000000002"), Psid("7000000000000001")
+SHOP, OTHER_SHOP = ShopId("sokha"), ShopId("dara")
+NOW = 1_770_000_000_000
+
+
+class FakeStore:
+    """Keeps what it is given for the Pages it knows; `fails` names the shops whose puts fail."""
+
+    def __init__(self, pages: dict[PageId, ShopId]) -> None:
+        self.pages = pages
+        self.kept: list[tuple[ShopId, MessageId]] = []
+        self.puts: list[ShopId] = []
+        self.fails: dict[ShopId, Exception] = {}
+        self.gates: dict[ShopId, asyncio.Event] = {}
+
+    async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
+        """Store; wait first where the shop has a gate."""
+        self.puts.append(shop)
+        if shop in self.gates:
+            await self.gates[shop].wait()
+        if shop in self.fails:
+            raise self.fails[shop]
+        outcomes: list[Outcome] = []
+        for event in events:
+            known = self.pages.get(event.page) == shop
+            outcomes.append("stored" if known else "unknown_page")
+            if known:
+                self.kept.append((shop, event.id))
+        return outcomes
+
+
+class FakeOwners:
+    """Answers from a dict and notes what it was asked; the answer is what was true when it was asked."""
+
+    def __init__(self, pages: dict[PageId, ShopId]) -> None:
+        self.pages = pages
+        self.asked: list[PageId] = []
+        self.gate: asyncio.Event | None = None
+
+    async def owner(self, page: PageId) -> ShopId | None:
+        """Whose Page it is."""
+        self.asked.append(page)
+        found = self.pages.get(page)
+        if self.gate is not None:
+            await self.gate.wait()
+        return found
+
+
+class House:
+    """An intake over both."""
+
+    def __init__(self, pages: dict[PageId, ShopId] | None = None) -> None:
+        pages = {PAGE: SHOP} if pages is None else pages
+        self.store, self.owners = FakeStore(pages), FakeOwners(pages)
+        self.registry = CollectorRegistry()
+        self.intake = Intake(self.store, self.owners, Metrics(self.registry), app_secrets=[SECRET])
+
+    async def take(self, *entries: Document) -> dict[str, int]:
+        """Deliver, signed; the outcomes."""
+        body = serialize(delivery(entries))
+        return dict((await self.intake.take(body, sign(body, SECRET))).outcomes)
+
+    def counted(self, kind: str, outcome: str) -> float:
+        """The metric."""
+        labels = {"kind": kind, "outcome": outcome}
+        return self.registry.get_sample_value("page_inbox_events_total", labels) or 0.0
+
+
+def said(page: PageId, *mids: str) -> Document:
+    return entry(page, NOW, "messaging", [from_customer(page, CUSTOMER, NOW, message={"mid": mid}) for mid in mids])
+
+
+async def test_a_signed_message_of_a_connected_page_is_put_for_its_shop() -> None:
+    """And counted by kind and outcome."""
+    house = House()
+    assert await house.take(said(PAGE, "m_1", "m_2")) == {"stored": 2}
+    assert house.store.kept == [(SHOP, "m_1"), (SHOP, "m_2")]
+    assert house.counted("message", "stored") == 2
+
+
+async def test_a_page_is_looked_up_once_and_its_shop_remembered() -> None:
+    """The registry is asked for a busy Page once, not for every message."""
+    house = House()
+    for number in range(3):
+        await house.take(said(PAGE, f"m_{number}"))
+    assert house.owners.asked == [PAGE]
+
+
+async def test_an_unknown_page_is_counted_and_not_remembered() -> None:
+    """Asked once per delivery; connected a moment later, its next message is stored."""
+    house = House({})
+    assert await house.take(said(PAGE, "m_1", "m_2")) == {"unknown_page": 2}
+    assert house.owners.asked == [PAGE]
+    assert house.store.puts == []
+    assert house.intake._routes == {}, "a stranger's Pages take no room"
+    house.owners.pages[PAGE] = SHOP
+    assert await house.take(said(PAGE, "m_3")) == {"stored": 1}
+    assert house.store.kept == [(SHOP, "m_3")]
+
+
+async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message() -> None:
+    """The Page has moved to another shop since; all of its messages in the delivery go there."""
+    house = House()
+    await house.take(said(PAGE, "m_1"))
+    house.store.pages[PAGE] = OTHER_SHOP
+    assert await house.take(said(PAGE, "m_2", "m_3", "m_4")) == {"stored": 3}
+    assert house.store.kept[1:] == [(OTHER_SHOP, mid) for mid in ("m_2", "m_3", "m_4")]
+    assert house.owners.asked == [PAGE, PAGE]
+    assert house.counted("message", "unknown_page") == 0
+
+
+async def test_two_deliveries_that_meet_one_stale_route_lose_nothing() -> None:
+    """Both are refused by the old shop; the second learns it when the first has forgotten the route already."""
+    house = House()
+    await house.take(said(PAGE, "m_1"))
+    house.store.pages[PAGE] = OTHER_SHOP
+    house.store.gates[SHOP], house.owners.gate = asyncio.Event(), asyncio.Event()
+    both = asyncio.gather(house.take(said(PAGE, "m_2")), house.take(said(PAGE, "m_3")))
+    await wait_until(lambda: len(house.store.puts) == 3)
+    house.store.gates[SHOP].set()
+    await wait_until(lambda: len(house.owners.asked) >= 2)
+    house.owners.gate.set()
+    assert list(await both) == [{"stored": 1}, {"stored": 1}]
+    assert sorted(house.store.kept[1:]) == [(OTHER_SHOP, "m_2"), (OTHER_SHOP, "m_3")]
+
+
+async def test_a_page_that_its_shop_refuses_again_is_unknown() -> None:
+    """The claim is there and the shop's record is not: two looks, then counted, and no third."""
+    house = House()
+    house.store.pages = {}
+    assert await house.take(said(PAGE, "m_1")) == {"unknown_page": 1}
+    assert house.store.puts == [SHOP, SHOP]
+    assert house.counted("message", "unknown_page") == 1
+
+
+async def test_one_shops_failure_fails_the_request_after_all_have_settled() -> None:
+    """Facebook is asked to deliver again, and nothing of this delivery is left running behind the answer."""
+    house = House({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
+    house.store.fails[SHOP] = Unavailable("queue_full", retry_after=2)
+    house.store.gates[OTHER_SHOP] = asyncio.Event()
+    request = asyncio.ensure_future(house.take(said(PAGE, "m_1"), said(OTHER_PAGE, "m_2")))
+    await wait_until(lambda: len(house.store.puts) == 2)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not request.done()
+    house.store.gates[OTHER_SHOP].set()
+    with pytest.raises(Unavailable) as refusal:
+        await request
+    assert refusal.value.reason == "queue_full"
+    assert house.store.kept == [(OTHER_SHOP, "m_2")]
+
+
+async def test_what_is_not_kept_and_what_is_not_understood_is_counted_and_fails_nothing() -> None:
+    """A read receipt, a broken event and a message in one delivery: the message is stored."""
+    house = House()
+    parts = [
+        from_customer(PAGE, CUSTOMER, NOW, read={"watermark": NOW}),
+        from_customer(PAGE, CUSTOMER, NOW, message={"text": "no mid"}),
+        from_page(PAGE, CUSTOMER, NOW, message={"mid": "m_1", "is_echo": True}),
+    ]
+    taken = await house.take(entry(PAGE, NOW, "messaging", parts))
+    assert taken == {"not_kept": 1, "skipped": 1, "stored": 1}
+    assert house.counted("read", "not_kept") == 1
+    assert house.counted("skipped", "no_mid") == 1
+    assert house.counted("echo", "stored") == 1
+
+
+async def test_nothing_is_parsed_before_it_is_verified() -> None:
+    """A forged body that is no JSON is refused for its signature."""
+    house = House()
+    with pytest.raises(SignatureRefused):
+        await house.intake.take(b"no json", sign(b"other", SECRET))
+    with pytest.raises(SignatureRefused):
+        await house.intake.take(b"no json", None)
+    with pytest.raises(PayloadRefused):
+        await house.intake.take(b"no json", sign(b"no json", SECRET))
+    assert house.owners.asked == []
+
+
+async def test_a_delivery_without_events_asks_nobody() -> None:
+    """The dashboard's test, or an empty list: nothing to store, nothing that could fail."""
+    house = House()
+    body = orjson.dumps({"object": "page", "entry": []})
+    assert (await house.intake.take(body, sign(body, SECRET))).outcomes == {}
+    assert house.owners.asked == []
+
+
+async def test_the_memory_of_routes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest goes first, and costs one more look when it comes back."""
+    monkeypatch.setattr("webhook.intake.ROUTES_REMEMBERED", 2)
+    pages = [PageId(str(number)) for number in (1, 2, 3)]
+    house = House(dict.fromkeys(pages, SHOP))
+    for page in (*pages, pages[2], pages[0]):
+        await house.take(said(page, f"m_{page}"))
+    assert house.owners.asked == [*pages, pages[0]]

@@ -1,0 +1,129 @@
+"""Those who appear in the stories: Facebook, shops with their tokens, and the service between them.
+
+The service is the real one, made by `create_app` as in production, on a real Valkey. Only the sockets are left out.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.auth import Tokens
+from app.factory import create_app
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.secret import Secret
+from domain.shop import SCOPES, Scope
+from ops.settings import read_settings
+from simulator.payloads import delivery, entry, from_customer
+from simulator.serialize import Document, serialize
+from simulator.signing import signed
+
+PAGE = PageId("104200000000001")
+CUSTOMER = Psid("7000000000000001")
+
+
+class Facebook:
+    """Delivers what happens, signed with the app secret, in Facebook's own spelling."""
+
+    def __init__(self, client: TestClient, secret: Secret) -> None:
+        self._client = client
+        self._secret = secret
+
+    def delivers(self, *events: Document, page: str = PAGE) -> int:
+        """One POST to /webhook that holds these events of a Page; the status it was answered."""
+        body = serialize(delivery([entry(PageId(page), _now(), "messaging", events)]))
+        return self._client.post("/webhook", content=body, headers=signed(body, self._secret)).status_code
+
+
+class Shop:
+    """A shop's order composer, or its owner: calls the API with a token for that shop."""
+
+    def __init__(self, client: TestClient, name: str, token: str) -> None:
+        self._client = client
+        self._path = f"/v1/shops/{name}"
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str, status: int = 200) -> Any:
+        """The JSON it is answered."""
+        return self._call("GET", path, status)
+
+    def delete(self, path: str) -> Any:
+        """A receipt."""
+        return self._call("DELETE", path, 200)
+
+    def connects(self, page: str, status: int = 200) -> Any:
+        """Have this Page's messages stored for the shop."""
+        return self._call("PUT", f"pages/{page}", status, {})
+
+    def pauses(self, paused: bool) -> None:
+        """Stop storing, or go on."""
+        self._call("PATCH", "", 200, {"paused": paused})
+
+    def reads(self, path: str = "messages") -> list[str]:
+        """The texts of its messages, newest first."""
+        return [message.get("text", "") for message in self.get(path)["messages"]]
+
+    def _call(self, method: str, path: str, status: int, body: Any = None) -> Any:
+        address = f"{self._path}/{path}" if path else self._path
+        answer = self._client.request(method, address, headers=self._headers, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+class Inbox:
+    """The running service, and tokens for whoever asks."""
+
+    def __init__(self, client: TestClient, app_secret: Secret, token_key: Secret) -> None:
+        self._client = client
+        self._tokens = Tokens([token_key])
+        self.facebook = Facebook(client, app_secret)
+        self.impostor = Facebook(client, Secret("a guess"))
+        """Delivers like Facebook, but does not know the app secret."""
+
+    def shop(self, name: str, *scopes: Scope, token_for: str = "") -> Shop:
+        """A shop with a token of these scopes, all of them if none is named; `token_for` takes another shop's token."""
+        token = self._tokens.mint(ShopId(token_for or name), scopes or SCOPES, 60, f"owner@{name}", time.time())
+        return Shop(self._client, name, token)
+
+
+@pytest.fixture
+def inbox(valkey_url: str) -> Iterator[Inbox]:
+    """The service, empty; the shop `sokha` has connected its Page."""
+    app_secret, token_key = Secret(secrets.token_hex(16)), Secret(secrets.token_hex(32))
+    settings = read_settings(
+        {
+            "REDIS_URL": valkey_url,
+            "FACEBOOK_APP_SECRET": app_secret.reveal(),
+            "FACEBOOK_VERIFY_TOKEN": secrets.token_hex(16),
+            "TOKEN_KEYS": token_key.reveal(),
+            "LOG_LEVEL": "critical",
+        },
+        command="serve",
+    )
+    with TestClient(create_app(settings)) as client:
+        made = Inbox(client, app_secret, token_key)
+        made.shop("sokha").connects(PAGE)
+        yield made
+
+
+def says(mid: str, text: str, *, page: str = PAGE, customer: str = CUSTOMER) -> Document:
+    """A customer writes a text."""
+    message = {"mid": MessageId(mid), "text": text}
+    return from_customer(PageId(page), Psid(customer), _now(), message=message)
+
+
+def edits(mid: str, text: str, number: int) -> Document:
+    """The customer changes a text that was sent, for the `number`th time."""
+    return from_customer(PAGE, CUSTOMER, _now(), message_edit={"mid": mid, "text": text, "num_edit": number})
+
+
+def unsends(mid: str) -> Document:
+    """The customer takes a message back."""
+    return from_customer(PAGE, CUSTOMER, _now(), message={"mid": mid, "is_deleted": True})
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

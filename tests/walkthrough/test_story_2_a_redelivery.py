@@ -1,0 +1,17 @@
+"""Story 2: Facebook delivers a message again, as it does whenever it has missed our answer."""
+
+from tests.walkthrough.conftest import Inbox, says
+
+
+def test_a_message_that_is_delivered_again_is_stored_once(inbox: Inbox) -> None:
+    """It keeps its place and its end: five days from the first receipt, however often it comes."""
+    message = says("m_1", "Hello?")
+    assert inbox.facebook.delivers(message) == 200
+    shop = inbox.shop("sokha")
+    first = shop.get("messages/m_1")
+
+    assert inbox.facebook.delivers(message, message) == 200
+    assert inbox.facebook.delivers(says("m_2", "Anybody there?")) == 200
+
+    assert shop.reads() == ["Anybody there?", "Hello?"]
+    assert shop.get("messages/m_1") == first

@@ -1,0 +1,24 @@
+"""Story 4: a customer takes a message back."""
+
+from tests.walkthrough.conftest import Inbox, says, unsends
+
+
+def test_a_message_that_is_taken_back_is_gone_and_stays_gone(inbox: Inbox) -> None:
+    """A tombstone without content keeps its place, so that a redelivery does not bring it back."""
+    message = says("m_1", "Please delete my address")
+    inbox.facebook.delivers(message, says("m_2", "Thank you"))
+    assert inbox.facebook.delivers(unsends("m_1")) == 200
+
+    shop = inbox.shop("sokha")
+    assert shop.reads() == ["Thank you"]
+    assert shop.get("messages/m_1", status=404)["reason"] == "message_not_found"
+
+    assert inbox.facebook.delivers(message) == 200, "Facebook need not deliver it again"
+    assert shop.reads() == ["Thank you"]
+
+
+def test_it_stays_gone_also_when_the_unsend_comes_first(inbox: Inbox) -> None:
+    """Deliveries overtake each other."""
+    inbox.facebook.delivers(unsends("m_1"))
+    inbox.facebook.delivers(says("m_1", "Please delete my address"))
+    assert inbox.shop("sokha").reads() == []

@@ -1,0 +1,35 @@
+"""Story 8: somebody tries to read what is not theirs."""
+
+from tests.walkthrough.conftest import PAGE, Inbox, says
+
+
+def test_a_token_opens_its_own_shop_only(inbox: Inbox) -> None:
+    """Another shop's token is good, and good for nothing here."""
+    inbox.facebook.delivers(says("m_1", "for Sokha"))
+    stranger = inbox.shop("sokha", token_for="dara")
+    assert stranger.get("messages", status=403)["reason"] == "wrong_shop"
+    assert stranger.get("messages/m_1", status=403)["reason"] == "wrong_shop"
+    assert inbox.shop("dara").reads() == []
+
+
+def test_a_token_opens_only_what_its_scopes_name(inbox: Inbox) -> None:
+    """Who may read may not delete, and the other way round."""
+    inbox.facebook.delivers(says("m_1", "for Sokha"))
+    assert inbox.shop("sokha", "messages:purge").get("messages", status=403)["reason"] == "scope_missing"
+    assert inbox.shop("sokha", "messages:read").get("pages", status=403)["reason"] == "scope_missing"
+
+
+def test_a_page_cannot_be_taken_from_the_shop_that_has_it(inbox: Inbox) -> None:
+    """Or its customers' messages would go to whoever asks."""
+    other = inbox.shop("dara")
+    assert other.connects(PAGE, status=409)["reason"] == "page_of_another_shop"
+    inbox.facebook.delivers(says("m_1", "for Sokha"))
+    assert inbox.shop("sokha").reads() == ["for Sokha"]
+    assert other.reads() == []
+
+
+def test_the_back_end_that_serves_every_shop_has_a_token_for_all(inbox: Inbox) -> None:
+    """Its `shop` claim is `*`; it still has to say which shop it means."""
+    inbox.facebook.delivers(says("m_1", "for Sokha"))
+    assert inbox.shop("sokha", token_for="*").reads() == ["for Sokha"]
+    assert inbox.shop("*", token_for="*").get("messages", status=400)["reason"] == "invalid_parameter"
