@@ -22,10 +22,11 @@ from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt
 from ops.metrics import Metrics
 
-STEP_MESSAGES: Final = 50
-"""Messages erased in one script call: about 0.15 ms, no longer than a page of messages takes to read."""
-PAUSE_FACTOR: Final = 3.0
-"""After each step, so many times its own duration is left to others: a busy server slows the purge, not its readers."""
+STEP_MESSAGES: Final = 100
+"""Messages erased in one script call: about 0.3 ms, not much longer than a page of messages takes to read."""
+LONGEST_PAUSE_SECONDS: Final = 0.002
+"""After each step the server is left to others for as long as the step took, and no longer than this: a hundred
+thousand messages are to be gone within five seconds on a busy machine too."""
 ANSWER_SECONDS: Final = 0.2
 """How long a request waits for erasing to finish, to answer `complete` instead of `running`."""
 RESUME_SECONDS: Final = 5.0
@@ -169,7 +170,7 @@ class Purger:
                     if began - noted > NOTE_SECONDS:
                         noted = began
                         await self._note(job)
-                    await self._sleep((self._clock() - began) * PAUSE_FACTOR)
+                    await self._sleep(min(self._clock() - began, LONGEST_PAUSE_SECONDS))
             done = await self.receipt(shop, purge)
             self._metrics.purged(done.messages_deleted)
             log.info("purge_complete", shop=shop, purge_id=purge, what=what, messages=done.messages_deleted)

@@ -134,6 +134,7 @@ class Writer:
             raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
         self._room_messages -= len(rows)
         self._room_bytes -= size
+        self._show_queue()
         put = _Put(rows, size, asyncio.get_running_loop().create_future())
         batch = self._pending.get(shop)
         if batch is None:
@@ -148,7 +149,6 @@ class Writer:
         try:
             while self._pending:
                 batches = self._take()
-                self._show_queue()
                 try:
                     await self._flush(batches)
                 except Unavailable as error:
