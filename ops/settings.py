@@ -100,7 +100,7 @@ SETTINGS: tuple[Setting, ...] = (
             values.origins, empty=()),
     Setting("HOST", "host", "The address to listen on; `run` takes loopback only.", values.host,
             default="0.0.0.0", default_for_run="127.0.0.1"),  # noqa: S104 - a container is reached from outside
-    Setting("PORT", "port", "The port of webhook, API and console; 0 takes any free one.",
+    Setting("PORT", "port", "The port of webhook and API; 0 takes any free one.",
             values.whole(0, 65_535), default="8000"),
     Setting("OPS_PORT", "ops_port", "The port of `/livez`, `/readyz` and `/metrics`, never routed to the public; "
             "0 takes any free one.", values.whole(0, 65_535), default="9000"),
