@@ -1,5 +1,7 @@
 """The way to Redis or Valkey: standalone, Sentinel or Cluster; time limits; foreign errors become ours in one place."""
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,8 +168,9 @@ async def _round_trip(client: Redis, calls: Sequence[Call]) -> list[Reply | Exce
     connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
     try:
         packed = [_packed(call) for call in calls]
-        await connection.send_packed_command(packed, check_health=False)
-        return [await _reply_or_error(connection) for _ in calls]
+        async with asyncio.timeout(SOCKET_SECONDS):
+            await connection.send_packed_command(packed, check_health=False)
+            return [await _reply_or_error(connection) for _ in calls]
     finally:
         await pool.release(connection)
 
@@ -181,7 +184,7 @@ def _packed(call: Call) -> bytes:
 async def _reply_or_error(connection: AbstractConnection) -> Reply | Exception:
     """A refusal of one call leaves the connection and the following replies whole; anything else ends it."""
     try:
-        return await connection.read_response()
+        return await connection.read_response(timeout=math.inf)  # one limit over all replies instead of one for each
     except redis_errors.ResponseError as error:
         return error
 
