@@ -16,7 +16,7 @@ from cache.connection import Arg, Connection
 from cache.errors import NotFound, Unavailable
 from cache.keys import MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
 from cache.reader import Reader
-from cache.scripts import ERASE, HIDE, NOTE, STEP
+from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, Script
 from cache.shops import Shops, hash_fields
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt
@@ -24,7 +24,9 @@ from ops.metrics import Metrics
 
 STEP_MESSAGES: Final = 100
 """Messages erased in one script call: about 0.3 ms, not much longer than a page of messages takes to read."""
-LONGEST_PAUSE_SECONDS: Final = 0.002
+STEP_ENTRIES: Final = 500
+"""Index entries removed in one script call, which is a tenth of the work."""
+LONGEST_PAUSE_SECONDS: Final = 0.001
 """After each step the server is left to others for as long as the step took, and no longer than this: a hundred
 thousand messages are to be gone within five seconds on a busy machine too."""
 ANSWER_SECONDS: Final = 0.2
@@ -158,23 +160,29 @@ class Purger:
             if b"page" in fields:
                 await self._shops.release(shop, PageId(fields[b"page"].decode()), fields[b"claim"].decode())
             what, tag = fields[b"what"].decode(), fields[b"tag"]
-            first = keys.conversation_index(tag) if what == "conversation" else keys.shop_index
-            noted = self._clock()
-            for index in (first, keys.waiting_edits):
-                position = b"-inf"
-                while position:
-                    began = self._clock()
-                    args: list[Arg] = [keys.hash_tag, what, tag, fields[b"at"], STEP_MESSAGES, position]
-                    script_keys = [index, keys.shop_index, keys.conversations, keys.waiting_edits, receipt_key]
-                    position = await self._connection.run(STEP(script_keys, args), tries=2)
-                    if began - noted > NOTE_SECONDS:
-                        noted = began
-                        await self._note(job)
-                    await self._sleep(min(self._clock() - began, LONGEST_PAUSE_SECONDS))
+            common: list[Arg] = [keys.hash_tag, what, tag, fields[b"at"], STEP_MESSAGES]
+            indexes = [keys.shop_index, keys.conversations, keys.waiting_edits, receipt_key]
+            if what == "conversation":
+                await self._walk(job, STEP, [keys.conversation_index(tag), *indexes], common)
+            else:
+                await self._walk(job, STEP, [keys.shop_index, *indexes], common)
+                await self._walk(job, UNINDEX, [keys.conversations], [keys.hash_tag, tag, fields[b"at"], STEP_ENTRIES])
+            await self._walk(job, STEP, [keys.waiting_edits, *indexes], common)
             done = await self.receipt(shop, purge)
             self._metrics.purged(done.messages_deleted)
             log.info("purge_complete", shop=shop, purge_id=purge, what=what, messages=done.messages_deleted)
         await self._connection.command("ZREM", PURGES, job)
+
+    async def _walk(self, job: bytes, script: Script, keys: list[bytes], args: list[Arg]) -> None:
+        """Call a script again and again, from where it has got to, until it says it is done."""
+        position, noted = b"-inf", self._clock()
+        while position:
+            began = self._clock()
+            position = await self._connection.run(script(keys, [*args, position]), tries=2)
+            if began - noted > NOTE_SECONDS:
+                noted = began
+                await self._note(job)
+            await self._sleep(min(self._clock() - began, LONGEST_PAUSE_SECONDS))
 
     async def _note(self, job: bytes) -> None:
         await self._connection.run(NOTE([PURGES], [job, int(self._now()), RECEIPT_SECONDS]), tries=2)

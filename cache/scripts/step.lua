@@ -6,7 +6,7 @@
 local tag, what, name, size, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), ARGV[6]
 if from ~= '-inf' then from = '(' .. from end
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
-local gone, touched, messages, edits = {}, {}, {}, {}
+local gone, conversation, messages, edits = {}, nil, {}, {}
 for i = 1, #entries, 2 do
   local member = entries[i]
   local key = 'm:' .. tag .. ':' .. string.sub(member, 2)
@@ -20,31 +20,26 @@ for i = 1, #entries, 2 do
       edits[#edits + 1] = member
     else
       messages[#messages + 1] = member
-      local conversation = string.sub(head, 7, 20)
-      local own = touched[conversation]
-      if not own then
-        own = {}
-        touched[conversation] = own
-      end
-      own[#own + 1] = member
+      conversation = string.sub(head, 7, 20)
     end
   end
 end
--- What has expired is in no index but this one for long; at another Page's it is left to its own deadline.
-if #gone > 0 and what ~= 'page' then redis.call('ZREM', KEYS[1], unpack(gone)) end
+-- An entry without a message has expired; in a Page's purge nobody knows whose it was, and its own deadline ends it.
+local whole = what == 'shop' and KEYS[1] == KEYS[2]
+if whole and #entries > 0 then
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #entries / 2 - 1) -- these are its lowest; no need to look each up again
+elseif #gone > 0 and what ~= 'page' then
+  redis.call('ZREM', KEYS[1], unpack(gone))
+end
 if #edits > 0 then redis.call('ZREM', KEYS[4], unpack(edits)) end
-local erased = #messages > 0 and redis.call('ZREM', KEYS[2], unpack(messages)) or 0
-for conversation, own in pairs(touched) do
-  local index = 'c:' .. tag .. ':' .. string.sub(conversation, 7)
-  redis.call('ZREM', index, unpack(own))
-  local newest = redis.call('ZRANGE', index, '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
-  if newest[2] then
-    redis.call('ZADD', KEYS[3], 'XX', newest[2], conversation)
-  else
-    redis.call('ZREM', KEYS[3], conversation)
+if #messages > 0 then
+  local erased = whole and #messages or redis.call('ZREM', KEYS[2], unpack(messages))
+  if erased > 0 then redis.call('HINCRBY', KEYS[5], 'deleted', erased) end
+  if what == 'conversation' then
+    redis.call('ZREM', KEYS[1], unpack(messages))
+    if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZREM', KEYS[3], conversation) end
   end
 end
-if erased > 0 then redis.call('HINCRBY', KEYS[5], 'deleted', erased) end
 if #entries == 2 * size then return entries[#entries] end
 if KEYS[1] == KEYS[4] and redis.call('EXISTS', KEYS[5]) == 1 then
   redis.call('HSET', KEYS[5], 'complete', 1)

@@ -120,9 +120,17 @@ async def test_a_purge_that_a_crash_cut_short_is_finished_by_the_next_start(box:
     await box.connection.command("ZADD", "purges", int(time.time()) - 60, f"{receipt.id} {SHOP}")
     await box.connection.command("EXPIRE", "purges", 60)
     assert len(await values(box)) == 60
+    # What comes after the purge stays: in a conversation that was purged, and in one that was not there.
+    new = int(time.time() * 1000) + 1000
+    await box.put(text("new", sent_at=new), text("new-anna", customer=ANNA, sent_at=new), text("new-2", sent_at=new))
     await box.purger.resume_once()
     await box.erased()
-    assert await values(box) == []
+    assert len(await values(box)) == 3
+    assert await box.ids() == ["new-2", "new-anna", "new"]
+    assert [(c["last_message"]["id"], c["message_count"]) for c in await box.walk_conversations()] == [
+        ("new-2", 2),
+        ("new-anna", 1),
+    ]
     assert (await box.purger.receipt(SHOP, receipt.id)).complete
     assert b"purges" not in await box.keys()
 

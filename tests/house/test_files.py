@@ -74,7 +74,7 @@ def test_every_name_of_a_script_is_used() -> None:
         for alias in node.names
     }
     named = {name for name, value in vars(scripts).items() if isinstance(value, scripts.Script)}
-    assert named == used
+    assert named == used - {"Script"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "cache" / "scripts").glob("*.lua")), ids=lambda path: path.stem)

@@ -1,0 +1,25 @@
+#!lua flags=allow-oom
+-- Takes what a purge has erased out of the conversations' indexes, a few hundred entries at a time.
+-- KEYS: v:{S}
+-- ARGV: hash tag, the purged Page's tag ('' for a shop), watermark, how many entries, from (score, exclusive, or '-inf')
+-- Reply: the score reached ('' = done). A conversation that goes on meanwhile moves up and is met again: no matter.
+local tag, page, watermark, budget, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local start = from
+if from ~= '-inf' then start = '(' .. from end
+local entries = redis.call('ZRANGE', KEYS[1], start, '+inf', 'BYSCORE', 'LIMIT', 0, budget, 'WITHSCORES')
+for i = 1, #entries, 2 do
+  local conversation = entries[i]
+  if page == '' or string.sub(conversation, 1, 6) == page then
+    local index = 'c:' .. tag .. ':' .. string.sub(conversation, 7)
+    local count = redis.call('ZCOUNT', index, '-inf', watermark)
+    -- Scores rise with rank: the lowest ranks are the oldest.
+    if count > 0 then redis.call('ZREMRANGEBYRANK', index, 0, math.min(count, budget) - 1) end
+    if count > budget then return from end
+    budget = budget - count
+    if redis.call('EXISTS', index) == 0 then redis.call('ZREM', KEYS[1], conversation) end
+  end
+  budget = budget - 1
+  from = entries[i + 1]
+  if budget <= 0 then return from end
+end
+return ''
