@@ -55,27 +55,19 @@ def valkey_url(valkey: Server) -> str:
 
 
 @pytest.fixture
-def flushed_valkey9(valkey9: Server) -> Iterator[Server]:
-    """Valkey 9, empty."""
-    yield from _empty_and_then_leakless(valkey9)
+def flushed(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Server]]:
+    """Any of the servers by its name, empty; looked over for leaks afterwards."""
+    lent: list[Server] = []
 
+    def lend(name: str) -> Server:
+        server: Server = request.getfixturevalue(name)
+        server.flush()
+        lent.append(server)
+        return server
 
-@pytest.fixture
-def flushed_redis82(redis82: Server) -> Iterator[Server]:
-    """Redis 8.2, empty."""
-    yield from _empty_and_then_leakless(redis82)
-
-
-@pytest.fixture
-def flushed_redis7(redis7: Server) -> Iterator[Server]:
-    """Redis 7.0, empty."""
-    yield from _empty_and_then_leakless(redis7)
-
-
-@pytest.fixture
-def flushed_cluster(cluster: Server) -> Iterator[Server]:
-    """The cluster, empty."""
-    yield from _empty_and_then_leakless(cluster)
+    yield lend
+    for server in lent:
+        _refuse_leaks(server.unbounded_keys())
 
 
 @pytest.fixture(params=STORES)

@@ -3,7 +3,7 @@
 import secrets
 import time
 from asyncio import sleep
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
 from domain.query import MessageQuery
 from ops.metrics import Metrics
+from tests.servers import Server
 
 FIVE_DAYS = 432_000
 SHOP, PAGE = ShopId("shop-1"), PageId("104200000000001")
@@ -123,13 +124,12 @@ class FakeClient(fakeredis.FakeAsyncRedis):
 
 
 @pytest.fixture(params=["fake", "valkey9", "redis82", "redis7", "cluster"])
-async def box(request: pytest.FixtureRequest) -> AsyncIterator[Box]:
+async def box(request: pytest.FixtureRequest, flushed: Callable[[str], Server]) -> AsyncIterator[Box]:
     """A store with one connected Page, over each server in turn."""
     if request.param == "fake":
         connection = Connection(FakeClient(server=request.getfixturevalue("fake_server"), protocol=2))
     else:
-        request.getfixturevalue("flushed_" + request.param)
-        connection = connect(request.getfixturevalue(request.param).url)
+        connection = connect(flushed(request.param).url)
     made = make_box(connection)
     await made.shops.connect(SHOP, PAGE)
     yield made

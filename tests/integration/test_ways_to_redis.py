@@ -85,8 +85,8 @@ def _knows_the_primary(port: int) -> bool:
         return False
 
 
-async def test_a_cluster_is_found_from_any_of_its_nodes(flushed_cluster: None, cluster: Server) -> None:
-    last = cluster.url.rpartition(",")[2]
+async def test_a_cluster_is_found_from_any_of_its_nodes(flushed: Callable[[str], Server]) -> None:
+    last = flushed("cluster").url.rpartition(",")[2]
     await stores_and_reads(f"redis+cluster://{last}")
 
 
