@@ -26,10 +26,10 @@ _SOME_YEARS = 1_790_000_000_000
 """Milliseconds: moments from 2026 on, so that no certain day is learned."""
 
 
-def records() -> list[bytes]:
+def records() -> list[bytes | bytearray | memoryview[int]]:
     """Bodies as `cache/codec.py` writes them, no two of one Page, so that no id is learned."""
     rng = random.Random(2026)
-    bodies: list[bytes] = []
+    bodies: list[bytes | bytearray | memoryview[int]] = []
     while len(bodies) < SAMPLES:
         page = PageId(str(rng.randrange(10**14, 10**15)))
         traffic = Traffic([page], rng)
