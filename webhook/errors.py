@@ -4,6 +4,7 @@
     ├── SignatureRefused   unauthenticated   the body is not Facebook's
     ├── PayloadRefused     invalid           signed, but not JSON
     ├── BodyTooLarge       too_large         more bytes than we read
+    ├── NotInTime          unavailable       it could not be stored while Facebook waits
     └── HandshakeRefused   forbidden         the GET challenge is not ours to answer
 
 Each reason comes from the closed list beside its class and says nothing about what was sent.
@@ -16,6 +17,7 @@ from domain.errors import Kind, PageInboxError
 SignatureReason = Literal["signature_missing", "signature_malformed", "signature_mismatch"]
 PayloadReason = Literal["not_json"]
 BodyReason = Literal["body_too_large"]
+TimeReason = Literal["not_in_time"]
 HandshakeReason = Literal["handshake_incomplete", "handshake_repeated", "handshake_mode", "handshake_token"]
 
 
@@ -43,6 +45,16 @@ class BodyTooLarge(PageInboxError):
     kind: ClassVar[Kind] = "too_large"
 
     def __init__(self, reason: BodyReason = "body_too_large") -> None:
+        super().__init__(reason)
+
+
+class NotInTime(PageInboxError):
+    """Storing it took too long; some of it may be stored, and delivering it again is safe."""
+
+    kind: ClassVar[Kind] = "unavailable"
+    transient: ClassVar[bool] = True
+
+    def __init__(self, reason: TimeReason = "not_in_time") -> None:
         super().__init__(reason)
 
 

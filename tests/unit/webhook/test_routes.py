@@ -35,6 +35,7 @@ class FakeShop:
     def __init__(self) -> None:
         self.stored: list[Storable] = []
         self.fails: BaseException | None = None
+        self.hangs = False
 
     async def owner(self, _page: PageId) -> ShopId | None:
         """Always the same."""
@@ -44,6 +45,8 @@ class FakeShop:
         """Store."""
         if self.fails is not None:
             raise self.fails
+        if self.hangs:
+            await asyncio.Event().wait()
         self.stored += events
         return ["stored"] * len(events)
 
@@ -191,11 +194,20 @@ async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(hou
 
 async def test_a_body_that_does_not_come_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """408, and the connection is closed: it holds half a request."""
-    monkeypatch.setattr("webhook.routes.BODY_SECONDS", 0.01)
+    monkeypatch.setattr("webhook.routes.ANSWER_SECONDS", 0.01)
     assert await house.call({"type": "http.request", "body": BODY, "more_body": True}) == 408
     assert (b"connection", b"close") in house.sent[0]["headers"]
     assert house.deliveries() == {"too_slow": 1}
     assert house.lines[0]["reason"] == "body_too_slow"
+
+
+async def test_a_store_that_takes_too_long_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 while Facebook still listens; it will deliver again."""
+    monkeypatch.setattr("webhook.routes.ANSWER_SECONDS", 0.01)
+    house.shop.hangs = True
+    assert await house.deliver(BODY) == 503
+    assert house.deliveries() == {"unavailable": 1}
+    assert house.lines[0]["reason"] == "not_in_time"
 
 
 @pytest.mark.parametrize(
