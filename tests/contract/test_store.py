@@ -167,6 +167,19 @@ async def test_the_highest_edit_wins_whatever_the_order(box: Box, order: tuple[i
     assert (await box.read())[0]["text"] == "third"
 
 
+async def test_a_delivery_of_many_changes_makes_each_in_its_order(box: Box) -> None:
+    customer, now = Psid("7000000000000001"), int(time.time() * 1000)
+    messages = [text(f"m_{n}", "first") for n in range(100)]
+    edits = [Edit(MessageId(f"m_{n}"), PAGE, customer, k, f"text {k}", now) for k in (1, 3, 2) for n in range(100)]
+    outcomes = await box.put(*edits[:50], *messages, *edits[50:], Unsend(MessageId("m_7"), PAGE, now))
+    assert outcomes[50:150] == ["stored"] * 100
+    # Messages are stored first: an edit of the same delivery finds its message, wherever it stands.
+    assert outcomes[:50] + outcomes[150:-1] == ["edited"] * 200 + ["edit_outdated"] * 100
+    assert outcomes[-1] == "unsent"
+    read = {message["id"]: message["text"] for message in await box.read()}
+    assert read == {f"m_{n}": "text 3" for n in range(100) if n != 7}
+
+
 async def test_an_edit_that_waits_is_not_readable(box: Box) -> None:
     now = int(time.time() * 1000)
     assert await box.put(Edit(MessageId("m_1"), PAGE, None, 1, "canary", now)) == ["edit_waiting"]
