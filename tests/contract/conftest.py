@@ -3,7 +3,7 @@
 import secrets
 import time
 from asyncio import sleep
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
 from domain.query import MessageQuery
 from ops.metrics import Metrics
+from tests import servers
 from tests.servers import Server
 
 FIVE_DAYS = 432_000
@@ -121,6 +122,15 @@ class FakeClient(fakeredis.FakeAsyncRedis):
         if args[0] == "EVAL":
             args = (args[0], args[1].partition("\n")[2], *args[2:])
         return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(scope="session")
+def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Valkey 9 apart from the one on which a service of the integration tests lives: it would go on with the purges
+    that a test leaves half done.
+    """
+    with servers.running("contract", tmp_path_factory.mktemp("contract"), servers.valkey9()) as server:
+        yield server
 
 
 @pytest.fixture(params=["fake", "valkey9", "redis82", "redis7", "cluster"])
