@@ -14,15 +14,15 @@ from typing import Final
 
 import structlog
 
-from cache.codec import edited as edited_value
-from cache.codec import encode_message, encode_waiting_edit, merged
+from cache.changes import OUTCOMES, RETRY_AFTER_SECONDS, WRITE_SECONDS, Changes
+from cache.codec import encode_message, merged
 from cache.connection import Arg, Call, Connection, Reply
 from cache.errors import Corrupt, Unavailable
 from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
-from cache.scripts import EDIT, ERASE, PUT
+from cache.scripts import PUT
 from domain.event import Outcome, Storable
 from domain.ids import PageId, ShopId
-from domain.message import Edit, Message, Unsend
+from domain.message import Message
 from ops.metrics import Metrics
 
 QUEUE_MESSAGES: Final = 50_000
@@ -32,23 +32,8 @@ CALL_MESSAGES: Final = 250
 """Messages in one script call: about 2 ms of the server's time, in which nobody else is served."""
 FLUSH_MESSAGES: Final = 5_000
 """Messages in one round trip."""
-WRITE_SECONDS: Final = 1.7
-"""From sending to giving up, a second try included. With one failed round trip to wait for first, the answer is still
-out well before Facebook's 5 s are over."""
-RETRY_AFTER_SECONDS: Final = 2
-CHANGES_AT_ONCE: Final = 16
-"""Edits and unsends of one delivery under way: a quarter of the connections, the rest is for others."""
-EDIT_TRIES: Final = 8
-"""Facebook allows five edits of a message; more rivals than that cannot be writing one value."""
-
-_OUTCOMES: Final[dict[str, Outcome]] = {
-    "s": "stored",
-    "d": "duplicate",
-    "g": "erased",
-    "o": "too_old",
-    "u": "unknown_page",
-    "p": "paused",
-}
+MERGE_TRIES: Final = 8
+"""Each is lost only to an edit that came between; Facebook allows five of a message."""
 
 log = structlog.get_logger()
 
@@ -99,6 +84,7 @@ class Writer:
         self._metrics = metrics
         self._ttl = ttl
         self._nonces = count(first_nonce)
+        self._changes = Changes(connection, ttl=ttl, new_nonce=self._nonce)
         self._clock = clock
         self._room_messages = self._all_messages = queue_messages
         self._room_bytes = self._all_bytes = queue_bytes
@@ -112,36 +98,16 @@ class Writer:
         Raises:
             Unavailable: some of it may not be stored; putting the same again is safe.
         """
+        if self._closing:
+            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
         keys = shop_keys(shop)
         rows = [self._row(keys, event) for event in events if isinstance(event, Message)]
         stored: list[Outcome] = await self._enqueue(shop, keys, rows) if rows else []
         if len(rows) == len(events):
             return stored
-        changed = await self._change_all(keys, [event for event in events if not isinstance(event, Message)])
+        changed = await self._changes.make(keys, [event for event in events if not isinstance(event, Message)])
         stored_next, changed_next = iter(stored), iter(changed)
         return [next(stored_next) if isinstance(event, Message) else next(changed_next) for event in events]
-
-    async def _change_all(self, keys: ShopKeys, changes: Sequence[Edit | Unsend]) -> list[Outcome]:
-        """Changes of one message one after the other, those of different ones side by side: a delivery may hold a
-        thousand, and each is a round trip or two.
-        """
-        by_message: dict[bytes, list[int]] = {}
-        for at, change in enumerate(changes):
-            by_message.setdefault(keys.message_id(change.page, change.id), []).append(at)
-        outcomes: dict[int, Outcome] = {}
-
-        turns = asyncio.Semaphore(CHANGES_AT_ONCE)
-
-        async def change_one(places: list[int]) -> None:
-            async with turns:
-                for at in places:
-                    outcomes[at] = await self._change(keys, changes[at])
-
-        # All are awaited even when one fails: nothing of this delivery is left running behind its answer.
-        for failure in await asyncio.gather(*map(change_one, by_message.values()), return_exceptions=True):
-            if failure is not None:
-                raise failure
-        return [outcomes[at] for at in range(len(changes))]
 
     def _nonce(self) -> bytes:
         return (next(self._nonces) & 0xFFFFFFFF).to_bytes(4)
@@ -153,8 +119,6 @@ class Writer:
 
     def _enqueue(self, shop: ShopId, keys: ShopKeys, rows: list[_Row]) -> "asyncio.Future[list[Outcome]]":
         size = sum(len(row.value) for row in rows)
-        if self._closing:
-            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
         if len(rows) > self._room_messages or size > self._room_bytes:
             raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
         self._room_messages -= len(rows)
@@ -250,11 +214,11 @@ class Writer:
                 row = rows[at * CALL_MESSAGES + number - 1]
                 found[number - 1] = await self._put_with_edit(keys, row, waiting)
             letters += found
-        return [_OUTCOMES[letter] for letter in letters]
+        return [OUTCOMES[letter] for letter in letters]
 
     async def _put_with_edit(self, keys: ShopKeys, row: _Row, waiting: bytes) -> str:
         """Store a message whose edit came first, with the edit in it."""
-        for _ in range(EDIT_TRIES):
+        for _ in range(MERGE_TRIES):
             try:
                 value = merged(row.value, waiting)
             except Corrupt as error:
@@ -268,50 +232,6 @@ class Writer:
             if letter != "w":
                 return letter
             waiting = reply[2]
-        raise Unavailable("redis_timeout")
-
-    async def _change(self, keys: ShopKeys, change: Edit | Unsend) -> Outcome:
-        if self._closing:
-            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
-        try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                if isinstance(change, Unsend):
-                    return await self._unsend(keys, change)
-                return await self._edit(keys, change)
-        except TimeoutError:
-            raise Unavailable("redis_timeout") from None
-
-    async def _unsend(self, keys: ShopKeys, unsend: Unsend) -> Outcome:
-        connected = await self._connection.command("HEXISTS", keys.registry, f"p:{unsend.page}")
-        if not connected:
-            return "unknown_page"
-        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, 0, "", 1, keys.message_id(unsend.page, unsend.id)]
-        await self._connection.run(ERASE([keys.shop_index, keys.conversations, keys.waiting_edits], args), tries=2)
-        return "unsent"
-
-    async def _edit(self, keys: ShopKeys, edit: Edit) -> Outcome:
-        """Read, change, and write if nobody else has written meanwhile."""
-        id_ = keys.message_id(edit.page, edit.id)
-        nonce = self._nonce()
-        there: bytes | None = await self._connection.command("GET", keys.message(id_))
-        for _ in range(EDIT_TRIES):
-            if there == b"":
-                return "erased"
-            if there is None:
-                value, outcome = encode_waiting_edit(edit, keys, nonce), "edit_waiting"
-            else:
-                newer = edited_value(there, edit)
-                if newer is None:
-                    return "edit_outdated"
-                value, outcome = newer, "edited" if there[0] == 1 else "edit_waiting"
-            sent_at = "" if edit.sent_at is None else edit.sent_at
-            args: list[Arg] = [keys.hash_tag, self._ttl * 1000, edit.page, id_, there or b"", value, sent_at]
-            reply = await self._connection.run(EDIT([keys.registry, keys.waiting_edits], args), tries=2)
-            if reply[0] == b"s":
-                return "edited" if outcome == "edited" else "edit_waiting"
-            if reply[0] != b"c":
-                return _OUTCOMES[reply[0].decode()]
-            there = reply[1]
         raise Unavailable("redis_timeout")
 
     def _fulfil(self, batch: _ShopBatch, outcomes: list[Outcome]) -> None:

@@ -57,6 +57,8 @@ Outcome = Literal[
     "edit_outdated",
     "edit_waiting",
     "unsent",
+    "unreadable",
 ]
-"""What became of a storable event: `erased` is a message that was purged or unsent and stays gone,
-`edit_outdated` an edit older than the one that is kept, `edit_waiting` an edit that came before its message."""
+"""What became of a storable event: `erased` is a message that was purged or unsent and stays gone, `edit_outdated` an
+edit older than the one that is kept, `edit_waiting` an edit that came before its message, `unreadable` an edit of a
+damaged record."""

@@ -9,6 +9,7 @@ import fakeredis
 import pytest
 from prometheus_client.registry import CollectorRegistry
 
+from cache import changes
 from cache import writer as module
 from cache.codec import decode, encode_message, encode_waiting_edit
 from cache.connection import Call, Connection, Reply
@@ -407,6 +408,14 @@ async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(house: 
     assert house.connection.trips == []
 
 
+async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(house: House) -> None:
+    """It will never be readable: an error would have Facebook deliver it for ever."""
+    house.connection.values = {"GET": b"\x01damaged"}
+    edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
+    assert await house.writer.put(SHOP, [edit]) == ["unreadable"]
+    assert house.connection.trips == []
+
+
 async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(house: House) -> None:
     """Compare and set: never over a text that it has not seen."""
     value = encode_waiting_edit(Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None), shop_keys(SHOP), b"abcd")
@@ -415,4 +424,4 @@ async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(house:
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
     assert await settled(house.writer.put(SHOP, [edit])) == ["redis_timeout"]
     seen = [call.args[4] for trip in house.connection.trips for call in trip]
-    assert seen == [b"", *[value] * (module.EDIT_TRIES - 1)]
+    assert seen == [b"", *[value] * (changes.EDIT_TRIES - 1)]
