@@ -283,7 +283,7 @@ def _with_store(work: Callable[[Store], Awaitable[None]]) -> None:
 
     async def connected() -> None:
         connection = make_connection(settings)
-        store = make_store(connection, Metrics(process_registry(), version=VERSION))
+        store = make_store(connection, Metrics(process_registry(), version=VERSION), ttl=settings.message_ttl)
         try:
             await work(store)
         finally:

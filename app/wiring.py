@@ -118,10 +118,10 @@ class Store:
     purger: Purger
 
 
-def make_store(connection: Connection, metrics: Metrics) -> Store:
+def make_store(connection: Connection, metrics: Metrics, *, ttl: int) -> Store:
     """Registry, reader and purger on one connection."""
     shops = Shops(connection, new_claim=partial(secrets.token_hex, 4))
-    reader = Reader(connection, shops)
+    reader = Reader(connection, shops, ttl=ttl)
     purger = Purger(
         connection,
         shops,
@@ -144,7 +144,7 @@ def wire(settings: Settings, *, connection: Connection | None = None, now: Calla
     registry = process_registry()
     metrics = Metrics(registry, version=VERSION)
     checks, tasks = Checks(), Tasks()
-    store = make_store(connection or make_connection(settings), metrics)
+    store = make_store(connection or make_connection(settings), metrics, ttl=settings.message_ttl)
     writer = Writer(
         store.connection,
         metrics,

@@ -27,10 +27,11 @@ log = structlog.get_logger()
 
 
 class Reader:
-    """Reads for shops. Every method raises `Unavailable` when Redis is."""
+    """Reads for shops; `ttl` in seconds. Every method raises `Unavailable` when Redis is."""
 
-    def __init__(self, connection: Connection, shops: Shops) -> None:
+    def __init__(self, connection: Connection, shops: Shops, *, ttl: int) -> None:
         self._connection = connection
+        self._ttl = ttl
         self._shops = shops
 
     async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[bytes]:
@@ -99,7 +100,7 @@ class Reader:
             began, position = read_cursor("c", cursor)
         items: list[bytes] = []
         for _ in range(CALLS_PER_READ):
-            args = [keys.hash_tag, began, position, 0, limit - len(items), LOOKS_PER_CALL, page_tag]
+            args = [keys.hash_tag, began, position, self._ttl * 1000, limit - len(items), LOOKS_PER_CALL, page_tag]
             reply = await self._connection.run(CONVERSATIONS([keys.registry, keys.conversations], args), tries=2)
             began = int(reply[0])
             for at, count, value in zip(reply[2::3], reply[3::3], reply[4::3], strict=True):

@@ -2,23 +2,22 @@
 -- Conversations by last activity, newest first, as they stood when the walk began: one that has moved to the front
 -- since is met where it stood then, so that nothing is skipped or repeated while messages arrive.
 -- KEYS: shop:{S}, v:{S}
--- ARGV: hash tag, when the walk began (score, '+inf' for now), from (score, exclusive, or '+inf'), oldest live score,
+-- ARGV: hash tag, when the walk began (score, '+inf' for now), from (score, exclusive, or '+inf'), TTL (ms),
 --       how many, how many to look at, Page tag wanted (or '')
 -- Reply: when the walk began, the score looked at last ('' = nothing is left),
 --        then triples of activity, message count and last message
-local tag, began, from, oldest = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local tag, began, from, ttl = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local wanted, budget, page = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local oldest = now - ttl * 1000 + 1
 if began == '+inf' then
-  local time = redis.call('TIME')
   local newest = redis.call('ZRANGE', KEYS[2], '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
-  began = string.format('%.0f', math.max(time[1] * 1000000 + time[2], tonumber(newest[2] or 0)))
+  began = string.format('%.0f', math.max(now, tonumber(newest[2] or 0)))
 end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow')
 local watermark, narrow = tonumber(shop[1] or 0), false
-if shop[2] then
-  local time = redis.call('TIME')
-  narrow = tonumber(shop[2]) > time[1] * 1000000 + time[2]
-end
+if shop[2] then narrow = tonumber(shop[2]) > now end
 local position = from == '+inf' and math.huge or tonumber(from)
 
 local function mark(name)

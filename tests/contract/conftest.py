@@ -98,7 +98,7 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS) -> Box:
     """Wire a store."""
     metrics = Metrics(CollectorRegistry())
     shops = Shops(connection, new_claim=lambda: secrets.token_hex(4))
-    reader = Reader(connection, shops)
+    reader = Reader(connection, shops, ttl=ttl)
     writer = Writer(connection, metrics, ttl=ttl, first_nonce=secrets.randbits(32), clock=time.monotonic)
     purger = Purger(
         connection,

@@ -12,7 +12,8 @@ from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Edit, Unsend
 from domain.moment import from_text
 from domain.query import MessageQuery
-from tests.contract.conftest import FIVE_DAYS, PAGE, SHOP, Box, text
+from tests.contract.conftest import FIVE_DAYS, PAGE, SHOP, Box, make_box, text
+from tests.support import wait_until
 
 OTHER_PAGE = PageId("104200000000002")
 
@@ -215,6 +216,20 @@ async def test_conversations_come_newest_first_with_count_and_last_message(box: 
         assert [c["message_count"] for c in found] == [6, 5, 4, 3, 2, 1]
         assert [c["last_message"]["text"] for c in found] == [f"{n}/{n}" for n in reversed(range(6))]
     assert await box.walk_conversations(page=OTHER_PAGE) == []
+
+
+async def test_what_has_expired_is_not_counted_in_its_conversation(box: Box) -> None:
+    first, second = make_box(box.connection, ttl=2), make_box(box.connection, ttl=60)
+    await first.put(text("m_1"))
+    await second.put(text("m_2"))  # keeps the index alive beyond the first one's end
+    assert [c["message_count"] for c in await first.walk_conversations()] == [2]
+
+    async def first_is_gone() -> bool:
+        return await box.ids() == ["m_2"]
+
+    await wait_until(first_is_gone)
+    await second.put(text("m_3"))
+    assert [c["message_count"] for c in await first.walk_conversations()] == [1]
 
 
 async def test_conversations_that_become_active_during_a_walk_are_neither_skipped_nor_repeated(box: Box) -> None:
