@@ -38,7 +38,7 @@ format: $(STAMP)  ## rewrite the code the way `make check` wants it
 lock: $(STAMP)  ## renew the hash-locked requirements from pyproject.toml
 	@for set in "runtime:" "dev:--extra embedded --group dev" "bench:--extra embedded --group dev --group bench"; do \
 	  $(BIN)/uv pip compile pyproject.toml $${set#*:} --quiet --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-annotate --custom-compile-command 'make lock' -o requirements/$${set%%:*}.txt || exit 1; done
+	    --no-annotate --custom-compile-command 'make lock' -o requirements/$${set%%:*}.txt || exit 1; done
 
 bench: $(STAMP)  ## every figure with its reference, side by side, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt

@@ -21,7 +21,6 @@ from domain.message import Edit, Unsend
 WRITE_SECONDS: Final = 1.7
 """From sending to giving up, a second try included. With one failed round trip to wait for first, the answer is still
 out well before Facebook's 5 s are over."""
-RETRY_AFTER_SECONDS: Final = 2
 CHANGES_AT_ONCE: Final = 16
 """Edits and unsends of one delivery under way: a quarter of the connections, the rest is for others."""
 EDIT_TRIES: Final = 8

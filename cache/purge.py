@@ -139,9 +139,13 @@ class Purger:
         if task is None:
             task = asyncio.create_task(self._erase(job))
             self._erasing[job] = task
-            task.add_done_callback(lambda _: self._erasing.pop(job, None))
             self._metrics.purges_running(len(self._erasing))
+            task.add_done_callback(lambda _: self._ended(job))
         return task
+
+    def _ended(self, job: bytes) -> None:
+        del self._erasing[job]
+        self._metrics.purges_running(len(self._erasing))
 
     async def _erase(self, job: bytes) -> None:
         try:
@@ -149,8 +153,6 @@ class Purger:
         except Unavailable as error:
             # `resume` comes back to it: the note stands until everything is erased.
             log.warning("purge_interrupted", reason=error.reason)
-        finally:
-            self._metrics.purges_running(len(self._erasing) - 1)
 
     async def _erase_all(self, job: bytes) -> None:
         purge_text, _, shop_text = job.decode().partition(" ")

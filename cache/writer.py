@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from cache.changes import OUTCOMES, RETRY_AFTER_SECONDS, WRITE_SECONDS, Changes
+from cache.changes import OUTCOMES, WRITE_SECONDS, Changes
 from cache.codec import encode_message, merged
 from cache.connection import Arg, Call, Connection, Reply
 from cache.errors import Corrupt, Unavailable
@@ -32,6 +32,7 @@ CALL_MESSAGES: Final = 250
 """Messages in one script call: about 2 ms of the server's time, in which nobody else is served."""
 FLUSH_MESSAGES: Final = 5_000
 """Messages in one round trip."""
+RETRY_AFTER_SECONDS: Final = 2
 MERGE_TRIES: Final = 8
 """Each is lost only to an edit that came between; Facebook allows five of a message."""
 
@@ -115,7 +116,9 @@ class Writer:
     def _row(self, keys: ShopKeys, message: Message) -> _Row:
         value = encode_message(message, keys, self._nonce(), self._ttl)
         sent_at = "" if message.sent_at is None else message.sent_at
-        return _Row(message.page, value[6:12], keys.message_id(message.page, message.id), sent_at, value)
+        return _Row(
+            message.page, keys.page_tag(message.page), keys.message_id(message.page, message.id), sent_at, value
+        )
 
     def _enqueue(self, shop: ShopId, keys: ShopKeys, rows: list[_Row]) -> "asyncio.Future[list[Outcome]]":
         size = sum(len(row.value) for row in rows)

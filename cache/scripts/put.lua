@@ -58,8 +58,7 @@ for i = 5 + 2 * page_count, #ARGV, 4 do
     if narrow then purged = math.max(purged, mark(page), mark(conversation)) end
     deadline = math.floor(score / 1000) + ttl
     if sent and sent * 1000 <= purged then
-      letter = redis.call('EXISTS', key) == 1 and 'd' or 'g'
-      if letter == 'd' and redis.call('STRLEN', key) == 0 then letter = 'g' end
+      letter = redis.call('STRLEN', key) > 0 and 'd' or 'g'
     elseif redis.call('SET', key, value, 'NX', 'PXAT', deadline) then
       letter = 's'
     else

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cache.keys import MAX_TTL_SECONDS
 from domain.secret import Secret
-from ops.settings import SETTINGS, Settings, SettingsRefused, read_settings
+from ops.settings import MESSAGE_TTL_MAX, SETTINGS, Settings, SettingsRefused, read_settings
 
 GOOD = {
     "FACEBOOK_APP_SECRET": "shop-app-secret-1",
@@ -240,3 +241,8 @@ def test_each_default_in_the_table_is_one_its_parser_takes() -> None:
         for text in filter(None, (setting.default, setting.default_for_run)):
             assert setting.parse(text) is not None
         assert setting.meaning.endswith(".")
+
+
+def test_the_longest_life_that_may_be_set_is_the_one_the_store_keeps_to() -> None:
+    """Neither package may import the other; the promise is one."""
+    assert MESSAGE_TTL_MAX == MAX_TTL_SECONDS
