@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
 from domain.shop import Principal
 
@@ -19,15 +18,6 @@ _KEY = "page_inbox.call"
 
 _NO_STORE = {"Cache-Control": "no-store"}
 """Nothing a shop reads may stay in a cache on the way."""
-
-
-class NotFound(PageInboxError):
-    """There is none, or none of this shop."""
-
-    kind: ClassVar[Kind] = "not_found"
-
-    def __init__(self, reason: Literal["page_not_found"], sentence: str) -> None:
-        super().__init__(reason, sentence)
 
 
 @dataclass(frozen=True, slots=True)

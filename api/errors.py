@@ -26,8 +26,12 @@ STATUS: Mapping[Kind, int] = {
     "method_not_allowed": 405,
     "conflict": 409,
     "too_large": 413,
+    "throttled": 429,
     "internal": 500,
+    "not_configured": 501,
+    "upstream_failed": 502,
     "unavailable": 503,
+    "upstream_timeout": 504,
 }
 """The one table: what went wrong, as an HTTP status."""
 
@@ -39,13 +43,17 @@ TITLES: Mapping[int, str] = {
     405: "Method Not Allowed",
     409: "Conflict",
     413: "Content Too Large",
+    429: "Too Many Requests",
     500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
     503: "Service Unavailable",
+    504: "Gateway Timeout",
 }
 """RFC 9457, 4.2.1: with the type about:blank, the title is the status's own phrase."""
 
 RETRY_AFTER = 1
-"""Seconds to wait for what is unavailable, when the error names none."""
+"""Seconds to wait for what is unavailable or throttled, when the error names none."""
 
 _REASONS: Mapping[int, tuple[str, str]] = {
     404: ("route_not_found", "There is nothing at this address."),
@@ -64,7 +72,7 @@ def problem(error: PageInboxError, request_id: str) -> Response:
         headers["WWW-Authenticate"] = f'Bearer realm="page-inbox"{code}'
     elif error.reason == "scope_missing":
         headers["WWW-Authenticate"] = 'Bearer realm="page-inbox", error="insufficient_scope"'
-    elif error.kind == "unavailable":
+    elif error.kind in {"unavailable", "throttled"}:
         headers["Retry-After"] = str(max(1, error.retry_after or RETRY_AFTER))
     return _answer(STATUS[error.kind], str(error), error.reason, request_id, headers)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 
 from domain.message import Direction, Kind
-from domain.shop import PurgeTarget
+from domain.shop import PageStatus, PurgeTarget
 
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 Moment = Annotated[str, Field(pattern=_MOMENT, json_schema_extra={"format": "date-time"})]
@@ -89,10 +89,29 @@ class ReceiptModel(_Answer):
 
 
 class PageModel(_Answer):
-    """A connected Page."""
+    """A connected Page. What is known of its token is absent where it is connected for webhooks alone."""
 
     page_id: str
     connected_at: Moment
+    status: PageStatus = Field(
+        description="`webhooks_only`: its messages, nothing on demand. `connected`: everything. `unsubscribed`: "
+        "everything but new messages; the subscription is restored by itself. `reconnect`: its token is dead; nothing "
+        "on demand until the Page is connected with a new one."
+    )
+    last_event_at: Moment | MISSING = Field(MISSING, description="When a message, edit or unsend came last.")
+    token_alive: bool | MISSING = Field(MISSING, description="What Facebook said when it was asked last.")
+    token_reason: str | MISSING = Field(
+        MISSING, description="Why the token is dead: `expired`, `password_changed`, `role_lost`, …"
+    )
+    subscribed: bool | MISSING = Field(MISSING, description="Whether Facebook delivers the Page's messages.")
+    subscribed_fields: list[str] | MISSING = Field(MISSING, description="What Facebook delivers, by its own names.")
+    missing_permissions: list[str] | MISSING = Field(
+        MISSING, description="Permissions that the token lacks, and without which some calls are `permission_missing`."
+    )
+    checked_at: Moment | MISSING = Field(MISSING, description="When Facebook was asked last.")
+    healing_since: Moment | MISSING = Field(
+        MISSING, description="Messages from here on may be missing; they are being fetched."
+    )
 
 
 class PagesModel(_Answer):

@@ -18,6 +18,9 @@ Json = dict[str, Any]
 _PATH_PARAMETERS = {
     "shop": ("The shop; a token is for one shop.", "demo"),
     "page": ("Facebook's id of the Page.", "104200000000001"),
+    "post": ("`id` of a post, percent-encoded.", "104200000000001_7701"),
+    "comment": ("`id` of a comment, percent-encoded.", "7701_5501"),
+    "psid": ("The customer's id, as this Page knows them.", "7000000000000001"),
     "purge_id": ("`purge_id` of a receipt.", "p-1"),
 }
 """Meaning and an example."""
@@ -25,20 +28,32 @@ _PATH_PARAMETERS = {
 _ID = ("Its `id`, percent-encoded.", "m_1")
 
 _REASONS = {
-    400: "A parameter, a field or the body is refused; `detail` says which.",
+    400: "A parameter, a field or the body is refused, by us or by Facebook (`parameter_refused`); `detail` says "
+    "which. A Page's token may be of another app, another Page or a person: `token_of_another_app`, "
+    "`token_of_another_page`, `token_not_of_a_page`.",
     401: "No token, or not a good one: `token_missing`, `token_malformed`, `token_expired`, `token_invalid`.",
     403: "The token is for another shop (`wrong_shop`) or lacks the scope (`scope_missing`).",
-    404: "There is none, or none of this shop.",
+    404: "There is none, or none of this shop; at Facebook, none that the Page's token may see (`object_not_found`).",
     405: "This address does not answer to this method.",
-    409: "It belongs to another shop.",
+    409: "The Page belongs to another shop (`page_of_another_shop`); it has no token that Facebook accepts and must be "
+    "connected with a new one (`reconnect_page`); or its token may not do this (`permission_missing`).",
     413: "The body is too large.",
+    429: "Facebook has had enough calls for a while (`throttled`), or has blocked the Page (`policy_blocked`): try "
+    "again after `Retry-After` seconds, not before.",
     500: "Something went wrong on our side.",
+    501: "The operator has not set what this needs (`setting_missing`); `detail` names it.",
+    502: "Facebook failed; what may pass was tried again: `graph_unavailable`, `graph_unreachable`, `too_much_data`, "
+    "`graph_refused`, `proof_refused`, `graph_redirected`.",
     503: "The store is not to be reached; try again after `Retry-After` seconds.",
+    504: "Facebook did not answer in time (`graph_timeout`).",
 }
+
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
 
 _HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750."}},
-    503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
 }
 
 _ABOUT = """\
@@ -46,6 +61,10 @@ Messages that customers send to a shop's Facebook Pages, kept for five days and 
 
 Every call needs a token for the shop (`Authorization: Bearer …`) that bears the call's scope. Times are RFC 3339 in
 UTC with milliseconds. Lists go on with `cursor`; a list already begun is not shifted by what arrives meanwhile.
+
+What is marked "on demand" is fetched from Facebook now and kept nowhere: its lists go on with `after`, its items bear
+Facebook's own field names, and what Facebook does not tell is absent.
+
 Errors are problem JSON (RFC 9457). Nothing may be cached on the way."""
 
 

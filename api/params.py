@@ -1,5 +1,7 @@
 """Pure: what callers send, as typed values; the same models make `/openapi.json`.
 
+Beside these: the bodies (api/bodies.py), and the queries of what is fetched from Facebook (api/graph_params.py).
+
 Refused: parameters and fields nobody knows (a misspelt filter must not widen a purge), the same parameter twice,
 values out of range. An empty parameter (`?cursor=`) counts as absent, as forms send it.
 """
@@ -8,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.json_schema import WithJsonSchema
 
 from domain.errors import Kind, PageInboxError
@@ -89,7 +91,7 @@ def _moment(text: object) -> object:
 Id = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"pattern": PLAIN}), AfterValidator(_id)
 ]
-_Limit = Annotated[int, Field(ge=1, le=MOST, description="How many, at most."), BeforeValidator(_limit)]
+Limit = Annotated[int, Field(ge=1, le=MOST, description="How many, at most."), BeforeValidator(_limit)]
 _Cursor = Annotated[
     Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN}), AfterValidator(_cursor)]
     | None,
@@ -98,37 +100,39 @@ _Cursor = Annotated[
 _MOMENT_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": LAST_MOMENT}],
 }
-_Moment = Annotated[int | None, BeforeValidator(_moment), WithJsonSchema(_MOMENT_SCHEMA)]
+Moment = Annotated[int | None, BeforeValidator(_moment), WithJsonSchema(_MOMENT_SCHEMA)]
 
 
-class _Query(BaseModel):
+class Query(BaseModel):
+    """Every parameter is known, or the call is refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ConversationsQuery(_Query):
+class ConversationsQuery(Query):
     """Which conversations."""
 
-    limit: _Limit = 50
+    limit: Limit = 50
     cursor: _Cursor = None
     page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
 
 
-class MessagesQuery(_Query):
+class MessagesQuery(Query):
     """Which messages."""
 
-    limit: _Limit = 50
+    limit: Limit = 50
     cursor: _Cursor = None
     conversation: Id | None = Field(None, description="Only of this conversation.")
     page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
     direction: Direction | None = Field(
         None, description="`in`: from customers; `out`: from the Page.", examples=["in"]
     )
-    since: _Moment = Field(
+    since: Moment = Field(
         None,
         description="Received at this time or later: RFC 3339 with its offset, or Unix seconds or milliseconds.",
         examples=["2026-02-02T09:30:00+07:00"],
     )
-    until: _Moment = Field(
+    until: Moment = Field(
         None, description="Received before this time, written like `since`.", examples=["2026-02-03T00:00:00Z"]
     )
 
@@ -143,24 +147,6 @@ class MessagesQuery(_Query):
             since=self.since,
             until=self.until,
         )
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PageConnect(_Body):
-    """How to connect a Page: `{}` connects it for webhooks."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
-
-
-class ShopPatch(_Body):
-    """What to change of a shop."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}]})
-
-    paused: StrictBool = Field(description="true stops storing messages, false goes on.")
 
 
 def checked_id(name: str, text: str) -> str:

@@ -5,12 +5,13 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import NotFound, answer, call_of
+from api.bodies import PageConnect, ShopPatch
+from api.call import answer, call_of
 from api.messages import answer_receipt
-from api.params import ShopPatch
 from domain.ids import PageId, ShopId
 from domain.moment import rfc3339
-from domain.shop import Page, Receipt, Shop
+from domain.secret import Secret
+from domain.shop import Page, PageState, Receipt, Shop
 
 
 class Registry(Protocol):
@@ -24,25 +25,33 @@ class Registry(Protocol):
         """Stop or go on storing; the state afterwards."""
         ...
 
-    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
-        """Route the Page's messages to the shop; its own Page stays as it is. Raises kind conflict for another's."""
+    async def page(self, shop: ShopId, page: PageId, /) -> Page:
+        """One Page; raises an error of kind not_found for one that is not the shop's."""
         ...
 
 
-class PagePurger(Protocol):
-    """Takes a Page away."""
+class Connector(Protocol):
+    """Brings Pages and takes them away, here and at Facebook."""
 
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """Disconnect the Page and purge what came for it. Raises kind not_found."""
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /) -> Page:
+        """Route the Page's messages to the shop; with a token, check it, keep it sealed and subscribe the webhooks.
+
+        The shop's own Page may be connected again. Raises kind conflict for another shop's, not_configured where the
+        operator has not set what a token needs; invalid or conflict for a token that does not do.
+        """
+        ...
+
+    async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+        """End the subscription, forget the token, purge what came for the Page. Raises kind not_found."""
         ...
 
 
 class Shops:
     """The handlers."""
 
-    def __init__(self, registry: Registry, purger: PagePurger) -> None:
+    def __init__(self, registry: Registry, connector: Connector) -> None:
         self._registry = registry
-        self._purger = purger
+        self._connector = connector
 
     async def state(self, request: Request) -> Response:
         """GET ."""
@@ -61,22 +70,19 @@ class Shops:
     async def page(self, request: Request) -> Response:
         """GET pages/{page}"""
         call = call_of(request)
-        shop = await self._registry.shop(call.shop)
-        for page in shop.pages:
-            if page.id == call.ids["page"]:
-                return answer(_page(page))
-        raise NotFound("page_not_found", "The shop has not connected this Page.")
+        return answer(_page(await self._registry.page(call.shop, PageId(call.ids["page"]))))
 
     async def connect(self, request: Request) -> Response:
         """PUT pages/{page}"""
         call = call_of(request)
-        return answer(_page(await self._registry.connect(call.shop, PageId(call.ids["page"]))))
+        token = call.sent(PageConnect).token()
+        return answer(_page(await self._connector.connect(call.shop, PageId(call.ids["page"]), token)))
 
     async def disconnect(self, request: Request) -> Response:
         """DELETE pages/{page}"""
         call = call_of(request)
         page = PageId(call.ids["page"])
-        return answer_receipt(await self._purger.purge_page(call.shop, page, call.principal.subject))
+        return answer_receipt(await self._connector.disconnect(call.shop, page, call.principal.subject))
 
 
 def _shop(shop: Shop) -> dict[str, Any]:
@@ -84,4 +90,27 @@ def _shop(shop: Shop) -> dict[str, Any]:
 
 
 def _page(page: Page) -> dict[str, Any]:
-    return {"page_id": page.id, "connected_at": rfc3339(page.connected_at)}
+    told: dict[str, Any] = {
+        "page_id": page.id,
+        "connected_at": rfc3339(page.connected_at),
+        "status": page.status,
+    }
+    if page.last_event_at is not None:
+        told["last_event_at"] = rfc3339(page.last_event_at)
+    return told if page.state is None else told | _state(page.state)
+
+
+def _state(state: PageState) -> dict[str, Any]:
+    """What is known of a Page's token."""
+    told: dict[str, Any] = {
+        "token_alive": state.token_alive,
+        "subscribed": bool(state.subscribed_fields),
+        "subscribed_fields": state.subscribed_fields,
+        "missing_permissions": state.missing_permissions,
+        "checked_at": rfc3339(state.checked_at),
+    }
+    if state.reason is not None:
+        told["token_reason"] = state.reason
+    if state.heal_since is not None:
+        told["healing_since"] = rfc3339(state.heal_since)
+    return told

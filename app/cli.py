@@ -5,30 +5,27 @@ import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from app import demo, server
 from app.factory import create_app
-from app.wiring import VERSION, Store, make_connection, make_store, make_tokens, needed
+from app.parts import needed
+from app.store_commands import pages, purge
+from app.wiring import VERSION, make_tokens
 from cache.embedded import Embedded
 from domain.errors import PageInboxError
-from domain.ids import ConversationId, MessageId, PageId, ShopId
-from domain.moment import rfc3339
+from domain.ids import PageId, ShopId
 from domain.secret import Secret
-from domain.shop import SCOPES, Receipt
+from domain.shop import SCOPES
 from ops import logs
-from ops.metrics import Metrics, process_registry
 from ops.settings import SETTINGS, Command, Settings, SettingsRefused, read_settings
 from simulator.plan import Plan
 from simulator.sender import Sender
 from simulator.summary import Summary
-
-Result = TypeVar("Result")
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -65,8 +62,9 @@ def _settings(command: Command) -> Settings:
 def run(quiet_shop: bool) -> None:
     """Run the whole thing on this machine, for trying and developing.
 
-    Starts a private Valkey with its data in DATA_DIR, the service on loopback, and a few customers who write to a demo
-    shop. Secrets that are not set are made and kept in DATA_DIR. Ctrl-C stops all of it.
+    Starts a private Valkey with its data in DATA_DIR, the service on loopback, a Facebook of its own with a demo shop's
+    posts and comments, and a few customers who write to that shop. Secrets that are not set are made and kept in
+    DATA_DIR. Ctrl-C stops all of it.
 
     \b
     Example:   PORT=8080 DATA_DIR=/tmp/inbox page-inbox run
@@ -86,16 +84,18 @@ def run(quiet_shop: bool) -> None:
 
 
 async def _run(settings: Settings, log_path: Path, quiet_shop: bool, *, embedded: bool) -> None:
-    app = create_app(settings)
+    async with demo.local_facebook(settings) as (own, page_token):
+        app = create_app(own)
 
-    async def beside(port: int, ops_port: int) -> None:
-        await demo.ready(port, settings.host)
-        if embedded:
-            app.services.tasks.start("rewrite", app.services.sweeper.rewrite_daily)
-        click.echo(demo.banner(settings, port, ops_port, log_path, customers=not quiet_shop))
-        await demo.open_shop(app, port, customers=not quiet_shop)
+        async def beside(port: int, ops_port: int) -> None:
+            await demo.ready(port, own.host)
+            if embedded:
+                app.services.tasks.start("rewrite", app.services.sweeper.rewrite_daily)
+            graph = page_token is not None
+            click.echo(demo.banner(own, port, ops_port, log_path, customers=not quiet_shop, graph=graph))
+            await demo.open_shop(app, port, page_token, customers=not quiet_shop)
 
-    await server.serve(app, beside=beside)
+        await server.serve(app, beside=beside)
     click.echo("Stopped.")
 
 
@@ -182,93 +182,6 @@ def simulate(
         sys.exit(1)
 
 
-@main.group()
-def pages() -> None:
-    """Connect, list and disconnect a shop's Pages, directly on Redis."""
-
-
-@pages.command("connect")
-@click.option("--shop", required=True)
-@click.argument("page")
-def pages_connect(shop: str, page: str) -> None:
-    """Connect a Page for webhooks.
-
-    \b
-    Example:   page-inbox pages connect --shop sokha 104200000000001
-    """
-
-    async def work(store: Store) -> None:
-        connected = await store.shops.connect(ShopId(shop), PageId(page))
-        click.echo(f"{connected.id} is connected to {shop} since {rfc3339(connected.connected_at)}.")
-
-    _with_store(work)
-
-
-@pages.command("list")
-@click.option("--shop", required=True)
-def pages_list(shop: str) -> None:
-    """List a shop's Pages."""
-
-    async def work(store: Store) -> None:
-        state = await store.shops.shop(ShopId(shop))
-        click.echo(f"{shop} has {len(state.pages)} Pages" + (" and is paused." if state.paused else "."))
-        for page in state.pages:
-            click.echo(f"{page.id}  connected {rfc3339(page.connected_at)}")
-
-    _with_store(work)
-
-
-@pages.command("disconnect")
-@click.option("--shop", required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.argument("page")
-def pages_disconnect(shop: str, page: str, yes: bool) -> None:
-    """Disconnect a Page and delete its messages."""
-    if not yes:
-        click.confirm(f"Disconnect {page} and delete its messages for ever?", abort=True)
-    _purge(lambda store: store.purger.purge_page(ShopId(shop), PageId(page), "operator"), ShopId(shop))
-
-
-@main.command()
-@click.option("--shop", required=True)
-@click.option("--conversation", help="Only this conversation.")
-@click.option("--message", help="Only this message.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def purge(shop: str, conversation: str | None, message: str | None, yes: bool) -> None:
-    """Delete messages of a shop: all of them, a conversation's, or one.
-
-    \b
-    Examples:
-      page-inbox purge --shop sokha
-      page-inbox purge --shop sokha --conversation 104200000000001_7000000000000001
-    """
-    if conversation and message:
-        raise click.UsageError("Give --conversation or --message, not both.")
-    what = f"conversation {conversation}" if conversation else f"message {message}" if message else "every message"
-    if not yes:
-        click.confirm(f"Delete {what} of {shop} for ever?", abort=True)
-
-    async def start(store: Store) -> Receipt:
-        if conversation:
-            return await store.purger.purge_conversation(ShopId(shop), ConversationId(conversation), "operator")
-        if message:
-            return await store.purger.purge_message(ShopId(shop), MessageId(message), "operator")
-        return await store.purger.purge_shop(ShopId(shop), "operator")
-
-    _purge(start, ShopId(shop))
-
-
-def _purge(start: Callable[[Store], Awaitable[Receipt]], shop: ShopId) -> None:
-    async def work(store: Store) -> None:
-        receipt = await start(store)
-        click.echo("Nothing of it can be read any more. Erasing ...", err=True)
-        await store.purger.finish()
-        receipt = await store.purger.receipt(shop, receipt.id)
-        click.echo(f"Purge {receipt.id}: {receipt.messages_deleted} messages deleted.")
-
-    _with_store(work)
-
-
 @main.command("settings")
 def show_settings() -> None:
     """Show every setting: its value now (secrets only as set or not set) and what it means."""
@@ -278,17 +191,5 @@ def show_settings() -> None:
         click.echo(f"    {setting.meaning}" + (f" Default {setting.default}." if setting.default else ""))
 
 
-def _with_store(work: Callable[[Store], Awaitable[None]]) -> None:
-    settings = _settings("tool")
-
-    async def connected() -> None:
-        connection = make_connection(settings)
-        store = make_store(connection, Metrics(process_registry(), version=VERSION), ttl=settings.message_ttl)
-        try:
-            await work(store)
-        finally:
-            await store.purger.close()
-            await connection.close()
-
-    logs.configure(sys.stderr.buffer, level="warning")
-    asyncio.run(connected())
+main.add_command(pages)
+main.add_command(purge)

@@ -1,8 +1,12 @@
-"""`page-inbox run`: everything on one machine, with secrets of its own and customers who write to a demo shop."""
+"""`page-inbox run`: everything on one machine, with secrets and a Facebook of its own, and customers of a demo shop."""
 
+import asyncio
+import base64
 import json
 import random
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import time
@@ -10,15 +14,21 @@ from typing import Final
 
 from api.auth import Tokens
 from app.factory import Application
+from app.parts import unix_milliseconds
+from app.server import listen, make_server
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import SCOPES
-from ops.settings import Settings
+from ops.settings import FACEBOOK, Settings
+from simulator.graph import graph_app
+from simulator.graph_demo import demo_world
 from simulator.plan import Plan
 from simulator.sender import Sender, until_answered
 
 SHOP: Final = ShopId("demo-shop")
 PAGE: Final = PageId("104200000000001")
+APP_ID: Final = "200000000000001"
+LOOPBACK: Final = "127.0.0.1"
 TOKEN_SECONDS: Final = 24 * 60 * 60
 FIRST_DELIVERIES: Final = 40
 """Sent at once, so that there is something to read from the first moment."""
@@ -28,19 +38,51 @@ DELIVERIES_PER_SECOND: Final = 0.5
 
 def with_own_secrets(settings: Settings) -> Settings:
     """The settings with every secret that is not set, made once and kept in DATA_DIR for its owner alone."""
-    path = settings.data_dir / "secrets.json"
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    names = ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS")
-    if missing := [name for name in names if name not in known]:
-        known |= {name: secrets.token_hex(32) for name in missing}
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(known, indent=2) + "\n")
+    known = _own_secrets(settings.data_dir)
     return replace(
         settings,
+        app_id=settings.app_id or APP_ID,
         app_secrets=settings.app_secrets or (Secret(known["FACEBOOK_APP_SECRET"]),),
         verify_token=settings.verify_token or Secret(known["FACEBOOK_VERIFY_TOKEN"]),
         token_keys=settings.token_keys or (() if settings.token_jwks else (Secret(known["TOKEN_KEYS"]),)),
+        seal_keys=settings.seal_keys or (Secret(known["SEAL_KEYS"]),),
     )
+
+
+def _own_secrets(directory: Path) -> dict[str, str]:
+    path = directory / "secrets.json"
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    names = ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "SEAL_KEYS", "PAGE_TOKEN")
+    if missing := [name for name in names if name not in known]:
+        known |= {name: secrets.token_hex(32) for name in missing}
+        if "SEAL_KEYS" in missing:
+            known["SEAL_KEYS"] = base64.b64encode(secrets.token_bytes(32)).decode()
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(known, indent=2) + "\n")
+    return known
+
+
+@asynccontextmanager
+async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Secret | None]]:
+    """A Graph of our own on a free port, as settings that lead to it, and the token of the demo shop's Page there.
+
+    Where GRAPH_URL leads somewhere else already it stays so, and there is no token.
+    """
+    if settings.graph_url != FACEBOOK or settings.app_id is None:
+        yield settings, None
+        return
+    token = Secret(_own_secrets(settings.data_dir)["PAGE_TOKEN"])
+    # Seeded by the Page: what it posted, and every id, is the same in the next run.
+    rng = random.Random(PAGE)  # noqa: S311 - a made-up shop
+    world = demo_world(PAGE, settings.app_id, settings.app_secrets, token, rng=rng, now=unix_milliseconds)
+    with listen(LOOPBACK, 0, "PORT") as socket:
+        server = make_server(graph_app(world), lifespan=False)
+        serving = asyncio.create_task(server.serve([socket]))
+        try:
+            yield replace(settings, graph_url=address(LOOPBACK, socket.getsockname()[1])), token
+        finally:
+            server.should_exit = True
+            await serving
 
 
 def address(host: str, port: int) -> str:
@@ -48,7 +90,7 @@ def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, customers: bool) -> str:
+def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, customers: bool, graph: bool) -> str:
     """What a person reads first: where it is, and lines to copy."""
     base, ops = address(settings.host, port), address(settings.host, ops_port)
     if settings.token_keys:
@@ -58,6 +100,7 @@ def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, cust
         token, how = "<your token>", "TOKEN_JWKS is set and TOKEN_KEYS is not: mint a token where your keys are."
     shop = f"{base}/v1/shops/{SHOP}"
     who = "Customers are writing to it." if customers else "No customers are writing (--quiet-shop)."
+    posts = f'    curl -s -H "Authorization: Bearer $TOKEN" "{shop}/pages/{PAGE}/posts?limit=5"\n' if graph else ""
     return f"""
   Page Inbox is running. The demo shop's Page is {PAGE}. {who}
 
@@ -73,16 +116,16 @@ def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, cust
 
     curl -s -H "Authorization: Bearer $TOKEN" "{shop}/messages?limit=5"
     curl -s -H "Authorization: Bearer $TOKEN" "{shop}/conversations?limit=5"
-    curl -s -H "Authorization: Bearer $TOKEN" -X DELETE "{shop}/messages"
+{posts}    curl -s -H "Authorization: Bearer $TOKEN" -X DELETE "{shop}/messages"
 
   Ctrl-C stops everything. What is kept stays in {settings.data_dir} until its five days are over.
 """
 
 
-async def open_shop(app: Application, port: int, *, customers: bool) -> None:
+async def open_shop(app: Application, port: int, token: Secret | None, *, customers: bool) -> None:
     """Connect the demo Page, and let customers write to it until cancelled."""
     services = app.services
-    await services.shops.connect(SHOP, PAGE)
+    await services.connector.connect(SHOP, PAGE, token)
     if not customers:
         return
     sender = Sender(f"{address(services.settings.host, port)}/webhook", services.settings.app_secrets[0])

@@ -2,7 +2,18 @@
 
 from typing import Final
 
+from api.bodies import PageConnect, ShopPatch
 from api.docs import description_routes
+from api.graph import Graph
+from api.graph_models import (
+    CommentsModel,
+    CustomersModel,
+    GraphConversationsModel,
+    GraphMessagesModel,
+    PostsModel,
+    VideosModel,
+)
+from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
 from api.messages import Messages
 from api.models import (
     ConversationsModel,
@@ -13,7 +24,7 @@ from api.models import (
     ReceiptModel,
     ShopModel,
 )
-from api.params import ConversationsQuery, MessagesQuery, PageConnect, ShopPatch
+from api.params import ConversationsQuery, MessagesQuery
 from api.route import Route
 from api.shops import Shops
 from app.wiring import VERSION, Services
@@ -21,13 +32,19 @@ from app.wiring import VERSION, Services
 SHOP: Final = "/v1/shops/{shop}"
 READ: Final = "messages:read"
 PURGE: Final = "messages:purge"
+GRAPH: Final = "graph:read"
 ADMIN: Final = "shop:admin"
+PAGE: Final = f"{SHOP}/pages/{{page}}"
+FACEBOOK: Final = "Facebook, on demand"
+FETCH: Final = (404, 409, 429, 502, 504)
+"""The problems of whatever is fetched from Facebook."""
 
 
 def table(services: Services) -> list[Route]:
     """Every route that Starlette serves. `/webhook` is called for every message and stands before it (`factory.py`)."""
     messages = Messages(services.reader, services.purger)
-    shops = Shops(services.shops, services.purger)
+    shops = Shops(services.shops, services.connector)
+    graph = Graph(services.graph)
     routes = [
         Route("GET", f"{SHOP}/messages", messages.list, "listMessages", READ,
               "Messages, newest receipt first.", query=MessagesQuery, answer=MessagesModel, tag="Reading"),
@@ -52,12 +69,34 @@ def table(services: Services) -> list[Route]:
               tag="Shop and Pages"),
         Route("GET", f"{SHOP}/pages", shops.pages, "listPages", ADMIN,
               "The Pages of the shop.", answer=PagesModel, tag="Shop and Pages"),
-        Route("GET", f"{SHOP}/pages/{{page}}", shops.page, "readPage", ADMIN,
+        Route("GET", PAGE, shops.page, "readPage", ADMIN,
               "One Page.", answer=PageModel, statuses=(404,), tag="Shop and Pages"),
-        Route("PUT", f"{SHOP}/pages/{{page}}", shops.connect, "connectPage", ADMIN,
-              "Connect a Page for webhooks.", body=PageConnect, answer=PageModel, statuses=(409,),
-              tag="Shop and Pages"),
-        Route("DELETE", f"{SHOP}/pages/{{page}}", shops.disconnect, "disconnectPage", ADMIN,
+        Route("PUT", PAGE, shops.connect, "connectPage", ADMIN,
+              "Connect a Page with its token, or for webhooks alone.", body=PageConnect, answer=PageModel,
+              statuses=(*FETCH, 501), tag="Shop and Pages",
+              description="A token is checked with Facebook and kept sealed, and Facebook is told to deliver. The same "
+              "call with a new token reconnects; with `{}` an earlier token stays."),
+        Route("DELETE", PAGE, shops.disconnect, "disconnectPage", ADMIN,
               "Disconnect a Page and delete its messages.", answer=ReceiptModel, statuses=(404,), tag="Shop and Pages"),
+        Route("GET", f"{PAGE}/posts", graph.posts, "fetchPosts", GRAPH,
+              "The Page's published posts, newest first.", query=PostsQuery, answer=PostsModel, statuses=FETCH,
+              tag=FACEBOOK, description="Facebook lists about 600 of a year."),
+        Route("GET", f"{PAGE}/videos", graph.videos, "fetchVideos", GRAPH,
+              "The Page's videos.", query=EdgeQuery, answer=VideosModel, statuses=FETCH, tag=FACEBOOK,
+              description="Where Facebook refuses to list videos, those of the Page's posts; then a page of the list "
+              "may be short or empty before its end."),
+        Route("GET", f"{PAGE}/posts/{{post}}/comments", graph.comments, "fetchComments", GRAPH,
+              "Comments on a post.", query=CommentsQuery, answer=CommentsModel, statuses=FETCH, tag=FACEBOOK),
+        Route("GET", f"{PAGE}/comments/{{comment}}/replies", graph.replies, "fetchReplies", GRAPH,
+              "Replies to a comment.", query=CommentsQuery, answer=CommentsModel, statuses=FETCH, tag=FACEBOOK),
+        Route("GET", f"{PAGE}/conversations", graph.conversations, "fetchConversations", GRAPH,
+              "Conversations as Facebook has them.", query=EdgeQuery, answer=GraphConversationsModel, statuses=FETCH,
+              tag=FACEBOOK, description="Of these and their messages Facebook answers two calls a second for a Page."),
+        Route("GET", f"{PAGE}/conversations/{{id}}/messages", graph.conversation_messages, "fetchConversationMessages",
+              GRAPH, "Messages of such a conversation.", query=EdgeQuery, answer=GraphMessagesModel, statuses=FETCH,
+              tag=FACEBOOK, description="`id` is that of a conversation as Facebook has it, `t_…`."),
+        Route("GET", f"{PAGE}/customers/{{psid}}", graph.customer, "fetchCustomer", GRAPH,
+              "A customer's name and picture.", query=EdgeQuery, answer=CustomersModel, statuses=FETCH, tag=FACEBOOK,
+              description="One item. `limit` and `after` are taken and mean nothing."),
     ]  # fmt: skip
     return routes + description_routes(routes, version=VERSION, public_url=services.settings.public_url)

@@ -14,8 +14,8 @@ import uvloop
 from app.factory import Application
 from domain.errors import PageInboxError
 
-GRACE_SECONDS: Final = 10
-"""What requests under way get to end after SIGTERM. None of ours takes five."""
+GRACE_SECONDS: Final = 15
+"""What requests under way get to end after SIGTERM. Only those that wait for Facebook take long, at most twelve."""
 BACKLOG: Final = 2048
 
 Beside = Callable[[int, int], Coroutine[Any, Any, None]]
@@ -51,7 +51,8 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         raise PortRefused("port_refused", sentence) from None
 
 
-def _server(app: Any, *, lifespan: bool) -> _Server:
+def make_server(app: Any, *, lifespan: bool) -> uvicorn.Server:
+    """A server whose signals are somebody else's, to be given its sockets and told to end by `should_exit`."""
     return _Server(
         uvicorn.Config(
             app,
@@ -81,7 +82,7 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
     ):
         port, ops_port = public_socket.getsockname()[1], ops_socket.getsockname()[1]
         log.info("listening", host=settings.host, port=port, ops_port=ops_port)
-        public, ops = _server(app, lifespan=True), _server(app.ops, lifespan=False)
+        public, ops = make_server(app, lifespan=True), make_server(app.ops, lifespan=False)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, public)

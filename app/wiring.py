@@ -13,14 +13,19 @@ import orjson
 import structlog
 
 from api.auth import Tokens
-from cache.connection import Connection, connect
+from app.parts import SettingMissing, make_connection, make_graph, make_store, needed, unix_milliseconds
+from cache.connection import Connection
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.shops import Shops
 from cache.sweeper import Sweeper
 from cache.writer import Writer
-from domain.errors import PageInboxError
 from domain.secret import Secret
+from graph_client.calls import Calls
+from graph_client.heal import Healer
+from graph_client.pages import Pages
+from graph_client.reader import Reader as GraphReader
+from graph_client.watch import Watch
 from ops.health import Checks
 from ops.metrics import Metrics, Registry, process_registry
 from ops.settings import Settings
@@ -52,12 +57,18 @@ class Services:
     purger: Purger
     sweeper: Sweeper
     intake: Intake
+    graph: GraphReader
+    connector: Pages
+    calls: Calls
+    watch: Watch
     verify_token: Secret
 
     async def open(self) -> None:
         """Start what runs beside the requests. Redis need not be there yet."""
         self.tasks.start("sweeper", self.sweeper.run)
         self.tasks.start("purges", self.purger.resume)
+        self.tasks.start("heartbeat", self.watch.run_heartbeat)
+        self.tasks.start("watch", self.watch.run)
         log.info("opened", version=VERSION, command=self.settings.command, settings=self.settings.summary())
 
     async def close(self) -> None:
@@ -65,35 +76,9 @@ class Services:
         await self.writer.close()
         await self.tasks.close(CLOSE_SECONDS)
         await self.purger.close()
+        await self.calls.close()
         await self.connection.close()
         log.info("closed")
-
-
-class SettingMissing(PageInboxError):
-    """A setting that this command cannot do without."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("setting_missing", f"{name} is not set; set it, or the path of its file as {name}_FILE.")
-
-
-def needed(value: Secret | None, name: str) -> Secret:
-    """The value.
-
-    Raises:
-        SettingMissing: there is none.
-    """
-    if not value:
-        raise SettingMissing(name)
-    return value
-
-
-def make_connection(settings: Settings) -> Connection:
-    """The way to Redis; not opened yet.
-
-    Raises:
-        SettingMissing: without REDIS_URL.
-    """
-    return connect(needed(settings.redis_url, "REDIS_URL").reveal())
 
 
 def make_tokens(settings: Settings) -> Tokens:
@@ -108,33 +93,6 @@ def make_tokens(settings: Settings) -> Tokens:
     return Tokens(settings.token_keys, jwks)
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
-    """What an operator's command needs of the store."""
-
-    connection: Connection
-    shops: Shops
-    reader: Reader
-    purger: Purger
-
-
-def make_store(connection: Connection, metrics: Metrics, *, ttl: int) -> Store:
-    """Registry, reader and purger on one connection."""
-    shops = Shops(connection, new_claim=partial(secrets.token_hex, 4))
-    reader = Reader(connection, shops, ttl=ttl)
-    purger = Purger(
-        connection,
-        shops,
-        reader,
-        metrics,
-        new_id=partial(secrets.token_hex, 12),
-        clock=time.monotonic,
-        now=time.time,
-        sleep=asyncio.sleep,
-    )
-    return Store(connection, shops, reader, purger)
-
-
 def wire(settings: Settings, *, connection: Connection | None = None, now: Callable[[], float] = time.time) -> Services:
     """Everything, made from one value; nothing is opened, nothing global.
 
@@ -144,7 +102,7 @@ def wire(settings: Settings, *, connection: Connection | None = None, now: Calla
     registry = process_registry()
     metrics = Metrics(registry, version=VERSION)
     checks, tasks = Checks(), Tasks()
-    store = make_store(connection or make_connection(settings), metrics, ttl=settings.message_ttl)
+    store = make_store(connection or make_connection(settings), metrics, settings)
     writer = Writer(
         store.connection,
         metrics,
@@ -157,6 +115,17 @@ def wire(settings: Settings, *, connection: Connection | None = None, now: Calla
     )
     if not settings.app_secrets:
         raise SettingMissing("FACEBOOK_APP_SECRET")
+    graph = make_graph(store, metrics, settings)
+    watch = Watch(
+        graph.watchlist,
+        store.shops,
+        graph.pages,
+        Healer(graph.calls, writer, metrics, sleep=asyncio.sleep),
+        metrics,
+        token_died=graph.token_died,
+        now=unix_milliseconds,
+        sleep=asyncio.sleep,
+    )
     intake = Intake(writer, store.shops, metrics, app_secrets=settings.app_secrets)
     checks.add("redis", partial(store.connection.command, "PING"), "Is Redis up, and REDIS_URL right?")
     checks.add("accepting", writer.accepting, "The service is stopping or its queue is full; Redis may be slow.")
@@ -175,6 +144,10 @@ def wire(settings: Settings, *, connection: Connection | None = None, now: Calla
         purger=store.purger,
         sweeper=sweeper,
         intake=intake,
+        graph=graph.reader,
+        connector=graph.pages,
+        calls=graph.calls,
+        watch=watch,
         verify_token=needed(settings.verify_token, "FACEBOOK_VERIFY_TOKEN"),
     )
 

@@ -14,7 +14,7 @@ from cache.codec import MESSAGE, edited, encode_waiting_edit
 from cache.connection import Arg, Connection
 from cache.errors import Corrupt, Unavailable
 from cache.keys import MAX_TTL_SECONDS, ShopKeys
-from cache.scripts import EDIT, ERASE
+from cache.scripts import EDIT, ERASE, EVENT
 from domain.event import Outcome
 from domain.message import Edit, Unsend
 
@@ -82,7 +82,7 @@ class Changes:
             raise Unavailable("redis_timeout") from None
 
     async def _unsend(self, keys: ShopKeys, unsend: Unsend) -> Outcome:
-        connected = await self._connection.command("HEXISTS", keys.registry, f"p:{unsend.page}")
+        connected = await self._connection.run(EVENT([keys.registry], [unsend.page]), tries=2)
         if not connected:
             return "unknown_page"
         args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, 0, "", 1, keys.message_id(unsend.page, unsend.id)]

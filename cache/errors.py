@@ -1,4 +1,4 @@
-"""What can go wrong with the store: six facts, each with its closed list of reasons."""
+"""What can go wrong with the store: eight facts, each with its closed list of reasons."""
 
 from typing import ClassVar, Literal
 
@@ -18,6 +18,8 @@ CorruptReason = Literal["corrupt_record"]
 CursorReason = Literal["invalid_cursor"]
 PageTakenReason = Literal["page_of_another_shop"]
 NotFoundReason = Literal["message_not_found", "purge_not_found", "page_not_found", "shop_not_found"]
+SealKeysMissingReason = Literal["setting_missing"]
+SealBrokenReason = Literal["reconnect_page"]
 EmbeddedReason = Literal[
     "server_not_found",
     "directory_unusable",
@@ -72,6 +74,32 @@ class NotFound(PageInboxError):
 
     def __init__(self, reason: NotFoundReason, sentence: str = "") -> None:
         super().__init__(reason, sentence)
+
+
+class SealKeysMissing(PageInboxError):
+    """There is no key to seal a token with, and unsealed none is kept."""
+
+    kind: ClassVar[Kind] = "not_configured"
+
+    def __init__(self, reason: SealKeysMissingReason = "setting_missing", sentence: str = "") -> None:
+        super().__init__(
+            reason,
+            sentence
+            or "Tokens are kept sealed only: ask the operator to set SEAL_KEYS; `openssl rand -base64 32` makes a key.",
+        )
+
+
+class SealBroken(PageInboxError):
+    """What was sealed cannot be opened: its key is not among ours, it was moved, or it is damaged."""
+
+    kind: ClassVar[Kind] = "conflict"
+
+    def __init__(self, reason: SealBrokenReason = "reconnect_page", sentence: str = "") -> None:
+        super().__init__(
+            reason,
+            sentence
+            or "The Page must be connected again with a token: the key that sealed the one it had is not in SEAL_KEYS.",
+        )
 
 
 class EmbeddedRefused(PageInboxError):

@@ -1,9 +1,10 @@
 """Every key, every deadline, and the list of keys that are permanent. Pure.
 
-One shop's keys share the hash tag `{shop}` and so one slot of a Redis Cluster: a script may touch all of them.
+One shop's keys share the hash tag `{shop}` and so one slot of a Redis Cluster: a script may touch all of them. Those
+of the watch share one of their own.
 
     page:{P}          hash    which shop a Page belongs to                           permanent
-    shop:{S}          hash    paused, connected Pages, purge watermark (times only)  permanent
+    shop:{S}          hash    paused, Pages, their sealed tokens, purge watermark    permanent
     m:{S}:<id>        string  a message (cache/codec.py); empty once erased          receipt + TTL
     s:{S}             zset    the shop's message members by stored microsecond       newest deadline in it
     c:{S}:<tag>       zset    the same for one conversation                          newest deadline in it
@@ -11,6 +12,13 @@ One shop's keys share the hash tag `{shop}` and so one slot of a Redis Cluster: 
     e:{S}             zset    edits that wait for their message                      newest deadline in it
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
+    b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
+    hold:app          string  nobody calls Graph until this is gone                  as Facebook says
+    {watch}:due       zset    which Page is looked at next, and when                 30 days unwritten
+    {watch}:status    hash    what can be expected of each watched Page              30 days unwritten
+    {watch}:counts    hash    how many Pages there are of each status                30 days unwritten
+    {watch}:beat      string  when a replica last said that it is there              30 days unwritten
+    {watch}:outage    string  when nobody was there to take deliveries               5 days
     purges            zset    purges still erasing, for whoever starts next          30 days
     lock:sweeper      string  which replica sweeps now                               seconds
     kept              string  what the last sweep counted                            seconds
@@ -33,7 +41,7 @@ RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
 """How long a purge's receipt can be asked for."""
 
 PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:")
-"""Prefixes of the only keys without a deadline: the registry. They hold no content and no person."""
+"""Prefixes of the only keys without a deadline: the registry. They hold no content, no person, and tokens sealed."""
 
 ID_BYTES: Final = 12
 """96 bits: two of a million messages of one shop collide with a chance of 6e-18; eight bytes would save four each."""
@@ -47,6 +55,18 @@ PAGE_TAGS_REMEMBERED: Final = 100
 PURGES: Final = b"purges"
 SWEEPER_LOCK: Final = b"lock:sweeper"
 KEPT: Final = b"kept"
+
+APP_HOLD: Final = b"hold:app"
+WATCH_DUE: Final = b"{watch}:due"
+WATCH_STATUS: Final = b"{watch}:status"
+WATCH_COUNTS: Final = b"{watch}:counts"
+WATCH_BEAT: Final = b"{watch}:beat"
+WATCH_OUTAGE: Final = b"{watch}:outage"
+
+WATCH_SECONDS: Final = 30 * 24 * 60 * 60
+"""A watch that nobody has written for so long is given up; every Page is looked at daily."""
+OUTAGE_SECONDS: Final = MAX_TTL_SECONDS
+"""What was missed longer ago would not be kept."""
 
 SHOP_INDEX: Final = b"s:"
 CONVERSATION_INDEX: Final = b"c:"
@@ -96,6 +116,10 @@ class ShopKeys:
     def conversation_index(self, tag: bytes) -> bytes:
         """The key of a conversation's index."""
         return CONVERSATION_INDEX + self.hash_tag + b":" + tag
+
+    def budget(self, page: PageId) -> bytes:
+        """The key of a Page's budgets of Graph."""
+        return b"b:" + self.hash_tag + b":" + self.page_tag(page)
 
     def purge(self, purge: PurgeId) -> bytes:
         """The key of a purge's receipt."""

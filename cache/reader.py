@@ -84,7 +84,7 @@ class Reader:
 
     async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
         """What a message is kept under, at each of the shop's Pages."""
-        return [keys.message_id(page.id, id_) for page in (await self._shops.shop(shop)).pages]
+        return [keys.message_id(page, id_) for page in await self._shops.page_ids(shop)]
 
     async def conversations(self, shop: ShopId, *, limit: int, cursor: str | None, page: PageId | None) -> Slice[bytes]:
         """Conversations as JSON objects, by last activity as it was when the walk began.

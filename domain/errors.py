@@ -10,7 +10,11 @@ Kind = Literal[
     "method_not_allowed",
     "conflict",
     "too_large",
+    "throttled",
     "unavailable",
+    "upstream_failed",
+    "upstream_timeout",
+    "not_configured",
     "internal",
 ]
 """What went wrong, seen from the caller. `api/errors.py` alone turns it into an HTTP status."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.ids import PageId, PurgeId, ShopId
+from domain.secret import Secret
 
 Scope = Literal["messages:read", "messages:purge", "graph:read", "shop:admin"]
 SCOPES: tuple[Scope, ...] = ("messages:read", "messages:purge", "graph:read", "shop:admin")
@@ -12,12 +13,56 @@ EVERY_SHOP = ShopId("*")
 """The `shop` claim of HangPopok's own back end."""
 
 
+PageStatus = Literal["webhooks_only", "connected", "unsubscribed", "reconnect"]
+"""What a shop can expect of a Page: its messages alone; everything; Graph, but no messages until the subscription is
+restored; nothing of Graph until the shop connects it with a new token."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageState:
+    """What the last look at Graph told of a Page's token; `checked_at` in milliseconds.
+
+    `reason` says why a token is dead, as a slug. `missing_permissions` are those that some feature would need.
+    `heal_since` is set while messages may be missing that came since then, in milliseconds.
+    """
+
+    checked_at: int
+    token_alive: bool
+    reason: str | None = None
+    subscribed_fields: tuple[str, ...] = ()
+    missing_permissions: tuple[str, ...] = ()
+    heal_since: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A Page connected to a shop; `connected_at` in milliseconds."""
+    """A Page connected to a shop; times in milliseconds. `state` is None for a Page connected for webhooks alone.
+
+    `last_event_at` is when a message, edit or unsend came last, to the second; None where none ever did.
+    """
 
     id: PageId
     connected_at: int
+    last_event_at: int | None = None
+    state: PageState | None = None
+
+    @property
+    def status(self) -> PageStatus:
+        """What a shop can expect of it."""
+        if self.state is None:
+            return "webhooks_only"
+        if not self.state.token_alive:
+            return "reconnect"
+        return "connected" if self.state.subscribed_fields else "unsubscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A Page's token, opened, and what is known of it. `seal` tells this token from one that came later."""
+
+    token: Secret
+    seal: bytes
+    state: PageState
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ _WRITE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 _ANSWER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BODY = (512, 1024, 2048, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304)
+_GRAPH = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+_SHARE = (0.25, 0.5, 0.75, 0.9, 1.0)
 _SWEEP = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
 
 
@@ -71,6 +73,21 @@ METRICS: tuple[Metric, ...] = (
            ("route", "method", "status")),
     Metric("request_seconds", "histogram", "seconds", "Time from a request's head to its answer's end.",
            ("route", "method"), _ANSWER),
+    Metric("graph_calls_total", "counter", "calls", "Calls of Facebook's Graph API by edge and how they ended.",
+           ("edge", "outcome")),
+    Metric("graph_seconds", "histogram", "seconds", "Time one call of the Graph API took.", ("edge",), _GRAPH),
+    Metric("graph_retries_total", "counter", "calls", "Calls of the Graph API made once more, by what had failed.",
+           ("reason",)),
+    Metric("graph_usage_ratio", "histogram", "", "Share of a budget that is used, as Facebook's answers tell it; 1 is "
+           "the limit.", ("limit",), _SHARE),
+    Metric("graph_holds_total", "counter", "holds", "Times that calls were stopped because a budget was used up.",
+           ("limit",)),
+    Metric("pages", "gauge", "pages", "Connected Pages that have a token, by what can be expected of them.",
+           ("status",)),
+    Metric("subscriptions_restored_total", "counter", "subscriptions",
+           "Lost webhook subscriptions that were restored."),
+    Metric("healed_messages_total", "counter", "messages", "Messages fetched after an outage or a lost subscription, "
+           "by what became of them.", ("outcome",)),
     Metric("build_info", "gauge", "", "Always 1; the labels tell what runs.", ("version", "python")),
 )  # fmt: skip
 
@@ -149,6 +166,35 @@ class Metrics:
             method = OTHER
         self._requests.add(1, (route, method, str(status)))
         self._request_seconds.observe(seconds, (route, method))
+
+    def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
+        """A call of the Graph API ended: `ok`, or the reason of its error."""
+        self._counters["graph_calls_total"].add(1, (edge, outcome))
+        self._histograms["graph_seconds"].observe(seconds, (edge,))
+
+    def graph_retry(self, reason: str) -> None:
+        """A call is made once more."""
+        self._counters["graph_retries_total"].add(1, (reason,))
+
+    def graph_usage(self, limit: str, ratio: float) -> None:
+        """An answer told the share of a budget that is used."""
+        self._histograms["graph_usage_ratio"].observe(ratio, (limit,))
+
+    def graph_hold(self, limit: str) -> None:
+        """Calls were stopped for a while."""
+        self._counters["graph_holds_total"].add(1, (limit,))
+
+    def pages(self, status: str, pages: int) -> None:
+        """So many Pages with a token are in this state now."""
+        self._gauges["pages"].set(pages, (status,))
+
+    def subscription_restored(self) -> None:
+        """A lost webhook subscription was restored."""
+        self._counters["subscriptions_restored_total"].add()
+
+    def healed(self, outcome: str, messages: int) -> None:
+        """So many messages that webhooks had not brought had this outcome."""
+        self._counters["healed_messages_total"].add(messages, (outcome,))
 
     def describe(self) -> Iterator[Family]:
         """The families without numbers: the registry refuses a name taken twice."""

@@ -18,6 +18,7 @@ SAFE_KEYS = frozenset({
     "request_id", "purge_id", "shop", "page", "client", "host", "port", "ops_port",
     "method", "route", "status", "outcome", "kind", "reason", "what", "check", "task", "error", "scope",
     "duration_ms", "body_bytes", "wait_seconds", "events", "messages", "messages_deleted", "pages", "stored",
+    "edge", "limit", "code", "subcode", "trace", "tries", "token_reason",
 })  # fmt: skip
 """Keys whose texts and numbers pass as they are: ids are digits too, and must stay readable. No mid, PSID or
 conversation id stands here: nothing of a purged message may be left in a log line."""

@@ -19,6 +19,8 @@ Command = Literal["serve", "run", "tool"]
 MESSAGE_TTL_MAX = 432_000
 """Five days in seconds: no message is kept for longer."""
 
+FACEBOOK = "https://graph.facebook.com"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -42,6 +44,11 @@ class Settings:
     host: str
     port: int
     ops_port: int
+    seal_keys: tuple[Secret, ...]
+    """32 bytes each, in base64; the first seals, all open."""
+    graph_url: str
+    """Without a slash at its end."""
+    graph_version: str
     log_level: str
     data_dir: Path
     max_body_bytes: int
@@ -81,11 +88,16 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("FACEBOOK_APP_ID", "app_id", "The app's id.", values.app_id),
+    Setting("FACEBOOK_APP_ID", "app_id", "The app's id; connecting a Page with a token needs it.", values.app_id),
     Setting("FACEBOOK_APP_SECRET", "app_secrets", "One or more app secrets, comma separated: any verifies a webhook, "
             "the first signs proofs. 16 bytes or more each.", values.secrets(16), empty=(), secret=True, required=True),
     Setting("FACEBOOK_VERIFY_TOKEN", "verify_token", "The word Facebook repeats in the webhook handshake. "
             "8 bytes or more.", values.secret(8), secret=True, required=True),
+    Setting("GRAPH_URL", "graph_url", "Where Facebook's Graph API is reached: https, or http on loopback. `run` plays "
+            "Facebook itself unless this is changed.",
+            values.graph_url, default=FACEBOOK),
+    Setting("GRAPH_VERSION", "graph_version", "The version of the Graph API that every call names.",
+            values.graph_version, default="v26.0"),
     Setting("REDIS_URL", "redis_url", "Redis 7+ or Valkey 7.2+: `redis://`, `rediss://`, `unix://`, "
             "`redis+sentinel://h1,h2/NAME/0` or `redis+cluster://h1,h2`. `run` embeds one when it is unset.",
             values.redis_url, secret=True, required=True),
@@ -95,6 +107,9 @@ SETTINGS: tuple[Setting, ...] = (
             "32 bytes or more each. `serve` needs these or `TOKEN_JWKS`.", values.secrets(32), empty=(), secret=True),
     Setting("TOKEN_JWKS", "token_jwks", "A public JWK set that verifies bearer tokens, as JSON or as the path of a "
             "file.", values.jwk_set, or_path=True),
+    Setting("SEAL_KEYS", "seal_keys", "Base64 keys of 32 bytes that seal Page tokens at rest, comma separated: the "
+            "first seals, all open. Without them no Page can be connected with a token.",
+            values.seal_keys, empty=(), secret=True),
     Setting("PUBLIC_URL", "public_url", "Where the service is reached from outside.", values.web_url),
     Setting("CORS_ORIGINS", "cors_origins", "Web origins that may call the API from a browser, comma separated.",
             values.origins, empty=()),
@@ -197,6 +212,7 @@ def _between(found: Mapping[str, Any], command: Command, malformed: set[str]) ->
         "FACEBOOK_APP_SECRET": found["app_secrets"],
         "FACEBOOK_VERIFY_TOKEN": (found["verify_token"],),
         "TOKEN_KEYS": found["token_keys"],
+        "SEAL_KEYS": found["seal_keys"],
         "REDIS_URL": (password,),
     }
     owners: dict[Secret, str] = {}

@@ -3,6 +3,8 @@
 No sentence repeats the text it refuses: it may be a secret set under the wrong name.
 """
 
+import base64
+import binascii
 import json
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -18,6 +20,10 @@ _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
 _PUBLIC_KEY_TYPES = ("RSA", "EC", "OKP")
 _PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 """Members of a private or symmetric JWK: RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1; RFC 8037, section 2."""
+
+
+SEAL_KEY_BYTES = 32
+"""A full-length AES-256 key; nothing is stretched."""
 
 
 class Malformed(ValueError):
@@ -108,6 +114,37 @@ def web_url(text: str) -> str:
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
         raise Malformed("must be an address like https://inbox.example.com, without user, query or fragment")
     return text.rstrip("/")
+
+
+def graph_url(text: str) -> str:
+    """An https address; http, which carries tokens in the open, only on this machine."""
+    url = web_url(text)
+    parts = _split(url)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise Malformed("must begin with https:// (http:// is for a loopback address only): it carries tokens")
+    return url
+
+
+def graph_version(text: str) -> str:
+    """A version of the Graph API, as v26.0."""
+    major, dot, minor = text.removeprefix("v").partition(".")
+    if not (text.startswith("v") and dot and all(part.isascii() and part.isdigit() for part in (major, minor))):
+        raise Malformed("must be a version like v26.0")
+    return text
+
+
+def seal_keys(text: str) -> tuple[Secret, ...]:
+    """Keys of exactly 32 bytes in base64, standard or URL-safe, comma separated; each as standard base64."""
+    found = []
+    for part in _parts(text):
+        try:
+            key = base64.b64decode(part.translate(str.maketrans("-_", "+/")), validate=True)
+        except (binascii.Error, ValueError):
+            raise Malformed("must be base64, as `openssl rand -base64 32` prints") from None
+        if len(key) != SEAL_KEY_BYTES:
+            raise Malformed(f"must be keys of {SEAL_KEY_BYTES} bytes, as `openssl rand -base64 32` prints")
+        found.append(Secret(base64.b64encode(key).decode()))
+    return tuple(found)
 
 
 def origins(text: str) -> tuple[str, ...]:

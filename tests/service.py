@@ -23,8 +23,8 @@ TOKEN_KEY: Final = Secret("token-key-of-the-test-service-32")
 
 START_SECONDS: Final = 20.0
 """A second is usual; two cores may be busy with other things."""
-STOP_SECONDS: Final = 15.0
-"""The service's own grace is ten."""
+STOP_SECONDS: Final = 20.0
+"""The service's own grace is fifteen."""
 
 
 def page_inbox(*arguments: str) -> list[str]:

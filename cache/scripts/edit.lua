@@ -7,8 +7,11 @@ local tag, id, seen, value, sent = ARGV[1], ARGV[4], ARGV[5], ARGV[6], tonumber(
 local key = 'm:' .. tag .. ':' .. id
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local shop = redis.call('HMGET', KEYS[1], 'paused', 'watermark', 'narrow', 'p:' .. ARGV[3])
+local shop = redis.call('HMGET', KEYS[1], 'paused', 'watermark', 'narrow', 'p:' .. ARGV[3], 'l:' .. ARGV[3])
 if not shop[4] then return {'u'} end
+if math.abs(now / 1000 - tonumber(shop[5] or 0)) > 1000 then
+  redis.call('HSET', KEYS[1], 'l:' .. ARGV[3], string.format('%.0f', math.floor(now / 1000)))
+end
 local there = redis.call('GET', key)
 if there == '' then return {'g'} end
 if there and there ~= seen then

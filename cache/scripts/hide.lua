@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Hides all there is of a shop, a Page or a conversation at once, and writes down that it is to be erased.
+-- Hides all there is of a shop, a Page or a conversation at once, and writes down that it is to be erased. A Page that
+-- is disconnected loses its token, its state and its budgets in the same step.
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>
 -- ARGV: hash tag, what (shop, page, conversation), its tag ('' for a shop), requested by, receipt's life (s),
 --       longest TTL (ms), Page to disconnect (or ''), its claim (or '')
@@ -18,7 +19,9 @@ else
 end
 redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'deleted', 0, 'complete', 0, 'tag', name)
 if ARGV[7] ~= '' then
-  redis.call('HDEL', KEYS[1], 'p:' .. ARGV[7])
+  local page = ARGV[7]
+  redis.call('HDEL', KEYS[1], 'p:' .. page, 't:' .. page, 's:' .. page, 'l:' .. page)
+  redis.call('DEL', 'b:' .. tag .. ':' .. name)
   redis.call('HSET', KEYS[3], 'page', ARGV[7], 'claim', ARGV[8])
 end
 redis.call('EXPIRE', KEYS[3], ARGV[5])

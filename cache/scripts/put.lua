@@ -13,6 +13,7 @@ local now_ms = math.floor(now / 1000)
 local fields, tags = {'paused', 'watermark', 'narrow'}, {}
 for i = 1, page_count do
   fields[3 + i] = 'p:' .. ARGV[3 + 2 * i]
+  fields[3 + page_count + i] = 'l:' .. ARGV[3 + 2 * i]
   tags[i] = ARGV[4 + 2 * i]
 end
 local shop = redis.call('HMGET', KEYS[1], unpack(fields))
@@ -20,7 +21,13 @@ local paused, watermark = shop[1] == '1', tonumber(shop[2] or 0)
 local narrow = tonumber(shop[3] or 0) > now
 local known = {}
 for i = 1, page_count do
-  if shop[3 + i] then known[tags[i]] = true end
+  if shop[3 + i] then
+    known[tags[i]] = true
+    -- When something came for the Page last, whatever becomes of it: to the second, a write a message would be dear.
+    if math.abs(now_ms - tonumber(shop[3 + page_count + i] or 0)) > 1000 then
+      redis.call('HSET', KEYS[1], fields[3 + page_count + i], string.format('%.0f', now_ms))
+    end
+  end
 end
 
 -- Stored times are unique in a shop and never run backwards, even if the server's clock does: cursors depend on it.

@@ -3,6 +3,7 @@
 import secrets
 import time
 from asyncio import sleep
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,22 +13,27 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
+from cache.budgets import Budgets
 from cache.connection import Connection, connect
 from cache.purge import Purger
 from cache.reader import Reader
+from cache.sealing import Sealer
 from cache.shops import Shops
 from cache.sweeper import Sweeper
+from cache.watchlist import Watchlist
 from cache.writer import Writer
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
 from domain.query import MessageQuery
+from domain.secret import Secret
 from ops.metrics import Metrics
 from tests import servers
 from tests.servers import Server
 
 FIVE_DAYS = 432_000
 SHOP, PAGE = ShopId("shop-1"), PageId("104200000000001")
+SEAL_KEY = Secret(b64encode(b"seal key of the contract tests!!").decode())
 
 
 def text(mid: str, words: str = "សួស្តី", **facts: Any) -> Message:
@@ -54,6 +60,9 @@ class Box:
     purger: Purger
     sweeper: Sweeper
     metrics: Metrics
+    sealer: Sealer
+    budgets: Budgets
+    watchlist: Watchlist
 
     async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
         """What the intake does."""
@@ -94,10 +103,11 @@ class Box:
         return [key async for keys in self.connection.scan(1000) for key in keys]
 
 
-def make_box(connection: Connection, ttl: int = FIVE_DAYS) -> Box:
+def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None = None) -> Box:
     """Wire a store."""
     metrics = Metrics(CollectorRegistry())
-    shops = Shops(connection, new_claim=lambda: secrets.token_hex(4))
+    sealer = sealer or Sealer([SEAL_KEY], new_nonce=secrets.token_bytes)
+    shops = Shops(connection, new_claim=lambda: secrets.token_hex(4), sealer=sealer)
     reader = Reader(connection, shops, ttl=ttl)
     writer = Writer(connection, metrics, ttl=ttl, first_nonce=secrets.randbits(32), clock=time.monotonic)
     purger = Purger(
@@ -111,7 +121,8 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS) -> Box:
         sleep=sleep,
     )
     sweeper = Sweeper(connection, metrics, ttl=ttl, now=time.time, clock=time.monotonic, sleep=sleep)
-    return Box(connection, shops, reader, writer, purger, sweeper, metrics)
+    budgets = Budgets(connection, sealer, clock=time.monotonic)
+    return Box(connection, shops, reader, writer, purger, sweeper, metrics, sealer, budgets, Watchlist(connection))
 
 
 class FakeClient(fakeredis.FakeAsyncRedis):

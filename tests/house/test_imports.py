@@ -15,25 +15,27 @@ OURS: dict[str, tuple[str, ...]] = {
     "ops": ("domain.secret",),
     "webhook": ("domain", "ops.metrics"),
     "cache": ("domain", "ops.metrics"),
+    "graph_client": ("domain", "ops.metrics"),
     "api": ("domain",),
     "simulator": ("domain", "webhook.signature"),
-    "app": ("api", "cache", "domain", "ops", "simulator", "webhook"),
+    "app": ("api", "cache", "domain", "graph_client", "ops", "simulator", "webhook"),
 }
 """What of ours a package may import beside itself: packages, or single modules. Nobody imports `app`."""
 
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
-    "starlette": ("api", "app", "ops.middleware", "ops.routes"),
+    "starlette": ("api", "app", "ops.middleware", "ops.routes", "simulator.graph"),
     "redis": ("cache",),
     "hiredis": ("cache.connection",),
-    "httpx2": ("simulator.sender",),
+    "httpx2": ("graph_client.client", "simulator.sender"),
+    "cryptography": ("cache.sealing",),
     "prometheus_client": ("ops.metrics", "ops.routes"),
-    "structlog": ("api", "app", "cache", "ops", "webhook"),
-    "orjson": ("api", "app", "cache", "ops", "webhook"),
+    "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
+    "orjson": ("api", "app", "cache", "graph_client", "ops", "simulator.graph", "webhook"),
     "pydantic": ("api",),
     "pydantic_core": ("api.openapi",),
     "jwt": ("api.auth", "api.token_keys"),
     "zstandard": ("cache.codec",),
-    "click": ("app.cli",),
+    "click": ("app.cli", "app.store_commands"),
     "uvicorn": ("app.server",),
     "uvloop": ("app.server",),
 }

@@ -2,15 +2,18 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
 from starlette.routing import Route as StarletteRoute
 
+from api.errors import TITLES
+from api.openapi import describe
 from app import demo
 from app.cli import main
 from cache import keys
+from graph_client.errors import Reason as GraphReason
 from ops.metrics import METRICS
 from ops.settings import SETTINGS, Setting, read_settings
 from tests.house.sources import ROOT, packages
@@ -78,6 +81,19 @@ def test_the_answers_of_the_webhook() -> None:
     assert listed == counted
 
 
+def test_the_failures_of_facebook() -> None:
+    """Every reason there is, once; and each stands in the description of the API, under the same status."""
+    assert sorted(row[1] for row in rows("When Facebook fails")) == sorted(map(code, get_args(GraphReason)))
+    listed = {(int(status), reason.strip("`")) for status, reason, *_ in rows("When Facebook fails")}
+    responses = describe(application().routes, version="1")["components"]["responses"]
+    described = {
+        status: responses[title.replace(" ", "")]["description"]
+        for status, title in TITLES.items()
+        if title.replace(" ", "") in responses
+    }
+    assert [(status, reason) for status, reason in sorted(listed) if code(reason) not in described[status]] == []
+
+
 def test_metrics() -> None:
     """Name, type, labels, unit and meaning of each."""
     assert rows("Metrics") == [
@@ -117,7 +133,7 @@ def test_what_make_run_prints() -> None:
     """Word for word, but for the token."""
     settings = read_settings({"TOKEN_KEYS": "k" * 32}, command="run")
     log = settings.data_dir / "page-inbox.log"
-    banner = demo.banner(settings, settings.port, settings.ops_port, log, customers=True)
+    banner = demo.banner(settings, settings.port, settings.ops_port, log, customers=True, graph=True)
     assert re.sub(r"eyJ[\w.-]+", "eyJ...", banner).strip("\n") in README
 
 

@@ -7,8 +7,19 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from api.auth import Tokens
+from api.bodies import PageConnect, ShopPatch
 from api.docs import description_routes
 from api.errors import exception_handlers
+from api.graph import Graph
+from api.graph_models import (
+    CommentsModel,
+    CustomersModel,
+    GraphConversationsModel,
+    GraphMessagesModel,
+    PostsModel,
+    VideosModel,
+)
+from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
 from api.messages import Messages
 from api.models import (
     ConversationsModel,
@@ -19,15 +30,16 @@ from api.models import (
     ReceiptModel,
     ShopModel,
 )
-from api.params import ConversationsQuery, MessagesQuery, PageConnect, ShopPatch
+from api.params import ConversationsQuery, MessagesQuery
 from api.route import Route, to_starlette
 from api.shops import Shops
 from domain.cursor import Slice
 from domain.errors import Kind, PageInboxError
+from domain.graph import Edge, Fetched, GraphQuery
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 from domain.query import MessageQuery
 from domain.secret import Secret
-from domain.shop import SCOPES, Page, PurgeTarget, Receipt, Scope, Shop
+from domain.shop import SCOPES, Page, PageState, PurgeTarget, Receipt, Scope, Shop
 
 NOW = 1_770_000_000
 SECRET = Secret("a secret of thirty-two bytes or more")
@@ -55,6 +67,37 @@ CONVERSATION = {
 }
 
 
+POST = {
+    "id": "104200000000001_7701",
+    "message": "ទំនិញថ្មី",
+    "created_time": "2026-02-02T02:40:00.000Z",
+    "attachments": [{"media_type": "photo", "target": {"id": "8802"}, "url": "https://www.example/p"}],
+    "comment_count": 2,
+    "reaction_count": 5,
+    "share_count": 1,
+    "status_of_tomorrow": "a field that Facebook has added since",
+}
+COMMENT = {
+    "id": "7701_5501",
+    "message": "ថ្លៃប៉ុន្មាន?",
+    "created_time": "2026-02-02T02:41:10.000Z",
+    "from": {"id": "7000000000000001", "name": "សុខា"},
+    "comment_count": 1,
+}
+FETCHED: dict[Edge, list[dict[str, Any]]] = {
+    "posts": [POST],
+    "videos": [{"id": "9904", "length": 12.5, "permalink_url": "/104200000000001/videos/9904/"}],
+    "comments": [COMMENT],
+    "replies": [COMMENT | {"id": "7701_5502", "parent": {"id": "7701_5501"}}],
+    "conversations": [{"id": "t_1", "updated_time": "2026-02-02T02:40:00.000Z", "participants": [{"id": "7"}]}],
+    "conversation_messages": [{"id": "m_1", "message": "", "attachments": [{"mime_type": "image/jpeg"}]}],
+    "customer": [{"id": "7", "name": "សុខា"}],
+}
+CONNECTED = PageState(
+    NOW * 1000, token_alive=True, subscribed_fields=("messages", "message_edits"), missing_permissions=()
+)
+
+
 class Refused(PageInboxError):
     """What a store raises: an error of any kind."""
 
@@ -64,7 +107,7 @@ class Refused(PageInboxError):
 
 
 class Store:
-    """Reader, purger and registry in one. `asked` is the last call; `fails` is raised by the next one."""
+    """Readers, purger, registry and connector in one. `asked` is the last call; `fails` is raised by the next one."""
 
     known: ClassVar = {"m_1", "mid.$cAAB:1.-_"}
 
@@ -72,6 +115,7 @@ class Store:
         self.asked: tuple[Any, ...] = ()
         self.fails: Exception | None = None
         self.paused = False
+        self.known_page = Page(PageId("104200000000001"), NOW * 1000)
 
     async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[bytes]:
         """Two messages, and there is more."""
@@ -104,7 +148,12 @@ class Store:
         """Done."""
         return self._receipt("message", shop, message, requested_by)
 
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+    async def fetch(self, shop: ShopId, query: GraphQuery, /) -> Fetched:
+        """One item, and there is more; of a customer there is not."""
+        self._note("fetch", shop, query)
+        return Fetched(FETCHED[query.edge], None if query.edge == "customer" else "QVFIUmx1")
+
+    async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
         """Done."""
         return self._receipt("page", shop, page, requested_by)
 
@@ -115,7 +164,14 @@ class Store:
     async def shop(self, shop: ShopId, /) -> Shop:
         """With one Page."""
         self._note("shop", shop)
-        return Shop(shop, self.paused, (Page(PageId("104200000000001"), NOW * 1000),))
+        return Shop(shop, self.paused, (self.known_page,))
+
+    async def page(self, shop: ShopId, page: PageId, /) -> Page:
+        """The known one."""
+        self._note("page", shop, page)
+        if page != self.known_page.id:
+            raise Refused("not_found", "page_not_found")
+        return self.known_page
 
     async def pause(self, shop: ShopId, paused: bool, /) -> Shop:
         """Remembered."""
@@ -123,10 +179,10 @@ class Store:
         self.paused = paused
         return await self.shop(shop)
 
-    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
-        """Connected now."""
-        self._note("connect", shop, page)
-        return Page(page, NOW * 1000)
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /) -> Page:
+        """Connected now; the token is told by its value, so that a test can see it."""
+        self._note("connect", shop, page, token and token.reveal())
+        return Page(page, NOW * 1000, state=None if token is None else CONNECTED)
 
     def _receipt(self, what: PurgeTarget, *asked: str, complete: bool = True) -> Receipt:
         self._note(what, *asked)
@@ -140,12 +196,17 @@ class Store:
 
 def table(store: Store) -> list[Route]:
     """Every route of a shop."""
-    messages, shops = Messages(store, store), Shops(store, store)
+    messages, shops, graph = Messages(store, store), Shops(store, store), Graph(store)
     one, page = f"{ALL}/messages/{{id}}", f"{ALL}/pages/{{page}}"
     conversation, purge = f"{ALL}/conversations/{{id}}", f"{ALL}/purges/{{purge_id}}"
     read: Scope = "messages:read"
     drop: Scope = "messages:purge"
+    ask: Scope = "graph:read"
     admin: Scope = "shop:admin"
+    fetch = (404, 409, 429, 502, 504)
+    comments, replies = f"{page}/posts/{{post}}/comments", f"{page}/comments/{{comment}}/replies"
+    threads, customer = f"{page}/conversations", f"{page}/customers/{{psid}}"
+    history = f"{threads}/{{id}}/messages"
     lists, slash = f"{ALL}/messages", (f"{ALL}/",)
     return [
         Route("GET", lists, messages.list, "messages", read, "List", MessagesQuery, answer=MessagesModel, tag="M"),
@@ -168,8 +229,15 @@ def table(store: Store) -> list[Route]:
         Route("PATCH", ALL, shops.patch, "patch", admin, "Change", body=ShopPatch, answer=ShopModel, also=slash),
         Route("GET", f"{ALL}/pages", shops.pages, "pages", admin, "Pages", answer=PagesModel),
         Route("GET", page, shops.page, "page", admin, "Page", answer=PageModel, statuses=(404,)),
-        Route("PUT", page, shops.connect, "connect", admin, "Connect", body=PageConnect, answer=PageModel),
+        Route("PUT", page, shops.connect, "connect", admin, "Connect", None, PageConnect, PageModel, (*fetch, 501)),
         Route("DELETE", page, shops.disconnect, "disconnect", admin, "Disconnect", answer=ReceiptModel),
+        Route("GET", f"{page}/posts", graph.posts, "posts", ask, "P", PostsQuery, answer=PostsModel, statuses=fetch),
+        Route("GET", f"{page}/videos", graph.videos, "videos", ask, "V", EdgeQuery, answer=VideosModel, statuses=fetch),
+        Route("GET", comments, graph.comments, "comments", ask, "C", CommentsQuery, answer=CommentsModel),
+        Route("GET", replies, graph.replies, "replies", ask, "R", CommentsQuery, answer=CommentsModel),
+        Route("GET", threads, graph.conversations, "threads", ask, "T", EdgeQuery, answer=GraphConversationsModel),
+        Route("GET", history, graph.conversation_messages, "history", ask, "H", EdgeQuery, answer=GraphMessagesModel),
+        Route("GET", customer, graph.customer, "customer", ask, "Who", EdgeQuery, answer=CustomersModel),
     ]
 
 

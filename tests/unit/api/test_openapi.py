@@ -11,7 +11,7 @@ import schemathesis
 from api.models import ProblemModel
 from api.openapi import describe
 from api.route import Route
-from tests.unit.api.fakes import MESSAGE, SHOP, House, Store, table
+from tests.unit.api.fakes import COMMENT, MESSAGE, SHOP, House, Store, table
 
 ROUTES = table(Store())
 
@@ -62,7 +62,9 @@ def test_scopes_problems_and_servers_are_told(document: dict[str, Any]) -> None:
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     connect = document["paths"]["/v1/shops/{shop}/pages/{page}"]["put"]
     assert connect["security"] == [{"token": ["shop:admin"]}]
-    assert sorted(connect["responses"]) == ["200", "400", "401", "403", "413", "500", "503"]
+    assert sorted(connect["responses"]) == [
+        *("200", "400", "401", "403", "404", "409", "413", "429", "500", "501", "502", "503", "504")
+    ]
     assert connect["responses"]["503"] == {"$ref": "#/components/responses/ServiceUnavailable"}
     assert "servers" not in describe(ROUTES, version="1.0")
 
@@ -76,6 +78,30 @@ def test_query_parameters_are_optional_and_never_null(document: dict[str, Any]) 
     assert query["direction"]["schema"] == {"type": "string", "enum": ["in", "out"]}
     assert query["since"]["schema"]["anyOf"][0] == {"type": "string", "format": "date-time"}
     assert not any(p["required"] or "null" in str(p["schema"]) for p in query.values())
+
+
+def test_whoever_is_sent_away_for_a_while_is_told_for_how_long(document: dict[str, Any]) -> None:
+    """429 and 503 bear Retry-After, and only they."""
+    answers = document["components"]["responses"]
+    bearing = {name for name, answer in answers.items() if "Retry-After" in answer.get("headers", {})}
+    assert bearing == {"TooManyRequests", "ServiceUnavailable"}
+
+
+def test_a_page_token_goes_in_and_never_out(document: dict[str, Any]) -> None:
+    """Generated clients hide what is a password, and expect none in an answer."""
+    token = document["components"]["schemas"]["PageConnect"]["properties"]["access_token"]
+    assert (token["type"], token["format"], token["writeOnly"]) == ("string", "password", True)
+    assert (token["minLength"], token["maxLength"]) == (1, 4096)
+    assert "required" not in document["components"]["schemas"]["PageConnect"]
+
+
+def test_facebooks_own_names_stand_in_the_description(document: dict[str, Any]) -> None:
+    """`from` is a word of Python, and none of the API's business; fields that Facebook adds are welcome."""
+    schema = {"$ref": "#/components/schemas/CommentsModel", "components": document["components"]}
+    assert jsonschema_rs.is_valid(schema, {"items": [COMMENT | {"new": 1}], "after": None})
+    assert not jsonschema_rs.is_valid(schema, {"items": [COMMENT | {"from": "7"}], "after": None})
+    assert not jsonschema_rs.is_valid(schema, {"items": [COMMENT]})
+    assert not jsonschema_rs.is_valid(schema, {"items": [COMMENT | {"created_time": None}], "after": None})
 
 
 def test_two_routes_of_one_name_are_refused() -> None:

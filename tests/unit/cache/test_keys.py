@@ -25,7 +25,13 @@ def every_key(shop: str) -> list[bytes]:
         keys.message(keys.message_id(PAGE, MessageId("m_1"))),
         keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
         keys.purge(PurgeId("p-1")),
+        keys.budget(PAGE),
     ]
+
+
+WATCH = [module.WATCH_DUE, module.WATCH_STATUS, module.WATCH_COUNTS, module.WATCH_BEAT, module.WATCH_OUTAGE]
+OTHERS = [module.PURGES, module.SWEEPER_LOCK, module.KEPT, module.APP_HOLD, *WATCH]
+"""What belongs to no shop."""
 
 
 @given(NAMES | AWKWARD)
@@ -57,6 +63,7 @@ def test_no_key_of_content_shows_an_id_of_facebooks() -> None:
     shown = keys.message(keys.message_id(PAGE, MessageId("m_private")))
     shown += keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7000000000000001")))
     assert b"private" not in shown
+    shown += keys.budget(PAGE)
     assert b"7000000000000001" not in shown
     assert PAGE.encode() not in shown
 
@@ -103,7 +110,12 @@ def test_only_the_registry_is_permanent() -> None:
     assert page_key(PAGE).startswith(PERMANENT)
     permanent = [key for key in every_key("sokha") if key.startswith(PERMANENT)]
     assert permanent == [ShopKeys(SHOP).registry]
-    assert not any(key.startswith(PERMANENT) for key in (module.PURGES, module.SWEEPER_LOCK, module.KEPT))
+    assert not any(key.startswith(PERMANENT) for key in OTHERS)
+
+
+def test_the_keys_of_the_watch_lie_in_one_slot() -> None:
+    """Its scripts touch several of them at once."""
+    assert len({key_slot(key) for key in WATCH}) == 1
 
 
 def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
@@ -114,7 +126,7 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
         for row in re.finditer(r"^    (\S+?)(?:\{.*?)? +(?:string|hash|zset) ", module.__doc__, re.MULTILINE)
     }
     made = {key.partition(b"{")[0].decode() for key in every_key("sokha")}
-    made |= {key.decode() for key in (module.PURGES, module.SWEEPER_LOCK, module.KEPT)} | {"page:", "w:"}
+    made |= {key.decode() for key in OTHERS} | {"page:", "w:"}
     assert made == listed
 
 

@@ -26,6 +26,13 @@ def used() -> CollectorRegistry:
     metrics.purged(40)
     metrics.purges_running(1)
     metrics.request("/v1/shops/{shop}/messages", "GET", 200, 0.02)
+    metrics.graph_call("comments", "throttled", 0.3)
+    metrics.graph_retry("graph_unavailable")
+    metrics.graph_usage("pages", 0.8)
+    metrics.graph_hold("app")
+    metrics.pages("reconnect", 2)
+    metrics.subscription_restored()
+    metrics.healed("stored", 15)
     return registry
 
 
@@ -51,6 +58,16 @@ def used() -> CollectorRegistry:
         ("purges_running", {}, 1),
         ("requests_total", {"route": "/v1/shops/{shop}/messages", "method": "GET", "status": "200"}, 1),
         ("request_seconds_bucket", {"route": "/v1/shops/{shop}/messages", "method": "GET", "le": "+Inf"}, 1),
+        ("graph_calls_total", {"edge": "comments", "outcome": "throttled"}, 1),
+        ("graph_seconds_bucket", {"edge": "comments", "le": "0.25"}, 0),
+        ("graph_seconds_bucket", {"edge": "comments", "le": "0.5"}, 1),
+        ("graph_retries_total", {"reason": "graph_unavailable"}, 1),
+        ("graph_usage_ratio_bucket", {"limit": "pages", "le": "0.75"}, 0),
+        ("graph_usage_ratio_bucket", {"limit": "pages", "le": "0.9"}, 1),
+        ("graph_holds_total", {"limit": "app"}, 1),
+        ("pages", {"status": "reconnect"}, 2),
+        ("subscriptions_restored_total", {}, 1),
+        ("healed_messages_total", {"outcome": "stored"}, 15),
     ],
 )
 def test_what_happened_is_scraped(name: str, labels: dict[str, str], value: float) -> None:

@@ -66,6 +66,16 @@ def test_ids_pass_as_they_are() -> None:
     assert told(**ids) == ids
 
 
+def test_facts_of_a_call_to_facebook_pass_as_they_are() -> None:
+    """Its trace is what Facebook's support asks for, and may look like anything."""
+    line = {
+        "event": "graph_failed", "edge": "conversation_messages", "page": "104200000000001", "reason": "graph_refused",
+        "code": 80006, "subcode": 2018218, "trace": "Ax1EAAB01234567890", "tries": 3, "limit": "messenger",
+        "token_reason": "password_changed", "wait_seconds": 3600.0,
+    }  # fmt: skip
+    assert told(**line) == line
+
+
 def test_facts_of_a_request_pass_as_they_are() -> None:
     """The canonical line stays readable."""
     line = {

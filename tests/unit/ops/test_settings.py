@@ -1,5 +1,6 @@
 """What may be set, and what is refused."""
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,8 @@ GOOD = {
     "REDIS_URL": "redis://:hunter2hunter2@cache:6379/0",
     "TOKEN_KEYS": "k" * 32,
 }
+SEAL_KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in (251, 255)]
+"""With the marks + and /, which the two alphabets of base64 write differently."""
 PUBLIC_KEY = {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 
 
@@ -51,6 +54,8 @@ def test_the_defaults_of_serve_are_those_of_the_contract() -> None:
     assert (settings.message_ttl, settings.max_body_bytes) == (432_000, 4 * 1024 * 1024)
     assert (settings.log_level, settings.data_dir) == ("info", Path(".data"))
     assert (settings.app_id, settings.public_url, settings.cors_origins) == (None, None, ())
+    assert (settings.graph_url, settings.graph_version) == ("https://graph.facebook.com", "v26.0")
+    assert settings.seal_keys == ()
 
 
 def test_run_needs_nothing_and_listens_on_loopback() -> None:
@@ -92,6 +97,21 @@ def test_everything_missing_weak_or_malformed_is_named_at_once() -> None:
         ("FACEBOOK_APP_SECRET", "shop-app-secret-1,tiny-one"),
         ("FACEBOOK_APP_SECRET", "<your app secret here>"),
         ("FACEBOOK_VERIFY_TOKEN", "changeme-changeme"),
+        ("GRAPH_URL", "graph.facebook.com"),
+        ("GRAPH_URL", "http://graph.facebook.com"),
+        ("GRAPH_URL", "https://user:pw@graph.facebook.com"),
+        ("GRAPH_URL", "https://graph.facebook.com/?access_token=x"),
+        ("GRAPH_VERSION", "26.0"),
+        ("GRAPH_VERSION", "v26"),
+        ("GRAPH_VERSION", "v26.0/me"),
+        ("GRAPH_VERSION", "v26."),
+        ("GRAPH_VERSION", "v២៦.0"),
+        ("SEAL_KEYS", base64.b64encode(b"k" * 31).decode()),
+        ("SEAL_KEYS", base64.b64encode(b"k" * 33).decode()),
+        ("SEAL_KEYS", "k" * 32),
+        ("SEAL_KEYS", base64.b64encode(b"k" * 32).decode() + ",,"),
+        ("SEAL_KEYS", base64.b64encode(b"k" * 32).decode().rstrip("=")),
+        ("SEAL_KEYS", "not base64 at all, but a sentence of words"),
         ("FACEBOOK_VERIFY_TOKEN", "\udcff" * 12),
         ("REDIS_URL", "http://cache"),
         ("REDIS_URL", "redis:///0"),
@@ -129,7 +149,7 @@ def test_a_weak_or_malformed_setting_is_refused_without_repeating_a_secret(name:
     """The refused text may be a secret set under the wrong name."""
     found = problems(**{name: value})
     assert list(found) == [name]
-    if name in ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS"):
+    if name in ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "SEAL_KEYS"):
         assert value not in found[name]
 
 
@@ -149,6 +169,22 @@ def test_several_secrets_are_comma_separated_and_keep_their_order() -> None:
     """The first signs."""
     settings = serve(FACEBOOK_APP_SECRET=" shop-app-secret-1 , shop-app-secret-2 ")
     assert settings.app_secrets == (Secret("shop-app-secret-1"), Secret("shop-app-secret-2"))
+
+
+def test_keys_that_seal_are_base64_of_either_alphabet_and_keep_their_order() -> None:
+    """The first seals; whichever way a key is written, it is the same key."""
+    expected = tuple(map(Secret, SEAL_KEYS))
+    for text in (",".join(SEAL_KEYS), " , ".join(SEAL_KEYS).replace("+", "-").replace("/", "_")):
+        assert serve(SEAL_KEYS=text).seal_keys == expected
+    assert len({*"".join(SEAL_KEYS)} & {"+", "/"}) > 0
+
+
+def test_tokens_travel_in_the_open_on_this_machine_alone() -> None:
+    """https everywhere else; the slash at the end is none of the address."""
+    assert serve(GRAPH_URL="https://proxy.example/graph/").graph_url == "https://proxy.example/graph"
+    for url in ("http://127.0.0.1:8099", "http://localhost:8099", "http://[::1]:8099"):
+        assert serve(GRAPH_URL=url).graph_url == url
+    assert serve(GRAPH_VERSION="v27.10").graph_version == "v27.10"
 
 
 def test_every_setting_may_be_a_mounted_file() -> None:
@@ -191,6 +227,7 @@ def test_a_jwk_set_is_json_or_the_path_of_a_file_and_replaces_the_keys() -> None
     [
         ("FACEBOOK_VERIFY_TOKEN", {"FACEBOOK_VERIFY_TOKEN": "shop-app-secret-1"}),
         ("TOKEN_KEYS", {"FACEBOOK_APP_SECRET": "one-app-secret-16," + "k" * 32}),
+        ("SEAL_KEYS", {"TOKEN_KEYS": SEAL_KEYS[0], "SEAL_KEYS": SEAL_KEYS[0]}),
         ("REDIS_URL", {"REDIS_URL": "redis://:verify-me@cache"}),
         ("REDIS_URL", {"REDIS_URL": "redis://:verify%2Dme@cache"}),
     ],
@@ -217,9 +254,12 @@ def test_both_ports_may_be_any_free_one() -> None:
 
 def test_the_summary_names_every_setting_and_no_secret() -> None:
     """It is logged at each start."""
-    summary = serve(CORS_ORIGINS="https://a.example,https://b.example", PUBLIC_URL="https://inbox.example/").summary()
+    changes = {"CORS_ORIGINS": "https://a.example,https://b.example", "PUBLIC_URL": "https://inbox.example/"}
+    summary = serve(SEAL_KEYS=SEAL_KEYS[0], **changes).summary()
     assert list(summary) == [setting.name for setting in SETTINGS]
     assert summary["FACEBOOK_APP_SECRET"] == summary["FACEBOOK_VERIFY_TOKEN"] == summary["TOKEN_KEYS"] == "set"
+    assert summary["SEAL_KEYS"] == "set"
+    assert SEAL_KEYS[0] not in str(summary)
     assert summary["TOKEN_JWKS"] == summary["FACEBOOK_APP_ID"] == "not set"
     assert summary["REDIS_URL"] == "redis://***@cache:6379/0"
     assert summary["CORS_ORIGINS"] == "https://a.example, https://b.example"
@@ -231,8 +271,10 @@ def test_the_summary_names_every_setting_and_no_secret() -> None:
 
 def test_no_secret_shows_in_the_settings_themselves() -> None:
     """A traceback or a careless print shows `Secret(***)`."""
-    shown = repr(serve())
-    assert not any(value in shown for value in ("hunter2", GOOD["TOKEN_KEYS"], "shop-app-secret", "verify-me"))
+    shown = repr(serve(SEAL_KEYS=SEAL_KEYS[0]))
+    assert not any(
+        value in shown for value in (SEAL_KEYS[0], "hunter2", GOOD["TOKEN_KEYS"], "shop-app-secret", "verify-me")
+    )
 
 
 def test_each_default_in_the_table_is_one_its_parser_takes() -> None:

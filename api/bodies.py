@@ -1,0 +1,54 @@
+"""Pure: the bodies that callers send. Fields nobody knows are refused, and so is null: absent says nothing."""
+
+import re
+from typing import Annotated
+
+from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictBool
+
+from domain.secret import Secret
+
+LONGEST_PAGE_TOKEN = 4_096
+"""Characters. Facebook's tokens have no fixed length; this is twice the two kilobytes that one should allow for."""
+
+_PAGE_TOKEN = re.compile(f"[!-~]{{1,{LONGEST_PAGE_TOKEN}}}")
+"""Printable ASCII without spaces: it has to fit into a header line."""
+
+
+def _page_token(token: SecretStr) -> SecretStr:
+    if not _PAGE_TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError(f"must be 1 to {LONGEST_PAGE_TOKEN} printable ASCII characters without spaces")
+    return token
+
+
+PageToken = Annotated[
+    SecretStr,
+    Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_PAGE_TOKEN, "pattern": r"^[!-~]+$"}),
+    AfterValidator(_page_token),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageConnect(_Body):
+    """How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without Facebook."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"access_token": "EAA..."}, {}]})
+
+    access_token: PageToken | MISSING = Field(
+        MISSING,
+        description="The Page's own token, as `/me/accounts` at Facebook tells it. It is kept sealed and never shown.",
+    )
+
+    def token(self) -> Secret | None:
+        """The token, where one was sent."""
+        return None if self.access_token is MISSING else Secret(self.access_token.get_secret_value())
+
+
+class ShopPatch(_Body):
+    """What to change of a shop."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}]})
+
+    paused: StrictBool = Field(description="true stops storing messages, false goes on.")

@@ -1,0 +1,74 @@
+"""What a shop asks of Facebook through us: fetched now, kept nowhere."""
+
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.call import Call, answer, call_of
+from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
+from domain.graph import Fetched, GraphQuery
+from domain.ids import PageId, ShopId
+
+
+class GraphReader(Protocol):
+    """Asks Facebook's Graph API with a Page's own token."""
+
+    async def fetch(self, shop: ShopId, query: GraphQuery, /) -> Fetched:
+        """One page of an edge, as JSON objects in the shape the API answers them.
+
+        Raises an error of kind not_found where the Page is not the shop's or Facebook has no such object; conflict
+        where its token is missing, dead or may not; throttled, upstream_failed or upstream_timeout.
+        """
+        ...
+
+
+class Graph:
+    """The handlers; all paths go on from pages/{page}."""
+
+    def __init__(self, reader: GraphReader) -> None:
+        self._reader = reader
+
+    async def posts(self, request: Request) -> Response:
+        """GET posts"""
+        call = call_of(request)
+        return await self._fetch(call, call.asked(PostsQuery).query("posts", _page(call)))
+
+    async def videos(self, request: Request) -> Response:
+        """GET videos"""
+        call = call_of(request)
+        return await self._fetch(call, call.asked(EdgeQuery).query("videos", _page(call)))
+
+    async def comments(self, request: Request) -> Response:
+        """GET posts/{post}/comments"""
+        call = call_of(request)
+        return await self._fetch(call, call.asked(CommentsQuery).query("comments", _page(call), call.ids["post"]))
+
+    async def replies(self, request: Request) -> Response:
+        """GET comments/{comment}/replies"""
+        call = call_of(request)
+        return await self._fetch(call, call.asked(CommentsQuery).query("replies", _page(call), call.ids["comment"]))
+
+    async def conversations(self, request: Request) -> Response:
+        """GET conversations"""
+        call = call_of(request)
+        return await self._fetch(call, call.asked(EdgeQuery).query("conversations", _page(call)))
+
+    async def conversation_messages(self, request: Request) -> Response:
+        """GET conversations/{id}/messages"""
+        call = call_of(request)
+        query = call.asked(EdgeQuery).query("conversation_messages", _page(call), call.ids["id"])
+        return await self._fetch(call, query)
+
+    async def customer(self, request: Request) -> Response:
+        """GET customers/{psid}: one item; `limit` and `after` are taken, as everywhere, and mean nothing."""
+        call = call_of(request)
+        return await self._fetch(call, GraphQuery("customer", _page(call), call.ids["psid"]))
+
+    async def _fetch(self, call: Call, query: GraphQuery) -> Response:
+        found = await self._reader.fetch(call.shop, query)
+        return answer({"items": found.items, "after": found.after})
+
+
+def _page(call: Call) -> PageId:
+    return PageId(call.ids["page"])

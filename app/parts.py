@@ -1,0 +1,131 @@
+"""The store and the way to Facebook, made from the settings: what the service and an operator's commands share."""
+
+import asyncio
+import random
+import secrets
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from cache.budgets import Budgets
+from cache.sealing import Sealer
+from cache.watchlist import Watchlist
+
+from cache.connection import Connection, connect
+from cache.purge import Purger
+from cache.reader import Reader
+from cache.shops import Shops
+from domain.errors import PageInboxError
+from domain.secret import Secret
+from graph_client.calls import Calls
+from graph_client.client import Client
+from graph_client.pages import Pages
+from graph_client.reader import Reader as GraphReader
+from graph_client.token_death import TokenDeath
+from ops.metrics import Metrics
+from ops.settings import Settings
+
+
+class SettingMissing(PageInboxError):
+    """A setting that this command cannot do without."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("setting_missing", f"{name} is not set; set it, or the path of its file as {name}_FILE.")
+
+
+def needed(value: Secret | None, name: str) -> Secret:
+    """The value.
+
+    Raises:
+        SettingMissing: there is none.
+    """
+    if not value:
+        raise SettingMissing(name)
+    return value
+
+
+def make_connection(settings: Settings) -> Connection:
+    """The way to Redis; not opened yet.
+
+    Raises:
+        SettingMissing: without REDIS_URL.
+    """
+    return connect(needed(settings.redis_url, "REDIS_URL").reveal())
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What an operator's command needs of the store."""
+
+    connection: Connection
+    sealer: Sealer
+    shops: Shops
+    reader: Reader
+    purger: Purger
+
+
+def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
+    """Registry, reader and purger on one connection."""
+    ttl = settings.message_ttl
+    sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
+    shops = Shops(connection, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
+    reader = Reader(connection, shops, ttl=ttl)
+    purger = Purger(
+        connection,
+        shops,
+        reader,
+        metrics,
+        new_id=partial(secrets.token_hex, 12),
+        clock=time.monotonic,
+        now=time.time,
+        sleep=asyncio.sleep,
+    )
+    return Store(connection, sealer, shops, reader, purger)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What asks Facebook."""
+
+    calls: Calls
+    reader: GraphReader
+    pages: Pages
+    watchlist: Watchlist
+    token_died: TokenDeath
+
+
+def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
+    """The way to Facebook; not opened yet."""
+    secret = settings.app_secrets[0] if settings.app_secrets else None
+    watchlist = Watchlist(store.connection)
+    token_died = TokenDeath(store.shops, watchlist, now=unix_milliseconds)
+    calls = Calls(
+        Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time),
+        Budgets(store.connection, store.sealer, clock=time.monotonic),
+        metrics,
+        token_died=token_died,
+        clock=time.monotonic,
+        sleep=asyncio.sleep,
+        draw=random.SystemRandom().random,
+    )
+    needs = {
+        "FACEBOOK_APP_ID": settings.app_id,
+        "FACEBOOK_APP_SECRET": secret,
+        "SEAL_KEYS": settings.seal_keys,
+    }
+    pages = Pages(
+        calls,
+        store.shops,
+        watchlist,
+        store.purger,
+        app_id=settings.app_id or "",
+        app_token=Secret(f"{settings.app_id}|{secret.reveal()}" if secret else ""),
+        missing_settings=[name for name, value in needs.items() if not value],
+        now=unix_milliseconds,
+    )
+    return Graph(calls, GraphReader(calls), pages, watchlist, token_died)
+
+
+def unix_milliseconds() -> int:
+    """The moment."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,100 @@
+"""What the record of a shop holds of one Page, field by field. Pure.
+
+    p:<page>   when it was connected, in milliseconds: while this stands, the Page is the shop's
+    t:<page>   its token, sealed for this shop and Page (cache/sealing.py)
+    s:<page>   what the last look at Graph told of the token, as JSON with short keys
+    l:<page>   when something came for it last, in milliseconds, to the second
+
+All of them go in the step in which the Page does (`hide.lua`). A Page without `t:` is connected for webhooks alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from cache.errors import Corrupt
+from cache.sealing import Sealer
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import Credentials, Page, PageState
+
+CONNECTED: Final = b"p:"
+TOKEN: Final = b"t:"
+STATE: Final = b"s:"
+LAST_EVENT: Final = b"l:"
+
+PURPOSE: Final = "page-token"
+"""What a Page's token is sealed as."""
+
+
+def names(page: PageId) -> tuple[bytes, bytes, bytes, bytes]:
+    """The four fields of a Page, in the order in which `page_of` takes them."""
+    id_ = page.encode()
+    return CONNECTED + id_, TOKEN + id_, STATE + id_, LAST_EVENT + id_
+
+
+def page_ids(fields: Mapping[bytes, bytes] | list[bytes]) -> list[PageId]:
+    """The Pages that stand in a record, or in the list of its fields' names."""
+    return [PageId(name.removeprefix(CONNECTED).decode()) for name in fields if name.startswith(CONNECTED)]
+
+
+def page_of(page: PageId, at: bytes, token: bytes | None, state: bytes | None, last: bytes | None) -> Page:
+    """A Page as its fields tell.
+
+    Raises:
+        Corrupt: a state that we did not write.
+    """
+    known = None if token is None else read_state(state)
+    return Page(page, int(at), None if last is None else int(last), known)
+
+
+def credentials_of(
+    sealer: Sealer, shop: ShopId, page: PageId, token: bytes | None, state: bytes | None
+) -> Credentials | None:
+    """The token, opened; None where there is none.
+
+    Raises:
+        SealBroken: it cannot be opened any more.
+        Corrupt: a state that we did not write.
+    """
+    if token is None:
+        return None
+    opened = Secret(sealer.open(token, shop=shop, purpose=PURPOSE, place=page).decode())
+    return Credentials(opened, token, read_state(state))
+
+
+def write_state(state: PageState) -> bytes:
+    """A state as JSON. What is as usual is left out: `a` is 0 for a dead token."""
+    body: dict[str, Any] = {"c": state.checked_at}
+    if not state.token_alive:
+        body["a"] = 0
+    if state.reason is not None:
+        body["r"] = state.reason
+    if state.subscribed_fields:
+        body["f"] = state.subscribed_fields
+    if state.missing_permissions:
+        body["m"] = state.missing_permissions
+    if state.heal_since is not None:
+        body["h"] = state.heal_since
+    return orjson.dumps(body)
+
+
+def read_state(text: bytes | None) -> PageState:
+    """What `write_state` wrote.
+
+    Raises:
+        Corrupt: something else, or nothing: a token never stands without its state.
+    """
+    try:
+        body = orjson.loads(text or b"")
+        return PageState(
+            int(body["c"]),
+            token_alive=bool(body.get("a", 1)),
+            reason=body.get("r"),
+            subscribed_fields=tuple(body.get("f", ())),
+            missing_permissions=tuple(body.get("m", ())),
+            heal_since=body.get("h"),
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        raise Corrupt("corrupt_record") from None

@@ -1,0 +1,32 @@
+#!lua flags=allow-oom
+-- What stands between a call of Graph and its Page: token, hold and pace. Takes the next place where there is one.
+-- KEYS: shop:{S}, b:{S}:<tag>
+-- ARGV: the Page's fields of connection, token and state, limit, least time between two calls (µs), longest wait (µs;
+--       below 0 no place is taken)
+-- Reply: nothing where the Page is not the shop's, or: how long calls are held (µs, 0 = they are not), how long to wait
+--        for the place that was taken (µs), sealed token ('' = none), state
+local shop = redis.call('HMGET', KEYS[1], ARGV[1], ARGV[2], ARGV[3])
+if not shop[1] then return {} end
+local limit, spacing, patience = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local budget = redis.call('HMGET', KEYS[2], limit .. ':held', limit .. ':last', limit .. ':spacing', limit .. ':slow')
+local held, wait = math.max(0, tonumber(budget[1] or 0) - now), 0
+if held == 0 then
+  if tonumber(budget[4] or 0) > now then spacing = math.max(spacing, tonumber(budget[3])) end
+  if spacing > 0 then
+    local place = math.max(now, tonumber(budget[2] or 0) + spacing)
+    wait = place - now
+    if wait > patience then
+      held, wait = wait, 0
+    else
+      redis.call('HSET', KEYS[2], limit .. ':last', string.format('%.0f', place))
+      -- A minute more: whoever wants his calls further apart than this one still finds when it was.
+      local deadline = string.format('%.0f', math.floor((place + spacing) / 1000) + 60000)
+      if redis.call('PEXPIREAT', KEYS[2], deadline, 'GT') == 0 then
+        redis.call('PEXPIREAT', KEYS[2], deadline, 'NX')
+      end
+    end
+  end
+end
+return {held, wait, shop[2] or '', shop[3] or ''}

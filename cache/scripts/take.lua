@@ -1,0 +1,10 @@
+#!lua flags=allow-oom
+-- Takes some Pages that are due. In the same step they are put off until the lease is over: nobody else takes them.
+-- KEYS: {watch}:due, {watch}:status, {watch}:counts
+-- ARGV: life (s), now (ms), when the lease is over (ms), how many   Reply: the Pages
+local pages = redis.call('ZRANGE', KEYS[1], '-inf', ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[4])
+for _, page in ipairs(pages) do redis.call('ZADD', KEYS[1], ARGV[3], page) end
+if #pages > 0 then
+  for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, ARGV[1]) end
+end
+return pages

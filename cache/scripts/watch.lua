@@ -1,0 +1,19 @@
+#!lua flags=allow-oom
+-- Has a Page looked at at a moment, and counts it under its status; or forgets it.
+-- KEYS: {watch}:due, {watch}:status, {watch}:counts
+-- ARGV: life (s), Page, when (ms), status ('' = forget it)   Reply: 1
+local life, page, status = ARGV[1], ARGV[2], ARGV[4]
+local before = redis.call('HGET', KEYS[2], page)
+if status == '' then
+  redis.call('ZREM', KEYS[1], page)
+  redis.call('HDEL', KEYS[2], page)
+else
+  redis.call('ZADD', KEYS[1], ARGV[3], page)
+  redis.call('HSET', KEYS[2], page, status)
+end
+if before ~= status then
+  if before then redis.call('HINCRBY', KEYS[3], before, -1) end
+  if status ~= '' then redis.call('HINCRBY', KEYS[3], status, 1) end
+end
+for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, life) end
+return 1

@@ -1,0 +1,109 @@
+"""Sealing: what is kept can be opened only with a key that the store does not have. Pure.
+
+AES-256-GCM. Each shop and purpose has a key of its own, made from a master key by HKDF-SHA256, so that what was sealed
+for one shop never opens as another's. Purpose, shop and place are bound to the ciphertext too: a value that is moved
+elsewhere does not open. A sealed value:
+
+    0      version
+    1-4    which master key sealed it: keys can be changed while what the old ones sealed is still read
+    5-16   nonce, drawn anew each time
+    17-    ciphertext and its tag of 16 bytes
+"""
+
+from base64 import b64decode
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from cache.errors import SealBroken, SealKeysMissing
+from domain.ids import ShopId
+from domain.secret import Secret
+
+VERSION: Final = b"\x01"
+
+KEY_BYTES: Final = 32
+KEY_ID_BYTES: Final = 4
+"""Two of a handful of keys share an id with a chance of 1e-9, and then both are tried."""
+NONCE_BYTES: Final = 12
+"""What GCM is made for. Drawn at random: a shop's key is good for 2^32 values (NIST SP 800-38D, 8.3)."""
+TAG_BYTES: Final = 16
+
+_KEY_AT: Final = len(VERSION)
+_NONCE_AT: Final = _KEY_AT + KEY_ID_BYTES
+_CIPHERTEXT_AT: Final = _NONCE_AT + NONCE_BYTES
+
+DERIVED_KEYS: Final = 1024
+"""Remembered for the shops that are busy; deriving one takes longer than sealing with it."""
+
+
+class Sealer:
+    """Seals with the first of its keys and opens with any. `keys` are 32 bytes each, in standard base64; `new_nonce`
+    gives so many random bytes.
+
+    Without keys it can be made, and opens and seals nothing.
+    """
+
+    __slots__ = ("_cipher", "_key_ids", "_keys", "_new_nonce")
+
+    def __init__(self, keys: Sequence[Secret], *, new_nonce: Callable[[int], bytes]) -> None:
+        self._keys = tuple(keys)
+        self._key_ids = tuple(key_id(b64decode(key.reveal())) for key in self._keys)
+        self._new_nonce = new_nonce
+        self._cipher = lru_cache(maxsize=DERIVED_KEYS)(self._derive)
+
+    def seal(self, plain: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
+        """Seal for one place of one shop; `purpose` holds no NUL.
+
+        Raises:
+            SealKeysMissing: there is no key to seal with.
+        """
+        if not self._keys:
+            raise SealKeysMissing
+        nonce = self._new_nonce(NONCE_BYTES)
+        ciphertext = self._cipher(0, shop, purpose).encrypt(nonce, plain, _bound_to(shop, purpose, place))
+        return b"".join((VERSION, self._key_ids[0], nonce, ciphertext))
+
+    def open(self, sealed: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
+        """What was sealed for this place.
+
+        Raises:
+            SealBroken: its key is not among ours, it was sealed for another place, or it is damaged.
+        """
+        if len(sealed) < _CIPHERTEXT_AT + TAG_BYTES or not sealed.startswith(VERSION):
+            raise SealBroken
+        nonce, ciphertext = sealed[_NONCE_AT:_CIPHERTEXT_AT], sealed[_CIPHERTEXT_AT:]
+        bound_to = _bound_to(shop, purpose, place)
+        for number, id_ in enumerate(self._key_ids):
+            if id_ == sealed[_KEY_AT:_NONCE_AT]:
+                try:
+                    return self._cipher(number, shop, purpose).decrypt(nonce, ciphertext, bound_to)
+                except InvalidTag:
+                    continue
+        raise SealBroken
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether it was sealed with the first key: if not, sealing it again lets an older key be retired."""
+        return bool(self._keys) and sealed[:_NONCE_AT] == VERSION + self._key_ids[0]
+
+    def _derive(self, number: int, shop: ShopId, purpose: str) -> AESGCM:
+        """The cipher of one shop and purpose under one master key."""
+        info = purpose.encode() + b"\0" + shop.encode()
+        hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info)
+        return AESGCM(hkdf.derive(b64decode(self._keys[number].reveal())))
+
+
+def key_id(key: bytes) -> bytes:
+    """What tells a master key from another, and nothing about it."""
+    return sha256(b"page-inbox seal key id\0" + key).digest()[:KEY_ID_BYTES]
+
+
+def _bound_to(shop: ShopId, purpose: str, place: str) -> bytes:
+    """The associated data. Lengths stand before the parts, so that no two places come to the same bytes."""
+    parts = (VERSION, purpose.encode(), shop.encode(), place.encode())
+    return b"".join(len(part).to_bytes(4) + part for part in parts)

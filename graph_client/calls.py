@@ -1,0 +1,128 @@
+"""Calls of Graph: made again where that helps, asked for less where Facebook wants less, never past the deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from graph_client.account import Account, BareAccount, Budgets, Ledger, PageAccount, TokenDied
+from graph_client.client import Client
+from graph_client.errors import GraphError, GraphTimeout, TooMuchData
+from graph_client.gate import Gate
+from graph_client.retry import RetryPolicy
+from graph_client.wire import Answer, Ask
+from ops.metrics import Metrics
+
+PATIENCE_SECONDS: Final = 4.0
+"""Longer than this nobody waits for a turn; a call that would have to is answered 429 at once."""
+
+MakeAsk = Callable[[int], Ask]
+"""The request for so many items."""
+
+log = structlog.get_logger()
+
+
+class Calls:
+    """Makes calls. `clock` is monotonic, in seconds; `draw` gives numbers from 0 to 1."""
+
+    def __init__(
+        self,
+        client: Client,
+        budgets: Budgets,
+        metrics: Metrics,
+        *,
+        token_died: TokenDied,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        draw: Callable[[], float],
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self._client = client
+        self._metrics = metrics
+        self._ledger = Ledger(budgets, metrics, token_died, sleep)
+        self._clock = clock
+        self._sleep = sleep
+        self._draw = draw
+        self._policy = policy or RetryPolicy()
+        self._gate = Gate()
+
+    async def for_page(
+        self,
+        shop: ShopId,
+        page: PageId,
+        operation: str,
+        make_ask: MakeAsk,
+        *,
+        items: int = 1,
+        spacing: float = 0.0,
+        patience: float = PATIENCE_SECONDS,
+    ) -> Answer:
+        """Call with the Page's own token, on its own budget; `operation` is what the call is counted as, `items` how
+        many are asked for at first.
+
+        Raises:
+            GraphError: Facebook, or its silence, in our words.
+            PageInboxError: kind not_found where the Page is not the shop's; unavailable where the store is.
+        """
+        account = PageAccount(self._ledger, shop, page, make_ask(items).limit, spacing, patience)
+        seconds = max(self._policy.deadline, patience)
+        try:
+            async with asyncio.timeout(seconds), self._gate.turn(page):
+                return await self._run(account, operation, make_ask, items, page, self._clock() + seconds)
+        except TimeoutError:
+            raise GraphTimeout from None
+
+    async def with_token(self, token: Secret, operation: str, ask: Ask) -> Answer:
+        """Call with a token that no Page has been given yet, or with the app's own.
+
+        Raises:
+            GraphError: Facebook, or its silence, in our words.
+        """
+        account = BareAccount(self._ledger, token)
+        seconds = self._policy.deadline
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._run(account, operation, lambda _: ask, 1, None, self._clock() + seconds)
+        except TimeoutError:
+            raise GraphTimeout from None
+
+    async def _run(
+        self, account: Account, operation: str, make_ask: MakeAsk, items: int, page: PageId | None, deadline: float
+    ) -> Answer:
+        tries = 0
+        while True:
+            token = await account.admit(deadline - self._clock())
+            began = self._clock()
+            timeout = min(self._policy.try_seconds, deadline - began)
+            reply = await self._client.send(make_ask(items), token, page=page, timeout=timeout)
+            result = reply.result
+            tries += not isinstance(result, TooMuchData)  # which says nothing of Facebook's health
+            outcome = result.reason if isinstance(result, GraphError) else "ok"
+            self._metrics.graph_call(operation, outcome, self._clock() - began)
+            await account.settle(reply)
+            if not isinstance(result, GraphError):
+                return result
+            again = self._policy.next_step(result, tries, items, deadline - self._clock(), self._draw())
+            if again is None:
+                log.info(
+                    "graph_failed",
+                    edge=operation,
+                    page=page,
+                    reason=result.reason,
+                    code=result.code,
+                    subcode=result.subcode,
+                    trace=result.trace,
+                    tries=tries,
+                )
+                raise result
+            self._metrics.graph_retry(result.reason)
+            if again.wait:
+                await self._sleep(again.wait)
+            items = again.items
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()

@@ -1,0 +1,144 @@
+"""The only httpx here: one request out, at most so many bytes in, foreign errors turned into ours.
+
+Redirects are not followed and the machine's proxy settings are ignored: a token goes to the configured host alone.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import httpx2
+
+from domain.ids import PageId
+from domain.secret import Secret
+from graph_client.errors import GraphError, GraphTimeout, GraphUnreachable, ProofRefused, TooMuchData
+from graph_client.usage import NO_USAGE, Usage, read_usage
+from graph_client.wire import Answer, Ask, HttpRequest, build, decipher
+
+ANSWER_BYTES: Final = 8 * 1024 * 1024
+"""A hundred posts with their pictures' addresses are a quarter of a megabyte; what is beyond this is asked for in
+smaller pieces."""
+
+CONNECTIONS: Final = 256
+"""To one host; the gate of each Page (gate.py) lets four calls through, so sixty Pages can be served at once."""
+
+IDLE_SECONDS: Final = 30.0
+"""How long a connection without calls is kept: a new one costs a TLS handshake, two round trips around the world."""
+
+_HEADERS: Final = {
+    "Accept": "application/json",
+    # A compressed answer could unfold to any size in one step; uncompressed, what is read is what is held.
+    "Accept-Encoding": "identity",
+    "User-Agent": "page-inbox",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of one request: an answer or an error, and what Facebook said of our budgets either way."""
+
+    result: Answer | GraphError
+    usage: Usage = NO_USAGE
+
+
+class Client:
+    """Sends single requests. `now` is Unix seconds, for timed proofs; nothing is opened before the first request.
+    Without an app secret no proof is sent, and an app that demands one is refused.
+
+    `transport` replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        version: str,
+        app_secret: Secret | None,
+        now: Callable[[], float],
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._version = version
+        self._app_secret = app_secret
+        self._now = now
+        self._transport = transport
+        self._timed = True
+        self._opened: httpx2.AsyncClient | None = None
+
+    async def send(self, ask: Ask, token: Secret, *, page: PageId | None, timeout: float) -> Reply:  # noqa: ASYNC109
+        """One request, or two when Facebook wants its proof in the other form; never longer than `timeout` seconds.
+
+        Two forms of the proof are in use: with a time, as Facebook's security guide shows it, and without, as its own
+        SDKs send it. We begin with the first and go over to the second when a proof is refused and that one is not.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                reply = await self._send(ask, token, page, timed=self._timed)
+                if isinstance(reply.result, ProofRefused):
+                    other = await self._send(ask, token, page, timed=not self._timed)
+                    if not isinstance(other.result, ProofRefused):
+                        self._timed = not self._timed
+                        return other
+                return reply
+        except TimeoutError:
+            return Reply(GraphTimeout())
+
+    async def _send(self, ask: Ask, token: Secret, page: PageId | None, *, timed: bool) -> Reply:
+        request = build(
+            ask,
+            base_url=self._base_url,
+            version=self._version,
+            token=token,
+            app_secret=self._app_secret,
+            at=int(self._now()) if timed else None,
+        )
+        try:
+            async with self._exchange(request) as response:
+                usage = read_usage(response.headers, page)
+                body = bytearray()
+                async for chunk in response.aiter_raw():
+                    body += chunk
+                    if len(body) > ANSWER_BYTES:
+                        return Reply(TooMuchData(), usage)
+        except httpx2.RequestError:
+            return Reply(GraphUnreachable())
+        try:
+            return Reply(decipher(response.status_code, bytes(body), ask), usage)
+        except GraphError as error:
+            return Reply(error, usage)
+
+    @asynccontextmanager
+    async def _exchange(self, request: HttpRequest) -> AsyncIterator[httpx2.Response]:
+        client = self._client()
+        built = client.build_request(
+            request.method, request.url, headers=dict(request.headers), content=request.content
+        )
+        response = await client.send(built, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    def _client(self) -> httpx2.AsyncClient:
+        if self._opened is None:
+            self._opened = httpx2.AsyncClient(
+                headers=_HEADERS,
+                follow_redirects=False,
+                limits=httpx2.Limits(
+                    max_connections=CONNECTIONS,
+                    max_keepalive_connections=CONNECTIONS,
+                    keepalive_expiry=IDLE_SECONDS,
+                ),
+                timeout=None,
+                transport=self._transport,
+                trust_env=False,
+            )
+        return self._opened
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._opened is not None:
+            await self._opened.aclose()
+            self._opened = None

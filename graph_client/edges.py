@@ -1,0 +1,175 @@
+"""Pure: what we ask Graph for: the questions, their fields, and the budget each is charged to.
+
+A call names its fields: without them Graph gives a tiny choice of its own, and one that the version does not know
+fails the whole call. Nobody's e-mail is asked for. Videos, which may have to be
+looked for among posts: `videos.py`.
+https://developers.facebook.com/docs/graph-api/reference: page/published_posts, page/videos, object/comments,
+page/conversations, conversation/messages, page/subscribed_apps, debug_token
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from domain.graph import Edge, GraphQuery, Limit
+from domain.ids import PageId
+from domain.secret import Secret
+from graph_client.errors import GraphError, ProofRefused, TokenDead
+from graph_client.videos import VideoPlace, video_place, write_video_place
+from graph_client.wire import Ask
+
+MOST_ITEMS: Final = 100
+"""More is an error on posts and cut in silence elsewhere. Heavy pages are not asked for in smaller ones beforehand:
+Facebook says when it is too much, and then half is asked for (retry.py)."""
+
+_PAIR_SECONDS: Final = 0.5
+"""Conversations may be asked twice a second per Page (graph-api/overview/rate-limiting)."""
+
+_MEDIA: Final = "media_type,type,title,description,url,media,target{id,url}"
+
+POST_FIELDS: Final = (
+    "id,message,story,created_time,updated_time,permalink_url,full_picture,status_type,shares,"
+    f"attachments{{{_MEDIA},subattachments{{{_MEDIA}}}}},"
+    # The numbers alone: who commented and reacted is not asked for.
+    "comments.limit(0).summary(true),reactions.limit(0).summary(total_count)"
+)
+"""What was said and shown, and how it was received. `link`, `source`, `name` and their like ended with v3.3."""
+
+VIDEO_FIELDS: Final = "id,title,description,created_time,updated_time,length,permalink_url,picture,source"
+"""`source` comes for the Page's own admins only."""
+
+VIDEO_POST_FIELDS: Final = (
+    "id,message,created_time,updated_time,permalink_url,full_picture,"
+    f"attachments{{{_MEDIA},subattachments{{{_MEDIA}}}}}"
+)
+"""What a post tells of its videos (`videos.py` picks it)."""
+
+COMMENT_FIELDS: Final = (
+    "id,message,created_time,from{id,name},parent{id},attachment,comment_count,like_count,is_hidden,is_private,"
+    "permalink_url"
+)
+"""`attachment` tells what a comment without text is: a sticker, a photo."""
+
+CONVERSATION_FIELDS: Final = "id,updated_time,snippet,message_count,unread_count,can_reply,participants{id,name}"
+
+MESSAGE_FIELDS: Final = (
+    "id,created_time,message,from{id,name},to{id,name},"
+    "attachments{id,mime_type,name,size,file_url,image_data,video_data,generic_template},"
+    # The parts of a share come only when they are named.
+    "shares{id,link,name,description},sticker,reply_to,is_unsupported"
+)
+
+CUSTOMER_FIELDS: Final = "id,name,profile_pic"
+"""What Business Asset User Profile Access gives."""
+
+HISTORY_CONVERSATION_FIELDS: Final = "id,updated_time"
+"""What tells whether a conversation holds anything new; its messages in the same call are what Graph finds heavy."""
+
+HISTORY_MESSAGE_FIELDS: Final = MESSAGE_FIELDS.replace("{id,name}", "{id}")
+"""What a webhook would have told: ids, no names."""
+
+
+def limit_of(edge: Edge) -> Limit:
+    """Whose budget a call of this edge is charged to."""
+    return "messenger" if edge in {"conversations", "conversation_messages", "customer"} else "pages"
+
+
+def spacing_of(edge: Edge) -> float:
+    """Seconds that Facebook wants between two calls of this edge for one Page; 0.0 where it wants none."""
+    return _PAIR_SECONDS if edge in {"conversations", "conversation_messages"} else 0.0
+
+
+def ask_for(query: GraphQuery) -> Ask:
+    """The question for one page of an edge.
+
+    Raises:
+        ParameterRefused: a cursor of videos that is none of ours.
+    """
+    page, of = query.page, query.object or ""
+    match query.edge:
+        case "posts":
+            return _list(query, (page, "published_posts"), POST_FIELDS, query.after, **_times(query))
+        case "videos":
+            place = video_place(query.after)
+            if place.of == "posts":
+                return _list(query, (page, "published_posts"), VIDEO_POST_FIELDS, place.after)
+            return _list(query, (page, "videos"), VIDEO_FIELDS, place.after, type="uploaded")
+        case "comments" | "replies":
+            times = {name: moment for name, moment in _times(query).items() if name == "since"}
+            return _list(query, (of, "comments"), COMMENT_FIELDS, query.after, **_how(query), **times)
+        case "conversations":
+            return _list(query, (page, "conversations"), CONVERSATION_FIELDS, query.after, platform="messenger")
+        case "conversation_messages":
+            return _list(query, (of, "messages"), MESSAGE_FIELDS, query.after)
+        case "customer":
+            return Ask("GET", (of,), {"fields": CUSTOMER_FIELDS}, limit=limit_of(query.edge))
+
+
+def fallback_query(query: GraphQuery, error: GraphError) -> GraphQuery | None:
+    """Where else to look for videos when their edge refuses: among the Page's posts. None for any other refusal.
+
+    The reference of v26.0 calls reading the videos of a Page impossible; Facebook's own SDK still generates the call.
+    Codes 3, 10 and 100 (of any subcode) say so, unless the proof or the token is what is refused. Only at the
+    beginning: places in the one list are none in the other.
+    """
+    refused = error.code in {3, 10, 100} and not isinstance(error, ProofRefused | TokenDead)
+    if query.edge != "videos" or query.after is not None or not refused:
+        return None
+    return GraphQuery("videos", query.page, limit=query.limit, after=write_video_place(VideoPlace("posts", None)))
+
+
+def history_ask(query: GraphQuery) -> Ask:
+    """The question for one page of conversations, or of a conversation's messages, with what healing needs.
+
+    Neither knows time paging; both come newest first.
+    """
+    if query.edge == "conversations":
+        fields = HISTORY_CONVERSATION_FIELDS
+        return _list(query, (query.page, "conversations"), fields, query.after, platform="messenger")
+    return _list(query, (query.object or "", "messages"), HISTORY_MESSAGE_FIELDS, query.after)
+
+
+def debug_token(token: Secret) -> Ask:
+    """Whose token this is and what it may do; to be asked with the app's own token.
+
+    The one place where a token stands in an address: Facebook documents no other form. And the one call without
+    `fields`, which its reference does not know.
+    """
+    return Ask("GET", ("debug_token",), {"input_token": token.reveal()})
+
+
+def me() -> Ask:
+    """Who a token speaks for: with a Page's token, the Page."""
+    return Ask("GET", ("me",), {"fields": "id"})
+
+
+def subscribe(page: PageId, fields: Sequence[str]) -> Ask:
+    """Have these webhook fields delivered; replaces the list there was, so it must be whole."""
+    return Ask("POST", (page, "subscribed_apps"), form={"subscribed_fields": ",".join(fields)})
+
+
+def unsubscribe(page: PageId) -> Ask:
+    """Have nothing delivered any more."""
+    return Ask("DELETE", (page, "subscribed_apps"))
+
+
+def subscription(page: PageId) -> Ask:
+    """The apps that are subscribed to the Page and the fields of each."""
+    return Ask("GET", (page, "subscribed_apps"), {"fields": "id,subscribed_fields"}, lists=True)
+
+
+def _list(query: GraphQuery, path: tuple[str, ...], fields: str, after: str | None, **more: str) -> Ask:
+    params = {"fields": fields, "limit": str(max(1, min(query.limit, MOST_ITEMS))), **more}
+    if after is not None:
+        params["after"] = after
+    return Ask("GET", path, params, lists=True, limit=limit_of(query.edge))
+
+
+def _times(query: GraphQuery) -> dict[str, str]:
+    """Unix seconds; the second in which the moment lies."""
+    told = {"since": query.since, "until": query.until}
+    return {name: str(moment // 1000) for name, moment in told.items() if moment is not None}
+
+
+def _how(query: GraphQuery) -> dict[str, str]:
+    told = {"order": query.order, "filter": query.filter}
+    return {name: value for name, value in told.items() if value is not None}

@@ -1,0 +1,247 @@
+"""Pure: what can go wrong between us and Facebook's Graph API. Which answer is which error: `verdicts.py`.
+
+    PageInboxError
+    └── GraphError               status  reason
+        ├── GraphUnavailable     502     graph_unavailable    an outage, a hiccup, what is not Graph's JSON
+        ├── GraphUnreachable     502     graph_unreachable    no connection, or a cut one
+        ├── GraphTimeout         504     graph_timeout        no answer in time
+        ├── GraphRedirected      502     graph_redirected     sent elsewhere, where no token goes
+        ├── TooMuchData          502     too_much_data        ask for less; an error only where less is nothing
+        ├── Throttled            429     throttled            a budget is used up: no call until it is not
+        ├── PolicyBlocked        429     policy_blocked       a person must see to it
+        ├── TokenDead            409     reconnect_page       and `token_reason` says what killed it
+        ├── PermissionMissing    409     permission_missing   the token lives, and may not do this
+        ├── ObjectNotFound       404     object_not_found     or not for this Page to see
+        ├── ParameterRefused     400     parameter_refused    an id, a cursor or a filter that makes no sense
+        ├── ProofRefused         502     proof_refused        `appsecret_proof`: the app secret, or the other form
+        └── GraphRefused         502     graph_refused        everything else that will not go away
+
+No sentence repeats Graph's `message`: it may hold what people wrote, or a token.
+https://developers.facebook.com/docs/graph-api/guides/error-handling
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
+
+from domain.errors import Kind, PageInboxError
+from domain.graph import Limit
+
+Reason = Literal[
+    "graph_unavailable", "graph_unreachable", "graph_timeout", "graph_redirected", "too_much_data", "throttled",
+    "policy_blocked", "reconnect_page", "permission_missing", "object_not_found", "parameter_refused", "proof_refused",
+    "graph_refused",
+]  # fmt: skip
+
+TokenReason = Literal[
+    "app_not_authorised", "checkpoint", "password_changed", "expired", "unconfirmed_user", "logged_out", "role_lost",
+    "token_invalid", "no_token",
+]  # fmt: skip
+"""What killed a token; `no_token` is a Page that never had one."""
+
+POLICY_SECONDS: Final = 3_600
+"""Facebook says neither how long a block lasts nor lets it be asked; "hours" is what its documentation implies, and an
+hour is how often it does no harm to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What Graph told of an error that may be logged: numbers, and the `fbtrace_id` its support asks for."""
+
+    code: int | None = None
+    subcode: int | None = None
+    trace: str | None = None
+
+
+UNTOLD: Final = Told()
+
+
+class GraphError(PageInboxError):
+    """Facebook, or its silence, in our words. `code` and `subcode` are Graph's, None where it gave none."""
+
+    kind: ClassVar[Kind] = "upstream_failed"
+
+    def __init__(self, reason: Reason, sentence: str, told: Told = UNTOLD, *, retry_after: int | None = None) -> None:
+        super().__init__(reason, sentence, retry_after=retry_after)
+        self.code = told.code
+        self.subcode = told.subcode
+        self.trace = told.trace
+
+
+class GraphUnavailable(GraphError):
+    """Graph is down or says so, or what came is not Graph's. Made again a few times."""
+
+    transient: ClassVar[bool] = True
+
+    def __init__(self, told: Told = UNTOLD) -> None:
+        super().__init__("graph_unavailable", "Facebook cannot answer at present. Try again later.", told)
+
+
+class GraphUnreachable(GraphError):
+    """No connection to Graph, or one that was cut before the answer's end. Made again a few times."""
+
+    transient: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__("graph_unreachable", "Facebook could not be reached. Try again later.")
+
+
+class GraphTimeout(GraphError):
+    """No answer in time. A single try that was too slow is made again while there is time."""
+
+    kind: ClassVar[Kind] = "upstream_timeout"
+    transient: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__("graph_timeout", "Facebook did not answer in time. Try again later, or ask for fewer items.")
+
+
+class GraphRedirected(GraphError):
+    """An answer that sends us to another address. Not followed: the token would go there too."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "graph_redirected", "Facebook's address answers with a redirect: ask the operator to check GRAPH_URL."
+        )
+
+
+class TooMuchData(GraphError):
+    """More than Graph will put together, or more than we will read. Made again for half as many items."""
+
+    transient: ClassVar[bool] = True
+
+    def __init__(self, told: Told = UNTOLD) -> None:
+        super().__init__("too_much_data", "A single item is more than Facebook gives in one answer.", told)
+
+
+_USED_UP: Final[dict[Limit, str]] = {
+    "app": "Facebook takes no more calls of this app at present.",
+    "pages": "No more calls are taken for this Page at present.",
+    "messenger": "No more calls for this Page's conversations are taken at present.",
+}
+
+
+class Throttled(GraphError):
+    """A budget is used up: `limit` says whose. Calling on would prolong it, so nobody does.
+
+    `retry_after` is None until it is known how long that takes (`usage.wait_after`).
+    """
+
+    kind: ClassVar[Kind] = "throttled"
+    transient: ClassVar[bool] = True
+
+    def __init__(self, limit: Limit, told: Told = UNTOLD, *, retry_after: int | None = None) -> None:
+        sentence = f"{_USED_UP[limit]} Call again after the seconds in Retry-After, not before."
+        super().__init__("throttled", sentence, told, retry_after=retry_after)
+        self.limit: Limit = limit
+
+
+class PolicyBlocked(GraphError):
+    """Facebook blocks the Page, the person or the app for breaking a rule. Waiting alone does not help."""
+
+    kind: ClassVar[Kind] = "throttled"
+
+    def __init__(self, told: Told = UNTOLD) -> None:
+        sentence = "Facebook has blocked this for a violation of its policies. Look at the Page's Support Inbox."
+        super().__init__("policy_blocked", sentence, told, retry_after=POLICY_SECONDS)
+
+
+_AGAIN = "Connect the Page again with a new token."
+
+_DEATHS: Final[dict[TokenReason, str]] = {
+    "app_not_authorised": f"The person whose token the Page has took the app's permissions back. {_AGAIN}",
+    "checkpoint": "Facebook wants the person whose token the Page has to log in at www.facebook.com and do what it "
+    f"says there. {_AGAIN}",
+    "password_changed": f"The person whose token the Page has changed the password, or Facebook ended it. {_AGAIN}",
+    "expired": f"The Page's token has expired. {_AGAIN}",
+    "unconfirmed_user": "The person whose token the Page has must confirm the account at www.facebook.com. " + _AGAIN,
+    "logged_out": f"The person whose token the Page has logged out. {_AGAIN}",
+    "role_lost": f"The person whose token the Page has lost the role on it; an admin is needed. {_AGAIN}",
+    "token_invalid": f"Facebook does not accept the Page's token. {_AGAIN}",
+    "no_token": "The Page is connected for webhooks alone. Connect it with a token.",
+}
+
+_BY_SUBCODE: Final[dict[object, TokenReason]] = {
+    458: "app_not_authorised",
+    459: "checkpoint",
+    460: "password_changed",
+    463: "expired",
+    464: "unconfirmed_user",
+    467: "logged_out",
+    492: "role_lost",
+}
+
+
+def number(value: object) -> int | None:
+    """A code or subcode from a number or its text; None for anything else."""
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
+        return int(value)
+    return value if type(value) is int and 0 <= value < 10**_MOST_DIGITS else None
+
+
+_MOST_DIGITS = 10
+"""The longest code known has seven digits."""
+
+
+def token_reason(subcode: object) -> TokenReason:
+    """What killed a token, from the subcode of code 190; `token_invalid` for one that tells nothing."""
+    return _BY_SUBCODE.get(number(subcode), "token_invalid")
+
+
+class TokenDead(GraphError):
+    """The Page's token is no good any more, for the reason in `token_reason`. Nobody calls with it again.
+
+    A reason that is not known counts as `token_invalid`.
+    """
+
+    kind: ClassVar[Kind] = "conflict"
+
+    def __init__(self, reason: str | None = None, told: Told = UNTOLD) -> None:
+        self.token_reason: TokenReason = next((one for one in _DEATHS if one == reason), "token_invalid")
+        super().__init__("reconnect_page", _DEATHS[self.token_reason], told)
+
+
+class PermissionMissing(GraphError):
+    """The token is alive and may not do this; `permissions` are those it is known to lack."""
+
+    kind: ClassVar[Kind] = "conflict"
+
+    def __init__(self, permissions: Iterable[str] = (), told: Told = UNTOLD) -> None:
+        self.permissions = tuple(permissions)
+        what = f"the permission {', '.join(self.permissions)}" if self.permissions else "a permission or a task"
+        sentence = f"The Page's token lacks {what}. Grant it, then connect the Page again with a new token."
+        super().__init__("permission_missing", sentence, told)
+
+
+class ObjectNotFound(GraphError):
+    """It does not exist, or this Page may not see it; Facebook does not tell which."""
+
+    kind: ClassVar[Kind] = "not_found"
+
+    def __init__(self, told: Told = UNTOLD) -> None:
+        super().__init__("object_not_found", "Facebook has no such thing, or does not show it to this Page.", told)
+
+
+class ParameterRefused(GraphError):
+    """Graph, or we before it, cannot make sense of what was asked."""
+
+    kind: ClassVar[Kind] = "invalid"
+
+    def __init__(self, told: Told = UNTOLD, *, sentence: str = "") -> None:
+        generally = "Facebook refuses these parameters. Check the id; begin again without `after` if there was one."
+        super().__init__("parameter_refused", sentence or generally, told)
+
+
+class ProofRefused(GraphError):
+    """`appsecret_proof` was not accepted. Made again once with the other form of it."""
+
+    def __init__(self, told: Told = UNTOLD) -> None:
+        sentence = "Facebook does not accept the app's proof: ask the operator to check FACEBOOK_APP_SECRET."
+        super().__init__("proof_refused", sentence, told)
+
+
+class GraphRefused(GraphError):
+    """Graph refuses, for good and for a reason that no caller can mend."""
+
+    def __init__(self, told: Told = UNTOLD) -> None:
+        super().__init__("graph_refused", "Facebook refuses this call. The log has the code it gave.", told)

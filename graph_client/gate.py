@@ -1,0 +1,61 @@
+"""How many calls of one Page are under way at once, in this process: one shop must not starve another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from domain.ids import PageId
+from graph_client.errors import Throttled
+
+CALLS_AT_ONCE: Final = 4
+"""Of one Page. A person who looks at posts while a colleague reads comments needs two."""
+
+WAITING: Final = 32
+"""Of one Page, behind those. At four in a second or two the last has waited ten: longer than anybody looks on."""
+
+BUSY_SECONDS: Final = 2
+"""When to come again."""
+
+
+class Gate:
+    """Lets so many calls of each Page through, and so many wait. Pages without calls leave nothing behind."""
+
+    def __init__(self, *, at_once: int = CALLS_AT_ONCE, waiting: int = WAITING) -> None:
+        self._at_once = at_once
+        self._most = at_once + waiting
+        self._pages: dict[PageId, _Turns] = {}
+
+    @property
+    def pages_busy(self) -> int:
+        """Pages with a call under way or waiting."""
+        return len(self._pages)
+
+    @asynccontextmanager
+    async def turn(self, page: PageId) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it.
+
+        Raises:
+            Throttled: too many wait already.
+        """
+        turns = self._pages.get(page)
+        if turns is None:
+            turns = self._pages[page] = _Turns(self._at_once)
+        if turns.count >= self._most:
+            raise Throttled("pages", retry_after=BUSY_SECONDS)
+        turns.count += 1
+        try:
+            async with turns.free:
+                yield
+        finally:
+            turns.count -= 1
+            if turns.count == 0:
+                del self._pages[page]
+
+
+class _Turns:
+    __slots__ = ("count", "free")
+
+    def __init__(self, at_once: int) -> None:
+        self.count = 0
+        self.free = asyncio.Semaphore(at_once)

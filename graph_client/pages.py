@@ -1,0 +1,222 @@
+"""Connecting a Page for real: its token checked with Facebook, kept sealed, its webhooks subscribed; and back again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Final, Protocol
+
+import structlog
+
+from domain.errors import Kind, PageInboxError
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
+from graph_client import edges
+from graph_client.calls import Calls
+from graph_client.errors import GraphRefused, GraphTimeout, ParameterRefused, PermissionMissing, TokenDead
+from graph_client.fields import FIELDS, KEPT_FIELDS
+from graph_client.schedule import DAY
+from graph_client.token_facts import TokenRefused, missing_permissions, names_its_page, require_needed
+from graph_client.wire import Ask
+
+UNSUBSCRIBE_SECONDS: Final = 4.0
+"""What a disconnect waits for Facebook before it goes on: the shop's data is deleted whatever Facebook answers."""
+
+CONNECT_SECONDS: Final = 12.0
+"""All of connecting, which is two calls or three. What is done by then stays done, and doing it again is safe."""
+
+log = structlog.get_logger()
+
+
+class NotConfigured(PageInboxError):
+    """A setting is missing without which no token can be checked or kept."""
+
+    kind: ClassVar[Kind] = "not_configured"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            "setting_missing",
+            f"Connecting a Page with a token needs {' and '.join(names)}: ask the operator to set it.",
+        )
+
+
+class AppRefused(PageInboxError):
+    """Facebook does not accept the app's own token; no Page's fault."""
+
+    kind: ClassVar[Kind] = "upstream_failed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "app_token_refused",
+            "Facebook does not accept the app's own token: ask the operator to check FACEBOOK_APP_ID and "
+            "FACEBOOK_APP_SECRET.",
+        )
+
+
+class Registry(Protocol):
+    """Knows Pages and keeps their tokens sealed. Every method raises kind unavailable when the store is."""
+
+    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
+        """Route the Page's messages to the shop. Raises kind conflict for another's."""
+        ...
+
+    async def page(self, shop: ShopId, page: PageId, /) -> Page:
+        """Its state. Raises kind not_found."""
+        ...
+
+    async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState, /) -> Page:
+        """Seal and keep it, in place of an earlier one. Raises kind not_found."""
+        ...
+
+    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
+        """The token, opened. Raises kind not_found, or conflict where it cannot be opened any more."""
+        ...
+
+    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
+        """Write down what a look found, unless the Page has another token by now."""
+        ...
+
+
+class Watched(Protocol):
+    """Which Page is looked at when."""
+
+    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
+        """Look at it then."""
+        ...
+
+    async def forget(self, page: PageId, /) -> None:
+        """Look no more."""
+        ...
+
+
+class PagePurger(Protocol):
+    """Takes a Page away."""
+
+    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+        """Disconnect the Page, forget its token, purge what came for it. Raises kind not_found."""
+        ...
+
+
+class Pages:
+    """Connects and disconnects. `now` is Unix milliseconds; `missing_settings` names what an operator has not set."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        registry: Registry,
+        watched: Watched,
+        purger: PagePurger,
+        *,
+        app_id: str,
+        app_token: Secret,
+        missing_settings: Sequence[str],
+        now: Callable[[], int],
+    ) -> None:
+        self._calls = calls
+        self._registry = registry
+        self._watched = watched
+        self._purger = purger
+        self._app_id = app_id
+        self._app_token = app_token
+        self._missing_settings = missing_settings
+        self._now = now
+
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None) -> Page:
+        """Connect a Page: with its token for everything, without one for webhooks alone.
+
+        The Page is routed and its token kept before Facebook is told to deliver, so that nothing it delivers is
+        missed; should that call fail, the watch (watch.py) makes it up. Doing the same again is safe.
+
+        Raises:
+            PageInboxError: kind conflict for another shop's Page; not_configured.
+            TokenRefused: another app's, another Page's, no Page's.
+            GraphError: Facebook refuses the token, or cannot be asked.
+        """
+        if token is None:
+            return await self._registry.connect(shop, page)
+        if self._missing_settings:
+            raise NotConfigured(self._missing_settings)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await self._connect(shop, page, token)
+        except TimeoutError:
+            raise GraphTimeout from None
+
+    async def _connect(self, shop: ShopId, page: PageId, token: Secret) -> Page:
+        lacking = await self.inspect(token, page)
+        require_needed(lacking)
+        await self._registry.connect(shop, page)
+        state = PageState(self._now(), token_alive=True, missing_permissions=lacking)
+        await self._registry.keep_token(shop, page, token, state)
+        await self._watched.watch(page, self._now(), "unsubscribed")
+        fields = await self.subscribe(shop, page)
+        credentials = await self._registry.credentials(shop, page)
+        if credentials is not None:
+            await self._registry.note_state(shop, page, credentials.seal, replace(state, subscribed_fields=fields))
+        await self._watched.watch(page, self._now() + DAY, "connected")
+        log.info("page_connected", shop=shop, page=page, missing_permissions=len(lacking))
+        return await self._registry.page(shop, page)
+
+    async def disconnect(self, shop: ShopId, page: PageId, requested_by: str) -> Receipt:
+        """Stop Facebook's deliveries as far as it listens, then forget the token and purge the Page's messages.
+
+        Raises:
+            PageInboxError: kind not_found for a Page that is not this shop's.
+        """
+        if (await self._registry.page(shop, page)).status in {"connected", "unsubscribed"}:
+            try:
+                async with asyncio.timeout(UNSUBSCRIBE_SECONDS):
+                    await self._calls.for_page(shop, page, "unsubscribe", lambda _: edges.unsubscribe(page))
+            except (PageInboxError, TimeoutError) as error:
+                reason = error.reason if isinstance(error, PageInboxError) else GraphTimeout().reason
+                log.warning("unsubscribe_failed", shop=shop, page=page, reason=reason)
+        await self._watched.forget(page)
+        return await self._purger.purge_page(shop, page, requested_by)
+
+    async def inspect(self, token: Secret, page: PageId) -> tuple[str, ...]:
+        """Ask Facebook whose token it is and what it may do: the permissions that some feature needs and it lacks.
+
+        Raises:
+            TokenDead: Facebook does not accept it.
+            TokenRefused: it is not this Page's (token_facts.py).
+            AppRefused: it is our own token, the app's, that Facebook does not accept; nothing is said of the Page's.
+        """
+        try:
+            answer = await self._calls.with_token(self._app_token, "debug_token", edges.debug_token(token))
+        except (TokenDead, PermissionMissing):
+            raise AppRefused from None
+        data: dict[str, Any] = answer.node("data")
+        lacking = missing_permissions(data, page, self._app_id)
+        if not names_its_page(data):
+            told = await self._calls.with_token(token, "me", edges.me())
+            if str(told.body.get("id")) != page:
+                raise TokenRefused("token_of_another_page", "This token belongs to another Page.")
+        return lacking
+
+    async def subscribe(self, shop: ShopId, page: PageId) -> tuple[str, ...]:
+        """Have Facebook deliver the Page's webhooks; the fields that were subscribed.
+
+        One unknown field fails the whole call: then those are asked for that are kept.
+        """
+        try:
+            return await self._subscribe(shop, page, FIELDS)
+        except ParameterRefused:
+            return await self._subscribe(shop, page, KEPT_FIELDS)
+
+    async def _subscribe(self, shop: ShopId, page: PageId, fields: tuple[str, ...]) -> tuple[str, ...]:
+        def ask(_: int) -> Ask:
+            return edges.subscribe(page, fields)
+
+        answer = await self._calls.for_page(shop, page, "subscribe", ask)
+        if answer.body.get("success") not in {True, "true"}:
+            raise GraphRefused
+        return fields
+
+    async def subscribed_fields(self, shop: ShopId, page: PageId) -> tuple[str, ...]:
+        """The fields that Facebook delivers to this app for the Page now; () when there is no subscription."""
+        answer = await self._calls.for_page(shop, page, "subscription", lambda _: edges.subscription(page))
+        for app in answer.rows():
+            if str(app.get("id")) == self._app_id:
+                fields = app.get("subscribed_fields")
+                return tuple(map(str, fields)) if isinstance(fields, list) else ()
+        return ()

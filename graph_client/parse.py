@@ -1,0 +1,109 @@
+"""Pure: Graph's JSON as our items: Graph's own names, edges inside an item as plain lists, one form of time.
+
+What is left out at every depth: `paging`, whose addresses hold the access token, any other address that holds one,
+people's `email` (it looks like `PSID@facebook.com` and is none), nulls. Absent stays absent.
+"""
+
+import math
+from typing import Any, Final
+
+from domain.graph import Fetched, GraphQuery
+from domain.message import Fact
+from domain.moment import from_text, rfc3339
+from graph_client.videos import VideoPlace, video_place, videos_of, write_video_place
+from graph_client.wire import Answer
+
+DEPTH: Final = 16
+"""How deep an item is kept; the deepest known, a picture in an album of a post, needs six."""
+
+_SAFE: Final = 2**53
+"""Beyond it, a reader whose numbers are floats (JavaScript) bends a whole number: it is passed on as text."""
+
+_LEFT_OUT: Final = frozenset({"paging", "email"})
+_COUNTS: Final = {"comments": "comment_count", "reactions": "reaction_count", "likes": "like_count"}
+"""Edges asked for their number alone, and what we call it."""
+
+
+def fetched(query: GraphQuery, body: dict[str, Any]) -> Fetched:
+    """The items of an answer and where to go on. Never raises; what is no object among the items is left out.
+
+    A customer is one item, with its id even where Facebook tells no more.
+    """
+    if query.edge == "customer":
+        return Fetched([{**_object(body, DEPTH), "id": query.object}], None)
+    answer = Answer(body)
+    items = [_object(row, DEPTH) for row in answer.rows()]
+    after = answer.after()
+    if query.edge != "videos":
+        return Fetched(items, after)
+    of = video_place(query.after).of
+    if of == "posts":
+        items = [video for post in items for video in videos_of(post)]
+    return Fetched(items, None if after is None else write_video_place(VideoPlace(of, after)))
+
+
+def plain(value: Any, depth: int = DEPTH) -> Any:
+    """Any JSON value in our form; None for what is left out."""
+    kind = type(value)
+    if kind is str:
+        return None if holds_token(value) else value
+    if kind is bool:
+        return value
+    if kind is int:
+        return value if -_SAFE <= value <= _SAFE else str(value)
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is dict:
+        return _object(value, depth - 1) if depth else None
+    if kind is list and depth:
+        return [kept for item in value if (kept := plain(item, depth - 1)) is not None]
+    return None
+
+
+def holds_token(text: str) -> bool:
+    """Whether this is an address with an access token in it."""
+    return "access_token" in text and text.startswith(("http:", "https:", "/"))
+
+
+def _object(raw: dict[str, Any], depth: int) -> Fact:
+    """One object. The commonest values come first: an answer holds thousands of them."""
+    fact: Fact = {}
+    for key, value in raw.items():
+        kind = type(value)
+        if kind is str:
+            if key.endswith("_time"):
+                fact[key] = _time(value)
+            elif "access_token" not in value or not holds_token(value):
+                fact[key] = value
+        elif kind is bool:
+            fact[key] = value
+        elif key in _LEFT_OUT:
+            continue
+        elif kind is int and (key == "id" or key.endswith("_id")):
+            fact[key] = str(value)
+        elif kind is dict and "data" in value and type(value["data"]) is list:
+            _edge(fact, key, value, depth)
+        elif kind is dict and key == "shares":
+            if type(value.get("count")) is int:
+                fact["share_count"] = value["count"]
+        elif (kept := plain(value, depth)) is not None:
+            fact[key] = kept
+    fact.pop("email", None)
+    return fact
+
+
+def _edge(fact: Fact, key: str, edge: dict[str, Any], depth: int) -> None:
+    """An edge inside an item: its list, its number, or both. An empty list beside a number was not asked for."""
+    summary = edge.get("summary")
+    count = summary.get("total_count") if type(summary) is dict else None
+    counted = type(count) is int and key in _COUNTS
+    if counted:
+        fact.setdefault(_COUNTS[key], count)
+    if edge["data"] or not counted:
+        fact[key] = plain(edge["data"], depth) or []
+
+
+def _time(text: str) -> str:
+    """`2026-02-02T02:41:10+0000` as `2026-02-02T02:41:10.000Z`; what is no time stays as it is."""
+    moment = from_text(text) if text[4:5] == "-" else None
+    return text if moment is None else rfc3339(moment)

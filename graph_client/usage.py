@@ -1,0 +1,147 @@
+"""Pure: how much of each budget is used, as the headers of every answer of Graph tell it, and what follows from it.
+
+Per Page a rolling day of 4800 calls for each person who was active there, so a small shop has a small budget; for the
+app 200 an hour for each user; conversations twice a second. At 100 % of any counter calls are refused, and each call
+made then prolongs it. https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from domain.graph import Limit
+from domain.ids import PageId
+from graph_client.errors import Throttled
+
+HEADER_CHARACTERS: Final = 16 * 1024
+"""The longest header that is read. One tells of at most 32 business objects, in about 200 characters each."""
+
+DAY_SECONDS: Final = 86_400
+"""The longest wait that is believed: the widest window is a day."""
+
+_COUNTERS: Final = ("call_count", "total_time", "total_cputime")
+_TYPES: Final[dict[object, Limit]] = {"pages": "pages", "messenger": "messenger", None: "pages"}
+"""Of a business use case. The others (advertising, Instagram) are budgets of calls that we do not make."""
+
+SLOW_FROM: Final = 0.75
+"""Below it nothing is held back: a quarter of the smallest budget is 1200 calls."""
+
+_CLOSEST, _FARTHEST = 0.1, 5.0
+"""Seconds between two calls at SLOW_FROM and at the limit, growing evenly by factors: at first nobody notices; near the
+end a second caller is sent away rather than kept waiting."""
+
+_HOLD_SECONDS: Final[dict[Limit, int]] = {
+    "app": 300,  # its window is an hour and the header names no time: a twelfth of it
+    "pages": 120,  # its window is a day, but Facebook names the minutes; this is for answers where it does not
+    "messenger": 60,  # mostly bursts of conversations
+}
+"""How long calls stop where Facebook does not say for how long."""
+
+_BURST_CODE, _BURST_SECONDS = 613, 5
+"""On conversations this is the limit of two calls a second: over as soon as nobody calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one answer told. `share` of each budget used, 1.0 is the limit; `regain` and `retry_after` in seconds."""
+
+    share: Mapping[Limit, float] = field(default_factory=dict)
+    regain: Mapping[Limit, int] = field(default_factory=dict)
+    retry_after: int | None = None
+
+
+NO_USAGE: Final = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Seconds: no call at all for `hold`; afterwards, or else, none closer together than `spacing`."""
+
+    hold: float = 0.0
+    spacing: float = 0.0
+
+
+def read_usage(headers: Mapping[str, str], page: PageId | None) -> Usage:
+    """What the headers of an answer tell of the app's budget and this Page's. `headers` are found by small letters.
+
+    Business use cases of other objects are left out where the Page's own is there; where it is not, the key is an id
+    that we do not know and all of them count. What is malformed tells nothing. Never raises.
+    """
+    share: dict[Limit, float] = {}
+    regain: dict[Limit, int] = {}
+
+    def note(limit: Limit, counters: Mapping[str, Any]) -> None:
+        told = [_finite(counters.get(name)) for name in _COUNTERS]
+        used = [one for one in told if one is not None]
+        if used:
+            # A thousand times the limit says no more than ten times.
+            share[limit] = max(share.get(limit, 0.0), min(max(used), 1000.0) / 100)
+        minutes = _finite(counters.get("estimated_time_to_regain_access"))
+        if minutes:
+            regain[limit] = max(regain.get(limit, 0), min(int(minutes * 60), DAY_SECONDS))
+
+    for counters in _objects(headers.get("x-app-usage")):
+        note("app", counters)
+    for counters in _objects(headers.get("x-page-usage")):  # not documented any more, but seen
+        note("pages", counters)
+    for business in _objects(headers.get("x-business-use-case-usage")):
+        for row in [business[page]] if page in business else list(business.values()):
+            for counters in row if isinstance(row, list) else ():
+                kind = counters.get("type") if isinstance(counters, dict) else ""
+                if isinstance(kind, str | None) and kind in _TYPES:
+                    note(_TYPES[kind], counters)
+    retry_after = _seconds(headers.get("retry-after"))
+    return Usage(share, regain, retry_after) if share or regain or retry_after else NO_USAGE
+
+
+def advice(share: float, regain_seconds: int, limit: Limit) -> Advice:
+    """What to do about a budget of which this share is used: nothing, go slower, or stop for a while."""
+    if regain_seconds > 0:
+        return Advice(hold=float(min(regain_seconds, DAY_SECONDS)))
+    if share >= 1:
+        return Advice(hold=float(_HOLD_SECONDS[limit]))
+    if share < SLOW_FROM:
+        return Advice()
+    way = (share - SLOW_FROM) / (1 - SLOW_FROM)
+    return Advice(spacing=_CLOSEST * (_FARTHEST / _CLOSEST) ** way)
+
+
+def wait_after(error: Throttled, usage: Usage) -> int:
+    """Seconds after which a refused call may be made again: the longest that Facebook names, else a guess by limit."""
+    told = max(usage.retry_after or 0, usage.regain.get(error.limit, 0))
+    if not told and error.code == _BURST_CODE and error.limit == "messenger":
+        told = _BURST_SECONDS
+    return min(told or _HOLD_SECONDS[error.limit], DAY_SECONDS)
+
+
+def _objects(header: str | None) -> Iterator[dict[str, Any]]:
+    """The header's object, if it is one."""
+    if header is None or len(header) > HEADER_CHARACTERS:
+        return
+    try:
+        value = orjson.loads(header)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return
+    if isinstance(value, dict):
+        yield value
+
+
+def _finite(value: object) -> float | None:
+    """A percentage or minutes, from a number or its text; None for anything else and below 0."""
+    if type(value) is str and len(value) <= 12:
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if type(value) in (int, float) and 0 <= value < 1e12:  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    return None
+
+
+def _seconds(text: str | None) -> int | None:
+    """Retry-After in seconds. Its other form, a date, is not read: Facebook documents neither."""
+    if text is None or not (text.isascii() and text.strip().isdigit() and len(text) <= 9):
+        return None
+    return min(int(text), DAY_SECONDS)

@@ -1,0 +1,112 @@
+"""Pure: which error an answer of Graph is, by its code and subcode first; by HTTP status only where they are silent.
+
+Nearly every error comes as HTTP 400 of the type `OAuthException`, whatever it is about.
+https://developers.facebook.com/docs/graph-api/guides/error-handling
+"""
+
+import re
+from typing import Any, Final
+
+from domain.graph import Limit
+from graph_client.errors import (
+    GraphError,
+    GraphRefused,
+    GraphUnavailable,
+    ObjectNotFound,
+    ParameterRefused,
+    PermissionMissing,
+    PolicyBlocked,
+    ProofRefused,
+    Throttled,
+    TokenDead,
+    Told,
+    TooMuchData,
+    number,
+    token_reason,
+)
+from graph_client.fields import NEEDED_PERMISSIONS, WANTED_PERMISSIONS
+
+_TRACE = re.compile(r"[A-Za-z0-9_.+/=-]{1,64}")
+"""Today's have eleven to twenty-three characters. What looks otherwise is not repeated."""
+
+_APP = frozenset({4, 341})
+_CALLER = frozenset({17, 32, 613})
+"""Limits that do not name their budget: a person's, a Page's, a custom one. It is the one that the call is charged
+to: 613 is documented for conversations, and holding back the Page's posts for it would not end it."""
+
+_MESSENGER = 80_006
+_BUSINESS = range(80_000, 80_100)
+"""Limits of a business object; for us always a Page."""
+
+_NOT_THERE = frozenset({33, 2_018_218})
+"""Subcodes of 100: no such object or not for us; no profile of this person to be had."""
+
+
+def error_of(status: int, body: object, limit: Limit = "pages") -> GraphError:
+    """What an answer says went wrong; `limit` is the budget that the call was charged to.
+
+    For any body whatever: what cannot be understood goes by its status.
+    """
+    found = body.get("error") if isinstance(body, dict) else None
+    error: dict[str, Any] = found if isinstance(found, dict) else {}
+    code = number(error.get("code"))
+    subcode = number(error.get("error_subcode"))
+    trace = error.get("fbtrace_id")
+    told = Told(code, subcode, trace if isinstance(trace, str) and _TRACE.fullmatch(trace) else None)
+    message = error.get("message")
+    words = message.lower() if isinstance(message, str) else ""
+    known = None if code is None else _by_code(code, words, told, limit)
+    if known is not None:
+        return known
+    if status == 429:
+        return Throttled(limit, told)
+    # An error without a code inside of a success is not Graph as we know it; the next try may find it better.
+    if status >= 500 or (code is None and status < 400) or error.get("is_transient") in (True, "true"):
+        return GraphUnavailable(told)
+    return GraphRefused(told)
+
+
+def _by_code(code: int, words: str, told: Told, limit: Limit) -> GraphError | None:
+    """None for a code that we know nothing of. `words` are Graph's own, in small letters."""
+    if code in (1, 2):
+        return TooMuchData(told) if code == 1 and "reduce the amount of data" in words else GraphUnavailable(told)
+    if code in (102, 190):
+        return TokenDead(token_reason(told.subcode), told)
+    if code in (3, 10) or 200 <= code <= 299:
+        return PermissionMissing(_named(words), told)
+    if code == 100:
+        return _of_100(words, told)
+    if (budget := _budget(code, limit)) is not None:
+        return Throttled(budget, told)
+    return _OTHERS[code](told) if code in _OTHERS else None
+
+
+def _of_100(words: str, told: Told) -> GraphError:
+    """A parameter, but for two things that Graph also says so: nothing there, and (unconfirmed) a wrong proof."""
+    if told.subcode in _NOT_THERE:
+        return ObjectNotFound(told)
+    return ProofRefused(told) if "appsecret_" in words else ParameterRefused(told)
+
+
+def _budget(code: int, limit: Limit) -> Limit | None:
+    if code in _APP:
+        return "app"
+    if code in _CALLER:
+        return limit
+    if code == _MESSENGER:
+        return "messenger"
+    return "pages" if code in _BUSINESS else None
+
+
+def _named(words: str) -> tuple[str, ...]:
+    """The permissions that Graph's words name, of those we know: nothing else of its words is passed on."""
+    return tuple(one for one in NEEDED_PERMISSIONS + WANTED_PERMISSIONS if one in words)
+
+
+_OTHERS: Final[dict[int, type[ProofRefused | PolicyBlocked | ObjectNotFound | ParameterRefused]]] = {
+    104: ProofRefused,
+    368: PolicyBlocked,
+    803: ObjectNotFound,
+    2_500: ParameterRefused,
+    2_018_218: ObjectNotFound,
+}

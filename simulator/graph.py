@@ -1,0 +1,230 @@
+"""Graph over HTTP: an ASGI application over a `World`, with `Faults`, that remembers what it has `Seen`.
+
+It is written from Facebook's documentation and knows nothing of the client that it is asked by. Content and tokens
+stay in its answers: it logs nothing.
+"""
+
+import asyncio
+import copy
+import re
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from simulator import graph_apps, graph_edges
+from simulator.graph_call import Call, check, read_call
+from simulator.graph_faults import Alters, Cuts, Fails, Fault, Faults, Headers, Pads, Says, Stalls
+from simulator.graph_gate import Gate
+from simulator.graph_paging import DEFAULT_LIMIT
+from simulator.graph_refusals import GraphRefused, reduce_the_amount, unreadable_query
+from simulator.graph_seen import Seen
+from simulator.graph_world import World
+from simulator.serialize import Document, serialize
+
+_MOST_FORM = 64 * 1024
+"""Bytes of a form that are read: a list of fields has some hundred."""
+_CHUNK = 64 * 1024
+_LIMIT_INSIDE = re.compile(r"\.limit\((\d{1,9})\)")
+
+
+def graph_app(world: World, faults: Faults | None = None, seen: Seen | None = None) -> ASGIApp:
+    """The application; without a lifespan."""
+    return _Graph(world, faults or Faults(), seen or Seen())
+
+
+HANG_UP = "page-inbox.hang-up"
+"""The extension by which a server lets an application close the connection without a word: a function."""
+
+
+class _NoAnswer(Exception):
+    """The caller has hung up, or shall find that we have."""
+
+
+class _Graph:
+    def __init__(self, world: World, faults: Faults, seen: Seen) -> None:
+        self._world = world
+        self._faults = faults
+        self._seen = seen
+        self._traced = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(f"{scope['type']} is not spoken here")
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        form = await _form(receive) if scope["method"] == "POST" else {}
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        call = read_call(scope["method"], scope["path"], query, form, headers.get("authorization"))
+        token = self._world.tokens.get(call.token or "")
+        page = None if token is None else token.profile
+        self._seen.enter(call, scope["path"], tuple(headers), page, exposed=self._exposed(call, query))
+        try:
+            await self._answer(call, scope["path"], page, receive, send)
+        except _NoAnswer:
+            await _hang_up(scope, receive, send)
+        finally:
+            self._seen.leave(page)
+
+    def _exposed(self, call: Call, query: Mapping[str, str]) -> bool:
+        """Whether the address holds a token, that one aside which /debug_token is asked about."""
+        asked_about = "input_token" if call.path == ("debug_token",) else ""
+        given = [*call.path, *(value for name, value in query.items() if name != asked_about)]
+        return "access_token" in query or any(value in self._world.tokens for value in given)
+
+    async def _answer(self, call: Call, path: str, page: str | None, receive: Receive, send: Send) -> None:
+        fault = self._faults.take(path, page)
+        if latency := self._faults.latency(page):
+            await self._held_up(asyncio.sleep(latency), receive)
+        if isinstance(fault, Stalls):
+            until = fault.until
+            await self._held_up(until.passed() if isinstance(until, Gate) else asyncio.sleep(until), receive)
+        if isinstance(fault, Says):
+            answer = _Answer(send, fault.status, (*fault.headers, *self._faults.headers(page)), fault.content_type)
+            self._seen.answers[fault.status] += 1
+            await answer.whole(fault.body)
+            return
+        if isinstance(fault, Cuts) and fault.at_once:
+            raise _NoAnswer
+        status, document, more = self._document(call, fault)
+        self._seen.answers[status] += 1
+        version = ("facebook-api-version", call.version or "v21.0")
+        headers = {**dict(self._faults.headers(page)), **dict(more)}  # what a fault says itself counts
+        answer = _Answer(send, status, (version, *headers.items()))
+        if isinstance(fault, Pads):
+            await answer.padded(_written(document), fault.size)
+        elif isinstance(fault, Cuts):
+            await answer.cut(_written(document))
+        else:
+            await answer.whole(_written(document))
+
+    def _document(self, call: Call, fault: Fault) -> tuple[int, object, Headers]:
+        """Status, body and further headers."""
+        self._traced += 1
+        trace = f"AFake{self._traced:018}"
+        if isinstance(fault, Fails):
+            return fault.status, fault.document(trace), fault.headers
+        try:
+            document = self._looked_up(call)
+        except GraphRefused as refusal:
+            return refusal.status, refusal.document(trace), ()
+        if isinstance(fault, Alters):
+            changed = copy.deepcopy(document)  # parts of an answer are parts of the world
+            other = fault.change(changed)
+            return 200, changed if other is None else other, ()
+        return 200, document, ()
+
+    def _looked_up(self, call: Call) -> Document:
+        world = self._world
+        token = check(world, call)
+        if self._faults.reduce_above is not None and _most(call) > self._faults.reduce_above:
+            raise reduce_the_amount()
+        match (call.method, call.path):
+            case ("GET" | "POST" | "DELETE", (_, "subscribed_apps")):
+                method = {
+                    "GET": graph_apps.subscriptions,
+                    "POST": graph_apps.subscribe,
+                    "DELETE": graph_apps.unsubscribe,
+                }[call.method]
+                return method(world, call, token)
+            case ("GET", ("debug_token",)):
+                return graph_apps.inspected(world, call, token)
+            case ("GET", ("me",)) if token.type != "PAGE":
+                return graph_apps.oneself(world, call, token)
+            case ("GET", (_,)):
+                return graph_edges.node(world, call, token)
+            case ("GET", (_, _)):
+                return graph_edges.edge(world, call, token)
+            case _:
+                raise unreadable_query(f"Unknown path components or method: {call.method}")
+
+    async def _held_up(self, wait: Coroutine[Any, Any, None], receive: Receive) -> None:
+        """Return when the wait is over; raise _NoAnswer when the caller is, or the application, before."""
+        waits = [asyncio.ensure_future(one) for one in (wait, _hung_up(receive), self._faults.closing.passed())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if not waits[0].done():
+                raise _NoAnswer
+        finally:
+            for one in waits:
+                one.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+
+class _Answer:
+    """One answer on its way."""
+
+    def __init__(self, send: Send, status: int, headers: Iterable[tuple[str, str]], content_type: str = "") -> None:
+        self._send = send
+        kind = content_type or "application/json; charset=UTF-8"
+        self._status = status
+        self._headers = [(b"content-type", kind.encode()), *((n.encode(), v.encode()) for n, v in headers)]
+
+    async def whole(self, body: bytes) -> None:
+        """As it should be."""
+        await self._begin(len(body))
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def cut(self, body: bytes) -> None:
+        """Half of what was promised; the server closes the connection of an answer that is left so."""
+        await self._begin(len(body))
+        await self._send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+
+    async def padded(self, body: bytes, size: int) -> None:
+        """JSON still, of a length nobody was told."""
+        await self._begin(None)
+        start = body[:-1] + (b"," if len(body) > len(b"{}") else b"") + b'"padding":"'
+        await self._send({"type": "http.response.body", "body": start, "more_body": True})
+        for sent in range(0, size, _CHUNK):
+            part = b"x" * min(_CHUNK, size - sent)
+            await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b'"}'})
+
+    async def _begin(self, length: int | None) -> None:
+        headers = self._headers
+        if length is not None:
+            headers = [*headers, (b"content-length", b"%d" % length)]
+        start: Message = {"type": "http.response.start", "status": self._status, "headers": headers}
+        await self._send(start)
+
+
+def _written(document: Any) -> bytes:
+    """JSON, as UTF-8 where that is possible: lone surrogates and huge numbers take the slower way."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        return serialize(document)
+
+
+async def _form(receive: Receive) -> dict[str, str]:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body") or len(body) > _MOST_FORM:
+            return dict(parse_qsl(body[:_MOST_FORM].decode("latin-1"), keep_blank_values=True))
+
+
+async def _hang_up(scope: Scope, receive: Receive, send: Send) -> None:
+    close = (scope.get("extensions") or {}).get(HANG_UP)
+    if close is None:
+        # The head of an answer whose body never comes: the least that a server makes of no answer at all.
+        await _Answer(send, 200, ()).cut(b"x")
+    else:
+        close()
+        await _hung_up(receive)
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _most(call: Call) -> int:
+    """The highest number of things a call asks for at any level; an edge that is not told lists 25."""
+    limits = [int(found) for found in _LIMIT_INSIDE.findall(call.params.get("fields", ""))]
+    if len(call.path) == 2 and call.path[1] != "subscribed_apps":
+        text = call.params.get("limit", str(DEFAULT_LIMIT))
+        limits.append(int(text) if text.isascii() and text.isdigit() else 0)
+    return max(limits, default=0)

@@ -1,0 +1,135 @@
+"""Pure: what an app arranges with Graph: which fields of a Page it subscribes to, and what a token is worth.
+
+https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps and /reference/debug_token
+"""
+
+from simulator.graph_call import Call, on_page, only, permit, why_dead
+from simulator.graph_fields import choose
+from simulator.graph_nodes import Token
+from simulator.graph_refusals import GraphRefused, bad_parameter, dead_token, no_such_object
+from simulator.graph_world import World
+from simulator.serialize import Document
+
+_OF_MESSENGER = (
+    "messages message_echoes message_edits message_reactions message_reads message_deliveries message_context"
+    " messaging_postbacks messaging_referrals messaging_optins messaging_optouts messaging_account_linking"
+    " messaging_handovers standby messaging_policy_enforcement messaging_integrity messaging_customer_information"
+    " messaging_feedback response_feedback send_cart messaging_game_plays messaging_in_thread_lead_form_submit"
+    " message_template_status_update calls call_permission_reply call_settings_update business_integrity inbox_labels"
+    " group_feed messaging_payments messaging_pre_checkouts messaging_checkout_updates messaging_appointments"
+    " messaging_direct_sends messaging_fblogin_account_linking"
+)
+_OF_THE_PAGE = (
+    "feed mention conversations leadgen leadgen_update ratings live_videos videos name picture category description"
+    " hours phone email website location page_change_proposal page_upcoming_change"
+)
+_PAGE = frozenset(_OF_THE_PAGE.split())
+SUBSCRIBABLE = _PAGE.union(_OF_MESSENGER.split())
+"""The fields of a Page's webhooks (webhooks/reference/page, v26.0)."""
+
+
+def subscriptions(world: World, call: Call, token: Token) -> Document:
+    """`GET /{page}/subscribed_apps`: the apps that receive anything of the Page; empty where none does."""
+    page = _page(world, call, token)
+    only(call, "fields", "limit", "after", "before")
+    chosen = [one.name for one in choose("Application", call.params.get("fields"))]
+    apps: list[Document] = [
+        {
+            "id": app,
+            "name": "Page Inbox",
+            "link": f"https://www.facebook.com/games/?app_id={app}",
+            "category": "Business",
+            "subscribed_fields": list(fields),
+        }
+        for app, fields in world.pages[page].subscriptions.items()
+    ]
+    return {"data": [{"id": app["id"], **{name: app[name] for name in chosen}} for app in apps]}
+
+
+def subscribe(world: World, call: Call, token: Token) -> Document:
+    """`POST /{page}/subscribed_apps`: the token's app receives these fields from now on, and no others."""
+    page = _page(world, call, token)
+    only(call, "subscribed_fields")
+    fields = [field for field in call.params.get("subscribed_fields", "").split(",") if field]
+    if not fields:
+        raise bad_parameter("The parameter subscribed_fields is required.")
+    for field in fields:
+        if field not in SUBSCRIBABLE and not field.startswith("marketing_message_"):
+            raise bad_parameter(f"Param subscribed_fields[0] must be one of the known fields - got {field!r}")
+    if not _PAGE.issuperset(fields):
+        permit(token, 200, ("pages_messaging",))
+    world.pages[page].subscriptions[token.app_id] = fields
+    return {"success": True}
+
+
+def unsubscribe(world: World, call: Call, token: Token) -> Document:
+    """`DELETE /{page}/subscribed_apps`: the app receives nothing more; with the Page's token or the app's."""
+    by_app = token.type == "APP" and call.path[0] in world.pages
+    page = call.path[0] if by_app else _page(world, call, token)
+    only(call)
+    world.pages[page].subscriptions.pop(token.app_id, None)
+    return {"success": True}
+
+
+def _page(world: World, call: Call, token: Token) -> str:
+    name = call.path[0]
+    if name == "me" and token.profile is not None:
+        name = token.profile
+    page = world.pages.get(name)
+    if page is None or (token.type == "PAGE" and not on_page(token, page.id)):
+        raise no_such_object(name, call.method)
+    if token.type != "PAGE":
+        raise GraphRefused(210, "(#210) A page access token is required to request this resource.", status=403)
+    permit(token, 200, ("pages_manage_metadata", "pages_show_list"))
+    return name
+
+
+def inspected(world: World, call: Call, token: Token) -> Document:
+    """`GET /debug_token`: 200 for a dead token too; only its own app, or that app's people, may ask."""
+    only(call, "input_token", "fields")
+    if "input_token" not in call.params:
+        raise bad_parameter("The parameter input_token is required.")
+    if token.type == "PAGE":
+        raise bad_parameter("You must provide an app access token, or a user access token of a developer of the app")
+    known = world.tokens.get(call.params["input_token"])
+    if known is None:
+        return {"data": {**_invalid(None), "scopes": []}}
+    if known.app_id != token.app_id:
+        raise bad_parameter("The access token does not belong to the app that asks")
+    data: Document = {
+        "app_id": known.app_id,
+        "type": known.type,
+        "application": "Page Inbox",
+        "expires_at": known.expires_at,
+        "data_access_expires_at": 0,
+        "issued_at": known.issued_at,
+        "is_valid": True,
+        "scopes": list(known.scopes),
+        "granular_scopes": [
+            {"scope": scope} if known.profile is None else {"scope": scope, "target_ids": [known.profile]}
+            for scope in known.scopes
+        ],
+        "user_id": known.user_id,
+    }
+    if known.profile is not None:
+        data["profile_id"] = known.profile
+    dead = why_dead(world, known)
+    return {"data": data if dead is None else {**data, **_invalid(dead)}}
+
+
+def _invalid(subcode: int | None) -> Document:
+    refusal = dead_token(subcode)
+    error: Document = {"code": refusal.code, "message": refusal.message}
+    if subcode is not None:
+        error["subcode"] = subcode
+    return {"is_valid": False, "error": error}
+
+
+def oneself(world: World, call: Call, token: Token) -> Document:
+    """`GET /me` with a person's token; a Page's own is answered by its node."""
+    if token.type != "USER":
+        raise no_such_object("me")
+    only(call, "fields", "metadata")
+    person = {"id": token.user_id, "name": "Sokha", "first_name": "Sokha"}
+    chosen = choose("User", call.params.get("fields", "id,name"))
+    return {one.name: person[one.name] for one in chosen if one.name in person} | {"id": token.user_id}

@@ -1,0 +1,145 @@
+"""Pure: one call of Graph, and what is checked before anything is looked up: version, token, proof, permission.
+
+Calls without a version are refused here although Facebook serves them with the oldest one an app may use: a client
+that forgets the version must be noticed. https://developers.facebook.com/docs/graph-api/guides/versioning
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.ids import PageId
+from domain.secret import Secret
+from simulator.graph_nodes import Token
+from simulator.graph_refusals import (
+    GraphRefused,
+    bad_parameter,
+    dead_token,
+    permission_missing,
+    unreadable_query,
+)
+from simulator.graph_world import World
+
+VERSIONS = ("v21.0", "v22.0", "v23.0", "v24.0", "v25.0", "v26.0")
+"""In use in November 2026."""
+
+PROOF_SECONDS = 300
+"""How long a proof with a time is good, to either side (documentation/facebook-login/security)."""
+
+Where = Literal["header", "url", "form", "nowhere"]
+"""Where a call carried its token."""
+
+EVERYWHERE = frozenset({"access_token", "appsecret_proof", "appsecret_time", "locale", "pretty", "debug", "format"})
+"""Parameters that every call may have; v26.0 ignores `pretty` and `debug`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `path` without its version; `params` those of the URL and, of a POST, of the form, the token's too."""
+
+    method: str
+    version: str | None
+    path: tuple[str, ...]
+    params: Mapping[str, str]
+    token: str | None
+    where: Where
+
+
+def read_call(
+    method: str, path: str, query: Mapping[str, str], form: Mapping[str, str], authorization: str | None
+) -> Call:
+    """A call from its parts; the token of the header counts before the others."""
+    parts = tuple(part for part in path.split("/") if part)
+    version = parts[0] if parts and parts[0][0] == "v" and parts[0][1:].replace(".", "").isdigit() else None
+    token, where = _token(query, form, authorization)
+    return Call(method, version, parts[1:] if version else parts, {**query, **form}, token, where)
+
+
+def _token(query: Mapping[str, str], form: Mapping[str, str], authorization: str | None) -> tuple[str | None, Where]:
+    scheme, _, bearer = (authorization or "").partition(" ")
+    if scheme.lower() in ("bearer", "oauth") and bearer:
+        return bearer, "header"
+    if "access_token" in query:
+        return query["access_token"], "url"
+    if "access_token" in form:
+        return form["access_token"], "form"
+    return None, "nowhere"
+
+
+def proof(token: str, secret: Secret, at: str | None) -> str:
+    """`appsecret_proof` of a token; `at` is the text of `appsecret_time`, None for the form without a time."""
+    message = token if at is None else f"{token}|{at}"
+    return hmac.digest(secret.reveal_bytes(), message.encode(), "sha256").hex()
+
+
+def check(world: World, call: Call) -> Token:
+    """The token of a call that may go on.
+
+    Raises:
+        GraphRefused: 2500 for a version, 190 for a token, 104 (or 100, see `World.proof_code`) for a proof.
+    """
+    if call.version is None:
+        raise unreadable_query("Unknown path components: the version is missing")
+    if call.version not in VERSIONS:
+        raise unreadable_query(f"Unknown path components: /{call.version}")
+    for gone in ("date_format", "ids"):
+        if gone in call.params:
+            raise bad_parameter(f"{gone} is not supported in v26.0 or later")
+    if call.token is None:
+        raise unreadable_query("An active access token must be used to query information about the current user.")
+    token = world.tokens.get(call.token)
+    if token is None:
+        raise dead_token(None)
+    if (subcode := why_dead(world, token)) is not None:
+        raise dead_token(subcode)
+    _check_proof(world, call, call.token)
+    return token
+
+
+def why_dead(world: World, token: Token) -> int | None:
+    """The subcode that a token is refused with; None while it is good."""
+    if token.dead is None and token.expires_at and token.expires_at * 1000 <= world.now():
+        return 463
+    return token.dead
+
+
+def _check_proof(world: World, call: Call, token: str) -> None:
+    given = call.params.get("appsecret_proof")
+    if given is None:
+        if world.require_proof:
+            raise _proof_refused(world, "API calls from the server require an appsecret_proof argument")
+        return
+    at = call.params.get("appsecret_time") if world.timed_proof else None
+    if at is not None:
+        if not at.isascii() or not at.isdigit():
+            raise _proof_refused(world, "Invalid appsecret_time provided in the API argument")
+        if abs(int(at) * 1000 - world.now()) > PROOF_SECONDS * 1000:
+            raise _proof_refused(world, "appsecret_proof has expired: appsecret_time is not within 5 minutes")
+    if not any(hmac.compare_digest(proof(token, secret, at), given) for secret in world.app_secrets):
+        raise _proof_refused(world, "Invalid appsecret_proof provided in the API argument")
+
+
+def _proof_refused(world: World, message: str) -> GraphRefused:
+    if world.proof_code == 100:
+        return GraphRefused(100, message, type="GraphMethodException")
+    return GraphRefused(104, f"(#104) Incorrect signature: {message}", type="GraphMethodException")
+
+
+def permit(token: Token, code: int, scopes: Sequence[str]) -> None:
+    """Return when a token has all of these permissions; raise GraphRefused with this code for the first it lacks."""
+    for scope in scopes:
+        if scope not in token.scopes:
+            raise permission_missing(code, scope)
+
+
+def on_page(token: Token, page: PageId) -> bool:
+    """Whether it is a token of that Page."""
+    return token.type == "PAGE" and token.profile == page
+
+
+def only(call: Call, *known: str) -> None:
+    """Return when the call has no other parameters than these and those of every call; raise GraphRefused."""
+    for name in call.params:
+        if name not in EVERYWHERE and name not in known:
+            raise bad_parameter(f"Unknown parameter ({name})")

@@ -1,0 +1,232 @@
+"""What goes wrong at Facebook's, as tests script it: errors, throttling, stalls, cut connections, nonsense.
+
+`Faults` decides, `graph` carries out. It may be used from another thread than the one that answers.
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from simulator.graph_gate import Gate
+from simulator.serialize import Document
+
+Headers = tuple[tuple[str, str], ...]
+UsageKind = Literal["pages", "messenger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """Nothing goes wrong: a place in a script for a call that shall be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fails:
+    """An error by its code; with `status` 200 it hides in a good answer. `extra` are more keys of the error."""
+
+    code: int
+    subcode: int | None = None
+    status: int = 400
+    message: str = "An unexpected error has occurred."
+    is_transient: bool | None = None
+    headers: Headers = ()
+    extra: Document = field(default_factory=dict)
+
+    def document(self, trace: str) -> Document:
+        """The body."""
+        error: Document = {"message": self.message, "type": "OAuthException", "code": self.code}
+        if self.subcode is not None:
+            error["error_subcode"] = self.subcode
+        if self.is_transient is not None:
+            error["is_transient"] = self.is_transient
+        return {"error": {**error, **self.extra, "fbtrace_id": trace}}
+
+
+@dataclass(frozen=True, slots=True)
+class Stalls:
+    """Nothing for so many seconds, or until the gate opens; then the answer as usual."""
+
+    until: Gate | float
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """The connection ends in the middle of the body; before anything with `at_once`."""
+
+    at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """Something else than Graph's JSON."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/html; charset=utf-8"
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pads:
+    """The answer as usual, and so many bytes of padding in it."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alters:
+    """The answer as usual, changed: `change` returns another document, or None when it changed the one it got."""
+
+    change: Callable[[Document], object]
+
+
+Fault = Fine | Fails | Stalls | Cuts | Says | Pads | Alters
+
+OUTAGE = Says(503, b"<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body>")
+"""What comes from the edge of Facebook's network when Graph itself does not answer."""
+NULL = Says(200, b"null", "application/json")
+EMPTY = Says(200, b"", "application/json")
+
+
+def redirects(to: str) -> Says:
+    """Sends the caller, and whatever it would send along, to another address."""
+    return Says(302, b"", headers=(("location", to),))
+
+
+def without(*keys: str) -> Alters:
+    """The answer without these keys of its top level: `summary`, `paging`, even `data`."""
+
+    def change(document: Document) -> Document:
+        return {key: value for key, value in document.items() if key not in keys}
+
+    return Alters(change)
+
+
+def throttles(
+    code: int = 80001, *, page: str | None = None, kind: UsageKind = "pages", minutes: int = 0, message: str = ""
+) -> Fails:
+    """A refusal of somebody who calls too often, with the header that says for how long (of a Page, if given).
+
+    4 and 341 concern the whole app, and come with the app's own header, which names no time.
+    """
+    headers: Headers = ()
+    if code in (4, 341):
+        headers = ((APP_USAGE, json.dumps({"call_count": 100, "total_time": 100, "total_cputime": 100})),)
+    if page is not None:
+        headers = ((BUSINESS_USAGE, json.dumps({page: [_counters(kind, 100, 100, 100, minutes)]})),)
+    told = message or f"(#{code}) There have been too many calls to this Page account. Wait a bit and try again."
+    return Fails(code, message=told, is_transient=True, headers=headers)
+
+
+APP_USAGE = "x-app-usage"
+BUSINESS_USAGE = "x-business-use-case-usage"
+
+
+def _counters(kind: str, calls: int, seconds: int, processor: int, minutes: int) -> Document:
+    return {
+        "type": kind,
+        "call_count": calls,
+        "total_cputime": processor,
+        "total_time": seconds,
+        "estimated_time_to_regain_access": minutes,
+    }
+
+
+@dataclass(slots=True)
+class _Script:
+    where: str | None
+    faults: deque[Fault]
+    forever: bool
+
+
+class Faults:
+    """What is scripted, and what stands: usage headers, latency, the limit above which data is too much.
+
+    `reduce_above`: a `limit` above it is answered "Please reduce the amount of data"; None for never.
+    """
+
+    def __init__(self) -> None:
+        self.reduce_above: int | None = None
+        self.closing = Gate()
+        self._lock = threading.Lock()
+        self._scripts: list[_Script] = []
+        self._delays: dict[str | None, float] = {}
+        self._usage: dict[str, dict[str, Document]] = {}
+        self._app_usage: str | None = None
+
+    def script(self, where: str | None, *faults: Fault, times: int | None = 1) -> None:
+        """Let these faults happen to the next calls, one to each call, in this order.
+
+        `where` is a Page's id (whatever its token asks), a part of the path, or None for every call. The row is gone
+        through `times` times, for ever when that is None. Of several rows the first that concerns a call counts.
+        """
+        with self._lock:
+            self._scripts.append(_Script(where, deque(faults * (times or 1)), times is None))
+
+    def take(self, path: str, page: str | None) -> Fault:
+        """What happens to this call."""
+        if not self._scripts:
+            return Fine()
+        with self._lock:
+            for script in self._scripts:
+                if script.faults and (script.where is None or script.where == page or script.where in path):
+                    fault = script.faults.popleft()
+                    if script.forever:
+                        script.faults.append(fault)
+                    elif not script.faults:
+                        self._scripts.remove(script)
+                    return fault
+        return Fine()
+
+    def left(self) -> int:
+        """Faults that have not happened yet; those that go on for ever count once each."""
+        return sum(len(script.faults) for script in self._scripts)
+
+    def delay(self, seconds: float, page: str | None = None) -> None:
+        """Let every answer to a Page take so long, or every answer at all; 0 takes it back."""
+        self._delays[page] = seconds
+
+    def latency(self, page: str | None) -> float:
+        """Seconds that an answer takes besides the work."""
+        return self._delays.get(page, self._delays.get(None, 0.0)) if self._delays else 0.0
+
+    def usage(
+        self,
+        page: str,
+        kind: UsageKind = "pages",
+        *,
+        call_count: int,
+        regain_minutes: int = 0,
+        total_time: int = 0,
+        total_cputime: int = 0,
+    ) -> None:
+        """Let every answer to a Page say how much of its budget is used, in per cent, until `clear`."""
+        counters = _counters(kind, call_count, total_time, total_cputime, regain_minutes)
+        self._usage = {**self._usage, page: {**self._usage.get(page, {}), kind: counters}}
+
+    def app_usage(self, call_count: int, total_time: int = 0, total_cputime: int = 0) -> None:
+        """The same of the app, on every answer."""
+        counters = {"call_count": call_count, "total_time": total_time, "total_cputime": total_cputime}
+        self._app_usage = json.dumps(counters)
+
+    def headers(self, page: str | None) -> Sequence[tuple[str, str]]:
+        """The usage headers of an answer to a Page."""
+        if self._app_usage is None and not self._usage:
+            return ()
+        found = [] if self._app_usage is None else [(APP_USAGE, self._app_usage)]
+        if page is not None and (kinds := self._usage.get(page)):
+            found.append((BUSINESS_USAGE, json.dumps({page: list(kinds.values())})))
+        return found
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more; whatever is held up by a gate stays so until the gate opens."""
+        with self._lock:
+            self._scripts.clear()
+        self._delays.clear()
+        self._usage, self._app_usage, self.reduce_above = {}, None, None
+
+    def close(self) -> None:
+        """The end: every stalled call is cut off."""
+        self.closing.open()

@@ -1,0 +1,95 @@
+"""Pure: how Graph says no.
+
+Codes and subcodes as in developers.facebook.com/docs/graph-api/guides/error-handling. Almost every refusal has status
+400 and the type `OAuthException`, whatever it is about: only the code tells.
+"""
+
+from simulator.serialize import Document
+
+
+class GraphRefused(Exception):
+    """A call that Graph answers with an error. `message` is what Facebook writes, names and ids included."""
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        subcode: int | None = None,
+        status: int = 400,
+        type: str = "OAuthException",  # noqa: A002 - Facebook's word
+        is_transient: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.subcode = subcode
+        self.status = status
+        self.type = type
+        self.is_transient = is_transient
+
+    def document(self, trace: str) -> Document:
+        """The body of the answer; what was not given is absent."""
+        error: Document = {"message": self.message, "type": self.type, "code": self.code}
+        if self.subcode is not None:
+            error["error_subcode"] = self.subcode
+        if self.is_transient is not None:
+            error["is_transient"] = self.is_transient
+        return {"error": {**error, "fbtrace_id": trace}}
+
+
+def no_such_object(name: str, method: str = "GET") -> GraphRefused:
+    """It does not exist, or this token may not know that it does."""
+    return GraphRefused(
+        100,
+        f"Unsupported {method.lower()} request. Object with ID '{name}' does not exist, cannot be loaded due to missing"
+        " permissions, or does not support this operation.",
+        subcode=33,
+        type="GraphMethodException",
+    )
+
+
+def bad_parameter(message: str) -> GraphRefused:
+    """A parameter that is unknown, or whose value Graph does not take."""
+    return GraphRefused(100, f"(#100) {message}")
+
+
+def unknown_field(field: str, node_type: str) -> GraphRefused:
+    """One such field makes the whole call fail."""
+    return bad_parameter(f"Tried accessing nonexisting field ({field}) on node type ({node_type})")
+
+
+def unreadable_query(message: str) -> GraphRefused:
+    """Path or `fields` that cannot be parsed, or no token at all."""
+    return GraphRefused(2500, message)
+
+
+def permission_missing(code: int, permission: str) -> GraphRefused:
+    """10 for what a Page shows, 200 for its inbox and its settings."""
+    return GraphRefused(code, f"(#{code}) Requires {permission} permission to manage the object", status=403)
+
+
+def reduce_the_amount() -> GraphRefused:
+    """The code is that of an outage; only the words tell that asking for less would help."""
+    message = "Please reduce the amount of data you're asking for, then retry your request"
+    return GraphRefused(1, message, status=500)
+
+
+_DEAD = {
+    458: "The user has not authorized application",
+    459: "You cannot access the app till you log in to www.facebook.com and follow the instructions given.",
+    460: "The session has been invalidated because the user changed their password or Facebook has changed the session"
+    " for security reasons.",
+    463: "Session has expired.",
+    464: "Sessions for the user are not allowed because the user is not a confirmed user.",
+    467: "The session is invalid because the user logged out.",
+    492: "The session is invalid: the user does not have the appropriate role on the Page.",
+}
+
+
+def dead_token(subcode: int | None) -> GraphRefused:
+    """A token that was good once, or, with subcode None, never."""
+    if subcode is None:
+        return GraphRefused(190, "Invalid OAuth access token - Cannot parse access token", status=401)
+    told = _DEAD.get(subcode, "The session is invalid.")
+    return GraphRefused(190, f"Error validating access token: {told}", subcode=subcode, status=401)

@@ -1,0 +1,71 @@
+"""What Graph was asked, for tests that count calls or look for what must not be there."""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulator.graph_call import Call, Where
+
+_REMEMBERED = 20_000
+"""Calls that are kept; the numbers go on."""
+_SECRET = frozenset({"access_token", "appsecret_proof", "input_token"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call: `params` without token and proof, `headers` by name alone, `page` that of its token."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    headers: tuple[str, ...]
+    page: str | None
+    where: Where
+    """Where the token was."""
+    proof: str
+    """`timed`, `untimed` or `none`."""
+
+
+class Seen:
+    """Grows with every call; `at_once` holds the highest number of calls under way at the same time, by Page."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: Counter[str] = Counter()
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.requests: deque[Asked] = deque(maxlen=_REMEMBERED)
+        self.total = 0
+        self.tokens_in_urls: list[str] = []
+        """The paths of calls whose address held a token, `input_token` of /debug_token aside."""
+        self.answers: Counter[int] = Counter()
+        """By status."""
+        self.at_once: Counter[str] = Counter()
+
+    def of(self, part: str) -> list[Asked]:
+        """The calls whose path has this part, oldest first."""
+        return [asked for asked in list(self.requests) if part in asked.path]
+
+    def enter(self, call: Call, path: str, headers: tuple[str, ...], page: str | None, *, exposed: bool) -> None:
+        """A call has come, whose address held a token if `exposed`; `leave` follows."""
+        proof = "none"
+        if "appsecret_proof" in call.params:
+            proof = "timed" if "appsecret_time" in call.params else "untimed"
+        shown = {name: value for name, value in call.params.items() if name not in _SECRET}
+        self.requests.append(Asked(call.method, path, shown, headers, page, call.where, proof))
+        self.total += 1
+        if exposed:
+            self.tokens_in_urls.append(path)
+        if page is not None:
+            with self._lock:
+                self._under_way[page] += 1
+                self.at_once[page] = max(self.at_once[page], self._under_way[page])
+
+    def leave(self, page: str | None) -> None:
+        """It has been answered, or has ended without an answer."""
+        if page is not None:
+            with self._lock:
+                self._under_way[page] -= 1

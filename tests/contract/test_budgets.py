@@ -1,0 +1,188 @@
+"""Holds and paces are shared by all replicas, whichever server is behind them."""
+
+import asyncio
+import math
+import time
+from itertools import pairwise
+
+import pytest
+
+from cache.budgets import APP_SECONDS, Budgets, Entry
+from cache.errors import NotFound
+from cache.keys import APP_HOLD, shop_keys
+from domain.graph import Limit
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import PageState
+from tests.contract.conftest import PAGE, SHOP, Box
+from tests.support import FakeClock, wait_until
+
+OTHER_PAGE = PageId("104200000000002")
+TOKEN = Secret("token-of-a-page-104200000000001")
+STATE = PageState(1_790_000_000_000, token_alive=True)
+
+
+async def enter(
+    box: Budgets, page: PageId = PAGE, limit: Limit = "messenger", spacing: float = 0.5, patience: float = 4.0
+) -> Entry:
+    """Conversations are asked for at most twice a second of one Page."""
+    return await box.enter(SHOP, page, limit, spacing=spacing, patience=patience)
+
+
+async def budget(box: Box, page: PageId = PAGE) -> list[bytes]:
+    """The fields of a Page's budgets."""
+    return sorted(await box.connection.command("HKEYS", shop_keys(SHOP).budget(page)))
+
+
+async def test_an_entry_brings_the_token_and_what_is_known_of_it(box: Box) -> None:
+    """In the same round trip; a Page without one has none."""
+    assert await enter(box.budgets, limit="pages", spacing=0) == Entry(None, 0.0, 0.0)
+    await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    entry = await enter(box.budgets, limit="pages", spacing=0)
+    assert entry.credentials == await box.shops.credentials(SHOP, PAGE)
+    assert await budget(box) == [], "who is in no haste leaves no trace"
+
+
+async def test_a_page_that_is_not_the_shops_is_not_entered(box: Box) -> None:
+    """Nor held, nor slowed: nothing is written for a stranger."""
+    with pytest.raises(NotFound):
+        await enter(box.budgets, OTHER_PAGE)
+    with pytest.raises(NotFound):
+        await box.budgets.enter(ShopId("shop-2"), PAGE, "pages", spacing=0.5, patience=1)
+    await box.budgets.hold(SHOP, OTHER_PAGE, "pages", 60)
+    await box.budgets.slow(SHOP, OTHER_PAGE, "pages", 2, 60)
+    assert [key for key in await box.keys() if key.startswith(b"b:")] == []
+
+
+async def test_two_replicas_together_keep_the_pace(box: Box) -> None:
+    """Twelve places, two a second: the last is five and a half seconds off, whoever asks."""
+    other = Budgets(box.connection, box.sealer, clock=time.monotonic)
+    began = time.monotonic()
+    entries = [await enter(budgets, patience=60) for _ in range(6) for budgets in (box.budgets, other)]
+    took = time.monotonic() - began
+    waits = [entry.wait for entry in entries]
+    assert all(entry.held == 0 for entry in entries)
+    assert waits == sorted(waits)
+    assert 5.5 - took - 0.05 <= waits[-1] <= 5.5
+    assert all(later - earlier <= 0.5 for earlier, later in pairwise(waits))
+
+
+async def test_parallel_entries_get_places_of_their_own(box: Box) -> None:
+    """No two at the same moment."""
+    entries = await asyncio.gather(*(enter(box.budgets, patience=60) for _ in range(8)))
+    places = sorted(entry.wait for entry in entries)
+    assert places[-1] >= 2.5
+    assert len(set(places)) == 8
+
+
+async def test_a_place_too_far_off_is_not_taken(box: Box) -> None:
+    """It is told how far; the next one who can wait gets it."""
+    assert (await enter(box.budgets, spacing=10)).wait == 0
+    refused = await enter(box.budgets, spacing=10, patience=4)
+    again = await enter(box.budgets, spacing=10, patience=4)
+    assert refused.wait == again.wait == 0
+    assert 8 < again.held <= refused.held <= 10
+    assert 8 < (await enter(box.budgets, spacing=10, patience=11)).wait <= 10
+
+
+async def test_a_pace_is_of_one_page_and_one_budget(box: Box) -> None:
+    """Posts do not wait for conversations, nor one Page for another."""
+    await box.shops.connect(SHOP, OTHER_PAGE)
+    await enter(box.budgets, spacing=60)
+    assert await enter(box.budgets, limit="pages", spacing=60) == Entry(None, 0.0, 0.0)
+    assert await enter(box.budgets, OTHER_PAGE, spacing=60) == Entry(None, 0.0, 0.0)
+
+
+async def test_a_hold_stops_one_budget_of_one_page_on_every_replica(box: Box) -> None:
+    """And takes no place."""
+    await box.shops.connect(SHOP, OTHER_PAGE)
+    await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    other = Budgets(box.connection, box.sealer, clock=time.monotonic)
+    await box.budgets.hold(SHOP, PAGE, "messenger", 300)
+    held = await enter(other)
+    assert 290 < held.held <= 300
+    assert held.wait == 0
+    assert held.credentials is not None
+    assert held.credentials.token == TOKEN
+    assert await budget(box) == [b"messenger:held"]
+    assert (await enter(other, limit="pages")).held == 0
+    assert (await enter(other, OTHER_PAGE)).held == 0
+
+
+async def test_the_longer_of_two_holds_wins(box: Box) -> None:
+    """Whichever comes last."""
+    await box.budgets.hold(SHOP, PAGE, "pages", 300)
+    await box.budgets.hold(SHOP, PAGE, "pages", 10)
+    assert (await enter(box.budgets, limit="pages")).held > 290
+    await box.budgets.hold(SHOP, PAGE, "pages", 600)
+    assert (await enter(box.budgets, limit="pages")).held > 590
+
+
+async def test_a_hold_ends_by_itself(box: Box) -> None:
+    """After as long as Facebook said."""
+    await box.budgets.hold(SHOP, PAGE, "pages", 0.05)
+    began = time.monotonic()
+
+    async def over() -> bool:
+        entry = await enter(box.budgets, limit="pages", spacing=0)
+        assert entry.held <= 0.05
+        return entry.held == 0
+
+    await wait_until(over)
+    assert time.monotonic() - began >= 0.04
+
+
+async def test_a_page_near_its_limit_is_slowed_down(box: Box) -> None:
+    """Further apart than its callers want; the last word counts, also one that ends it."""
+    await box.budgets.slow(SHOP, PAGE, "pages", 20, 300)
+    assert (await enter(box.budgets, limit="pages", spacing=0)).wait == 0
+    assert 19 < (await enter(box.budgets, limit="pages", spacing=0)).held <= 20
+    assert 29 < (await enter(box.budgets, limit="pages", spacing=30)).held <= 30, "who wants more room has it"
+    await box.budgets.slow(SHOP, PAGE, "pages", 2, 300)
+    assert 1 < (await enter(box.budgets, limit="pages", spacing=0)).wait <= 2
+    await box.budgets.slow(SHOP, PAGE, "messenger", 20, 300)
+    await enter(box.budgets, spacing=0)
+    await box.budgets.slow(SHOP, PAGE, "messenger", 0, 300)
+    assert await enter(box.budgets, spacing=0) == Entry(None, 0.0, 0.0)
+
+
+async def test_every_budget_has_a_deadline_after_all_that_it_says(box: Box) -> None:
+    """A minute more, so that a caller who wants more room still finds when the last call was."""
+    key = shop_keys(SHOP).budget(PAGE)
+
+    async def seconds_left() -> float:
+        return int(await box.connection.command("PTTL", key)) / 1000
+
+    await enter(box.budgets)
+    assert 55 < await seconds_left() <= 61
+    await box.budgets.slow(SHOP, PAGE, "pages", 2, 100)
+    assert 155 < await seconds_left() <= 161
+    await box.budgets.hold(SHOP, PAGE, "pages", 3600)
+    await enter(box.budgets)
+    assert 3650 < await seconds_left() <= 3661
+
+
+async def test_the_apps_hold_stops_every_page_here_at_once_and_elsewhere_within_a_second(box: Box) -> None:
+    """It takes no place, and the longer of two wins."""
+    clock = FakeClock()
+    here, there = (Budgets(box.connection, box.sealer, clock=clock.seconds) for _ in range(2))
+    assert (await enter(there, spacing=0)).held == 0
+    await here.hold_app(300)
+    await here.hold_app(20)
+    assert 299 < (await enter(here)).held <= 300
+    assert await budget(box) == [], "no place was taken"
+    assert (await enter(there, spacing=0)).held == 0, "it has looked a moment ago"
+    clock.advance(APP_SECONDS)
+    assert 295 < (await enter(there, limit="pages")).held <= 300
+    clock.advance(301)
+    await box.connection.command("DEL", APP_HOLD)
+    assert (await enter(there, spacing=0)).held == 0
+    assert (await enter(here, spacing=0)).held == 0
+
+
+async def test_the_apps_hold_has_a_deadline_and_needs_a_length(box: Box) -> None:
+    """A key without one would stop everything for ever."""
+    await box.budgets.hold_app(0)
+    assert APP_HOLD not in await box.keys()
+    await box.budgets.hold_app(1.5)
+    assert 1_000 < int(await box.connection.command("PTTL", APP_HOLD)) <= math.ceil(1.5 * 1000)

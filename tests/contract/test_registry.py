@@ -1,0 +1,214 @@
+"""What the registry keeps of a Page's token, whichever server is behind it."""
+
+import time
+from base64 import b64encode
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cache.errors import NotFound, SealBroken, SealKeysMissing
+from cache.keys import shop_keys
+from cache.sealing import Sealer
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.message import Edit, Unsend
+from domain.secret import Secret
+from domain.shop import PageState
+from tests.contract.conftest import PAGE, SEAL_KEY, SHOP, Box, make_box, text
+from tests.support import wait_until
+
+OTHER_PAGE = PageId("104200000000002")
+TOKEN = Secret("token-of-a-page-104200000000001")
+STATE = PageState(1_790_000_000_000, token_alive=True, subscribed_fields=("messages",), missing_permissions=("a", "b"))
+NEWER_KEY = Secret(b64encode(b"a newer key of the contract test").decode())
+
+
+def sealer(*keys: Secret) -> Sealer:
+    """With a nonce of its own each time."""
+    return Sealer(keys, new_nonce=lambda size: time.time_ns().to_bytes(size))
+
+
+async def record(box: Box) -> dict[str, Any]:
+    """The shop's record as it lies on the server."""
+    names = await box.connection.command("HKEYS", shop_keys(SHOP).registry)
+    values = await box.connection.command("HMGET", shop_keys(SHOP).registry, *names)
+    return dict(zip([name.decode() for name in names], values, strict=True))
+
+
+async def test_a_token_is_kept_sealed_and_read_back_opened(box: Box) -> None:
+    """With what is known of it; neither the shop's record nor any other key shows it."""
+    assert await box.shops.credentials(SHOP, PAGE) is None
+    kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    assert (kept.id, kept.state, kept.status) == (PAGE, STATE, "connected")
+    credentials = await box.shops.credentials(SHOP, PAGE)
+    assert credentials is not None
+    assert (credentials.token, credentials.state) == (TOKEN, STATE)
+    assert all(TOKEN.reveal_bytes() not in value for value in (await record(box)).values())
+    assert await box.shops.page(SHOP, PAGE) == kept
+    assert (await box.shops.shop(SHOP)).pages == (kept,)
+    assert await box.shops.page_ids(SHOP) == [PAGE]
+
+
+async def test_a_page_that_is_not_the_shops_has_neither_state_nor_token(box: Box) -> None:
+    """Another shop's is not told apart from one that never was, and nothing is written for it."""
+    stranger = ShopId("shop-2")
+    await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    for shop, page in ((SHOP, OTHER_PAGE), (stranger, PAGE)):
+        with pytest.raises(NotFound):
+            await box.shops.page(shop, page)
+        with pytest.raises(NotFound):
+            await box.shops.credentials(shop, page)
+        with pytest.raises(NotFound):
+            await box.shops.keep_token(shop, page, TOKEN, STATE)
+        assert not await box.shops.note_state(shop, page, b"seal", STATE)
+    assert await box.shops.page_ids(stranger) == []
+    assert sorted(await record(box)) == [f"p:{PAGE}", f"s:{PAGE}", f"t:{PAGE}"]
+
+
+async def test_connecting_again_keeps_time_token_and_state(box: Box) -> None:
+    """It is what a deploy script does every time."""
+    kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    assert await box.shops.connect(SHOP, PAGE) == kept
+    assert await box.shops.credentials(SHOP, PAGE) is not None
+
+
+async def test_a_state_is_noted_for_the_token_it_is_about_and_for_no_newer_one(box: Box) -> None:
+    """A late answer about the old token must not mark the new one dead."""
+    await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    old = await box.shops.credentials(SHOP, PAGE)
+    assert old is not None
+    dead = PageState(1, token_alive=False, reason="password_changed", heal_since=5)
+    assert await box.shops.note_state(SHOP, PAGE, old.seal, dead)
+    page = await box.shops.page(SHOP, PAGE)
+    assert (page.state, page.status) == (dead, "reconnect")
+    renewed = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    assert not await box.shops.note_state(SHOP, PAGE, old.seal, dead)
+    assert await box.shops.page(SHOP, PAGE) == renewed
+
+
+async def test_disconnecting_forgets_token_state_and_budgets_in_the_same_step(box: Box) -> None:
+    """What the shop connects later begins with nothing."""
+    await box.shops.connect(SHOP, OTHER_PAGE)
+    for page in (PAGE, OTHER_PAGE):
+        await box.put(text("m_1", page=page))
+        await box.shops.keep_token(SHOP, page, TOKEN, STATE)
+        await box.budgets.hold(SHOP, page, "pages", 60)
+    await box.purger.purge_page(SHOP, PAGE, "owner")
+    left = await record(box)
+    assert [name for name in left if name.endswith(PAGE)] == []
+    assert len([name for name in left if name.endswith(OTHER_PAGE)]) == 4
+    assert [key for key in await box.keys() if key.startswith(b"b:")] == [shop_keys(SHOP).budget(OTHER_PAGE)]
+    with pytest.raises(NotFound):
+        await box.shops.credentials(SHOP, PAGE)
+    again = await box.shops.connect(SHOP, PAGE)
+    assert (again.state, again.last_event_at, again.status) == (None, None, "webhooks_only")
+    assert (await box.budgets.enter(SHOP, PAGE, "pages", spacing=0, patience=0)).held == 0
+
+
+async def test_purging_a_shop_leaves_its_pages_connected_with_their_tokens(box: Box) -> None:
+    """Messages were to be deleted, not Pages."""
+    kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    await box.purger.purge_shop(SHOP, "owner")
+    assert await box.shops.page(SHOP, PAGE) == kept
+
+
+async def test_a_token_under_an_older_key_is_read_and_sealed_anew(box: Box) -> None:
+    """Until every token is, the older key must stay."""
+    await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    turning = make_box(box.connection, sealer=sealer(NEWER_KEY, SEAL_KEY)).shops
+    old = await turning.credentials(SHOP, PAGE)
+    assert old is not None
+    assert await turning.reseal(SHOP, PAGE, old)
+    new = await turning.credentials(SHOP, PAGE)
+    assert new is not None
+    assert (new.token, new.state) == (TOKEN, STATE)
+    assert not await turning.reseal(SHOP, PAGE, new), "it is sealed with the newest"
+    assert not await turning.reseal(SHOP, PAGE, old), "another has done it already"
+    turned = make_box(box.connection, sealer=sealer(NEWER_KEY)).shops
+    assert (await turned.credentials(SHOP, PAGE)) == new
+    with pytest.raises(SealBroken) as caught:
+        await box.shops.credentials(SHOP, PAGE)
+    assert (caught.value.kind, caught.value.reason) == ("conflict", "reconnect_page")
+    assert (await box.shops.page(SHOP, PAGE)).state == STATE, "what is known of it needs no key"
+
+
+async def test_a_token_moved_to_another_page_does_not_open(box: Box) -> None:
+    """Whoever can write to Redis cannot have one Page's token used for another."""
+    await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    await box.shops.connect(SHOP, OTHER_PAGE)
+    fields = await record(box)
+    moved = (f"t:{OTHER_PAGE}", fields[f"t:{PAGE}"], f"s:{OTHER_PAGE}", fields[f"s:{PAGE}"])
+    await box.connection.command("HSET", shop_keys(SHOP).registry, *moved)
+    with pytest.raises(SealBroken):
+        await box.shops.credentials(SHOP, OTHER_PAGE)
+    with pytest.raises(SealBroken):
+        await box.budgets.enter(SHOP, OTHER_PAGE, "pages", spacing=0, patience=0)
+
+
+async def test_without_a_key_no_token_is_kept(box: Box) -> None:
+    """Rather none than one that lies open."""
+    keyless = make_box(box.connection, sealer=sealer()).shops
+    with pytest.raises(SealKeysMissing):
+        await keyless.keep_token(SHOP, PAGE, TOKEN, STATE)
+    assert await box.shops.credentials(SHOP, PAGE) is None
+
+
+async def test_what_comes_for_a_page_is_noted_to_the_second(box: Box) -> None:
+    """Stored or not: a Page whose deliveries come is not silent."""
+    await box.shops.connect(SHOP, OTHER_PAGE)
+
+    async def last(page: PageId = PAGE) -> int | None:
+        return (await box.shops.page(SHOP, page)).last_event_at
+
+    async def comes(*events: Any) -> None:
+        """What comes is noted, though the one before was long ago."""
+        await box.connection.command("HSET", shop_keys(SHOP).registry, f"l:{PAGE}", 1)
+        began = int(time.time() * 1000)
+        await box.put(*events)
+        noted = await last()
+        assert noted is not None
+        assert abs(noted - began) < 5_000
+
+    assert await last() is None
+    await comes(text("m_1"))
+    first = await last()
+    await box.put(text("m_2"), text("m_3"))
+    await wait_until(lambda: _moved(box, first))
+    await comes(text("m_1"))
+    await comes(text("m_1"), text("m_4", page=PageId("104200000000009")))
+    await comes(Edit(MessageId("m_1"), PAGE, Psid("7000000000000001"), 1, "x", None))
+    await comes(Unsend(MessageId("m_1"), PAGE, None))
+    await box.shops.pause(SHOP, paused=True)
+    await comes(text("m_5"))
+    assert await last(OTHER_PAGE) is None
+    assert f"l:{PageId('104200000000009')}" not in await record(box)
+
+
+async def _moved(box: Box, first: int | None) -> bool:
+    """Events one after the other: the note stays for a second, then it moves."""
+    await box.put(text("again"))
+    noted = (await box.shops.page(SHOP, PAGE)).last_event_at
+    assert noted is not None
+    assert first is not None
+    assert noted == first or noted > first + 1_000
+    return noted > first
+
+
+async def test_a_moment_noted_by_a_clock_that_ran_ahead_is_put_right(box: Box) -> None:
+    """Else the Page would not be silent for as long as the clock was wrong."""
+    ahead = int(time.time() * 1000) + 86_400_000
+    await box.connection.command("HSET", shop_keys(SHOP).registry, f"l:{PAGE}", ahead)
+    await box.put(text("m_1"))
+    noted = (await box.shops.page(SHOP, PAGE)).last_event_at
+    assert noted is not None
+    assert noted < ahead - 80_000_000
+
+
+async def test_what_is_known_of_a_page_may_be_rewritten_as_often_as_it_is_looked_at(box: Box) -> None:
+    """One field, not a growing list of them."""
+    await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    credentials = await box.shops.credentials(SHOP, PAGE)
+    assert credentials is not None
+    for moment in range(5):
+        assert await box.shops.note_state(SHOP, PAGE, credentials.seal, replace(STATE, checked_at=moment))
+    assert len(await record(box)) == 3

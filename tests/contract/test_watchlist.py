@@ -1,0 +1,133 @@
+"""Every watched Page is looked at once, and every outage told once, whichever server is behind the list."""
+
+import asyncio
+
+from cache.keys import OUTAGE_SECONDS, WATCH_BEAT, WATCH_OUTAGE, WATCH_SECONDS
+from cache.watchlist import NEAR, Watchlist
+from domain.ids import PageId
+from domain.watch import Outage
+from tests.contract.conftest import Box
+
+NOW = 1_790_000_000_000
+LEASE, LONGEST = 120_000, 30_000
+
+
+def pages(count: int) -> list[PageId]:
+    """As many."""
+    return [PageId(str(104_200_000_000_000 + number)) for number in range(count)]
+
+
+async def test_a_page_is_taken_when_it_is_due_and_not_again_before_its_lease_is_over(box: Box) -> None:
+    """The longest due first."""
+    early, late = pages(2)
+    await box.watchlist.watch(late, NOW + 10, "connected")
+    await box.watchlist.watch(early, NOW, "connected")
+    assert await box.watchlist.take(NOW - 1, LEASE, 5) == []
+    assert await box.watchlist.take(NOW, LEASE, 5) == [early]
+    assert await box.watchlist.take(NOW + 10, LEASE, 5) == [late]
+    assert await box.watchlist.take(NOW + LEASE, LEASE, 5) == [early]
+    await box.watchlist.renew(late, NOW + 2 * LEASE - 1)
+    assert await box.watchlist.take(NOW + LEASE + 10, LEASE, 5) == []
+    assert await box.watchlist.take(NOW + 2 * LEASE, LEASE, 1) == [late]
+    assert await box.watchlist.take(NOW + 2 * LEASE, LEASE, 1) == [early]
+
+
+async def test_two_replicas_never_take_the_same_page(box: Box) -> None:
+    """However many ask at once."""
+    for page in pages(60):
+        await box.watchlist.watch(page, NOW, "connected")
+    other = Watchlist(box.connection)
+    taken = await asyncio.gather(*(one.take(NOW, LEASE, 7) for _ in range(6) for one in (box.watchlist, other)))
+    assert sorted(page for some in taken for page in some) == pages(60)
+
+
+async def test_pages_are_counted_by_their_status(box: Box) -> None:
+    """Also those that there are none of any more; the same word twice counts once."""
+    one, two = pages(2)
+    none = {"connected": 0, "unsubscribed": 0, "reconnect": 0}
+    assert await box.watchlist.counts() == none
+    for _ in range(2):
+        await box.watchlist.watch(one, NOW, "connected")
+        await box.watchlist.watch(two, NOW, "unsubscribed")
+    assert await box.watchlist.counts() == none | {"connected": 1, "unsubscribed": 1}
+    await box.watchlist.watch(two, NOW, "connected")
+    await box.watchlist.watch(one, NOW, "reconnect")
+    assert await box.watchlist.counts() == none | {"connected": 1, "reconnect": 1}
+    for _ in range(2):
+        await box.watchlist.forget(one)
+    await box.watchlist.forget(PageId("never-heard-of"))
+    assert await box.watchlist.counts() == none | {"connected": 1}
+
+
+async def test_a_forgotten_page_does_not_come_back_by_a_lease(box: Box) -> None:
+    """A replica that is still looking at it renews in vain."""
+    (page,) = pages(1)
+    await box.watchlist.watch(page, NOW, "connected")
+    assert await box.watchlist.take(NOW, LEASE, 1) == [page]
+    await box.watchlist.forget(page)
+    await box.watchlist.renew(page, NOW)
+    assert await box.watchlist.take(NOW + LEASE, LEASE, 1) == []
+
+
+async def test_after_an_outage_all_are_due_evenly_spread(box: Box) -> None:
+    """Those that were due sooner stay so; more than one call of the server's takes at once."""
+    every = pages(1201)
+    for page in every[1:]:
+        await box.watchlist.watch(page, NOW + 10**8, "connected")
+    await box.watchlist.watch(every[0], NOW - 5, "connected")
+    await box.watchlist.all_due(NOW, 60_000)
+    assert await box.watchlist.take(NOW - 1, LEASE, 2000) == [every[0]]
+    first_half = await box.watchlist.take(NOW + 30_000, LEASE, 2000)
+    assert abs(len(first_half) - 600) <= 2
+    second_half = await box.watchlist.take(NOW + 60_000, LEASE, 2000)
+    assert {*first_half, *second_half} == {*every[1:]}
+
+
+async def test_making_nothing_due_is_no_mistake(box: Box) -> None:
+    """Before the first Page is connected."""
+    await box.watchlist.all_due(NOW, 60_000)
+    assert await box.watchlist.take(NOW, LEASE, 1) == []
+
+
+async def test_an_outage_is_told_to_one_replica_only(box: Box) -> None:
+    """Before the very first beat there was none, and a replica whose clock is behind makes none."""
+    other = Watchlist(box.connection)
+    assert await box.watchlist.beat(NOW, LONGEST) is None
+    assert await other.beat(NOW - 40_000, LONGEST) is None
+    assert await box.watchlist.beat(NOW + LONGEST, LONGEST) is None
+    assert await box.watchlist.outage() is None
+    back = NOW + 3 * LONGEST
+    told = await asyncio.gather(*(one.beat(back, LONGEST) for _ in range(5) for one in (box.watchlist, other)))
+    assert [outage for outage in told if outage] == [Outage(NOW + LONGEST, back)]
+    assert await other.outage() == Outage(NOW + LONGEST, back)
+
+
+async def test_outages_near_each_other_count_from_the_first(box: Box) -> None:
+    """What the first lost may not have been made up when the second began; a later one stands for itself."""
+    minute = 60_000
+    await box.watchlist.beat(NOW, LONGEST)
+    assert await box.watchlist.beat(NOW + minute, LONGEST) == Outage(NOW, NOW + minute)
+    assert await box.watchlist.beat(NOW + 2 * NEAR, LONGEST) == Outage(NOW + minute, NOW + 2 * NEAR)
+    assert await box.watchlist.outage() == Outage(NOW, NOW + 2 * NEAR)
+    last = NOW + 2 * NEAR
+    for _ in range(3):
+        last += NEAR // 2
+        await box.watchlist.beat(last, NEAR)
+    assert await box.watchlist.beat(last + minute, LONGEST) == Outage(last, last + minute)
+    assert await box.watchlist.outage() == Outage(last, last + minute)
+
+
+async def test_every_key_of_the_watch_has_its_deadline(box: Box) -> None:
+    """Each change puts it off."""
+    (page,) = pages(1)
+    await box.watchlist.watch(page, NOW, "connected")
+    await box.watchlist.take(NOW, LEASE, 1)
+    await box.watchlist.renew(page, NOW)
+    await box.watchlist.all_due(NOW, LEASE)
+    await box.watchlist.beat(NOW, LONGEST)
+    await box.watchlist.beat(NOW + 2 * LONGEST, LONGEST)
+    for key in [key for key in await box.keys() if key.startswith(b"{watch}")]:
+        left = int(await box.connection.command("TTL", key))
+        longest = OUTAGE_SECONDS if key == WATCH_OUTAGE else WATCH_SECONDS
+        assert longest - 60 < left <= longest, key
+    assert {WATCH_BEAT, WATCH_OUTAGE} < {*await box.keys()}

@@ -1,0 +1,61 @@
+"""The body that connects a Page: its token is taken whole, or refused without being repeated."""
+
+import orjson
+import pytest
+
+from api.bodies import LONGEST_PAGE_TOKEN, PageConnect
+from api.params import RequestRefused, parse_body
+from domain.secret import Secret
+
+TOKEN = "EAAB-secret_of.the|Page~"
+
+
+def connect(token: object) -> PageConnect:
+    """The body that sends this token."""
+    return parse_body(PageConnect, "", orjson.dumps({"access_token": token}))
+
+
+def test_an_empty_object_holds_no_token() -> None:
+    """It connects for webhooks alone."""
+    assert parse_body(PageConnect, "", b"{}").token() is None
+
+
+@pytest.mark.parametrize("token", ["E", TOKEN, "x" * LONGEST_PAGE_TOKEN, "!~"])
+def test_a_token_is_taken_as_it_is(token: str) -> None:
+    """Its form is Facebook's business; that it fits into a header is ours."""
+    assert connect(token).token() == Secret(token)
+
+
+def test_a_token_hides_itself() -> None:
+    """In a traceback, a careless print or a dump of the body."""
+    body = connect(TOKEN)
+    for shown in (repr(body), str(body), str(body.model_dump()), body.model_dump_json(), repr(body.token())):
+        assert TOKEN not in shown
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", " ", "EAAB secret", "EAAB\n", "EAAB\r\nX-Evil: 1", "EAAB\x00", "ថូខិន", "x" * (LONGEST_PAGE_TOKEN + 1)],
+)
+def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(token: str) -> None:
+    """With one sentence for all of them."""
+    with pytest.raises(RequestRefused) as refused:
+        connect(token)
+    assert refused.value.reason == "invalid_field"
+    assert str(refused.value) == "access_token: must be 1 to 4096 printable ASCII characters without spaces."
+
+
+@pytest.mark.parametrize("token", [None, 5, True, [TOKEN], {"access_token": TOKEN}])
+def test_a_token_that_is_no_text_is_refused(token: object) -> None:
+    """Null too: whoever means webhooks alone sends `{}`."""
+    with pytest.raises(RequestRefused, match=r"^access_token: ") as refused:
+        connect(token)
+    assert refused.value.reason == "invalid_field"
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_token_under_another_name_is_not_repeated() -> None:
+    """A misspelt field must not connect for webhooks alone in silence."""
+    with pytest.raises(RequestRefused) as refused:
+        parse_body(PageConnect, "", orjson.dumps({"token": TOKEN}))
+    assert (refused.value.reason, str(refused.value)) == ("unknown_field", "Unknown field token.")

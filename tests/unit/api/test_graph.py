@@ -1,0 +1,117 @@
+"""What is fetched from Facebook, over a reader that notes what it was asked."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from api.graph_models import (
+    CommentsModel,
+    CustomersModel,
+    GraphConversationsModel,
+    GraphMessagesModel,
+    PostsModel,
+    VideosModel,
+)
+from domain.errors import Kind
+from domain.graph import EDGES, GraphQuery
+from domain.ids import PageId
+from tests.unit.api.fakes import FETCHED, SHOP, House, Refused
+
+PAGE = PageId("104200000000001")
+ROUTES: list[tuple[str, GraphQuery, type[BaseModel]]] = [
+    ("posts", GraphQuery("posts", PAGE), PostsModel),
+    ("videos", GraphQuery("videos", PAGE), VideosModel),
+    ("posts/1_2/comments", GraphQuery("comments", PAGE, "1_2"), CommentsModel),
+    ("comments/2_3/replies", GraphQuery("replies", PAGE, "2_3"), CommentsModel),
+    ("conversations", GraphQuery("conversations", PAGE), GraphConversationsModel),
+    ("conversations/t_1/messages", GraphQuery("conversation_messages", PAGE, "t_1"), GraphMessagesModel),
+    ("customers/7", GraphQuery("customer", PAGE, "7"), CustomersModel),
+]
+PATHS = [path for path, _, _ in ROUTES]
+
+
+def ask(house: House, path: str) -> Any:
+    """The answer of what hangs on the Page."""
+    return house.client.get(f"{SHOP}/pages/{PAGE}/{path}")
+
+
+def test_every_edge_has_its_route() -> None:
+    """And every route an edge of its own."""
+    assert [query.edge for _, query, _ in ROUTES] == list(EDGES)
+
+
+@pytest.mark.parametrize(("path", "query", "model"), ROUTES, ids=PATHS)
+def test_what_facebook_has_is_answered_with_its_cursor(
+    house: House, path: str, query: GraphQuery, model: type[BaseModel]
+) -> None:
+    """As the reader gives it, in the shape that is described; nothing of it may be cached on the way."""
+    answer = ask(house, path)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    after = None if query.edge == "customer" else "QVFIUmx1"
+    assert answer.json() == {"items": FETCHED[query.edge], "after": after}
+    model.model_validate_json(answer.content)
+    assert house.store.asked == ("fetch", "demo", query)
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("posts?limit=2&after=c&since=1&until=2", GraphQuery("posts", PAGE, None, 2, "c", since=1000, until=2000)),
+        ("videos?limit=2&after=c", GraphQuery("videos", PAGE, None, 2, "c")),
+        (
+            "posts/1_2/comments?limit=2&after=c&order=chronological&filter=stream&since=1",
+            GraphQuery("comments", PAGE, "1_2", 2, "c", "chronological", "stream", 1000),
+        ),
+        (
+            "comments/2_3/replies?limit=2&after=c&order=chronological&filter=toplevel&since=1",
+            GraphQuery("replies", PAGE, "2_3", 2, "c", "chronological", "toplevel", 1000),
+        ),
+        ("conversations?limit=2&after=c", GraphQuery("conversations", PAGE, None, 2, "c")),
+        ("conversations/t_1/messages?limit=2&after=c", GraphQuery("conversation_messages", PAGE, "t_1", 2, "c")),
+        ("customers/7?limit=2&after=c", GraphQuery("customer", PAGE, "7")),
+    ],
+)
+def test_parameters_reach_the_reader(house: House, path: str, query: GraphQuery) -> None:
+    """All of them but a customer's, which mean nothing."""
+    assert ask(house, path).status_code == 200
+    assert house.store.asked == ("fetch", "demo", query)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_limit_and_after_are_checked_before_anything_is_fetched(house: House, path: str) -> None:
+    """Everywhere alike."""
+    for query in ("limit=0", "limit=101", "after=%00", "limit=1&limit=1", "since=1&colour=red"):
+        answer = ask(house, f"{path}?{query}")
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert house.store.asked == ()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("kind", "reason", "status"),
+    [
+        ("invalid", "parameter_refused", 400),
+        ("not_found", "page_not_found", 404),
+        ("conflict", "reconnect_page", 409),
+        ("throttled", "throttled", 429),
+        ("upstream_failed", "graph_unavailable", 502),
+        ("unavailable", "redis_timeout", 503),
+        ("upstream_timeout", "graph_timeout", 504),
+    ],
+)
+def test_a_failure_is_a_problem_of_its_own_status(
+    house: House, path: str, kind: Kind, reason: str, status: int
+) -> None:
+    """Facebook's, and ours; with the time to wait where there is one."""
+    house.store.fails = Refused(kind, reason, retry_after=40)
+    answer = ask(house, path)
+    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
+    assert answer.headers.get("retry-after") == ("40" if status in {429, 503} else None)
+
+
+def test_an_item_that_holds_its_id_alone_is_as_described() -> None:
+    """Facebook leaves out whatever it has no data for, or does not tell."""
+    for _, _, model in ROUTES:
+        model.model_validate_json(b'{"items":[{"id":"1"}],"after":null}')

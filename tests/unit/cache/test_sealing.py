@@ -1,0 +1,161 @@
+"""What is sealed opens with its key, at its place, unharmed, and not otherwise."""
+
+import hashlib
+import hmac
+from base64 import b64encode
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.errors import SealBroken, SealKeysMissing
+from cache.sealing import DERIVED_KEYS, Sealer, key_id
+from domain.ids import ShopId
+from domain.secret import Secret
+
+OLD, NEW = b"an old key of the sealing tests!", b"a newer key of the sealing tests"
+SHOP = ShopId("ហាង-sokha")
+PLAIN = b"token-of-a-page"
+NONCE = bytes(range(12))
+VECTOR = "01e5726d8a000102030405060708090a0b1ef9dd44e3c49b9c2d47ad782befbd782ce39e63028449c2fec2d7662fc98a"
+"""PLAIN under OLD, made with `hmac` and AESGCM alone."""
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+PARTS = st.tuples(TEXTS, TEXTS, TEXTS)
+
+
+def sealer(*keys: bytes) -> Sealer:
+    """With the same nonce each time, so that what it makes can be compared."""
+    return Sealer([Secret(b64encode(key).decode()) for key in keys], new_nonce=lambda size: NONCE[:size])
+
+
+def hkdf(key: bytes, info: bytes) -> bytes:
+    """HKDF-SHA256 for one block, from RFC 5869 itself."""
+    extracted = hmac.digest(bytes(32), key, hashlib.sha256)
+    return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
+
+
+def test_a_sealed_value_is_made_as_it_is_described() -> None:
+    """Put together here without the module: what is kept today must open tomorrow."""
+    cipher = AESGCM(hkdf(NEW, b"page-token\0" + SHOP.encode()))
+    parts = (b"\x01", b"page-token", SHOP.encode(), b"1042")
+    bound_to = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    id_ = hashlib.sha256(b"page-inbox seal key id\0" + NEW).digest()[:4]
+    expected = b"\x01" + id_ + NONCE + cipher.encrypt(NONCE, PLAIN, bound_to)
+    assert sealer(NEW).seal(PLAIN, shop=SHOP, purpose="page-token", place="1042") == expected
+    assert sealer(NEW).open(expected, shop=SHOP, purpose="page-token", place="1042") == PLAIN
+
+
+def test_a_value_sealed_once_opens_for_ever() -> None:
+    """Written down when the first version was made."""
+    kept = bytes.fromhex(VECTOR)
+    assert sealer(OLD).seal(PLAIN, shop=SHOP, purpose="page-token", place="1042") == kept
+    assert sealer(OLD).open(kept, shop=SHOP, purpose="page-token", place="1042") == PLAIN
+
+
+@given(st.binary(max_size=300), PARTS)
+def test_whatever_is_sealed_opens(plain: bytes, parts: tuple[str, str, str]) -> None:
+    """Also nothing, and whatever the shop is called."""
+    shop, purpose, place = parts
+    sealed = sealer(NEW).seal(plain, shop=ShopId(shop), purpose=purpose, place=place)
+    assert sealer(NEW).open(sealed, shop=ShopId(shop), purpose=purpose, place=place) == plain
+    assert len(sealed) == 33 + len(plain)
+
+
+@given(PARTS, PARTS)
+def test_what_was_sealed_for_one_place_opens_at_no_other(
+    one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    """Nor for another shop or purpose, also where their names run into each other."""
+    sealed = sealer(NEW).seal(PLAIN, shop=ShopId(one[0]), purpose=one[1], place=one[2])
+    if one != other:
+        with pytest.raises(SealBroken):
+            sealer(NEW).open(sealed, shop=ShopId(other[0]), purpose=other[1], place=other[2])
+
+
+SEALED = sealer(NEW).seal(PLAIN, shop=SHOP, purpose="page-token", place="1042")
+
+
+@given(st.integers(0, len(SEALED) - 1), st.integers(1, 255))
+def test_a_flipped_byte_is_refused(at: int, flip: int) -> None:
+    """Of version, key, nonce, ciphertext or tag."""
+    damaged = bytearray(SEALED)
+    damaged[at] ^= flip
+    with pytest.raises(SealBroken):
+        sealer(NEW, OLD).open(bytes(damaged), shop=SHOP, purpose="page-token", place="1042")
+
+
+@given(st.integers(0, len(SEALED) - 1), st.integers(0, len(SEALED) - 1))
+def test_two_swapped_bytes_are_refused(one: int, other: int) -> None:
+    """Wherever they stand."""
+    swapped = bytearray(SEALED)
+    swapped[one], swapped[other] = swapped[other], swapped[one]
+    if swapped != SEALED:
+        with pytest.raises(SealBroken):
+            sealer(NEW).open(bytes(swapped), shop=SHOP, purpose="page-token", place="1042")
+
+
+@given(st.binary(max_size=80) | st.integers(0, len(SEALED) - 1).map(lambda length: SEALED[:length]))
+def test_what_is_no_sealed_value_is_refused(other: bytes) -> None:
+    """Cut short, or something else altogether."""
+    with pytest.raises(SealBroken):
+        sealer(NEW).open(other, shop=SHOP, purpose="page-token", place="1042")
+
+
+def test_keys_can_be_changed_while_the_old_ones_open() -> None:
+    """The first seals, all open; once a key is gone, what it sealed is lost, and says how to go on."""
+    old = sealer(OLD).seal(PLAIN, shop=SHOP, purpose="p", place="1")
+    both, new = sealer(NEW, OLD), sealer(NEW)
+    assert both.open(old, shop=SHOP, purpose="p", place="1") == PLAIN
+    assert not both.is_current(old)
+    again = both.seal(PLAIN, shop=SHOP, purpose="p", place="1")
+    assert both.is_current(again)
+    assert new.open(again, shop=SHOP, purpose="p", place="1") == PLAIN
+    with pytest.raises(SealBroken, match="connected again") as caught:
+        new.open(old, shop=SHOP, purpose="p", place="1")
+    assert (caught.value.kind, caught.value.reason) == ("conflict", "reconnect_page")
+
+
+def test_a_key_that_stands_there_twice_is_no_mistake() -> None:
+    """Nor a key whose id is another's by chance: each of that id is tried."""
+    sealed = sealer(OLD).seal(PLAIN, shop=SHOP, purpose="p", place="1")
+    assert sealer(OLD, OLD).open(sealed, shop=SHOP, purpose="p", place="1") == PLAIN
+    one = sealer(NEW, OLD)
+    one._key_ids = (key_id(OLD), key_id(OLD))
+    assert one.open(sealed, shop=SHOP, purpose="p", place="1") == PLAIN
+
+
+def test_without_keys_nothing_is_sealed_and_nothing_opens() -> None:
+    """The sentence tells the operator what to set and how to make it."""
+    with pytest.raises(SealKeysMissing, match="SEAL_KEYS; `openssl rand -base64 32`") as caught:
+        sealer().seal(PLAIN, shop=SHOP, purpose="p", place="1")
+    assert (caught.value.kind, caught.value.reason) == ("not_configured", "setting_missing")
+    with pytest.raises(SealBroken):
+        sealer().open(SEALED, shop=SHOP, purpose="page-token", place="1042")
+    assert not sealer().is_current(SEALED)
+
+
+def test_each_value_has_a_nonce_of_its_own() -> None:
+    """The same token sealed twice shows that to nobody."""
+    nonces = iter((b"a" * 12, b"b" * 12))
+    one = Sealer([Secret(b64encode(NEW).decode())], new_nonce=lambda _: next(nonces))
+    first, second = (one.seal(PLAIN, shop=SHOP, purpose="p", place="1") for _ in range(2))
+    assert first[17:] != second[17:]
+    assert not {first[at : at + 4] for at in range(17, 40)} & {second[at : at + 4] for at in range(17, 40)}
+
+
+def test_no_key_shows() -> None:
+    """Neither the sealer nor its errors tell one, and the id is not a part of it."""
+    one = sealer(NEW)
+    sealed = one.seal(PLAIN, shop=SHOP, purpose="p", place="1")
+    assert b64encode(NEW).decode() not in repr(one) + str(SealBroken()) + str(SealKeysMissing())
+    assert key_id(NEW) not in NEW
+    assert PLAIN not in sealed
+
+
+def test_derived_keys_are_remembered_up_to_a_bound() -> None:
+    """Any number of shops may ask."""
+    one = sealer(NEW)
+    for number in range(DERIVED_KEYS + 50):
+        one.seal(PLAIN, shop=ShopId(str(number)), purpose="p", place="1")
+    assert one._cipher.cache_info().currsize == DERIVED_KEYS

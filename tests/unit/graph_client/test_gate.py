@@ -1,0 +1,76 @@
+"""How many calls of one Page go out at once."""
+
+import asyncio
+
+import pytest
+
+from domain.ids import PageId
+from graph_client.errors import Throttled
+from graph_client.gate import Gate
+
+ONE, OTHER = PageId("1"), PageId("2")
+
+
+class Caller:
+    """Holds a turn until it is let go; `inside` is how many do."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.inside = 0
+        self.go = asyncio.Event()
+
+    async def call(self, page: PageId) -> None:
+        """One call."""
+        async with self.gate.turn(page):
+            self.inside += 1
+            await self.go.wait()
+
+
+async def settle() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_only_so_many_calls_of_a_page_go_out_at_once_and_other_pages_do_not_wait() -> None:
+    """The rest waits its turn."""
+    gate = Gate(at_once=2, waiting=3)
+    stalled, other = Caller(gate), Caller(gate)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(5):
+            tasks.create_task(stalled.call(ONE))
+        tasks.create_task(other.call(OTHER))
+        await settle()
+        assert (stalled.inside, other.inside) == (2, 1)
+        stalled.go.set()
+        other.go.set()
+    assert stalled.inside == 5
+
+
+async def test_a_queue_that_is_full_refuses_with_a_time_to_come_again() -> None:
+    """Nobody waits for what will not come in time, and nothing grows without bound."""
+    gate = Gate(at_once=1, waiting=1)
+    caller = Caller(gate)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(2):
+            tasks.create_task(caller.call(ONE))
+        await settle()
+        with pytest.raises(Throttled) as refused:
+            await caller.call(ONE)
+        assert refused.value.retry_after == 2
+        caller.go.set()
+
+
+async def test_a_caller_who_gives_up_waiting_leaves_its_place_to_the_next() -> None:
+    """And a Page without calls leaves nothing behind."""
+    gate = Gate(at_once=1, waiting=2)
+    caller = Caller(gate)
+    first = asyncio.create_task(caller.call(ONE))
+    second = asyncio.create_task(caller.call(ONE))
+    third = asyncio.create_task(caller.call(ONE))
+    await settle()
+    second.cancel()
+    caller.go.set()
+    await asyncio.gather(first, third)
+    assert caller.inside == 2
+    assert gate.pages_busy == 0

@@ -1,0 +1,74 @@
+"""When a Page is looked at, and from when on its messages may be missing."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.ids import PageId
+from domain.shop import Page, PageState
+from domain.watch import Outage
+from graph_client.schedule import DAY, KEPT, MARGIN, SILENCE, missed_since, next_look
+
+NOW = 1_770_000_000_000
+MINUTE = 60_000
+STATE = PageState(NOW, token_alive=True, subscribed_fields=("messages",))
+PAGE = Page(PageId("104200000000001"), NOW - 10 * DAY, state=STATE)
+
+
+def at(last_event: int | None) -> Page:
+    """The Page, with its last event so long ago."""
+    return replace(PAGE, last_event_at=last_event)
+
+
+def test_a_page_that_never_wrote_is_looked_at_daily() -> None:
+    """Its silence says nothing."""
+    assert next_look(PAGE, STATE, None) == NOW + DAY
+
+
+def test_a_page_that_wrote_is_looked_at_after_half_an_hour_of_silence() -> None:
+    """Counted from its last event, not from the last look."""
+    assert next_look(at(NOW + MINUTE), STATE, None) == NOW + MINUTE + SILENCE
+
+
+def test_looks_at_a_silent_page_become_rarer_up_to_one_a_day() -> None:
+    """A shop's quiet night costs six looks, and no two follow each other at once."""
+    last, looks = NOW, []
+    state = replace(STATE, checked_at=NOW)
+    for _ in range(10):
+        look = next_look(at(last), state, None)
+        assert look > state.checked_at
+        looks.append((look - last) // MINUTE)
+        state = replace(state, checked_at=look)
+    assert looks[:6] == [30, 60, 120, 240, 480, 960]
+    assert looks[6:] == [1920 + 1440 * n for n in range(4)]
+
+
+def test_after_an_outage_every_page_is_looked_at_once() -> None:
+    """Whatever the last look said; one that was made after the outage counts."""
+    outage = Outage(NOW + 1000, NOW + 2000)
+    assert next_look(at(NOW), STATE, outage) == outage.ended
+    assert next_look(PAGE, replace(STATE, checked_at=NOW + 3000), outage) == NOW + 3000 + DAY
+
+
+@pytest.mark.parametrize(
+    ("page", "state", "outage", "lost", "since"),
+    [
+        (at(NOW - DAY), STATE, None, False, None),
+        (at(NOW - DAY), STATE, None, True, NOW - DAY - MARGIN),
+        (replace(PAGE, connected_at=NOW - DAY), STATE, None, True, NOW - DAY - MARGIN),
+        (PAGE, STATE, None, True, NOW - KEPT),
+        (at(NOW - 1), STATE, Outage(NOW - DAY, NOW + 1), False, NOW - DAY - MARGIN),
+        (at(NOW - 1), STATE, Outage(NOW - DAY, NOW - 1), False, None),
+        (at(NOW - 2 * DAY), STATE, Outage(NOW - DAY, NOW + 1), True, NOW - 2 * DAY - MARGIN),
+        (at(NOW), replace(STATE, heal_since=NOW - 3 * DAY), None, False, NOW - 3 * DAY),
+    ],
+    ids=[
+        *("no sign", "lost", "lost before the first event", "lost long ago", "outage", "outage seen to already"),
+        *("lost before an outage", "unhealed from before"),
+    ],
+)
+def test_messages_may_be_missing_since_the_earliest_sign(
+    page: Page, state: PageState, outage: Outage | None, lost: bool, since: int | None
+) -> None:
+    """Never from before the five days in which they would be kept."""
+    assert missed_since(page, state, outage, NOW, lost=lost) == since

@@ -1,0 +1,117 @@
+"""Every code and subcode of Graph's errors, held against what callers see."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.errors import STATUS
+from graph_client.errors import GraphError, GraphRefused, GraphUnavailable, PermissionMissing, Throttled, TokenDead
+from graph_client.retry import RetryPolicy
+from graph_client.usage import NO_USAGE, wait_after
+from graph_client.verdicts import error_of
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "graph_errors.json").read_text())
+ROWS = VECTORS["rows"]
+
+
+def told(error: GraphError) -> dict[str, Any]:
+    """What callers see, as the vectors write it."""
+    again = RetryPolicy().next_step(error, tries=1, items=1, left=10.0, draw=0.5)
+    found: dict[str, Any] = {"status": STATUS[error.kind], "reason": error.reason, "retried": again is not None}
+    if error.retry_after is not None:
+        found["retry_after"] = error.retry_after
+    if isinstance(error, Throttled):
+        found |= {"limit": error.limit, "retry_after": wait_after(error, NO_USAGE)}
+    if isinstance(error, TokenDead):
+        found["token_reason"] = error.token_reason
+    return found
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+def test_an_error_is_known_by_its_code_and_subcode(row: dict[str, Any]) -> None:
+    """Status, reason, whether it is tried again, and how long to wait."""
+    error = error_of(row["http_status"], {"error": row["error"]})
+    assert told(error) == row["expect"]
+    assert (error.code, error.subcode) == (row["error"]["code"], row["error"].get("error_subcode"))
+    assert error.trace == row["error"]["fbtrace_id"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+def test_codes_may_come_as_text(row: dict[str, Any]) -> None:
+    """And `is_transient` as a word."""
+    words = {k: str(v) for k, v in row["error"].items() if k in ("code", "error_subcode")}
+    if row["error"].get("is_transient"):
+        words["is_transient"] = "true"
+    error = error_of(row["http_status"], {"error": {**row["error"], **words}})
+    assert told(error) == row["expect"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+def test_nothing_that_facebook_wrote_is_repeated(row: dict[str, Any]) -> None:
+    """Its words may hold what people wrote, or a token; ours teach what to do."""
+    error = error_of(row["http_status"], {"error": row["error"]})
+    assert "CANARY" not in repr(error)
+    assert "CANARY" not in str(vars(error))
+    assert str(error).endswith(".")
+    assert " " in str(error)
+
+
+def test_every_code_of_the_guide_has_a_row() -> None:
+    """developers.facebook.com/docs/graph-api/guides/error-handling, and the limits' own pages."""
+    codes = {row["error"]["code"] for row in ROWS}
+    documented = {1, 2, 3, 4, 10, 17, 32, 100, 102, 104, 190, 200, 210, 230, 299, 341, 368, 506, 613, 803, 2500}
+    assert documented | {80001, 80002, 80006, 1609005} <= codes
+    dead = {458, 459, 460, 463, 464, 467, 492}
+    assert dead <= {row["error"].get("error_subcode") for row in ROWS if row["error"]["code"] == 190}
+
+
+@pytest.mark.parametrize("code", [17, 32, 613])
+def test_a_limit_that_names_no_budget_is_that_of_the_call(code: int) -> None:
+    """613 is documented for conversations; holding back the posts would not end it."""
+    error = error_of(400, {"error": {"code": code}}, "messenger")
+    assert isinstance(error, Throttled)
+    assert error.limit == "messenger"
+
+
+def test_a_permission_that_graph_names_is_passed_on_if_we_know_it() -> None:
+    """From a closed list: other words of Graph's are not."""
+    error = error_of(403, {"error": {"code": 10, "message": "(#10) Requires pages_read_user_content, CANARY"}})
+    assert isinstance(error, PermissionMissing)
+    assert error.permissions == ("pages_read_user_content",)
+    assert "pages_read_user_content" in str(error)
+    assert "CANARY" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, {"error": {}}, GraphUnavailable),
+        (200, {"error": "down"}, GraphUnavailable),
+        (400, {"error": {"code": True}}, GraphRefused),
+        (400, {"error": {"code": "1e9", "error_subcode": [], "is_transient": "yes"}}, GraphRefused),
+        (400, {"error": {"code": -1}}, GraphRefused),
+        (400, {"error": {"code": 10**30}}, GraphRefused),
+        (400, None, GraphRefused),
+        (404, {}, GraphRefused),
+        (429, {}, Throttled),
+        (502, [], GraphUnavailable),
+    ],
+)
+def test_what_is_no_error_of_graphs_goes_by_its_status(status: int, body: object, expected: type[GraphError]) -> None:
+    """And never raises anything else."""
+    assert type(error_of(status, body)) is expected
+
+
+@pytest.mark.parametrize("trace", [None, 7, "", "a b", "x" * 65, "EAA\n", "ស"])
+def test_a_trace_that_is_not_short_plain_text_is_left_out(trace: object) -> None:
+    """It is logged, so it must not be a way into the log."""
+    assert error_of(400, {"error": {"code": 100, "fbtrace_id": trace}}).trace is None
+
+
+def test_a_reason_of_death_that_is_not_known_is_the_general_one() -> None:
+    """A state written by a later version, for instance."""
+    assert TokenDead("eaten by a cat").token_reason == "token_invalid"
+    assert TokenDead(None).token_reason == "token_invalid"
+    assert TokenDead("no_token").token_reason == "no_token"

@@ -1,0 +1,237 @@
+"""What the watch does with a Page, by what it finds."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import Credentials, Page, PageState, PageStatus
+from domain.watch import Outage
+from graph_client.errors import GraphUnavailable, Throttled, TokenDead
+from graph_client.fields import FIELDS
+from graph_client.heal import StillOurs
+from graph_client.schedule import DAY, MARGIN, SILENCE
+from graph_client.watch import AGAIN, LEASE, Watch
+from ops.metrics import Metrics
+
+NOW = 1_770_000_000_000
+SHOP, PAGE = ShopId("sokha"), PageId("104200000000001")
+ALIVE = PageState(NOW - DAY, token_alive=True, subscribed_fields=FIELDS)
+
+
+@dataclass
+class World:
+    """Watchlist, registry, Facebook and healer in one; `told` is what was done, in order."""
+
+    state: PageState | None = ALIVE
+    last_event_at: int | None = None
+    fields: tuple[str, ...] = FIELDS
+    owned: bool = True
+    ended: Outage | None = None
+    fails: dict[str, Exception] = field(default_factory=dict)
+    told: list[tuple[Any, ...]] = field(default_factory=list)
+    due: dict[PageId, int] = field(default_factory=lambda: {PAGE: NOW})
+    status: PageStatus | None = None
+    resealed: bool = False
+
+    def _do(self, what: str, *facts: Any) -> None:
+        self.told.append((what, *facts))
+        if what in self.fails:
+            raise self.fails[what]
+
+    async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
+        """The Page, when it is due."""
+        taken = [page for page, due in self.due.items() if due <= now_ms][:count]
+        self.due |= dict.fromkeys(taken, now_ms + lease_ms)
+        return taken
+
+    async def renew(self, page: PageId, until_ms: int, /) -> None:
+        """Move its time."""
+        self.due[page] = until_ms
+
+    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
+        """Note both."""
+        self.due[page], self.status = due_ms, status
+
+    async def forget(self, page: PageId, /) -> None:
+        """Let it go."""
+        del self.due[page]
+
+    async def counts(self) -> dict[PageStatus, int]:
+        """One, or none."""
+        return {self.status: 1} if self.status else {}
+
+    async def all_due(self, now_ms: int, spread_ms: int, /) -> None:
+        """Note it."""
+        self._do("all_due", spread_ms)
+
+    async def beat(self, now_ms: int, longest_ms: int, /) -> Outage | None:
+        """What the test says."""
+        return self.ended
+
+    async def outage(self) -> Outage | None:
+        """The same."""
+        return self.ended
+
+    async def owner(self, page: PageId, /) -> ShopId | None:
+        """The shop, while it has the Page."""
+        return SHOP if self.owned else None
+
+    async def page(self, shop: ShopId, page: PageId, /) -> Page:
+        """As it stands."""
+        return Page(page, NOW - 9 * DAY, self.last_event_at, self.state)
+
+    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
+        """The token."""
+        return None if self.state is None else Credentials(Secret("EAA"), b"seal", self.state)
+
+    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
+        """Keep it."""
+        self.state = state
+        self._do("noted", state.heal_since, bool(state.subscribed_fields))
+        return True
+
+    async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials, /) -> bool:
+        """What the test says."""
+        return self.resealed
+
+    async def inspect(self, token: Secret, page: PageId, /) -> tuple[str, ...]:
+        """Nothing is missing."""
+        self._do("inspect")
+        return ()
+
+    async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
+        """What Facebook says."""
+        self._do("subscription")
+        return self.fields
+
+    async def subscribe(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
+        """Make it so."""
+        self._do("subscribe")
+        self.fields = FIELDS
+        return FIELDS
+
+    async def heal(self, shop: ShopId, page: PageId, since: int, still_ours: StillOurs, /) -> int:
+        """Note from when on."""
+        await still_ours()
+        self._do("heal", since)
+        return 1
+
+    async def died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
+        """Note why."""
+        self._do("died", error.token_reason)
+
+    async def look(self) -> Counter[str]:
+        """Let the watch look once; what it did, counted."""
+        await watch(self).look_at_some()
+        return Counter(what for what, *_ in self.told)
+
+
+async def never(_: float) -> None:
+    """Nobody sleeps here."""
+    raise AssertionError("the test runs no loop")
+
+
+def watch(world: World, metrics: Metrics | None = None) -> Watch:
+    """A watch over that world."""
+    metrics = metrics or Metrics(CollectorRegistry())
+    return Watch(world, world, world, world, metrics, token_died=world.died, now=lambda: NOW, sleep=never)
+
+
+async def test_a_page_whose_time_has_not_come_costs_no_call() -> None:
+    """It has written since it was put on the list."""
+    world = World(ALIVE, last_event_at=NOW - 1000)
+    world.state = replace(ALIVE, checked_at=NOW - 2000)
+    assert await world.look() == Counter()
+    assert world.due[PAGE] == NOW - 1000 + SILENCE
+
+
+async def test_a_good_page_is_looked_at_and_put_off_for_a_day() -> None:
+    """Two calls: the token, the subscription."""
+    world = World()
+    assert await world.look() == Counter(inspect=1, subscription=1, noted=1)
+    assert (world.due[PAGE], world.status) == (NOW + DAY, "connected")
+    assert world.state is not None
+    assert world.state.checked_at == NOW
+
+
+async def test_what_a_lost_subscription_missed_is_written_down_before_it_is_restored() -> None:
+    """A crash after the first step forgets nothing; a crash after the second heals later."""
+    world = World(last_event_at=NOW - DAY, fields=("feed",))
+    await world.look()
+    since = NOW - DAY - MARGIN
+    assert world.told == [
+        ("inspect",),
+        ("subscription",),
+        ("noted", since, True),
+        ("subscribe",),
+        ("noted", since, True),
+        ("heal", since),
+        ("noted", None, True),
+    ]
+    assert world.status == "connected"
+
+
+@pytest.mark.parametrize("fails", ["subscribe", "heal"])
+async def test_what_could_not_be_healed_is_tried_again_soon(fails: str) -> None:
+    """Whatever failed: the subscription, or Facebook in the middle of the history."""
+    world = World(last_event_at=NOW - DAY, fields=(), fails={fails: GraphUnavailable()})
+    await world.look()
+    assert world.due[PAGE] == NOW + AGAIN
+    world.fails.clear()
+    world.told.clear()
+    world.due[PAGE] = NOW
+    assert (await world.look())["heal"] == 1
+    assert ("heal", NOW - DAY - MARGIN) in world.told
+    assert world.state is not None
+    assert world.state.heal_since is None
+
+
+async def test_a_throttle_is_waited_out() -> None:
+    """Not asked again before Facebook's time is over."""
+    world = World(fails={"subscription": Throttled("pages", retry_after=3600)})
+    await world.look()
+    assert world.due[PAGE] == NOW + 3_600_000
+
+
+async def test_a_dead_token_is_told_and_never_tried_again() -> None:
+    """Its Page stays on the list, so that it is counted."""
+    world = World(fails={"inspect": TokenDead("password_changed")})
+    assert await world.look() == Counter(inspect=1, died=1)
+    dead = World(replace(ALIVE, token_alive=False))
+    assert await dead.look() == Counter()
+    assert (dead.due[PAGE], dead.status) == (NOW + DAY, "reconnect")
+
+
+@pytest.mark.parametrize("gone", [World(owned=False), World(None)], ids=["disconnected", "webhooks alone"])
+async def test_a_page_without_a_token_leaves_the_list(gone: World) -> None:
+    """There is nothing to look at."""
+    await gone.look()
+    assert gone.due == {}
+
+
+async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() -> None:
+    """Though its subscription stands and its last event is young."""
+    world = World(last_event_at=NOW - 1000, ended=Outage(NOW - 7_200_000, NOW - 500))
+    metrics = Metrics(CollectorRegistry())
+    await watch(world, metrics).beat()
+    assert world.told == [("all_due", 60_000)]
+    world.told.clear()
+    assert (await world.look())["heal"] == 1
+    assert ("heal", NOW - 7_200_000 - MARGIN) in world.told
+    # Once: the look was made after the outage had ended.
+    world.told.clear()
+    world.due[PAGE] = NOW
+    assert (await world.look())["heal"] == 0
+
+
+async def test_a_lease_keeps_others_off_while_a_page_heals() -> None:
+    """It is renewed before each call."""
+    world = World(ended=Outage(NOW - 7_200_000, NOW - 500), fails={"heal": AssertionError("looked at")})
+    with pytest.raises(AssertionError, match="looked at"):
+        await world.look()
+    assert world.due[PAGE] == NOW + LEASE

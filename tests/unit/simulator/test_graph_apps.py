@@ -1,0 +1,124 @@
+"""Subscriptions of a Page, and what /debug_token tells of a token."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.ids import PageId
+from domain.secret import Secret
+from simulator.graph_world import SCOPES, World
+from tests.graph import Caller, error_of
+from tests.support import FakeClock
+
+PAGE, OTHER = PageId("104200000000001"), PageId("104200000000002")
+APP = Secret("2001|shop-app-secret-1")
+
+
+@pytest.fixture
+def graph() -> Caller:
+    """One Page, asked with its token."""
+    world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock().moment)
+    world.add_page(OTHER)
+    return Caller(world, world.add_page(PAGE).token)
+
+
+async def fields_of(graph: Caller) -> list[list[str]]:
+    """The subscribed fields of each app on the Page."""
+    body = (await graph.ask(f"{PAGE}/subscribed_apps", fields="id,subscribed_fields")).json()
+    return [app["subscribed_fields"] for app in body["data"]]
+
+
+async def inspected(graph: Caller, token: Secret) -> dict[str, Any]:
+    """What the app learns of a token."""
+    data: dict[str, Any] = (await replace(graph, token=APP).ask("debug_token", input_token=token.reveal())).json()[
+        "data"
+    ]
+    return data
+
+
+async def test_a_page_is_subscribed_replaced_and_unsubscribed(graph: Caller) -> None:
+    """Each call gives the whole list."""
+    assert await fields_of(graph) == []
+    answer = await graph.ask(f"{PAGE}/subscribed_apps", "POST", subscribed_fields="messages,message_edits")
+    assert answer.json() == {"success": True}
+    assert await fields_of(graph) == [["messages", "message_edits"]]
+    await graph.ask(f"{PAGE}/subscribed_apps", "POST", subscribed_fields="feed")
+    assert await fields_of(graph) == [["feed"]]
+    assert (await graph.ask(f"{PAGE}/subscribed_apps", "DELETE")).json() == {"success": True}
+    assert await fields_of(graph) == []
+
+
+async def test_the_apps_own_token_may_unsubscribe(graph: Caller) -> None:
+    """When the Page's is dead already."""
+    graph.world.pages[PAGE].subscriptions["2001"] = ["messages"]
+    assert (await replace(graph, token=APP).ask(f"{PAGE}/subscribed_apps", "DELETE")).status_code == 200
+    assert graph.world.pages[PAGE].subscriptions == {}
+
+
+async def test_facebook_may_unsubscribe_a_page_by_itself(graph: Caller) -> None:
+    """And gives no sign of it."""
+    await graph.ask(f"{PAGE}/subscribed_apps", "POST", subscribed_fields="messages")
+    graph.world.unsubscribe(PAGE)
+    assert await fields_of(graph) == []
+
+
+@pytest.mark.parametrize("fields", ["messages,nonsense", "", "messaging_seen"])
+async def test_an_unknown_field_fails_the_whole_subscription(graph: Caller, fields: str) -> None:
+    """Nothing is subscribed."""
+    assert error_of(await graph.ask(f"{PAGE}/subscribed_apps", "POST", subscribed_fields=fields)) == (400, 100, None)
+    assert await fields_of(graph) == []
+
+
+@pytest.mark.parametrize("missing", ["pages_messaging", "pages_manage_metadata", "pages_show_list"])
+async def test_subscribing_messages_takes_three_permissions(graph: Caller, missing: str) -> None:
+    """The refusal names the one that is missing."""
+    scopes = [scope for scope in SCOPES if scope != missing]
+    graph.world.add_token(Secret("EAAless"), "PAGE", page=PAGE, scopes=scopes)
+    answer = await replace(graph, token=Secret("EAAless")).ask(
+        f"{PAGE}/subscribed_apps", "POST", subscribed_fields="messages"
+    )
+    assert error_of(answer) == (403, 200, None)
+    assert missing in answer.json()["error"]["message"]
+
+
+async def test_another_pages_token_does_not_see_the_page(graph: Caller) -> None:
+    """As if it did not exist."""
+    for method, params in (("GET", {}), ("POST", {"subscribed_fields": "messages"}), ("DELETE", {})):
+        assert error_of(await graph.ask(f"{OTHER}/subscribed_apps", method, **params)) == (400, 100, 33)
+
+
+async def test_a_good_token_is_told_with_its_page_app_and_permissions(graph: Caller) -> None:
+    """`expires_at` 0 is never."""
+    data = await inspected(graph, graph.token)
+    assert (data["is_valid"], data["type"], data["app_id"], data["profile_id"]) == (True, "PAGE", "2001", PAGE)
+    assert (data["expires_at"], data["scopes"]) == (0, list(SCOPES))
+    assert data["granular_scopes"][0] == {"scope": SCOPES[0], "target_ids": [PAGE]}
+    assert graph.seen.tokens_in_urls == []
+
+
+async def test_a_dead_token_is_told_with_status_200(graph: Caller) -> None:
+    """And why it is dead."""
+    graph.world.revoke(graph.token, 467)
+    data = await inspected(graph, graph.token)
+    assert not data["is_valid"]
+    assert (data["error"]["code"], data["error"]["subcode"]) == (190, 467)
+    assert (await inspected(graph, Secret("EAAunknown")))["error"]["code"] == 190
+
+
+async def test_only_the_app_itself_may_inspect_a_token(graph: Caller) -> None:
+    """A Page's token may not, and a token of another app is not told of."""
+    assert error_of(await graph.ask("debug_token", input_token=graph.token.reveal()))[1] == 100
+    graph.world.add_token(Secret("EAAother"), "PAGE", page=PAGE, app_id="2002")
+    assert error_of(await replace(graph, token=APP).ask("debug_token", input_token="EAAother"))[1] == 100
+    assert error_of(await replace(graph, token=APP).ask("debug_token"))[1] == 100
+
+
+async def test_me_is_whoever_the_token_is_of(graph: Caller) -> None:
+    """A Page or a person."""
+    graph.world.add_token(Secret("EAAperson"), "USER")
+    assert (await graph.ask("me", fields="id")).json() == {"id": PAGE}
+    assert (await replace(graph, token=Secret("EAAperson")).ask("me", fields="id")).json() == {
+        "id": "10000000000000042"
+    }

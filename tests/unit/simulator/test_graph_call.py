@@ -1,0 +1,154 @@
+"""What Graph checks before it looks anything up."""
+
+import random
+from typing import Any
+
+import pytest
+
+from domain.ids import PageId
+from domain.secret import Secret
+from simulator.graph_call import proof
+from simulator.graph_world import World
+from tests.graph import Caller, error_of, proof_of
+from tests.support import FakeClock
+
+SECRETS = (Secret("shop-app-secret-2"), Secret("shop-app-secret-1"))
+PAGE = PageId("104200000000001")
+
+
+def caller(clock: FakeClock | None = None) -> Caller:
+    """A Page and its token."""
+    world = World("2001", SECRETS, random.Random(1), (clock or FakeClock()).moment)
+    return Caller(world, world.add_page(PAGE).token)
+
+
+def test_proofs_are_those_of_the_published_vectors() -> None:
+    """Both forms, computed elsewhere."""
+    timed = "1269f28505904052f655c75fdffe152b27594aa46c68c75347a0736ecb59d3ce"
+    untimed = "c9f58d86e9087848d20654632a1d7901169b3c3cbf4804fb0468dadd3f199742"
+    assert proof("EAATESTTOKEN", SECRETS[1], "1770000000") == timed
+    assert proof("EAATESTTOKEN", SECRETS[1], None) == untimed
+
+
+async def test_the_token_may_stand_in_the_header_and_is_noticed_elsewhere() -> None:
+    """Graph takes it from the address too; a test must see that it was there."""
+    graph = caller()
+    assert (await graph.ask("me")).json()["id"] == PAGE
+    assert graph.seen.tokens_in_urls == []
+    params = {"access_token": graph.token.reveal(), "appsecret_proof": proof_of(graph.token, SECRETS[0])}
+    assert (await graph.send("GET", "/v26.0/me", params=params)).status_code == 200
+    assert graph.seen.tokens_in_urls == ["/v26.0/me"]
+    assert [asked.where for asked in graph.seen.requests] == ["header", "url"]
+
+
+async def test_a_token_anywhere_in_an_address_is_noticed() -> None:
+    """Beside the one in the header, under another name, or in the path."""
+    graph = caller()
+    await graph.ask("me", access_token=graph.token.reveal())
+    await graph.ask("me", input_token=graph.token.reveal())
+    await graph.ask(graph.token.reveal())
+    assert len(graph.seen.tokens_in_urls) == 3
+
+
+@pytest.mark.parametrize("path", ["/me", "/v20.0/me", "/v99.0/me", "/latest/me"])
+async def test_a_call_without_a_version_in_use_is_refused(path: str) -> None:
+    """Facebook would serve it with the oldest one, in silence."""
+    graph = caller()
+    headers = {"Authorization": f"Bearer {graph.token.reveal()}"}
+    assert error_of(await graph.send("GET", path, headers=headers)) == (400, 2500, None)
+
+
+async def test_no_token_and_an_unknown_one_are_two_things() -> None:
+    """2500 and 190."""
+    graph = caller()
+    assert error_of(await graph.send("GET", "/v26.0/me"))[1] == 2500
+    assert error_of(await graph.send("GET", "/v26.0/me", headers={"Authorization": "Bearer EAAx"})) == (401, 190, None)
+
+
+@pytest.mark.parametrize("subcode", [458, 459, 460, 463, 464, 467, 492])
+async def test_a_dead_token_says_why(subcode: int) -> None:
+    """By its subcode."""
+    graph = caller()
+    graph.world.revoke(graph.token, subcode)
+    assert error_of(await graph.ask("me")) == (401, 190, subcode)
+
+
+async def test_a_token_expires_by_itself() -> None:
+    """At its second."""
+    clock = FakeClock()
+    graph = caller(clock)
+    graph.world.tokens[graph.token.reveal()].expires_at = clock.moment() // 1000 + 60
+    assert (await graph.ask("me")).status_code == 200
+    clock.advance(60)
+    assert error_of(await graph.ask("me")) == (401, 190, 463)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("age", [0, 299, -299])
+async def test_a_timed_proof_is_good_for_five_minutes(secret: Secret, age: int) -> None:
+    """By any of the app's secrets, and by clocks that differ a little."""
+    clock = FakeClock()
+    graph = caller(clock)
+    at = clock.moment() // 1000 - age
+    proved = proof_of(graph.token, secret, at)
+    assert (await graph.ask("me", appsecret_proof=proved, appsecret_time=at)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"appsecret_proof": "0" * 64},
+        {"appsecret_proof": ""},
+        {"appsecret_time": 1_770_000_000},
+        {"age": 301},
+        {"age": -301},
+        {"appsecret_time": "1770000000.5"},
+        {"appsecret_time": ""},
+        {"secret": Secret("the-secret-of-another-app")},
+    ],
+    ids=str,
+)
+async def test_a_wrong_proof_is_refused(wrong: dict[str, Any]) -> None:
+    """Of another secret, for another time, too old, without its time, or no whole second."""
+    clock = FakeClock()
+    graph = caller(clock)
+    secret, age = wrong.pop("secret", SECRETS[0]), wrong.pop("age", None)
+    at = None if age is None else clock.moment() // 1000 - age
+    params = {"appsecret_proof": proof_of(graph.token, secret, at), **({} if at is None else {"appsecret_time": at})}
+    assert error_of(await graph.ask("me", **{**params, **wrong})) == (400, 104, None)
+
+
+async def test_a_missing_proof_is_refused_where_the_app_requires_it() -> None:
+    """The dashboard's switch."""
+    graph = caller()
+    headers = {"Authorization": f"Bearer {graph.token.reveal()}"}
+    assert error_of(await graph.send("GET", "/v26.0/me", headers=headers))[1] == 104
+    graph.world.proof_code = 100
+    answer = await graph.send("GET", "/v26.0/me", headers=headers)
+    assert error_of(answer)[1] == 100
+    assert "appsecret_proof" in answer.json()["error"]["message"]
+    graph.world.require_proof = False
+    assert (await graph.send("GET", "/v26.0/me", headers=headers)).status_code == 200
+
+
+async def test_a_graph_that_knows_only_the_untimed_proof_refuses_the_other() -> None:
+    """It reads the time as nothing."""
+    clock = FakeClock()
+    graph = caller(clock)
+    graph.world.timed_proof = False
+    at = clock.moment() // 1000
+    timed = proof_of(graph.token, SECRETS[0], at)
+    assert error_of(await graph.ask("me", appsecret_proof=timed, appsecret_time=at))[1] == 104
+    assert (await graph.ask("me")).status_code == 200
+    assert [asked.proof for asked in graph.seen.requests] == ["timed", "untimed"]
+
+
+@pytest.mark.parametrize("param", ["date_format", "ids", "nonsense"])
+async def test_a_parameter_that_is_gone_or_never_was_is_refused(param: str) -> None:
+    """v26.0 took some away."""
+    assert error_of(await caller().ask("me", **{param: "U"})) == (400, 100, None)
+
+
+async def test_what_v26_ignores_is_ignored() -> None:
+    """`pretty` and `debug`."""
+    assert (await caller().ask("me", pretty="1", debug="all")).status_code == 200

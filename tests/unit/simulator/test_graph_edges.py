@@ -1,0 +1,262 @@
+"""Nodes and edges as Graph answers them, over HTTP without a socket."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from domain.ids import MessageId, PageId, Psid
+from domain.secret import Secret
+from simulator.graph_documents import image, photo
+from simulator.graph_world import SCOPES, World
+from tests.graph import Caller, error_of
+from tests.support import FakeClock
+
+PAGE, OTHER = PageId("104200000000001"), PageId("104200000000002")
+DARA = Psid("7000000000000001")
+NOW = 1_770_000_000_000
+
+
+@pytest.fixture
+def graph() -> Caller:
+    """One Page, asked with its token; there is another Page besides."""
+    world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock(NOW).moment)
+    world.add_page(OTHER)
+    return Caller(world, world.add_page(PAGE).token)
+
+
+async def test_a_post_shows_what_was_asked_and_is_there(graph: Caller) -> None:
+    """A field without data is absent, not null; `id` comes always; times are Graph's."""
+    page = graph.world.pages[PAGE]
+    shown = photo("https://cdn.example/1.jpg", "Hat", "81")
+    post = graph.world.add_post(page, None, at=NOW, attachments=[shown], reactions=5)
+    fields = "message,created_time,attachments{media_type,target{id}},reactions.limit(0).summary(total_count)"
+    assert (await graph.ask(f"{PAGE}/published_posts", fields=fields)).json()["data"] == [
+        {
+            "id": post.id,
+            "created_time": "2026-02-02T02:40:00+0000",
+            "attachments": {"data": [{"media_type": "photo", "target": {"id": "81"}}]},
+            "reactions": {"data": [], "summary": {"total_count": 5, "viewer_reaction": "NONE"}},
+        }
+    ]
+
+
+async def test_each_edge_of_posts_shows_its_own(graph: Caller) -> None:
+    """Newest first: visitors write on the feed alone, and what is not published is on no public edge."""
+    page, world = graph.world.pages[PAGE], graph.world
+    public = world.add_post(page, "public", at=NOW - 3000).id
+    hidden = world.add_post(page, "draft", at=NOW - 2000, published=False).id
+    visitors = world.add_post(page, "hello", at=NOW - 1000, visitor={"id": "9", "name": "Dara"}).id
+    found = {e: [i["id"] for i in await graph.walk(f"{PAGE}/{e}")] for e in ("published_posts", "posts", "feed")}
+    assert found == {"published_posts": [public], "posts": [hidden, public], "feed": [visitors, hidden, public]}
+
+
+async def test_ten_thousand_comments_are_walked_once_each(graph: Caller) -> None:
+    """By cursors, in order, whichever that is."""
+    post = graph.world.add_post(graph.world.pages[PAGE], "sale")
+    made = [graph.world.add_comment(post, str(n), at=NOW + n).id for n in range(10_000)]
+    walked = [item["id"] for item in await graph.walk(f"{post.id}/comments", fields="id", limit=100)]
+    assert walked == made
+    assert graph.seen.total == 100
+
+
+async def test_replies_are_under_their_comment_and_in_the_stream(graph: Caller) -> None:
+    """`parent` is absent on top; the summary counts every level."""
+    post = graph.world.add_post(graph.world.pages[PAGE], "sale", at=NOW)
+    first = graph.world.add_comment(post, "price?", at=NOW + 1)
+    reply = graph.world.add_comment(post, "$5", first, at=NOW + 2)
+    deeper = graph.world.add_comment(post, "ok", reply, at=NOW + 3)
+    second = graph.world.add_comment(post, None, at=NOW + 4)
+
+    async def listed(path: str, **params: str) -> list[str]:
+        return [item["id"] for item in await graph.walk(path, **params)]
+
+    assert await listed(f"{post.id}/comments") == [first.id, second.id]
+    assert await listed(f"{post.id}/comments", filter="stream") == [first.id, reply.id, deeper.id, second.id]
+    assert await listed(f"{post.id}/comments", order="reverse_chronological") == [second.id, first.id]
+    assert await listed(f"{post.id}/comments", since=str(NOW // 1000 + 1)) == []
+    assert await listed(f"{first.id}/comments") == [reply.id]
+    assert await listed(f"{first.id}/comments", filter="stream") == [reply.id, deeper.id]
+    body = (await graph.ask(f"{post.id}/comments", fields="parent{id},comment_count,message", summary="true")).json()
+    assert body["data"][0] == {"id": first.id, "message": "price?", "comment_count": 1}
+    assert body["summary"]["total_count"] == 4
+    assert (await graph.ask(reply.id, fields="parent{id}")).json() == {"id": reply.id, "parent": {"id": first.id}}
+
+
+async def test_a_video_is_a_post_too(graph: Caller) -> None:
+    """So that its post shows it where the edge refuses."""
+    video = graph.world.add_video(graph.world.pages[PAGE], "New hats", description="look")
+    fields = "title,length,status{video_status},post_id"
+    (shown,) = await graph.walk(f"{PAGE}/videos", type="uploaded", fields=fields)
+    (post,) = await graph.walk(f"{PAGE}/published_posts", fields="attachments{media_type,target{id}}")
+    assert shown["status"] == {"video_status": "ready"}
+    assert shown["post_id"] == post["id"]
+    assert post["attachments"] == {"data": [{"media_type": "video", "target": {"id": video.id}}]}
+    graph.world.videos_readable = False
+    assert error_of(await graph.ask(f"{PAGE}/videos", type="uploaded")) == (400, 3, None)
+
+
+async def test_conversations_come_by_their_newest_message(graph: Caller) -> None:
+    """With the messages inside, if asked."""
+    page, world = graph.world.pages[PAGE], graph.world
+    world.say(page, DARA, "hello", at=NOW - 5000, name="Dara")
+    world.say(page, Psid("7000000000000002"), "hi", at=NOW - 4000)
+    world.say(page, DARA, "yes, we have", at=NOW - 3000, from_page=True)
+    fields = "updated_time,snippet,message_count,unread_count,participants,messages.limit(1){message,from{id}}"
+    first, second = await graph.walk(f"{PAGE}/conversations", platform="messenger", fields=fields)
+    assert [side["id"] for side in first["participants"]["data"]] == [DARA, PAGE]
+    assert (first["snippet"], first["message_count"], first["unread_count"]) == ("yes, we have", 2, 0)
+    assert first["messages"]["data"][0]["from"] == {"id": PAGE}
+    assert "access_token=" in first["messages"]["paging"]["next"]
+    assert second["unread_count"] == 1
+    (found,) = await graph.walk(f"{PAGE}/conversations", user_id=DARA)
+    assert found["id"] == first["id"]
+    assert error_of(await graph.ask(f"{PAGE}/conversations", since="1")) == (400, 100, None)
+
+
+async def test_messages_come_newest_first_and_can_be_read_by_id(graph: Caller) -> None:
+    """The id is that of the webhook; attachments bring an address with the token, as Graph's do."""
+    page, world = graph.world.pages[PAGE], graph.world
+    world.say(page, DARA, "hello", at=NOW - 5000, mid=MessageId("m_first"))
+    last = world.say(page, DARA, None, at=NOW - 4000, attachments=[image("https://cdn.example/1.jpg", "55")])
+    conversation = page.conversations[DARA].id
+    fields = "message,from{id},to{id},attachments{image_data{url}}"
+    newest, oldest = await graph.walk(f"{conversation}/messages", fields=fields)
+    assert (newest["id"], newest["message"]) == (last.id, "")
+    assert newest["attachments"]["data"] == [{"id": "55", "image_data": {"url": "https://cdn.example/1.jpg"}}]
+    assert graph.token.reveal() in newest["attachments"]["paging"]["next"]
+    assert (await graph.ask("m_first", fields=fields)).json() == oldest
+    assert oldest["to"] == {"data": [{"id": PAGE}]}
+
+
+async def test_older_messages_may_give_no_details(graph: Caller) -> None:
+    """Listed by id alone, and refused as deleted when read."""
+    page = graph.world.pages[PAGE]
+    graph.world.details_limit = 20
+    for n in range(22):
+        graph.world.say(page, DARA, str(n), at=NOW + n, mid=MessageId(f"m_{n}"))
+    items = await graph.walk(f"{page.conversations[DARA].id}/messages", fields="id,message,created_time")
+    assert ["message" in item for item in items] == [True] * 20 + [False] * 2
+    assert (await graph.ask("m_2", fields="message")).json()["message"] == "2"
+    answer = await graph.ask("m_1", fields="message")
+    assert answer.status_code == 400
+    assert "deleted" in answer.json()["error"]["message"]
+
+
+async def test_a_customers_profile_may_be_unavailable_in_two_ways(graph: Caller) -> None:
+    """Empty, or refused with a subcode."""
+    graph.world.say(graph.world.pages[PAGE], DARA, "hello", name="Dara")
+    assert (await graph.ask(DARA, fields="name,profile_pic")).json()["name"] == "Dara"
+    graph.world.customers = "empty"
+    assert (await graph.ask(DARA, fields="name,profile_pic")).json() == {}
+    graph.world.customers = "refused"
+    assert error_of(await graph.ask(DARA, fields="name,profile_pic")) == (400, 100, 2018218)
+
+
+async def test_what_is_another_pages_does_not_exist(graph: Caller) -> None:
+    """Nor does what never did; Graph tells the two not apart."""
+    theirs = graph.world.pages[OTHER]
+    post = graph.world.add_post(theirs, "theirs")
+    graph.world.say(theirs, DARA, "hello")
+    places = (
+        post.id,
+        f"{post.id}/comments",
+        f"{OTHER}/posts",
+        DARA,
+        theirs.conversations[DARA].id,
+        "1_2",
+        "nobody/posts",
+    )
+    for place in places:
+        assert error_of(await graph.ask(place)) == (400, 100, 33)
+
+
+@pytest.mark.parametrize(
+    ("path", "missing", "code"),
+    [
+        (f"{PAGE}/published_posts", "pages_read_engagement", 10),
+        (f"{PAGE}/feed", "pages_read_user_content", 10),
+        (f"{PAGE}/videos", "pages_show_list", 10),
+        (f"{PAGE}_1/comments", "pages_read_user_content", 10),
+        (f"{PAGE}/conversations", "pages_messaging", 200),
+        (f"{PAGE}/conversations", "pages_manage_metadata", 200),
+        ("t_1/messages", "pages_messaging", 200),
+        (DARA, "pages_messaging", 200),
+    ],
+)
+async def test_an_edge_names_the_permission_it_lacks(graph: Caller, path: str, missing: str, code: int) -> None:
+    """10 for what is public, 200 for the inbox."""
+    page = graph.world.pages[PAGE]
+    post = graph.world.add_post(page, "sale")
+    graph.world.say(page, DARA, "hello")
+    path = path.replace(f"{PAGE}_1", post.id).replace("t_1", page.conversations[DARA].id)
+    assert (await graph.ask(path)).status_code == 200
+    graph.world.add_token(Secret("EAAless"), "PAGE", page=PAGE, scopes=[s for s in SCOPES if s != missing])
+    answer = await replace(graph, token=Secret("EAAless")).ask(path)
+    assert error_of(answer) == (403, code, None)
+    assert missing in answer.json()["error"]["message"]
+
+
+async def test_a_persons_own_token_sees_no_comments_and_no_inbox(graph: Caller) -> None:
+    """An empty list for the one, a refusal for the other."""
+    post = graph.world.add_post(graph.world.pages[PAGE], "sale")
+    graph.world.add_comment(post, "price?")
+    graph.world.say(graph.world.pages[PAGE], DARA, "hello")
+    graph.world.add_token(Secret("EAAperson"), "USER", scopes=SCOPES)
+    person = replace(graph, token=Secret("EAAperson"))
+    assert (await person.ask(f"{post.id}/comments")).json() == {"data": []}
+    assert error_of(await person.ask(graph.world.pages[PAGE].conversations[DARA].id)) == (403, 210, None)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"limit": "101"},
+        {"limit": "-1"},
+        {"limit": "many"},
+        {"since": "some day"},
+        {"fields": "id,nonsense"},
+        {"order": "ranked"},
+        {"offset": "5"},
+        {"after": "nonsense"},
+    ],
+    ids=str,
+)
+async def test_a_bad_parameter_is_refused(graph: Caller, params: dict[str, str]) -> None:
+    """Code 100; more than a hundred posts too."""
+    assert error_of(await graph.ask(f"{PAGE}/posts", **params)) == (400, 100, None)
+
+
+async def test_other_edges_cap_the_limit_in_silence(graph: Caller) -> None:
+    """At a hundred; without one it is 25."""
+    post = graph.world.add_post(graph.world.pages[PAGE], "sale")
+    for n in range(120):
+        graph.world.add_comment(post, str(n))
+    assert len((await graph.ask(f"{post.id}/comments", limit=5000)).json()["data"]) == 100
+    assert len((await graph.ask(f"{post.id}/comments")).json()["data"]) == 25
+
+
+async def test_an_empty_page_need_not_be_the_end(graph: Caller) -> None:
+    """Where `next` is there, it goes on."""
+    graph.world.empty_pages = True
+    for n in range(5):
+        graph.world.add_post(graph.world.pages[PAGE], str(n))
+    first = (await graph.ask(f"{PAGE}/posts", limit=2)).json()
+    gap = (await graph.ask(f"{PAGE}/posts", limit=2, after=first["paging"]["cursors"]["after"])).json()
+    assert (gap["data"], "next" in gap["paging"]) == ([], True)
+    assert len(await graph.walk(f"{PAGE}/posts", limit=2)) == 5
+
+
+async def test_an_edge_that_is_not_there_is_refused() -> None:
+    """As an unknown field is."""
+    world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock(NOW).moment)
+    graph = Caller(world, world.add_page(PAGE).token)
+    assert error_of(await graph.ask(f"{PAGE}/nonsense")) == (400, 100, None)
+    assert error_of(await graph.ask(f"{PAGE}/posts/more")) == (400, 2500, None)
+    assert error_of(await graph.ask(PAGE, "DELETE")) == (400, 2500, None)
+
+
+async def test_what_orjson_cannot_write_is_written_all_the_same(graph: Caller) -> None:
+    """Half an emoji, as some telephones send it."""
+    post = graph.world.add_post(graph.world.pages[PAGE], "half \ud83d")
+    assert b"\\ud83d" in (await graph.ask(post.id)).content

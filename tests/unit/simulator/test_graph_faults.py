@@ -1,0 +1,182 @@
+"""Scripted faults: which call each one meets, and what then is answered."""
+
+import asyncio
+import json
+import random
+
+import pytest
+
+from domain.ids import PageId
+from domain.secret import Secret
+from simulator.graph_faults import (
+    EMPTY,
+    NULL,
+    OUTAGE,
+    Alters,
+    Fails,
+    Faults,
+    Fine,
+    Pads,
+    Stalls,
+    redirects,
+    throttles,
+    without,
+)
+from simulator.graph_gate import Gate
+from simulator.graph_world import World
+from tests.graph import Caller, error_of
+from tests.support import FakeClock, wait_until
+
+PAGE, OTHER = PageId("104200000000001"), PageId("104200000000002")
+
+
+@pytest.fixture
+def graph() -> Caller:
+    """One Page with a post."""
+    world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock().moment)
+    page = world.add_page(PAGE)
+    world.add_post(page, "sale")
+    return Caller(world, page.token)
+
+
+def test_a_script_meets_the_calls_it_is_meant_for() -> None:
+    """By the Page of the token, by a part of the path, or all; first come, first served."""
+    faults = Faults()
+    faults.script("/posts", Fails(2), Fine(), Fails(1))
+    faults.script(PAGE, Fails(4))
+    taken = [faults.take("/v26.0/1/posts", OTHER) for _ in range(4)]
+    assert taken == [Fails(2), Fine(), Fails(1), Fine()]
+    assert faults.take("/v26.0/9_9/comments", PAGE) == Fails(4)
+    assert faults.left() == 0
+
+
+def test_a_script_may_be_gone_through_again_or_for_ever() -> None:
+    """Until it is cleared."""
+    faults = Faults()
+    faults.script(None, Fails(1), Fails(2), times=2)
+    assert [faults.take("/x", None) for _ in range(5)] == [Fails(1), Fails(2), Fails(1), Fails(2), Fine()]
+    faults.script(None, Fails(1), Fails(2), times=None)
+    assert [faults.take("/x", None) for _ in range(3)] == [Fails(1), Fails(2), Fails(1)]
+    faults.clear()
+    assert faults.take("/x", None) == Fine()
+
+
+async def test_an_error_has_the_status_code_subcode_and_headers_it_was_given(graph: Caller) -> None:
+    """And whatever else belongs into it; a good status too."""
+    graph.faults.script(PAGE, Fails(190, 460, status=401, extra={"error_user_msg": "x"}, headers=(("x-y", "z"),)))
+    graph.faults.script(PAGE, Fails(2, status=200, is_transient=True))
+    answer = await graph.ask("me")
+    assert error_of(answer) == (401, 190, 460)
+    assert (answer.headers["x-y"], answer.json()["error"]["error_user_msg"]) == ("z", "x")
+    inside = await graph.ask("me")
+    assert (error_of(inside), inside.json()["error"]["is_transient"]) == ((200, 2, None), True)
+    assert (await graph.ask("me")).status_code == 200
+    assert graph.seen.answers == {401: 1, 200: 2}
+
+
+async def test_throttling_says_for_how_long(graph: Caller) -> None:
+    """In minutes, in a header, under the Page's id."""
+    graph.faults.script(PAGE, throttles(80006, page=PAGE, kind="messenger", minutes=3))
+    answer = await graph.ask("me")
+    assert error_of(answer)[1] == 80006
+    (counters,) = json.loads(answer.headers["x-business-use-case-usage"])[PAGE]
+    assert (counters["type"], counters["call_count"]) == ("messenger", 100)
+    assert counters["estimated_time_to_regain_access"] == 3
+    graph.faults.app_usage(28)
+    graph.faults.script(PAGE, throttles(4))
+    assert json.loads((await graph.ask("me")).headers["x-app-usage"])["call_count"] == 100
+
+
+async def test_usage_stands_on_every_answer_of_its_page(graph: Caller) -> None:
+    """Both kinds in one header; the app's on the answers of all."""
+    graph.faults.usage(PAGE, "pages", call_count=97, regain_minutes=5)
+    graph.faults.usage(PAGE, "messenger", call_count=12)
+    graph.faults.usage(OTHER, call_count=1)
+    graph.faults.app_usage(28, 25, 24)
+    for path in ("me", "nothing-there"):
+        headers = (await graph.ask(path)).headers
+        usage = json.loads(headers["x-business-use-case-usage"])
+        assert list(usage) == [PAGE]
+        assert [(one["type"], one["call_count"]) for one in usage[PAGE]] == [("pages", 97), ("messenger", 12)]
+        assert json.loads(headers["x-app-usage"]) == {"call_count": 28, "total_time": 25, "total_cputime": 24}
+    graph.faults.clear()
+    assert not {"x-app-usage", "x-business-use-case-usage"} & set((await graph.ask("me")).headers)
+
+
+async def test_too_much_data_is_refused_by_words_alone(graph: Caller) -> None:
+    """The limit of the edge and those inside of `fields` count; code 1 is that of any outage."""
+    graph.faults.reduce_above = 10
+    for params in ({"limit": "11"}, {"limit": "5", "fields": "comments.limit(11)"}, {}):
+        answer = await graph.ask(f"{PAGE}/posts", **params)
+        assert error_of(answer) == (500, 1, None)
+        assert "reduce the amount of data" in answer.json()["error"]["message"]
+    assert (await graph.ask(f"{PAGE}/posts", limit="10")).status_code == 200
+    for path in ("me", f"{PAGE}/subscribed_apps"):
+        assert (await graph.ask(path)).status_code == 200
+
+
+async def test_nonsense_is_sent_as_it_is(graph: Caller) -> None:
+    """HTML, `null`, nothing, another address."""
+    graph.faults.script(None, OUTAGE, NULL, EMPTY, redirects("https://elsewhere.example/"))
+    outage, null, empty, redirect = [await graph.ask("me") for _ in range(4)]
+    assert (outage.status_code, outage.headers["content-type"][:9]) == (503, "text/html")
+    assert (null.status_code, null.json()) == (200, None)
+    assert (empty.status_code, empty.content) == (200, b"")
+    assert (redirect.status_code, redirect.headers["location"]) == (302, "https://elsewhere.example/")
+
+
+async def test_an_answer_may_be_padded_or_altered(graph: Caller) -> None:
+    """Still JSON, and the world stays as it was."""
+    graph.faults.script(None, Pads(3_000_000), without("paging"), Alters(lambda body: body["data"][0]["from"].clear()))
+    padded = await graph.ask(f"{PAGE}/posts")
+    assert len(padded.content) > 3_000_000
+    assert len(padded.json()["data"]) == 1
+    assert "content-length" not in padded.headers
+    assert set((await graph.ask(f"{PAGE}/posts")).json()) == {"data"}
+    senders = [(await graph.ask(f"{PAGE}/posts", fields="from")).json()["data"][0]["from"] for _ in range(2)]
+    assert senders == [{}, {"id": PAGE, "name": "ហាងសុខា"}]
+    graph.faults.script(None, without("data", "paging"))
+    assert (await graph.ask(f"{PAGE}/posts")).json() == {}
+
+
+async def test_a_stalled_call_goes_on_when_its_gate_opens(graph: Caller) -> None:
+    """Others are not held up; how many were under way at once is seen."""
+    gate = Gate()
+    graph.faults.script(PAGE, Stalls(gate), Stalls(gate))
+    stalled = [asyncio.create_task(graph.ask("me")) for _ in range(2)]
+    await wait_until(lambda: gate.waiting == 2)
+    assert (await graph.ask("me")).status_code == 200
+    assert not any(task.done() for task in stalled)
+    gate.open()
+    assert [answer.status_code for answer in await asyncio.gather(*stalled)] == [200, 200]
+    assert graph.seen.at_once == {PAGE: 3}
+    await gate.passed()
+    assert gate.waiting == 0
+
+
+async def test_latency_is_that_of_a_page_or_of_all() -> None:
+    """The Page's own counts before everybody's."""
+    faults = Faults()
+    assert faults.latency(PAGE) == 0
+    faults.delay(0.2)
+    faults.delay(0.5, PAGE)
+    assert (faults.latency(PAGE), faults.latency(OTHER), faults.latency(None)) == (0.5, 0.2, 0.2)
+
+
+async def test_a_late_answer_is_an_answer(graph: Caller) -> None:
+    """After a moment."""
+    graph.faults.delay(0.001)
+    graph.faults.script(None, Stalls(0.001))
+    assert (await graph.ask("me")).status_code == 200
+
+
+async def test_what_was_asked_is_remembered_without_tokens(graph: Caller) -> None:
+    """Names of headers, parameters, the Page; neither token nor proof."""
+    await graph.ask(f"{PAGE}/posts", limit="3")
+    (asked,) = graph.seen.of("/posts")
+    assert (asked.method, asked.path, dict(asked.params)) == ("GET", f"/v26.0/{PAGE}/posts", {"limit": "3"})
+    assert (asked.page, asked.where, asked.proof) == (PAGE, "header", "untimed")
+    assert "authorization" in asked.headers
+    assert graph.token.reveal() not in repr(asked)
+    graph.seen.forget()
+    assert (graph.seen.total, list(graph.seen.requests)) == (0, [])

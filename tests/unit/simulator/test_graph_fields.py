@@ -1,0 +1,69 @@
+"""The language of `fields=`."""
+
+import pytest
+
+from simulator.graph_fields import choose
+from simulator.graph_refusals import GraphRefused
+
+
+def test_names_modifiers_and_what_lies_inside_are_understood() -> None:
+    """As our own requests and everybody's write them."""
+    message, comments, media = choose(
+        "PagePost", "message,comments.limit(3).order(chronological).summary(true){id, from{name}},attachments{media}"
+    )
+    assert (message.name, message.form, message.inner) == ("message", "plain", ())
+    assert (comments.limit, comments.order, comments.summary) == (3, "chronological", True)
+    assert [(one.name, [inner.name for inner in one.inner]) for one in comments.inner] == [
+        ("id", []),
+        ("from", ["name"]),
+    ]
+    assert [one.name for one in media.inner] == ["media"]
+
+
+def test_a_summary_may_name_what_it_shall_hold() -> None:
+    """`summary(total_count)` is a yes too."""
+    assert choose("PagePost", "reactions.limit(0).summary(total_count)")[0].summary
+    assert not choose("PagePost", "reactions.summary(false)")[0].summary
+
+
+def test_without_fields_comes_a_tiny_default() -> None:
+    """Which is why a client always names its fields."""
+    assert [one.name for one in choose("PagePost", None)] == ["created_time", "message", "id"]
+    assert [one.name for one in choose("Message", "shares")[0].inner] == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("node_type", "fields", "named"),
+    [
+        ("PagePost", "id,nonsense", "(nonsense) on node type (PagePost)"),
+        ("PagePost", "source", "(source) on node type (PagePost)"),
+        ("PagePost", "comments{nonsense}", "(nonsense) on node type (Comment)"),
+        ("PagePost", "attachments{media{nonsense}}", "(nonsense) on node type (StoryAttachmentMedia)"),
+        ("PagePost", "message{id}", "(id) on node type (message)"),
+        ("Message", "attachments{image_data{nonsense}}", "(nonsense) on node type (ImageData)"),
+    ],
+)
+def test_one_unknown_field_refuses_the_whole_call(node_type: str, fields: str, named: str) -> None:
+    """At any depth; what v3.3 took from posts is unknown too."""
+    with pytest.raises(GraphRefused) as refused:
+        choose(node_type, fields)
+    assert refused.value.code == 100
+    assert named in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "fields", ["", ",", "id,", "id}", "from{id", "from{}", "{id}", "id name", "id;name", "a" + "{a" * 20]
+)
+def test_what_cannot_be_parsed_is_refused_as_such(fields: str) -> None:
+    """With the code of a query that nobody understands, or that of a field nobody knows."""
+    with pytest.raises(GraphRefused) as refused:
+        choose("PagePost", fields)
+    assert refused.value.code in (2500, 100)
+
+
+@pytest.mark.parametrize("fields", ["message.limit(1)", "comments.limit(x)", "comments.nonsense(1)"])
+def test_a_modifier_in_the_wrong_place_is_refused(fields: str) -> None:
+    """Only edges have some."""
+    with pytest.raises(GraphRefused) as refused:
+        choose("PagePost", fields)
+    assert refused.value.code == 100

@@ -1,0 +1,81 @@
+"""Pages of a list: both ways, both orders, with times and with gaps."""
+
+import pytest
+
+from domain.ids import PageId
+from simulator.graph_nodes import Node
+from simulator.graph_paging import Found, Place, Wanted, page_of
+from simulator.graph_refusals import GraphRefused
+
+NODES = [Node(str(n), "Comment", PageId("1"), (1000 * n, n), {}) for n in range(10)]
+
+
+def ids(found: Found) -> str:
+    """The ids of a page, one digit each."""
+    return "".join(node.id for node in found.nodes)
+
+
+def walked(**wanted: object) -> list[str]:
+    """The pages of a whole walk, as whoever asks sees them: on with `after` until there is no more."""
+    pages, after = [], None
+    while True:
+        found = page_of(NODES, Wanted(after=after, **wanted))  # type: ignore[arg-type]
+        pages.append(ids(found))
+        if not found.more:
+            return pages
+        after = found.after
+
+
+@pytest.mark.parametrize(("newest_first", "pages"), [(False, ["0123", "4567", "89"]), (True, ["9876", "5432", "10"])])
+def test_a_walk_shows_every_node_once(newest_first: bool, pages: list[str]) -> None:
+    """In order, and the last page has no next one."""
+    assert walked(limit=4, newest_first=newest_first) == pages
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_way_back_shows_the_page_before(newest_first: bool) -> None:
+    """`before` gives what stood before the cursor, in the same order."""
+    first = page_of(NODES, Wanted(4, newest_first=newest_first))
+    second = page_of(NODES, Wanted(4, newest_first=newest_first, after=first.after))
+    again = page_of(NODES, Wanted(4, newest_first=newest_first, before=second.before))
+    assert ids(again) == ids(first)
+    assert (first.earlier, second.earlier, again.earlier) == (False, True, False)
+
+
+def test_times_bound_a_list_to_the_second() -> None:
+    """Both ends included."""
+    assert walked(limit=9, since=3, until=5) == ["345"]
+    assert walked(limit=2, since=3, until=5, newest_first=True) == ["54", "3"]
+    assert walked(limit=2, since=99) == [""]
+
+
+def test_with_gaps_an_empty_page_is_not_the_end() -> None:
+    """As where privacy filters a page empty; nothing is lost by going on."""
+    assert walked(limit=4, gaps=True) == ["0123", "", "4567", "", "89"]
+
+
+def test_a_list_that_grows_does_not_shift_a_walk() -> None:
+    """The cursor is a place, not a number."""
+    first = page_of(NODES[:6], Wanted(3, newest_first=True))
+    assert ids(first) == "543"
+    assert ids(page_of(NODES, Wanted(3, newest_first=True, after=first.after))) == "210"
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "!", "MTI", "YTpiOmM", "ÿ"])
+def test_a_mangled_cursor_is_refused(cursor: str) -> None:
+    """With the code of a bad parameter."""
+    with pytest.raises(GraphRefused) as refused:
+        page_of(NODES, Wanted(after=cursor))
+    assert refused.value.code == 100
+
+
+def test_the_address_of_the_next_page_is_whole_and_has_the_token_in_it() -> None:
+    """That is Graph's habit and the client's danger; on the last page there is none."""
+    place = Place("v26.0", "EAATOKEN")
+    paging = page_of(NODES, Wanted(4)).paging(place, "1/comments", {"limit": 4})
+    assert paging is not None
+    assert paging["next"].startswith("https://graph.facebook.com/v26.0/1/comments?access_token=EAATOKEN&")
+    last = page_of(NODES, Wanted(10)).paging(place, "1/comments", {})
+    assert last is not None
+    assert set(last) == {"cursors"}
+    assert page_of([], Wanted()).paging(place, "1/comments", {}) is None
