@@ -138,10 +138,11 @@ class PageAccount:
 
     async def settle(self, reply: Reply) -> None:
         """Slow down before the limit, stop at it; a dead token is written down where every replica sees it."""
+        refused = reply.result.limit if isinstance(reply.result, Throttled) else None
         for limit, share in reply.usage.share.items():
             self.ledger.metrics.graph_usage(limit, share)
             told = advice(share, reply.usage.regain.get(limit, 0), limit)
-            if told.hold:
+            if told.hold and limit != refused:
                 await self.ledger.hold(limit, told.hold, (self.shop, self.page))
             elif told.spacing and limit != "app":
                 await self.ledger.budgets.slow(self.shop, self.page, limit, told.spacing, SLOW_SECONDS)

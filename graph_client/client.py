@@ -75,11 +75,12 @@ class Client:
         """
         try:
             async with asyncio.timeout(timeout):
-                reply = await self._send(ask, token, page, timed=self._timed)
+                timed = self._timed  # which another call may change meanwhile
+                reply = await self._send(ask, token, page, timed=timed)
                 if isinstance(reply.result, ProofRefused):
-                    other = await self._send(ask, token, page, timed=not self._timed)
+                    other = await self._send(ask, token, page, timed=not timed)
                     if not isinstance(other.result, ProofRefused):
-                        self._timed = not self._timed
+                        self._timed = not timed
                         return other
                 return reply
         except TimeoutError:

@@ -13,7 +13,7 @@ from typing import Final
 from domain.graph import Edge, GraphQuery, Limit
 from domain.ids import PageId
 from domain.secret import Secret
-from graph_client.errors import GraphError, ProofRefused, TokenDead
+from graph_client.errors import GraphError, ParameterRefused, ProofRefused, TokenDead
 from graph_client.videos import VideoPlace, video_place, write_video_place
 from graph_client.wire import Ask
 
@@ -82,9 +82,9 @@ def ask_for(query: GraphQuery) -> Ask:
     """The question for one page of an edge.
 
     Raises:
-        ParameterRefused: a cursor of videos that is none of ours.
+        ParameterRefused: a cursor of videos that is none of ours; an object that is no id.
     """
-    page, of = query.page, query.object or ""
+    page, of = query.page, _object_id(query)
     match query.edge:
         case "posts":
             return _list(query, (page, "published_posts"), POST_FIELDS, query.after, **_times(query))
@@ -155,6 +155,18 @@ def unsubscribe(page: PageId) -> Ask:
 def subscription(page: PageId) -> Ask:
     """The apps that are subscribed to the Page and the fields of each."""
     return Ask("GET", (page, "subscribed_apps"), {"fields": "id,subscribed_fields"}, lists=True)
+
+
+def _object_id(query: GraphQuery) -> str:
+    """The id of what the edge hangs on; "" for the Page's own edges.
+
+    Every id of Facebook's has a digit. Words without one (`me`, `debug_token`) are places of Graph's own, which no
+    caller shall reach.
+    """
+    of = query.object
+    if of is not None and not any("0" <= character <= "9" for character in of):
+        raise ParameterRefused(sentence="This is not an id of Facebook's.")
+    return of or ""
 
 
 def _list(query: GraphQuery, path: tuple[str, ...], fields: str, after: str | None, **more: str) -> Ask:

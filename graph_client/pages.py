@@ -15,7 +15,7 @@ from graph_client import edges
 from graph_client.calls import Calls
 from graph_client.errors import GraphRefused, GraphTimeout, ParameterRefused, PermissionMissing, TokenDead
 from graph_client.fields import FIELDS, KEPT_FIELDS
-from graph_client.schedule import DAY
+from graph_client.schedule import DAY, SOON
 from graph_client.token_facts import TokenRefused, missing_permissions, names_its_page, require_needed
 from graph_client.wire import Ask
 
@@ -148,7 +148,7 @@ class Pages:
         await self._registry.connect(shop, page)
         state = PageState(self._now(), token_alive=True, missing_permissions=lacking)
         await self._registry.keep_token(shop, page, token, state)
-        await self._watched.watch(page, self._now(), "unsubscribed")
+        await self._watched.watch(page, self._now() + SOON, "unsubscribed")
         fields = await self.subscribe(shop, page)
         credentials = await self._registry.credentials(shop, page)
         if credentials is not None:

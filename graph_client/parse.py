@@ -71,10 +71,8 @@ def _object(raw: dict[str, Any], depth: int) -> Fact:
     for key, value in raw.items():
         kind = type(value)
         if kind is str:
-            if key.endswith("_time"):
-                fact[key] = _time(value)
-            elif "access_token" not in value or not holds_token(value):
-                fact[key] = value
+            if "access_token" not in value or not holds_token(value):
+                fact[key] = _time(value) if key.endswith("_time") else value
         elif kind is bool:
             fact[key] = value
         elif key in _LEFT_OUT:

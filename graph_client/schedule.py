@@ -12,6 +12,9 @@ from domain.watch import Outage
 DAY: Final = 24 * 60 * 60 * 1000
 """Tokens and subscriptions are checked at least so often."""
 
+SOON: Final = 60 * 1000
+"""A connect that ended half way, its subscription not made, is looked at after so long: not while it is still at it."""
+
 SILENCE: Final = 30 * 60 * 1000
 """A Page that had written and has been silent for so long is looked at; then after twice as long, and so on up to a
 day. Facebook unsubscribes after an hour of failed deliveries, and a shop's quiet night costs six looks."""

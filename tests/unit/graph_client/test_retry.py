@@ -37,7 +37,8 @@ def test_what_a_second_call_cannot_mend_is_not_tried_again(error: GraphError) ->
 
 def test_too_much_data_halves_the_items_down_to_one() -> None:
     """However many tries that takes; nobody waits between them."""
-    items, seen = 100, []
+    items = 100
+    seen: list[int] = []
     while (again := POLICY.next_step(TooMuchData(), len(seen) + 1, items, 10, 1.0)) is not None:
         assert again.wait == 0
         items = again.items

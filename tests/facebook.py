@@ -1,0 +1,105 @@
+"""The running service with Facebook's Graph behind it, and a shop that asks for what is there."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+
+from domain.ids import PageId
+from domain.secret import Secret
+from simulator.graph_nodes import FakePage
+from simulator.graph_world import SCOPES, World
+from tests.callers import Shop
+from tests.graph import APP_ID, FakeGraph, running_graph
+from tests.service import APP_SECRET, Service, serving
+
+SEAL_KEY: Final = Secret(base64.b64encode(b"seal-key-of-the-test-service-32b").decode())
+
+READER_WAITS: Final = 16.0
+"""Seconds. The service's own deadline for whatever it asks of Graph is 12."""
+
+_PAGES: Final = iter(range(104_200_000_100_001, 104_200_000_200_000))
+
+
+def new_page(world: World, *, scopes: tuple[str, ...] = SCOPES) -> FakePage:
+    """One more Page, which no other test of this process has."""
+    return world.add_page(PageId(str(next(_PAGES))), scopes=scopes)
+
+
+def calm(graph: FakeGraph) -> None:
+    """Take back whatever a test has made of it; Pages and tokens stay."""
+    graph.faults.clear()
+    graph.seen.forget()
+    world = graph.world
+    world.require_proof = world.timed_proof = world.videos_readable = True
+    world.proof_code, world.details_limit, world.customers, world.empty_pages = 104, None, "full", False
+
+
+@contextmanager
+def running_facebook() -> Iterator[FakeGraph]:
+    """Graph, knowing the service's own app and its secret."""
+    with running_graph(app_id=APP_ID, app_secret=APP_SECRET) as graph:
+        yield graph
+
+
+def graph_settings(graph: FakeGraph) -> dict[str, str]:
+    """What a service, or a command, needs to ask this Graph and to keep tokens."""
+    return {"GRAPH_URL": graph.url, "FACEBOOK_APP_ID": APP_ID, "SEAL_KEYS": SEAL_KEY.reveal()}
+
+
+@contextmanager
+def serving_graph(redis_url: str, log: Path, graph: FakeGraph, **settings: str) -> Iterator[Service]:
+    """A service that asks this Graph; `settings` win, an empty one takes one away."""
+    with serving(redis_url, log, **{**graph_settings(graph), **settings}) as service:
+        yield service
+
+
+class GraphShop(Shop):
+    """A shop that reads what Facebook has, and connects Pages with their tokens."""
+
+    def __init__(self, url: str, name: str = "shop-1", token: str | None = None) -> None:
+        super().__init__(url, name, token)
+        self.client.timeout = httpx2.Timeout(READER_WAITS)
+
+    def connect_with(self, page: str, token: Secret) -> httpx2.Response:
+        """Connect a Page with a token; whatever the answer is."""
+        return self.client.put(f"/pages/{page}", json={"access_token": token.reveal()})
+
+    def bring(self, page: FakePage) -> dict[str, Any]:
+        """Connect a Page with its own token, which must succeed; its state."""
+        answer = self.connect_with(page.id, page.token)
+        assert answer.status_code == 200, answer.text
+        state: dict[str, Any] = answer.json()
+        return state
+
+    def ask(self, page: str, edge: str, **query: str | int) -> httpx2.Response:
+        """One page of an edge, or a refusal; `edge` goes on from the Page, as `posts` or `posts/1_2/comments`."""
+        return self.client.get(f"/pages/{page}/{edge}", params=query)
+
+    def fetch(self, page: str, edge: str, **query: str | int) -> Any:
+        """The JSON of one page of an edge, which must be answered."""
+        return self.get(f"/pages/{page}/{edge}", **query)
+
+    def pages_of(self, page: str, edge: str, **query: str | int) -> Iterator[list[dict[str, Any]]]:
+        """Every page of an edge by `after`, until it is null; empty ones too."""
+        after: str | None = ""
+        while after is not None:
+            found = self.fetch(page, edge, after=after, **query)
+            yield found["items"]
+            after = found["after"]
+
+    def items(self, page: str, edge: str, **query: str | int) -> list[dict[str, Any]]:
+        """Everything on an edge."""
+        return [item for items in self.pages_of(page, edge, **query) for item in items]
+
+
+def refusal(answer: httpx2.Response) -> tuple[int, str]:
+    """Status and `reason` of an answer, which must be problem JSON that nobody keeps."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    return answer.status_code, problem["reason"]

@@ -1,0 +1,194 @@
+"""Facebook by script, budgets as a test says, and the real way between the two."""
+
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx2
+from prometheus_client import CollectorRegistry
+
+from domain.graph import Limit
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import Credentials, PageState
+from graph_client.calls import Calls
+from graph_client.client import Client
+from graph_client.errors import TokenDead
+from graph_client.retry import RetryPolicy
+from ops.metrics import Metrics
+from tests.support import FakeClock
+
+SHOP, PAGE = ShopId("sokha"), PageId("104200000000001")
+VERSION = "v26.0"
+TOKEN, APP_TOKEN, APP_SECRET = Secret("EAA-page-token"), Secret("200000000000001|app-token"), Secret("app-secret")
+ALIVE = PageState(1_770_000_000_000, token_alive=True, subscribed_fields=("messages",))
+CREDENTIALS = Credentials(TOKEN, b"seal", ALIVE)
+WORDS = "Sokha said: my number is 012 345 678, EAA-page-token"
+"""What Graph may write into its `message`, and we never repeat."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it went out."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    form: dict[str, str]
+    headers: Mapping[str, str]
+
+    @property
+    def what(self) -> str:
+        """As scripts name it: `GET me`."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def token(self) -> str:
+        """Of the header."""
+        return self.headers["authorization"].removeprefix("Bearer ")
+
+
+Step = httpx2.Response | Exception | Callable[[Asked], Awaitable[httpx2.Response]]
+"""An answer; a connection that breaks; or what the test does instead."""
+
+
+async def body(*chunks: bytes) -> AsyncIterator[bytes]:
+    """An answer's bytes as they come from the network."""
+    for chunk in chunks:
+        yield chunk
+
+
+def answer(status: int, found: Any, **headers: str) -> httpx2.Response:
+    """JSON; `headers` with underscores for hyphens."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx2.Response(status, headers=named, content=body(json.dumps(found).encode()))
+
+
+def ok(found: Any = None, **headers: str) -> httpx2.Response:
+    """A success, of `{"data": []}` where nothing is given."""
+    return answer(200, {"data": []} if found is None else found, **headers)
+
+
+def refused(code: int, subcode: int | None = None, *, words: str = WORDS, **headers: str) -> httpx2.Response:
+    """A refusal as Graph writes it."""
+    error = {"code": code, "error_subcode": subcode, "message": words, "type": "OAuthException", "fbtrace_id": "Ab1-_x"}
+    return answer(400, {"error": error}, **headers)
+
+
+def too_much() -> httpx2.Response:
+    """Graph would rather be asked for less."""
+    return refused(1, words="Please reduce the amount of data you're asking for, then retry your request")
+
+
+@dataclass
+class Facebook:
+    """Answers what is asked with the next step of that script; `asked` is all of it, `told` the same in few words."""
+
+    script: defaultdict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
+    asked: list[Asked] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def will(self, what: str, *steps: Step) -> None:
+        """Answer so, one after the other."""
+        self.script[what] += steps
+
+    async def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        """One request."""
+        asked = Asked(
+            request.method,
+            request.url.path.removeprefix(f"/{VERSION}/"),
+            dict(request.url.params),
+            dict(parse_qsl(request.content.decode())),
+            request.headers,
+        )
+        self.asked.append(asked)
+        self.told.append(asked.what)
+        steps = self.script[asked.what]
+        assert steps, f"nobody expected {asked.what}"
+        step = steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step if isinstance(step, httpx2.Response) else await step(asked)
+
+    def client(self, *, app_secret: Secret | None = APP_SECRET, now: Callable[[], float] = lambda: 1.77e9) -> Client:
+        """A client whose network this is."""
+        transport = httpx2.MockTransport(self)
+        return Client(
+            base_url="https://graph.example", version=VERSION, app_secret=app_secret, now=now, transport=transport
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the store says before a call."""
+
+    credentials: Credentials | None = CREDENTIALS
+    held: float = 0.0
+    wait: float = 0.0
+
+
+@dataclass
+class Budgets:
+    """Lets everybody in as `entry` says; `told` is what was written down."""
+
+    entry: Entry = field(default_factory=Entry)
+    asked: list[tuple[Limit, float, float]] = field(default_factory=list)
+    told: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> Entry:
+        """As the test says."""
+        assert (shop, page) == (SHOP, PAGE)
+        self.asked.append((limit, spacing, patience))
+        return self.entry
+
+    async def hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, /) -> None:
+        """Note it."""
+        assert (shop, page) == (SHOP, PAGE)
+        self.told.append(("hold", limit, seconds))
+
+    async def slow(self, shop: ShopId, page: PageId, limit: Limit, spacing: float, seconds: float, /) -> None:
+        """Note it."""
+        assert (shop, page) == (SHOP, PAGE)
+        self.told.append(("slow", limit, spacing, seconds))
+
+    async def hold_app(self, seconds: float, /) -> None:
+        """Note it."""
+        self.told.append(("hold_app", seconds))
+
+
+@dataclass
+class House:
+    """Real calls between the fakes; `deaths` are the tokens that died, `draw` is every number that is drawn."""
+
+    facebook: Facebook = field(default_factory=Facebook)
+    budgets: Budgets = field(default_factory=Budgets)
+    clock: FakeClock = field(default_factory=FakeClock)
+    policy: RetryPolicy | None = None
+    draw: float = 0.5
+    deaths: list[tuple[Credentials, TokenDead]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        self.calls = Calls(
+            self.facebook.client(),
+            self.budgets,
+            self.metrics,
+            token_died=self.died,
+            clock=self.clock.seconds,
+            sleep=self.clock.sleep,
+            draw=lambda: self.draw,
+            policy=self.policy,
+        )
+
+    async def died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
+        """Note it."""
+        assert (shop, page) == (SHOP, PAGE)
+        self.deaths.append((credentials, error))
+
+    def count(self, name: str, **labels: str) -> float:
+        """A metric as it is scraped; 0 where it was never counted."""
+        return self.registry.get_sample_value(f"page_inbox_{name}", labels) or 0

@@ -1,0 +1,289 @@
+"""One request to Graph: what goes out, and what every way of failing becomes."""
+
+import asyncio
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from domain.ids import PageId
+from domain.secret import Secret
+from graph_client.client import Client
+from graph_client.errors import (
+    GraphError,
+    GraphRedirected,
+    GraphTimeout,
+    GraphUnavailable,
+    GraphUnreachable,
+    ProofRefused,
+    TokenDead,
+    TooMuchData,
+)
+from graph_client.wire import Answer, Ask
+from tests.unit.graph_client.fakes import APP_SECRET, PAGE, TOKEN, WORDS, Asked, Facebook, body, ok, refused
+
+NOW = 1_770_000_000
+ME = Ask("GET", ("me",), {"fields": "id"})
+SUBSCRIBE = Ask("POST", (PAGE, "subscribed_apps"), form={"subscribed_fields": "messages"})
+
+
+def proof_at(moment: int | None) -> str:
+    """Computed once more and independently."""
+    text = TOKEN.reveal() if moment is None else f"{TOKEN.reveal()}|{moment}"
+    return hmac.new(APP_SECRET.reveal_bytes(), text.encode(), hashlib.sha256).hexdigest()
+
+
+TIMED = {"appsecret_proof": proof_at(NOW), "appsecret_time": str(NOW)}
+UNTIMED = {"appsecret_proof": proof_at(None)}
+
+
+async def send(client: Client, ask: Ask = ME, timeout: float = 5.0) -> Answer | GraphError:  # noqa: ASYNC109
+    """What came of it."""
+    return (await client.send(ask, TOKEN, page=PAGE, timeout=timeout)).result
+
+
+def forms(facebook: Facebook) -> list[str]:
+    """The form of every proof that was sent."""
+    known = {tuple(TIMED.items()): "timed", tuple(UNTIMED.items()): "untimed", (): "none"}
+    sent = [{**one.query, **one.form} for one in facebook.asked]
+    return [known[tuple((k, v) for k, v in one.items() if k.startswith("appsecret"))] for one in sent]
+
+
+async def test_the_token_stands_in_the_header_and_nowhere_else() -> None:
+    """Addresses end up in logs; the proof shows whose app calls."""
+    facebook = Facebook()
+    facebook.will("GET me", ok({"id": PAGE}))
+    result = await send(facebook.client())
+    assert isinstance(result, Answer)
+    assert result.body == {"id": PAGE}
+    (asked,) = facebook.asked
+    assert asked.query == {"fields": "id", **TIMED}
+    assert asked.headers["authorization"] == "Bearer EAA-page-token"
+    others = {name: value for name, value in asked.headers.items() if name != "authorization"}
+    assert TOKEN.reveal() not in f"{asked.path} {asked.query} {asked.form} {others}"
+
+
+async def test_what_is_posted_stands_in_the_form_with_its_proof() -> None:
+    """The address stays bare."""
+    facebook = Facebook()
+    facebook.will(f"POST {PAGE}/subscribed_apps", ok({"success": True}))
+    await send(facebook.client(), SUBSCRIBE)
+    (asked,) = facebook.asked
+    assert (asked.query, asked.form) == ({}, {"subscribed_fields": "messages", **TIMED})
+    assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+async def test_answers_are_asked_for_uncompressed() -> None:
+    """Otherwise the cap on their bytes would cap nothing."""
+    facebook = Facebook()
+    facebook.will("GET me", ok({}))
+    await send(facebook.client())
+    headers = facebook.asked[0].headers
+    assert (headers["accept-encoding"], headers["accept"], headers["user-agent"]) == (
+        "identity",
+        "application/json",
+        "page-inbox",
+    )
+
+
+async def test_without_the_apps_secret_there_is_no_proof() -> None:
+    """Nothing to make it with."""
+    facebook = Facebook()
+    facebook.will("GET me", ok({}))
+    await send(facebook.client(app_secret=None))
+    assert forms(facebook) == ["none"]
+
+
+@pytest.mark.parametrize("words_of_100", [False, True], ids=["code 104", "code 100 that names the proof"])
+async def test_a_refused_proof_is_sent_in_its_other_form_which_is_then_remembered(words_of_100: bool) -> None:
+    """The second call is sent once."""
+    facebook = Facebook()
+    refusal = refused(100, words="Invalid appsecret_proof provided") if words_of_100 else refused(104)
+    facebook.will("GET me", refusal, ok({"id": "1"}), ok({"id": "2"}))
+    client = facebook.client()
+    bodies = [(await client.send(ME, TOKEN, page=None, timeout=5)).result for _ in range(2)]
+    assert [one.body if isinstance(one, Answer) else one for one in bodies] == [{"id": "1"}, {"id": "2"}]
+    assert forms(facebook) == ["timed", "untimed", "untimed"]
+
+
+async def test_a_remembered_form_that_is_refused_later_gives_way_again() -> None:
+    """Should Facebook change its mind."""
+    facebook = Facebook()
+    facebook.will("GET me", refused(104), ok({}), refused(104), ok({}), ok({}))
+    client = facebook.client()
+    for _ in range(3):
+        assert isinstance(await send(client), Answer)
+    assert forms(facebook) == ["timed", "untimed", "untimed", "timed", "timed"]
+
+
+async def test_when_both_forms_are_refused_the_secret_is_wrong_and_nothing_is_remembered() -> None:
+    """Two requests for one call, no more."""
+    facebook = Facebook()
+    facebook.will("GET me", *[refused(104) for _ in range(4)])
+    client = facebook.client()
+    for _ in range(2):
+        result = await send(client)
+        assert isinstance(result, ProofRefused)
+        assert WORDS not in str(result)
+    assert forms(facebook) == ["timed", "untimed"] * 2
+
+
+async def test_calls_that_are_refused_together_all_find_the_other_form() -> None:
+    """What one of them remembers turns none of the others back."""
+    facebook = Facebook()
+
+    async def unless_timed(asked: Asked) -> httpx2.Response:
+        await asyncio.sleep(0)
+        return refused(104) if "appsecret_time" in asked.query else ok({})
+
+    facebook.will("GET me", *[unless_timed] * 100)
+    client = facebook.client()
+    # The second half begins while the first one is being told.
+    early = [asyncio.ensure_future(send(client)) for _ in range(3)]
+    await asyncio.sleep(0)
+    results = await asyncio.gather(*early, *(send(client) for _ in range(3)))
+    assert [type(one) for one in results] == [Answer] * 6
+    assert len(facebook.asked) <= 12
+    await send(client)
+    assert forms(facebook)[-1] == "untimed"
+    assert Counter(forms(facebook))["timed"] <= 6
+
+
+async def test_of_an_answer_beyond_the_cap_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it goes on; what its headers say of the budget counts all the same."""
+    monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield b"x" * 100
+
+    facebook = Facebook()
+    headers = {"x-app-usage": '{"call_count":40}'}
+    facebook.will("GET me", httpx2.Response(200, headers=headers, content=endless()))
+    reply = await facebook.client().send(ME, TOKEN, page=PAGE, timeout=5)
+    assert isinstance(reply.result, TooMuchData)
+    assert reply.usage.share == {"app": 0.4}
+    assert read == 11
+
+
+async def test_an_answer_of_just_the_cap_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is the last size that is taken."""
+    monkeypatch.setattr("graph_client.client.ANSWER_BYTES", len(b'{"id": "1"}'))
+    facebook = Facebook()
+    facebook.will("GET me", ok({"id": "1"}), ok({"id": "12"}))
+    client = facebook.client()
+    assert isinstance(await send(client), Answer)
+    assert isinstance(await send(client), TooMuchData)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        httpx2.ConnectError("no route"),
+        httpx2.ReadError("cut"),
+        httpx2.WriteError("cut"),
+        httpx2.RemoteProtocolError("no HTTP"),
+        httpx2.LocalProtocolError("closed"),
+        httpx2.ConnectTimeout("slow"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_connection_that_fails_is_unreachable(broken: Exception) -> None:
+    """In whatever words the library says it."""
+    facebook = Facebook()
+    facebook.will("GET me", broken)
+    assert isinstance(await send(facebook.client()), GraphUnreachable)
+
+
+async def test_a_connection_that_is_cut_within_an_answer_is_unreachable() -> None:
+    """Half an answer is none."""
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b'{"data": [{"id"'
+        raise httpx2.ReadError("cut")
+
+    facebook = Facebook()
+    facebook.will("GET me", httpx2.Response(200, content=half()))
+    assert isinstance(await send(facebook.client()), GraphUnreachable)
+
+
+async def test_silence_ends_with_the_time_that_was_given() -> None:
+    """Before the answer, within it, and over both forms of the proof together."""
+
+    async def never(_: Asked) -> httpx2.Response:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def stalls() -> AsyncIterator[bytes]:
+        yield b'{"data": '
+        await asyncio.Event().wait()
+
+    facebook = Facebook()
+    facebook.will("GET me", never, never, httpx2.Response(200, content=stalls()), refused(104), never)
+    client = facebook.client()
+    for timeout in (-1.0, 0.02, 0.02, 0.02):
+        assert isinstance(await send(client, timeout=timeout), GraphTimeout)
+    assert len(facebook.asked) == 5
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    """The token would go along."""
+    facebook = Facebook()
+    where = {"location": "https://elsewhere.example/"}
+    facebook.will("GET me", httpx2.Response(status, headers=where, content=body()))
+    assert isinstance(await send(facebook.client()), GraphRedirected)
+    assert len(facebook.asked) == 1
+
+
+async def test_an_error_comes_with_what_its_headers_say() -> None:
+    """That is when it matters most."""
+    facebook = Facebook()
+    usage = f'{{"{PAGE}":[{{"type":"pages","call_count":100,"estimated_time_to_regain_access":7}}]}}'
+    facebook.will("GET me", refused(80001, x_business_use_case_usage=usage))
+    reply = await facebook.client().send(ME, TOKEN, page=PAGE, timeout=5)
+    assert isinstance(reply.result, GraphError)
+    assert (reply.result.reason, reply.usage.regain) == ("throttled", {"pages": 420})
+    assert WORDS not in f"{reply!r} {reply.result} {reply.result.args}"
+
+
+async def test_what_is_not_graphs_json_is_an_outage() -> None:
+    """A proxy's page, half a document, nothing."""
+    facebook = Facebook()
+    for found in (b"<html>", b"", b"[]", b'{"data"'):
+        facebook.will("GET me", httpx2.Response(200, content=body(found)))
+    client = facebook.client()
+    for _ in range(4):
+        assert isinstance(await send(client), GraphUnavailable)
+
+
+async def test_what_cannot_be_sent_is_refused_without_a_request() -> None:
+    """A token that no header carries is a dead one."""
+    facebook = Facebook()
+    with pytest.raises(TokenDead):
+        await facebook.client().send(ME, Secret("two\nlines"), page=PageId("1"), timeout=5)
+    assert facebook.asked == []
+
+
+async def test_cancellation_goes_on_to_the_caller() -> None:
+    """It is no timeout."""
+    began = asyncio.Event()
+
+    async def never(_: Asked) -> httpx2.Response:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    facebook = Facebook()
+    facebook.will("GET me", never)
+    task = asyncio.ensure_future(send(facebook.client()))
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -1,0 +1,190 @@
+"""What we ask Graph for."""
+
+import pytest
+
+from domain.graph import EDGES, Edge, GraphQuery
+from domain.ids import PageId
+from domain.secret import Secret
+from graph_client import edges
+from graph_client.edges import ask_for, fallback_query, history_ask, limit_of, spacing_of
+from graph_client.errors import (
+    GraphError,
+    GraphUnavailable,
+    ObjectNotFound,
+    ParameterRefused,
+    PermissionMissing,
+    ProofRefused,
+    TokenDead,
+    Told,
+)
+from graph_client.fields import FIELDS
+from simulator.graph_fields import choose
+
+PAGE = PageId("104200000000001")
+
+
+def query(edge: Edge, **more: object) -> GraphQuery:
+    """A question of a shop's; of an object where the edge has one."""
+    of = None if edge in ("posts", "videos", "conversations") else "7_8"
+    return GraphQuery(edge, PAGE, of, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("edge", "path"),
+    [
+        ("posts", (PAGE, "published_posts")),
+        ("videos", (PAGE, "videos")),
+        ("comments", ("7_8", "comments")),
+        ("replies", ("7_8", "comments")),
+        ("conversations", (PAGE, "conversations")),
+        ("conversation_messages", ("7_8", "messages")),
+        ("customer", ("7_8",)),
+    ],
+)
+def test_each_edge_has_its_place_its_fields_and_its_budget(edge: Edge, path: tuple[str, ...]) -> None:
+    """One customer is no list."""
+    ask = ask_for(query(edge))
+    assert (ask.method, ask.path, ask.limit) == ("GET", path, limit_of(edge))
+    assert ask.lists == (edge != "customer")
+    assert ask.params["fields"].startswith("id,")
+    assert "email" not in ask.params["fields"]
+
+
+@pytest.mark.parametrize(
+    ("node", "fields"),
+    [
+        ("PagePost", edges.POST_FIELDS),
+        ("PagePost", edges.VIDEO_POST_FIELDS),
+        ("Video", edges.VIDEO_FIELDS),
+        ("Comment", edges.COMMENT_FIELDS),
+        ("UnifiedThread", edges.CONVERSATION_FIELDS),
+        ("UnifiedThread", edges.HISTORY_CONVERSATION_FIELDS),
+        ("Message", edges.MESSAGE_FIELDS),
+        ("Message", edges.HISTORY_MESSAGE_FIELDS),
+        ("User", edges.CUSTOMER_FIELDS),
+    ],
+)
+def test_every_field_is_one_that_its_node_has(node: str, fields: str) -> None:
+    """One unknown name fails the whole call."""
+    assert choose(node, fields)
+
+
+def test_conversations_and_customers_are_charged_to_messenger() -> None:
+    """And only those; two a second per Page of the conversations."""
+    assert [edge for edge in EDGES if limit_of(edge) == "messenger"] == list(EDGES[-3:])
+    assert {edge: spacing_of(edge) for edge in EDGES if spacing_of(edge)} == {
+        "conversations": 0.5,
+        "conversation_messages": 0.5,
+    }
+
+
+@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge != "customer"])
+def test_the_number_asked_for_stays_within_graphs_bounds(edge: Edge) -> None:
+    """More than a hundred is an error on posts."""
+    assert [ask_for(query(edge, limit=limit)).params["limit"] for limit in (0, 1, 100, 101)] == ["1", "1", "100", "100"]
+
+
+@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in ("customer", "videos")])
+def test_a_cursor_goes_back_as_it_came(edge: Edge) -> None:
+    """They are Facebook's and opaque."""
+    assert ask_for(query(edge, after="QVFI=")).params["after"] == "QVFI="
+    assert "after" not in ask_for(query(edge)).params
+
+
+def test_times_are_given_in_seconds_where_the_edge_knows_them() -> None:
+    """Conversations know none, and an unknown parameter may fail the call."""
+    both = {"since": 1_770_000_000_999, "until": 1_770_000_001_000}
+    posts = ask_for(query("posts", **both)).params
+    assert (posts["since"], posts["until"]) == ("1770000000", "1770000001")
+    comments = ask_for(query("comments", **both)).params
+    assert comments["since"] == "1770000000"
+    assert "until" not in comments
+    for edge in ("videos", "conversations", "conversation_messages", "customer"):
+        assert not {"since", "until"} & set(ask_for(query(edge, **both)).params)
+
+
+def test_order_and_filter_are_graphs_own() -> None:
+    """Absent, Facebook chooses."""
+    params = ask_for(query("comments", order="reverse_chronological", filter="stream")).params
+    assert (params["order"], params["filter"]) == ("reverse_chronological", "stream")
+    assert not {"order", "filter"} & set(ask_for(query("replies")).params)
+
+
+def test_conversations_are_those_of_messenger() -> None:
+    """A Page may have Instagram's too."""
+    assert ask_for(query("conversations")).params["platform"] == "messenger"
+    assert history_ask(query("conversations")).params["platform"] == "messenger"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ParameterRefused(Told(100)),
+        ObjectNotFound(Told(100, 33)),
+        PermissionMissing((), Told(3)),
+        PermissionMissing((), Told(10)),
+    ],
+)
+def test_where_videos_are_refused_they_are_looked_for_among_posts(error: GraphError) -> None:
+    """With a cursor that says so, and goes on there."""
+    other = fallback_query(query("videos", limit=7), error)
+    assert other is not None
+    ask = ask_for(other)
+    assert ask.path == (PAGE, "published_posts")
+    assert (ask.params["fields"], ask.params["limit"]) == (edges.VIDEO_POST_FIELDS, "7")
+    assert "after" not in ask.params
+    assert "type" not in ask.params
+    following = ask_for(query("videos", after="pQVFI"))
+    assert (following.path, following.params["after"]) == ((PAGE, "published_posts"), "QVFI")
+    assert fallback_query(other, error) is None
+
+
+@pytest.mark.parametrize(
+    ("edge", "after", "error"),
+    [
+        ("posts", None, ParameterRefused(Told(100))),
+        ("videos", "vQVFI", ParameterRefused(Told(100))),
+        ("videos", None, ProofRefused(Told(100))),
+        ("videos", None, GraphUnavailable(Told(2))),
+        ("videos", None, TokenDead("expired", Told(190))),
+        ("videos", None, ParameterRefused()),
+    ],
+)
+def test_other_refusals_are_not_made_good_elsewhere(edge: Edge, after: str | None, error: GraphError) -> None:
+    """Places in the one list are none in the other, and a dead token reads nothing."""
+    assert fallback_query(query(edge, after=after), error) is None
+
+
+@pytest.mark.parametrize("cursor", ["QVFI", "v", "x1", "", "VQVFI", " p"])
+def test_a_foreign_cursor_of_videos_is_refused(cursor: str) -> None:
+    """Before anything is asked."""
+    with pytest.raises(ParameterRefused):
+        ask_for(query("videos", after=cursor))
+
+
+def test_a_cursor_of_videos_goes_on_among_videos() -> None:
+    """Those that were uploaded, not those that only name the Page."""
+    ask = ask_for(query("videos", after="vQVFI"))
+    assert (ask.path, ask.params["after"], ask.params["type"]) == ((PAGE, "videos"), "QVFI", "uploaded")
+
+
+def test_history_asks_for_no_names() -> None:
+    """A webhook tells ids alone."""
+    ask = history_ask(query("conversation_messages", after="a", limit=50))
+    assert (ask.path, ask.params["after"], ask.params["limit"]) == (("7_8", "messages"), "a", "50")
+    assert "from{id},to{id}" in ask.params["fields"]
+
+
+def test_the_calls_that_connect_a_page() -> None:
+    """Fields to subscribe go in the body, all of them; the token asked about stands where it is documented."""
+    assert edges.subscribe(PAGE, FIELDS).form == {"subscribed_fields": ",".join(FIELDS)}
+    assert (edges.subscribe(PAGE, FIELDS).method, edges.subscribe(PAGE, FIELDS).params) == ("POST", {})
+    assert (edges.unsubscribe(PAGE).method, edges.unsubscribe(PAGE).path) == ("DELETE", (PAGE, "subscribed_apps"))
+    assert edges.subscription(PAGE).lists
+    assert edges.debug_token(Secret("EAA")).params == {"input_token": "EAA"}
+    assert edges.me().params == {"fields": "id"}
+
+
+def test_an_edge_of_an_object_without_one_asks_for_nothing_that_could_be_sent() -> None:
+    """`wire.build` refuses an empty part."""
+    assert ask_for(GraphQuery("comments", PAGE)).path == ("", "comments")

@@ -1,0 +1,198 @@
+"""Graph's JSON as our items."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from domain.graph import Edge, GraphQuery
+from domain.ids import PageId
+from domain.message import Fact
+from graph_client.parse import DEPTH, fetched, plain
+
+PAGE = PageId("104200000000001")
+NEXT = "https://graph.facebook.com/v26.0/1/posts?access_token=EAACANARY&after=QVFI"
+
+
+def items(rows: Any, edge: Edge = "posts", after: str | None = None) -> list[Fact]:
+    """What comes of these rows."""
+    return fetched(GraphQuery(edge, PAGE, "7", after=after), {"data": rows}).items
+
+
+def item(**row: Any) -> Fact:
+    """What comes of one row."""
+    return items([row])[0]
+
+
+def test_a_post_keeps_graphs_names_and_has_numbers_and_lists_flat() -> None:
+    """The numbers of comments and reactions, without who they are of."""
+    assert item(
+        id="1_2",
+        message="អាវយឺត $12",
+        created_time="2026-02-02T02:41:10+0000",
+        shares={"count": 4},
+        comments={"data": [], "summary": {"order": "ranked", "total_count": 12, "can_comment": True}},
+        reactions={"data": [], "summary": {"total_count": 30, "viewer_reaction": "NONE"}},
+        attachments={
+            "data": [
+                {
+                    "media_type": "album",
+                    "subattachments": {"data": [{"media": {"image": {"src": "https://cdn.example/a.jpg"}}}]},
+                    "target": {"id": 77},
+                }
+            ]
+        },
+    ) == {
+        "id": "1_2",
+        "message": "អាវយឺត $12",
+        "created_time": "2026-02-02T02:41:10.000Z",
+        "share_count": 4,
+        "comment_count": 12,
+        "reaction_count": 30,
+        "attachments": [
+            {
+                "media_type": "album",
+                "subattachments": [{"media": {"image": {"src": "https://cdn.example/a.jpg"}}}],
+                "target": {"id": "77"},
+            }
+        ],
+    }
+
+
+def test_a_number_that_came_with_the_comment_itself_stays() -> None:
+    """A list that came beside its number stays too."""
+    row = item(id="1", comment_count=2, comments={"data": [{"id": "9"}], "summary": {"total_count": 5}})
+    assert row == {"id": "1", "comment_count": 2, "comments": [{"id": "9"}]}
+
+
+def test_what_is_absent_stays_absent_and_what_is_empty_stays_empty() -> None:
+    """Null is absent; a list that was asked for and is empty is not."""
+    assert item(id="1", story=None, attachments={"data": []}, tags=[None, "a"]) == {
+        "id": "1",
+        "attachments": [],
+        "tags": ["a"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("time", "ours"),
+    [
+        ("2026-02-02T02:41:10+0000", "2026-02-02T02:41:10.000Z"),
+        ("2026-02-02T09:41:10+0700", "2026-02-02T02:41:10.000Z"),
+        ("2026-02-02T02:41:10", "2026-02-02T02:41:10"),
+        ("soon", "soon"),
+        ("1770000000", "1770000000"),
+        (1770000000, 1770000000),
+    ],
+)
+def test_times_have_one_form(time: object, ours: object) -> None:
+    """What is no time in Graph's form stays as Facebook wrote it."""
+    assert item(id="1", updated_time=time) == {"id": "1", "updated_time": ours}
+
+
+def test_numbers_that_javascript_would_bend_become_text() -> None:
+    """And ids are always text."""
+    assert item(id=7, sticker_id=369239263222822, n=2**53, big=2**53 + 1, low=-(2**53) - 1, ok=True, f=1.5) == {
+        "id": "7",
+        "sticker_id": "369239263222822",
+        "n": 2**53,
+        "big": "9007199254740993",
+        "low": "-9007199254740993",
+        "ok": True,
+        "f": 1.5,
+    }
+
+
+def test_no_address_with_a_token_and_no_email_comes_through() -> None:
+    """At any depth, in any list; `paging` least of all."""
+    row = item(
+        id="1",
+        paging={"next": NEXT},
+        link=NEXT,
+        path="/v26.0/1?access_token=EAACANARY",
+        start_time=NEXT,
+        **{"from": {"id": "7", "name": "Sokha", "email": "7@facebook.com"}},
+        attachments={"data": [{"url": NEXT, "paging": {"next": NEXT}, "urls": [NEXT]}], "paging": {"next": NEXT}},
+        part={"paging": {"next": NEXT}, "deep": [{"paging": NEXT}]},
+    )
+    assert b"CANARY" not in orjson.dumps(row)
+    assert b"@" not in orjson.dumps(row)
+    assert row["from"] == {"id": "7", "name": "Sokha"}
+    assert row["attachments"] == [{"urls": []}]
+
+
+def test_what_people_write_about_tokens_is_theirs() -> None:
+    """Only an address is left out."""
+    assert item(id="1", message="what is an access_token=?")["message"] == "what is an access_token=?"
+
+
+def test_shared_links_of_a_message_are_a_list() -> None:
+    """Of a post, the same word is a number."""
+    shares = {"data": [{"link": "https://shop.example/1"}], "paging": {"next": NEXT}}
+    assert items([{"id": "m_1", "shares": shares}], "conversation_messages") == [
+        {"id": "m_1", "shares": [{"link": "https://shop.example/1"}]}
+    ]
+
+
+def test_what_is_no_object_is_no_item() -> None:
+    """One odd row costs no page."""
+    assert items([{"id": "1"}, None, 7, "x", [{"id": "2"}]]) == [{"id": "1"}]
+
+
+def test_what_is_nested_without_end_is_cut_off() -> None:
+    """At a depth that no answer reaches."""
+    deep: Any = "x"
+    for _ in range(500):
+        deep = {"in": [deep]}
+    assert orjson.dumps(item(id="1", deep=deep)).count(b"in") <= DEPTH
+    assert plain(float("inf")) is None
+
+
+def test_the_cursor_is_facebooks_and_none_at_the_end() -> None:
+    """However few items came."""
+    body = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
+    assert fetched(GraphQuery("comments", PAGE, "7"), body).after == "QVFI"
+    del body["paging"]["next"]  # type: ignore[attr-defined]
+    assert fetched(GraphQuery("comments", PAGE, "7"), body).after is None
+
+
+def test_a_customer_is_one_item_even_if_facebook_tells_nothing() -> None:
+    """Under the id that was asked for."""
+    asked = GraphQuery("customer", PAGE, "7000000000000001")
+    assert fetched(asked, {}).items == [{"id": "7000000000000001"}]
+    found = fetched(asked, {"id": 7000000000000001, "name": "Sokha", "profile_pic": "https://cdn.example/p.jpg"})
+    assert found.items == [{"id": "7000000000000001", "name": "Sokha", "profile_pic": "https://cdn.example/p.jpg"}]
+    assert found.after is None
+
+
+VIDEO = {"media_type": "video", "target": {"id": "55"}, "media": {"image": {"src": "https://cdn.example/v.jpg"}}}
+
+
+def test_videos_among_posts_look_like_videos() -> None:
+    """Posts with other things are left out; a page without any is not the end."""
+    posts = [
+        {"id": "1_1", "message": "រូបភាព", "attachments": {"data": [{"media_type": "photo", "target": {"id": "3"}}]}},
+        {"id": "1_2", "message": "វីដេអូ", "created_time": "2026-02-02T02:41:10+0000", "attachments": {"data": [VIDEO]}},
+        {"id": "1_3", "attachments": {"data": [{"media_type": "album", "subattachments": {"data": [VIDEO, {}]}}]}},
+        {"id": "1_4", "attachments": [7, {"media_type": "video", "title": "T", "media": {"source": "https://v/"}}]},
+        {"id": "1_5"},
+    ]
+    assert items(posts, "videos", after="p") == [
+        {
+            "id": "55",
+            "description": "វីដេអូ",
+            "created_time": "2026-02-02T02:41:10.000Z",
+            "picture": "https://cdn.example/v.jpg",
+            "post_id": "1_2",
+        },
+        {"id": "55", "picture": "https://cdn.example/v.jpg", "post_id": "1_3"},
+        {"id": "1_4", "title": "T", "source": "https://v/", "post_id": "1_4"},
+    ]
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, "vQVFI"), ("vabc", "vQVFI"), ("p", "pQVFI"), ("pabc", "pQVFI")])
+def test_a_cursor_of_videos_says_which_list_it_is_of(asked: str | None, given: str) -> None:
+    """The walk stays in the list in which it began."""
+    body: dict[str, Any] = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
+    assert fetched(GraphQuery("videos", PAGE, after=asked), body).after == given
+    assert fetched(GraphQuery("videos", PAGE, after=asked), {"data": []}).after is None

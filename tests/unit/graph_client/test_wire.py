@@ -1,0 +1,194 @@
+"""Questions to Graph as requests, and answers as what they mean."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from domain.secret import Secret
+from graph_client.errors import (
+    GraphError,
+    GraphRedirected,
+    GraphUnavailable,
+    ParameterRefused,
+    Throttled,
+    TokenDead,
+)
+from graph_client.wire import Answer, Ask, HttpRequest, build, decipher
+
+TOKEN, SECRET, NOW = Secret("EAATESTTOKEN"), Secret("shop-app-secret-1"), 1_770_000_000
+UNTIMED = "c9f58d86e9087848d20654632a1d7901169b3c3cbf4804fb0468dadd3f199742"
+TIMED = "1269f28505904052f655c75fdffe152b27594aa46c68c75347a0736ecb59d3ce"
+"""Made with `printf 'EAATESTTOKEN' | openssl dgst -sha256 -hmac shop-app-secret-1`, and with `|1770000000` after it."""
+LIST = Ask("GET", ("1", "comments"), lists=True)
+NODE = Ask("GET", ("1",))
+
+
+def built(ask: Ask, *, secret: Secret | None = SECRET, at: int | None = NOW, token: Secret = TOKEN) -> HttpRequest:
+    """The request at Facebook's."""
+    return build(ask, base_url="https://graph.facebook.com", version="v26.0", token=token, app_secret=secret, at=at)
+
+
+def query_of(request: HttpRequest) -> Mapping[str, list[str]]:
+    """The parameters in the address."""
+    return parse_qs(urlsplit(request.url).query, strict_parsing=True)
+
+
+def test_a_read_names_the_version_and_has_its_parameters_in_the_address() -> None:
+    """Encoded, whatever they hold."""
+    request = built(Ask("GET", ("1_2", "comments"), {"fields": "id,from{id}", "after": "a+b/c=&x=1 ក"}), secret=None)
+    assert request.url.startswith("https://graph.facebook.com/v26.0/1_2/comments?")
+    assert query_of(request) == {"fields": ["id,from{id}"], "after": ["a+b/c=&x=1 ក"]}
+    assert request.url.isascii()
+    assert request.content is None
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_the_token_is_in_the_header_alone(method: Any) -> None:
+    """Addresses end up in logs."""
+    request = built(Ask(method, ("1", "subscribed_apps"), form={"subscribed_fields": "messages"}))
+    assert request.headers["Authorization"] == "Bearer EAATESTTOKEN"
+    assert "EAATESTTOKEN" not in request.url
+    assert b"EAATESTTOKEN" not in (request.content or b"")
+
+
+@pytest.mark.parametrize(
+    ("at", "proofs"),
+    [(NOW, {"appsecret_proof": [TIMED], "appsecret_time": ["1770000000"]}), (None, {"appsecret_proof": [UNTIMED]})],
+    ids=["with a time", "without"],
+)
+def test_the_proof_is_that_of_the_security_guide(at: int | None, proofs: dict[str, list[str]]) -> None:
+    """In the address of what reads and deletes, in the body of what writes."""
+    assert query_of(built(Ask("GET", ("1",), {"fields": "id"}), at=at)) == {"fields": ["id"], **proofs}
+    assert query_of(built(Ask("DELETE", ("1",)), at=at)) == proofs
+    request = built(Ask("POST", ("1", "subscribed_apps"), form={"subscribed_fields": "messages,feed"}), at=at)
+    assert urlsplit(request.url).query == ""
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert parse_qs((request.content or b"").decode()) == {"subscribed_fields": ["messages,feed"], **proofs}
+
+
+def test_without_a_secret_there_is_no_proof() -> None:
+    """And no question mark without parameters."""
+    assert built(NODE, secret=None).url == "https://graph.facebook.com/v26.0/1"
+
+
+@pytest.mark.parametrize(
+    "part", ["", ".", "..", "a/b", "a%2fb", "a?b", "a#b", "a b", "ក", "a\\b", "a\n", "a@b", "x" * 513]
+)
+def test_a_part_of_the_path_that_could_lead_elsewhere_is_refused(part: str) -> None:
+    """Ids come from callers."""
+    with pytest.raises(ParameterRefused) as refused:
+        built(Ask("GET", (part, "comments")))
+    assert (refused.value.reason, refused.value.kind) == ("parameter_refused", "invalid")
+
+
+@pytest.mark.parametrize("part", ["104_7", "t_1022", "m_Ab1-x_1", "mid.$cAAB:1", "mid.145:ab", "x" * 512, "a=+b"])
+def test_every_form_of_id_that_was_seen_is_taken(part: str) -> None:
+    """As one part of the path, which a decoder reads back unchanged."""
+    assert "/" not in built(Ask("GET", (part,)), secret=None).url.removeprefix("https://graph.facebook.com/v26.0/")
+
+
+@pytest.mark.parametrize("token", ["", "EAA B", "EAA\r\nX: 1", "EAAក", "x" * 4097])
+def test_a_token_that_no_header_can_carry_is_dead(token: str) -> None:
+    """Rather than an error of the HTTP library, with the token in it."""
+    with pytest.raises(TokenDead):
+        built(NODE, token=Secret(token))
+
+
+def test_nothing_private_shows_itself() -> None:
+    """Requests and answers end up in tracebacks."""
+    ask = Ask("GET", ("debug_token",), {"input_token": "EAAOTHER"}, form={"x": "EAAOTHER"})
+    shown = repr([ask, built(ask), Answer({"data": "EAAOTHER"})])
+    assert "EAA" not in shown
+    assert TIMED not in shown
+
+
+def test_an_answer_has_rows_a_cursor_and_nodes() -> None:
+    """What is no object among the rows is left out."""
+    body = {"data": [{"id": "1"}, None, "x"], "paging": {"cursors": {"after": "QVFI"}, "next": "https://x/?a=1"}}
+    answer = decipher(200, json.dumps(body).encode(), LIST)
+    assert (answer.rows(), answer.after()) == ([{"id": "1"}], "QVFI")
+    assert decipher(200, b'{"data":{"app_id":"1"}}', NODE).node("data") == {"app_id": "1"}
+    with pytest.raises(GraphUnavailable):
+        decipher(200, b'{"data":[]}', NODE).node("data")
+
+
+@pytest.mark.parametrize(
+    "paging",
+    [
+        None,
+        [],
+        {"cursors": {"after": "QVFI"}},
+        {"cursors": {"after": "QVFI"}, "next": None},
+        {"cursors": {"after": 7}, "next": "https://x/"},
+        {"cursors": {"after": ""}, "next": "https://x/"},
+        {"cursors": [], "next": "https://x/"},
+        {"next": "https://x/?after=QVFI"},
+    ],
+    ids=repr,
+)
+def test_the_end_is_where_there_is_no_next(paging: object) -> None:
+    """A cursor alone stands on the last page too; an address alone is not looked into."""
+    assert decipher(200, json.dumps({"data": [], "paging": paging}).encode(), LIST).after() is None
+
+
+def test_a_short_or_empty_page_is_not_the_end() -> None:
+    """Facebook filters after it has cut the pages."""
+    body = b'{"data":[],"paging":{"cursors":{"after":"QVFI"},"next":"https://x/"}}'
+    assert decipher(200, body, LIST).after() == "QVFI"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (301, b"", GraphRedirected),
+        (302, b'{"data":[]}', GraphRedirected),
+        (304, b"", GraphRedirected),
+        (200, b"", GraphUnavailable),
+        (200, b"null", GraphUnavailable),
+        (200, b"true", GraphUnavailable),
+        (200, b"[]", GraphUnavailable),
+        (200, b"<html>Sorry, something went wrong.</html>", GraphUnavailable),
+        (200, b'{"data":[{"id":"1"', GraphUnavailable),
+        (200, b'{"data":[NaN]}', GraphUnavailable),
+        (200, b"\xff\xfe", GraphUnavailable),
+        (200, b"[" * 200_000, GraphUnavailable),
+        (200, b'{"data":null}', GraphUnavailable),
+        (200, b'{"data":{}}', GraphUnavailable),
+        (200, b"{}", GraphUnavailable),
+        (200, b'{"error":false}', GraphUnavailable),
+        (200, b'{"error":{"code":190},"data":[]}', TokenDead),
+        (400, b'{"error":{"code":100}}', ParameterRefused),
+        (503, b"<html></html>", GraphUnavailable),
+        (404, b"<html></html>", GraphUnavailable),
+        (429, b"<html></html>", Throttled),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_what_is_no_answer_is_an_error(status: int, body: bytes, expected: type[GraphError]) -> None:
+    """That leads to nothing of the body."""
+    with pytest.raises(GraphError) as raised:
+        decipher(status, body, LIST)
+    assert type(raised.value) is expected
+    assert raised.value.__context__ is None
+
+
+def test_an_object_need_not_be_a_list() -> None:
+    """A customer of whom Facebook tells nothing is `{}`."""
+    assert decipher(200, b"{}", NODE).body == {}
+    assert decipher(200, b'{"id":"1","error":null}', NODE).body == {"id": "1", "error": None}
+
+
+def test_half_an_emoji_costs_no_answer() -> None:
+    """The fast parser refuses what clients that cut texts do send; whole ones stay whole."""
+    body = b'{"data":[{"message":"\\ud83d","\\ud83d":"\\ud83d\\ude4f"}]}'
+    assert decipher(200, body, LIST).rows() == [{"message": "\ufffd", "\ufffd": "🙏"}]
+
+
+def test_a_throttled_call_is_charged_to_the_budget_it_was_asked_on() -> None:
+    """Where Facebook does not name one."""
+    with pytest.raises(Throttled) as raised:
+        decipher(429, b"", Ask("GET", ("1", "messages"), lists=True, limit="messenger"))
+    assert raised.value.limit == "messenger"
