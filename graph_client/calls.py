@@ -19,6 +19,9 @@ from ops.metrics import Metrics
 PATIENCE_SECONDS: Final = 4.0
 """Longer than this nobody waits for a turn; a call that would have to is answered 429 at once."""
 
+NOTING_SECONDS: Final = 0.25
+"""What is left after the deadline of all tries, to count the last of them and write down what came of it."""
+
 MakeAsk = Callable[[int], Ask]
 """The request for so many items."""
 
@@ -69,9 +72,10 @@ class Calls:
         """
         account = PageAccount(self._ledger, shop, page, make_ask(items).limit, spacing, patience)
         seconds = max(self._policy.deadline, patience)
+        deadline = self._clock() + seconds
         try:
-            async with asyncio.timeout(seconds), self._gate.turn(page):
-                return await self._run(account, operation, make_ask, items, page, self._clock() + seconds)
+            async with asyncio.timeout(seconds + NOTING_SECONDS), self._gate.turn(page):
+                return await self._run(account, operation, make_ask, items, page, deadline)
         except TimeoutError:
             raise GraphTimeout from None
 
@@ -84,7 +88,7 @@ class Calls:
         account = BareAccount(self._ledger, token)
         seconds = self._policy.deadline
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds + NOTING_SECONDS):
                 return await self._run(account, operation, lambda _: ask, 1, None, self._clock() + seconds)
         except TimeoutError:
             raise GraphTimeout from None

@@ -77,7 +77,7 @@ class Healer:
             async for conversation in self._walk(shop, page, "conversations", None, still_ours):
                 if _moment(conversation, "updated_time") < since:
                     break
-                found += await self._missed(shop, page, str(conversation.get("id", "")), since, still_ours)
+                await self._missed(shop, page, str(conversation.get("id", "")), since, still_ours, found)
                 if len(found) >= MOST_MESSAGES:
                     fetched += len(found)
                     stored += await self._put(shop, found)
@@ -91,10 +91,9 @@ class Healer:
         return stored
 
     async def _missed(
-        self, shop: ShopId, page: PageId, conversation: str, since: int, still_ours: StillOurs
-    ) -> list[Message]:
-        """A conversation's messages since then. They come newest first; older ones end the walk."""
-        found = []
+        self, shop: ShopId, page: PageId, conversation: str, since: int, still_ours: StillOurs, found: list[Message]
+    ) -> None:
+        """Add a conversation's messages since then, as they come: newest first; older ones end the walk."""
         async for raw in self._walk(shop, page, "conversation_messages", conversation, still_ours):
             if _moment(raw, "created_time") < since:
                 break
@@ -102,7 +101,6 @@ class Healer:
                 found.append(message_of(page, raw))
             except NotReadable as unreadable:
                 self._metrics.healed(unreadable.reason, 1)
-        return found
 
     async def _walk(
         self, shop: ShopId, page: PageId, edge: Edge, of: str | None, still_ours: StillOurs
@@ -134,6 +132,8 @@ class Healer:
 
     async def _put(self, shop: ShopId, messages: list[Message]) -> int:
         """Store them, oldest first: readers go by receipt. How many were new."""
+        # Facebook dates to the second and lists the newest first: of one second, the last listed was said first.
+        messages.reverse()
         messages.sort(key=lambda message: message.sent_at or 0)
         stored = 0
         for at in range(0, len(messages), PUT_MESSAGES):

@@ -185,6 +185,9 @@ class Pages:
             answer = await self._calls.with_token(self._app_token, "debug_token", edges.debug_token(token))
         except (TokenDead, PermissionMissing):
             raise AppRefused from None
+        except ParameterRefused:
+            # Facebook tells an app nothing of a token that another one was given.
+            raise TokenRefused("token_of_another_app", "This token was made for another app, or is none.") from None
         data: dict[str, Any] = answer.node("data")
         lacking = missing_permissions(data, page, self._app_id)
         if not names_its_page(data):

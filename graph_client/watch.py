@@ -197,6 +197,9 @@ class Watch:
                 log.info("look_failed", page=page, reason=error.reason, kind=error.kind)
                 if error.kind == "not_found":
                     await self._watchlist.forget(page)
+                elif error.reason == "reconnect_page":
+                    # Dead, or sealed by a key that is gone: only a new token mends it, and until then it is counted so.
+                    await self._watchlist.watch(page, self._now() + DAY, "reconnect")
                 else:
                     await self._watchlist.renew(page, self._now() + max(AGAIN, (error.retry_after or 0) * 1000))
         return len(due)

@@ -14,6 +14,7 @@ from simulator.graph_nodes import FakePage
 from simulator.graph_world import SCOPES, World
 from tests.callers import Shop
 from tests.graph import APP_ID, FakeGraph, running_graph
+from tests.servers import Server
 from tests.service import APP_SECRET, Service, serving
 
 SEAL_KEY: Final = Secret(base64.b64encode(b"seal-key-of-the-test-service-32b").decode())
@@ -103,3 +104,28 @@ def refusal(answer: httpx2.Response) -> tuple[int, str]:
     problem = answer.json()
     assert problem["status"] == answer.status_code
     return answer.status_code, problem["reason"]
+
+
+def everything(server: Server) -> bytes:
+    """Every key of a store and its whole value, one after the other."""
+    found: list[bytes] = []
+    parts: list[Any]
+    for client in server.clients():
+        for key in client.scan_iter(count=1000):
+            match client.type(key):
+                case b"string":
+                    parts = [client.get(key)]
+                case b"hash":
+                    parts = [part for field in client.hgetall(key).items() for part in field]
+                case b"zset":
+                    parts = client.zrange(key, 0, -1)
+                case other:
+                    raise AssertionError(f"a type that nobody looks into: {other!r}")
+            found += [key, *parts]
+    return b"\n".join(found)
+
+
+def spellings(secret: Secret) -> list[bytes]:
+    """How a secret might stand somewhere: as it is, in base64 and in hexadecimal."""
+    raw = secret.reveal_bytes()
+    return [raw, base64.b64encode(raw).rstrip(b"="), base64.urlsafe_b64encode(raw).rstrip(b"="), raw.hex().encode()]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import httpx2
@@ -10,7 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
+from graph_client.fields import FIELDS
+from simulator.graph_faults import OUTAGE
+from simulator.graph_nodes import FakePage
+from simulator.graph_world import SCOPES
 from tests.callers import CUSTOMER, PAGE, Facebook, Shop
+from tests.facebook import SEAL_KEY, GraphShop, everything, graph_settings, new_page, spellings
+from tests.graph import APP_ID, FakeGraph
+from tests.servers import Server
 from tests.service import (
     APP_SECRET,
     START_SECONDS,
@@ -21,11 +29,13 @@ from tests.service import (
     page_inbox,
 )
 
-SECRETS = [secret.reveal() for secret in (APP_SECRET, VERIFY_TOKEN, TOKEN_KEY)]
+SECRETS = [secret.reveal() for secret in (APP_SECRET, VERIFY_TOKEN, TOKEN_KEY, SEAL_KEY)]
 
 
-def call(redis_url: str | None, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """A command to its end. No secret may be in what it says."""
+def call(
+    redis_url: str | None, *arguments: str, typed: str = "", **settings: str
+) -> "subprocess.CompletedProcess[str]":
+    """A command to its end, with `typed` on its standard input. No secret may be in what it says."""
     done = subprocess.run(  # noqa: S603 - our own command
         page_inbox(*arguments),
         env=environment(redis_url, **settings),
@@ -33,7 +43,7 @@ def call(redis_url: str | None, *arguments: str, **settings: str) -> "subprocess
         text=True,
         timeout=START_SECONDS,
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=typed,
     )
     said = done.stdout + done.stderr
     assert not [secret for secret in SECRETS if secret in said]
@@ -41,9 +51,9 @@ def call(redis_url: str | None, *arguments: str, **settings: str) -> "subprocess
     return done
 
 
-def done(redis_url: str | None, *arguments: str, **settings: str) -> str:
+def done(redis_url: str | None, *arguments: str, typed: str = "", **settings: str) -> str:
     """What a command says that must succeed."""
-    result = call(redis_url, *arguments, **settings)
+    result = call(redis_url, *arguments, typed=typed, **settings)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -166,6 +176,79 @@ def test_pages_are_connected_listed_and_disconnected_by_hand(
         assert "1 messages deleted" in done(valkey_url, "pages", "disconnect", "--shop", "shop-1", "--yes", PAGE)
         assert shop.ids() == []
     assert PAGE not in done(valkey_url, "pages", "list", "--shop", "shop-1")
+
+
+def test_a_page_is_connected_with_its_token_by_hand(
+    graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, tmp_path: Path
+) -> None:
+    """From a file or standard input; checked and subscribed; the running service reads with it at once."""
+    settings, url = graph_settings(graph), graph_store.url
+    connect = ("pages", "connect", "--shop", "shop-1", "--token-file")
+    first, second = new_page(graph.world), new_page(graph.world)
+    file = tmp_path / "token"
+    file.write_text(f"{first.token.reveal()}\n")
+    said = done(url, *connect, str(file), first.id, **settings)
+    said += done(url, *connect, "-", second.id, typed=second.token.reveal(), **settings)
+    assert said.count("with a token") == 2
+    for found in (first, second):
+        assert found.subscriptions == {APP_ID: list(FIELDS)}
+        assert graph_shop.fetch(found.id, "posts")["items"] == []
+        assert found.token.reveal() not in said
+    assert not any(spelled in everything(graph_store) for spelled in spellings(first.token))
+
+
+def test_pages_are_listed_with_what_can_be_expected_of_them(
+    graph: FakeGraph, graph_store: Server, graph_shop: GraphShop
+) -> None:
+    """Webhooks alone, a token, a permission that is missing, a dead token and why."""
+    alone, whole, lacking, dead = (
+        new_page(graph.world, scopes=scopes) for scopes in (SCOPES, SCOPES, SCOPES[:4], SCOPES)
+    )
+    graph_shop.connect(alone.id)
+    for found in (whole, lacking, dead):
+        graph_shop.bring(found)
+    graph.world.revoke(dead.token, 458)
+    graph_shop.ask(dead.id, "posts")
+    lines = done(graph_store.url, "pages", "list", "--shop", "shop-1", **graph_settings(graph)).splitlines()
+    told = {line.split()[0]: line for line in lines[1:]}
+    assert lines[0].startswith("shop-1 has 4 Pages")
+    assert "for webhooks alone" in told[alone.id]
+    assert told[whole.id].endswith("with a token.")
+    assert "pages_read_user_content" in told[lacking.id]
+    assert "app_not_authorised" in told[dead.id]
+
+
+def test_a_token_that_does_not_do_is_refused_by_hand_too(graph: FakeGraph, graph_store: Server) -> None:
+    """One sentence, exit code 1, nothing connected: another Page's, none at all, no key to seal it with."""
+    url, settings = graph_store.url, graph_settings(graph)
+    mine, other = new_page(graph.world), new_page(graph.world)
+    connect = ("pages", "connect", "--shop", "shop-1", "--token-file", "-", mine.id)
+    wrong = call(url, *connect, typed=other.token.reveal(), **settings)
+    assert (wrong.returncode, "another Page" in wrong.stderr) == (1, True)
+    assert other.token.reveal() not in wrong.stdout + wrong.stderr
+    assert "--token-file" in call(url, *connect, typed="\n", **settings).stderr
+    keyless = call(url, *connect, typed=mine.token.reveal(), **{**settings, "SEAL_KEYS": ""})
+    assert (keyless.returncode, "SEAL_KEYS" in keyless.stderr) == (1, True)
+    assert mine.id not in done(url, "pages", "list", "--shop", "shop-1", **settings)
+    assert mine.subscriptions == {}
+
+
+def test_disconnecting_by_hand_ends_the_subscription(
+    graph: FakeGraph, graph_store: Server, graph_service: Service, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """And takes token and messages away; with Facebook down, those all the same."""
+    stays = new_page(graph.world)
+    graph_shop.bring(stays)
+    disconnect = ("pages", "disconnect", "--shop", "shop-1", "--yes")
+    with Facebook(graph_service.url) as facebook:
+        for found in (page, stays):
+            facebook.text(f"m_{found.id}", page=found.id)
+    assert "1 messages deleted" in done(graph_store.url, *disconnect, page.id, **graph_settings(graph))
+    assert page.subscriptions == {}
+    graph.faults.script(stays.id, OUTAGE, times=None)
+    assert "1 messages deleted" in done(graph_store.url, *disconnect, stays.id, **graph_settings(graph))
+    assert graph_shop.get("/pages") == {"pages": []}
+    assert graph_shop.ids() == []
 
 
 def test_purge_by_hand_takes_a_message_a_conversation_or_everything(

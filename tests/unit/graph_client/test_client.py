@@ -152,24 +152,32 @@ async def test_calls_that_are_refused_together_all_find_the_other_form() -> None
     assert Counter(forms(facebook))["timed"] <= 6
 
 
+class Endless(httpx2.AsyncByteStream):
+    """An answer that goes on and on."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.read += 1
+            yield b"x" * 100
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        self.closed = True
+
+
 async def test_of_an_answer_beyond_the_cap_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it goes on; what its headers say of the budget counts all the same."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
-    read = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal read
-        while True:
-            read += 1
-            yield b"x" * 100
-
-    facebook = Facebook()
-    headers = {"x-app-usage": '{"call_count":40}'}
-    facebook.will("GET me", httpx2.Response(200, headers=headers, content=endless()))
+    endless, facebook = Endless(), Facebook()
+    facebook.will("GET me", httpx2.Response(200, headers={"x-app-usage": '{"call_count":40}'}, stream=endless))
     reply = await facebook.client().send(ME, TOKEN, page=PAGE, timeout=5)
     assert isinstance(reply.result, TooMuchData)
     assert reply.usage.share == {"app": 0.4}
-    assert read == 11
+    assert (endless.read, endless.closed) == (11, True)
 
 
 async def test_an_answer_of_just_the_cap_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

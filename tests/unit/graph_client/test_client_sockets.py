@@ -89,14 +89,13 @@ async def test_nothing_is_opened_before_the_first_call_and_everything_is_closed_
 
 
 async def test_where_nobody_listens_is_unreachable() -> None:
-    """As is what cannot be a host."""
+    """Such as where somebody listened before."""
     loopback = Loopback(polite)
     async with loopback.running():
         pass
-    for url in (loopback.url, "http://no-such-host.invalid"):
-        client = make(url)
-        assert isinstance(await send(client), GraphUnreachable)
-        await client.close()
+    client = make(loopback.url)
+    assert isinstance(await send(client), GraphUnreachable)
+    await client.close()
 
 
 @pytest.mark.parametrize(
@@ -126,8 +125,10 @@ async def test_of_an_answer_that_does_not_end_little_more_than_the_cap_is_read()
             await writer.drain()
             written += 65_536
 
-    async with Loopback(endless).running() as client:
+    loopback = Loopback(endless)
+    async with loopback.running() as client:
         assert isinstance(await send(client, timeout=30), TooMuchData)
+        await wait_until(lambda: loopback.closed == 1)
     # What lies in the sockets' buffers has been written, too.
     assert ANSWER_BYTES < written < 2 * ANSWER_BYTES
 

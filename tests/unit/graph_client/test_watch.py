@@ -207,6 +207,13 @@ async def test_a_dead_token_is_told_and_never_tried_again() -> None:
     assert (dead.due[PAGE], dead.status) == (NOW + DAY, "reconnect")
 
 
+async def test_a_page_whose_token_cannot_be_opened_is_counted_as_one_to_reconnect() -> None:
+    """The key that sealed it is gone; looking more often mends nothing."""
+    world = World(fails={"subscription": TokenDead("no_token")})
+    await world.look()
+    assert (world.due[PAGE], world.status) == (NOW + DAY, "reconnect")
+
+
 @pytest.mark.parametrize("gone", [World(owned=False), World(None)], ids=["disconnected", "webhooks alone"])
 async def test_a_page_without_a_token_leaves_the_list(gone: World) -> None:
     """There is nothing to look at."""

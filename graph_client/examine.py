@@ -1,0 +1,209 @@
+"""What `page-inbox doctor` asks Facebook: whether it knows the app by its secret, and each Page by its token.
+
+The app is asked about with its own token, which stands in a header; nothing secret stands in an address.
+https://developers.facebook.com/docs/graph-api/reference/application
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from domain.errors import PageInboxError
+from domain.finding import Finding, Level
+from domain.ids import PageId, ShopId
+from domain.moment import rfc3339
+from domain.secret import Secret
+from domain.shop import Credentials, Page, PageState
+from graph_client.client import Client
+from graph_client.errors import (
+    GraphError,
+    GraphRedirected,
+    GraphTimeout,
+    GraphUnavailable,
+    GraphUnreachable,
+    PolicyBlocked,
+    Throttled,
+    TokenDead,
+)
+from graph_client.fields import KEPT_FIELDS, NEEDED_FIELDS, missing
+from graph_client.wire import Ask
+
+CALL_SECONDS: Final = 8.0
+"""One question about the app; Facebook answers within one as a rule."""
+
+PAGE_SECONDS: Final = 15.0
+"""All questions about one Page; a call by itself has an end at twelve."""
+
+AT_ONCE: Final = 4
+"""Pages asked about at the same time: a thousand take some minutes, and the service's own calls are not crowded out."""
+
+GIVE_UP: Final = 3
+"""So many Pages in a row without an answer, and the others are not asked about: each would take until its time limit.
+"""
+
+_AWAY: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected, Throttled, PolicyBlocked)
+"""What says nothing of an app or a token: Facebook could not be asked."""
+
+_OUTAGE: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected)
+
+
+async def examine_app(
+    app_id: str, app_secrets: Sequence[Secret], make_client: Callable[[Secret], Client]
+) -> AsyncIterator[Finding]:
+    """Whether Facebook knows the app by each of its secrets. The first signs calls, the others only verify webhooks.
+
+    `make_client` gives a client that signs with that secret; it is closed here.
+    """
+    for number, secret in enumerate(app_secrets, 1):
+        about = "the first of FACEBOOK_APP_SECRET" if number == 1 else f"FACEBOOK_APP_SECRET, number {number}"
+        client = make_client(secret)
+        try:
+            token = Secret(f"{app_id}|{secret.reveal()}")
+            reply = await client.send(Ask("GET", (app_id,), {"fields": "id"}), token, page=None, timeout=CALL_SECONDS)
+        finally:
+            await client.close()
+        yield _of_app(reply.result, about, first=number == 1)
+        if isinstance(reply.result, _OUTAGE):
+            return
+
+
+def _of_app(result: object, about: str, *, first: bool) -> Finding:
+    if not isinstance(result, GraphError):
+        return Finding("app", "ok", "Facebook knows the app by this secret.", about=about)
+    if isinstance(result, _AWAY):
+        level: Level = "fail" if first and isinstance(result, _OUTAGE) else "warn"
+        return Finding("app", level, f"{result}", _away(result), about)
+    if first:
+        sentence = "Facebook does not know the app by this secret: no call of ours is answered."
+        remedy = "Compare FACEBOOK_APP_ID and FACEBOOK_APP_SECRET with the app's dashboard (Settings, Basic)."
+        return Finding("app", "fail", sentence, remedy, about)
+    sentence = "Facebook does not know the app by this secret (any more); webhooks signed with it are still taken."
+    return Finding("app", "warn", sentence, "Take it out, unless Facebook is about to begin using it.", about)
+
+
+def _away(error: GraphError) -> str:
+    if isinstance(error, Throttled | PolicyBlocked):
+        return "Look again when the time is over; the app's dashboard shows its limits and blocks."
+    return "Does this machine reach GRAPH_URL (port 443, DNS)? Facebook's own state: metastatus.com."
+
+
+class Registry(Protocol):
+    """Knows Pages and keeps their tokens sealed. Every method raises kind unavailable when the store is."""
+
+    async def owner(self, page: PageId, /) -> ShopId | None:
+        """The shop of a Page."""
+        ...
+
+    async def page(self, shop: ShopId, page: PageId, /) -> Page:
+        """Its state. Raises kind not_found."""
+        ...
+
+    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
+        """The token, opened. Raises kind conflict where it cannot be opened any more."""
+        ...
+
+
+class Looker(Protocol):
+    """Asks Facebook about a Page. Every method raises GraphError when Facebook refuses or is not there."""
+
+    async def inspect(self, token: Secret, page: PageId, /) -> tuple[str, ...]:
+        """The permissions that some feature needs and the token lacks. Raises TokenDead, or kind invalid."""
+        ...
+
+    async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
+        """The fields that are delivered now."""
+        ...
+
+
+async def examine_pages(
+    pages: Iterable[PageId], registry: Registry, looker: Looker, *, ask_facebook: bool = True
+) -> AsyncIterator[Finding]:
+    """One finding for each Page, in no order; without `ask_facebook` only what is known here.
+
+    A Page's token and subscription are asked about on the Page's own budget, and a dead token is written down as the
+    service would. After some Pages in a row without an answer nothing more is asked of Facebook.
+    """
+    left = iter(pages)
+    unanswered = 0
+    under_way: set[asyncio.Task[tuple[Finding, bool]]] = set()
+    try:
+        while True:
+            asking = ask_facebook and unanswered < GIVE_UP
+            while len(under_way) < AT_ONCE and (page := next(left, None)) is not None:
+                under_way.add(asyncio.create_task(_examined(page, registry, looker, ask_facebook=asking)))
+            if not under_way:
+                return
+            done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                finding, outage = task.result()
+                unanswered = unanswered + 1 if outage else 0 if unanswered < GIVE_UP else unanswered
+                yield finding
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _examined(page: PageId, registry: Registry, looker: Looker, *, ask_facebook: bool) -> tuple[Finding, bool]:
+    """A finding, and whether Facebook left us without an answer."""
+    try:
+        async with asyncio.timeout(PAGE_SECONDS):
+            return await _page(page, registry, looker, ask_facebook=ask_facebook), False
+    except TimeoutError:
+        return _found(page, "fail", "Not known: the questions took too long.", _away(GraphTimeout())), True
+    except TokenDead as dead:
+        remedy = "Get a new token from the shop: `page-inbox pages connect --shop S --token-file F PAGE`."
+        return _found(page, "fail", f"{dead}", remedy), False
+    except _AWAY as error:
+        return _found(page, "warn", f"Not known: {error}", _away(error)), isinstance(error, _OUTAGE)
+    except PageInboxError as error:
+        remedy = "Connect it again, or disconnect it: `page-inbox pages connect`, `page-inbox pages disconnect`."
+        if error.kind == "unavailable":
+            remedy = "Look at Redis first."
+        return _found(page, "fail", f"{error}", remedy), False
+
+
+async def _page(page: PageId, registry: Registry, looker: Looker, *, ask_facebook: bool) -> Finding:
+    shop = await registry.owner(page)
+    if shop is None:
+        return _found(page, "ok", "It was disconnected just now.")
+    known = await registry.page(shop, page)
+    credentials = await registry.credentials(shop, page)
+    if credentials is None:
+        return _found(page, "ok", f"Connected to {shop} for webhooks alone{_last_event(known)}.")
+    state = credentials.state
+    if not state.token_alive:
+        raise TokenDead(state.reason)
+    if not ask_facebook:
+        return _unasked(page, shop, known, state)
+    lacking = await looker.inspect(credentials.token, page)
+    fields = await looker.subscribed_fields(shop, page)
+    return _judged(page, shop, known, lacking, fields)
+
+
+def _unasked(page: PageId, shop: ShopId, known: Page, state: PageState) -> Finding:
+    told = f"{known.status} when it was last looked at, {rfc3339(state.checked_at)}"
+    sentence = f"Connected to {shop}; Facebook was not asked. It was {told}{_last_event(known)}."
+    return _found(page, "warn", sentence, "Mend what keeps us from asking Facebook, then look again.")
+
+
+def _judged(page: PageId, shop: ShopId, known: Page, lacking: Sequence[str], fields: Sequence[str]) -> Finding:
+    if missing(NEEDED_FIELDS, fields):
+        sentence = f"Connected to {shop}; Facebook delivers none of its messages{_last_event(known)}."
+        remedy = "The running service subscribes it again within a day; `page-inbox pages connect` does so at once."
+        return _found(page, "fail", sentence, remedy)
+    if unheard := missing(KEPT_FIELDS, fields):
+        sentence = f"Connected to {shop}; Facebook does not deliver {', '.join(unheard)}."
+        return _found(page, "warn", sentence, "Subscribe it anew with `page-inbox pages connect`.")
+    if lacking:
+        sentence = f"Connected to {shop}; its token lacks {', '.join(lacking)}."
+        return _found(page, "warn", sentence, "Let the shop grant that, and connect the Page with the new token.")
+    return _found(page, "ok", f"Connected to {shop}; token alive, webhooks subscribed{_last_event(known)}.")
+
+
+def _last_event(page: Page) -> str:
+    return f"; last event {rfc3339(page.last_event_at)}" if page.last_event_at else "; no event yet"
+
+
+def _found(page: PageId, level: Level, sentence: str, remedy: str = "") -> Finding:
+    return Finding("page", level, sentence, remedy, page)

@@ -1,0 +1,478 @@
+"""Pages connected with their tokens: what is checked, what is kept and how, and how it ends."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import redis
+
+from cache.keys import WATCH_DUE, shop_keys
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from graph_client.fields import FIELDS, KEPT_FIELDS, NEEDED_PERMISSIONS
+from graph_client.schedule import DAY
+from simulator.graph_faults import OUTAGE, Alters, Cuts, Fails, Fault, Stalls
+from simulator.graph_gate import Gate
+from simulator.graph_nodes import FakePage
+from simulator.graph_world import SCOPES
+from tests.callers import Facebook
+from tests.facebook import (
+    SEAL_KEY,
+    GraphShop,
+    everything,
+    graph_settings,
+    new_page,
+    refusal,
+    running_facebook,
+    serving_graph,
+    spellings,
+)
+from tests.graph import APP_ID, FakeGraph, now
+from tests.servers import Server
+from tests.service import APP_SECRET, Service
+from tests.support import wait_until_blocking
+
+OwnServer = Callable[..., AbstractContextManager[Server]]
+
+NEW_KEY: Final = Secret(base64.b64encode(b"the-next-seal-key-of-the-service").decode())
+OTHER_APP: Final = "200000000000009"
+
+
+def token_of(name: str) -> Secret:
+    """One that looks like Facebook's."""
+    return Secret(f"EAAtest{name}" + "x" * 150)
+
+
+@pytest.fixture
+def bare(graph: FakeGraph) -> FakePage:
+    """A Page that nobody has connected."""
+    return new_page(graph.world)
+
+
+def test_a_page_is_connected_checked_subscribed_and_told(
+    graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
+) -> None:
+    """Two calls of Graph; every field we understand subscribed; the same state wherever a shop looks."""
+    told = graph_shop.bring(bare)
+    assert told["status"] == "connected"
+    assert (told["token_alive"], told["subscribed"], told["missing_permissions"]) == (True, True, [])
+    assert told["subscribed_fields"] == list(FIELDS)
+    assert "token_reason" not in told
+    assert "last_event_at" not in told
+    assert graph_shop.get(f"/pages/{bare.id}") == told
+    assert graph_shop.get("/pages") == {"pages": [told]}
+    assert graph_shop.get("")["pages"] == [told]
+    assert bare.subscriptions == {APP_ID: list(FIELDS)}
+    inspected, subscribed = graph.seen.requests
+    assert (inspected.method, inspected.path.split("/")[2:]) == ("GET", ["debug_token"])
+    assert (subscribed.method, subscribed.path.split("/")[2:]) == ("POST", [bare.id, "subscribed_apps"])
+    assert {(asked.where, asked.proof) for asked in graph.seen.requests} == {("header", "timed")}
+    assert graph.seen.tokens_in_urls == []
+
+
+def test_the_state_tells_when_something_came_last(
+    graph_service: Service, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """To the second."""
+    with Facebook(graph_service.url) as facebook:
+        assert facebook.text("m_1", page=page.id).status_code == 200
+    told = graph_shop.get(f"/pages/{page.id}")
+    assert told["last_event_at"] >= told["connected_at"][:19]
+    assert told["status"] == "connected"
+
+
+def _of_another_page(graph: FakeGraph, page: FakePage) -> Secret:
+    del page
+    return new_page(graph.world).token
+
+
+def _of_another_app(graph: FakeGraph, page: FakePage) -> Secret:
+    token = token_of(f"OtherApp{page.id}")
+    graph.world.add_token(token, "PAGE", page=page.id, app_id=OTHER_APP, scopes=SCOPES)
+    return token
+
+
+def _of_a_person(graph: FakeGraph, page: FakePage) -> Secret:
+    token = token_of(f"Person{page.id}")
+    graph.world.add_token(token, "USER", scopes=SCOPES)
+    return token
+
+
+def _revoked(graph: FakeGraph, page: FakePage) -> Secret:
+    graph.world.revoke(page.token, 460)
+    return page.token
+
+
+def _expired(graph: FakeGraph, page: FakePage) -> Secret:
+    token = token_of(f"Expired{page.id}")
+    graph.world.add_token(token, "PAGE", page=page.id, scopes=SCOPES, expires_at=now() // 1000 - 60)
+    return token
+
+
+def _invented(graph: FakeGraph, page: FakePage) -> Secret:
+    del graph
+    return token_of(f"Nobody{page.id}")
+
+
+@pytest.mark.parametrize(
+    ("take", "status", "reason", "word"),
+    [
+        (_of_another_page, 400, "token_of_another_page", "another Page"),
+        (_of_another_app, 400, "token_of_another_app", "another app"),
+        (_of_a_person, 400, "token_not_of_a_page", "/me/accounts"),
+        (_revoked, 409, "reconnect_page", "password"),
+        (_expired, 409, "reconnect_page", "expired"),
+        (_invented, 409, "reconnect_page", "new token"),
+    ],
+)
+def test_a_token_that_does_not_do_is_refused_and_nothing_is_connected(
+    graph: FakeGraph,
+    graph_store: Server,
+    graph_shop: GraphShop,
+    bare: FakePage,
+    take: Callable[[FakeGraph, FakePage], Secret],
+    status: int,
+    reason: str,
+    word: str,
+) -> None:
+    """The answer says which mistake it is; no Page, no subscription, no token is left behind."""
+    token = take(graph, bare)
+    answer = graph_shop.connect_with(bare.id, token)
+    assert refusal(answer) == (status, reason)
+    assert word in answer.json()["detail"]
+    assert token.reveal() not in answer.text
+    assert graph_shop.get("/pages") == {"pages": []}
+    assert bare.subscriptions == {}
+    assert not any(spelled in everything(graph_store) for spelled in spellings(token))
+
+
+@pytest.mark.parametrize("permission", NEEDED_PERMISSIONS)
+def test_a_needed_permission_that_is_missing_is_named(graph: FakeGraph, graph_shop: GraphShop, permission: str) -> None:
+    """409, nothing connected."""
+    found = new_page(graph.world, scopes=tuple(scope for scope in SCOPES if scope != permission))
+    answer = graph_shop.connect_with(found.id, found.token)
+    assert refusal(answer) == (409, "permission_missing")
+    assert permission in answer.json()["detail"]
+    assert graph_shop.get("/pages") == {"pages": []}
+    assert found.subscriptions == {}
+
+
+def test_a_permission_that_only_some_feature_needs_is_told_and_left_to_the_shop(
+    graph: FakeGraph, graph_shop: GraphShop
+) -> None:
+    """Connected; posts are there; comments say what is missing."""
+    found = new_page(graph.world, scopes=tuple(scope for scope in SCOPES if scope != "pages_read_user_content"))
+    assert graph_shop.bring(found)["missing_permissions"] == ["pages_read_user_content"]
+    post = graph.world.add_post(found, "post")
+    assert graph_shop.fetch(found.id, "posts")["items"][0]["id"] == post.id
+    answer = graph_shop.ask(found.id, f"posts/{post.id}/comments")
+    assert refusal(answer) == (409, "permission_missing")
+    assert "pages_read_user_content" in answer.json()["detail"]
+
+
+def test_a_permission_granted_for_other_pages_only_is_missing(
+    graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
+) -> None:
+    """What the person chose in Facebook's dialog."""
+
+    def narrow(document: dict[str, Any]) -> None:
+        document["data"]["granular_scopes"] = [{"scope": "pages_messaging", "target_ids": ["104299999999999"]}]
+
+    graph.faults.script("debug_token", Alters(narrow))
+    answer = graph_shop.connect_with(bare.id, bare.token)
+    assert refusal(answer) == (409, "permission_missing")
+    assert "pages_messaging" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["this Page's", "another Page's"])
+def test_where_facebook_does_not_say_whose_a_token_is_the_token_is_asked(
+    graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, own: bool
+) -> None:
+    """`profile_id` may be absent: then /me decides."""
+    token = bare.token if own else new_page(graph.world).token
+
+    def silence(document: dict[str, Any]) -> None:
+        del document["data"]["profile_id"], document["data"]["granular_scopes"]
+
+    graph.faults.script("debug_token", Alters(silence))
+    answer = graph_shop.connect_with(bare.id, token)
+    assert len(graph.seen.of("/me")) == 1
+    if own:
+        assert answer.json()["status"] == "connected"
+    else:
+        assert refusal(answer) == (400, "token_of_another_page")
+
+
+def test_another_shops_page_is_refused_and_stays_with_its_shop(
+    graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """409 with a token and without; the token it has goes on working."""
+    with GraphShop(graph_service.url, "shop-2") as other:
+        assert refusal(other.connect_with(page.id, page.token)) == (409, "page_of_another_shop")
+        assert refusal(other.client.put(f"/pages/{page.id}", json={})) == (409, "page_of_another_shop")
+        assert other.get("/pages") == {"pages": []}
+    assert graph_shop.fetch(page.id, "posts")["items"] == []
+    assert page.subscriptions == {APP_ID: list(FIELDS)}
+
+
+def test_without_a_token_a_page_is_connected_for_webhooks_alone(
+    graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, bare: FakePage
+) -> None:
+    """Graph is not asked; messages are stored; a token may follow, and `{}` after it takes nothing away."""
+    graph_shop.connect(bare.id)
+    state = graph_shop.get(f"/pages/{bare.id}")
+    assert set(state) == {"page_id", "connected_at", "status"}
+    assert state["status"] == "webhooks_only"
+    assert graph.seen.total == 0
+    with Facebook(graph_service.url) as facebook:
+        facebook.text("m_1", page=bare.id)
+    assert graph_shop.ids() == ["m_1"]
+    told = graph_shop.bring(bare)
+    assert (told["status"], told["connected_at"]) == ("connected", state["connected_at"])
+    graph_shop.connect(bare.id)
+    assert graph_shop.get(f"/pages/{bare.id}") == told
+    assert graph_shop.fetch(bare.id, "posts")["items"] == []
+
+
+@pytest.mark.parametrize("token", ["", "two words", "ក", "x" * 4097, None, 5])
+def test_what_could_be_no_token_is_refused_without_asking_facebook(
+    graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, token: object
+) -> None:
+    """400; null says nothing, which is no way to say it."""
+    answer = graph_shop.client.put(f"/pages/{bare.id}", json={"access_token": token})
+    assert refusal(answer) == (400, "invalid_field")
+    assert graph.seen.total == 0
+
+
+def test_a_newer_token_takes_the_place_of_the_older(
+    graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """From the next call on; nothing of the older is kept."""
+    sealed = sealed_token(graph_store, page)
+    newer = token_of("Newer")
+    graph.world.add_token(newer, "PAGE", page=page.id, scopes=SCOPES)
+    assert graph_shop.connect_with(page.id, newer).status_code == 200
+    graph.world.revoke(page.token)
+    assert graph_shop.fetch(page.id, "posts")["items"] == []
+    assert sealed not in everything(graph_store)
+
+
+def test_the_token_stands_nowhere_in_the_store_as_it_is(graph_store: Server, page: FakePage) -> None:
+    """Nor in base64 or hexadecimal; nor do the app's secret and the key that seals."""
+    kept = everything(graph_store)
+    assert page.id.encode() in kept
+    for secret in (page.token, APP_SECRET, SEAL_KEY, Secret(f"{APP_ID}|{APP_SECRET.reveal()}")):
+        assert not any(spelled in kept for spelled in spellings(secret))
+    assert base64.b64decode(SEAL_KEY.reveal()) not in kept
+
+
+def sealed_token(store: Server, page: FakePage, shop: str = "shop-1") -> bytes:
+    """What is kept in a Page's token's place."""
+    with redis.Redis.from_url(store.url) as client:
+        found: bytes = client.hget(shop_keys(ShopId(shop)).registry, f"t:{page.id}")
+        return found
+
+
+def day_later(store: Server, page: FakePage) -> None:
+    """As if the last look at a Page had been a day ago."""
+    with redis.Redis.from_url(store.url) as client:
+        record, field = shop_keys(ShopId("shop-1")).registry, f"s:{page.id}"
+        state = json.loads(client.hget(record, field))
+        client.hset(record, field, json.dumps(state | {"c": state["c"] - DAY}))
+        client.zadd(WATCH_DUE, {page.id: 0})
+
+
+def test_seal_keys_are_changed_without_losing_a_token(own_server: OwnServer, tmp_path: Path) -> None:
+    """Old; new and old, until the daily look has sealed anew; new alone. Without any that fits: connect it again."""
+    with running_facebook() as graph, own_server() as store:
+        page = new_page(graph.world)
+
+        def served(*keys: Secret) -> AbstractContextManager[Service]:
+            shown = ",".join(key.reveal() for key in keys)
+            return serving_graph(store.url, tmp_path / "log", graph, SEAL_KEYS=shown)
+
+        with served(SEAL_KEY) as service, GraphShop(service.url) as shop:
+            shop.bring(page)
+        sealed = sealed_token(store, page)
+        day_later(store, page)
+        with served(NEW_KEY, SEAL_KEY) as service, GraphShop(service.url) as shop:
+            assert shop.fetch(page.id, "posts")["items"] == []
+            wait_until_blocking(lambda: sealed_token(store, page) != sealed, within=15)
+        with served(NEW_KEY) as service, GraphShop(service.url) as shop:
+            assert shop.fetch(page.id, "posts")["items"] == []
+        with served(SEAL_KEY) as service, GraphShop(service.url) as shop:
+            graph.seen.forget()
+            assert refusal(shop.ask(page.id, "posts")) == (409, "reconnect_page")
+            assert graph.seen.total == 0
+            shop.bring(page)
+            assert shop.fetch(page.id, "posts")["items"] == []
+
+
+@pytest.mark.parametrize("missing", ["SEAL_KEYS", "FACEBOOK_APP_ID"])
+def test_a_setting_without_which_no_token_is_taken_is_named(
+    own_server: OwnServer, tmp_path: Path, missing: str
+) -> None:
+    """501, and Graph is not asked; webhooks alone work."""
+    with (
+        running_facebook() as graph,
+        own_server() as store,
+        serving_graph(store.url, tmp_path / "log", graph, **{missing: ""}) as service,
+        GraphShop(service.url) as shop,
+    ):
+        page = new_page(graph.world)
+        answer = shop.connect_with(page.id, page.token)
+        assert refusal(answer) == (501, "setting_missing")
+        named = {name for name in graph_settings(graph) if name in answer.json()["detail"]}
+        assert named == {missing}
+        assert shop.get("/pages") == {"pages": []}
+        shop.connect(page.id)
+        assert graph.seen.total == 0
+
+
+def test_an_app_secret_that_facebook_does_not_know_is_the_operators_matter(
+    own_server: OwnServer, tmp_path: Path
+) -> None:
+    """502: no word against the shop's token."""
+    wrong = "another-secret-of-the-test-service"
+    with (
+        running_facebook() as graph,
+        own_server() as store,
+        serving_graph(store.url, tmp_path / "log", graph, FACEBOOK_APP_SECRET=wrong) as service,
+        GraphShop(service.url) as shop,
+    ):
+        page = new_page(graph.world)
+        answer = shop.connect_with(page.id, page.token)
+        assert refusal(answer) == (502, "app_token_refused")
+        assert "FACEBOOK_APP_SECRET" in answer.json()["detail"]
+        assert shop.get("/pages") == {"pages": []}
+
+
+def test_a_field_that_facebook_no_longer_knows_costs_only_what_is_not_kept(
+    graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
+) -> None:
+    """One unknown field fails the whole call: then those are subscribed that are stored."""
+    graph.faults.script("subscribed_apps", Fails(100))
+    assert graph_shop.bring(bare)["subscribed_fields"] == list(KEPT_FIELDS)
+    assert bare.subscriptions == {APP_ID: list(KEPT_FIELDS)}
+
+
+def test_a_page_whose_subscription_fails_is_unsubscribed_and_can_be_connected_again(
+    graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
+) -> None:
+    """What was done by then stays done."""
+    graph.faults.script("subscribed_apps", Fails(200))
+    assert refusal(graph_shop.connect_with(bare.id, bare.token)) == (409, "permission_missing")
+    state = graph_shop.get(f"/pages/{bare.id}")
+    assert (state["status"], state["subscribed"]) == ("unsubscribed", False)
+    assert graph_shop.bring(bare)["status"] == "connected"
+
+
+@pytest.mark.parametrize("subcode", [458, 463])
+def test_a_revoked_token_is_told_once_and_never_called_with_again(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage, subcode: int
+) -> None:
+    """`reconnect` and why; connecting the Page with a new token heals, with the dead one it does not."""
+    graph.world.revoke(page.token, subcode)
+    assert refusal(graph_shop.ask(page.id, "posts")) == (409, "reconnect_page")
+    assert graph.seen.total == 1
+    for edge in ("posts", "videos", "conversations", "customers/7000000000000001"):
+        assert refusal(graph_shop.ask(page.id, edge)) == (409, "reconnect_page")
+    assert graph.seen.total == 1
+    state = graph_shop.get(f"/pages/{page.id}")
+    assert (state["status"], state["token_alive"]) == ("reconnect", False)
+    assert state["token_reason"] == {458: "app_not_authorised", 463: "expired"}[subcode]
+    assert refusal(graph_shop.connect_with(page.id, page.token)) == (409, "reconnect_page")
+    assert graph_shop.get(f"/pages/{page.id}")["status"] == "reconnect"
+    newer = token_of(f"After{subcode}")
+    graph.world.add_token(newer, "PAGE", page=page.id, scopes=SCOPES)
+    told = graph_shop.connect_with(page.id, newer).json()
+    assert told["status"] == "connected"
+    assert "token_reason" not in told
+    assert graph_shop.fetch(page.id, "posts")["items"] == []
+
+
+def test_a_late_refusal_of_the_older_token_does_not_harm_the_newer(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """A call is under way while the Page gets another token; that it fails says nothing of that one."""
+    gate, newer = Gate(), token_of("Meanwhile")
+    graph.faults.script("published_posts", Stalls(gate))
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(graph_shop.ask, page.id, "posts")
+        wait_until_blocking(lambda: gate.waiting)
+        graph.world.add_token(newer, "PAGE", page=page.id, scopes=SCOPES)
+        assert graph_shop.connect_with(page.id, newer).status_code == 200
+        graph.world.revoke(page.token)
+        gate.open()
+        assert refusal(late.result()) == (409, "reconnect_page")
+    assert graph_shop.get(f"/pages/{page.id}")["status"] == "connected"
+    assert graph_shop.fetch(page.id, "posts")["items"] == []
+
+
+def _disconnected(shop: GraphShop, page: PageId) -> Iterator[str]:
+    """Where a Page may still be found; nowhere."""
+    if shop.client.get(f"/pages/{page}").status_code != 404:
+        yield "pages/{page}"
+    if shop.ask(page, "posts").status_code != 404:
+        yield "posts"
+    if shop.ids():
+        yield "messages"
+
+
+def test_a_disconnect_unsubscribes_forgets_and_purges(
+    graph: FakeGraph, graph_service: Service, graph_store: Server, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """One call of Graph; the receipt counts the messages; the Page is free for another shop."""
+    with Facebook(graph_service.url) as facebook:
+        facebook.text("m_1", page=page.id)
+        sealed = sealed_token(graph_store, page)
+        receipt = graph_shop.purge(f"/pages/{page.id}")
+        assert (receipt["what"], receipt["messages_deleted"]) == ("page", 1)
+        (asked,) = graph.seen.requests
+        assert (asked.method, asked.path.split("/")[2:]) == ("DELETE", [page.id, "subscribed_apps"])
+        assert page.subscriptions == {}
+        assert list(_disconnected(graph_shop, page.id)) == []
+        assert sealed not in everything(graph_store)
+        facebook.text("m_2", page=page.id)
+        assert graph_shop.ids() == []
+    with GraphShop(graph_service.url, "shop-2") as other:
+        assert other.client.delete(f"/pages/{page.id}").status_code == 404
+        assert other.bring(page)["status"] == "connected"
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [(OUTAGE, 3), (Cuts(at_once=True), 3), (Fails(80001), 1), (Fails(190, 460, 401), 1), (Stalls(Gate()), None)],
+    ids=["outage", "unreachable", "throttled", "dead token", "stalled"],
+)
+def test_a_disconnect_does_not_depend_on_facebook(
+    graph: FakeGraph, graph_service: Service, graph_store: Server, graph_shop: GraphShop, page: FakePage,
+    fault: Fault, times: int | None,
+) -> None:  # fmt: skip
+    """The shop's data is deleted whatever becomes of the subscription."""
+    with Facebook(graph_service.url) as facebook:
+        facebook.text("m_1", page=page.id)
+    sealed = sealed_token(graph_store, page)
+    graph.faults.script(page.id, fault, times=times)
+    began = time.monotonic()
+    assert graph_shop.purge(f"/pages/{page.id}")["messages_deleted"] == 1
+    assert time.monotonic() - began < 10
+    assert page.subscriptions != {}
+    assert list(_disconnected(graph_shop, page.id)) == []
+    assert sealed not in everything(graph_store)
+
+
+def test_another_shop_cannot_disconnect_a_page(
+    graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """404, no call of Graph, and it stays."""
+    with GraphShop(graph_service.url, "shop-2") as other:
+        assert refusal(other.client.delete(f"/pages/{page.id}")) == (404, "page_not_found")
+    assert graph.seen.total == 0
+    assert graph_shop.get(f"/pages/{page.id}")["status"] == "connected"

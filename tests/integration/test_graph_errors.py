@@ -1,0 +1,371 @@
+"""What callers see, and what Graph is asked, when Facebook refuses, throttles, hiccups or talks nonsense."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import pytest
+
+from graph_client.retry import DEADLINE_SECONDS, TRIES
+from simulator.graph_faults import (
+    EMPTY,
+    NULL,
+    OUTAGE,
+    Alters,
+    Cuts,
+    Fails,
+    Fault,
+    Pads,
+    Says,
+    redirects,
+    throttles,
+    without,
+)
+from simulator.graph_nodes import FakePage
+from tests.callers import Operator
+from tests.facebook import GraphShop, new_page, refusal, running_facebook, serving_graph
+from tests.graph import FakeGraph
+from tests.servers import Server
+from tests.service import Service
+
+OwnServer = Callable[..., AbstractContextManager[Server]]
+
+VECTORS: Final = json.loads((Path(__file__).parents[1] / "vectors" / "graph_errors.json").read_text())["rows"]
+OF_ONE_PAGE: Final = [row for row in VECTORS if row["expect"].get("limit") != "app"]
+OF_THE_APP: Final = [row for row in VECTORS if row["expect"].get("limit") == "app"]
+
+LEAST_WAITS: Final = 0.2 + 0.4
+"""Seconds before the second and the third try, at least."""
+
+
+def fault_of(row: dict[str, Any]) -> Says:
+    """The row's answer, as it stands."""
+    return Says(row["http_status"], json.dumps({"error": row["error"]}).encode(), "application/json")
+
+
+def calls_expected(row: dict[str, Any]) -> int:
+    """How often Graph is asked: a proof that is refused is sent in its other form too."""
+    if row["expect"]["retried"]:
+        return TRIES
+    return 2 if row["expect"]["reason"] == "proof_refused" else 1
+
+
+def seconds_left(answer: httpx2.Response, at_most: int) -> None:
+    """A refusal without a call of Graph names the rest of the hold."""
+    assert refusal(answer) == (429, "throttled")
+    assert 0 < int(answer.headers["retry-after"]) <= at_most
+
+
+@pytest.fixture
+def replicas(own_server: OwnServer, tmp_path: Path) -> Iterator[tuple[FakeGraph, Service, Service]]:
+    """A Graph, and two services on one Valkey that ask it: for what would outlast the test elsewhere."""
+    with ExitStack() as stack:
+        graph = stack.enter_context(running_facebook())
+        store = stack.enter_context(own_server())
+        one, other = (
+            stack.enter_context(serving_graph(store.url, tmp_path / f"log{number}", graph)) for number in range(2)
+        )
+        yield graph, one, other
+
+
+@pytest.mark.parametrize("row", OF_ONE_PAGE, ids=lambda row: row["name"])
+def test_each_code_is_answered_as_the_table_says(
+    graph: FakeGraph,
+    graph_service: Service,
+    graph_shop: GraphShop,
+    graph_operator: Operator,
+    page: FakePage,
+    row: dict[str, Any],
+) -> None:
+    """Status, reason, Retry-After, how often Graph is asked and how long that takes; no word of Facebook's."""
+    expect = row["expect"]
+    graph.faults.script(page.id, fault_of(row), times=None)
+    retries = graph_operator.counts("graph_retries_total")
+    began = time.monotonic()
+    answer = graph_shop.ask(page.id, "posts", limit=1)
+    took = time.monotonic() - began
+
+    assert refusal(answer) == (expect["status"], expect["reason"])
+    assert answer.headers.get("retry-after") == (str(expect["retry_after"]) if "retry_after" in expect else None)
+    assert "CANARY" not in answer.text + graph_service.log.read_text()
+    assert graph.seen.total == calls_expected(row)
+    assert took < DEADLINE_SECONDS
+    if expect["retried"]:
+        assert took >= LEAST_WAITS
+        assert graph_operator.counts("graph_retries_total") - retries == {(expect["reason"],): TRIES - 1}
+    else:
+        assert graph_operator.counts("graph_retries_total") == retries
+    (line,) = [one for one in graph_service.lines() if one["event"] == "graph_failed" and one["page"] == page.id]
+    assert (line["reason"], line["code"], line["trace"]) == (
+        expect["reason"],
+        row["error"]["code"],
+        row["error"]["fbtrace_id"],
+    )
+    afterwards(graph, graph_shop, page, expect)
+
+
+def afterwards(graph: FakeGraph, shop: GraphShop, page: FakePage, expect: dict[str, Any]) -> None:
+    """What the next call finds, with Facebook well again."""
+    graph.faults.clear()
+    graph.seen.forget()
+    match expect["reason"]:
+        case "reconnect_page":
+            assert refusal(shop.ask(page.id, "posts")) == (409, "reconnect_page")
+            state = shop.get(f"/pages/{page.id}")
+            assert (state["status"], state["token_reason"]) == ("reconnect", expect["token_reason"])
+            assert graph.seen.total == 0
+        case "throttled":
+            held = "conversations" if expect["limit"] == "messenger" else "posts"
+            free = "posts" if expect["limit"] == "messenger" else "conversations"
+            seconds_left(shop.ask(page.id, held), expect["retry_after"])
+            assert graph.seen.total == 0
+            assert shop.fetch(page.id, free)["items"] == []
+        case "policy_blocked":
+            for edge in ("posts", "conversations"):
+                seconds_left(shop.ask(page.id, edge), expect["retry_after"])
+            assert graph.seen.total == 0
+        case _:
+            assert shop.fetch(page.id, "posts")["items"] == []
+            assert graph.seen.total == 1
+
+
+@pytest.mark.parametrize("row", OF_THE_APP, ids=lambda row: row["name"])
+def test_a_limit_of_the_app_stops_every_page_on_every_replica(
+    replicas: tuple[FakeGraph, Service, Service], row: dict[str, Any]
+) -> None:
+    """One call is refused by Facebook, and no other is made: not of another Page, not of conversations."""
+    graph, one, other = replicas
+    first, second = new_page(graph.world), new_page(graph.world)
+    with GraphShop(one.url) as shop, GraphShop(other.url) as same, GraphShop(one.url, "shop-2") as neighbour:
+        shop.bring(first)
+        neighbour.bring(second)
+        graph.seen.forget()
+        graph.faults.script(first.id, fault_of(row))
+        answer = shop.ask(first.id, "posts")
+        assert refusal(answer) == (429, "throttled")
+        assert answer.headers["retry-after"] == str(row["expect"]["retry_after"])
+        seconds_left(same.ask(first.id, "posts"), row["expect"]["retry_after"])
+        seconds_left(neighbour.ask(second.id, "posts"), row["expect"]["retry_after"])
+        seconds_left(neighbour.ask(second.id, "conversations"), row["expect"]["retry_after"])
+    assert graph.seen.total == 1
+
+
+def test_usage_of_the_app_at_its_limit_stops_every_page_before_facebook_does(
+    replicas: tuple[FakeGraph, Service, Service],
+) -> None:
+    """The call that was told so is answered; the next is not made."""
+    graph, one, other = replicas
+    first, second = new_page(graph.world), new_page(graph.world)
+    with GraphShop(one.url) as shop, GraphShop(other.url) as same, GraphShop(one.url, "shop-2") as neighbour:
+        shop.bring(first)
+        neighbour.bring(second)
+        graph.faults.app_usage(100)
+        assert shop.fetch(first.id, "posts")["items"] == []
+        graph.faults.clear()
+        graph.seen.forget()
+        seconds_left(shop.ask(first.id, "posts"), 300)
+        seconds_left(same.ask(first.id, "posts"), 300)
+        seconds_left(neighbour.ask(second.id, "conversations"), 300)
+    assert graph.seen.total == 0
+
+
+def test_replicas_share_a_hold_and_the_pace_of_conversations(replicas: tuple[FakeGraph, Service, Service]) -> None:
+    """Two calls a second for a Page whoever makes them; and what one is told the other heeds."""
+    graph, one, other = replicas
+    page = new_page(graph.world)
+    with GraphShop(one.url) as shop, GraphShop(other.url) as same, ThreadPoolExecutor(6) as pool:
+        shop.bring(page)
+        began = time.monotonic()
+        asked = [pool.submit(caller.ask, page.id, "conversations") for caller in (shop, same) * 3]
+        assert [one.result().status_code for one in asked] == [200] * 6
+        assert time.monotonic() - began >= 5 * 0.5
+        graph.faults.script(page.id, throttles(80001, page=page.id, minutes=2))
+        assert refusal(shop.ask(page.id, "posts")) == (429, "throttled")
+        graph.seen.forget()
+        seconds_left(same.ask(page.id, "posts"), 120)
+    assert graph.seen.total == 0
+
+
+def test_a_throttled_page_waits_as_long_as_facebook_says_and_alone(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """The minutes of the header, no call in between; other Pages and the Page's other budget go on."""
+    other = new_page(graph.world)
+    graph_shop.bring(other)
+    graph.faults.script(page.id, throttles(80001, page=page.id, minutes=7))
+    answer = graph_shop.ask(page.id, "posts")
+    assert refusal(answer) == (429, "throttled")
+    assert answer.headers["retry-after"] == "420"
+    graph.seen.forget()
+    for edge in ("posts", "videos", "posts/1_2/comments"):
+        seconds_left(graph_shop.ask(page.id, edge), 420)
+    assert graph.seen.total == 0
+    assert graph_shop.fetch(other.id, "posts")["items"] == []
+    assert graph_shop.fetch(page.id, "conversations")["items"] == []
+
+
+def test_a_burst_of_conversations_is_over_in_seconds(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
+    """613 there is the limit of two calls a second."""
+    graph.faults.script(page.id, throttles(613))
+    answer = graph_shop.ask(page.id, "conversations")
+    assert (refusal(answer), answer.headers["retry-after"]) == ((429, "throttled"), "5")
+    assert graph_shop.fetch(page.id, "posts")["items"] == []
+
+
+def test_usage_near_the_limit_slows_calls_down(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
+    """At nine tenths they are a second apart; far below nothing is held back."""
+    graph.faults.usage(page.id, call_count=90)
+    for _ in range(2):
+        graph_shop.fetch(page.id, "posts")
+    began = time.monotonic()
+    graph_shop.fetch(page.id, "posts")
+    assert time.monotonic() - began >= 0.7
+    assert graph.seen.total == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "edge", "free"), [("pages", "posts", "conversations"), ("messenger", "conversations", "posts")]
+)
+def test_usage_at_the_limit_stops_calls_before_facebook_does(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage, kind: Any, edge: str, free: str
+) -> None:
+    """The call that was told so is answered; the next is 429 for as long as Facebook said."""
+    graph.faults.usage(page.id, kind, call_count=100, regain_minutes=3)
+    assert graph_shop.fetch(page.id, edge)["items"] == []
+    graph.faults.clear()
+    graph.seen.forget()
+    answer = graph_shop.ask(page.id, edge)
+    seconds_left(answer, 180)
+    assert int(answer.headers["retry-after"]) > 120
+    assert graph.seen.total == 0
+    assert graph_shop.fetch(page.id, free)["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (OUTAGE, "graph_unavailable"),
+        (NULL, "graph_unavailable"),
+        (EMPTY, "graph_unavailable"),
+        (Says(200, b"[" * 5000, "application/json"), "graph_unavailable"),
+        (Says(200, b'{"data": "many"}', "application/json"), "graph_unavailable"),
+        (Says(502, b'{"data": []}', "application/json"), "graph_unavailable"),
+        (without("data"), "graph_unavailable"),
+        (Cuts(), "graph_unreachable"),
+        (Cuts(at_once=True), "graph_unreachable"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value)[:40],
+)
+def test_a_hiccup_is_tried_again_and_an_outage_is_answered_502(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage, fault: Fault, reason: str
+) -> None:
+    """Once nobody notices; the third time is the answer."""
+    post = graph.world.add_post(page, "post")
+    graph.faults.script(page.id, fault)
+    assert [item["id"] for item in graph_shop.fetch(page.id, "posts")["items"]] == [post.id]
+    graph.faults.script(page.id, fault, times=TRIES)
+    assert refusal(graph_shop.ask(page.id, "posts")) == (502, reason)
+    assert graph.seen.total == 2 + TRIES
+    assert graph.faults.left() == 0
+
+
+def test_a_redirect_is_not_followed(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
+    """The token would go along. Not tried again either."""
+    graph.faults.script(page.id, redirects(f"{graph.url}/v26.0/elsewhere"))
+    assert refusal(graph_shop.ask(page.id, "posts")) == (502, "graph_redirected")
+    assert graph.seen.total == 1
+    assert graph.seen.of("elsewhere") == []
+
+
+def test_a_next_that_leads_elsewhere_is_neither_followed_nor_passed_on(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """Only its being there counts; the cursor beside it is what we go on from."""
+    posts = [graph.world.add_post(page, f"post {number}").id for number in range(3)]
+
+    def mislead(document: dict[str, Any]) -> None:
+        if "next" in document["paging"]:
+            document["paging"]["next"] = f"{graph.url}/v26.0/elsewhere?access_token=EAAstolen"
+
+    graph.faults.script(page.id, Alters(mislead), times=None)
+    assert [item["id"] for item in graph_shop.items(page.id, "posts", limit=1)] == posts[::-1]
+    assert graph.seen.of("elsewhere") == []
+
+
+def test_facebooks_wish_for_less_halves_what_is_asked_for_and_loses_nothing(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """25, 12, 6, 3; `after` goes on behind the three that came."""
+    posts = [graph.world.add_post(page, f"post {number}").id for number in range(7)]
+    graph.faults.reduce_above = 3
+    first = graph_shop.fetch(page.id, "posts")
+    assert [item["id"] for item in first["items"]] == posts[::-1][:3]
+    assert [asked.params["limit"] for asked in graph.seen.requests] == ["25", "12", "6", "3"]
+    assert [item["id"] for item in graph_shop.items(page.id, "posts")] == posts[::-1]
+
+
+def test_an_answer_beyond_the_cap_is_asked_for_in_smaller_pieces(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
+) -> None:
+    """Not read to its end; of a single item 502."""
+    graph.world.add_post(page, "post")
+    beyond = Pads(9 * 1024 * 1024)
+    graph.faults.script(page.id, beyond, beyond)
+    assert len(graph_shop.fetch(page.id, "posts", limit=8)["items"]) == 1
+    assert [asked.params["limit"] for asked in graph.seen.requests] == ["8", "4", "2"]
+    graph.faults.script(page.id, beyond, times=2)
+    assert refusal(graph_shop.ask(page.id, "posts", limit=2)) == (502, "too_much_data")
+
+
+@pytest.mark.parametrize("code", [104, 100])
+def test_a_graph_that_knows_only_the_old_proof_is_met_once_and_remembered(
+    own_server: OwnServer, tmp_path: Path, code: Any
+) -> None:
+    """The other form at once, and from then on first; `code` is what a wrong proof is refused with."""
+    with (
+        running_facebook() as graph,
+        own_server() as store,
+        serving_graph(store.url, tmp_path / "log", graph) as service,
+        GraphShop(service.url) as shop,
+    ):
+        page = new_page(graph.world)
+        graph.world.timed_proof, graph.world.proof_code = False, code
+        shop.bring(page)
+        assert [asked.proof for asked in graph.seen.requests] == ["timed", "untimed", "untimed"]
+        assert shop.fetch(page.id, "posts")["items"] == []
+        assert [asked.proof for asked in graph.seen.requests][3:] == ["untimed"]
+
+
+def test_calls_are_counted_by_edge_and_by_how_they_ended(
+    graph: FakeGraph, graph_shop: GraphShop, graph_operator: Operator, page: FakePage
+) -> None:
+    """Each try is a call; a retry, a hold, a usage and the time of each have metrics of their own."""
+    names = ("graph_calls_total", "graph_retries_total", "graph_holds_total", "graph_usage_ratio_count")
+    before = {name: graph_operator.counts(name) for name in (*names, "graph_seconds_count")}
+    graph.faults.script(page.id, OUTAGE)
+    graph_shop.fetch(page.id, "posts")
+    graph.faults.usage(page.id, call_count=10)
+    graph_shop.fetch(page.id, "videos")
+    graph.faults.clear()
+    graph.faults.script(page.id, Fails(100, 33))
+    graph_shop.ask(page.id, "posts/1_2/comments")
+    graph.faults.script(page.id, throttles(80006))
+    graph_shop.ask(page.id, "conversations")
+    graph_shop.ask(page.id, "conversations")
+    since = {name: graph_operator.counts(name) - counted for name, counted in before.items()}
+    assert since["graph_calls_total"] == {
+        ("posts", "graph_unavailable"): 1,
+        ("posts", "ok"): 1,
+        ("videos", "ok"): 1,
+        ("comments", "object_not_found"): 1,
+        ("conversations", "throttled"): 1,
+    }
+    assert since["graph_seconds_count"] == {("posts",): 2, ("videos",): 1, ("comments",): 1, ("conversations",): 1}
+    assert since["graph_retries_total"] == {("graph_unavailable",): 1}
+    assert since["graph_holds_total"] == {("messenger",): 1}
+    assert since["graph_usage_ratio_count"] == {("pages",): 1}

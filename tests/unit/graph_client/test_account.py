@@ -1,0 +1,243 @@
+"""What is asked of the budgets before a call, and what is written down after it."""
+
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from domain.graph import Limit
+from domain.ids import PageId, ShopId
+from domain.shop import Credentials
+from graph_client.account import SLOW_SECONDS, BareAccount, Ledger, PageAccount
+from graph_client.client import Reply
+from graph_client.errors import (
+    GraphError,
+    GraphRefused,
+    GraphTimeout,
+    ObjectNotFound,
+    PermissionMissing,
+    PolicyBlocked,
+    Throttled,
+    TokenDead,
+    Told,
+)
+from graph_client.usage import Usage
+from graph_client.wire import Answer
+from ops.metrics import Metrics
+from tests.support import FakeClock
+from tests.unit.graph_client.fakes import ALIVE, APP_TOKEN, CREDENTIALS, PAGE, SHOP, TOKEN, Budgets, Entry
+
+GOOD = Answer({"data": []})
+DEAD = Credentials(TOKEN, b"seal", replace(ALIVE, token_alive=False, reason="logged_out"))
+
+
+class Books:
+    """A ledger over fakes: what it wrote down, in the budgets and as metrics."""
+
+    def __init__(self, entry: Entry | None = None) -> None:
+        self.budgets = Budgets(entry or Entry())
+        self.clock = FakeClock()
+        self.deaths: list[tuple[Credentials, TokenDead]] = []
+        self._registry = CollectorRegistry()
+        self.ledger = Ledger(self.budgets, Metrics(self._registry), self._died, self.clock.sleep)
+
+    async def _died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
+        assert (shop, page) == (SHOP, PAGE)
+        self.deaths.append((credentials, error))
+
+    def account(self, limit: Limit = "pages", spacing: float = 0.0, patience: float = 4.0) -> PageAccount:
+        """Of the Page."""
+        return PageAccount(self.ledger, SHOP, PAGE, limit, spacing, patience)
+
+    async def settled(self, result: Answer | GraphError, usage: Usage | None = None) -> list[tuple[object, ...]]:
+        """What the budgets were told after a call that ended so."""
+        account = self.account()
+        await account.admit(10)
+        await account.settle(Reply(result, usage or Usage()))
+        return self.budgets.told
+
+    def count(self, name: str, limit: str) -> float:
+        """A metric as it is scraped."""
+        return self._registry.get_sample_value(f"page_inbox_{name}", {"limit": limit}) or 0
+
+
+async def test_a_page_that_may_call_gets_its_token_at_once() -> None:
+    """Its turn is asked for with its budget, its spacing and its patience."""
+    books = Books()
+    assert await books.account("messenger", spacing=0.5, patience=3.0).admit(left=10) == TOKEN
+    assert books.budgets.asked == [("messenger", 0.5, 3.0)]
+    assert books.clock.slept == []
+
+
+async def test_nobody_waits_longer_for_a_turn_than_there_is_time() -> None:
+    """A place that comes after the deadline is of no use, and another could have it."""
+    books = Books()
+    await books.account(patience=4.0).admit(left=1.5)
+    assert books.budgets.asked == [("pages", 0.0, 1.5)]
+
+
+async def test_a_turn_that_comes_later_is_waited_for() -> None:
+    """The place is taken already."""
+    books = Books(Entry(wait=0.4))
+    assert await books.account().admit(10) == TOKEN
+    assert books.clock.slept == [0.4]
+
+
+@pytest.mark.parametrize(("held", "told"), [(0.001, 1), (59.2, 60), (60.0, 60)])
+async def test_a_held_budget_refuses_with_the_whole_seconds_until_its_end(held: float, told: int) -> None:
+    """Rounded up: who comes then does not come too early."""
+    books = Books(Entry(held=held))
+    with pytest.raises(Throttled) as refused:
+        await books.account("messenger").admit(10)
+    assert (refused.value.limit, refused.value.retry_after) == ("messenger", told)
+    assert (books.clock.slept, books.budgets.told) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("credentials", "reason"), [(None, "no_token"), (DEAD, "logged_out")], ids=["webhooks alone", "dead"]
+)
+@pytest.mark.parametrize("held", [0.0, 60.0])
+async def test_a_page_without_a_living_token_hears_that_first(
+    credentials: Credentials | None, reason: str, held: float
+) -> None:
+    """Waiting for the end of a hold would not help it."""
+    with pytest.raises(TokenDead) as refused:
+        await Books(Entry(credentials, held=held)).account().admit(10)
+    assert refused.value.token_reason == reason
+
+
+@pytest.mark.parametrize("limit", ["pages", "messenger"])
+async def test_near_its_limit_a_budget_slows_down(limit: Limit) -> None:
+    """The nearer the slower; the one that the answer tells of, whichever the call was charged to."""
+    spacings: list[float] = []
+    for share in (0.76, 0.9, 0.99):
+        books = Books()
+        ((what, whose, spacing, seconds),) = await books.settled(GOOD, Usage({limit: share}))
+        assert isinstance(spacing, float)
+        assert (what, whose, seconds) == ("slow", limit, SLOW_SECONDS)
+        spacings.append(spacing)
+        assert books.count("graph_usage_ratio_count", limit) == 1
+        assert books.count("graph_holds_total", limit) == 0
+    assert 0 < spacings[0] < spacings[1] < spacings[2]
+
+
+async def test_far_from_its_limit_nothing_is_written_down() -> None:
+    """Which is nearly always: it would cost every call a round trip."""
+    books = Books()
+    assert await books.settled(GOOD, Usage({"app": 0.5, "pages": 0.74, "messenger": 0.0})) == []
+    assert [books.count("graph_usage_ratio_count", limit) for limit in ("app", "pages", "messenger")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        (Usage({"pages": 1.0}), ("hold", "pages", 120)),
+        (Usage({"messenger": 1.2}), ("hold", "messenger", 60)),
+        (Usage({"app": 1.0}), ("hold_app", 300)),
+        (Usage({"pages": 0.3}, {"pages": 420}), ("hold", "pages", 420)),
+    ],
+    ids=["pages", "messenger", "app", "as Facebook says"],
+)
+async def test_at_its_limit_a_budget_stops_though_the_call_went_well(usage: Usage, told: tuple[object, ...]) -> None:
+    """Before Facebook refuses: each refused call would prolong it."""
+    books = Books()
+    with capture_logs() as lines:
+        assert await books.settled(GOOD, usage) == [told]
+    (limit,) = usage.share
+    assert books.count("graph_holds_total", limit) == 1
+    assert lines == [
+        {"event": "graph_held", "log_level": "warning", "limit": limit, "wait_seconds": told[-1], "page": PAGE}
+    ]
+
+
+async def test_near_its_limit_the_app_is_not_slowed_down() -> None:
+    """Nobody paces all Pages together; at the limit they stop."""
+    assert await Books().settled(GOOD, Usage({"app": 0.99})) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [("pages", ("hold", "pages", 120)), ("messenger", ("hold", "messenger", 60)), ("app", ("hold_app", 300))],
+)
+async def test_a_throttle_holds_the_budget_that_it_names(limit: Limit, told: tuple[object, ...]) -> None:
+    """And whoever called hears how long."""
+    books = Books()
+    error = Throttled(limit)
+    assert await books.settled(error) == [told]
+    assert error.retry_after == told[-1]
+
+
+async def test_a_throttle_lasts_as_long_as_facebook_says() -> None:
+    """The longer, where it says two."""
+    error = Throttled("pages")
+    told = await Books().settled(error, Usage(regain={"pages": 600, "messenger": 9_000}, retry_after=30))
+    assert (told, error.retry_after) == ([("hold", "pages", 600)], 600)
+
+
+async def test_a_throttle_that_comes_with_a_full_budget_is_one_hold() -> None:
+    """Both say the same; another budget that is full is held as well."""
+    books = Books()
+    usage = Usage({"pages": 1.0, "messenger": 1.0}, retry_after=30)
+    assert await books.settled(Throttled("pages"), usage) == [("hold", "messenger", 60), ("hold", "pages", 30)]
+    assert books.count("graph_holds_total", "pages") == 1
+
+
+async def test_a_burst_of_conversations_is_over_soon() -> None:
+    """Two calls a second are allowed again as soon as nobody calls."""
+    error = Throttled("messenger", Told(613))
+    assert await Books().settled(error) == [("hold", "messenger", 5)]
+
+
+async def test_a_block_for_a_violation_stops_both_budgets_of_the_page() -> None:
+    """For an hour, and not the app's: other shops have broken no rule."""
+    books = Books()
+    assert await books.settled(PolicyBlocked()) == [("hold", "pages", 3600), ("hold", "messenger", 3600)]
+    assert books.deaths == []
+
+
+async def test_a_dead_token_is_told_with_the_credentials_that_were_used() -> None:
+    """So that one which came meanwhile is not taken for it."""
+    books = Books()
+    error = TokenDead("expired")
+    assert await books.settled(error) == []
+    assert books.deaths == [(CREDENTIALS, error)]
+
+
+@pytest.mark.parametrize(
+    "error", [GraphTimeout(), ObjectNotFound(), PermissionMissing(), GraphRefused()], ids=lambda error: error.reason
+)
+async def test_every_other_error_leaves_budgets_and_token_as_they_are(error: GraphError) -> None:
+    """It says nothing of them."""
+    books = Books()
+    assert await books.settled(error) == []
+    assert books.deaths == []
+
+
+async def test_a_token_of_no_page_is_let_through_at_once() -> None:
+    """There is nothing to ask the store."""
+    books = Books()
+    assert await BareAccount(books.ledger, APP_TOKEN).admit(1) == APP_TOKEN
+    assert books.budgets.asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Throttled("app"), [("hold_app", 300)]),
+        (Throttled("pages"), []),
+        (PolicyBlocked(), []),
+        (TokenDead("expired"), []),
+    ],
+    ids=["app", "pages", "blocked", "dead"],
+)
+async def test_of_a_token_of_no_page_only_the_apps_limit_is_written_down(
+    error: GraphError, told: list[tuple[object, ...]]
+) -> None:
+    """It counts for everybody; what else there is to hold belongs to a Page."""
+    books = Books()
+    await BareAccount(books.ledger, APP_TOKEN).settle(Reply(error))
+    assert books.budgets.told == told
+    assert books.deaths == []
+    if isinstance(error, Throttled):
+        assert error.retry_after is not None

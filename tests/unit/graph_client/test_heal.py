@@ -1,0 +1,299 @@
+"""What was missed, fetched: how far back, in which order, and what stands when it breaks off."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+from structlog.testing import capture_logs
+
+from domain.errors import Kind, PageInboxError
+from domain.event import Outcome, Storable
+from domain.ids import MessageId, ShopId
+from domain.message import Message
+from domain.moment import rfc3339
+from graph_client.edges import HISTORY_CONVERSATION_FIELDS, HISTORY_MESSAGE_FIELDS
+from graph_client.errors import GraphUnreachable, PermissionMissing, TokenDead
+from graph_client.heal import ITEMS, PATIENCE_SECONDS, PUT_MESSAGES, REST_SECONDS, Healer
+from tests.unit.graph_client.fakes import PAGE, SHOP, WORDS, House, ok, refused, too_much
+
+SINCE = 1_770_000_000_000
+CONVERSATIONS = f"GET {PAGE}/conversations"
+PERSON = "7000000000000001"
+
+
+class StoreLost(PageInboxError):
+    """Redis is not there."""
+
+    kind: Kind = "unavailable"  # type: ignore[misc]
+
+
+def time(seconds: int) -> str:
+    """So long after the moment from which on messages are missing, as Graph writes it."""
+    return rfc3339(SINCE + seconds * 1000).replace(".000Z", "+0000")
+
+
+def conversation(id_: str, seconds: int) -> dict[str, Any]:
+    """Last written in then."""
+    return {"id": id_, "updated_time": time(seconds)}
+
+
+def message(mid: str, seconds: int, **other: Any) -> dict[str, Any]:
+    """Sent by a person then."""
+    return {"id": mid, "created_time": time(seconds), "from": {"id": PERSON}, "message": WORDS, **other}
+
+
+def page_of(*rows: dict[str, Any], after: str | None = None) -> httpx2.Response:
+    """Items, and where to go on."""
+    paging = {"cursors": {"after": after}, "next": "https://graph.example/next"} if after else {}
+    return ok({"data": rows, "paging": paging})
+
+
+@dataclass
+class World:
+    """Facebook, the store and the lease; `put` are the ids of every call of the store."""
+
+    house: House = field(default_factory=House)
+    outcomes: defaultdict[str, Outcome] = field(default_factory=lambda: defaultdict(lambda: "stored"))
+    put_: list[list[MessageId]] = field(default_factory=list)
+    lost: bool = False
+    leases: int = 0
+    leases_left: int = 1000
+
+    def will(self, of: str, *answers: httpx2.Response | Exception) -> None:
+        """A conversation's messages."""
+        self.house.facebook.will(f"GET {of}/messages", *answers)
+
+    async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
+        """As the test says."""
+        assert shop == SHOP
+        if self.lost:
+            raise StoreLost("redis_unreachable")
+        assert all(isinstance(one, Message) for one in events)
+        self.put_.append([one.id for one in events])
+        return [self.outcomes[one.id] for one in events]
+
+    async def still_ours(self) -> None:
+        """Until it is not."""
+        self.leases += 1
+        if self.leases > self.leases_left:
+            raise StoreLost("redis_unreachable")
+
+    async def heal(self) -> int:
+        """Everything since then."""
+        healer = Healer(self.house.calls, self, self.house.metrics, sleep=self.house.clock.sleep)
+        return await healer.heal(SHOP, PAGE, SINCE, self.still_ours)
+
+    def healed(self, outcome: str) -> float:
+        """How many are counted as this."""
+        return self.house.count("healed_messages_total", outcome=outcome)
+
+
+async def test_messages_of_all_conversations_are_stored_oldest_first() -> None:
+    """Graph tells the newest first; readers of the store go by receipt."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.will("t_1", page_of(message("m_5", 90), message("m_2", 20)))
+    world.will("t_2", page_of(message("m_4", 80), message("m_3", 70), message("m_1", 10)))
+    assert await world.heal() == 5
+    assert world.put_ == [["m_1", "m_2", "m_3", "m_4", "m_5"]]
+    assert world.healed("stored") == 5
+
+
+async def test_of_one_second_what_was_said_first_is_stored_first() -> None:
+    """Facebook dates to the second; its own order tells."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 9)))
+    world.will("t_1", page_of(message("m_2", 9), message("m_1", 9), after="B"), page_of(message("m_0", 9)))
+    await world.heal()
+    assert world.put_ == [["m_0", "m_1", "m_2"]]
+
+
+async def test_what_is_there_already_or_stays_gone_is_counted_as_that() -> None:
+    """It passes the same door as webhooks do; only new ones are told."""
+    world = World()
+    world.outcomes |= {"m_1": "duplicate", "m_2": "erased", "m_3": "too_old"}
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.will("t_1", page_of(*[message(f"m_{n}", n) for n in (4, 3, 2, 1)]))
+    assert await world.heal() == 1
+    assert [world.healed(one) for one in ("stored", "duplicate", "erased", "too_old")] == [1, 1, 1, 1]
+
+
+async def test_a_conversation_that_was_quiet_since_ends_the_walk() -> None:
+    """Those after it are older still; the first moment itself counts as missing."""
+    world = World()
+    quiet = [conversation("t_3", -1), conversation("t_4", -2)]
+    world.house.facebook.will(
+        CONVERSATIONS, page_of(conversation("t_1", 5), conversation("t_2", 0), *quiet, after="never asked for")
+    )
+    world.will("t_1", page_of(message("m_2", 5)))
+    world.will("t_2", page_of(message("m_1", 0)))
+    assert await world.heal() == 2
+    assert world.house.facebook.told == [CONVERSATIONS, "GET t_1/messages", "GET t_2/messages"]
+
+
+async def test_an_older_message_ends_the_walk_through_its_conversation() -> None:
+    """What was said before that did come."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 5)))
+    world.will("t_1", page_of(message("m_2", 5), message("m_1", 0), message("m_0", -1), after="never asked for"))
+    assert await world.heal() == 2
+    assert world.put_ == [["m_1", "m_2"]]
+
+
+async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() -> None:
+    """Every second place is left to people; each call is made only while the Page is ours."""
+    world = World()
+    world.house.facebook.will(
+        CONVERSATIONS, page_of(conversation("t_1", 90), after="A"), page_of(conversation("t_2", 80))
+    )
+    world.will("t_1", page_of(message("m_3", 90), after="B"), page_of(message("m_2", 30), after="C"), page_of())
+    world.will("t_2", page_of(message("m_1", 20)))
+    assert await world.heal() == 3
+    assert [(one.what, one.query.get("after")) for one in world.house.facebook.asked] == [
+        (CONVERSATIONS, None),
+        ("GET t_1/messages", None),
+        ("GET t_1/messages", "B"),
+        ("GET t_1/messages", "C"),
+        (CONVERSATIONS, "A"),
+        ("GET t_2/messages", None),
+    ]
+    assert world.house.clock.slept == [REST_SECONDS] * 3
+    assert world.leases == 6
+
+
+async def test_it_asks_for_no_more_than_healing_needs_at_the_pace_of_conversations() -> None:
+    """No names, no snippets; it can wait for its turn."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.will("t_1", page_of())
+    await world.heal()
+    asked = [(one.query["fields"], one.query["limit"]) for one in world.house.facebook.asked]
+    assert asked == [(HISTORY_CONVERSATION_FIELDS, str(ITEMS)), (HISTORY_MESSAGE_FIELDS, str(ITEMS))]
+    assert world.house.facebook.asked[0].query["platform"] == "messenger"
+    assert world.house.budgets.asked == [("messenger", 0.5, PATIENCE_SECONDS)] * 2
+    assert world.house.count("graph_calls_total", edge="heal_conversations", outcome="ok") == 1
+    assert world.house.count("graph_calls_total", edge="heal_conversation_messages", outcome="ok") == 1
+
+
+async def test_too_much_at_once_is_asked_for_in_halves() -> None:
+    """Facebook finds messages heavy."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.will("t_1", too_much(), page_of(message("m_1", 9)))
+    assert await world.heal() == 1
+    assert [one.query["limit"] for one in world.house.facebook.asked] == [str(ITEMS), str(ITEMS), str(ITEMS // 2)]
+
+
+async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_told() -> None:
+    """Also what came of the conversation in which it failed; the rest is fetched when it is done again."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.will("t_1", page_of(message("m_2", 90)))
+    world.will("t_2", page_of(message("m_1", 80), after="B"), *[httpx2.ReadError("cut") for _ in range(3)])
+    with capture_logs() as lines, pytest.raises(GraphUnreachable):
+        await world.heal()
+    assert world.put_ == [["m_1", "m_2"]]
+    assert world.healed("stored") == 2
+    assert [line["event"] for line in lines] == ["graph_failed"]
+
+
+async def test_a_token_that_dies_midway_is_told_as_that() -> None:
+    """Once, and the messages are safe."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), after="A"), refused(190, 460))
+    world.will("t_1", page_of(message("m_1", 90)))
+    with pytest.raises(TokenDead):
+        await world.heal()
+    assert (world.put_, len(world.house.deaths)) == ([["m_1"]], 1)
+
+
+async def test_when_facebook_refuses_at_once_nothing_is_stored() -> None:
+    """There is nothing."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, refused(10))
+    with pytest.raises(PermissionMissing):
+        await world.heal()
+    assert world.put_ == []
+
+
+async def test_what_cannot_be_read_is_counted_and_the_rest_stored() -> None:
+    """Graph tells details of the newest messages only."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    unreadable = [
+        message("m_5", 80, id=None),
+        message("m_4", 70, **{"from": None}),
+        message("m_3", 60, **{"from": {"id": PAGE}}),
+        message("m_2", 50, error={"code": 100}),
+    ]
+    world.will("t_1", page_of(message("m_6", 90), *unreadable, message("m_1", 40)))
+    assert await world.heal() == 2
+    assert world.put_ == [["m_1", "m_6"]]
+    assert [world.healed(one) for one in ("no_id", "no_details", "no_other_side")] == [1, 2, 1]
+
+
+async def test_a_message_without_a_time_ends_no_walk() -> None:
+    """The store decides what becomes of it."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of({"id": "t_1"}))
+    world.will("t_1", page_of(message("m_2", 90, created_time=None), message("m_1", 80)))
+    assert await world.heal() == 2
+    assert world.put_ == [["m_2", "m_1"]]
+
+
+async def test_messages_are_stored_so_many_at_a_time() -> None:
+    """The store answers others in between."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 900)))
+    world.will("t_1", page_of(*[message(f"m_{n:03}", n) for n in range(PUT_MESSAGES + 1, 0, -1)]))
+    assert await world.heal() == PUT_MESSAGES + 1
+    assert [len(one) for one in world.put_] == [PUT_MESSAGES, 1]
+    assert [mid for mids in world.put_ for mid in mids] == [f"m_{n:03}" for n in range(1, PUT_MESSAGES + 2)]
+
+
+async def test_more_than_fits_in_memory_is_stored_in_several_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them oldest first; all are counted."""
+    monkeypatch.setattr("graph_client.heal.MOST_MESSAGES", 2)
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(*[conversation(f"t_{n}", 90 - n) for n in (1, 2, 3)]))
+    world.will("t_1", page_of(message("m_1", 89)))
+    world.will("t_2", page_of(message("m_3", 88), message("m_2", 5)))
+    world.will("t_3", page_of(message("m_4", 87)))
+    with capture_logs() as lines:
+        assert await world.heal() == 4
+    assert world.put_ == [["m_2", "m_3", "m_1"], ["m_4"]]
+    assert [(line["messages"], line["stored"]) for line in lines] == [(4, 4)]
+
+
+async def test_a_store_that_is_lost_ends_it() -> None:
+    """It is done again later."""
+    world = World(lost=True)
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.will("t_1", page_of(message("m_1", 90)))
+    with pytest.raises(StoreLost):
+        await world.heal()
+
+
+async def test_a_lease_that_cannot_be_renewed_ends_it_before_the_next_call() -> None:
+    """Another replica may be at it."""
+    world = World(leases_left=1)
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    with pytest.raises(StoreLost):
+        await world.heal()
+    assert world.house.facebook.told == [CONVERSATIONS]
+
+
+async def test_what_is_logged_is_numbers() -> None:
+    """No words, no person, no conversation."""
+    world = World()
+    world.outcomes["m_1"] = "duplicate"
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.will("t_1", page_of(message("m_2", 90), message("m_3", 85, **{"from": None}), message("m_1", 80)))
+    with capture_logs() as lines:
+        await world.heal()
+    assert lines == [
+        {"event": "page_healed", "log_level": "info", "shop": SHOP, "page": PAGE, "messages": 2, "stored": 1}
+    ]

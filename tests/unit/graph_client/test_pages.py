@@ -1,0 +1,435 @@
+"""Connecting and disconnecting: what is done in which order, and what stands when a step fails."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx2
+import pytest
+from structlog.testing import capture_logs
+
+from domain.errors import Kind, PageInboxError
+from domain.ids import PageId, PurgeId, ShopId
+from domain.secret import Secret
+from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
+from graph_client.errors import (
+    GraphError,
+    GraphRefused,
+    GraphTimeout,
+    GraphUnavailable,
+    ParameterRefused,
+    PermissionMissing,
+    Throttled,
+    TokenDead,
+)
+from graph_client.fields import FIELDS, KEPT_FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
+from graph_client.pages import AppRefused, NotConfigured, Pages
+from graph_client.schedule import DAY, SOON
+from graph_client.token_facts import TokenRefused
+from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, House, ok, refused
+
+APP, NOW = "200000000000001", 1_770_000_000_000
+DEBUG, SUBSCRIPTION = "GET debug_token", f"GET {PAGE}/subscribed_apps"
+SUBSCRIBE, UNSUBSCRIBE = f"POST {PAGE}/subscribed_apps", f"DELETE {PAGE}/subscribed_apps"
+GOOD: dict[str, Any] = {
+    "app_id": APP,
+    "type": "PAGE",
+    "profile_id": PAGE,
+    "is_valid": True,
+    "scopes": [*NEEDED_PERMISSIONS, *WANTED_PERMISSIONS],
+}
+DONE = Receipt(PurgeId("purge-1"), "page", NOW, "owner", complete=True, messages_deleted=3)
+
+
+class Refused(PageInboxError):
+    """The store says no."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__("because")
+        self.kind = kind  # type: ignore[misc]
+
+
+@dataclass
+class World:
+    """Registry, watchlist and purger of one Page; `told` is what was done, Facebook's part among it."""
+
+    state: PageState | None = None
+    missing_settings: Sequence[str] = ()
+    house: House = field(default_factory=House)
+    fails: dict[str, PageInboxError] = field(default_factory=dict)
+    token: Secret | None = None
+    replaced: bool = False
+
+    def __post_init__(self) -> None:
+        self.facebook = self.house.facebook
+        self.told = self.facebook.told
+        self.pages = Pages(
+            self.house.calls,
+            self,
+            self,
+            self,
+            app_id=APP,
+            app_token=APP_TOKEN,
+            missing_settings=self.missing_settings,
+            now=lambda: NOW,
+        )
+
+    def _do(self, what: str, *facts: object) -> None:
+        self.told.append(" ".join(map(str, (what, *facts))))
+        if what in self.fails:
+            raise self.fails[what]
+
+    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
+        """Route it."""
+        self._do("connect")
+        return Page(page, NOW)
+
+    async def page(self, shop: ShopId, page: PageId, /) -> Page:
+        """As it stands."""
+        if "page" in self.fails:
+            raise self.fails["page"]
+        return Page(page, NOW, state=self.state)
+
+    async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState, /) -> Page:
+        """Keep both."""
+        self._do("keep_token")
+        self.token, self.state = token, state
+        return Page(page, NOW, state=state)
+
+    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
+        """What is kept."""
+        return None if self.token is None or self.state is None else Credentials(self.token, b"seal", self.state)
+
+    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
+        """Keep it."""
+        assert seal == b"seal"
+        self._do("note_state")
+        self.state = state
+        return True
+
+    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
+        """Note both."""
+        self._do("watch", due_ms - NOW, status)
+
+    async def forget(self, page: PageId, /) -> None:
+        """Note it."""
+        self._do("forget")
+
+    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+        """Note on whose word."""
+        self._do("purge", requested_by)
+        return DONE
+
+    def will_connect(self, facts: dict[str, Any] = GOOD) -> None:
+        """Facebook takes everything."""
+        self.facebook.will(DEBUG, ok({"data": facts}))
+        self.facebook.will(SUBSCRIBE, ok({"success": True}))
+
+    async def connected(self, token: Secret | None = TOKEN) -> Page:
+        """Connect it."""
+        return await self.pages.connect(SHOP, PAGE, token)
+
+    async def disconnected(self) -> Receipt:
+        """Disconnect it."""
+        return await self.pages.disconnect(SHOP, PAGE, "owner")
+
+
+async def never(_: Asked) -> httpx2.Response:
+    """Facebook hangs."""
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+async def test_a_page_is_routed_and_its_token_kept_before_facebook_delivers() -> None:
+    """Nothing that it delivers is missed; the watch makes up what fails after that."""
+    world = World()
+    world.will_connect()
+    page = await world.connected()
+    assert world.told == [
+        DEBUG,
+        "connect",
+        "keep_token",
+        f"watch {SOON} unsubscribed",
+        SUBSCRIBE,
+        "note_state",
+        f"watch {DAY} connected",
+    ]
+    assert page.state == PageState(NOW, token_alive=True, subscribed_fields=FIELDS)
+    assert (page.status, world.token) == ("connected", TOKEN)
+
+
+async def test_the_token_is_checked_with_the_apps_own() -> None:
+    """The one call in whose address a token stands, as Facebook documents no other."""
+    world = World()
+    world.will_connect()
+    await world.connected()
+    debug, subscribe = world.facebook.asked
+    assert (debug.token, debug.query["input_token"]) == (APP_TOKEN.reveal(), TOKEN.reveal())
+    assert subscribe.token == TOKEN.reveal()
+    assert subscribe.form["subscribed_fields"].split(",") == list(FIELDS)
+
+
+async def test_what_is_logged_of_it_holds_no_token() -> None:
+    """Shop, Page, and how many permissions it lacks."""
+    world = World()
+    world.will_connect()
+    with capture_logs() as lines:
+        await world.connected()
+    assert lines == [
+        {"event": "page_connected", "log_level": "info", "shop": SHOP, "page": PAGE, "missing_permissions": 0}
+    ]
+
+
+async def test_without_a_token_a_page_is_routed_and_facebook_not_asked() -> None:
+    """It is connected for webhooks alone; no setting is needed for that."""
+    world = World(missing_settings=["SEAL_KEYS"])
+    assert (await world.connected(None)).status == "webhooks_only"
+    assert world.told == ["connect"]
+
+
+async def test_what_an_operator_has_not_set_is_named_before_anything_is_done() -> None:
+    """Otherwise a token would be checked that could not be kept."""
+    world = World(missing_settings=["FACEBOOK_APP_ID", "SEAL_KEYS"])
+    with pytest.raises(NotConfigured, match="FACEBOOK_APP_ID and SEAL_KEYS") as refusal:
+        await world.connected()
+    assert (refusal.value.kind, refusal.value.reason) == ("not_configured", "setting_missing")
+    assert world.told == []
+
+
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        ({"is_valid": False, "error": {"code": 190, "subcode": 463}}, TokenDead),
+        ({"app_id": "1"}, TokenRefused),
+        ({"type": "USER"}, TokenRefused),
+        ({"profile_id": "104200000000002"}, TokenRefused),
+        ({"scopes": ["pages_messaging"]}, PermissionMissing),
+    ],
+    ids=["dead", "another app's", "a person's", "another Page's", "may too little"],
+)
+async def test_a_token_that_will_not_do_changes_nothing(told: dict[str, Any], error: type[PageInboxError]) -> None:
+    """A Page that is connected goes on with the token it has."""
+    world = World()
+    world.facebook.will(DEBUG, ok({"data": GOOD | told}))
+    with pytest.raises(error):
+        await world.connected()
+    assert world.told == [DEBUG]
+    assert world.house.deaths == []
+
+
+async def test_what_is_only_wanted_may_be_missing_and_is_told() -> None:
+    """The shop decides whether it wants comments of visitors."""
+    world = World()
+    world.will_connect(GOOD | {"scopes": list(NEEDED_PERMISSIONS)})
+    page = await world.connected()
+    assert page.status == "connected"
+    assert page.state is not None
+    assert page.state.missing_permissions == WANTED_PERMISSIONS
+
+
+@pytest.mark.parametrize(("told", "fits"), [(PAGE, True), (int(PAGE), True), ("104200000000002", False), (None, False)])
+async def test_where_facebook_does_not_name_a_tokens_page_the_token_itself_is_asked(told: object, fits: bool) -> None:
+    """A call more, with the Page's token."""
+    world = World()
+    world.will_connect({name: fact for name, fact in GOOD.items() if name != "profile_id"})
+    world.facebook.will("GET me", ok({} if told is None else {"id": told}))
+    if fits:
+        await world.connected()
+    else:
+        with pytest.raises(TokenRefused) as refusal:
+            await world.connected()
+        assert refusal.value.reason == "token_of_another_page"
+        assert "connect" not in world.told
+    assert [one.token for one in world.facebook.asked][:2] == [APP_TOKEN.reveal(), TOKEN.reveal()]
+
+
+@pytest.mark.parametrize("code", [190, 102, 10, 200])
+async def test_when_facebook_refuses_the_apps_own_token_no_page_is_blamed(code: int) -> None:
+    """An operator must see to it; reconnecting would not help the shop."""
+    world = World()
+    world.facebook.will(DEBUG, refused(code))
+    with pytest.raises(AppRefused, match="FACEBOOK_APP_ID and FACEBOOK_APP_SECRET") as refusal:
+        await world.connected()
+    assert (refusal.value.kind, refusal.value.reason) == ("upstream_failed", "app_token_refused")
+    assert WORDS not in str(refusal.value)
+    assert (world.told, world.house.deaths) == ([DEBUG], [])
+
+
+async def test_of_a_token_of_which_facebook_tells_this_app_nothing_another_app_is_the_reason() -> None:
+    """It refuses the parameter then; the shop must send another token."""
+    world = World()
+    world.facebook.will(DEBUG, refused(100))
+    with pytest.raises(TokenRefused) as refusal:
+        await world.connected()
+    assert refusal.value.reason == "token_of_another_app"
+    assert world.told == [DEBUG]
+
+
+async def test_an_answer_about_no_token_at_all_is_an_outage() -> None:
+    """And no verdict on it."""
+    world = World()
+    world.facebook.will(DEBUG, ok({}))
+    with pytest.raises(GraphUnavailable):
+        await world.connected()
+
+
+async def test_another_shops_page_is_refused_before_a_token_is_kept() -> None:
+    """Nor is Facebook told anything."""
+    world = World(fails={"connect": Refused("conflict")})
+    world.will_connect()
+    with pytest.raises(Refused):
+        await world.connected()
+    assert world.told == [DEBUG, "connect"]
+
+
+async def test_one_field_that_facebook_does_not_know_costs_only_what_is_not_kept() -> None:
+    """It fails the whole call; then those are asked for that matter."""
+    world = World()
+    world.facebook.will(DEBUG, ok({"data": GOOD}))
+    world.facebook.will(SUBSCRIBE, refused(100), ok({"success": True}))
+    page = await world.connected()
+    assert page.state is not None
+    assert page.state.subscribed_fields == KEPT_FIELDS
+    sent = [one.form["subscribed_fields"] for one in world.facebook.asked if one.form]
+    assert sent == [",".join(FIELDS), ",".join(KEPT_FIELDS)]
+
+
+async def test_when_not_even_those_are_taken_the_page_waits_for_the_watch() -> None:
+    """Routed, with its token, to be looked at soon."""
+    world = World()
+    world.facebook.will(DEBUG, ok({"data": GOOD}))
+    world.facebook.will(SUBSCRIBE, refused(100), refused(100))
+    with pytest.raises(ParameterRefused):
+        await world.connected()
+    assert world.told == [DEBUG, "connect", "keep_token", f"watch {SOON} unsubscribed", SUBSCRIBE, SUBSCRIBE]
+    assert (await world.page(SHOP, PAGE)).status == "unsubscribed"
+
+
+@pytest.mark.parametrize("told", [{"success": False}, {}, {"success": None}])
+async def test_a_subscription_that_facebook_does_not_confirm_is_none(told: dict[str, Any]) -> None:
+    """The call went well, and yet."""
+    world = World()
+    world.facebook.will(DEBUG, ok({"data": GOOD}))
+    world.facebook.will(SUBSCRIBE, ok(told))
+    with pytest.raises(GraphRefused):
+        await world.connected()
+    assert world.told[-1] == SUBSCRIBE
+
+
+async def test_a_failure_that_has_nothing_to_do_with_fields_is_not_tried_with_fewer() -> None:
+    """Of a throttle each call would prolong it."""
+    world = World()
+    world.facebook.will(SUBSCRIBE, refused(32))
+    with pytest.raises(Throttled):
+        await world.pages.subscribe(SHOP, PAGE)
+    assert world.told == [SUBSCRIBE]
+
+
+@pytest.mark.parametrize("hangs", [DEBUG, SUBSCRIBE])
+async def test_connecting_has_a_deadline_over_all_its_calls(hangs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done by then stays done."""
+    monkeypatch.setattr("graph_client.pages.CONNECT_SECONDS", 0.05)
+    world = World()
+    world.facebook.will(hangs, never)
+    world.will_connect()
+    with pytest.raises(GraphTimeout):
+        await world.connected()
+    assert (world.token is not None) == (hangs == SUBSCRIBE)
+
+
+async def test_disconnecting_ends_facebooks_deliveries_then_forgets_and_purges() -> None:
+    """While the token is still there to call with."""
+    world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
+    world.facebook.will(UNSUBSCRIBE, ok({"success": True}))
+    assert await world.disconnected() == DONE
+    assert world.told == [UNSUBSCRIBE, "forget", "purge owner"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "calls"),
+    [
+        (2, "graph_unavailable", 3),
+        (190, "reconnect_page", 1),
+        (200, "permission_missing", 1),
+        (32, "throttled", 1),
+        (100, "parameter_refused", 1),
+    ],
+)
+async def test_whatever_facebook_answers_a_disconnect_goes_on(code: int, reason: str, calls: int) -> None:
+    """The shop's data goes; what failed is logged."""
+    world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
+    world.facebook.will(UNSUBSCRIBE, *[refused(code) for _ in range(calls)])
+    with capture_logs() as lines:
+        assert await world.disconnected() == DONE
+    assert world.told == [UNSUBSCRIBE] * calls + ["forget", "purge owner"]
+    (line,) = [line for line in lines if line["event"] == "unsubscribe_failed"]
+    assert line == {
+        "event": "unsubscribe_failed",
+        "log_level": "warning",
+        "shop": SHOP,
+        "page": PAGE,
+        "reason": reason,
+    }
+
+
+async def test_a_facebook_that_hangs_does_not_hold_up_a_disconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for longer than it was given."""
+    monkeypatch.setattr("graph_client.pages.UNSUBSCRIBE_SECONDS", 0.02)
+    world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
+    world.facebook.will(UNSUBSCRIBE, never)
+    with capture_logs() as lines:
+        assert await world.disconnected() == DONE
+    assert world.told == [UNSUBSCRIBE, "forget", "purge owner"]
+    assert [line["reason"] for line in lines if line["event"] == "unsubscribe_failed"] == ["graph_timeout"]
+
+
+@pytest.mark.parametrize("state", [None, PageState(NOW, token_alive=False)], ids=["webhooks alone", "dead"])
+async def test_without_a_living_token_facebook_is_not_asked(state: PageState | None) -> None:
+    """There is nothing to ask with."""
+    world = World(state)
+    assert await world.disconnected() == DONE
+    assert world.told == ["forget", "purge owner"]
+
+
+async def test_an_unsubscribed_page_is_unsubscribed_all_the_same() -> None:
+    """A subscription may have come about that was never confirmed."""
+    world = World(PageState(NOW, token_alive=True))
+    world.facebook.will(UNSUBSCRIBE, ok({"success": True}))
+    await world.disconnected()
+    assert world.told[0] == UNSUBSCRIBE
+
+
+async def test_a_page_that_is_not_this_shops_is_not_touched() -> None:
+    """Whoever else it belongs to."""
+    world = World(fails={"page": Refused("not_found")})
+    with pytest.raises(Refused):
+        await world.disconnected()
+    assert world.told == []
+
+
+@pytest.mark.parametrize(
+    ("apps", "fields"),
+    [
+        ([{"id": "1", "subscribed_fields": ["feed"]}, {"id": APP, "subscribed_fields": ["messages"]}], ("messages",)),
+        ([{"id": int(APP), "subscribed_fields": ["messages", "feed"]}], ("messages", "feed")),
+        ([{"id": "1", "subscribed_fields": ["messages"]}], ()),
+        ([{"id": APP}], ()),
+        ([], ()),
+    ],
+    ids=["among others", "id as a number", "others alone", "without fields", "nobody"],
+)
+async def test_of_a_pages_subscriptions_this_apps_counts(apps: list[Any], fields: tuple[str, ...]) -> None:
+    """Others may have the same Page."""
+    world = World(replace(PageState(NOW, token_alive=True)))
+    world.facebook.will(SUBSCRIPTION, ok({"data": apps}))
+    assert await world.pages.subscribed_fields(SHOP, PAGE) == fields
+    assert world.facebook.asked[0].query["fields"] == "id,subscribed_fields"
+
+
+async def test_a_subscription_that_cannot_be_asked_for_is_not_taken_for_lost() -> None:
+    """An error is no answer."""
+    world = World()
+    world.facebook.will(SUBSCRIPTION, refused(10))
+    with pytest.raises(GraphError):
+        await world.pages.subscribed_fields(SHOP, PAGE)

@@ -1,0 +1,75 @@
+"""What is written down of a token that died."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from domain.ids import PageId, ShopId
+from domain.shop import PageState, PageStatus
+from graph_client.errors import TokenDead, Told
+from graph_client.schedule import DAY
+from graph_client.token_death import TokenDeath
+from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, PAGE, SHOP, TOKEN
+
+NOW = 1_770_000_500_000
+DIED = TokenDead("logged_out", Told(190, 467, "Ab1-_x"))
+
+
+@dataclass
+class World:
+    """Registry and watchlist; `replaced` is whether the Page has another token by now."""
+
+    replaced: bool = False
+    told: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
+        """Note it, unless it was replaced."""
+        self.told.append((shop, page, seal, state))
+        return not self.replaced
+
+    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
+        """Note it."""
+        self.told.append((page, due_ms, status))
+
+
+async def test_a_dead_token_is_marked_where_every_replica_sees_it() -> None:
+    """With its reason; nothing is delivered for it any more, and what was to be healed stays to be healed."""
+    world = World()
+    alive = replace(CREDENTIALS, state=replace(ALIVE, heal_since=5, missing_permissions=("pages_read_user_content",)))
+    await TokenDeath(world, world, now=lambda: NOW)(SHOP, PAGE, alive, DIED)
+    state = PageState(
+        NOW,
+        token_alive=False,
+        reason="logged_out",
+        missing_permissions=("pages_read_user_content",),
+        heal_since=5,
+    )
+    assert world.told == [(SHOP, PAGE, b"seal", state), (PAGE, NOW + DAY, "reconnect")]
+
+
+async def test_it_is_logged_without_the_token() -> None:
+    """What an operator asks Facebook with."""
+    world = World()
+    with capture_logs() as lines:
+        await TokenDeath(world, world, now=lambda: NOW)(SHOP, PAGE, CREDENTIALS, DIED)
+    assert lines == [
+        {
+            "event": "token_dead",
+            "log_level": "warning",
+            "shop": SHOP,
+            "page": PAGE,
+            "token_reason": "logged_out",
+            "trace": "Ab1-_x",
+        }
+    ]
+    assert TOKEN.reveal() not in str(lines)
+
+
+async def test_a_token_that_was_replaced_meanwhile_kills_nothing() -> None:
+    """The call that failed had begun with the old one."""
+    world = World(replaced=True)
+    with capture_logs() as lines:
+        await TokenDeath(world, world, now=lambda: NOW)(SHOP, PAGE, CREDENTIALS, DIED)
+    assert len(world.told) == 1
+    assert lines == []

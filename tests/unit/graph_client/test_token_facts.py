@@ -1,0 +1,128 @@
+"""What Facebook tells of a token, against what a Page needs."""
+
+from typing import Any
+
+import pytest
+
+from domain.ids import PageId
+from graph_client.errors import PermissionMissing, TokenDead
+from graph_client.fields import NEEDED_PERMISSIONS, WANTED_PERMISSIONS
+from graph_client.token_facts import TokenRefused, missing_permissions, names_its_page, require_needed
+
+APP, PAGE = "200000000000001", PageId("104200000000001")
+ALL = [*NEEDED_PERMISSIONS, *WANTED_PERMISSIONS]
+GOOD: dict[str, Any] = {"app_id": APP, "type": "PAGE", "profile_id": PAGE, "is_valid": True, "scopes": ALL}
+
+
+def lacking(**other: Any) -> tuple[str, ...]:
+    """What a good token lacks that is told so."""
+    return missing_permissions({**GOOD, **other}, PAGE, APP)
+
+
+def without(name: str) -> dict[str, Any]:
+    """A good token of which this is not told."""
+    return {key: value for key, value in GOOD.items() if key != name}
+
+
+def test_a_good_token_lacks_nothing() -> None:
+    """Also where ids are numbers."""
+    assert lacking() == ()
+    assert lacking(app_id=int(APP), profile_id=int(PAGE)) == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ({"code": 190, "subcode": 460, "message": "The password of Sokha"}, "password_changed"),
+        ({"code": 190, "subcode": 463}, "expired"),
+        ({"code": 190}, "token_invalid"),
+        ("an error", "token_invalid"),
+        (None, "token_invalid"),
+    ],
+)
+def test_a_token_that_is_not_valid_is_dead_whatever_else_is_told(error: object, reason: str) -> None:
+    """Facebook answers 200 for it; another app's is dead before it is another app's."""
+    with pytest.raises(TokenDead) as dead:
+        lacking(is_valid=False, error=error, app_id="1")
+    assert dead.value.token_reason == reason
+    assert "Sokha" not in str(dead.value)
+
+
+@pytest.mark.parametrize("told", [None, "true", 1, 0, {}])
+def test_only_true_is_valid(told: object) -> None:
+    """What Facebook does not say plainly is not assumed."""
+    with pytest.raises(TokenDead):
+        lacking(is_valid=told)
+    with pytest.raises(TokenDead):
+        missing_permissions(without("is_valid"), PAGE, APP)
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"app_id": "1"}, "token_of_another_app"),
+        ({"app_id": None}, "token_of_another_app"),
+        ({"type": "USER"}, "token_not_of_a_page"),
+        ({"type": "SYSTEM_USER", "profile_id": None}, "token_not_of_a_page"),
+        ({"profile_id": "104200000000002"}, "token_of_another_page"),
+    ],
+)
+def test_a_living_token_of_somebody_else_is_refused(other: dict[str, Any], reason: str) -> None:
+    """400: the shop has sent the wrong one."""
+    with pytest.raises(TokenRefused) as refusal:
+        lacking(**other)
+    assert (refusal.value.reason, refusal.value.kind) == (reason, "invalid")
+    assert "104200000000002" not in str(refusal.value)
+
+
+def test_what_facebook_does_not_tell_of_a_token_is_not_held_against_it() -> None:
+    """Type and Page; whose it is must then be asked in another way."""
+    assert missing_permissions(without("type"), PAGE, APP) == ()
+    assert missing_permissions(without("profile_id"), PAGE, APP) == ()
+    assert names_its_page(GOOD)
+    assert not names_its_page(without("profile_id"))
+
+
+@pytest.mark.parametrize("permission", ALL)
+def test_a_permission_that_was_not_granted_is_missing(permission: str) -> None:
+    """Each of them is looked for."""
+    assert lacking(scopes=[one for one in ALL if one != permission]) == (permission,)
+
+
+@pytest.mark.parametrize("scopes", [None, [], "pages_messaging", [None, 1, {}]])
+def test_without_scopes_everything_is_missing(scopes: object) -> None:
+    """In the order in which they are needed."""
+    assert lacking(scopes=scopes) == tuple(ALL)
+
+
+@pytest.mark.parametrize(
+    ("target_ids", "told"),
+    [
+        (None, ()),
+        ([PAGE], ()),
+        ([1, int(PAGE)], ()),
+        (["104200000000002"], ("pages_messaging",)),
+        ([], ("pages_messaging",)),
+    ],
+    ids=["for all", "for this", "for this as a number", "for another", "for none"],
+)
+def test_a_permission_for_other_pages_does_not_hold_for_this_one(target_ids: object, told: tuple[str, ...]) -> None:
+    """What was ticked in Facebook's dialogue."""
+    scope = {"scope": "pages_messaging"}
+    assert lacking(granular_scopes=[scope if target_ids is None else {**scope, "target_ids": target_ids}]) == told
+
+
+@pytest.mark.parametrize(
+    "narrowed", ["pages_messaging", [None, "x"], [{"target_ids": "x", "scope": "pages_messaging"}]]
+)
+def test_malformed_narrowing_narrows_nothing(narrowed: object) -> None:
+    """The permission itself was granted."""
+    assert lacking(granular_scopes=narrowed) == ()
+
+
+def test_without_what_is_needed_a_page_is_not_served() -> None:
+    """The error names what to grant, and nothing that is only wanted."""
+    with pytest.raises(PermissionMissing, match="pages_messaging, pages_show_list") as refusal:
+        require_needed(("pages_messaging", "pages_show_list", "pages_read_user_content"))
+    assert refusal.value.permissions == ("pages_messaging", "pages_show_list")
+    require_needed(WANTED_PERMISSIONS)
