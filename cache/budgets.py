@@ -58,7 +58,7 @@ class Budgets:
             NotFound: the Page is not this shop's.
             SealBroken: its token cannot be opened any more.
         """
-        app_held = await self._app_held()
+        app_held = await self.app_held()
         keys = shop_keys(shop)
         connected, token, state, _ = page_fields.names(page)
         longest = TAKE_NO_PLACE if app_held else _microseconds(patience)
@@ -95,7 +95,7 @@ class Budgets:
         self._app_held_until = max(self._app_held_until, self._clock() + seconds)
         await self._connection.run(HOLD_APP([APP_HOLD], [math.ceil(seconds * 1000)]), tries=2)
 
-    async def _app_held(self) -> float:
+    async def app_held(self) -> float:
         """Seconds for which all calls are held; 0 where they are not."""
         now = self._clock()
         if now - self._app_looked_at >= APP_SECONDS:

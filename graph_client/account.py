@@ -21,7 +21,7 @@ from graph_client.usage import advice, wait_after
 from ops.metrics import Metrics
 
 SLOW_SECONDS: Final = 300.0
-"""How long calls stay apart after a budget was seen nearly used up; every later answer renews or ends it."""
+"""How long calls stay apart after a budget was seen nearly used up; every later answer that says so renews it."""
 
 PAGE_LIMITS: Final[tuple[Limit, ...]] = ("pages", "messenger")
 
@@ -63,7 +63,11 @@ class Budgets(Protocol):
         ...
 
     async def hold_app(self, seconds: float, /) -> None:
-        """Refuse every Page's calls for a while."""
+        """Refuse every call for a while."""
+        ...
+
+    async def app_held(self) -> float:
+        """Seconds for which every call is refused; 0 where none is."""
         ...
 
 
@@ -165,8 +169,10 @@ class BareAccount:
     token: Secret
 
     async def admit(self, left: float) -> Secret:
-        """At once."""
+        """At once, unless the app itself is held."""
         del left
+        if held := await self.ledger.budgets.app_held():
+            raise Throttled("app", retry_after=math.ceil(held))
         return self.token
 
     async def settle(self, reply: Reply) -> None:

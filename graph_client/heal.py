@@ -18,7 +18,7 @@ from domain.message import Message
 from domain.moment import LAST_MOMENT, from_text
 from graph_client.calls import Calls
 from graph_client.edges import history_ask, spacing_of
-from graph_client.errors import GraphError
+from graph_client.errors import GraphError, ObjectNotFound
 from graph_client.history import NotReadable, message_of
 from graph_client.wire import Ask
 from ops.metrics import Metrics
@@ -93,7 +93,17 @@ class Healer:
     async def _missed(
         self, shop: ShopId, page: PageId, conversation: str, since: int, still_ours: StillOurs, found: list[Message]
     ) -> None:
-        """Add a conversation's messages since then, as they come: newest first; older ones end the walk."""
+        """Add a conversation's messages since then, as they come: newest first; older ones end the walk. One that is
+        listed and cannot be read must not cost the others.
+        """
+        try:
+            await self._add_missed(shop, page, conversation, since, still_ours, found)
+        except ObjectNotFound as error:
+            log.info("conversation_unreadable", page=page, reason=error.reason, code=error.code, trace=error.trace)
+
+    async def _add_missed(
+        self, shop: ShopId, page: PageId, conversation: str, since: int, still_ours: StillOurs, found: list[Message]
+    ) -> None:
         async for raw in self._walk(shop, page, "conversation_messages", conversation, still_ours):
             if _moment(raw, "created_time") < since:
                 break

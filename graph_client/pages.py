@@ -15,7 +15,7 @@ from graph_client import edges
 from graph_client.calls import Calls
 from graph_client.errors import GraphRefused, GraphTimeout, ParameterRefused, PermissionMissing, TokenDead
 from graph_client.fields import FIELDS, KEPT_FIELDS
-from graph_client.schedule import DAY, SOON
+from graph_client.schedule import DAY, SOON, missed_since
 from graph_client.token_facts import TokenRefused, missing_permissions, names_its_page, require_needed
 from graph_client.wire import Ask
 
@@ -145,17 +145,26 @@ class Pages:
     async def _connect(self, shop: ShopId, page: PageId, token: Secret) -> Page:
         lacking = await self.inspect(token, page)
         require_needed(lacking)
-        await self._registry.connect(shop, page)
-        state = PageState(self._now(), token_alive=True, missing_permissions=lacking)
+        before = await self._registry.connect(shop, page)
+        since = self._missed_since(before)
+        state = PageState(self._now(), token_alive=True, missing_permissions=lacking, heal_since=since)
         await self._registry.keep_token(shop, page, token, state)
         await self._watched.watch(page, self._now() + SOON, "unsubscribed")
         fields = await self.subscribe(shop, page)
         credentials = await self._registry.credentials(shop, page)
         if credentials is not None:
             await self._registry.note_state(shop, page, credentials.seal, replace(state, subscribed_fields=fields))
-        await self._watched.watch(page, self._now() + DAY, "connected")
+        await self._watched.watch(page, self._now() + (DAY if since is None else 0), "connected")
         log.info("page_connected", shop=shop, page=page, missing_permissions=len(lacking))
         return await self._registry.page(shop, page)
+
+    def _missed_since(self, before: Page) -> int | None:
+        """What an earlier token left unhealed; where that one had died, all since the last event may be missing: with
+        some deaths the subscription goes too.
+        """
+        if before.state is None:
+            return None
+        return missed_since(before, before.state, None, self._now(), lost=not before.state.token_alive)
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str) -> Receipt:
         """Stop Facebook's deliveries as far as it listens, then forget the token and purge the Page's messages.
@@ -170,8 +179,9 @@ class Pages:
             except (PageInboxError, TimeoutError) as error:
                 reason = error.reason if isinstance(error, PageInboxError) else GraphTimeout().reason
                 log.warning("unsubscribe_failed", shop=shop, page=page, reason=reason)
+        receipt = await self._purger.purge_page(shop, page, requested_by)
         await self._watched.forget(page)
-        return await self._purger.purge_page(shop, page, requested_by)
+        return receipt
 
     async def inspect(self, token: Secret, page: PageId) -> tuple[str, ...]:
         """Ask Facebook whose token it is and what it may do: the permissions that some feature needs and it lacks.

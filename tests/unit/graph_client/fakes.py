@@ -137,6 +137,7 @@ class Budgets:
     entry: Entry = field(default_factory=Entry)
     asked: list[tuple[Limit, float, float]] = field(default_factory=list)
     told: list[tuple[Any, ...]] = field(default_factory=list)
+    app_seconds: float = 0.0
 
     async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> Entry:
         """As the test says."""
@@ -153,6 +154,10 @@ class Budgets:
         """Note it."""
         assert (shop, page) == (SHOP, PAGE)
         self.told.append(("slow", limit, spacing, seconds))
+
+    async def app_held(self) -> float:
+        """As long as the test says."""
+        return self.app_seconds
 
     async def hold_app(self, seconds: float, /) -> None:
         """Note it."""

@@ -215,10 +215,19 @@ async def test_every_other_error_leaves_budgets_and_token_as_they_are(error: Gra
 
 
 async def test_a_token_of_no_page_is_let_through_at_once() -> None:
-    """There is nothing to ask the store."""
+    """It has no budget of its own."""
     books = Books()
     assert await BareAccount(books.ledger, APP_TOKEN).admit(1) == APP_TOKEN
     assert books.budgets.asked == []
+
+
+async def test_a_token_of_no_page_waits_too_while_the_app_is_held() -> None:
+    """A call then would prolong it for everybody."""
+    books = Books()
+    books.budgets.app_seconds = 41.5
+    with pytest.raises(Throttled) as refused:
+        await BareAccount(books.ledger, APP_TOKEN).admit(1)
+    assert (refused.value.limit, refused.value.retry_after) == ("app", 42)
 
 
 @pytest.mark.parametrize(

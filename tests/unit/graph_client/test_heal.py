@@ -297,3 +297,15 @@ async def test_what_is_logged_is_numbers() -> None:
     assert lines == [
         {"event": "page_healed", "log_level": "info", "shop": SHOP, "page": PAGE, "messages": 2, "stored": 1}
     ]
+
+
+async def test_a_conversation_that_is_listed_and_cannot_be_read_does_not_cost_the_others() -> None:
+    """It would fail again and again, and nothing be healed."""
+    world = World()
+    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.will("t_1", refused(100, 33))
+    world.will("t_2", page_of(message("m_1", 80)))
+    with capture_logs() as lines:
+        assert await world.heal() == 1
+    assert world.put_ == [["m_1"]]
+    assert [line["reason"] for line in lines if line["event"] == "conversation_unreadable"] == ["object_not_found"]

@@ -25,7 +25,7 @@ from graph_client.errors import (
 )
 from graph_client.fields import FIELDS, KEPT_FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
 from graph_client.pages import AppRefused, NotConfigured, Pages
-from graph_client.schedule import DAY, SOON
+from graph_client.schedule import DAY, MARGIN, SOON
 from graph_client.token_facts import TokenRefused
 from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, House, ok, refused
 
@@ -60,6 +60,7 @@ class World:
     fails: dict[str, PageInboxError] = field(default_factory=dict)
     token: Secret | None = None
     replaced: bool = False
+    last_event_at: int | None = None
 
     def __post_init__(self) -> None:
         self.facebook = self.house.facebook
@@ -83,7 +84,7 @@ class World:
     async def connect(self, shop: ShopId, page: PageId, /) -> Page:
         """Route it."""
         self._do("connect")
-        return Page(page, NOW)
+        return Page(page, NOW - DAY, self.last_event_at, self.state)
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
         """As it stands."""
@@ -157,6 +158,27 @@ async def test_a_page_is_routed_and_its_token_kept_before_facebook_delivers() ->
     ]
     assert page.state == PageState(NOW, token_alive=True, subscribed_fields=FIELDS)
     assert (page.status, world.token) == ("connected", TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("state", "since"),
+    [
+        (PageState(NOW - DAY, token_alive=False, reason="expired"), NOW - 3_600_000 - MARGIN),
+        (PageState(NOW - DAY, token_alive=True, heal_since=NOW - 7_200_000), NOW - 7_200_000),
+        (PageState(NOW - DAY, token_alive=True), None),
+    ],
+    ids=["dead", "unhealed", "alive"],
+)
+async def test_what_came_while_the_earlier_token_was_dead_is_healed_by_the_new_one(
+    state: PageState, since: int | None
+) -> None:
+    """Some deaths take the subscription along; what is there already is stored once."""
+    world = World(state, last_event_at=NOW - 3_600_000)
+    world.will_connect()
+    page = await world.connected()
+    assert page.state is not None
+    assert page.state.heal_since == since
+    assert world.told[-1] == f"watch {DAY if since is None else 0} connected"
 
 
 async def test_the_token_is_checked_with_the_apps_own() -> None:
@@ -343,7 +365,7 @@ async def test_disconnecting_ends_facebooks_deliveries_then_forgets_and_purges()
     world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
     world.facebook.will(UNSUBSCRIBE, ok({"success": True}))
     assert await world.disconnected() == DONE
-    assert world.told == [UNSUBSCRIBE, "forget", "purge owner"]
+    assert world.told == [UNSUBSCRIBE, "purge owner", "forget"]
 
 
 @pytest.mark.parametrize(
@@ -362,7 +384,7 @@ async def test_whatever_facebook_answers_a_disconnect_goes_on(code: int, reason:
     world.facebook.will(UNSUBSCRIBE, *[refused(code) for _ in range(calls)])
     with capture_logs() as lines:
         assert await world.disconnected() == DONE
-    assert world.told == [UNSUBSCRIBE] * calls + ["forget", "purge owner"]
+    assert world.told == [UNSUBSCRIBE] * calls + ["purge owner", "forget"]
     (line,) = [line for line in lines if line["event"] == "unsubscribe_failed"]
     assert line == {
         "event": "unsubscribe_failed",
@@ -380,7 +402,7 @@ async def test_a_facebook_that_hangs_does_not_hold_up_a_disconnect(monkeypatch: 
     world.facebook.will(UNSUBSCRIBE, never)
     with capture_logs() as lines:
         assert await world.disconnected() == DONE
-    assert world.told == [UNSUBSCRIBE, "forget", "purge owner"]
+    assert world.told == [UNSUBSCRIBE, "purge owner", "forget"]
     assert [line["reason"] for line in lines if line["event"] == "unsubscribe_failed"] == ["graph_timeout"]
 
 
@@ -389,7 +411,7 @@ async def test_without_a_living_token_facebook_is_not_asked(state: PageState | N
     """There is nothing to ask with."""
     world = World(state)
     assert await world.disconnected() == DONE
-    assert world.told == ["forget", "purge owner"]
+    assert world.told == ["purge owner", "forget"]
 
 
 async def test_an_unsubscribed_page_is_unsubscribed_all_the_same() -> None:
