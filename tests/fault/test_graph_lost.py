@@ -1,0 +1,212 @@
+"""Graph, Redis or the token gone in the middle of a walk: a clear answer in good time, and all is well again after."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import httpx2
+import pytest
+
+from simulator.graph_faults import OUTAGE, Cuts, Fault, Says, Stalls
+from simulator.graph_gate import Gate
+from simulator.graph_made_up import made_up
+from simulator.graph_nodes import FakePage
+from tests.facebook import GraphShop, new_page, refusal, running_facebook, serving_graph
+from tests.fault.conftest import Breakable
+from tests.graph import FakeGraph
+from tests.servers import Server
+from tests.support import wait_until_blocking
+
+POSTS: Final = 6
+LIMIT: Final = 2
+"""So a walk has three pages."""
+PLACES: Final = 4
+"""Calls of one Page that are let out at once."""
+
+
+@pytest.fixture
+def graph() -> Iterator[FakeGraph]:
+    """Facebook, for one test."""
+    with running_facebook() as running:
+        yield running
+
+
+def filled(graph: FakeGraph) -> FakePage:
+    """A Page with posts."""
+    page = new_page(graph.world)
+    made_up(graph.world, page, posts=POSTS)
+    return page
+
+
+def next_page(shop: GraphShop, page: FakePage, after: str) -> httpx2.Response:
+    """The walk goes on."""
+    return shop.ask(page.id, "posts", limit=LIMIT, after=after)
+
+
+def begun(shop: GraphShop, page: FakePage) -> str:
+    """The Page is connected, and its posts are begun; where the walk goes on."""
+    shop.bring(page)
+    after: str = shop.fetch(page.id, "posts", limit=LIMIT)["after"]
+    assert after
+    return after
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Cuts(), "graph_unreachable"),
+        (Cuts(at_once=True), "graph_unreachable"),
+        (OUTAGE, "graph_unavailable"),
+        (Says(200, b'{"data": [', "application/json"), "graph_unavailable"),
+    ],
+    ids=["body-cut", "connection-cut", "outage-page", "half-an-answer"],
+)
+def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
+    graph: FakeGraph, valkey: Server, tmp_path: Path, fault: Fault, reason: str
+) -> None:
+    """Three tries, then the problem; afterwards the same `after` still leads on."""
+    with serving_graph(valkey.url, tmp_path / "log", graph) as service, GraphShop(service.url) as shop:
+        page = filled(graph)
+        after = begun(shop, page)
+        graph.seen.forget()
+        graph.faults.script(page.id, fault, times=None)
+        assert refusal(next_page(shop, page, after)) == (502, reason)
+        assert graph.seen.total == 3
+        graph.faults.clear()
+        rest = next_page(shop, page, after).json()["items"]
+        first = shop.fetch(page.id, "posts", limit=LIMIT)["items"]
+        assert len({post["id"] for post in [*first, *rest]}) == 2 * LIMIT
+
+
+def test_a_graph_that_dies_under_a_call_is_502_and_the_store_serves_on(valkey: Server, tmp_path: Path) -> None:
+    """The call is under way when Graph's process goes; nobody listens at its address from then on."""
+    held = Gate()
+    with ExitStack() as stack:
+        callers = stack.enter_context(ThreadPoolExecutor(1))
+        with running_facebook() as graph:
+            service = stack.enter_context(serving_graph(valkey.url, tmp_path / "log", graph))
+            shop = stack.enter_context(GraphShop(service.url))
+            page = filled(graph)
+            after = begun(shop, page)
+            graph.faults.script(page.id, Stalls(held))
+            under_way = callers.submit(next_page, shop, page, after)
+            wait_until_blocking(lambda: held.waiting == 1)
+        assert refusal(under_way.result()) == (502, "graph_unreachable")
+        assert refusal(next_page(shop, page, after)) == (502, "graph_unreachable")
+        assert shop.ids() == []
+        assert service.answers("/readyz"), "Facebook's trouble is not ours: deliveries are taken in"
+        assert shop.get(f"/pages/{page.id}")["status"] == "connected"
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "reason"),
+    [
+        (Breakable.stop, Breakable.start, "redis_unreachable"),
+        (Breakable.hang, Breakable.go_on, "redis_timeout"),
+    ],
+    ids=["gone", "hung"],
+)
+def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
+    graph: FakeGraph,
+    breakable: Breakable,
+    tmp_path: Path,
+    begin: Callable[[Breakable], None],
+    end: Callable[[Breakable], None],
+    reason: str,
+) -> None:
+    """Whether a call may go out, and with which token, stands in Redis. The call that is out already is answered."""
+    held = Gate()
+    with ExitStack() as stack:
+        callers = stack.enter_context(ThreadPoolExecutor(1))
+        service = stack.enter_context(serving_graph(breakable.url, tmp_path / "log", graph))
+        shop = stack.enter_context(GraphShop(service.url))
+        other = stack.enter_context(GraphShop(service.url))
+        page = filled(graph)
+        after = begun(shop, page)
+        graph.faults.script(page.id, Stalls(held))
+        under_way = callers.submit(next_page, shop, page, after)
+        wait_until_blocking(lambda: held.waiting == 1)
+        begin(breakable)
+        asked = graph.seen.total
+        answer = next_page(other, page, after)
+        assert refusal(answer) == (503, reason)
+        assert int(answer.headers["retry-after"]) >= 1
+        assert graph.seen.total == asked
+        held.open()
+        assert under_way.result().status_code == 200
+        end(breakable)
+        wait_until_blocking(lambda: next_page(shop, page, after).status_code == 200, within=20)
+
+
+def test_a_budget_that_cannot_be_written_down_is_503(graph: FakeGraph, breakable: Breakable, tmp_path: Path) -> None:
+    """Graph says stop while Redis is gone: nobody is told that all is well, and nothing hangs."""
+    held = Gate()
+    with ExitStack() as stack:
+        callers = stack.enter_context(ThreadPoolExecutor(1))
+        service = stack.enter_context(serving_graph(breakable.url, tmp_path / "log", graph))
+        shop = stack.enter_context(GraphShop(service.url))
+        page = filled(graph)
+        after = begun(shop, page)
+        graph.faults.usage(page.id, call_count=100, regain_minutes=5)
+        graph.faults.script(page.id, Stalls(held))
+        under_way = callers.submit(next_page, shop, page, after)
+        wait_until_blocking(lambda: held.waiting == 1)
+        breakable.stop()
+        held.open()
+        assert refusal(under_way.result()) == (503, "redis_unreachable")
+        breakable.start()
+        wait_until_blocking(lambda: next_page(shop, page, after).status_code != 503, within=20)
+        assert refusal(next_page(shop, page, after)) == (429, "throttled")
+
+
+def test_a_token_revoked_in_the_middle_is_409_at_once_and_nobody_calls_with_it_again(
+    graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """Of several calls under way each tells it; on the other replica too no call goes out any more."""
+    held = Gate()
+    with ExitStack() as stack:
+        callers = stack.enter_context(ThreadPoolExecutor(PLACES))
+        one = stack.enter_context(serving_graph(valkey.url, tmp_path / "one", graph))
+        two = stack.enter_context(serving_graph(valkey.url, tmp_path / "two", graph))
+        shop = stack.enter_context(GraphShop(one.url))
+        other = stack.enter_context(GraphShop(two.url))
+        page = filled(graph)
+        after = begun(shop, page)
+        graph.faults.script(page.id, *[Stalls(held)] * PLACES)
+        under_way = [callers.submit(next_page, shop, page, after) for _ in range(PLACES)]
+        wait_until_blocking(lambda: held.waiting == PLACES)
+        graph.world.revoke(page.token, 463)
+        held.open()
+        assert [refusal(call.result()) for call in under_way] == [(409, "reconnect_page")] * PLACES
+        asked = graph.seen.total
+        for caller in (shop, other):
+            assert refusal(next_page(caller, page, after)) == (409, "reconnect_page")
+            state = caller.get(f"/pages/{page.id}")
+            assert (state["status"], state["token_reason"]) == ("reconnect", "expired")
+        assert graph.seen.total == asked
+
+
+def test_a_graph_that_never_answers_is_504_within_the_grace_of_a_sigterm(
+    graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """More callers than a Page has places; another Page is served beside. All have their answer before the end.
+
+    The deadline of each is twelve seconds, which the callers here and the service's grace outlast by three.
+    """
+    forever = Gate()
+    with ExitStack() as stack:
+        callers = stack.enter_context(ThreadPoolExecutor(2 * PLACES))
+        service = stack.enter_context(serving_graph(valkey.url, tmp_path / "log", graph))
+        shop = stack.enter_context(GraphShop(service.url))
+        stalled, fine = filled(graph), filled(graph)
+        after, beside = begun(shop, stalled), begun(shop, fine)
+        graph.faults.script(stalled.id, Stalls(forever), times=None)
+        under_way = [callers.submit(next_page, shop, stalled, after) for _ in range(2 * PLACES)]
+        wait_until_blocking(lambda: forever.waiting == PLACES)
+        assert next_page(shop, fine, beside).status_code == 200
+        assert graph.seen.at_once[stalled.id] == PLACES
+        assert service.terminate() == 0
+        assert [refusal(call.result()) for call in under_way] == [(504, "graph_timeout")] * len(under_way)
+        assert [line for line in service.lines() if line["level"] in {"error", "critical"}] == []
