@@ -16,7 +16,7 @@ from cache.keys import (
     WATCH_SECONDS,
     WATCH_STATUS,
 )
-from cache.scripts import ALL_DUE, BEAT, TAKE, WATCH
+from cache.scripts import BEAT, TAKE, WATCH
 from cache.shops import hash_fields
 from domain.ids import PageId
 from domain.shop import PageStatus
@@ -63,16 +63,13 @@ class Watchlist:
         fields = hash_fields(await self._connection.command("HGETALL", WATCH_COUNTS))
         return {status: int(fields.get(status.encode(), 0)) for status in STATUSES}
 
-    async def all_due(self, now_ms: int, spread_ms: int, /) -> None:
-        """Have every Page looked at from now on, evenly over that time; one that is due sooner stays so."""
-        await self._connection.run(ALL_DUE([WATCH_DUE], [WATCH_SECONDS, now_ms, spread_ms]), tries=2)
-
-    async def beat(self, now_ms: int, longest_ms: int, /) -> Outage | None:
+    async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
         """Say that a replica is there. Where none had said so for longer than `longest_ms`, the outage that ends with
-        it, told to the first that asks and to no other. Before the very first beat there was none.
+        it, told to the first that asks and to no other; in the same step every Page is due, evenly from now on over
+        `spread_ms`, and one that is due sooner stays so. Before the very first beat there was no outage.
         """
-        args = [WATCH_SECONDS, now_ms, longest_ms, OUTAGE_SECONDS, NEAR]
-        began = await self._connection.run(BEAT([WATCH_BEAT, WATCH_OUTAGE], [*args]))
+        args = [WATCH_SECONDS, now_ms, longest_ms, OUTAGE_SECONDS, NEAR, spread_ms]
+        began = await self._connection.run(BEAT([WATCH_BEAT, WATCH_OUTAGE, WATCH_DUE], [*args]))
         return Outage(int(began), now_ms) if began else None
 
     async def outage(self) -> Outage | None:

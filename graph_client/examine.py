@@ -28,7 +28,7 @@ from graph_client.errors import (
 from graph_client.fields import KEPT_FIELDS, NEEDED_FIELDS, missing
 from graph_client.wire import Ask
 
-CALL_SECONDS: Final = 8.0
+CALL_SECONDS: Final = 5.0
 """One question about the app; Facebook answers within one as a rule."""
 
 PAGE_SECONDS: Final = 15.0
@@ -120,8 +120,8 @@ async def examine_pages(
 ) -> AsyncIterator[Finding]:
     """One finding for each Page, in no order; without `ask_facebook` only what is known here.
 
-    A Page's token and subscription are asked about on the Page's own budget, and a dead token is written down as the
-    service would. After some Pages in a row without an answer nothing more is asked of Facebook.
+    A Page is asked about on its own budget, as by the service, and left alone while Facebook says so. After some Pages
+    in a row without an answer nothing more is asked of Facebook.
     """
     left = iter(pages)
     unanswered = 0

@@ -69,12 +69,8 @@ class Watchlist(Protocol):
         """Watched Pages by status."""
         ...
 
-    async def all_due(self, now_ms: int, spread_ms: int, /) -> None:
-        """Every Page is due, evenly over that time."""
-        ...
-
-    async def beat(self, now_ms: int, longest_ms: int, /) -> Outage | None:
-        """Say that somebody is there; the outage that ended with it, told to one replica only."""
+    async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
+        """Say that somebody is there; the outage that ended with it, told to one replica only, and every Page due."""
         ...
 
     async def outage(self) -> Outage | None:
@@ -175,10 +171,9 @@ class Watch:
 
     async def beat(self) -> None:
         """Say that we are there; after an outage, have every Page looked at."""
-        outage = await self._watchlist.beat(self._now(), OUTAGE)
+        outage = await self._watchlist.beat(self._now(), OUTAGE, SPREAD)
         if outage is not None:
             log.warning("outage_ended", wait_seconds=(outage.ended - outage.began) // 1000)
-            await self._watchlist.all_due(self._now(), SPREAD)
         for status, count in (await self._watchlist.counts()).items():
             self._metrics.pages(status, count)
 

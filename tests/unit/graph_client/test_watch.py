@@ -65,12 +65,9 @@ class World:
         """One, or none."""
         return {self.status: 1} if self.status else {}
 
-    async def all_due(self, now_ms: int, spread_ms: int, /) -> None:
-        """Note it."""
-        self._do("all_due", spread_ms)
-
-    async def beat(self, now_ms: int, longest_ms: int, /) -> Outage | None:
+    async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
         """What the test says."""
+        self._do("beat", longest_ms, spread_ms)
         return self.ended
 
     async def outage(self) -> Outage | None:
@@ -226,7 +223,7 @@ async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() 
     world = World(last_event_at=NOW - 1000, ended=Outage(NOW - 7_200_000, NOW - 500))
     metrics = Metrics(CollectorRegistry())
     await watch(world, metrics).beat()
-    assert world.told == [("all_due", 60_000)]
+    assert world.told == [("beat", 30_000, 60_000)]
     world.told.clear()
     assert (await world.look())["heal"] == 1
     assert ("heal", NOW - 7_200_000 - MARGIN) in world.told

@@ -1,0 +1,207 @@
+"""What is said of the app and of Pages, whatever Facebook answers or does not."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx2
+import pytest
+
+from domain.errors import PageInboxError
+from domain.finding import Finding, Level
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import Credentials, Page, PageState
+from graph_client import examine
+from graph_client.client import Client
+from graph_client.errors import GraphTimeout, GraphUnreachable, Throttled, TokenDead
+from graph_client.examine import AT_ONCE, GIVE_UP, examine_app, examine_pages
+from graph_client.fields import FIELDS
+from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, SHOP, WORDS, ok, refused
+
+APP, FIRST, SECOND = "200000000000001", Secret("first-app-secret"), Secret("second-app-secret")
+ME = PageId("1")
+
+
+async def of_app(*answers: httpx2.Response | Exception) -> list[tuple[str, Level]]:
+    """What is found, in the order of the secrets; nothing secret is in an address or a finding."""
+    left = list(answers)
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path == f"/v26.0/{APP}"
+        assert not [secret for secret in (FIRST, SECOND) if secret.reveal() in str(request.url)]
+        found = left.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def make_client(secret: Secret) -> Client:
+        transport = httpx2.MockTransport(answer)
+        return Client(
+            base_url="https://graph.example", version="v26.0", app_secret=secret, now=lambda: 1.77e9,
+            transport=transport,
+        )  # fmt: skip
+
+    secrets = (FIRST, SECOND)[: len(answers)]
+    findings = [finding async for finding in examine_app(APP, secrets, make_client)]
+    for finding in findings:
+        assert not [one for one in (WORDS, FIRST.reveal(), SECOND.reveal()) if one in f"{finding}"]
+        assert bool(finding.remedy) == (finding.level != "ok")
+    return [(finding.about, finding.level) for finding in findings]
+
+
+NAMES = ("the first of FACEBOOK_APP_SECRET", "FACEBOOK_APP_SECRET, number 2")
+
+
+async def test_an_app_that_facebook_knows_is_well() -> None:
+    """By each of its secrets."""
+    assert await of_app(ok({"id": APP}), ok({"id": APP})) == [(name, "ok") for name in NAMES]
+
+
+async def test_the_first_secret_must_be_right_and_the_others_should() -> None:
+    """Calls are signed with the first; another may be one that Facebook has retired."""
+    assert await of_app(refused(190), ok({"id": APP})) == [(NAMES[0], "fail"), (NAMES[1], "ok")]
+    assert await of_app(ok({"id": APP}), refused(190)) == [(NAMES[0], "ok"), (NAMES[1], "warn")]
+    assert await of_app(refused(101)) == [(NAMES[0], "fail")]
+
+
+async def test_an_outage_is_told_once() -> None:
+    """Each further question would wait as long again."""
+    assert await of_app(httpx2.ConnectError("no"), ok()) == [(NAMES[0], "fail")]
+
+
+async def test_a_used_up_budget_says_nothing_of_the_secret() -> None:
+    """It is told, and the secret not called wrong."""
+    assert await of_app(refused(4)) == [(NAMES[0], "warn")]
+
+
+@dataclass
+class House:
+    """Pages as the registry knows them, and what Facebook says of each."""
+
+    known: dict[PageId, Credentials | PageInboxError | None] = field(default_factory=dict)
+    says: dict[PageId, Callable[[], tuple[str, ...]]] = field(default_factory=dict)
+    fields: tuple[str, ...] = FIELDS
+    asked: list[PageId] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def owner(self, page: PageId, /) -> ShopId | None:
+        return SHOP if page in self.known else None
+
+    async def page(self, shop: ShopId, page: PageId, /) -> Page:
+        return Page(page, 1_770_000_000_000, 1_770_000_000_000, ALIVE)
+
+    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
+        found = self.known[page]
+        if isinstance(found, PageInboxError):
+            raise found
+        return found
+
+    async def inspect(self, token: Secret, page: PageId, /) -> tuple[str, ...]:
+        self.asked.append(page)
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        try:
+            await asyncio.sleep(0)
+            return self.says.get(page, tuple)()
+        finally:
+            self.at_once -= 1
+
+    async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
+        return self.fields
+
+    async def found(self, *, ask_facebook: bool = True) -> dict[str, Finding]:
+        """By Page; no token in any of it."""
+        pages = list(self.known)
+        findings = [one async for one in examine_pages(pages, self, self, ask_facebook=ask_facebook)]
+        assert len(findings) == len(pages)
+        for finding in findings:
+            assert CREDENTIALS.token.reveal() not in f"{finding}"
+            assert bool(finding.remedy) == (finding.level != "ok")
+        return {finding.about: finding for finding in findings}
+
+
+def raising(error: PageInboxError) -> Callable[[], tuple[str, ...]]:
+    """Facebook answers so."""
+
+    def raises() -> tuple[str, ...]:
+        raise error
+
+    return raises
+
+
+class Broken(PageInboxError):
+    """A token that cannot be opened."""
+
+    kind = "conflict"
+
+
+DEAD = Credentials(CREDENTIALS.token, b"seal", PageState(1, token_alive=False, reason="expired"))
+
+
+@pytest.mark.parametrize(
+    ("known", "says", "fields", "level", "word", "asked"),
+    [
+        (CREDENTIALS, tuple, FIELDS, "ok", "token alive", True),
+        (CREDENTIALS, tuple, (), "fail", "delivers none", True),
+        (CREDENTIALS, tuple, ("messages",), "warn", "standby", True),
+        (CREDENTIALS, lambda: ("pages_read_user_content",), FIELDS, "warn", "pages_read_user_content", True),
+        (CREDENTIALS, raising(TokenDead("role_lost")), FIELDS, "fail", "role", True),
+        (CREDENTIALS, raising(Throttled("pages", retry_after=60)), FIELDS, "warn", "Not known", True),
+        (CREDENTIALS, raising(GraphTimeout()), FIELDS, "warn", "Not known", True),
+        (None, tuple, FIELDS, "ok", "webhooks alone", False),
+        (DEAD, tuple, FIELDS, "fail", "expired", False),
+        (Broken("reconnect_page", "Not opened."), tuple, FIELDS, "fail", "Not opened", False),
+    ],
+)
+async def test_a_page_is_told_with_its_state(
+    known: Credentials | PageInboxError | None,
+    says: Callable[[], tuple[str, ...]],
+    fields: tuple[str, ...],
+    level: Level,
+    word: str,
+    asked: bool,
+) -> None:
+    """Facebook is not asked with a token that is dead or that there is not."""
+    house = House({ME: known}, {ME: says}, fields)
+    finding = (await house.found())[ME]
+    assert (finding.name, finding.level, word in finding.sentence) == ("page", level, True), finding
+    assert (house.asked == [ME]) is asked
+
+
+async def test_without_facebook_what_is_known_here_is_told() -> None:
+    """As the last look left it; nobody is asked."""
+    house = House({ME: CREDENTIALS, PageId("2"): None, PageId("3"): DEAD})
+    told = await house.found(ask_facebook=False)
+    assert [told[page].level for page in house.known] == ["warn", "ok", "fail"]
+    assert house.asked == []
+
+
+async def test_many_pages_are_asked_about_a_few_at_a_time() -> None:
+    """Each of them."""
+    house = House({PageId(str(n)): CREDENTIALS for n in range(50)})
+    assert {finding.level for finding in (await house.found()).values()} == {"ok"}
+    assert len(house.asked) == 50
+    assert house.most_at_once == AT_ONCE
+
+
+async def test_an_outage_ends_the_questions_and_every_page_is_told_all_the_same() -> None:
+    """A thousand time limits in a row help nobody."""
+    pages = [PageId(str(n)) for n in range(50)]
+    house = House(dict.fromkeys(pages, CREDENTIALS), dict.fromkeys(pages, raising(GraphUnreachable())))
+    assert {finding.level for finding in (await house.found()).values()} == {"warn"}
+    assert GIVE_UP <= len(house.asked) <= GIVE_UP + AT_ONCE
+
+
+async def test_a_page_whose_questions_hang_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a time limit over all of them."""
+    monkeypatch.setattr(examine, "PAGE_SECONDS", 0.01)
+
+    class Hanging(House):
+        async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
+            await asyncio.Event().wait()
+            return ()
+
+    finding = (await Hanging({ME: CREDENTIALS}).found())[ME]
+    assert (finding.level, "too long" in finding.sentence) == ("fail", True)
