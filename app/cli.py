@@ -14,6 +14,7 @@ import click
 from app import demo, server
 from app.factory import create_app
 from app.parts import needed
+from app.doctor_command import doctor
 from app.store_commands import pages, purge
 from app.wiring import VERSION, make_tokens
 from cache.embedded import Embedded
@@ -191,5 +192,6 @@ def show_settings() -> None:
         click.echo(f"    {setting.meaning}" + (f" Default {setting.default}." if setting.default else ""))
 
 
+main.add_command(doctor)
 main.add_command(pages)
 main.add_command(purge)

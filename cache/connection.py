@@ -65,8 +65,15 @@ def our_errors() -> Iterator[None]:
     except redis_errors.ResponseError as error:
         # Inside a script the same refusals come with other words around them; the words stay here, they may hold keys.
         raise Unavailable("redis_full" if "OOM" in str(error) else "redis_refused") from None
-    except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError):
-        raise Unavailable("redis_unreachable") from None
+    except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError) as error:
+        raise Unavailable("redis_login_refused" if _login_refused(error) else "redis_unreachable") from None
+
+
+def _login_refused(error: BaseException | None) -> bool:
+    """Whether a wrong or missing password is behind it; the client counts that as a failed connection."""
+    while error is not None and not isinstance(error, redis_errors.AuthenticationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class Connection:
@@ -141,12 +148,7 @@ class Connection:
 
     async def scan(self, count: int) -> AsyncIterator[list[bytes]]:
         """Every key, some at a time, on every primary. No MATCH: only a plain SCAN frees the expired keys it meets."""
-        nodes: list[Commands] = [self._client]
-        if isinstance(self._client, RedisCluster):
-            with our_errors():
-                _ = await self._client.initialize()
-                nodes = [*self._client.get_primaries()]
-        for node in nodes:
+        for node in (await self.primaries()).values():
             cursor = 0
             while True:
                 with our_errors():
@@ -155,6 +157,14 @@ class Connection:
                 yield reply[1]
                 if cursor == 0:
                     break
+
+    async def primaries(self) -> dict[str, Commands]:
+        """Every primary by its address; the only one of a server that is no cluster, or of Sentinel's, by ""."""
+        if not isinstance(self._client, RedisCluster):
+            return {"": self._client}
+        with our_errors():
+            _ = await self._client.initialize()
+        return {node.name: node for node in self._client.get_primaries()}
 
     async def close(self) -> None:
         """Close every connection."""

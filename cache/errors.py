@@ -6,6 +6,7 @@ from domain.errors import Kind, PageInboxError
 
 UnavailableReason = Literal[
     "redis_unreachable",
+    "redis_login_refused",
     "redis_timeout",
     "redis_full",
     "redis_read_only",

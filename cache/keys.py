@@ -30,7 +30,7 @@ one length whatever Facebook's ids look like.
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 
@@ -135,3 +135,10 @@ def shop_keys(shop: ShopId) -> ShopKeys:
 def page_key(page: PageId) -> bytes:
     """Which shop a Page belongs to."""
     return b"page:{%s}" % quote(page, safe="").encode()
+
+
+def page_of_key(key: bytes) -> PageId | None:
+    """The Page whose key this is; None for a key of another kind."""
+    if not key.startswith(b"page:{"):
+        return None
+    return PageId(unquote(key[len(b"page:{") : -1].decode()))

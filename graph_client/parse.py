@@ -5,6 +5,7 @@ people's `email` (it looks like `PSID@facebook.com` and is none), nulls. Absent 
 """
 
 import math
+import re
 from typing import Any, Final
 
 from domain.graph import Fetched, GraphQuery
@@ -22,6 +23,11 @@ _SAFE: Final = 2**53
 _LEFT_OUT: Final = frozenset({"paging", "email"})
 _COUNTS: Final = {"comments": "comment_count", "reactions": "reaction_count", "likes": "like_count"}
 """Edges asked for their number alone, and what we call it."""
+
+_USUAL_TIME: Final = re.compile(
+    r"2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\+0000"
+)
+"""A time as Graph writes it, on a day that every month has: it is ours but for its end, without any reckoning."""
 
 
 def fetched(query: GraphQuery, body: dict[str, Any]) -> Fetched:
@@ -66,27 +72,32 @@ def holds_token(text: str) -> bool:
 
 
 def _object(raw: dict[str, Any], depth: int) -> Fact:
-    """One object. The commonest values come first: an answer holds thousands of them."""
+    """One object. The commonest values come first, and call nothing: an answer holds thousands of them."""
     fact: Fact = {}
     for key, value in raw.items():
         kind = type(value)
         if kind is str:
             if "access_token" not in value or not holds_token(value):
-                fact[key] = _time(value) if key.endswith("_time") else value
+                fact[key] = _time(value) if key[-5:] == "_time" else value
         elif kind is bool:
             fact[key] = value
         elif key in _LEFT_OUT:
             continue
-        elif kind is int and (key == "id" or key.endswith("_id")):
-            fact[key] = str(value)
-        elif kind is dict and "data" in value and type(value["data"]) is list:
-            _edge(fact, key, value, depth)
-        elif kind is dict and key == "shares":
-            if type(value.get("count")) is int:
-                fact["share_count"] = value["count"]
+        elif kind is dict:
+            if "data" in value and type(value["data"]) is list:
+                _edge(fact, key, value, depth)
+            elif key == "shares":
+                if type(value.get("count")) is int:
+                    fact["share_count"] = value["count"]
+            elif depth:
+                fact[key] = _object(value, depth - 1)
+        elif kind is int:
+            named = key == "id" or key[-3:] == "_id"
+            fact[key] = str(value) if named or not -_SAFE <= value <= _SAFE else value
         elif (kept := plain(value, depth)) is not None:
             fact[key] = kept
-    fact.pop("email", None)
+    if "email" in fact:
+        del fact["email"]
     return fact
 
 
@@ -103,5 +114,7 @@ def _edge(fact: Fact, key: str, edge: dict[str, Any], depth: int) -> None:
 
 def _time(text: str) -> str:
     """`2026-02-02T02:41:10+0000` as `2026-02-02T02:41:10.000Z`; what is no time stays as it is."""
+    if _USUAL_TIME.fullmatch(text):
+        return f"{text[:19]}.000Z"
     moment = from_text(text) if text[4:5] == "-" else None
     return text if moment is None else rfc3339(moment)

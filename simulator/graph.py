@@ -132,6 +132,8 @@ class _Graph:
                 return graph_apps.inspected(world, call, token)
             case ("GET", ("me",)) if token.type != "PAGE":
                 return graph_apps.oneself(world, call, token)
+            case ("GET", (name,)) if name == world.app_id:
+                return graph_apps.app(world, call, token)
             case ("GET", (_,)):
                 return graph_edges.node(world, call, token)
             case ("GET", (_, _)):

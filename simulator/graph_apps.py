@@ -125,6 +125,16 @@ def _invalid(subcode: int | None) -> Document:
     return {"is_valid": False, "error": error}
 
 
+def app(world: World, call: Call, token: Token) -> Document:
+    """`GET /{app}`, to the app itself (/reference/application); a Page's token is not shown it here."""
+    if token.type == "PAGE" or token.app_id != world.app_id:
+        raise no_such_object(call.path[0])
+    only(call, "fields", "metadata")
+    node = {"id": world.app_id, "name": "Page Inbox", "link": f"https://www.facebook.com/games/?app_id={world.app_id}"}
+    chosen = choose("Application", call.params.get("fields", "id,name,link"))
+    return {one.name: node[one.name] for one in chosen if one.name in node} | {"id": world.app_id}
+
+
 def oneself(world: World, call: Call, token: Token) -> Document:
     """`GET /me` with a person's token; a Page's own is answered by its node."""
     if token.type != "USER":

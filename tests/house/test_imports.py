@@ -12,7 +12,7 @@ from tests.house.sources import ROOT, Import, Module, modules, packages, read_mo
 
 OURS: dict[str, tuple[str, ...]] = {
     "domain": (),
-    "ops": ("domain.secret",),
+    "ops": ("domain.finding", "domain.secret"),
     "webhook": ("domain", "ops.metrics"),
     "cache": ("domain", "ops.metrics"),
     "graph_client": ("domain", "ops.metrics"),
@@ -26,7 +26,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "starlette": ("api", "app", "ops.middleware", "ops.routes", "simulator.graph"),
     "redis": ("cache",),
     "hiredis": ("cache.connection",),
-    "httpx2": ("graph_client.client", "simulator.sender"),
+    "httpx2": ("graph_client.client", "ops.outside", "simulator.sender"),
     "cryptography": ("cache.sealing",),
     "prometheus_client": ("ops.metrics", "ops.routes"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
@@ -35,7 +35,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic_core": ("api.openapi",),
     "jwt": ("api.auth", "api.token_keys"),
     "zstandard": ("cache.codec",),
-    "click": ("app.cli", "app.store_commands"),
+    "click": ("app.cli", "app.doctor_command", "app.store_commands"),
     "uvicorn": ("app.server",),
     "uvloop": ("app.server",),
 }

@@ -78,7 +78,7 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
 def test_the_contracts_commands_are_there() -> None:
     """Those of this version."""
     paths = {" ".join(path) for path in commands(main)}
-    assert paths >= {"run", "serve", "token", "simulate", "purge", "settings"}
+    assert paths >= {"run", "serve", "token", "simulate", "purge", "settings", "doctor"}
     assert paths >= {"pages connect", "pages list", "pages disconnect"}
 
 

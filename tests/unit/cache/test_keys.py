@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from cache import keys as module
-from cache.keys import PERMANENT, ShopKeys, page_key, shop_keys
+from cache.keys import PERMANENT, ShopKeys, page_key, page_of_key, shop_keys
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 
 SHOP, PAGE = ShopId("sokha"), PageId("104200000000001")
@@ -133,3 +133,10 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
 def test_the_keys_of_a_busy_shop_are_made_once() -> None:
     """Hashing a shop's name for every message would be paid by every message."""
     assert shop_keys(SHOP) is shop_keys(SHOP)
+
+
+@given(page=NAMES | AWKWARD)
+def test_a_pages_key_tells_the_page(page: str) -> None:
+    """So that every Page can be found by a walk; a key of another kind tells none."""
+    assert page_of_key(page_key(PageId(page))) == page
+    assert [key for key in every_key(page) if page_of_key(key) is not None] == []

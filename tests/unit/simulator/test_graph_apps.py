@@ -122,3 +122,12 @@ async def test_me_is_whoever_the_token_is_of(graph: Caller) -> None:
     assert (await replace(graph, token=Secret("EAAperson")).ask("me", fields="id")).json() == {
         "id": "10000000000000042"
     }
+
+
+async def test_an_app_that_asks_with_its_secret_is_shown_itself(graph: Caller) -> None:
+    """A wrong secret is a token that nobody knows; a Page is not shown the app."""
+    app = replace(graph, token=APP)
+    assert (await app.ask("2001", fields="id")).json() == {"id": "2001"}
+    wrong = await replace(graph, token=Secret("2001|another-app-secret")).ask("2001", fields="id")
+    assert error_of(wrong)[:2] == (401, 190)
+    assert (await graph.ask("2001", fields="id")).status_code == 400

@@ -1,0 +1,161 @@
+"""What is well and what is not, looked at from outside the service: settings, store, Facebook, public address, Pages.
+
+Nothing is changed; what every call to Facebook notes, of budgets and refused tokens, is noted of these too. Every
+question has a time limit: who does not answer is a finding, and never the end.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from app.parts import Store, make_connection, make_graph, make_store
+from app.wiring import VERSION
+from cache.connection import Connection
+from cache.errors import Unavailable
+from cache.examine import NodeFacts, every_page, examine
+from cache.node_findings import judge, unreachable
+from domain.finding import Finding, Level, worst
+from domain.secret import Secret
+from graph_client.client import Client
+from graph_client.examine import examine_app, examine_pages
+from ops.examine import examine_settings
+from ops.metrics import Metrics, process_registry
+from ops.outside import examine_public_url
+from ops.settings import Settings, read_text
+
+WALK_SECONDS: Final = 60.0
+"""To find the Pages among all keys; a million keys take a second."""
+
+
+class Progress(Protocol):
+    """Told how far it is with the Pages, of which there may be thousands."""
+
+    def begin(self, pages: int, /) -> None:
+        """So many are to be looked at."""
+        ...
+
+    def one(self) -> None:
+        """One of them was."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All findings together. `strict` has warnings count as failures."""
+
+    findings: tuple[Finding, ...]
+    strict: bool = False
+
+    @property
+    def level(self) -> Level:
+        """The worst of them."""
+        return worst(self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """For scripts: 0 when nothing failed."""
+        return int(self.level == "fail" or (self.strict and self.level == "warn"))
+
+    def count(self, level: Level) -> int:
+        """How many there are of one level."""
+        return sum(finding.level == level for finding in self.findings)
+
+    def document(self) -> dict[str, object]:
+        """As JSON takes it."""
+        return {
+            "version": VERSION,
+            "level": self.level,
+            "exit_code": self.exit_code,
+            "counts": {level: self.count(level) for level in ("ok", "warn", "fail")},
+            "findings": [
+                {name: getattr(finding, name) for name in ("name", "level", "about", "sentence", "remedy")}
+                for finding in self.findings
+            ],
+        }
+
+
+async def diagnose(environ: Mapping[str, str], progress: Progress) -> AsyncIterator[Finding]:
+    """Every finding, as soon as it is there."""
+    settings, findings = examine_settings(environ, read_text)
+    for finding in findings:
+        yield finding
+    store = make_store(make_connection(settings), _metrics(), settings) if settings.redis_url else None
+    try:
+        reached = store is not None
+        if store is not None:
+            async for finding in _redis(store.connection):
+                reached = reached and finding.name != "redis.unreachable"
+                yield finding
+        app = [finding async for finding in _app(settings)]
+        for finding in app:
+            yield finding
+        if settings.public_url:
+            async for finding in examine_public_url(settings.public_url, settings.verify_token, _new_word):
+                yield finding
+        if store is not None and reached:
+            # Calls are signed with the first secret alone; where it fails, every Page's would.
+            ask_facebook = app[:1] != [] and app[0].level == "ok"
+            async for finding in _pages(store, settings, progress, ask_facebook=ask_facebook):
+                yield finding
+    finally:
+        if store is not None:
+            await store.purger.close()
+            await store.connection.close()
+
+
+def _metrics() -> Metrics:
+    return Metrics(process_registry(), version=VERSION)
+
+
+def _new_word() -> str:
+    return secrets.token_hex(16)
+
+
+async def _redis(connection: Connection) -> AsyncIterator[Finding]:
+    try:
+        told = await examine(connection, now=time.time, clock=time.monotonic)
+    except Unavailable as error:
+        yield unreachable(error)
+        return
+    for one in told:
+        if isinstance(one, NodeFacts):
+            for finding in judge(one):
+                yield finding
+        else:
+            name, reason = one
+            yield unreachable(reason, name)
+
+
+async def _app(settings: Settings) -> AsyncIterator[Finding]:
+    """Nothing where a setting is missing: that was told already."""
+
+    def make_client(secret: Secret) -> Client:
+        return Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time)
+
+    if settings.app_id and settings.app_secrets:
+        async for finding in examine_app(settings.app_id, settings.app_secrets, make_client):
+            yield finding
+
+
+async def _pages(store: Store, settings: Settings, progress: Progress, *, ask_facebook: bool) -> AsyncIterator[Finding]:
+    found = set()
+    try:
+        async with asyncio.timeout(WALK_SECONDS):
+            async for pages in every_page(store.connection):
+                found |= set(pages)
+    except (TimeoutError, Unavailable):
+        remedy = "Look at Redis first; a store of very many keys needs longer than the doctor waits."
+        yield Finding("pages", "fail", "Not every Page was found: the walk over the store did not end.", remedy)
+    graph = make_graph(store, _metrics(), settings)
+    progress.begin(len(found))
+    try:
+        async for finding in examine_pages(sorted(found), store.shops, graph.pages, ask_facebook=ask_facebook):
+            progress.one()
+            yield finding
+    finally:
+        await graph.calls.close()
+    if not found:
+        yield Finding("pages", "ok", "No Page is connected yet.")

@@ -1,0 +1,99 @@
+"""`page-inbox doctor`: what is well, what is not, and what to do about it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, Final
+
+import click
+import orjson
+
+from app.doctor import Verdict, diagnose
+from domain.finding import Finding
+from ops import logs
+
+MOST_WELL_PAGES: Final = 20
+"""Listed by themselves; of more only the number."""
+
+_COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+class _Bar:
+    """A progress bar on standard error, once it is known how many Pages there are."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._bar: Any = None
+
+    def begin(self, pages: int) -> None:
+        """Show it."""
+        if pages and sys.stderr.isatty():
+            shown = click.progressbar(length=pages, label="Pages", file=sys.stderr)
+            self._bar = self._stack.enter_context(shown)
+
+    def one(self) -> None:
+        """Move it on."""
+        if self._bar is not None:
+            self._bar.update(1)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+@click.option("--strict", is_flag=True, help="Let warnings fail too.")
+def doctor(as_json: bool, strict: bool) -> None:
+    """Look whether everything is well: settings, Redis, Facebook, the public address, each Page.
+
+    Needs no running service; with the service's own settings it says what the service would meet. Changes nothing
+    and prints no secret. Pages are asked about on their own budgets, a few at a time.
+
+    Exit code 0 when nothing failed, 1 when something did.
+
+    \b
+    Examples:
+      page-inbox doctor
+      page-inbox doctor --json | jq '.findings[] | select(.level != "ok")'
+    """
+    logs.configure(sys.stderr.buffer, level="critical")
+    verdict = Verdict(asyncio.run(_findings(as_json)), strict)
+    if as_json:
+        click.echo(orjson.dumps(verdict.document(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(f"\n{verdict.count('ok')} well, {verdict.count('warn')} to look at, {verdict.count('fail')} failed.")
+    sys.exit(verdict.exit_code)
+
+
+async def _findings(as_json: bool) -> tuple[Finding, ...]:
+    """All of them; printed as they come, the Pages at the end where the bar stands in their way."""
+    findings: list[Finding] = []
+    pages: list[Finding] = []
+    with ExitStack() as stack:
+        async for finding in diagnose(os.environ, _Bar(stack)):
+            findings.append(finding)
+            if finding.name == "page":
+                pages.append(finding)
+            elif not as_json:
+                _say(finding)
+    if not as_json:
+        _say_pages(sorted(pages, key=lambda page: page.about))
+    return tuple(findings)
+
+
+def _say_pages(pages: Sequence[Finding]) -> None:
+    well = [page for page in pages if page.level == "ok"]
+    for page in well if len(well) <= MOST_WELL_PAGES else ():
+        _say(page)
+    if len(well) > MOST_WELL_PAGES:
+        _say(Finding("page", "ok", f"{len(well)} Pages are well."))
+    for page in pages:
+        if page.level != "ok":
+            _say(page)
+
+
+def _say(finding: Finding) -> None:
+    level = click.style(f"{finding.level:4}", fg=_COLOURS[finding.level], bold=True)
+    about = f" ({finding.about})" if finding.about else ""
+    click.echo(f"{level}  {finding.name}{about}: {finding.sentence}")
+    if finding.remedy:
+        click.echo(f"      -> {finding.remedy}")

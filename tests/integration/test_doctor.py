@@ -1,0 +1,333 @@
+"""`page-inbox doctor`, as an operator calls it: real servers, well and ill, and a Facebook that can be asked."""
+
+import base64
+import json
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import redis
+
+from cache.tether import spawn
+from domain.secret import Secret
+from simulator.graph_faults import Fails, Stalls
+from tests.facebook import GraphShop, graph_settings, new_page, serving_graph
+from tests.graph import FakeGraph
+from tests.servers import Server, free_ports, valkey9
+from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service, environment, page_inbox
+from tests.support import wait_until_blocking
+
+PATIENCE = 50.0
+"""Seconds for one doctor, whatever hangs; far more than its own limits come to for a handful of Pages."""
+
+SECRETS = [secret.reveal() for secret in (APP_SECRET, VERIFY_TOKEN, TOKEN_KEY)]
+
+
+def doctor(redis_url: str | None, *arguments: str, **settings: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and document. No secret is in it, and nothing on standard error."""
+    code, said = spoken(redis_url, "--json", *arguments, **settings)
+    return code, json.loads(said)
+
+
+def spoken(redis_url: str | None, *arguments: str, **settings: str) -> tuple[int, str]:
+    """Exit code and text."""
+    environ = environment(redis_url, **settings)
+    done = subprocess.run(  # noqa: S603 - our own command
+        page_inbox("doctor", *arguments),
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.stderr == ""
+    hidden = [*SECRETS, *(environ[name] for name in ("SEAL_KEYS", "TOKEN_KEYS") if name in environ)]
+    assert not [secret for secret in hidden if secret in done.stdout]
+    return done.returncode, done.stdout
+
+
+def levels(document: dict[str, Any], name: str = "") -> dict[str, str]:
+    """The levels of findings whose name begins so, by name and what they are about."""
+    return {
+        " ".join(filter(None, (finding["name"], finding["about"]))): finding["level"]
+        for finding in document["findings"]
+        if finding["name"].startswith(name)
+    }
+
+
+def sentences(document: dict[str, Any], name: str) -> str:
+    """All that is said under a name."""
+    return " ".join(one["sentence"] + one["remedy"] for one in document["findings"] if one["name"] == name)
+
+
+@pytest.fixture
+def drawn() -> dict[str, str]:
+    """Settings of which nothing has to be said, but those that say where things are."""
+    return {
+        "FACEBOOK_VERIFY_TOKEN": secrets.token_hex(16),
+        "TOKEN_KEYS": secrets.token_hex(32),
+        "SEAL_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+
+
+def test_a_service_that_is_well_is_told_so(
+    own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, tmp_path: Path
+) -> None:
+    """Exit code 0. What is warned of is only what a test machine cannot have; with --strict that fails."""
+    with (
+        own_server(persistent=True) as server,
+        serving_graph(server.url, tmp_path / "log", graph) as service,
+        GraphShop(service.url) as shop,
+    ):
+        page = new_page(graph.world)
+        shop.bring(page)
+        settings = {**graph_settings(graph), "PUBLIC_URL": service.url}
+        code, document = doctor(server.url, **settings)
+        assert (code, document["level"]) == (0, "warn")
+        told = levels(document)
+        assert {name for name, level in told.items() if level != "ok"} == {
+            *(f"keys {name}" for name in ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS")),
+            "settings GRAPH_URL",
+            "public_url",
+        }
+        assert told[f"page {page.id}"] == "ok"
+        assert told["public_url.handshake"] == "ok"
+        assert doctor(server.url, "--strict", **settings)[0] == 1
+        code, said = spoken(server.url, **settings)
+        assert code == 0
+        assert f"page ({page.id}): Connected to shop-1; token alive" in said
+        assert "0 failed." in said
+        before = {key: client.dump(key) for client in server.clients() for key in client.keys("[ps]*:*")}
+        doctor(server.url, **settings)
+        assert before == {key: client.dump(key) for client in server.clients() for key in before}, "changes nothing"
+
+
+def test_each_pages_ills_are_told(graph: FakeGraph, graph_service: Service, graph_store: Server) -> None:
+    """Dead token, lost subscription, missing permission, unopenable token; webhooks alone are no ill."""
+    with GraphShop(graph_service.url) as shop:
+        well, dead, lost, lacking = (new_page(graph.world) for _ in range(4))
+        for page in (well, dead, lost, lacking):
+            shop.bring(page)
+        shop.client.put("/pages/104200000000077", json={}).raise_for_status()
+        graph.world.revoke(dead.token)
+        graph.world.unsubscribe(lost.id)
+        known = graph.world.tokens[lacking.token.reveal()]
+        known.scopes = tuple(scope for scope in known.scopes if scope != "pages_read_user_content")
+        code, document = doctor(graph_store.url, **graph_settings(graph))
+        assert code == 1
+        assert levels(document, "page") == {
+            f"page {well.id}": "ok",
+            f"page {dead.id}": "fail",
+            f"page {lost.id}": "fail",
+            f"page {lacking.id}": "warn",
+            "page 104200000000077": "ok",
+        }
+        other = base64.b64encode(secrets.token_bytes(32)).decode()
+        _, document = doctor(graph_store.url, **{**graph_settings(graph), "SEAL_KEYS": other})
+        assert "SEAL_KEYS" in sentences(document, "page")
+
+
+def test_without_its_app_secret_no_page_is_asked_about(
+    graph: FakeGraph, graph_service: Service, graph_store: Server
+) -> None:
+    """Every Page would be called ill for one wrong setting; what was known of it is told instead."""
+    with GraphShop(graph_service.url) as shop:
+        page = new_page(graph.world)
+        shop.bring(page)
+        graph.seen.forget()
+        wrong = secrets.token_hex(16)
+        settings = {**graph_settings(graph), "FACEBOOK_APP_SECRET": wrong}
+        code, document = doctor(graph_store.url, **settings)
+        assert code == 1
+        assert levels(document, "app") == {"app the first of FACEBOOK_APP_SECRET": "fail"}
+        assert levels(document, "page") == {f"page {page.id}": "warn"}
+        assert wrong not in json.dumps(document)
+        both = {**settings, "FACEBOOK_APP_SECRET": f"{APP_SECRET.reveal()},{wrong}"}
+        assert doctor(graph_store.url, **both)[0] == 0
+        assert shop.get(f"/pages/{page.id}")["status"] == "connected"
+
+
+def test_facebook_that_hangs_or_fails_is_a_finding(graph: FakeGraph, graph_store: Server) -> None:
+    """Within the time limit; the rest is told all the same."""
+    graph.faults.script(None, Stalls(30.0), times=None)
+    began = time.monotonic()
+    code, document = doctor(graph_store.url, **graph_settings(graph))
+    assert time.monotonic() - began < 20
+    assert (code, "in time" in sentences(document, "app")) == (1, True)
+    assert levels(document)["redis.policy"] == "ok"
+    graph.faults.clear()
+    graph.faults.script(None, Fails(4), times=None)
+    _, document = doctor(graph_store.url, **graph_settings(graph))
+    assert levels(document, "app") == {"app the first of FACEBOOK_APP_SECRET": "warn"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "ill"),
+    [
+        (("--maxmemory-policy", "allkeys-lru"), {"redis.policy": "fail"}),
+        (("--appendonly", "no"), {"redis.persistence": "warn"}),
+        (("--appendfsync", "no"), {"redis.persistence": "warn"}),
+        (("--slowlog-log-slower-than", "10000"), {"redis.leftovers": "warn"}),
+        (("--min-replicas-to-write", "1"), {"redis.replication": "fail"}),
+        (("--rename-command", "CONFIG", ""), {"redis.leftovers": "warn"}),
+    ],
+)
+def test_an_ill_server_is_told(
+    own_server: Callable[..., AbstractContextManager[Server]], extra: tuple[str, ...], ill: dict[str, str]
+) -> None:
+    """That, and nothing else of the store."""
+    with own_server(persistent=True, extra=extra) as server:
+        code, document = doctor(server.url)
+    assert {name: level for name, level in levels(document, "redis").items() if level != "ok"} == ill
+    assert code == ("fail" in ill.values())
+
+
+@pytest.mark.parametrize(("name", "version"), [("redis7", "Redis 7.0"), ("redis82", "Redis 8.2")])
+def test_every_supported_server_is_known(flushed: Callable[[str], Server], name: str, version: str) -> None:
+    """By kind and version."""
+    _, document = doctor(flushed(name).url)
+    assert (levels(document)["redis.version"], version in sentences(document, "redis.version")) == ("ok", True)
+
+
+def test_of_a_cluster_every_primary_is_looked_at(flushed: Callable[[str], Server]) -> None:
+    """And what is ill of one is told with its address."""
+    server = flushed("cluster")
+    ill = next(server.clients())
+    ill.config_set("maxmemory-policy", "allkeys-random")
+    try:
+        code, document = doctor(server.url)
+    finally:
+        ill.config_set("maxmemory-policy", "noeviction")
+    told = levels(document, "redis.policy")
+    assert (code, sorted(told.values())) == (1, ["fail", "ok", "ok"])
+    assert {name.partition(" ")[2] for name in told} == set(server.url.partition("://")[2].split(","))
+    assert list(levels(document, "redis.cluster").values()) == ["ok"] * 3
+
+
+def test_of_sentinels_the_master_is_looked_at(
+    own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
+) -> None:
+    """Under the name in REDIS_URL; a name that they do not know is told as such."""
+    redis_port, port = free_ports(2)
+    config = tmp_path / "sentinel.conf"
+    config.write_text(f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\nsentinel monitor inbox 127.0.0.1 {redis_port} 1\n")
+    with (
+        own_server("tcp", persistent=True, extra=["--port", str(redis_port), "--bind", "127.0.0.1"]),
+        config.open() as handle,
+    ):
+        sentinel = spawn(
+            [str(valkey9()), str(config), "--sentinel"], log=tmp_path / "sentinel.log", keep_open=handle.fileno()
+        )
+        try:
+            wait_until_blocking(lambda: _listens(port))
+            _, document = doctor(f"redis+sentinel://127.0.0.1:{port}/inbox/2")
+            assert set(levels(document, "redis").values()) == {"ok"}
+            _, document = doctor(f"redis+sentinel://127.0.0.1:{port}/other/0")
+            assert "the master's name" in sentences(document, "redis.unreachable")
+        finally:
+            sentinel.terminate()
+            sentinel.wait()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_password_that_is_refused_is_not_called_a_missing_server(
+    own_server: Callable[..., AbstractContextManager[Server]], drawn: dict[str, str]
+) -> None:
+    """And is not repeated; with the right one all is well, and a user without CONFIG and scripts is told."""
+    (port,) = free_ports(1)
+    right, wrong = "§:" + secrets.token_hex(16), secrets.token_hex(16)
+    with own_server("tcp", extra=["--port", str(port), "--bind", "127.0.0.1"]) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.config_set("requirepass", right)
+        for password in (f":{wrong}@", ""):
+            _, document = doctor(f"redis://{password}127.0.0.1:{port}", **drawn)
+            assert "user or password" in sentences(document, "redis.unreachable")
+            assert wrong not in json.dumps(document)
+        _, document = doctor(f"redis://:{quote(right, safe='')}@127.0.0.1:{port}", **drawn)
+        assert levels(document)["redis.policy"] == "ok"
+        with redis.Redis.from_url(f"redis://:{quote(right, safe='')}@127.0.0.1:{port}") as client:
+            client.acl_setuser(
+                "lowly", enabled=True, passwords=[f"+{right}"], keys="*", commands=["+@read", "+ping", "+time"]
+            )
+        _, document = doctor(f"redis://lowly:{quote(right, safe='')}@127.0.0.1:{port}", **drawn)
+        assert levels(document, "redis.") == {"redis.clock": "ok", "redis.scripts": "fail", "redis.version": "warn"}
+
+
+@contextmanager
+def listening(*, answering: bool) -> Iterator[int]:
+    """A port where connections are taken and nothing is ever said; or, not `answering`, nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        if answering:
+            yield port
+            return
+    yield port
+
+
+@pytest.mark.parametrize("form", ["redis://{}", "redis+cluster://{}", "redis+sentinel://{}/inbox/0"])
+@pytest.mark.parametrize("answering", [True, False], ids=["hangs", "gone"])
+def test_a_redis_that_hangs_or_is_gone_is_a_finding(form: str, answering: bool) -> None:
+    """Soon, and everything else is looked at all the same."""
+    with listening(answering=answering) as port:
+        began = time.monotonic()
+        code, document = doctor(form.format(f"127.0.0.1:{port}"))
+        assert time.monotonic() - began < 15
+    assert code == 1
+    assert levels(document, "redis") == {"redis.unreachable": "fail"}
+    assert levels(document, "keys")
+
+
+def test_a_public_address_that_leads_elsewhere_is_told(service: Service, valkey_url: str) -> None:
+    """To the operators' port, to nobody, to another service's verify token."""
+    _, document = doctor(valkey_url, PUBLIC_URL=service.url, FACEBOOK_VERIFY_TOKEN=secrets.token_hex(16))
+    assert "another FACEBOOK_VERIFY_TOKEN" in sentences(document, "public_url.handshake")
+    _, document = doctor(valkey_url, PUBLIC_URL=service.ops_url)
+    assert levels(document, "public_url.") == {"public_url.handshake": "fail", "public_url.ops": "fail"}
+    with listening(answering=False) as port:
+        _, document = doctor(valkey_url, PUBLIC_URL=f"http://127.0.0.1:{port}")
+    assert "No connection" in sentences(document, "public_url.handshake")
+
+
+def test_settings_that_serve_would_refuse_do_not_end_the_doctor(valkey_url: str) -> None:
+    """All of them are told; what is left is looked at."""
+    code, document = doctor(
+        valkey_url, FACEBOOK_VERIFY_TOKEN="", TOKEN_KEYS="zq!", MESSAGE_TTL="432001", PORT="99999", SEAL_KEYS="zq?"
+    )
+    assert code == 1
+    told = {name for name, level in levels(document, "settings").items() if level == "fail"}
+    assert told == {
+        f"settings {name}" for name in ("FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "MESSAGE_TTL", "PORT", "SEAL_KEYS")
+    }
+    assert levels(document)["redis.policy"] == "ok"
+
+
+def test_with_nothing_set_it_says_what_is_missing() -> None:
+    """Without a line of Python."""
+    code, said = spoken(None, FACEBOOK_APP_SECRET="", FACEBOOK_VERIFY_TOKEN="", TOKEN_KEYS="")
+    assert code == 1
+    for name in ("REDIS_URL", "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS"):
+        assert f"fail  settings ({name})" in said
+    assert os.linesep + "      -> " in said
+
+
+def test_a_sealed_key_drawn_by_nobody_is_told(valkey_url: str, drawn: dict[str, str]) -> None:
+    """Thirty-two equal bytes are a key by length alone."""
+    zeros = Secret(base64.b64encode(bytes(32)).decode())
+    _, document = doctor(valkey_url, **{**drawn, "SEAL_KEYS": zeros.reveal()})
+    assert levels(document, "keys")["keys SEAL_KEYS"] == "fail"

@@ -1,0 +1,24 @@
+"""What a person sees of the findings."""
+
+import pytest
+
+from app.doctor_command import MOST_WELL_PAGES, _say_pages
+from domain.finding import Finding
+
+
+def pages(well: int, ill: int) -> list[Finding]:
+    """So many Pages, the ill ones first."""
+    found = [Finding("page", "fail", "Dead.", "Mend.", f"ill-{n}") for n in range(ill)]
+    return found + [Finding("page", "ok", "Well.", about=f"well-{n}") for n in range(well)]
+
+
+def test_a_few_pages_are_listed_and_of_many_only_the_ill(capsys: pytest.CaptureFixture[str]) -> None:
+    """A thousand lines of good news would hide the one that matters, which comes last."""
+    _say_pages(pages(MOST_WELL_PAGES, 1))
+    few = capsys.readouterr().out
+    assert few.count("Well.") == MOST_WELL_PAGES
+    assert few.splitlines()[-2:] == ["fail  page (ill-0): Dead.", "      -> Mend."]
+    _say_pages(pages(1000, 2))
+    many = capsys.readouterr().out
+    assert "1000 Pages are well." in many
+    assert (many.count("Dead."), len(many.splitlines())) == (2, 5)

@@ -1,0 +1,145 @@
+"""The public address: what Facebook would meet there."""
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+
+import httpx2
+import pytest
+
+from domain.finding import Finding, Level
+from domain.secret import Secret
+from ops.outside import examine_public_url
+
+URL = "https://inbox.example.com"
+VERIFY = Secret("verify-token-of-this-test")
+
+Answer = Callable[[httpx2.Request], httpx2.Response]
+
+
+def service(request: httpx2.Request) -> httpx2.Response:
+    """As ours answers."""
+    query = request.url.params
+    if request.url.path != "/webhook":
+        return httpx2.Response(404)
+    if query["hub.mode"] == "subscribe" and query["hub.verify_token"] == VERIFY.reveal():
+        return httpx2.Response(200, text=query["hub.challenge"])
+    return httpx2.Response(403)
+
+
+async def pieces(content: bytes) -> AsyncIterator[bytes]:
+    """A body as it comes from the network."""
+    for start in range(0, len(content), 65_536):
+        READ.append(start)
+        yield content[start : start + 65_536]
+
+
+READ: list[int] = []
+"""Where each piece that was read began."""
+
+
+async def told(answer: Answer, url: str = URL) -> dict[str, Finding]:
+    """What is found, by name; the verify token is in none of it."""
+    words: Iterator[int] = count(1)
+
+    def streamed(request: httpx2.Request) -> httpx2.Response:
+        whole = answer(request)
+        headers = {name: value for name, value in whole.headers.items() if name != "content-length"}
+        return httpx2.Response(whole.status_code, headers=headers, content=pieces(whole.content))
+
+    findings = examine_public_url(url, VERIFY, lambda: f"word{next(words)}", transport=httpx2.MockTransport(streamed))
+    found = {finding.name: finding async for finding in findings}
+    for finding in found.values():
+        assert VERIFY.reveal() not in finding.sentence + finding.remedy
+        assert bool(finding.remedy) == (finding.level != "ok")
+    return found
+
+
+async def test_our_own_service_is_well() -> None:
+    """Address, handshake, and nothing of the operators' port."""
+    found = await told(service)
+    assert {name: finding.level for name, finding in found.items()} == {
+        "public_url": "ok",
+        "public_url.handshake": "ok",
+        "public_url.ops": "ok",
+    }
+
+
+def raises(error: Exception) -> Answer:
+    """Nobody answers."""
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        raise error
+
+    return answer
+
+
+def bad_certificate(_: httpx2.Request) -> httpx2.Response:
+    """As httpx tells of one."""
+    try:
+        raise ssl.SSLCertVerificationError("self-signed certificate")
+    except ssl.SSLError as error:
+        raise httpx2.ConnectError("certificate verify failed") from error
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (lambda _: httpx2.Response(301, headers={"location": URL + "/"}), "final address"),
+        (lambda _: httpx2.Response(200, text="<h1>Welcome</h1>"), "not with the challenge"),
+        (lambda _: httpx2.Response(403), "another FACEBOOK_VERIFY_TOKEN"),
+        (lambda _: httpx2.Response(404), "Route /webhook"),
+        (lambda _: httpx2.Response(502), "502"),
+        (lambda request: httpx2.Response(200, text=request.url.params.get("hub.challenge", "")), "wrong verify token"),
+        (raises(httpx2.ConnectError("refused")), "No connection"),
+        (raises(TimeoutError()), "within 5 s"),
+        (bad_certificate, "certificate"),
+    ],
+)
+async def test_what_else_may_answer_is_a_failure_with_what_to_do(answer: Answer, word: str) -> None:
+    """Facebook takes none of it."""
+    finding = (await told(answer))["public_url.handshake"]
+    assert finding.level == "fail"
+    assert word in finding.sentence + finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("url", "level", "asked"),
+    [
+        ("http://inbox.example.com", "fail", False),
+        ("http://192.168.1.20:8000", "warn", False),
+        ("http://127.0.0.1:8000", "warn", True),
+        ("https://10.0.0.3", "warn", True),
+    ],
+)
+async def test_the_verify_token_goes_nowhere_in_the_open(url: str, level: Level, asked: bool) -> None:
+    """To this machine itself it may."""
+    seen: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(str(request.url))
+        return service(request)
+
+    found = await told(answer, url)
+    assert found["public_url"].level == level
+    assert any(VERIFY.reveal() in one for one in seen) is asked
+    assert ("public_url.handshake" in found) is asked
+
+
+async def test_metrics_for_everybody_are_a_failure() -> None:
+    """OPS_PORT was routed to the public."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/metrics":
+            return httpx2.Response(200, text="# HELP page_inbox_build_info\n")
+        return service(request)
+
+    assert (await told(answer))["public_url.ops"].level == "fail"
+
+
+async def test_an_endless_answer_is_not_read_to_its_end() -> None:
+    """The beginning is enough to see that it is not ours."""
+    READ.clear()
+    finding = (await told(lambda _: httpx2.Response(200, content=b"x" * 10_000_000)))["public_url.handshake"]
+    assert finding.level == "fail"
+    assert max(READ) <= 2 * 65_536

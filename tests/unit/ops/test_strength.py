@@ -1,0 +1,46 @@
+"""Secrets that a person typed, and secrets that a machine drew."""
+
+import base64
+import secrets
+
+import pytest
+
+from domain.finding import Level
+from domain.secret import Secret
+from ops.strength import weakness
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "word"),
+    [
+        ("a" * 32, "fail", "repeats"),
+        ("ab12" * 8, "fail", "repeats"),
+        ("verysafe" * 4 + "very", "fail", "repeats"),
+        ("aabbaabbabababbaabababbbabaaabab", "fail", "few different"),
+        ("aaabaaaa", "fail", "few different"),
+        ("abcdefghijklmnop", "fail", "sequence"),
+        ("0123456789:;<=>?", "fail", "sequence"),
+        ("MyPassword!2026-shop", "warn", "word"),
+        ("the-secret-of-sokha", "warn", "word"),
+        ("9f1c-test-77ab3e0d5c", "warn", "word"),
+    ],
+)
+def test_what_a_person_types_is_told(text: str, level: Level, word: str) -> None:
+    """And how it was seen, without repeating any of it."""
+    found = weakness(Secret(text))
+    assert found is not None
+    assert (found.level, word in found.sentence) == (level, True)
+    assert text not in found.sentence
+
+
+@pytest.mark.parametrize("form", [secrets.token_hex, secrets.token_urlsafe], ids=["hex", "base64"])
+def test_what_a_machine_draws_passes(form: "type[str]") -> None:
+    """Of every length that a setting takes."""
+    for size in (16, 32, 64):
+        assert weakness(Secret(form(size))) is None
+
+
+def test_the_bytes_behind_an_encoded_key_count() -> None:
+    """Thirty-two zeros look like something else in base64."""
+    for raw, weak in ((bytes(32), True), (bytes(range(32)), True), (secrets.token_bytes(32), False)):
+        assert (weakness(Secret(base64.b64encode(raw).decode()), raw) is not None) is weak
