@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from app import demo, server
+from app.doctor_command import doctor
 from app.factory import create_app
 from app.parts import needed
-from app.doctor_command import doctor
 from app.store_commands import pages, purge
 from app.wiring import VERSION, make_tokens
 from cache.embedded import Embedded

@@ -89,8 +89,8 @@ def store(directory: Path) -> Iterator[Embedded]:
         yield embedded
 
 
-def settings(valkey_url: str, port: int, ops_port: int) -> dict[str, str]:
-    """What `serve` needs."""
+def settings(valkey_url: str, port: int, ops_port: int, **more: str) -> dict[str, str]:
+    """What `serve` needs, and more."""
     return {
         "REDIS_URL": valkey_url,
         "FACEBOOK_APP_SECRET": APP_SECRET.reveal(),
@@ -99,18 +99,19 @@ def settings(valkey_url: str, port: int, ops_port: int) -> dict[str, str]:
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "OPS_PORT": str(ops_port),
+        **more,
     }
 
 
 @contextmanager
-def inbox(directory: Path) -> Iterator[Inbox]:
-    """A service with an empty store of its own, its log going to a file."""
+def inbox(directory: Path, **more: str) -> Iterator[Inbox]:
+    """A service with an empty store of its own, its log going to a file; `more` are further settings."""
     port, ops_port = free_port(), free_port()
     with (
         store(directory / "valkey") as valkey,
         running(
             [sys.executable, "-m", "app", "serve"],
-            settings(valkey.url, port, ops_port),
+            settings(valkey.url, port, ops_port, **more),
             directory / "serve.log",
             port=port,
             ready=(ops_port, "/readyz"),

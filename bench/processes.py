@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.machine import on_core
+from bench.machine import Core, on_core
 from cache.tether import spawn
 
 START_SECONDS: Final = 30.0
@@ -56,7 +56,13 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], environment: Mapping[str, str], log: Path, *, port: int, ready: tuple[int, str]
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    port: int,
+    ready: tuple[int, str],
+    core: Core = "measured",
 ) -> Iterator[Process]:
     """The server that `command` starts, once `ready`, a port and a path, answers with less than a 500.
 
@@ -69,7 +75,7 @@ def running(
     nothing = os.open(os.devnull, os.O_RDONLY)
     began = time.perf_counter()
     try:
-        with on_core("measured"):
+        with on_core(core):
             popen = spawn(whole, log=log, keep_open=nothing)
     finally:
         os.close(nothing)
