@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from cache.budgets import Budgets
-from cache.sealing import Sealer
-from cache.watchlist import Watchlist
-
 from cache.connection import Connection, connect
 from cache.purge import Purger
 from cache.reader import Reader
+from cache.sealing import Sealer
 from cache.shops import Shops
+from cache.watchlist import Watchlist
 from domain.errors import PageInboxError
 from domain.secret import Secret
 from graph_client.calls import Calls
