@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench
+.PHONY: help setup run test check format lock bench image sbom
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,12 +24,12 @@ run: $(STAMP)  ## the whole service on this machine, with a demo shop; Ctrl-C st
 test: $(STAMP)  ## every test; what this machine cannot have is skipped with its reason printed
 	$(BIN)/python -m pytest
 
-check: $(STAMP)  ## format, lint, strict types, import rules, dead code
+check: $(STAMP)  ## format, lint, strict types, import rules, dead code, manifests, alert rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/vulture
-	$(BIN)/python -m pytest -q -p no:randomly tests/house
+	$(BIN)/python -m pytest -q -p no:randomly tests/house tests/k8s
 
 format: $(STAMP)  ## rewrite the code the way `make check` wants it
 	$(BIN)/ruff check --fix .
@@ -39,6 +39,14 @@ lock: $(STAMP)  ## renew the hash-locked requirements from pyproject.toml
 	@for set in "runtime:" "dev:--extra embedded --group dev" "bench:--extra embedded --group dev --group bench"; do \
 	  $(BIN)/uv pip compile pyproject.toml $${set#*:} --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-annotate --custom-compile-command 'make lock' -o requirements/$${set%%:*}.txt || exit 1; done
+	@$(BIN)/uv pip compile --group pyproject.toml:build --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --custom-compile-command 'make lock' -o requirements/build.txt
+
+image: $(STAMP)  ## build the container image and prove what it promises; needs root on Debian
+	$(BIN)/python -m image
+
+sbom: $(STAMP)  ## list everything inside the image, from the lock, into build/sbom.cdx.json
+	$(BIN)/python -m image.sbom build/sbom.cdx.json
 
 bench: $(STAMP)  ## every figure with its reference, side by side, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt

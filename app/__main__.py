@@ -1,5 +1,6 @@
-"""`python -m app` is `page-inbox`."""
+"""`python -m app`: the command line."""
 
-from app.cli import main
+from app.start import main
 
-main()
+if __name__ == "__main__":
+    main()

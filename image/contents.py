@@ -1,0 +1,131 @@
+"""What is in the image: what it adds to its base, who owns it, what must not be there."""
+
+import json
+import re
+import stat
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from image.build import PLANTED
+from image.machine import HOME, tool
+from image.points import demand
+
+LARGEST: Final = 60
+"""Megabytes above the base."""
+LEAST_USER: Final = 10_000
+"""Below lie the users of the machines themselves, whom a number would name."""
+VENV: Final = "opt/venv"
+
+COMPILERS: Final = re.compile(r"(.*-)?(cc|gcc|g\+\+|c\+\+|clang|cpp|ld|as|make|rustc|cargo|strip)(-[\d.]+)?")
+LEFTOVERS: Final = re.compile(
+    r"tests?|\.git|\.cache|\.hypothesis|node_modules|build|requirements|.*\.egg-info|.*\.whl|.*\.a|.*\.[ch]"
+)
+"""Names of files and folders that only builders and testers need."""
+ALLOWED: Final = re.compile(r"opt/venv/lib/python3\.\d+/site-packages/[\w.]+/.*\.h")
+"""Headers that libraries ship beside their modules: some kilobytes."""
+
+
+@contextmanager
+def mounted(name: str) -> Iterator[Path]:
+    """The files of an image, to be read."""
+    container = tool("buildah", "from", "--pull-never", name).strip()
+    try:
+        yield Path(tool("buildah", "mount", container).strip())
+    finally:
+        tool("buildah", "rm", container)
+
+
+def configuration(name: str) -> dict[str, Any]:
+    """What the image says of itself: user, environment, entry point."""
+    found: dict[str, Any] = json.loads(tool("podman", "image", "inspect", name))[0]
+    return found
+
+
+def added(image: Path, base: Path) -> list[Path]:
+    """What the image has and the base has not, or has otherwise: paths from the root, without folders."""
+    return [
+        path.relative_to(image)
+        for path in sorted(image.rglob("*"))
+        if not (path.is_dir() and not path.is_symlink()) and _differs(path, base / path.relative_to(image))
+    ]
+
+
+def _differs(path: Path, before: Path) -> bool:
+    if not (before.is_symlink() or before.exists()):
+        return True
+    now, then = path.lstat(), before.lstat()
+    return (now.st_mode, now.st_size, int(now.st_mtime)) != (then.st_mode, then.st_size, int(then.st_mtime))
+
+
+def nothing_else(name: str, base: str) -> str:
+    """Only the environment of Python is new: no compiler, no cache, no test, no history.
+
+    Returns: how many files it adds.
+    """
+    with mounted(name) as image, mounted(base) as before:
+        new = added(image, before)
+    strays = [str(path) for path in new if not str(path).startswith(f"{VENV}/")]
+    demand(not strays, f"outside of /{VENV}: {strays[:5]}")
+    compilers = [str(path) for path in new if COMPILERS.fullmatch(path.name)]
+    demand(not compilers, f"compilers: {compilers[:5]}")
+    left = [str(p) for p in new if any(map(LEFTOVERS.fullmatch, p.parts)) and not ALLOWED.fullmatch(str(p))]
+    demand(not left, f"left over: {left[:5]}")
+    return f"{len(new)} files, all below /{VENV}"
+
+
+def small(name: str, base: str) -> str:
+    """At most so many megabytes above the base.
+
+    Returns: how many.
+    """
+    with mounted(name) as image, mounted(base) as before:
+        size = sum((image / path).lstat().st_size for path in added(image, before)) / 1e6
+    demand(size <= LARGEST, f"{size:.1f} MB above the base; at most {LARGEST}")
+    return f"{size:.1f} MB"
+
+
+def nobody_writes(name: str, _base: str) -> str:
+    """The user is a number without a name, and everything belongs to root.
+
+    Returns: who.
+    """
+    user = str(configuration(name)["Config"]["User"])
+    demand(re.fullmatch(r"\d+:\d+", user), f"the user {user!r} is no pair of numbers")
+    demand(int(user.split(":")[0]) >= LEAST_USER, f"the user {user} is below {LEAST_USER}")
+    with mounted(name) as image:
+        for path in [image / VENV, *(image / VENV).rglob("*")]:
+            info = path.lstat()
+            place = path.relative_to(image)
+            demand((info.st_uid, info.st_gid) == (0, 0), f"{place} belongs to {info.st_uid}:{info.st_gid}")
+            fixed = stat.S_ISLNK(info.st_mode) or not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH | stat.S_ISUID)
+            demand(fixed, f"{place} can be written by others, or runs as its owner")
+    return f"runs as {user}, all files are root's"
+
+
+def no_secret(name: str, base: str) -> str:
+    """What was planted beside the code is in no layer, no step of the history, no variable.
+
+    Returns: how many layers were read, to their last byte.
+    """
+    told = configuration(name)
+    demand(PLANTED not in json.dumps(told), "a planted secret is in the configuration or the history")
+    before = {line.partition("=")[0] for line in configuration(base)["Config"]["Env"]}
+    ours = {line.partition("=")[0] for line in told["Config"]["Env"]} - before
+    demand(ours <= {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}, f"variables: {sorted(ours)}")
+    layers = 0
+    with tempfile.TemporaryDirectory(dir=HOME) as scratch:
+        archive = Path(scratch) / "image.tar"
+        tool("podman", "save", "--quiet", "--format", "docker-archive", "--output", archive, name)
+        with tarfile.open(archive) as saved:
+            for member in saved:
+                content = saved.extractfile(member)
+                if content is None:
+                    continue
+                demand(PLANTED.encode() not in content.read(), f"a planted secret is in {member.name}")
+                layers += member.name.endswith(".tar")
+    demand(layers >= 2, f"only {layers} layers were found to look through")
+    return f"{layers} layers looked through"

@@ -1,0 +1,165 @@
+"""compose.yaml: its schema, its fences, its settings; and its Valkey, started for real with those very arguments."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import redis
+
+from app import server, wiring
+from cache.embedded import PERSISTENT, SETTINGS
+from image.running import compose, fences, server_arguments
+from ops import settings
+from ops.settings import read_settings
+from tests.callers import Facebook, Shop
+from tests.house.sources import ROOT, pyproject
+from tests.servers import free_ports, running
+from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, serving
+
+SERVICES: Final[dict[str, Any]] = compose()["services"]
+INBOX: Final[dict[str, Any]] = SERVICES["page-inbox"]
+MOUNTED: Final = "/run/secrets/"
+NAMES: Final = {setting.name: setting for setting in settings.SETTINGS}
+
+
+def valkey_settings() -> dict[str, str]:
+    """What compose.yaml gives Valkey, by name."""
+    words = server_arguments()
+    return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+
+
+def test_it_is_what_the_specification_of_compose_allows() -> None:
+    """By its published schema."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
+    done = subprocess.run(  # noqa: S603 - our own file
+        command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_fenced_in(name: str) -> None:
+    """Read-only, without capabilities, as a user by number, in limits, with a log that cannot fill the disk."""
+    service = SERVICES[name]
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert 0 not in map(int, service["user"].split(":"))
+    assert {"mem_limit", "pids_limit", "logging", "restart"} <= set(service)
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices"} & set(service)
+
+
+def test_podman_is_told_the_same_fences() -> None:
+    """So that `make image` proves what stands here."""
+    told = fences()
+    assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--user=10001:10001"} <= set(told)
+    assert {"--memory=256m", "--pids-limit=100", "--tmpfs=/tmp:rw,size=16m"} <= set(told)
+
+
+def test_no_port_is_open_beyond_this_machine() -> None:
+    """A proxy with a certificate stands before the public one; nobody before the operators' one; Valkey has none."""
+    assert {name: service.get("ports", []) for name, service in SERVICES.items()} == {
+        "page-inbox": ["127.0.0.1:8000:8000", "127.0.0.1:9000:9000"],
+        "valkey": [],
+        "rewrite": [],
+    }
+    assert {name for name, service in SERVICES.items() if "default" in service["networks"]} == {"page-inbox"}
+    assert compose()["networks"]["cache"] == {"internal": True}
+
+
+def test_every_variable_is_a_setting_and_every_secret_a_file() -> None:
+    """A secret is declared, mounted and named by a setting, once each."""
+    files = {}
+    for name, value in INBOX["environment"].items():
+        setting = NAMES[name.removesuffix("_FILE")]
+        if name.endswith("_FILE"):
+            assert setting.secret
+            files[setting.name.lower()] = value
+        else:
+            assert not setting.secret or setting.name == "REDIS_URL", f"{name} stands in the open"
+    assert files == {name: f"{MOUNTED}{name}" for name in INBOX["secrets"]}
+    assert compose()["secrets"] == {name: {"file": f"./secrets/{name}"} for name in INBOX["secrets"]}
+
+
+def test_serve_starts_with_what_is_set() -> None:
+    """Nothing that it needs is left out; unset variables are empty, and empty is unset."""
+    environ = {name: "" if str(value).startswith("${") else value for name, value in INBOX["environment"].items()}
+    contents = Counter[str]()
+
+    def mounted(path: str) -> str:
+        contents[path] += 1
+        return "A" * 43 + "=" if path.endswith("seal_keys") else f"the text of {path} and some more words"
+
+    found = read_settings(environ, command="serve", read_file=mounted)
+    assert (found.port, found.ops_port, found.public_url) == (8000, 9000, None)
+    assert set(contents) == {f"{MOUNTED}{name}" for name in INBOX["secrets"]}
+
+
+def test_it_is_given_the_time_that_it_takes_to_end() -> None:
+    """For requests under way and for what runs beside them; Valkey ends after it."""
+    grace = float(INBOX["stop_grace_period"].removesuffix("s"))
+    assert grace > server.GRACE_SECONDS + wiring.CLOSE_SECONDS
+    assert INBOX["depends_on"]["valkey"] == {"condition": "service_healthy"}
+
+
+def test_the_image_has_our_version() -> None:
+    """That of pyproject.toml."""
+    assert INBOX["image"] == f"page-inbox:{pyproject()['project']['version']}"
+
+
+def test_the_programs_of_the_health_checks_are_python_and_parse() -> None:
+    """They ask the operators' port whether it is ready."""
+    kind, program, option, source = INBOX["healthcheck"]["test"]
+    assert (kind, program, option) == ("CMD", "python3", "-c")
+    compile(source, "healthcheck", "exec")
+    assert f"127.0.0.1:{NAMES['OPS_PORT'].default}/readyz" in source
+
+
+def test_valkey_is_set_as_our_own_is() -> None:
+    """Everything that decides over five days and over loss; what it has besides is said there."""
+    besides = {
+        "maxmemory": "512mb",
+        "protected-mode": "no",
+        "commandlog-request-larger-than": "-1",
+        "commandlog-reply-larger-than": "-1",
+    }
+    assert valkey_settings() == dict((*SETTINGS, *PERSISTENT)) | besides
+    assert SERVICES["valkey"]["volumes"] == ["valkey:/data"]
+
+
+def test_the_file_is_rewritten_daily() -> None:
+    """By the third service: expired bodies leave the disk."""
+    assert SERVICES["rewrite"]["command"][2] == "while valkey-cli -h valkey BGREWRITEAOF; do sleep 86400; done"
+
+
+def test_a_message_outlives_a_restart_of_valkey(tmp_path: Path) -> None:
+    """With these very arguments, and the secrets in files: stored, read, and read again from the file on disk."""
+    (port,) = free_ports(1)
+    secrets = {"FACEBOOK_APP_SECRET": APP_SECRET, "FACEBOOK_VERIFY_TOKEN": VERIFY_TOKEN, "TOKEN_KEYS": TOKEN_KEY}
+    for name, secret in secrets.items():
+        (tmp_path / name).write_text(f"{secret.reveal()}\n")
+    told = {f"{name}_FILE": str(tmp_path / name) for name in secrets} | dict.fromkeys(secrets, "")
+    extra = [*server_arguments(), "--port", str(port), "--bind", "127.0.0.1"]
+    url = f"redis://127.0.0.1:{port}/0"
+    with running("compose", tmp_path / "valkey", persistent=True, extra=extra):
+        with redis.Redis.from_url(url, decode_responses=True) as client:
+            live = client.config_get(*(name for name in valkey_settings() if name != "maxmemory"))
+            assert live == {name: value for name, value in valkey_settings().items() if name in live} | {
+                "auto-aof-rewrite-min-size": str(1024 * 1024)
+            }
+        with (
+            serving(url, tmp_path / "log", **told) as service,
+            Facebook(service.url) as facebook,
+            Shop(service.url) as shop,
+        ):
+            shop.connect()
+            assert facebook.text("m_compose").status_code == 200
+            assert shop.ids() == ["m_compose"]
+    with (
+        running("compose", tmp_path / "valkey", persistent=True, extra=extra),
+        serving(url, tmp_path / "log2", **told) as service,
+        Shop(service.url) as shop,
+    ):
+        assert shop.ids() == ["m_compose"]

@@ -1,0 +1,26 @@
+"""The first moment of a process: it can be told to end before it has loaded anything."""
+
+import signal
+import subprocess
+import sys
+
+from app.start import ENDED
+
+SENT_WHILE_LOADING = """
+import os, signal, sys
+from app import start
+class Loading:
+    def find_spec(self, name, *_):
+        if name == "app.cli":
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Loading())
+start.main()
+"""
+
+
+def test_sigterm_while_the_command_line_is_loading_ends_the_process_by_our_own_hand() -> None:
+    """As process 1 it would go on by default: there only a handler ends it. The exit code tells that one did."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", SENT_WHILE_LOADING], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == ENDED == 128 + signal.SIGTERM, done.stderr
