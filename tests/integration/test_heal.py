@@ -25,7 +25,7 @@ from simulator.serialize import Document
 from tests.callers import Facebook, Operator, text_part
 from tests.facebook import GraphShop, new_page, refusal, running_facebook, serving_graph
 from tests.graph import FakeGraph, now
-from tests.servers import Server
+from tests.servers import Server, running
 from tests.service import Service
 from tests.support import wait_until_blocking
 
@@ -107,6 +107,23 @@ def graph() -> Iterator[FakeGraph]:
     """Facebook, for one test."""
     with running_facebook() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Valkey apart from the one on which the other tests' service lives: it watches too, would take these Pages when
+    they are due, and has no such Facebook to ask.
+    """
+    with running("heal", tmp_path_factory.mktemp("heal-valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(own_valkey: Server) -> Iterator[Server]:
+    """The same, empty; looked over for leaked keys afterwards."""
+    own_valkey.flush()
+    yield own_valkey
+    assert own_valkey.unbounded_keys() == []
 
 
 @pytest.fixture
