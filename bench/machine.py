@@ -21,7 +21,10 @@ _CORES: Final = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinit
 PINNED: Final = len(_CORES) >= 2
 """Whether this machine lets us keep the two apart; ratios mean little where it does not."""
 
-PACKAGES: Final = ("uvicorn", "uvloop", "httptools", "starlette", "redis", "hiredis", "orjson", "zstandard", "fastapi")
+PACKAGES: Final = (
+    *("uvicorn", "uvloop", "httptools", "starlette", "redis", "hiredis", "httpx2", "orjson", "zstandard"),
+    "fastapi",
+)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ WRITE_SECONDS: Final = 1.7
 """From sending to giving up, a second try included. With one failed round trip to wait for first, the answer is still
 out well before Facebook's 5 s are over."""
 CHANGES_AT_ONCE: Final = 16
-"""Edits and unsends of one delivery under way: a quarter of the connections, the rest is for others."""
+"""Edits and unsends of one delivery under way: few of the connections, the rest is for others."""
 EDIT_TRIES: Final = 8
 """Facebook allows five edits of a message; more rivals than that cannot be writing one value."""
 

@@ -1,0 +1,54 @@
+"""Facebook's Graph as the simulator plays it, in a process of its own: what our service and its reference both ask.
+
+PORT is where it listens, FACEBOOK_APP_SECRET what proofs are made with, PAGES the ids of its Pages. The posts of
+STALLED, if it is told, take STALL_SECONDS to come.
+"""
+
+import os
+import random
+import time
+from typing import Final
+
+from bench.contestants.serving import serve
+from domain.ids import PageId
+from domain.secret import Secret
+from simulator.graph import graph_app
+from simulator.graph_faults import Faults, Stalls
+from simulator.graph_made_up import discuss, made_up
+from simulator.graph_world import World
+
+APP_ID: Final = "200000000000001"
+POSTS: Final = 60
+COMMENTS: Final = 120
+"""On the newest post of each Page; some thirty of them are replies."""
+
+
+def token_of(page: PageId) -> Secret:
+    """The token that a Page is read with: as long as Facebook's are."""
+    return Secret(f"EAA{page:0>160}")
+
+
+def filled(app_secret: Secret, pages: list[PageId]) -> World:
+    """A world with these Pages, all of the same size."""
+    rng, now = random.Random(1), time.time_ns() // 1_000_000
+    world = World(APP_ID, [app_secret], rng, lambda: time.time_ns() // 1_000_000)
+    for page in pages:
+        shop = world.add_page(page, token=token_of(page))
+        made_up(world, shop, posts=POSTS)
+        newest = shop.node.edges["published_posts"][-1]
+        discuss(world, newest, COMMENTS, since=newest.rank[0], until=now)
+    return world
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    pages = [PageId(page) for page in os.environ["PAGES"].split(",")]
+    faults = Faults()
+    if stalled := os.environ.get("STALLED"):
+        seconds = float(os.environ["STALL_SECONDS"])
+        faults.script(f"/{stalled}/published_posts", Stalls(seconds), times=None)
+    serve(graph_app(filled(Secret(os.environ["FACEBOOK_APP_SECRET"]), pages), faults))
+
+
+if __name__ == "__main__":
+    main()
