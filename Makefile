@@ -29,7 +29,7 @@ check: $(STAMP)  ## format, lint, strict types, import rules, dead code, manifes
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/vulture
-	$(BIN)/python -m pytest -q -p no:randomly tests/house tests/k8s
+	$(BIN)/python -m pytest -q -p no:randomly tests/house tests/k8s tests/ops --ignore=tests/ops/test_live.py
 
 format: $(STAMP)  ## rewrite the code the way `make check` wants it
 	$(BIN)/ruff check --fix .

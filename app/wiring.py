@@ -101,7 +101,7 @@ def wire(settings: Settings, *, connection: Connection | None = None, now: Calla
     """
     registry = process_registry()
     metrics = Metrics(registry, version=VERSION)
-    checks, tasks = Checks(), Tasks()
+    checks, tasks = Checks(told=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
     writer = Writer(
         store.connection,

@@ -37,6 +37,8 @@ RESUME_SECONDS: Final = 5.0
 """How often each replica looks for purges that nobody goes on with."""
 ABANDONED_SECONDS: Final = 10.0
 """A purge whose note is older has lost its replica. Two at work on one are harmless, only wasteful."""
+PURGES_LOOKED_AT: Final = 100
+"""Unfinished purges whose age is looked up, those first that were noted longest ago. There is seldom more than one."""
 NOTE_SECONDS: Final = 2.0
 """How often a replica at work renews its note."""
 
@@ -203,10 +205,21 @@ class Purger:
             await self._sleep(RESUME_SECONDS)
 
     async def resume_once(self) -> None:
-        """Go on with the purges that nobody is working on."""
+        """Go on with the purges that nobody is working on; tell how old the oldest unfinished one is."""
+        await self._tell_oldest()
         before = int(self._now() - ABANDONED_SECONDS)
         for job in await self._connection.command("ZRANGE", PURGES, "-inf", before, "BYSCORE"):
             _ = self._start(job)
+
+    async def _tell_oldest(self) -> None:
+        began = []
+        for job in await self._connection.command("ZRANGE", PURGES, 0, PURGES_LOOKED_AT - 1):
+            purge, _, shop = job.decode().partition(" ")
+            receipt = shop_keys(ShopId(shop)).purge(PurgeId(purge))
+            at, complete = await self._connection.command("HMGET", receipt, "at", "complete")
+            if at is not None and complete == b"0":
+                began.append(int(at) / 1_000_000)
+        self._metrics.oldest_purge(max(0.0, self._now() - min(began)) if began else 0.0)
 
     async def finish(self) -> None:
         """Return when nothing is being erased here."""

@@ -5,18 +5,20 @@ One replica sweeps at a time; all of them show what the last sweep counted.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import structlog
 
 from cache.connection import Connection
 from cache.errors import Unavailable
-from cache.keys import KEPT, SHOP_INDEX, SWEEPER_LOCK
+from cache.keys import KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
 from ops.metrics import Metrics
 
 SWEEP_SECONDS: Final = 30
 """Between two sweeps. Expired bodies leave memory within a minute."""
+OVERDUE_SECONDS: Final = 60
+"""What this process' clock and the server's may differ by."""
 SCAN_COUNT: Final = 1000
 """Keys in one step: below a millisecond of the server's time."""
 
@@ -74,13 +76,28 @@ class Sweeper:
                         "ZRANGE", name, floor, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES"
                     )
                     if first:
-                        score = int(float(first[0][1] if isinstance(first[0], (list, tuple)) else first[1]))
+                        score = _score(first)
                         oldest = min(oldest or score, score)
+                    overdue = await self._overdue(name)
+                    if overdue is not None:
+                        oldest = min(oldest or overdue, overdue)
             # A big store is swept in many steps; everyone else goes between them.
             await self._sleep(0)
         counted = orjson.dumps({"messages": kept, "oldest": oldest})
         await self._connection.command("SET", KEPT, counted, "PX", SWEEP_SECONDS * 4000)
         self._metrics.swept(self._clock() - began)
+
+    async def _overdue(self, index: bytes) -> int | None:
+        """When the newest message that must be gone was stored, if it is not: the promise is measured."""
+        floor = int((self._now() - MAX_TTL_SECONDS - OVERDUE_SECONDS) * 1_000_000)
+        found = await self._connection.command(
+            "ZRANGE", index, floor, "-inf", "BYSCORE", "REV", "LIMIT", 0, 1, "WITHSCORES"
+        )
+        if not found:
+            return None
+        member: bytes = found[0][0] if isinstance(found[0], (list, tuple)) else found[0]
+        key = MESSAGE + index.removeprefix(SHOP_INDEX) + b":" + member[1:]
+        return _score(found) if await self._connection.command("STRLEN", key) else None
 
     async def rewrite_daily(self) -> None:
         """Have the append-only file rewritten at the start and once a day, until cancelled. For a server of our own:
@@ -100,3 +117,8 @@ class Sweeper:
             known = orjson.loads(counted)
             age = self._now() - known["oldest"] / 1_000_000 if known["oldest"] else 0.0
             self._metrics.kept(known["messages"], age)
+
+
+def _score(found: Any) -> int:
+    """Of the first entry, in microseconds; RESP3 pairs them, RESP2 does not."""
+    return int(float(found[0][1] if isinstance(found[0], (list, tuple)) else found[1]))

@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Final, get_args
 
 import structlog
 
 from cache.changes import OUTCOMES, WRITE_SECONDS, Changes
 from cache.codec import encode_message, merged
 from cache.connection import Arg, Call, Connection, Reply
-from cache.errors import Corrupt, Unavailable
+from cache.errors import Corrupt, Unavailable, UnavailableReason
 from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
 from cache.scripts import PUT
 from domain.event import Outcome, Storable
@@ -92,6 +92,8 @@ class Writer:
         self._pending: dict[ShopId, _ShopBatch] = {}
         self._flushing: asyncio.Task[None] | None = None
         self._closing = False
+        for reason in get_args(UnavailableReason):
+            metrics.store_error(reason, 0)
 
     async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
         """Store, edit and erase; an outcome per event, in order.

@@ -13,6 +13,9 @@ import structlog
 Check = Callable[[], Awaitable[object]]
 """Passes by returning anything but False, fails by raising."""
 
+Told = Callable[[str, bool], None]
+"""Is told the name of a check and whether it passed, each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -26,7 +29,8 @@ class Result:
 class Checks:
     """The registered checks, run together."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, told: Told = lambda _name, _ok: None) -> None:
+        self._told = told
         self._checks: dict[str, tuple[Check, str, float]] = {}
         self._failing: dict[str, str] = {}
         """Name to the class of the last failure."""
@@ -59,6 +63,7 @@ class Checks:
         except Exception as raised:  # noqa: BLE001 - any failure of a check is a result
             error = raised
         self._tell(name, error)
+        self._told(name, error is None)
         return Result(name, error is None, hint)
 
     def _tell(self, name: str, error: BaseException | None) -> None:

@@ -69,6 +69,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("purges_total", "counter", "purges", "Purges requested, by what was purged.", ("what",)),
     Metric("purged_messages_total", "counter", "messages", "Messages erased by purges."),
     Metric("purges_running", "gauge", "purges", "Purges whose messages are unreadable but not all erased yet."),
+    Metric("oldest_purge_seconds", "gauge", "seconds",
+           "Age of the oldest purge that has not erased everything yet; 0 when none is left."),
     Metric("requests_total", "counter", "requests", "Answered requests by route template, method and status.",
            ("route", "method", "status")),
     Metric("request_seconds", "histogram", "seconds", "Time from a request's head to its answer's end.",
@@ -88,6 +90,9 @@ METRICS: tuple[Metric, ...] = (
            "Lost webhook subscriptions that were restored."),
     Metric("healed_messages_total", "counter", "messages", "Messages fetched after an outage or a lost subscription, "
            "by what became of them.", ("outcome",)),
+    Metric("check_ok", "gauge", "", "Whether a check of /readyz passes at this scrape: 1 or 0.", ("check",)),
+    Metric("task_crashes_total", "counter", "crashes", "Background tasks that crashed and were started again.",
+           ("task",)),
     Metric("build_info", "gauge", "", "Always 1; the labels tell what runs.", ("version", "python")),
 )  # fmt: skip
 
@@ -159,6 +164,18 @@ class Metrics:
     def purges_running(self, purges: int) -> None:
         """So many purges still erase."""
         self._gauges["purges_running"].set(purges)
+
+    def oldest_purge(self, seconds: float) -> None:
+        """So old is the oldest purge that still erases, whichever replica is at it."""
+        self._gauges["oldest_purge_seconds"].set(seconds)
+
+    def check(self, name: str, ok: bool) -> None:
+        """How a check of /readyz ended."""
+        self._gauges["check_ok"].set(ok, (name,))
+
+    def task_crash(self, task: str, n: int = 1) -> None:
+        """A background task crashed; `n` 0 makes the task known at start."""
+        self._counters["task_crashes_total"].add(n, (task,))
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is the template, never the path."""

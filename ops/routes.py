@@ -30,7 +30,8 @@ def ops_app(registry: CollectorRegistry, checks: Checks) -> Starlette:
         return JSONResponse(answer, 200 if ready else 503, headers=_FRESH)
 
     async def metrics(request: Request) -> Response:
-        """The registry as text, in the format the scraper accepts."""
+        """The registry as text, in the format the scraper accepts; the checks are run first, so that it tells them."""
+        await checks.run()
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={**_FRESH, "Content-Type": content_type})
 

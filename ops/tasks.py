@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 Run = Callable[[], Awaitable[object]]
+Told = Callable[[str, int], None]
+"""Is told the name of a task and how often it crashed just now: 0 at its start."""
 
 FIRST_WAIT = 0.5
 """Seconds before the first restart; each following wait is twice the last."""
@@ -23,9 +25,11 @@ class Tasks:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        told: Told = lambda _name, _crashes: None,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
+        self._told = told
         self._running: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, None] = {}
         self._log = structlog.get_logger()
@@ -37,6 +41,7 @@ class Tasks:
         """
         if name in self._running:
             raise ValueError(f"two tasks named {name}")
+        self._told(name, 0)
         task = asyncio.create_task(self._watch(name, run), name=name)
         self._running[name] = task
         task.add_done_callback(lambda _task: self._running.pop(name, None))
@@ -72,6 +77,7 @@ class Tasks:
                 if self._clock() - started >= STEADY:
                     wait = FIRST_WAIT
                 self._log.exception("task_crashed", task=name, wait_seconds=wait)
+                self._told(name, 1)
                 if closing:
                     return
             else:

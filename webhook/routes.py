@@ -59,6 +59,8 @@ class Webhook:
         self._new_request_id = new_request_id
         self._error_answer = error_answer
         self._log_line = log_line
+        for outcome in (*_DELIVERIES.values(), "failed"):
+            metrics.delivery(outcome, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, and write its line."""

@@ -154,3 +154,26 @@ async def test_a_shop_can_go_on_after_its_purge(box: Box) -> None:
     await box.erased()
     assert await box.ids() == ["new-2", "new-1"]
     assert [c["message_count"] for c in await box.walk_conversations()] == [2]
+
+
+async def test_the_age_of_the_oldest_unfinished_purge_is_told(box: Box) -> None:
+    """By every replica, whichever is at it."""
+
+    def told() -> float:
+        samples = (sample for family in box.metrics.collect() for sample in family.samples)
+        return next(sample.value for sample in samples if sample.name == "page_inbox_oldest_purge_seconds")
+
+    keys, purge = shop_keys(SHOP), PurgeId("abandoned")
+    at = int((time.time() - 400) * 1_000_000)
+    await box.connection.command(
+        "HSET", keys.purge(purge), "complete", 0, "what", "shop", "tag", "", "by", "x", "at", at
+    )
+    await box.connection.command("HSET", keys.purge(purge), "deleted", 0)
+    await box.connection.command("EXPIRE", keys.purge(purge), 60)
+    await box.connection.command("ZADD", "purges", int(time.time()) - 60, f"{purge} {SHOP}")
+    await box.connection.command("EXPIRE", "purges", 60)
+    await box.purger.resume_once()
+    assert told() == pytest.approx(400, abs=5)
+    await box.erased()
+    await box.purger.resume_once()
+    assert told() == 0

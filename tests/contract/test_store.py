@@ -6,7 +6,7 @@ import time
 import pytest
 
 from cache.errors import CursorRefused, NotFound
-from cache.keys import shop_keys
+from cache.keys import ID_BYTES, shop_keys
 from domain.event import Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Edit, Unsend
@@ -270,3 +270,17 @@ async def test_kept_messages_are_counted_by_the_sweep(box: Box) -> None:
     await box.sweeper.show()
     kept = await box.connection.command("GET", "kept")
     assert b'"messages":7' in kept
+
+
+@pytest.mark.parametrize(("value", "age"), [("bytes that should be gone", 6 * 86_400), ("", 0)])
+async def test_a_message_that_outlives_the_promise_is_told(box: Box, value: str, age: int) -> None:
+    """The age is measured at what is there, not computed from what should be; a tombstone is nothing."""
+    keys = shop_keys(SHOP)
+    id_ = b"x" * ID_BYTES
+    await box.connection.command("ZADD", keys.shop_index, int((time.time() - 6 * 86_400) * 1_000_000), b"i" + id_)
+    await box.connection.command("EXPIRE", keys.shop_index, 60)
+    await box.connection.command("SET", keys.message(id_), value, "EX", 60)
+    await box.sweeper.sweep()
+    await box.sweeper.show()
+    told = {sample.name: sample.value for family in box.metrics.collect() for sample in family.samples}
+    assert told["page_inbox_oldest_kept_message_seconds"] == pytest.approx(age, abs=5)

@@ -120,3 +120,13 @@ def test_two_checks_of_one_name_are_refused() -> None:
     checks.add("redis", passing, "")
     with pytest.raises(ValueError, match="redis"):
         checks.add("redis", passing, "")
+
+
+async def test_each_result_is_told_by_name() -> None:
+    """Which is how a metric learns of it."""
+    told: list[tuple[str, bool]] = []
+    checks = Checks(told=lambda name, ok: told.append((name, ok)))
+    checks.add("redis", failing, "look whether Redis runs")
+    checks.add("loop", passing, "restart the process")
+    await checks.run()
+    assert sorted(told) == [("loop", True), ("redis", False)]

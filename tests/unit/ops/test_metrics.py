@@ -25,6 +25,9 @@ def used() -> CollectorRegistry:
     metrics.purge("shop")
     metrics.purged(40)
     metrics.purges_running(1)
+    metrics.oldest_purge(12.5)
+    metrics.check("redis", False)
+    metrics.task_crash("sweeper")
     metrics.request("/v1/shops/{shop}/messages", "GET", 200, 0.02)
     metrics.graph_call("comments", "throttled", 0.3)
     metrics.graph_retry("graph_unavailable")
@@ -56,6 +59,9 @@ def used() -> CollectorRegistry:
         ("purges_total", {"what": "shop"}, 1),
         ("purged_messages_total", {}, 40),
         ("purges_running", {}, 1),
+        ("oldest_purge_seconds", {}, 12.5),
+        ("check_ok", {"check": "redis"}, 0),
+        ("task_crashes_total", {"task": "sweeper"}, 1),
         ("requests_total", {"route": "/v1/shops/{shop}/messages", "method": "GET", "status": "200"}, 1),
         ("request_seconds_bucket", {"route": "/v1/shops/{shop}/messages", "method": "GET", "le": "+Inf"}, 1),
         ("graph_calls_total", {"edge": "comments", "outcome": "throttled"}, 1),

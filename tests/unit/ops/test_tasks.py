@@ -158,3 +158,19 @@ async def test_two_running_tasks_of_one_name_are_refused() -> None:
     await asyncio.sleep(0)
     tasks.start("one", asyncio.Event().wait)
     await tasks.close(1)
+
+
+async def test_crashes_are_told_and_a_start_is_told_as_none() -> None:
+    """Which is how a metric learns of them, from zero on."""
+    time, told, done = Time(), list[tuple[str, int]](), asyncio.Event()
+
+    async def fragile() -> None:
+        if len(told) < 3:
+            raise ValueError
+        done.set()
+
+    tasks = Tasks(clock=time.clock, sleep=time.sleep, told=lambda name, crashes: told.append((name, crashes)))
+    tasks.start("fragile", fragile)
+    await done.wait()
+    assert told == [("fragile", 0), ("fragile", 1), ("fragile", 1)]
+    await tasks.close(1)

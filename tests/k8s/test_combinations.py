@@ -1,0 +1,102 @@
+"""Every overlay with every set of components renders, and nothing is wrong with it."""
+
+import re
+from itertools import chain, combinations
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import pyproject
+from tests.k8s.alerts import OBJECT, SOURCE, prometheus_rule
+from tests.k8s.checks import problems
+from tests.k8s.renderer import ROOT, render
+from tests.k8s.schemas import MODELS
+
+OVERLAYS = tuple(sorted(path.name for path in (ROOT / "k8s" / "overlays").iterdir()))
+COMPONENTS = tuple(sorted(path.name for path in (ROOT / "k8s" / "components").iterdir()))
+SETS = tuple(chain.from_iterable(combinations(COMPONENTS, size) for size in range(len(COMPONENTS) + 1)))
+
+KINDS = {
+    "external-secret": {"ExternalSecret"},
+    "monitoring": {"ServiceMonitor", "PrometheusRule"},
+    "network-policy": {"NetworkPolicy"},
+}
+
+
+def choose(folders: Path, overlay: str, components: tuple[str, ...]) -> Path:
+    """The overlay with these components and no others."""
+    place = folders / "overlays" / overlay
+    file = place / "kustomization.yaml"
+    text, count = re.subn(r"^components:\n(?: +.*\n)+", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert count == 1
+    lines = "".join(f"  - ../../components/{name}\n" for name in components)
+    file.write_text(text + (f"components:\n{lines}" if components else ""), encoding="utf-8")
+    return place
+
+
+def test_these_are_all_there_are() -> None:
+    """A third overlay or a fourth component is tried by itself; it wants a line in KINDS."""
+    assert OVERLAYS == ("production", "single")
+    assert tuple(sorted(KINDS)) == COMPONENTS
+    assert len(SETS) == 2 ** len(COMPONENTS)
+
+
+@pytest.mark.parametrize("components", SETS, ids=lambda chosen: "+".join(chosen) or "none")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_combination_is_in_order(folders: Path, overlay: str, components: tuple[str, ...]) -> None:
+    """And holds what its components bring."""
+    manifests = render(choose(folders, overlay, components))
+    assert problems(manifests) == []
+    kinds = {one["kind"] for one in manifests.objects}
+    for component, brought in KINDS.items():
+        if component in components:
+            assert brought <= kinds
+        elif component != "network-policy":
+            assert not brought & kinds
+    assert ("StatefulSet" in kinds) == (overlay == "single")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_as_it_stands_is_in_order(overlay: str) -> None:
+    """With the components that it names itself."""
+    assert problems(render(ROOT / "k8s" / "overlays" / overlay)) == []
+
+
+def test_the_host_of_the_public_address_is_set_in_one_place(folders: Path) -> None:
+    """In the overlay's settings; the Ingress follows."""
+    file = folders / "overlays" / "production" / "settings.env"
+    file.write_text("FACEBOOK_APP_ID=1234567890\nPUBLIC_URL=https://inbox.a-shop.example\n", encoding="utf-8")
+    manifests = render(folders / "overlays" / "production")
+    assert problems(manifests) == []
+    spec = manifests.of("Ingress")[0]["spec"]
+    assert (spec["rules"][0]["host"], spec["tls"][0]["hosts"]) == ("inbox.a-shop.example", ["inbox.a-shop.example"])
+
+
+def test_a_changed_setting_rolls_the_pods(folders: Path) -> None:
+    """The config map has another name then."""
+    place = folders / "overlays" / "single"
+    before = render(place).of("Deployment")[0]["spec"]["template"]
+    with (place / "settings.env").open("a", encoding="utf-8") as file:
+        file.write("LOG_LEVEL=debug\n")
+    assert render(place).of("Deployment")[0]["spec"]["template"] != before
+
+
+def test_the_image_is_this_version() -> None:
+    """And what the Dockerfile starts with the argument is the command line."""
+    [deployment] = render(ROOT / "k8s" / "overlays" / "production").of("Deployment")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"page-inbox:{pyproject()['project']['version']}"
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r'^ENTRYPOINT \["[a-z/]*/page-inbox"\]$', dockerfile, re.MULTILINE)
+    assert f"USER {deployment['spec']['template']['spec']['securityContext']['runAsUser']}" in dockerfile
+
+
+def test_the_alerts_are_those_of_their_source() -> None:
+    """To the letter: `python -m tests.k8s.alerts` makes them so."""
+    assert OBJECT.read_text(encoding="utf-8") == prometheus_rule(SOURCE.read_text(encoding="utf-8"))
+
+
+def test_every_kind_that_is_no_part_of_kubernetes_has_a_model() -> None:
+    """The list names nothing that is no longer used."""
+    used = {(one["apiVersion"], one["kind"]) for one in render(ROOT / "k8s/overlays/production").objects}
+    assert set(MODELS) <= used

@@ -1,0 +1,141 @@
+"""The alert rules as tests read them, and `promtool test rules` over cases written in Python."""
+
+import copy
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.house.sources import ROOT
+from tests.prometheus import promtool
+
+RULES: Final = ROOT / "ops" / "alerts.yaml"
+RUNBOOK: Final = ROOT / "docs" / "runbook.md"
+
+Rule = dict[str, Any]
+Samples = Sequence[float]
+"""A series' values, one each interval, from the beginning on. Rising ones that end in _total or _count are counters."""
+LABELS: Final = 'namespace="shops",job="page-inbox",instance="a"'
+
+
+def read_rules() -> dict[str, Any]:
+    """The file."""
+    found: dict[str, Any] = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    return found
+
+
+def all_rules(document: dict[str, Any]) -> list[Rule]:
+    """Every rule of every group."""
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+def alerts(document: dict[str, Any]) -> dict[str, Rule]:
+    """The alerts by name."""
+    return {rule["alert"]: rule for rule in all_rules(document) if "alert" in rule}
+
+
+def alone(document: dict[str, Any], alert: str) -> dict[str, Any]:
+    """The same with this alert only, and what it needs of the recorded series."""
+    rules = all_rules(document)
+    needed = [rule for rule in rules if rule.get("alert") == alert]
+    for rule in needed:
+        needed += [one for one in rules if one not in needed and "record" in one and one["record"] in rule["expr"]]
+    left = copy.deepcopy(document)
+    for group in left["groups"]:
+        group["rules"] = [rule for rule in group["rules"] if rule in needed]
+    left["groups"] = [group for group in left["groups"] if group["rules"]]
+    return left
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Series, and at which minutes which alerts must fire. `fires` maps a minute to the names, which are all."""
+
+    series: Mapping[str, Samples]
+    fires: Mapping[int, Sequence[str]]
+    interval: int = 1
+    """Minutes between two samples, and between two evaluations."""
+
+
+def minutes(duration: str) -> int:
+    """A rule's duration, `15m` or `1h`."""
+    return int(duration[:-1]) * {"m": 1, "h": 60}[duration[-1]]
+
+
+def failures(document: dict[str, Any], trials: Sequence[Trial], directory: Path) -> str:
+    """What promtool says against these rules: nothing when every trial goes as it says."""
+    (directory / "rules.json").write_text(json.dumps(document))  # YAML includes JSON
+    told = []
+    for interval in sorted({trial.interval for trial in trials}):
+        tests = [_test(trial) for trial in trials if trial.interval == interval]
+        held = {"rule_files": ["rules.json"], "evaluation_interval": f"{interval}m", "tests": tests}
+        file = directory / f"trials-{interval}.json"
+        file.write_text(json.dumps(held))
+        done = promtool("test", "rules", str(file))
+        if done.returncode != 0:
+            told.append(done.stdout + done.stderr)
+    return "\n".join(told)
+
+
+def _test(trial: Trial) -> dict[str, Any]:
+    return {
+        "interval": f"{trial.interval}m",
+        "input_series": [
+            {"series": _labelled(name), "values": " ".join(map(_written, held))} for name, held in trial.series.items()
+        ],
+        "promql_expr_test": [
+            {
+                "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+                "eval_time": f"{minute}m",
+                "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(names)],
+            }
+            for minute, names in sorted(trial.fires.items())
+        ],
+    }
+
+
+def _written(value: float) -> str:
+    return "stale" if math.isnan(value) else f"{value:.12g}"
+
+
+def _labelled(name: str) -> str:
+    return f"{name[:-1]},{LABELS}}}" if name.endswith("}") else f"{name}{{{LABELS}}}"
+
+
+def is_counter(name: str, held: Samples) -> bool:
+    """Whether a series is one."""
+    metric = name.partition("{")[0]
+    return metric.endswith(("_total", "_count", "_bucket")) and all(a <= b for a, b in pairwise(held))
+
+
+def restarted(trial: Trial, at: int) -> Trial:
+    """The same, with every counter beginning anew at minute `at`, as after a restart of the process."""
+    step = at // trial.interval
+    series = {
+        name: [*held[:step], *(value - held[step - 1] for value in held[step:])] if is_counter(name, held) else held
+        for name, held in trial.series.items()
+    }
+    return Trial(series, trial.fires, trial.interval)
+
+
+_NUMBER: Final = re.compile(r"(?<![\w.\[:\"])\d+(?:\.\d+)?(?![\w.\]:\"])")
+
+
+def shifted(rule: Rule) -> Iterator[tuple[str, Rule]]:
+    """Copies of an alert with one number of its expression, or its `for`, changed; each with what was done."""
+    expression: str = rule["expr"]
+    bare = re.sub(r'"[^"]*"', lambda text: "_" * len(text.group()), expression)
+    for found in _NUMBER.finditer(bare):
+        number = float(found.group())
+        for other in [1.5] if number == 0 else [number * 1.5, number / 1.5]:
+            changed = f"{expression[: found.start()]}{other:.6g}{expression[found.end() :]}"
+            yield f"{found.group()} to {other:.6g} at {found.start()}", {**rule, "expr": changed}
+    waits = minutes(rule["for"])
+    for other in (waits * 2, waits // 2):
+        yield f"for {waits} to {other} minutes", {**rule, "for": f"{other}m"}

@@ -1,0 +1,162 @@
+"""A real Prometheus scrapes the real service: an alert fires when Redis stops, and the dashboard shows what happens."""
+
+import copy
+import json
+import math
+import re
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import pytest
+
+from ops.metrics import METRICS
+from simulator.graph_faults import OUTAGE, throttles
+from tests.callers import Facebook, Operator, Shop
+from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
+from tests.fault.conftest import Breakable
+from tests.ops.judge import filled, panels
+from tests.ops.rules import alone, read_rules
+from tests.ops.test_faults import DASHBOARD
+from tests.prometheus import Prometheus, promtool, running
+from tests.servers import Absent, Server
+from tests.service import serving
+from tests.support import wait_until_blocking
+
+WATCHED: Final = ("PageInboxNotScraped", "PageInboxRedisUnreachable", "PageInboxEveryDeliveryFails")
+"""What a stop of Redis, and then of the service, must set off."""
+
+EMPTY: Final = {
+    "Messages healed": "nothing was missed",
+    "Errors by route": "nothing of the kind happened",
+}
+"""Panels that may be empty after a load, and why."""
+
+
+def hurried(document: dict[str, Any]) -> str:
+    """The rules with every window at ten seconds, and every wait at one."""
+    chosen: list[dict[str, Any]] = []
+    for name in WATCHED:
+        groups = alone(document, name)["groups"]
+        chosen += [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    rules = copy.deepcopy(chosen)
+    for rule in rules:
+        rule["expr"] = re.sub(r"\[\d+[mhd]\]", "[10s]", rule["expr"])
+        rule["for"] = "1s"
+    return json.dumps({"groups": [{"name": "hurried", "rules": rules}]})
+
+
+@pytest.fixture
+def breakable() -> Iterator[Breakable]:
+    """A Valkey to be stopped."""
+    with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
+        server = Breakable(Path(directory) / "valkey")
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.mark.timeout(300)
+def test_the_alert_fires_when_redis_stops_and_ends_when_it_is_back(breakable: Breakable, tmp_path: Path) -> None:
+    """The rules as they are, but for their windows and waits. Then the service itself stops."""
+    mids = count()
+    with (
+        serving(breakable.url, tmp_path / "log") as service,
+        Facebook(service.url) as facebook,
+        Shop(service.url) as shop,
+        _or_skip(running(tmp_path, [f"127.0.0.1:{service.ops_port}"], hurried(read_rules()))) as prometheus,
+    ):
+        shop.connect()
+
+        def scraped(expression: str) -> bool:
+            assert facebook.text(f"m_{next(mids)}").status_code in {200, 503}
+            return bool(prometheus.query(expression))
+
+        wait_until_blocking(lambda: scraped("rate(page_inbox_store_seconds_count[10s]) > 0"), within=30)
+        wait_until_blocking(lambda: prometheus.firing() == set(), within=10)
+
+        breakable.stop()
+        down = {"PageInboxRedisUnreachable", "PageInboxEveryDeliveryFails"}
+        wait_until_blocking(lambda: scraped("vector(1)") and prometheus.firing() == down, within=40)
+
+        breakable.start()
+        wait_until_blocking(lambda: scraped("vector(1)") and prometheus.firing() == set(), within=40)
+
+        assert service.terminate() == 0
+        wait_until_blocking(lambda: prometheus.firing() == {"PageInboxNotScraped"}, within=20)
+
+
+def _or_skip(server: Any) -> Any:
+    """The server, or a skip that says why there is none."""
+    try:
+        promtool("--version")
+    except Absent as absent:
+        pytest.skip(str(absent))
+    return server
+
+
+@pytest.mark.timeout(300)
+def test_after_a_load_no_panel_is_empty_and_promtool_likes_the_metrics(valkey: Server, tmp_path: Path) -> None:
+    """Every query of the dashboard returns numbers, but for those whose reason is written down."""
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    with (
+        running_facebook() as graph,
+        serving_graph(valkey.url, tmp_path / "log", graph) as service,
+        GraphShop(service.url) as shop,
+        Facebook(service.url) as facebook,
+        Operator(service.ops_url) as operator,
+        _or_skip(running(tmp_path, [f"127.0.0.1:{service.ops_port}"])) as prometheus,
+    ):
+        page = new_page(graph.world)
+        shop.bring(page)
+        graph.faults.usage(page.id, call_count=30)
+        mids = count()
+
+        def load() -> None:
+            assert facebook.text(f"m_{next(mids)}", page=page.id).status_code == 200
+            assert facebook.deliver(b"{}", headers=[]).status_code == 401
+            assert shop.ids()
+            shop.purge()
+            assert shop.ask(page.id, "posts").status_code == 200
+
+        graph.faults.script(page.id, OUTAGE)
+        load()
+        graph.faults.script(page.id, throttles(80001, page=page.id))
+        assert shop.ask(page.id, "posts").status_code == 429
+        asked = "sum by (limit) (page_inbox_graph_holds_total) > 0"
+        wait_until_blocking(lambda: prometheus.query(asked), within=20)
+
+        other = new_page(graph.world)
+        shop.bring(other)
+        graph.faults.usage(other.id, call_count=30)
+
+        def quiet() -> set[str]:
+            assert facebook.text(f"m_{next(mids)}", page=other.id).status_code == 200
+            assert facebook.deliver(b"{}", headers=[]).status_code == 401
+            assert shop.ids()
+            shop.purge()
+            shop.ask(other.id, "posts")
+            return empty(prometheus, dashboard) - set(EMPTY)
+
+        wait_until_blocking(lambda: not quiet(), within=75)
+
+        scrape = operator.client.get("/metrics").text
+        told = promtool("check", "metrics", stdin=scrape)
+        assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+        assert {row.full_name for row in METRICS} == set(re.findall(r"^# TYPE (page_inbox_\w+) ", scrape, re.MULTILINE))
+        assert not httpx2.get(f"{service.url}/metrics", trust_env=False).is_success, "never on the public port"
+
+
+def empty(prometheus: Prometheus, dashboard: dict[str, Any]) -> set[str]:
+    """Titles of the panels of which a query returns no number."""
+    return {panel["title"] for panel in panels(dashboard) for target in panel["targets"]
+            if not _numbers(prometheus, filled(target["expr"]))}  # fmt: skip
+
+
+def _numbers(prometheus: Prometheus, expression: str) -> list[float]:
+    values = (float(sample["value"][1]) for sample in prometheus.query(expression))
+    return [value for value in values if not math.isnan(value)]
