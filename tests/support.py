@@ -21,11 +21,13 @@ async def wait_until(condition: Callable[[], object | Awaitable[object]], within
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def wait_until_blocking(condition: Callable[[], object], within: float = 5.0) -> None:
-    """The same for a test without an event loop."""
+def wait_until_blocking(
+    condition: Callable[[], object], within: float = 5.0, told: Callable[[], str] | None = None
+) -> None:
+    """The same for a test without an event loop; a failure says what `told` tells."""
     deadline = time.monotonic() + within
     while not condition():
-        assert time.monotonic() < deadline, f"not within {within} s: {_described(condition)}"
+        assert time.monotonic() < deadline, f"not within {within} s: {told() if told else _described(condition)}"
         time.sleep(_POLL_SECONDS)
 
 
