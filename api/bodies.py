@@ -46,8 +46,8 @@ class PageConnect(_Body):
         return None if self.access_token is MISSING else Secret(self.access_token.get_secret_value())
 
 
-class ShopPatch(_Body):
-    """What to change of a shop."""
+class Pause(_Body):
+    """What to change of a shop, or of one of its Pages."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}]})
 

@@ -1,6 +1,6 @@
 """What a shop reads and purges: messages, conversations, receipts."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.call import answer, answer_bytes, answer_slice, call_of
 from api.params import ConversationsQuery, MessagesQuery
 from domain.cursor import Slice
-from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
+from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.moment import rfc3339
 from domain.query import MessageQuery
 from domain.shop import Receipt
@@ -52,12 +52,21 @@ class Purger(Protocol):
         ...
 
 
+class CustomerPurger(Protocol):
+    """Purges by a customer's id."""
+
+    async def purge(self, shop: ShopId, customer: Psid, requested_by: str, /) -> Receipt:
+        """Everything kept of the customer, at each of the shop's Pages."""
+        ...
+
+
 class Messages:
     """The handlers."""
 
-    def __init__(self, reader: MessageReader, purger: Purger) -> None:
+    def __init__(self, reader: MessageReader, purger: Purger, customers: CustomerPurger) -> None:
         self._reader = reader
         self._purger = purger
+        self._customers = customers
 
     async def list(self, request: Request) -> Response:
         """GET messages"""
@@ -95,6 +104,12 @@ class Messages:
         message = MessageId(call.ids["id"])
         return answer_receipt(await self._purger.purge_message(call.shop, message, call.principal.subject))
 
+    async def purge_customer(self, request: Request) -> Response:
+        """DELETE customers/{psid}"""
+        call = call_of(request)
+        customer = Psid(call.ids["psid"])
+        return answer_receipt(await self._customers.purge(call.shop, customer, call.principal.subject))
+
     async def receipt(self, request: Request) -> Response:
         """GET purges/{purge_id}"""
         call = call_of(request)
@@ -103,13 +118,16 @@ class Messages:
 
 def answer_receipt(receipt: Receipt) -> Response:
     """A receipt, as the caller keeps it."""
-    return answer(
-        {
-            "purge_id": receipt.id,
-            "what": receipt.what,
-            "requested_at": rfc3339(receipt.requested_at),
-            "requested_by": receipt.requested_by,
-            "status": "complete" if receipt.complete else "running",
-            "messages_deleted": receipt.messages_deleted,
-        }
-    )
+    return answer(told_receipt(receipt))
+
+
+def told_receipt(receipt: Receipt) -> dict[str, Any]:
+    """The same as a part of an answer."""
+    return {
+        "purge_id": receipt.id,
+        "what": receipt.what,
+        "requested_at": rfc3339(receipt.requested_at),
+        "requested_by": receipt.requested_by,
+        "status": "complete" if receipt.complete else "running",
+        "messages_deleted": receipt.messages_deleted,
+    }

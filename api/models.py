@@ -88,6 +88,15 @@ class ReceiptModel(_Answer):
     messages_deleted: int = Field(ge=0)
 
 
+class BlockedModel(_Answer):
+    """Whether a conversation is blocked: nothing that is said in it is stored."""
+
+    conversation_id: str
+    blocked: bool
+    since: Moment | MISSING = Field(MISSING, description="When it was blocked.")
+    purge: ReceiptModel | MISSING = Field(MISSING, description="The receipt of what was deleted when it was blocked.")
+
+
 class PageModel(_Answer):
     """A connected Page. What is known of its token is absent where it is connected for webhooks alone."""
 
@@ -98,6 +107,7 @@ class PageModel(_Answer):
         "everything but new messages; the subscription is restored by itself. `reconnect`: its token is dead; nothing "
         "on demand until the Page is connected with a new one."
     )
+    paused: bool = Field(description="While true, nothing that arrives for this Page is stored.")
     last_event_at: Moment | MISSING = Field(MISSING, description="When a message, edit or unsend came last.")
     token_alive: bool | MISSING = Field(MISSING, description="What Facebook said when it was asked last.")
     token_reason: str | MISSING = Field(

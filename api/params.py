@@ -79,6 +79,14 @@ def _limit(text: str | int) -> int:
     return int(text)
 
 
+def _flag(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    if text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
 def _moment(text: object) -> object:
     if not isinstance(text, str):
         return text
@@ -92,6 +100,7 @@ Id = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"pattern": PLAIN}), AfterValidator(_id)
 ]
 Limit = Annotated[int, Field(ge=1, le=MOST, description="How many, at most."), BeforeValidator(_limit)]
+_Flag = Annotated[bool, BeforeValidator(_flag)]
 _Cursor = Annotated[
     Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN}), AfterValidator(_cursor)]
     | None,
@@ -115,6 +124,12 @@ class ConversationsQuery(Query):
     limit: Limit = 50
     cursor: _Cursor = None
     page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
+
+
+class BlockQuery(Query):
+    """How to block a conversation."""
+
+    keep_messages: _Flag = Field(False, description="true leaves what is kept of it until its five days are over.")
 
 
 class MessagesQuery(Query):

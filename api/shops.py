@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.bodies import PageConnect, ShopPatch
+from api.bodies import PageConnect, Pause
 from api.call import answer, call_of
 from api.messages import answer_receipt
 from domain.ids import PageId, ShopId
@@ -27,6 +27,10 @@ class Registry(Protocol):
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
         """One Page; raises an error of kind not_found for one that is not the shop's."""
+        ...
+
+    async def pause_page(self, shop: ShopId, page: PageId, paused: bool, /) -> Page:
+        """Stop or go on storing what comes for one Page; its state afterwards. Raises kind not_found."""
         ...
 
 
@@ -60,7 +64,7 @@ class Shops:
     async def patch(self, request: Request) -> Response:
         """PATCH ."""
         call = call_of(request)
-        return answer(_shop(await self._registry.pause(call.shop, call.sent(ShopPatch).paused)))
+        return answer(_shop(await self._registry.pause(call.shop, call.sent(Pause).paused)))
 
     async def pages(self, request: Request) -> Response:
         """GET pages"""
@@ -71,6 +75,12 @@ class Shops:
         """GET pages/{page}"""
         call = call_of(request)
         return answer(_page(await self._registry.page(call.shop, PageId(call.ids["page"]))))
+
+    async def patch_page(self, request: Request) -> Response:
+        """PATCH pages/{page}"""
+        call = call_of(request)
+        page = PageId(call.ids["page"])
+        return answer(_page(await self._registry.pause_page(call.shop, page, call.sent(Pause).paused)))
 
     async def connect(self, request: Request) -> Response:
         """PUT pages/{page}"""
@@ -94,6 +104,7 @@ def _page(page: Page) -> dict[str, Any]:
         "page_id": page.id,
         "connected_at": rfc3339(page.connected_at),
         "status": page.status,
+        "paused": page.paused,
     }
     if page.last_event_at is not None:
         told["last_event_at"] = rfc3339(page.last_event_at)

@@ -7,8 +7,10 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
+from cache.blocked import Blocked
 from cache.budgets import Budgets
 from cache.connection import Connection, connect
+from cache.customers import Customers
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.sealing import Sealer
@@ -61,6 +63,8 @@ class Store:
     shops: Shops
     reader: Reader
     purger: Purger
+    customers: Customers
+    blocked: Blocked
 
 
 def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
@@ -79,7 +83,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
         now=time.time,
         sleep=asyncio.sleep,
     )
-    return Store(connection, sealer, shops, reader, purger)
+    customers, blocked = Customers(connection, shops, purger), Blocked(connection, shops)
+    return Store(connection, sealer, shops, reader, purger, customers, blocked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from api.bodies import PageConnect, ShopPatch
+from api.blocked import Blocked
+from api.bodies import PageConnect, Pause
 from api.docs import description_routes
 from api.graph import Graph
 from api.graph_models import (
@@ -16,6 +17,7 @@ from api.graph_models import (
 from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
 from api.messages import Messages
 from api.models import (
+    BlockedModel,
     ConversationsModel,
     MessageModel,
     MessagesModel,
@@ -24,7 +26,7 @@ from api.models import (
     ReceiptModel,
     ShopModel,
 )
-from api.params import ConversationsQuery, MessagesQuery
+from api.params import BlockQuery, ConversationsQuery, MessagesQuery
 from api.route import Route
 from api.shops import Shops
 from app.wiring import VERSION, Services
@@ -35,6 +37,7 @@ PURGE: Final = "messages:purge"
 GRAPH: Final = "graph:read"
 ADMIN: Final = "shop:admin"
 PAGE: Final = f"{SHOP}/pages/{{page}}"
+BLOCKED: Final = f"{SHOP}/conversations/{{id}}/blocked"
 FACEBOOK: Final = "Facebook, on demand"
 FETCH: Final = (404, 409, 429, 502, 504)
 """The problems of whatever is fetched from Facebook."""
@@ -42,7 +45,8 @@ FETCH: Final = (404, 409, 429, 502, 504)
 
 def table(services: Services) -> list[Route]:
     """Every route that Starlette serves. `/webhook` is called for every message and stands before it (`factory.py`)."""
-    messages = Messages(services.reader, services.purger)
+    messages = Messages(services.reader, services.purger, services.customers)
+    blocked = Blocked(services.blocked, services.purger)
     shops = Shops(services.shops, services.connector)
     graph = Graph(services.graph)
     routes = [
@@ -59,13 +63,24 @@ def table(services: Services) -> list[Route]:
               tag="Reading"),
         Route("DELETE", f"{SHOP}/conversations/{{id}}", messages.purge_conversation, "purgeConversation", PURGE,
               "Delete a conversation.", answer=ReceiptModel, tag="Deleting"),
+        Route("GET", BLOCKED, blocked.state, "readBlocked", PURGE,
+              "Whether a conversation is blocked.", answer=BlockedModel, tag="Restricting",
+              description="There is no list: of a blocked conversation no more is kept than what recognises it."),
+        Route("PUT", BLOCKED, blocked.put, "blockConversation", PURGE,
+              "Block a conversation: delete it and store nothing more of it.", query=BlockQuery, answer=BlockedModel,
+              statuses=(404,), tag="Restricting",
+              description="For a customer who objects. It holds until it is lifted, whatever else is deleted."),
+        Route("DELETE", BLOCKED, blocked.lift, "unblockConversation", PURGE,
+              "Store what is said in a conversation again.", answer=BlockedModel, tag="Restricting"),
+        Route("DELETE", f"{SHOP}/customers/{{psid}}", messages.purge_customer, "purgeCustomer", PURGE,
+              "Delete a customer's messages at every Page of the shop.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/purges/{{purge_id}}", messages.receipt, "readReceipt", PURGE,
               "The receipt of a deletion, kept for 30 days.", answer=ReceiptModel, statuses=(404,), tag="Deleting"),
         Route("GET", SHOP, shops.state, "readShop", ADMIN,
               "The shop's state.", answer=ShopModel, also=(f"{SHOP}/",),
               tag="Shop and Pages"),
         Route("PATCH", SHOP, shops.patch, "changeShop", ADMIN,
-              "Pause or resume storing.", body=ShopPatch, answer=ShopModel, also=(f"{SHOP}/",),
+              "Pause or resume storing.", body=Pause, answer=ShopModel, also=(f"{SHOP}/",),
               tag="Shop and Pages"),
         Route("GET", f"{SHOP}/pages", shops.pages, "listPages", ADMIN,
               "The Pages of the shop.", answer=PagesModel, tag="Shop and Pages"),
@@ -76,6 +91,9 @@ def table(services: Services) -> list[Route]:
               statuses=(*FETCH, 501), tag="Shop and Pages",
               description="A token is checked with Facebook and kept sealed, and Facebook is told to deliver. The same "
               "call with a new token reconnects; with `{}` an earlier token stays."),
+        Route("PATCH", PAGE, shops.patch_page, "changePage", ADMIN,
+              "Pause or resume storing for one Page.", body=Pause, answer=PageModel, statuses=(404,),
+              tag="Shop and Pages"),
         Route("DELETE", PAGE, shops.disconnect, "disconnectPage", ADMIN,
               "Disconnect a Page and delete its messages.", answer=ReceiptModel, statuses=(404,), tag="Shop and Pages"),
         Route("GET", f"{PAGE}/posts", graph.posts, "fetchPosts", GRAPH,

@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from app.customer_file import CustomerList, listed, read_customers
 from app.parts import Graph, Store, make_connection, make_graph, make_store
 from app.wiring import VERSION
 from domain.ids import ConversationId, MessageId, PageId, ShopId
@@ -84,7 +85,8 @@ def pages_list(shop: str) -> None:
         click.echo(f"{shop} has {len(state.pages)} Pages" + (" and is paused." if state.paused else "."))
         for page in state.pages:
             last = f", last event {rfc3339(page.last_event_at)}" if page.last_event_at else ""
-            click.echo(f"{page.id}  connected {rfc3339(page.connected_at)}{last}: {_told(page)}")
+            paused = ", paused" if page.paused else ""
+            click.echo(f"{page.id}  connected {rfc3339(page.connected_at)}{last}{paused}: {_told(page)}")
 
     _with_tools(work)
 
@@ -101,20 +103,34 @@ def pages_disconnect(shop: str, page: str, yes: bool) -> None:
 
 
 @click.command()
-@click.option("--shop", required=True)
+@click.option("--shop", help="The shop; with --customers every shop, unless it is given.")
 @click.option("--conversation", help="Only this conversation.")
 @click.option("--message", help="Only this message.")
+@click.option(
+    "--customers",
+    type=click.File("r", encoding="utf-8", errors="replace"),
+    help="Only these customers: a file of ids, as Facebook's deletion notices list them; - is standard input.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def purge(shop: str, conversation: str | None, message: str | None, yes: bool) -> None:
-    """Delete messages of a shop: all of them, a conversation's, or one.
+def purge(shop: str | None, conversation: str | None, message: str | None, customers: TextIO | None, yes: bool) -> None:
+    """Delete messages of a shop: all of them, a conversation's, one, or those of listed customers.
+
+    A file of customers has one id a line, or ids separated by commas or spaces; a header is passed over, ids that
+    nobody knows do no harm, and lines with something else are reported by their number.
 
     \b
     Examples:
       page-inbox purge --shop sokha
       page-inbox purge --shop sokha --conversation 104200000000001_7000000000000001
+      page-inbox purge --customers deletion-notice.csv
     """
-    if conversation and message:
-        raise click.UsageError("Give --conversation or --message, not both.")
+    if sum(map(bool, (conversation, message, customers))) > 1:
+        raise click.UsageError("Give --conversation, --message or --customers, not two of them.")
+    if customers is not None:
+        _purge_customers(read_customers(customers), ShopId(shop) if shop else None, yes)
+        return
+    if not shop:
+        raise click.UsageError("Missing option '--shop'.")
     what = f"conversation {conversation}" if conversation else f"message {message}" if message else "every message"
     if not yes:
         click.confirm(f"Delete {what} of {shop} for ever?", abort=True)
@@ -137,6 +153,34 @@ def _purge(start: Callable[[Tools], Awaitable[Receipt]], shop: ShopId) -> None:
         await tools.store.purger.finish()
         receipt = await tools.store.purger.receipt(shop, receipt.id)
         click.echo(f"Purge {receipt.id}: {receipt.messages_deleted} messages deleted.")
+
+    _with_tools(work)
+
+
+def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) -> None:
+    if customers.refused_lines:
+        click.echo(f"Not only ids stand in these lines: {listed(customers.refused_lines)}.", err=True)
+    if not customers.ids:
+        raise click.ClickException("There is no id in the file.")
+    if not yes:
+        where = f"of {shop}" if shop else "of every shop"
+        click.confirm(f"Delete what is kept of {len(customers.ids)} customers {where} for ever?", abort=True)
+
+    async def work(tools: Tools) -> None:
+        store = tools.store
+        shops = await store.shops.shop_ids() if shop is None else [shop]
+        started: list[tuple[ShopId, Receipt]] = []
+        with click.progressbar(shops, label="Looking at the shops", file=sys.stderr) as bar:
+            for one in bar:
+                receipts = await store.customers.purge_kept(one, customers.ids, "operator")
+                started += ((one, receipt) for receipt in receipts)
+                await store.purger.finish()
+        deleted = 0
+        for one, receipt in started:
+            done = await store.purger.receipt(one, receipt.id)
+            deleted += done.messages_deleted
+            click.echo(f"Purge {done.id}: {done.messages_deleted} messages of {one} deleted.")
+        click.echo(f"{len(customers.ids)} customers looked for in {len(shops)} shops: {deleted} messages deleted.")
 
     _with_tools(work)
 

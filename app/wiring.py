@@ -14,7 +14,9 @@ import structlog
 
 from api.auth import Tokens
 from app.parts import SettingMissing, make_connection, make_graph, make_store, needed, unix_milliseconds
+from cache.blocked import Blocked
 from cache.connection import Connection
+from cache.customers import Customers
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.shops import Shops
@@ -55,6 +57,8 @@ class Services:
     reader: Reader
     writer: Writer
     purger: Purger
+    customers: Customers
+    blocked: Blocked
     sweeper: Sweeper
     intake: Intake
     graph: GraphReader
@@ -142,6 +146,8 @@ def wire(settings: Settings, *, connection: Connection | None = None, now: Calla
         reader=store.reader,
         writer=writer,
         purger=store.purger,
+        customers=store.customers,
+        blocked=store.blocked,
         sweeper=sweeper,
         intake=intake,
         graph=graph.reader,

@@ -60,7 +60,7 @@ class Budgets:
         """
         app_held = await self.app_held()
         keys = shop_keys(shop)
-        connected, token, state, _ = page_fields.names(page)
+        connected, token, state, *_ = page_fields.names(page)
         longest = TAKE_NO_PLACE if app_held else _microseconds(patience)
         call = ENTER(
             [keys.registry, keys.budget(page)], [connected, token, state, limit, _microseconds(spacing), longest]
@@ -84,8 +84,7 @@ class Budgets:
 
     async def _hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, spacing: float) -> None:
         keys = shop_keys(shop)
-        connected, *_ = page_fields.names(page)
-        args = [connected, limit, _microseconds(seconds), _microseconds(spacing)]
+        args = [page_fields.names(page).connected, limit, _microseconds(seconds), _microseconds(spacing)]
         await self._connection.run(HOLD([keys.registry, keys.budget(page)], [*args]), tries=2)
 
     async def hold_app(self, seconds: float, /) -> None:

@@ -33,6 +33,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "o": "too_old",
     "u": "unknown_page",
     "p": "paused",
+    "b": "blocked",
 }
 """What the letters mean that `put.lua` and `edit.lua` answer."""
 
@@ -113,7 +114,7 @@ class Changes:
                     outcome = "edited"
             sent_at = "" if edit.sent_at is None else edit.sent_at
             args: list[Arg] = [keys.hash_tag, self._ttl * 1000, edit.page, id_, there or b"", value, sent_at]
-            reply = await self._connection.run(EDIT([keys.registry, keys.waiting_edits], args), tries=2)
+            reply = await self._connection.run(EDIT([keys.registry, keys.waiting_edits, keys.blocked], args), tries=2)
             if reply[0] == b"s":
                 return outcome
             if reply[0] != b"c":

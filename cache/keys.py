@@ -5,6 +5,7 @@ of the watch share one of their own.
 
     page:{P}          hash    which shop a Page belongs to                           permanent
     shop:{S}          hash    paused, Pages, their sealed tokens, purge watermark    permanent
+    x:{S}             zset    tags of the conversations that are blocked, by when    permanent
     m:{S}:<id>        string  a message (cache/codec.py); empty once erased          receipt + TTL
     s:{S}             zset    the shop's message members by stored microsecond       newest deadline in it
     c:{S}:<tag>       zset    the same for one conversation                          newest deadline in it
@@ -40,8 +41,9 @@ MAX_TTL_SECONDS: Final = 5 * 24 * 60 * 60
 RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
 """How long a purge's receipt can be asked for."""
 
-PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:")
-"""Prefixes of the only keys without a deadline: the registry. They hold no content, no person, and tokens sealed."""
+PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:")
+"""Prefixes of the only keys without a deadline: the registry, whose tokens are sealed, and what is blocked, which holds
+until it is lifted. They hold no content, and nobody's id but as a keyed hash (docs/adr/0015)."""
 
 ID_BYTES: Final = 12
 """96 bits: two of a million messages of one shop collide with a chance of 6e-18; eight bytes would save four each."""
@@ -76,7 +78,10 @@ MESSAGE: Final = b"m:"
 class ShopKeys:
     """The keys of one shop."""
 
-    __slots__ = ("_hash_key", "_page_tags", "conversations", "hash_tag", "registry", "shop_index", "waiting_edits")
+    __slots__ = (
+        *("_hash_key", "_page_tags", "blocked", "conversations", "hash_tag", "registry", "shop_index"),
+        "waiting_edits",
+    )
 
     def __init__(self, shop: ShopId) -> None:
         # Percent-quoting keeps braces out of the hash tag: two shops can never share a key.
@@ -85,6 +90,7 @@ class ShopKeys:
         self.shop_index = SHOP_INDEX + self.hash_tag
         self.conversations = b"v:" + self.hash_tag
         self.waiting_edits = b"e:" + self.hash_tag
+        self.blocked = b"x:" + self.hash_tag
         self._hash_key = blake2b(shop.encode(), digest_size=32).digest()
         self._page_tags: dict[PageId, bytes] = {}
 
@@ -135,6 +141,13 @@ def shop_keys(shop: ShopId) -> ShopKeys:
 def page_key(page: PageId) -> bytes:
     """Which shop a Page belongs to."""
     return b"page:{%s}" % quote(page, safe="").encode()
+
+
+def shop_of_key(key: bytes) -> ShopId | None:
+    """The shop whose record this is; None for a key of another kind."""
+    if not key.startswith(b"shop:{"):
+        return None
+    return ShopId(unquote(key[len(b"shop:{") : -1].decode()))
 
 
 def page_of_key(key: bytes) -> PageId | None:

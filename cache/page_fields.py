@@ -4,12 +4,13 @@
     t:<page>   its token, sealed for this shop and Page (cache/sealing.py)
     s:<page>   what the last look at Graph told of the token, as JSON with short keys
     l:<page>   when something came for it last, in milliseconds, to the second
+    n:<page>   stands, as 1, while nothing that comes for it is stored
 
 All of them go in the step in which the Page does (`hide.lua`). A Page without `t:` is connected for webhooks alone.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -23,15 +24,26 @@ CONNECTED: Final = b"p:"
 TOKEN: Final = b"t:"
 STATE: Final = b"s:"
 LAST_EVENT: Final = b"l:"
+PAUSED: Final = b"n:"
 
 PURPOSE: Final = "page-token"
 """What a Page's token is sealed as."""
 
 
-def names(page: PageId) -> tuple[bytes, bytes, bytes, bytes]:
-    """The four fields of a Page, in the order in which `page_of` takes them."""
+class Names(NamedTuple):
+    """The fields of a Page, in the order in which `page_of` takes their values."""
+
+    connected: bytes
+    token: bytes
+    state: bytes
+    last_event: bytes
+    paused: bytes
+
+
+def names(page: PageId) -> Names:
+    """What a Page's fields are called."""
     id_ = page.encode()
-    return CONNECTED + id_, TOKEN + id_, STATE + id_, LAST_EVENT + id_
+    return Names(CONNECTED + id_, TOKEN + id_, STATE + id_, LAST_EVENT + id_, PAUSED + id_)
 
 
 def page_ids(fields: Mapping[bytes, bytes] | list[bytes]) -> list[PageId]:
@@ -39,14 +51,16 @@ def page_ids(fields: Mapping[bytes, bytes] | list[bytes]) -> list[PageId]:
     return [PageId(name.removeprefix(CONNECTED).decode()) for name in fields if name.startswith(CONNECTED)]
 
 
-def page_of(page: PageId, at: bytes, token: bytes | None, state: bytes | None, last: bytes | None) -> Page:
+def page_of(
+    page: PageId, at: bytes, token: bytes | None, state: bytes | None, last: bytes | None, paused: bytes | None
+) -> Page:
     """A Page as its fields tell.
 
     Raises:
         Corrupt: a state that we did not write.
     """
     known = None if token is None else read_state(state)
-    return Page(page, int(at), None if last is None else int(last), known)
+    return Page(page, int(at), None if last is None else int(last), known, paused == b"1")
 
 
 def credentials_of(

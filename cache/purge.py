@@ -7,14 +7,14 @@ another replica, goes on where a crash left it. Steps may run twice or side by s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, get_args
 
 import structlog
 
 from cache.connection import Arg, Connection
 from cache.errors import NotFound, Unavailable
-from cache.keys import MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
+from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
 from cache.reader import Reader
 from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, Script
 from cache.shops import Shops, hash_fields
@@ -45,6 +45,8 @@ NOTE_SECONDS: Final = 2.0
 log = structlog.get_logger()
 
 Sleep = Callable[[float], Awaitable[None]]
+
+_TARGETS: Final[dict[bytes, PurgeTarget]] = {name.encode(): name for name in get_args(PurgeTarget)}
 
 
 class Purger:
@@ -81,6 +83,10 @@ class Purger:
         tag = shop_keys(shop).conversation_tag(conversation)
         return await self._purge(shop, "conversation", tag, requested_by)
 
+    async def purge_conversations(self, shop: ShopId, tags: Sequence[bytes], requested_by: str) -> Receipt:
+        """All conversations with these tags, on one receipt (cache/customers.py knows whose they are)."""
+        return await self._purge(shop, "customer", b"".join(tags), requested_by)
+
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str) -> Receipt:
         """Disconnect a Page and purge what came for it.
 
@@ -113,7 +119,7 @@ class Purger:
             raise NotFound("purge_not_found", "This shop has no such purge; receipts are kept for 30 days.")
         return Receipt(
             purge,
-            _target(fields[b"what"]),
+            _TARGETS[fields[b"what"]],
             int(fields[b"at"]) // 1000,
             fields[b"by"].decode(),
             fields[b"complete"] == b"1",
@@ -168,8 +174,11 @@ class Purger:
             what, tag = fields[b"what"].decode(), fields[b"tag"]
             common: list[Arg] = [keys.hash_tag, what, tag, fields[b"at"], STEP_MESSAGES]
             indexes = [keys.shop_index, keys.conversations, keys.waiting_edits, receipt_key]
-            if what == "conversation":
-                await self._walk(job, STEP, [keys.conversation_index(tag), *indexes], common)
+            if what in {"conversation", "customer"}:
+                for at in range(0, len(tag), CONVERSATION_TAG_BYTES):
+                    own = tag[at : at + CONVERSATION_TAG_BYTES]
+                    args: list[Arg] = [keys.hash_tag, "conversation", own, *common[3:]]
+                    await self._walk(job, STEP, [keys.conversation_index(own), *indexes], args)
             else:
                 await self._walk(job, STEP, [keys.shop_index, *indexes], common)
                 await self._walk(job, UNINDEX, [keys.conversations], [keys.hash_tag, tag, fields[b"at"], STEP_ENTRIES])
@@ -232,15 +241,3 @@ class Purger:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _target(raw: bytes) -> PurgeTarget:
-    match raw:
-        case b"shop":
-            return "shop"
-        case b"page":
-            return "page"
-        case b"conversation":
-            return "conversation"
-        case _:
-            return "message"

@@ -8,16 +8,19 @@ A token stands in the shop's record, sealed, beside its Page (cache/page_fields.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from cache import page_fields
 from cache.connection import Connection
 from cache.errors import NotFound, PageTaken
-from cache.keys import page_key, shop_keys
-from cache.scripts import CLAIM, CONNECT, KEEP_TOKEN, RELEASE, REPLACE
+from cache.keys import page_key, shop_keys, shop_of_key
+from cache.scripts import CLAIM, CONNECT, KEEP_TOKEN, PAUSE_PAGE, RELEASE, REPLACE
 from cache.sealing import Sealer
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, Shop
+
+SCAN_COUNT: Final = 1000
 
 
 class Shops:
@@ -42,6 +45,11 @@ class Shops:
             pages.append(page_fields.page_of(id_, fields[connected], *map(fields.get, others)))
         return Shop(shop, fields.get(b"paused") == b"1", tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))))
 
+    async def shop_ids(self) -> list[ShopId]:
+        """Every shop that has a record, in no order. It looks at every key there is: for an operator's command."""
+        found = [shop_of_key(key) async for keys in self._connection.scan(SCAN_COUNT) for key in keys]
+        return sorted({shop for shop in found if shop is not None})
+
     async def page_ids(self, shop: ShopId) -> list[PageId]:
         """Which Pages a shop has, and nothing else of them."""
         return page_fields.page_ids(await self._connection.command("HKEYS", shop_keys(shop).registry))
@@ -59,6 +67,15 @@ class Shops:
         """Stop or resume storing for a shop; true on every replica once this returns."""
         await self._connection.command("HSET", shop_keys(shop).registry, "paused", int(paused))
         return await self.shop(shop)
+
+    async def pause_page(self, shop: ShopId, page: PageId, paused: bool) -> Page:
+        """Stop or resume storing for one Page; true on every replica once this returns.
+
+        Raises:
+            NotFound: the Page is not this shop's.
+        """
+        call = PAUSE_PAGE([shop_keys(shop).registry], [*page_fields.names(page), int(paused)])
+        return _page_there(page, await self._connection.run(call, tries=2))
 
     async def connect(self, shop: ShopId, page: PageId) -> Page:
         """Connect a Page to a shop; a Page that is connected already stays as it is, with its token.
@@ -92,22 +109,24 @@ class Shops:
             NotFound: the Page is not this shop's.
             SealBroken: the token cannot be opened any more.
         """
-        connected, token, state, _ = page_fields.names(page)
-        reply = await self._connection.command("HMGET", shop_keys(shop).registry, connected, token, state)
+        names = page_fields.names(page)
+        reply = await self._connection.command(
+            "HMGET", shop_keys(shop).registry, names.connected, names.token, names.state
+        )
         if reply[0] is None:
             raise page_not_found()
         return page_fields.credentials_of(self._sealer, shop, page, reply[1], reply[2])
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState) -> bool:
         """Write down what is known of the token that `seal` tells; whether it is still the Page's token."""
-        _, token, noted, _ = page_fields.names(page)
-        return await self._replace(shop, token, seal, noted, page_fields.write_state(state))
+        names = page_fields.names(page)
+        return await self._replace(shop, names.token, seal, names.state, page_fields.write_state(state))
 
     async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials) -> bool:
         """Seal the token with the newest key where it is not yet; whether it was done. Its seal is another one then."""
         if self._sealer.is_current(credentials.seal):
             return False
-        _, token, _, _ = page_fields.names(page)
+        token = page_fields.names(page).token
         return await self._replace(shop, token, credentials.seal, token, self._seal(shop, page, credentials.token))
 
     async def _replace(self, shop: ShopId, token: bytes, seal: bytes, field: bytes, value: bytes) -> bool:

@@ -53,12 +53,13 @@ Outcome = Literal[
     "too_old",
     "unknown_page",
     "paused",
+    "blocked",
     "edited",
     "edit_outdated",
     "edit_waiting",
     "unsent",
     "unreadable",
 ]
-"""What became of a storable event: `erased` is a message that was purged or unsent and stays gone, `edit_outdated` an
-edit older than the one that is kept, `edit_waiting` an edit that came before its message, `unreadable` an edit of a
-damaged record."""
+"""What became of a storable event: `erased` is a message that was purged or unsent and stays gone, `blocked` one of a
+customer who objected to being kept, `edit_outdated` an edit older than the one that is kept, `edit_waiting` an edit
+that came before its message, `unreadable` an edit of a damaged record."""

@@ -38,13 +38,15 @@ class PageState:
 class Page:
     """A Page connected to a shop; times in milliseconds. `state` is None for a Page connected for webhooks alone.
 
-    `last_event_at` is when a message, edit or unsend came last, to the second; None where none ever did.
+    `last_event_at` is when a message, edit or unsend came last, to the second; None where none ever did. While it is
+    `paused`, nothing that comes for it is stored.
     """
 
     id: PageId
     connected_at: int
     last_event_at: int | None = None
     state: PageState | None = None
+    paused: bool = False
 
     @property
     def status(self) -> PageStatus:
@@ -83,7 +85,7 @@ class Principal:
     subject: str
 
 
-PurgeTarget = Literal["shop", "page", "conversation", "message"]
+PurgeTarget = Literal["shop", "page", "customer", "conversation", "message"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
--- Hides all there is of a shop, a Page or a conversation at once, and writes down that it is to be erased. A Page that
+-- Hides all there is of a shop, a Page, some customers or a conversation at once, and writes down that it is to be erased. A Page that
 -- is disconnected loses its token, its state and its budgets in the same step.
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>
--- ARGV: hash tag, what (shop, page, conversation), its tag ('' for a shop), requested by, receipt's life (s),
---       longest TTL (ms), Page to disconnect (or ''), its claim (or '')
+-- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
+--       conversations, 8 bytes each), requested by, receipt's life (s), longest TTL (ms), Page to disconnect (or ''), its
+--       claim (or '')
 -- Reply: the watermark: what was stored at or before it (µs) is hidden, what was sent before it is refused from now on
 local tag, what, name, longest = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6])
 local time = redis.call('TIME')
@@ -14,13 +15,16 @@ local text = string.format('%.0f', watermark)
 if what == 'shop' then
   redis.call('HSET', KEYS[1], 'watermark', text)
 else
-  redis.call('SET', 'w:' .. tag .. ':' .. name, text, 'PX', longest)
+  local size = what == 'customer' and 8 or #name
+  for i = 1, #name, size do
+    redis.call('SET', 'w:' .. tag .. ':' .. string.sub(name, i, i + size - 1), text, 'PX', longest)
+  end
   redis.call('HSET', KEYS[1], 'narrow', string.format('%.0f', watermark + longest * 1000))
 end
 redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'deleted', 0, 'complete', 0, 'tag', name)
 if ARGV[7] ~= '' then
   local page = ARGV[7]
-  redis.call('HDEL', KEYS[1], 'p:' .. page, 't:' .. page, 's:' .. page, 'l:' .. page)
+  redis.call('HDEL', KEYS[1], 'p:' .. page, 't:' .. page, 's:' .. page, 'l:' .. page, 'n:' .. page)
   redis.call('DEL', 'b:' .. tag .. ':' .. name)
   redis.call('HSET', KEYS[3], 'page', ARGV[7], 'claim', ARGV[8])
 end

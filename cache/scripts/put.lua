@@ -1,10 +1,11 @@
 #!lua
 -- Stores what has come for one shop: all of it or, when the server refuses writes, nothing of it.
--- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}
+-- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}
 -- ARGV: hash tag, TTL (ms), longest TTL (ms), number of Pages, then per Page: id, tag
 --       then per message: id, sent_at (ms or ''), value, waiting edit that this value has merged (or '')
 -- Reply: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
---   s stored   d duplicate   g gone (erased or purged)   u unknown Page   p paused   o older than the TTL   w edit waits
+--   s stored   d duplicate   g gone (erased or purged)   u unknown Page   p paused   b blocked   o older than the TTL
+--   w edit waits
 local tag, ttl, longest, page_count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -14,15 +15,17 @@ local fields, tags = {'paused', 'watermark', 'narrow'}, {}
 for i = 1, page_count do
   fields[3 + i] = 'p:' .. ARGV[3 + 2 * i]
   fields[3 + page_count + i] = 'l:' .. ARGV[3 + 2 * i]
+  fields[3 + 2 * page_count + i] = 'n:' .. ARGV[3 + 2 * i]
   tags[i] = ARGV[4 + 2 * i]
 end
 local shop = redis.call('HMGET', KEYS[1], unpack(fields))
 local paused, watermark = shop[1] == '1', tonumber(shop[2] or 0)
 local narrow = tonumber(shop[3] or 0) > now
-local known = {}
+local known, paused_page = {}, {}
 for i = 1, page_count do
   if shop[3 + i] then
     known[tags[i]] = true
+    paused_page[tags[i]] = shop[3 + 2 * page_count + i] == '1'
     -- When something came for the Page last, whatever becomes of it: to the second, a write a message would be dear.
     if math.abs(now_ms - tonumber(shop[3 + page_count + i] or 0)) > 1000 then
       redis.call('HSET', KEYS[1], fields[3 + page_count + i], string.format('%.0f', now_ms))
@@ -44,6 +47,16 @@ local function mark(name)
   return found
 end
 
+local blocking, blocked = redis.call('EXISTS', KEYS[5]) == 1, {}
+local function is_blocked(conversation)
+  local found = blocked[conversation]
+  if found == nil then
+    found = redis.call('ZSCORE', KEYS[5], conversation) and true or false
+    blocked[conversation] = found
+  end
+  return found
+end
+
 local letters, waiting = {}, {}
 local members, by_conversation, activity = {}, {}, {}
 local deadline = now_ms + ttl
@@ -56,8 +69,15 @@ for i = 5 + 2 * page_count, #ARGV, 4 do
   local letter
   if not known[page] then
     letter = 'u'
-  elseif paused then
+  elseif paused or paused_page[page] then
     letter = 'p'
+  elseif blocking and is_blocked(conversation) then
+    letter = 'b'
+    -- An edit may have come first, and not have told whose it was.
+    if string.byte(redis.call('GETRANGE', key, 0, 0)) == 2 then
+      redis.call('ZREM', KEYS[4], redis.call('GETRANGE', key, 1, 1) .. id)
+      redis.call('SET', key, '', 'XX', 'KEEPTTL')
+    end
   elseif sent and sent + ttl <= now_ms then
     letter = 'o'
   else

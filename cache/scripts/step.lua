@@ -1,12 +1,15 @@
 #!lua flags=allow-oom
 -- Erases a few of the messages that a purge has hidden; tombstones stay, so that redeliveries find them.
 -- KEYS: the index to walk, s:{S}, v:{S}, e:{S}, j:{S}:<purge>
--- ARGV: hash tag, what (shop, page, conversation), its tag, watermark, how many, from (score, exclusive, or '-inf')
+-- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many, from (score, exclusive, or '-inf')
 -- Reply: the score reached ('' = this index is done). The waiting edits are walked last: done with them, all is done.
 local tag, what, name, size, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), ARGV[6]
 if from ~= '-inf' then from = '(' .. from end
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
-local gone, conversation, messages, edits = {}, nil, {}, {}
+local gone, conversation, messages, edits, of_customer = {}, nil, {}, {}, {}
+if what == 'customer' then
+  for i = 1, #name, 8 do of_customer[string.sub(name, i, i + 7)] = true end
+end
 for i = 1, #entries, 2 do
   local member = entries[i]
   local key = 'm:' .. tag .. ':' .. string.sub(member, 2)
@@ -14,7 +17,7 @@ for i = 1, #entries, 2 do
   if head == '' then
     gone[#gone + 1] = member
   elseif what == 'shop' or (what == 'page' and string.sub(head, 7, 12) == name)
-      or (what == 'conversation' and string.sub(head, 13, 20) == name) then
+      or (what == 'conversation' and string.sub(head, 13, 20) == name) or of_customer[string.sub(head, 13, 20)] then
     redis.call('SET', key, '', 'XX', 'KEEPTTL')
     if string.byte(head) == 2 then
       edits[#edits + 1] = member

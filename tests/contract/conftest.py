@@ -13,8 +13,10 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
+from cache.blocked import Blocked
 from cache.budgets import Budgets
 from cache.connection import Connection, connect
+from cache.customers import Customers
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.sealing import Sealer
@@ -63,6 +65,8 @@ class Box:
     sealer: Sealer
     budgets: Budgets
     watchlist: Watchlist
+    customers: Customers
+    blocked: Blocked
 
     async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
         """What the intake does."""
@@ -122,7 +126,11 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
     )
     sweeper = Sweeper(connection, metrics, ttl=ttl, now=time.time, clock=time.monotonic, sleep=sleep)
     budgets = Budgets(connection, sealer, clock=time.monotonic)
-    return Box(connection, shops, reader, writer, purger, sweeper, metrics, sealer, budgets, Watchlist(connection))
+    watchlist, customers = Watchlist(connection), Customers(connection, shops, purger)
+    blocked = Blocked(connection, shops)
+    return Box(
+        connection, shops, reader, writer, purger, sweeper, metrics, sealer, budgets, watchlist, customers, blocked
+    )
 
 
 class FakeClient(fakeredis.FakeAsyncRedis):

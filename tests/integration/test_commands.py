@@ -279,3 +279,46 @@ def test_simulated_traffic_is_stored_and_its_forgeries_refused(service: Service,
     assert "WARNING" not in said
     (readable,) = re.findall(r"readable +(\d+) messages", said)
     assert len(shop.ids()) >= int(readable) > 0
+
+
+def test_listed_customers_are_deleted_in_every_shop(service: Service, valkey_url: str, tmp_path: Path) -> None:
+    """From a file as Facebook's notices have it; what is no id is told by its line and not repeated."""
+    other_page, canary = "104200000000002", "Sok Canary"
+    with Facebook(service.url) as facebook, Shop(service.url) as shop, Shop(service.url, "shop-2") as other:
+        shop.connect()
+        other.connect(other_page)
+        for n, customer in enumerate(["21", "22", "23"]):
+            facebook.text(f"m_{n}", customer=customer)
+            facebook.text(f"m_{n}", customer=customer, page=other_page)
+        notice = tmp_path / "notice.csv"
+        unknown = "".join(f"{7_000_000_000_200_000 + n}\n" for n in range(10_000))
+        notice.write_text(f'\ufeff"id","app"\n"21"\n22, {canary}\n{unknown}')
+        purge = ("purge", "--customers", str(notice))
+        assert call(valkey_url, *purge).returncode == 1, "it asks first"
+        assert len(shop.ids()) == 3
+        result = call(valkey_url, *purge, "--yes", "--shop", "shop-2")
+        assert (result.returncode, other.ids(), len(shop.ids())) == (0, ["m_2"], 3)
+        assert "lines: 3." in result.stderr
+        assert canary not in result.stdout + result.stderr
+        said = done(valkey_url, *purge, "--yes")
+        assert "10002 customers looked for in 2 shops: 2 messages deleted." in said
+        assert (shop.ids(), other.ids()) == (["m_2"], ["m_2"])
+        assert "2 shops: 0 messages deleted." in done(valkey_url, *purge, "--yes")
+        (purge_id,) = re.findall(r"Purge (\w+): 2 messages of shop-1 deleted", said)
+        assert shop.get(f"/purges/{purge_id}")["what"] == "customer"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--yes",), "--shop"),
+        (("--customers", "-", "--yes"), "no id"),
+        (("--customers", "-", "--message", "m_1", "--yes"), "--customers"),
+        (("--customers", "/nonexistent", "--yes"), "nonexistent"),
+    ],
+)
+def test_a_purge_of_nobody_in_particular_is_refused(valkey_url: str, options: tuple[str, ...], named: str) -> None:
+    """Rather than of everybody."""
+    result = call(valkey_url, "purge", *options, typed="nobody\n")
+    assert result.returncode != 0
+    assert named in result.stderr

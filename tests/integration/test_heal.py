@@ -65,7 +65,7 @@ class Inbox:
 
     def aged(self, ms: int) -> None:
         """Let so much time have passed since the last look and the last message: none of it is waited for."""
-        _, _, state, last = names(self.page.id)
+        _, _, state, last, _ = names(self.page.id)
         registry = ShopKeys(ShopId("shop-1")).registry
         with redis.Redis.from_url(self._valkey.url) as client:
             known = self.state()
@@ -82,7 +82,7 @@ class Inbox:
     def state(self) -> dict[str, Any]:
         """What is known of the token, as it is written down."""
         with redis.Redis.from_url(self._valkey.url) as client:
-            raw = client.hget(ShopKeys(ShopId("shop-1")).registry, names(self.page.id)[2])
+            raw = client.hget(ShopKeys(ShopId("shop-1")).registry, names(self.page.id).state)
         known: dict[str, Any] = json.loads(raw)
         return known
 

@@ -65,6 +65,8 @@ def test_it_is_openapi_3_1_and_has_every_call_of_the_contract(service: Service) 
         *("GET /messages", "DELETE /messages", "GET /messages/{id}", "DELETE /messages/{id}"),
         *("GET /conversations", "DELETE /conversations/{id}", "GET /purges/{purge_id}"),
         *("GET ", "PATCH ", "GET /pages", "GET /pages/{page}", "PUT /pages/{page}", "DELETE /pages/{page}"),
+        *("PATCH /pages/{page}", "DELETE /customers/{psid}"),
+        *(f"{method} /conversations/{{id}}/blocked" for method in ("GET", "PUT", "DELETE")),
         *("GET /pages/{page}/posts", "GET /pages/{page}/videos", "GET /pages/{page}/posts/{post}/comments"),
         *("GET /pages/{page}/comments/{comment}/replies", "GET /pages/{page}/customers/{psid}"),
         *("GET /pages/{page}/conversations", "GET /pages/{page}/conversations/{id}/messages"),

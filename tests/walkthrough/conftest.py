@@ -58,9 +58,13 @@ class Shop:
         """Have this Page's messages stored for the shop."""
         return self._call("PUT", f"pages/{page}", status, {})
 
-    def pauses(self, paused: bool) -> None:
-        """Stop storing, or go on."""
-        self._call("PATCH", "", 200, {"paused": paused})
+    def pauses(self, paused: bool, path: str = "") -> None:
+        """Stop storing, or go on: all of it, or one Page's."""
+        self._call("PATCH", path, 200, {"paused": paused})
+
+    def blocks(self, conversation: str) -> Any:
+        """A customer objects."""
+        return self._call("PUT", f"conversations/{conversation}/blocked", 200)
 
     def reads(self, path: str = "messages") -> list[str]:
         """The texts of its messages, newest first."""

@@ -1,6 +1,6 @@
-"""Story 7: the owner pauses the shop, and goes on later."""
+"""Story 7: the owner pauses the shop, or a Page, or blocks a customer who objects; and goes on later."""
 
-from tests.walkthrough.conftest import Inbox, says
+from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
 
 
 def test_a_paused_shop_stores_nothing_new_and_keeps_what_it_has(inbox: Inbox) -> None:
@@ -16,3 +16,29 @@ def test_a_paused_shop_stores_nothing_new_and_keeps_what_it_has(inbox: Inbox) ->
     shop.pauses(False)
     inbox.facebook.delivers(says("m_3", "after"))
     assert shop.reads() == ["after", "before"]
+
+
+def test_a_customer_objects_and_is_not_kept_any_more(inbox: Inbox) -> None:
+    """What was kept of them goes; what they write from now on is not stored, until the objection is lifted."""
+    shop, conversation = inbox.shop("sokha"), f"{PAGE}_{CUSTOMER}"
+    inbox.facebook.delivers(says("m_1", "before"))
+
+    assert shop.blocks(conversation)["purge"]["messages_deleted"] == 1
+    assert inbox.facebook.delivers(says("m_2", "during")) == 200
+    assert shop.reads() == []
+    assert shop.get(f"conversations/{conversation}/blocked")["blocked"] is True
+
+    shop.delete(f"conversations/{conversation}/blocked")
+    inbox.facebook.delivers(says("m_3", "after"))
+    assert shop.reads() == ["after"]
+
+
+def test_a_paused_page_stores_nothing_new(inbox: Inbox) -> None:
+    """The shop's other Pages go on."""
+    shop = inbox.shop("sokha")
+    shop.pauses(True, f"pages/{PAGE}")
+    assert inbox.facebook.delivers(says("m_1", "during")) == 200
+    assert shop.reads() == []
+    shop.pauses(False, f"pages/{PAGE}")
+    inbox.facebook.delivers(says("m_2", "after"))
+    assert shop.reads() == ["after"]

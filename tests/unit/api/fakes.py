@@ -1,5 +1,6 @@
 """The API over fakes: a store of a few fixed things that notes what it was asked, and every route of the table."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import orjson
@@ -7,7 +8,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from api.auth import Tokens
-from api.bodies import PageConnect, ShopPatch
+from api.blocked import Blocked
+from api.bodies import PageConnect, Pause
 from api.docs import description_routes
 from api.errors import exception_handlers
 from api.graph import Graph
@@ -22,6 +24,7 @@ from api.graph_models import (
 from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
 from api.messages import Messages
 from api.models import (
+    BlockedModel,
     ConversationsModel,
     MessageModel,
     MessagesModel,
@@ -30,13 +33,13 @@ from api.models import (
     ReceiptModel,
     ShopModel,
 )
-from api.params import ConversationsQuery, MessagesQuery
+from api.params import BlockQuery, ConversationsQuery, MessagesQuery
 from api.route import Route, to_starlette
 from api.shops import Shops
 from domain.cursor import Slice
 from domain.errors import Kind, PageInboxError
 from domain.graph import Edge, Fetched, GraphQuery
-from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
+from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.query import MessageQuery
 from domain.secret import Secret
 from domain.shop import SCOPES, Page, PageState, PurgeTarget, Receipt, Scope, Shop
@@ -115,6 +118,7 @@ class Store:
         self.asked: tuple[Any, ...] = ()
         self.fails: Exception | None = None
         self.paused = False
+        self.blocked: ConversationId | None = None
         self.known_page = Page(PageId("104200000000001"), NOW * 1000)
 
     async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[bytes]:
@@ -179,6 +183,32 @@ class Store:
         self.paused = paused
         return await self.shop(shop)
 
+    async def pause_page(self, shop: ShopId, page: PageId, paused: bool, /) -> Page:
+        """Remembered."""
+        self._note("pause_page", shop, page, paused)
+        self.known_page = replace(await self.page(shop, page), paused=paused)
+        return self.known_page
+
+    async def block(self, shop: ShopId, conversation: ConversationId, /) -> int:
+        """Since now; of this one."""
+        self._note("block", shop, conversation)
+        self.blocked = conversation
+        return NOW * 1000
+
+    async def lift(self, shop: ShopId, conversation: ConversationId, /) -> None:
+        """None is."""
+        self._note("lift", shop, conversation)
+        self.blocked = None
+
+    async def since(self, shop: ShopId, conversation: ConversationId, /) -> int | None:
+        """Since now, if it is."""
+        self._note("since", shop, conversation)
+        return NOW * 1000 if conversation == self.blocked else None
+
+    async def purge(self, shop: ShopId, customer: Psid, requested_by: str, /) -> Receipt:
+        """Done."""
+        return self._receipt("customer", shop, customer, requested_by)
+
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /) -> Page:
         """Connected now; the token is told by its value, so that a test can see it."""
         self._note("connect", shop, page, token and token.reveal())
@@ -196,9 +226,11 @@ class Store:
 
 def table(store: Store) -> list[Route]:
     """Every route of a shop."""
-    messages, shops, graph = Messages(store, store), Shops(store, store), Graph(store)
+    messages, shops, graph = Messages(store, store, store), Shops(store, store), Graph(store)
+    blocked = Blocked(store, store)
     one, page = f"{ALL}/messages/{{id}}", f"{ALL}/pages/{{page}}"
     conversation, purge = f"{ALL}/conversations/{{id}}", f"{ALL}/purges/{{purge_id}}"
+    block, person = f"{conversation}/blocked", f"{ALL}/customers/{{psid}}"
     read: Scope = "messages:read"
     drop: Scope = "messages:purge"
     ask: Scope = "graph:read"
@@ -226,10 +258,15 @@ def table(store: Store) -> list[Route]:
         Route("DELETE", one, messages.purge_one, "purge_message", drop, "Purge it", answer=ReceiptModel, tag="M"),
         Route("GET", purge, messages.receipt, "receipt", drop, "Receipt", answer=ReceiptModel, statuses=(404,)),
         Route("GET", ALL, shops.state, "shop", admin, "State", answer=ShopModel, also=slash),
-        Route("PATCH", ALL, shops.patch, "patch", admin, "Change", body=ShopPatch, answer=ShopModel, also=slash),
+        Route("PATCH", ALL, shops.patch, "patch", admin, "Change", body=Pause, answer=ShopModel, also=slash),
         Route("GET", f"{ALL}/pages", shops.pages, "pages", admin, "Pages", answer=PagesModel),
         Route("GET", page, shops.page, "page", admin, "Page", answer=PageModel, statuses=(404,)),
         Route("PUT", page, shops.connect, "connect", admin, "Connect", None, PageConnect, PageModel, (*fetch, 501)),
+        Route("PATCH", page, shops.patch_page, "patch_page", admin, "Pause it", body=Pause, answer=PageModel),
+        Route("GET", block, blocked.state, "blocked", drop, "Blocked?", answer=BlockedModel),
+        Route("PUT", block, blocked.put, "block", drop, "Block", BlockQuery, answer=BlockedModel, statuses=(404,)),
+        Route("DELETE", block, blocked.lift, "unblock", drop, "Lift", answer=BlockedModel),
+        Route("DELETE", person, messages.purge_customer, "purge_customer", drop, "Purge them", answer=ReceiptModel),
         Route("DELETE", page, shops.disconnect, "disconnect", admin, "Disconnect", answer=ReceiptModel),
         Route("GET", f"{page}/posts", graph.posts, "posts", ask, "P", PostsQuery, answer=PostsModel, statuses=fetch),
         Route("GET", f"{page}/videos", graph.videos, "videos", ask, "V", EdgeQuery, answer=VideosModel, statuses=fetch),

@@ -65,7 +65,7 @@ def test_an_unknown_address_and_method_are_problems_too(house: House) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (404, "route_not_found")
     answer = house.client.post(f"{SHOP}/pages/1")
     assert (answer.status_code, answer.json()["reason"]) == (405, "method_not_allowed")
-    assert answer.headers["allow"] == "DELETE, GET, HEAD, PUT"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, PATCH, PUT"
     assert answer.headers["content-type"] == "application/problem+json"
 
 

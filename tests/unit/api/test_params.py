@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.bodies import PageConnect, ShopPatch
+from api.bodies import PageConnect, Pause
 from api.params import (
     LONGEST_CURSOR,
     LONGEST_ID,
@@ -100,7 +100,7 @@ def test_a_repeated_parameter_is_refused() -> None:
 @pytest.mark.parametrize("media", ["", "application/json", "Application/JSON; charset=utf-8", "application/x+json"])
 def test_a_json_body_is_read_with_or_without_its_media_type(media: str) -> None:
     """RFC 9110, 8.3: absent means we look."""
-    assert parse_body(ShopPatch, media, b' {"paused":true} ').paused is True
+    assert parse_body(Pause, media, b' {"paused":true} ').paused is True
     assert parse_body(PageConnect, media, b"{}").token() is None
 
 
@@ -108,7 +108,7 @@ def test_a_json_body_is_read_with_or_without_its_media_type(media: str) -> None:
 def test_another_media_type_is_refused(media: str) -> None:
     """With a sentence that says what to send."""
     with pytest.raises(RequestRefused, match="application/json") as refused:
-        parse_body(ShopPatch, media, b'{"paused":true}')
+        parse_body(Pause, media, b'{"paused":true}')
     assert refused.value.reason == "content_type_unsupported"
 
 
@@ -133,7 +133,7 @@ def test_another_media_type_is_refused(media: str) -> None:
 def test_a_body_of_another_shape_is_refused(body: bytes, reason: str) -> None:
     """Strictly: 1 is not true."""
     with pytest.raises(RequestRefused) as refused:
-        parse_body(ShopPatch, "", body)
+        parse_body(Pause, "", body)
     assert refused.value.reason == reason
 
 

@@ -11,7 +11,7 @@ from domain.shop import PageState
 from tests.unit.api.fakes import CONNECTED, NOW, SHOP, House, Refused
 
 MOMENT = "2026-02-02T02:40:00.000Z"
-PAGE = {"page_id": "104200000000001", "connected_at": MOMENT, "status": "webhooks_only"}
+PAGE = {"page_id": "104200000000001", "connected_at": MOMENT, "status": "webhooks_only", "paused": False}
 TOKEN = "EAAB-canary"
 ALIVE = {
     "token_alive": True,
@@ -41,6 +41,22 @@ def test_pages_are_listed_and_read_one_by_one(house: House) -> None:
     answer = house.client.get(f"{SHOP}/pages/104200000000001")
     assert answer.json() == PAGE
     PageModel.model_validate_json(answer.content)
+
+
+def test_a_page_is_paused_alone(house: House) -> None:
+    """The answer is its state afterwards."""
+    answer = house.client.patch(f"{SHOP}/pages/104200000000001", json={"paused": True})
+    assert answer.json() == PAGE | {"paused": True}
+    PageModel.model_validate_json(answer.content)
+    assert house.client.get(SHOP).json() == {"shop": "demo", "paused": False, "pages": [PAGE | {"paused": True}]}
+    assert house.client.patch(f"{SHOP}/pages/104200000000001", json={"paused": False}).json() == PAGE
+
+
+@pytest.mark.parametrize("body", [{}, {"paused": None}, {"paused": "yes"}, {"paused": 1}, {"status": "connected"}])
+def test_a_page_is_paused_by_true_or_false_alone(house: House, body: dict[str, Any]) -> None:
+    """Anything else is refused before the registry is asked."""
+    assert house.client.patch(f"{SHOP}/pages/104200000000001", json=body).status_code == 400
+    assert house.store.asked == ()
 
 
 def test_a_page_of_nobody_is_not_found(house: House) -> None:

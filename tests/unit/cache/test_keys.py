@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from cache import keys as module
-from cache.keys import PERMANENT, ShopKeys, page_key, page_of_key, shop_keys
+from cache.keys import PERMANENT, ShopKeys, page_key, page_of_key, shop_keys, shop_of_key
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 
 SHOP, PAGE = ShopId("sokha"), PageId("104200000000001")
@@ -22,6 +22,7 @@ def every_key(shop: str) -> list[bytes]:
         keys.shop_index,
         keys.conversations,
         keys.waiting_edits,
+        keys.blocked,
         keys.message(keys.message_id(PAGE, MessageId("m_1"))),
         keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
         keys.purge(PurgeId("p-1")),
@@ -105,11 +106,11 @@ def test_page_tags_are_remembered_up_to_a_bound() -> None:
     assert len(keys._page_tags) == module.PAGE_TAGS_REMEMBERED
 
 
-def test_only_the_registry_is_permanent() -> None:
-    """Which Page is whose, and a shop's own record; nothing else."""
+def test_only_the_registry_and_what_is_blocked_are_permanent() -> None:
+    """Which Page is whose, a shop's own record, and objections; nothing else."""
     assert page_key(PAGE).startswith(PERMANENT)
     permanent = [key for key in every_key("sokha") if key.startswith(PERMANENT)]
-    assert permanent == [ShopKeys(SHOP).registry]
+    assert permanent == [ShopKeys(SHOP).registry, ShopKeys(SHOP).blocked]
     assert not any(key.startswith(PERMANENT) for key in OTHERS)
 
 
@@ -133,6 +134,15 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
 def test_the_keys_of_a_busy_shop_are_made_once() -> None:
     """Hashing a shop's name for every message would be paid by every message."""
     assert shop_keys(SHOP) is shop_keys(SHOP)
+
+
+@given(shop=NAMES | AWKWARD)
+def test_the_key_of_a_shops_record_tells_the_shop(shop: str) -> None:
+    """So that every shop can be found by a walk; no other key of it does."""
+    keys = ShopKeys(ShopId(shop))
+    assert [shop_of_key(key) for key in every_key(shop)] == [shop, *[None] * (len(every_key(shop)) - 1)]
+    assert shop_of_key(keys.registry) == shop
+    assert shop_of_key(page_key(PageId(shop))) is None
 
 
 @given(page=NAMES | AWKWARD)
