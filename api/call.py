@@ -58,7 +58,7 @@ def answer(content: Any) -> Response:
 
 
 def answer_slice(name: str, items: Iterable[bytes], next_cursor: str | None) -> Response:
-    """200 and `{name: [...], "next_cursor": ...}` of items that are JSON already: joined, never parsed again."""
+    """200 and `{name: [...], "next_cursor": ...}` of items that are JSON already: joined, not parsed again."""
     body = b'{"%b":[%b],"next_cursor":%b}' % (name.encode(), b",".join(items), orjson.dumps(next_cursor))
     return answer_bytes(body)
 

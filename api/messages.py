@@ -1,4 +1,4 @@
-"""What a shop reads and purges: messages, conversations, receipts."""
+"""What a shop reads and purges: messages, with the telephone numbers in them, conversations, receipts."""
 
 from typing import Any, Protocol
 
@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from api.call import answer, answer_bytes, answer_slice, call_of
 from api.params import ConversationsQuery, MessagesQuery
+from api.phones import with_phone_numbers
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.moment import rfc3339
@@ -72,12 +73,12 @@ class Messages:
         """GET messages"""
         call = call_of(request)
         found = await self._reader.messages(call.shop, call.asked(MessagesQuery).query())
-        return answer_slice("messages", found.items, found.next_cursor)
+        return answer_slice("messages", map(with_phone_numbers, found.items), found.next_cursor)
 
     async def one(self, request: Request) -> Response:
         """GET messages/{id}"""
         call = call_of(request)
-        return answer_bytes(await self._reader.message(call.shop, MessageId(call.ids["id"])))
+        return answer_bytes(with_phone_numbers(await self._reader.message(call.shop, MessageId(call.ids["id"]))))
 
     async def conversations(self, request: Request) -> Response:
         """GET conversations"""
@@ -85,7 +86,7 @@ class Messages:
         query = call.asked(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
         found = await self._reader.conversations(call.shop, limit=query.limit, cursor=query.cursor, page=page)
-        return answer_slice("conversations", found.items, found.next_cursor)
+        return answer_slice("conversations", map(with_phone_numbers, found.items), found.next_cursor)
 
     async def purge_all(self, request: Request) -> Response:
         """DELETE messages"""

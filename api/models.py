@@ -46,6 +46,11 @@ class MessageModel(_Answer):
     postback: dict[str, Any] | MISSING = Field(MISSING, description="The button of a `postback`: title and payload.")
     referral: dict[str, Any] | MISSING = Field(MISSING, description="The ad, product or link the customer came from.")
     standby: bool | MISSING = Field(MISSING, description="Another application held the conversation.")
+    phone_numbers: list[Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]] | MISSING = Field(
+        MISSING,
+        min_length=1,
+        description="Telephone numbers in `text`, as E.164; also one that a quick reply sent. Found at this reading.",
+    )
     edits: int | MISSING = Field(MISSING, ge=1, description="How often its text was edited; `text` is the newest.")
     sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
     received_at: Moment = Field(description="When Page Inbox first received it.")

@@ -31,6 +31,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("ops.metrics", "ops.routes"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
     "orjson": ("api", "app", "cache", "graph_client", "ops", "simulator.graph", "webhook"),
+    "phonenumbers": ("api.phone_plans",),
     "pydantic": ("api",),
     "pydantic_core": ("api.openapi",),
     "jwt": ("api.auth", "api.token_keys"),

@@ -1,0 +1,37 @@
+"""Telephone numbers in the answers of a running service."""
+
+import redis
+
+from tests.callers import CUSTOMER, PAGE, Facebook, Shop
+from tests.servers import Server
+from tests.service import Service
+
+WRITTEN = "លេខខ្ញុំ ០១២\u200b០០០\u200b១២៣ ឬ 096 000 1234"
+NUMBERS = ["+85512000123", "+855960001234"]
+
+
+def held(server: Server) -> dict[bytes, bytes]:
+    """Every key and its value, as Redis dumps it."""
+    with redis.Redis.from_url(server.url) as client:
+        return {key: client.dump(key) or b"" for key in client.scan_iter()}
+
+
+def test_every_answer_has_them_and_nothing_keeps_them(
+    facebook: Facebook, shop: Shop, valkey: Server, service: Service
+) -> None:
+    """Found at each reading: the store holds after it what it held before, the log no digit of them."""
+    facebook.text("m_without", "តម្លៃប៉ុន្មាន? 12000៛")
+    facebook.text("m_with", WRITTEN)
+    before = held(valkey)
+
+    newest, older = shop.get("/messages")["messages"]
+    assert (newest["phone_numbers"], newest["text"]) == (NUMBERS, WRITTEN)
+    assert "phone_numbers" not in older
+    assert shop.get("/messages/m_with") == newest
+    (conversation,) = shop.get("/conversations")["conversations"]
+    assert conversation["last_message"] == newest
+    assert conversation["id"] == f"{PAGE}_{CUSTOMER}"
+
+    assert held(valkey) == before
+    log = service.log.read_text(encoding="utf-8")
+    assert not any(number[4:] in log for number in NUMBERS)

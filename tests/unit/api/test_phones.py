@@ -1,0 +1,118 @@
+"""Telephone numbers in texts: a list of labelled ones, all made up, and what the answers do with them.
+
+`tests/vectors/phones.json` has two halves: `tuned_on` was looked at while the rules were made; `held_out` was written
+before them and not looked at until they were done.
+"""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from api.phone_plans import Plans
+from api.phones import in_text, with_phone_numbers
+from simulator.texts import phone, price
+
+CASES: dict[str, list[dict[str, Any]]] = json.loads(
+    (Path(__file__).parents[2] / "vectors" / "phones.json").read_text(encoding="utf-8")
+)
+MESSAGE = {"id": "m_0120001234567", "page_id": "104200000000001", "conversation_id": "104200000000001_7"}
+
+
+@pytest.mark.parametrize("half", ["tuned_on", "held_out"])
+def test_the_labelled_numbers_are_found_and_nothing_else(half: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Precision and recall are printed; both were 1.00 when the list was made, and stay so."""
+    right = wrong = missed = 0
+    mistakes = []
+    for case in CASES[half]:
+        found, labelled = set(in_text(case["text"])), set(case["numbers"])
+        right, wrong = right + len(found & labelled), wrong + len(found - labelled)
+        missed += len(labelled - found)
+        if found != labelled:
+            mistakes.append(case | {"found": found})
+    precision, recall = right / (right + wrong), right / (right + missed)
+    with capsys.disabled():
+        print(f"\n{half}: {len(CASES[half])} texts, precision {precision:.3f}, recall {recall:.3f}")  # noqa: T201 - the figures are asked for
+    assert (precision, recall) == (1, 1), mistakes
+
+
+def test_the_list_is_as_long_as_it_says() -> None:
+    """Two hundred texts and more, sixty of them held out, a third without any number, no text twice."""
+    texts = [case["text"] for half in CASES.values() for case in half]
+    assert len(texts) >= 200
+    assert len(CASES["held_out"]) >= 60
+    assert len(set(texts)) == len(texts)
+    assert sum(not case["numbers"] for half in CASES.values() for case in half) * 3 >= len(texts)
+
+
+def test_numbers_come_in_the_order_of_the_text_and_none_twice() -> None:
+    """However often and however it is written."""
+    assert in_text("098 000 456, 012000123 និង +855 98 000 456") == ["+85598000456", "+85512000123"]
+
+
+def test_every_way_the_demo_shop_writes_a_number_is_found_and_no_price_is() -> None:
+    """Two thousand of each, drawn as customers of the demo shop write them."""
+    rng = random.Random(20261126)
+    for _ in range(2_000):
+        written = phone(rng)
+        assert len(in_text(f"លេខ {written} អរគុណ")) == 1, written
+        spent = price(rng)
+        assert in_text(f"តម្លៃ {spent} បង") == [], spent
+
+
+def test_a_text_full_of_digits_asks_the_numbering_plans_a_bounded_number_of_times() -> None:
+    """A customer who writes nothing but digits must not hold up everybody else's reading."""
+    plans = Plans()
+    asked = 0
+    while not plans.used_up:
+        plans.dialled("012000123", said=False)
+        asked += 1
+    assert asked == 100
+    assert plans.dialled("012000123", said=False) is None
+    assert in_text("012000123 " * 5000) == ["+85512000123"]
+
+
+def test_an_answer_has_the_numbers_of_its_text() -> None:
+    """Beside everything that it had."""
+    message = MESSAGE | {"text": 'លេខ ០១២\u200b០០០\u200b១២៣ "quoted" \\'}
+    found = orjson.loads(with_phone_numbers(orjson.dumps(message)))
+    assert found == message | {"phone_numbers": ["+85512000123"]}
+
+
+def test_a_conversation_has_them_in_its_last_message() -> None:
+    """Where the message is."""
+    message = MESSAGE | {"text": "012000123"}
+    conversation = {"id": "104200000000001_7", "message_count": 2, "last_message": message}
+    found = orjson.loads(with_phone_numbers(orjson.dumps(conversation)))
+    assert found == conversation | {"last_message": message | {"phone_numbers": ["+85512000123"]}}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"text": "តម្លៃប៉ុន្មាន?"},
+        {"text": "តម្លៃ 120000៛ 1234567"},
+        {"text": "01/02/2026 08:30"},
+        {"text": "a", "attachments": [{"type": "file", "title": "012000123", "payload": "012000123"}]},
+        {"quick_reply": {"payload": "ORDER_012000123"}},
+        {"quick_reply": {"payload": "BUY 012000123"}},
+        {"quick_reply": {}},
+        {"postback": {"title": "Call", "payload": "012000123"}},
+        {"reply_to": {"id": "012000123"}},
+    ],
+)
+def test_an_answer_without_a_number_stays_byte_for_byte(parts: dict[str, Any]) -> None:
+    """An absent fact is left out; a shop's own code behind a button is nobody's number."""
+    item = orjson.dumps(MESSAGE | parts)
+    assert with_phone_numbers(item) is item
+
+
+def test_a_quick_reply_that_is_a_number_counts_once() -> None:
+    """Facebook's button "send my telephone number" puts it into the payload, and mostly into the text too."""
+    for text in ({}, {"text": "012 000 123"}, {"text": "+85512000123"}):
+        message = MESSAGE | text | {"quick_reply": {"payload": "+85512000123"}}
+        assert orjson.loads(with_phone_numbers(orjson.dumps(message)))["phone_numbers"] == ["+85512000123"]
