@@ -95,8 +95,9 @@ def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, cust
     base, ops = address(settings.host, port), address(settings.host, ops_port)
     if settings.token_keys:
         token = Tokens(settings.token_keys).mint(SHOP, SCOPES, TOKEN_SECONDS, "demo", time())
-        how = "A token for the demo shop, good for a day:"
+        how, ready = "A token for the demo shop, good for a day:", f"#token={token}"
     else:
+        ready = ""
         token, how = "<your token>", "TOKEN_JWKS is set and TOKEN_KEYS is not: mint a token where your keys are."
     shop = f"{base}/v1/shops/{SHOP}"
     who = "Customers are writing to it." if customers else "No customers are writing (--quiet-shop)."
@@ -104,6 +105,7 @@ def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, cust
     return f"""
   Page Inbox is running. The demo shop's Page is {PAGE}. {who}
 
+    Console           {base}/console{ready}
     API description   {base}/docs
     Operators         {ops}/metrics
     Log               {log_path}

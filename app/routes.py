@@ -30,6 +30,8 @@ from api.params import BlockQuery, ConversationsQuery, MessagesQuery
 from api.route import Route
 from api.shops import Shops
 from app.wiring import VERSION, Services
+from console.routes import Console
+from ops.settings import FACEBOOK as OF_FACEBOOK
 
 SHOP: Final = "/v1/shops/{shop}"
 READ: Final = "messages:read"
@@ -117,4 +119,15 @@ def table(services: Services) -> list[Route]:
               "A customer's name and picture.", query=EdgeQuery, answer=CustomersModel, statuses=FETCH, tag=FACEBOOK,
               description="One item. `limit` and `after` are taken and mean nothing."),
     ]  # fmt: skip
-    return routes + description_routes(routes, version=VERSION, public_url=services.settings.public_url)
+    described = description_routes(routes, version=VERSION, public_url=services.settings.public_url)
+    return [*routes, *described, *console_routes(services.settings.graph_url)]
+
+
+def console_routes(graph_url: str) -> list[Route]:
+    """The console and its files. Where Graph is not Facebook's own, as in `page-inbox run`, so are the pictures."""
+    console = Console(() if graph_url == OF_FACEBOOK else (graph_url,))
+    return [
+        Route("GET", "/console", console.page, "console", None, "The shop owner's page.", described=False),
+        Route("GET", "/console/{version}/{file:path}", console.file, "consoleFile", None,
+              "What that page is made of.", described=False),
+    ]  # fmt: skip

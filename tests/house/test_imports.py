@@ -18,12 +18,13 @@ OURS: dict[str, tuple[str, ...]] = {
     "graph_client": ("domain", "ops.metrics"),
     "api": ("domain",),
     "simulator": ("domain", "webhook.signature"),
-    "app": ("api", "cache", "domain", "graph_client", "ops", "simulator", "webhook"),
+    "console": (),
+    "app": ("api", "cache", "console", "domain", "graph_client", "ops", "simulator", "webhook"),
 }
 """What of ours a package may import beside itself: packages, or single modules. Nobody imports `app`."""
 
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
-    "starlette": ("api", "app", "ops.middleware", "ops.routes", "simulator.graph"),
+    "starlette": ("api", "app", "console.routes", "ops.middleware", "ops.routes", "simulator.graph"),
     "redis": ("cache",),
     "hiredis": ("cache.connection",),
     "httpx2": ("graph_client.client", "ops.outside", "simulator.sender"),

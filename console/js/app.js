@@ -1,0 +1,211 @@
+// The application: one state, what may happen to it, and one picture of it at most for each frame.
+
+import { createApi } from "./api.js";
+import { createCustomers } from "./customers.js";
+import { createInbox, emptyInbox, expire } from "./inbox.js";
+import { createLive } from "./live.js";
+import { createNews } from "./news.js";
+import { createPosts } from "./posts.js";
+import { keepPlace } from "./scrolling.js";
+import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
+import { createShop } from "./shop.js";
+import { createClock } from "./time.js";
+import { page } from "./page_view.js";
+import { render } from "./view.js";
+import { speak } from "./words.js";
+
+const MOMENT = 15_000; // milliseconds between two looks at what has expired, and at how long the rest has left
+
+export function createApp({ root, base, sources }) {
+  const state = fresh();
+  const clock = createClock();
+  const app = { state, base, sources, clock, changed, signIn, signOut, chooseLanguage, chooseTheme, show, may, say };
+  let drawn = false;
+  let atEnd;
+
+  function changed() {
+    if (drawn) return;
+    drawn = true;
+    requestAnimationFrame(draw);
+  }
+
+  function draw() {
+    drawn = false;
+    const restore = keepPlace(root, state.selected);
+    render(root, page(app));
+    restore();
+    document.title = page.title(app);
+  }
+
+  const api = createApi({
+    session: () => state.session ?? { token: "", shop: "" },
+    onRefused: () => expired("signin.refused"),
+    onTime: (moment) => clock.hear(moment),
+  });
+  app.shop = createShop({ api, state, changed });
+  app.posts = createPosts({ api, state, changed, now: clock.now });
+  app.inbox = createInbox({ api, state, changed });
+  startAnew();
+  const news = createNews(app);
+  const live = createLive({ api, onState: connection, onEvent: news, onFresh: app.inbox.refresh });
+
+  function startAnew() {
+    app.customers = createCustomers({ api, may: () => may("graph:read"), changed });
+  }
+
+  function connection(now) {
+    if (now === "live" && state.connection === "reconnecting") say("status.back");
+    state.connection = now;
+    changed();
+  }
+
+  function may(scope) {
+    return state.session?.scopes.includes(scope) ?? false;
+  }
+
+  /** Sign in; the same shop again goes on where it was. Gives the reason of a refusal. */
+  function signIn(token, shop = "") {
+    const session = sessionOf(token, shop, clock.now());
+    if (session.refused) {
+      state.signInProblem = session.refused;
+      state.everyShop = session.everyShop ?? false;
+      changed();
+      return;
+    }
+    if (state.lastShop && state.lastShop !== session.shop) {
+      forgetEverything();
+      Object.assign(state, fresh(), { lastShop: session.shop });
+      startAnew();
+    }
+    Object.assign(state, { session, lastShop: session.shop, signInProblem: null, everyShop: false });
+    remember(session);
+    clearTimeout(atEnd);
+    atEnd = setTimeout(() => expired("signin.expired"), Math.min(session.ends - clock.now(), 2 ** 31 - 1));
+    if (!state.views().includes(state.view)) state.view = state.views()[0];
+    if (may("messages:read")) live.start();
+    if (may("shop:admin")) app.shop.load();
+    changed();
+  }
+
+  function expired(reason) {
+    if (!state.session) return;
+    live.stop();
+    live.forget();
+    Object.assign(state, { session: null, signInProblem: reason, dialog: null, connection: "connecting" });
+    changed();
+  }
+
+  function signOut() {
+    live.stop();
+    live.forget();
+    clearTimeout(atEnd);
+    forgetEverything();
+    Object.assign(state, fresh());
+    startAnew();
+    changed();
+  }
+
+  async function chooseLanguage(language) {
+    await speak(language, base);
+    keep("language", language);
+    changed();
+  }
+
+  /** `light`, `dark`, or what the reader's system says. */
+  function chooseTheme(theme) {
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
+    keep("theme", theme);
+    changed();
+  }
+
+  /** Go to a view, or into a conversation; the browser's own way back leads out again. */
+  function show(view, conversation = null) {
+    const there = { view, conversation };
+    const here = history.state;
+    if (!here || here.view !== view || here.conversation !== conversation) {
+      history[conversation && here?.conversation ? "replaceState" : "pushState"](there, "", location.pathname);
+    }
+    arrive(there);
+  }
+
+  function arrive({ view, conversation }) {
+    state.view = state.views().includes(view) ? view : state.views()[0];
+    state.dialog = null;
+    if (conversation) app.inbox.open(conversation);
+    else app.inbox.close();
+  }
+
+  /** Tell those who listen to the page instead of looking at it, and show it for a moment. */
+  function say(key, values) {
+    state.said = { key, values, number: (state.said?.number ?? 0) + 1 };
+    changed();
+    clearTimeout(say.timer);
+    say.timer = setTimeout(() => {
+      state.said = null;
+      changed();
+    }, 6000);
+  }
+
+  function begin() {
+    addEventListener("popstate", (event) => arrive(event.state ?? { view: "inbox", conversation: null }));
+    addEventListener("online", changed);
+    addEventListener("offline", () => connection("offline"));
+    addEventListener("keydown", (event) => app.onKey?.(event));
+    setInterval(() => {
+      expire(state.inbox, state.threads, clock.now());
+      changed();
+    }, MOMENT);
+    const { token, shop } = remembered();
+    const place = history.state;
+    if (token) signIn(token, shop);
+    if (state.session && place) arrive(place);
+    changed();
+  }
+
+  function fresh() {
+    return {
+      session: null,
+      signInProblem: null,
+      everyShop: false,
+      view: "inbox",
+      views: () => viewsFor(may),
+      connection: "connecting",
+      inbox: emptyInbox(),
+      threads: new Map(),
+      selected: null,
+      unread: new Map(),
+      search: "",
+      page: "",
+      direction: "",
+      posts: {},
+      shop: null,
+      shopProblem: null,
+      audit: null,
+      exporting: null,
+      receipts: [],
+      dialog: null,
+      said: null,
+    };
+  }
+
+  app.begin = begin;
+  return app;
+}
+
+/** Only what the token allows is offered. */
+function viewsFor(may) {
+  const views = [];
+  if (may("messages:read")) views.push("inbox");
+  if (may("graph:read")) views.push("posts");
+  return [...views, "shop"];
+}
+
+function keep(name, value) {
+  try {
+    if (value) localStorage.setItem(`page-inbox.${name}`, value);
+    else localStorage.removeItem(`page-inbox.${name}`);
+  } catch {
+    // It lasts as long as the page.
+  }
+}

@@ -1,0 +1,77 @@
+// Questions before anything is deleted, and the receipt afterwards.
+
+import { h } from "./view.js";
+import { failure, icon, iconButton } from "./parts.js";
+import { receiptFacts } from "./shop_view.js";
+import { t } from "./words.js";
+
+export function dialogs(app) {
+  const { dialog } = app.state;
+  if (!dialog) return null;
+  const close = () => {
+    document.querySelector("dialog[open]")?.close(); // which gives the focus back
+    if (app.state.dialog !== dialog) return;
+    app.state.dialog = null;
+    app.changed();
+  };
+  const inside = dialog.receipt ? receipt(app, dialog, close) : question(app, dialog, close);
+  return h("dialog", {
+    key: "dialog", class: "dialog", "aria-labelledby": "dialog-title", oncancel: close, onclose: close,
+    // A press on the dimmed page behind it is a press on the dialog itself, outside of its box.
+    onclick: (event) => event.target === event.currentTarget && !dialog.busy && close(),
+    ref: (node) => node.showModal(),
+  }, h("div", { class: "dialog-box" }, inside));
+}
+
+function question(app, dialog, close) {
+  const word = t("purge.word");
+  const typedRight = dialog.kind !== "shop" || dialog.typed.trim().normalize("NFC").toLowerCase() === word.normalize("NFC").toLowerCase();
+  const submit = async (event) => {
+    event.preventDefault();
+    if (!typedRight || dialog.busy) return;
+    Object.assign(dialog, { busy: true, problem: null });
+    app.changed();
+    try {
+      const given = await app.shop.purge(dialog.kind, dialog.id);
+      const lostNewest = app.inbox.forget(dialog.kind, dialog.id);
+      if (dialog.kind === "message") {
+        close();
+        app.say("deleted.message");
+        if (lostNewest) app.inbox.refresh();
+      } else {
+        dialog.receipt = given;
+      }
+    } catch (problem) {
+      dialog.problem = problem;
+    }
+    dialog.busy = false;
+    app.changed();
+  };
+  return h("form", { key: "question", class: "stack", onsubmit: submit },
+    h("h2", { id: "dialog-title" }, icon(app, "trash"), t(`delete.${dialog.kind}`)),
+    h("p", {}, t(`delete.${dialog.kind}.about`, { name: dialog.name ?? "" })),
+    dialog.kind === "shop" && [
+      h("label", { for: "confirm" }, t("purge.type", { word })),
+      h("input", {
+        id: "confirm", type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", value: dialog.typed, ref: (node) => node.focus(),
+        oninput: (event) => {
+          dialog.typed = event.target.value;
+          app.changed();
+        },
+      }),
+    ],
+    dialog.problem && failure(app, dialog.problem),
+    h("div", { class: "dialog-buttons" },
+      h("button", { type: "button", class: "button", onclick: close }, t("cancel")),
+      h("button", { type: "submit", class: "button danger", disabled: !typedRight || Boolean(dialog.busy) }, t(dialog.busy ? "deleting" : `delete.${dialog.kind}.do`))));
+}
+
+function receipt(app, dialog, close) {
+  // The newest state of it: it is followed until it is complete.
+  const now = app.state.receipts.find((one) => one.purge_id === dialog.receipt.purge_id) ?? dialog.receipt;
+  return h("div", { key: "receipt", class: "stack" },
+    h("div", { class: "dialog-head" }, h("h2", { id: "dialog-title" }, icon(app, "receipt"), t("receipt.title")), iconButton(app, "close", t("close"), close)),
+    h("p", {}, t("receipt.about")),
+    h("div", { class: "receipt-line", role: "status" }, receiptFacts(app, now)),
+    h("div", { class: "dialog-buttons" }, h("button", { type: "button", class: "button primary", onclick: close, ref: (node) => node.focus() }, t("close"))));
+}

@@ -1,0 +1,55 @@
+// Pure: which addresses from outside may become a link, and which a picture.
+
+const PLAIN = new Set(["http:", "https:"]);
+
+/** A web address or one of our own, or null: `javascript:`, `data:` and whatever else runs or hides never pass. */
+export function safeAddress(text) {
+  if (/^(\/(?!\/)|#|blob:)/.test(text)) return text;
+  return webAddress(text);
+}
+
+/** An absolute http(s) address, or null. */
+export function webAddress(text) {
+  if (typeof text !== "string") return null;
+  let url;
+  try {
+    url = new URL(text);
+  } catch {
+    return null;
+  }
+  return PLAIN.has(url.protocol) && !url.username && !url.password ? url.href : null;
+}
+
+/** Facebook's own page for a path or an address of its, or null. */
+export function facebookAddress(text) {
+  if (typeof text !== "string") return null;
+  return text.startsWith("/") && !text.startsWith("//") ? `https://www.facebook.com${text}` : webAddress(text);
+}
+
+/** Whether the page's policy lets a picture from there in; `sources` as the policy writes them. */
+export function isFromSources(text, sources) {
+  const address = webAddress(text);
+  if (address === null) return false;
+  const url = new URL(address);
+  return sources.some((source) => {
+    const [, scheme, wild, host] = /^(https?:)\/\/(\*\.)?(.+)$/.exec(source) ?? [];
+    if (scheme !== url.protocol) return false;
+    return wild ? url.hostname.endsWith(`.${host}`) && url.port === "" : url.host === host;
+  });
+}
+
+/** A text as pieces, `{text}` and `{text, href}`: what begins like a web address becomes a link. */
+export function linked(text) {
+  const pieces = [];
+  let end = 0;
+  for (const match of text.matchAll(/https?:\/\/[^\s<>"'\u200b\u1780-\u17ff]+/gi)) {
+    const word = match[0].replace(/[.,!?;:)\]]+$/, "");
+    const href = webAddress(word);
+    if (href === null) continue;
+    if (match.index > end) pieces.push({ text: text.slice(end, match.index) });
+    pieces.push({ text: word, href });
+    end = match.index + word.length;
+  }
+  if (end < text.length) pieces.push({ text: text.slice(end) });
+  return pieces;
+}

@@ -1,0 +1,51 @@
+// What the stream tells, and what becomes of it.
+
+import { lose, take } from "./inbox.js";
+
+export function createNews(app) {
+  const { state } = app;
+  let asking = false;
+
+  /** Read the conversations again, once for however many reasons came together. */
+  function again() {
+    if (asking) return;
+    asking = true;
+    setTimeout(() => {
+      asking = false;
+      app.inbox.refresh();
+    }, 150);
+  }
+
+  function arrived(message) {
+    const fresh = take(state.inbox, state.threads, message);
+    if (!state.inbox.conversations.has(message.conversation_id)) again();
+    if (message.direction !== "in" || !fresh) return;
+    const looking = state.view === "inbox" && state.selected === message.conversation_id && !document.hidden;
+    if (!looking) {
+      state.unread.set(message.conversation_id, (state.unread.get(message.conversation_id) ?? 0) + 1);
+    }
+    state.announced = { message, number: (state.announced?.number ?? 0) + 1 };
+  }
+
+  return function news(event, data) {
+    switch (event) {
+      case "message":
+        arrived(data);
+        break;
+      case "edited":
+        if (data.conversation_id && data.received_at) take(state.inbox, state.threads, data);
+        else again();
+        break;
+      case "erased":
+        if (lose(state.inbox, state.threads, data.id)) again();
+        break;
+      case "purge":
+      case "gap":
+        again();
+        break;
+      default:
+        return; // newer kinds than this page knows
+    }
+    app.changed();
+  };
+}

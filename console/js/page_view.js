@@ -1,0 +1,111 @@
+// The whole page: signing in, or the bar with its views.
+
+import { dialogs } from "./dialogs.js";
+import { inboxView } from "./inbox_view.js";
+import { postsView } from "./posts_view.js";
+import { shopView } from "./shop_view.js";
+import { signInView } from "./signin_view.js";
+import { h } from "./view.js";
+import { icon, iconButton, nameOf } from "./parts.js";
+import { LANGUAGES, spoken, t } from "./words.js";
+
+const ICONS = { inbox: "chat", posts: "posts", shop: "shop" };
+const VIEWS = { inbox: inboxView, posts: postsView, shop: shopView };
+const THEMES = { "": "auto", light: "sun", dark: "moon" };
+
+export function page(app) {
+  const { state } = app;
+  const signedIn = state.session !== null;
+  app.onKey = signedIn ? (event) => onKey(app, event) : null;
+  return h("div", { class: signedIn ? `page in-${state.view}${state.selected ? " in-thread" : ""}` : "page signing-in" },
+    signedIn && h("a", { class: "skip", href: "#main" }, t("skip")),
+    header(app, signedIn),
+    h("main", { id: "main", tabindex: "-1" }, signedIn ? VIEWS[state.view](app) : signInView(app)),
+    signedIn && dialogs(app),
+    announcements(app));
+}
+
+/** What the browser's tab is called. */
+page.title = ({ state }) => {
+  const unread = [...state.unread.values()].reduce((sum, one) => sum + one, 0);
+  const name = state.session ? `${t(`view.${state.view}`)} · ${state.session.shop}` : "";
+  return `${unread ? `(${unread}) ` : ""}${name ? `${name} · ` : ""}Page Inbox`;
+};
+
+function header(app, signedIn) {
+  const { state } = app;
+  return h("header", { class: "bar" },
+    h("div", { class: "brand" }, icon(app, "mark"), h("span", { class: "brand-name" }, "Page Inbox"),
+      signedIn && h("span", { class: "brand-shop" }, state.session.shop)),
+    signedIn && navigation(app),
+    h("div", { class: "tools" },
+      signedIn && app.may("messages:read") && connection(app),
+      languages(app),
+      themes(app),
+      signedIn && iconButton(app, "leave", t("signout"), app.signOut)));
+}
+
+function navigation(app) {
+  const { state } = app;
+  const unread = [...state.unread.values()].reduce((sum, one) => sum + one, 0);
+  const link = (view) =>
+    h("button", { key: view, type: "button", class: "tab", "aria-current": state.view === view ? "page" : null, onclick: () => app.show(view) },
+      icon(app, ICONS[view]),
+      h("span", {}, t(`view.${view}`)),
+      view === "inbox" && unread > 0 && h("span", { class: "badge" }, t("number", { n: unread }), h("span", { class: "unseen" }, t("unread", { n: unread }))));
+  return h("nav", { class: "tabs", "aria-label": t("views") }, state.views().map(link));
+}
+
+function connection(app) {
+  const now = app.state.connection;
+  return h("span", { class: `connection ${now}`, role: "status", title: t(`status.${now}.long`) },
+    h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "connection-name" }, t(`status.${now}`)));
+}
+
+function languages(app) {
+  const other = LANGUAGES.find((one) => one !== spoken());
+  return h("button", { type: "button", class: "icon-button language", lang: other, onclick: () => app.chooseLanguage(other) }, t("language.other"));
+}
+
+function themes(app) {
+  const now = document.documentElement.dataset.theme ?? "";
+  const order = Object.keys(THEMES);
+  const next = order[(order.indexOf(now) + 1) % order.length];
+  return iconButton(app, THEMES[now], t(`theme.${THEMES[now]}`), () => app.chooseTheme(next));
+}
+
+function announcements(app) {
+  const { said, announced } = app.state;
+  let news = "";
+  if (announced && app.state.session) {
+    const conversation = app.state.inbox.conversations.get(announced.message.conversation_id);
+    if (conversation) {
+      news = t("announce.message", { name: nameOf(app, conversation), text: announced.message.text ?? t("announce.attachment") });
+    }
+  }
+  return h("div", { class: "announcements" },
+    h("div", { class: "unseen", "aria-live": "polite" }, news && h("p", { key: announced.number }, news)),
+    h("div", { class: "toast-place", role: "status" }, said && h("p", { key: said.number, class: "toast" }, t(said.key, said.values))));
+}
+
+function onKey(app, event) {
+  const { state } = app;
+  const typing = event.target.closest?.("input, textarea, select, dialog");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
+    const field = document.getElementById("search");
+    if (field) {
+      event.preventDefault();
+      field.focus();
+      field.select();
+    }
+  } else if (event.key === "Escape" && !state.dialog) {
+    if (event.target.id === "search" && state.search) {
+      state.search = "";
+      app.changed();
+    } else if (state.view === "inbox" && state.selected && !event.target.closest?.("dialog")) {
+      const id = state.selected;
+      app.show("inbox");
+      requestAnimationFrame(() => document.querySelector(`[data-conversation="${CSS.escape(id)}"]`)?.focus());
+    }
+  }
+}

@@ -1,0 +1,98 @@
+// Small pieces that several views are made of.
+
+import { h } from "./view.js";
+import { isFromSources } from "./links.js";
+import { has, t } from "./words.js";
+
+const broken = new Set(); // pictures that did not come, so that nobody asks for them again and again
+
+/** An icon of the sprite; for the eye alone. */
+export function icon(app, name) {
+  return h("svg", { class: "icon", "aria-hidden": "true", focusable: "false" }, h("use", { href: `${app.base}/icons.svg#${name}` }));
+}
+
+/** A button with an icon alone; `label` is what it is called. */
+export function iconButton(app, name, label, onclick, more = {}) {
+  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...more }, icon(app, name));
+}
+
+/** A sentence for what went wrong, with the number to quote where the service has given one. */
+export function sentence(problem) {
+  const reason = problem.reason ?? "offline";
+  for (const key of [`problem.${reason}`, `problem.status_${problem.status}`]) if (has(key)) return t(key);
+  return t("problem.other");
+}
+
+/** What went wrong, and a button to try again. */
+export function failure(app, problem, again) {
+  return h("div", { class: "failure", role: "alert" },
+    icon(app, "warning"),
+    h("div", {},
+      h("p", {}, sentence(problem)),
+      problem.requestId && h("p", { class: "soft small" }, t("problem.request", { id: problem.requestId }))),
+    again && h("button", { type: "button", class: "button", onclick: again }, t("again")));
+}
+
+/** Grey bars in the shape of what is coming. */
+export function skeleton(shape, count) {
+  const bars = Array.from({ length: count }, () => h("div", { class: `skeleton ${shape}` }, h("span", {}), h("span", {})));
+  return h("div", { class: "skeletons", role: "status" }, h("span", { class: "unseen" }, t("loading")), bars);
+}
+
+/** Nothing here, and why. */
+export function empty(app, name, title, text) {
+  return h("div", { class: "empty" }, icon(app, name), h("p", { class: "empty-title" }, title), text && h("p", { class: "soft" }, text));
+}
+
+/** A picture from Facebook's servers, or `instead`. */
+export function picture(app, address, props, instead) {
+  if (!address || broken.has(address) || !isFromSources(address, app.sources)) return instead;
+  const onerror = () => {
+    broken.add(address);
+    app.changed();
+  };
+  return h("img", { key: address, src: address, loading: "lazy", decoding: "async", referrerpolicy: "no-referrer", alt: "", onerror, ...props });
+}
+
+/** A customer's picture, or the first letter of the name on a quiet colour. */
+export function avatar(app, customer, name, id) {
+  const colour = [...String(id)].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 6, 0);
+  const letter = [...new Intl.Segmenter(document.documentElement.lang).segment(name)][0]?.segment ?? "·";
+  const initial = h("span", { class: `avatar colour-${colour}`, "aria-hidden": "true" }, customer?.name ? letter : icon(app, "person"));
+  return picture(app, customer?.picture, { class: "avatar" }, initial);
+}
+
+/** What to call a customer. */
+export function nameOf(app, conversation) {
+  const known = app.customers.of(conversation.page_id, conversation.customer_id);
+  return known?.name || t("customer.unnamed", { end: String(conversation.customer_id).slice(-4) });
+}
+
+/** Copy a text; where the browser has no clipboard (a page without https), by a field that is selected. */
+export async function copy(app, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "unseen";
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  app.say("copied");
+}
+
+/** Up and down, home and end between the elements of a list. */
+export function arrows(event, selector) {
+  const steps = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
+  if (!(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey) return;
+  const all = [...event.currentTarget.querySelectorAll(selector)];
+  const here = all.findIndex((one) => one.contains(document.activeElement));
+  const there = Math.max(0, Math.min(all.length - 1, here + steps[event.key]));
+  if (all[there]) {
+    event.preventDefault();
+    all[there].focus();
+  }
+}

@@ -1,0 +1,40 @@
+// Pure: finding by name, text or telephone number in what is loaded.
+
+const ZERO_WIDTH = /[\u200b-\u200d\u2060\ufeff]/g;
+
+/** A text as it is compared: small letters, Latin digits, nothing invisible. */
+export function folded(text) {
+  return text
+    .normalize("NFC")
+    .toLowerCase()
+    .replace(ZERO_WIDTH, "")
+    .replace(/[\u17e0-\u17e9]/g, (digit) => String(digit.charCodeAt(0) - 0x17e0));
+}
+
+/** What was typed, ready for `finds`; a number is compared by its digits, however it is grouped. */
+export function question(typed) {
+  const words = folded(typed).trim();
+  const number = /^[\d\s()+.-]{3,}$/.test(words) ? digits(words) : "";
+  return { words, number: number.replace(/^(855|0)/, "") };
+}
+
+/** Whether one of the texts answers the question. */
+export function finds(asked, texts) {
+  if (!asked.words) return true;
+  return texts.some((text) => {
+    const other = folded(text);
+    return other.includes(asked.words) || (asked.number.length > 2 && digits(other).includes(asked.number));
+  });
+}
+
+/** What a message can be found by. */
+export function textsOf(message) {
+  return [
+    message.text,
+    message.postback?.title,
+    ...(message.phone_numbers ?? []),
+    ...(message.attachments ?? []).map((one) => one.title),
+  ].filter((text) => typeof text === "string");
+}
+
+const digits = (text) => text.replace(/\D/g, "");

@@ -1,0 +1,114 @@
+// What an owner does with the shop: pause, export, delete, follow receipts, read the audit log.
+
+import { placeOf } from "./inbox.js";
+import { read, write } from "./session.js";
+
+const RECEIPTS = "page-inbox.receipts";
+const AGAIN = 1500; // milliseconds between two looks at a purge that still erases
+const AUDIT = 50;
+
+export function createShop({ api, state, changed, pause = (wait) => new Promise((done) => setTimeout(done, wait)) }) {
+  state.receipts = restored();
+
+  async function attempt(job) {
+    try {
+      return await job();
+    } catch (problem) {
+      state.shopProblem = problem;
+      return undefined;
+    } finally {
+      changed();
+    }
+  }
+
+  function put(receipt) {
+    const others = state.receipts.filter((one) => one.purge_id !== receipt.purge_id);
+    state.receipts = [receipt, ...others].sort((one, other) => (one.requested_at < other.requested_at ? 1 : -1));
+    write(RECEIPTS, JSON.stringify(state.receipts));
+    changed();
+  }
+
+  /** Ask until the bytes are erased too. */
+  async function follow(receipt) {
+    let now = receipt;
+    while (now.status === "running") {
+      await pause(AGAIN);
+      try {
+        now = await api.json("GET", placeOf("purge", receipt.purge_id));
+        put(now);
+      } catch (problem) {
+        if (problem.status === 401 || problem.status === 403 || problem.status === 404) return;
+      }
+    }
+  }
+
+  return {
+    load: () =>
+      attempt(async () => {
+        state.shopProblem = null;
+        state.shop = await api.json("GET", "");
+      }),
+    pause: (paused) =>
+      attempt(async () => {
+        state.shopProblem = null;
+        state.shop = await api.json("PATCH", "", { body: { paused } });
+      }),
+    /** Delete a message, a conversation or everything. Gives the receipt; throws a Problem. */
+    async purge(kind, id) {
+      const receipt = await api.json("DELETE", kind === "shop" ? "/messages" : placeOf(kind, id));
+      put(receipt);
+      follow(receipt);
+      return receipt;
+    },
+    /** Everything kept, as a file; `state.exporting` counts the bytes that are here. */
+    export: (stamp) =>
+      attempt(async () => {
+        state.exporting = 0;
+        changed();
+        try {
+          const answer = await api.send("GET", "/export", { limited: false });
+          const parts = [];
+          for (const reader = answer.body.getReader(); ; ) {
+            const { done, value } = await reader.read();
+            if (done) break;
+            parts.push(value);
+            state.exporting += value.byteLength;
+            changed();
+          }
+          save(new Blob(parts, { type: "application/x-ndjson" }), `page-inbox-${stamp}.ndjson`);
+        } finally {
+          state.exporting = null;
+        }
+      }),
+    saveReceipt(receipt) {
+      const text = `${JSON.stringify(receipt, null, 2)}\n`;
+      save(new Blob([text], { type: "application/json" }), `page-inbox-receipt-${receipt.purge_id}.json`);
+    },
+    audit: ({ fresh }) =>
+      attempt(async () => {
+        const audit = fresh ? { entries: [], cursor: "" } : state.audit;
+        const answer = await api.json("GET", "/audit", { query: { limit: AUDIT, cursor: audit.cursor } });
+        state.auditProblem = null;
+        state.audit = { entries: [...audit.entries, ...answer.entries], cursor: answer.next_cursor };
+      }),
+  };
+}
+
+/** Give the reader a file. */
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function restored() {
+  try {
+    return JSON.parse(read(RECEIPTS) || "[]");
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,94 @@
+// The shop itself: pause, its Pages, export, deleting everything, receipts, who did what.
+
+import { h } from "./view.js";
+import { failure, icon } from "./parts.js";
+import { dateTime, has, t } from "./words.js";
+
+const STATUSES = { connected: "good", webhooks_only: "fair", unsubscribed: "fair", reconnect: "bad" };
+
+export function shopView(app) {
+  const { state } = app;
+  const admin = app.may("shop:admin");
+  return h("div", { class: "column" },
+    h("div", { class: "column-head" }, h("h1", {}, t("view.shop"))),
+    state.shopProblem && failure(app, state.shopProblem, admin ? app.shop.load : null),
+    admin && state.shop && [storing(app), pages(app)],
+    app.may("messages:read") && exporting(app),
+    app.may("messages:purge") && deleting(app),
+    state.receipts.length > 0 && receipts(app),
+    admin && audit(app),
+    h("p", { class: "soft small footnote" }, t("shop.signed_in", { name: state.session.subject || "-", when: dateTime(state.session.ends) })));
+}
+
+function card(app, name, title, ...rest) {
+  return h("section", { key: name, class: `card panel panel-${name}` }, h("h2", {}, icon(app, name), title), rest);
+}
+
+function storing(app) {
+  const { paused } = app.state.shop;
+  return card(app, paused ? "pause" : "inbox", t("storing.title"),
+    h("p", {}, h("strong", { class: paused ? "state fair" : "state good" }, t(paused ? "storing.paused" : "storing.on"))),
+    h("p", { class: "soft" }, t(paused ? "storing.paused.about" : "storing.on.about")),
+    h("button", { type: "button", class: paused ? "button primary" : "button", onclick: () => app.shop.pause(!paused) }, icon(app, paused ? "play" : "pause"), t(paused ? "storing.resume" : "storing.pause")));
+}
+
+function pages(app) {
+  const { shop } = app.state;
+  return card(app, "shop", t("pages.title"),
+    shop.pages.length === 0 && h("p", { class: "soft" }, t("pages.none")),
+    h("ul", { class: "plain-list" }, shop.pages.map((one) => h("li", { key: one.page_id, class: "page-line" },
+      h("span", { class: "page-id" }, one.page_id),
+      h("span", { class: `state ${STATUSES[one.status]}` }, t(`pages.${one.status}`)),
+      h("span", { class: "soft small" }, one.last_event_at ? t("pages.last", { when: dateTime(Date.parse(one.last_event_at)) }) : t("pages.never"))))));
+}
+
+function exporting(app) {
+  const { exporting: bytes } = app.state;
+  const stamp = new Date(app.clock.now()).toISOString().slice(0, 10);
+  return card(app, "download", t("export.title"),
+    h("p", { class: "soft" }, t("export.about")),
+    h("button", { type: "button", class: "button", disabled: bytes !== null, onclick: () => app.shop.export(stamp) }, icon(app, "download"), bytes === null ? t("export.start") : t("export.running", { n: Math.ceil(bytes / 1024) })));
+}
+
+function deleting(app) {
+  return card(app, "trash", t("purge.title"),
+    h("p", { class: "soft" }, t("purge.about")),
+    h("button", {
+      type: "button", class: "button danger",
+      onclick: () => {
+        app.state.dialog = { kind: "shop", typed: "" };
+        app.changed();
+      },
+    }, icon(app, "trash"), t("purge.start")));
+}
+
+function receipts(app) {
+  return card(app, "receipt", t("receipts.title"),
+    h("p", { class: "soft" }, t("receipts.about")),
+    h("ul", { class: "plain-list" }, app.state.receipts.map((one) => h("li", { key: one.purge_id, class: "receipt-line" }, receiptFacts(app, one)))));
+}
+
+/** A receipt as an owner reads it. */
+export function receiptFacts(app, one) {
+  const complete = one.status === "complete";
+  return [
+    h("p", {}, h("strong", {}, t(`receipt.${one.what}`)), " · ", t("receipt.deleted", { n: one.messages_deleted })),
+    h("p", { class: "soft small" }, dateTime(Date.parse(one.requested_at)), " · ", one.requested_by),
+    h("p", { class: "small" }, h("span", { class: `state ${complete ? "good" : "fair"}` }, t(complete ? "receipt.complete" : "receipt.running"))),
+    h("p", { class: "small" }, h("span", { class: "soft" }, t("receipt.id")), " ", h("code", { class: "receipt-id" }, one.purge_id)),
+    h("button", { type: "button", class: "button", onclick: () => app.shop.saveReceipt(one) }, icon(app, "download"), t("receipt.save")),
+  ];
+}
+
+function audit(app) {
+  const { audit: log } = app.state;
+  return card(app, "audit", t("audit.title"),
+    h("p", { class: "soft" }, t("audit.about")),
+    log && log.entries.length === 0 && h("p", { class: "soft" }, t("audit.none")),
+    log && log.entries.length > 0 && h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": t("audit.title") }, h("table", {},
+      h("thead", {}, h("tr", {}, ["when", "who", "what"].map((name) => h("th", { key: name, scope: "col" }, t(`audit.${name}`))))),
+      h("tbody", {}, log.entries.map((one, place) => h("tr", { key: place }, h("td", {}, dateTime(Date.parse(one.at))), h("td", {}, one.by), h("td", {}, act(one))))))),
+    (!log || log.cursor !== null) && h("button", { type: "button", class: "button", onclick: () => app.shop.audit({ fresh: !log }) }, icon(app, "audit"), t(log ? "more" : "audit.show")));
+}
+
+const act = (one) => (has(`audit.act.${one.action}`) ? t(`audit.act.${one.action}`) : one.action);

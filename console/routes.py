@@ -1,0 +1,123 @@
+"""`/console` and its files: read once, packed once, served with a policy that lets nothing in from elsewhere.
+
+The page names its files by their digest, so that they may be cached for ever and a new release is never mixed with an
+old one. During a rollout a replica may be asked for another release's files: it gives its own, and nobody keeps them.
+"""
+
+import gzip
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+HERE: Final = Path(__file__).parent
+KINDS: Final = {".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml"}
+"""What is given out, and as what. Whatever else lies here is not for the outside."""
+
+FACEBOOK_PICTURES: Final = ("https://*.fbcdn.net", "https://*.fbsbx.com", "https://*.facebook.com")
+"""Where Facebook keeps pictures, voices and videos. Not all of https: whoever writes to a shop chooses the links he
+sends, and a picture from his own server would tell him when and where it is read."""
+
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_ASK_FIRST: Final = "no-cache"
+_KEEP_NOTHING: Final = "no-store"
+
+
+def policy(pictures: Iterable[str]) -> str:
+    """The Content-Security-Policy: our own files, our own API, and pictures from these sources."""
+    sources = " ".join(pictures)
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+            f"img-src 'self' {sources}",
+            f"media-src {sources}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            # Text becomes HTML nowhere: a browser that knows these refuses every innerHTML.
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file, plain and packed; `etag` is quoted."""
+
+    kind: str
+    plain: bytes
+    packed: bytes
+    etag: str
+
+
+class Console:
+    """The page and its files. `pictures` are sources of pictures beside Facebook's, as a policy writes them."""
+
+    def __init__(self, pictures: Sequence[str] = ()) -> None:
+        self._sources = (*FACEBOOK_PICTURES, *pictures)
+        self._files = {
+            path.relative_to(HERE).as_posix(): _file(KINDS[path.suffix], path.read_bytes())
+            for path in sorted(HERE.rglob("*"))
+            if path.suffix in KINDS
+        }
+        self.version = _digest("".join(f"{name}={file.etag}" for name, file in self._files.items()).encode())
+        self._page = _file("text/html", self._rendered().encode())
+        self._headers = {
+            "Content-Security-Policy": policy(self._sources),
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+            "Referrer-Policy": "no-referrer",
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    async def page(self, request: Request) -> Response:
+        """GET /console"""
+        return self._answer(request, self._page, _ASK_FIRST)
+
+    async def file(self, request: Request) -> Response:
+        """GET /console/{version}/{file}"""
+        file = self._files.get(request.path_params["file"])
+        if file is None:
+            raise HTTPException(404)
+        ours = request.path_params["version"] == self.version
+        return self._answer(request, file, _FOR_EVER if ours else _KEEP_NOTHING)
+
+    def _answer(self, request: Request, file: _File, keeping: str) -> Response:
+        headers = {**self._headers, "Cache-Control": keeping, "ETag": file.etag}
+        known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+        if file.etag in known:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(file.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=file.kind)
+        return Response(file.plain, headers=headers, media_type=file.kind)
+
+    def _rendered(self) -> str:
+        base = f"/console/{self.version}"
+        modules = [name for name in self._files if name.endswith(".js") and name != "js/early.js"]
+        # All at once: else a telephone would fetch them one after the other, as each names the next.
+        early = "\n".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in modules)
+        page = (HERE / "index.html").read_text(encoding="utf-8")
+        values = {"{base}": base, "{modules}": early, "{pictures}": escape(" ".join(self._sources))}
+        for name, value in values.items():
+            page = page.replace(name, value)
+        return page
+
+
+def _file(kind: str, content: bytes) -> _File:
+    return _File(kind, content, gzip.compress(content, mtime=0), f'"{_digest(content)}"')
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:16]
