@@ -13,6 +13,7 @@ const DIRECTIONS = ["", "in", "out"];
 export function inboxView(app) {
   const { state } = app;
   return h("div", { class: "inbox" },
+    h("h1", { class: "unseen" }, t("view.inbox")),
     h("section", { class: "list-pane", "aria-label": t("conversations") }, filters(app), list(app)),
     h("section", { class: "thread-pane", "aria-label": t("messages") },
       state.selected && state.inbox.conversations.has(state.selected) ? threadView(app) : nothingChosen(app)));

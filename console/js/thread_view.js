@@ -18,7 +18,7 @@ export function threadView(app) {
       h("div", { class: "only-narrow" }, iconButton(app, "back", t("back"), () => app.show("inbox"))),
       avatar(app, customer, name, conversation.customer_id),
       h("div", { class: "thread-who" },
-        h("h1", { class: "thread-name" }, name),
+        h("h2", { class: "thread-name" }, name),
         h("p", { class: "soft small" }, t("thread.count", { n: conversation.message_count }), " · ", t("thread.page", { page: conversation.page_id }))),
       app.may("messages:purge") && iconButton(app, "trash", t("delete.conversation"), () => {
         state.dialog = { kind: "conversation", id: conversation.id, name };

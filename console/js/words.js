@@ -2,18 +2,17 @@
 
 export const LANGUAGES = ["en", "km"];
 const KHMER_DIGITS = "០១២៣៤៥៦៧៨៩";
-const LOCALES = { en: "en-GB", km: "km-KH-u-nu-khmr" };
 
 let language = "en";
 let words = {};
-let formats = {};
+let rules;
 
 /** Speak another language from now on. */
 export async function speak(wanted, base) {
   const answer = await fetch(`${base}/words/${wanted}.json`);
   words = await answer.json();
   language = wanted;
-  formats = {};
+  rules = undefined;
   document.documentElement.lang = wanted;
 }
 
@@ -35,19 +34,26 @@ export function written(value) {
   return language === "km" ? String(value).replace(/\d/g, (digit) => KHMER_DIGITS[digit]) : String(value);
 }
 
-export const clockTime = (moment) => format("clock", { hour: "numeric", minute: "2-digit" }).format(moment);
-export const dayOf = (moment) =>
-  format("day", { weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(moment);
-export const shortDay = (moment) => format("short", { day: "numeric", month: "short" }).format(moment);
-export const dateTime = (moment) =>
-  format("both", { day: "numeric", month: "short", year: "numeric", hour: "numeric", minute: "2-digit" }).format(moment);
+// Many browsers come without Khmer dates, so days and months are words of our own in every language.
+export const clockTime = (moment) => t("date.clock", parts(moment));
+export const dayOf = (moment) => t("date.day", parts(moment));
+export const shortDay = (moment) => t("date.short", parts(moment));
+export const dateTime = (moment) => t("date.both", parts(moment));
 
-function format(name, options) {
-  formats[name] ??= new Intl.DateTimeFormat(LOCALES[language], options);
-  return formats[name];
+function parts(moment) {
+  const at = new Date(moment);
+  const two = (number) => written(number).padStart(2, written(0));
+  return {
+    hour: two(at.getHours()),
+    minute: two(at.getMinutes()),
+    weekday: t(`weekday.${at.getDay()}`),
+    day: at.getDate(),
+    month: t(`month.${at.getMonth() + 1}`),
+    year: at.getFullYear(),
+  };
 }
 
 function plural(n) {
-  formats.plural ??= new Intl.PluralRules(language);
-  return typeof n === "number" ? formats.plural.select(n) : "other";
+  rules ??= new Intl.PluralRules(language);
+  return typeof n === "number" ? rules.select(n) : "other";
 }

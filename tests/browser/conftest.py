@@ -1,0 +1,93 @@
+"""A browser, one service with a Facebook behind it, and a shop for each test: nobody sees what another test does."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.chromium import ARGUMENTS, Absent, chromium
+from tests.browser.console import Console, Owner
+from tests.callers import Facebook
+from tests.facebook import calm, new_page, running_facebook, serving_graph
+from tests.graph import FakeGraph
+from tests.servers import running
+from tests.service import Service
+
+INSTALLS_WITHIN: Final = 600
+"""Seconds for the first test of a machine that has no browser yet; any other one takes a few."""
+
+_SHOPS: Final = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for the browser and every test of it; and time to install it."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(INSTALLS_WITHIN))
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """Where the browser is; whoever cannot have one is told why."""
+    try:
+        return chromium()
+    except Absent as reason:
+        pytest.skip(str(reason))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(program: str) -> AsyncIterator[Browser]:
+    """One for all tests; each has a profile of its own in it."""
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=program, headless=True, args=ARGUMENTS)
+        yield found
+        await found.close()
+
+
+@pytest.fixture(scope="session")
+def shared_graph() -> Iterator[FakeGraph]:
+    """Graph on a socket."""
+    with running_facebook() as graph:
+        yield graph
+
+
+@pytest.fixture
+def graph(shared_graph: FakeGraph) -> FakeGraph:
+    """The same with nothing scripted."""
+    calm(shared_graph)
+    return shared_graph
+
+
+@pytest.fixture(scope="session")
+def service(shared_graph: FakeGraph, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """`page-inbox serve` on a Valkey of its own."""
+    with (
+        running("console", tmp_path_factory.mktemp("console-valkey")) as valkey,
+        serving_graph(valkey.url, tmp_path_factory.mktemp("console") / "log", shared_graph) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def owner(service: Service, graph: FakeGraph) -> Iterator[Owner]:
+    """A shop of this test alone, with one connected Page."""
+    page = new_page(graph.world)
+    with Owner(service.url, f"shop-{next(_SHOPS)}") as shop, Facebook(service.url) as facebook:
+        shop.bring(page)
+        shop.page, shop.facebook = page, facebook
+        yield shop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def console(browser: Browser, owner: Owner) -> AsyncIterator[Console]:
+    """The page in a window of its own; at the end nothing may have been refused, broken or fetched from elsewhere."""
+    opened = Console(browser, owner)
+    yield opened
+    await opened.close()
+    assert opened.complaints == []
+    assert opened.strangers == []

@@ -1,0 +1,127 @@
+"""The console as a person meets it: windows, what is in them, and everything the browser has to complain about."""
+
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
+
+from domain.shop import SCOPES, Scope
+from simulator.graph_nodes import FakePage
+from tests.callers import Facebook, mint
+from tests.facebook import GraphShop
+
+SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"
+PATIENCE: Final = 30_000
+"""Milliseconds for whatever is waited for: two cores may be busy with other things."""
+
+Language = Literal["en", "km"]
+SIZES: Final = {"wide": (1280, 800), "narrow": (360, 740)}
+EVERY_LOOK: Final = [(language, size) for language in ("en", "km") for size in SIZES]
+LOCALES: Final = {"en": "en-GB", "km": "km-KH"}
+
+_TOLD_ON_REFUSAL: Final = "Failed to load resource"
+"""The browser's line about an answer that is no 200. Which those may be is each test's business."""
+
+
+class Owner(GraphShop):
+    """A shop, its Page, and the customers who write to it."""
+
+    page: FakePage
+    facebook: Facebook
+
+    def token(self, *scopes: Scope, ttl: int = 600) -> str:
+        """A token of this shop, with every scope unless some are named."""
+        return mint(self.name, scopes or SCOPES, ttl=ttl)
+
+    def hears(self, mid: str, words: str, customer: str = "7000000000000001") -> None:
+        """A customer writes."""
+        assert self.facebook.text(mid, words, page=self.page.id, customer=customer).status_code == 200
+
+
+class Console:
+    """Windows of one profile. `complaints` are the browser's errors, `strangers` what was asked for elsewhere."""
+
+    def __init__(self, browser: Browser, owner: Owner) -> None:
+        self._browser = browser
+        self.owner = owner
+        self.complaints: list[str] = []
+        self.strangers: list[str] = []
+        self.allowed: set[str] = set()
+        self._contexts: list[BrowserContext] = []
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        url = self.owner.client.base_url
+        return f"{url.scheme}://{url.netloc.decode()}/console"
+
+    async def window(self, language: str = "en", size: str = "wide", **options: Any) -> Page:
+        """An empty window of a browser that speaks `language`."""
+        width, height = SIZES[size]
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": height},
+            locale=LOCALES[language],
+            timezone_id="Asia/Phnom_Penh",
+            accept_downloads=True,
+            **options,
+        )
+        self._contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = await context.new_page()
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._on_request)
+        return page
+
+    async def open(self, language: str = "en", size: str = "wide", token: str | None = None, **options: Any) -> Page:
+        """Signed in by the address that `page-inbox run` prints."""
+        page = await self.window(language, size, **options)
+        await page.goto(f"{self.address}#token={token or self.owner.token()}")
+        await page.locator("main").wait_for()
+        return page
+
+    async def close(self) -> None:
+        """Every window."""
+        for context in self._contexts:
+            await context.close()
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not message.text.startswith(_TOLD_ON_REFUSAL):
+            self.complaints.append(message.text)
+
+    def _on_request(self, request: Request) -> None:
+        place = urlsplit(request.url)
+        origin = f"{place.scheme}://{place.netloc}"
+        if (
+            place.scheme not in {"blob", "data"}
+            and not self.address.startswith(f"{origin}/")
+            and origin not in self.allowed
+        ):
+            self.strangers.append(request.url)
+
+
+def rows(page: Page) -> Locator:
+    """The conversations in the list."""
+    return page.locator(".row")
+
+
+def messages(page: Page) -> Locator:
+    """The messages of the open conversation."""
+    return page.locator(".message")
+
+
+async def shot(page: Page, name: str) -> None:
+    """A picture of the window, for people."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+async def stumbles(page: Page) -> list[str]:
+    """What axe finds: rule, and the places."""
+    found = await Axe().run(page)
+    return [
+        f"{one['id']}: {', '.join(str(node['target']) for node in one['nodes'])}"
+        for one in found.response["violations"]
+    ]
