@@ -11,8 +11,8 @@ from typing import Final
 
 import orjson
 
-from api.phone_plans import BEGINNINGS, FEWEST, MOST, Plans
-from api.phone_words import goes_on_as_other, says_other, says_phone
+from api.phone_plans import BEGINNINGS, MOST, Plans
+from api.phone_words import goes_on_as_other, said_before
 
 _MOST_RUNS: Final = 40
 """Rows of digits that are looked at in one text; `phone_plans` bounds what each may cost."""
@@ -34,19 +34,27 @@ _SIGNS: Final = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFF0D], "-") | {
     **dict.fromkeys([0xAD, 0xFE0F, 0x20E3]),  # a soft hyphen, and what makes a digit a key with a digit on it
 }
 _PLAIN: Final = _DIGITS | _SPACES | _SIGNS
+_ODD = re.compile("[" + re.escape("".join(map(chr, _PLAIN))) + "]")
 
 _CHAT_LINK = re.compile(r"(?:https?://)?(?:t\.me|wa\.me|zalo\.me)/", re.IGNORECASE)
-_NOT_A_NUMBER = re.compile(
-    r"https?://[!-~]+|www\.[!-~]+|(?:\.[a-z]{2,9}){1,3}/[!-~]*|[!-?A-~]{1,64}@[!-~]+"  # addresses
-    r"|\*\d[\d*]{1,30}#"  # dialled for a balance, not for a person
-    r"|(?<![\d/.-])(?:\d{1,2}([/.-])\d{1,2}\1(?:\d{4}|\d{2})|\d{4}([/.-])\d{1,2}\2\d{1,2})(?![/.-]?\d)"  # a date
-    r"|(?<!\d)\d{1,2}:\d\d(?::\d\d)?(?!\d)"  # a time
-    r"|\d{1,3}\.\d{4,15},\s?\d{1,3}\.\d{4,15}",  # a place on the map
+_WORD = re.compile(r"[!-+\-.-:<-~]+")
+"""Up to a space, a comma or a letter that no address has."""
+_ADDRESS = re.compile(
+    r"https?://[!-~]+|www\.[!-~]+|(?:\.[a-z]{2,9}){1,3}/[!-~]*"
+    r"|\*\d[\d*]{1,30}#",  # dialled for a balance, not for a person
     re.IGNORECASE,
 )
-_RUN = re.compile(r"(?:\+ ?)?\(?\+?(\d(?:[ \-./()~]{0,3}\d){7,150})")
-_GROUP = re.compile(r"\d+")
-_BREAK = re.compile(r"[\n,;!?。，។\d]")
+# It begins with a plain digit so that a search passes over words quickly.
+_MEASURE = re.compile(
+    r"[0-9](?<![0-9/.-][0-9])(?:[0-9]?([/.-])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})|[0-9]{3}([/.-])[0-9]{1,2}\2[0-9]{1,2})"
+    r"(?![/.-]?[0-9])"  # a date
+    r"|[0-9](?<![0-9][0-9])[0-9]?:[0-9]{2}(?::[0-9]{2})?(?![0-9])"  # a time
+    r"|[0-9]{1,3}\.[0-9]{4,15},\s?[0-9]{1,3}\.[0-9]{4,15}"  # a place on the map
+)
+_RUN = re.compile(r"[0-9](?:[ \-./()~]{0,3}[0-9]){7,150}")
+_PLUS = re.compile(r"(?:\+ ?\(?|\(\+)$")
+_GROUP = re.compile("[0-9]+")
+_BREAK = re.compile("[\n,;!?。，។0-9]")
 
 _SPOKEN: Final = (b'"text":"', b'"payload":"')
 """Where a telephone number may stand in a message's JSON."""
@@ -67,7 +75,7 @@ def with_phone_numbers(item: bytes) -> bytes:
     message = value.get("last_message", value)
     found = in_text(message.get("text") or "")
     payload = (message.get("quick_reply") or {}).get("payload")
-    if isinstance(payload, str) and _RUN.fullmatch(payload.strip().translate(_PLAIN)):
+    if isinstance(payload, str) and _RUN.fullmatch(_plain(payload).strip(" +(")):
         # A quick reply of the type user_phone_number sends nothing else. Any other payload is the shop's own code.
         # https://developers.facebook.com/docs/messenger-platform/send-messages/quick-replies
         found += [number for number in in_text(payload) if number not in found]
@@ -91,12 +99,23 @@ def _may_hold_a_number(item: bytes) -> bool:
 
 def in_text(text: str) -> list[str]:
     """The telephone numbers in a text as E.164, in order of appearance, none twice."""
-    plain = _NOT_A_NUMBER.sub("\n", _CHAT_LINK.sub(" ", text.translate(_PLAIN)))
+    plain = _plain(text)
+    if "@" in plain:
+        plain = _WORD.sub(lambda word: "\n" if "@" in word[0] else word[0], plain)
+    if "/" in plain or "#" in plain:
+        plain = _ADDRESS.sub("\n", _CHAT_LINK.sub(" ", plain))
+    if "/" in plain or "-" in plain or "." in plain or ":" in plain:
+        plain = _MEASURE.sub("\n", plain)
     plans = Plans()
     found: dict[str, None] = {}
     for _, run in zip(range(_MOST_RUNS), _RUN.finditer(plain), strict=False):
         found |= dict.fromkeys(_Run(plain, run, plans).numbers())
     return list(found)
+
+
+def _plain(text: str) -> str:
+    """With Latin digits, and everything that parts them as a space, a hyphen or a line's end."""
+    return _ODD.sub(lambda found: _PLAIN.get(ord(found[0])) or "", text)  # str.translate takes twice as long
 
 
 class _Run:
@@ -106,8 +125,11 @@ class _Run:
         self._text = text
         self._plans = plans
         self._start, self._end = run.span()
-        self._plus = "+" in run[0]
-        self._groups = list(_GROUP.finditer(text, run.start(1), self._end))
+        self._groups = _GROUP.findall(run[0])
+        self._separators = ["", *_GROUP.split(run[0])[1:-1], ""]
+        before = _BREAK.split(text[max(0, self._start - _LOOK_BACK) : self._start])[-1]
+        self._said = said_before(before)
+        self._plus = _PLUS.search(before[-3:]) is not None
 
     def numbers(self) -> list[str]:
         """From left to right; at each group the longest number that can exist."""
@@ -128,47 +150,38 @@ class _Run:
 
     def _number_at(self, first: int) -> tuple[str, int] | None:
         """The number that begins with this group, and the group after it."""
+        plus, said = (self._plus, self._said) if first == 0 else (False, None)  # the words stand before the first
+        likely = said == "phone" or (
+            said is None and "".join(self._groups[first : first + 4]).startswith(BEGINNINGS)  # the longest has four
+        )
+        if not plus and not likely:
+            return None
+        ends: list[str] = []
         digits = ""
-        ends: list[tuple[str, int]] = []
-        for last in range(first, len(self._groups)):
-            digits += self._groups[last][0]
+        for group in self._groups[first : first + MOST]:
+            digits += group
             if len(digits) > MOST:
                 break
-            ends.append((digits, last + 1))
-        plus = said = False
-        if first == 0:  # only there a word can stand before it
-            before = self._before()
-            plus, said = self._plus, says_phone(before)
-            if not plus and not said and says_other(before):
-                return None
-        if not (plus or said or digits.startswith(BEGINNINGS)):
-            return None
-        for digits, following in reversed(ends):
-            if len(digits) < FEWEST or not self._well_grouped(first, following):
+            ends.append(digits)
+        while ends:
+            following = first + len(ends)
+            digits = ends.pop()
+            number = self._plans.international(digits) if plus else self._plans.dialled(digits, said is not None)
+            if number is None or not self._well_grouped(first, following):
                 continue
-            if following == len(self._groups) and goes_on_as_other(self._text[self._end : self._end + 12]):
-                continue
-            number = self._plans.international(digits) if plus else self._plans.dialled(digits, said=said)
-            if number is not None:
+            if following < len(self._groups) or not goes_on_as_other(self._text[self._end : self._end + 12]):
                 return number, following
         return None
 
-    def _before(self) -> str:
-        """The words before it, back to where another thought ends."""
-        return _BREAK.split(self._text[max(0, self._start - _LOOK_BACK) : self._start])[-1]
-
     def _well_grouped(self, first: int, following: int) -> bool:
         """No number ends with one digit alone, unless most of it is written so; none begins as `0.`"""
-        lengths = [len(group[0]) for group in self._groups[first:following]]
+        lengths = list(map(len, self._groups[first:following]))
         if max(lengths) == 1:
             return True
         if lengths[-1] == 1 and max(lengths) > 2:  # the last is a quantity: 012 000 123 2 pieces
             return False
-        return lengths[0] > 1 or not self._between(first + 1).startswith(".")
+        return lengths[0] > 1 or not self._separators[first + 1].startswith(".")
 
     def _tied(self, group: int) -> bool:
         """Whether a group hangs on the one before it as parts of a code do."""
-        return 0 < group < len(self._groups) and self._between(group) in ("-", ".")
-
-    def _between(self, group: int) -> str:
-        return self._text[self._groups[group - 1].end() : self._groups[group].start()]
+        return self._separators[group] in ("-", ".")

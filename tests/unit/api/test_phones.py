@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
+from phonenumbers import PhoneNumber, is_valid_number_for_region
 
 from api.phone_plans import Plans
 from api.phones import in_text, with_phone_numbers
@@ -63,15 +64,28 @@ def test_every_way_the_demo_shop_writes_a_number_is_found_and_no_price_is() -> N
         assert in_text(f"តម្លៃ {spent} បង") == [], spent
 
 
+def test_a_cambodian_number_is_valid_exactly_when_the_library_says_so() -> None:
+    """Its numbering plan is asked in one step, not kind by kind."""
+    rng = random.Random(20261126)
+    valid = 0
+    for _ in range(3_000):
+        national = str(rng.randrange(10**7, 10 ** rng.choice((8, 9, 10))))
+        number = PhoneNumber(country_code=855, national_number=int(national))
+        expected = f"+855{national}" if is_valid_number_for_region(number, "KH") else None
+        assert Plans().dialled(f"0{national}", False) == expected, national
+        valid += expected is not None
+    assert valid > 300
+
+
 def test_a_text_full_of_digits_asks_the_numbering_plans_a_bounded_number_of_times() -> None:
     """A customer who writes nothing but digits must not hold up everybody else's reading."""
     plans = Plans()
     asked = 0
     while not plans.used_up:
-        plans.dialled("012000123", said=False)
+        plans.dialled("012000123", False)
         asked += 1
     assert asked == 100
-    assert plans.dialled("012000123", said=False) is None
+    assert plans.dialled("012000123", False) is None
     assert in_text("012000123 " * 5000) == ["+85512000123"]
 
 
