@@ -93,7 +93,9 @@ for i = 5 + 2 * page_count, #ARGV, 4 do
       if there == '' then
         letter = 'g'
       elseif string.byte(there) == 2 then
-        if there == merged then
+        if tonumber(redis.call('ZSCORE', KEYS[4], string.sub(there, 2, 2) .. id) or 0) <= purged then
+          letter = 'g' -- the edit is hidden by a purge that has not erased it yet: its text must not come back
+        elseif there == merged then
           redis.call('SET', key, value, 'PXAT', deadline)
           redis.call('ZREM', KEYS[4], string.sub(there, 2, 2) .. id)
           letter = 's'
