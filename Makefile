@@ -36,7 +36,8 @@ format: $(STAMP)  ## rewrite the code the way `make check` wants it
 	$(BIN)/ruff format .
 
 lock: $(STAMP)  ## renew the hash-locked requirements from pyproject.toml
-	@for set in "runtime:" "dev:--extra embedded --group dev" "bench:--extra embedded --group dev --group bench"; do \
+	@for set in "runtime:" "tracing:--extra tracing" "dev:--extra embedded --extra tracing --group dev" \
+	  "bench:--extra embedded --extra tracing --group dev --group bench"; do \
 	  $(BIN)/uv pip compile pyproject.toml $${set#*:} --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-annotate --custom-compile-command 'make lock' -o requirements/$${set%%:*}.txt || exit 1; done
 	@$(BIN)/uv pip compile --group pyproject.toml:build --quiet --universal --python-version 3.11 --generate-hashes \

@@ -23,6 +23,7 @@ from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import SCOPES
 from ops import logs
+from ops.hooks import hooks
 from ops.settings import SETTINGS, Command, Settings, SettingsRefused, read_settings
 from simulator.plan import Plan
 from simulator.sender import Sender
@@ -86,7 +87,7 @@ def run(quiet_shop: bool) -> None:
 
 async def _run(settings: Settings, log_path: Path, quiet_shop: bool, *, embedded: bool) -> None:
     async with demo.local_facebook(settings) as (own, page_token):
-        app = create_app(own)
+        app = create_app(own, hooks(os.environ, version=VERSION))
 
         async def beside(port: int, ops_port: int) -> None:
             await demo.ready(port, own.host)
@@ -112,7 +113,7 @@ def serve() -> None:
     """
     settings = _settings("serve")
     logs.configure(sys.stdout.buffer, level=settings.log_level)
-    server.run(lambda: server.serve(create_app(settings)))
+    server.run(lambda: server.serve(create_app(settings, hooks(os.environ, version=VERSION))))
 
 
 @main.command()

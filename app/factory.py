@@ -17,17 +17,22 @@ from app.routes import table
 from app.wiring import Services, wire
 from domain.errors import PageInboxError
 from ops import logs
-from ops.middleware import RequestLog, new_request_id
+from ops.hooks import NO_HOOKS, Hooks
+from ops.middleware import RequestLog
 from ops.routes import ops_app
 from ops.settings import Settings
 from webhook.routes import PATH, Headers, Webhook
 
 
 class Application:
-    """The public ASGI application; `ops` is the operators' one, `services` what both stand on."""
+    """The public ASGI application; `outermost` is what is served: the same, or with tracing around it. `ops` is the
+    operators' one, `services` what both stand on.
+    """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, hooks: Hooks = NO_HOOKS) -> None:
         self.services = services
+        self.outermost = hooks.around(self)
+        self._hooks = hooks
         self.ops = ops_app(services.registry, services.checks)
         self.routes = table(services)
         self._webhook = Webhook(
@@ -36,7 +41,7 @@ class Application:
             verify_token=services.verify_token,
             max_body_bytes=services.settings.max_body_bytes,
             clock=time.perf_counter,
-            new_request_id=new_request_id,
+            new_request_id=hooks.new_request_id,
             error_answer=_error_answer,
             log_line=logs.direct(services.settings.log_level),
         )
@@ -50,6 +55,7 @@ class Application:
                 yield
             finally:
                 await self.services.close()
+                self._hooks.close()
 
         middleware = []
         if self.services.settings.cors_origins:
@@ -69,7 +75,7 @@ class Application:
             lifespan=lifespan,
         )
         inner.router.redirect_slashes = False
-        return RequestLog(inner, metrics=self.services.metrics)
+        return RequestLog(inner, metrics=self.services.metrics, new_id=self._hooks.new_request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The hot path first; Starlette for everything else."""
@@ -79,10 +85,10 @@ class Application:
             await self._rest(scope, receive, send)
 
 
-def create_app(settings: Settings, **replacements: Any) -> Application:
+def create_app(settings: Settings, hooks: Hooks = NO_HOOKS, **replacements: Any) -> Application:
     """The application for these settings; `replacements` stand in for services by name."""
-    services = wire(settings, connection=replacements.pop("connection", None))
-    return Application(replace(services, **replacements))
+    services = wire(settings, connection=replacements.pop("connection", None), hooks=hooks)
+    return Application(replace(services, **replacements), hooks)
 
 
 def _error_answer(error: PageInboxError, request_id: str) -> tuple[int, Headers, bytes]:

@@ -82,7 +82,7 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
     ):
         port, ops_port = public_socket.getsockname()[1], ops_socket.getsockname()[1]
         log.info("listening", host=settings.host, port=port, ops_port=ops_port)
-        public, ops = make_server(app, lifespan=True), make_server(app.ops, lifespan=False)
+        public, ops = make_server(app.outermost, lifespan=True), make_server(app.ops, lifespan=False)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, public)

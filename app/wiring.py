@@ -29,6 +29,7 @@ from graph_client.pages import Pages
 from graph_client.reader import Reader as GraphReader
 from graph_client.watch import Watch
 from ops.health import Checks
+from ops.hooks import NO_HOOKS, Hooks
 from ops.metrics import Metrics, Registry, process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
@@ -97,14 +98,20 @@ def make_tokens(settings: Settings) -> Tokens:
     return Tokens(settings.token_keys, jwks)
 
 
-def wire(settings: Settings, *, connection: Connection | None = None, now: Callable[[], float] = time.time) -> Services:
+def wire(
+    settings: Settings,
+    *,
+    connection: Connection | None = None,
+    hooks: Hooks = NO_HOOKS,
+    now: Callable[[], float] = time.time,
+) -> Services:
     """Everything, made from one value; nothing is opened, nothing global.
 
     Raises:
         SettingMissing: a secret or Redis is not set; `serve` has refused that before.
     """
     registry = process_registry()
-    metrics = Metrics(registry, version=VERSION)
+    metrics = hooks.metrics(registry, version=VERSION)
     checks, tasks = Checks(told=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
     writer = Writer(

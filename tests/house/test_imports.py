@@ -24,7 +24,16 @@ OURS: dict[str, tuple[str, ...]] = {
 """What of ours a package may import beside itself: packages, or single modules. Nobody imports `app`."""
 
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
-    "starlette": ("api", "app", "console.routes", "ops.middleware", "ops.routes", "simulator.graph"),
+    "starlette": (
+        "api",
+        "app",
+        "console.routes",
+        "ops.hooks",
+        "ops.middleware",
+        "ops.routes",
+        "ops.tracing",
+        "simulator.graph",
+    ),
     "redis": ("cache",),
     "hiredis": ("cache.connection",),
     "httpx2": ("graph_client.client", "ops.outside", "simulator.sender"),
@@ -32,6 +41,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("ops.metrics", "ops.routes"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
     "orjson": ("api", "app", "cache", "graph_client", "ops", "simulator.graph", "webhook"),
+    "opentelemetry": ("ops.tracing",),
     "phonenumbers": ("api.phone_plans",),
     "pydantic": ("api",),
     "pydantic_core": ("api.openapi",),

@@ -1,0 +1,158 @@
+"""Spans of OpenTelemetry: deliveries, requests of the API, batches stored, calls of Graph. Loaded when asked for.
+
+A span tells what the metrics tell of the same moment, in the same words, and a request's id: label values come from
+closed sets, so that no text, token, address or customer can be in one. Exceptions are told by class and places.
+Names follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/ where it has one.
+"""
+
+import threading
+import time
+from functools import partial
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ops.hooks import Hooks
+from ops.meters import OTHER
+from ops.metrics import METHODS, Metrics, Registry
+from ops.middleware import new_request_id
+from ops.traces import describe
+
+_CLOSE_SECONDS: Final = 3.0
+"""What the last spans get to reach the collector: one that is gone must not hold up a stop."""
+_SERVER_ERROR: Final = 500
+
+
+def to_collector(version: str) -> Hooks:
+    """Hooks whose spans go to the collector that the environment names, by OTLP over HTTP."""
+    resource = Resource({"service.name": "page-inbox", "service.version": version})
+    return made(BatchSpanProcessor(OTLPSpanExporter()), resource.merge(OTELResourceDetector().detect()))
+
+
+def made(processor: SpanProcessor, resource: Resource) -> Hooks:
+    """Hooks whose spans go to a processor."""
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    tracer = provider.get_tracer("page_inbox")
+    return Hooks(
+        metrics=partial(TracedMetrics, tracer),
+        new_request_id=_told_request_id,
+        around=partial(Traced, tracer),
+        close=partial(_close, provider),
+    )
+
+
+class Traced:
+    """An application whose requests have a span each, in the caller's trace where a `traceparent` names one."""
+
+    def __init__(self, tracer: Tracer, app: ASGIApp) -> None:
+        self._tracer = tracer
+        self._app = app
+        self._propagator = TraceContextTextMapPropagator()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Not `tracestate`: what a stranger wrote there would go to the collector.
+        caller = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), "")
+        with self._tracer.start_as_current_span(
+            "request",
+            context=self._propagator.extract({"traceparent": caller}, context=Context()),
+            kind=SpanKind.SERVER,
+            record_exception=False,  # its text may be a customer's
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                await self._app(scope, receive, send)
+            except Exception as error:
+                told = describe(error)
+                span.set_attribute("error.type", str(told["error"]))
+                span.add_event("exception", {key: _flat(value) for key, value in told.items()})
+                raise
+
+
+class TracedMetrics(Metrics):
+    """Counts, and tells the span of this request what is counted, or makes one of what has just ended."""
+
+    def __init__(self, tracer: Tracer, registry: Registry, *, version: str = "unknown") -> None:
+        super().__init__(registry, version=version)
+        self._tracer = tracer
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        super().request(route, method, status, seconds)
+        span = get_current_span()
+        method = method if method in METHODS else OTHER
+        span.update_name(f"{method} {route}")
+        span.set_attributes({"http.request.method": method, "http.route": route, "http.response.status_code": status})
+        if status >= _SERVER_ERROR:
+            span.set_status(Status(StatusCode.ERROR))
+
+    def delivery(self, outcome: str, n: int = 1) -> None:
+        """A delivery was answered."""
+        super().delivery(outcome, n)
+        if n:
+            get_current_span().set_attribute("page_inbox.outcome", outcome)
+
+    def stored(self, seconds: float, messages: int) -> None:
+        """A batch was stored. It has a trace of its own: it holds the messages of many deliveries."""
+        super().stored(seconds, messages)
+        self._ended("store batch", seconds, Context(), {"page_inbox.outcome": "ok", "page_inbox.messages": messages})
+
+    def store_error(self, reason: str, n: int = 1) -> None:
+        """A batch could not be stored."""
+        super().store_error(reason, n)
+        if n:
+            self._ended("store batch", 0.0, Context(), {"page_inbox.outcome": reason}, failed=True)
+
+    def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
+        """A call of the Graph API ended. Facebook is not told of the trace."""
+        super().graph_call(edge, outcome, seconds)
+        told: dict[str, str | int] = {"page_inbox.edge": edge, "page_inbox.outcome": outcome}
+        self._ended(f"graph {edge}", seconds, None, told, kind=SpanKind.CLIENT, failed=outcome != "ok")
+
+    def _ended(
+        self,
+        name: str,
+        seconds: float,
+        context: Context | None,
+        told: dict[str, str | int],
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        failed: bool = False,
+    ) -> None:
+        now = time.time_ns()
+        began = now - int(seconds * 1e9)
+        span = self._tracer.start_span(name, context=context, kind=kind, attributes=told, start_time=began)
+        if failed:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end(now)
+
+
+def _told_request_id() -> str:
+    request_id = new_request_id()
+    get_current_span().set_attribute("page_inbox.request_id", request_id)
+    return request_id
+
+
+def _flat(value: object) -> str | list[str]:
+    """Of what `describe` tells: a text, or texts, or descriptions within descriptions."""
+    if isinstance(value, list):
+        return [item if isinstance(item, str) else str(item["error"]) for item in value]
+    return str(value)
+
+
+def _close(provider: TracerProvider) -> None:
+    """Send what is left. A thread that the process need not wait for: the library itself would wait half a minute."""
+    ending = threading.Thread(target=provider.shutdown, daemon=True)
+    ending.start()
+    ending.join(_CLOSE_SECONDS)

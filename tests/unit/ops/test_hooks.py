@@ -1,0 +1,47 @@
+"""When tracing is switched on, and that everything stays as it is without."""
+
+import sys
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from ops.hooks import NO_HOOKS, asked_for, hooks
+from ops.metrics import Metrics
+from ops.middleware import new_request_id
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "asked"),
+    [
+        ({}, False),
+        ({"OTEL_SERVICE_NAME": "inbox"}, False),
+        (ENDPOINT, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": " "}, False),
+        (ENDPOINT | {"OTEL_SDK_DISABLED": "TRUE"}, False),
+        (ENDPOINT | {"OTEL_TRACES_EXPORTER": "none"}, False),
+        (ENDPOINT | {"OTEL_TRACES_EXPORTER": "otlp"}, True),
+    ],
+)
+def test_tracing_is_asked_for_by_naming_a_collector(environ: dict[str, str], asked: bool) -> None:
+    """As OpenTelemetry's own variables say; nothing of it is a setting of ours."""
+    assert asked_for(environ) is asked
+
+
+def test_without_tracing_the_parts_are_the_plain_ones() -> None:
+    """The application itself, not one that stands around it: there is nothing to pay for."""
+    assert hooks({}, version="1") is NO_HOOKS
+    assert NO_HOOKS.around(NO_HOOKS.around) is NO_HOOKS.around  # type: ignore[arg-type, comparison-overlap]
+    assert NO_HOOKS.new_request_id is new_request_id
+    assert type(NO_HOOKS.metrics(CollectorRegistry(), version="1")) is Metrics
+
+
+def test_what_is_asked_for_and_not_installed_is_said_and_nothing_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra has been forgotten."""
+    monkeypatch.setitem(sys.modules, "ops.tracing", None)
+    with capture_logs() as logs:
+        assert hooks(ENDPOINT, version="1") is NO_HOOKS
+    assert [line["event"] for line in logs] == ["tracing_not_installed"]

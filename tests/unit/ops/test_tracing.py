@@ -1,0 +1,121 @@
+"""Spans, over an exporter that keeps them."""
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from ops.hooks import Hooks
+from ops.metrics import Metrics
+from ops.middleware import RequestLog
+from ops.tracing import made
+
+CANARY = "canary-កាណារី 012 000 123"
+
+
+class Traced:
+    """An application with two routes, the hooks around it, and what was exported."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.hooks: Hooks = made(SimpleSpanProcessor(self.exporter), Resource({}))
+        self.metrics: Metrics = self.hooks.metrics(CollectorRegistry(), version="1")
+        inner = Starlette(routes=[Route("/shops/{shop}", _fine), Route("/broken", _broken)])
+        outer = RequestLog(inner, metrics=self.metrics, new_id=self.hooks.new_request_id)
+        self.client = TestClient(self.hooks.around(outer), raise_server_exceptions=False)
+
+    def spans(self) -> list[ReadableSpan]:
+        """In the order of their ends."""
+        return list(self.exporter.get_finished_spans())
+
+
+async def _fine(_: Request) -> Response:
+    return Response()
+
+
+async def _broken(_: Request) -> Response:
+    raise RuntimeError(CANARY)
+
+
+@pytest.fixture
+def traced() -> Traced:
+    """A new one."""
+    return Traced()
+
+
+def test_a_request_is_told_by_its_template_and_its_id(traced: Traced) -> None:
+    """Not by its path, and not by its query."""
+    answer = traced.client.get("/shops/canary?word=canary")
+    (span,) = traced.spans()
+    assert span.name == "GET /shops/{shop}"
+    assert span.attributes == {
+        "page_inbox.request_id": answer.headers["x-request-id"],
+        "http.request.method": "GET",
+        "http.route": "/shops/{shop}",
+        "http.response.status_code": 200,
+    }
+    assert "canary" not in span.to_json()
+
+
+def test_an_exception_is_told_by_class_and_places(traced: Traced) -> None:
+    """Its words may be a customer's."""
+    traced.client.get("/broken")
+    (span,) = traced.spans()
+    (event,) = span.events
+    assert not span.status.is_ok
+    assert (span.attributes or {})["error.type"] == "RuntimeError"
+    assert (event.attributes or {})["error"] == "RuntimeError"
+    assert "_broken" in str((event.attributes or {})["where"])
+    assert "canary" not in span.to_json()
+
+
+@pytest.mark.parametrize(
+    ("header", "taken"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", True),
+        ("00-00000000000000000000000000000000-b7ad6b7169203331-01", False),
+        ("not a traceparent", False),
+        ("", False),
+    ],
+)
+def test_a_callers_trace_goes_on(traced: Traced, header: str, taken: bool) -> None:
+    """As W3C writes it; anything else begins a new one."""
+    traced.client.get("/shops/1", headers={"traceparent": header, "tracestate": "a=canary"})
+    (span,) = traced.spans()
+    assert (span.parent is not None) is taken
+    assert (f"{span.context.trace_id:032x}" in header) is taken
+    assert "canary" not in span.to_json()
+
+
+def test_what_has_just_ended_becomes_a_span_of_its_length(traced: Traced) -> None:
+    """Batches in traces of their own, calls of Graph in the trace of whoever made them."""
+    traced.metrics.stored(0.25, 7)
+    traced.metrics.store_error("timeout", 0)
+    traced.metrics.store_error("timeout")
+    traced.metrics.graph_call("posts", "ok", 0.5)
+    traced.metrics.graph_call("posts", "throttled", 0.5)
+    stored, lost, called, refused = traced.spans()
+    assert (stored.attributes, stored.parent) == ({"page_inbox.outcome": "ok", "page_inbox.messages": 7}, None)
+    assert [round(((s.end_time or 0) - (s.start_time or 0)) / 1e9, 3) for s in traced.spans()] == [0.25, 0.0, 0.5, 0.5]
+    assert [s.name for s in traced.spans()] == ["store batch", "store batch", "graph posts", "graph posts"]
+    assert [s.status.is_ok for s in (lost, called, refused)] == [False, True, False]
+
+
+def test_counting_goes_on_as_before(traced: Traced) -> None:
+    """Tracing only listens."""
+    traced.client.get("/shops/1")
+    traced.metrics.delivery("accepted")
+    counted = {
+        sample.name: sample.value
+        for family in traced.metrics.collect()
+        for sample in family.samples
+        if sample.name in {"page_inbox_requests_total", "page_inbox_deliveries_total"}
+    }
+    assert counted == {"page_inbox_requests_total": 1, "page_inbox_deliveries_total": 1}
