@@ -80,7 +80,7 @@ class Tokens:
         if not self._keys:
             raise KeysRefused("keys_missing", "Tokens need TOKEN_KEYS or TOKEN_JWKS.")
         self._now = now
-        self._verified: OrderedDict[str, tuple[Principal, float]] = OrderedDict()
+        self._verified: OrderedDict[str, Principal] = OrderedDict()
 
     def verify(self, token: str) -> Principal:
         """The bearer of `token`. Raises `Unauthenticated`."""
@@ -88,12 +88,11 @@ class Tokens:
         if known is None:
             known = self._principal(_claims(token, self._keys))
             self._remember(token, known)
-        principal, ends = known
-        if ends <= self._now():
+        if known.expires_at <= self._now():
             self._verified.pop(token, None)
             raise Unauthenticated("token_expired", "The token has expired.")
         self._verified.move_to_end(token)
-        return principal
+        return known
 
     def mint(self, shop: ShopId, scopes: Sequence[Scope], ttl: int, subject: str, now: float) -> str:
         """A token of `ttl` seconds from `now` (Unix seconds), signed with the first secret.
@@ -115,8 +114,8 @@ class Tokens:
         }
         return jwt.encode(claims, self._secrets[0].reveal_bytes(), algorithm="HS256")
 
-    def _principal(self, claims: Mapping[str, Any]) -> tuple[Principal, float]:
-        """The bearer and the Unix second at which the token ends, from claims whose signature was verified."""
+    def _principal(self, claims: Mapping[str, Any]) -> Principal:
+        """The bearer, from claims whose signature was verified."""
         ends = _seconds(claims, "exp")
         if "nbf" in claims and _seconds(claims, "nbf") > self._now() + NOT_BEFORE_LEEWAY:
             raise Unauthenticated("token_invalid", "The token is not valid yet (nbf).")
@@ -127,9 +126,9 @@ class Tokens:
             raise Unauthenticated("token_invalid", "The token's scope must be one string, separated by spaces.")
         if not isinstance(subject, str) or not acceptable(subject, LONGEST_SUBJECT):
             raise Unauthenticated("token_invalid", f"The token's sub must be 1 to {LONGEST_SUBJECT} characters.")
-        return Principal(ShopId(shop), frozenset(scope.split()), subject), ends
+        return Principal(ShopId(shop), frozenset(scope.split()), subject, ends)
 
-    def _remember(self, token: str, known: tuple[Principal, float]) -> None:
+    def _remember(self, token: str, known: Principal) -> None:
         self._verified[token] = known
         if len(self._verified) > REMEMBERED:
             self._verified.popitem(last=False)

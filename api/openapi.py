@@ -38,13 +38,14 @@ _REASONS = {
     409: "The Page belongs to another shop (`page_of_another_shop`); it has no token that Facebook accepts and must be "
     "connected with a new one (`reconnect_page`); or its token may not do this (`permission_missing`).",
     413: "The body is too large.",
-    429: "Facebook has had enough calls for a while (`throttled`), or has blocked the Page (`policy_blocked`): try "
-    "again after `Retry-After` seconds, not before.",
+    429: "Facebook has had enough calls for a while (`throttled`), or has blocked the Page (`policy_blocked`); or the "
+    "shop has too many open streams (`too_many_viewers`): try again after `Retry-After` seconds, not before.",
     500: "Something went wrong on our side.",
     501: "The operator has not set what this needs (`setting_missing`); `detail` names it.",
     502: "Facebook failed; what may pass was tried again: `graph_unavailable`, `graph_unreachable`, `too_much_data`, "
     "`graph_refused`, `proof_refused`, `graph_redirected`.",
-    503: "The store is not to be reached; try again after `Retry-After` seconds.",
+    503: "The store is not to be reached, or no more streams can be opened here (`streams_full`): try again after "
+    "`Retry-After` seconds.",
     504: "Facebook did not answer in time (`graph_timeout`).",
 }
 

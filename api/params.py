@@ -164,6 +164,19 @@ class MessagesQuery(Query):
         )
 
 
+class StreamQuery(Query):
+    """Where a stream begins."""
+
+    last_event_id: Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN})] | None = (
+        Field(None, description="The last `id` seen, for who cannot send the header `Last-Event-ID`; the header wins.")
+    )
+    since: Moment = Field(
+        None,
+        description="Begin with what was received at this time or later, where no event is named. Written as for "
+        "`listMessages`.",
+    )
+
+
 def checked_id(name: str, text: str) -> str:
     """An id of the path. Raises `RequestRefused` (invalid_parameter)."""
     try:

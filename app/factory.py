@@ -63,8 +63,8 @@ class Application:
                 Middleware(
                     CORSMiddleware,
                     allow_origins=self.services.settings.cors_origins,
-                    allow_methods=["GET", "PUT", "PATCH", "DELETE"],
-                    allow_headers=["Authorization", "Content-Type"],
+                    allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+                    allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
                     expose_headers=["X-Request-Id", "Retry-After"],
                 )
             )

@@ -26,9 +26,12 @@ from api.models import (
     ReceiptModel,
     ShopModel,
 )
-from api.params import BlockQuery, ConversationsQuery, MessagesQuery
+from api.params import BlockQuery, ConversationsQuery, MessagesQuery, StreamQuery
 from api.route import Route
 from api.shops import Shops
+from api.sse import MEDIA
+from api.stream import Stream
+from api.stream_docs import STREAM
 from app.wiring import VERSION, Services
 from console.routes import Console
 from ops.settings import FACEBOOK as OF_FACEBOOK
@@ -51,6 +54,7 @@ def table(services: Services) -> list[Route]:
     blocked = Blocked(services.blocked, services.purger)
     shops = Shops(services.shops, services.connector)
     graph = Graph(services.graph)
+    stream = Stream(services.rooms, now=services.now)
     routes = [
         Route("GET", f"{SHOP}/messages", messages.list, "listMessages", READ,
               "Messages, newest receipt first.", query=MessagesQuery, answer=MessagesModel, tag="Reading"),
@@ -63,6 +67,9 @@ def table(services: Services) -> list[Route]:
         Route("GET", f"{SHOP}/conversations", messages.conversations, "listConversations", READ,
               "Conversations, newest activity first.", query=ConversationsQuery, answer=ConversationsModel,
               tag="Reading"),
+        Route("GET", f"{SHOP}/stream", stream.stream, "openStream", READ,
+              "What happens, as it happens: Server-Sent Events.", query=StreamQuery, statuses=(429,), media=MEDIA,
+              tag="Reading", description=STREAM),
         Route("DELETE", f"{SHOP}/conversations/{{id}}", messages.purge_conversation, "purgeConversation", PURGE,
               "Delete a conversation.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", BLOCKED, blocked.state, "readBlocked", PURGE,

@@ -85,7 +85,7 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
         public, ops = make_server(app.outermost, lifespan=True), make_server(app.ops, lifespan=False)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop, public)
+            loop.add_signal_handler(number, _stop, public, app)
         async with asyncio.TaskGroup() as group:
             group.create_task(ops.serve([ops_socket]))
             extra = None
@@ -99,8 +99,10 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
                     extra.cancel()
 
 
-def _stop(server: uvicorn.Server) -> None:
+def _stop(server: uvicorn.Server, app: Application) -> None:
+    """Streams end at once: the server waits for what is under way, and they would never end by themselves."""
     server.should_exit = True
+    app.services.rooms.end_all("closing")
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

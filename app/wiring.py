@@ -13,14 +13,18 @@ import orjson
 import structlog
 
 from api.auth import Tokens
+from api.rooms import Rooms
 from app.parts import SettingMissing, make_connection, make_graph, make_store, needed, unix_milliseconds
+from cache.announcements import Announcements
 from cache.blocked import Blocked
 from cache.connection import Connection
 from cache.customers import Customers
+from cache.feed import Feed
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.shops import Shops
 from cache.sweeper import Sweeper
+from cache.timeline import Timeline
 from cache.writer import Writer
 from domain.secret import Secret
 from graph_client.calls import Calls
@@ -62,11 +66,14 @@ class Services:
     blocked: Blocked
     sweeper: Sweeper
     intake: Intake
+    announcements: Announcements
+    rooms: Rooms
     graph: GraphReader
     connector: Pages
     calls: Calls
     watch: Watch
     verify_token: Secret
+    now: Callable[[], float]
 
     async def open(self) -> None:
         """Start what runs beside the requests. Redis need not be there yet."""
@@ -74,10 +81,13 @@ class Services:
         self.tasks.start("purges", self.purger.resume)
         self.tasks.start("heartbeat", self.watch.run_heartbeat)
         self.tasks.start("watch", self.watch.run)
+        self.tasks.start("announcements", self.announcements.run)
+        self.tasks.start("stream_heartbeat", self.rooms.beat)
         log.info("opened", version=VERSION, command=self.settings.command, settings=self.settings.summary())
 
     async def close(self) -> None:
         """Finish what has been taken in, then let go of everything."""
+        await self.rooms.close()
         await self.writer.close()
         await self.tasks.close(CLOSE_SECONDS)
         await self.purger.close()
@@ -138,6 +148,9 @@ def wire(
         sleep=asyncio.sleep,
     )
     intake = Intake(writer, store.shops, metrics, app_secrets=settings.app_secrets)
+    announcements = Announcements(store.connection, sleep=asyncio.sleep)
+    feed = Feed(Timeline(store.connection, ttl=settings.message_ttl), announcements, sleep=asyncio.sleep)
+    rooms = Rooms(feed, metrics, now=now, sleep=asyncio.sleep)
     checks.add("redis", partial(store.connection.command, "PING"), "Is Redis up, and REDIS_URL right?")
     checks.add("accepting", writer.accepting, "The service is stopping or its queue is full; Redis may be slow.")
     checks.add("tasks", partial(_none_crashed, tasks), "A background task crashed and waits; its log line says why.")
@@ -157,11 +170,14 @@ def wire(
         blocked=store.blocked,
         sweeper=sweeper,
         intake=intake,
+        announcements=announcements,
+        rooms=rooms,
         graph=graph.reader,
         connector=graph.pages,
         calls=graph.calls,
         watch=watch,
         verify_token=needed(settings.verify_token, "FACEBOOK_VERIFY_TOKEN"),
+        now=now,
     )
 
 

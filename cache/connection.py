@@ -2,9 +2,10 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -75,6 +76,41 @@ def _login_refused(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, redis_errors.AuthenticationError):
         error = error.__cause__ or error.__context__
     return error is not None
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError where this task has been told to end. The client sends with `asyncio.wait_for`, in which
+    Python 3.11 may swallow that (https://github.com/python/cpython/issues/86296); to be called in loops without an end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling() > 0:
+        raise asyncio.CancelledError
+
+
+class Dedicated:
+    """One connection for oneself: what a server tells without being asked is heard on it."""
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self._connection = connection
+
+    async def say(self, *words: Arg) -> None:
+        """Send a command; its reply is heard.
+
+        Raises:
+            Unavailable: it could not be sent.
+        """
+        with our_errors():
+            await self._connection.send_command(*words, check_health=False)
+        heed_cancellation()
+
+    async def hear(self, seconds: float) -> Reply:
+        """What the server says next; None where it has been silent for so long.
+
+        Raises:
+            Unavailable: the connection is lost, or what was said was refused.
+        """
+        with our_errors():
+            return await self._connection.read_response(timeout=seconds, disconnect_on_error=False, push_request=True)
 
 
 class Connection:
@@ -166,6 +202,57 @@ class Connection:
         with our_errors():
             _ = await self._client.initialize()
         return {node.name: node for node in self._client.get_primaries()}
+
+    async def node_of(self, key: bytes) -> str:
+        """The primary that has a key, as `primaries` names it.
+
+        Raises:
+            Unavailable: the cluster does not say.
+        """
+        if not isinstance(self._client, RedisCluster):
+            return ""
+        with our_errors():
+            _ = await self._client.initialize()
+            node = self._client.get_node_from_key(key)  # type: ignore[arg-type]  # takes bytes as well
+            if node is None:
+                raise Unavailable("redis_unreachable")
+            return str(node.name)
+
+    @asynccontextmanager
+    async def dedicated(self, node: str) -> AsyncIterator[Dedicated]:
+        """One connection for oneself, to the primary of that name; closed afterwards.
+
+        Raises:
+            Unavailable: it is not to be reached.
+        """
+        with our_errors():
+            connection, give_back = await self._take(node)
+        try:
+            yield Dedicated(connection)
+        finally:
+            await connection.disconnect(nowait=True)
+            await give_back()
+
+    async def _take(self, node: str) -> tuple[AbstractConnection, Callable[[], Awaitable[None]]]:
+        if not isinstance(self._client, RedisCluster):
+            pool = self._client.connection_pool
+            taken: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
+            return taken, partial(pool.release, taken)
+        owner = self._client.get_node(node_name=node)
+        if owner is None:
+            raise Unavailable("redis_unreachable")
+        connection = owner.acquire_connection()
+
+        async def give_back() -> None:
+            owner.release(connection)
+
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            await give_back()
+            raise
+        return connection, give_back
 
     async def close(self) -> None:
         """Close every connection."""

@@ -8,13 +8,15 @@ from typing import Final
 from cache.errors import CursorRefused
 
 _LONGEST: Final = 64
-_SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ")}
+_SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ"), "s": Struct(">Q")}
 _LARGEST_SCORE: Final = 2**53 - 1
 """A ZSET's scores are doubles: above, neighbouring microseconds would fall together."""
 
 
 def write_cursor(kind: str, *scores: int) -> str:
-    """A place in the messages (`m`: one score) or the conversations (`c`: when the walk began, one score)."""
+    """A place in the messages (`m`: one score), the conversations (`c`: when the walk began, one score) or the stream
+    (`s`: one score).
+    """
     return urlsafe_b64encode(kind.encode() + _SCORES[kind].pack(*scores)).rstrip(b"=").decode()
 
 

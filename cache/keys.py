@@ -11,6 +11,7 @@ of the watch share one of their own.
     c:{S}:<tag>       zset    the same for one conversation                          newest deadline in it
     v:{S}             zset    Page and conversation tags by activity                 newest deadline in it
     e:{S}             zset    edits that wait for their message                      newest deadline in it
+    h:{S}             zset    what was edited, unsent and purged, by microsecond     5 days after the newest
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
     b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
@@ -23,6 +24,9 @@ of the watch share one of their own.
     purges            zset    purges still erasing, for whoever starts next          30 days
     lock:sweeper      string  which replica sweeps now                               seconds
     kept              string  what the last sweep counted                            seconds
+
+Beside keys, a channel for each shop, a:{S}: on it is announced that something new stands in the store, and what is told
+live and kept nowhere goes over it sealed (cache/announcements.py).
 
 `<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the shop's id), so that the keys of a message are short and of
 one length whatever Facebook's ids look like.
@@ -79,7 +83,8 @@ class ShopKeys:
     """The keys of one shop."""
 
     __slots__ = (
-        *("_hash_key", "_page_tags", "blocked", "conversations", "hash_tag", "registry", "shop_index"),
+        *("_hash_key", "_page_tags", "blocked", "changes", "channel", "conversations", "hash_tag", "registry"),
+        "shop_index",
         "waiting_edits",
     )
 
@@ -91,6 +96,8 @@ class ShopKeys:
         self.conversations = b"v:" + self.hash_tag
         self.waiting_edits = b"e:" + self.hash_tag
         self.blocked = b"x:" + self.hash_tag
+        self.changes = b"h:" + self.hash_tag
+        self.channel = b"a:" + self.hash_tag
         self._hash_key = blake2b(shop.encode(), digest_size=32).digest()
         self._page_tags: dict[PageId, bytes] = {}
 

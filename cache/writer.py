@@ -195,7 +195,8 @@ class Writer:
             args += page
         for row in rows:
             args += (row.id, row.sent_at, row.value, row.merged)
-        return PUT([keys.registry, keys.shop_index, keys.conversations, keys.waiting_edits, keys.blocked], args)
+        indexes = [keys.shop_index, keys.conversations, keys.waiting_edits, keys.blocked, keys.changes]
+        return PUT([keys.registry, *indexes], args)
 
     async def _send(self, calls: list[Call]) -> list[Reply | Unavailable]:
         try:

@@ -1,5 +1,6 @@
 """Shops, their Pages, and who may do what."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,11 +79,14 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking: the bearer of a verified token. `subject` is the token's `sub`, for receipts and the audit log."""
+    """Who is asking: the bearer of a verified token. `subject` is the token's `sub`, for receipts and the audit log;
+    `expires_at` the Unix second at which the token ends.
+    """
 
     shop: ShopId
     scopes: frozenset[str]
     subject: str
+    expires_at: float = math.inf
 
 
 PurgeTarget = Literal["shop", "page", "customer", "conversation", "message"]

@@ -31,6 +31,7 @@ _ANSWER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BODY = (512, 1024, 2048, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304)
 _GRAPH = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+_LAG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SHARE = (0.25, 0.5, 0.75, 0.9, 1.0)
 _SWEEP = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
 
@@ -75,6 +76,12 @@ METRICS: tuple[Metric, ...] = (
            ("route", "method", "status")),
     Metric("request_seconds", "histogram", "seconds", "Time from a request's head to its answer's end.",
            ("route", "method"), _ANSWER),
+    Metric("viewers", "gauge", "viewers", "Viewers of live streams that are connected now."),
+    Metric("stream_events_total", "counter", "events", "Events sent to viewers, by name; one for each viewer.",
+           ("event",)),
+    Metric("streams_ended_total", "counter", "streams", "Live streams that ended, by reason.", ("reason",)),
+    Metric("stream_lag_seconds", "histogram", "seconds",
+           "Time from a message's receipt, or a change, to its being sent to a viewer who waits for it.", bounds=_LAG),
     Metric("graph_calls_total", "counter", "calls", "Calls of Facebook's Graph API by edge and how they ended.",
            ("edge", "outcome")),
     Metric("graph_seconds", "histogram", "seconds", "Time one call of the Graph API took.", ("edge",), _GRAPH),
@@ -183,6 +190,22 @@ class Metrics:
             method = OTHER
         self._requests.add(1, (route, method, str(status)))
         self._request_seconds.observe(seconds, (route, method))
+
+    def viewers(self, viewers: int) -> None:
+        """So many viewers are connected."""
+        self._gauges["viewers"].set(viewers)
+
+    def streamed(self, event: str, viewers: int) -> None:
+        """An event is sent to so many viewers."""
+        self._counters["stream_events_total"].add(viewers, (event,))
+
+    def stream_ended(self, reason: str) -> None:
+        """A stream has ended."""
+        self._counters["streams_ended_total"].add(1, (reason,))
+
+    def stream_lag(self, seconds: float) -> None:
+        """So long after it was stored something was sent to a viewer."""
+        self._histograms["stream_lag_seconds"].observe(seconds)
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
         """A call of the Graph API ended: `ok`, or the reason of its error."""

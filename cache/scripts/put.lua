@@ -1,6 +1,6 @@
 #!lua
 -- Stores what has come for one shop: all of it or, when the server refuses writes, nothing of it.
--- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}
+-- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: hash tag, TTL (ms), longest TTL (ms), number of Pages, then per Page: id, tag
 --       then per message: id, sent_at (ms or ''), value, waiting edit that this value has merged (or '')
 -- Reply: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
@@ -33,9 +33,13 @@ for i = 1, page_count do
   end
 end
 
--- Stored times are unique in a shop and never run backwards, even if the server's clock does: cursors depend on it.
-local newest = redis.call('ZRANGE', KEYS[2], '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
-local score = math.max(now, watermark + 1, tonumber(newest[2] or 0) + 1)
+-- Stored times are unique in a shop, those of changes included, and never run backwards, even if the server's clock
+-- does: cursors depend on it.
+local function newest_of(key)
+  local entry = redis.call('ZRANGE', key, '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+  return tonumber(entry[2] or 0)
+end
+local score = math.max(now, watermark + 1, newest_of(KEYS[2]) + 1, newest_of(KEYS[6]) + 1)
 
 local marks = {}
 local function mark(name)
@@ -147,11 +151,13 @@ if #members > 0 then
   for conversation, entries in pairs(by_conversation) do
     index('c:' .. tag .. ':' .. conversation, entries)
   end
-  local newest_of = {}
+  local activities = {}
   for conversation, at in pairs(activity) do
-    newest_of[#newest_of + 1] = at
-    newest_of[#newest_of + 1] = conversation
+    activities[#activities + 1] = at
+    activities[#activities + 1] = conversation
   end
-  index(KEYS[3], newest_of)
+  index(KEYS[3], activities)
+  -- Told last, to whoever listens; that it cannot be told must not cost the message.
+  redis.pcall('SPUBLISH', 'a:' .. tag, '+' .. string.format('%.0f', score - 1))
 end
 return {table.concat(letters), unpack(waiting)}

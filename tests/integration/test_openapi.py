@@ -17,6 +17,11 @@ EXAMPLES = 25
 
 CONFIG = """
 [[operations]]
+# It never ends; test_stream.py holds it against its description.
+include-path-regex = "/stream$"
+enabled = false
+
+[[operations]]
 include-method = "GET"
 include-path-regex = "/(messages|conversations|posts|videos|comments|replies)$"
 # No schema can tell the cursors that we have handed out from others, which are 400.
@@ -55,13 +60,14 @@ def test_no_call_is_a_5xx_and_every_answer_is_as_described(valkey_url: str, tmp_
             check=False,
         )
         assert tried.returncode == 0, tried.stdout + tried.stderr
-        assert f"Tested: {len(described(service))}" in tried.stdout
+        assert f"Tested: {len(described(service) - {'GET /stream'})}" in tried.stdout
         assert [line for line in service.lines() if line.get("status", 0) >= 500] == []
 
 
 def test_it_is_openapi_3_1_and_has_every_call_of_the_contract(service: Service) -> None:
     """For anybody, without a token."""
     assert described(service) >= {
+        *("GET /stream",),
         *("GET /messages", "DELETE /messages", "GET /messages/{id}", "DELETE /messages/{id}"),
         *("GET /conversations", "DELETE /conversations/{id}", "GET /purges/{purge_id}"),
         *("GET ", "PATCH ", "GET /pages", "GET /pages/{page}", "PUT /pages/{page}", "DELETE /pages/{page}"),

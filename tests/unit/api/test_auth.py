@@ -57,9 +57,10 @@ def refusal(token: str, tokens: Tokens | None = None) -> str:
 
 
 def test_a_signed_token_names_its_bearer() -> None:
-    """Shop, scopes and subject come from the claims."""
+    """Shop, scopes, subject and end come from the claims."""
     principal = verifier(SECRET).verify(signed(CLAIMS))
-    assert principal == Principal(ShopId("demo"), frozenset({"messages:read", "messages:purge"}), "dara")
+    scopes = frozenset({"messages:read", "messages:purge"})
+    assert principal == Principal(ShopId("demo"), scopes, "dara", expires_at=CLAIMS["exp"])
 
 
 def test_any_secret_verifies_and_the_first_one_signs() -> None:

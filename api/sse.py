@@ -1,0 +1,33 @@
+"""Pure: events as bytes of a `text/event-stream`.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+"""
+
+from typing import Final
+
+MEDIA: Final = "text/event-stream"
+
+HEARTBEAT: Final = b":\n"
+"""A comment, and no empty line after it: to a reader that takes any empty line for the end of an event it is none."""
+
+
+def encode(name: str, data: bytes, event_id: str | None = None, retry_ms: int | None = None) -> bytes:
+    """One event. `data` is UTF-8; each of its lines, however it ends, becomes one.
+
+    Raises `ValueError` for a name or id that would end its line early, or an id with a NUL, which readers ignore.
+    """
+    lines = [b"event: " + _word(name)]
+    if event_id is not None:
+        lines.append(b"id: " + _word(event_id))
+    if retry_ms is not None:
+        lines.append(b"retry: %d" % retry_ms)
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines += [b"data: " + line for line in data.split(b"\n")]
+    return b"\n".join(lines) + b"\n\n"
+
+
+def _word(text: str) -> bytes:
+    if not text.isprintable():
+        raise ValueError("a name or id of an event must be one line of printable characters")
+    return text.encode()

@@ -1,0 +1,184 @@
+"""Following a shop, whichever server is behind it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+
+from cache.announcements import Announcements
+from cache.feed import Feed
+from cache.timeline import BACKLOG, Timeline
+from domain.ids import ShopId
+from domain.stream import Start, Stretch
+from tests.contract.conftest import FIVE_DAYS, SHOP, Box, text
+from tests.support import wait_until
+
+NEVER = 3600.0
+
+
+class Follower:
+    """Follows a shop and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.stretches: list[Stretch] = []
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Name of each event and the id of what it is about."""
+        return [
+            (event.name, orjson.loads(event.data).get("id", ""))
+            for stretch in self.stretches
+            for event in stretch.events
+        ]
+
+    @property
+    def positions(self) -> list[int]:
+        """Of each event."""
+        return [event.position or 0 for stretch in self.stretches for event in stretch.events]
+
+
+def make_feed(box: Box) -> tuple[Feed, Announcements]:
+    """As the application wires it."""
+    announcements = Announcements(box.connection, sleep=asyncio.sleep)
+    return Feed(Timeline(box.connection, ttl=FIVE_DAYS), announcements, sleep=asyncio.sleep), announcements
+
+
+@asynccontextmanager
+async def following(box: Box, shop: ShopId = SHOP, after: int | None = None) -> AsyncIterator[Follower]:
+    """A follower that hears announcements; of everything that comes from now on."""
+    feed, announcements = make_feed(box)
+    follower = Follower()
+    if after is None:
+        after = (await feed.start(shop, event_id=None, since=None)).now
+    tasks = [
+        asyncio.create_task(announcements.run()),
+        asyncio.create_task(feed.follow(shop, after, follower.stretches.append)),
+    ]
+    try:
+        await wait_until(lambda: follower.stretches)
+        yield follower
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is read because of announcements alone."""
+    monkeypatch.setattr("cache.feed.READ_SECONDS", NEVER)
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_what_is_stored_is_announced(box: Box) -> None:
+    """To whoever follows, message by message, in the order of their moments."""
+    async with following(box) as follower:
+        for n in range(5):
+            await box.put(text(f"m_{n}"))
+            await wait_until(lambda n=n: len(follower.told) == n + 1)  # type: ignore[misc]
+        await box.put(*(text(f"m_{n}") for n in range(5, 400)))
+        await wait_until(lambda: len(follower.told) == 400)
+        assert follower.told == [("message", f"m_{n}") for n in range(400)]
+        assert follower.positions == sorted(set(follower.positions))
+
+
+async def test_what_is_not_announced_is_found_all_the_same(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a follower who hears nothing at all."""
+    monkeypatch.setattr("cache.feed.READ_SECONDS", 0.05)
+    monkeypatch.setattr("cache.feed.LISTENING_SECONDS", 0.05)
+    monkeypatch.setattr(Announcements, "run", lambda _: asyncio.sleep(NEVER))
+    async with following(box) as follower:
+        await box.put(text("m_1"))
+        await wait_until(lambda: follower.told == [("message", "m_1")])
+
+
+async def test_duplicates_and_what_is_refused_are_not_told(box: Box) -> None:
+    """What was not stored just now is no event."""
+    async with following(box) as follower:
+        await box.put(text("m_1"), text("m_1"))
+        await box.put(text("m_1"), text("m_old", sent_at=1))
+        await box.put(text("m_2"))
+        await wait_until(lambda: len(follower.told) == 2)
+        assert follower.told == [("message", "m_1"), ("message", "m_2")]
+
+
+async def test_reading_from_any_position_goes_on_without_gap_or_repetition(box: Box) -> None:
+    """Each event's position is one to go on from."""
+    await box.put(*(text(f"m_{n}") for n in range(250)))
+    timeline = Timeline(box.connection, ttl=FIVE_DAYS)
+    first = await timeline.read(SHOP, 0)
+    assert first.more
+    second = await timeline.read(SHOP, first.position)
+    events = first.events + second.events
+    assert not second.more
+    assert [orjson.loads(event.data)["id"] for event in events] == [f"m_{n}" for n in range(250)]
+    for at in (0, 17, 199, 200, 249):
+        rest = await timeline.read(SHOP, events[at].position or 0)
+        assert rest.events == events[at + 1 : at + 201]
+
+
+async def test_a_stream_begins_where_it_is_told_to(box: Box) -> None:
+    """Now, behind an event, since a time; or with a gap."""
+    timeline = Timeline(box.connection, ttl=FIVE_DAYS)
+    empty = await timeline.start(SHOP, None, None)
+    assert abs(empty.now / 1_000_000 - time.time()) < 900, "of an empty shop it is some time ago"
+    await box.put(text("m_1"), text("m_2"))
+    first, second = (await timeline.read(SHOP, empty.now)).events
+    assert first.position is not None
+    assert second.position is not None
+    assert await timeline.start(SHOP, None, None) == Start(second.position, second.position)
+    assert await timeline.start(SHOP, timeline.event_id(first.position), None) == Start(first.position, second.position)
+    assert (await timeline.start(SHOP, None, 0)).position < first.position
+    for event_id, gap in (("x", "unknown"), (timeline.event_id(5), "expired"), (timeline.event_id(2**52), "unknown")):
+        found = await timeline.start(SHOP, event_id, 0)
+        assert found == Start(second.position, second.position, gap)  # type: ignore[arg-type]
+
+
+async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit itself is."""
+    assert BACKLOG >= 10_000
+    monkeypatch.setattr("cache.timeline.BACKLOG", 3)
+    timeline = Timeline(box.connection, ttl=FIVE_DAYS)
+    begin = timeline.event_id((await timeline.start(SHOP, None, None)).now)
+    await box.put(*(text(f"m_{n}") for n in range(3)))
+    assert (await timeline.start(SHOP, begin, None)).gap is None
+    await box.put(text("m_3"))
+    assert (await timeline.start(SHOP, begin, None)).gap == "too_far"
+
+
+async def test_a_follower_of_one_shop_hears_nothing_of_another(box: Box) -> None:
+    """Each shop has a channel and a time of its own."""
+    other = ShopId("shop-2")
+    async with following(box, other) as follower:
+        await box.put(text("m_1"))
+        begun = len(follower.stretches)
+        await asyncio.sleep(0.05)
+        assert (follower.told, len(follower.stretches)) == ([], begun)
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_who_stops_and_follows_again_hears_again(box: Box) -> None:
+    """Also at once, while the channel is still open; and many shops share one line."""
+    feed, announcements = make_feed(box)
+    running = asyncio.create_task(announcements.run())
+
+    async def follow(shop: ShopId) -> None:
+        follower = Follower()
+        start = await feed.start(shop, event_id=None, since=None)
+        task = asyncio.create_task(feed.follow(shop, start.now, follower.stretches.append))
+        await wait_until(lambda: follower.stretches)
+        if shop == SHOP:
+            await box.put(text(f"m_{time.monotonic_ns()}"))
+            await wait_until(lambda: len(follower.told) == 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    try:
+        for _ in range(3):
+            await asyncio.gather(*(follow(ShopId(f"shop-{n}")) for n in range(1, 20)))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,181 @@
+"""The stream of a shop, watched at a running service."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.callers import Facebook, Operator, Shop, mint, texts
+from tests.servers import Server
+from tests.service import Service, serving
+from tests.support import wait_until_blocking
+from tests.viewer import Viewer
+
+
+@pytest.fixture
+def other(service: Service, valkey_url: str, tmp_path: Path) -> Iterator[Service]:
+    """A second service on the Redis of the first."""
+    assert service.port
+    with serving(valkey_url, tmp_path / "log") as second:
+        yield second
+
+
+def test_a_message_reaches_a_viewer_as_the_api_answers_it(service: Service, shop: Shop, facebook: Facebook) -> None:
+    """With an id, at once, and not to be cached."""
+    with Viewer(service.url).ready() as viewer:
+        assert (viewer.status, viewer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert viewer.headers["cache-control"] == "no-store"
+        assert viewer.reader.retry == 2000
+        facebook.text("m_1", "បង\r\nអាវ\nមានទេ 012 345 678")
+        (told,) = viewer.wait_for("message")
+        assert told.data == shop.get("/messages/m_1")
+        assert told.data["phone_numbers"] == ["+85512345678"]
+        assert told.id
+        assert told.id != viewer.named("ready")[0].id
+
+
+def test_a_message_stored_through_one_replica_reaches_a_viewer_of_the_other(
+    service: Service, other: Service, shop: Shop
+) -> None:
+    """Both ways."""
+    assert shop.name == "shop-1"
+    with (
+        Viewer(service.url).ready() as here,
+        Viewer(other.url).ready() as there,
+        Facebook(service.url) as first,
+        Facebook(other.url) as second,
+    ):
+        first.text("m_1")
+        second.text("m_2")
+        for viewer in (here, there):
+            viewer.wait_for("message", 2)
+            assert viewer.ids == ["m_1", "m_2"]
+
+
+def test_a_stream_goes_on_behind_the_last_id_that_was_seen(service: Service, shop: Shop, facebook: Facebook) -> None:
+    """At whatever event it was cut off; by header or by query; also at its very beginning."""
+    assert shop.name == "shop-1"
+    with Viewer(service.url).ready() as viewer:
+        ids = [viewer.named("ready")[0].id]
+        facebook.deliver(texts(f"m_{n}" for n in range(5)))
+        ids += [told.id for told in viewer.wait_for("message", 5)]
+    facebook.text("m_5")
+    everything = [f"m_{n}" for n in range(6)]
+    for at, last in enumerate(ids):
+        with Viewer(service.url, after=last).ready() as again:
+            assert again.ids == everything[at:]
+            assert again.events[-1].name == "ready"
+    with Viewer(service.url, query=f"?last_event_id={ids[3]}").ready() as again:
+        assert again.ids == everything[3:]
+
+
+def test_a_stream_may_begin_with_what_was_received_since_a_time(
+    service: Service, shop: Shop, facebook: Facebook
+) -> None:
+    """To the millisecond, the moment itself included; a named event outdoes it."""
+    facebook.text("m_1")
+    stored = time.monotonic()
+    wait_until_blocking(lambda: time.monotonic() > stored + 0.01)
+    facebook.text("m_2")
+    since = shop.get("/messages/m_2")["received_at"]
+    with Viewer(service.url, query=f"?since={since}").ready() as viewer:
+        assert viewer.ids == ["m_2"]
+    with Viewer(service.url, query="?since=0").ready() as viewer:
+        assert viewer.ids == ["m_1", "m_2"]
+        last = viewer.reader.last_id
+    with Viewer(service.url, query="?since=0", after=last).ready() as viewer:
+        assert viewer.ids == []
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"), [("nonsense", "unknown"), ("bQAF", "unknown"), ("cwAAAAAAAAAB", "expired")]
+)
+def test_a_stream_that_cannot_go_on_says_so_and_begins_now(
+    service: Service, shop: Shop, facebook: Facebook, last: str, reason: str
+) -> None:
+    """An id that is none of ours, one of another list, one that is older than what is kept."""
+    assert shop.name == "shop-1"
+    facebook.text("m_1")
+    with Viewer(service.url, after=last).ready() as viewer:
+        (gap,) = viewer.named("gap")
+        assert (viewer.events[0], gap.data) == (gap, {"reason": reason})
+        facebook.text("m_2")
+        viewer.wait_for("message")
+        assert viewer.ids == ["m_2"]
+    with Viewer(service.url, after=gap.id).ready() as again:
+        assert again.ids == ["m_2"]
+
+
+def test_a_shop_sees_its_own_messages_alone(service: Service, shop: Shop, facebook: Facebook) -> None:
+    """Two shops, two rooms."""
+    assert shop.name == "shop-1"
+    with Shop(service.url, "shop-2") as second, Viewer(service.url, "shop-2").ready() as viewer:
+        second.connect("104200000000002")
+        facebook.text("m_1")
+        facebook.text("m_2", page="104200000000002")
+        viewer.wait_for("message")
+        assert viewer.ids == ["m_2"]
+
+
+def test_a_lost_announcement_is_noticed(service: Service, shop: Shop, valkey: Server) -> None:
+    """The connection on which announcements are heard is cut again and again; nothing is lost, nothing comes twice."""
+    assert shop.name == "shop-1"
+    with Viewer(service.url).ready() as viewer, Facebook(service.url) as facebook:
+        for n in range(5):
+            for client in valkey.clients():
+                client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
+            facebook.text(f"m_{n}")
+        viewer.wait_for("message", 5)
+        assert viewer.ids == [f"m_{n}" for n in range(5)]
+
+
+def test_a_stream_ends_with_its_token(service: Service, shop: Shop) -> None:
+    """And says why."""
+    token = mint(shop.name, ["messages:read"], ttl=2)
+    with Viewer(service.url, token=token).ready() as viewer:
+        assert viewer.ended()[-1].data == {"reason": "token_expired"}
+        assert viewer.whole
+
+
+def test_sigterm_ends_every_stream_at_once(valkey_url: str, tmp_path: Path) -> None:
+    """Nobody is waited for; the viewer goes on at another replica with the id it has."""
+    with serving(valkey_url, tmp_path / "log") as service, Shop(service.url) as shop:
+        shop.connect()
+        with Viewer(service.url).ready() as viewer, Viewer(service.url).ready() as second:
+            with Facebook(service.url) as facebook:
+                facebook.text("m_1")
+            viewer.wait_for("message")
+            began = time.monotonic()
+            assert service.terminate() == 0
+            assert time.monotonic() - began < 10, "its own grace is fifteen seconds"
+            for one in (viewer, second):
+                assert one.ended()[-1].data == {"reason": "closing"}
+                assert one.whole
+    errors = [line for line in service.lines() if line["level"] in {"error", "critical"}]
+    assert errors == []
+
+
+def test_viewers_are_counted(service: Service, shop: Shop, facebook: Facebook, operator: Operator) -> None:
+    """Connected ones, what they were sent, how long it took, why they ended."""
+    assert shop.name == "shop-1"
+    sent, ended = operator.counts("stream_events_total"), operator.counts("streams_ended_total")
+    with Viewer(service.url).ready() as viewer, Viewer(service.url).ready() as second:
+        facebook.text("m_1")
+        viewer.wait_for("message")
+        second.wait_for("message")
+        assert operator.counts("stream_events_total") - sent == {("message",): 2}
+        scrape = operator.client.get("/metrics").text
+        assert "page_inbox_viewers 2.0" in scrape
+    wait_until_blocking(lambda: operator.counts("streams_ended_total") - ended == {("left",): 2})
+    assert "page_inbox_viewers 0.0" in operator.client.get("/metrics").text
+    assert "page_inbox_stream_lag_seconds_count" in scrape
+
+
+def test_a_head_asks_for_the_stream_without_opening_it(service: Service, shop: Shop) -> None:
+    """Headers alone, at once."""
+    answer = shop.client.head("/stream")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert httpx2.head(f"{service.url}/v1/shops/shop-1/stream", trust_env=False).status_code == 401

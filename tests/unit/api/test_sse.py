@@ -1,0 +1,62 @@
+"""Events as bytes: what goes in comes out at a reader that keeps to the standard, and nothing else does."""
+
+import pytest
+
+from api import sse
+
+
+def read(stream: bytes) -> list[dict[str, str]]:
+    """What a reader makes of it, by the letter of the standard."""
+    events: list[dict[str, str]] = []
+    name, data, last_id = "", "", ""
+    for line in stream.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if line == "":
+            if data:
+                events.append({"event": name or "message", "data": data.removesuffix("\n"), "id": last_id})
+            name, data = "", ""
+        elif field == "event":
+            name = value
+        elif field == "data":
+            data += value + "\n"
+        elif field == "id":
+            last_id = value
+    return events
+
+
+def test_an_event_is_name_id_and_data() -> None:
+    """Byte for byte."""
+    assert sse.encode("message", b'{"a":1}', "x1") == b'event: message\nid: x1\ndata: {"a":1}\n\n'
+    assert sse.encode("live", b"{}") == b"event: live\ndata: {}\n\n"
+    assert sse.encode("ready", b"{}", "x", 2000) == b"event: ready\nid: x\nretry: 2000\ndata: {}\n\n"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
+def test_no_data_can_end_its_event_or_begin_another(ending: str) -> None:
+    """However its lines end, they stay data."""
+    hostile = f"a{ending}{ending}event: purge{ending}id: 9{ending}data: b{ending}{ending}"
+    (told,) = read(sse.encode("message", hostile.encode(), "1"))
+    assert told == {"event": "message", "id": "1", "data": hostile.replace("\r\n", "\n").replace("\r", "\n")}
+
+
+def test_data_keeps_spaces_and_colons() -> None:
+    """One space after the colon is the field's own."""
+    for data in (" a", ":", "data: x", "", "ខ្មែរ 🙏"):
+        assert read(sse.encode("message", data.encode() + b"!")) == [{"event": "message", "data": data + "!", "id": ""}]
+
+
+@pytest.mark.parametrize("word", ["a\nb", "a\rb", "a\r\nb", "a\0b", "a\u2028b", "\ud83d"])
+def test_a_name_or_id_that_is_no_plain_line_is_refused(word: str) -> None:
+    """They are ours; this is for the day when one is not."""
+    with pytest.raises(ValueError, match="printable"):
+        sse.encode(word, b"{}")
+    with pytest.raises(ValueError, match="printable"):
+        sse.encode("message", b"{}", word)
+
+
+def test_a_heartbeat_is_no_event() -> None:
+    """Between two events, and before the first."""
+    stream = sse.HEARTBEAT + sse.encode("a", b"1") + sse.HEARTBEAT * 2 + sse.encode("b", b"2")
+    assert [told["event"] for told in read(stream)] == ["a", "b"]
+    assert b"\n\n" not in sse.HEARTBEAT
