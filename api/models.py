@@ -102,6 +102,32 @@ class BlockedModel(_Answer):
     purge: ReceiptModel | MISSING = Field(MISSING, description="The receipt of what was deleted when it was blocked.")
 
 
+class AuditEntryModel(_Answer):
+    """Who asked for what, when and from where. No content, no customer."""
+
+    at: Moment
+    since: Moment | MISSING = Field(
+        MISSING, description="When the first of several came; `at` is then the last, or later."
+    )
+    sub: str = Field(description="The token's `sub`; `operator` for a command on the store itself.")
+    action: str = Field(description="The operationId of the call, also where a command did the same.")
+    page: str | MISSING = Field(MISSING, description="The Page that was changed.")
+    client: str = Field(description="The IP address it came from; `local` for a command on the store itself.")
+    times: int = Field(ge=1, description="How often; like reads of a minute share an entry.")
+    sequence: int = Field(ge=1, description="Counts from 1, without a gap.")
+    mac: str = Field(
+        pattern="^[0-9a-f]{32}$",
+        description="Authenticates the entry and all before it; whoever keeps one can ask whether it still stands.",
+    )
+
+
+class AuditModel(_Answer):
+    """Entries of the audit log, newest first."""
+
+    entries: list[AuditEntryModel]
+    next_cursor: str | None = Field(description="Where to go on; null is the end.")
+
+
 class PageModel(_Answer):
     """A connected Page. What is known of its token is absent where it is connected for webhooks alone."""
 

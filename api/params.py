@@ -132,6 +132,13 @@ class BlockQuery(Query):
     keep_messages: _Flag = Field(False, description="true leaves what is kept of it until its five days are over.")
 
 
+class AuditQuery(Query):
+    """Which entries of the audit log."""
+
+    limit: Limit = 50
+    cursor: _Cursor = None
+
+
 class MessagesQuery(Query):
     """Which messages."""
 

@@ -1,13 +1,15 @@
 """A line of the route table, and the guard that stands before every handler.
 
-Order of refusal: token (401), shop and scope (403), ids and query (400), body (400, 413). A handler runs after all of
-them; a route with a scope cannot be served without its guard.
+Order of refusal: token (401), shop and scope (403), ids and query (400), body (400, 413), the audit log (503). A
+handler runs after all of them, when it is recorded who asks for what; a route with a scope cannot be served without.
 """
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, cast
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import ClassVar, Literal, Protocol, cast
 
 import starlette.routing
 from pydantic import BaseModel
@@ -19,12 +21,16 @@ from starlette.types import Scope as Connection
 from api.auth import Tokens, authorize, bearer
 from api.call import Call, bind
 from api.params import RequestRefused, checked_id, parse_body, parse_query
+from domain.audit import Access
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
 from domain.shop import EVERY_SHOP, Scope
 
 MAX_BODY = 64 * 1024
 """Bytes of a body sent to the API (the webhook has its own cap). The largest we know of holds one page token."""
+
+UNKNOWN_CLIENT = "unknown"
+"""Where no address is known, or what a proxy told is none."""
 
 Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -39,13 +45,22 @@ class BodyTooLarge(PageInboxError):
         super().__init__("body_too_large", f"The body may have at most {MAX_BODY} bytes.")
 
 
+class Recorder(Protocol):
+    """Writes down who asks for what."""
+
+    async def record(self, shop: ShopId, access: Access, /) -> None:
+        """Return once it is recorded. Raises kind unavailable where it cannot be: then it must not go on."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One method of one path.
 
     `path` is a Starlette template; a guarded one has `{shop}`. `scope` None is public: its endpoint may also be an ASGI
-    application, and its models serve the description alone. `name` becomes the operationId. `statuses` are the
-    problems it answers beyond those that follow from scope, query and body. `also` are further addresses of the same.
+    application, and its models serve the description alone. `name` becomes the operationId, and the action in the audit
+    log. `statuses` are the problems it answers beyond those that follow from scope, query and body. `also` are further
+    addresses of the same.
     A route that is not `described` stays out of `/openapi.json`.
     """
 
@@ -66,9 +81,9 @@ class Route:
     described: bool = True
 
 
-def guarded(route: Route, tokens: Tokens) -> Endpoint:
+def guarded(route: Route, tokens: Tokens, recorder: Recorder) -> Endpoint:
     """The route's handler behind its scope. Raises `ValueError` for a route that cannot be guarded."""
-    scope, handler = route.scope, route.endpoint
+    scope, handler, read = route.scope, route.endpoint, route.method == "GET"
     if scope is None or "{shop}" not in route.path or not _takes_request(handler):
         raise ValueError(f"{route.name}: a guarded route needs a scope, {{shop}} in its path and an async handler")
     endpoint = cast("Endpoint", handler)
@@ -90,20 +105,36 @@ def guarded(route: Route, tokens: Tokens) -> Endpoint:
         body = None
         if route.body is not None:
             body = parse_body(route.body, request.headers.get("content-type", ""), await read_body(request))
+        page = None if read else ids.get("page")
+        await recorder.record(shop, Access(route.name, principal.subject, client_of(request), page, read=read))
         bind(request, Call(shop, principal, ids, query, body))
         return await endpoint(request)
 
     return guard
 
 
-def to_starlette(routes: Iterable[Route], tokens: Tokens) -> list[starlette.routing.Route]:
+def client_of(request: Request) -> str:
+    """The address that the request came from, as the audit log keeps it."""
+    client = request.scope.get("client")
+    return _address(client[0]) if client else UNKNOWN_CLIENT
+
+
+@lru_cache(maxsize=1024)
+def _address(host: str) -> str:
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return UNKNOWN_CLIENT
+
+
+def to_starlette(routes: Iterable[Route], tokens: Tokens, recorder: Recorder) -> list[starlette.routing.Route]:
     """The table as Starlette serves it: one route a path, so that a 405 names every method of the path.
 
     Raises `ValueError` for a method that stands twice at a path.
     """
     paths: dict[str, dict[str, ASGIApp]] = {}
     for route in routes:
-        app = _as_app(route, tokens)
+        app = _as_app(route, tokens, recorder)
         for path in (route.path, *route.also):
             if paths.setdefault(path, {}).setdefault(route.method, app) is not app:
                 raise ValueError(f"{route.method} {path} stands twice in the table")
@@ -134,9 +165,9 @@ class _ByMethod:
         await self._apps["GET" if method == "HEAD" else method](scope, receive, send)
 
 
-def _as_app(route: Route, tokens: Tokens) -> ASGIApp:
+def _as_app(route: Route, tokens: Tokens, recorder: Recorder) -> ASGIApp:
     if route.scope is not None:
-        return starlette.routing.request_response(guarded(route, tokens))
+        return starlette.routing.request_response(guarded(route, tokens, recorder))
     if _takes_request(route.endpoint):
         return starlette.routing.request_response(cast("Endpoint", route.endpoint))
     return cast("ASGIApp", route.endpoint)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from app import demo, server
+from app.audit_command import audit
 from app.doctor_command import doctor
 from app.factory import create_app
 from app.parts import needed
@@ -193,6 +194,7 @@ def show_settings() -> None:
         click.echo(f"    {setting.meaning}" + (f" Default {setting.default}." if setting.default else ""))
 
 
+main.add_command(audit)
 main.add_command(doctor)
 main.add_command(pages)
 main.add_command(purge)

@@ -7,10 +7,12 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
+from cache.audit_log import AuditLog
 from cache.blocked import Blocked
 from cache.budgets import Budgets
 from cache.connection import Connection, connect
 from cache.customers import Customers
+from cache.keyring import Keyring
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.sealing import Sealer
@@ -65,6 +67,7 @@ class Store:
     purger: Purger
     customers: Customers
     blocked: Blocked
+    audit_log: AuditLog
 
 
 def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
@@ -84,7 +87,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
         sleep=asyncio.sleep,
     )
     customers, blocked = Customers(connection, shops, purger), Blocked(connection, shops)
-    return Store(connection, sealer, shops, reader, purger, customers, blocked)
+    audit_log = AuditLog(connection, Keyring(settings.seal_keys), now=time.time, new_nonce=secrets.token_bytes)
+    return Store(connection, sealer, shops, reader, purger, customers, blocked, audit_log)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from api.audit import Audit
 from api.blocked import Blocked
 from api.bodies import PageConnect, Pause
 from api.docs import description_routes
@@ -17,6 +18,7 @@ from api.graph_models import (
 from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
 from api.messages import Messages
 from api.models import (
+    AuditModel,
     BlockedModel,
     ConversationsModel,
     MessageModel,
@@ -26,7 +28,7 @@ from api.models import (
     ReceiptModel,
     ShopModel,
 )
-from api.params import BlockQuery, ConversationsQuery, MessagesQuery, StreamQuery
+from api.params import AuditQuery, BlockQuery, ConversationsQuery, MessagesQuery, StreamQuery
 from api.route import Route
 from api.shops import Shops
 from api.sse import MEDIA
@@ -55,6 +57,7 @@ def table(services: Services) -> list[Route]:
     shops = Shops(services.shops, services.connector)
     graph = Graph(services.graph)
     stream = Stream(services.rooms, now=services.now)
+    audit = Audit(services.audit_log)
     routes = [
         Route("GET", f"{SHOP}/messages", messages.list, "listMessages", READ,
               "Messages, newest receipt first.", query=MessagesQuery, answer=MessagesModel, tag="Reading"),
@@ -105,6 +108,11 @@ def table(services: Services) -> list[Route]:
               tag="Shop and Pages"),
         Route("DELETE", PAGE, shops.disconnect, "disconnectPage", ADMIN,
               "Disconnect a Page and delete its messages.", answer=ReceiptModel, statuses=(404,), tag="Shop and Pages"),
+        Route("GET", f"{SHOP}/audit", audit.list, "listAudit", ADMIN,
+              "Who did what, newest first, kept for 90 days.", query=AuditQuery, answer=AuditModel,
+              tag="Shop and Pages",
+              description="A call with a token is recorded before it is answered; so is a command of an operator. Each "
+              "entry authenticates all before it."),
         Route("GET", f"{PAGE}/posts", graph.posts, "fetchPosts", GRAPH,
               "The Page's published posts, newest first.", query=PostsQuery, answer=PostsModel, statuses=FETCH,
               tag=FACEBOOK, description="Facebook lists about 600 of a year."),

@@ -1,32 +1,18 @@
 """`page-inbox pages` and `page-inbox purge`: what an operator does by hand, directly on Redis."""
 
-import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TextIO
 
 import click
 
 from app.customer_file import CustomerList, listed, read_customers
-from app.parts import Graph, Store, make_connection, make_graph, make_store
-from app.wiring import VERSION
+from app.tools import Tools, with_tools
+from domain.audit import OPERATOR
 from domain.ids import ConversationId, MessageId, PageId, ShopId
 from domain.moment import rfc3339
 from domain.secret import Secret
 from domain.shop import Page, Receipt
-from ops import logs
-from ops.metrics import Metrics, process_registry
-from ops.settings import read_settings
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What an operator's command works with."""
-
-    store: Store
-    graph: Graph
 
 
 @click.group()
@@ -57,7 +43,7 @@ def pages_connect(shop: str, token_file: TextIO | None, page: str) -> None:
         connected = await tools.graph.pages.connect(ShopId(shop), PageId(page), token)
         click.echo(f"{connected.id} is connected to {shop} since {rfc3339(connected.connected_at)}: {_told(connected)}")
 
-    _with_tools(work)
+    with_tools(work, ShopId(shop), "connectPage", PageId(page))
 
 
 def _told(page: Page) -> str:
@@ -88,7 +74,7 @@ def pages_list(shop: str) -> None:
             paused = ", paused" if page.paused else ""
             click.echo(f"{page.id}  connected {rfc3339(page.connected_at)}{last}{paused}: {_told(page)}")
 
-    _with_tools(work)
+    with_tools(work, ShopId(shop), "listPages")
 
 
 @pages.command("disconnect")
@@ -99,7 +85,11 @@ def pages_disconnect(shop: str, page: str, yes: bool) -> None:
     """Disconnect a Page: end its subscription, forget its token, delete its messages."""
     if not yes:
         click.confirm(f"Disconnect {page} and delete its messages for ever?", abort=True)
-    _purge(lambda tools: tools.graph.pages.disconnect(ShopId(shop), PageId(page), "operator"), ShopId(shop))
+
+    async def start(tools: Tools) -> Receipt:
+        return await tools.graph.pages.disconnect(ShopId(shop), PageId(page), OPERATOR)
+
+    _purge(start, ShopId(shop), "disconnectPage", PageId(page))
 
 
 @click.command()
@@ -138,15 +128,16 @@ def purge(shop: str | None, conversation: str | None, message: str | None, custo
     async def start(tools: Tools) -> Receipt:
         purger = tools.store.purger
         if conversation:
-            return await purger.purge_conversation(ShopId(shop), ConversationId(conversation), "operator")
+            return await purger.purge_conversation(ShopId(shop), ConversationId(conversation), OPERATOR)
         if message:
-            return await purger.purge_message(ShopId(shop), MessageId(message), "operator")
-        return await purger.purge_shop(ShopId(shop), "operator")
+            return await purger.purge_message(ShopId(shop), MessageId(message), OPERATOR)
+        return await purger.purge_shop(ShopId(shop), OPERATOR)
 
-    _purge(start, ShopId(shop))
+    action = "purgeConversation" if conversation else "purgeMessage" if message else "purgeMessages"
+    _purge(start, ShopId(shop), action)
 
 
-def _purge(start: Callable[[Tools], Awaitable[Receipt]], shop: ShopId) -> None:
+def _purge(start: Callable[[Tools], Awaitable[Receipt]], shop: ShopId, action: str, page: PageId | None = None) -> None:
     async def work(tools: Tools) -> None:
         receipt = await start(tools)
         click.echo("Nothing of it can be read any more. Erasing ...", err=True)
@@ -154,7 +145,7 @@ def _purge(start: Callable[[Tools], Awaitable[Receipt]], shop: ShopId) -> None:
         receipt = await tools.store.purger.receipt(shop, receipt.id)
         click.echo(f"Purge {receipt.id}: {receipt.messages_deleted} messages deleted.")
 
-    _with_tools(work)
+    with_tools(work, shop, action, page)
 
 
 def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) -> None:
@@ -172,7 +163,8 @@ def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) ->
         started: list[tuple[ShopId, Receipt]] = []
         with click.progressbar(shops, label="Looking at the shops", file=sys.stderr) as bar:
             for one in bar:
-                receipts = await store.customers.purge_kept(one, customers.ids, "operator")
+                await tools.record(one, "purgeCustomer")
+                receipts = await store.customers.purge_kept(one, customers.ids, OPERATOR)
                 started += ((one, receipt) for receipt in receipts)
                 await store.purger.finish()
         deleted = 0
@@ -182,22 +174,4 @@ def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) ->
             click.echo(f"Purge {done.id}: {done.messages_deleted} messages of {one} deleted.")
         click.echo(f"{len(customers.ids)} customers looked for in {len(shops)} shops: {deleted} messages deleted.")
 
-    _with_tools(work)
-
-
-def _with_tools(work: Callable[[Tools], Awaitable[None]]) -> None:
-    settings = read_settings(os.environ, command="tool")
-
-    async def connected() -> None:
-        metrics = Metrics(process_registry(), version=VERSION)
-        store = make_store(make_connection(settings), metrics, settings)
-        graph = make_graph(store, metrics, settings)
-        try:
-            await work(Tools(store, graph))
-        finally:
-            await store.purger.close()
-            await graph.calls.close()
-            await store.connection.close()
-
-    logs.configure(sys.stderr.buffer, level="warning")
-    asyncio.run(connected())
+    with_tools(work)

@@ -16,6 +16,8 @@ from api.auth import Tokens
 from api.rooms import Rooms
 from app.parts import SettingMissing, make_connection, make_graph, make_store, needed, unix_milliseconds
 from cache.announcements import Announcements
+from cache.audit import Audit
+from cache.audit_log import AuditLog
 from cache.blocked import Blocked
 from cache.connection import Connection
 from cache.customers import Customers
@@ -68,6 +70,8 @@ class Services:
     intake: Intake
     announcements: Announcements
     rooms: Rooms
+    audit: Audit
+    audit_log: AuditLog
     graph: GraphReader
     connector: Pages
     calls: Calls
@@ -83,6 +87,7 @@ class Services:
         self.tasks.start("watch", self.watch.run)
         self.tasks.start("announcements", self.announcements.run)
         self.tasks.start("stream_heartbeat", self.rooms.beat)
+        self.tasks.start("audit", self.audit.run)
         log.info("opened", version=VERSION, command=self.settings.command, settings=self.settings.summary())
 
     async def close(self) -> None:
@@ -90,6 +95,7 @@ class Services:
         await self.rooms.close()
         await self.writer.close()
         await self.tasks.close(CLOSE_SECONDS)
+        await self.audit.close()
         await self.purger.close()
         await self.calls.close()
         await self.connection.close()
@@ -147,6 +153,7 @@ def wire(
         now=unix_milliseconds,
         sleep=asyncio.sleep,
     )
+    audit = Audit(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
     intake = Intake(writer, store.shops, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
     feed = Feed(Timeline(store.connection, ttl=settings.message_ttl), announcements, sleep=asyncio.sleep)
@@ -172,6 +179,8 @@ def wire(
         intake=intake,
         announcements=announcements,
         rooms=rooms,
+        audit=audit,
+        audit_log=store.audit_log,
         graph=graph.reader,
         connector=graph.pages,
         calls=graph.calls,

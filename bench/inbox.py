@@ -1,5 +1,6 @@
 """Page Inbox as in production: `page-inbox serve` in its own process on its own core, with its own Valkey."""
 
+import base64
 import random
 import sys
 import time
@@ -96,6 +97,7 @@ def settings(valkey_url: str, port: int, ops_port: int, **more: str) -> dict[str
         "FACEBOOK_APP_SECRET": APP_SECRET.reveal(),
         "FACEBOOK_VERIFY_TOKEN": "verify-token-of-the-benchmark",
         "TOKEN_KEYS": _TOKEN_KEY.reveal(),
+        "SEAL_KEYS": base64.b64encode(b"seal-key-of-the-benchmark-has-32").decode(),
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "OPS_PORT": str(ops_port),

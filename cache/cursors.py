@@ -8,14 +8,14 @@ from typing import Final
 from cache.errors import CursorRefused
 
 _LONGEST: Final = 64
-_SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ"), "s": Struct(">Q")}
+_SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ"), "s": Struct(">Q"), "a": Struct(">Q")}
 _LARGEST_SCORE: Final = 2**53 - 1
 """A ZSET's scores are doubles: above, neighbouring microseconds would fall together."""
 
 
 def write_cursor(kind: str, *scores: int) -> str:
-    """A place in the messages (`m`: one score), the conversations (`c`: when the walk began, one score) or the stream
-    (`s`: one score).
+    """A place in the messages (`m`: one score), the conversations (`c`: when the walk began, one score), the stream
+    (`s`: one score) or the audit log (`a`: a sequence).
     """
     return urlsafe_b64encode(kind.encode() + _SCORES[kind].pack(*scores)).rstrip(b"=").decode()
 

@@ -14,6 +14,7 @@ UnavailableReason = Literal[
     "redis_refused",
     "queue_full",
     "closing",
+    "audit_busy",
 ]
 CorruptReason = Literal["corrupt_record"]
 CursorReason = Literal["invalid_cursor"]

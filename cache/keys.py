@@ -14,6 +14,7 @@ of the watch share one of their own.
     h:{S}             zset    what was edited, unsent and purged, by microsecond     5 days after the newest
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
+    l:{S}             zset    the audit log (cache/audit_chain.py)                   entry by entry 90 days
     b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
     hold:app          string  nobody calls Graph until this is gone                  as Facebook says
     {watch}:due       zset    which Page is looked at next, and when                 30 days unwritten
@@ -25,7 +26,7 @@ of the watch share one of their own.
     lock:sweeper      string  which replica sweeps now                               seconds
     kept              string  what the last sweep counted                            seconds
 
-Beside keys, a channel for each shop, a:{S}: on it is announced that something new stands in the store, and what is told
+Beside keys, a channel for each shop, l:{S}: on it is announced that something new stands in the store, and what is told
 live and kept nowhere goes over it sealed (cache/announcements.py).
 
 `<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the shop's id), so that the keys of a message are short and of
@@ -48,6 +49,9 @@ RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
 PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:")
 """Prefixes of the only keys without a deadline: the registry, whose tokens are sealed, and what is blocked, which holds
 until it is lifted. They hold no content, and nobody's id but as a keyed hash (docs/adr/0015)."""
+
+AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
+"""How long it can be asked who did what. A shop's purge leaves it: it holds no content and no customer."""
 
 ID_BYTES: Final = 12
 """96 bits: two of a million messages of one shop collide with a chance of 6e-18; eight bytes would save four each."""
@@ -77,13 +81,14 @@ OUTAGE_SECONDS: Final = MAX_TTL_SECONDS
 SHOP_INDEX: Final = b"s:"
 CONVERSATION_INDEX: Final = b"c:"
 MESSAGE: Final = b"m:"
+AUDIT: Final = b"l:"
 
 
 class ShopKeys:
     """The keys of one shop."""
 
     __slots__ = (
-        *("_hash_key", "_page_tags", "blocked", "changes", "channel", "conversations", "hash_tag", "registry"),
+        *("_hash_key", "_page_tags", "audit", "blocked", "changes", "channel", "conversations", "hash_tag", "registry"),
         "shop_index",
         "waiting_edits",
     )
@@ -94,6 +99,7 @@ class ShopKeys:
         self.registry = b"shop:" + self.hash_tag
         self.shop_index = SHOP_INDEX + self.hash_tag
         self.conversations = b"v:" + self.hash_tag
+        self.audit = AUDIT + self.hash_tag
         self.waiting_edits = b"e:" + self.hash_tag
         self.blocked = b"x:" + self.hash_tag
         self.changes = b"h:" + self.hash_tag

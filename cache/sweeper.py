@@ -1,6 +1,7 @@
 """Expired means gone from memory too, and what is kept is counted.
 
 Redis hides an expired key at once but may keep its bytes until something touches it. A plain SCAN touches every key.
+Audit logs lose what is older than 90 days on the way.
 One replica sweeps at a time; all of them show what the last sweep counted.
 """
 
@@ -12,7 +13,8 @@ import structlog
 
 from cache.connection import Connection
 from cache.errors import Unavailable
-from cache.keys import KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
+from cache.keys import AUDIT, AUDIT_SECONDS, KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
+from cache.scripts import AUDIT_TRIM
 from ops.metrics import Metrics
 
 SWEEP_SECONDS: Final = 30
@@ -21,6 +23,9 @@ OVERDUE_SECONDS: Final = 60
 """What this process' clock and the server's may differ by."""
 SCAN_COUNT: Final = 1000
 """Keys in one step: below a millisecond of the server's time."""
+
+TRIM_ENTRIES: Final = 200
+"""Entries of an audit log dropped in one script call: about half a millisecond."""
 
 REWRITE_SECONDS: Final = 24 * 60 * 60
 """Between two rewrites of a server that is ours alone: what has expired leaves its files too."""
@@ -81,6 +86,8 @@ class Sweeper:
                     overdue = await self._overdue(name)
                     if overdue is not None:
                         oldest = min(oldest or overdue, overdue)
+                elif name.startswith(AUDIT):
+                    await self._trim(name)
             # A big store is swept in many steps; everyone else goes between them.
             await self._sleep(0)
         counted = orjson.dumps({"messages": kept, "oldest": oldest})
@@ -98,6 +105,12 @@ class Sweeper:
         member: bytes = found[0][0] if isinstance(found[0], (list, tuple)) else found[0]
         key = MESSAGE + index.removeprefix(SHOP_INDEX) + b":" + member[1:]
         return _score(found) if await self._connection.command("STRLEN", key) else None
+
+    async def _trim(self, log_key: bytes) -> None:
+        """Drop what an audit log has kept for long enough."""
+        before = int((self._now() - AUDIT_SECONDS) * 1000)
+        while await self._connection.run(AUDIT_TRIM([log_key], [before, TRIM_ENTRIES]), tries=2) == TRIM_ENTRIES:
+            await self._sleep(0)
 
     async def rewrite_daily(self) -> None:
         """Have the append-only file rewritten at the start and once a day, until cancelled. For a server of our own:

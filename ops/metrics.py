@@ -82,6 +82,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("streams_ended_total", "counter", "streams", "Live streams that ended, by reason.", ("reason",)),
     Metric("stream_lag_seconds", "histogram", "seconds",
            "Time from a message's receipt, or a change, to its being sent to a viewer who waits for it.", bounds=_LAG),
+    Metric("audit_entries_total", "counter", "entries", "Entries of shops' audit logs by whether they were written; a "
+           "call that cannot be recorded is refused.", ("outcome",)),
     Metric("graph_calls_total", "counter", "calls", "Calls of Facebook's Graph API by edge and how they ended.",
            ("edge", "outcome")),
     Metric("graph_seconds", "histogram", "seconds", "Time one call of the Graph API took.", ("edge",), _GRAPH),
@@ -206,6 +208,10 @@ class Metrics:
     def stream_lag(self, seconds: float) -> None:
         """So long after it was stored something was sent to a viewer."""
         self._histograms["stream_lag_seconds"].observe(seconds)
+
+    def audit(self, outcome: str, n: int = 1) -> None:
+        """An entry of an audit log was `written` or `refused`; `n` 0 makes an outcome known at start."""
+        self._counters["audit_entries_total"].add(n, (outcome,))
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
         """A call of the Graph API ended: `ok`, or the reason of its error."""

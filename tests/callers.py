@@ -23,9 +23,16 @@ FACEBOOK_WAITS: Final = 5.0
 """Seconds. A later answer is a failure to Facebook, and so to every test here."""
 
 
-def mint(shop: str, scopes: Sequence[Scope] = SCOPES, *, ttl: int = 600, key: Secret = TOKEN_KEY) -> str:
+def mint(
+    shop: str,
+    scopes: Sequence[Scope] = SCOPES,
+    *,
+    ttl: int = 600,
+    key: Secret = TOKEN_KEY,
+    subject: str = "owner@shop",
+) -> str:
     """A token as the service's own issuer would make it."""
-    return Tokens([key]).mint(ShopId(shop), scopes, ttl, "owner@shop", time.time())
+    return Tokens([key]).mint(ShopId(shop), scopes, ttl, subject, time.time())
 
 
 def text_part(mid: str, words: str = "សួស្តី", *, page: str = PAGE, customer: str = CUSTOMER, at: int = 0) -> Document:
@@ -102,6 +109,16 @@ class Shop(_Caller):
             cursor = page["next_cursor"]
             if cursor is None:
                 return found
+
+    def walk_audit(self) -> list[dict[str, Any]]:
+        """The audit log, newest first."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.get("/audit", limit=100, cursor=cursor)
+            found += page["entries"]
+            cursor = page["next_cursor"]
+        return found
 
     def ids(self, **filters: str) -> list[str]:
         """The ids of all messages, newest first."""

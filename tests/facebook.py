@@ -15,9 +15,7 @@ from simulator.graph_world import SCOPES, World
 from tests.callers import Shop
 from tests.graph import APP_ID, FakeGraph, running_graph
 from tests.servers import Server
-from tests.service import APP_SECRET, Service, serving
-
-SEAL_KEY: Final = Secret(base64.b64encode(b"seal-key-of-the-test-service-32b").decode())
+from tests.service import APP_SECRET, SEAL_KEY, Service, serving
 
 READER_WAITS: Final = 16.0
 """Seconds. The service's own deadline for whatever it asks of Graph is 12."""

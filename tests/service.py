@@ -1,5 +1,6 @@
 """`page-inbox serve` as a process of its own, with production settings, on ports that happened to be free."""
 
+import base64
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from tests.support import wait_until_blocking
 APP_SECRET: Final = Secret("app-secret-of-the-test-service")
 VERIFY_TOKEN: Final = Secret("verify-token-of-the-test-service")
 TOKEN_KEY: Final = Secret("token-key-of-the-test-service-32")
+SEAL_KEY: Final = Secret(base64.b64encode(b"seal-key-of-the-test-service-32b").decode())
 """No secret is a part of another: a test that looks for one in a log must not find it in a second."""
 
 START_SECONDS: Final = 20.0
@@ -40,6 +42,7 @@ def environment(redis_url: str | None, **settings: str) -> dict[str, str]:
         "FACEBOOK_APP_SECRET": APP_SECRET.reveal(),
         "FACEBOOK_VERIFY_TOKEN": VERIFY_TOKEN.reveal(),
         "TOKEN_KEYS": TOKEN_KEY.reveal(),
+        "SEAL_KEYS": SEAL_KEY.reveal(),
         "HOST": "127.0.0.1",
         "PORT": "0",
         "OPS_PORT": "0",

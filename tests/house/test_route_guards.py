@@ -4,6 +4,7 @@ Over the real application, without a network: its Redis cannot be reached, so wh
 400 and fails the test.
 """
 
+import base64
 import re
 import time
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ def application() -> Application:
         "FACEBOOK_APP_SECRET": "app-secret-of-the-guarded-house",
         "FACEBOOK_VERIFY_TOKEN": "verify-token-of-the-guarded-house",
         "TOKEN_KEYS": KEY.reveal(),
+        "SEAL_KEYS": base64.b64encode(b"seal-key-of-the-guarded-house-32").decode(),
     }
     return create_app(read_settings(environ, command="serve"))
 

@@ -1,5 +1,6 @@
 """The application as production makes it, never opened: its Redis is a socket that is not there."""
 
+import base64
 import secrets
 
 from app.factory import Application, create_app
@@ -13,6 +14,7 @@ def application(**settings: str) -> Application:
         "FACEBOOK_APP_SECRET": secrets.token_hex(16),
         "FACEBOOK_VERIFY_TOKEN": secrets.token_hex(16),
         "TOKEN_KEYS": secrets.token_hex(32),
+        "SEAL_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         **settings,
     }
     return create_app(read_settings(environ, command="serve"))

@@ -16,11 +16,12 @@ from simulator.graph_faults import OUTAGE
 from simulator.graph_nodes import FakePage
 from simulator.graph_world import SCOPES
 from tests.callers import CUSTOMER, PAGE, Facebook, Shop
-from tests.facebook import SEAL_KEY, GraphShop, everything, graph_settings, new_page, spellings
+from tests.facebook import GraphShop, everything, graph_settings, new_page, spellings
 from tests.graph import APP_ID, FakeGraph
 from tests.servers import Server
 from tests.service import (
     APP_SECRET,
+    SEAL_KEY,
     START_SECONDS,
     TOKEN_KEY,
     VERIFY_TOKEN,

@@ -23,7 +23,6 @@ from simulator.graph_nodes import FakePage
 from simulator.graph_world import SCOPES
 from tests.callers import Facebook
 from tests.facebook import (
-    SEAL_KEY,
     GraphShop,
     everything,
     graph_settings,
@@ -35,7 +34,7 @@ from tests.facebook import (
 )
 from tests.graph import APP_ID, FakeGraph, now
 from tests.servers import Server
-from tests.service import APP_SECRET, Service
+from tests.service import APP_SECRET, SEAL_KEY, Service
 from tests.support import wait_until_blocking
 
 OwnServer = Callable[..., AbstractContextManager[Server]]
@@ -314,7 +313,7 @@ def test_seal_keys_are_changed_without_losing_a_token(own_server: OwnServer, tmp
             assert shop.fetch(page.id, "posts")["items"] == []
 
 
-@pytest.mark.parametrize("missing", ["SEAL_KEYS", "FACEBOOK_APP_ID"])
+@pytest.mark.parametrize("missing", ["FACEBOOK_APP_ID"])
 def test_a_setting_without_which_no_token_is_taken_is_named(
     own_server: OwnServer, tmp_path: Path, missing: str
 ) -> None:

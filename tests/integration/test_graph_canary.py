@@ -21,11 +21,11 @@ from simulator.graph_nodes import FakePage
 from simulator.graph_world import World
 from simulator.serialize import Document
 from tests.callers import Operator
-from tests.facebook import SEAL_KEY, GraphShop, running_facebook, serving_graph
+from tests.facebook import GraphShop, running_facebook, serving_graph
 from tests.graph import APP_ID, FakeGraph, proof_of
 from tests.integration.test_canary import values
 from tests.servers import running
-from tests.service import APP_SECRET, TOKEN_KEY, Service
+from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, Service
 
 CANARY: Final = "canary-កាណារី"
 """The canary's name in Latin letters is in every id, address and token too, where Khmer may not stand."""

@@ -11,10 +11,10 @@ import pytest
 from simulator.graph_faults import Fails
 from tests.callers import Facebook, Shop
 from tests.collector import Collector, Span, collecting
-from tests.facebook import SEAL_KEY, GraphShop, new_page, running_facebook, serving_graph
+from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
 from tests.graph import FakeGraph
 from tests.servers import Server
-from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service
+from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, VERIFY_TOKEN, Service
 from tests.support import wait_until_blocking
 
 CANARY: Final = "canary-កាណារី"

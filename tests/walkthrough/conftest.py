@@ -3,6 +3,7 @@
 The service is the real one, made by `create_app` as in production, on a real Valkey. Only the sockets are left out.
 """
 
+import base64
 import secrets
 import time
 from collections.abc import Iterator
@@ -103,6 +104,7 @@ def inbox(valkey_url: str) -> Iterator[Inbox]:
             "FACEBOOK_APP_SECRET": app_secret.reveal(),
             "FACEBOOK_VERIFY_TOKEN": secrets.token_hex(16),
             "TOKEN_KEYS": token_key.reveal(),
+            "SEAL_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
             "LOG_LEVEL": "critical",
         },
         command="serve",

@@ -36,6 +36,7 @@ from api.models import (
 from api.params import BlockQuery, ConversationsQuery, MessagesQuery
 from api.route import Route, to_starlette
 from api.shops import Shops
+from domain.audit import Access
 from domain.cursor import Slice
 from domain.errors import Kind, PageInboxError
 from domain.graph import Edge, Fetched, GraphQuery
@@ -281,16 +282,43 @@ def table(store: Store) -> list[Route]:
 ALL = "/v1/shops/{shop}"
 
 
+class Unavailable(PageInboxError):
+    """The store is not there."""
+
+    kind: ClassVar[Kind] = "unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("redis_unreachable")
+
+
+class Recorder:
+    """Remembers who asked for what; refuses with `error` where there is one."""
+
+    def __init__(self) -> None:
+        self.recorded: list[tuple[str, Access]] = []
+        self.error: PageInboxError | None = None
+
+    async def record(self, shop: ShopId, access: Access) -> None:
+        """Record it."""
+        if self.error is not None:
+            raise self.error
+        self.recorded.append((shop, access))
+
+
 class House:
     """The API, its store, and a client with a token for everything in the shop `demo`."""
 
     def __init__(self) -> None:
         self.store = Store()
+        self.recorder = Recorder()
         self.tokens = Tokens([SECRET], now=lambda: NOW)
         self.routes = table(self.store)
         served = [*self.routes, *description_routes(self.routes, version="1.0")]
-        self.app = Starlette(routes=to_starlette(served, self.tokens), exception_handlers=exception_handlers())
-        self.client = TestClient(self.app, raise_server_exceptions=False, headers=self.bearer())
+        self.app = Starlette(
+            routes=to_starlette(served, self.tokens, self.recorder), exception_handlers=exception_handlers()
+        )
+        from_ = ("192.0.2.7", 50_000)
+        self.client = TestClient(self.app, raise_server_exceptions=False, headers=self.bearer(), client=from_)
 
     def bearer(self, shop: str = "demo", *scopes: Scope) -> dict[str, str]:
         """The header of a token; every scope when none is given."""

@@ -17,11 +17,13 @@ from api.auth import Tokens
 from api.call import call_of
 from api.errors import exception_handlers
 from api.params import ConversationsQuery
-from api.route import MAX_BODY, Route, guarded, to_starlette
+from api.route import MAX_BODY, UNKNOWN_CLIENT, Route, client_of, guarded, to_starlette
+from domain.audit import Access
 from domain.shop import SCOPES
-from tests.unit.api.fakes import ALL, SECRET, SHOP, House, Store, table
+from tests.unit.api.fakes import ALL, SECRET, SHOP, House, Recorder, Store, Unavailable, table
 
 ROUTES = table(Store())
+BODIES: dict[str, dict[str, Any]] = {"patch": {"paused": True}, "patch_page": {"paused": True}, "connect": {}}
 
 
 def _path(route: Route) -> str:
@@ -127,6 +129,45 @@ def test_the_log_line_learns_shop_and_subject(house: House) -> None:
     ]
 
 
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_every_call_is_recorded_before_its_handler_runs(house: House, route: Route) -> None:
+    """Who, what and from where; a change names its Page. One that cannot be recorded goes no further: 503."""
+    house.recorder.error = Unavailable()
+    call = (route.method, _path(route))
+    answer = house.client.request(*call, json=BODIES.get(route.name))
+    assert (answer.status_code, answer.json()["reason"]) == (503, "redis_unreachable")
+    assert house.store.asked == ()
+
+    house.recorder.error = None
+    house.client.request(*call, json=BODIES.get(route.name))
+    page = "m_1" if "{page}" in route.path and route.method != "GET" else None
+    read = route.method == "GET"
+    assert house.recorder.recorded == [("demo", Access(route.name, "dara", "192.0.2.7", page, read=read))]
+    assert house.store.asked != ()
+
+
+def test_what_is_refused_before_is_not_recorded(house: House) -> None:
+    """It has reached nothing; a stranger cannot fill a shop's log."""
+    assert house.client.get(f"{SHOP}/messages?colour=red").status_code == 400
+    assert house.client.get("/v1/shops/other/messages").status_code == 403
+    assert house.client.get(f"{SHOP}/messages", headers={"Authorization": ""}).status_code == 401
+    assert house.recorder.recorded == []
+
+
+@pytest.mark.parametrize(
+    ("client", "told"),
+    [
+        (("2001:DB8::0:7", 1), "2001:db8::7"),
+        (("testclient", 1), UNKNOWN_CLIENT),
+        (("7000000000000001", 1), UNKNOWN_CLIENT),
+        (None, UNKNOWN_CLIENT),
+    ],
+)
+def test_the_client_is_an_address_or_unknown(client: tuple[str, int] | None, told: str) -> None:
+    """What a proxy passes on may be any text."""
+    assert client_of(Request({"type": "http", "client": client})) == told
+
+
 def test_a_table_that_could_not_be_guarded_is_refused_at_the_start() -> None:
     """No scope, no shop in the path, or something that is no handler."""
     tokens = Tokens([SECRET])
@@ -139,11 +180,11 @@ def test_a_table_that_could_not_be_guarded_is_refused_at_the_start() -> None:
         replace(ROUTES[0], endpoint=app),
     ):
         with pytest.raises(ValueError, match="guarded"):
-            to_starlette([broken], tokens)
+            to_starlette([broken], tokens, Recorder())
     with pytest.raises(ValueError, match="guarded"):
-        guarded(replace(ROUTES[0], scope=None), tokens)
+        guarded(replace(ROUTES[0], scope=None), tokens, Recorder())
     with pytest.raises(ValueError, match="twice"):
-        to_starlette([ROUTES[0], ROUTES[0]], tokens)
+        to_starlette([ROUTES[0], ROUTES[0]], tokens, Recorder())
 
 
 async def test_a_handler_reached_past_its_guard_fails() -> None:
@@ -156,7 +197,8 @@ async def test_a_handler_reached_past_its_guard_fails() -> None:
 def test_a_handler_that_wants_another_model_than_its_route_declares_fails(house: House) -> None:
     """A mistake in the table shows in the first test."""
     wrong = replace(house.routes[0], query=ConversationsQuery)
-    app = Starlette(routes=[*to_starlette([wrong], house.tokens)], exception_handlers=exception_handlers())
+    routes = to_starlette([wrong], house.tokens, house.recorder)
+    app = Starlette(routes=[*routes], exception_handlers=exception_handlers())
     with pytest.raises(TypeError, match="MessagesQuery"):
         TestClient(app).get(f"{SHOP}/messages", headers=house.bearer())
 
@@ -175,7 +217,7 @@ def test_a_public_route_may_be_a_function_or_an_asgi_application() -> None:
         Route("GET", "/webhook", get, "handshake", None, "Handshake"),
         Route("POST", "/webhook", Hot(), "webhook", None, "Webhook"),
     ]
-    client = TestClient(Starlette(routes=[*to_starlette(routes, Tokens([SECRET]))]))
+    client = TestClient(Starlette(routes=[*to_starlette(routes, Tokens([SECRET]), Recorder())]))
     assert client.get("/webhook").text == "function"
     assert client.post("/webhook").text == "application"
     assert client.put("/webhook").headers["allow"].count(",") == 2

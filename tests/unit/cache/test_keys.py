@@ -24,6 +24,7 @@ def every_key(shop: str) -> list[bytes]:
         keys.waiting_edits,
         keys.blocked,
         keys.changes,
+        keys.audit,
         keys.message(keys.message_id(PAGE, MessageId("m_1"))),
         keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
         keys.purge(PurgeId("p-1")),

@@ -1,0 +1,51 @@
+"""What an operator's command works with: the store and Facebook, directly, and a note of it in the shop's audit log."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from app.parts import Graph, Store, make_connection, make_graph, make_store
+from app.wiring import VERSION
+from domain.audit import AT_THE_STORE, OPERATOR, Access
+from domain.ids import PageId, ShopId
+from ops import logs
+from ops.metrics import Metrics, process_registry
+from ops.settings import read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The store, and the way to Facebook."""
+
+    store: Store
+    graph: Graph
+
+    async def record(self, shop: ShopId, action: str, page: PageId | None = None) -> None:
+        """Call it before it is done: `action` is the operationId of the call that does the same over HTTP."""
+        await self.store.audit_log.append(shop, Access(action, OPERATOR, AT_THE_STORE, page))
+
+
+def with_tools(
+    work: Callable[[Tools], Awaitable[None]], shop: ShopId | None = None, action: str = "", page: PageId | None = None
+) -> None:
+    """Record what is asked for, then do it. Work for several shops is given none here, and records each by itself."""
+    settings = read_settings(os.environ, command="tool")
+
+    async def connected() -> None:
+        metrics = Metrics(process_registry(), version=VERSION)
+        store = make_store(make_connection(settings), metrics, settings)
+        graph = make_graph(store, metrics, settings)
+        try:
+            tools = Tools(store, graph)
+            if shop is not None:
+                await tools.record(shop, action, page)
+            await work(tools)
+        finally:
+            await store.purger.close()
+            await graph.calls.close()
+            await store.connection.close()
+
+    logs.configure(sys.stderr.buffer, level="warning")
+    asyncio.run(connected())

@@ -1,0 +1,55 @@
+"""Who did what in a shop: what the audit log holds, and what can be wrong with it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+OPERATOR = "operator"
+"""The subject of what is done by a command on the store itself."""
+AT_THE_STORE = "local"
+"""Stands for the address where a command works on the store itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Something that is asked for: `action` is the name of the call in the API's description, `subject` the token's
+    `sub`, `client` an IP address.
+
+    `page` is told of changes only; no customer, conversation or message is named. Where it is a `read`, further ones of
+    the same minute may share an entry; each change is an entry of its own.
+    """
+
+    action: str
+    subject: str
+    client: str
+    page: str | None = None
+    read: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a shop's log: `access` was asked for `times` times from `since` to `at`, in milliseconds.
+
+    `sequence` counts from 1 without a gap. `previous_at` is the `at` of the entry before, 0 for the first.
+    """
+
+    sequence: int
+    at: int
+    since: int
+    times: int
+    access: Access
+    previous_at: int
+
+
+Breach = Literal["changed", "removed", "moved", "forked", "key_unknown", "head_changed"]
+"""What can be wrong with entries: their content is not what was written; they are not there; they stand in another
+place; two stand in one place; their key is not among ours, so that nobody can tell; the shop's record names another
+last entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something wrong with the entries `first` to `last`, by their sequence."""
+
+    breach: Breach
+    first: int
+    last: int

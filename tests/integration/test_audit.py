@@ -1,0 +1,170 @@
+"""Who did what in a shop, as its owner reads it, as an operator verifies it, and as nobody gets past it."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import redis
+
+from cache.keys import shop_keys
+from domain.ids import ShopId
+from domain.shop import EVERY_SHOP
+from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, mint
+from tests.servers import Server
+from tests.service import START_SECONDS, Service, environment, page_inbox, serving
+
+KEYS = shop_keys(ShopId("shop-1"))
+
+
+@pytest.fixture
+def owner() -> str:
+    """A subject of whom the shared service has not counted any read in the last minute."""
+    return f"owner-{uuid4().hex}"
+
+
+@pytest.fixture
+def shop(service: Service, owner: str) -> Iterator[Shop]:
+    """A shop with one connected Page, whose owner nobody knows yet."""
+    with Shop(service.url, token=mint("shop-1", subject=owner)) as caller:
+        caller.connect()
+        yield caller
+
+
+def told(shop: Shop) -> list[tuple[str, str, int]]:
+    """The log, oldest first: who, what, how often; without the reading of the log itself."""
+    entries = shop.walk_audit()[::-1]
+    return [(entry["sub"], entry["action"], entry["times"]) for entry in entries if entry["action"] != "listAudit"]
+
+
+def command(redis_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command to its end."""
+    return subprocess.run(  # noqa: S603 - our own command
+        page_inbox(*arguments),
+        env=environment(redis_url),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+
+
+def test_every_read_purge_connection_and_change_is_recorded(
+    service: Service, shop: Shop, owner: str, facebook: Facebook
+) -> None:
+    """Who, what, when, from where; like reads at once share an entry after the first; nobody's id is in it."""
+    assert facebook.text("m_1").status_code == 200
+    shop.ids()
+    shop.get("/messages/m_1")
+    shop.client.patch("", json={"paused": False})
+    shop.purge(f"/conversations/{PAGE}_{CUSTOMER}")
+    shop.purge("/messages/m_1")
+    shop.purge()
+    with Shop(service.url, token=mint(EVERY_SHOP, subject=owner)) as back_end:
+        back_end.get("/pages")
+    assert told(shop) == [
+        (owner, "connectPage", 1),
+        (owner, "listMessages", 1),
+        (owner, "readMessage", 1),
+        (owner, "changeShop", 1),
+        (owner, "purgeConversation", 1),
+        (owner, "purgeMessage", 1),
+        (owner, "purgeMessages", 1),
+        (owner, "listPages", 1),
+    ]
+    entries = shop.walk_audit()
+    assert {entry["client"] for entry in entries} == {"127.0.0.1"}
+    assert [entry["page"] for entry in entries if "page" in entry] == [PAGE]
+    assert [entry["sequence"] for entry in entries] == list(range(len(entries), 0, -1))
+    assert CUSTOMER not in json.dumps(entries)
+    assert "m_1" not in json.dumps(entries)
+
+
+def test_what_is_refused_and_what_facebook_delivers_is_not_recorded(
+    shop: Shop, owner: str, service: Service, facebook: Facebook
+) -> None:
+    """Strangers cannot fill a shop's log; deliveries are nobody's access."""
+    with Shop(service.url, token=mint("shop-2")) as stranger:
+        assert stranger.client.get("/messages").status_code == 403
+    assert shop.client.get("/messages", params={"colour": "red"}).status_code == 400
+    assert facebook.text("m_1").status_code == 200
+    assert told(shop) == [(owner, "connectPage", 1)]
+
+
+def test_reading_the_log_needs_its_scope(service: Service, valkey_url: str) -> None:
+    """Who may read messages may not for that reason see who else does."""
+    assert valkey_url
+    with Shop(service.url, token=mint("shop-1", ["messages:read", "messages:purge", "graph:read"])) as reader:
+        assert reader.client.get("/audit").status_code == 403
+
+
+def test_what_was_counted_is_written_when_the_service_stops(valkey_url: str, tmp_path: Path) -> None:
+    """Thirty reads: the first, and 29 that shared its minute."""
+    with serving(valkey_url, tmp_path / "log") as service:
+        with Shop(service.url) as shop:
+            for _ in range(30):
+                shop.get("/messages")
+        assert service.terminate() == 0
+    with serving(valkey_url, tmp_path / "log2") as service, Shop(service.url) as shop:
+        assert told(shop) == [("owner@shop", "listMessages", 1), ("owner@shop", "listMessages", 29)]
+    assert command(valkey_url, "audit", "--shop", "shop-1", "--verify").returncode == 0
+
+
+def test_a_read_that_cannot_be_recorded_is_refused(
+    own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
+) -> None:
+    """Reading would be possible, writing is not: 503, counted, and once it can be recorded it is answered."""
+    with (
+        own_server() as valkey,
+        serving(valkey.url, tmp_path / "log") as service,
+        Shop(service.url) as shop,
+        Operator(service.ops_url) as operator,
+        redis.Redis.from_url(valkey.url) as client,
+    ):
+        shop.connect()
+        # A log of another type takes no entry, and hinders no reading of messages.
+        log = client.dump(KEYS.audit)
+        client.set(KEYS.audit, "rubbish", ex=600)
+        refused = shop.client.get("/messages")
+        assert (refused.status_code, refused.json()["reason"]) == (503, "redis_refused")
+        client.restore(KEYS.audit, 600_000, log, replace=True)
+        assert shop.client.get("/messages").status_code == 200
+        counts = operator.counts("audit_entries_total")
+        assert (counts["refused",], counts["written",]) == (1, 2)
+
+
+def test_an_operators_commands_are_recorded_in_the_shops_log(shop: Shop, owner: str, valkey_url: str) -> None:
+    """As `operator`, from the store itself; what the command prints is what the shop reads."""
+    for arguments in (("pages", "list"), ("purge", "--yes"), ("audit",), ("audit", "--verify")):
+        done = command(valkey_url, *arguments, "--shop", "shop-1")
+        assert done.returncode == 0, done.stderr
+    entries = [entry for entry in shop.walk_audit() if entry["sub"] == "operator"]
+    assert [entry["action"] for entry in entries] == ["listAudit", "listAudit", "purgeMessages", "listPages"]
+    assert {entry["client"] for entry in entries} == {"local"}
+    shown = command(valkey_url, "audit", "--shop", "shop-1", "--limit", "3").stdout
+    assert shown.splitlines()[1].split()[1:] == [owner, "listAudit", "127.0.0.1"]
+    assert len(shown.splitlines()) == 3
+
+
+def test_verifying_says_what_was_done_to_the_log(shop: Shop, valkey_url: str) -> None:
+    """And ends with exit code 1, for whoever calls it nightly."""
+    for _ in range(4):
+        shop.purge()
+    with redis.Redis.from_url(valkey_url) as client:
+        changed(client, 1)
+        client.zremrangebyrank(KEYS.audit, 2, 3)
+    verified = command(valkey_url, "audit", "--shop", "shop-1", "--verify")
+    assert verified.returncode == 1
+    assert "Entry 2 does not say any more what was written." in verified.stdout
+    assert "Each of entries 3 to 4 is not there any more." in verified.stdout
+
+
+def changed(client: Any, place: int) -> None:
+    """Another action in an entry."""
+    (entry,) = client.zrange(KEYS.audit, place, place)
+    client.zrem(KEYS.audit, entry)
+    client.zadd(KEYS.audit, {entry.replace(b"purgeMessages", b"listMessages"): place + 1})
