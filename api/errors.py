@@ -66,8 +66,8 @@ _REASONS: Mapping[int, tuple[str, str]] = {
 def problem(error: PageInboxError, request_id: str) -> Response:
     """The answer to an error raised on purpose."""
     headers: dict[str, str] = {}
-    if error.kind == "unauthenticated":
-        # RFC 6750, 3: no error code for a caller who sent no token.
+    if error.kind == "unauthenticated" and error.reason.startswith("token_"):
+        # What Facebook signs knows no bearer tokens. RFC 6750, 3: no error code for a caller who sent no token.
         code = "" if error.reason == "token_missing" else ', error="invalid_token"'
         headers["WWW-Authenticate"] = f'Bearer realm="page-inbox"{code}'
     elif error.reason == "scope_missing":

@@ -93,6 +93,4 @@ def create_app(settings: Settings, hooks: Hooks = NO_HOOKS, **replacements: Any)
 
 def _error_answer(error: PageInboxError, request_id: str) -> tuple[int, Headers, bytes]:
     response = problem(error, request_id)
-    # The webhook knows no bearer tokens: its 401 must not ask for one.
-    headers = [(name, value) for name, value in response.raw_headers if name != b"www-authenticate"]
-    return response.status_code, headers, bytes(response.body)
+    return response.status_code, response.raw_headers, bytes(response.body)

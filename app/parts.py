@@ -12,6 +12,7 @@ from cache.blocked import Blocked
 from cache.budgets import Budgets
 from cache.connection import Connection, connect
 from cache.customers import Customers
+from cache.grants import Grants
 from cache.keyring import Keyring
 from cache.purge import Purger
 from cache.reader import Reader
@@ -25,6 +26,7 @@ from graph_client.client import Client
 from graph_client.pages import Pages
 from graph_client.reader import Reader as GraphReader
 from graph_client.token_death import TokenDeath
+from graph_client.withdrawn import Withdrawn
 from ops.metrics import Metrics
 from ops.settings import Settings
 
@@ -99,13 +101,15 @@ class Graph:
     reader: GraphReader
     pages: Pages
     watchlist: Watchlist
+    grants: Grants
     token_died: TokenDeath
+    withdrawn: Withdrawn
 
 
 def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
     """The way to Facebook; not opened yet."""
     secret = settings.app_secrets[0] if settings.app_secrets else None
-    watchlist = Watchlist(store.connection)
+    watchlist, grants = Watchlist(store.connection), Grants(store.connection, settings.seal_keys)
     token_died = TokenDeath(store.shops, watchlist, now=unix_milliseconds)
     calls = Calls(
         Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time),
@@ -125,13 +129,15 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
         calls,
         store.shops,
         watchlist,
+        grants,
         store.purger,
         app_id=settings.app_id or "",
         app_token=Secret(f"{settings.app_id}|{secret.reveal()}" if secret else ""),
         missing_settings=[name for name, value in needs.items() if not value],
         now=unix_milliseconds,
     )
-    return Graph(calls, GraphReader(calls), pages, watchlist, token_died)
+    withdrawn = Withdrawn(store.shops, watchlist, store.purger, token_died=token_died)
+    return Graph(calls, GraphReader(calls), pages, watchlist, grants, token_died, withdrawn)
 
 
 def unix_milliseconds() -> int:

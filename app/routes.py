@@ -34,9 +34,11 @@ from api.shops import Shops
 from api.sse import MEDIA
 from api.stream import Stream
 from api.stream_docs import STREAM
+from app.parts import unix_milliseconds
 from app.wiring import VERSION, Services
 from console.routes import Console
 from ops.settings import FACEBOOK as OF_FACEBOOK
+from webhook import callbacks
 
 SHOP: Final = "/v1/shops/{shop}"
 READ: Final = "messages:read"
@@ -58,6 +60,13 @@ def table(services: Services) -> list[Route]:
     graph = Graph(services.graph)
     stream = Stream(services.rooms, now=services.now)
     audit = Audit(services.audit_log)
+    facebook = callbacks.Callbacks(
+        services.withdrawal,
+        services.metrics,
+        app_secrets=tuple(services.settings.app_secrets),
+        public_url=services.settings.public_url,
+        now=unix_milliseconds,
+    )
     routes = [
         Route("GET", f"{SHOP}/messages", messages.list, "listMessages", READ,
               "Messages, newest receipt first.", query=MessagesQuery, answer=MessagesModel, tag="Reading"),
@@ -133,6 +142,12 @@ def table(services: Services) -> list[Route]:
         Route("GET", f"{PAGE}/customers/{{psid}}", graph.customer, "fetchCustomer", GRAPH,
               "A customer's name and picture.", query=EdgeQuery, answer=CustomersModel, statuses=FETCH, tag=FACEBOOK,
               description="One item. `limit` and `after` are taken and mean nothing."),
+        Route("POST", callbacks.DEAUTHORIZE, facebook.deauthorize, "deauthorize", None,
+              "A person has removed the app: nobody calls Facebook with their tokens any more.", described=False),
+        Route("POST", callbacks.DATA_DELETION, facebook.delete, "deleteData", None,
+              "A person wants what came from their account deleted.", described=False),
+        Route("GET", callbacks.STATUS, facebook.status, "readDeletion", None,
+              "What became of such a request, for the person.", described=False),
     ]  # fmt: skip
     described = description_routes(routes, version=VERSION, public_url=services.settings.public_url)
     return [*routes, *described, *console_routes(services.settings.graph_url)]

@@ -21,6 +21,7 @@ from cache.audit_log import AuditLog
 from cache.blocked import Blocked
 from cache.connection import Connection
 from cache.customers import Customers
+from cache.deletions import Deletions
 from cache.feed import Feed
 from cache.purge import Purger
 from cache.reader import Reader
@@ -40,6 +41,7 @@ from ops.metrics import Metrics, Registry, process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
 from webhook.intake import Intake
+from webhook.withdrawal import Withdrawal
 
 CLOSE_SECONDS: Final = 5.0
 """What background tasks get to end; an orchestrator's usual grace is thirty."""
@@ -72,6 +74,7 @@ class Services:
     rooms: Rooms
     audit: Audit
     audit_log: AuditLog
+    withdrawal: Withdrawal
     graph: GraphReader
     connector: Pages
     calls: Calls
@@ -148,6 +151,7 @@ def wire(
         store.shops,
         graph.pages,
         Healer(graph.calls, writer, metrics, sleep=asyncio.sleep),
+        graph.grants,
         metrics,
         token_died=graph.token_died,
         now=unix_milliseconds,
@@ -158,6 +162,14 @@ def wire(
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
     feed = Feed(Timeline(store.connection, ttl=settings.message_ttl), announcements, sleep=asyncio.sleep)
     rooms = Rooms(feed, metrics, now=now, sleep=asyncio.sleep)
+    withdrawal = Withdrawal(
+        graph.grants,
+        store.shops,
+        graph.withdrawn,
+        store.purger,
+        Deletions(store.connection, store.purger),
+        key=settings.app_secrets[0],
+    )
     checks.add("redis", partial(store.connection.command, "PING"), "Is Redis up, and REDIS_URL right?")
     checks.add("accepting", writer.accepting, "The service is stopping or its queue is full; Redis may be slow.")
     checks.add("tasks", partial(_none_crashed, tasks), "A background task crashed and waits; its log line says why.")
@@ -181,6 +193,7 @@ def wire(
         rooms=rooms,
         audit=audit,
         audit_log=store.audit_log,
+        withdrawal=withdrawal,
         graph=graph.reader,
         connector=graph.pages,
         calls=graph.calls,

@@ -20,8 +20,10 @@ of the watch share one of their own.
     {watch}:due       zset    which Page is looked at next, and when                 30 days unwritten
     {watch}:status    hash    what can be expected of each watched Page              30 days unwritten
     {watch}:counts    hash    how many Pages there are of each status                30 days unwritten
+    {watch}:granted   hash    keyed hash of who granted a Page's token, and when     30 days unwritten
     {watch}:beat      string  when a replica last said that it is there              30 days unwritten
     {watch}:outage    string  when nobody was there to take deliveries               5 days
+    deletion:<code>   hash    a person's deletion request: when, and what it waits for  90 days
     purges            zset    purges still erasing, for whoever starts next          30 days
     lock:sweeper      string  which replica sweeps now                               seconds
     kept              string  what the last sweep counted                            seconds
@@ -45,6 +47,10 @@ MAX_TTL_SECONDS: Final = 5 * 24 * 60 * 60
 
 RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
 """How long a purge's receipt can be asked for."""
+
+DELETION_SECONDS: Final = 90 * 24 * 60 * 60
+"""How long a person can look up what became of a deletion request: three times as long as the receipts behind it, and
+longer than the 60 days for which Facebook keeps its own lists of such requests."""
 
 PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:")
 """Prefixes of the only keys without a deadline: the registry, whose tokens are sealed, and what is blocked, which holds
@@ -70,6 +76,7 @@ APP_HOLD: Final = b"hold:app"
 WATCH_DUE: Final = b"{watch}:due"
 WATCH_STATUS: Final = b"{watch}:status"
 WATCH_COUNTS: Final = b"{watch}:counts"
+WATCH_GRANTED: Final = b"{watch}:granted"
 WATCH_BEAT: Final = b"{watch}:beat"
 WATCH_OUTAGE: Final = b"{watch}:outage"
 
@@ -154,6 +161,11 @@ def shop_keys(shop: ShopId) -> ShopKeys:
 def page_key(page: PageId) -> bytes:
     """Which shop a Page belongs to."""
     return b"page:{%s}" % quote(page, safe="").encode()
+
+
+def deletion_key(code: str) -> bytes:
+    """What a person's deletion request is noted under; `code` is ours, letters and digits."""
+    return b"deletion:" + code.encode()
 
 
 def shop_of_key(key: bytes) -> ShopId | None:

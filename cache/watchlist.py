@@ -12,6 +12,7 @@ from cache.keys import (
     WATCH_BEAT,
     WATCH_COUNTS,
     WATCH_DUE,
+    WATCH_GRANTED,
     WATCH_OUTAGE,
     WATCH_SECONDS,
     WATCH_STATUS,
@@ -40,11 +41,11 @@ class Watchlist:
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
         """Have a Page looked at then; until then it counts as this."""
-        await self._connection.run(WATCH([*_PAGES], [WATCH_SECONDS, page, due_ms, status]), tries=2)
+        await self._connection.run(WATCH([*_PAGES, WATCH_GRANTED], [WATCH_SECONDS, page, due_ms, status]), tries=2)
 
     async def forget(self, page: PageId, /) -> None:
-        """Have a Page looked at no more, nor counted."""
-        await self._connection.run(WATCH([*_PAGES], [WATCH_SECONDS, page, 0, ""]), tries=2)
+        """Have a Page looked at no more, nor counted; nor is it known any more who granted its token."""
+        await self._connection.run(WATCH([*_PAGES, WATCH_GRANTED], [WATCH_SECONDS, page, 0, ""]), tries=2)
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
         """The Pages that are due, at most so many, the longest due first. They are due again when the lease is over;

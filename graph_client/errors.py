@@ -34,8 +34,8 @@ Reason = Literal[
 ]  # fmt: skip
 
 TokenReason = Literal[
-    "app_not_authorised", "checkpoint", "password_changed", "expired", "unconfirmed_user", "logged_out", "role_lost",
-    "token_invalid", "no_token",
+    "app_not_authorised", "deauthorized", "checkpoint", "password_changed", "expired", "unconfirmed_user",
+    "logged_out", "role_lost", "token_invalid", "no_token",
 ]  # fmt: skip
 """What killed a token; `no_token` is a Page that never had one."""
 
@@ -150,6 +150,7 @@ _AGAIN = "Connect the Page again with a new token."
 
 _DEATHS: Final[dict[TokenReason, str]] = {
     "app_not_authorised": f"The person whose token the Page has took the app's permissions back. {_AGAIN}",
+    "deauthorized": f"The person whose token the Page has removed the app, or the Page did. {_AGAIN}",
     "checkpoint": "Facebook wants the person whose token the Page has to log in at www.facebook.com and do what it "
     f"says there. {_AGAIN}",
     "password_changed": f"The person whose token the Page has changed the password, or Facebook ended it. {_AGAIN}",

@@ -26,6 +26,7 @@ from graph_client.errors import (
     TokenDead,
 )
 from graph_client.fields import KEPT_FIELDS, NEEDED_FIELDS, missing
+from graph_client.token_facts import TokenFacts
 from graph_client.wire import Ask
 
 CALL_SECONDS: Final = 5.0
@@ -106,8 +107,8 @@ class Registry(Protocol):
 class Looker(Protocol):
     """Asks Facebook about a Page. Every method raises GraphError when Facebook refuses or is not there."""
 
-    async def inspect(self, token: Secret, page: PageId, /) -> tuple[str, ...]:
-        """The permissions that some feature needs and the token lacks. Raises TokenDead, or kind invalid."""
+    async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
+        """What the token may not do. Raises TokenDead, or kind invalid."""
         ...
 
     async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
@@ -176,9 +177,9 @@ async def _page(page: PageId, registry: Registry, looker: Looker, *, ask_faceboo
         raise TokenDead(state.reason)
     if not ask_facebook:
         return _unasked(page, shop, known, state)
-    lacking = await looker.inspect(credentials.token, page)
+    facts = await looker.inspect(credentials.token, page)
     fields = await looker.subscribed_fields(shop, page)
-    return _judged(page, shop, known, lacking, fields)
+    return _judged(page, shop, known, facts.missing_permissions, fields)
 
 
 def _unasked(page: PageId, shop: ShopId, known: Page, state: PageState) -> Finding:

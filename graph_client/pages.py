@@ -16,7 +16,14 @@ from graph_client.calls import Calls
 from graph_client.errors import GraphRefused, GraphTimeout, ParameterRefused, PermissionMissing, TokenDead
 from graph_client.fields import FIELDS, KEPT_FIELDS
 from graph_client.schedule import DAY, SOON, missed_since
-from graph_client.token_facts import TokenRefused, missing_permissions, names_its_page, require_needed
+from graph_client.token_facts import (
+    TokenFacts,
+    TokenRefused,
+    granted_by,
+    missing_permissions,
+    names_its_page,
+    require_needed,
+)
 from graph_client.wire import Ask
 
 UNSUBSCRIBE_SECONDS: Final = 4.0
@@ -89,6 +96,14 @@ class Watched(Protocol):
         ...
 
 
+class Grants(Protocol):
+    """Remembers which person granted a Page's token; it ends when the Page is watched no more."""
+
+    async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
+        """The token that the Page has now came from this person, or nobody knows from whom."""
+        ...
+
+
 class PagePurger(Protocol):
     """Takes a Page away."""
 
@@ -105,6 +120,7 @@ class Pages:
         calls: Calls,
         registry: Registry,
         watched: Watched,
+        grants: Grants,
         purger: PagePurger,
         *,
         app_id: str,
@@ -115,6 +131,7 @@ class Pages:
         self._calls = calls
         self._registry = registry
         self._watched = watched
+        self._grants = grants
         self._purger = purger
         self._app_id = app_id
         self._app_token = app_token
@@ -143,13 +160,15 @@ class Pages:
             raise GraphTimeout from None
 
     async def _connect(self, shop: ShopId, page: PageId, token: Secret) -> Page:
-        lacking = await self.inspect(token, page)
+        facts = await self.inspect(token, page)
+        lacking = facts.missing_permissions
         require_needed(lacking)
         before = await self._registry.connect(shop, page)
         since = self._missed_since(before)
         state = PageState(self._now(), token_alive=True, missing_permissions=lacking, heal_since=since)
         await self._registry.keep_token(shop, page, token, state)
         await self._watched.watch(page, self._now() + SOON, "unsubscribed")
+        await self._grants.granted(page, facts.granted_by, self._now())
         fields = await self.subscribe(shop, page)
         credentials = await self._registry.credentials(shop, page)
         if credentials is not None:
@@ -183,8 +202,8 @@ class Pages:
         await self._watched.forget(page)
         return receipt
 
-    async def inspect(self, token: Secret, page: PageId) -> tuple[str, ...]:
-        """Ask Facebook whose token it is and what it may do: the permissions that some feature needs and it lacks.
+    async def inspect(self, token: Secret, page: PageId) -> TokenFacts:
+        """Ask Facebook whose token it is, what it may do, and who granted it.
 
         Raises:
             TokenDead: Facebook does not accept it.
@@ -204,7 +223,7 @@ class Pages:
             told = await self._calls.with_token(token, "me", edges.me())
             if str(told.body.get("id")) != page:
                 raise TokenRefused("token_of_another_page", "This token belongs to another Page.")
-        return lacking
+        return TokenFacts(lacking, granted_by(data))
 
     async def subscribe(self, shop: ShopId, page: PageId) -> tuple[str, ...]:
         """Have Facebook deliver the Page's webhooks; the fields that were subscribed.

@@ -5,6 +5,7 @@ developers.facebook.com/docs/graph-api/reference/debug_token: answers 200 with `
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from domain.errors import Kind, PageInboxError
@@ -22,6 +23,24 @@ class TokenRefused(PageInboxError):
         self, reason: Literal["token_of_another_app", "token_of_another_page", "token_not_of_a_page"], sentence: str
     ) -> None:
         super().__init__(reason, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What a living token may not do and some feature needs, and which person granted it (an app-scoped id), where
+    Facebook tells.
+    """
+
+    missing_permissions: tuple[str, ...]
+    granted_by: str | None
+
+
+def granted_by(data: Mapping[str, Any]) -> str | None:
+    """The app-scoped id of the person through whom the token came; None where Facebook tells none."""
+    person = data.get("user_id")
+    if isinstance(person, bool) or not isinstance(person, int | str):
+        return None
+    return str(person) if str(person) not in {"", "0"} else None
 
 
 def missing_permissions(data: Mapping[str, Any], page: PageId, app_id: str) -> tuple[str, ...]:

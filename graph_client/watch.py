@@ -22,6 +22,7 @@ from graph_client.errors import TokenDead
 from graph_client.fields import NEEDED_FIELDS, missing
 from graph_client.heal import StillOurs
 from graph_client.schedule import DAY, missed_since, next_look
+from graph_client.token_facts import TokenFacts
 from ops.metrics import Metrics
 
 TICK_SECONDS: Final = 5.0
@@ -105,8 +106,8 @@ class Registry(Protocol):
 class Looker(Protocol):
     """Asks Facebook about a Page. Every method raises GraphError when Facebook refuses or is not there."""
 
-    async def inspect(self, token: Secret, page: PageId, /) -> tuple[str, ...]:
-        """The permissions that some feature needs and the token lacks. Raises TokenDead."""
+    async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
+        """What the token may not do, and who granted it. Raises TokenDead."""
         ...
 
     async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
@@ -115,6 +116,14 @@ class Looker(Protocol):
 
     async def subscribe(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
         """Have the Page's webhooks delivered; the fields."""
+        ...
+
+
+class Grants(Protocol):
+    """Remembers which person granted a Page's token."""
+
+    async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
+        """The token is this person's, since now or since when it is known to be."""
         ...
 
 
@@ -135,6 +144,7 @@ class Watch:
         registry: Registry,
         looker: Looker,
         healer: Healer,
+        grants: Grants,
         metrics: Metrics,
         *,
         token_died: TokenDied,
@@ -145,6 +155,7 @@ class Watch:
         self._registry = registry
         self._looker = looker
         self._healer = healer
+        self._grants = grants
         self._metrics = metrics
         self._token_died = token_died
         self._now = now
@@ -225,7 +236,7 @@ class Watch:
     async def _check(self, shop: ShopId, page: Page, credentials: Credentials, outage: Outage | None) -> None:
         state = credentials.state
         try:
-            lacking = await self._looker.inspect(credentials.token, page.id)
+            facts = await self._looker.inspect(credentials.token, page.id)
         except TokenDead as error:
             await self._token_died(shop, page.id, credentials, error)
             return
@@ -237,9 +248,11 @@ class Watch:
             checked_at=self._now(),
             token_alive=True,
             subscribed_fields=fields,
-            missing_permissions=lacking,
+            missing_permissions=facts.missing_permissions,
             heal_since=since,
         )
+        if facts.granted_by is not None:
+            await self._grants.still_granted(page.id, facts.granted_by, self._now())
         # What is to be healed is written down before the subscription is restored: a crash between forgets nothing.
         await self._registry.note_state(shop, page.id, credentials.seal, state)
         if lost:

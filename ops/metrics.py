@@ -84,6 +84,8 @@ METRICS: tuple[Metric, ...] = (
            "Time from a message's receipt, or a change, to its being sent to a viewer who waits for it.", bounds=_LAG),
     Metric("audit_entries_total", "counter", "entries", "Entries of shops' audit logs by whether they were written; a "
            "call that cannot be recorded is refused.", ("outcome",)),
+    Metric("callbacks_total", "counter", "callbacks", "Facebook's callbacks about persons, by what came of them.",
+           ("callback", "outcome")),
     Metric("graph_calls_total", "counter", "calls", "Calls of Facebook's Graph API by edge and how they ended.",
            ("edge", "outcome")),
     Metric("graph_seconds", "histogram", "seconds", "Time one call of the Graph API took.", ("edge",), _GRAPH),
@@ -212,6 +214,10 @@ class Metrics:
     def audit(self, outcome: str, n: int = 1) -> None:
         """An entry of an audit log was `written` or `refused`; `n` 0 makes an outcome known at start."""
         self._counters["audit_entries_total"].add(n, (outcome,))
+
+    def callback(self, callback: str, outcome: str, n: int = 1) -> None:
+        """Facebook told that a person removes the app or wants deletion; `n` 0 makes an outcome known at start."""
+        self._counters["callbacks_total"].add(n, (callback, outcome))
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
         """A call of the Graph API ended: `ok`, or the reason of its error."""

@@ -3,6 +3,7 @@
     PageInboxError
     ├── SignatureRefused   unauthenticated   the body is not Facebook's
     ├── PayloadRefused     invalid           signed, but not JSON
+    ├── RequestRefused     invalid           no signed request, or one that asks for nothing now
     ├── BodyTooLarge       too_large         more bytes than we read
     ├── NotInTime          unavailable       it could not be stored while Facebook waits
     └── HandshakeRefused   forbidden         the GET challenge is not ours to answer
@@ -16,6 +17,13 @@ from domain.errors import Kind, PageInboxError
 
 SignatureReason = Literal["signature_missing", "signature_malformed", "signature_mismatch"]
 PayloadReason = Literal["not_json"]
+RequestReason = Literal[
+    "host_malformed",
+    "signed_request_missing",
+    "signed_request_malformed",
+    "signed_request_algorithm",
+    "signed_request_expired",
+]
 BodyReason = Literal["body_too_large"]
 TimeReason = Literal["not_in_time"]
 HandshakeReason = Literal["handshake_incomplete", "handshake_repeated", "handshake_mode", "handshake_token"]
@@ -36,6 +44,15 @@ class PayloadRefused(PageInboxError):
     kind: ClassVar[Kind] = "invalid"
 
     def __init__(self, reason: PayloadReason = "not_json") -> None:
+        super().__init__(reason)
+
+
+class RequestRefused(PageInboxError):
+    """A callback without its signed request, with one that is none, or with one that was signed and is over."""
+
+    kind: ClassVar[Kind] = "invalid"
+
+    def __init__(self, reason: RequestReason) -> None:
         super().__init__(reason)
 
 

@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
 -- Has a Page looked at at a moment, and counts it under its status; or forgets it.
--- KEYS: {watch}:due, {watch}:status, {watch}:counts
+-- KEYS: {watch}:due, {watch}:status, {watch}:counts, {watch}:granted
 -- ARGV: life (s), Page, when (ms), status ('' = forget it)   Reply: 1
 local life, page, status = ARGV[1], ARGV[2], ARGV[4]
 local before = redis.call('HGET', KEYS[2], page)
 if status == '' then
   redis.call('ZREM', KEYS[1], page)
   redis.call('HDEL', KEYS[2], page)
+  redis.call('HDEL', KEYS[4], page)
 else
   redis.call('ZADD', KEYS[1], ARGV[3], page)
   redis.call('HSET', KEYS[2], page, status)

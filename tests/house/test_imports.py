@@ -33,6 +33,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "ops.routes",
         "ops.tracing",
         "simulator.graph",
+        "webhook.callbacks",
     ),
     "redis": ("cache",),
     "hiredis": ("cache.connection",),

@@ -29,6 +29,10 @@ PUBLIC = {
     ("GET", "/console/{version}/{file:path}"),
 }
 """Nobody needs a token for these; beside them stands the webhook, which has a signature instead."""
+SIGNED = {("POST", "/facebook/deauthorize"), ("POST", "/facebook/data-deletion")}
+"""As the webhook: Facebook signs what it sends."""
+STATUS = ("GET", "/facebook/data-deletion/{code}")
+"""For whoever was told the code, which nobody can guess."""
 
 
 def application() -> Application:
@@ -108,7 +112,7 @@ def refused(door: Door, status: int, reason: str) -> tuple[int, str]:
 
 def test_the_public_routes_are_a_written_list() -> None:
     """A route that has lost its scope shows here."""
-    assert {(route.method, route.path) for route in ROUTES if route.scope is None} == PUBLIC
+    assert {(route.method, route.path) for route in ROUTES if route.scope is None} == {*PUBLIC, *SIGNED, STATUS}
     assert all(PATH not in (route.path, *route.also) for route in ROUTES), "the webhook stands before the table"
 
 
@@ -161,6 +165,17 @@ def test_the_public_routes_answer_anybody(client: TestClient) -> None:
     for method, path in PUBLIC:
         place = path.replace("{version}", "1").replace("{file:path}", "js/main.js")
         assert client.request(method, place).status_code == 200
+
+
+def test_what_facebook_signs_is_refused_without_its_signature(client: TestClient) -> None:
+    """Before anything is looked up; and a status page holds nothing for a code that is none."""
+    forged = {"signed_request": "-" * 43 + ".e30"}
+    for method, path in SIGNED:
+        assert client.request(method, path).json()["reason"] == "signed_request_missing"
+        refusal = client.request(method, path, data=forged)
+        assert (refusal.status_code, refusal.json()["reason"]) == (401, "signature_mismatch")
+        assert "www-authenticate" not in refusal.headers
+    assert client.get(STATUS[1].replace("{code}", "none")).status_code == 404
 
 
 def test_what_is_not_in_the_table_is_not_there(client: TestClient) -> None:

@@ -32,7 +32,10 @@ def every_key(shop: str) -> list[bytes]:
     ]
 
 
-WATCH = [module.WATCH_DUE, module.WATCH_STATUS, module.WATCH_COUNTS, module.WATCH_BEAT, module.WATCH_OUTAGE]
+WATCH = [
+    *(module.WATCH_DUE, module.WATCH_STATUS, module.WATCH_COUNTS, module.WATCH_GRANTED),
+    *(module.WATCH_BEAT, module.WATCH_OUTAGE),
+]
 OTHERS = [module.PURGES, module.SWEEPER_LOCK, module.KEPT, module.APP_HOLD, *WATCH]
 """What belongs to no shop."""
 
@@ -129,7 +132,7 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
         for row in re.finditer(r"^    (\S+?)(?:\{.*?)? +(?:string|hash|zset) ", module.__doc__, re.MULTILINE)
     }
     made = {key.partition(b"{")[0].decode() for key in every_key("sokha")}
-    made |= {key.decode() for key in OTHERS} | {"page:", "w:"}
+    made |= {key.decode() for key in OTHERS} | {"page:", "w:", module.deletion_key("<code>").decode()}
     assert made == listed
 
 

@@ -17,6 +17,7 @@ from graph_client.client import Client
 from graph_client.errors import GraphTimeout, GraphUnreachable, Throttled, TokenDead
 from graph_client.examine import AT_ONCE, GIVE_UP, examine_app, examine_pages
 from graph_client.fields import FIELDS
+from graph_client.token_facts import TokenFacts
 from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, SHOP, WORDS, ok, refused
 
 APP, FIRST, SECOND = "200000000000001", Secret("first-app-secret"), Secret("second-app-secret")
@@ -98,13 +99,13 @@ class House:
             raise found
         return found
 
-    async def inspect(self, token: Secret, page: PageId, /) -> tuple[str, ...]:
+    async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
         self.asked.append(page)
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
         try:
             await asyncio.sleep(0)
-            return self.says.get(page, tuple)()
+            return TokenFacts(self.says.get(page, tuple)(), None)
         finally:
             self.at_once -= 1
 

@@ -61,12 +61,14 @@ class World:
     token: Secret | None = None
     replaced: bool = False
     last_event_at: int | None = None
+    granted_by: str | None = "nobody was asked"
 
     def __post_init__(self) -> None:
         self.facebook = self.house.facebook
         self.told = self.facebook.told
         self.pages = Pages(
             self.house.calls,
+            self,
             self,
             self,
             self,
@@ -116,6 +118,10 @@ class World:
     async def forget(self, page: PageId, /) -> None:
         """Note it."""
         self._do("forget")
+
+    async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
+        """Note who, which is no step that may fail."""
+        self.granted_by = person
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
         """Note on whose word."""
@@ -455,3 +461,19 @@ async def test_a_subscription_that_cannot_be_asked_for_is_not_taken_for_lost() -
     world.facebook.will(SUBSCRIPTION, refused(10))
     with pytest.raises(GraphError):
         await world.pages.subscribed_fields(SHOP, PAGE)
+
+
+@pytest.mark.parametrize(("told", "person"), [({"user_id": "10000000000000042"}, "10000000000000042"), ({}, None)])
+async def test_who_granted_the_token_is_noted_with_it(told: dict[str, Any], person: str | None) -> None:
+    """A newer token takes an older one's person away, also where Facebook tells none."""
+    world = World()
+    world.will_connect(GOOD | told)
+    await world.connected()
+    assert world.granted_by == person
+
+
+async def test_nobody_grants_what_is_connected_for_webhooks_alone() -> None:
+    """An earlier token stays, and so does its person."""
+    world = World()
+    await world.connected(None)
+    assert world.granted_by == "nobody was asked"

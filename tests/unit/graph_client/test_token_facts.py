@@ -7,7 +7,7 @@ import pytest
 from domain.ids import PageId
 from graph_client.errors import PermissionMissing, TokenDead
 from graph_client.fields import NEEDED_PERMISSIONS, WANTED_PERMISSIONS
-from graph_client.token_facts import TokenRefused, missing_permissions, names_its_page, require_needed
+from graph_client.token_facts import TokenRefused, granted_by, missing_permissions, names_its_page, require_needed
 
 APP, PAGE = "200000000000001", PageId("104200000000001")
 ALL = [*NEEDED_PERMISSIONS, *WANTED_PERMISSIONS]
@@ -126,3 +126,16 @@ def test_without_what_is_needed_a_page_is_not_served() -> None:
         require_needed(("pages_messaging", "pages_show_list", "pages_read_user_content"))
     assert refusal.value.permissions == ("pages_messaging", "pages_show_list")
     require_needed(WANTED_PERMISSIONS)
+
+
+@pytest.mark.parametrize("told", ["10000000000000042", 10000000000000042])
+def test_the_person_who_granted_it_is_told(told: Any) -> None:
+    """As text or number."""
+    assert granted_by({**GOOD, "user_id": told}) == "10000000000000042"
+
+
+@pytest.mark.parametrize("told", [None, "", 0, "0", True, 1.5, ["1"], {}])
+def test_what_names_nobody_is_nobody(told: Any) -> None:
+    """A system user's token may tell none."""
+    assert granted_by({**GOOD, "user_id": told}) is None
+    assert granted_by(GOOD) is None

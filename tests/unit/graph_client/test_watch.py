@@ -15,6 +15,7 @@ from graph_client.errors import GraphUnavailable, Throttled, TokenDead
 from graph_client.fields import FIELDS
 from graph_client.heal import StillOurs
 from graph_client.schedule import DAY, MARGIN, SILENCE
+from graph_client.token_facts import TokenFacts
 from graph_client.watch import AGAIN, LEASE, Watch
 from ops.metrics import Metrics
 
@@ -37,6 +38,8 @@ class World:
     due: dict[PageId, int] = field(default_factory=lambda: {PAGE: NOW})
     status: PageStatus | None = None
     resealed: bool = False
+    person: str | None = "10000000000000042"
+    granted_by: tuple[str, int] | None = None
 
     def _do(self, what: str, *facts: Any) -> None:
         self.told.append((what, *facts))
@@ -96,10 +99,14 @@ class World:
         """What the test says."""
         return self.resealed
 
-    async def inspect(self, token: Secret, page: PageId, /) -> tuple[str, ...]:
+    async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
         """Nothing is missing."""
         self._do("inspect")
-        return ()
+        return TokenFacts((), self.person)
+
+    async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
+        """Note whose."""
+        self.granted_by = person, at_ms
 
     async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
         """What Facebook says."""
@@ -136,7 +143,7 @@ async def never(_: float) -> None:
 def watch(world: World, metrics: Metrics | None = None) -> Watch:
     """A watch over that world."""
     metrics = metrics or Metrics(CollectorRegistry())
-    return Watch(world, world, world, world, metrics, token_died=world.died, now=lambda: NOW, sleep=never)
+    return Watch(world, world, world, world, world, metrics, token_died=world.died, now=lambda: NOW, sleep=never)
 
 
 async def test_a_page_whose_time_has_not_come_costs_no_call() -> None:
@@ -239,3 +246,11 @@ async def test_a_lease_keeps_others_off_while_a_page_heals() -> None:
     with pytest.raises(AssertionError, match="looked at"):
         await world.look()
     assert world.due[PAGE] == NOW + LEASE
+
+
+@pytest.mark.parametrize("person", ["10000000000000042", None])
+async def test_a_look_notes_again_who_granted_the_token(person: str | None) -> None:
+    """For Pages that were connected before it was noted, and for a key that is new."""
+    world = World(person=person)
+    await world.look()
+    assert world.granted_by == (None if person is None else (person, NOW))

@@ -1,0 +1,100 @@
+"""Pages that were taken back: marked or taken away, whatever stands in the way."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+
+from domain.errors import Kind, PageInboxError
+from domain.ids import PageId, PurgeId, ShopId
+from domain.shop import Credentials, PageState, Receipt
+from graph_client.errors import TokenDead
+from graph_client.withdrawn import Withdrawn
+from tests.unit.graph_client.fakes import CREDENTIALS, PAGE, SHOP, TOKEN
+
+DONE = Receipt(PurgeId("purge-1"), "page", 1, "facebook", complete=True, messages_deleted=3)
+
+
+class Missing(PageInboxError):
+    """The Page is not the shop's any more."""
+
+    kind: ClassVar[Kind] = "not_found"
+
+
+class Broken(PageInboxError):
+    """The seal's key is gone."""
+
+    kind: ClassVar[Kind] = "conflict"
+
+
+class Gone(PageInboxError):
+    """The store is."""
+
+    kind: ClassVar[Kind] = "unavailable"
+
+
+@dataclass
+class World:
+    """Registry, watchlist and purger; `told` is what was done."""
+
+    found: Credentials | PageInboxError | None = CREDENTIALS
+    fails: PageInboxError | None = None
+    told: list[str] = field(default_factory=list)
+
+    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
+        if isinstance(self.found, PageInboxError):
+            raise self.found
+        return self.found
+
+    async def forget(self, page: PageId, /) -> None:
+        self.told.append("forget")
+
+    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+        if self.fails:
+            raise self.fails
+        self.told.append(f"purge {requested_by}")
+        return DONE
+
+    async def died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
+        self.told.append(error.token_reason)
+
+    @property
+    def withdrawn(self) -> Withdrawn:
+        return Withdrawn(self, self, self, token_died=self.died)
+
+
+DEAD = Credentials(TOKEN, b"seal", PageState(1, token_alive=False, reason="expired"))
+
+
+@pytest.mark.parametrize("found", [None, DEAD, Missing("page_not_found"), Broken("reconnect_page")])
+async def test_what_has_no_living_token_is_left_as_it_is(found: Credentials | PageInboxError | None) -> None:
+    """Nobody calls with it as it is; why it died is told by its first death."""
+    world = World(found)
+    await world.withdrawn.mark_dead(SHOP, PAGE)
+    assert world.told == []
+
+
+async def test_a_living_token_is_marked() -> None:
+    """With the reason that says what happened."""
+    world = World()
+    await world.withdrawn.mark_dead(SHOP, PAGE)
+    assert world.told == ["deauthorized"]
+
+
+async def test_a_page_is_taken_away_once() -> None:
+    """Where two replicas are asked, the second finds it gone; it is watched no more in any case."""
+    world = World()
+    assert await world.withdrawn.disconnect(SHOP, PAGE, "facebook") == DONE
+    world.fails = Missing("page_not_found")
+    assert await world.withdrawn.disconnect(SHOP, PAGE, "facebook") is None
+    assert world.told == ["purge facebook", "forget", "forget"]
+
+
+async def test_without_the_store_nothing_is_done_by_halves() -> None:
+    """Facebook is told to come again."""
+    world = World(Gone("redis_unreachable"), Gone("redis_unreachable"))
+    with pytest.raises(Gone):
+        await world.withdrawn.mark_dead(SHOP, PAGE)
+    with pytest.raises(Gone):
+        await world.withdrawn.disconnect(SHOP, PAGE, "facebook")
+    assert world.told == []

@@ -1,0 +1,164 @@
+"""A person removes the app, or asks for what came from their account to be deleted: the story on one page.
+
+The person is one who logged in and connected Pages, a shop's owner; no customer. What is theirs are the Pages whose
+tokens they granted before the request was made: a request that comes once more ends nothing that was granted since.
+"""
+
+import hmac
+from base64 import b32encode
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+import structlog
+
+from domain.deletion import Deletion
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import Receipt, Shop
+from webhook.signed_request import SignedRequest
+
+BY: Final = "facebook"
+"""Who a receipt says it was."""
+
+_CODE_LETTERS: Final = 26
+"""130 bits: nobody finds another's request by trying."""
+
+log = structlog.get_logger()
+
+
+class Grants(Protocol):
+    """Knows who granted which Page's token; times in milliseconds."""
+
+    async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:
+        """The Pages whose tokens this person granted up to that moment."""
+        ...
+
+    async def page_until(self, page: PageId, until_ms: int, /) -> list[PageId]:
+        """The Page itself, unless its token was granted after that moment."""
+        ...
+
+
+class Registry(Protocol):
+    """Knows shops and Pages."""
+
+    async def owner(self, page: PageId, /) -> ShopId | None:
+        """The shop of a Page."""
+        ...
+
+    async def shop(self, shop: ShopId, /) -> Shop:
+        """Its state."""
+        ...
+
+
+class Pages(Protocol):
+    """Takes Pages away without asking Facebook."""
+
+    async def mark_dead(self, shop: ShopId, page: PageId, /) -> None:
+        """Have nobody call Graph for the Page until it is connected with a new token."""
+        ...
+
+    async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
+        """Forget the token, purge what came for the Page; None where another did so meanwhile."""
+        ...
+
+
+class ShopPurger(Protocol):
+    """Deletes."""
+
+    async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
+        """Everything kept of a shop."""
+        ...
+
+
+class Deletions(Protocol):
+    """The requests that can be looked up."""
+
+    async def take(self, code: str, at_ms: int, /) -> bool:
+        """Note a request; whether all that it asks was begun before."""
+        ...
+
+    async def wait_for(self, code: str, shop: ShopId, receipt: Receipt, /) -> None:
+        """A purge is a part of it."""
+        ...
+
+    async def begun(self, code: str, /) -> None:
+        """All that it asks is begun."""
+        ...
+
+    async def find(self, code: str, /) -> Deletion | None:
+        """What became of it."""
+        ...
+
+
+class Withdrawal:
+    """Does what Facebook's callbacks ask. Every method raises kind unavailable when the store is: Facebook may ask
+    again, and what was done stays done.
+    """
+
+    def __init__(
+        self, grants: Grants, registry: Registry, pages: Pages, purger: ShopPurger, deletions: Deletions, *, key: Secret
+    ) -> None:
+        self._grants = grants
+        self._registry = registry
+        self._pages = pages
+        self._purger = purger
+        self._deletions = deletions
+        self._key = key
+
+    async def deauthorize(self, request: SignedRequest, now_ms: int) -> int:
+        """Nobody calls with the tokens any more; a shop that has no other connection left is purged. How many Pages
+        it was about.
+        """
+        pages = await self._with_shops(await self._pages_of(request, now_ms))
+        for page, shop in pages.items():
+            await self._pages.mark_dead(shop, page)
+        for shop in dict.fromkeys(pages.values()):
+            if self._left(await self._registry.shop(shop), pages):
+                log.info("deauthorized", shop=shop, what="pages")
+            else:
+                receipt = await self._purger.purge_shop(shop, BY)
+                log.info("deauthorized", shop=shop, what="shop", purge_id=receipt.id)
+        return len(pages)
+
+    async def delete(self, request: SignedRequest, text: str, now_ms: int) -> tuple[str, int | None]:
+        """The code under which the request can be looked up, and how many Pages were taken away; None for a request
+        that came before and is done already. `text` is the request as it came: the same has the same code.
+        """
+        code = self._code(text)
+        if await self._deletions.take(code, now_ms):
+            return code, None
+        pages = await self._with_shops(await self._pages_of(request, now_ms))
+        for page, shop in pages.items():
+            receipt = await self._pages.disconnect(shop, page, BY)
+            if receipt is not None:
+                await self._deletions.wait_for(code, shop, receipt)
+                log.info("data_deletion", shop=shop, page=page, purge_id=receipt.id)
+        await self._deletions.begun(code)
+        return code, len(pages)
+
+    async def find(self, code: str) -> Deletion | None:
+        """What became of a deletion; None for a code that is none of ours, or older than 90 days."""
+        if not code.isascii() or not code.isalnum() or len(code) != _CODE_LETTERS:
+            return None
+        return await self._deletions.find(code)
+
+    async def _pages_of(self, request: SignedRequest, now_ms: int) -> list[PageId]:
+        until = now_ms if request.issued_at is None else request.issued_at * 1000
+        found = [] if request.person is None else await self._grants.pages_of(request.person, until)
+        if request.page is not None and request.person is None:
+            found += await self._grants.page_until(request.page, until)
+        return found
+
+    async def _with_shops(self, pages: Iterable[PageId]) -> dict[PageId, ShopId]:
+        owners = {page: await self._registry.owner(page) for page in pages}
+        return {page: shop for page, shop in owners.items() if shop is not None}
+
+    @staticmethod
+    def _left(shop: Shop, withdrawn: Iterable[PageId]) -> bool:
+        """Whether another Page still has a token that lives, or was connected for webhooks alone."""
+        gone = set(withdrawn)
+        return any(page.status != "reconnect" for page in shop.pages if page.id not in gone)
+
+    def _code(self, text: str) -> str:
+        digest = hmac.digest(self._key.reveal_bytes(), b"data deletion code\0" + text.encode(), "sha256")
+        return b32encode(digest).decode().lower()[:_CODE_LETTERS]
