@@ -16,7 +16,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _KEY = "page_inbox.call"
 
-_NO_STORE = {"Cache-Control": "no-store"}
+NO_STORE = {"Cache-Control": "no-store"}
 """Nothing a shop reads may stay in a cache on the way."""
 
 
@@ -54,7 +54,7 @@ def call_of(request: Request) -> Call:
 
 def answer(content: Any) -> Response:
     """200 and JSON."""
-    return Response(orjson.dumps(content), headers=_NO_STORE, media_type="application/json")
+    return Response(orjson.dumps(content), headers=NO_STORE, media_type="application/json")
 
 
 def answer_slice(name: str, items: Iterable[bytes], next_cursor: str | None) -> Response:
@@ -65,7 +65,7 @@ def answer_slice(name: str, items: Iterable[bytes], next_cursor: str | None) -> 
 
 def answer_bytes(content: bytes) -> Response:
     """200 and what is JSON already."""
-    return Response(content, headers=_NO_STORE, media_type="application/json")
+    return Response(content, headers=NO_STORE, media_type="application/json")
 
 
 def _expect(value: BaseModel | None, model: type[Model]) -> Model:

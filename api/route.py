@@ -60,8 +60,8 @@ class Route:
     `path` is a Starlette template; a guarded one has `{shop}`. `scope` None is public: its endpoint may also be an ASGI
     application, and its models serve the description alone. `name` becomes the operationId, and the action in the audit
     log. `statuses` are the problems it answers beyond those that follow from scope, query and body. `also` are further
-    addresses of the same.
-    A route that is not `described` stays out of `/openapi.json`.
+    addresses of the same. A route that is not `described` stays out of `/openapi.json`. Where it is `apart`, each call
+    has an entry of its own in the audit log, as every change has.
     """
 
     method: Method
@@ -79,11 +79,13 @@ class Route:
     media: str = "application/json"
     also: tuple[str, ...] = ()
     described: bool = True
+    apart: bool = False
 
 
 def guarded(route: Route, tokens: Tokens, recorder: Recorder) -> Endpoint:
     """The route's handler behind its scope. Raises `ValueError` for a route that cannot be guarded."""
-    scope, handler, read = route.scope, route.endpoint, route.method == "GET"
+    scope, handler = route.scope, route.endpoint
+    read = route.method == "GET" and not route.apart
     if scope is None or "{shop}" not in route.path or not _takes_request(handler):
         raise ValueError(f"{route.name}: a guarded route needs a scope, {{shop}} in its path and an async handler")
     endpoint = cast("Endpoint", handler)

@@ -69,24 +69,24 @@ class Shops:
     async def pages(self, request: Request) -> Response:
         """GET pages"""
         shop = await self._registry.shop(call_of(request).shop)
-        return answer({"pages": [_page(page) for page in shop.pages]})
+        return answer({"pages": [told_page(page) for page in shop.pages]})
 
     async def page(self, request: Request) -> Response:
         """GET pages/{page}"""
         call = call_of(request)
-        return answer(_page(await self._registry.page(call.shop, PageId(call.ids["page"]))))
+        return answer(told_page(await self._registry.page(call.shop, PageId(call.ids["page"]))))
 
     async def patch_page(self, request: Request) -> Response:
         """PATCH pages/{page}"""
         call = call_of(request)
         page = PageId(call.ids["page"])
-        return answer(_page(await self._registry.pause_page(call.shop, page, call.sent(Pause).paused)))
+        return answer(told_page(await self._registry.pause_page(call.shop, page, call.sent(Pause).paused)))
 
     async def connect(self, request: Request) -> Response:
         """PUT pages/{page}"""
         call = call_of(request)
         token = call.sent(PageConnect).token()
-        return answer(_page(await self._connector.connect(call.shop, PageId(call.ids["page"]), token)))
+        return answer(told_page(await self._connector.connect(call.shop, PageId(call.ids["page"]), token)))
 
     async def disconnect(self, request: Request) -> Response:
         """DELETE pages/{page}"""
@@ -96,10 +96,11 @@ class Shops:
 
 
 def _shop(shop: Shop) -> dict[str, Any]:
-    return {"shop": shop.id, "paused": shop.paused, "pages": [_page(page) for page in shop.pages]}
+    return {"shop": shop.id, "paused": shop.paused, "pages": [told_page(page) for page in shop.pages]}
 
 
-def _page(page: Page) -> dict[str, Any]:
+def told_page(page: Page) -> dict[str, Any]:
+    """A Page, as the API answers it."""
     told: dict[str, Any] = {
         "page_id": page.id,
         "connected_at": rfc3339(page.connected_at),

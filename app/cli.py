@@ -14,6 +14,7 @@ import click
 from app import demo, server
 from app.audit_command import audit
 from app.doctor_command import doctor
+from app.export_command import export
 from app.factory import create_app
 from app.parts import needed
 from app.store_commands import pages, purge
@@ -196,5 +197,6 @@ def show_settings() -> None:
 
 main.add_command(audit)
 main.add_command(doctor)
+main.add_command(export)
 main.add_command(pages)
 main.add_command(purge)

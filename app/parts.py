@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
+from api.export import Exporter
 from cache.audit_log import AuditLog
 from cache.blocked import Blocked
 from cache.budgets import Budgets
@@ -16,6 +17,7 @@ from cache.grants import Grants
 from cache.keyring import Keyring
 from cache.purge import Purger
 from cache.reader import Reader
+from cache.receipts import Receipts
 from cache.sealing import Sealer
 from cache.shops import Shops
 from cache.watchlist import Watchlist
@@ -70,6 +72,7 @@ class Store:
     customers: Customers
     blocked: Blocked
     audit_log: AuditLog
+    receipts: Receipts
 
 
 def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
@@ -90,7 +93,14 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     )
     customers, blocked = Customers(connection, shops, purger), Blocked(connection, shops)
     audit_log = AuditLog(connection, Keyring(settings.seal_keys), now=time.time, new_nonce=secrets.token_bytes)
-    return Store(connection, sealer, shops, reader, purger, customers, blocked, audit_log)
+    return Store(
+        connection, sealer, shops, reader, purger, customers, blocked, audit_log, Receipts(connection, now=time.time)
+    )
+
+
+def make_exporter(store: Store) -> Exporter:
+    """Who exports everything that is kept of a shop."""
+    return Exporter(store.shops, store.receipts, store.audit_log, store.reader, now=unix_milliseconds)
 
 
 @dataclass(frozen=True, slots=True)

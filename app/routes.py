@@ -117,6 +117,12 @@ def table(services: Services) -> list[Route]:
               tag="Shop and Pages"),
         Route("DELETE", PAGE, shops.disconnect, "disconnectPage", ADMIN,
               "Disconnect a Page and delete its messages.", answer=ReceiptModel, statuses=(404,), tag="Shop and Pages"),
+        Route("GET", f"{SHOP}/export", services.exporter.export, "exportShop", READ,
+              "Everything that is kept for the shop, as NDJSON, oldest first.", media="application/x-ndjson",
+              tag="Reading", apart=True,
+              description="One JSON object a line, told apart by `type`: `shop`, each `page` without its token, each "
+              "`receipt`, each `audit` entry, each `message` that is kept when the export begins, and `end` with the "
+              "number of `messages`. An answer without its `end` line was cut off."),
         Route("GET", f"{SHOP}/audit", audit.list, "listAudit", ADMIN,
               "Who did what, newest first, kept for 90 days.", query=AuditQuery, answer=AuditModel,
               tag="Shop and Pages",

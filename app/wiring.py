@@ -13,8 +13,9 @@ import orjson
 import structlog
 
 from api.auth import Tokens
+from api.export import Exporter
 from api.rooms import Rooms
-from app.parts import SettingMissing, make_connection, make_graph, make_store, needed, unix_milliseconds
+from app.parts import SettingMissing, make_connection, make_exporter, make_graph, make_store, needed, unix_milliseconds
 from cache.announcements import Announcements
 from cache.audit import Audit
 from cache.audit_log import AuditLog
@@ -75,6 +76,7 @@ class Services:
     audit: Audit
     audit_log: AuditLog
     withdrawal: Withdrawal
+    exporter: Exporter
     graph: GraphReader
     connector: Pages
     calls: Calls
@@ -194,6 +196,7 @@ def wire(
         audit=audit,
         audit_log=store.audit_log,
         withdrawal=withdrawal,
+        exporter=make_exporter(store),
         graph=graph.reader,
         connector=graph.pages,
         calls=graph.calls,

@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from cache.audit_chain import NONCE_BYTES, START, Head, chain, examine, read_entry, read_head
-from cache.connection import Arg, Connection
+from cache.connection import Arg, Connection, scored
 from cache.cursors import read_cursor, write_cursor
 from cache.errors import Corrupt, Unavailable
 from cache.keyring import Keyring
@@ -142,7 +142,7 @@ class AuditLog:
     async def _range(self, shop: ShopId, start: str, end: str, order: str, count: int) -> list[tuple[bytes, int]]:
         command = ["ZRANGE", shop_keys(shop).audit, start, end, "BYSCORE", *([order] if order else [])]
         reply = await self._connection.command(*command, "LIMIT", 0, count, "WITHSCORES")
-        return _pairs(reply)
+        return scored(reply)
 
     def _readable(self, stored: list[tuple[bytes, int]]) -> list[tuple[Entry, bytes]]:
         """Those that are still to be kept; a damaged one is logged and left out."""
@@ -169,13 +169,6 @@ class AuditLog:
     @staticmethod
     def _new_tail(_shop: ShopId) -> _Tail:
         return _Tail()
-
-
-def _pairs(reply: Any) -> list[tuple[bytes, int]]:
-    """Members with their scores; RESP3 pairs them, RESP2 does not."""
-    if reply and isinstance(reply[0], (list, tuple)):
-        return [(member, int(float(score))) for member, score in reply]
-    return [(member, int(float(score))) for member, score in zip(reply[::2], reply[1::2], strict=True)]
 
 
 def _answer(entry: Entry, mac: bytes) -> bytes:

@@ -319,6 +319,13 @@ def connect(url: str) -> Connection:
     return Connection(sentinel.master_for(name), beside=sentinel.sentinels)
 
 
+def scored(reply: Reply) -> list[tuple[bytes, int]]:
+    """Members of a ZSET with their scores, which are whole numbers; RESP3 pairs them, RESP2 does not."""
+    if reply and isinstance(reply[0], (list, tuple)):
+        return [(member, int(float(score))) for member, score in reply]
+    return [(member, int(float(score))) for member, score in zip(reply[::2], reply[1::2], strict=True)]
+
+
 def _host_and_port(text: str, default: int) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
     return parts.hostname or "localhost", parts.port or default

@@ -15,6 +15,7 @@ of the watch share one of their own.
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
     l:{S}             zset    the audit log (cache/audit_chain.py)                   entry by entry 90 days
+    r:{S}             zset    the shop's purges by the microsecond of their request  30 days unwritten
     b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
     hold:app          string  nobody calls Graph until this is gone                  as Facebook says
     {watch}:due       zset    which Page is looked at next, and when                 30 days unwritten
@@ -95,7 +96,8 @@ class ShopKeys:
     """The keys of one shop."""
 
     __slots__ = (
-        *("_hash_key", "_page_tags", "audit", "blocked", "changes", "channel", "conversations", "hash_tag", "registry"),
+        *("_hash_key", "_page_tags", "audit", "blocked", "changes", "channel", "conversations", "hash_tag", "receipts"),
+        "registry",
         "shop_index",
         "waiting_edits",
     )
@@ -107,6 +109,7 @@ class ShopKeys:
         self.shop_index = SHOP_INDEX + self.hash_tag
         self.conversations = b"v:" + self.hash_tag
         self.audit = AUDIT + self.hash_tag
+        self.receipts = b"r:" + self.hash_tag
         self.waiting_edits = b"e:" + self.hash_tag
         self.blocked = b"x:" + self.hash_tag
         self.changes = b"h:" + self.hash_tag

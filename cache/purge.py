@@ -8,14 +8,15 @@ another replica, goes on where a crash left it. Steps may run twice or side by s
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, get_args
+from typing import Final
 
 import structlog
 
 from cache.connection import Arg, Connection
-from cache.errors import NotFound, Unavailable
+from cache.errors import Unavailable
 from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
 from cache.reader import Reader
+from cache.receipts import Receipts
 from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, Script
 from cache.shops import Shops, hash_fields
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
@@ -46,8 +47,6 @@ log = structlog.get_logger()
 
 Sleep = Callable[[float], Awaitable[None]]
 
-_TARGETS: Final[dict[bytes, PurgeTarget]] = {name.encode(): name for name in get_args(PurgeTarget)}
-
 
 class Purger:
     """Purges on a shop's word. Every method raises `Unavailable` when Redis is."""
@@ -67,6 +66,7 @@ class Purger:
         self._connection = connection
         self._shops = shops
         self._reader = reader
+        self._receipts = Receipts(connection, now=now)
         self._metrics = metrics
         self._new_id = new_id
         self._clock = clock
@@ -102,7 +102,7 @@ class Purger:
         purge = PurgeId(self._new_id())
         ids = await self._reader.possible_ids(shop, keys, id_)
         args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, RECEIPT_SECONDS, requested_by, len(ids), *ids]
-        script_keys = [keys.shop_index, keys.conversations, keys.waiting_edits, keys.purge(purge)]
+        script_keys = [keys.shop_index, keys.conversations, keys.waiting_edits, keys.purge(purge), keys.receipts]
         erased, at = await self._connection.run(ERASE(script_keys, args), tries=2)
         self._metrics.purge("message")
         self._metrics.purged(int(erased))
@@ -114,17 +114,7 @@ class Purger:
         Raises:
             NotFound: this shop has had no such purge in the last 30 days.
         """
-        fields = hash_fields(await self._connection.command("HGETALL", shop_keys(shop).purge(purge)))
-        if not fields:
-            raise NotFound("purge_not_found", "This shop has no such purge; receipts are kept for 30 days.")
-        return Receipt(
-            purge,
-            _TARGETS[fields[b"what"]],
-            int(fields[b"at"]) // 1000,
-            fields[b"by"].decode(),
-            fields[b"complete"] == b"1",
-            int(fields[b"deleted"]),
-        )
+        return await self._receipts.one(shop, purge)
 
     async def _purge(
         self, shop: ShopId, what: PurgeTarget, tag: bytes, by: str, page: PageId | None = None, claim: str = ""
@@ -135,7 +125,9 @@ class Purger:
         # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
         await self._note(job)
         args: list[Arg] = [keys.hash_tag, what, tag, by, RECEIPT_SECONDS, MAX_TTL_SECONDS * 1000, page or "", claim]
-        await self._connection.run(HIDE([keys.registry, keys.shop_index, keys.purge(purge)], args), tries=2)
+        await self._connection.run(
+            HIDE([keys.registry, keys.shop_index, keys.purge(purge), keys.receipts], args), tries=2
+        )
         if page is not None:
             await self._shops.release(shop, page, claim)
         self._metrics.purge(what)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Erases messages by id and leaves tombstones, so that they do not come back, not even when this comes first.
--- KEYS: s:{S}, v:{S}, e:{S} and, where a receipt is wanted, j:{S}:<purge>
+-- KEYS: s:{S}, v:{S}, e:{S} and, where a receipt is wanted, j:{S}:<purge> and r:{S}
 -- ARGV: hash tag, longest TTL (ms), receipt's life (s), requested by, number of ids, then ids
 -- Reply: how many readable ones of them were there, and the time (µs)
 local tag, longest = ARGV[1], tonumber(ARGV[2])
@@ -31,5 +31,8 @@ end
 if KEYS[4] then
   redis.call('HSET', KEYS[4], 'what', 'message', 'at', now, 'by', ARGV[4], 'deleted', erased, 'complete', 1)
   redis.call('EXPIRE', KEYS[4], ARGV[3])
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - ARGV[3] * 1000000)
+  redis.call('ZADD', KEYS[5], now, string.match(KEYS[4], '[^:]*$'))
+  redis.call('EXPIRE', KEYS[5], ARGV[3])
 end
 return {erased, string.format('%.0f', now)}

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Hides all there is of a shop, a Page, some customers or a conversation at once, and writes down that it is to be erased. A Page that
 -- is disconnected loses its token, its state and its budgets in the same step.
--- KEYS: shop:{S}, s:{S}, j:{S}:<purge>
+-- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
 --       conversations, 8 bytes each), requested by, receipt's life (s), longest TTL (ms), Page to disconnect (or ''), its
 --       claim (or '')
@@ -29,4 +29,7 @@ if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[3], 'page', ARGV[7], 'claim', ARGV[8])
 end
 redis.call('EXPIRE', KEYS[3], ARGV[5])
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[5] * 1000000)
+redis.call('ZADD', KEYS[4], now, string.match(KEYS[3], '[^:]*$'))
+redis.call('EXPIRE', KEYS[4], ARGV[5])
 return text

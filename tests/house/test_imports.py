@@ -37,7 +37,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     ),
     "redis": ("cache",),
     "hiredis": ("cache.connection",),
-    "httpx2": ("graph_client.client", "ops.outside", "simulator.sender"),
+    "httpx2": ("app.export_command", "graph_client.client", "ops.outside", "simulator.sender"),
     "cryptography": ("cache.keyring", "cache.sealing"),
     "prometheus_client": ("ops.metrics", "ops.routes"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
@@ -48,7 +48,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic_core": ("api.openapi",),
     "jwt": ("api.auth", "api.token_keys"),
     "zstandard": ("cache.codec",),
-    "click": ("app.audit_command", "app.cli", "app.doctor_command", "app.store_commands"),
+    "click": ("app.audit_command", "app.cli", "app.doctor_command", "app.export_command", "app.store_commands"),
     "uvicorn": ("app.server",),
     "uvloop": ("app.server",),
 }

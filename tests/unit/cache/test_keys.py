@@ -25,6 +25,7 @@ def every_key(shop: str) -> list[bytes]:
         keys.blocked,
         keys.changes,
         keys.audit,
+        keys.receipts,
         keys.message(keys.message_id(PAGE, MessageId("m_1"))),
         keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
         keys.purge(PurgeId("p-1")),

@@ -1,0 +1,135 @@
+"""Everything that is kept for a shop, as lines of JSON, oldest first.
+
+Nothing is collected: each step reads a few messages, and the next step waits until the caller has taken them. The first
+step is taken before the answer begins, so that a store which is not there is a 503. One that goes later cuts the answer
+off: only an export that ends with its `end` line is whole.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final, Protocol
+
+import orjson
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from api.call import NO_STORE, call_of
+from api.messages import told_receipt
+from api.phones import with_phone_numbers
+from api.shops import Registry, told_page
+from domain.errors import PageInboxError
+from domain.ids import ShopId
+from domain.moment import rfc3339
+from domain.shop import Receipt
+
+MEDIA: Final = "application/x-ndjson"
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long the caller may take none of what waits for it."""
+
+log = structlog.get_logger()
+
+
+class MessageWalker(Protocol):
+    """Reads all that is kept of a shop's messages."""
+
+    async def count(self, shop: ShopId, /) -> int:
+        """How many there are, or a few more."""
+        ...
+
+    def walk(self, shop: ShopId, /) -> AsyncIterator[list[bytes]]:
+        """All of them as JSON in the shape the API answers them, oldest first, some at a time."""
+        ...
+
+
+class ReceiptWalker(Protocol):
+    """Reads all receipts of a shop."""
+
+    def walk(self, shop: ShopId, /) -> AsyncIterator[Receipt]:
+        """Oldest first."""
+        ...
+
+
+class AuditWalker(Protocol):
+    """Reads a shop's whole audit log."""
+
+    def walk(self, shop: ShopId, /) -> AsyncIterator[list[bytes]]:
+        """Entries as JSON in the shape the API answers them, oldest first, some at a time."""
+        ...
+
+
+class Exporter:
+    """Reads everything; `now` in milliseconds."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        receipts: ReceiptWalker,
+        audit: AuditWalker,
+        messages: MessageWalker,
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        self._registry = registry
+        self._receipts = receipts
+        self._audit = audit
+        self._messages = messages
+        self._now = now
+
+    async def parts(self, shop: ShopId) -> AsyncIterator[bytes]:
+        """Whole lines, some at a time: the shop, its Pages, receipts, the audit log, messages, the end."""
+        state = await self._registry.shop(shop)
+        count = await self._messages.count(shop)
+        head = {"shop": shop, "paused": state.paused, "exported_at": rfc3339(self._now()), "message_count": count}
+        yield _line("shop", orjson.dumps(head))
+        for page in state.pages:
+            yield _line("page", orjson.dumps(told_page(page)))
+        async for receipt in self._receipts.walk(shop):
+            yield _line("receipt", orjson.dumps(told_receipt(receipt)))
+        async for entries in self._audit.walk(shop):
+            yield b"".join(_line("audit", entry) for entry in entries)
+        exported = 0
+        async for messages in self._messages.walk(shop):
+            exported += len(messages)
+            yield b"".join(_line("message", with_phone_numbers(message)) for message in messages)
+        yield _line("end", orjson.dumps({"messages": exported}))
+
+    async def export(self, request: Request) -> Response:
+        """GET export"""
+        shop = call_of(request).shop
+        parts = self.parts(shop)
+        first = await anext(parts)
+        return _Export(_after(first, parts), headers=NO_STORE | _attached(), media_type=MEDIA)
+
+
+def _line(kind: str, item: bytes) -> bytes:
+    """A JSON object as a line that says what it is."""
+    return b'{"type":"%b",%b\n' % (kind.encode(), item[1:])
+
+
+def _attached() -> dict[str, str]:
+    return {"Content-Disposition": 'attachment; filename="page-inbox-export.ndjson"'}
+
+
+async def _after(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in parts:
+        yield part
+
+
+class _Export(StreamingResponse):
+    """Ends without an end, so that the caller's connection is cut, when the store fails or the caller takes nothing."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except PageInboxError as error:
+            log.warning("export_cut_off", reason=error.reason)
+        except (TimeoutError, ClientDisconnect):
+            log.warning("export_cut_off", reason="not_taken")

@@ -1,0 +1,113 @@
+"""`page-inbox export`: everything that is kept for a shop, into a file."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import click
+import httpx2
+import orjson
+
+from app.parts import make_exporter
+from app.tools import Tools, with_tools
+from domain.errors import PageInboxError
+from domain.ids import ShopId
+
+STEP_SECONDS: Final = 60.0
+"""The longest silence in an export from a service."""
+
+
+class ExportFailed(PageInboxError):
+    """There is no whole copy; the sentence says what there is."""
+
+
+@click.command()
+@click.option("--shop", required=True)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@click.option("--url", help="A running service, as https://inbox.example. Without it: directly on REDIS_URL.")
+@click.option("--token", envvar="TOKEN", help="A token for the service; better as TOKEN in the environment.")
+def export(shop: str, out: Path, url: str | None, token: str | None) -> None:
+    """Write everything that is kept for a shop into a file: one JSON object a line, oldest first.
+
+    The file is readable for its owner alone, and bears its name only once it is whole; until then it is FILE.part.
+
+    \b
+    Examples:
+      page-inbox export --shop sokha --out sokha.ndjson
+      TOKEN=eyJ... page-inbox export --url https://inbox.example --shop sokha --out sokha.ndjson
+    """
+    if url is None:
+
+        async def copy(tools: Tools) -> None:
+            click.echo(await _save(make_exporter(tools.store).parts(ShopId(shop)), out))
+
+        with_tools(copy, ShopId(shop), "exportShop")
+    elif not token:
+        raise click.UsageError("--url needs a token: --token, or TOKEN in the environment.")
+    else:
+        click.echo(asyncio.run(_fetch(url, token, shop, out)))
+
+
+async def _fetch(url: str, token: str, shop: str, out: Path) -> str:
+    async with _answer(url, token, shop) as parts:
+        return await _save(parts, out)
+
+
+@asynccontextmanager
+async def _answer(url: str, token: str, shop: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The body of a service's answer, as it comes."""
+    address = f"{url.rstrip('/')}/v1/shops/{quote(shop, safe='')}/export"
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=STEP_SECONDS, trust_env=False) as client,
+            client.stream("GET", address) as answer,
+        ):
+            if answer.status_code != httpx2.codes.OK:
+                raise ExportFailed("export_refused", _sentence(answer.status_code, await answer.aread()))
+            yield answer.aiter_bytes()
+    except (httpx2.RequestError, httpx2.InvalidURL) as error:
+        told = f"{url} does not answer, or not to the end ({type(error).__name__}); what came is no whole copy."
+        raise ExportFailed("export_cut_off", told) from None
+
+
+def _sentence(status: int, body: bytes) -> str:
+    try:
+        return f"{orjson.loads(body)['detail']} ({status})"
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return f"Answered {status}, and not as Page Inbox does. Is --url the public address of a service?"
+
+
+async def _save(parts: AsyncIterator[bytes], out: Path) -> str:
+    """Write an export into a file; what there is to say at its end.
+
+    Raises:
+        ExportFailed: it does not end as an export does.
+    """
+    part = out.with_name(out.name + ".part")
+    part.unlink(missing_ok=True)
+    messages, rest, end = 0, b"", None
+    with ExitStack() as stack:
+        file = stack.enter_context(os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"))
+        bar: Any = None
+        async for chunk in parts:
+            file.write(chunk)
+            *lines, rest = (rest + chunk).split(b"\n")
+            found = sum(line.startswith(b'{"type":"message",') for line in lines)
+            if bar is None and lines:
+                length = orjson.loads(lines[0]).get("message_count", 0)
+                bar = stack.enter_context(click.progressbar(length=length, label="Exporting", file=sys.stderr))
+            if found:
+                messages += found
+                bar.update(found)
+            if lines and lines[-1].startswith(b'{"type":"end",'):
+                end = orjson.loads(lines[-1])
+    if end is None or end["messages"] != messages:
+        raise ExportFailed("export_cut_off", f"It was cut off; {part} holds what came, and is no whole copy.")
+    part.replace(out)
+    return f"{messages} messages exported to {out}."

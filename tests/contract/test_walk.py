@@ -1,0 +1,81 @@
+"""What an export reads, over every server: all messages and all receipts of a shop, oldest first."""
+
+import time
+
+import orjson
+
+from cache.keys import RECEIPT_SECONDS
+from cache.reader import WALKED_PER_CALL
+from cache.receipts import Receipts
+from domain.ids import PageId, Psid, conversation_of
+from tests.contract.conftest import PAGE, SHOP, Box, text
+
+
+async def walked(box: Box) -> list[str]:
+    """The ids of all messages, in the order of the walk."""
+    return [orjson.loads(one)["id"] for some in [s async for s in box.reader.walk(SHOP)] for one in some]
+
+
+async def test_a_walk_meets_every_message_once_oldest_first(box: Box) -> None:
+    """Over several steps, also where the last of them is full; and exactly as the API answers each."""
+    ids = [f"m_{number}" for number in range(2 * WALKED_PER_CALL)]
+    await box.put(*map(text, ids))
+    assert await walked(box) == (await box.ids())[::-1]
+    assert set(await walked(box)) == set(ids)
+    assert await box.reader.count(SHOP) == len(ids)
+    await box.put(text("m_one_more"))
+    assert len(await walked(box)) == len(ids) + 1
+
+
+async def test_a_walk_of_a_shop_without_messages_is_empty(box: Box) -> None:
+    """Nothing is made up."""
+    assert await walked(box) == []
+    assert await box.reader.count(SHOP) == 0
+
+
+async def test_what_comes_or_is_purged_during_a_walk_is_not_in_it(box: Box) -> None:
+    """A message, a conversation, a Page and everything; what was met before stays met."""
+    other_page, other = PageId("104200000000002"), Psid("7000000000000002")
+    await box.shops.connect(SHOP, other_page)
+    await box.put(*(text(f"m_{number}") for number in range(WALKED_PER_CALL)))
+    await box.put(text("m_message"), text("m_conversation", customer=other), text("m_page", page=other_page))
+    await box.put(text("m_stays"))
+    walk = box.reader.walk(SHOP)
+    assert len(await anext(walk)) == WALKED_PER_CALL
+    await box.purger.purge_message(SHOP, text("m_message").id, "owner")
+    await box.purger.purge_conversation(SHOP, conversation_of(PAGE, other), "owner")
+    await box.purger.purge_page(SHOP, other_page, "owner")
+    await box.put(text("m_late"))
+    assert [orjson.loads(one)["id"] for some in [s async for s in walk] for one in some] == ["m_stays"]
+
+    walk = box.reader.walk(SHOP)
+    assert len(await anext(walk)) == WALKED_PER_CALL
+    await box.purger.purge_shop(SHOP, "owner")
+    assert [s async for s in walk] == []
+    assert await box.reader.count(SHOP) == 0
+    await box.erased()
+
+
+async def test_all_receipts_are_walked_oldest_first(box: Box) -> None:
+    """Of every kind of purge, as each stands now; after 30 days none."""
+    await box.put(text("m_1"), text("m_2"), text("m_3"))
+    made = [
+        await box.purger.purge_message(SHOP, text("m_1").id, "owner"),
+        await box.purger.purge_conversation(SHOP, conversation_of(PAGE, Psid("7000000000000001")), "dara"),
+        await box.purger.purge_shop(SHOP, "owner"),
+        await box.purger.purge_page(SHOP, PAGE, "operator"),
+    ]
+    await box.erased()
+    receipts = Receipts(box.connection, now=time.time)
+    found = [receipt async for receipt in receipts.walk(SHOP)]
+    assert [receipt.id for receipt in found] == [receipt.id for receipt in made]
+    assert found == [await box.purger.receipt(SHOP, receipt.id) for receipt in made]
+    later = Receipts(box.connection, now=lambda: time.time() + RECEIPT_SECONDS + 60)
+    assert [receipt async for receipt in later.walk(SHOP)] == []
+
+
+async def test_many_receipts_are_walked_in_steps(box: Box) -> None:
+    """More than one step looks up."""
+    made = [(await box.purger.purge_message(SHOP, text(f"m_{number}").id, "owner")).id for number in range(205)]
+    found = [receipt.id async for receipt in Receipts(box.connection, now=time.time).walk(SHOP)]
+    assert found == made

@@ -1,0 +1,228 @@
+"""A whole copy on request: every line of it, in flat memory, and never one that looks whole and is not."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from domain.ids import PageId
+from simulator.payloads import delivery, entry
+from tests.callers import PAGE, Facebook, Shop, mint, text_part
+from tests.servers import Server
+from tests.service import START_SECONDS, Service, environment, page_inbox, serving
+from tests.support import wait_until_blocking
+
+OwnServer = Callable[..., AbstractContextManager[Server]]
+
+PATIENT = 40.0
+"""Seconds for a whole export on a busy machine."""
+LONG = "សួស្តី " * 400
+"""Some 7 KB: few messages make an export that fits into no buffer on the way."""
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    """Each line's object."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def of(kind: str, exported: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects of one type, without it."""
+    return [{name: value for name, value in one.items() if name != "type"} for one in exported if one["type"] == kind]
+
+
+@contextmanager
+def export(shop: Shop) -> Iterator[httpx2.Response]:
+    """An export under way."""
+    with shop.client.stream("GET", "/export", timeout=PATIENT) as answer:
+        assert answer.status_code == 200
+        yield answer
+
+
+def fill(facebook: Facebook, count: int, *, prefix: str = "m", words: str = LONG) -> None:
+    """So many long texts."""
+    for first in range(0, count, 50):
+        parts = [text_part(f"{prefix}_{number}", words) for number in range(first, min(first + 50, count))]
+        now = int(time.time() * 1000)
+        assert facebook.deliver(delivery([entry(PageId(PAGE), now, "messaging", parts)])).status_code == 200
+
+
+def peak_bytes(service: Service) -> int:
+    """The most memory the process has had since its last reset."""
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Facebook) -> None:
+    """The shop, its Pages, receipts, the audit log, messages as the API answers them, and its end."""
+    for number in range(1, 8):
+        assert facebook.text(f"m_{number}", f"tel 012 345 67{number}").status_code == 200
+    receipt = shop.purge("/messages/m_1")
+    answer = shop.client.get("/export")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-disposition"].startswith("attachment; filename=")
+    exported = lines(answer.text)
+    assert [one["type"] for one in exported if one["type"] != "audit"] == [
+        *("shop", "page", "receipt"),
+        *["message"] * 6,
+        "end",
+    ]
+    (head,) = of("shop", exported)
+    assert (head["shop"], head["paused"], head["message_count"]) == ("shop-1", False, 6)
+    assert of("page", exported) == shop.get("/pages")["pages"]
+    assert of("receipt", exported) == [receipt]
+    assert of("message", exported) == shop.walk()[::-1]
+    assert of("message", exported)[0]["phone_numbers"] == ["+85512345672"]
+    assert of("end", exported) == [{"messages": 6}]
+    audit = of("audit", exported)
+    assert audit == shop.walk_audit()[::-1][: len(audit)]
+    assert audit[-1]["action"] == "exportShop"
+
+
+def test_nothing_of_another_shop_is_in_it_and_a_token_for_reading_is_needed(
+    service: Service, shop: Shop, facebook: Facebook
+) -> None:
+    """A shop without anything has a head and an end."""
+    assert facebook.text("m_1").status_code == 200
+    with Shop(service.url, "shop-2") as other:
+        exported = lines(other.client.get("/export").text)
+        assert {one["type"] for one in exported} <= {"shop", "audit", "end"}
+        assert of("end", exported) == [{"messages": 0}]
+    with Shop(service.url, token=mint("shop-1", ["messages:purge", "graph:read", "shop:admin"])) as reader:
+        assert reader.client.get("/export").status_code == 403
+    assert shop.ids() == ["m_1"]
+
+
+def test_what_is_purged_or_arrives_meanwhile_is_not_in_it(service: Service, shop: Shop, facebook: Facebook) -> None:
+    """The caller takes a little, everything is purged, others come: the rest of the export is short, and whole."""
+    fill(facebook, 2000)
+    with export(shop) as answer:
+        read = answer.iter_text()
+        text = next(read)
+        with Shop(service.url) as owner:
+            owner.client.timeout = httpx2.Timeout(PATIENT)
+            owner.purge()
+        assert facebook.text("m_new").status_code == 200
+        text += "".join(read)
+    exported = lines(text)
+    (end,) = of("end", exported)
+    messages = of("message", exported)
+    assert end == {"messages": len(messages)}
+    assert 0 < len(messages) < 2000
+    assert "m_new" not in {message["id"] for message in messages}
+
+
+def test_memory_stays_flat_whatever_is_exported_and_however_slowly(own_server: OwnServer, tmp_path: Path) -> None:
+    """Twenty megabytes, of which the caller takes nothing for a while: the process grows by a fraction."""
+    with (
+        own_server() as valkey,
+        serving(valkey.url, tmp_path / "log") as service,
+        Shop(service.url) as shop,
+        Facebook(service.url) as facebook,
+    ):
+        shop.connect()
+        fill(facebook, 100, prefix="warm")
+        shop.client.get("/export", timeout=PATIENT)
+        fill(facebook, 2500)
+        Path(f"/proc/{service.process.pid}/clear_refs").write_text("5")  # VmHWM begins anew
+        before = peak_bytes(service)
+        with export(shop) as answer:
+            read = answer.iter_bytes()
+            size = len(next(read))
+            assert shop_is_served(service)
+            size += sum(map(len, read))
+        assert size > 18_000_000
+        assert peak_bytes(service) - before < size / 3
+
+
+def shop_is_served(service: Service) -> bool:
+    """Others are answered while an export waits for its caller."""
+    with Shop(service.url) as other:
+        return all(other.client.get("/messages?limit=1").status_code == 200 for _ in range(20))
+
+
+def test_an_export_that_cannot_go_on_is_cut_off(own_server: OwnServer, tmp_path: Path) -> None:
+    """Redis goes in the middle: the caller's client notices, there is no end line, the log says why; before: 503."""
+    with (
+        own_server() as valkey,
+        serving(valkey.url, tmp_path / "log") as service,
+        Shop(service.url) as shop,
+        Facebook(service.url) as facebook,
+    ):
+        shop.connect()
+        fill(facebook, 2000)
+        with export(shop) as answer:
+            read = answer.iter_text()
+            received = [next(read)]
+            for client in valkey.clients():
+                client.shutdown(nosave=True)
+            with pytest.raises(httpx2.RemoteProtocolError):
+                received.extend(read)
+        assert '"type":"end"' not in "".join(received)
+        wait_until_blocking(lambda: [line for line in service.lines() if line["event"] == "export_cut_off"])
+        (cut,) = [line for line in service.lines() if line["event"] == "export_cut_off"]
+        assert cut["reason"] == "redis_unreachable"
+        assert shop.client.get("/export").status_code == 503
+
+
+def test_a_caller_who_goes_away_ends_the_export(shop: Shop, facebook: Facebook, service: Service) -> None:
+    """Nothing is read for nobody."""
+    fill(facebook, 2000)
+    with export(shop) as answer:
+        next(answer.iter_bytes())
+    wait_until_blocking(
+        lambda: any(line.get("route", "").endswith("/export") for line in service.lines()[-20:]), within=20
+    )
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["redis", "service"])
+def test_the_command_writes_a_whole_copy(
+    service: Service, shop: Shop, facebook: Facebook, valkey_url: str, tmp_path: Path, direct: bool
+) -> None:
+    """From Redis itself or from a running service: the same lines, for its owner alone, with a bar on the way."""
+    fill(facebook, 60, words="hello")
+    out = tmp_path / "copy.ndjson"
+    source = () if direct else ("--url", service.url)
+    done = command(valkey_url if direct else None, "--shop", "shop-1", "--out", str(out), *source, TOKEN=mint("shop-1"))
+    assert done.returncode == 0, done.stderr
+    assert "60 messages" in done.stdout
+    assert "Exporting" in done.stderr
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.ndjson"]
+    exported = lines(out.read_text())
+    assert of("message", exported) == shop.walk()[::-1]
+    by = {"operator", "local"} if direct else {"owner@shop", "127.0.0.1"}
+    assert {of("audit", exported)[-1][name] for name in ("sub", "client")} == by
+
+
+def test_the_command_leaves_no_copy_that_only_looks_whole(service: Service, shop: Shop, tmp_path: Path) -> None:
+    """A refusal is told in a sentence; what was cut off does not bear the file's name."""
+    out = tmp_path / "copy.ndjson"
+    to = ("--shop", "shop-1", "--out", str(out), "--url")
+    refused = command(None, *to, service.url, TOKEN=mint("shop-2"))
+    assert (refused.returncode, "another shop" in refused.stderr) == (1, True)
+    nobody = command(None, *to, "http://127.0.0.1:1", TOKEN=mint("shop-1"))
+    assert (nobody.returncode, "does not answer" in nobody.stderr) == (1, True)
+    tokenless = command(None, *to, service.url)
+    assert (tokenless.returncode, "TOKEN" in tokenless.stderr) == (2, True)
+    assert not out.exists()
+    assert shop.get("")["shop"] == "shop-1"
+
+
+def command(redis_url: str | None, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """`page-inbox export` to its end."""
+    return subprocess.run(  # noqa: S603 - our own command
+        page_inbox("export", *arguments),
+        env=environment(redis_url, **settings),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )

@@ -1,0 +1,40 @@
+"""What came is kept as a copy only where it ends as an export does."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from app.export_command import ExportFailed, _save
+
+WHOLE = (
+    b'{"type":"shop","shop":"s","message_count":2}\n{"type":"message","id":"m_1"}\n'
+    b'{"type":"message","id":"m_2"}\n{"type":"end","messages":2}\n'
+)
+
+
+async def pieces(text: bytes, size: int) -> AsyncIterator[bytes]:
+    """As a network cuts it."""
+    for at in range(0, len(text), size):
+        yield text[at : at + size]
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 1000])
+async def test_a_whole_export_is_kept_however_it_comes(tmp_path: Path, size: int) -> None:
+    """In place of an earlier one."""
+    out = tmp_path / "copy"
+    out.write_text("older")
+    assert "2 messages" in await _save(pieces(WHOLE, size), out)
+    assert out.read_bytes() == WHOLE
+    assert not (tmp_path / "copy.part").exists()
+
+
+@pytest.mark.parametrize("text", [b"", WHOLE[:-1], WHOLE[:60], WHOLE.replace(b'"messages":2', b'"messages":3')])
+async def test_one_that_was_cut_off_is_not(tmp_path: Path, text: bytes) -> None:
+    """What came is left beside, under another name; an earlier copy stays."""
+    out = tmp_path / "copy"
+    out.write_text("older")
+    with pytest.raises(ExportFailed, match="no whole copy"):
+        await _save(pieces(text, 20), out)
+    assert out.read_text() == "older"
+    assert (tmp_path / "copy.part").read_bytes() == text
