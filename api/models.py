@@ -109,7 +109,9 @@ class AuditEntryModel(_Answer):
     since: Moment | MISSING = Field(
         MISSING, description="When the first of several came; `at` is then the last, or later."
     )
-    sub: str = Field(description="The token's `sub`; `operator` for a command on the store itself.")
+    sub: str = Field(
+        description="The token's `sub`; `operator` for a command on the store itself, `facebook` for its callbacks."
+    )
     action: str = Field(description="The operationId of the call, also where a command did the same.")
     page: str | MISSING = Field(MISSING, description="The Page that was changed.")
     client: str = Field(description="The IP address it came from; `local` for a command on the store itself.")

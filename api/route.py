@@ -7,8 +7,6 @@ handler runs after all of them, when it is recorded who asks for what; a route w
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import ClassVar, Literal, Protocol, cast
 
 import starlette.routing
@@ -21,16 +19,13 @@ from starlette.types import Scope as Connection
 from api.auth import Tokens, authorize, bearer
 from api.call import Call, bind
 from api.params import RequestRefused, checked_id, parse_body, parse_query
-from domain.audit import Access
+from domain.audit import Access, client_address
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
 from domain.shop import EVERY_SHOP, Scope
 
 MAX_BODY = 64 * 1024
 """Bytes of a body sent to the API (the webhook has its own cap). The largest we know of holds one page token."""
-
-UNKNOWN_CLIENT = "unknown"
-"""Where no address is known, or what a proxy told is none."""
 
 Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -118,15 +113,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder) -> Endpoint:
 def client_of(request: Request) -> str:
     """The address that the request came from, as the audit log keeps it."""
     client = request.scope.get("client")
-    return _address(client[0]) if client else UNKNOWN_CLIENT
-
-
-@lru_cache(maxsize=1024)
-def _address(host: str) -> str:
-    try:
-        return str(ip_address(host))
-    except ValueError:
-        return UNKNOWN_CLIENT
+    return client_address(client[0] if client else None)
 
 
 def to_starlette(routes: Iterable[Route], tokens: Tokens, recorder: Recorder) -> list[starlette.routing.Route]:

@@ -170,6 +170,7 @@ def wire(
         graph.withdrawn,
         store.purger,
         Deletions(store.connection, store.purger),
+        audit,
         key=settings.app_secrets[0],
     )
     checks.add("redis", partial(store.connection.command, "PING"), "Is Redis up, and REDIS_URL right?")

@@ -1,12 +1,26 @@
 """Who did what in a shop: what the audit log holds, and what can be wrong with it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import Literal
 
 OPERATOR = "operator"
 """The subject of what is done by a command on the store itself."""
 AT_THE_STORE = "local"
 """Stands for the address where a command works on the store itself."""
+
+UNKNOWN_CLIENT = "unknown"
+"""Where no address is known, or what a proxy told is none."""
+
+
+@lru_cache(maxsize=1024)
+def client_address(host: str | None) -> str:
+    """An address as the log keeps it."""
+    try:
+        return str(ip_address(host or ""))
+    except ValueError:
+        return UNKNOWN_CLIENT
 
 
 @dataclass(frozen=True, slots=True)

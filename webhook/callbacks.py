@@ -9,6 +9,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from domain.audit import client_address
 from domain.errors import PageInboxError
 from domain.secret import Secret
 from ops.metrics import Metrics
@@ -60,7 +61,7 @@ class Callbacks:
         """POST /facebook/deauthorize"""
         try:
             _, signed = await self._verified(request)
-            pages = await self._withdrawal.deauthorize(signed, self._now())
+            pages = await self._withdrawal.deauthorize(signed, _client(request), self._now())
         except PageInboxError as error:
             self._refused("deauthorize", error)
             raise
@@ -72,7 +73,7 @@ class Callbacks:
         try:
             text, signed = await self._verified(request)
             address = self._address(request)
-            code, pages = await self._withdrawal.delete(signed, text, self._now())
+            code, pages = await self._withdrawal.delete(signed, text, _client(request), self._now())
         except PageInboxError as error:
             self._refused("data_deletion", error)
             raise
@@ -123,6 +124,10 @@ def signed_request_in(body: bytes) -> str:
     if len(fields) != 1:
         raise RequestRefused("signed_request_missing")
     return fields[0]
+
+
+def _client(request: Request) -> str:
+    return client_address(request.client.host if request.client else None)
 
 
 async def _body(request: Request) -> bytes:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from domain.audit import Access
 from domain.deletion import Deletion
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
@@ -18,7 +19,7 @@ from domain.shop import Receipt, Shop
 from webhook.signed_request import SignedRequest
 
 BY: Final = "facebook"
-"""Who a receipt says it was."""
+"""Who a receipt, and the shop's audit log, say it was."""
 
 _CODE_LETTERS: Final = 26
 """130 bits: nobody finds another's request by trying."""
@@ -90,27 +91,45 @@ class Deletions(Protocol):
         ...
 
 
+class Recorder(Protocol):
+    """Writes down in a shop's audit log who does what."""
+
+    async def record(self, shop: ShopId, access: Access, /) -> None:
+        """Return once it is recorded."""
+        ...
+
+
 class Withdrawal:
     """Does what Facebook's callbacks ask. Every method raises kind unavailable when the store is: Facebook may ask
     again, and what was done stays done.
     """
 
     def __init__(
-        self, grants: Grants, registry: Registry, pages: Pages, purger: ShopPurger, deletions: Deletions, *, key: Secret
+        self,
+        grants: Grants,
+        registry: Registry,
+        pages: Pages,
+        purger: ShopPurger,
+        deletions: Deletions,
+        recorder: Recorder,
+        *,
+        key: Secret,
     ) -> None:
         self._grants = grants
         self._registry = registry
         self._pages = pages
         self._purger = purger
         self._deletions = deletions
+        self._recorder = recorder
         self._key = key
 
-    async def deauthorize(self, request: SignedRequest, now_ms: int) -> int:
+    async def deauthorize(self, request: SignedRequest, client: str, now_ms: int) -> int:
         """Nobody calls with the tokens any more; a shop that has no other connection left is purged. How many Pages
         it was about.
         """
         pages = await self._with_shops(await self._pages_of(request, now_ms))
         for page, shop in pages.items():
+            await self._recorder.record(shop, Access("deauthorize", BY, client, page))
             await self._pages.mark_dead(shop, page)
         for shop in dict.fromkeys(pages.values()):
             if self._left(await self._registry.shop(shop), pages):
@@ -120,7 +139,7 @@ class Withdrawal:
                 log.info("deauthorized", shop=shop, what="shop", purge_id=receipt.id)
         return len(pages)
 
-    async def delete(self, request: SignedRequest, text: str, now_ms: int) -> tuple[str, int | None]:
+    async def delete(self, request: SignedRequest, text: str, client: str, now_ms: int) -> tuple[str, int | None]:
         """The code under which the request can be looked up, and how many Pages were taken away; None for a request
         that came before and is done already. `text` is the request as it came: the same has the same code.
         """
@@ -129,6 +148,7 @@ class Withdrawal:
             return code, None
         pages = await self._with_shops(await self._pages_of(request, now_ms))
         for page, shop in pages.items():
+            await self._recorder.record(shop, Access("deleteData", BY, client, page))
             receipt = await self._pages.disconnect(shop, page, BY)
             if receipt is not None:
                 await self._deletions.wait_for(code, shop, receipt)

@@ -136,7 +136,9 @@ def test_deletion_takes_pages_tokens_messages_and_the_person_away(
     assert page.headers["cache-control"] == "no-store"
     assert "បានលុប" in page.text
     left = everything(graph_store)
-    assert not [found for found in (SOKHA, theirs.id, theirs.token.reveal()) if found.encode() in left]
+    assert not [found for found in (SOKHA, theirs.token.reveal()) if found.encode() in left]
+    entry = next(one for one in graph_shop.get("/audit")["entries"] if one["action"] == "deleteData")
+    assert (entry["sub"], entry["page"]) == ("facebook", theirs.id)
 
     again = call(graph_service, DATA_DELETION, signed)
     assert again.json() == told, "the same request has the same code"

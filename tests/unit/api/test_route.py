@@ -17,8 +17,8 @@ from api.auth import Tokens
 from api.call import call_of
 from api.errors import exception_handlers
 from api.params import ConversationsQuery
-from api.route import MAX_BODY, UNKNOWN_CLIENT, Route, client_of, guarded, to_starlette
-from domain.audit import Access
+from api.route import MAX_BODY, Route, client_of, guarded, to_starlette
+from domain.audit import UNKNOWN_CLIENT, Access
 from domain.shop import SCOPES
 from tests.unit.api.fakes import ALL, SECRET, SHOP, House, Recorder, Store, Unavailable, table
 
