@@ -59,12 +59,12 @@ class Shops:
 
     async def state(self, request: Request) -> Response:
         """GET ."""
-        return answer(_shop(await self._registry.shop(call_of(request).shop)))
+        return answer(told_shop(await self._registry.shop(call_of(request).shop)))
 
     async def patch(self, request: Request) -> Response:
         """PATCH ."""
         call = call_of(request)
-        return answer(_shop(await self._registry.pause(call.shop, call.sent(Pause).paused)))
+        return answer(told_shop(await self._registry.pause(call.shop, call.sent(Pause).paused)))
 
     async def pages(self, request: Request) -> Response:
         """GET pages"""
@@ -95,12 +95,13 @@ class Shops:
         return answer_receipt(await self._connector.disconnect(call.shop, page, call.principal.subject))
 
 
-def _shop(shop: Shop) -> dict[str, Any]:
+def told_shop(shop: Shop) -> dict[str, Any]:
+    """A shop as an answer tells it."""
     return {"shop": shop.id, "paused": shop.paused, "pages": [told_page(page) for page in shop.pages]}
 
 
 def told_page(page: Page) -> dict[str, Any]:
-    """A Page, as the API answers it."""
+    """A Page as an answer tells it."""
     told: dict[str, Any] = {
         "page_id": page.id,
         "connected_at": rfc3339(page.connected_at),

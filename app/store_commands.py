@@ -1,30 +1,72 @@
-"""`page-inbox pages` and `page-inbox purge`: what an operator does by hand, directly on Redis."""
+"""`page-inbox pages` and `page-inbox purge`: done by hand, directly on Redis or on a running service."""
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TextIO
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TextIO
 
 import click
 
 from app.customer_file import CustomerList, listed, read_customers
+from app.inboxes import Direct, Inbox
+from app.remote import remote
 from app.tools import Tools, with_tools
 from domain.audit import OPERATOR
-from domain.ids import ConversationId, MessageId, PageId, ShopId
-from domain.moment import rfc3339
+from domain.ids import PageId, PurgeId, ShopId
 from domain.secret import Secret
-from domain.shop import Page, Receipt
+from ops import logs
+
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which inbox a command works on."""
+
+    url: str | None
+    token: Secret | None
+
+    def run(self, work: Callable[[Inbox], Awaitable[None]]) -> None:
+        """Do it there."""
+
+        async def on_service(url: str, token: Secret) -> None:
+            async with remote(url, token) as service:
+                await work(service)
+
+        if self.url is None:
+            with_tools(lambda tools: work(Direct(tools)))
+        elif not self.token:
+            raise click.UsageError("--url needs a token: --token, or TOKEN in the environment.")
+        else:
+            logs.configure(sys.stderr.buffer, level="warning")
+            asyncio.run(on_service(self.url, self.token))
+
+
+def somewhere(command: Command) -> Command:
+    """Give a command the options that say where; it is called with `where`."""
+
+    @click.option("--url", help="A running service, as https://inbox.example. Without it: directly on REDIS_URL.")
+    @click.option("--token", envvar="TOKEN", help="A token for the service; better as TOKEN in the environment.")
+    @wraps(command)
+    def called(url: str | None, token: str | None, **options: Any) -> None:
+        command(where=Where(url, Secret(token) if token else None), **options)
+
+    return called
 
 
 @click.group()
 def pages() -> None:
-    """Connect, list and disconnect a shop's Pages, directly on Redis and with Facebook."""
+    """Connect, list and disconnect a shop's Pages: directly on Redis and with Facebook, or on a running service."""
 
 
 @pages.command("connect")
 @click.option("--shop", required=True)
 @click.option("--token-file", type=click.File("r"), help="Where the Page's token is read from; - is standard input.")
 @click.argument("page")
-def pages_connect(shop: str, token_file: TextIO | None, page: str) -> None:
+@somewhere
+def pages_connect(where: Where, shop: str, token_file: TextIO | None, page: str) -> None:
     """Connect a Page: with its token for everything, without one for webhooks alone.
 
     The token is checked with Facebook, the app subscribed to the Page's webhooks, and the token kept sealed by the
@@ -34,62 +76,73 @@ def pages_connect(shop: str, token_file: TextIO | None, page: str) -> None:
     Examples:
       page-inbox pages connect --shop sokha 104200000000001
       page-inbox pages connect --shop sokha --token-file /run/secrets/page-token 104200000000001
+      TOKEN=eyJ... page-inbox pages connect --url https://inbox.example --shop sokha 104200000000001
     """
     token = Secret(token_file.read().strip()) if token_file is not None else None
     if token is not None and not token:
         raise click.BadParameter("is empty", param_hint="--token-file")
 
-    async def work(tools: Tools) -> None:
-        connected = await tools.graph.pages.connect(ShopId(shop), PageId(page), token)
-        click.echo(f"{connected.id} is connected to {shop} since {rfc3339(connected.connected_at)}: {_told(connected)}")
+    async def work(inbox: Inbox) -> None:
+        connected = await inbox.connect(ShopId(shop), PageId(page), token)
+        told = f"{connected['page_id']} is connected to {shop} since {connected['connected_at']}"
+        click.echo(f"{told}: {_expected(connected)}")
 
-    with_tools(work, ShopId(shop), "connectPage", PageId(page))
+    where.run(work)
 
 
-def _told(page: Page) -> str:
+def _expected(page: dict[str, Any]) -> str:
     """A Page's state in a sentence."""
-    state = page.state
-    match page.status:
+    match page["status"]:
         case "webhooks_only":
             return "for webhooks alone."
         case "reconnect":
-            return f"its token is dead ({state and state.reason}); connect it again with a new one."
+            return f"its token is dead ({page.get('token_reason')}); connect it again with a new one."
         case "unsubscribed":
             return "its webhooks are not subscribed; the running service makes that up."
-        case "connected":
-            lacking = state.missing_permissions if state else ()
+        case _:
+            lacking = page.get("missing_permissions")
             return "with a token." + (f" Missing permissions: {', '.join(lacking)}." if lacking else "")
 
 
 @pages.command("list")
 @click.option("--shop", required=True)
-def pages_list(shop: str) -> None:
-    """List a shop's Pages."""
+@somewhere
+def pages_list(where: Where, shop: str) -> None:
+    """List a shop's Pages, and what can be expected of each.
 
-    async def work(tools: Tools) -> None:
-        state = await tools.store.shops.shop(ShopId(shop))
-        click.echo(f"{shop} has {len(state.pages)} Pages" + (" and is paused." if state.paused else "."))
-        for page in state.pages:
-            last = f", last event {rfc3339(page.last_event_at)}" if page.last_event_at else ""
-            paused = ", paused" if page.paused else ""
-            click.echo(f"{page.id}  connected {rfc3339(page.connected_at)}{last}{paused}: {_told(page)}")
+    \b
+    Examples:
+      page-inbox pages list --shop sokha
+      TOKEN=eyJ... page-inbox pages list --url https://inbox.example --shop sokha
+    """
 
-    with_tools(work, ShopId(shop), "listPages")
+    async def work(inbox: Inbox) -> None:
+        state = await inbox.shop(ShopId(shop))
+        click.echo(f"{shop} has {len(state['pages'])} Pages" + (" and is paused." if state["paused"] else "."))
+        for page in state["pages"]:
+            last = f", last event {page['last_event_at']}" if "last_event_at" in page else ""
+            paused = ", paused" if page["paused"] else ""
+            click.echo(f"{page['page_id']}  connected {page['connected_at']}{last}{paused}: {_expected(page)}")
+
+    where.run(work)
 
 
 @pages.command("disconnect")
 @click.option("--shop", required=True)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.argument("page")
-def pages_disconnect(shop: str, page: str, yes: bool) -> None:
-    """Disconnect a Page: end its subscription, forget its token, delete its messages."""
+@somewhere
+def pages_disconnect(where: Where, shop: str, page: str, yes: bool) -> None:
+    """Disconnect a Page: end its subscription, forget its token, delete its messages.
+
+    On a running service the token needs the scopes shop:admin and messages:purge.
+
+    \b
+    Example:   page-inbox pages disconnect --shop sokha 104200000000001
+    """
     if not yes:
         click.confirm(f"Disconnect {page} and delete its messages for ever?", abort=True)
-
-    async def start(tools: Tools) -> Receipt:
-        return await tools.graph.pages.disconnect(ShopId(shop), PageId(page), OPERATOR)
-
-    _purge(start, ShopId(shop), "disconnectPage", PageId(page))
+    _purge(where, ShopId(shop), lambda inbox: inbox.disconnect(ShopId(shop), PageId(page)))
 
 
 @click.command()
@@ -102,7 +155,15 @@ def pages_disconnect(shop: str, page: str, yes: bool) -> None:
     help="Only these customers: a file of ids, as Facebook's deletion notices list them; - is standard input.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def purge(shop: str | None, conversation: str | None, message: str | None, customers: TextIO | None, yes: bool) -> None:
+@somewhere
+def purge(
+    where: Where,
+    shop: str | None,
+    conversation: str | None,
+    message: str | None,
+    customers: TextIO | None,
+    yes: bool,
+) -> None:
     """Delete messages of a shop: all of them, a conversation's, one, or those of listed customers.
 
     A file of customers has one id a line, or ids separated by commas or spaces; a header is passed over, ids that
@@ -113,10 +174,13 @@ def purge(shop: str | None, conversation: str | None, message: str | None, custo
       page-inbox purge --shop sokha
       page-inbox purge --shop sokha --conversation 104200000000001_7000000000000001
       page-inbox purge --customers deletion-notice.csv
+      TOKEN=eyJ... page-inbox purge --url https://inbox.example --shop sokha
     """
     if sum(map(bool, (conversation, message, customers))) > 1:
         raise click.UsageError("Give --conversation, --message or --customers, not two of them.")
     if customers is not None:
+        if where.url is not None:
+            raise click.UsageError("--customers looks through Redis directly; leave --url out.")
         _purge_customers(read_customers(customers), ShopId(shop) if shop else None, yes)
         return
     if not shop:
@@ -125,27 +189,17 @@ def purge(shop: str | None, conversation: str | None, message: str | None, custo
     if not yes:
         click.confirm(f"Delete {what} of {shop} for ever?", abort=True)
 
-    async def start(tools: Tools) -> Receipt:
-        purger = tools.store.purger
-        if conversation:
-            return await purger.purge_conversation(ShopId(shop), ConversationId(conversation), OPERATOR)
-        if message:
-            return await purger.purge_message(ShopId(shop), MessageId(message), OPERATOR)
-        return await purger.purge_shop(ShopId(shop), OPERATOR)
-
-    action = "purgeConversation" if conversation else "purgeMessage" if message else "purgeMessages"
-    _purge(start, ShopId(shop), action)
+    _purge(where, ShopId(shop), lambda inbox: inbox.purge(ShopId(shop), conversation, message))
 
 
-def _purge(start: Callable[[Tools], Awaitable[Receipt]], shop: ShopId, action: str, page: PageId | None = None) -> None:
-    async def work(tools: Tools) -> None:
-        receipt = await start(tools)
+def _purge(where: Where, shop: ShopId, start: Callable[[Inbox], Awaitable[dict[str, Any]]]) -> None:
+    async def work(inbox: Inbox) -> None:
+        receipt = await start(inbox)
         click.echo("Nothing of it can be read any more. Erasing ...", err=True)
-        await tools.store.purger.finish()
-        receipt = await tools.store.purger.receipt(shop, receipt.id)
-        click.echo(f"Purge {receipt.id}: {receipt.messages_deleted} messages deleted.")
+        receipt = await inbox.erased(shop, receipt)
+        click.echo(f"Purge {receipt['purge_id']}: {receipt['messages_deleted']} messages deleted.")
 
-    with_tools(work, shop, action, page)
+    where.run(work)
 
 
 def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) -> None:
@@ -160,16 +214,16 @@ def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) ->
     async def work(tools: Tools) -> None:
         store = tools.store
         shops = await store.shops.shop_ids() if shop is None else [shop]
-        started: list[tuple[ShopId, Receipt]] = []
+        started: list[tuple[ShopId, PurgeId]] = []
         with click.progressbar(shops, label="Looking at the shops", file=sys.stderr) as bar:
             for one in bar:
                 await tools.record(one, "purgeCustomer")
                 receipts = await store.customers.purge_kept(one, customers.ids, OPERATOR)
-                started += ((one, receipt) for receipt in receipts)
+                started += [(one, receipt.id) for receipt in receipts]
                 await store.purger.finish()
         deleted = 0
-        for one, receipt in started:
-            done = await store.purger.receipt(one, receipt.id)
+        for one, purge_id in started:
+            done = await store.purger.receipt(one, purge_id)
             deleted += done.messages_deleted
             click.echo(f"Purge {done.id}: {done.messages_deleted} messages of {one} deleted.")
         click.echo(f"{len(customers.ids)} customers looked for in {len(shops)} shops: {deleted} messages deleted.")

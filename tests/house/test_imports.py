@@ -37,7 +37,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     ),
     "redis": ("cache",),
     "hiredis": ("cache.connection",),
-    "httpx2": ("app.export_command", "graph_client.client", "ops.outside", "simulator.sender"),
+    "httpx2": ("app.export_command", "app.remote", "graph_client.client", "ops.outside", "simulator.sender"),
     "cryptography": ("cache.keyring", "cache.sealing"),
     "prometheus_client": ("ops.metrics", "ops.routes"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),

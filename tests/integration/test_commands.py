@@ -15,7 +15,7 @@ from graph_client.fields import FIELDS
 from simulator.graph_faults import OUTAGE
 from simulator.graph_nodes import FakePage
 from simulator.graph_world import SCOPES
-from tests.callers import CUSTOMER, PAGE, Facebook, Shop
+from tests.callers import CUSTOMER, PAGE, Facebook, Shop, mint
 from tests.facebook import GraphShop, everything, graph_settings, new_page, spellings
 from tests.graph import APP_ID, FakeGraph
 from tests.servers import Server
@@ -307,6 +307,63 @@ def test_listed_customers_are_deleted_in_every_shop(service: Service, valkey_url
         assert "2 shops: 0 messages deleted." in done(valkey_url, *purge, "--yes")
         (purge_id,) = re.findall(r"Purge (\w+): 2 messages of shop-1 deleted", said)
         assert shop.get(f"/purges/{purge_id}")["what"] == "customer"
+
+
+def test_pages_and_purge_work_on_a_running_service_too(
+    graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, tmp_path: Path
+) -> None:
+    """With a token in place of REDIS_URL and the service's secrets: the same commands, the same answers."""
+    where = ("--url", f"{graph_service.url}/", "--shop", "shop-1")
+    token = {"TOKEN": mint("shop-1")}
+    found, file = new_page(graph.world), tmp_path / "token"
+    file.write_text(found.token.reveal())
+    said = done(None, "pages", "connect", *where, "--token-file", str(file), found.id, **token)
+    assert said.endswith("with a token.\n")
+    assert graph_shop.fetch(found.id, "posts")["items"] == []
+    assert done(None, "pages", "list", *where, **token).splitlines()[1].endswith("with a token.")
+    with Facebook(graph_service.url) as facebook:
+        for n, customer in enumerate([CUSTOMER, "22", "33"]):
+            facebook.text(f"m_{n}", page=found.id, customer=customer)
+    assert call(None, "purge", *where, **token).returncode == 1, "it asks first"
+    assert "1 messages deleted" in done(None, "purge", *where, "--yes", "--message", "m_0", **token)
+    assert "1 messages deleted" in done(None, "purge", *where, "--yes", "--conversation", f"{found.id}_22", **token)
+    assert graph_shop.ids() == ["m_2"]
+    assert "1 messages deleted" in done(None, "pages", "disconnect", *where, "--yes", found.id, **token)
+    assert graph_shop.get("/pages") == {"pages": []}
+    assert done(None, "purge", *where, "--yes", "--token", token["TOKEN"]).startswith("Purge ")
+    assert (found.token.reveal() in said, found.subscriptions) == (False, {})
+
+
+@pytest.mark.parametrize(
+    ("token", "named"),
+    [
+        ("", "TOKEN"),
+        ("eyJ.no.token", "TOKEN"),
+        (mint("shop-2"), "shop:admin"),
+        (mint("shop-1", ("messages:read",)), "shop:admin"),
+    ],
+)
+def test_a_running_service_that_refuses_is_told_with_what_to_do(service: Service, token: str, named: str) -> None:
+    """One sentence, which says what to give; never the token itself."""
+    result = call(None, "pages", "list", "--url", service.url, "--shop", "shop-1", TOKEN=token)
+    assert result.returncode != 0
+    assert named in result.stderr
+    assert not token or token not in result.stdout + result.stderr
+
+
+def test_an_address_where_no_service_is_reached_is_named(service: Service) -> None:
+    """Nothing there, something else there, no address at all, and what cannot be done from afar."""
+    purge = ("purge", "--shop", "shop-1", "--yes", "--url")
+    for url, named in (
+        ("http://127.0.0.1:9", "http://127.0.0.1:9 does not answer"),
+        (service.ops_url, "404"),
+        ("inbox.example", "https://"),
+        (f"{service.url}/not-here", "404"),
+    ):
+        result = call(None, *purge, url, TOKEN=mint("shop-1"))
+        assert (result.returncode, named in result.stderr) == (1, True), result.stderr
+    result = call(None, "purge", "--customers", "-", "--url", service.url, typed="22\n", TOKEN=mint("shop-1"))
+    assert (result.returncode, "--customers" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""The inbox that a command works on: the store itself, or a running service. Both tell what the API answers."""
+
+from typing import Any, Protocol
+
+from api.messages import told_receipt
+from api.shops import told_page, told_shop
+from app.tools import Tools
+from domain.audit import OPERATOR
+from domain.ids import ConversationId, MessageId, PageId, ShopId
+from domain.secret import Secret
+
+
+class Inbox(Protocol):
+    """What commands do. Every method raises `PageInboxError`, whose sentence is for people."""
+
+    async def shop(self, shop: ShopId, /) -> dict[str, Any]:
+        """The shop's state and its Pages."""
+        ...
+
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /) -> dict[str, Any]:
+        """Connect a Page; its state."""
+        ...
+
+    async def disconnect(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
+        """Disconnect a Page; the receipt."""
+        ...
+
+    async def purge(self, shop: ShopId, conversation: str | None, message: str | None, /) -> dict[str, Any]:
+        """Purge one conversation, one message, or everything; the receipt."""
+        ...
+
+    async def erased(self, shop: ShopId, receipt: dict[str, Any], /) -> dict[str, Any]:
+        """The receipt once the bytes are gone too."""
+        ...
+
+
+class Direct:
+    """The store, and Facebook: needs no running service. What is asked for is noted in the shop's audit log first."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def shop(self, shop: ShopId) -> dict[str, Any]:
+        """From the registry."""
+        await self._tools.record(shop, "listPages")
+        return told_shop(await self._tools.store.shops.shop(shop))
+
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None) -> dict[str, Any]:
+        """As the service does it."""
+        await self._tools.record(shop, "connectPage", page)
+        return told_page(await self._tools.graph.pages.connect(shop, page, token))
+
+    async def disconnect(self, shop: ShopId, page: PageId) -> dict[str, Any]:
+        """As the service does it."""
+        await self._tools.record(shop, "disconnectPage", page)
+        return told_receipt(await self._tools.graph.pages.disconnect(shop, page, OPERATOR))
+
+    async def purge(self, shop: ShopId, conversation: str | None, message: str | None) -> dict[str, Any]:
+        """As the service does it."""
+        purger = self._tools.store.purger
+        if conversation:
+            await self._tools.record(shop, "purgeConversation")
+            return told_receipt(await purger.purge_conversation(shop, ConversationId(conversation), OPERATOR))
+        if message:
+            await self._tools.record(shop, "purgeMessage")
+            return told_receipt(await purger.purge_message(shop, MessageId(message), OPERATOR))
+        await self._tools.record(shop, "purgeMessages")
+        return told_receipt(await purger.purge_shop(shop, OPERATOR))
+
+    async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
+        """Erases here: no service may be running."""
+        purger = self._tools.store.purger
+        await purger.finish()
+        return told_receipt(await purger.receipt(shop, receipt["purge_id"]))

@@ -1,0 +1,115 @@
+"""A running service as an operator's command works on it: over HTTP, with a token."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx2
+import orjson
+
+from domain.errors import PageInboxError
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+
+ANSWER_SECONDS: Final = 20.0
+"""The service itself gives up after 15, with whatever it asks of Facebook."""
+ERASING_SECONDS: Final = 600.0
+"""A purge of a million messages takes less than a minute; it goes on in the service however long we wait."""
+LOOK_SECONDS: Final = 0.2
+
+_REMEDIES: Final[Mapping[int, str]] = {
+    401: "Give a token of this service: --token, or TOKEN in the environment; `page-inbox token` mints one.",
+    403: "It needs a token for this shop with the scope shop:admin for Pages, messages:purge for deleting.",
+}
+_WHERE: Final = "Is --url the public address of a service?"
+
+
+class ServiceRefused(PageInboxError):
+    """The running service did not do it, and says why."""
+
+
+class Remote:
+    """A service. Nothing is sent to where it redirects: a token goes to the address that was given."""
+
+    def __init__(self, client: httpx2.AsyncClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    async def shop(self, shop: ShopId) -> dict[str, Any]:
+        """GET ."""
+        return await self._ask("GET", shop)
+
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None) -> dict[str, Any]:
+        """PUT pages/{page}"""
+        body = {} if token is None else {"access_token": token.reveal()}
+        return await self._ask("PUT", shop, "pages", page, body=body)
+
+    async def disconnect(self, shop: ShopId, page: PageId) -> dict[str, Any]:
+        """DELETE pages/{page}"""
+        return await self._ask("DELETE", shop, "pages", page)
+
+    async def purge(self, shop: ShopId, conversation: str | None, message: str | None) -> dict[str, Any]:
+        """DELETE messages, messages/{id} or conversations/{id}"""
+        if conversation:
+            return await self._ask("DELETE", shop, "conversations", conversation)
+        return await self._ask("DELETE", shop, "messages", *([message] if message else []))
+
+    async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
+        """GET purges/{purge_id}, until it is complete. A Page's receipt needs the scope messages:purge too."""
+        try:
+            async with asyncio.timeout(ERASING_SECONDS):
+                while receipt["status"] != "complete":
+                    await asyncio.sleep(LOOK_SECONDS)
+                    receipt = await self._ask("GET", shop, "purges", receipt["purge_id"])
+        except TimeoutError:
+            pass  # nothing of it can be read any more; the service erases the rest
+        return receipt
+
+    async def _ask(self, method: str, shop: ShopId, *path: str, body: Any = None) -> dict[str, Any]:
+        address = "/".join((self._url, "v1/shops", *(quote(part, safe="") for part in (shop, *path))))
+        content = None if body is None else orjson.dumps(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            answer = await self._client.request(method, address, content=content, headers=headers)
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            sentence = (
+                f"{self._url} does not answer ({type(error).__name__}). Is --url the public address of a service?"
+            )
+            raise ServiceRefused("service_unreachable", sentence) from None
+        told = _object(answer.content)
+        if answer.status_code == httpx2.codes.OK and told:
+            return told
+        raise ServiceRefused(
+            str(told.get("reason", "no_answer_of_ours")), _sentence(answer.status_code, told, self._url)
+        )
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        told = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _sentence(status: int, told: Mapping[str, Any], url: str) -> str:
+    if "request_id" not in told:
+        return f"{url} answers {status}, and not as Page Inbox does. {_WHERE}"
+    remedy = _REMEDIES.get(status, "")
+    return f"{told['detail']} ({status} {told['reason']}, request {told['request_id']}) {remedy}".rstrip()
+
+
+@asynccontextmanager
+async def remote(url: str, token: Secret) -> AsyncIterator[Remote]:
+    """The service at this address.
+
+    Raises:
+        ServiceRefused: it is no address.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ServiceRefused("url_refused", "--url must begin with https://, or http:// on this machine.")
+    headers = {"Authorization": f"Bearer {token.reveal()}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=ANSWER_SECONDS, trust_env=False) as client:
+        yield Remote(client, url.rstrip("/"))
