@@ -39,7 +39,7 @@ UNKNOWN_SUBJECT = "unknown"
 """Stands for a token without `sub`; receipts and the audit log show it."""
 
 
-TokenReason = Literal["token_missing", "token_malformed", "token_expired", "token_invalid"]
+TokenReason = Literal["token_missing", "token_malformed", "token_expired", "token_invalid", "ticket_invalid"]
 ScopeReason = Literal["wrong_shop", "scope_missing"]
 
 

@@ -82,6 +82,12 @@ class ConversationsModel(_Answer):
     next_cursor: str | None = Field(description="Where to go on; null is the end.")
 
 
+class TicketModel(BaseModel):
+    """A ticket for one stream."""
+
+    ticket: str = Field(description="Open `stream?ticket=` with it within 30 seconds.", examples=["kq3vXb0m"])
+
+
 class ReceiptModel(_Answer):
     """A purge: nothing of its target can be read any more. Kept 30 days."""
 

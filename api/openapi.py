@@ -31,7 +31,8 @@ _REASONS = {
     400: "A parameter, a field or the body is refused, by us or by Facebook (`parameter_refused`); `detail` says "
     "which. A Page's token may be of another app, another Page or a person: `token_of_another_app`, "
     "`token_of_another_page`, `token_not_of_a_page`.",
-    401: "No token, or not a good one: `token_missing`, `token_malformed`, `token_expired`, `token_invalid`.",
+    401: "No token, or not a good one: `token_missing`, `token_malformed`, `token_expired`, `token_invalid`, "
+    "`ticket_invalid`.",
     403: "The token is for another shop (`wrong_shop`) or lacks the scope (`scope_missing`).",
     404: "There is none, or none of this shop; at Facebook, none that the Page's token may see (`object_not_found`).",
     405: "This address does not answer to this method.",

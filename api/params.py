@@ -177,6 +177,9 @@ class StreamQuery(Query):
     last_event_id: Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN})] | None = (
         Field(None, description="The last `id` seen, for who cannot send the header `Last-Event-ID`; the header wins.")
     )
+    ticket: Id | None = Field(
+        None, description="From `giveTicket`, for who cannot send a token in a header; good once."
+    )
     since: Moment = Field(
         None,
         description="Begin with what was received at this time or later, where no event is named. Written as for "

@@ -16,13 +16,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from api.auth import Tokens, authorize, bearer
+from api.auth import Tokens, Unauthenticated, authorize, bearer
 from api.call import Call, bind
 from api.params import RequestRefused, checked_id, parse_body, parse_query
 from domain.audit import Access, client_address
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
-from domain.shop import EVERY_SHOP, Scope
+from domain.shop import EVERY_SHOP, Principal, Scope
 
 MAX_BODY = 64 * 1024
 """Bytes of a body sent to the API (the webhook has its own cap). The largest we know of holds one page token."""
@@ -48,6 +48,14 @@ class Recorder(Protocol):
         ...
 
 
+class TicketTaker(Protocol):
+    """Knows tickets, which serve once in place of a token."""
+
+    async def take(self, shop: ShopId, ticket: str, /) -> Principal | None:
+        """Who it was given to; None where it is none of this shop's any more."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One method of one path.
@@ -56,7 +64,8 @@ class Route:
     application, and its models serve the description alone. `name` becomes the operationId, and the action in the audit
     log. `statuses` are the problems it answers beyond those that follow from scope, query and body. `also` are further
     addresses of the same. A route that is not `described` stays out of `/openapi.json`. Where it is `apart`, each call
-    has an entry of its own in the audit log, as every change has.
+    has an entry of its own in the audit log, as every change has. Where it is `ticketed`, `?ticket=` serves in place of
+    a token.
     """
 
     method: Method
@@ -75,10 +84,12 @@ class Route:
     also: tuple[str, ...] = ()
     described: bool = True
     apart: bool = False
+    ticketed: bool = False
 
 
-def guarded(route: Route, tokens: Tokens, recorder: Recorder) -> Endpoint:
+def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None = None) -> Endpoint:
     """The route's handler behind its scope. Raises `ValueError` for a route that cannot be guarded."""
+    taker = tickets if route.ticketed else None
     scope, handler = route.scope, route.endpoint
     read = route.method == "GET" and not route.apart
     if scope is None or "{shop}" not in route.path or not _takes_request(handler):
@@ -86,7 +97,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder) -> Endpoint:
     endpoint = cast("Endpoint", handler)
 
     async def guard(request: Request) -> Response:
-        principal = tokens.verify(bearer(request.headers))
+        principal = await _taken(request, taker) or tokens.verify(bearer(request.headers))
         log = request.scope.setdefault("state", {}).setdefault("log", {})
         log.update(shop=principal.shop, subject=principal.subject)
         ids = dict(request.path_params)
@@ -110,20 +121,33 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder) -> Endpoint:
     return guard
 
 
+async def _taken(request: Request, tickets: TicketTaker | None) -> Principal | None:
+    """Whose ticket the query bears. A token goes before it, and leaves it good."""
+    ticket = request.query_params.get("ticket")
+    if tickets is None or not ticket or "authorization" in request.headers:
+        return None
+    principal = await tickets.take(ShopId(request.path_params["shop"]), ticket)
+    if principal is None:
+        raise Unauthenticated("ticket_invalid", "The ticket was used, is too old, or never was one.")
+    return principal
+
+
 def client_of(request: Request) -> str:
     """The address that the request came from, as the audit log keeps it."""
     client = request.scope.get("client")
     return client_address(client[0] if client else None)
 
 
-def to_starlette(routes: Iterable[Route], tokens: Tokens, recorder: Recorder) -> list[starlette.routing.Route]:
+def to_starlette(
+    routes: Iterable[Route], tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None = None
+) -> list[starlette.routing.Route]:
     """The table as Starlette serves it: one route a path, so that a 405 names every method of the path.
 
     Raises `ValueError` for a method that stands twice at a path.
     """
     paths: dict[str, dict[str, ASGIApp]] = {}
     for route in routes:
-        app = _as_app(route, tokens, recorder)
+        app = _as_app(route, tokens, recorder, tickets)
         for path in (route.path, *route.also):
             if paths.setdefault(path, {}).setdefault(route.method, app) is not app:
                 raise ValueError(f"{route.method} {path} stands twice in the table")
@@ -154,9 +178,9 @@ class _ByMethod:
         await self._apps["GET" if method == "HEAD" else method](scope, receive, send)
 
 
-def _as_app(route: Route, tokens: Tokens, recorder: Recorder) -> ASGIApp:
+def _as_app(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None) -> ASGIApp:
     if route.scope is not None:
-        return starlette.routing.request_response(guarded(route, tokens, recorder))
+        return starlette.routing.request_response(guarded(route, tokens, recorder, tickets))
     if _takes_request(route.endpoint):
         return starlette.routing.request_response(cast("Endpoint", route.endpoint))
     return cast("ASGIApp", route.endpoint)

@@ -1,4 +1,4 @@
-"""The live stream of a shop: `GET stream`.
+"""The live stream of a shop: `GET stream`, and `POST stream-ticket` for who cannot send a token in a header.
 
 A stream begins where the viewer left it (`Last-Event-ID`), or now; it sends what the store has behind that, then goes
 on as things happen. Each event that is kept bears an id. Whatever ends it, the viewer comes back with the last id it
@@ -7,7 +7,7 @@ has seen, and misses nothing and gets nothing twice.
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 from starlette.requests import Request
@@ -15,11 +15,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import sse
-from api.call import Call, call_of
+from api.call import Call, answer, call_of
 from api.params import StreamQuery
 from api.rooms import Room, Rooms
 from api.viewer import Viewer
 from domain.errors import PageInboxError
+from domain.ids import ShopId
+from domain.shop import Principal
 from domain.stream import Start
 
 AGAIN_SECONDS: Final = 1.0
@@ -35,12 +37,26 @@ _HEADERS: Final = {
 }
 
 
-class Stream:
-    """The handler. `now` is Unix seconds."""
+class TicketGiver(Protocol):
+    """Gives tickets, good for one stream each."""
 
-    def __init__(self, rooms: Rooms, *, now: Callable[[], float]) -> None:
+    async def give(self, shop: ShopId, principal: Principal, /) -> str:
+        """A ticket for a stream of this shop, in the name of the bearer and no longer than his token."""
+        ...
+
+
+class Stream:
+    """The handlers. `now` is Unix seconds."""
+
+    def __init__(self, rooms: Rooms, tickets: TicketGiver, *, now: Callable[[], float]) -> None:
         self._rooms = rooms
+        self._tickets = tickets
         self._now = now
+
+    async def ticket(self, request: Request) -> Response:
+        """POST stream-ticket"""
+        call = call_of(request)
+        return answer({"ticket": await self._tickets.give(call.shop, call.principal)})
 
     async def stream(self, request: Request) -> Response:
         """GET stream"""

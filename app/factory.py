@@ -69,7 +69,7 @@ class Application:
                 )
             )
         inner = Starlette(
-            routes=to_starlette(self.routes, self.services.tokens, self.services.audit),
+            routes=to_starlette(self.routes, self.services.tokens, self.services.audit, self.services.tickets),
             middleware=middleware,
             exception_handlers=exception_handlers(),
             lifespan=lifespan,

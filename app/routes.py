@@ -27,6 +27,7 @@ from api.models import (
     PagesModel,
     ReceiptModel,
     ShopModel,
+    TicketModel,
 )
 from api.params import AuditQuery, BlockQuery, ConversationsQuery, MessagesQuery, StreamQuery
 from api.route import Route
@@ -58,7 +59,7 @@ def table(services: Services) -> list[Route]:
     blocked = Blocked(services.blocked, services.purger)
     shops = Shops(services.shops, services.connector)
     graph = Graph(services.graph)
-    stream = Stream(services.rooms, now=services.now)
+    stream = Stream(services.rooms, services.tickets, now=services.now)
     audit = Audit(services.audit_log)
     facebook = callbacks.Callbacks(
         services.withdrawal,
@@ -81,7 +82,10 @@ def table(services: Services) -> list[Route]:
               tag="Reading"),
         Route("GET", f"{SHOP}/stream", stream.stream, "openStream", READ,
               "What happens, as it happens: Server-Sent Events.", query=StreamQuery, statuses=(429,), media=MEDIA,
-              tag="Reading", description=STREAM),
+              tag="Reading", description=STREAM, ticketed=True),
+        Route("POST", f"{SHOP}/stream-ticket", stream.ticket, "giveTicket", READ,
+              "A ticket to open one stream with.", answer=TicketModel, tag="Reading",
+              description="For `EventSource`, which sends no token. The stream lasts no longer than the token would."),
         Route("DELETE", f"{SHOP}/conversations/{{id}}", messages.purge_conversation, "purgeConversation", PURGE,
               "Delete a conversation.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", BLOCKED, blocked.state, "readBlocked", PURGE,

@@ -28,6 +28,7 @@ from cache.purge import Purger
 from cache.reader import Reader
 from cache.shops import Shops
 from cache.sweeper import Sweeper
+from cache.tickets import Tickets
 from cache.timeline import Timeline
 from cache.writer import Writer
 from domain.secret import Secret
@@ -73,6 +74,7 @@ class Services:
     intake: Intake
     announcements: Announcements
     rooms: Rooms
+    tickets: Tickets
     audit: Audit
     audit_log: AuditLog
     withdrawal: Withdrawal
@@ -194,6 +196,7 @@ def wire(
         intake=intake,
         announcements=announcements,
         rooms=rooms,
+        tickets=Tickets(store.connection, new_ticket=partial(secrets.token_urlsafe, 32)),
         audit=audit,
         audit_log=store.audit_log,
         withdrawal=withdrawal,

@@ -12,6 +12,7 @@ of the watch share one of their own.
     v:{S}             zset    Page and conversation tags by activity                 newest deadline in it
     e:{S}             zset    edits that wait for their message                      newest deadline in it
     h:{S}             zset    what was edited, unsent and purged, by microsecond     5 days after the newest
+    t:{S}:<hash>      string  whose a ticket for a stream is                         30 s
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
     l:{S}             zset    the audit log (cache/audit_chain.py)                   entry by entry 90 days
@@ -45,6 +46,9 @@ from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 
 MAX_TTL_SECONDS: Final = 5 * 24 * 60 * 60
 """The promise to shops: five days, counted from receipt. MESSAGE_TTL may be shorter, never longer."""
+
+TICKET_SECONDS: Final = 30
+"""Between asking for a ticket and opening the stream with it."""
 
 RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
 """How long a purge's receipt can be asked for."""
@@ -149,6 +153,10 @@ class ShopKeys:
     def budget(self, page: PageId) -> bytes:
         """The key of a Page's budgets of Graph."""
         return b"b:" + self.hash_tag + b":" + self.page_tag(page)
+
+    def ticket(self, hash_: bytes) -> bytes:
+        """The key of a ticket for a stream."""
+        return b"t:" + self.hash_tag + b":" + hash_
 
     def purge(self, purge: PurgeId) -> bytes:
         """The key of a purge's receipt."""

@@ -67,7 +67,7 @@ def test_no_call_is_a_5xx_and_every_answer_is_as_described(valkey_url: str, tmp_
 def test_it_is_openapi_3_1_and_has_every_call_of_the_contract(service: Service) -> None:
     """For anybody, without a token."""
     assert described(service) >= {
-        *("GET /stream",),
+        *("GET /stream", "POST /stream-ticket"),
         *("GET /messages", "DELETE /messages", "GET /messages/{id}", "DELETE /messages/{id}"),
         *("GET /conversations", "DELETE /conversations/{id}", "GET /purges/{purge_id}"),
         *("GET ", "PATCH ", "GET /pages", "GET /pages/{page}", "PUT /pages/{page}", "DELETE /pages/{page}"),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -132,11 +133,69 @@ def test_a_lost_announcement_is_noticed(service: Service, shop: Shop, valkey: Se
 
 
 def test_a_stream_ends_with_its_token(service: Service, shop: Shop) -> None:
-    """And says why."""
-    token = mint(shop.name, ["messages:read"], ttl=2)
-    with Viewer(service.url, token=token).ready() as viewer:
-        assert viewer.ended()[-1].data == {"reason": "token_expired"}
-        assert viewer.whole
+    """And says why; one that was opened with a ticket ends with the token that the ticket was given for."""
+    token = mint(shop.name, ["messages:read"], ttl=6)
+    with Shop(service.url, token=token) as short:
+        query = f"?ticket={give_ticket(short)}"
+    with (
+        Viewer(service.url, token=token).ready() as viewer,
+        Viewer(service.url, token="", query=query).ready() as other,
+    ):
+        for one in (viewer, other):
+            assert one.ended()[-1].data == {"reason": "token_expired"}
+            assert one.whole
+
+
+def test_a_ticket_opens_one_stream_of_its_shop(service: Service, shop: Shop, facebook: Facebook) -> None:
+    """Once, and no other route; and it stands in no log."""
+    ticket = give_ticket(shop)
+    query = f"?ticket={ticket}"
+    assert httpx2.get(f"{service.url}/v1/shops/shop-1/messages{query}", trust_env=False).status_code == 401
+    assert refused(Viewer(service.url, "shop-2", token="", query=query)) == (401, "ticket_invalid")
+    with Viewer(service.url, token="", query=query).ready() as viewer:
+        facebook.text("m_1")
+        viewer.wait_for("message")
+        assert refused(Viewer(service.url, token="", query=query)) == (401, "ticket_invalid")
+        assert refused(Viewer(service.url, token="", query="?ticket=nonsense")) == (401, "ticket_invalid")
+        assert refused(Viewer(service.url, token="", query="?ticket=")) == (401, "token_missing")
+        last = viewer.reader.last_id
+    facebook.text("m_2")
+    query = f"?ticket={give_ticket(shop)}&last_event_id={last}"
+    with Viewer(service.url, token="", query=query).ready() as again:
+        assert again.ids == ["m_2"]
+    assert ticket not in service.log.read_text()
+    lines = [line for line in service.lines() if line.get("route") == "/v1/shops/{shop}/stream"]
+    assert lines[-1]["subject"] == "owner@shop"
+
+
+def test_a_ticket_is_kept_as_its_hash_for_thirty_seconds(shop: Shop, valkey: Server) -> None:
+    """And is taken in one step, whoever else tries."""
+    ticket = give_ticket(shop)
+    (client,) = valkey.clients()
+    (key,) = [key for key in client.scan_iter() if key.startswith(b"t:")]
+    left, kept = client.ttl(key), client.get(key)
+    assert isinstance(left, int)
+    assert isinstance(kept, bytes)
+    assert 0 < left <= 30
+    assert ticket.encode() not in key + kept
+    url = f"{shop.client.base_url}/stream?ticket={ticket}".replace("//stream", "/stream")
+    with ThreadPoolExecutor(8) as several:
+        answers = list(several.map(lambda _: httpx2.head(url, trust_env=False).status_code, range(8)))
+    assert sorted(answers) == [200, *[401] * 7]
+
+
+def give_ticket(shop: Shop) -> str:
+    """A new one."""
+    answer = shop.client.post("/stream-ticket")
+    assert answer.status_code == 200, answer.text
+    ticket: str = answer.json()["ticket"]
+    return ticket
+
+
+def refused(viewer: Viewer) -> tuple[int, str]:
+    """Why a stream was not opened."""
+    with viewer:
+        return viewer.status, viewer.problem["reason"]
 
 
 def test_sigterm_ends_every_stream_at_once(valkey_url: str, tmp_path: Path) -> None:

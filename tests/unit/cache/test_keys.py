@@ -30,6 +30,7 @@ def every_key(shop: str) -> list[bytes]:
         keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
         keys.purge(PurgeId("p-1")),
         keys.budget(PAGE),
+        keys.ticket(b"hash"),
     ]
 
 
