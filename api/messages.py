@@ -10,7 +10,6 @@ from api.params import ConversationsQuery, MessagesQuery
 from api.phones import with_phone_numbers
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
-from domain.moment import rfc3339
 from domain.query import MessageQuery
 from domain.shop import Receipt
 
@@ -124,11 +123,4 @@ def answer_receipt(receipt: Receipt) -> Response:
 
 def told_receipt(receipt: Receipt) -> dict[str, Any]:
     """The same as a part of an answer."""
-    return {
-        "purge_id": receipt.id,
-        "what": receipt.what,
-        "requested_at": rfc3339(receipt.requested_at),
-        "requested_by": receipt.requested_by,
-        "status": "complete" if receipt.complete else "running",
-        "messages_deleted": receipt.messages_deleted,
-    }
+    return receipt.told() if receipt.signature is None else {**receipt.told(), "signature": receipt.signature}

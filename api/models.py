@@ -97,6 +97,11 @@ class ReceiptModel(_Answer):
     requested_by: str = Field(description="The token's `sub`.")
     status: Literal["complete", "running"] = Field(description="`complete` once the bytes are erased too.")
     messages_deleted: int = Field(ge=0)
+    signature: str | MISSING = Field(
+        MISSING,
+        description="Of a `complete` one: a compact JWS (RFC 7515) over the other fields and the shop, by a key of "
+        "`/.well-known/jwks.json`. Keep the receipt, and anybody can verify it later.",
+    )
 
 
 class BlockedModel(_Answer):

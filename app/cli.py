@@ -17,6 +17,7 @@ from app.doctor_command import doctor
 from app.export_command import export
 from app.factory import create_app
 from app.parts import needed
+from app.receipt_command import receipt
 from app.store_commands import pages, purge
 from app.wiring import VERSION, make_tokens
 from cache.embedded import Embedded
@@ -200,3 +201,4 @@ main.add_command(doctor)
 main.add_command(export)
 main.add_command(pages)
 main.add_command(purge)
+main.add_command(receipt)

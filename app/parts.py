@@ -17,6 +17,7 @@ from cache.grants import Grants
 from cache.keyring import Keyring
 from cache.purge import Purger
 from cache.reader import Reader
+from cache.receipt_signature import ReceiptSigner
 from cache.receipts import Receipts
 from cache.sealing import Sealer
 from cache.shops import Shops
@@ -73,6 +74,7 @@ class Store:
     blocked: Blocked
     audit_log: AuditLog
     receipts: Receipts
+    signer: ReceiptSigner
 
 
 def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
@@ -81,10 +83,14 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     shops = Shops(connection, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
     reader = Reader(connection, shops, ttl=ttl)
+    keyring = Keyring(settings.seal_keys)
+    signer = ReceiptSigner(keyring)
+    receipts = Receipts(connection, signer, now=time.time)
     purger = Purger(
         connection,
         shops,
         reader,
+        receipts,
         metrics,
         new_id=partial(secrets.token_hex, 12),
         clock=time.monotonic,
@@ -92,10 +98,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
         sleep=asyncio.sleep,
     )
     customers, blocked = Customers(connection, shops, purger), Blocked(connection, shops)
-    audit_log = AuditLog(connection, Keyring(settings.seal_keys), now=time.time, new_nonce=secrets.token_bytes)
-    return Store(
-        connection, sealer, shops, reader, purger, customers, blocked, audit_log, Receipts(connection, now=time.time)
-    )
+    audit_log = AuditLog(connection, keyring, now=time.time, new_nonce=secrets.token_bytes)
+    return Store(connection, sealer, shops, reader, purger, customers, blocked, audit_log, receipts, signer)
 
 
 def make_exporter(store: Store) -> Exporter:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from api import receipt_keys
 from api.audit import Audit
 from api.blocked import Blocked
 from api.bodies import PageConnect, Pause
@@ -61,6 +62,7 @@ def table(services: Services) -> list[Route]:
     graph = Graph(services.graph)
     stream = Stream(services.rooms, services.tickets, now=services.now)
     audit = Audit(services.audit_log)
+    keys = receipt_keys.ReceiptKeys(services.signer)
     facebook = callbacks.Callbacks(
         services.withdrawal,
         services.metrics,
@@ -152,6 +154,8 @@ def table(services: Services) -> list[Route]:
         Route("GET", f"{PAGE}/customers/{{psid}}", graph.customer, "fetchCustomer", GRAPH,
               "A customer's name and picture.", query=EdgeQuery, answer=CustomersModel, statuses=FETCH, tag=FACEBOOK,
               description="One item. `limit` and `after` are taken and mean nothing."),
+        Route("GET", receipt_keys.PATH, keys.jwks, "readReceiptKeys", None,
+              "The public keys that receipts are signed with.", described=False),
         Route("POST", callbacks.DEAUTHORIZE, facebook.deauthorize, "deauthorize", None,
               "A person has removed the app: nobody calls Facebook with their tokens any more.", described=False),
         Route("POST", callbacks.DATA_DELETION, facebook.delete, "deleteData", None,

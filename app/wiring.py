@@ -26,6 +26,7 @@ from cache.deletions import Deletions
 from cache.feed import Feed
 from cache.purge import Purger
 from cache.reader import Reader
+from cache.receipt_signature import ReceiptSigner
 from cache.shops import Shops
 from cache.sweeper import Sweeper
 from cache.tickets import Tickets
@@ -79,6 +80,7 @@ class Services:
     audit_log: AuditLog
     withdrawal: Withdrawal
     exporter: Exporter
+    signer: ReceiptSigner
     graph: GraphReader
     connector: Pages
     calls: Calls
@@ -201,6 +203,7 @@ def wire(
         audit_log=store.audit_log,
         withdrawal=withdrawal,
         exporter=make_exporter(store),
+        signer=store.signer,
         graph=graph.reader,
         connector=graph.pages,
         calls=graph.calls,

@@ -56,6 +56,7 @@ class Purger:
         connection: Connection,
         shops: Shops,
         reader: Reader,
+        receipts: Receipts,
         metrics: Metrics,
         *,
         new_id: Callable[[], str],
@@ -66,7 +67,7 @@ class Purger:
         self._connection = connection
         self._shops = shops
         self._reader = reader
-        self._receipts = Receipts(connection, now=now)
+        self._receipts = receipts
         self._metrics = metrics
         self._new_id = new_id
         self._clock = clock
@@ -106,7 +107,8 @@ class Purger:
         erased, at = await self._connection.run(ERASE(script_keys, args), tries=2)
         self._metrics.purge("message")
         self._metrics.purged(int(erased))
-        return Receipt(purge, "message", int(at) // 1000, requested_by, True, int(erased))
+        receipt = Receipt(purge, "message", int(at) // 1000, requested_by, complete=True, messages_deleted=int(erased))
+        return self._receipts.signed(shop, receipt)
 
     async def receipt(self, shop: ShopId, purge: PurgeId) -> Receipt:
         """How a purge stands.

@@ -1,11 +1,13 @@
-"""Receipts of purges, as they stand: one by its id, or all of a shop."""
+"""Receipts of purges, as they stand and signed: one by its id, or all of a shop."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Final, get_args
 
 from cache.connection import Connection, scored
 from cache.errors import NotFound
 from cache.keys import RECEIPT_SECONDS, shop_keys
+from cache.receipt_signature import ReceiptSigner
 from cache.shops import hash_fields
 from domain.ids import PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt
@@ -19,8 +21,9 @@ _TARGETS: Final[dict[bytes, PurgeTarget]] = {name.encode(): name for name in get
 class Receipts:
     """Reads; `now` in Unix seconds. Every method raises `Unavailable` when Redis is."""
 
-    def __init__(self, connection: Connection, *, now: Callable[[], float]) -> None:
+    def __init__(self, connection: Connection, signer: ReceiptSigner, *, now: Callable[[], float]) -> None:
         self._connection = connection
+        self._signer = signer
         self._now = now
 
     async def one(self, shop: ShopId, purge: PurgeId) -> Receipt:
@@ -53,7 +56,7 @@ class Receipts:
         fields = hash_fields(await self._connection.command("HGETALL", shop_keys(shop).purge(purge)))
         if not fields:
             return None
-        return Receipt(
+        receipt = Receipt(
             purge,
             _TARGETS[fields[b"what"]],
             int(fields[b"at"]) // 1000,
@@ -61,3 +64,8 @@ class Receipts:
             fields[b"complete"] == b"1",
             int(fields[b"deleted"]),
         )
+        return self.signed(shop, receipt)
+
+    def signed(self, shop: ShopId, receipt: Receipt) -> Receipt:
+        """With its signature, where it is complete."""
+        return replace(receipt, signature=self._signer.sign(shop, receipt)) if receipt.complete else receipt

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.ids import PageId, PurgeId, ShopId
+from domain.moment import rfc3339
 from domain.secret import Secret
 
 Scope = Literal["messages:read", "messages:purge", "graph:read", "shop:admin"]
@@ -96,7 +97,8 @@ PurgeTarget = Literal["shop", "page", "customer", "conversation", "message"]
 class Receipt:
     """What was purged, when, on whose word. Names no person and no content; `requested_at` in milliseconds.
 
-    From the moment it exists nothing of its target can be read; `complete` says the bytes are erased too.
+    From the moment it exists nothing of its target can be read; `complete` says the bytes are erased too, and only then
+    there is a `signature` (cache/receipt_signature.py).
     """
 
     id: PurgeId
@@ -105,3 +107,15 @@ class Receipt:
     requested_by: str
     complete: bool
     messages_deleted: int
+    signature: str | None = None
+
+    def told(self) -> dict[str, str | int]:
+        """What it says, as it is answered and signed."""
+        return {
+            "purge_id": self.id,
+            "what": self.what,
+            "requested_at": rfc3339(self.requested_at),
+            "requested_by": self.requested_by,
+            "status": "complete" if self.complete else "running",
+            "messages_deleted": self.messages_deleted,
+        }

@@ -17,8 +17,11 @@ from cache.blocked import Blocked
 from cache.budgets import Budgets
 from cache.connection import Connection, connect
 from cache.customers import Customers
+from cache.keyring import Keyring
 from cache.purge import Purger
 from cache.reader import Reader
+from cache.receipt_signature import ReceiptSigner
+from cache.receipts import Receipts
 from cache.sealing import Sealer
 from cache.shops import Shops
 from cache.sweeper import Sweeper
@@ -114,10 +117,12 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
     shops = Shops(connection, new_claim=lambda: secrets.token_hex(4), sealer=sealer)
     reader = Reader(connection, shops, ttl=ttl)
     writer = Writer(connection, metrics, ttl=ttl, first_nonce=secrets.randbits(32), clock=time.monotonic)
+    receipts = Receipts(connection, ReceiptSigner(Keyring([SEAL_KEY])), now=time.time)
     purger = Purger(
         connection,
         shops,
         reader,
+        receipts,
         metrics,
         new_id=lambda: secrets.token_hex(8),
         clock=time.monotonic,

@@ -4,11 +4,13 @@ import time
 
 import orjson
 
+from cache.keyring import Keyring
 from cache.keys import RECEIPT_SECONDS
 from cache.reader import WALKED_PER_CALL
+from cache.receipt_signature import ReceiptSigner
 from cache.receipts import Receipts
 from domain.ids import PageId, Psid, conversation_of
-from tests.contract.conftest import PAGE, SHOP, Box, text
+from tests.contract.conftest import PAGE, SEAL_KEY, SHOP, Box, text
 
 
 async def walked(box: Box) -> list[str]:
@@ -66,16 +68,18 @@ async def test_all_receipts_are_walked_oldest_first(box: Box) -> None:
         await box.purger.purge_page(SHOP, PAGE, "operator"),
     ]
     await box.erased()
-    receipts = Receipts(box.connection, now=time.time)
+    signer = ReceiptSigner(Keyring([SEAL_KEY]))
+    receipts = Receipts(box.connection, signer, now=time.time)
     found = [receipt async for receipt in receipts.walk(SHOP)]
     assert [receipt.id for receipt in found] == [receipt.id for receipt in made]
     assert found == [await box.purger.receipt(SHOP, receipt.id) for receipt in made]
-    later = Receipts(box.connection, now=lambda: time.time() + RECEIPT_SECONDS + 60)
+    later = Receipts(box.connection, signer, now=lambda: time.time() + RECEIPT_SECONDS + 60)
     assert [receipt async for receipt in later.walk(SHOP)] == []
 
 
 async def test_many_receipts_are_walked_in_steps(box: Box) -> None:
     """More than one step looks up."""
     made = [(await box.purger.purge_message(SHOP, text(f"m_{number}").id, "owner")).id for number in range(205)]
-    found = [receipt.id async for receipt in Receipts(box.connection, now=time.time).walk(SHOP)]
+    receipts = Receipts(box.connection, ReceiptSigner(Keyring([SEAL_KEY])), now=time.time)
+    found = [receipt.id async for receipt in receipts.walk(SHOP)]
     assert found == made

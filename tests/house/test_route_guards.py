@@ -25,6 +25,7 @@ KEY = Secret("token-key-of-the-guarded-house-32")
 PUBLIC = {
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
+    ("GET", "/.well-known/jwks.json"),
     ("GET", "/console"),
     ("GET", "/console/{version}/{file:path}"),
 }

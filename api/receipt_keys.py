@@ -1,0 +1,31 @@
+"""The public keys that receipts are signed with."""
+
+from typing import Any, Protocol
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+PATH = "/.well-known/jwks.json"
+
+_HEADERS = {"Cache-Control": "public, max-age=3600"}
+"""A new key signs an hour before everybody knows it; who does not find the `kid` asks anew."""
+
+
+class PublicKeys(Protocol):
+    """Knows the keys."""
+
+    def jwks(self) -> dict[str, Any]:
+        """A JWK set (RFC 7517)."""
+        ...
+
+
+class ReceiptKeys:
+    """The handler."""
+
+    def __init__(self, keys: PublicKeys) -> None:
+        self._body = orjson.dumps(keys.jwks())
+
+    async def jwks(self, _: Request) -> Response:
+        """GET /.well-known/jwks.json"""
+        return Response(self._body, headers=_HEADERS, media_type="application/json")

@@ -1,0 +1,82 @@
+"""`page-inbox receipt verify`: whether a receipt is one that the service has signed, and what it says."""
+
+import os
+import sys
+from typing import Any, BinaryIO, Final
+
+import click
+import httpx2
+import orjson
+
+from api.receipt_keys import PATH
+from app.parts import needed
+from cache.keyring import Keyring
+from cache.receipt_signature import ReceiptRefused, ReceiptSigner, verify
+from domain.errors import PageInboxError
+from ops.settings import read_settings
+
+ANSWER_SECONDS: Final = 20.0
+
+
+class KeysUnreadable(PageInboxError):
+    """The keys to verify with are not to be had."""
+
+
+@click.group()
+def receipt() -> None:
+    """Verify the receipts of deletions."""
+
+
+@receipt.command("verify")
+@click.argument("file", type=click.File("rb"))
+@click.option("--jwks", type=click.File("rb"), help="A file with the service's JWK set.")
+@click.option("--url", help="A running service, as https://inbox.example, which is asked for its JWK set.")
+def receipt_verify(file: BinaryIO, jwks: BinaryIO | None, url: str | None) -> None:
+    """Verify a receipt in FILE, as the API answered it; - is standard input.
+
+    Exit code 0: the service has signed it, and it says what was signed. 1: not so, or the keys are not to be had. With
+    neither --jwks nor --url the keys are made from SEAL_KEYS.
+
+    \b
+    Examples:
+      page-inbox receipt verify receipt.json --url https://inbox.example
+      page-inbox receipt verify receipt.json --jwks kept-jwks.json
+    """
+    if jwks is not None and url is not None:
+        raise click.UsageError("Give --jwks or --url, not both.")
+    keys = _object(jwks.read(), "The file of keys") if jwks is not None else _fetched(url) if url else _own()
+    try:
+        told = verify(_object(file.read(), "The file"), keys)
+    except ReceiptRefused as error:
+        click.echo(f"Not valid: {error}")
+        sys.exit(1)
+    click.echo("Valid. The service has signed:")
+    for name, value in told.items():
+        click.echo(f"  {name}: {value}")
+
+
+def _object(text: bytes, what: str) -> dict[str, Any]:
+    try:
+        told = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        told = None
+    if not isinstance(told, dict):
+        raise KeysUnreadable("json_malformed", f"{what} does not hold a JSON object.")
+    return told
+
+
+def _own() -> dict[str, Any]:
+    settings = read_settings(os.environ, command="tool")
+    if not settings.seal_keys:
+        needed(None, "SEAL_KEYS")
+    return ReceiptSigner(Keyring(settings.seal_keys)).jwks()
+
+
+def _fetched(url: str) -> dict[str, Any]:
+    try:
+        answer = httpx2.get(f"{url.rstrip('/')}{PATH}", timeout=ANSWER_SECONDS, trust_env=False)
+        answer.raise_for_status()
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        told = f"{url} does not answer its keys ({type(error).__name__}). Is it the public address of a service?"
+        raise KeysUnreadable("keys_unreadable", told) from None
+    return _object(answer.content, "The service's answer")

@@ -1,0 +1,115 @@
+"""Receipts signed by the service, so that anybody can verify later what it said. Pure.
+
+A signature is a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037). Its payload is the receipt as the API
+answers it, and the shop. The key pair is made from one of SEAL_KEYS; `kid` is the thumbprint of the public key
+(RFC 7638), which stands in the JWK set of the service. Only a complete receipt is signed: a running one says nothing
+final.
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, ClassVar, Final, Literal
+
+import jwt
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.api_jws import PyJWS
+
+from cache.keyring import Keyring
+from domain.errors import Kind, PageInboxError
+from domain.ids import ShopId
+from domain.shop import Receipt
+
+PURPOSE: Final = "receipt"
+ALGORITHM: Final = "EdDSA"
+TYPE: Final = "page-inbox-receipt"
+"""The `typ` of the header: keeps a receipt from being taken for anything else that is signed (RFC 8725, 3.11)."""
+
+ReceiptReason = Literal["receipt_malformed", "receipt_unsigned", "receipt_key_unknown", "receipt_forged"]
+
+_jws = PyJWS(algorithms=[ALGORITHM])
+
+
+class ReceiptRefused(PageInboxError):
+    """What is shown is not a receipt that the service has signed."""
+
+    kind: ClassVar[Kind] = "invalid"
+
+    def __init__(self, reason: ReceiptReason, sentence: str) -> None:
+        super().__init__(reason, sentence)
+
+
+class ReceiptSigner:
+    """Signs with the first of the keys; tells the public half of each."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._pair = lru_cache(maxsize=16)(_pair)
+
+    def sign(self, shop: ShopId, receipt: Receipt) -> str:
+        """The signature of a complete receipt.
+
+        Raises:
+            SealKeysMissing: there is no key to sign with.
+        """
+        _, seed = self._keyring.signing(PURPOSE)
+        private, public = self._pair(seed)
+        payload = orjson.dumps({"shop": shop, **receipt.told()})
+        return _jws.encode(payload, private, algorithm=ALGORITHM, headers={"kid": public["kid"], "typ": TYPE})
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys as a JWK set (RFC 7517), the one that signs now first."""
+        seeds = [self._keyring.key(id_, PURPOSE) for id_ in self._keyring.ids]
+        return {"keys": [self._pair(seed)[1] for seed in seeds if seed is not None]}
+
+
+def verify(receipt: Mapping[str, Any], jwks: Mapping[str, Any]) -> dict[str, Any]:
+    """What a receipt that was answered says, with its shop, once one of the keys of the set verifies it.
+
+    `type`, which an export adds, says nothing.
+
+    Raises:
+        ReceiptRefused: it is not signed, by none of these keys, or does not say what was signed.
+    """
+    signature = receipt.get("signature")
+    if not isinstance(signature, str):
+        raise ReceiptRefused("receipt_unsigned", "There is no signature; a receipt bears one once it is complete.")
+    signed = _payload(signature, jwks)
+    shown = {name: value for name, value in receipt.items() if name not in {"signature", "type"}}
+    shown.setdefault("shop", signed.get("shop"))
+    if different := sorted(name for name in {*shown, *signed} if shown.get(name) != signed.get(name)):
+        raise ReceiptRefused("receipt_forged", f"It does not say what was signed: {', '.join(different)}.")
+    return signed
+
+
+def _payload(signature: str, jwks: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        header = _jws.get_unverified_header(signature)
+        known = [key for key in jwks["keys"] if hmac.compare_digest(str(key.get("kid")), str(header.get("kid")))]
+        if header.get("typ") != TYPE or not known:
+            raise ReceiptRefused("receipt_key_unknown", "None of the service's keys has signed it.")
+        payload = orjson.loads(_jws.decode(signature, jwt.PyJWK(known[0], ALGORITHM), algorithms=[ALGORITHM]))
+    except jwt.InvalidSignatureError:
+        raise ReceiptRefused("receipt_forged", "The signature is not that of these words.") from None
+    except (jwt.PyJWTError, orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        raise ReceiptRefused("receipt_malformed", "The signature, or the set of keys, cannot be read.") from None
+    if not isinstance(payload, dict):
+        raise ReceiptRefused("receipt_malformed", "The signature holds no receipt.")
+    return payload
+
+
+def _pair(seed: bytes) -> tuple[Ed25519PrivateKey, dict[str, Any]]:
+    """A private key, and the JWK of its public half."""
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    needed = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
+    thumbprint = sha256(orjson.dumps(needed, option=orjson.OPT_SORT_KEYS)).digest()  # RFC 7638, 3
+    return private, {**needed, "kid": _base64url(thumbprint), "use": "sig", "alg": ALGORITHM}
+
+
+def _base64url(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
