@@ -20,8 +20,11 @@ from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import SCOPES
 from ops.settings import FACEBOOK, Settings
+from simulator.attachments import MEDIA
+from simulator.customers import Crowd
 from simulator.graph import graph_app
 from simulator.graph_demo import demo_world
+from simulator.graph_media import move_media, with_media
 from simulator.plan import Plan
 from simulator.sender import Sender, until_answered
 
@@ -30,6 +33,7 @@ PAGE: Final = PageId("104200000000001")
 APP_ID: Final = "200000000000001"
 LOOPBACK: Final = "127.0.0.1"
 TOKEN_SECONDS: Final = 24 * 60 * 60
+CUSTOMERS: Final = 16
 FIRST_DELIVERIES: Final = 40
 """Sent at once, so that there is something to read from the first moment."""
 DELIVERIES_PER_SECOND: Final = 0.5
@@ -75,8 +79,11 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
     # Seeded by the Page: what it posted, and every id, is the same in the next run.
     rng = random.Random(PAGE)  # noqa: S311 - a made-up shop
     world = demo_world(PAGE, settings.app_id, settings.app_secrets, token, rng=rng, now=unix_milliseconds)
+    for chat in _crowd():
+        world.meet(world.pages[PAGE], chat.psid, chat.name, unix_milliseconds())
     with listen(LOOPBACK, 0, "PORT") as socket:
-        server = make_server(graph_app(world), lifespan=False)
+        move_media(world, address(LOOPBACK, socket.getsockname()[1]))
+        server = make_server(with_media(graph_app(world)), lifespan=False)
         serving = asyncio.create_task(server.serve([socket]))
         try:
             yield replace(settings, graph_url=address(LOOPBACK, socket.getsockname()[1])), token
@@ -132,8 +139,22 @@ async def open_shop(app: Application, port: int, token: Secret | None, *, custom
         return
     sender = Sender(f"{address(services.settings.host, port)}/webhook", services.settings.app_secrets[0])
     rng = random.Random()  # noqa: S311 - made-up customers
-    await sender.run(Plan((PAGE,), count=FIRST_DELIVERIES), rng=rng)
-    await sender.run(Plan((PAGE,), count=None, rate=DELIVERIES_PER_SECOND, duplicates=0.05, disorder=0.1), rng=rng)
+    first = Plan(
+        (PAGE,),
+        count=FIRST_DELIVERIES,
+        crowd=_crowd(),
+        media=MEDIA if token is None else services.settings.graph_url,
+    )
+    await sender.run(first, rng=rng)
+    await sender.run(
+        replace(first, count=None, rate=DELIVERIES_PER_SECOND, duplicates=0.05, disorder=0.1),
+        rng=rng,
+    )
+
+
+def _crowd() -> Crowd:
+    """Always the same people, so that Facebook knows them and the next run knows them again."""
+    return Crowd((PAGE,), CUSTOMERS, random.Random(PAGE))  # noqa: S311 - made-up customers
 
 
 async def ready(port: int, host: str) -> None:

@@ -6,12 +6,14 @@ from simulator import texts
 from simulator.serialize import Document
 
 THUMBS_UP = 369239263222822
+MEDIA = "https://cdn.example"
+"""Where Facebook's content network would be."""
 
 
 def _media_url(rng: random.Random, ending: str) -> str:
     # As long as a signed link of Facebook's content network: it is most of what a photo costs to keep.
     return (
-        f"https://cdn.example/v/t1.15752-9/{rng.getrandbits(64)}_{rng.getrandbits(60)}_n.{ending}"
+        f"{MEDIA}/v/t1.15752-9/{rng.getrandbits(64)}_{rng.getrandbits(60)}_n.{ending}"
         f"?_nc_cat={rng.randrange(100, 112)}&ccb=1-7&oh=03_{rng.getrandbits(128):032x}&oe={rng.getrandbits(32):08X}"
     )
 
@@ -37,7 +39,7 @@ def video(rng: random.Random) -> list[Document]:
 
 def invoice(rng: random.Random) -> list[Document]:
     """A file with a Khmer name."""
-    return [_file("file", f"https://cdn.example/{rng.getrandbits(60)}/វិក្កយបត្រ.pdf?dl=1")]
+    return [_file("file", f"{MEDIA}/{rng.getrandbits(60)}/វិក្កយបត្រ.pdf?dl=1")]
 
 
 def sticker(rng: random.Random) -> list[Document]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from domain.ids import MessageId, PageId, Psid
-from simulator.texts import NAMES
+from simulator.texts import full_name
 
 _REMEMBERED = 8
 """Messages each side of a conversation may still refer to; older ones are forgotten, so memory stays bounded."""
@@ -51,8 +51,12 @@ class Crowd:
 
     def __init__(self, pages: Sequence[PageId], customers: int, rng: random.Random) -> None:
         self._conversations = [
-            Conversation(page, psid, rng.choice(NAMES)) for psid, page in _people(pages, customers, rng)
+            Conversation(page, psid, full_name(rng)) for psid, page in _people(pages, customers, rng)
         ]
+
+    def __iter__(self) -> Iterator[Conversation]:
+        """Everybody."""
+        return iter(self._conversations)
 
     def pick(self, rng: random.Random) -> Conversation:
         """Somebody; a few are busy and most are quiet, as in any shop."""

@@ -183,7 +183,7 @@ class World:
     ) -> Node:
         """A message in the Page's conversation with that person, who is made known with `name` the first time."""
         moment = self._moment(at)
-        conversation = page.conversations.get(psid) or self._meet(page, psid, name, moment)
+        conversation = page.conversations.get(psid) or self.meet(page, psid, name, moment)
         document = documents.message(conversation, text, moment, from_page, attachments) | fields
         message = self._node(mid or new_mid(self.rng), "Message", page.id, moment, document)
         message.above = conversation
@@ -194,7 +194,8 @@ class World:
         conversation.document |= documents.stirred(conversation)
         return message
 
-    def _meet(self, page: FakePage, psid: Psid, name: str, moment: int) -> Node:
+    def meet(self, page: FakePage, psid: Psid, name: str, moment: int) -> Node:
+        """Make a person known to a Page; the conversation, in which nothing has been said yet."""
         self._node(psid, "User", page.id, moment, documents.person(psid, name, self.rng))
         number = self._next()
         document = documents.conversation(page, psid, name, number)

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Literal
 
 from domain.errors import Kind, PageInboxError
 from domain.ids import PageId
+from simulator.attachments import MEDIA
+from simulator.customers import Crowd
 from simulator.happening import Effect
 from simulator.serialize import Document, serialize
 from simulator.signing import FORGERIES, Forgery
@@ -49,6 +51,10 @@ class Plan:
     forged: float = 0.0
     habits: Habits = field(default_factory=Habits)
     retry_waits: tuple[float, ...] = RETRY_WAITS
+    crowd: Crowd | None = None
+    """who writes; a new crowd when None"""
+    media: str = MEDIA
+    """where pictures, voices and files lie, without a slash at the end"""
 
     def __post_init__(self) -> None:
         if not self.pages:
@@ -79,21 +85,32 @@ def posts(plan: Plan, rng: random.Random, now: Callable[[], int]) -> Iterator[Po
 
 
 def _drawn(plan: Plan, rng: random.Random, now: Callable[[], int]) -> Iterator[Post]:
-    traffic = Traffic(plan.pages, rng, plan.habits)
+    traffic = Traffic(plan.pages, rng, plan.habits, plan.crowd)
     sent: deque[Delivery] = deque(maxlen=_REPEATABLE)
     for _ in itertools.repeat(None) if plan.count is None else itertools.repeat(None, plan.count):
         draw = rng.random()
         if sent and draw < plan.duplicates:
             again = rng.choice(sent)
             document = again.document if rng.random() < 0.5 else _notified_again(again.document, now())
-            yield Post("duplicate", serialize(document), again.kinds, again.effects)
+            yield Post("duplicate", _written(document, plan.media), again.kinds, again.effects)
             continue
         fresh = traffic.delivery(now())
         if draw >= 1 - plan.forged:
-            yield Post("forged", serialize(fresh.document), fresh.kinds, fresh.effects, rng.choice(FORGERIES))
+            yield Post(
+                "forged", _written(fresh.document, plan.media), fresh.kinds, fresh.effects, rng.choice(FORGERIES)
+            )
             continue
         sent.append(fresh)
-        yield Post("new", serialize(fresh.document), fresh.kinds, fresh.effects)
+        yield Post("new", _written(fresh.document, plan.media), fresh.kinds, fresh.effects)
+
+
+def _written(document: Document, media: str) -> bytes:
+    body = serialize(document)
+    return body if media == MEDIA else body.replace(_escaped(MEDIA), _escaped(media))
+
+
+def _escaped(url: str) -> bytes:
+    return url.replace("/", "\\/").encode()
 
 
 def _notified_again(document: Document, now: int) -> Document:

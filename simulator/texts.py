@@ -14,6 +14,8 @@ _COLOURS = ("ខ្មៅ", "ស", "ក្រហម", "ខៀវ", "លឿង", 
 _PLACES = ("ភ្នំពេញ", "សៀមរាប", "បាត់ដំបង", "កំពង់ចាម", "តាកែវ", "កំពត", "ព្រះសីហនុ")
 _SIZES = ("S", "M", "L", "XL", "38", "41")
 NAMES = ("សុខា", "ដារ៉ា", "ចាន់ធី", "ស្រីនាង", "វណ្ណៈ", "Sokha", "Dara", "Bopha", "Rithy", "Sreymom")
+_FAMILIES = ("សុខ", "ចាន់", "លី", "ហេង", "គឹម", "ម៉ៅ")
+_ENGLISH_FAMILIES = ("Sok", "Chan", "Ly", "Heng", "Kim", "Mao")
 
 _TO_KHMER_DIGITS = str.maketrans("0123456789", "០១២៣៤៥៦៧៨៩")
 _SIX_DIGIT_PREFIXES = ("010", "011", "012", "015", "016", "017", "069", "070", "077", "081", "085", "089", "092", "098")
@@ -149,6 +151,12 @@ def comment(rng: random.Random) -> str:
 def corrected(text: str, rng: random.Random) -> str:
     """The text after its writer edited it."""
     return f"{text} {_fill(rng.choice(_CORRECTIONS), rng)}"
+
+
+def full_name(rng: random.Random) -> str:
+    """Family first, as Cambodians write it."""
+    name = rng.choice(NAMES)
+    return f"{rng.choice(_ENGLISH_FAMILIES if name.isascii() else _FAMILIES)} {name}"
 
 
 def item(rng: random.Random) -> str:

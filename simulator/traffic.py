@@ -51,12 +51,14 @@ class Habits:
 
 
 class Traffic:
-    """Draws deliveries for `pages`; all randomness is `rng`."""
+    """Draws deliveries for `pages`; all randomness is `rng`. Without a `crowd` there is a new one."""
 
-    def __init__(self, pages: Sequence[PageId], rng: random.Random, habits: Habits | None = None) -> None:
+    def __init__(
+        self, pages: Sequence[PageId], rng: random.Random, habits: Habits | None = None, crowd: Crowd | None = None
+    ) -> None:
         self._rng = rng
         self._habits = habits or Habits()
-        self._crowd = Crowd(pages, self._habits.customers, rng)
+        self._crowd = crowd or Crowd(pages, self._habits.customers, rng)
         self._overtaken: deque[Happening] = deque()
 
     def delivery(self, now: int) -> Delivery:

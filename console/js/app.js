@@ -149,7 +149,7 @@ export function createApp({ root, base, sources }) {
 
   function begin() {
     addEventListener("popstate", (event) => arrive(event.state ?? { view: "inbox", conversation: null }));
-    addEventListener("online", changed);
+    addEventListener("online", live.again);
     addEventListener("offline", () => connection("offline"));
     addEventListener("keydown", (event) => app.onKey?.(event));
     setInterval(() => {
@@ -166,6 +166,7 @@ export function createApp({ root, base, sources }) {
   function fresh() {
     return {
       session: null,
+      lastShop: null,
       signInProblem: null,
       everyShop: false,
       view: "inbox",
@@ -179,6 +180,7 @@ export function createApp({ root, base, sources }) {
       page: "",
       direction: "",
       posts: {},
+      postsPage: "",
       shop: null,
       shopProblem: null,
       audit: null,
@@ -186,6 +188,7 @@ export function createApp({ root, base, sources }) {
       receipts: [],
       dialog: null,
       said: null,
+      announced: null,
     };
   }
 

@@ -25,6 +25,7 @@ const SHOWN = {
   file: (app, one) => card(app, "file", fileName(one.url) || t("kind.file"), t("kind.file"), one.url),
   fallback: (app, one) => card(app, "link", one.title || hostOf(one.url) || t("kind.fallback"), hostOf(one.url) || t("kind.fallback"), one.url),
   location: (app, one) => place(app, one),
+  unsupported: () => h("p", { class: "soft" }, t("kind.unsupported.long")),
   template,
   appointment_booking: appointment,
 };

@@ -42,6 +42,15 @@ export function take(inbox, threads, message) {
   return true;
 }
 
+/** A message whose text was edited; it stays in its place. */
+export function change(inbox, threads, message) {
+  const thread = threads.get(message.conversation_id);
+  const known = thread?.messages.get(message.id);
+  if (known) thread.messages.set(message.id, { ...message, place: known.place });
+  const conversation = inbox.conversations.get(message.conversation_id);
+  if (conversation?.last_message.id === message.id) conversation.last_message = message;
+}
+
 /** Forget a message; whether a conversation has lost its newest, and must be asked for again. */
 export function lose(inbox, threads, id) {
   for (const [conversation, thread] of threads) {

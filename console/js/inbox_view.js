@@ -109,7 +109,7 @@ export function snippet(message) {
   return type ? t(`kind.${KINDS.has(type) ? type : "other"}`) : t("kind.unsupported");
 }
 
-export const KINDS = new Set(["image", "video", "audio", "file", "sticker", "template", "fallback", "location", "reel", "post", "appointment_booking"]);
+export const KINDS = new Set(["image", "video", "audio", "file", "sticker", "template", "fallback", "location", "reel", "post", "appointment_booking", "unsupported"]);
 
 function nothingChosen(app) {
   return h("div", { class: "nothing-chosen" }, empty(app, "chat", t("choose"), t("choose.hint")));

@@ -21,13 +21,14 @@ export function createLive({ api, onState, onEvent, onFresh, random = Math.rando
   let stopping = null;
   let lastId = "";
   let told = "";
+  let current = null;
 
   function tell(now) {
     if (told !== now) onState((told = now));
   }
 
   async function once(signal) {
-    const lost = new AbortController();
+    const lost = (current = new AbortController());
     const end = () => lost.abort();
     signal.addEventListener("abort", end);
     let watch;
@@ -96,6 +97,11 @@ export function createLive({ api, onState, onEvent, onFresh, random = Math.rando
       stopping?.abort();
       stopping = null;
       told = "";
+    },
+    /** The network is back: what looks like a connection may be a dead one. */
+    again() {
+      told = "";
+      current?.abort();
     },
     /** Resume nothing: the next connection begins with what is kept now. */
     forget() {

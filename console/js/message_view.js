@@ -5,7 +5,7 @@ import { h } from "./view.js";
 import { snippet } from "./inbox_view.js";
 import { linked } from "./links.js";
 import { copy, icon, iconButton } from "./parts.js";
-import { folded, question } from "./search.js";
+import { folded, grouped, question } from "./search.js";
 import { endsSoon, timeLeft } from "./time.js";
 import { clockTime, dateTime, t } from "./words.js";
 
@@ -81,6 +81,6 @@ function referral(app, { ads_context_data: ad, product, source }) {
 
 function phone(app, number) {
   return h("span", { key: number, class: "phone" }, icon(app, "phone"),
-    h("span", { class: "phone-number" }, number),
+    h("span", { class: "phone-number" }, grouped(number)),
     h("button", { type: "button", class: "phone-copy", "aria-label": t("copy.number", { number }), onclick: () => copy(app, number) }, icon(app, "copy"), h("span", {}, t("copy"))));
 }

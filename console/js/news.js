@@ -1,6 +1,6 @@
 // What the stream tells, and what becomes of it.
 
-import { lose, take } from "./inbox.js";
+import { change, lose, take } from "./inbox.js";
 
 export function createNews(app) {
   const { state } = app;
@@ -33,8 +33,7 @@ export function createNews(app) {
         arrived(data);
         break;
       case "edited":
-        if (data.conversation_id && data.received_at) take(state.inbox, state.threads, data);
-        else again();
+        change(state.inbox, state.threads, data);
         break;
       case "erased":
         if (lose(state.inbox, state.threads, data.id)) again();
@@ -44,7 +43,7 @@ export function createNews(app) {
         again();
         break;
       default:
-        return; // newer kinds than this page knows
+        return; // what is told live alone, and newer kinds than this page knows
     }
     app.changed();
   };

@@ -20,7 +20,7 @@ export function page(app) {
   return h("div", { class: signedIn ? `page in-${state.view}${state.selected ? " in-thread" : ""}` : "page signing-in" },
     signedIn && h("a", { class: "skip", href: "#main" }, t("skip")),
     header(app, signedIn),
-    h("main", { id: "main", tabindex: "-1" }, signedIn ? VIEWS[state.view](app) : signInView(app)),
+    h("main", { id: "main", tabindex: "-1" }, signedIn && strip(app), signedIn ? VIEWS[state.view](app) : signInView(app)),
     signedIn && dialogs(app),
     announcements(app));
 }
@@ -60,6 +60,12 @@ function connection(app) {
   const now = app.state.connection;
   return h("span", { class: `connection ${now}`, role: "status", title: t(`status.${now}.long`) },
     h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "connection-name" }, t(`status.${now}`)));
+}
+
+/** The same in a line of its own, where there is no room for it in the bar. */
+function strip(app) {
+  const now = app.state.connection;
+  return (now === "reconnecting" || now === "offline") && h("p", { class: `strip ${now}` }, t(`status.${now}.long`));
 }
 
 function languages(app) {

@@ -37,4 +37,10 @@ export function textsOf(message) {
   ].filter((text) => typeof text === "string");
 }
 
+/** A number as people read it: in groups, where the country's are known; everywhere else as it is. */
+export function grouped(number) {
+  const [, start, end] = /^\+855(\d\d)(\d{6,7})$/.exec(number) ?? [];
+  return start ? `+855 ${start} ${end.slice(0, 3)} ${end.slice(3)}` : number;
+}
+
 const digits = (text) => text.replace(/\D/g, "");

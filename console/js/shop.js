@@ -1,5 +1,6 @@
 // What an owner does with the shop: pause, export, delete, follow receipts, read the audit log.
 
+import { path } from "./api.js";
 import { placeOf } from "./inbox.js";
 import { read, write } from "./session.js";
 
@@ -53,6 +54,12 @@ export function createShop({ api, state, changed, pause = (wait) => new Promise(
         state.shopProblem = null;
         state.shop = await api.json("PATCH", "", { body: { paused } });
       }),
+    pausePage: (page, paused) =>
+      attempt(async () => {
+        state.shopProblem = null;
+        const changedPage = await api.json("PATCH", path("pages", page), { body: { paused } });
+        state.shop.pages = state.shop.pages.map((one) => (one.page_id === page ? changedPage : one));
+      }),
     /** Delete a message, a conversation or everything. Gives the receipt; throws a Problem. */
     async purge(kind, id) {
       const receipt = await api.json("DELETE", kind === "shop" ? "/messages" : placeOf(kind, id));
@@ -88,7 +95,6 @@ export function createShop({ api, state, changed, pause = (wait) => new Promise(
       attempt(async () => {
         const audit = fresh ? { entries: [], cursor: "" } : state.audit;
         const answer = await api.json("GET", "/audit", { query: { limit: AUDIT, cursor: audit.cursor } });
-        state.auditProblem = null;
         state.audit = { entries: [...audit.entries, ...answer.entries], cursor: answer.next_cursor };
       }),
   };

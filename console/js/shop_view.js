@@ -39,7 +39,10 @@ function pages(app) {
     h("ul", { class: "plain-list" }, shop.pages.map((one) => h("li", { key: one.page_id, class: "page-line" },
       h("span", { class: "page-id" }, one.page_id),
       h("span", { class: `state ${STATUSES[one.status]}` }, t(`pages.${one.status}`)),
-      h("span", { class: "soft small" }, one.last_event_at ? t("pages.last", { when: dateTime(Date.parse(one.last_event_at)) }) : t("pages.never"))))));
+      one.paused && h("span", { class: "state fair" }, t("pages.paused")),
+      h("span", { class: "soft small" }, one.last_event_at ? t("pages.last", { when: dateTime(Date.parse(one.last_event_at)) }) : t("pages.never")),
+      h("button", { type: "button", class: "button slim", "aria-label": t(one.paused ? "pages.resume.one" : "pages.pause.one", { page: one.page_id }), onclick: () => app.shop.pausePage(one.page_id, !one.paused) },
+        icon(app, one.paused ? "play" : "pause"), t(one.paused ? "storing.resume" : "storing.pause"))))));
 }
 
 function exporting(app) {
@@ -87,7 +90,7 @@ function audit(app) {
     log && log.entries.length === 0 && h("p", { class: "soft" }, t("audit.none")),
     log && log.entries.length > 0 && h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": t("audit.title") }, h("table", {},
       h("thead", {}, h("tr", {}, ["when", "who", "what"].map((name) => h("th", { key: name, scope: "col" }, t(`audit.${name}`))))),
-      h("tbody", {}, log.entries.map((one, place) => h("tr", { key: place }, h("td", {}, dateTime(Date.parse(one.at))), h("td", {}, one.by), h("td", {}, act(one))))))),
+      h("tbody", {}, log.entries.map((one, place) => h("tr", { key: one.sequence ?? place }, h("td", {}, dateTime(Date.parse(one.at))), h("td", {}, one.sub), h("td", {}, act(one), one.times > 1 && h("span", { class: "soft" }, " ", t("audit.times", { n: one.times })))))))),
     (!log || log.cursor !== null) && h("button", { type: "button", class: "button", onclick: () => app.shop.audit({ fresh: !log }) }, icon(app, "audit"), t(log ? "more" : "audit.show")));
 }
 

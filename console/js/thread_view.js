@@ -53,7 +53,7 @@ function byDay(app, messages, thread, name) {
       const kind = dayKind(at, app.clock.now());
       items.push(h("li", { key: `day-${day}-${message.id}`, class: "day" }, h("span", {}, kind === "earlier" ? dayOf(at) : t(`day.${kind}`))));
     }
-    items.push(messageView(app, message, { at, name, quoted: thread.messages.get(message.reply_to?.mid) }));
+    items.push(messageView(app, message, { at, name, quoted: thread.messages.get(message.reply_to?.id) }));
   }
   return items;
 }

@@ -4,9 +4,9 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** How long is left, as a key of words and its number. Two days and more in days, two hours and more in hours. */
+/** How long is left, as a key of words and its number: from two days on in whole days, from two hours on in hours. */
 export function timeLeft(milliseconds) {
-  if (milliseconds >= 2 * DAY) return { key: "left.days", n: Math.floor(milliseconds / DAY) };
+  if (milliseconds >= 2 * DAY) return { key: "left.days", n: Math.round(milliseconds / DAY) };
   if (milliseconds >= 2 * HOUR) return { key: "left.hours", n: Math.floor(milliseconds / HOUR) };
   if (milliseconds >= MINUTE) return { key: "left.minutes", n: Math.floor(milliseconds / MINUTE) };
   return { key: "left.seconds" };

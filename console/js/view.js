@@ -87,7 +87,8 @@ function patch(node, wanted) {
 function set(node, name, value) {
   if (REFUSED.has(name)) throw new Error(`${name} is never set`);
   if (name.startsWith("on")) {
-    node[name] = value ?? null;
+    // A handler that returns false would undo what the browser does by itself.
+    node[name] = value ? (event) => void value(event) : null;
   } else if (PROPERTIES.has(name)) {
     const given = value ?? (name === "value" ? "" : false);
     if (node[name] !== given) node[name] = given;

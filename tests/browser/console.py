@@ -1,7 +1,8 @@
 """The console as a person meets it: windows, what is in them, and everything the browser has to complain about."""
 
-from pathlib import Path
-from typing import Any, Final, Literal
+import json
+import time
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.async_playwright import Axe
@@ -9,17 +10,25 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 from domain.shop import SCOPES, Scope
 from simulator.graph_nodes import FakePage
+from simulator.payloads import delivery, entry
+from simulator.serialize import Document
 from tests.callers import Facebook, mint
 from tests.facebook import GraphShop
+from tests.house.sources import ROOT
 
-SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"
+SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 PATIENCE: Final = 30_000
 """Milliseconds for whatever is waited for: two cores may be busy with other things."""
 
-Language = Literal["en", "km"]
 SIZES: Final = {"wide": (1280, 800), "narrow": (360, 740)}
 EVERY_LOOK: Final = [(language, size) for language in ("en", "km") for size in SIZES]
 LOCALES: Final = {"en": "en-GB", "km": "km-KH"}
+
+WORDS: Final[dict[str, dict[str, Any]]] = {
+    language: json.loads((ROOT / "console" / "words" / f"{language}.json").read_text(encoding="utf-8"))
+    for language in LOCALES
+}
+"""What the page says, by language and key."""
 
 _TOLD_ON_REFUSAL: Final = "Failed to load resource"
 """The browser's line about an answer that is no 200. Which those may be is each test's business."""
@@ -34,6 +43,11 @@ class Owner(GraphShop):
     def token(self, *scopes: Scope, ttl: int = 600) -> str:
         """A token of this shop, with every scope unless some are named."""
         return mint(self.name, scopes or SCOPES, ttl=ttl)
+
+    def delivers(self, *parts: Document) -> None:
+        """Elements of `messaging`, in one delivery."""
+        body = delivery([entry(self.page.id, int(time.time() * 1000), "messaging", list(parts))])
+        assert self.facebook.deliver(body).status_code == 200
 
     def hears(self, mid: str, words: str, customer: str = "7000000000000001") -> None:
         """A customer writes."""
@@ -110,6 +124,12 @@ def rows(page: Page) -> Locator:
 def messages(page: Page) -> Locator:
     """The messages of the open conversation."""
     return page.locator(".message")
+
+
+async def open_conversation(page: Page, row: int = 0) -> None:
+    """Choose one in the list, and wait for its messages."""
+    await rows(page).nth(row).click()
+    await messages(page).first.wait_for()
 
 
 async def shot(page: Page, name: str) -> None:

@@ -1,30 +1,218 @@
-"""Reading messages: signing in, seeing them arrive, finding one."""
+"""Reading messages: seeing them arrive, finding one, copying a number, and what they may hold."""
+
+from typing import Final
 
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.console import EVERY_LOOK, PATIENCE, Console, messages, rows, shot, stumbles
+from domain.ids import Psid
+from tests.browser.console import (
+    EVERY_LOOK,
+    PATIENCE,
+    WORDS,
+    Console,
+    messages,
+    open_conversation,
+    rows,
+    shot,
+    stumbles,
+)
+from tests.callers import text_part
+from tests.graph import FakeGraph, now
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-EMPTY = {"en": "No messages", "km": "មិនមានសារ"}
+OTHER: Final = "7000000000000002"
+
+
+def part(console: Console, mid: str, **content: object) -> dict[str, object]:
+    """An element of `messaging` by the usual customer, with just this content."""
+    whole = text_part(mid, page=console.owner.page.id)
+    return {**whole, "message": {"mid": mid, **content}}
 
 
 @pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
 async def test_a_message_appears_without_a_reload(console: Console, language: str, size: str) -> None:
-    """An empty inbox says so; then a customer writes, and writes again."""
+    """An empty inbox says so; then a customer writes, and writes again; the screen reader is told."""
     page = await console.open(language, size)
-    assert "token" not in page.url
-    await expect(page.get_by_text(EMPTY[language], exact=True)).to_be_visible()
+    await expect(page.get_by_text(WORDS[language]["inbox.empty"], exact=True)).to_be_visible()
+    await expect(page.locator("html")).to_have_attribute("lang", language)
     assert await stumbles(page) == []
     await shot(page, f"empty-{language}-{size}")
     console.owner.hears("m_1", "សួស្តីបង! នៅមានទេ?")
     await expect(rows(page)).to_have_count(1)
-    await rows(page).first.click()
+    await open_conversation(page)
     await expect(messages(page)).to_have_count(1)
-    console.owner.hears("m_2", "លេខខ្ញុំ 012 345 678")
+    console.owner.hears("m_2", "លេខខ្ញុំ ០១២ 345 678")
     await expect(messages(page)).to_have_count(2)
-    await expect(messages(page).last).to_contain_text("012 345 678")
+    await expect(messages(page).last).to_contain_text("+855 12 345 678")
+    await expect(page.locator(".announcements")).to_contain_text("លេខខ្ញុំ")
+    days = WORDS[language]["left.days"]["other"].format(n="5" if language == "en" else "៥")
+    await expect(messages(page).last).to_contain_text(days)
     assert await stumbles(page) == []
     await shot(page, f"thread-{language}-{size}")
+
+
+async def test_a_new_message_in_another_conversation_is_counted_and_comes_to_the_top(console: Console) -> None:
+    """Until it is opened."""
+    console.owner.hears("m_1", "first")
+    console.owner.hears("m_2", "second", OTHER)
+    page = await console.open()
+    await expect(rows(page)).to_have_count(2)
+    await open_conversation(page)
+    console.owner.hears("m_3", "third")
+    await expect(rows(page).first).to_contain_text("third")
+    await expect(rows(page).first.locator(".badge")).to_contain_text("1")
+    await rows(page).first.click()
+    await expect(messages(page)).to_have_count(2)
+    await expect(page.locator(".row .badge")).to_have_count(0)
+
+
+async def test_search_finds_by_name_text_and_number(console: Console, graph: FakeGraph) -> None:
+    """However a number is grouped, in Khmer digits too; filters narrow further; nothing found is said."""
+    console.owner.hears("m_1", "Do you have a blue dress?")
+    console.owner.hears("m_2", "លេខខ្ញុំ ០៩៧ ០០០ ១២៣៤", OTHER)
+    graph.world.meet(console.owner.page, Psid(OTHER), "ចាន់ ដារ៉ា", now())
+    page = await console.open()
+    await expect(rows(page)).to_have_count(2)
+    await expect(rows(page).first).to_contain_text("ចាន់ ដារ៉ា")
+    field = page.get_by_role("searchbox")
+    for typed, found in (("BLUE", "blue"), ("097-000", "០៩៧"), ("៩៧០០០១២៣៤", "០៩៧"), ("ដារ៉ា", "០៩៧")):
+        await field.fill(typed)
+        await expect(rows(page)).to_have_count(1)
+        await expect(rows(page)).to_contain_text(found)
+    await field.fill("no such thing")
+    await expect(page.get_by_text(WORDS["en"]["found.none"])).to_be_visible()
+    assert await stumbles(page) == []
+    await page.keyboard.press("Escape")
+    await expect(rows(page)).to_have_count(2)
+    await page.get_by_role("button", name=WORDS["en"]["direction.out"]).click()
+    await expect(rows(page)).to_have_count(0)
+
+
+async def test_a_telephone_number_is_copied(console: Console) -> None:
+    """As E.164, with a word that it has been."""
+    console.owner.hears("m_1", "call me: 012 345 678")
+    page = await console.open(permissions=["clipboard-read", "clipboard-write"])
+    await open_conversation(page)
+    await page.get_by_role("button", name="Copy +85512345678").click()
+    await expect(page.locator(".toast")).to_have_text(WORDS["en"]["copied"])
+    assert await page.evaluate("navigator.clipboard.readText()") == "+85512345678"
+
+
+async def test_older_messages_come_while_scrolling_up(console: Console) -> None:
+    """To the very first, each once, in order."""
+    console.owner.delivers(*(text_part(f"m_{n}", f"number {n}", page=console.owner.page.id) for n in range(120)))
+    page = await console.open()
+    await open_conversation(page)
+    await expect(messages(page).last).to_contain_text("number 119")
+    while await page.locator(".thread-scroll .more").count():
+        await messages(page).first.scroll_into_view_if_needed()
+        await page.locator(".thread-scroll").evaluate("(box) => { box.scrollTop = 0; }")
+    await expect(messages(page)).to_have_count(120)
+    said = await page.locator(".message .said").all_inner_texts()
+    assert said == [f"number {n}" for n in range(120)]
+
+
+async def test_nothing_a_customer_sends_becomes_a_part_of_the_page(console: Console) -> None:
+    """Not as HTML, not as an address that runs; it is shown as it was written."""
+    evil = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
+    link = {"type": "fallback", "payload": {"url": "javascript:window.hacked=1", "title": evil}}
+    picture = {"type": "image", "payload": {"url": "javascript:window.hacked=1"}}
+    elsewhere = {"type": "image", "payload": {"url": "https://tracker.example/pixel.png"}}
+    data = {"type": "file", "payload": {"url": "data:text/html,<script>window.hacked=1</script>"}}
+    console.owner.delivers(
+        part(console, "m_1", text=evil),
+        part(
+            console, "m_2", text="javascript:window.hacked=1 and https://shop.example/a_(b)?c=d. Or http://a@b.example"
+        ),
+        part(console, "m_3", attachments=[link, picture, elsewhere, data]),
+    )
+    page = await console.open()
+    await open_conversation(page)
+    await expect(messages(page)).to_have_count(3)
+    await expect(messages(page).first.locator(".said")).to_have_text(evil)
+    links = await page.locator("main a").evaluate_all("(all) => all.map((one) => one.href)")
+    assert links == ["https://shop.example/a_(b)?c=d"]
+    assert await page.locator("main img, main script, main iframe").count() == 0
+    assert await page.evaluate("window.hacked") is None
+
+
+async def test_every_kind_of_message_is_shown(console: Console) -> None:
+    """Pictures and voices that Facebook no longer gives too, replies, buttons, another app's conversation."""
+    cdn = "https://scontent.xx.fbcdn.net"
+    console.owner.delivers(
+        part(console, "m_1", text="the first"),
+        part(console, "m_2", text="an answer", reply_to={"mid": "m_1"}),
+        part(console, "m_3", text="Blue", quick_reply={"payload": "BLUE"}),
+        part(console, "m_4", attachments=[{"type": "audio", "payload": {"url": "https://cdn.example/a.mp4"}}]),
+        part(console, "m_5", attachments=[{"type": "image", "payload": {"url": f"{cdn}/picture.jpg"}}]),
+        part(console, "m_6", attachments=[{"type": "file", "payload": {"url": "https://cdn.example/bill.pdf?dl=1"}}]),
+        part(console, "m_7", is_unsupported=True),
+        {**without_message(console), "postback": {"mid": "m_8", "title": "Start", "payload": "GO"}},
+    )
+    page = await console.window()
+    picture = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
+    await page.route(f"{cdn}/**", lambda route: route.fulfill(body=picture, content_type="image/svg+xml"))
+    console.allowed.add(cdn)
+    await page.goto(f"{console.address}#token={console.owner.token()}")
+    await open_conversation(page)
+    await expect(messages(page)).to_have_count(8)
+    await expect(messages(page).nth(1).locator(".quote")).to_contain_text("the first")
+    await expect(messages(page).nth(3)).to_contain_text(WORDS["en"]["media.gone"])
+    await expect(messages(page).nth(4).locator("img")).to_have_js_property("naturalWidth", 9)
+    await expect(messages(page).nth(5).get_by_role("link")).to_have_attribute(
+        "href", "https://cdn.example/bill.pdf?dl=1"
+    )
+    await expect(messages(page).nth(6)).to_contain_text(WORDS["en"]["kind.unsupported.long"])
+    await expect(messages(page).nth(7)).to_contain_text("Start")
+    assert await stumbles(page) == []
+
+
+async def test_names_stay_away_gracefully_when_facebook_refuses_them(console: Console, graph: FakeGraph) -> None:
+    """The messages are there all the same, with the end of the customer's id, and one line says why."""
+    console.owner.hears("m_1", "hello")
+    graph.world.revoke(console.owner.page.token)
+    page = await console.open()
+    await expect(rows(page)).to_contain_text("…0001")
+    await expect(page.locator(".aside")).to_contain_text(WORDS["en"]["problem.reconnect_page"])
+    assert await stumbles(page) == []
+
+
+async def test_the_keyboard_is_enough(console: Console) -> None:
+    """/ searches, arrows walk through the list, Enter opens, Esc leads back to where one was."""
+    for number in range(3):
+        console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
+    page = await console.open()
+    await expect(rows(page)).to_have_count(3)
+    await page.locator("body").press("/")
+    await expect(page.get_by_role("searchbox")).to_be_focused()
+    await rows(page).first.focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(rows(page).nth(1)).to_be_focused()
+    await page.keyboard.press("End")
+    await expect(rows(page).nth(2)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(messages(page)).to_contain_text("text 0")
+    await page.keyboard.press("Escape")
+    await expect(messages(page)).to_have_count(0)
+    await expect(rows(page).nth(2)).to_be_focused()
+
+
+async def test_the_browsers_way_back_leads_to_the_list(console: Console) -> None:
+    """On a telephone, where list and conversation are one after the other; no id is in an address."""
+    console.owner.hears("m_1", "hello")
+    page = await console.open(size="narrow")
+    address = page.url
+    await open_conversation(page)
+    await expect(rows(page)).to_be_hidden()
+    assert page.url == address
+    await page.go_back()
+    await expect(rows(page)).to_be_visible()
+
+
+def without_message(console: Console) -> dict[str, object]:
+    """Who and when, without what."""
+    whole = text_part("m_x", page=console.owner.page.id)
+    return {name: value for name, value in whole.items() if name != "message"}

@@ -34,6 +34,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "ops.tracing",
         "simulator.graph",
         "webhook.callbacks",
+        "simulator.graph_media",
     ),
     "redis": ("cache",),
     "hiredis": ("cache.connection",),

@@ -1,0 +1,148 @@
+"""What an owner does with the shop: delete, with a receipt; pause; take a copy; see who did what."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.console import (
+    EVERY_LOOK,
+    PATIENCE,
+    WORDS,
+    Console,
+    messages,
+    open_conversation,
+    rows,
+    shot,
+    stumbles,
+)
+from tests.support import wait_until
+
+expect.set_options(timeout=PATIENCE)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_message_is_deleted(console: Console) -> None:
+    """After a question; the others stay, and nobody reads it any more."""
+    console.owner.hears("m_1", "first")
+    console.owner.hears("m_2", "second")
+    page = await console.open()
+    await open_conversation(page)
+    await expect(messages(page)).to_have_count(2)
+    await messages(page).last.hover()
+    await messages(page).last.get_by_role("button", name=WORDS["en"]["delete.message"]).click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    assert await stumbles(page) == []
+    await page.get_by_role("button", name=WORDS["en"]["delete.message.do"]).click()
+    await expect(messages(page)).to_have_count(1)
+    await expect(rows(page)).to_contain_text("first")
+    assert console.owner.ids() == ["m_1"]
+
+
+async def test_esc_deletes_nothing(console: Console) -> None:
+    """And leads back to the button that asked."""
+    console.owner.hears("m_1", "first")
+    page = await console.open()
+    await open_conversation(page)
+    button = page.get_by_role("button", name=WORDS["en"]["delete.conversation"])
+    await button.click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(button).to_be_focused()
+    await expect(messages(page)).to_have_count(1)
+    assert console.owner.ids() == ["m_1"]
+
+
+@pytest.mark.parametrize("language", ["en", "km"])
+async def test_a_conversation_is_deleted(console: Console, language: str) -> None:
+    """The other one stays."""
+    words = WORDS[language]
+    console.owner.hears("m_1", "of one customer")
+    console.owner.hears("m_2", "of another", "7000000000000002")
+    page = await console.open(language)
+    await expect(rows(page)).to_have_count(2)
+    await open_conversation(page, 1)
+    await page.get_by_role("button", name=words["delete.conversation"]).click()
+    await page.get_by_role("button", name=words["delete.conversation.do"], exact=True).click()
+    await expect(page.get_by_role("dialog")).to_contain_text(words["receipt.title"])
+    assert await stumbles(page) == []
+    await page.get_by_role("dialog").get_by_role("button", name=words["close"]).last.click()
+    await expect(rows(page)).to_have_count(1)
+    await expect(rows(page)).to_contain_text("of another")
+    assert console.owner.ids() == ["m_2"]
+
+
+@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: Path, language: str, size: str) -> None:
+    """Only after the right word; the receipt is shown, followed until it is complete, and can be saved."""
+    words = WORDS[language]
+    for number in range(3):
+        console.owner.hears(f"m_{number}", "hello", f"700000000000000{number}")
+    page = await console.open(language, size)
+    await expect(rows(page)).to_have_count(3)
+    await page.get_by_role("button", name=words["view.shop"], exact=True).click()
+    await expect(page.locator(".panel")).to_have_count(5)
+    assert await stumbles(page) == []
+    await shot(page, f"shop-{language}-{size}")
+    await page.get_by_role("button", name=words["purge.start"]).click()
+    confirm = page.get_by_role("button", name=words["delete.shop.do"], exact=True).last
+    await expect(confirm).to_be_disabled()
+    await page.locator("#confirm").fill("no")
+    await expect(confirm).to_be_disabled()
+    await page.locator("#confirm").fill(words["purge.word"])
+    await shot(page, f"delete-everything-{language}-{size}")
+    await confirm.click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text(words["receipt.complete"])
+    assert await stumbles(page) == []
+    await shot(page, f"receipt-{language}-{size}")
+    async with page.expect_download() as download:
+        await dialog.get_by_role("button", name=words["receipt.save"]).click()
+    await (await download.value).save_as(tmp_path / "receipt")
+    receipt = json.loads((tmp_path / "receipt").read_text())
+    assert (receipt["what"], receipt["status"], receipt["messages_deleted"]) == ("shop", "complete", 3)
+    await expect(dialog).to_contain_text(receipt["purge_id"])
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name=words["view.inbox"], exact=True).click()
+    await expect(page.get_by_text(words["inbox.empty"], exact=True)).to_be_visible()
+    assert console.owner.ids() == []
+
+
+async def test_storing_is_paused_and_resumed(console: Console) -> None:
+    """For the shop, and for one of its Pages."""
+    words = WORDS["en"]
+    page = await console.open()
+    await page.get_by_role("button", name=words["view.shop"], exact=True).click()
+    await page.get_by_role("button", name=words["storing.pause"], exact=True).click()
+    await expect(page.get_by_text(words["storing.paused"])).to_be_visible()
+    assert console.owner.get("/")["paused"] is True
+    await page.get_by_role("button", name=words["storing.resume"], exact=True).click()
+    await expect(page.get_by_text(words["storing.on"])).to_be_visible()
+    assert console.owner.get("/")["paused"] is False
+    name = words["pages.pause.one"].format(page=console.owner.page.id)
+    await page.get_by_role("button", name=name).click()
+    await expect(page.get_by_text(words["pages.paused"], exact=True)).to_be_visible()
+    assert console.owner.get(f"/pages/{console.owner.page.id}")["paused"] is True
+
+
+async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: Console) -> None:
+    """The dialog stays, so that it can be tried again."""
+    console.owner.hears("m_1", "first")
+    page = await console.open()
+    await open_conversation(page)
+    problem = {"status": 503, "reason": "redis_unreachable", "request_id": "abc"}
+
+    async def refuse(route: object) -> None:
+        await route.fulfill(status=503, content_type="application/problem+json", body=json.dumps(problem))  # type: ignore[attr-defined]
+
+    await page.route("**/conversations/*", refuse)
+    await page.get_by_role("button", name=WORDS["en"]["delete.conversation"]).click()
+    await page.get_by_role("button", name=WORDS["en"]["delete.conversation.do"], exact=True).click()
+    await expect(page.get_by_role("alert")).to_contain_text(WORDS["en"]["problem.status_503"])
+    await expect(page.get_by_role("alert")).to_contain_text("abc")
+    await page.unroute("**/conversations/*")
+    await page.get_by_role("button", name=WORDS["en"]["delete.conversation.do"], exact=True).click()
+    await expect(page.get_by_role("dialog")).to_contain_text(WORDS["en"]["receipt.title"])
+    await wait_until(lambda: console.owner.ids() == [])

@@ -1,0 +1,233 @@
+"""The console's pure modules, tried one by one in the browser that runs them."""
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page
+
+from tests.browser.console import Console
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class Modules:
+    """Calls what a module exports."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    async def run(self, module: str, expression: str, argument: Any = None) -> Any:
+        """The value of an expression in which `m` is the module and `a` the argument, which travel as JSON."""
+        script = f"""async (a) => {{
+            const base = document.querySelector('meta[name="page-inbox-base"]').content;
+            const m = await import(`${{base}}/js/{module}.js`);
+            return ({expression});
+        }}"""
+        return await self._page.evaluate(script, argument)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def modules(console: Console) -> Modules:
+    """The page without a session."""
+    page = await console.window()
+    await page.goto(console.address)
+    return Modules(page)
+
+
+async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:
+    """Fields, comments, ids that stay, several lines of data; every way to end a line; no event without its end."""
+    text = (
+        '\ufeff: hello\n\nevent: message\nid: 7\ndata: {"a":\ndata:  1}\n\n'
+        "data: plain\r\n\r\n:\nid\ndata\rretry: 1500\r\revent: lost\ndata: never"
+    )
+    expected = [
+        {"event": "message", "data": '{"a":\n 1}', "id": "7"},
+        {"event": "message", "data": "plain", "id": "7"},
+        {"event": "message", "data": "", "id": ""},
+    ]
+    read = """(() => {
+        const retries = [];
+        const all = [];
+        for (let size = 1; size <= a.length; size += 1) {
+            const parser = m.createParser();
+            const found = [];
+            for (let at = 0; at < a.length; at += size) {
+                found.push(...parser.feed(a.slice(at, at + size), (wait) => retries.push(wait)));
+            }
+            all.push(JSON.stringify(found));
+        }
+        return { distinct: [...new Set(all)].map((one) => JSON.parse(one)), retries: [...new Set(retries)] };
+    })()"""
+    found = await modules.run("sse", read, text)
+    assert found == {"distinct": [expected], "retries": [1500]}
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://shop.example/a", "https://shop.example/a"),
+        ("http://shop.example", "http://shop.example/"),
+        ("/console/1/icons.svg#copy", "/console/1/icons.svg#copy"),
+        ("#main", "#main"),
+        ("javascript:alert(1)", None),
+        ("JaVaScRiPt:alert(1)", None),
+        (" java\nscript:alert(1)", None),
+        ("data:text/html,<script>", None),
+        ("vbscript:x", None),
+        ("file:///etc/passwd", None),
+        ("//evil.example", None),
+        ("https://user:password@evil.example", None),
+        ("nonsense", None),
+        ("", None),
+    ],
+)
+async def test_only_web_addresses_and_our_own_become_links(
+    modules: Modules, address: str, expected: str | None
+) -> None:
+    """Whatever else a browser would run, open or hide."""
+    assert await modules.run("links", "m.safeAddress(a)", address) == expected
+
+
+async def test_pictures_come_from_the_policys_sources_alone(modules: Modules) -> None:
+    """As the browser itself would decide: a domain's own name is not one of its subdomains, a port is another place."""
+    sources = ["https://*.fbcdn.net", "http://127.0.0.1:9"]
+    cases = {
+        "https://scontent.xx.fbcdn.net/a.jpg": True,
+        "http://127.0.0.1:9/p/1.jpg": True,
+        "http://scontent.xx.fbcdn.net/a.jpg": False,
+        "https://fbcdn.net/a.jpg": False,
+        "https://fbcdn.net.evil.example/a.jpg": False,
+        "https://evilfbcdn.net/a.jpg": False,
+        "https://scontent.fbcdn.net:8443/a.jpg": False,
+        "http://127.0.0.1:10/": False,
+        "javascript:1": False,
+    }
+    found = await modules.run("links", "a[0].map((one) => m.isFromSources(one, a[1]))", [list(cases), sources])
+    assert dict(zip(cases, found, strict=True)) == cases
+
+
+async def test_addresses_in_a_text_become_links_and_the_text_stays_whole(modules: Modules) -> None:
+    """Without the full stop after them, and up to the first Khmer letter."""
+    text = "មើល https://shop.example/p/8នៅមានទេ? (http://a.example/x). javascript:1 ftp://b.example"
+    pieces = await modules.run("links", "m.linked(a)", text)
+    assert "".join(piece["text"] for piece in pieces) == text
+    assert [piece["href"] for piece in pieces if "href" in piece] == ["https://shop.example/p/8", "http://a.example/x"]
+
+
+async def test_how_long_a_message_has_left(modules: Modules) -> None:
+    """In days while there are two, then hours, then minutes."""
+    minute, hour, day = 60_000, 3_600_000, 86_400_000
+    cases = {
+        5 * day - minute: ("left.days", 5),
+        3 * day: ("left.days", 3),
+        2 * day: ("left.days", 2),
+        2 * day - 1: ("left.hours", 47),
+        2 * hour: ("left.hours", 2),
+        2 * hour - 1: ("left.minutes", 119),
+        minute: ("left.minutes", 1),
+        minute - 1: ("left.seconds", None),
+        -5: ("left.seconds", None),
+    }
+    found = await modules.run("time", "a.map(m.timeLeft)", list(cases))
+    assert [(one["key"], one.get("n")) for one in found] == list(cases.values())
+
+
+async def test_the_services_clock_decides(modules: Modules) -> None:
+    """A telephone that is an hour late shows no hour too much; a difference below two seconds is none."""
+    script = """a.map(([own, told]) => {
+        const clock = m.createClock(() => own);
+        clock.hear(told);
+        clock.hear(NaN);
+        return clock.now();
+    })"""
+    assert await modules.run("time", script, [[10_000, 3_610_000], [10_000, 11_000]]) == [3_610_000, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "found"),
+    [
+        ("", "whatever", True),
+        ("DRESS", "a blue dress", True),
+        ("០១២", "call 012 345", True),
+        ("012-345-678", "+855 12 345 678", True),
+        ("+855 12345678", "012 345 678", True),
+        ("12.345", "012 345 678", True),
+        ("នៅមាន", "នៅ\u200bមាន\u200bទេ", True),
+        ("999", "012 345 678", False),
+        ("hat", "a blue dress", False),
+    ],
+)
+async def test_search_overlooks_how_something_is_written(modules: Modules, typed: str, text: str, found: bool) -> None:
+    """Capitals, Khmer digits, zero-width spaces, grouping, the country's code."""
+    assert await modules.run("search", "m.finds(m.question(a[0]), [a[1]])", [typed, text]) is found
+
+
+async def test_numbers_are_grouped_as_cambodians_read_them(modules: Modules) -> None:
+    """Others stay as they are."""
+    numbers = ["+85512345678", "+855971234567", "+8613800138000"]
+    expected = ["+855 12 345 678", "+855 97 123 4567", "+8613800138000"]
+    assert await modules.run("search", "a.map(m.grouped)", numbers) == expected
+
+
+async def test_attempts_come_ever_later_and_never_together(modules: Modules) -> None:
+    """From half a second to half a minute, the later half of each wait by chance."""
+    waits = await modules.run("live", "[0, 1, 2, 10].flatMap((n) => [m.backoff(n, 0), m.backoff(n, 1)])")
+    assert waits == [250, 500, 500, 1000, 1000, 2000, 15_000, 30_000]
+
+
+async def test_what_is_no_token_makes_no_session(modules: Modules) -> None:
+    """Nor one that has ended, nor one for every shop without a shop."""
+    script = "a.map(([token, shop, now]) => m.sessionOf(token, shop, now).refused ?? 'good')"
+    head = "eyJhbGciOiJIUzI1NiJ9."
+    one = head + "eyJzaG9wIjoicyIsImV4cCI6MTAwfQ.x"  # {"shop":"s","exp":100}
+    every = head + "eyJzaG9wIjoiKiIsImV4cCI6MTAwfQ.x"  # {"shop":"*","exp":100}
+    cases = [
+        [one, "", 0],
+        [one, "", 100_000],
+        [every, "", 0],
+        [every, "*", 0],
+        [every, "s", 0],
+        ["a.b.c", "", 0],
+        ["", "", 0],
+    ]
+    assert await modules.run("session", script, cases) == [
+        "good",
+        "signin.expired",
+        "signin.shop_needed",
+        "signin.shop_needed",
+        "good",
+        "signin.no_token",
+        "signin.no_token",
+    ]
+
+
+async def test_the_page_is_changed_as_little_as_possible(modules: Modules) -> None:
+    """Who has the focus keeps it when others move; text is text; what must never be set is refused."""
+    script = """(() => {
+        const root = document.createElement("div");
+        document.body.append(root);
+        const list = (names) => m.h("ul", {}, names.map((name) => m.h("li", { key: name }, m.h("button", {}, name))));
+        m.render(root, list(["a", "b", "c"]));
+        const before = [...root.querySelectorAll("li")];
+        before[2].firstChild.focus();
+        m.render(root, list(["c", "a", "<b>", "b"]));
+        const after = [...root.querySelectorAll("li")];
+        const refused = [];
+        for (const name of ["innerHTML", "style", "srcdoc"]) {
+            try { m.render(root, m.h("p", { [name]: "x" })); } catch { refused.push(name); }
+        }
+        m.render(root, m.h("a", { href: "javascript:1" }, "x"));
+        return {
+            texts: after.map((one) => one.textContent),
+            kept: [after[0] === before[2], after[1] === before[0], after[3] === before[1]],
+            refused,
+            href: root.querySelector("a").hasAttribute("href"),
+        };
+    })()"""
+    assert await modules.run("view", script) == {
+        "texts": ["c", "a", "<b>", "b"],
+        "kept": [True, True, True],
+        "refused": ["innerHTML", "style", "srcdoc"],
+        "href": False,
+    }

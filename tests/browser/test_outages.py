@@ -1,0 +1,116 @@
+"""What the page shows while something is away, and that it goes on by itself afterwards."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.browser.console import PATIENCE, WORDS, Console, Owner, messages, open_conversation, rows, shot, stumbles
+from tests.callers import Facebook
+from tests.facebook import new_page, serving_graph
+from tests.graph import FakeGraph
+from tests.servers import Server
+from tests.support import wait_until
+
+expect.set_options(timeout=PATIENCE)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class Own:
+    """A Valkey and a service of this test alone, to stop and to start again at the same port."""
+
+    def __init__(
+        self, own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, log: Path, stack: ExitStack
+    ) -> None:
+        self._own_server, self._graph, self._log, self._stack = own_server, graph, log, stack
+        self._redis = stack.enter_context(ExitStack())
+        self.valkey = self.start_redis()
+        self.start()
+
+    def start_redis(self) -> Server:
+        """With the data it had when it was stopped."""
+        return self._redis.enter_context(self._own_server("own", persistent=True))
+
+    def stop_redis(self) -> None:
+        """Until it is started again."""
+        self._redis.close()
+
+    def start(self, port: int = 0) -> None:
+        """At any port the first time."""
+        serving = serving_graph(self.valkey.url, self._log, self._graph, PORT=str(port))
+        self.service = self._stack.enter_context(serving)
+
+    def restart(self) -> None:
+        """The same service, with nothing it had in its memory."""
+        self.start(self.service.port)
+
+    def shop(self) -> Owner:
+        """A shop of it, with one connected Page."""
+        page = new_page(self._graph.world)
+        shop = self._stack.enter_context(Owner(self.service.url))
+        shop.bring(page)
+        shop.page, shop.facebook = page, self._stack.enter_context(Facebook(self.service.url))
+        return shop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own(
+    own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, tmp_path: Path
+) -> AsyncIterator[Own]:
+    """The last that was started is stopped first."""
+    with ExitStack() as stack:
+        yield Own(own_server, graph, tmp_path / "log", stack)
+
+
+async def test_after_a_restart_of_the_service_the_page_goes_on_by_itself(own: Own, browser: Browser) -> None:
+    """It says that it is reconnecting; what came in between is there afterwards, each message once."""
+    shop = own.shop()
+    console = Console(browser, shop)
+    shop.hears("m_1", "before")
+    page = await console.open()
+    await open_conversation(page)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    own.service.terminate()
+    await expect(page.locator(".connection.reconnecting")).to_be_visible()
+    assert await stumbles(page) == []
+    await shot(page, "reconnecting")
+    own.restart()
+    shop.hears("m_2", "after")
+    await expect(messages(page)).to_have_count(2)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    shop.hears("m_3", "live again")
+    await expect(messages(page)).to_have_count(3)
+    await console.close()
+    assert [line for line in console.complaints if "ERR_" not in line] == []
+
+
+async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser) -> None:
+    """In Khmer, to somebody who opens the page just then."""
+    shop = own.shop()
+    console = Console(browser, shop)
+    own.stop_redis()
+    page = await console.open("km", "narrow")
+    await expect(page.locator(".list-pane").get_by_role("alert")).to_contain_text(WORDS["km"]["problem.status_503"])
+    assert await stumbles(page) == []
+    await shot(page, "redis-down-km-narrow")
+    own.start_redis()
+    await wait_until(lambda: shop.facebook.text("m_1", page=shop.page.id).status_code == 200, within=30)
+    await expect(rows(page)).to_have_count(1)
+    await console.close()
+
+
+async def test_without_a_network_the_page_says_so(console: Console) -> None:
+    """What is there stays readable; with the network the news come."""
+    console.owner.hears("m_1", "before")
+    page = await console.open()
+    await open_conversation(page)
+    await page.context.set_offline(True)
+    await expect(page.locator(".connection.offline")).to_be_visible()
+    await expect(messages(page)).to_have_count(1)
+    console.owner.hears("m_2", "meanwhile")
+    await page.context.set_offline(False)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    await expect(messages(page)).to_have_count(2)

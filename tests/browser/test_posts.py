@@ -1,0 +1,75 @@
+"""Posts, comments and replies: fetched when asked for, kept in the tab alone."""
+
+import pytest
+from playwright.async_api import expect
+
+from simulator.graph_faults import OUTAGE
+from simulator.graph_made_up import made_up
+from tests.browser.console import EVERY_LOOK, PATIENCE, WORDS, Console, shot, stumbles
+from tests.graph import FakeGraph
+
+expect.set_options(timeout=PATIENCE)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+async def test_posts_comments_and_replies_are_read(
+    console: Console, graph: FakeGraph, language: str, size: str
+) -> None:
+    """Nothing before somebody asks; then posts, further ones, comments and the replies to one of them."""
+    words, world = WORDS[language], graph.world
+    made_up(world, console.owner.page, posts=12)
+    post = world.add_post(console.owner.page, "ស្បែកជើងថ្មី <b>$20</b>")
+    comment = world.add_comment(post, "price?", by={"id": "7000000000000009", "name": "Sreymom"})
+    world.add_comment(post, "$20", comment, by={"id": console.owner.page.id, "name": "ហាងសុខា"})
+    page = await console.open(language, size)
+    await page.get_by_role("button", name=words["view.posts"], exact=True).click()
+    await expect(page.get_by_text(words["posts.kept"])).to_be_visible()
+    await expect(page.locator(".post")).to_have_count(0)
+    await page.get_by_role("button", name=words["posts.fetch"]).click()
+    await expect(page.locator(".post")).to_have_count(10)
+    await page.get_by_role("button", name=words["more"]).click()
+    await expect(page.locator(".post")).to_have_count(13)
+    newest = page.locator(".post").first
+    await expect(newest.locator(".said").first).to_have_text("ស្បែកជើងថ្មី <b>$20</b>")
+    await newest.locator("button").first.click()
+    await expect(newest.locator(".comment")).to_have_count(1)
+    await newest.locator(".comment button").first.click()
+    await expect(newest.locator(".comment")).to_have_count(2)
+    await expect(newest.locator(".comment .comment").locator(".chip")).to_have_text(words["comments.shop"])
+    assert await stumbles(page) == []
+    await shot(page, f"posts-{language}-{size}")
+
+
+async def test_what_was_fetched_stays_in_the_tab_until_it_is_forgotten(console: Console, graph: FakeGraph) -> None:
+    """A reload asks Facebook for nothing; Forget leaves no word of it."""
+    graph.world.add_post(console.owner.page, "canary of a post")
+    page = await console.open()
+    await page.get_by_role("button", name="Posts").click()
+    await page.get_by_role("button", name="Fetch posts").click()
+    await expect(page.locator(".post")).to_have_count(1)
+    calls = len(graph.seen.of("posts"))
+    await page.reload()
+    await expect(page.locator(".post")).to_have_count(1)
+    assert len(graph.seen.of("posts")) == calls
+    assert await page.evaluate("JSON.stringify(localStorage)") == "{}"
+    await page.get_by_role("button", name="Forget").click()
+    await expect(page.locator(".post")).to_have_count(0)
+    assert "canary" not in await page.evaluate("JSON.stringify(sessionStorage)")
+
+
+@pytest.mark.parametrize("language", ["en", "km"])
+async def test_when_facebook_fails_a_sentence_says_so(console: Console, graph: FakeGraph, language: str) -> None:
+    """In the reader's language, with a way to try again that works once Facebook is back."""
+    words = WORDS[language]
+    graph.world.add_post(console.owner.page, "there")
+    page = await console.open(language)
+    await page.get_by_role("button", name=words["view.posts"], exact=True).click()
+    graph.faults.script(console.owner.page.id, OUTAGE, times=None)
+    await page.get_by_role("button", name=words["posts.fetch"]).click()
+    await expect(page.get_by_role("alert")).to_contain_text(words["problem.graph_unavailable"])
+    assert await stumbles(page) == []
+    await shot(page, f"facebook-down-{language}")
+    graph.faults.clear()
+    await page.get_by_role("button", name=words["again"]).click()
+    await expect(page.locator(".post")).to_have_count(1)

@@ -1,0 +1,141 @@
+"""Who is signed in, for how long, and what of it is offered."""
+
+import pytest
+from playwright.async_api import expect
+
+from domain.shop import EVERY_SHOP, SCOPES
+from tests.browser.console import PATIENCE, WORDS, Console, messages, open_conversation, rows, shot, stumbles
+from tests.callers import mint
+from tests.service import Service
+
+expect.set_options(timeout=PATIENCE)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize("language", ["en", "km"])
+async def test_without_a_token_the_page_explains_and_takes_one(console: Console, language: str) -> None:
+    """What is no token is refused with a sentence; the right one opens the inbox."""
+    words = WORDS[language]
+    page = await console.window(language)
+    await page.goto(console.address)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(words["signin.title"])
+    assert await stumbles(page) == []
+    await shot(page, f"signin-{language}")
+    field = page.get_by_label(words["signin.token"], exact=True)
+    await expect(field).to_be_focused()
+    await field.fill("nonsense")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_have_text(words["signin.no_token"])
+    assert await stumbles(page) == []
+    await field.fill(console.owner.token())
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text(words["inbox.empty"], exact=True)).to_be_visible()
+
+
+async def test_a_token_is_in_no_address_and_no_log(console: Console, service: Service) -> None:
+    """The fragment is gone at once, from the browser's history too; requests bear it in a header alone."""
+    token = console.owner.token()
+    console.owner.hears("m_1", "hello")
+    page = await console.window()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(f"{console.address}#token={token}")
+    await open_conversation(page)
+    assert page.url == console.address
+    sent = [url.partition("#")[0] for url in asked]
+    assert len(sent) > 10
+    assert [url for url in sent if token in url] == []
+    assert await page.evaluate("localStorage.length") == 0
+    assert token not in service.log.read_text()
+    await page.reload()
+    await expect(messages(page)).to_have_count(1)
+
+
+async def test_signing_out_leaves_nothing_in_the_tab(console: Console) -> None:
+    """Neither the token nor a name."""
+    console.owner.hears("m_1", "hello")
+    page = await console.open()
+    await expect(rows(page)).to_have_count(1)
+    await page.get_by_role("button", name=WORDS["en"]["signout"]).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(WORDS["en"]["signin.title"])
+    assert await page.evaluate("sessionStorage.length") == 0
+    await page.reload()
+    await expect(page.get_by_label("Token", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "km"])
+async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(console: Console, language: str) -> None:
+    """What was shown is not shown on; the conversation is open again afterwards."""
+    words = WORDS[language]
+    for number in range(3):
+        console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
+    page = await console.open(language, token=console.owner.token(ttl=6))
+    await open_conversation(page, 1)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(words["signin.title_again"])
+    await expect(messages(page)).to_have_count(0)
+    assert await stumbles(page) == []
+    await shot(page, f"expired-{language}")
+    await page.get_by_label(words["signin.token"], exact=True).fill(console.owner.token())
+    await page.keyboard.press("Enter")
+    await expect(messages(page)).to_have_count(1)
+    await expect(messages(page)).to_contain_text("text 1")
+
+
+async def test_another_shops_token_begins_anew(console: Console) -> None:
+    """Nothing of the first shop is left on the page."""
+    console.owner.hears("m_1", "of the first shop")
+    page = await console.open(token=console.owner.token(ttl=5))
+    await open_conversation(page)
+    await expect(page.get_by_label("Token", exact=True)).to_be_visible()
+    await page.get_by_label("Token", exact=True).fill(mint("another-shop"))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
+    await expect(page.get_by_text("of the first shop")).to_have_count(0)
+
+
+async def test_only_what_the_token_allows_is_offered(console: Console) -> None:
+    """With reading alone: no posts, nothing to delete, nothing of the shop's state; and nothing of it is asked for."""
+    console.owner.hears("m_1", "hello")
+    page = await console.window()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(f"{console.address}#token={console.owner.token('messages:read')}")
+    await open_conversation(page)
+    await expect(page.get_by_role("button", name=WORDS["en"]["view.posts"])).to_have_count(0)
+    await expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+    await page.get_by_role("button", name=WORDS["en"]["view.shop"]).click()
+    await expect(page.get_by_role("heading", name=WORDS["en"]["export.title"])).to_be_visible()
+    await expect(page.locator(".panel")).to_have_count(1)
+    assert [url for url in asked if "/customers/" in url or url.endswith(f"/shops/{console.owner.name}")] == []
+    assert await stumbles(page) == []
+
+
+async def test_a_token_for_every_shop_asks_which(console: Console) -> None:
+    """As HangPopok's own back end bears."""
+    console.owner.hears("m_1", "hello")
+    page = await console.window()
+    await page.goto(f"{console.address}#token={mint(EVERY_SHOP, SCOPES)}")
+    await expect(page.get_by_role("alert")).to_have_text(WORDS["en"]["signin.shop_needed"])
+    await page.get_by_label("Token", exact=True).fill(mint(EVERY_SHOP, SCOPES))
+    await page.get_by_label("Shop", exact=True).fill(console.owner.name)
+    await page.keyboard.press("Enter")
+    await expect(rows(page)).to_have_count(1)
+
+
+async def test_language_and_colours_are_remembered(console: Console) -> None:
+    """In this browser; everything on the page changes at once."""
+    console.owner.hears("m_1", "hello")
+    page = await console.open()
+    await page.get_by_role("button", name="ខ្មែរ").click()
+    await expect(page.get_by_role("button", name=WORDS["km"]["view.shop"], exact=True)).to_be_visible()
+    await page.get_by_role("button", name=WORDS["km"]["theme.auto"]).click()
+    await page.get_by_role("button", name=WORDS["km"]["theme.sun"]).click()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    dark = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert await stumbles(page) == []
+    await shot(page, "dark-km-wide")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("lang", "km")
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+    await expect(rows(page)).to_have_count(1)

@@ -1,0 +1,114 @@
+"""How the console's files are given out: the policy, what may be kept, and nothing beside them."""
+
+import gzip
+import re
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from console.routes import HERE, KINDS, Console, policy
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    """The two routes alone."""
+    console = Console()
+    routes = [Route("/console", console.page), Route("/console/{version}/{file:path}", console.file)]
+    found = TestClient(Starlette(routes=routes), headers={"Accept-Encoding": "identity"})
+    yield found
+    found.close()
+
+
+def base(client: TestClient) -> str:
+    """Where the page's own files lie."""
+    found = re.search(r'name="page-inbox-base" content="([^"]+)"', client.get("/console").text)
+    assert found is not None
+    return found.group(1)
+
+
+def directives(answer: httpx2.Response) -> dict[str, str]:
+    """The policy, by directive."""
+    parts = (part.strip().partition(" ") for part in answer.headers["content-security-policy"].split(";"))
+    return {name: value for name, _, value in parts}
+
+
+def test_the_policy_lets_nothing_in_but_our_own_files_and_facebooks_pictures(client: TestClient) -> None:
+    """Nothing inline, nothing from elsewhere, in no frame, and text never becomes HTML; on every answer."""
+    for path in ("/console", f"{base(client)}/js/main.js", f"{base(client)}/icons.svg"):
+        answer = client.get(path)
+        told = directives(answer)
+        assert told["default-src"] == told["base-uri"] == told["form-action"] == told["frame-ancestors"] == "'none'"
+        assert told["script-src"] == told["style-src"] == told["connect-src"] == "'self'"
+        assert told["img-src"] == "'self' https://*.fbcdn.net https://*.fbsbx.com https://*.facebook.com"
+        assert told["media-src"] == "https://*.fbcdn.net https://*.fbsbx.com https://*.facebook.com"
+        assert (told["require-trusted-types-for"], told["trusted-types"]) == ("'script'", "'none'")
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+def test_the_demos_pictures_are_let_in_beside() -> None:
+    """From the Graph that is not Facebook's own."""
+    assert "img-src 'self' http://127.0.0.1:1;" in policy(["http://127.0.0.1:1"])
+
+
+def test_the_page_is_asked_for_each_time_and_its_files_are_kept_for_ever(client: TestClient) -> None:
+    """Both are answered 304 to whoever has them; another release's files are given and not kept."""
+    page = client.get("/console")
+    assert page.headers["cache-control"] == "no-cache"
+    assert client.get("/console", headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+    file = client.get(f"{base(client)}/theme.css")
+    assert file.headers["cache-control"] == "public, max-age=31536000, immutable"
+    again = client.get(f"{base(client)}/theme.css", headers={"If-None-Match": f'W/{file.headers["etag"]}, "x"'})
+    assert (again.status_code, again.content) == (304, b"")
+    other = client.get("/console/an-older-release/theme.css")
+    assert (other.status_code, other.headers["cache-control"]) == (200, "no-store")
+
+
+def test_files_travel_packed_to_whoever_takes_that(client: TestClient) -> None:
+    """And plain to the others; caches keep them apart."""
+    plain = client.get(f"{base(client)}/words/km.json")
+    with client.stream("GET", f"{base(client)}/words/km.json", headers={"Accept-Encoding": "gzip"}) as answer:
+        packed = b"".join(answer.iter_raw())
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert gzip.decompress(packed) == plain.content
+    assert plain.headers["vary"] == answer.headers["vary"] == "Accept-Encoding"
+
+
+def test_every_file_that_the_page_names_is_there_and_has_its_type(client: TestClient) -> None:
+    """And everything in the folder that is for browsers is named: each module is fetched early."""
+    named = set(re.findall(r'(?:href|src)="/console/[0-9a-f]{16}/([^"]+)"', client.get("/console").text))
+    for name in named:
+        answer = client.get(f"{base(client)}/{name}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].partition(";")[0] == KINDS[f".{name.rpartition('.')[2]}"]
+    modules = {path.relative_to(HERE).as_posix() for path in HERE.rglob("*") if path.suffix in {".js", ".css"}}
+    assert modules <= named
+
+
+@pytest.mark.parametrize(
+    "name", ["routes.py", "__init__.py", "index.html", "../api/auth.py", "js", "", "js/../routes.py", "nothing.js"]
+)
+def test_nothing_else_is_given_out(client: TestClient, name: str) -> None:
+    """No source of ours, no folder, nothing outside."""
+    assert client.get(f"/console/x/{name.replace('..', '%2e%2e')}").status_code == 404
+
+
+def test_nothing_stands_inline_in_the_page(client: TestClient) -> None:
+    """The policy would refuse it: no style, no handler, no script with a body."""
+    page = client.get("/console").text
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == ["", ""]
+
+
+def test_no_script_makes_html_or_code_of_a_text() -> None:
+    """The one place that sets attributes refuses them too."""
+    banned = re.compile(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
+    found = {path.name for path in (HERE / "js").glob("*.js") if banned.search(path.read_text(encoding="utf-8"))}
+    assert found == set()

@@ -1,0 +1,90 @@
+"""The console speaks English and Khmer, both whole; what it says stands in their files and nowhere else."""
+
+import json
+import re
+from typing import Any, Final, get_args
+
+import pytest
+
+from api.errors import STATUS
+from console.routes import HERE
+from domain.shop import PageStatus, PurgeTarget
+from graph_client.errors import Reason as GraphReason
+
+WORDS: Final[dict[str, dict[str, Any]]] = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((HERE / "words").glob("*.json"))
+}
+ENGLISH, KHMER = WORDS["en"], WORDS["km"]
+SCRIPTS: Final = {path.name: path.read_text(encoding="utf-8") for path in sorted((HERE / "js").glob("*.js"))}
+SAME: Final = {"date.both", "date.clock", "date.short", "kind.reel", "message.in", "number"}
+"""What is written alike in both: patterns, and a name of Facebook's."""
+_NAMED: Final = re.compile(r"\{(\w+)\}")
+
+
+def texts(words: dict[str, Any], key: str) -> list[str]:
+    """The text of a key, or all its plural forms."""
+    found = words[key]
+    return list(found.values()) if isinstance(found, dict) else [found]
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    """In alphabetical order, so that a line is found."""
+    assert list(ENGLISH) == sorted(ENGLISH)
+    assert list(ENGLISH) == list(KHMER)
+
+
+@pytest.mark.parametrize("key", ENGLISH)
+def test_a_key_names_the_same_values_in_both(key: str) -> None:
+    """No number and no name is lost in translation; Khmer has one form for all numbers, English two."""
+    used = [{name for text in texts(words, key) for name in _NAMED.findall(text)} for words in (ENGLISH, KHMER)]
+    assert used[0] == used[1]
+    if isinstance(ENGLISH[key], dict):
+        assert set(ENGLISH[key]) == {"one", "other"}
+        assert set(KHMER[key]) == {"other"}
+    assert all(text.strip() for words in (ENGLISH, KHMER) for text in texts(words, key))
+
+
+def test_khmer_is_khmer() -> None:
+    """Not English that somebody forgot."""
+    khmer = re.compile("[\u1780-\u17ff]")
+    left = [key for key in KHMER if key not in SAME and not all(khmer.search(text) for text in texts(KHMER, key))]
+    assert left == ["language.other"]
+
+
+def keys_in_code() -> tuple[set[str], set[str]]:
+    """The keys that scripts name whole, and the beginnings of those they put together."""
+    whole, begun = set(), set()
+    for source in SCRIPTS.values():
+        whole |= set(re.findall(r'"([a-z_]+(?:\.[a-z_0-9A-Z]+)*)"', source))
+        begun |= set(re.findall(r"`([a-z_.]+\.)\$\{", source))
+        begun |= {f"{word}." for word in ("comments", "replies") if f'"{word}"' in source}
+    return whole, begun
+
+
+def test_every_word_is_used() -> None:
+    """By its whole key, or by one that is put together."""
+    whole, begun = keys_in_code()
+    unused = [key for key in ENGLISH if key not in whole and not any(key.startswith(start) for start in begun)]
+    assert unused == []
+
+
+def test_every_word_that_is_used_is_there() -> None:
+    """`t("...")` of a key that nobody wrote would show the key."""
+    asked = {key for source in SCRIPTS.values() for key in re.findall(r'\bt\("([^"]+)"', source)}
+    assert asked - set(ENGLISH) == set()
+
+
+def test_no_script_says_anything_by_itself() -> None:
+    """A text between tags would be in one language for ever; the name of the product is a name."""
+    spoken = re.compile(r'h\("\w+", \{[^}]*\}, "([^"]*[A-Za-z]{2}[^"]*)"')
+    said = {text for source in SCRIPTS.values() for text in spoken.findall(source)}
+    assert said == {"Page Inbox"}
+
+
+def test_whatever_facebook_may_refuse_has_a_sentence() -> None:
+    """And every status of ours, by itself or by its reason; every kind of receipt and every state of a Page."""
+    assert [reason for reason in get_args(GraphReason) if f"problem.{reason}" not in ENGLISH] == []
+    ours = {"unauthenticated", "forbidden", "not_found", "throttled", "internal", "upstream_failed", "unavailable"}
+    assert [kind for kind in STATUS if kind in ours and f"problem.status_{STATUS[kind]}" not in ENGLISH] == []
+    assert [what for what in get_args(PurgeTarget) if f"receipt.{what}" not in ENGLISH] == []
+    assert [status for status in get_args(PageStatus) if f"pages.{status}" not in ENGLISH] == []
