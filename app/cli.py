@@ -112,6 +112,7 @@ def serve() -> None:
     Example:
       export REDIS_URL=redis://cache:6379/0 FACEBOOK_APP_SECRET_FILE=/run/secrets/app
       export FACEBOOK_VERIFY_TOKEN_FILE=/run/secrets/verify TOKEN_KEYS_FILE=/run/secrets/tokens
+      export SEAL_KEYS_FILE=/run/secrets/seal
       page-inbox serve
     """
     settings = _settings("serve")

@@ -20,6 +20,7 @@ from cache.reader import Reader
 from cache.receipt_signature import ReceiptSigner
 from cache.receipts import Receipts
 from cache.sealing import Sealer
+from cache.shop_secrets import ShopSecrets
 from cache.shops import Shops
 from cache.watchlist import Watchlist
 from domain.errors import PageInboxError
@@ -67,6 +68,7 @@ class Store:
 
     connection: Connection
     sealer: Sealer
+    secrets: ShopSecrets
     shops: Shops
     reader: Reader
     purger: Purger
@@ -82,7 +84,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     ttl = settings.message_ttl
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     shops = Shops(connection, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
-    reader = Reader(connection, shops, ttl=ttl)
+    shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
+    reader = Reader(connection, shops, shop_secrets, ttl=ttl)
     keyring = Keyring(settings.seal_keys)
     signer = ReceiptSigner(keyring)
     receipts = Receipts(connection, signer, now=time.time)
@@ -99,7 +102,9 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     )
     customers, blocked = Customers(connection, shops, purger), Blocked(connection, shops)
     audit_log = AuditLog(connection, keyring, now=time.time, new_nonce=secrets.token_bytes)
-    return Store(connection, sealer, shops, reader, purger, customers, blocked, audit_log, receipts, signer)
+    return Store(
+        *(connection, sealer, shop_secrets, shops, reader, purger, customers, blocked, audit_log, receipts, signer)
+    )
 
 
 def make_exporter(store: Store) -> Exporter:

@@ -141,6 +141,7 @@ def wire(
     store = make_store(connection or make_connection(settings), metrics, settings)
     writer = Writer(
         store.connection,
+        store.secrets,
         metrics,
         ttl=settings.message_ttl,
         first_nonce=secrets.randbits(32),
@@ -166,7 +167,7 @@ def wire(
     audit = Audit(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
     intake = Intake(writer, store.shops, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    feed = Feed(Timeline(store.connection, ttl=settings.message_ttl), announcements, sleep=asyncio.sleep)
+    feed = Feed(Timeline(store.connection, store.secrets, ttl=settings.message_ttl), announcements, sleep=asyncio.sleep)
     rooms = Rooms(feed, metrics, now=now, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
         graph.grants,

@@ -25,6 +25,7 @@ from domain.secret import Secret
 from domain.shop import EVERY_SHOP, SCOPES
 
 _TOKEN_KEY: Final = Secret("token-key-of-the-benchmark-32-bytes-long")
+_SEAL_KEY: Final = base64.b64encode(b"key that seals in the benchmark!").decode()
 _DELIVERIES_AT_ONCE: Final = 1_000
 """How many prepared bodies are held while a store is filled: some 30 MB."""
 
@@ -97,7 +98,7 @@ def settings(valkey_url: str, port: int, ops_port: int, **more: str) -> dict[str
         "FACEBOOK_APP_SECRET": APP_SECRET.reveal(),
         "FACEBOOK_VERIFY_TOKEN": "verify-token-of-the-benchmark",
         "TOKEN_KEYS": _TOKEN_KEY.reveal(),
-        "SEAL_KEYS": base64.b64encode(b"seal-key-of-the-benchmark-has-32").decode(),
+        "SEAL_KEYS": _SEAL_KEY,
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "OPS_PORT": str(ops_port),

@@ -1,16 +1,17 @@
-"""What stands in a message's key. Pure.
+"""What is kept of a message: a record, which cache/vault.py seals before it is stored. Pure.
 
-A value is a header of fixed length, which the scripts read, and a body, which they do not:
+A record is a header of fixed length, which the scripts read, and a body, which nobody reads without the shop's secret:
 
     0      version: MESSAGE, or WAITING_EDIT for an edit that came before its message
     1      flags: bit 0 the direction (1 = out), bits 1-7 the first of the Page's tag, to skip others when filtering
-    2-5    nonce: a write whose answer was lost recognises its own value by it
+    2-5    nonce: a write whose answer was lost recognises its own value by it, however often it was sealed
     6-11   Page tag
     12-19  conversation tag
     20-    zstd frame of the JSON body, with a dictionary that is part of the package
 
 A message's JSON is the API's answer without `received_at` and `expires_at`, which follow from the score in the index,
-so that reading needs no parsing. An empty value is a tombstone: there was a message here, and it is erased.
+so that reading needs no parsing. A value is a sealed record; an empty one is a tombstone: there was a message here, and
+it is erased.
 The first byte tells the dictionary and the layout: a new one must keep the old readable for five days.
 """
 
@@ -31,6 +32,7 @@ WAITING_EDIT: Final = 2
 NONCE_BYTES: Final = 4
 _NONCE_AT: Final = 2
 _PAGE_AT: Final = _NONCE_AT + NONCE_BYTES
+WRITE_NONCE: Final = slice(_NONCE_AT, _PAGE_AT)
 _CONVERSATION_AT: Final = _PAGE_AT + PAGE_TAG_BYTES
 HEADER_BYTES: Final = _CONVERSATION_AT + CONVERSATION_TAG_BYTES
 
@@ -53,7 +55,7 @@ _decompress = zstandard.ZstdDecompressor(
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stored value taken apart; `body` is the JSON object as bytes."""
+    """A record taken apart; `body` is the JSON object as bytes."""
 
     version: int
     header: bytes
@@ -110,7 +112,7 @@ def fields(message: Message) -> dict[str, Any]:
 
 
 def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int) -> bytes:
-    """The value of a message. `ttl` in seconds is written down only where it is not the usual five days."""
+    """The record of a message. `ttl` in seconds is written down only where it is not the usual five days."""
     body = fields(message)
     if ttl != MAX_TTL_SECONDS:
         body[_TTL] = ttl
@@ -121,7 +123,7 @@ def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int) -> 
 
 
 def encode_waiting_edit(edit: Edit, keys: ShopKeys, nonce: bytes) -> bytes:
-    """The value of an edit whose message has not come yet. Without a customer its conversation tag is zero."""
+    """The record of an edit whose message has not come yet. Without a customer its conversation tag is zero."""
     page_tag = keys.page_tag(edit.page)
     tail = bytes(CONVERSATION_TAG_BYTES) if edit.conversation is None else keys.conversation_tag(edit.conversation)
     body = {"edits": edit.number, "text": edit.text}
@@ -129,44 +131,44 @@ def encode_waiting_edit(edit: Edit, keys: ShopKeys, nonce: bytes) -> bytes:
     return b"".join((head, nonce, page_tag, tail, _compress(orjson.dumps(body))))
 
 
-def decode(value: bytes) -> Record:
-    """Take a value apart.
+def decode(record: bytes) -> Record:
+    """Take a record apart.
 
     Raises:
-        Corrupt: it is a tombstone, of an unknown version, or damaged.
+        Corrupt: it is of an unknown version, or damaged.
     """
-    if len(value) <= HEADER_BYTES or value[0] not in {MESSAGE, WAITING_EDIT}:
+    if len(record) <= HEADER_BYTES or record[0] not in {MESSAGE, WAITING_EDIT}:
         raise Corrupt("corrupt_record")
     try:
-        body = _decompress(value[HEADER_BYTES:], max_output_size=MAX_BODY_BYTES)
+        body = _decompress(record[HEADER_BYTES:], max_output_size=MAX_BODY_BYTES)
     except (zstandard.ZstdError, MemoryError, OverflowError):
         # The last two for a damaged frame that claims to hold more than there is room for.
         raise Corrupt("corrupt_record") from None
-    return Record(value[0], value[:HEADER_BYTES], body)
+    return Record(record[0], record[:HEADER_BYTES], body)
 
 
-def edited(value: bytes, edit: Edit) -> bytes | None:
-    """The value with a newer text in place of the old one; None where it already has this edit or a later one.
+def edited(record: bytes, edit: Edit) -> bytes | None:
+    """The record with a newer text in place of the old one; None where it already has this edit or a later one.
 
     The header stays, and with it the nonce: it is still the same write.
     """
-    record = decode(value)
-    body = record.json()
+    found = decode(record)
+    body = found.json()
     if int(body.get("edits", 0)) >= edit.number:
         return None
     body["edits"] = edit.number
     _set_text(body, edit.text)
-    return record.header + _pack(body)
+    return found.header + _pack(body)
 
 
 def merged(message: bytes, waiting: bytes) -> bytes:
-    """A message's value with the edit applied that came before it."""
+    """A message's record with the edit applied that came before it."""
     edit = decode(waiting).json()
-    record = decode(message)
-    body = record.json()
+    found = decode(message)
+    body = found.json()
     body["edits"] = edit["edits"]
     _set_text(body, edit.get("text"))  # of two that waited, the later may have had none
-    return record.header + _pack(body)
+    return found.header + _pack(body)
 
 
 def _set_text(body: dict[str, Any], text: str | None) -> None:
@@ -183,19 +185,19 @@ def _pack(body: dict[str, Any]) -> bytes:
     return _compress(orjson.dumps(body))
 
 
-def answer(value: bytes, score: int) -> bytes:
-    """A message as the API answers it, from its value and its index score (microseconds).
+def answer(record: bytes, score: int) -> bytes:
+    """A message as the API answers it, from its record and its index score (microseconds).
 
     Raises:
-        Corrupt: the value is damaged or no message.
+        Corrupt: the record is damaged or no message.
     """
-    record = decode(value)
-    if record.version != MESSAGE:
+    found = decode(record)
+    if found.version != MESSAGE:
         raise Corrupt("corrupt_record")
     received = score // 1000
-    body, ttl = record.body, MAX_TTL_SECONDS
-    head, found, tail = body.rpartition(b',"ttl":')
-    if found and tail[:-1].isdigit():  # anything but the last key of the object itself has more than digits behind it
+    body, ttl = found.body, MAX_TTL_SECONDS
+    head, mark, tail = body.rpartition(b',"ttl":')
+    if mark and tail[:-1].isdigit():  # anything but the last key of the object itself has more than digits behind it
         body, ttl = head + b"}", int(tail[:-1])
     received_at, expires_at = rfc3339(received), rfc3339(received + ttl * 1000)
     return b'%b,"received_at":"%b","expires_at":"%b"}' % (body[:-1], received_at.encode(), expires_at.encode())

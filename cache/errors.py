@@ -12,6 +12,7 @@ UnavailableReason = Literal[
     "redis_read_only",
     "redis_loading",
     "redis_refused",
+    "seal_key_missing",
     "queue_full",
     "closing",
     "audit_busy",

@@ -4,9 +4,9 @@ One shop's keys share the hash tag `{shop}` and so one slot of a Redis Cluster: 
 of the watch share one of their own.
 
     page:{P}          hash    which shop a Page belongs to                           permanent
-    shop:{S}          hash    paused, Pages, their sealed tokens, purge watermark    permanent
+    shop:{S}          hash    paused, Pages, sealed tokens and secret, watermark     permanent
     x:{S}             zset    tags of the conversations that are blocked, by when    permanent
-    m:{S}:<id>        string  a message (cache/codec.py); empty once erased          receipt + TTL
+    m:{S}:<id>        string  a message, sealed (cache/vault.py); empty once erased  receipt + TTL
     s:{S}             zset    the shop's message members by stored microsecond       newest deadline in it
     c:{S}:<tag>       zset    the same for one conversation                          newest deadline in it
     v:{S}             zset    Page and conversation tags by activity                 newest deadline in it
@@ -58,8 +58,8 @@ DELETION_SECONDS: Final = 90 * 24 * 60 * 60
 longer than the 60 days for which Facebook keeps its own lists of such requests."""
 
 PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:")
-"""Prefixes of the only keys without a deadline: the registry, whose tokens are sealed, and what is blocked, which holds
-until it is lifted. They hold no content, and nobody's id but as a keyed hash (docs/adr/0015)."""
+"""Prefixes of the only keys without a deadline: the registry, whose tokens and secrets are sealed, and what is blocked,
+which holds until it is lifted. They hold no content, and nobody's id but as a keyed hash (docs/adr/0015)."""
 
 AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
 """How long it can be asked who did what. A shop's purge leaves it: it holds no content and no customer."""

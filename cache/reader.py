@@ -1,4 +1,7 @@
-"""Reading a shop's messages and conversations: one round trip each, newest first, from JSON to JSON without parsing."""
+"""Reading a shop's messages and conversations: one round trip each, newest first, from JSON to JSON without parsing.
+
+The scripts answer the shop's secret with the values, as it stood at that moment: what opens them is never out of date.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -7,11 +10,12 @@ import orjson
 import structlog
 
 from cache.codec import answer, decode, page_flags
-from cache.connection import Arg, Connection, scored
+from cache.connection import Arg, Connection, Reply, scored
 from cache.cursors import read_cursor, write_cursor
 from cache.errors import Corrupt, NotFound
 from cache.keys import ShopKeys, shop_keys
 from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
+from cache.shop_secrets import ShopSecrets
 from cache.shops import Shops
 from domain.cursor import Slice
 from domain.ids import MessageId, PageId, ShopId
@@ -28,14 +32,18 @@ CALLS_PER_READ: Final = 20
 
 log = structlog.get_logger()
 
+_Found = tuple[bytes | None, int, bytes, bytes]
+"""The shop's secret as it came with the value, the score, the id, and the value."""
+
 
 class Reader:
     """Reads for shops; `ttl` in seconds. Every method raises `Unavailable` when Redis is."""
 
-    def __init__(self, connection: Connection, shops: Shops, *, ttl: int) -> None:
+    def __init__(self, connection: Connection, shops: Shops, secrets: ShopSecrets, *, ttl: int) -> None:
         self._connection = connection
         self._ttl = ttl
         self._shops = shops
+        self._secrets = secrets
 
     async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[bytes]:
         """Messages as JSON objects.
@@ -56,21 +64,21 @@ class Reader:
             (at,) = read_cursor("m", query.cursor)
             position = at if position is None else min(at, position)
         floor = 0 if query.since is None else query.since * 1000
-        found: list[tuple[int, bytes]] = []
+        found: list[_Found] = []
         for _ in range(CALLS_PER_READ):
             # One more than wanted tells whether there is a next page.
             wanted = query.limit + 1 - len(found)
             start = "+inf" if position is None else position
             args: list[Arg] = [keys.hash_tag, start, floor, wanted, LOOKS_PER_CALL, mask, flags, page_tag]
             reply = await self._connection.run(PAGE([keys.registry, index], args), tries=2)
-            found += zip(map(int, reply[1::2]), reply[2::2], strict=True)
+            found += _found(reply)
             if len(found) > query.limit:
                 found = found[: query.limit]
-                return Slice(_answers(found), write_cursor("m", found[-1][0]))
+                return Slice(self._answers(shop, found), write_cursor("m", found[-1][1]))
             if not reply[0]:
-                return Slice(_answers(found), None)
+                return Slice(self._answers(shop, found), None)
             position = int(reply[0])
-        return Slice(_answers(found), write_cursor("m", position or 0))
+        return Slice(self._answers(shop, found), write_cursor("m", position or 0))
 
     async def count(self, shop: ShopId) -> int:
         """How many messages are kept; those that a purge of less than the shop hides count until they are erased."""
@@ -96,8 +104,8 @@ class Reader:
             args: list[Arg] = [keys.hash_tag, position, newest[0][1], WALKED_PER_CALL]
             reply = await self._connection.run(WALK([keys.registry, keys.shop_index], args), tries=2)
             position = reply[0]
-            if found := list(zip(map(int, reply[1::2]), reply[2::2], strict=True)):
-                yield _answers(found)
+            if found := _found(reply):
+                yield self._answers(shop, found)
 
     async def message(self, shop: ShopId, id_: MessageId) -> bytes:
         """One message as a JSON object.
@@ -110,7 +118,8 @@ class Reader:
         reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
         if not reply:
             raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
-        return answer(reply[1], int(reply[0]))
+        score, found, value, secret = reply
+        return answer(self._open(shop, secret, found, value), int(score))
 
     async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
         """What a message is kept under, at each of the shop's Pages."""
@@ -133,14 +142,39 @@ class Reader:
             args = [keys.hash_tag, began, position, self._ttl * 1000, limit - len(items), LOOKS_PER_CALL, page_tag]
             reply = await self._connection.run(CONVERSATIONS([keys.registry, keys.conversations], args), tries=2)
             began = int(reply[0])
-            for at, count, value in zip(reply[2::3], reply[3::3], reply[4::3], strict=True):
-                items += _conversation(value, int(at), int(count))
+            for at, count, member, value in zip(reply[3::4], reply[4::4], reply[5::4], reply[6::4], strict=True):
+                try:
+                    record = self._open(shop, reply[2], member[1:], value)
+                    items.append(_conversation(record, int(at), int(count)))
+                except Corrupt as error:
+                    log.warning("record_unreadable", reason=error.reason)
             if not reply[1]:
                 return Slice(items, None)
             position = int(reply[1])
             if len(items) >= limit:
                 break
         return Slice(items, write_cursor("c", int(began), int(position)))
+
+    def _open(self, shop: ShopId, secret: bytes | None, id_: bytes, value: bytes) -> bytes:
+        return self._secrets.to_read(shop, secret).open(id_, value)
+
+    def _answers(self, shop: ShopId, found: list[_Found]) -> list[bytes]:
+        """The readable ones as JSON; a damaged or moved record is logged and left out, the others stand."""
+        answers = []
+        for secret, score, id_, value in found:
+            try:
+                answers.append(answer(self._open(shop, secret, id_, value), score))
+            except Corrupt as error:
+                log.warning("record_unreadable", reason=error.reason)
+        return answers
+
+
+def _found(reply: Reply) -> list[_Found]:
+    """What `page.lua` and `walk.lua` reply, value by value."""
+    return [
+        (reply[1], int(score), member[1:], value)
+        for score, member, value in zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
+    ]
 
 
 def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
@@ -153,24 +187,9 @@ def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
     return mask, flags
 
 
-def _answers(found: list[tuple[int, bytes]]) -> list[bytes]:
-    """The readable ones as JSON; a damaged record is logged and left out, the others stand."""
-    answers = []
-    for score, value in found:
-        try:
-            answers.append(answer(value, score))
-        except Corrupt as error:
-            log.warning("record_unreadable", reason=error.reason)
-    return answers
-
-
-def _conversation(value: bytes, score: int, count: int) -> list[bytes]:
-    try:
-        body = decode(value).json()
-        last = answer(value, score)
-    except Corrupt as error:
-        log.warning("record_unreadable", reason=error.reason)
-        return []
+def _conversation(record: bytes, score: int, count: int) -> bytes:
+    body = decode(record).json()
+    last = answer(record, score)
     page, conversation = body["page_id"], body["conversation_id"]
     head = {
         "id": conversation,
@@ -179,4 +198,4 @@ def _conversation(value: bytes, score: int, count: int) -> list[bytes]:
         "message_count": count,
         "last_activity_at": rfc3339(score // 1000),
     }
-    return [orjson.dumps(head)[:-1] + b',"last_message":' + last + b"}"]
+    return orjson.dumps(head)[:-1] + b',"last_message":' + last + b"}"

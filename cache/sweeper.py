@@ -5,16 +5,16 @@ Audit logs lose what is older than 90 days on the way.
 One replica sweeps at a time; all of them show what the last sweep counted.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
 
 import orjson
 import structlog
 
-from cache.connection import Connection
+from cache.connection import Call, Connection, Reply
 from cache.errors import Unavailable
 from cache.keys import AUDIT, AUDIT_SECONDS, KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
-from cache.scripts import AUDIT_TRIM
+from cache.scripts import AUDIT_TRIM, COUNT
 from ops.metrics import Metrics
 
 SWEEP_SECONDS: Final = 30
@@ -72,45 +72,46 @@ class Sweeper:
         """
         began = self._clock()
         kept, oldest = 0, 0
-        floor = int((self._now() - self._ttl) * 1_000_000)
         async for names in self._connection.scan(SCAN_COUNT):
-            for name in names:
-                if name.startswith(SHOP_INDEX):
-                    kept += await self._connection.command("ZCOUNT", name, floor, "+inf")
-                    first = await self._connection.command(
-                        "ZRANGE", name, floor, "+inf", "BYSCORE", "LIMIT", 0, 1, "WITHSCORES"
-                    )
-                    if first:
-                        score = _score(first)
-                        oldest = min(oldest or score, score)
-                    overdue = await self._overdue(name)
-                    if overdue is not None:
-                        oldest = min(oldest or overdue, overdue)
-                elif name.startswith(AUDIT):
-                    await self._trim(name)
+            for count, *moments in await self._count([name for name in names if name.startswith(SHOP_INDEX)]):
+                kept += int(count)
+                for at in filter(None, moments):
+                    oldest = min(oldest or int(float(at)), int(float(at)))
+            await self._trim([name for name in names if name.startswith(AUDIT)])
             # A big store is swept in many steps; everyone else goes between them.
             await self._sleep(0)
         counted = orjson.dumps({"messages": kept, "oldest": oldest})
         await self._connection.command("SET", KEPT, counted, "PX", SWEEP_SECONDS * 4000)
         self._metrics.swept(self._clock() - began)
 
-    async def _overdue(self, index: bytes) -> int | None:
-        """When the newest message that must be gone was stored, if it is not: the promise is measured."""
-        floor = int((self._now() - MAX_TTL_SECONDS - OVERDUE_SECONDS) * 1_000_000)
-        found = await self._connection.command(
-            "ZRANGE", index, floor, "-inf", "BYSCORE", "REV", "LIMIT", 0, 1, "WITHSCORES"
+    async def _count(self, indexes: Sequence[bytes]) -> list[Reply]:
+        """Of each shop: how many messages are kept, since when the oldest, and the newest one that must be gone and is
+        not: the promise is measured.
+        """
+        now = self._now()
+        kept_since = int((now - self._ttl) * 1_000_000)
+        gone_until = int((now - MAX_TTL_SECONDS - OVERDUE_SECONDS) * 1_000_000)
+        return await self._at_once(
+            COUNT([index], [MESSAGE + index.removeprefix(SHOP_INDEX) + b":", kept_since, gone_until])
+            for index in indexes
         )
-        if not found:
-            return None
-        member: bytes = found[0][0] if isinstance(found[0], (list, tuple)) else found[0]
-        key = MESSAGE + index.removeprefix(SHOP_INDEX) + b":" + member[1:]
-        return _score(found) if await self._connection.command("STRLEN", key) else None
 
-    async def _trim(self, log_key: bytes) -> None:
-        """Drop what an audit log has kept for long enough."""
+    async def _trim(self, logs: Sequence[bytes]) -> None:
+        """Drop what audit logs have kept for long enough."""
         before = int((self._now() - AUDIT_SECONDS) * 1000)
-        while await self._connection.run(AUDIT_TRIM([log_key], [before, TRIM_ENTRIES]), tries=2) == TRIM_ENTRIES:
+        while logs:
+            dropped = await self._at_once(AUDIT_TRIM([name], [before, TRIM_ENTRIES]) for name in logs)
+            logs = [name for name, count in zip(logs, dropped, strict=True) if count == TRIM_ENTRIES]
             await self._sleep(0)
+
+    async def _at_once(self, calls: Iterable[Call]) -> list[Reply]:
+        """Their replies, by one round trip: one for each of ten thousand shops would take a minute."""
+        calls = list(calls)
+        replies = await self._connection.runs(calls) if calls else []
+        for reply in replies:
+            if isinstance(reply, Unavailable):
+                raise reply
+        return replies
 
     async def rewrite_daily(self) -> None:
         """Have the append-only file rewritten at the start and once a day, until cancelled. For a server of our own:
@@ -130,8 +131,3 @@ class Sweeper:
             known = orjson.loads(counted)
             age = self._now() - known["oldest"] / 1_000_000 if known["oldest"] else 0.0
             self._metrics.kept(known["messages"], age)
-
-
-def _score(found: Any) -> int:
-    """Of the first entry, in microseconds; RESP3 pairs them, RESP2 does not."""
-    return int(float(found[0][1] if isinstance(found[0], (list, tuple)) else found[1]))

@@ -13,8 +13,9 @@ from cache.codec import answer
 from cache.connection import Connection
 from cache.cursors import read_cursor, write_cursor
 from cache.errors import Corrupt, CursorRefused
-from cache.keys import shop_keys
+from cache.keys import ID_BYTES, shop_keys
 from cache.scripts import FOLLOW
+from cache.shop_secrets import ShopSecrets
 from domain.ids import ShopId
 from domain.stream import Start, StreamEvent, Stretch
 
@@ -32,8 +33,9 @@ log = structlog.get_logger()
 class Timeline:
     """Reads it; `ttl` in seconds. Every method raises `Unavailable` when Redis is."""
 
-    def __init__(self, connection: Connection, *, ttl: int) -> None:
+    def __init__(self, connection: Connection, secrets: ShopSecrets, *, ttl: int) -> None:
         self._connection = connection
+        self._secrets = secrets
         self._ttl = ttl
 
     async def read(self, shop: ShopId, after: int) -> Stretch:
@@ -76,19 +78,20 @@ class Timeline:
         server_time, newest, looked, more = map(int, reply[:4])
         now = max(newest, server_time - SLACK)
         events = []
-        for what, score, first, second in zip(*(reply[at::4] for at in range(4, 8)), strict=True):
+        for what, score, first, second in zip(*(reply[at::4] for at in range(5, 9)), strict=True):
             try:
-                events.append(self._event(what, int(score), first, second))
+                events.append(self._event(shop, reply[4], what, int(score), first, second))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)
         position = looked if more else max(looked, server_time - SLACK)
         return Stretch(events, position, more=bool(more)), now, server_time
 
-    def _event(self, what: bytes, score: int, first: bytes, second: bytes) -> StreamEvent:
+    def _event(
+        self, shop: ShopId, secret: bytes | None, what: bytes, score: int, first: bytes, second: bytes
+    ) -> StreamEvent:
         match what:
-            case b"m":
-                return StreamEvent("message", answer(second, int(first)), score)
-            case b"e":
-                return StreamEvent("edited", answer(second, int(first)), score)
+            case b"m" | b"e":
+                record = self._secrets.to_read(shop, secret).open(second[:ID_BYTES], second[ID_BYTES:])
+                return StreamEvent("message" if what == b"m" else "edited", answer(record, int(first)), score)
             case _:
                 raise Corrupt("corrupt_record")

@@ -4,11 +4,14 @@
 and bytes; when it is full, or Redis gone, slow or full, `put` raises and Facebook delivers again, which the message id
 makes harmless. A write whose answer was lost is sent once more: each value carries a nonce by which `put.lua` tells our
 own earlier write from a duplicate.
+
+Values are sealed when they are sent, under the shop's secret as this process knows it. Where another one stands, after
+a purge or at a shop this process has not met, `put.lua` stores nothing and tells which; then they are sealed anew.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final, get_args
 
@@ -20,6 +23,7 @@ from cache.connection import Arg, Call, Connection, Reply
 from cache.errors import Corrupt, Unavailable, UnavailableReason
 from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
 from cache.scripts import PUT
+from cache.shop_secrets import ShopSecret, ShopSecrets
 from domain.event import Outcome, Storable
 from domain.ids import PageId, ShopId
 from domain.message import Message
@@ -35,19 +39,21 @@ FLUSH_MESSAGES: Final = 5_000
 RETRY_AFTER_SECONDS: Final = 2
 MERGE_TRIES: Final = 8
 """Each is lost only to an edit that came between; Facebook allows five of a message."""
+SECRET_TRIES: Final = 8
+"""Each is lost only to a purge of the shop, or to another process' first message of it, that came between."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One message on its way: four arguments of `put.lua` and its Page."""
+    """One message on its way: what `put.lua` is told of it, and its Page. `record` is not sealed yet."""
 
     page: PageId
     page_tag: bytes
     id: bytes
     sent_at: int | str
-    value: bytes
+    record: bytes
     merged: bytes = b""
 
 
@@ -62,9 +68,17 @@ class _Put:
 
 @dataclass(slots=True)
 class _ShopBatch:
-    keys: ShopKeys
+    shop: ShopId
     puts: list[_Put] = field(default_factory=list)
     settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The messages of one script call."""
+
+    shop: ShopId
+    rows: Sequence[_Row]
 
 
 class Writer:
@@ -73,6 +87,7 @@ class Writer:
     def __init__(
         self,
         connection: Connection,
+        secrets: ShopSecrets,
         metrics: Metrics,
         *,
         ttl: int,
@@ -82,10 +97,11 @@ class Writer:
         queue_bytes: int = QUEUE_BYTES,
     ) -> None:
         self._connection = connection
+        self._secrets = secrets
         self._metrics = metrics
         self._ttl = ttl
         self._nonces = count(first_nonce)
-        self._changes = Changes(connection, ttl=ttl, new_nonce=self._nonce)
+        self._changes = Changes(connection, secrets, ttl=ttl, new_nonce=self._nonce)
         self._clock = clock
         self._room_messages = self._all_messages = queue_messages
         self._room_bytes = self._all_bytes = queue_bytes
@@ -105,10 +121,10 @@ class Writer:
             raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
         keys = shop_keys(shop)
         rows = [self._row(keys, event) for event in events if isinstance(event, Message)]
-        stored: list[Outcome] = await self._enqueue(shop, keys, rows) if rows else []
+        stored: list[Outcome] = await self._enqueue(shop, rows) if rows else []
         if len(rows) == len(events):
             return stored
-        changed = await self._changes.make(keys, [event for event in events if not isinstance(event, Message)])
+        changed = await self._changes.make(shop, [event for event in events if not isinstance(event, Message)])
         stored_next, changed_next = iter(stored), iter(changed)
         return [next(stored_next) if isinstance(event, Message) else next(changed_next) for event in events]
 
@@ -116,14 +132,14 @@ class Writer:
         return (next(self._nonces) & 0xFFFFFFFF).to_bytes(4)
 
     def _row(self, keys: ShopKeys, message: Message) -> _Row:
-        value = encode_message(message, keys, self._nonce(), self._ttl)
+        record = encode_message(message, keys, self._nonce(), self._ttl)
         sent_at = "" if message.sent_at is None else message.sent_at
         return _Row(
-            message.page, keys.page_tag(message.page), keys.message_id(message.page, message.id), sent_at, value
+            message.page, keys.page_tag(message.page), keys.message_id(message.page, message.id), sent_at, record
         )
 
-    def _enqueue(self, shop: ShopId, keys: ShopKeys, rows: list[_Row]) -> "asyncio.Future[list[Outcome]]":
-        size = sum(len(row.value) for row in rows)
+    def _enqueue(self, shop: ShopId, rows: list[_Row]) -> "asyncio.Future[list[Outcome]]":
+        size = sum(len(row.record) for row in rows)
         if len(rows) > self._room_messages or size > self._room_bytes:
             raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
         self._room_messages -= len(rows)
@@ -132,7 +148,7 @@ class Writer:
         put = _Put(rows, size, asyncio.get_running_loop().create_future())
         batch = self._pending.get(shop)
         if batch is None:
-            batch = self._pending[shop] = _ShopBatch(keys)
+            batch = self._pending[shop] = _ShopBatch(shop)
         batch.puts.append(put)
         if self._flushing is None:
             # The task starts in the loop's next turn: all that this turn's requests bring goes with it.
@@ -167,34 +183,72 @@ class Writer:
         return taken
 
     async def _flush(self, batches: list[_ShopBatch]) -> None:
-        calls: list[Call] = []
-        spans: list[tuple[_ShopBatch, list[_Row], int]] = []
+        parts: list[_Part] = []
+        spans: list[tuple[_ShopBatch, int, int]] = []
         for batch in batches:
             rows = [row for put in batch.puts for row in put.rows]
-            first = len(calls)
-            calls += [
-                self._call(batch.keys, rows[at : at + CALL_MESSAGES]) for at in range(0, len(rows), CALL_MESSAGES)
-            ]
-            spans.append((batch, rows, first))
+            first = len(parts)
+            parts += [_Part(batch.shop, rows[at : at + CALL_MESSAGES]) for at in range(0, len(rows), CALL_MESSAGES)]
+            spans.append((batch, first, len(parts)))
         began = self._clock()
-        replies = await self._send(calls)
-        self._metrics.stored(self._clock() - began, sum(len(rows) for _, rows, _ in spans))
-        for (batch, rows, first), end in zip(spans, [*(span[2] for span in spans[1:]), len(calls)], strict=True):
+        replies = await self._store(parts)
+        self._metrics.stored(self._clock() - began, sum(len(part.rows) for part in parts))
+        for batch, first, end in spans:
             try:
-                outcomes = await self._outcomes(batch.keys, rows, replies[first:end])
+                outcomes = await self._outcomes(parts[first:end], replies[first:end])
             except Unavailable as error:
                 self._metrics.store_error(error.reason)
                 self._fail([batch], error)
             else:
                 self._fulfil(batch, outcomes)
 
-    def _call(self, keys: ShopKeys, rows: Sequence[_Row]) -> Call:
+    async def _store(self, parts: Sequence[_Part]) -> list[Reply | Unavailable]:
+        """The replies of the script to these parts, each sealed under the secret of its shop. One round trip, and
+        another one for those whose secret this process did not know.
+
+        Raises:
+            Unavailable: nobody knows what is stored.
+        """
+        replies = await self._seal_and_send(parts)
+        for _ in range(SECRET_TRIES):
+            again = []
+            for at, reply in enumerate(replies):
+                if (secret := _other_secret(reply)) is not None:
+                    try:
+                        self._secrets.learn(parts[at].shop, secret)
+                        again.append(at)
+                    except Unavailable as error:
+                        replies[at] = error
+            if not again:
+                return replies
+            try:
+                answers = await self._seal_and_send([parts[at] for at in again])
+            except Unavailable as error:
+                answers = [error] * len(again)  # the others are stored
+            for at, answer in zip(again, answers, strict=True):
+                replies[at] = answer
+        return [reply if _other_secret(reply) is None else Unavailable("redis_timeout") for reply in replies]
+
+    async def _seal_and_send(self, parts: Sequence[_Part]) -> list[Reply | Unavailable]:
+        secrets = [self._secrets.for_writing(part.shop) for part in parts]
+        drawn = iter(self._secrets.draw(sum(len(part.rows) for part in parts)))
+        calls = [self._call(part, secret, drawn) for part, secret in zip(parts, secrets, strict=True)]
+        replies = await self._send(calls)
+        for part, secret, reply in zip(parts, secrets, replies, strict=True):
+            if secret.seen is not secret.field and not isinstance(reply, Unavailable) and reply[0]:
+                self._secrets.settled(part.shop, secret)
+        return replies
+
+    def _call(self, part: _Part, secret: ShopSecret, drawn: Iterator[bytes]) -> Call:
+        keys, rows = shop_keys(part.shop), part.rows
         pages = {row.page: row.page_tag for row in rows}
-        args: list[Arg] = [keys.hash_tag, self._ttl * 1000, MAX_TTL_SECONDS * 1000, len(pages)]
+        args: list[Arg] = [keys.hash_tag, self._ttl * 1000, MAX_TTL_SECONDS * 1000, secret.seen, secret.field]
+        args.append(len(pages))
         for page in pages.items():
             args += page
+        seal = secret.vault.seal
         for row in rows:
-            args += (row.id, row.sent_at, row.value, row.merged)
+            args += (row.id, row.sent_at, seal(row.id, row.record, next(drawn)), row.merged)
         indexes = [keys.shop_index, keys.conversations, keys.waiting_edits, keys.blocked, keys.changes]
         return PUT([keys.registry, *indexes], args)
 
@@ -210,35 +264,44 @@ class Writer:
         except TimeoutError:
             raise Unavailable("redis_timeout") from None
 
-    async def _outcomes(self, keys: ShopKeys, rows: list[_Row], replies: Sequence[Reply]) -> list[Outcome]:
+    async def _outcomes(self, parts: Sequence[_Part], replies: Sequence[Reply]) -> list[Outcome]:
         letters = []
-        for at, reply in enumerate(replies):
+        for part, reply in zip(parts, replies, strict=True):
             if isinstance(reply, Unavailable):
                 raise reply
             found = list(reply[0].decode())
             for number, waiting in zip(reply[1::2], reply[2::2], strict=True):
-                row = rows[at * CALL_MESSAGES + number - 1]
-                found[number - 1] = await self._put_with_edit(keys, row, waiting)
+                found[number - 1] = await self._put_with_edit(part.shop, part.rows[number - 1], waiting)
             letters += found
         return [OUTCOMES[letter] for letter in letters]
 
-    async def _put_with_edit(self, keys: ShopKeys, row: _Row, waiting: bytes) -> str:
+    async def _put_with_edit(self, shop: ShopId, row: _Row, waiting: bytes) -> str:
         """Store a message whose edit came first, with the edit in it."""
         for _ in range(MERGE_TRIES):
-            try:
-                value = merged(row.value, waiting)
-            except Corrupt as error:
-                log.warning("record_unreadable", reason=error.reason)
-                value = row.value  # an edit that nobody can read must not cost the message
-            again = _Row(row.page, row.page_tag, row.id, row.sent_at, value, waiting)
-            (reply,) = await self._send([self._call(keys, [again])])
+            (reply,) = await self._seal_and_send([_Part(shop, [self._merged(shop, row, waiting)])])
             if isinstance(reply, Unavailable):
                 raise reply
+            if (secret := _other_secret(reply)) is not None:
+                # A purge came between: what waited may be gone with it, and must not come back in this message.
+                self._secrets.learn(shop, secret)
+                waiting = b""
+                continue
             letter: str = reply[0].decode()
             if letter != "w":
                 return letter
             waiting = reply[2]
         raise Unavailable("redis_timeout")
+
+    def _merged(self, shop: ShopId, row: _Row, waiting: bytes) -> _Row:
+        """The message with the edit in it; as it was said where none waits."""
+        record = row.record
+        if waiting:
+            try:
+                record = merged(record, self._secrets.for_writing(shop).vault.open(row.id, waiting))
+            except Corrupt as error:
+                log.warning("record_unreadable", reason=error.reason)
+                # an edit that nobody can read must not cost the message
+        return replace(row, record=record, merged=waiting)
 
     def _fulfil(self, batch: _ShopBatch, outcomes: list[Outcome]) -> None:
         at = 0
@@ -277,3 +340,11 @@ class Writer:
         self._closing = True
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
+
+
+def _other_secret(reply: Reply | Unavailable) -> bytes | None:
+    """What stands in the shop's record in place of the secret that was given; None where the script did its work."""
+    if isinstance(reply, Unavailable) or reply[0]:
+        return None
+    there: bytes = reply[1]
+    return there

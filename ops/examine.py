@@ -18,8 +18,6 @@ _REMEDY: Final = "Mend it, then start the service anew."
 _WANTED: Final = (
     ("FACEBOOK_APP_ID", "no Page can be connected with a token, and nothing fetched from Facebook.",
      "Set it to the app's id, as the app's dashboard shows it."),
-    ("SEAL_KEYS", "no Page's token can be kept: no posts, no comments, and a lost subscription is not restored.",
-     "Set it to what `openssl rand -base64 32` prints, and keep a copy: without it the tokens are lost."),
     ("PUBLIC_URL", "/openapi.json cannot tell where the API is, and nobody can try the handshake from outside.",
      "Set it to the address that Facebook and the shops use."),
 )  # fmt: skip
@@ -58,7 +56,7 @@ def _weak(settings: Settings) -> Iterator[Finding]:
         "FACEBOOK_APP_SECRET": "Take the app secret from the app's dashboard.",
         "FACEBOOK_VERIFY_TOKEN": "Set what `openssl rand -hex 32` prints, here and in the app's dashboard.",
         "TOKEN_KEYS": "Put what `openssl rand -hex 32` prints before it; take it out when its last token has ended.",
-        "SEAL_KEYS": "Put what `openssl rand -base64 32` prints before it; take it out a day later.",
+        "SEAL_KEYS": "Put what `openssl rand -base64 32` prints before it; take it out five days later.",
     }
     for setting in SETTINGS:
         if setting.name not in remedies:

@@ -107,9 +107,8 @@ SETTINGS: tuple[Setting, ...] = (
             "32 bytes or more each. `serve` needs these or `TOKEN_JWKS`.", values.secrets(32), empty=(), secret=True),
     Setting("TOKEN_JWKS", "token_jwks", "A public JWK set that verifies bearer tokens, as JSON or as the path of a "
             "file.", values.jwk_set, or_path=True),
-    Setting("SEAL_KEYS", "seal_keys", "Base64 keys of 32 bytes that seal Page tokens at rest, comma separated: the "
-            "first seals, all open. Without them no Page can be connected with a token.",
-            values.seal_keys, empty=(), secret=True),
+    Setting("SEAL_KEYS", "seal_keys", "Base64 keys of 32 bytes that seal messages and Page tokens at rest, comma "
+            "separated: the first seals, all open.", values.seal_keys, empty=(), secret=True, required=True),
     Setting("PUBLIC_URL", "public_url", "Where the service is reached from outside.", values.web_url),
     Setting("CORS_ORIGINS", "cors_origins", "Web origins that may call the API from a browser, comma separated.",
             values.origins, empty=()),

@@ -3,13 +3,13 @@
 -- a purge is passed over.
 -- KEYS: shop:{S}, s:{S}, h:{S}
 -- ARGV: hash tag, after (score, exclusive), how many entries to look at
--- Reply: the time (µs), the newest score there is, the score looked at last, whether more is left (1 or 0),
---        then fours: what (m message, e edit, x unsend, p purge), its score, and
---        m and e: the message's own score, its value; x: id, sealed mid; p: what was purged, purge id
+-- Reply: the time (µs), the newest score there is, the score looked at last, whether more is left (1 or 0), the shop's
+--        secret, then fours: what (m message, e edit, x unsend, p purge), its score, and
+--        m and e: the message's own score, its id and value; x: id, sealed mid; p: what was purged, purge id
 local tag, after, size = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow')
+local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local watermark = tonumber(shop[1] or 0)
 local narrow = tonumber(shop[2] or 0) > now
 
@@ -18,7 +18,7 @@ local function newest_of(key)
   return tonumber(entry[2] or 0)
 end
 local newest = math.max(watermark, newest_of(KEYS[2]), newest_of(KEYS[3]))
-local reply = {string.format('%.0f', now), string.format('%.0f', newest), after, 0}
+local reply = {string.format('%.0f', now), string.format('%.0f', newest), after, 0, shop[3]}
 if newest <= tonumber(after) then return reply end
 
 local marks = {}
@@ -43,7 +43,7 @@ end
 local function look_at_message(member, score)
   local value = redis.call('GET', 'm:' .. tag .. ':' .. string.sub(member, 2))
   if value and string.byte(value) == 1 and not hidden(tonumber(score), string.sub(value, 7, 20)) then
-    tell('m', score, score, value)
+    tell('m', score, score, string.sub(member, 2) .. value)
   end
 end
 local function look_at_change(member, score)
@@ -59,7 +59,7 @@ local function look_at_change(member, score)
     local value = redis.call('GET', 'm:' .. tag .. ':' .. id)
     if value and string.byte(value) == 1 then
       local own = redis.call('ZSCORE', KEYS[2], string.sub(value, 2, 2) .. id)
-      if own and not hidden(tonumber(own), string.sub(value, 7, 20)) then tell(what, score, own, value) end
+      if own and not hidden(tonumber(own), string.sub(value, 7, 20)) then tell(what, score, own, id .. value) end
     end
   end
 end

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
--- Hides all there is of a shop, a Page, some customers or a conversation at once, and writes down that it is to be erased. A Page that
--- is disconnected loses its token, its state and its budgets in the same step.
+-- Hides all there is of a shop, a Page, some customers or a conversation at once, and writes down that it is to be
+-- erased. A Page that is disconnected loses its token, its state and its budgets in the same step; a shop loses the
+-- secret that has sealed what is hidden, and who stores next is told so.
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
 --       conversations, 8 bytes each), requested by, receipt's life (s), longest TTL (ms), Page to disconnect (or ''), its
@@ -13,7 +14,7 @@ local newest = redis.call('ZRANGE', KEYS[2], '+inf', '-inf', 'BYSCORE', 'REV', '
 local watermark = math.max(now, tonumber(newest[2] or 0))
 local text = string.format('%.0f', watermark)
 if what == 'shop' then
-  redis.call('HSET', KEYS[1], 'watermark', text)
+  redis.call('HSET', KEYS[1], 'watermark', text, 'secret', '-' .. text)
 else
   local size = what == 'customer' and 8 or #name
   for i = 1, #name, size do

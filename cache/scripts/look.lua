@@ -2,9 +2,9 @@
 -- The first of some ids under which a readable message is kept.
 -- KEYS: shop:{S}, s:{S}
 -- ARGV: hash tag, then ids
--- Reply: its score and value, or nothing
+-- Reply: its score, id and value, and the shop's secret; or nothing
 local tag = ARGV[1]
-local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow')
+local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local watermark, narrow = tonumber(shop[1] or 0), false
 if shop[2] then
   local time = redis.call('TIME')
@@ -21,7 +21,7 @@ for i = 2, #ARGV do
           purged = math.max(purged, tonumber(redis.call('GET', 'w:' .. tag .. ':' .. name) or 0))
         end
       end
-      if tonumber(score) > purged then return {score, value} end
+      if tonumber(score) > purged then return {score, ARGV[i], value, shop[3]} end
     end
   end
 end

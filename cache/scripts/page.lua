@@ -3,12 +3,12 @@
 -- KEYS: shop:{S}, the index to walk
 -- ARGV: hash tag, from (score, exclusive, or '+inf'), down to (score, inclusive), how many, how many to look at,
 --       flags mask, flags wanted, Page tag wanted (or '')
--- Reply: the score looked at last ('' = nothing is left), then pairs of score and value
+-- Reply: the score looked at last ('' = nothing is left), the shop's secret, then triples of score, member and value
 local tag, wanted, budget = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
 local mask, flags, page = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local from = ARGV[2]
 if from ~= '+inf' then from = '(' .. from end
-local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow')
+local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local narrow = false
 if shop[2] then
   local time = redis.call('TIME')
@@ -36,15 +36,16 @@ local function fits(member)
   return byte == flags
 end
 
-local reply = {''}
+local reply = {'', shop[3]}
 local found = 0
 while found < wanted and budget > 0 do
   local size = math.min(budget, mask == 0 and wanted - found or 200)
   local entries = redis.call('ZRANGE', KEYS[2], from, floor_text, 'BYSCORE', 'REV', 'LIMIT', 0, size, 'WITHSCORES')
-  local names, scores = {}, {}
+  local names, members, scores = {}, {}, {}
   for i = 1, #entries, 2 do
     if fits(entries[i]) then
       names[#names + 1] = 'm:' .. tag .. ':' .. string.sub(entries[i], 2)
+      members[#members + 1] = entries[i]
       scores[#scores + 1] = entries[i + 1]
     end
   end
@@ -59,6 +60,7 @@ while found < wanted and budget > 0 do
         end
         if not hidden then
           reply[#reply + 1] = scores[i]
+          reply[#reply + 1] = members[i]
           reply[#reply + 1] = value
           found = found + 1
           if found == wanted then

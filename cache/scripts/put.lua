@@ -1,34 +1,38 @@
 #!lua
 -- Stores what has come for one shop: all of it or, when the server refuses writes, nothing of it.
 -- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
--- ARGV: hash tag, TTL (ms), longest TTL (ms), number of Pages, then per Page: id, tag
+-- ARGV: hash tag, TTL (ms), longest TTL (ms), the shop's secret as the writer knows it ('' = none), the same as it is to
+--       be (these values are sealed under it), number of Pages, then per Page: id, tag
 --       then per message: id, sent_at (ms or ''), value, waiting edit that this value has merged (or '')
 -- Reply: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
 --   s stored   d duplicate   g gone (erased or purged)   u unknown Page   p paused   b blocked   o older than the TTL
 --   w edit waits
-local tag, ttl, longest, page_count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+--   or, where another secret is there: '' and that one; nothing is stored then
+local tag, ttl, longest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local seen, secret, page_count = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local now_ms = math.floor(now / 1000)
 
-local fields, tags = {'paused', 'watermark', 'narrow'}, {}
+local fields, tags = {'paused', 'watermark', 'narrow', 'secret'}, {}
 for i = 1, page_count do
-  fields[3 + i] = 'p:' .. ARGV[3 + 2 * i]
-  fields[3 + page_count + i] = 'l:' .. ARGV[3 + 2 * i]
-  fields[3 + 2 * page_count + i] = 'n:' .. ARGV[3 + 2 * i]
-  tags[i] = ARGV[4 + 2 * i]
+  fields[4 + i] = 'p:' .. ARGV[5 + 2 * i]
+  fields[4 + page_count + i] = 'l:' .. ARGV[5 + 2 * i]
+  fields[4 + 2 * page_count + i] = 'n:' .. ARGV[5 + 2 * i]
+  tags[i] = ARGV[6 + 2 * i]
 end
 local shop = redis.call('HMGET', KEYS[1], unpack(fields))
 local paused, watermark = shop[1] == '1', tonumber(shop[2] or 0)
 local narrow = tonumber(shop[3] or 0) > now
-local known, paused_page = {}, {}
+local known, paused_page, storing = {}, {}, false
 for i = 1, page_count do
-  if shop[3 + i] then
+  if shop[4 + i] then
     known[tags[i]] = true
-    paused_page[tags[i]] = shop[3 + 2 * page_count + i] == '1'
+    paused_page[tags[i]] = paused or shop[4 + 2 * page_count + i] == '1'
+    storing = storing or not paused_page[tags[i]]
     -- When something came for the Page last, whatever becomes of it: to the second, a write a message would be dear.
-    if math.abs(now_ms - tonumber(shop[3 + page_count + i] or 0)) > 1000 then
-      redis.call('HSET', KEYS[1], fields[3 + page_count + i], string.format('%.0f', now_ms))
+    if math.abs(now_ms - tonumber(shop[4 + page_count + i] or 0)) > 1000 then
+      redis.call('HSET', KEYS[1], fields[4 + page_count + i], string.format('%.0f', now_ms))
     end
   end
 end
@@ -39,7 +43,22 @@ local function newest_of(key)
   local entry = redis.call('ZRANGE', key, '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
   return tonumber(entry[2] or 0)
 end
-local score = math.max(now, watermark + 1, newest_of(KEYS[2]) + 1, newest_of(KEYS[6]) + 1)
+local newest = newest_of(KEYS[2])
+local score = math.max(now, watermark + 1, newest + 1, newest_of(KEYS[6]) + 1)
+
+if storing then
+  local there = shop[4] or ''
+  -- A secret under which nothing is kept any more goes, as in edit.lua; but not the one that was drawn for this very call.
+  if string.byte(there) == 1 and (there ~= secret or seen == secret) and newest == 0
+      and redis.call('EXISTS', KEYS[4]) == 0 then
+    there = '-' .. string.format('%.0f', now)
+    redis.call('HSET', KEYS[1], 'secret', there)
+  end
+  if there ~= secret then
+    if there ~= seen then return {'', there} end
+    redis.call('HSET', KEYS[1], 'secret', secret)
+  end
+end
 
 local marks = {}
 local function mark(name)
@@ -65,7 +84,7 @@ local letters, waiting = {}, {}
 local members, by_conversation, activity = {}, {}, {}
 local deadline = now_ms + ttl
 local n = 0
-for i = 5 + 2 * page_count, #ARGV, 4 do
+for i = 7 + 2 * page_count, #ARGV, 4 do
   n = n + 1
   local id, sent, value, merged = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
   local key = 'm:' .. tag .. ':' .. id
@@ -73,7 +92,7 @@ for i = 5 + 2 * page_count, #ARGV, 4 do
   local letter
   if not known[page] then
     letter = 'u'
-  elseif paused or paused_page[page] then
+  elseif paused_page[page] then
     letter = 'p'
   elseif blocking and is_blocked(conversation) then
     letter = 'b'

@@ -3,7 +3,6 @@
 import secrets
 import time
 from asyncio import sleep
-from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from cache.reader import Reader
 from cache.receipt_signature import ReceiptSigner
 from cache.receipts import Receipts
 from cache.sealing import Sealer
+from cache.shop_secrets import ShopSecrets
 from cache.shops import Shops
 from cache.sweeper import Sweeper
 from cache.watchlist import Watchlist
@@ -31,14 +31,13 @@ from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
 from domain.query import MessageQuery
-from domain.secret import Secret
 from ops.metrics import Metrics
 from tests import servers
 from tests.servers import Server
+from tests.service import SEAL_KEY
 
 FIVE_DAYS = 432_000
 SHOP, PAGE = ShopId("shop-1"), PageId("104200000000001")
-SEAL_KEY = Secret(b64encode(b"seal key of the contract tests!!").decode())
 
 
 def text(mid: str, words: str = "សួស្តី", **facts: Any) -> Message:
@@ -66,6 +65,7 @@ class Box:
     sweeper: Sweeper
     metrics: Metrics
     sealer: Sealer
+    secrets: ShopSecrets
     budgets: Budgets
     watchlist: Watchlist
     customers: Customers
@@ -115,8 +115,9 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
     metrics = Metrics(CollectorRegistry())
     sealer = sealer or Sealer([SEAL_KEY], new_nonce=secrets.token_bytes)
     shops = Shops(connection, new_claim=lambda: secrets.token_hex(4), sealer=sealer)
-    reader = Reader(connection, shops, ttl=ttl)
-    writer = Writer(connection, metrics, ttl=ttl, first_nonce=secrets.randbits(32), clock=time.monotonic)
+    shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
+    reader = Reader(connection, shops, shop_secrets, ttl=ttl)
+    writer = Writer(connection, shop_secrets, metrics, ttl=ttl, first_nonce=secrets.randbits(32), clock=time.monotonic)
     receipts = Receipts(connection, ReceiptSigner(Keyring([SEAL_KEY])), now=time.time)
     purger = Purger(
         connection,
@@ -134,7 +135,8 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
     watchlist, customers = Watchlist(connection), Customers(connection, shops, purger)
     blocked = Blocked(connection, shops)
     return Box(
-        connection, shops, reader, writer, purger, sweeper, metrics, sealer, budgets, watchlist, customers, blocked
+        *(connection, shops, reader, writer, purger, sweeper, metrics, sealer, shop_secrets, budgets, watchlist),
+        *(customers, blocked),
     )
 
 

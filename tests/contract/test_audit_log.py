@@ -17,7 +17,8 @@ from cache.sweeper import TRIM_ENTRIES, Sweeper
 from domain.audit import Access, Damage
 from domain.ids import ShopId
 from domain.secret import Secret
-from tests.contract.conftest import FIVE_DAYS, PAGE, SEAL_KEY, SHOP, Box
+from tests.contract.conftest import FIVE_DAYS, PAGE, SHOP, Box
+from tests.service import SEAL_KEY
 
 DAY = 24 * 60 * 60
 READ = Access("listMessages", "owner@shop", "192.0.2.7", read=True)

@@ -14,7 +14,8 @@ from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Edit, Unsend
 from domain.secret import Secret
 from domain.shop import PageState
-from tests.contract.conftest import PAGE, SEAL_KEY, SHOP, Box, make_box, text
+from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
+from tests.service import SEAL_KEY
 from tests.support import wait_until
 
 OTHER_PAGE = PageId("104200000000002")

@@ -10,7 +10,8 @@ from cache.reader import WALKED_PER_CALL
 from cache.receipt_signature import ReceiptSigner
 from cache.receipts import Receipts
 from domain.ids import PageId, Psid, conversation_of
-from tests.contract.conftest import PAGE, SEAL_KEY, SHOP, Box, text
+from tests.contract.conftest import PAGE, SHOP, Box, text
+from tests.service import SEAL_KEY
 
 
 async def walked(box: Box) -> list[str]:

@@ -12,7 +12,8 @@ from domain.deletion import Deletion
 from domain.ids import PageId, PurgeId
 from domain.secret import Secret
 from domain.shop import Receipt
-from tests.contract.conftest import PAGE, SEAL_KEY, SHOP, Box
+from tests.contract.conftest import PAGE, SHOP, Box
+from tests.service import SEAL_KEY
 
 OTHER_PAGE = PageId("104200000000002")
 SOKHA, DARA = "10000000000000042", "10000000000000043"

@@ -42,7 +42,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         *("app.export_command", "app.receipt_command", "app.remote"),
         *("graph_client.client", "ops.outside", "simulator.sender"),
     ),
-    "cryptography": ("cache.keyring", "cache.receipt_signature", "cache.sealing"),
+    "cryptography": ("cache.keyring", "cache.receipt_signature", "cache.sealing", "cache.vault"),
     "prometheus_client": ("ops.metrics", "ops.routes"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
     "orjson": ("api", "app", "cache", "graph_client", "ops", "simulator.graph", "webhook"),

@@ -17,7 +17,7 @@ from ops.settings import read_settings
 from tests.callers import Facebook, Shop
 from tests.house.sources import ROOT, pyproject
 from tests.servers import free_ports, running
-from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, serving
+from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, VERIFY_TOKEN, serving
 
 SERVICES: Final[dict[str, Any]] = compose()["services"]
 INBOX: Final[dict[str, Any]] = SERVICES["page-inbox"]
@@ -137,7 +137,12 @@ def test_the_file_is_rewritten_daily() -> None:
 def test_a_message_outlives_a_restart_of_valkey(tmp_path: Path) -> None:
     """With these very arguments, and the secrets in files: stored, read, and read again from the file on disk."""
     (port,) = free_ports(1)
-    secrets = {"FACEBOOK_APP_SECRET": APP_SECRET, "FACEBOOK_VERIFY_TOKEN": VERIFY_TOKEN, "TOKEN_KEYS": TOKEN_KEY}
+    secrets = {
+        "FACEBOOK_APP_SECRET": APP_SECRET,
+        "FACEBOOK_VERIFY_TOKEN": VERIFY_TOKEN,
+        "TOKEN_KEYS": TOKEN_KEY,
+        "SEAL_KEYS": SEAL_KEY,
+    }
     for name, secret in secrets.items():
         (tmp_path / name).write_text(f"{secret.reveal()}\n")
     told = {f"{name}_FILE": str(tmp_path / name) for name in secrets} | dict.fromkeys(secrets, "")

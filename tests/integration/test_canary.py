@@ -10,18 +10,20 @@ from typing import Any, Final
 import httpx2
 import redis
 
-from cache.codec import decode
-from cache.keys import PURGES
-from domain.ids import PageId
+from cache.keys import PURGES, shop_keys
+from cache.shop_secrets import FIELD
+from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from simulator.payloads import delivery, entry
 from simulator.serialize import Document, serialize
 from simulator.signing import signed
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, mint, text_part
+from tests.sealed import opened
 from tests.servers import running
-from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service, serving
+from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, VERIFY_TOKEN, Service, serving
 from tests.support import wait_until_blocking
 
+SHOP: Final = ShopId("shop-1")
 CANARY: Final = "canary-កាណារី"
 PSID: Final = "7011122233344455"
 PHONES: Final = ("012 345 678", "012345678", "+85512345678", "០១២៣៤៥៦៧៨")
@@ -117,7 +119,7 @@ def needles() -> list[str]:
     body = serialize(whole())
     plain = [
         *(CANARY, "canary", PSID, MID, PAGE_TOKEN, *PHONES, CUSTOMER),
-        *(APP_SECRET.reveal(), VERIFY_TOKEN.reveal(), TOKEN_KEY.reveal(), OTHER_KEY.reveal()),
+        *(APP_SECRET.reveal(), VERIFY_TOKEN.reveal(), TOKEN_KEY.reveal(), SEAL_KEY.reveal(), OTHER_KEY.reveal()),
         *(value.decode() for _, value in signed(body, APP_SECRET)),
         *(value.decode().removeprefix("sha256=") for _, value in signed(body, OTHER_KEY)),
         *(mint("shop-1").split(".")[0], mint("shop-1").split(".")[1][:40]),
@@ -185,13 +187,19 @@ def values(client: redis.Redis) -> Iterator[tuple[bytes, Any]]:
                 raise AssertionError(f"a type that nobody looks into: {other!r}")
 
 
-def kept(client: redis.Redis) -> list[bytes]:
-    """The values of messages and waiting edits."""
-    return [value for key, value in values(client) if key.startswith(b"m:") and value]
+def kept(client: redis.Redis) -> dict[bytes, bytes]:
+    """The values of messages and waiting edits, by their ids."""
+    head = shop_keys(SHOP).message(b"")
+    return {key.removeprefix(head): value for key, value in values(client) if key.startswith(b"m:") and value}
+
+
+def bodies(kept_values: dict[bytes, bytes], field: bytes) -> list[str]:
+    """What they say, to somebody who has the keys and the shop's secret."""
+    return [json.dumps(opened(SEAL_KEY, SHOP, field, *one), ensure_ascii=False) for one in kept_values.items()]
 
 
 def test_after_a_purge_the_canary_is_in_no_redis_value_and_not_in_the_file(tmp_path: Path) -> None:
-    """Bodies are compressed: what is looked for is what was found there before, unpacked or as it stood."""
+    """While it is kept, it is there only for who has the keys; after the purge not even what they would open."""
     files = tmp_path / "valkey" / "appendonlydir"
     with (
         running("own", tmp_path / "valkey", persistent=True, extra=["--rdbcompression", "no"]) as valkey,
@@ -204,16 +212,20 @@ def test_after_a_purge_the_canary_is_in_no_redis_value_and_not_in_the_file(tmp_p
         assert facebook.deliver(whole()).status_code == 200
         raw = kept(client)
         assert len(raw) == 5, "four messages and the edit that came early"
-        assert all(CANARY in decode(value).body.decode() for value in raw)
-        assert all(_in_files(files, value) for value in raw)
+        field = client.hget(shop_keys(SHOP).registry, FIELD)
+        assert all(CANARY in body for body in bodies(raw, field))
+        assert all(_in_files(files, value) for value in (field, *raw.values()))
+        assert found_in(str([(key.decode("latin-1"), value) for key, value in values(client)])) == []
+        assert not any(_in_files(files, needle.encode()) for needle in needles())
 
         shop.purge()
         wait_until_blocking(lambda: client.zcard(PURGES) == 0)
-        assert kept(client) == []
+        assert kept(client) == {}
+        assert client.hget(shop_keys(SHOP).registry, FIELD).startswith(b"-")
         assert found_in(str([(key.decode("latin-1"), value) for key, value in values(client)])) == []
         client.bgrewriteaof()
         wait_until_blocking(lambda: _rewritten(client), within=20)
-        assert not any(_in_files(files, value) for value in raw)
+        assert not any(_in_files(files, value) for value in (field, *raw.values()))
         assert not any(_in_files(files, needle.encode()) for needle in needles())
         assert valkey.unbounded_keys() == []
 

@@ -89,6 +89,7 @@ def test_serve_names_everything_missing_weak_or_malformed_at_once() -> None:
         "FACEBOOK_APP_SECRET": "weak-canary",
         "FACEBOOK_VERIFY_TOKEN": "",
         "TOKEN_KEYS": "short-canary",
+        "SEAL_KEYS": "",
         "MESSAGE_TTL": "432001",
         "PORT": "99999",
         "LOG_LEVEL": "loud",

@@ -319,9 +319,10 @@ def test_settings_that_serve_would_refuse_do_not_end_the_doctor(valkey_url: str)
 
 def test_with_nothing_set_it_says_what_is_missing() -> None:
     """Without a line of Python."""
-    code, said = spoken(None, FACEBOOK_APP_SECRET="", FACEBOOK_VERIFY_TOKEN="", TOKEN_KEYS="")
+    secrets = ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "SEAL_KEYS")
+    code, said = spoken(None, **dict.fromkeys(secrets, ""))
     assert code == 1
-    for name in ("REDIS_URL", "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS"):
+    for name in ("REDIS_URL", *secrets):
         assert f"fail  settings ({name})" in said
     assert os.linesep + "      -> " in said
 

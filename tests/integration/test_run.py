@@ -18,7 +18,7 @@ from tests.callers import Facebook, Shop
 from tests.service import APP_SECRET, START_SECONDS, STOP_SECONDS, TOKEN_KEY, environment, page_inbox, started
 from tests.support import wait_until_blocking
 
-NOTHING_SET = dict.fromkeys(("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "HOST"), "")
+NOTHING_SET = dict.fromkeys(("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "SEAL_KEYS", "HOST"), "")
 
 
 class Running:

@@ -1,8 +1,10 @@
 """The writer over a fake connection: what goes together, who waits for what, and what a failure costs."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
+from secrets import token_bytes
 from typing import Any
 
 import fakeredis
@@ -16,15 +18,19 @@ from cache.connection import Call, Connection, Reply
 from cache.errors import Unavailable
 from cache.keys import shop_keys
 from cache.scripts import EDIT, ERASE, EVENT, PUT
+from cache.sealing import Sealer
+from cache.shop_secrets import ShopSecrets
 from cache.writer import CALL_MESSAGES, FLUSH_MESSAGES, Writer
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Edit, Message, Unsend
+from domain.secret import Secret
 from ops.metrics import Metrics
 from tests.support import wait_until
 
 PAGE, OTHER_PAGE, CUSTOMER = PageId("104200000000001"), PageId("104200000000002"), Psid("7")
 SHOP, OTHER_SHOP = ShopId("sokha"), ShopId("dara")
+SEAL_KEY = Secret(b64encode(b"a seal key of the writer's tests").decode())
 ROW = 4
 """Arguments of `put.lua` for one message: id, sent_at, value, merged."""
 
@@ -41,8 +47,8 @@ def many(count: int, first: int = 0) -> list[Message]:
 
 def rows(call: Call) -> list[tuple[Any, ...]]:
     """The messages of a put, as the script gets them."""
-    pages = int(call.args[3])
-    flat = call.args[4 + 2 * pages :]
+    pages = int(call.args[5])
+    flat = call.args[6 + 2 * pages :]
     return [tuple(flat[at : at + ROW]) for at in range(0, len(flat), ROW)]
 
 
@@ -93,13 +99,28 @@ class House:
     def __init__(self, **limits: int) -> None:
         self.connection = FakeConnection()
         self.registry = CollectorRegistry()
+        self.secrets = ShopSecrets(Sealer([SEAL_KEY], new_nonce=token_bytes), new_bytes=token_bytes, clock=lambda: 0.0)
         self.writer = Writer(
-            self.connection, Metrics(self.registry), ttl=432_000, first_nonce=7, clock=lambda: 0.0, **limits
+            self.connection,
+            self.secrets,
+            Metrics(self.registry),
+            ttl=432_000,
+            first_nonce=7,
+            clock=lambda: 0.0,
+            **limits,
         )
 
     def metric(self, name: str, **labels: str) -> float | None:
         """Its value."""
         return self.registry.get_sample_value(f"page_inbox_{name}", labels)
+
+    def sealed(self, id_: bytes, record: bytes) -> bytes:
+        """A value as the writer would seal it."""
+        return self.secrets.for_writing(SHOP).vault.seal(id_, record, token_bytes(8))
+
+    def body(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        """What a row of a put says, opened."""
+        return decode(self.secrets.for_writing(SHOP).vault.open(row[0], row[2])).json()
 
     def put(self, *messages: Message, shop: ShopId = SHOP) -> "asyncio.Task[list[Outcome]]":
         """A request of its own."""
@@ -352,15 +373,15 @@ async def test_each_page_of_a_call_is_named_once(house: House) -> None:
     ((call,),) = house.connection.trips
     keys = shop_keys(SHOP)
     assert call.digest == PUT([], []).digest
-    assert list(call.args[3:8]) == [2, PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
+    assert list(call.args[5:10]) == [2, PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
 
 
 async def test_a_message_whose_edit_came_first_is_stored_with_it(house: House) -> None:
     """Also behind a split: the number in the reply counts within its call."""
     keys = shop_keys(SHOP)
     edit = Edit(MessageId(f"m_{CALL_MESSAGES + 1}"), PAGE, CUSTOMER, 1, "edited", None)
-    waiting = encode_waiting_edit(edit, keys, b"abcd")
     wanted = keys.message_id(PAGE, edit.id)
+    waiting = house.sealed(wanted, encode_waiting_edit(edit, keys, b"abcd"))
 
     def answer(call: Call) -> Reply:
         for number, row in enumerate(rows(call), 1):
@@ -374,7 +395,7 @@ async def test_a_message_whose_edit_came_first_is_stored_with_it(house: House) -
     assert await house.put(*many(CALL_MESSAGES + 3)) == ["stored"] * (CALL_MESSAGES + 3)
     last = rows(house.connection.trips[-1][0])
     assert [row[0] for row in last] == [wanted]
-    body = decode(last[0][2]).json()
+    body = house.body(last[0])
     assert (body["text"], body["edits"], body["id"]) == ("edited", 1, edit.id)
 
 
@@ -383,7 +404,7 @@ async def test_an_edit_nobody_can_read_does_not_cost_the_message(house: House) -
     damaged = b"\x02" + bytes(40)
     house.connection.answer = lambda call: [b"w", 1, damaged] if rows(call)[0][3] != damaged else stored(call)
     assert await house.put(text("m_0", "as it was said")) == ["stored"]
-    assert decode(rows(house.connection.trips[-1][0])[0][2]).json()["text"] == "as it was said"
+    assert house.body(rows(house.connection.trips[-1][0])[0])["text"] == "as it was said"
 
 
 async def test_the_outcomes_of_mixed_events_come_in_their_order(house: House) -> None:
@@ -409,18 +430,88 @@ async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(house: 
 
 async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(house: House) -> None:
     """It will never be readable: an error would have Facebook deliver it for ever."""
-    house.connection.values = {"GET": b"\x01damaged"}
+    house.connection.answer = lambda call: [b"c", b"\x01damaged", call.args[8]]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
     assert await house.writer.put(SHOP, [edit]) == ["unreadable"]
-    assert house.connection.trips == []
+    assert len(house.connection.trips) == 1
 
 
 async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(house: House) -> None:
     """Compare and set: never over a text that it has not seen."""
-    value = encode_waiting_edit(Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None), shop_keys(SHOP), b"abcd")
-    house.connection.values = {"GET": None}
-    house.connection.answer = lambda _: [b"c", value]
+    rival = Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None)
+    id_ = shop_keys(SHOP).message_id(PAGE, rival.id)
+    value = house.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
+    house.connection.answer = lambda call: [b"c", value, call.args[8]]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
     assert await settled(house.writer.put(SHOP, [edit])) == ["redis_timeout"]
     seen = [call.args[4] for trip in house.connection.trips for call in trip]
     assert seen == [b"", *[value] * (changes.EDIT_TRIES - 1)]
+
+
+async def test_values_are_sealed_anew_under_the_secret_that_stands(house: House) -> None:
+    """The script refused those of a secret it does not know, and told the one that is there; the nonce stays."""
+    others = ShopSecrets(Sealer([SEAL_KEY], new_nonce=token_bytes), new_bytes=token_bytes, clock=lambda: 0.0)
+    there = others.for_writing(SHOP)
+    house.connection.answer = lambda call: stored(call) if call.args[4] == there.field else [b"", there.field]
+    assert await house.put(text("m_0", "hello"), text("m_1")) == ["stored", "stored"]
+    first, second = house.connection.trips
+    assert [row[2][:20] for row in rows(first[0])] == [row[2][:20] for row in rows(second[0])]
+    assert all(a[2][20:] != b[2][20:] for a, b in zip(rows(first[0]), rows(second[0]), strict=True))
+    assert list(second[0].args[3:5]) == [there.field, there.field]
+    row = rows(second[0])[0]
+    assert decode(there.vault.open(row[0], row[2])).json()["text"] == "hello"
+    assert await house.put(text("m_2")) == ["stored"]
+    assert len(house.connection.trips) == 3, "it is known from now on"
+
+
+async def test_only_what_was_refused_is_sent_again(house: House) -> None:
+    """The parts of other shops are stored already."""
+    erased = b"-1770000000000000"
+    house.connection.answer = lambda call: (
+        [b"", erased] if call.keys[0] == shop_keys(SHOP).registry and call.args[3] != erased else stored(call)
+    )
+    puts = [house.put(*many(CALL_MESSAGES + 1)), house.put(text("m_1"), shop=OTHER_SHOP)]
+    assert [len(outcomes) for outcomes in await asyncio.gather(*puts)] == [CALL_MESSAGES + 1, 1]
+    first, second = house.connection.trips
+    assert [len(rows(call)) for call in first] == [CALL_MESSAGES, 1, 1]
+    assert [(len(rows(call)), call.args[3]) for call in second] == [(CALL_MESSAGES, erased), (1, erased)]
+    assert second[0].args[4] == second[1].args[4] != first[0].args[4]
+
+
+async def test_a_secret_that_no_key_opens_fails_its_shop_alone(house: House) -> None:
+    """503, and Facebook brings it again to a replica that has the key."""
+    foreign = Sealer([Secret(b64encode(b"a key that this process has not.").decode())], new_nonce=token_bytes)
+    field = foreign.seal(bytes(32), shop=SHOP, purpose="shop-secret", place="")
+    house.connection.answer = lambda call: [b"", field] if call.keys[0] == shop_keys(SHOP).registry else stored(call)
+    puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
+    assert await settled(*puts) == ["seal_key_missing", "stored"]
+    assert house.metric("store_errors_total", reason="seal_key_missing") == 1
+    assert house.metric("queue_messages") == 0
+
+
+async def test_a_second_round_trip_that_fails_does_not_fail_what_the_first_has_stored(house: House) -> None:
+    """Each caller is told the truth about its own."""
+    house.connection.failures = [None, Unavailable("redis_full")]
+    house.connection.answer = lambda call: [b"", b"-1"] if call.keys[0] == shop_keys(SHOP).registry else stored(call)
+    puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
+    assert await settled(*puts) == ["redis_full", "stored"]
+
+
+async def test_a_secret_that_changes_again_and_again_is_given_up(house: House) -> None:
+    """Nobody purges a shop so often; the writer must not hang on it."""
+    house.connection.answer = lambda _: [b"", b"-%d" % len(house.connection.trips)]
+    assert await settled(house.put(text("m_0"))) == ["redis_timeout"]
+    assert len(house.connection.trips) == module.SECRET_TRIES + 1
+
+
+async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(house: House) -> None:
+    """What was merged here may have been purged meanwhile."""
+    edit = Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "purged", None)
+    id_ = shop_keys(SHOP).message_id(PAGE, edit.id)
+    waiting = house.sealed(id_, encode_waiting_edit(edit, shop_keys(SHOP), b"abcd"))
+    replies = iter([[b"w", 1, waiting], [b"", b"-1"], [b"s"]])
+    house.connection.answer = lambda _: next(replies)
+    assert await house.put(text("m_0", "as it was said")) == ["stored"]
+    last = rows(house.connection.trips[-1][0])[0]
+    assert house.body(last)["text"] == "as it was said"
+    assert last[3] == b""

@@ -55,7 +55,7 @@ def test_drawn_settings_are_well() -> None:
         ({"TOKEN_KEYS": "k" * 32}, "TOKEN_KEYS", "fail"),
         ({"TOKEN_KEYS": f"{secrets.token_hex(32)},{'ab' * 16}"}, "TOKEN_KEYS", "fail"),
         ({"SEAL_KEYS": base64.b64encode(bytes(32)).decode()}, "SEAL_KEYS", "fail"),
-        ({"SEAL_KEYS": ""}, "SEAL_KEYS", "warn"),
+        ({"SEAL_KEYS": ""}, "SEAL_KEYS", "fail"),
         ({"FACEBOOK_APP_ID": ""}, "FACEBOOK_APP_ID", "warn"),
         ({"FACEBOOK_APP_ID": "my-app"}, "FACEBOOK_APP_ID", "fail"),
         ({"PUBLIC_URL": ""}, "PUBLIC_URL", "warn"),

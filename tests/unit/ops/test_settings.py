@@ -17,6 +17,7 @@ GOOD = {
     "FACEBOOK_VERIFY_TOKEN": "verify-me",
     "REDIS_URL": "redis://:hunter2hunter2@cache:6379/0",
     "TOKEN_KEYS": "k" * 32,
+    "SEAL_KEYS": base64.b64encode(b"s" * 32).decode(),
 }
 SEAL_KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in (251, 255)]
 """With the marks + and /, which the two alphabets of base64 write differently."""
@@ -48,14 +49,13 @@ def problems(**changes: str) -> dict[str, str]:
 
 
 def test_the_defaults_of_serve_are_those_of_the_contract() -> None:
-    """Only four settings are needed."""
+    """Only five settings are needed."""
     settings = serve()
     assert (settings.host, settings.port, settings.ops_port) == ("0.0.0.0", 8000, 9000)  # noqa: S104
     assert (settings.message_ttl, settings.max_body_bytes) == (432_000, 4 * 1024 * 1024)
     assert (settings.log_level, settings.data_dir) == ("info", Path(".data"))
     assert (settings.app_id, settings.public_url, settings.cors_origins) == (None, None, ())
     assert (settings.graph_url, settings.graph_version) == ("https://graph.facebook.com", "v26.0")
-    assert settings.seal_keys == ()
 
 
 def test_run_needs_nothing_and_listens_on_loopback() -> None:
@@ -82,7 +82,7 @@ def test_everything_missing_weak_or_malformed_is_named_at_once() -> None:
         read_settings({"PORT": "http", "MESSAGE_TTL": "432001", "FACEBOOK_VERIFY_TOKEN": "short"}, command="serve")
     named = [name for name, _ in refused.value.problems]
     assert sorted(named) == [
-        "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "MESSAGE_TTL", "PORT", "REDIS_URL", "TOKEN_KEYS"
+        "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "MESSAGE_TTL", "PORT", "REDIS_URL", "SEAL_KEYS", "TOKEN_KEYS"
     ]  # fmt: skip
     for name in named:
         assert name in str(refused.value)

@@ -1,0 +1,9 @@
+#!lua flags=no-writes
+-- Counts what is kept of a shop, and looks whether anything is there that should be gone.
+-- KEYS: s:{S}
+-- ARGV: what a message's key begins with, since when messages are readable (µs), until when they must be gone (µs)
+-- Reply: how many are kept, the score of the oldest ('' = none), the score of the newest that is overdue ('' = none)
+local oldest = redis.call('ZRANGE', KEYS[1], ARGV[2], '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+local overdue = redis.call('ZRANGE', KEYS[1], ARGV[3], '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+if overdue[1] and redis.call('STRLEN', ARGV[1] .. string.sub(overdue[1], 2)) == 0 then overdue = {} end
+return {redis.call('ZCOUNT', KEYS[1], ARGV[2], '+inf'), oldest[2] or '', overdue[2] or ''}

@@ -1,0 +1,274 @@
+"""Nothing can be read from a server but with the keys, and nothing at all once its shop was purged."""
+
+import secrets
+import time
+from asyncio import gather, sleep
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from cache.errors import Corrupt, Unavailable
+from cache.keys import shop_keys
+from cache.sealing import Sealer
+from cache.shop_secrets import FIELD
+from domain.ids import ConversationId, MessageId, PageId, Psid, ShopId
+from domain.message import Edit
+from domain.secret import Secret
+from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
+from tests.sealed import opened
+from tests.service import SEAL_KEY
+
+KEYS = shop_keys(SHOP)
+OTHER_SHOP, OTHER_PAGE = ShopId("shop-2"), PageId("104200000000002")
+NEW_KEY = Secret(b64encode(b"a newer key of the contract test").decode())
+CANARY, PSID = "canary-កាណារី 012 345 678", Psid("7011122233344455")
+
+
+async def secret_of(box: Box, shop: ShopId = SHOP) -> bytes:
+    """What stands in the shop's record."""
+    found: bytes = await box.connection.command("HGET", shop_keys(shop).registry, FIELD)
+    return found
+
+
+async def value_of(box: Box, mid: str) -> bytes:
+    """What stands under a message's key."""
+    found: bytes = await box.connection.command("GET", KEYS.message(KEYS.message_id(PAGE, MessageId(mid))))
+    return found
+
+
+def told(field: bytes, mid: str, value: bytes) -> dict[str, Any]:
+    """What somebody reads who has a copy of the record and of the value, and the key."""
+    return opened(SEAL_KEY, SHOP, field, KEYS.message_id(PAGE, MessageId(mid)), value)
+
+
+def sealer(*keys: Secret) -> Sealer:
+    """As a process with these keys makes it."""
+    return Sealer(keys, new_nonce=secrets.token_bytes)
+
+
+async def fill(box: Box) -> None:
+    """Two messages, one of them edited, and an edit that waits."""
+    await box.put(text("m_1", CANARY, customer=PSID), text("m_2", CANARY, customer=PSID))
+    await box.put(Edit(MessageId("m_2"), PAGE, PSID, 1, f"{CANARY} edited", None))
+    await box.put(Edit(MessageId("m_early"), PAGE, PSID, 1, CANARY, None))
+
+
+async def test_what_is_kept_opens_with_the_shops_secret_and_the_key(box: Box) -> None:
+    """Messages, edited ones, and edits that wait; and with neither alone."""
+    await fill(box)
+    field = await secret_of(box)
+    texts = [told(field, mid, await value_of(box, mid))["text"] for mid in ("m_1", "m_2", "m_early")]
+    assert texts == [CANARY, f"{CANARY} edited", CANARY]
+    assert [message["text"] for message in await box.read()] == [f"{CANARY} edited", CANARY]
+
+
+async def test_swapped_and_copied_values_do_not_open_and_the_others_are_read(box: Box) -> None:
+    """Under another message's key, and in another shop; what is left out is logged."""
+    await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
+    await box.put(text("m_1"), text("m_2"), text("m_3"))
+    await box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP)
+    others = shop_keys(OTHER_SHOP)
+    one, two = await value_of(box, "m_1"), await value_of(box, "m_2")
+    for mid, value in (("m_1", two), ("m_2", one)):
+        name = KEYS.message(KEYS.message_id(PAGE, MessageId(mid)))
+        await box.connection.command("SET", name, value, "XX", "KEEPTTL")
+    name = others.message(others.message_id(OTHER_PAGE, MessageId("m_1")))
+    await box.connection.command("SET", name, one, "XX", "KEEPTTL")
+    assert await box.ids() == ["m_3"]
+    assert await box.ids(OTHER_SHOP) == []
+    with pytest.raises(Corrupt):
+        await box.reader.message(SHOP, MessageId("m_1"))
+    assert await box.put(Edit(MessageId("m_1"), PAGE, PSID, 1, "x", None)) == ["unreadable"]
+
+
+async def test_another_shops_secret_opens_nothing(box: Box) -> None:
+    """Moved into the record of a shop, it is refused as one whose key is missing."""
+    await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
+    await box.put(text("m_1"))
+    await box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP)
+    await box.connection.command("HSET", KEYS.registry, FIELD, await secret_of(box, OTHER_SHOP))
+    with pytest.raises(Unavailable) as caught:
+        await box.ids()
+    assert caught.value.reason == "seal_key_missing"
+    assert await box.ids(OTHER_SHOP) == ["m_1"]
+
+
+async def test_a_purged_shops_secret_is_gone_before_its_messages_are_erased(box: Box) -> None:
+    """A copy that has the values but no longer the field opens with no key; what comes next has another secret."""
+    await fill(box)
+    before, value = await secret_of(box), await value_of(box, "m_1")
+    receipt = await box.purger.purge_shop(SHOP, "owner")
+    erased = await secret_of(box)
+    assert erased.startswith(b"-")
+    assert int(erased[1:]) // 1000 == receipt.requested_at
+    new = int(time.time() * 1000) + 1000
+    assert await box.put(text("m_new", sent_at=new)) == ["stored"]
+    await box.erased()
+    assert await box.ids() == ["m_new"]
+    after = await secret_of(box)
+    assert after != before
+    assert told(before, "m_1", value)["text"] == CANARY, "as a backup from before would"
+    with pytest.raises(Corrupt):
+        told(after, "m_1", value)
+
+
+async def test_a_writer_that_has_not_heard_of_a_purge_loses_nothing_and_brings_nothing_back(box: Box) -> None:
+    """Its next message goes under the new secret; the old secret does not come back, however late it is offered."""
+    other = make_box(box.connection)
+    await box.put(text("m_1"))
+    await other.put(text("m_2"))
+    before = await secret_of(box)
+    await box.purger.purge_shop(SHOP, "owner")
+    await box.erased()
+    new = int(time.time() * 1000) + 1000
+    outcomes = await gather(*(one.put(text(f"m_{n}", sent_at=new)) for n, one in enumerate([box, other] * 5, 10)))
+    assert outcomes == [["stored"]] * 10
+    assert len(await other.ids()) == len(await box.ids()) == 10
+    assert await secret_of(box) != before
+
+
+async def test_writers_that_meet_a_shop_first_at_once_agree_on_one_secret(box: Box) -> None:
+    """The losers of the race take the winner's; each message is stored, and readable by all."""
+    boxes = [make_box(box.connection) for _ in range(6)]
+    outcomes = await gather(*(one.put(text(f"m_{n}"), text(f"n_{n}")) for n, one in enumerate(boxes)))
+    assert outcomes == [["stored", "stored"]] * 6
+    for one in (*boxes, box):
+        assert len(await one.ids()) == 12
+
+
+async def test_messages_and_purges_side_by_side_leave_every_message_readable_or_gone(box: Box) -> None:
+    """Whatever was stored is read, whichever secret it met."""
+    boxes = [make_box(box.connection) for _ in range(3)]
+    stored: set[str] = set()
+
+    async def write(number: int, one: Box) -> None:
+        for n in range(12):
+            mid = f"m_{number}_{n}"
+            if await one.put(text(mid, sent_at=int(time.time() * 1000) + 60_000)) == ["stored"]:
+                stored.add(mid)
+            await sleep(0)
+
+    async def purge() -> None:
+        for _ in range(3):
+            await sleep(0.002)
+            await box.purger.purge_shop(SHOP, "owner")
+
+    await gather(purge(), *(write(n, one) for n, one in enumerate(boxes)))
+    await box.erased()
+    assert len(stored) == 36
+    field, found = await secret_of(box), set(await box.ids())
+    assert found <= stored
+    values = {mid: value for mid in stored if (value := await value_of(box, mid))}
+    assert set(values) == found
+    assert all(told(field, mid, value)["id"] == mid for mid, value in values.items())
+
+
+async def test_a_shop_that_keeps_nothing_any_more_gets_a_fresh_secret(box: Box) -> None:
+    """What it had sealed cannot be opened again, wherever it still lies; idle shops do not bind an old key either."""
+    await fill(box)
+    before = await secret_of(box)
+    await box.put(text("m_3"))
+    assert await secret_of(box) == before
+    await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{PSID}"), "owner")
+    await box.erased()
+    await box.purger.purge_message(SHOP, MessageId("m_3"), "owner")
+    lacking = make_box(box.connection, sealer=sealer(NEW_KEY))
+    assert await lacking.put(text("m_4")) == ["stored"]
+    after = await secret_of(box)
+    assert after != before
+    assert await box.connection.command("EXISTS", KEYS.waiting_edits) == 0
+    await box.purger.purge_message(SHOP, MessageId("m_4"), "owner")
+    assert await box.put(Edit(MessageId("m_5"), PAGE, PSID, 1, "x", None)) == ["edit_waiting"]
+    assert await secret_of(box) not in {before, after}
+    third = await secret_of(box)
+    assert await box.put(text("m_5")) == ["stored"]
+    assert await secret_of(box) == third, "an edit that waits is something kept"
+    assert [message["text"] for message in await box.read()] == ["x"]
+
+
+async def test_keys_are_changed_in_two_steps_without_a_moment_unreadable(box: Box) -> None:
+    """Old; old and new everywhere; new and old; new alone. Nothing is sealed anew but each shop's secret."""
+    await fill(box)
+    value = await value_of(box, "m_1")
+    prepared = make_box(box.connection, sealer=sealer(SEAL_KEY, NEW_KEY))
+    turned = make_box(box.connection, sealer=sealer(NEW_KEY, SEAL_KEY))
+    done = make_box(box.connection, sealer=sealer(NEW_KEY))
+    for lacking in (done.ids(), done.put(text("m_9"))):
+        with pytest.raises(Unavailable):
+            await lacking
+    await prepared.put(text("m_3"))
+    assert sealer(SEAL_KEY).is_current(await secret_of(box))
+    await turned.put(text("m_4"))
+    assert sealer(NEW_KEY).is_current(await secret_of(box))
+    assert await prepared.put(text("m_5")) == ["stored"]
+    assert await turned.put(text("m_6")) == ["stored"]
+    for one in (prepared, turned):
+        assert len(await one.ids()) == 6
+    turned_again = make_box(box.connection, sealer=sealer(NEW_KEY, SEAL_KEY))
+    await turned_again.put(text("m_7"))
+    assert len(await done.ids()) == 7
+    assert await value_of(box, "m_1") == value
+
+
+async def test_a_purge_brings_a_shop_back_whose_key_is_lost(box: Box) -> None:
+    """It needs no key; until then nothing of it is overwritten."""
+    await fill(box)
+    lacking = make_box(box.connection, sealer=sealer(NEW_KEY))
+    with pytest.raises(Unavailable):
+        await lacking.put(text("m_9"))
+    await lacking.purger.purge_shop(SHOP, "operator")
+    await lacking.erased()
+    new = int(time.time() * 1000) + 1000
+    assert await lacking.put(text("m_9", sent_at=new)) == ["stored"]
+    assert await lacking.ids() == ["m_9"]
+
+
+async def test_a_shop_without_a_page_gets_no_secret(box: Box) -> None:
+    """A stranger's delivery leaves nothing behind."""
+    assert await box.put(text("m_1"), shop=OTHER_SHOP) == ["unknown_page"]
+    assert await box.put(Edit(MessageId("m_2"), PAGE, None, 1, "x", None), shop=OTHER_SHOP) == ["unknown_page"]
+    await box.shops.pause(SHOP, True)
+    assert await box.put(text("m_1")) == ["paused"]
+    assert await secret_of(box) is None
+    assert await box.connection.command("EXISTS", shop_keys(OTHER_SHOP).registry) == 0
+
+
+@pytest.mark.parametrize("purged", ["shop", "conversation", "page"])
+async def test_an_edit_that_was_purged_is_not_merged_before_it_is_erased(box: Box, purged: str) -> None:
+    """As a purge leaves it for a moment: hidden, and its bytes still there."""
+    await box.put(Edit(MessageId("m_1"), PAGE, PSID, 1, "purged", None), text("m_2", customer=PSID))
+    now = int(time.time() * 1_000_000)
+    if purged == "shop":
+        await box.connection.command("HSET", KEYS.registry, "watermark", now)
+    else:
+        tag = KEYS.page_tag(PAGE) if purged == "page" else KEYS.conversation_tag(ConversationId(f"{PAGE}_{PSID}"))
+        await box.connection.command("SET", b"w:" + KEYS.hash_tag + b":" + tag, now, "EX", 60)
+        await box.connection.command("HSET", KEYS.registry, "narrow", now + 60_000_000)
+    assert await box.put(Edit(MessageId("m_2"), PAGE, PSID, 1, "late", None)) == ["erased"]
+    new = now // 1000 + 1000
+    assert await box.put(text("m_1", "as it was said", customer=PSID, sent_at=new)) == ["erased"]
+    assert await box.read() == []
+
+
+async def test_a_load_leaves_no_text_number_or_customer_in_any_key_or_value(box: Box) -> None:
+    """As it is, and as its bytes in UTF-8 stand anywhere in a key, a field or a member."""
+    await fill(box)
+    await box.put(*(text(f"m_canary-mid-{n}", f"{CANARY} {n}", customer=PSID) for n in range(30)))
+    parts: list[object] = []
+    for name in await box.keys():
+        parts.append(name)
+        match await box.connection.command("TYPE", name):
+            case b"string":
+                parts.append(await box.connection.command("GET", name))
+            case b"hash":
+                parts.append(await box.connection.command("HGETALL", name))
+            case b"zset":
+                parts.append(await box.connection.command("ZRANGE", name, 0, -1))
+            case other:
+                raise AssertionError(f"a type that nobody looks into: {other!r}")
+    found = repr(parts).encode() + b"".join(part for part in parts if isinstance(part, bytes))
+    assert len(found) > 5_000
+    for needle in (CANARY, "canary", "កាណារី", "012 345 678", PSID, "canary-mid", "conversation_id"):
+        assert needle.encode() not in found
+        assert repr(needle.encode())[2:-1].encode() not in found

@@ -1,0 +1,20 @@
+"""What somebody reads who has a copy of Redis and the keys."""
+
+from secrets import token_bytes
+from typing import Any
+
+from cache.codec import decode
+from cache.sealing import Sealer
+from cache.shop_secrets import PURPOSE
+from cache.vault import Vault
+from domain.ids import ShopId
+from domain.secret import Secret
+
+
+def opened(key: Secret, shop: ShopId, field: bytes, id_: bytes, value: bytes) -> dict[str, Any]:
+    """The body of a message or of an edit that waits; `field` is the secret in the shop's record, `id_` ends the key.
+
+    Raises SealBroken, Corrupt: they do not fit.
+    """
+    secret = Sealer([key], new_nonce=token_bytes).open(field, shop=shop, purpose=PURPOSE, place="")
+    return decode(Vault(secret).open(id_, value)).json()
