@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from domain.errors import PageInboxError
 GRACE_SECONDS: Final = 15
 """What requests under way get to end after SIGTERM. Only those that wait for Facebook take long, at most twelve."""
 BACKLOG: Final = 2048
+
+LOOPBACK: Final = ("127.0.0.1", "::1")
 
 Beside = Callable[[int, int], Coroutine[Any, Any, None]]
 """What runs while the service does; it is given the public port and the operators'."""
@@ -51,8 +53,12 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         raise PortRefused("port_refused", sentence) from None
 
 
-def make_server(app: Any, *, lifespan: bool) -> uvicorn.Server:
-    """A server whose signals are somebody else's, to be given its sockets and told to end by `should_exit`."""
+def make_server(app: Any, *, lifespan: bool, proxies: Sequence[str] = ()) -> uvicorn.Server:
+    """A server whose signals are somebody else's, to be given its sockets and told to end by `should_exit`.
+
+    The caller's address is taken from `X-Forwarded-For` where the request comes from one of these proxies, or from this
+    machine.
+    """
     return _Server(
         uvicorn.Config(
             app,
@@ -64,6 +70,7 @@ def make_server(app: Any, *, lifespan: bool) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             backlog=BACKLOG,
+            forwarded_allow_ips=[*LOOPBACK, *proxies],
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
@@ -82,7 +89,10 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
     ):
         port, ops_port = public_socket.getsockname()[1], ops_socket.getsockname()[1]
         log.info("listening", host=settings.host, port=port, ops_port=ops_port)
-        public, ops = make_server(app.outermost, lifespan=True), make_server(app.ops, lifespan=False)
+        public, ops = (
+            make_server(app.outermost, lifespan=True, proxies=settings.trusted_proxies),
+            make_server(app.ops, lifespan=False),
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, public, app)

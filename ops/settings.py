@@ -41,6 +41,8 @@ class Settings:
     public_url: str | None
     """Without a slash at its end."""
     cors_origins: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
+    """Addresses and networks."""
     host: str
     port: int
     ops_port: int
@@ -112,6 +114,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PUBLIC_URL", "public_url", "Where the service is reached from outside.", values.web_url),
     Setting("CORS_ORIGINS", "cors_origins", "Web origins that may call the API from a browser, comma separated.",
             values.origins, empty=()),
+    Setting("TRUSTED_PROXIES", "trusted_proxies", "Addresses or networks of the proxies before the service, comma "
+            "separated: the caller's address is what they tell in `X-Forwarded-For`. Others are not believed, but for "
+            "this machine itself.", values.networks, empty=()),
     Setting("HOST", "host", "The address to listen on; `run` takes loopback only.", values.host,
             default="0.0.0.0", default_for_run="127.0.0.1"),  # noqa: S104 - a container is reached from outside
     Setting("PORT", "port", "The port of webhook and API; 0 takes any free one.",

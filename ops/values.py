@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -155,6 +155,17 @@ def origins(text: str) -> tuple[str, ...]:
         if url.scheme not in ("http", "https") or not url.hostname or part != f"{url.scheme}://{url.netloc}":
             raise Malformed("must be origins like https://shop.example.com, comma separated, each without a path")
         found.append(part)
+    return tuple(found)
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """IP addresses and networks, comma separated."""
+    found = _parts(text)
+    for part in found:
+        try:
+            ip_network(part)
+        except ValueError:
+            raise Malformed("must be addresses or networks like 10.0.0.0/8, comma separated") from None
     return tuple(found)
 
 

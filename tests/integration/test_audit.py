@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 import redis
 
@@ -135,6 +136,20 @@ def test_a_read_that_cannot_be_recorded_is_refused(
         assert shop.client.get("/messages").status_code == 200
         counts = operator.counts("audit_entries_total")
         assert (counts["refused",], counts["written",]) == (1, 2)
+
+
+@pytest.mark.parametrize(("trusted", "told"), [("", "127.0.0.2"), ("127.0.0.0/8", "203.0.113.9")])
+def test_the_address_is_the_callers_where_a_trusted_proxy_tells_it(
+    own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, trusted: str, told: str
+) -> None:
+    """127.0.0.2 is a proxy; nobody else can make the log name another address than its own."""
+    with own_server() as valkey, serving(valkey.url, tmp_path / "log", TRUSTED_PROXIES=trusted) as service:
+        headers = {"Authorization": f"Bearer {mint('shop-1')}", "X-Forwarded-For": "203.0.113.9"}
+        with httpx2.Client(transport=httpx2.HTTPTransport(local_address="127.0.0.2"), trust_env=False) as proxy:
+            assert proxy.get(f"{service.url}/v1/shops/shop-1/messages", headers=headers).status_code == 200
+        with Shop(service.url) as shop:
+            (entry,) = [one for one in shop.walk_audit() if one["action"] == "listMessages"]
+        assert entry["client"] == told
 
 
 def test_an_operators_commands_are_recorded_in_the_shops_log(shop: Shop, owner: str, valkey_url: str) -> None:
