@@ -24,6 +24,7 @@ from cache.connection import Connection
 from cache.customers import Customers
 from cache.deletions import Deletions
 from cache.feed import Feed
+from cache.live import Live
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.receipt_signature import ReceiptSigner
@@ -75,6 +76,7 @@ class Services:
     intake: Intake
     announcements: Announcements
     rooms: Rooms
+    live: Live
     tickets: Tickets
     audit: Audit
     audit_log: AuditLog
@@ -96,6 +98,7 @@ class Services:
         self.tasks.start("watch", self.watch.run)
         self.tasks.start("announcements", self.announcements.run)
         self.tasks.start("stream_heartbeat", self.rooms.beat)
+        self.tasks.start("live", self.live.run)
         self.tasks.start("audit", self.audit.run)
         log.info("opened", version=VERSION, command=self.settings.command, settings=self.settings.summary())
 
@@ -165,9 +168,11 @@ def wire(
         sleep=asyncio.sleep,
     )
     audit = Audit(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
-    intake = Intake(writer, store.shops, metrics, app_secrets=settings.app_secrets)
+    live = Live(store.connection, store.shops, store.sealer, metrics)
+    intake = Intake(writer, store.shops, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    feed = Feed(Timeline(store.connection, store.secrets, ttl=settings.message_ttl), announcements, sleep=asyncio.sleep)
+    timeline = Timeline(store.connection, store.secrets, ttl=settings.message_ttl)
+    feed = Feed(timeline, announcements, store.sealer, sleep=asyncio.sleep)
     rooms = Rooms(feed, metrics, now=now, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
         graph.grants,
@@ -199,6 +204,7 @@ def wire(
         intake=intake,
         announcements=announcements,
         rooms=rooms,
+        live=live,
         tickets=Tickets(store.connection, new_ticket=partial(secrets.token_urlsafe, 32)),
         audit=audit,
         audit_log=store.audit_log,

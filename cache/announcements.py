@@ -67,6 +67,12 @@ class Ear:
             async with asyncio.timeout(seconds):
                 await self._listening.wait()
 
+    def take_live(self) -> list[bytes]:
+        """What was told live since the last time."""
+        taken = list(self.live)
+        self.live.clear()
+        return taken
+
     async def heard(self, seconds: float) -> None:
         """Return when something was heard since the last time, or after so long."""
         with suppress(TimeoutError):

@@ -12,6 +12,8 @@ import structlog
 from cache.announcements import Announcements
 from cache.connection import heed_cancellation
 from cache.errors import Unavailable
+from cache.live import read_live
+from cache.sealing import Sealer
 from cache.timeline import Timeline
 from domain.ids import ShopId
 from domain.stream import Start, Stretch
@@ -35,11 +37,13 @@ class Feed:
         self,
         timeline: Timeline,
         announcements: Announcements,
+        sealer: Sealer,
         *,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._timeline = timeline
         self._announcements = announcements
+        self._sealer = sealer
         self._sleep = sleep
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
@@ -83,5 +87,7 @@ class Feed:
                 deliver(stretch)
                 if not stretch.more:
                     await ear.heard(READ_SECONDS)
+                if live := read_live(self._sealer, shop, ear.take_live()):
+                    deliver(Stretch(live, after))
         finally:
             self._announcements.forget(ear)

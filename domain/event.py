@@ -1,10 +1,10 @@
 """What a delivery can hold, as a closed union."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from domain.ids import PageId
-from domain.message import Edit, Message, Unsend
+from domain.ids import ConversationId, PageId
+from domain.message import Edit, Fact, Message, Unsend
 
 NoticeKind = Literal[
     "reaction",
@@ -37,10 +37,16 @@ NoticeKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that happened and is never kept; counted by kind."""
+    """Something that happened and is never kept; counted by kind, and told to viewers.
+
+    `sent_at` is Facebook's time in milliseconds; `facts` what viewers are told beside these, in the shape of the API.
+    """
 
     kind: NoticeKind
     page: PageId
+    conversation: ConversationId | None = None
+    sent_at: int | None = None
+    facts: Fact = field(default_factory=dict)
 
 
 Storable = Message | Edit | Unsend

@@ -86,6 +86,8 @@ METRICS: tuple[Metric, ...] = (
            "call that cannot be recorded is refused.", ("outcome",)),
     Metric("callbacks_total", "counter", "callbacks", "Facebook's callbacks about persons, by what came of them.",
            ("callback", "outcome")),
+    Metric("live_notices_total", "counter", "events",
+           "Events that are not kept, by whether viewers were told of them.", ("outcome",)),
     Metric("graph_calls_total", "counter", "calls", "Calls of Facebook's Graph API by edge and how they ended.",
            ("edge", "outcome")),
     Metric("graph_seconds", "histogram", "seconds", "Time one call of the Graph API took.", ("edge",), _GRAPH),
@@ -218,6 +220,10 @@ class Metrics:
     def callback(self, callback: str, outcome: str, n: int = 1) -> None:
         """Facebook told that a person removes the app or wants deletion; `n` 0 makes an outcome known at start."""
         self._counters["callbacks_total"].add(n, (callback, outcome))
+
+    def told_live(self, outcome: str, n: int = 1) -> None:
+        """So many events that are not kept were told to viewers, or not."""
+        self._counters["live_notices_total"].add(n, (outcome,))
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
         """A call of the Graph API ended: `ok`, or the reason of its error."""

@@ -12,6 +12,7 @@ from api.auth import Tokens
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
 from domain.shop import SCOPES, Scope
+from simulator.happening import Container
 from simulator.payloads import delivery, entry, from_customer
 from simulator.serialize import Document, serialize
 from simulator.signing import signed
@@ -73,6 +74,20 @@ class Facebook(_Caller):
         """A delivery of one text."""
         part = text_part(mid, words, page=page, customer=customer)
         return self.deliver(delivery([entry(PageId(page), int(time.time() * 1000), "messaging", [part])]))
+
+    def part(self, part: Document, *, page: str = PAGE, container: Container = "messaging") -> httpx2.Response:
+        """A delivery of one element."""
+        return self.deliver(delivery([entry(PageId(page), int(time.time() * 1000), container, [part])]))
+
+    def edit(self, mid: str, words: str, number: int = 1) -> httpx2.Response:
+        """A delivery of one edit."""
+        content = {"mid": mid, "text": words, "num_edit": number}
+        return self.part(from_customer(PAGE, CUSTOMER, int(time.time() * 1000), message_edit=content))
+
+    def unsend(self, mid: str) -> httpx2.Response:
+        """A delivery of one unsend."""
+        content = {"mid": mid, "is_deleted": True}
+        return self.part(from_customer(PAGE, CUSTOMER, int(time.time() * 1000), message=content))
 
 
 class Shop(_Caller):

@@ -6,9 +6,11 @@ https://developers.facebook.com/docs/graph-api/webhooks/reference/page
 from typing import Any, Final
 
 from domain.event import Notice, NoticeKind, Storable
-from domain.ids import PageId
-from webhook import messaging
+from domain.ids import ConversationId, PageId, Psid, conversation_of
+from domain.message import Fact
+from webhook import messaging, notices
 from webhook.delivery import NotUnderstood
+from webhook.values import sent_at
 
 _FIELDS: Final[dict[str, NoticeKind]] = {
     "feed": "feed",
@@ -33,7 +35,11 @@ def read(change: Any, page: PageId | None) -> Storable | Notice:
     field, value = change["field"], change.get("value")
     if field not in _FIELDS and type(value) is dict and ("sender" in value or "recipient" in value):
         return messaging.read_standby(value, page) if field == "standby" else messaging.read(value, page)
-    return Notice(_FIELDS.get(field, "other"), _known(page))
+    kind, known = _FIELDS.get(field, "other"), _known(page)
+    if type(value) is not dict or kind != "feed":
+        return Notice(kind, known)
+    told = notices.feed(value)
+    return Notice(kind, known, _conversation(known, told), sent_at(value.get("created_time")), told)
 
 
 def read_call(call: Any, page: PageId | None) -> Notice:
@@ -48,6 +54,12 @@ def read_changed_field(field: Any, page: PageId | None) -> Notice:
     if type(field) is not str:
         raise NotUnderstood("malformed_event")
     return Notice("values_missing", _known(page))
+
+
+def _conversation(page: PageId, told: Fact) -> ConversationId | None:
+    """With whom it would be: Facebook knows a commenter by the id under which they write to the Page."""
+    author = told.get("from", {}).get("id", page)
+    return None if author == page else conversation_of(page, Psid(author))
 
 
 def _known(page: PageId | None) -> PageId:

@@ -1,4 +1,4 @@
-"""The story of a delivery on one page: verify, normalize, find the shop, put.
+"""The story of a delivery on one page: verify, normalize, find the shop, put, tell.
 
 Facebook is answered 200 only when this returns: every message in the body that belongs to a connected Page is stored.
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from domain.event import Outcome, Storable
+from domain.event import Notice, Outcome, Storable
 from domain.ids import PageId, ShopId
 from domain.message import Edit, Message, Unsend
 from domain.secret import Secret
@@ -26,6 +26,14 @@ class Store(Protocol):
 
     async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
         """Store, edit and erase; an outcome per event once all of it is done."""
+        ...
+
+
+class Teller(Protocol):
+    """Tells viewers of what is not kept."""
+
+    def tell(self, notices: Sequence[Notice], /) -> None:
+        """Return at once and raise nothing: Facebook waits for the answer, and nothing that counts depends on it."""
         ...
 
 
@@ -47,9 +55,12 @@ class Taken:
 class Intake:
     """Takes deliveries in."""
 
-    def __init__(self, store: Store, owners: Owners, metrics: Metrics, *, app_secrets: Sequence[Secret]) -> None:
+    def __init__(
+        self, store: Store, owners: Owners, teller: Teller, metrics: Metrics, *, app_secrets: Sequence[Secret]
+    ) -> None:
         self._store = store
         self._owners = owners
+        self._teller = teller
         self._metrics = metrics
         self._app_secrets = tuple(app_secrets)
         self._routes: dict[PageId, ShopId] = {}
@@ -73,6 +84,9 @@ class Intake:
             outcomes["skipped"] = outcomes.get("skipped", 0) + 1
         if delivery.events:
             await self._put(delivery.events, outcomes)
+        if delivery.notices:
+            # Last: what Facebook delivers again, because something was not stored, is told once.
+            self._teller.tell(delivery.notices)
         return Taken(outcomes)
 
     async def _put(self, events: list[Storable], outcomes: dict[str, int]) -> None:

@@ -9,9 +9,9 @@ from typing import Any, Final
 import orjson
 
 from domain.event import Notice, NoticeKind, Storable
-from domain.ids import MessageId, PageId, Psid
+from domain.ids import MessageId, PageId, Psid, conversation_of
 from domain.message import Direction, Edit, Message, Unsend
-from webhook import facts
+from webhook import facts, notices
 from webhook.delivery import NotUnderstood, SkipReason
 from webhook.facts import Json
 from webhook.values import ID_LENGTH, MID_LENGTH, flag, ident, sent_at
@@ -36,7 +36,7 @@ _NOTICES: Final[dict[str, NoticeKind]] = {
     "order": "order",
     "game_play": "game_play",
 }
-"""The keys that tell an event's kind and are never kept. Their values are not looked at."""
+"""The keys that tell an event's kind and are never kept."""
 
 _MOST_EDITS = 1_000_000
 """Facebook's own client stops at five; the bound keeps the number a number everywhere."""
@@ -64,14 +64,14 @@ def _read(event: Any, page: PageId | None, standby: bool) -> Storable | Notice:
     if message is not None:
         if type(message) is not str:
             raise NotUnderstood("malformed_event")
-        return Notice("other", _sides(event, page)[0])  # a group's comment has its text here
+        return _notice("other", event, page, message)  # a group's comment has its text here
     if event.get("postback") is not None:
         return _postback(event, page, standby)
     if event.get("message_edit") is not None:
         return _edit(event, page)
     for key, kind in _NOTICES.items():
         if key in event:
-            return Notice(kind, _sides(event, page)[0])
+            return _notice(kind, event, page, event[key])
     raise NotUnderstood("unknown_event")
 
 
@@ -158,6 +158,12 @@ def _unsend(event: Json, message: Json, page: PageId | None) -> Unsend:
     else:
         page, _ = _sides(event, page)
     return Unsend(_mid(message), page, sent_at(event.get("timestamp")))
+
+
+def _notice(kind: NoticeKind, event: Json, page: PageId | None, value: Any) -> Notice:
+    page, customer = _sides(event, page)
+    conversation = None if customer is None else conversation_of(page, customer)
+    return Notice(kind, page, conversation, sent_at(event.get("timestamp")), notices.facts(kind, value))
 
 
 def _mid(part: Json) -> MessageId:

@@ -43,7 +43,8 @@ class Follower:
 def make_feed(box: Box) -> tuple[Feed, Announcements]:
     """As the application wires it."""
     announcements = Announcements(box.connection, sleep=asyncio.sleep)
-    return Feed(Timeline(box.connection, box.secrets, ttl=FIVE_DAYS), announcements, sleep=asyncio.sleep), announcements
+    timeline = Timeline(box.connection, box.secrets, ttl=FIVE_DAYS)
+    return Feed(timeline, announcements, box.sealer, sleep=asyncio.sleep), announcements
 
 
 @asynccontextmanager

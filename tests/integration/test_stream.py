@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.callers import Facebook, Operator, Shop, mint, texts
+from simulator.payloads import from_customer
+from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, mint, texts
 from tests.servers import Server
 from tests.service import Service, serving
 from tests.support import wait_until_blocking
@@ -107,6 +108,35 @@ def test_a_stream_that_cannot_go_on_says_so_and_begins_now(
         assert viewer.ids == ["m_2"]
     with Viewer(service.url, after=gap.id).ready() as again:
         assert again.ids == ["m_2"]
+
+
+def test_what_is_never_kept_is_told_to_who_is_there(
+    service: Service, other: Service, shop: Shop, facebook: Facebook
+) -> None:
+    """On every replica, without an id; who comes back later is not told of it."""
+    reaction = {"mid": "m_1", "action": "react", "reaction": "love", "emoji": "❤️"}
+    comment = {"item": "comment", "verb": "add", "comment_id": "7_8", "message": "ថ្លៃប៉ុន្មាន?", "from": {"id": CUSTOMER}}
+    with Viewer(service.url).ready() as viewer, Viewer(other.url).ready() as there:
+        begin = viewer.reader.last_id
+        facebook.part(from_customer(PAGE, CUSTOMER, 1_770_000_000_123, reaction=reaction))
+        facebook.part({"field": "feed", "value": comment}, container="changes")
+        for one in (viewer, there):
+            told, commented = one.wait_for("live", 2)
+            assert told.data == {
+                "kind": "reaction",
+                "page_id": PAGE,
+                "conversation_id": f"{PAGE}_{CUSTOMER}",
+                "sent_at": "2026-02-02T02:40:00.123Z",
+                "message_id": "m_1",
+                "action": "react",
+                "reaction": "love",
+                "emoji": "❤️",
+            }
+            assert (commented.data["kind"], commented.data["message"]) == ("feed", "ថ្លៃប៉ុន្មាន?")
+        assert viewer.reader.last_id == begin
+    assert shop.ids() == []
+    with Viewer(service.url, after=begin).ready() as again:
+        assert [told.name for told in again.events] == ["ready"]
 
 
 def test_a_shop_sees_its_own_messages_alone(service: Service, shop: Shop, facebook: Facebook) -> None:

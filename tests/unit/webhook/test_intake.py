@@ -1,4 +1,4 @@
-"""The story of a delivery over fakes of its two Protocols: what is asked of whom, and what fails the request."""
+"""The story of a delivery over fakes of its three Protocols: what is asked of whom, and what fails the request."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.registry import CollectorRegistry
 
 from cache.errors import Unavailable
-from domain.event import Outcome, Storable
+from domain.event import Notice, Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
 from ops.metrics import Metrics
@@ -68,14 +68,26 @@ class FakeOwners:
         return found
 
 
+class FakeTeller:
+    """Notes what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def tell(self, notices: Sequence[Notice], /) -> None:
+        """By kind."""
+        self.told += [notice.kind for notice in notices]
+
+
 class House:
-    """An intake over both."""
+    """An intake over all three."""
 
     def __init__(self, pages: dict[PageId, ShopId] | None = None) -> None:
         pages = {PAGE: SHOP} if pages is None else pages
         self.store, self.owners = FakeStore(pages), FakeOwners(pages)
         self.registry = CollectorRegistry()
-        self.intake = Intake(self.store, self.owners, Metrics(self.registry), app_secrets=[SECRET])
+        self.teller = FakeTeller()
+        self.intake = Intake(self.store, self.owners, self.teller, Metrics(self.registry), app_secrets=[SECRET])
 
     async def take(self, *entries: Document) -> dict[str, int]:
         """Deliver, signed; the outcomes."""

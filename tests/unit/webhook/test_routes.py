@@ -11,7 +11,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from cache.errors import Unavailable
 from domain.errors import PageInboxError
-from domain.event import Outcome, Storable
+from domain.event import Notice, Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
 from ops.metrics import Metrics
@@ -36,6 +36,9 @@ class FakeShop:
         self.stored: list[Storable] = []
         self.fails: BaseException | None = None
         self.hangs = False
+
+    def tell(self, notices: Sequence[Notice], /) -> None:
+        """Nobody listens."""
 
     async def owner(self, _page: PageId) -> ShopId | None:
         """Always the same."""
@@ -68,7 +71,7 @@ class House:
         self.sent: list[Message] = []
         self.received = 0
         self.app = Webhook(
-            Intake(self.shop, self.shop, metrics, app_secrets=[SECRET]),
+            Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET]),
             metrics,
             verify_token=VERIFY_TOKEN,
             max_body_bytes=CAP,

@@ -1,0 +1,114 @@
+"""What is never kept reaches those who listen, whichever server is behind it, and nobody else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+
+from cache.live import WAITING, Live
+from domain.event import Notice
+from domain.ids import ConversationId, PageId, ShopId
+from domain.stream import StreamEvent
+from tests.contract.conftest import PAGE, SHOP, Box, text
+from tests.contract.test_feed import Follower, following
+from tests.support import wait_until
+
+CONVERSATION = ConversationId(f"{PAGE}_7000000000000001")
+
+
+def notice(words: str = "love", page: PageId = PAGE) -> Notice:
+    """A reaction."""
+    return Notice("reaction", page, CONVERSATION, 1_770_000_000_123, {"reaction": words})
+
+
+@asynccontextmanager
+async def telling(box: Box) -> AsyncIterator[Live]:
+    """As the application wires it."""
+    live = Live(box.connection, box.shops, box.sealer, box.metrics)
+    task = asyncio.create_task(live.run())
+    try:
+        yield live
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def lives(follower: Follower) -> list[dict[str, Any]]:
+    """What it was told live."""
+    events: list[StreamEvent] = [event for stretch in follower.stretches for event in stretch.events]
+    return [orjson.loads(event.data) for event in events if event.name == "live"]
+
+
+def outcomes(box: Box) -> dict[str, float]:
+    """How many notices had which outcome."""
+    series = box.metrics._counters["live_notices_total"].series()
+    return {labels[0]: count for labels, count in series if count}
+
+
+async def test_a_follower_is_told_and_nothing_is_kept(box: Box) -> None:
+    """In the shape of the API, without a position; nothing of it stands in any key."""
+    async with telling(box) as live, following(box) as follower:
+        before = await box.keys()
+        live.tell([notice(), Notice("feed", PAGE, facts={"item": "comment", "kind": "mine"})])
+        await wait_until(lambda: len(lives(follower)) == 2)
+        assert lives(follower) == [
+            {
+                "kind": "reaction",
+                "page_id": PAGE,
+                "conversation_id": CONVERSATION,
+                "sent_at": "2026-02-02T02:40:00.123Z",
+                "reaction": "love",
+            },
+            {"kind": "feed", "page_id": PAGE, "item": "comment"},
+        ]
+        assert await box.keys() == before
+        await box.put(text("m_1"))
+        await wait_until(lambda: ("message", "m_1") in follower.told)
+        assert [event.position for stretch in follower.stretches for event in stretch.events][:2] == [None, None]
+    assert outcomes(box) == {"told": 2}
+
+
+async def test_it_is_not_told_where_nobody_may_hear_it(box: Box) -> None:
+    """No listener, no such Page, a paused Page or shop, a blocked conversation."""
+    other = PageId("104200000000002")
+    async with telling(box) as live:
+        live.tell([notice()])
+        await wait_until(lambda: outcomes(box) == {"nobody_listens": 1})
+        live.tell([notice(page=other)])
+        await wait_until(lambda: outcomes(box).get("unknown_page") == 1)
+        async with following(box) as follower:
+            await box.shops.pause(SHOP, paused=True)
+            live.tell([notice()])
+            await wait_until(lambda: outcomes(box).get("refused") == 1)
+            await box.shops.pause(SHOP, paused=False)
+            await box.blocked.block(SHOP, CONVERSATION)
+            live.tell([notice(), Notice("feed", PAGE)])
+            await wait_until(lambda: outcomes(box).get("told") == 1)
+            await wait_until(lambda: len(lives(follower)) == 1)
+            assert lives(follower) == [{"kind": "feed", "page_id": PAGE}]
+
+
+async def test_a_page_that_has_moved_is_told_to_its_new_shop(box: Box) -> None:
+    """The old one hears nothing of it, though its route was remembered."""
+    new = ShopId("shop-2")
+    async with telling(box) as live, following(box) as old, following(box, new) as follower:
+        live.tell([notice("first")])
+        await wait_until(lambda: len(lives(old)) == 1)
+        await box.purger.purge_page(SHOP, PAGE, "me")
+        await box.shops.connect(new, PAGE)
+        live.tell([notice("lost")])
+        await wait_until(lambda: outcomes(box).get("refused") == 1)
+        live.tell([notice("second")])
+        await wait_until(lambda: len(lives(follower)) == 1)
+        assert [told["reaction"] for told in lives(old)] == ["first"]
+        assert [told["reaction"] for told in lives(follower)] == ["second"]
+
+
+async def test_of_too_many_the_rest_is_dropped_and_counted(box: Box) -> None:
+    """Whoever brings them does not wait."""
+    live = Live(box.connection, box.shops, box.sealer, box.metrics)
+    live.tell([notice()] * (WAITING + 10))
+    live.tell([notice()] * 5)
+    assert outcomes(box) == {"dropped": 15}
