@@ -8,6 +8,11 @@ STREAM: Final = """\
 
 `message`: a message as `readMessage` answers it.
 
+`edited`: a message that was edited, as it is now. `erased`: its sender took a message back; `id` and `page_id`.
+
+`purge`: something was deleted on the shop's word; `what` and `purge_id`, as its receipt has them. Read again what you \
+show. After a purge of the whole shop the stream ends.
+
 `ready`: everything up to here has been sent; from now on it comes as it happens. Its `id` may be the first you see.
 
 `live`: what happens and is never kept, for those connected at that moment, without an `id`. `kind` says what: \

@@ -32,6 +32,7 @@ from cache.shops import Shops
 from cache.sweeper import Sweeper
 from cache.tickets import Tickets
 from cache.timeline import Timeline
+from cache.unsent import UnsentIds
 from cache.writer import Writer
 from domain.secret import Secret
 from graph_client.calls import Calls
@@ -142,9 +143,11 @@ def wire(
     metrics = hooks.metrics(registry, version=VERSION)
     checks, tasks = Checks(told=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
+    unsent = UnsentIds(store.sealer)
     writer = Writer(
         store.connection,
         store.secrets,
+        unsent,
         metrics,
         ttl=settings.message_ttl,
         first_nonce=secrets.randbits(32),
@@ -171,7 +174,7 @@ def wire(
     live = Live(store.connection, store.shops, store.sealer, metrics)
     intake = Intake(writer, store.shops, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    timeline = Timeline(store.connection, store.secrets, ttl=settings.message_ttl)
+    timeline = Timeline(store.connection, store.secrets, unsent, ttl=settings.message_ttl)
     feed = Feed(timeline, announcements, store.sealer, sleep=asyncio.sleep)
     rooms = Rooms(feed, metrics, now=now, sleep=asyncio.sleep)
     withdrawal = Withdrawal(

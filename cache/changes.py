@@ -17,6 +17,7 @@ from cache.errors import Corrupt, Unavailable
 from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
 from cache.scripts import EDIT, ERASE, EVENT
 from cache.shop_secrets import ShopSecrets
+from cache.unsent import UnsentIds
 from domain.event import Outcome
 from domain.ids import ShopId
 from domain.message import Edit, Unsend
@@ -50,10 +51,17 @@ class Changes:
     """Makes changes. `ttl` in seconds; `new_nonce` gives four bytes, another four each time."""
 
     def __init__(
-        self, connection: Connection, secrets: ShopSecrets, *, ttl: int, new_nonce: Callable[[], bytes]
+        self,
+        connection: Connection,
+        secrets: ShopSecrets,
+        unsent: UnsentIds,
+        *,
+        ttl: int,
+        new_nonce: Callable[[], bytes],
     ) -> None:
         self._connection = connection
         self._secrets = secrets
+        self._unsent = unsent
         self._ttl = ttl
         self._new_nonce = new_nonce
 
@@ -87,17 +95,19 @@ class Changes:
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 if isinstance(change, Unsend):
-                    return await self._unsend(keys, change)
+                    return await self._unsend(shop, keys, change)
                 return await self._edit(shop, keys, change)
         except TimeoutError:
             raise Unavailable("redis_timeout") from None
 
-    async def _unsend(self, keys: ShopKeys, unsend: Unsend) -> Outcome:
+    async def _unsend(self, shop: ShopId, keys: ShopKeys, unsend: Unsend) -> Outcome:
         connected = await self._connection.run(EVENT([keys.registry], [unsend.page]), tries=2)
         if not connected:
             return "unknown_page"
-        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, 0, "", 1, keys.message_id(unsend.page, unsend.id)]
-        await self._connection.run(ERASE([keys.shop_index, keys.conversations, keys.waiting_edits], args), tries=2)
+        id_ = keys.message_id(unsend.page, unsend.id)
+        sealed = self._unsent.seal(shop, id_, unsend)
+        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, 0, "", 1, id_, sealed]
+        await self._connection.run(ERASE(keys.of_erase, args), tries=2)
         return "unsent"
 
     async def _edit(self, shop: ShopId, keys: ShopKeys, edit: Edit) -> Outcome:
@@ -122,8 +132,9 @@ class Changes:
                     outcome = "edited"
             value = secret.vault.seal(id_, record, *self._secrets.draw(1))
             args: list[Arg] = [keys.hash_tag, self._ttl * 1000, edit.page, id_, there, value, sent_at]
-            script_keys = [keys.registry, keys.shop_index, keys.waiting_edits, keys.blocked]
-            reply = await self._connection.run(EDIT(script_keys, [*args, secret.seen, secret.field]), tries=2)
+            args += (secret.seen, secret.field, MAX_TTL_SECONDS * 1000)
+            script_keys = [keys.registry, keys.shop_index, keys.waiting_edits, keys.blocked, keys.changes]
+            reply = await self._connection.run(EDIT(script_keys, args), tries=2)
             if reply[0] == b"s":
                 if secret.seen is not secret.field:
                     self._secrets.settled(shop, secret)

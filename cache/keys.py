@@ -13,6 +13,7 @@ of the watch share one of their own.
     e:{S}             zset    edits that wait for their message                      newest deadline in it
     h:{S}             zset    what was edited, unsent and purged, by microsecond     5 days after the newest
     t:{S}:<hash>      string  whose a ticket for a stream is                         30 s
+    u:{S}:<id>        string  the id of an unsent message, sealed for viewers        the message's
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
     l:{S}             zset    the audit log (cache/audit_chain.py)                   entry by entry 90 days
@@ -120,6 +121,11 @@ class ShopKeys:
         self.channel = b"a:" + self.hash_tag
         self._hash_key = blake2b(shop.encode(), digest_size=32).digest()
         self._page_tags: dict[PageId, bytes] = {}
+
+    @property
+    def of_erase(self) -> list[bytes]:
+        """The keys of `erase.lua`, without a receipt's."""
+        return [self.registry, self.shop_index, self.conversations, self.waiting_edits, self.changes]
 
     def message_id(self, page: PageId, mid: MessageId) -> bytes:
         """What a message is stored under.

@@ -17,7 +17,7 @@ from cache.errors import Unavailable
 from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
 from cache.reader import Reader
 from cache.receipts import Receipts
-from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, Script
+from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, UNLOG, Script
 from cache.shops import Shops, hash_fields
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt
@@ -102,8 +102,10 @@ class Purger:
         keys = shop_keys(shop)
         purge = PurgeId(self._new_id())
         ids = await self._reader.possible_ids(shop, keys, id_)
-        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, RECEIPT_SECONDS, requested_by, len(ids), *ids]
-        script_keys = [keys.shop_index, keys.conversations, keys.waiting_edits, keys.purge(purge), keys.receipts]
+        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, RECEIPT_SECONDS, requested_by, len(ids)]
+        for id_of_page in ids:
+            args += (id_of_page, b"")
+        script_keys = [*keys.of_erase, keys.purge(purge), keys.receipts]
         erased, at = await self._connection.run(ERASE(script_keys, args), tries=2)
         self._metrics.purge("message")
         self._metrics.purged(int(erased))
@@ -127,9 +129,8 @@ class Purger:
         # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
         await self._note(job)
         args: list[Arg] = [keys.hash_tag, what, tag, by, RECEIPT_SECONDS, MAX_TTL_SECONDS * 1000, page or "", claim]
-        await self._connection.run(
-            HIDE([keys.registry, keys.shop_index, keys.purge(purge), keys.receipts], args), tries=2
-        )
+        script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
+        await self._connection.run(HIDE(script_keys, args), tries=2)
         if page is not None:
             await self._shops.release(shop, page, claim)
         self._metrics.purge(what)
@@ -176,6 +177,7 @@ class Purger:
             else:
                 await self._walk(job, STEP, [keys.shop_index, *indexes], common)
                 await self._walk(job, UNINDEX, [keys.conversations], [keys.hash_tag, tag, fields[b"at"], STEP_ENTRIES])
+            await self._walk(job, UNLOG, [keys.changes], [*common[:4], STEP_ENTRIES])
             await self._walk(job, STEP, [keys.waiting_edits, *indexes], common)
             done = await self.receipt(shop, purge)
             self._metrics.purged(done.messages_deleted)

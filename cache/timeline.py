@@ -7,15 +7,17 @@ Each is read as it is now: what has been erased or purged since is not told any 
 
 from typing import Final
 
+import orjson
 import structlog
 
 from cache.codec import answer
 from cache.connection import Connection
 from cache.cursors import read_cursor, write_cursor
-from cache.errors import Corrupt, CursorRefused
+from cache.errors import Corrupt, CursorRefused, SealBroken
 from cache.keys import ID_BYTES, shop_keys
 from cache.scripts import FOLLOW
 from cache.shop_secrets import ShopSecrets
+from cache.unsent import UnsentIds
 from domain.ids import ShopId
 from domain.stream import Start, StreamEvent, Stretch
 
@@ -33,9 +35,10 @@ log = structlog.get_logger()
 class Timeline:
     """Reads it; `ttl` in seconds. Every method raises `Unavailable` when Redis is."""
 
-    def __init__(self, connection: Connection, secrets: ShopSecrets, *, ttl: int) -> None:
+    def __init__(self, connection: Connection, secrets: ShopSecrets, unsent: UnsentIds, *, ttl: int) -> None:
         self._connection = connection
         self._secrets = secrets
+        self._unsent = unsent
         self._ttl = ttl
 
     async def read(self, shop: ShopId, after: int) -> Stretch:
@@ -81,7 +84,7 @@ class Timeline:
         for what, score, first, second in zip(*(reply[at::4] for at in range(5, 9)), strict=True):
             try:
                 events.append(self._event(shop, reply[4], what, int(score), first, second))
-            except Corrupt as error:
+            except (Corrupt, SealBroken) as error:
                 log.warning("record_unreadable", reason=error.reason)
         position = looked if more else max(looked, server_time - SLACK)
         return Stretch(events, position, more=bool(more)), now, server_time
@@ -93,5 +96,9 @@ class Timeline:
             case b"m" | b"e":
                 record = self._secrets.to_read(shop, secret).open(second[:ID_BYTES], second[ID_BYTES:])
                 return StreamEvent("message" if what == b"m" else "edited", answer(record, int(first)), score)
+            case b"x":
+                return StreamEvent("erased", self._unsent.open(shop, first, second), score)
             case _:
-                raise Corrupt("corrupt_record")
+                purged = first.decode()
+                data = orjson.dumps({"purge_id": second.decode(), "what": purged})
+                return StreamEvent("purge", data, score, ends=purged == "shop")

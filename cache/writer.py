@@ -24,6 +24,7 @@ from cache.errors import Corrupt, Unavailable, UnavailableReason
 from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
 from cache.scripts import PUT
 from cache.shop_secrets import ShopSecret, ShopSecrets
+from cache.unsent import UnsentIds
 from domain.event import Outcome, Storable
 from domain.ids import PageId, ShopId
 from domain.message import Message
@@ -88,6 +89,7 @@ class Writer:
         self,
         connection: Connection,
         secrets: ShopSecrets,
+        unsent: UnsentIds,
         metrics: Metrics,
         *,
         ttl: int,
@@ -101,7 +103,7 @@ class Writer:
         self._metrics = metrics
         self._ttl = ttl
         self._nonces = count(first_nonce)
-        self._changes = Changes(connection, secrets, ttl=ttl, new_nonce=self._nonce)
+        self._changes = Changes(connection, secrets, unsent, ttl=ttl, new_nonce=self._nonce)
         self._clock = clock
         self._room_messages = self._all_messages = queue_messages
         self._room_bytes = self._all_bytes = queue_bytes

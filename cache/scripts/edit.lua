@@ -1,8 +1,9 @@
 #!lua
 -- Puts an edited value in place of the one it was made from.
--- KEYS: shop:{S}, s:{S}, e:{S}, x:{S}
+-- KEYS: shop:{S}, s:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: hash tag, TTL (ms), Page id, message id, value it was made from ('' = nothing there), new value, sent_at (ms or ''),
---       the shop's secret as the writer knows it ('' = none), the same as it is to be (the new value is sealed under it)
+--       the shop's secret as the writer knows it ('' = none), the same as it is to be (the new value is sealed under it),
+--       longest TTL (ms)
 -- Reply: 's' done   'g' gone (erased or purged)   'u' unknown Page   'p' paused   'b' blocked   or, after 'c', the value
 --        that is there now ('' = none) and the secret that is there now
 local tag, id, seen, value, sent = ARGV[1], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -49,6 +50,18 @@ if secret ~= ARGV[9] then redis.call('HSET', KEYS[1], 'secret', ARGV[9]) end
 
 if there then
   redis.call('SET', key, value, 'XX', 'KEEPTTL')
+  if string.byte(there) == 1 then
+    -- What viewers are told, at a moment of the shop's stored time, as in put.lua: of two edits the later.
+    local moment = math.max(now, tonumber(shop[2] or 0) + 1)
+    for _, index in ipairs({KEYS[2], KEYS[5]}) do
+      local newest = redis.call('ZRANGE', index, '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+      moment = math.max(moment, tonumber(newest[2] or 0) + 1)
+    end
+    redis.call('ZADD', KEYS[5], moment, 'e' .. id)
+    redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - ARGV[10] * 1000)
+    redis.call('PEXPIRE', KEYS[5], ARGV[10])
+    redis.pcall('SPUBLISH', 'a:' .. tag, '+' .. string.format('%.0f', moment))
+  end
   return {'s'}
 end
 local deadline = math.floor(now / 1000) + tonumber(ARGV[2])

@@ -2,7 +2,7 @@
 -- Hides all there is of a shop, a Page, some customers or a conversation at once, and writes down that it is to be
 -- erased. A Page that is disconnected loses its token, its state and its budgets in the same step; a shop loses the
 -- secret that has sealed what is hidden, and who stores next is told so.
--- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}
+-- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
 --       conversations, 8 bytes each), requested by, receipt's life (s), longest TTL (ms), Page to disconnect (or ''), its
 --       claim (or '')
@@ -10,8 +10,11 @@
 local tag, what, name, longest = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local newest = redis.call('ZRANGE', KEYS[2], '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
-local watermark = math.max(now, tonumber(newest[2] or 0))
+local function newest_in(key)
+  local entry = redis.call('ZRANGE', key, '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+  return tonumber(entry[2] or 0)
+end
+local watermark = math.max(now, newest_in(KEYS[2]), newest_in(KEYS[5]))
 local text = string.format('%.0f', watermark)
 if what == 'shop' then
   redis.call('HSET', KEYS[1], 'watermark', text, 'secret', '-' .. text)
@@ -30,7 +33,13 @@ if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[3], 'page', ARGV[7], 'claim', ARGV[8])
 end
 redis.call('EXPIRE', KEYS[3], ARGV[5])
+local purge = string.match(KEYS[3], '[^:]*$')
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[5] * 1000000)
-redis.call('ZADD', KEYS[4], now, string.match(KEYS[3], '[^:]*$'))
+redis.call('ZADD', KEYS[4], now, purge)
 redis.call('EXPIRE', KEYS[4], ARGV[5])
+-- What viewers are told, at the next moment of the shop's stored time, as in put.lua.
+redis.call('ZADD', KEYS[5], watermark + 1, 'p' .. what .. ':' .. purge)
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - longest * 1000)
+redis.call('PEXPIRE', KEYS[5], longest)
+redis.pcall('SPUBLISH', 'a:' .. tag, '+' .. string.format('%.0f', watermark + 1))
 return text

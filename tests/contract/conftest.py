@@ -25,6 +25,8 @@ from cache.sealing import Sealer
 from cache.shop_secrets import ShopSecrets
 from cache.shops import Shops
 from cache.sweeper import Sweeper
+from cache.timeline import Timeline
+from cache.unsent import UnsentIds
 from cache.watchlist import Watchlist
 from cache.writer import Writer
 from domain.event import Outcome, Storable
@@ -70,6 +72,7 @@ class Box:
     watchlist: Watchlist
     customers: Customers
     blocked: Blocked
+    timeline: Timeline
 
     async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
         """What the intake does."""
@@ -117,7 +120,14 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
     shops = Shops(connection, new_claim=lambda: secrets.token_hex(4), sealer=sealer)
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
     reader = Reader(connection, shops, shop_secrets, ttl=ttl)
-    writer = Writer(connection, shop_secrets, metrics, ttl=ttl, first_nonce=secrets.randbits(32), clock=time.monotonic)
+    unsent = UnsentIds(sealer)
+    writer = Writer(
+        *(connection, shop_secrets, unsent, metrics),
+        ttl=ttl,
+        first_nonce=secrets.randbits(32),
+        clock=time.monotonic,
+    )
+    timeline = Timeline(connection, shop_secrets, unsent, ttl=ttl)
     receipts = Receipts(connection, ReceiptSigner(Keyring([SEAL_KEY])), now=time.time)
     purger = Purger(
         connection,
@@ -136,7 +146,7 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
     blocked = Blocked(connection, shops)
     return Box(
         *(connection, shops, reader, writer, purger, sweeper, metrics, sealer, shop_secrets, budgets, watchlist),
-        *(customers, blocked),
+        *(customers, blocked, timeline),
     )
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from cache.announcements import Announcements
 from cache.feed import Feed
-from cache.timeline import BACKLOG, Timeline
+from cache.timeline import BACKLOG
 from domain.ids import ShopId
 from domain.stream import Start, Stretch
-from tests.contract.conftest import FIVE_DAYS, SHOP, Box, text
+from tests.contract.conftest import SHOP, Box, text
 from tests.support import wait_until
 
 NEVER = 3600.0
@@ -43,8 +43,7 @@ class Follower:
 def make_feed(box: Box) -> tuple[Feed, Announcements]:
     """As the application wires it."""
     announcements = Announcements(box.connection, sleep=asyncio.sleep)
-    timeline = Timeline(box.connection, box.secrets, ttl=FIVE_DAYS)
-    return Feed(timeline, announcements, box.sealer, sleep=asyncio.sleep), announcements
+    return Feed(box.timeline, announcements, box.sealer, sleep=asyncio.sleep), announcements
 
 
 @asynccontextmanager
@@ -109,7 +108,7 @@ async def test_duplicates_and_what_is_refused_are_not_told(box: Box) -> None:
 async def test_reading_from_any_position_goes_on_without_gap_or_repetition(box: Box) -> None:
     """Each event's position is one to go on from."""
     await box.put(*(text(f"m_{n}") for n in range(250)))
-    timeline = Timeline(box.connection, box.secrets, ttl=FIVE_DAYS)
+    timeline = box.timeline
     first = await timeline.read(SHOP, 0)
     assert first.more
     second = await timeline.read(SHOP, first.position)
@@ -123,7 +122,7 @@ async def test_reading_from_any_position_goes_on_without_gap_or_repetition(box: 
 
 async def test_a_stream_begins_where_it_is_told_to(box: Box) -> None:
     """Now, behind an event, since a time; or with a gap."""
-    timeline = Timeline(box.connection, box.secrets, ttl=FIVE_DAYS)
+    timeline = box.timeline
     empty = await timeline.start(SHOP, None, None)
     assert abs(empty.now / 1_000_000 - time.time()) < 900, "of an empty shop it is some time ago"
     await box.put(text("m_1"), text("m_2"))
@@ -142,7 +141,7 @@ async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: py
     """The limit itself is."""
     assert BACKLOG >= 10_000
     monkeypatch.setattr("cache.timeline.BACKLOG", 3)
-    timeline = Timeline(box.connection, box.secrets, ttl=FIVE_DAYS)
+    timeline = box.timeline
     begin = timeline.event_id((await timeline.start(SHOP, None, None)).now)
     await box.put(*(text(f"m_{n}") for n in range(3)))
     assert (await timeline.start(SHOP, begin, None)).gap is None

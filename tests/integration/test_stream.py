@@ -139,6 +139,59 @@ def test_what_is_never_kept_is_told_to_who_is_there(
         assert [told.name for told in again.events] == ["ready"]
 
 
+def test_what_became_of_messages_is_told_live_and_to_who_comes_back(
+    service: Service, shop: Shop, facebook: Facebook
+) -> None:
+    """Edited, taken back, deleted: the same events with the same ids; of what is gone, nothing but its id."""
+    with Viewer(service.url).ready() as viewer:
+        begin = viewer.reader.last_id
+        for n in range(5):
+            facebook.text(f"m_{n}", f"words-{n}")
+        facebook.edit("m_1", "edited")
+        facebook.unsend("m_2")
+        receipt = shop.purge("/messages/m_3")
+        viewer.wait_for("purge")
+        edited, erased, purge = (viewer.named(name)[-1] for name in ("edited", "erased", "purge"))
+        assert edited.data == shop.get("/messages/m_1")
+        assert (edited.data["text"], edited.data["edits"]) == ("edited", 1)
+        assert erased.data == {"id": "m_2", "page_id": PAGE}
+        assert purge.data == {"what": "message", "purge_id": receipt["purge_id"]}
+        facebook.text("m_5")
+        viewer.wait_for("message", 6)
+        seen = viewer.events[-1].id
+    with Viewer(service.url, after=begin).ready() as again:
+        names = [told.name for told in again.events]
+        assert names == [*["message"] * 3, "edited", "erased", "purge", "message", "ready"]
+        assert again.ids == ["m_0", "m_1", "m_4", "m_5"]
+        assert again.events[3:6] == [edited, erased, purge]
+        assert "words-2" not in str(again.events)
+        assert "words-3" not in str(again.events)
+    with Viewer(service.url, after=seen).ready() as later:
+        assert [told.name for told in later.events] == ["ready"]
+
+
+def test_a_purge_of_the_shop_ends_the_stream_with_its_event(
+    service: Service, other: Service, shop: Shop, facebook: Facebook
+) -> None:
+    """On every replica, and for who comes back; then it goes on behind the purge."""
+    with Viewer(service.url).ready() as viewer, Viewer(other.url).ready() as there:
+        begin = viewer.reader.last_id
+        facebook.text("m_1")
+        for one in (viewer, there):
+            one.wait_for("message")
+        receipt = shop.purge()
+        for one in (viewer, there):
+            purge, end = one.ended()[-2:]
+            assert (purge.name, purge.data) == ("purge", {"what": "shop", "purge_id": receipt["purge_id"]})
+            assert (end.name, end.data) == ("end", {"reason": "purge"})
+            assert one.whole
+    facebook.text("m_2")
+    with Viewer(service.url, after=begin) as again:
+        assert [told.name for told in again.ended()] == ["purge", "message", "end"]
+    with Viewer(service.url, after=purge.id).ready() as again:
+        assert again.ids == ["m_2"]
+
+
 def test_a_shop_sees_its_own_messages_alone(service: Service, shop: Shop, facebook: Facebook) -> None:
     """Two shops, two rooms."""
     assert shop.name == "shop-1"

@@ -134,7 +134,7 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
         for row in re.finditer(r"^    (\S+?)(?:\{.*?)? +(?:string|hash|zset) ", module.__doc__, re.MULTILINE)
     }
     made = {key.partition(b"{")[0].decode() for key in every_key("sokha")}
-    made |= {key.decode() for key in OTHERS} | {"page:", "w:", module.deletion_key("<code>").decode()}
+    made |= {key.decode() for key in OTHERS} | {"page:", "w:", "u:", module.deletion_key("<code>").decode()}
     assert made == listed
 
 

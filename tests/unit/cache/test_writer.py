@@ -20,6 +20,7 @@ from cache.keys import shop_keys
 from cache.scripts import EDIT, ERASE, EVENT, PUT
 from cache.sealing import Sealer
 from cache.shop_secrets import ShopSecrets
+from cache.unsent import UnsentIds
 from cache.writer import CALL_MESSAGES, FLUSH_MESSAGES, Writer
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
@@ -99,10 +100,12 @@ class House:
     def __init__(self, **limits: int) -> None:
         self.connection = FakeConnection()
         self.registry = CollectorRegistry()
-        self.secrets = ShopSecrets(Sealer([SEAL_KEY], new_nonce=token_bytes), new_bytes=token_bytes, clock=lambda: 0.0)
+        sealer = Sealer([SEAL_KEY], new_nonce=token_bytes)
+        self.secrets = ShopSecrets(sealer, new_bytes=token_bytes, clock=lambda: 0.0)
         self.writer = Writer(
             self.connection,
             self.secrets,
+            UnsentIds(sealer),
             Metrics(self.registry),
             ttl=432_000,
             first_nonce=7,

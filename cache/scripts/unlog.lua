@@ -1,0 +1,29 @@
+#!lua flags=allow-oom
+-- Takes what a purge has erased out of what viewers are told of, a few hundred entries at a time.
+-- KEYS: h:{S}
+-- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many entries,
+--       from (score, exclusive, or '-inf')
+-- Reply: the score reached ('' = done)
+local tag, what, name, size, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), ARGV[6]
+if from ~= '-inf' then from = '(' .. from end
+local purged = {}
+local length = what == 'page' and 6 or 8
+for i = 1, #name, length do purged[string.sub(name, i, i + length - 1)] = true end
+
+local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
+local gone = {}
+for i = 1, #entries, 2 do
+  local kind, id = string.sub(entries[i], 1, 1), string.sub(entries[i], 2)
+  local over = what == 'shop'
+  if kind == 'e' then
+    over = over or redis.call('STRLEN', 'm:' .. tag .. ':' .. id) == 0
+  elseif kind == 'x' then
+    local key = 'u:' .. tag .. ':' .. id
+    local head = redis.call('GETRANGE', key, 0, 13)
+    over = over or head == '' or purged[string.sub(head, 1, 6)] or purged[string.sub(head, 7, 14)]
+    if over then redis.call('DEL', key) end
+  end
+  if over then gone[#gone + 1] = entries[i] end
+end
+if #gone > 0 then redis.call('ZREM', KEYS[1], unpack(gone)) end
+return #entries == 2 * size and entries[#entries] or ''

@@ -1,0 +1,194 @@
+"""What becomes of messages, told to those who follow and to those who come back, whichever server is behind it."""
+
+from typing import Any
+
+import orjson
+
+from cache.connection import Arg
+from cache.keys import shop_keys
+from cache.scripts import HIDE
+from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId
+from domain.message import Edit, Unsend
+from tests.contract.conftest import PAGE, SHOP, Box, text
+from tests.contract.test_feed import following
+from tests.support import wait_until
+
+KEYS = shop_keys(SHOP)
+OTHER_PAGE = PageId("104200000000002")
+CUSTOMER = Psid("7000000000000001")
+OTHER = Psid("7000000000000002")
+
+
+def edit(mid: str, words: str, number: int = 1, page: PageId = PAGE) -> Edit:
+    return Edit(MessageId(mid), page, CUSTOMER, number, words, None)
+
+
+def unsend(mid: str, page: PageId = PAGE) -> Unsend:
+    return Unsend(MessageId(mid), page, None)
+
+
+async def told(box: Box, after: int = 0) -> list[tuple[str, Any]]:
+    """What somebody is told who comes back: the name and what it is about."""
+    stretch = await box.timeline.read(SHOP, after)
+    assert not stretch.more
+    positions = [event.position or 0 for event in stretch.events]
+    assert positions == sorted(set(positions))
+    return [(event.name, about(event.data)) for event in stretch.events]
+
+
+def about(data: bytes) -> Any:
+    body = orjson.loads(data)
+    return body.get("what") or ((body["id"], body["text"]) if "text" in body else body["id"])
+
+
+async def now(box: Box) -> int:
+    return (await box.timeline.start(SHOP, None, None)).now
+
+
+async def changes(box: Box) -> list[bytes]:
+    found: list[bytes] = await box.connection.command("ZRANGE", KEYS.changes, 0, -1)
+    return found
+
+
+async def test_an_edit_is_told_with_the_message_as_it_is_now(box: Box) -> None:
+    """Whoever has seen the message is told once, however often it was edited; whoever has not gets it as it is."""
+    await box.put(text("m_1", "a"), text("m_2", "b"))
+    seen = await now(box)
+    await box.put(edit("m_1", "aa"))
+    assert await told(box, seen) == [("edited", ("m_1", "aa"))]
+    await box.put(edit("m_1", "aaa", 2))
+    await box.put(edit("m_1", "late", 1))
+    assert await told(box, seen) == [("edited", ("m_1", "aaa"))]
+    assert await told(box) == [("message", ("m_1", "aaa")), ("message", ("m_2", "b")), ("edited", ("m_1", "aaa"))]
+    (edited,) = (await box.timeline.read(SHOP, seen)).events
+    assert edited.data == await box.reader.message(SHOP, MessageId("m_1"))
+
+
+async def test_an_edit_that_came_first_is_no_event_of_its_own(box: Box) -> None:
+    """The message is told with it."""
+    await box.put(edit("m_1", "edited"))
+    await box.put(text("m_1", "as it was"))
+    assert await told(box) == [("message", ("m_1", "edited"))]
+
+
+async def test_an_unsend_is_told_by_id_until_the_message_would_have_expired(box: Box) -> None:
+    """The id is kept sealed, with the message's own deadline; an unsend of what nobody has is not told."""
+    await box.put(text("m_1", "a"))
+    seen = await now(box)
+    await box.put(edit("m_1", "aa"))
+    deadline = await box.connection.command("PEXPIRETIME", KEYS.message(KEYS.message_id(PAGE, MessageId("m_1"))))
+    await box.put(unsend("m_1"), unsend("m_never"))
+    await box.put(unsend("m_1"))
+    assert await told(box, seen) == [("erased", "m_1")]
+    assert await told(box) == [("erased", "m_1")]
+    (event,) = (await box.timeline.read(SHOP, seen)).events
+    assert orjson.loads(event.data) == {"id": "m_1", "page_id": PAGE}
+    (key,) = [key for key in await box.keys() if key.startswith(b"u:")]
+    assert await box.connection.command("PEXPIRETIME", key) == deadline
+    assert b"m_1" not in await box.connection.command("GET", key)
+    assert await box.connection.command("PTTL", KEYS.changes) > 0
+    await box.connection.command("PEXPIRE", key, 1)
+    await wait_until(lambda: gone(box, key))
+    assert await told(box, seen) == []
+
+
+async def gone(box: Box, key: bytes) -> bool:
+    return not await box.connection.command("EXISTS", key)
+
+
+async def test_followers_are_told_of_changes_at_once(box: Box) -> None:
+    """In the order in which they happened, between the messages."""
+    async with following(box) as follower:
+        await box.put(text("m_1"))
+        await box.put(edit("m_1", "b"))
+        await box.put(text("m_2"))
+        await box.put(unsend("m_1"))
+        await box.purger.purge_message(SHOP, MessageId("m_2"), "owner")
+        await wait_until(lambda: ("purge", "") in follower.told)
+        # What was gone before it could be read is not told.
+        assert follower.told[-2:] == [("erased", "m_1"), ("purge", "")]
+        assert follower.positions == sorted(set(follower.positions))
+
+
+async def test_a_purged_message_is_told_as_a_purge_without_its_id(box: Box) -> None:
+    """What was told of it before is forgotten."""
+    await box.put(text("m_1"), text("m_2"))
+    await box.put(edit("m_1", "b"))
+    seen = await now(box)
+    await box.put(unsend("m_2"))
+    receipts = [await box.purger.purge_message(SHOP, MessageId(mid), "owner") for mid in ("m_1", "m_2", "m_never")]
+    (event,) = (await box.timeline.read(SHOP, seen)).events
+    assert (event.name, orjson.loads(event.data)) == ("purge", {"purge_id": receipts[0].id, "what": "message"})
+    assert not event.ends
+    assert await changes(box) == [f"pmessage:{receipts[0].id}".encode()]
+    assert [key for key in await box.keys() if key.startswith(b"u:")] == []
+
+
+async def test_a_purge_of_some_hides_and_forgets_what_was_told_of_them_alone(box: Box) -> None:
+    """Of a conversation, of a customer, of a Page: in the moment of the answer, and in every key once it is done."""
+    await box.shops.connect(SHOP, OTHER_PAGE)
+    purges: list[tuple[str, dict[str, Any], Any]] = [
+        ("conversation", {}, lambda: box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{CUSTOMER}"), "me")),
+        ("customer", {}, lambda: box.customers.purge(SHOP, CUSTOMER, "me")),
+        ("page", {"page": OTHER_PAGE}, lambda: box.purger.purge_page(SHOP, OTHER_PAGE, "me")),
+    ]
+    for what, facts, purge in purges:
+        page = facts.get("page", PAGE)
+        kept = PAGE if what == "page" else OTHER_PAGE
+        await box.put(*(text(f"{what}_{n}", **facts) for n in range(3)))
+        await box.put(*(text(f"{what}_kept_{n}", page=kept, customer=OTHER) for n in range(2)))
+        seen = await now(box)
+        await box.put(edit(f"{what}_1", "b", page=page), unsend(f"{what}_2", page))
+        await box.put(unsend(f"{what}_kept_1", kept))
+        assert {name for name, _ in await told(box, seen)} == {"edited", "erased"}
+        await purge()
+        expected = [("erased", f"{what}_kept_1"), ("purge", what)]
+        assert await told(box, seen) == expected
+        await box.erased()
+        assert await told(box, seen) == expected
+        assert len([key for key in await box.keys() if key.startswith(b"u:")]) == 1
+        await box.purger.purge_shop(SHOP, "me")
+        await box.erased()
+    await box.shops.connect(SHOP, OTHER_PAGE)
+
+
+async def test_a_purge_of_the_shop_drops_everything_that_was_told(box: Box) -> None:
+    """Whoever comes back is told of the purge, and that it ends there; then of what came after it."""
+    await box.put(text("m_1"), text("m_2"), text("m_3"))
+    seen = await now(box)
+    await box.put(edit("m_1", "b"), unsend("m_2"))
+    await box.purger.purge_conversation(SHOP, ConversationId("nobody"), "me")
+    receipt = await box.purger.purge_shop(SHOP, "me")
+    await box.put(text("m_4", "new"))
+    first, second = (await box.timeline.read(SHOP, seen)).events
+    assert (first.name, first.ends, about(first.data)) == ("purge", True, "shop")
+    assert (second.name, about(second.data)) == ("message", ("m_4", "new"))
+    await box.erased()
+    assert await changes(box) == [f"pshop:{receipt.id}".encode()]
+    assert [key for key in await box.keys() if key.startswith(b"u:")] == []
+    assert await told(box, seen) == [("purge", "shop"), ("message", ("m_4", "new"))]
+
+
+async def test_what_is_hidden_and_not_erased_yet_is_not_told_again(box: Box) -> None:
+    """An unsend or an edit that comes between the purge's answer and the erasing leaves no id behind."""
+    await box.put(text("m_1"), text("m_2"))
+    seen = await now(box)
+    args: list[Arg] = [KEYS.hash_tag, "shop", b"", "me", 60, 432_000_000, "", ""]
+    keys = [KEYS.registry, KEYS.shop_index, KEYS.purge(PurgeId("p")), KEYS.receipts, KEYS.changes]
+    await box.connection.run(HIDE(keys, args))
+    await box.put(edit("m_1", "b"), unsend("m_2"))
+    assert await told(box, seen) == [("purge", "shop")]
+    assert [key for key in await box.keys() if key.startswith(b"u:")] == []
+
+
+async def test_moments_stay_unique_when_the_newest_message_goes(box: Box) -> None:
+    """Whoever has seen the change misses no message that comes after it."""
+    for n in range(20):
+        await box.put(text(f"m_{n}"))
+        await box.put(unsend(f"m_{n}"))
+        seen = (await box.timeline.read(SHOP, 0)).position
+        await box.put(text(f"n_{n}"))
+        assert await told(box, seen) == [("message", (f"n_{n}", "សួស្តី"))]
+        await box.purger.purge_message(SHOP, MessageId(f"n_{n}"), "me")
+        seen = (await box.timeline.read(SHOP, 0)).position
+        assert await told(box, seen) == []
