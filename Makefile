@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench image sbom
+.PHONY: help setup run test check format lock bench image sbom screenshot
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ image: $(STAMP)  ## build the container image and prove what it promises; needs 
 
 sbom: $(STAMP)  ## list everything inside the image, from the lock, into build/sbom.cdx.json
 	$(BIN)/python -m image.sbom build/sbom.cdx.json
+
+screenshot: $(STAMP)  ## the picture in README: the console over the demo shop
+	$(BIN)/python -m tests.browser.screenshot docs/console.png
 
 bench: $(STAMP)  ## every figure with its reference, side by side, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt

@@ -42,7 +42,7 @@ export function createApp({ root, base, sources }) {
     onRefused: () => expired("signin.refused"),
     onTime: (moment) => clock.hear(moment),
   });
-  app.shop = createShop({ api, state, changed });
+  app.shop = createShop({ api, state, changed, say });
   app.posts = createPosts({ api, state, changed, now: clock.now });
   app.inbox = createInbox({ api, state, changed });
   startAnew();

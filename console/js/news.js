@@ -38,6 +38,9 @@ export function createNews(app) {
       case "erased":
         if (lose(state.inbox, state.threads, data.id)) again();
         break;
+      case "end":
+        if (data.reason === "purge") again();
+        return; // the connection comes back by itself
       case "purge":
       case "gap":
         again();

@@ -8,7 +8,7 @@ const RECEIPTS = "page-inbox.receipts";
 const AGAIN = 1500; // milliseconds between two looks at a purge that still erases
 const AUDIT = 50;
 
-export function createShop({ api, state, changed, pause = (wait) => new Promise((done) => setTimeout(done, wait)) }) {
+export function createShop({ api, state, changed, say, pause = (wait) => new Promise((done) => setTimeout(done, wait)) }) {
   state.receipts = restored();
 
   async function attempt(job) {
@@ -83,6 +83,7 @@ export function createShop({ api, state, changed, pause = (wait) => new Promise(
             changed();
           }
           save(new Blob(parts, { type: "application/x-ndjson" }), `page-inbox-${stamp}.ndjson`);
+          say("exported");
         } finally {
           state.exporting = null;
         }

@@ -78,6 +78,7 @@ export function receiptFacts(app, one) {
     h("p", {}, h("strong", {}, t(`receipt.${one.what}`)), " · ", t("receipt.deleted", { n: one.messages_deleted })),
     h("p", { class: "soft small" }, dateTime(Date.parse(one.requested_at)), " · ", one.requested_by),
     h("p", { class: "small" }, h("span", { class: `state ${complete ? "good" : "fair"}` }, t(complete ? "receipt.complete" : "receipt.running"))),
+    one.signature && h("p", { class: "small" }, icon(app, "lock"), " ", t("receipt.signed")),
     h("p", { class: "small" }, h("span", { class: "soft" }, t("receipt.id")), " ", h("code", { class: "receipt-id" }, one.purge_id)),
     h("button", { type: "button", class: "button", onclick: () => app.shop.saveReceipt(one) }, icon(app, "download"), t("receipt.save")),
   ];

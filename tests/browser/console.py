@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Route
 
 from domain.shop import SCOPES, Scope
 from simulator.graph_nodes import FakePage
@@ -96,13 +96,22 @@ class Console:
         await page.locator("main").wait_for()
         return page
 
+    async def refuse_tokens(self, page: Page) -> None:
+        """From now on the service finds that window's token expired, until `page.unroute_all()`."""
+        problem = {"status": 401, "reason": "token_expired", "request_id": "0"}
+
+        async def answer(route: Route) -> None:
+            await route.fulfill(status=401, content_type="application/problem+json", body=json.dumps(problem))
+
+        await page.route("**/v1/**", answer)
+
     async def close(self) -> None:
         """Every window."""
         for context in self._contexts:
             await context.close()
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not message.text.startswith(_TOLD_ON_REFUSAL):
+        if message.type == "error" and not message.text.startswith(_TOLD_ON_REFUSAL):
             self.complaints.append(message.text)
 
     def _on_request(self, request: Request) -> None:

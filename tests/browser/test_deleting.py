@@ -103,6 +103,7 @@ async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: 
     await (await download.value).save_as(tmp_path / "receipt")
     receipt = json.loads((tmp_path / "receipt").read_text())
     assert (receipt["what"], receipt["status"], receipt["messages_deleted"]) == ("shop", "complete", 3)
+    assert receipt["signature"]
     await expect(dialog).to_contain_text(receipt["purge_id"])
     await page.keyboard.press("Escape")
     await page.get_by_role("button", name=words["view.inbox"], exact=True).click()
@@ -146,3 +147,36 @@ async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: 
     await page.get_by_role("button", name=WORDS["en"]["delete.conversation.do"], exact=True).click()
     await expect(page.get_by_role("dialog")).to_contain_text(WORDS["en"]["receipt.title"])
     await wait_until(lambda: console.owner.ids() == [])
+
+
+async def test_a_copy_of_everything_is_taken(console: Console, tmp_path: Path) -> None:
+    """As a file, with the token in a header alone."""
+    console.owner.hears("m_1", "canary")
+    page = await console.open()
+    await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name=WORDS["en"]["export.start"]).click()
+    file = await download.value
+    assert file.suggested_filename.startswith("page-inbox-")
+    await file.save_as(tmp_path / "copy")
+    lines = [json.loads(line) for line in (tmp_path / "copy").read_text().splitlines()]
+    assert [line["text"] for line in lines if "text" in line] == ["canary"]
+
+
+@pytest.mark.parametrize("language", ["en", "km"])
+async def test_who_did_what_is_shown(console: Console, language: str) -> None:
+    """In words, each with its time and its name; no word is left untranslated."""
+    words = WORDS[language]
+    console.owner.hears("m_1", "canary")
+    console.owner.purge()
+    page = await console.open(language)
+    await page.get_by_role("button", name=words["view.shop"], exact=True).click()
+    await page.get_by_role("button", name=words["audit.show"]).click()
+    table = page.get_by_role("table")
+    await expect(table).to_contain_text(words["audit.act.purgeMessages"])
+    await expect(table).to_contain_text("owner@shop")
+    told = await table.inner_text()
+    assert "canary" not in told
+    assert not any(name in told for name in ("purgeMessages", "listMessages", "connectPage", "openStream"))
+    assert await stumbles(page) == []
+    await shot(page, f"audit-{language}")

@@ -1,12 +1,13 @@
 """The console's pure modules, tried one by one in the browser that runs them."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 
-from tests.browser.console import Console
+from tests.service import Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -27,12 +28,13 @@ class Modules:
         return await self._page.evaluate(script, argument)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def modules(console: Console) -> Modules:
-    """The page without a session."""
-    page = await console.window()
-    await page.goto(console.address)
-    return Modules(page)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def modules(browser: Browser, service: Service) -> AsyncIterator[Modules]:
+    """The page without a session, the same for all: nothing here leaves anything behind."""
+    page = await browser.new_page()
+    await page.goto(f"{service.url}/console")
+    yield Modules(page)
+    await page.close()
 
 
 async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:

@@ -12,7 +12,7 @@ from tests.browser.console import PATIENCE, WORDS, Console, Owner, messages, ope
 from tests.callers import Facebook
 from tests.facebook import new_page, serving_graph
 from tests.graph import FakeGraph
-from tests.servers import Server
+from tests.servers import Server, free_ports
 from tests.support import wait_until
 
 expect.set_options(timeout=PATIENCE)
@@ -27,6 +27,7 @@ class Own:
     ) -> None:
         self._own_server, self._graph, self._log, self._stack = own_server, graph, log, stack
         self._redis = stack.enter_context(ExitStack())
+        (self._port,) = free_ports(1)
         self.valkey = self.start_redis()
         self.start()
 
@@ -38,14 +39,10 @@ class Own:
         """Until it is started again."""
         self._redis.close()
 
-    def start(self, port: int = 0) -> None:
-        """At any port the first time."""
-        serving = serving_graph(self.valkey.url, self._log, self._graph, PORT=str(port))
+    def start(self) -> None:
+        """At the same port each time; one that the system gives to nobody meanwhile."""
+        serving = serving_graph(self.valkey.url, self._log, self._graph, PORT=str(self._port))
         self.service = self._stack.enter_context(serving)
-
-    def restart(self) -> None:
-        """The same service, with nothing it had in its memory."""
-        self.start(self.service.port)
 
     def shop(self) -> Owner:
         """A shop of it, with one connected Page."""
@@ -77,7 +74,7 @@ async def test_after_a_restart_of_the_service_the_page_goes_on_by_itself(own: Ow
     await expect(page.locator(".connection.reconnecting")).to_be_visible()
     assert await stumbles(page) == []
     await shot(page, "reconnecting")
-    own.restart()
+    own.start()
     shop.hears("m_2", "after")
     await expect(messages(page)).to_have_count(2)
     await expect(page.locator(".connection.live")).to_be_visible()

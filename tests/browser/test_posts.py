@@ -45,7 +45,7 @@ async def test_what_was_fetched_stays_in_the_tab_until_it_is_forgotten(console: 
     """A reload asks Facebook for nothing; Forget leaves no word of it."""
     graph.world.add_post(console.owner.page, "canary of a post")
     page = await console.open()
-    await page.get_by_role("button", name="Posts").click()
+    await page.get_by_role("button", name="Posts", exact=True).click()
     await page.get_by_role("button", name="Fetch posts").click()
     await expect(page.locator(".post")).to_have_count(1)
     calls = len(graph.seen.of("posts"))

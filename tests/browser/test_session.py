@@ -69,24 +69,44 @@ async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(consol
     words = WORDS[language]
     for number in range(3):
         console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
-    page = await console.open(language, token=console.owner.token(ttl=6))
+    page = await console.open(language)
     await open_conversation(page, 1)
+    await expect(messages(page)).to_have_count(1)
+    await console.refuse_tokens(page)
+    await rows(page).first.click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(words["signin.title_again"])
     await expect(messages(page)).to_have_count(0)
     assert await stumbles(page) == []
     await shot(page, f"expired-{language}")
+    await page.unroute_all()
     await page.get_by_label(words["signin.token"], exact=True).fill(console.owner.token())
     await page.keyboard.press("Enter")
     await expect(messages(page)).to_have_count(1)
-    await expect(messages(page)).to_contain_text("text 1")
+    await expect(messages(page)).to_contain_text("text 2")
+
+
+async def test_a_token_ends_by_the_clock_too(console: Console) -> None:
+    """Without a call that would be refused: nobody's messages stay on a screen that was left alone."""
+    console.owner.hears("m_1", "hello")
+    page = await console.window()
+    await page.clock.install()
+    await page.goto(f"{console.address}#token={console.owner.token(ttl=3600)}")
+    await expect(rows(page)).to_have_count(1)
+    await page.clock.fast_forward(3601_000)
+    await expect(page.get_by_role("alert")).to_have_text(WORDS["en"]["signin.expired"])
+    await expect(rows(page)).to_have_count(0)
 
 
 async def test_another_shops_token_begins_anew(console: Console) -> None:
     """Nothing of the first shop is left on the page."""
     console.owner.hears("m_1", "of the first shop")
-    page = await console.open(token=console.owner.token(ttl=5))
+    page = await console.open()
     await open_conversation(page)
+    await console.refuse_tokens(page)
+    await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
+    await page.get_by_role("button", name=WORDS["en"]["audit.show"]).click()
     await expect(page.get_by_label("Token", exact=True)).to_be_visible()
+    await page.unroute_all()
     await page.get_by_label("Token", exact=True).fill(mint("another-shop"))
     await page.keyboard.press("Enter")
     await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
@@ -101,9 +121,9 @@ async def test_only_what_the_token_allows_is_offered(console: Console) -> None:
     page.on("request", lambda request: asked.append(request.url))
     await page.goto(f"{console.address}#token={console.owner.token('messages:read')}")
     await open_conversation(page)
-    await expect(page.get_by_role("button", name=WORDS["en"]["view.posts"])).to_have_count(0)
+    await expect(page.get_by_role("button", name=WORDS["en"]["view.posts"], exact=True)).to_have_count(0)
     await expect(page.get_by_role("button", name="Delete")).to_have_count(0)
-    await page.get_by_role("button", name=WORDS["en"]["view.shop"]).click()
+    await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
     await expect(page.get_by_role("heading", name=WORDS["en"]["export.title"])).to_be_visible()
     await expect(page.locator(".panel")).to_have_count(1)
     assert [url for url in asked if "/customers/" in url or url.endswith(f"/shops/{console.owner.name}")] == []
