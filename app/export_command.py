@@ -15,8 +15,10 @@ import orjson
 
 from app.parts import make_exporter
 from app.tools import Tools, with_tools
+from app.where import Where, somewhere
 from domain.errors import PageInboxError
 from domain.ids import ShopId
+from domain.secret import Secret
 
 STEP_SECONDS: Final = 60.0
 """The longest silence in an export from a service."""
@@ -29,9 +31,8 @@ class ExportFailed(PageInboxError):
 @click.command()
 @click.option("--shop", required=True)
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
-@click.option("--url", help="A running service, as https://inbox.example. Without it: directly on REDIS_URL.")
-@click.option("--token", envvar="TOKEN", help="A token for the service; better as TOKEN in the environment.")
-def export(shop: str, out: Path, url: str | None, token: str | None) -> None:
+@somewhere
+def export(where: Where, shop: str, out: Path) -> None:
     """Write everything that is kept for a shop into a file: one JSON object a line, oldest first.
 
     The file is readable for its owner alone, and bears its name only once it is whole; until then it is FILE.part.
@@ -41,28 +42,27 @@ def export(shop: str, out: Path, url: str | None, token: str | None) -> None:
       page-inbox export --shop sokha --out sokha.ndjson
       TOKEN=eyJ... page-inbox export --url https://inbox.example --shop sokha --out sokha.ndjson
     """
-    if url is None:
+    service = where.service()
+    if service is None:
 
         async def copy(tools: Tools) -> None:
             click.echo(await _save(make_exporter(tools.store).parts(ShopId(shop)), out))
 
         with_tools(copy, ShopId(shop), "exportShop")
-    elif not token:
-        raise click.UsageError("--url needs a token: --token, or TOKEN in the environment.")
     else:
-        click.echo(asyncio.run(_fetch(url, token, shop, out)))
+        click.echo(asyncio.run(_fetch(*service, shop, out)))
 
 
-async def _fetch(url: str, token: str, shop: str, out: Path) -> str:
+async def _fetch(url: str, token: Secret, shop: str, out: Path) -> str:
     async with _answer(url, token, shop) as parts:
         return await _save(parts, out)
 
 
 @asynccontextmanager
-async def _answer(url: str, token: str, shop: str) -> AsyncIterator[AsyncIterator[bytes]]:
+async def _answer(url: str, token: Secret, shop: str) -> AsyncIterator[AsyncIterator[bytes]]:
     """The body of a service's answer, as it comes."""
-    address = f"{url.rstrip('/')}/v1/shops/{quote(shop, safe='')}/export"
-    headers = {"Authorization": f"Bearer {token}"}
+    address = f"{url}/v1/shops/{quote(shop, safe='')}/export"
+    headers = {"Authorization": f"Bearer {token.reveal()}"}
     try:
         async with (
             httpx2.AsyncClient(headers=headers, timeout=STEP_SECONDS, trust_env=False) as client,

@@ -112,4 +112,4 @@ async def remote(url: str, token: Secret) -> AsyncIterator[Remote]:
         raise ServiceRefused("url_refused", "--url must begin with https://, or http:// on this machine.")
     headers = {"Authorization": f"Bearer {token.reveal()}"}
     async with httpx2.AsyncClient(headers=headers, timeout=ANSWER_SECONDS, trust_env=False) as client:
-        yield Remote(client, url.rstrip("/"))
+        yield Remote(client, url)

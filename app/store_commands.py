@@ -1,59 +1,18 @@
 """`page-inbox pages` and `page-inbox purge`: done by hand, directly on Redis or on a running service."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import wraps
 from typing import Any, TextIO
 
 import click
 
 from app.customer_file import CustomerList, listed, read_customers
-from app.inboxes import Direct, Inbox
-from app.remote import remote
+from app.inboxes import Inbox
 from app.tools import Tools, with_tools
+from app.where import Where, somewhere
 from domain.audit import OPERATOR
 from domain.ids import PageId, PurgeId, ShopId
 from domain.secret import Secret
-from ops import logs
-
-Command = Callable[..., None]
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which inbox a command works on."""
-
-    url: str | None
-    token: Secret | None
-
-    def run(self, work: Callable[[Inbox], Awaitable[None]]) -> None:
-        """Do it there."""
-
-        async def on_service(url: str, token: Secret) -> None:
-            async with remote(url, token) as service:
-                await work(service)
-
-        if self.url is None:
-            with_tools(lambda tools: work(Direct(tools)))
-        elif not self.token:
-            raise click.UsageError("--url needs a token: --token, or TOKEN in the environment.")
-        else:
-            logs.configure(sys.stderr.buffer, level="warning")
-            asyncio.run(on_service(self.url, self.token))
-
-
-def somewhere(command: Command) -> Command:
-    """Give a command the options that say where; it is called with `where`."""
-
-    @click.option("--url", help="A running service, as https://inbox.example. Without it: directly on REDIS_URL.")
-    @click.option("--token", envvar="TOKEN", help="A token for the service; better as TOKEN in the environment.")
-    @wraps(command)
-    def called(url: str | None, token: str | None, **options: Any) -> None:
-        command(where=Where(url, Secret(token) if token else None), **options)
-
-    return called
 
 
 @click.group()

@@ -26,11 +26,6 @@ class Gate:
         self._most = at_once + waiting
         self._pages: dict[PageId, _Turns] = {}
 
-    @property
-    def pages_busy(self) -> int:
-        """Pages with a call under way or waiting."""
-        return len(self._pages)
-
     @asynccontextmanager
     async def turn(self, page: PageId) -> AsyncIterator[None]:
         """Wait for a turn, and hold it.

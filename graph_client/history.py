@@ -9,16 +9,12 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 from domain.ids import MessageId, PageId, Psid
+from domain.loose import ID_LENGTH, MID_LENGTH, REPLACEMENT
 from domain.message import Fact, Message
 from domain.moment import from_text
 from graph_client.parse import holds_token, plain
 
 NotReadableReason = Literal["no_id", "no_details", "no_other_side"]
-
-MID_LENGTH: Final = 512
-"""The longest message id taken; today's have 88 characters, their form is not promised."""
-ID_LENGTH: Final = 128
-"""The longest Page id or person's id taken; today's have about 20 digits."""
 
 _UNSUPPORTED: Final = "unsupported"
 """The type of an attachment of which Graph, or we, can only say that it is there."""
@@ -130,6 +126,6 @@ def _address(value: Any) -> str | None:
 def _ident(value: Any, longest: int) -> str | None:
     """An id as text, from text or a whole number; None for anything else, and for what was mended."""
     text = str(value) if type(value) is int and value >= 0 else value
-    if type(text) is str and 0 < len(text) <= longest and text.isprintable() and "\ufffd" not in text:
+    if type(text) is str and 0 < len(text) <= longest and text.isprintable() and REPLACEMENT not in text:
         return text
     return None

@@ -9,6 +9,7 @@ import re
 from typing import Any, Final
 
 from domain.graph import Fetched, GraphQuery
+from domain.loose import SAFE_INTEGER
 from domain.message import Fact
 from domain.moment import from_text, rfc3339
 from graph_client.videos import VideoPlace, video_place, videos_of, write_video_place
@@ -16,9 +17,6 @@ from graph_client.wire import Answer
 
 DEPTH: Final = 16
 """How deep an item is kept; the deepest known, a picture in an album of a post, needs six."""
-
-_SAFE: Final = 2**53
-"""Beyond it, a reader whose numbers are floats (JavaScript) bends a whole number: it is passed on as text."""
 
 _LEFT_OUT: Final = frozenset({"paging", "email"})
 _COUNTS: Final = {"comments": "comment_count", "reactions": "reaction_count", "likes": "like_count"}
@@ -56,7 +54,7 @@ def plain(value: Any, depth: int = DEPTH) -> Any:
     if kind is bool:
         return value
     if kind is int:
-        return value if -_SAFE <= value <= _SAFE else str(value)
+        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
     if kind is float:
         return value if math.isfinite(value) else None
     if kind is dict:
@@ -93,7 +91,7 @@ def _object(raw: dict[str, Any], depth: int) -> Fact:
                 fact[key] = _object(value, depth - 1)
         elif kind is int:
             named = key == "id" or key[-3:] == "_id"
-            fact[key] = str(value) if named or not -_SAFE <= value <= _SAFE else value
+            fact[key] = str(value) if named or not -SAFE_INTEGER <= value <= SAFE_INTEGER else value
         elif (kept := plain(value, depth)) is not None:
             fact[key] = kept
     if "email" in fact:

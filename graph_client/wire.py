@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import orjson
 
 from domain.graph import Limit
+from domain.loose import mended, refused_constant
 from domain.secret import Secret
 from graph_client.errors import GraphRedirected, GraphUnavailable, ParameterRefused, Throttled, TokenDead
 from graph_client.verdicts import error_of
@@ -26,9 +27,6 @@ _PATH_PART = re.compile(r"[A-Za-z0-9_.:$=+-]{1,512}")
 """What ids, message ids (today's have 88 characters) and edges are made of; no slash, no percent sign, no question."""
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 """What a header can carry. Tokens are opaque, of some hundred characters."""
-_SURROGATES = re.compile("[\ud800-\udfff]")
-_DEEPEST: Final = 64
-"""What is nested deeper is cut off; the deepest of Graph that we ask for is ten deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +151,6 @@ def _parsed(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return _mended(json.loads(body.decode("utf-8-sig"), parse_constant=_refused))
+        return mended(json.loads(body.decode("utf-8-sig"), parse_constant=refused_constant))
     except (ValueError, RecursionError):
         return None
-
-
-def _refused(constant: str) -> Any:
-    raise ValueError(constant)  # NaN and Infinity are Python's, not JSON's
-
-
-def _mended(value: Any, depth: int = _DEEPEST) -> Any:
-    if depth == 0:
-        return None
-    if type(value) is str:
-        return _SURROGATES.sub("\ufffd", value)
-    if type(value) is dict:
-        return {_mended(key): _mended(item, depth - 1) for key, item in value.items()}
-    if type(value) is list:
-        return [_mended(item, depth - 1) for item in value]
-    return value

@@ -1,5 +1,6 @@
 """Servers, started on first use and shared; each test that asks for one gets it empty, and may leak no key."""
 
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,6 +9,7 @@ import fakeredis
 import pytest
 
 from tests import servers
+from tests.breakable import Breakable
 from tests.servers import Absent, Server
 
 STORES = ("valkey9", "redis82", "redis7", "cluster")
@@ -95,6 +97,20 @@ def own_server(tmp_path: Path) -> Callable[..., AbstractContextManager[Server]]:
         return servers.running(name, tmp_path / name, binary, persistent=persistent, extra=extra)
 
     return start
+
+
+@pytest.fixture
+def breakable() -> Iterator[Breakable]:
+    """A Valkey to stop, hang or fill up, for this test alone, with its data in a short path: the socket's is limited
+    to about 100 characters.
+    """
+    with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
+        server = Breakable(Path(directory) / "valkey")
+        try:
+            yield server
+        finally:
+            server.go_on()
+            server.stop()
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from domain.event import Notice, Storable
 from domain.ids import PageId
+from domain.loose import ID_LENGTH
 from webhook import changes, messaging
 from webhook.delivery import Delivery, NotUnderstood, Skipped, SkipReason
 from webhook.parse import parse, parse_exactly
-from webhook.values import ID_LENGTH, Inexact, ident
+from webhook.values import Inexact, ident
 
 __all__ = ["Delivery", "SkipReason", "Skipped", "normalize"]
 

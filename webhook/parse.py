@@ -7,20 +7,16 @@ instead, ten times slower and to the letter.
 
 import json
 import math
-import re
 from contextlib import suppress
 from typing import Any
 
 import orjson
 
+from domain.loose import mended, refused_constant
 from webhook.errors import PayloadRefused
 
-_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
-_REPLACEMENT = "\ufffd"
 _MOST_DIGITS = 64
 """The longest whole number read as one; ids have about 20 digits. Python itself would refuse 4300, and the body."""
-_DEEPEST = 64
-"""What is nested deeper is cut off; a message's own payload ends far above, and the rest is not kept."""
 
 
 class Exact(float):
@@ -41,27 +37,10 @@ def parse_exactly(body: bytes) -> Any:
     """
     with suppress(ValueError, RecursionError):
         text = body.decode("utf-8-sig")
-        return _mended(json.loads(text, parse_int=_whole, parse_float=Exact, parse_constant=_refused))
+        return mended(json.loads(text, parse_int=_whole, parse_float=Exact, parse_constant=refused_constant))
     # Outside the handler: the parser's own error holds the body, and nothing that we raise may lead to it.
     raise PayloadRefused("not_json")
 
 
 def _whole(digits: str) -> int | Exact:
     return int(digits) if len(digits) <= _MOST_DIGITS else Exact(math.inf)
-
-
-def _refused(constant: str) -> Any:
-    raise ValueError(constant)  # NaN and Infinity are Python's, not JSON's
-
-
-def _mended(value: Any, depth: int = _DEEPEST) -> Any:
-    """The same value in strings that UTF-8 can carry. An id so mended holds U+FFFD and is no id any more."""
-    if depth == 0:
-        return None
-    if type(value) is str:
-        return _LONE_SURROGATES.sub(_REPLACEMENT, value)
-    if type(value) is dict:
-        return {_mended(key): _mended(item, depth - 1) for key, item in value.items()}
-    if type(value) is list:
-        return [_mended(item, depth - 1) for item in value]
-    return value

@@ -4,18 +4,12 @@ import math
 from typing import Any
 
 from domain import moment
+from domain.loose import REPLACEMENT, SAFE_INTEGER
 from webhook.delivery import NotUnderstood
 from webhook.parse import Exact
 
-MID_LENGTH = 512
-"""The longest message id taken; today's have 88 characters, their form is not promised."""
-ID_LENGTH = 128
-"""The longest Page id or person's id taken; today's have about 20 digits."""
 DEPTH = 8
 """How deep a payload is kept; the deepest known, a product's elements, needs three."""
-
-_SAFE = 2**53
-"""Beyond it, a reader whose numbers are floats (JavaScript) bends a whole number: it is passed on as text."""
 
 
 class Inexact(Exception):
@@ -28,7 +22,7 @@ def ident(value: object, longest: int) -> str:
     Refused: nothing, more than `longest` characters, control characters, lone surrogates and what replaced them.
     """
     if type(value) is str:
-        if 0 < len(value) <= longest and value.isprintable() and (value.isascii() or "\ufffd" not in value):
+        if 0 < len(value) <= longest and value.isprintable() and (value.isascii() or REPLACEMENT not in value):
             return value
     elif type(value) is int:
         if value >= 0:
@@ -62,9 +56,9 @@ def plain(value: Any, depth: int = DEPTH) -> Any:
     if type(value) is str or type(value) is bool or value is None:
         return value
     if type(value) is int:
-        return value if -_SAFE <= value <= _SAFE else str(value)
+        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
     if type(value) is float:
-        if abs(value) > _SAFE:
+        if abs(value) > SAFE_INTEGER:
             raise Inexact
         return value
     if type(value) is Exact:

@@ -13,8 +13,8 @@ from simulator.graph_faults import OUTAGE, Cuts, Fault, Says, Stalls
 from simulator.graph_gate import Gate
 from simulator.graph_made_up import made_up
 from simulator.graph_nodes import FakePage
+from tests.breakable import Breakable
 from tests.facebook import GraphShop, new_page, refusal, running_facebook, serving_graph
-from tests.fault.conftest import Breakable
 from tests.graph import FakeGraph
 from tests.servers import Server
 from tests.support import wait_until_blocking

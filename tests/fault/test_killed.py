@@ -14,8 +14,8 @@ from simulator.sender import Sender
 from simulator.serialize import serialize
 from simulator.signing import signed
 from simulator.summary import Summary
+from tests.breakable import Breakable
 from tests.callers import PAGE, Shop, texts
-from tests.fault.conftest import Breakable
 from tests.fault.load import loading
 from tests.servers import Server
 from tests.service import APP_SECRET, STOP_SECONDS, serving

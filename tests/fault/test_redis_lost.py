@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.breakable import Breakable
 from tests.callers import Facebook, Operator, Shop
-from tests.fault.conftest import Breakable
 from tests.service import Service, serving
 from tests.support import wait_until_blocking
 

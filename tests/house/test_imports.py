@@ -59,6 +59,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "app.export_command",
         "app.receipt_command",
         "app.store_commands",
+        "app.where",
     ),
     "uvicorn": ("app.server",),
     "uvloop": ("app.server",),

@@ -4,8 +4,6 @@ import copy
 import json
 import math
 import re
-import tempfile
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +13,9 @@ import pytest
 
 from ops.metrics import METRICS
 from simulator.graph_faults import OUTAGE, throttles
+from tests.breakable import Breakable
 from tests.callers import Facebook, Operator, Shop
 from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
-from tests.fault.conftest import Breakable
 from tests.ops.judge import filled, panels
 from tests.ops.rules import alone, read_rules
 from tests.ops.test_faults import DASHBOARD
@@ -47,17 +45,6 @@ def hurried(document: dict[str, Any]) -> str:
         rule["expr"] = re.sub(r"\[\d+[mhd]\]", "[10s]", rule["expr"])
         rule["for"] = "1s"
     return json.dumps({"groups": [{"name": "hurried", "rules": rules}]})
-
-
-@pytest.fixture
-def breakable() -> Iterator[Breakable]:
-    """A Valkey to be stopped."""
-    with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
-        server = Breakable(Path(directory) / "valkey")
-        try:
-            yield server
-        finally:
-            server.stop()
 
 
 @pytest.mark.timeout(300)

@@ -73,4 +73,4 @@ async def test_a_caller_who_gives_up_waiting_leaves_its_place_to_the_next() -> N
     caller.go.set()
     await asyncio.gather(first, third)
     assert caller.inside == 2
-    assert gate.pages_busy == 0
+    assert gate._pages == {}

@@ -1,12 +1,9 @@
-"""What the fault tests break: a Valkey that is theirs alone, at an address that stays the same when it starts again."""
+"""A Valkey that a test may break: it comes back with its data at the same address."""
 
 import os
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import redis
 
 from cache.embedded import Embedded
@@ -50,15 +47,3 @@ class Breakable:
         """Writes are taken again."""
         with self.client() as client:
             client.config_set("maxmemory", "0")
-
-
-@pytest.fixture
-def breakable() -> Iterator[Breakable]:
-    """A Valkey for this test alone, with its data in a short path: the socket's is limited to about 100 characters."""
-    with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
-        server = Breakable(Path(directory) / "valkey")
-        try:
-            yield server
-        finally:
-            server.go_on()
-            server.stop()

@@ -1,0 +1,61 @@
+"""Where a command works: directly on Redis, or on a running service. One pair of options for every command."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+
+from app.inboxes import Direct, Inbox
+from app.remote import remote
+from app.tools import with_tools
+from domain.secret import Secret
+from ops import logs
+
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which inbox a command works on."""
+
+    url: str | None
+    token: Secret | None
+
+    def run(self, work: Callable[[Inbox], Awaitable[None]]) -> None:
+        """Do it there."""
+
+        service = self.service()
+        if service is None:
+            with_tools(lambda tools: work(Direct(tools)))
+            return
+
+        async def there() -> None:
+            async with remote(*service) as inbox:
+                await work(inbox)
+
+        logs.configure(sys.stderr.buffer, level="warning")
+        asyncio.run(there())
+
+    def service(self) -> tuple[str, Secret] | None:
+        """Address and token of the service, None for the store itself. Raises `UsageError` without a token."""
+        if self.url is None:
+            return None
+        if not self.token:
+            raise click.UsageError("--url needs a token: --token, or TOKEN in the environment.")
+        return self.url.rstrip("/"), self.token
+
+
+def somewhere(command: Command) -> Command:
+    """Give a command the options that say where; it is called with `where`."""
+
+    @click.option("--url", help="A running service, as https://inbox.example. Without it: directly on REDIS_URL.")
+    @click.option("--token", envvar="TOKEN", help="A token for the service; better as TOKEN in the environment.")
+    @wraps(command)
+    def called(url: str | None, token: str | None, **options: Any) -> None:
+        command(where=Where(url, Secret(token) if token else None), **options)
+
+    return called
