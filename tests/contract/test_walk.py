@@ -4,8 +4,9 @@ import time
 
 import orjson
 
+from cache.connection import scored
 from cache.keyring import Keyring
-from cache.keys import RECEIPT_SECONDS
+from cache.keys import RECEIPT_SECONDS, shop_keys
 from cache.reader import WALKED_PER_CALL
 from cache.receipt_signature import ReceiptSigner
 from cache.receipts import Receipts
@@ -57,6 +58,20 @@ async def test_what_comes_or_is_purged_during_a_walk_is_not_in_it(box: Box) -> N
     assert [s async for s in walk] == []
     assert await box.reader.count(SHOP) == 0
     await box.erased()
+
+
+async def test_what_is_hidden_and_not_erased_yet_is_not_in_a_walk(box: Box) -> None:
+    """From the moment of the purge's answer: by the shop's watermark, and by a Page's or a conversation's."""
+    keys = shop_keys(SHOP)
+    await box.put(*(text(f"m_{number}") for number in range(3)))
+    (_, second, third) = scored(await box.connection.command("ZRANGE", keys.shop_index, 0, -1, "WITHSCORES"))
+    await box.connection.command("HSET", keys.registry, "watermark", second[1])
+    assert await walked(box) == ["m_2"]
+    tag = keys.conversation_tag(conversation_of(PAGE, Psid("7000000000000001")))
+    await box.connection.command("SET", b"w:" + keys.hash_tag + b":" + tag, third[1], "EX", 60)
+    assert await walked(box) == ["m_2"], "nobody has said yet that there are such watermarks"
+    await box.connection.command("HSET", keys.registry, "narrow", third[1] + 60_000_000)
+    assert await walked(box) == []
 
 
 async def test_all_receipts_are_walked_oldest_first(box: Box) -> None:
