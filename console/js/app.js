@@ -7,6 +7,7 @@ import { createLive } from "./live.js";
 import { createNews } from "./news.js";
 import { createPosts } from "./posts.js";
 import { keepPlace } from "./scrolling.js";
+import { lookAgain } from "./seen.js";
 import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
 import { createShop } from "./shop.js";
 import { createClock } from "./time.js";
@@ -84,6 +85,7 @@ export function createApp({ root, base, sources }) {
     if (!state.views().includes(state.view)) state.view = state.views()[0];
     if (may("messages:read")) live.start();
     if (may("shop:admin")) app.shop.load();
+    if (may("messages:purge")) app.shop.followAll();
     changed();
   }
 
@@ -150,10 +152,13 @@ export function createApp({ root, base, sources }) {
   function begin() {
     addEventListener("popstate", (event) => arrive(event.state ?? { view: "inbox", conversation: null }));
     addEventListener("online", live.again);
+    // Another address with a token, opened in the same tab: `early.js` takes it, as always.
+    addEventListener("hashchange", () => location.hash.includes("token=") && location.reload());
     addEventListener("offline", () => connection("offline"));
     addEventListener("keydown", (event) => app.onKey?.(event));
     setInterval(() => {
       expire(state.inbox, state.threads, clock.now());
+      lookAgain();
       changed();
     }, MOMENT);
     const { token, shop } = remembered();

@@ -11,19 +11,32 @@ export function attachments(app, all) {
   const pictures = all.filter((one) => one.type === "image");
   const others = all.filter((one) => one.type !== "image");
   return [
-    pictures.length > 0 && h("div", { class: `pictures many-${Math.min(pictures.length, 3)}` }, pictures.map((one) => photo(app, one))),
+    pictures.length > 0 &&
+      h(
+        "div",
+        { class: `pictures many-${Math.min(pictures.length, 3)}` },
+        pictures.map((one) => photo(app, one)),
+      ),
     others.map((one) => (SHOWN[one.type] ?? other)(app, one)),
   ];
 }
 
 const SHOWN = {
-  sticker: (app, one) => picture(app, one.url, { class: "sticker", alt: t("kind.sticker") }, placeholder(app, "smile", t("kind.sticker"))),
+  sticker: (app, one) =>
+    picture(app, one.url, { class: "sticker", alt: t("kind.sticker") }, placeholder(app, "smile", t("kind.sticker"))),
   audio: (app, one) => player(app, one, "audio", "voice", t("kind.audio")),
   video: (app, one) => player(app, one, "video", "play", t("kind.video")),
   reel: (app, one) => card(app, "play", one.title || t("kind.reel"), t("kind.reel"), one.url),
   post: (app, one) => card(app, "posts", one.title || t("kind.post"), t("kind.post"), one.url),
   file: (app, one) => card(app, "file", fileName(one.url) || t("kind.file"), t("kind.file"), one.url),
-  fallback: (app, one) => card(app, "link", one.title || hostOf(one.url) || t("kind.fallback"), hostOf(one.url) || t("kind.fallback"), one.url),
+  fallback: (app, one) =>
+    card(
+      app,
+      "link",
+      one.title || hostOf(one.url) || t("kind.fallback"),
+      hostOf(one.url) || t("kind.fallback"),
+      one.url,
+    ),
   location: (app, one) => place(app, one),
   unsupported: () => h("p", { class: "soft" }, t("kind.unsupported.long")),
   template,
@@ -45,12 +58,28 @@ function player(app, one, tag, name, title) {
     gone.add(one.url);
     app.changed();
   };
-  return h(tag, { key: one.url, class: "player", src: one.url, controls: true, preload: "none", "aria-label": title, onerror });
+  return h(tag, {
+    key: one.url,
+    class: "player",
+    src: one.url,
+    controls: true,
+    preload: "none",
+    "aria-label": title,
+    onerror,
+  });
 }
 
 function card(app, name, title, about, address) {
   const href = webAddress(address);
-  const inside = [icon(app, name), h("span", { class: "card-text" }, h("span", { class: "card-title", dir: "auto" }, title), h("span", { class: "soft small" }, about))];
+  const inside = [
+    icon(app, name),
+    h(
+      "span",
+      { class: "card-text" },
+      h("span", { class: "card-title", dir: "auto" }, title),
+      h("span", { class: "soft small" }, about),
+    ),
+  ];
   return href
     ? h("a", { class: "attachment", href, target: "_blank", rel: "noopener noreferrer nofollow" }, inside)
     : h("div", { class: "attachment" }, inside);
@@ -59,26 +88,47 @@ function card(app, name, title, about, address) {
 function place(app, one) {
   const { lat, long } = one.coordinates ?? {};
   if (typeof lat !== "number" || typeof long !== "number") return card(app, "pin", t("kind.location"), "", one.url);
-  return card(app, "pin", t("kind.location"), `${lat.toFixed(5)}, ${long.toFixed(5)}`, `https://www.openstreetmap.org/?mlat=${lat}&mlon=${long}#map=17/${lat}/${long}`);
+  return card(
+    app,
+    "pin",
+    t("kind.location"),
+    `${lat.toFixed(5)}, ${long.toFixed(5)}`,
+    `https://www.openstreetmap.org/?mlat=${lat}&mlon=${long}#map=17/${lat}/${long}`,
+  );
 }
 
 function template(app, one) {
   const products = one.product?.elements ?? one.elements;
   if (Array.isArray(products) && products.length) {
-    return products.map((product) => h("div", { class: "attachment product" },
-      picture(app, product.image_url, { class: "product-picture" }, icon(app, "tag")),
-      h("span", { class: "card-text" }, h("span", { class: "card-title", dir: "auto" }, String(product.title ?? t("kind.template"))), h("span", { class: "soft small" }, String(product.subtitle ?? "")))));
+    return products.map((product) =>
+      h(
+        "div",
+        { class: "attachment product" },
+        picture(app, product.image_url, { class: "product-picture" }, icon(app, "tag")),
+        h(
+          "span",
+          { class: "card-text" },
+          h("span", { class: "card-title", dir: "auto" }, String(product.title ?? t("kind.template"))),
+          h("span", { class: "soft small" }, String(product.subtitle ?? "")),
+        ),
+      ),
+    );
   }
   const buttons = Array.isArray(one.buttons) ? one.buttons : [];
-  return h("div", { class: "buttons" },
+  return h(
+    "div",
+    { class: "buttons" },
     typeof one.text === "string" && h("p", { class: "said", dir: "auto" }, one.text),
     buttons.map((button) => h("span", { class: "offered" }, String(button.title ?? ""))),
-    !one.text && !buttons.length && h("p", { class: "soft" }, one.title || t("kind.template")));
+    !one.text && !buttons.length && h("p", { class: "soft" }, one.title || t("kind.template")),
+  );
 }
 
 function appointment(app, one) {
   const when = typeof one.start_time === "number" ? dateTime(one.start_time * 1000) : "";
-  const status = ["requested", "confirmed", "declined", "cancelled"].includes(one.status) ? t(`appointment.${one.status}`) : "";
+  const status = ["requested", "confirmed", "declined", "cancelled"].includes(one.status)
+    ? t(`appointment.${one.status}`)
+    : "";
   return card(app, "calendar", [t("kind.appointment_booking"), status].filter(Boolean).join(" · "), when, null);
 }
 

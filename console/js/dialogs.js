@@ -15,17 +15,27 @@ export function dialogs(app) {
     app.changed();
   };
   const inside = dialog.receipt ? receipt(app, dialog, close) : question(app, dialog, close);
-  return h("dialog", {
-    key: "dialog", class: "dialog", "aria-labelledby": "dialog-title", oncancel: close, onclose: close,
-    // A press on the dimmed page behind it is a press on the dialog itself, outside of its box.
-    onclick: (event) => event.target === event.currentTarget && !dialog.busy && close(),
-    ref: (node) => node.showModal(),
-  }, h("div", { class: "dialog-box" }, inside));
+  return h(
+    "dialog",
+    {
+      key: "dialog",
+      class: "dialog",
+      "aria-labelledby": "dialog-title",
+      oncancel: close,
+      onclose: close,
+      // A press on the dimmed page behind it is a press on the dialog itself, outside of its box.
+      onclick: (event) => event.target === event.currentTarget && !dialog.busy && close(),
+      ref: (node) => node.showModal(),
+    },
+    h("div", { class: "dialog-box" }, inside),
+  );
 }
 
 function question(app, dialog, close) {
   const word = t("purge.word");
-  const typedRight = dialog.kind !== "shop" || dialog.typed.trim().normalize("NFC").toLowerCase() === word.normalize("NFC").toLowerCase();
+  const typedRight =
+    dialog.kind !== "shop" ||
+    dialog.typed.trim().normalize("NFC").toLowerCase() === word.normalize("NFC").toLowerCase();
   const submit = async (event) => {
     event.preventDefault();
     if (!typedRight || dialog.busy) return;
@@ -47,13 +57,21 @@ function question(app, dialog, close) {
     dialog.busy = false;
     app.changed();
   };
-  return h("form", { key: "question", class: "stack", onsubmit: submit },
+  return h(
+    "form",
+    { key: "question", class: "stack", onsubmit: submit },
     h("h2", { id: "dialog-title" }, icon(app, "trash"), t(`delete.${dialog.kind}`)),
     h("p", {}, t(`delete.${dialog.kind}.about`, { name: dialog.name ?? "" })),
     dialog.kind === "shop" && [
       h("label", { for: "confirm" }, t("purge.type", { word })),
       h("input", {
-        id: "confirm", type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", value: dialog.typed, ref: (node) => node.focus(),
+        id: "confirm",
+        type: "text",
+        autocomplete: "off",
+        autocapitalize: "off",
+        spellcheck: "false",
+        value: dialog.typed,
+        ref: (node) => node.focus(),
         oninput: (event) => {
           dialog.typed = event.target.value;
           app.changed();
@@ -61,17 +79,37 @@ function question(app, dialog, close) {
       }),
     ],
     dialog.problem && failure(app, dialog.problem),
-    h("div", { class: "dialog-buttons" },
+    h(
+      "div",
+      { class: "dialog-buttons" },
       h("button", { type: "button", class: "button", onclick: close }, t("cancel")),
-      h("button", { type: "submit", class: "button danger", disabled: !typedRight || Boolean(dialog.busy) }, t(dialog.busy ? "deleting" : `delete.${dialog.kind}.do`))));
+      h(
+        "button",
+        { type: "submit", class: "button danger", disabled: !typedRight || Boolean(dialog.busy) },
+        t(dialog.busy ? "deleting" : `delete.${dialog.kind}.do`),
+      ),
+    ),
+  );
 }
 
 function receipt(app, dialog, close) {
   // The newest state of it: it is followed until it is complete.
   const now = app.state.receipts.find((one) => one.purge_id === dialog.receipt.purge_id) ?? dialog.receipt;
-  return h("div", { key: "receipt", class: "stack" },
-    h("div", { class: "dialog-head" }, h("h2", { id: "dialog-title" }, icon(app, "receipt"), t("receipt.title")), iconButton(app, "close", t("close"), close)),
+  return h(
+    "div",
+    { key: "receipt", class: "stack" },
+    h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", { id: "dialog-title" }, icon(app, "receipt"), t("receipt.title")),
+      iconButton(app, "close", t("close"), close),
+    ),
     h("p", {}, t("receipt.about")),
     h("div", { class: "receipt-line", role: "status" }, receiptFacts(app, now)),
-    h("div", { class: "dialog-buttons" }, h("button", { type: "button", class: "button primary", onclick: close, ref: (node) => node.focus() }, t("close"))));
+    h(
+      "div",
+      { class: "dialog-buttons" },
+      h("button", { type: "button", class: "button primary", onclick: close, ref: (node) => node.focus() }, t("close")),
+    ),
+  );
 }

@@ -71,7 +71,8 @@ export function expire(inbox, threads, now) {
     }
   }
   for (const conversation of inbox.conversations.values()) {
-    if (Date.parse(conversation.last_message.expires_at) <= now) any = inbox.conversations.delete(conversation.id) || any;
+    if (Date.parse(conversation.last_message.expires_at) <= now)
+      any = inbox.conversations.delete(conversation.id) || any;
   }
   return any;
 }
@@ -107,7 +108,8 @@ export function createInbox({ api, state, changed }) {
     changed();
     try {
       const answer = await read({ cursor: inbox.cursor });
-      for (const one of answer.conversations) if (!inbox.conversations.has(one.id)) inbox.conversations.set(one.id, one);
+      for (const one of answer.conversations)
+        if (!inbox.conversations.has(one.id)) inbox.conversations.set(one.id, one);
       inbox.cursor = answer.next_cursor;
       inbox.problem = null;
     } catch (problem) {
@@ -142,7 +144,9 @@ export function createInbox({ api, state, changed }) {
         found.push(...answer.messages);
         cursor = answer.next_cursor;
       } while (cursor !== null && found.length < wanted);
-      const came = [...thread.messages.values()].filter((one) => found.length && one.received_at > found[0].received_at);
+      const came = [...thread.messages.values()].filter(
+        (one) => found.length && one.received_at > found[0].received_at,
+      );
       Object.assign(thread, { status: "ready", cursor, problem: null, messages: new Map(), oldest: 0 });
       place(thread, found);
       // What the stream brought in the meantime.

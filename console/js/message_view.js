@@ -13,31 +13,77 @@ export function messageView(app, message, { at, name, quoted }) {
   const out = message.direction === "out";
   const left = Date.parse(message.expires_at) - app.clock.now();
   const { key, n } = timeLeft(left);
-  return h("li", { key: message.id, class: `message ${out ? "out" : "in"}`, tabindex: "-1", "aria-label": t(out ? "message.out" : "message.in", { name, time: clockTime(at) }) },
-    h("div", { class: "bubble-row" },
-      h("div", { class: `bubble${bare(message) ? " bare" : ""}` },
+  return h(
+    "li",
+    {
+      key: message.id,
+      class: `message ${out ? "out" : "in"}`,
+      tabindex: "-1",
+      "aria-label": t(out ? "message.out" : "message.in", { name, time: clockTime(at) }),
+    },
+    h(
+      "div",
+      { class: "bubble-row" },
+      h(
+        "div",
+        { class: `bubble${bare(message) ? " bare" : ""}` },
         marks(app, message),
         message.reply_to && quote(app, message.reply_to, quoted),
         message.referral && referral(app, message.referral),
         message.postback && h("p", { class: "tapped" }, icon(app, "tap"), message.postback.title ?? t("kind.postback")),
         message.text && said(app, message.text, message.quick_reply),
         message.attachments && attachments(app, message.attachments),
-        !message.text && !message.attachments && !message.postback && h("p", { class: "soft" }, t("kind.unsupported.long"))),
-      app.may("messages:purge") && iconButton(app, "trash", t("delete.message"), () => {
-        app.state.dialog = { kind: "message", id: message.id, name };
-        app.changed();
-      }, { class: "icon-button quiet" })),
-    (message.phone_numbers?.length ?? 0) > 0 && h("div", { class: "phones" }, message.phone_numbers.map((one) => phone(app, one))),
-    h("p", { class: "meta" },
+        !message.text &&
+          !message.attachments &&
+          !message.postback &&
+          h("p", { class: "soft" }, t("kind.unsupported.long")),
+      ),
+      app.may("messages:purge") &&
+        iconButton(
+          app,
+          "trash",
+          t("delete.message"),
+          () => {
+            app.state.dialog = { kind: "message", id: message.id, name };
+            app.changed();
+          },
+          { class: "icon-button quiet" },
+        ),
+    ),
+    (message.phone_numbers?.length ?? 0) > 0 &&
+      h(
+        "div",
+        { class: "phones" },
+        message.phone_numbers.map((one) => phone(app, one)),
+      ),
+    h(
+      "p",
+      { class: "meta" },
       h("time", { datetime: message.sent_at ?? message.received_at, title: dateTime(at) }, clockTime(at)),
       message.edits && h("span", {}, t("edited")),
-      h("span", { class: `left${endsSoon(left) ? " soon" : ""}`, title: t("left.until", { when: dateTime(Date.parse(message.expires_at)) }) },
-        icon(app, "clock"), t(key, { n }))));
+      h(
+        "span",
+        {
+          class: `left${endsSoon(left) ? " soon" : ""}`,
+          title: t("left.until", { when: dateTime(Date.parse(message.expires_at)) }),
+        },
+        icon(app, "clock"),
+        t(key, { n }),
+      ),
+    ),
+  );
 }
 
 /** Pictures and stickers alone need no bubble around them. */
 function bare(message) {
-  return !message.text && !message.reply_to && !message.postback && !message.referral && (message.attachments ?? []).every((one) => ["image", "sticker", "video"].includes(one.type)) && (message.attachments ?? []).length > 0;
+  return (
+    !message.text &&
+    !message.reply_to &&
+    !message.postback &&
+    !message.referral &&
+    (message.attachments ?? []).every((one) => ["image", "sticker", "video"].includes(one.type)) &&
+    (message.attachments ?? []).length > 0
+  );
 }
 
 function marks(app, message) {
@@ -48,7 +94,8 @@ function said(app, text, quickReply) {
   const pieces = linked(text).flatMap((piece) =>
     piece.href
       ? h("a", { href: piece.href, target: "_blank", rel: "noopener noreferrer nofollow" }, piece.text)
-      : highlighted(piece.text, app.state.search));
+      : highlighted(piece.text, app.state.search),
+  );
   return h("p", { class: quickReply ? "said tapped" : "said", dir: "auto" }, quickReply && icon(app, "tap"), pieces);
 }
 
@@ -70,17 +117,39 @@ function highlighted(text, typed) {
 
 function quote(app, replyTo, quoted) {
   const text = quoted ? snippet(quoted) : t(replyTo.story ? "reply.story" : "reply.unknown");
-  return h("blockquote", { class: "quote" },
-    h("span", { class: "quote-name" }, icon(app, "reply"), t("reply")), h("span", { class: "quote-text", dir: "auto" }, text));
+  return h(
+    "blockquote",
+    { class: "quote" },
+    h("span", { class: "quote-name" }, icon(app, "reply"), t("reply")),
+    h("span", { class: "quote-text", dir: "auto" }, text),
+  );
 }
 
 function referral(app, { ads_context_data: ad, product, source }) {
-  const what = ad?.ad_title ? t("referral.ad", { title: ad.ad_title }) : product ? t("referral.product") : t(source === "SHORTLINK" ? "referral.link" : "referral.other");
+  const what = ad?.ad_title
+    ? t("referral.ad", { title: ad.ad_title })
+    : product
+      ? t("referral.product")
+      : t(source === "SHORTLINK" ? "referral.link" : "referral.other");
   return h("p", { class: "mark" }, icon(app, "tag"), what);
 }
 
 function phone(app, number) {
-  return h("span", { key: number, class: "phone" }, icon(app, "phone"),
+  return h(
+    "span",
+    { key: number, class: "phone" },
+    icon(app, "phone"),
     h("span", { class: "phone-number" }, grouped(number)),
-    h("button", { type: "button", class: "phone-copy", "aria-label": t("copy.number", { number }), onclick: () => copy(app, number) }, icon(app, "copy"), h("span", {}, t("copy"))));
+    h(
+      "button",
+      {
+        type: "button",
+        class: "phone-copy",
+        "aria-label": t("copy.number", { number }),
+        onclick: () => copy(app, number),
+      },
+      icon(app, "copy"),
+      h("span", {}, t("copy")),
+    ),
+  );
 }

@@ -17,12 +17,20 @@ export function page(app) {
   const { state } = app;
   const signedIn = state.session !== null;
   app.onKey = signedIn ? (event) => onKey(app, event) : null;
-  return h("div", { class: signedIn ? `page in-${state.view}${state.selected ? " in-thread" : ""}` : "page signing-in" },
+  return h(
+    "div",
+    { class: signedIn ? `page in-${state.view}${state.selected ? " in-thread" : ""}` : "page signing-in" },
     signedIn && h("a", { class: "skip", href: "#main" }, t("skip")),
     header(app, signedIn),
-    h("main", { id: "main", tabindex: "-1" }, signedIn && strip(app), signedIn ? VIEWS[state.view](app) : signInView(app)),
+    h(
+      "main",
+      { id: "main", tabindex: "-1" },
+      signedIn && strip(app),
+      signedIn ? VIEWS[state.view](app) : signInView(app),
+    ),
     signedIn && dialogs(app),
-    announcements(app));
+    announcements(app),
+  );
 }
 
 /** What the browser's tab is called. */
@@ -34,32 +42,63 @@ page.title = ({ state }) => {
 
 function header(app, signedIn) {
   const { state } = app;
-  return h("header", { class: "bar" },
-    h("div", { class: "brand" }, icon(app, "mark"), h("span", { class: "brand-name" }, "Page Inbox"),
-      signedIn && h("span", { class: "brand-shop" }, state.session.shop)),
+  return h(
+    "header",
+    { class: "bar" },
+    h(
+      "div",
+      { class: "brand" },
+      icon(app, "mark"),
+      h("span", { class: "brand-name" }, "Page Inbox"),
+      signedIn && h("span", { class: "brand-shop" }, state.session.shop),
+    ),
     signedIn && navigation(app),
-    h("div", { class: "tools" },
+    h(
+      "div",
+      { class: "tools" },
       signedIn && app.may("messages:read") && connection(app),
       languages(app),
       themes(app),
-      signedIn && iconButton(app, "leave", t("signout"), app.signOut)));
+      signedIn && iconButton(app, "leave", t("signout"), app.signOut),
+    ),
+  );
 }
 
 function navigation(app) {
   const { state } = app;
   const unread = [...state.unread.values()].reduce((sum, one) => sum + one, 0);
   const link = (view) =>
-    h("button", { key: view, type: "button", class: "tab", "aria-current": state.view === view ? "page" : null, onclick: () => app.show(view) },
+    h(
+      "button",
+      {
+        key: view,
+        type: "button",
+        class: "tab",
+        "aria-current": state.view === view ? "page" : null,
+        onclick: () => app.show(view),
+      },
       icon(app, ICONS[view]),
       h("span", {}, t(`view.${view}`)),
-      view === "inbox" && unread > 0 && h("span", { class: "badge" }, t("number", { n: unread }), h("span", { class: "unseen" }, t("unread", { n: unread }))));
+      view === "inbox" &&
+        unread > 0 &&
+        h(
+          "span",
+          { class: "badge" },
+          t("number", { n: unread }),
+          h("span", { class: "unseen" }, t("unread", { n: unread })),
+        ),
+    );
   return h("nav", { class: "tabs", "aria-label": t("views") }, state.views().map(link));
 }
 
 function connection(app) {
   const now = app.state.connection;
-  return h("span", { class: `connection ${now}`, role: "status", title: t(`status.${now}.long`) },
-    h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "connection-name" }, t(`status.${now}`)));
+  return h(
+    "span",
+    { class: `connection ${now}`, role: "status", title: t(`status.${now}.long`) },
+    h("span", { class: "dot", "aria-hidden": "true" }),
+    h("span", { class: "connection-name" }, t(`status.${now}`)),
+  );
 }
 
 /** The same in a line of its own, where there is no room for it in the bar. */
@@ -70,7 +109,11 @@ function strip(app) {
 
 function languages(app) {
   const other = LANGUAGES.find((one) => one !== spoken());
-  return h("button", { type: "button", class: "icon-button language", lang: other, onclick: () => app.chooseLanguage(other) }, t("language.other"));
+  return h(
+    "button",
+    { type: "button", class: "icon-button language", lang: other, onclick: () => app.chooseLanguage(other) },
+    t("language.other"),
+  );
 }
 
 function themes(app) {
@@ -86,12 +129,22 @@ function announcements(app) {
   if (announced && app.state.session) {
     const conversation = app.state.inbox.conversations.get(announced.message.conversation_id);
     if (conversation) {
-      news = t("announce.message", { name: nameOf(app, conversation), text: announced.message.text ?? t("announce.attachment") });
+      news = t("announce.message", {
+        name: nameOf(app, conversation),
+        text: announced.message.text ?? t("announce.attachment"),
+      });
     }
   }
-  return h("div", { class: "announcements" },
+  return h(
+    "div",
+    { class: "announcements" },
     h("div", { class: "unseen", "aria-live": "polite" }, news && h("p", { key: announced.number }, news)),
-    h("div", { class: "toast-place", role: "status" }, said && h("p", { key: said.number, class: "toast" }, t(said.key, said.values))));
+    h(
+      "div",
+      { class: "toast-place", role: "status" },
+      said && h("p", { key: said.number, class: "toast" }, t(said.key, said.values)),
+    ),
+  );
 }
 
 function onKey(app, event) {

@@ -8,12 +8,20 @@ const broken = new Set(); // pictures that did not come, so that nobody asks for
 
 /** An icon of the sprite; for the eye alone. */
 export function icon(app, name) {
-  return h("svg", { class: "icon", "aria-hidden": "true", focusable: "false" }, h("use", { href: `${app.base}/icons.svg#${name}` }));
+  return h(
+    "svg",
+    { class: "icon", "aria-hidden": "true", focusable: "false" },
+    h("use", { href: `${app.base}/icons.svg#${name}` }),
+  );
 }
 
 /** A button with an icon alone; `label` is what it is called. */
 export function iconButton(app, name, label, onclick, more = {}) {
-  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...more }, icon(app, name));
+  return h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...more },
+    icon(app, name),
+  );
 }
 
 /** A sentence for what went wrong, with the number to quote where the service has given one. */
@@ -25,23 +33,37 @@ export function sentence(problem) {
 
 /** What went wrong, and a button to try again. */
 export function failure(app, problem, again) {
-  return h("div", { class: "failure", role: "alert" },
+  return h(
+    "div",
+    { class: "failure", role: "alert" },
     icon(app, "warning"),
-    h("div", {},
+    h(
+      "div",
+      {},
       h("p", {}, sentence(problem)),
-      problem.requestId && h("p", { class: "soft small" }, t("problem.request", { id: problem.requestId }))),
-    again && h("button", { type: "button", class: "button", onclick: again }, t("again")));
+      problem.requestId && h("p", { class: "soft small" }, t("problem.request", { id: problem.requestId })),
+    ),
+    again && h("button", { type: "button", class: "button", onclick: again }, t("again")),
+  );
 }
 
 /** Grey bars in the shape of what is coming. */
 export function skeleton(shape, count) {
-  const bars = Array.from({ length: count }, () => h("div", { class: `skeleton ${shape}` }, h("span", {}), h("span", {})));
+  const bars = Array.from({ length: count }, () =>
+    h("div", { class: `skeleton ${shape}` }, h("span", {}), h("span", {})),
+  );
   return h("div", { class: "skeletons", role: "status" }, h("span", { class: "unseen" }, t("loading")), bars);
 }
 
 /** Nothing here, and why. */
 export function empty(app, name, title, text) {
-  return h("div", { class: "empty" }, icon(app, name), h("p", { class: "empty-title" }, title), text && h("p", { class: "soft" }, text));
+  return h(
+    "div",
+    { class: "empty" },
+    icon(app, name),
+    h("p", { class: "empty-title" }, title),
+    text && h("p", { class: "soft" }, text),
+  );
 }
 
 /** A picture from Facebook's servers, or `instead`. */
@@ -51,14 +73,27 @@ export function picture(app, address, props, instead) {
     broken.add(address);
     app.changed();
   };
-  return h("img", { key: address, src: address, loading: "lazy", decoding: "async", referrerpolicy: "no-referrer", alt: "", onerror, ...props });
+  return h("img", {
+    key: address,
+    src: address,
+    loading: "lazy",
+    decoding: "async",
+    referrerpolicy: "no-referrer",
+    alt: "",
+    onerror,
+    ...props,
+  });
 }
 
 /** A customer's picture, or the first letter of the name on a quiet colour. */
 export function avatar(app, customer, name, id) {
   const colour = [...String(id)].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 6, 0);
   const letter = [...new Intl.Segmenter(document.documentElement.lang).segment(name)][0]?.segment ?? "·";
-  const initial = h("span", { class: `avatar colour-${colour}`, "aria-hidden": "true" }, customer?.name ? letter : icon(app, "person"));
+  const initial = h(
+    "span",
+    { class: `avatar colour-${colour}`, "aria-hidden": "true" },
+    customer?.name ? letter : icon(app, "person"),
+  );
   return picture(app, customer?.picture, { class: "avatar" }, initial);
 }
 

@@ -55,8 +55,13 @@ export function createPosts({ api, state, changed, now }) {
       const thread = (of(page).threads[id] ??= { items: [], after: null });
       thread.open = true;
       return work(page, thread, async () => {
-        const place = kind === "post" ? path("pages", page, "posts", id, "comments") : path("pages", page, "comments", id, "replies");
-        const answer = await api.json("GET", place, { query: { limit: COMMENTS, after: thread.after, order: "chronological" } });
+        const place =
+          kind === "post"
+            ? path("pages", page, "posts", id, "comments")
+            : path("pages", page, "comments", id, "replies");
+        const answer = await api.json("GET", place, {
+          query: { limit: COMMENTS, after: thread.after, order: "chronological" },
+        });
         Object.assign(thread, { items: [...thread.items, ...answer.items], after: answer.after });
       });
     },

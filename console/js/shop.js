@@ -8,7 +8,13 @@ const RECEIPTS = "page-inbox.receipts";
 const AGAIN = 1500; // milliseconds between two looks at a purge that still erases
 const AUDIT = 50;
 
-export function createShop({ api, state, changed, say, pause = (wait) => new Promise((done) => setTimeout(done, wait)) }) {
+export function createShop({
+  api,
+  state,
+  changed,
+  say,
+  pause = (wait) => new Promise((done) => setTimeout(done, wait)),
+}) {
   state.receipts = restored();
 
   async function attempt(job) {
@@ -67,6 +73,8 @@ export function createShop({ api, state, changed, say, pause = (wait) => new Pro
       follow(receipt);
       return receipt;
     },
+    /** Go on with those that were still running when the page was left. */
+    followAll: () => state.receipts.forEach(follow),
     /** Everything kept, as a file; `state.exporting` counts the bytes that are here. */
     export: (stamp) =>
       attempt(async () => {
@@ -75,7 +83,7 @@ export function createShop({ api, state, changed, say, pause = (wait) => new Pro
         try {
           const answer = await api.send("GET", "/export", { limited: false });
           const parts = [];
-          for (const reader = answer.body.getReader(); ; ) {
+          for (const reader = answer.body.getReader(); ;) {
             const { done, value } = await reader.read();
             if (done) break;
             parts.push(value);

@@ -9,7 +9,9 @@ const STATUSES = { connected: "good", webhooks_only: "fair", unsubscribed: "fair
 export function shopView(app) {
   const { state } = app;
   const admin = app.may("shop:admin");
-  return h("div", { class: "column" },
+  return h(
+    "div",
+    { class: "column" },
     h("div", { class: "column-head" }, h("h1", {}, t("view.shop"))),
     state.shopProblem && failure(app, state.shopProblem, admin ? app.shop.load : null),
     admin && state.shop && [storing(app), pages(app)],
@@ -17,7 +19,12 @@ export function shopView(app) {
     app.may("messages:purge") && deleting(app),
     state.receipts.length > 0 && receipts(app),
     admin && audit(app),
-    h("p", { class: "soft small footnote" }, t("shop.signed_in", { name: state.session.subject || "-", when: dateTime(state.session.ends) })));
+    h(
+      "p",
+      { class: "soft small footnote" },
+      t("shop.signed_in", { name: state.session.subject || "-", when: dateTime(state.session.ends) }),
+    ),
+  );
 }
 
 function card(app, name, title, ...rest) {
@@ -26,49 +33,115 @@ function card(app, name, title, ...rest) {
 
 function storing(app) {
   const { paused } = app.state.shop;
-  return card(app, paused ? "pause" : "inbox", t("storing.title"),
-    h("p", {}, h("strong", { class: paused ? "state fair" : "state good" }, t(paused ? "storing.paused" : "storing.on"))),
+  return card(
+    app,
+    paused ? "pause" : "inbox",
+    t("storing.title"),
+    h(
+      "p",
+      {},
+      h("strong", { class: paused ? "state fair" : "state good" }, t(paused ? "storing.paused" : "storing.on")),
+    ),
     h("p", { class: "soft" }, t(paused ? "storing.paused.about" : "storing.on.about")),
-    h("button", { type: "button", class: paused ? "button primary" : "button", onclick: () => app.shop.pause(!paused) }, icon(app, paused ? "play" : "pause"), t(paused ? "storing.resume" : "storing.pause")));
+    h(
+      "button",
+      { type: "button", class: paused ? "button primary" : "button", onclick: () => app.shop.pause(!paused) },
+      icon(app, paused ? "play" : "pause"),
+      t(paused ? "storing.resume" : "storing.pause"),
+    ),
+  );
 }
 
 function pages(app) {
   const { shop } = app.state;
-  return card(app, "shop", t("pages.title"),
+  return card(
+    app,
+    "shop",
+    t("pages.title"),
     shop.pages.length === 0 && h("p", { class: "soft" }, t("pages.none")),
-    h("ul", { class: "plain-list" }, shop.pages.map((one) => h("li", { key: one.page_id, class: "page-line" },
-      h("span", { class: "page-id" }, one.page_id),
-      h("span", { class: `state ${STATUSES[one.status]}` }, t(`pages.${one.status}`)),
-      one.paused && h("span", { class: "state fair" }, t("pages.paused")),
-      h("span", { class: "soft small" }, one.last_event_at ? t("pages.last", { when: dateTime(Date.parse(one.last_event_at)) }) : t("pages.never")),
-      h("button", { type: "button", class: "button slim", "aria-label": t(one.paused ? "pages.resume.one" : "pages.pause.one", { page: one.page_id }), onclick: () => app.shop.pausePage(one.page_id, !one.paused) },
-        icon(app, one.paused ? "play" : "pause"), t(one.paused ? "storing.resume" : "storing.pause"))))));
+    h(
+      "ul",
+      { class: "plain-list" },
+      shop.pages.map((one) =>
+        h(
+          "li",
+          { key: one.page_id, class: "page-line" },
+          h("span", { class: "page-id" }, one.page_id),
+          h("span", { class: `state ${STATUSES[one.status]}` }, t(`pages.${one.status}`)),
+          one.paused && h("span", { class: "state fair" }, t("pages.paused")),
+          h(
+            "span",
+            { class: "soft small" },
+            one.last_event_at ? t("pages.last", { when: dateTime(Date.parse(one.last_event_at)) }) : t("pages.never"),
+          ),
+          h(
+            "button",
+            {
+              type: "button",
+              class: "button slim",
+              "aria-label": t(one.paused ? "pages.resume.one" : "pages.pause.one", { page: one.page_id }),
+              onclick: () => app.shop.pausePage(one.page_id, !one.paused),
+            },
+            icon(app, one.paused ? "play" : "pause"),
+            t(one.paused ? "storing.resume" : "storing.pause"),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function exporting(app) {
   const { exporting: bytes } = app.state;
   const stamp = new Date(app.clock.now()).toISOString().slice(0, 10);
-  return card(app, "download", t("export.title"),
+  return card(
+    app,
+    "download",
+    t("export.title"),
     h("p", { class: "soft" }, t("export.about")),
-    h("button", { type: "button", class: "button", disabled: bytes !== null, onclick: () => app.shop.export(stamp) }, icon(app, "download"), bytes === null ? t("export.start") : t("export.running", { n: Math.ceil(bytes / 1024) })));
+    h(
+      "button",
+      { type: "button", class: "button", disabled: bytes !== null, onclick: () => app.shop.export(stamp) },
+      icon(app, "download"),
+      bytes === null ? t("export.start") : t("export.running", { n: Math.ceil(bytes / 1024) }),
+    ),
+  );
 }
 
 function deleting(app) {
-  return card(app, "trash", t("purge.title"),
+  return card(
+    app,
+    "trash",
+    t("purge.title"),
     h("p", { class: "soft" }, t("purge.about")),
-    h("button", {
-      type: "button", class: "button danger",
-      onclick: () => {
-        app.state.dialog = { kind: "shop", typed: "" };
-        app.changed();
+    h(
+      "button",
+      {
+        type: "button",
+        class: "button danger",
+        onclick: () => {
+          app.state.dialog = { kind: "shop", typed: "" };
+          app.changed();
+        },
       },
-    }, icon(app, "trash"), t("purge.start")));
+      icon(app, "trash"),
+      t("purge.start"),
+    ),
+  );
 }
 
 function receipts(app) {
-  return card(app, "receipt", t("receipts.title"),
+  return card(
+    app,
+    "receipt",
+    t("receipts.title"),
     h("p", { class: "soft" }, t("receipts.about")),
-    h("ul", { class: "plain-list" }, app.state.receipts.map((one) => h("li", { key: one.purge_id, class: "receipt-line" }, receiptFacts(app, one)))));
+    h(
+      "ul",
+      { class: "plain-list" },
+      app.state.receipts.map((one) => h("li", { key: one.purge_id, class: "receipt-line" }, receiptFacts(app, one))),
+    ),
+  );
 }
 
 /** A receipt as an owner reads it. */
@@ -77,22 +150,81 @@ export function receiptFacts(app, one) {
   return [
     h("p", {}, h("strong", {}, t(`receipt.${one.what}`)), " · ", t("receipt.deleted", { n: one.messages_deleted })),
     h("p", { class: "soft small" }, dateTime(Date.parse(one.requested_at)), " · ", one.requested_by),
-    h("p", { class: "small" }, h("span", { class: `state ${complete ? "good" : "fair"}` }, t(complete ? "receipt.complete" : "receipt.running"))),
+    h(
+      "p",
+      { class: "small" },
+      h("span", { class: `state ${complete ? "good" : "fair"}` }, t(complete ? "receipt.complete" : "receipt.running")),
+    ),
     one.signature && h("p", { class: "small" }, icon(app, "lock"), " ", t("receipt.signed")),
-    h("p", { class: "small" }, h("span", { class: "soft" }, t("receipt.id")), " ", h("code", { class: "receipt-id" }, one.purge_id)),
-    h("button", { type: "button", class: "button", onclick: () => app.shop.saveReceipt(one) }, icon(app, "download"), t("receipt.save")),
+    h(
+      "p",
+      { class: "small" },
+      h("span", { class: "soft" }, t("receipt.id")),
+      " ",
+      h("code", { class: "receipt-id" }, one.purge_id),
+    ),
+    h(
+      "button",
+      { type: "button", class: "button", onclick: () => app.shop.saveReceipt(one) },
+      icon(app, "download"),
+      t("receipt.save"),
+    ),
   ];
 }
 
 function audit(app) {
   const { audit: log } = app.state;
-  return card(app, "audit", t("audit.title"),
+  return card(
+    app,
+    "audit",
+    t("audit.title"),
     h("p", { class: "soft" }, t("audit.about")),
     log && log.entries.length === 0 && h("p", { class: "soft" }, t("audit.none")),
-    log && log.entries.length > 0 && h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": t("audit.title") }, h("table", {},
-      h("thead", {}, h("tr", {}, ["when", "who", "what"].map((name) => h("th", { key: name, scope: "col" }, t(`audit.${name}`))))),
-      h("tbody", {}, log.entries.map((one, place) => h("tr", { key: one.sequence ?? place }, h("td", {}, dateTime(Date.parse(one.at))), h("td", {}, one.sub), h("td", {}, act(one), one.times > 1 && h("span", { class: "soft" }, " ", t("audit.times", { n: one.times })))))))),
-    (!log || log.cursor !== null) && h("button", { type: "button", class: "button", onclick: () => app.shop.audit({ fresh: !log }) }, icon(app, "audit"), t(log ? "more" : "audit.show")));
+    log &&
+      log.entries.length > 0 &&
+      h(
+        "div",
+        { class: "wide", tabindex: "0", role: "region", "aria-label": t("audit.title") },
+        h(
+          "table",
+          {},
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              ["when", "who", "what"].map((name) => h("th", { key: name, scope: "col" }, t(`audit.${name}`))),
+            ),
+          ),
+          h(
+            "tbody",
+            {},
+            log.entries.map((one, place) =>
+              h(
+                "tr",
+                { key: one.sequence ?? place },
+                h("td", {}, dateTime(Date.parse(one.at))),
+                h("td", {}, one.sub),
+                h(
+                  "td",
+                  {},
+                  act(one),
+                  one.times > 1 && h("span", { class: "soft" }, " ", t("audit.times", { n: one.times })),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+    (!log || log.cursor !== null) &&
+      h(
+        "button",
+        { type: "button", class: "button", onclick: () => app.shop.audit({ fresh: !log }) },
+        icon(app, "audit"),
+        t(log ? "more" : "audit.show"),
+      ),
+  );
 }
 
 const act = (one) => (has(`audit.act.${one.action}`) ? t(`audit.act.${one.action}`) : one.action);

@@ -13,19 +13,48 @@ export function threadView(app) {
   const thread = state.threads.get(state.selected);
   const name = nameOf(app, conversation);
   const customer = app.customers.of(conversation.page_id, conversation.customer_id);
-  return h("div", { class: "thread", key: conversation.id },
-    h("div", { class: "thread-head" },
-      h("div", { class: "only-narrow" }, iconButton(app, "back", t("back"), () => app.show("inbox"))),
+  return h(
+    "div",
+    { class: "thread", key: conversation.id },
+    h(
+      "div",
+      { class: "thread-head" },
+      h(
+        "div",
+        { class: "only-narrow" },
+        iconButton(app, "back", t("back"), () => app.show("inbox")),
+      ),
       avatar(app, customer, name, conversation.customer_id),
-      h("div", { class: "thread-who" },
+      h(
+        "div",
+        { class: "thread-who" },
         h("h2", { class: "thread-name" }, name),
-        h("p", { class: "soft small" }, t("thread.count", { n: conversation.message_count }), " · ", t("thread.page", { page: conversation.page_id }))),
-      app.may("messages:purge") && iconButton(app, "trash", t("delete.conversation"), () => {
-        state.dialog = { kind: "conversation", id: conversation.id, name };
-        app.changed();
-      })),
-    h("div", { class: "thread-scroll", tabindex: "0", role: "region", "aria-label": t("thread.with", { name }), onscroll: (event) => event.currentTarget.scrollTop < 120 && ready(thread) && app.inbox.older() },
-      body(app, thread, conversation, name)));
+        h(
+          "p",
+          { class: "soft small" },
+          t("thread.count", { n: conversation.message_count }),
+          " · ",
+          t("thread.page", { page: conversation.page_id }),
+        ),
+      ),
+      app.may("messages:purge") &&
+        iconButton(app, "trash", t("delete.conversation"), () => {
+          state.dialog = { kind: "conversation", id: conversation.id, name };
+          app.changed();
+        }),
+    ),
+    h(
+      "div",
+      {
+        class: "thread-scroll",
+        tabindex: "0",
+        role: "region",
+        "aria-label": t("thread.with", { name }),
+        onscroll: (event) => event.currentTarget.scrollTop < 120 && ready(thread) && app.inbox.older(),
+      },
+      body(app, thread, conversation, name),
+    ),
+  );
 }
 
 const ready = (thread) => thread?.status === "ready" && !thread.problem;
@@ -36,7 +65,11 @@ function body(app, thread, conversation, name) {
   const messages = inOrder(thread);
   return [
     thread.cursor !== null
-      ? h("button", { type: "button", class: "button more", disabled: thread.busy, onclick: app.inbox.older }, t(thread.busy ? "loading" : "older"))
+      ? h(
+          "button",
+          { type: "button", class: "button more", disabled: thread.busy, onclick: app.inbox.older },
+          t(thread.busy ? "loading" : "older"),
+        )
       : h("p", { class: "beginning soft small" }, t("thread.beginning")),
     thread.problem && failure(app, thread.problem, app.inbox.older),
     h("ol", { class: "messages", onkeydown: (event) => arrows(event, ".message") }, byDay(app, messages, thread, name)),
@@ -51,7 +84,13 @@ function byDay(app, messages, thread, name) {
     if (midnight(at) !== day) {
       day = midnight(at);
       const kind = dayKind(at, app.clock.now());
-      items.push(h("li", { key: `day-${day}-${message.id}`, class: "day" }, h("span", {}, kind === "earlier" ? dayOf(at) : t(`day.${kind}`))));
+      items.push(
+        h(
+          "li",
+          { key: `day-${day}-${message.id}`, class: "day" },
+          h("span", {}, kind === "earlier" ? dayOf(at) : t(`day.${kind}`)),
+        ),
+      );
     }
     items.push(messageView(app, message, { at, name, quoted: thread.messages.get(message.reply_to?.id) }));
   }

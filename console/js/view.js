@@ -9,7 +9,7 @@ const PROPERTIES = new Set(["value", "checked", "disabled"]);
 const ADDRESSES = new Set(["href", "src", "poster"]);
 const REFUSED = new Set(["innerHTML", "outerHTML", "srcdoc", "style"]);
 
-/** An element: attributes, `on...` handlers, `key` among its neighbours, `ref` called with the node once it is there. */
+/** An element: attributes, `on...` handlers, `key` among its neighbours, `ref` told of the node once it is there. */
 export function h(tag, props, ...children) {
   const { key, ref, ...rest } = props ?? {};
   return { tag, key, ref, props: rest, children: children.flat(Infinity).filter(shown).map(asNode) };
@@ -62,9 +62,7 @@ function alike(node, wanted) {
 
 function create(wanted) {
   if (wanted.text !== undefined) return document.createTextNode(wanted.text);
-  const node = IN_SVG.has(wanted.tag)
-    ? document.createElementNS(SVG, wanted.tag)
-    : document.createElement(wanted.tag);
+  const node = IN_SVG.has(wanted.tag) ? document.createElementNS(SVG, wanted.tag) : document.createElement(wanted.tag);
   if (wanted.key !== undefined) node.pageInboxKey = wanted.key;
   patch(node, wanted);
   return node;

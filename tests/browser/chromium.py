@@ -6,8 +6,8 @@ import subprocess
 from typing import Final
 
 PACKAGES: Final = ("chromium", "fonts-khmeros", "fonts-noto-core", "fonts-noto-color-emoji")
-SECONDS: Final = 420
-"""For all of it: some 150 MB from a mirror nearby, and a machine that is busy with other things."""
+STEPS: Final = ((120, ("update",)), (420, ("install", "--yes", "--no-install-recommends", *PACKAGES)))
+"""Seconds, and what they are for: some 150 MB from a mirror nearby, on a machine that is busy with other things."""
 
 ARGUMENTS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -37,8 +37,8 @@ def _install() -> None:
     if os.geteuid() != 0:
         raise Absent("a browser: there is no chromium on this machine, and only root may install it")
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    patience = ("-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::http::Timeout=20")
-    for command in (("update",), ("install", "--yes", "--no-install-recommends", *PACKAGES)):
+    patience = ("-o", "DPkg::Lock::Timeout=100", "-o", "Acquire::http::Timeout=20")
+    for seconds, command in STEPS:
         try:
             subprocess.run(  # noqa: S603 - our own arguments
                 ("apt-get", *patience, *command),  # noqa: S607 - the system's own
@@ -46,7 +46,7 @@ def _install() -> None:
                 check=True,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
-                timeout=SECONDS,
+                timeout=seconds,
             )
         except (subprocess.SubprocessError, OSError) as error:
             raise Absent(f"a browser: apt-get {command[0]} failed ({type(error).__name__})") from None

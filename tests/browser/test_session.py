@@ -51,6 +51,16 @@ async def test_a_token_is_in_no_address_and_no_log(console: Console, service: Se
     await expect(messages(page)).to_have_count(1)
 
 
+async def test_another_link_in_the_same_tab_signs_in_anew(console: Console) -> None:
+    """A changed fragment alone loads no page by itself."""
+    console.owner.hears("m_1", "hello")
+    page = await console.open(token=mint("another-shop"))
+    await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
+    await page.evaluate("(token) => { location.hash = `token=${token}`; }", console.owner.token())
+    await expect(rows(page)).to_have_count(1)
+    assert page.url == console.address
+
+
 async def test_signing_out_leaves_nothing_in_the_tab(console: Console) -> None:
     """Neither the token nor a name."""
     console.owner.hears("m_1", "hello")

@@ -42,14 +42,17 @@ class Running:
         (docs,) = re.findall(r"(http://\S+)/docs", self.said)
         return str(docs)
 
-    def curl(self, path: str) -> httpx2.Response:
-        """What the printed `curl` line with this path answers, read as a shell would after the printed export."""
+    def curl(self, path: str, instead: str | None = None) -> httpx2.Response:
+        """What the printed `curl` line with this path answers, read as a shell would after the printed export;
+        `instead` stands in its place.
+        """
         (export,) = re.findall(r"^ +export TOKEN=(\S+)$", self.said, re.MULTILINE)
         lines = [shlex.split(line) for line in self.said.splitlines() if line.strip().startswith("curl ")]
         (words,) = [words for words in lines if path in words[-1] and "-X" not in words]
         assert words[:3] == ["curl", "-s", "-H"]
         name, _, value = words[3].replace("$TOKEN", export).partition(": ")
-        return httpx2.get(words[-1], headers={name: value}, trust_env=False)
+        address = words[-1] if instead is None else words[-1].partition(path)[0] + instead
+        return httpx2.get(address, headers={name: value}, trust_env=False)
 
     def messages(self) -> list[dict[str, Any]]:
         """The demo shop's newest messages."""
@@ -93,6 +96,20 @@ def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
         assert "page_inbox_deliveries_total" in httpx2.get(ops, trust_env=False).text
         assert httpx2.get(f"{inbox.address}/docs", trust_env=False).status_code == 200
         assert all(address.startswith("http://127.0.0.1:") for address in re.findall(r"http://\S+", inbox.said))
+
+
+def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data: Path) -> None:
+    """Their names, and pictures from an address that the page's policy lets in."""
+    with running(data) as inbox:
+        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        (console,) = re.findall(r"(http://\S+/console)#token=eyJ", inbox.said)
+        policy = httpx2.get(console, trust_env=False).headers["content-security-policy"]
+        customer = inbox.messages()[0]["conversation_id"].partition("_")[2]
+        (told,) = inbox.curl("/posts", f"/customers/{customer}").json()["items"]
+        assert told["name"]
+        place, _, _ = told["profile_pic"].partition("/p/")
+        assert f"img-src 'self' https://*.fbcdn.net https://*.fbsbx.com https://*.facebook.com {place};" in policy
+        assert httpx2.get(told["profile_pic"], trust_env=False).headers["content-type"] == "image/svg+xml"
 
 
 def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages(data: Path) -> None:

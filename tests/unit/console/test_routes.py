@@ -112,3 +112,10 @@ def test_no_script_makes_html_or_code_of_a_text() -> None:
     banned = re.compile(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
     found = {path.name for path in (HERE / "js").glob("*.js") if banned.search(path.read_text(encoding="utf-8"))}
     assert found == set()
+
+
+def test_scripts_and_styles_are_as_narrow_as_everything_else() -> None:
+    """120 characters."""
+    sources = [path for path in HERE.rglob("*") if path.suffix in {".js", ".css"}]
+    wide = [path.name for path in sources for line in path.read_text(encoding="utf-8").splitlines() if len(line) > 120]
+    assert wide == []
