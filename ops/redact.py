@@ -4,26 +4,31 @@ What is not known to be harmless does not pass. Under a key of SAFE_KEYS (ids of
 as it is; under one of TEXT_KEYS a text passes without what looks like a token, a digest, a query or a telephone number;
 what ops/traces.py and the settings' summary have made passes whole. Under any other key only short numbers pass, so
 that `log.info("stored", message=event)`, written without a thought, prints three stars and not a customer's words. A
-new key is entered here, or stays masked.
+new key is entered here and in docs/logging.md, or stays masked.
 """
 
 import re
 from collections.abc import MutableMapping
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any
 
 MASK = "***"
 
 SAFE_KEYS = frozenset({
-    "timestamp", "level", "logger", "version", "command", "pid", "signal",
-    "request_id", "purge_id", "shop", "page", "client", "host", "port", "ops_port",
-    "method", "route", "status", "outcome", "kind", "reason", "what", "check", "task", "error", "scope",
-    "duration_ms", "body_bytes", "wait_seconds", "events", "messages", "messages_deleted", "pages", "stored",
+    "timestamp", "level", "logger", "version", "command",
+    "request_id", "purge_id", "shop", "page", "host", "port", "ops_port",
+    "method", "route", "status", "kind", "reason", "what", "check", "task", "error",
+    "duration_ms", "body_bytes", "wait_seconds", "events", "messages", "stored",
     "edge", "limit", "code", "subcode", "trace", "tries", "token_reason",
 })  # fmt: skip
 """Keys whose texts and numbers pass as they are: ids are digits too, and must stay readable. No mid, PSID or
 conversation id stands here: nothing of a purged message may be left in a log line."""
 
-TEXT_KEYS = frozenset({"detail", "hint", "subject", "user_agent", "requested_by", "url", "redis", "data_dir"})
+ADDRESS_KEYS = frozenset({"client"})
+"""Keys of which only an IP address passes: a proxy may have been told anything."""
+
+TEXT_KEYS = frozenset({"detail", "hint", "subject", "user_agent"})
 """Keys of free text, which is searched."""
 
 MADE_KEYS = frozenset({"where", "inside", "caused_by", "settings"})
@@ -68,6 +73,9 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
                 event[key] = MASK
             elif not (value.isascii() and value.isidentifier() and value.islower()):
                 event[key] = redact_text(value)
+        elif key in ADDRESS_KEYS:
+            if value is not None and not (kind is str and _is_address(value)):
+                event[key] = MASK
         elif key in TEXT_KEYS:
             if value is not None:
                 event[key] = redact_text(value) if kind is str else MASK
@@ -84,6 +92,14 @@ def redact_text(text: str) -> str:
         if needle in folded:
             text = pattern.sub(MASK, text)
     return text
+
+
+@lru_cache(maxsize=1024)
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 def _harmless(value: object) -> bool:

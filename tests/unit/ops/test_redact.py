@@ -80,7 +80,7 @@ def test_facts_of_a_request_pass_as_they_are() -> None:
     """The canonical line stays readable."""
     line = {
         "event": "request", "method": "GET", "route": "/v1/shops/{shop}/messages", "status": 200, "duration_ms": 1.5,
-        "client": "203.113.100.200", "outcome": "stored", "events": 12_345_678, "reason": None, "unknown": 3,
+        "client": "203.113.100.200", "kind": "conflict", "events": 12_345_678, "reason": None, "unknown": 3,
     }  # fmt: skip
     assert told(**line) == line
 
@@ -98,7 +98,19 @@ def test_nothing_but_short_numbers_passes_under_a_key_that_is_not_listed(key: st
     assert told(**{key: value}) == {key: MASK}
 
 
-@pytest.mark.parametrize("key", ["shop", "outcome", "event", "detail"])
+@pytest.mark.parametrize("client", ["203.113.100.200", "2001:db8::1", "127.0.0.1", None])
+def test_an_address_passes_as_the_client(client: str | None) -> None:
+    """None where a socket has none."""
+    assert told(client=client) == {"client": client}
+
+
+@pytest.mark.parametrize("client", ["Sok Dara", "7000000000000001", "012 345 678", "203.113.100.200, x", "", ["a"], 5])
+def test_nothing_but_an_address_passes_as_the_client(client: object) -> None:
+    """What stands before the service may pass on whatever a caller called himself."""
+    assert told(client=client) == {"client": MASK}
+
+
+@pytest.mark.parametrize("key", ["shop", "kind", "event", "detail"])
 def test_an_object_under_a_listed_key_is_masked(key: str) -> None:
     """Its text is nobody's promise."""
     assert told(**{key: {"text": "hello"}}) == {key: MASK}

@@ -1,0 +1,82 @@
+"""What the code logs, read from its source: every event with its levels and fields, wherever it is written."""
+
+import ast
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.house.sources import ROOT, modules, packages
+
+LEVELS: Final = {"debug", "info", "warning", "error", "critical", "exception"}
+LOGGERS: Final = {"log", "_log", "logger"}
+OF_EXCEPTIONS: Final = {"error", "where", "reason", "inside", "caused_by"}
+"""What ops/traces.py tells of an exception."""
+REQUEST_PARTS: Final = {"facts", "line"}
+"""Mappings in which the line of a request is put together; handlers bind more under `state["log"]`."""
+
+
+@dataclass
+class Event:
+    """One event: the levels it is logged at, and the fields it may have."""
+
+    levels: set[str] = field(default_factory=set)
+    fields: set[str] = field(default_factory=set)
+
+
+def events_of(source: str) -> dict[str, Event]:
+    """By name, from the calls of one module. A name that is not written out is told as the expression."""
+    found: dict[str, Event] = defaultdict(Event)
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in LEVELS:
+            continue
+        logger = node.func.value
+        name = logger.id if isinstance(logger, ast.Name) else logger.attr if isinstance(logger, ast.Attribute) else ""
+        if name not in LOGGERS:
+            continue
+        first = node.args[0] if node.args else None
+        event = found[str(first.value) if isinstance(first, ast.Constant) else ast.unparse(node)]
+        event.levels.add("error" if node.func.attr == "exception" else node.func.attr)
+        for keyword in node.keywords:
+            if keyword.arg == "exc_info":
+                event.fields |= OF_EXCEPTIONS
+            elif keyword.arg is not None:
+                event.fields.add(keyword.arg)
+        if node.func.attr == "exception":
+            event.fields |= OF_EXCEPTIONS
+    return found
+
+
+def request_fields_of(source: str) -> set[str]:
+    """The fields of a request's line that a module puts there."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Subscript(slice=ast.Constant(value=str(key)), ctx=ast.Store(), value=where) if _is_line(where):
+                found.add(key)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys)) if name in REQUEST_PARTS:
+                found |= {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+            case ast.Call(func=ast.Attribute(attr="update", value=ast.Name(id="log")), keywords=keywords):
+                found |= {keyword.arg for keyword in keywords if keyword.arg}
+    return found
+
+
+def _is_line(where: ast.expr) -> bool:
+    """`facts[...]`, `line[...]`, `log[...]`, or what `.setdefault("log", {})` gives."""
+    match where:
+        case ast.Name(id=name):
+            return name in REQUEST_PARTS or name == "log"
+        case ast.Call(func=ast.Attribute(attr="setdefault"), args=[ast.Constant(value="log"), *_]):
+            return True
+    return False
+
+
+def all_events() -> dict[str, Event]:
+    """Every event of the code that is installed, with the two that are put together by hand."""
+    found: dict[str, Event] = defaultdict(Event)
+    for module in modules(*packages()):
+        source = (ROOT / module.path).read_text(encoding="utf-8")
+        for name, event in events_of(source).items():
+            found[name].levels |= event.levels
+            found[name].fields |= event.fields
+        found["request"].fields |= request_fields_of(source) - {"event"}
+    return found

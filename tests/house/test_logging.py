@@ -1,0 +1,86 @@
+"""docs/logging.md against the code: every event with its levels and fields, every field with how it passes."""
+
+import re
+from typing import get_args
+
+from domain.event import Outcome
+from ops.redact import ADDRESS_KEYS, MADE_KEYS, MASK, SAFE_KEYS, TEXT_KEYS, redact
+from tests.house.logs_read import all_events, events_of, request_fields_of
+from tests.house.sources import ROOT
+
+DOCUMENT = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
+ALWAYS = {"timestamp", "level", "event"}
+BY_HAND = {"library"}
+"""Put together in ops/logs.py from a record of the standard library's."""
+OUTCOMES = {*get_args(Outcome), "not_kept", "skipped"}
+"""Under which a delivery's line counts its events."""
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading, without its head."""
+    section = DOCUMENT.split(f"\n## {heading}\n", 1)[1].partition("\n## ")[0]
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in re.findall(r"^\|.*$", section, re.MULTILINE)[2:]
+    ]
+
+
+def names(cell: str) -> list[str]:
+    """What stands in code marks."""
+    return re.findall(r"`(\w+)`", cell)
+
+
+EVENTS = {names(name)[0]: (set(levels.split(", ")), set(names(fields))) for name, levels, _, fields in rows("Events")}
+FIELDS = {names(name)[0]: how for name, _, how in rows("Fields")}
+
+
+def test_every_event_of_the_code_is_in_the_table_and_no_other() -> None:
+    """By the name under which it is found in the log."""
+    assert set(EVENTS) == set(all_events()) | BY_HAND
+
+
+def test_every_event_has_the_levels_that_it_is_logged_at() -> None:
+    """Whoever sets LOG_LEVEL must know what is lost."""
+    assert {name: levels for name, (levels, _) in EVENTS.items() if name not in BY_HAND} == {
+        name: event.levels for name, event in all_events().items()
+    }
+
+
+def test_every_event_has_the_fields_that_it_may_have() -> None:
+    """Not one more, not one less."""
+    assert {name: fields for name, (_, fields) in EVENTS.items() if name not in BY_HAND} == {
+        name: event.fields for name, event in all_events().items()
+    }
+
+
+def test_every_field_is_in_the_table_with_the_way_that_it_passes() -> None:
+    """As ops/redact.py has it; one that is in neither list passes as a number alone."""
+    used = ALWAYS.union(*(fields for _, fields in EVENTS.values()))
+    assert set(FIELDS) == used
+    ways = {
+        **dict.fromkeys(SAFE_KEYS | {"event"}, "as it is"),
+        **dict.fromkeys(ADDRESS_KEYS, "an address"),
+        **dict.fromkeys(TEXT_KEYS, "searched"),
+        **dict.fromkeys(MADE_KEYS, "made"),
+    }
+    assert {field: how for field, how in FIELDS.items() if how != "number"} == ways, "a permission that nobody needs"
+    for field in (field for field, how in FIELDS.items() if how == "number"):
+        assert redact(None, "info", {field: "a text"}) == {field: MASK}
+        assert redact(None, "info", {field: 3}) == {field: 3}
+
+
+def test_an_outcome_of_a_delivery_passes_as_a_number_alone() -> None:
+    """Their names are fields of its line."""
+    assert redact(None, "info", dict.fromkeys(OUTCOMES - {"stored"}, "x")) == dict.fromkeys(OUTCOMES - {"stored"}, MASK)
+
+
+def test_the_reader_of_the_code_sees_what_it_should() -> None:
+    """A house test that sees nothing proves nothing."""
+    source = 'log.info("a", b=1)\nself._log.error("c", exc_info=e)\nlog.exception("d")\nlog.info(name)\nother.info("e")'
+    found = events_of(source)
+    assert found["a"].levels == {"info"}
+    assert found["a"].fields == {"b"}
+    assert found["c"].fields == found["d"].fields >= {"error", "where"}
+    assert set(found) == {"a", "c", "d", "log.info(name)"}
+    bound = 'facts["x"] = 1\nline = {"y": 2, **more}\nlog.update(z=3)\ns.setdefault("log", {})["w"] = 4\nother["v"] = 5'
+    assert request_fields_of(bound) == {"w", "x", "y", "z"}
