@@ -3,6 +3,7 @@
 import redis
 
 from tests.callers import CUSTOMER, PAGE, Facebook, Shop
+from tests.integration.test_canary import values
 from tests.servers import Server
 from tests.service import Service
 
@@ -10,19 +11,19 @@ WRITTEN = "លេខខ្ញុំ ០១២\u200b០០០\u200b១២៣ ឬ 
 NUMBERS = ["+85512000123", "+855960001234"]
 
 
-def held(server: Server) -> dict[bytes, bytes]:
-    """Every key and its value, as Redis dumps it."""
+def messages(server: Server) -> dict[bytes, bytes]:
+    """Every message's key and value, as Redis dumps it."""
     with redis.Redis.from_url(server.url) as client:
-        return {key: client.dump(key) or b"" for key in client.scan_iter()}
+        return {key: client.dump(key) or b"" for key in client.scan_iter("m:*")}
 
 
 def test_every_answer_has_them_and_nothing_keeps_them(
     facebook: Facebook, shop: Shop, valkey: Server, service: Service
 ) -> None:
-    """Found at each reading: the store holds after it what it held before, the log no digit of them."""
+    """Found at each reading: messages stay as they were, and neither what else is kept nor the log has them."""
     facebook.text("m_without", "តម្លៃប៉ុន្មាន? 12000៛")
     facebook.text("m_with", WRITTEN)
-    before = held(valkey)
+    before = messages(valkey)
 
     newest, older = shop.get("/messages")["messages"]
     assert (newest["phone_numbers"], newest["text"]) == (NUMBERS, WRITTEN)
@@ -32,6 +33,10 @@ def test_every_answer_has_them_and_nothing_keeps_them(
     assert conversation["last_message"] == newest
     assert conversation["id"] == f"{PAGE}_{CUSTOMER}"
 
-    assert held(valkey) == before
+    assert messages(valkey) == before
+    with redis.Redis.from_url(valkey.url) as client:
+        kept = [(key, value) for key, value in values(client) if not key.startswith(b"m:")]
+    assert kept
+    assert not [key for key, value in kept if any(number[4:] in repr(value) for number in NUMBERS)]
     log = service.log.read_text(encoding="utf-8")
     assert not any(number[4:] in log for number in NUMBERS)
