@@ -6,6 +6,7 @@ the log still ends with that one; the others chain anew. So there is one chain a
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ PURPOSE: Final = "audit"
 
 TRIES: Final = 50
 """Each failed one means that another replica has appended meanwhile."""
+TURN_SECONDS: Final = 1.0
+"""How long an entry waits for those before it in the same shop; each takes a millisecond."""
 TAILS_REMEMBERED: Final = 4096
 """Shops whose last entry is known without asking: another costs one round trip."""
 WALK_ENTRIES: Final = 500
@@ -39,11 +42,24 @@ log = structlog.get_logger()
 class _Tail:
     """The end of one shop's log, as this process knows it."""
 
-    __slots__ = ("head", "lock")
+    __slots__ = ("_lock", "head")
 
     def __init__(self) -> None:
         self.head = START
-        self.lock = asyncio.Lock()
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One appends at a time. While Redis hangs each of them takes a second: nobody queues behind many."""
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise Unavailable("redis_timeout") from None
+        try:
+            yield
+        finally:
+            self._lock.release()
 
 
 class AuditLog:
@@ -74,7 +90,7 @@ class AuditLog:
         """
         key_id, key = self._keyring.signing(PURPOSE, shop)
         keys, tail = shop_keys(shop), self._tail(shop)
-        async with tail.lock:
+        async with tail.turn():
             for _ in range(TRIES):
                 head, now = tail.head, int(self._now() * 1000)
                 nonce = self._new_nonce(NONCE_BYTES)

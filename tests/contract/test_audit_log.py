@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from cache.audit_log import AuditLog
-from cache.errors import CursorRefused, SealKeysMissing
+from cache.errors import CursorRefused, SealKeysMissing, Unavailable
 from cache.keyring import Keyring
 from cache.keys import AUDIT_SECONDS, shop_keys
 from cache.sweeper import TRIM_ENTRIES, Sweeper
@@ -93,6 +93,28 @@ async def test_a_log_whose_answer_was_lost_is_not_written_twice(box: Box) -> Non
     finally:
         box.connection.run = run  # type: ignore[method-assign]
     assert await log.verify(SHOP) == (2, [])
+
+
+async def test_nobody_queues_for_long_while_redis_hangs(box: Box) -> None:
+    """Twenty accesses of one shop at once, each of which would wait: all are refused after a moment."""
+    log = log_of(box)
+    run = box.connection.run
+
+    async def hang(*_: object, **__: object) -> object:
+        """A socket that times out."""
+        await asyncio.sleep(0.3)
+        raise Unavailable("redis_timeout")
+
+    box.connection.run = hang  # type: ignore[method-assign]
+    began = time.monotonic()
+    try:
+        outcomes = await asyncio.gather(*(log.append(SHOP, READ) for _ in range(20)), return_exceptions=True)
+    finally:
+        box.connection.run = run  # type: ignore[method-assign]
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+    assert time.monotonic() - began < 20 * 0.3, "one after the other"
+    await log.append(SHOP, READ)
+    assert await log.verify(SHOP) == (1, [])
 
 
 async def test_what_is_done_to_the_log_in_redis_is_found(box: Box) -> None:
