@@ -185,6 +185,8 @@ export function createApp({ root, base, sources }) {
       page: "",
       direction: "",
       posts: {},
+      reactions: new Map(),
+      stirred: new Set(),
       postsPage: "",
       shop: null,
       shopProblem: null,

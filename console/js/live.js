@@ -67,23 +67,22 @@ export function createLive({ api, onState, onEvent, onFresh, random = Math.rando
     let attempt = 0;
     tell("connecting");
     while (!signal.aborted) {
-      let wait = 0;
       const began = Date.now();
       try {
         await once(signal);
+        // The service has ended it, as after a purge: nothing is lost yet.
+        await pause(backoff(0, random()), signal);
+        continue;
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof Problem) {
-          if (error.status === 401 || error.status === 403) return;
-          wait = error.retryAfter * 1000;
-        }
+        if (Date.now() - began > LONGEST_WAIT) attempt = 0;
+        const wait = waitAfter(error);
+        if (wait === null) return;
         // What is kept can be shown all the same, and why not, where it cannot.
         if (!lastId) onFresh();
+        tell(navigator.onLine ? "reconnecting" : "offline");
+        await pause(Math.max(wait, backoff(attempt++, random())), signal);
       }
-      if (signal.aborted) return;
-      if (Date.now() - began > LONGEST_WAIT) attempt = 0;
-      tell(navigator.onLine ? "reconnecting" : "offline");
-      await pause(Math.max(wait, backoff(attempt++, random())), signal);
     }
   }
 
@@ -108,6 +107,12 @@ export function createLive({ api, onState, onEvent, onFresh, random = Math.rando
       lastId = "";
     },
   };
+}
+
+/** Milliseconds that the service asks to stay away for; null where no attempt will help. */
+function waitAfter(error) {
+  if (!(error instanceof Problem)) return 0;
+  return error.status === 401 || error.status === 403 ? null : error.retryAfter * 1000;
 }
 
 function parsed(data) {

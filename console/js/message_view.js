@@ -60,6 +60,7 @@ export function messageView(app, message, { at, name, quoted }) {
       "p",
       { class: "meta" },
       h("time", { datetime: message.sent_at ?? message.received_at, title: dateTime(at) }, clockTime(at)),
+      app.state.reactions.has(message.id) && reaction(app.state.reactions.get(message.id)),
       message.edits && h("span", {}, t("edited")),
       h(
         "span",
@@ -132,6 +133,10 @@ function referral(app, { ads_context_data: ad, product, source }) {
       ? t("referral.product")
       : t(source === "SHORTLINK" ? "referral.link" : "referral.other");
   return h("p", { class: "mark" }, icon(app, "tag"), what);
+}
+
+function reaction(emoji) {
+  return h("span", { class: "reaction", role: "img", "aria-label": t("reaction", { emoji }) }, emoji);
 }
 
 function phone(app, number) {

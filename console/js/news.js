@@ -27,6 +27,16 @@ export function createNews(app) {
     state.announced = { message, number: (state.announced?.number ?? 0) + 1 };
   }
 
+  /** What is told live alone, and gone with the page. */
+  function happened({ kind, message_id: id, action, emoji, page_id: page, from }) {
+    if (kind === "reaction" && id) {
+      if (action === "unreact") state.reactions.delete(id);
+      else state.reactions.set(id, emoji ?? "👍");
+    } else if (kind === "feed" && page && from?.id !== page) {
+      state.stirred.add(page);
+    }
+  }
+
   return function news(event, data) {
     switch (event) {
       case "message":
@@ -45,8 +55,11 @@ export function createNews(app) {
       case "gap":
         again();
         break;
+      case "live":
+        happened(data);
+        break;
       default:
-        return; // what is told live alone, and newer kinds than this page knows
+        return; // newer ones than this page knows
     }
     app.changed();
   };

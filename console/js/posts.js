@@ -40,6 +40,7 @@ export function createPosts({ api, state, changed, now }) {
     fetch(page) {
       return work(page, of(page), async () => {
         const answer = await api.json("GET", path("pages", page, "posts"), { query: { limit: POSTS } });
+        state.stirred.delete(page);
         Object.assign(of(page), { items: answer.items, after: answer.after, fetchedAt: now(), threads: {} });
       });
     },

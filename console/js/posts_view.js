@@ -58,6 +58,9 @@ export function postsView(app) {
         ),
       ),
     ),
+    posts.fetchedAt > 0 &&
+      state.stirred.has(page) &&
+      h("p", { class: "stirred", role: "status" }, icon(app, "info"), " ", t("posts.stirred")),
     posts.problem && failure(app, posts.problem, () => app.posts.fetch(page)),
     posts.busy && !posts.items.length && skeleton("card-bone", 3),
     posts.fetchedAt > 0 && !posts.items.length && !posts.busy && empty(app, "posts", t("posts.none")),

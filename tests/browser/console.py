@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 from domain.shop import SCOPES, Scope
 from simulator.graph_nodes import FakePage
+from simulator.happening import Container
 from simulator.payloads import delivery, entry
 from simulator.serialize import Document
 from tests.callers import Facebook, mint
@@ -46,7 +47,11 @@ class Owner(GraphShop):
 
     def delivers(self, *parts: Document) -> None:
         """Elements of `messaging`, in one delivery."""
-        body = delivery([entry(self.page.id, int(time.time() * 1000), "messaging", list(parts))])
+        self.tells("messaging", *parts)
+
+    def tells(self, container: Container, *parts: Document) -> None:
+        """Elements of any list of an entry, in one delivery."""
+        body = delivery([entry(self.page.id, int(time.time() * 1000), container, list(parts))])
         assert self.facebook.deliver(body).status_code == 200
 
     def hears(self, mid: str, words: str, customer: str = "7000000000000001") -> None:

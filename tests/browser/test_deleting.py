@@ -57,20 +57,22 @@ async def test_esc_deletes_nothing(console: Console) -> None:
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_a_conversation_is_deleted(console: Console, language: str) -> None:
-    """The other one stays."""
+    """The other one stays; a second window of the shop loses it too, without a reload."""
     words = WORDS[language]
     console.owner.hears("m_1", "of one customer")
     console.owner.hears("m_2", "of another", "7000000000000002")
-    page = await console.open(language)
-    await expect(rows(page)).to_have_count(2)
+    page, second = await console.open(language), await console.open(language, "narrow")
+    await expect(rows(second)).to_have_count(2)
+    await expect(second.locator(".connection.live")).to_be_visible()
     await open_conversation(page, 1)
     await page.get_by_role("button", name=words["delete.conversation"]).click()
     await page.get_by_role("button", name=words["delete.conversation.do"], exact=True).click()
     await expect(page.get_by_role("dialog")).to_contain_text(words["receipt.title"])
     assert await stumbles(page) == []
     await page.get_by_role("dialog").get_by_role("button", name=words["close"]).last.click()
-    await expect(rows(page)).to_have_count(1)
-    await expect(rows(page)).to_contain_text("of another")
+    for window in (page, second):
+        await expect(rows(window)).to_have_count(1)
+        await expect(rows(window)).to_contain_text("of another")
     assert console.owner.ids() == ["m_2"]
 
 
@@ -180,3 +182,16 @@ async def test_who_did_what_is_shown(console: Console, language: str) -> None:
     assert not any(name in told for name in ("purgeMessages", "listMessages", "connectPage", "openStream"))
     assert await stumbles(page) == []
     await shot(page, f"audit-{language}")
+
+
+async def test_what_somebody_else_deletes_leaves_the_page_too(console: Console) -> None:
+    """Everything at once, and what comes afterwards is shown: the stream has ended and begun again."""
+    console.owner.hears("m_1", "first")
+    page = await console.open()
+    await open_conversation(page)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    console.owner.purge()
+    await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
+    await expect(messages(page)).to_have_count(0)
+    console.owner.hears("m_2", "second")
+    await expect(rows(page)).to_contain_text("second")

@@ -170,6 +170,27 @@ async def test_every_kind_of_message_is_shown(console: Console) -> None:
     assert await stumbles(page) == []
 
 
+async def test_an_edit_an_unsend_and_a_reaction_change_what_is_shown(console: Console) -> None:
+    """At once, without a reload."""
+    console.owner.hears("m_1", "the first")
+    console.owner.hears("m_2", "the second")
+    page = await console.open()
+    await open_conversation(page)
+    await expect(messages(page)).to_have_count(2)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    edit = {"mid": "m_1", "text": "the first, mended", "num_edit": 1}
+    console.owner.delivers({**without_message(console), "message_edit": edit})
+    await expect(messages(page).first).to_contain_text("the first, mended")
+    await expect(messages(page).first).to_contain_text(WORDS["en"]["edited"])
+    reaction = {"mid": "m_1", "action": "react", "reaction": "love", "emoji": "❤️"}
+    console.owner.delivers({**without_message(console), "reaction": reaction})
+    await expect(messages(page).first.get_by_role("img", name="❤️")).to_be_visible()
+    assert await stumbles(page) == []
+    console.owner.delivers({**without_message(console), "message": {"mid": "m_2", "is_deleted": True}})
+    await expect(messages(page)).to_have_count(1)
+    await expect(rows(page)).to_contain_text("the first, mended")
+
+
 async def test_names_stay_away_gracefully_when_facebook_refuses_them(console: Console, graph: FakeGraph) -> None:
     """The messages are there all the same, with the end of the customer's id, and one line says why."""
     console.owner.hears("m_1", "hello")

@@ -1,5 +1,7 @@
 """Posts, comments and replies: fetched when asked for, kept in the tab alone."""
 
+import time
+
 import pytest
 from playwright.async_api import expect
 
@@ -73,3 +75,23 @@ async def test_when_facebook_fails_a_sentence_says_so(console: Console, graph: F
     graph.faults.clear()
     await page.get_by_role("button", name=words["again"]).click()
     await expect(page.locator(".post")).to_have_count(1)
+
+
+async def test_a_new_comment_is_told_and_fetched_when_asked(console: Console, graph: FakeGraph) -> None:
+    """The stream says that there is something; Facebook is asked only when the owner wants to see it."""
+    post = graph.world.add_post(console.owner.page, "there")
+    page = await console.open()
+    await expect(page.locator(".connection.live")).to_be_visible()
+    await page.get_by_role("button", name="Posts", exact=True).click()
+    await page.get_by_role("button", name="Fetch posts").click()
+    await expect(page.locator(".post")).to_have_count(1)
+    by = {"id": "7000000000000009", "name": "Sreymom"}
+    comment = graph.world.add_comment(post, "price?", by=by)
+    value = {"item": "comment", "verb": "add", "post_id": post.id, "comment_id": comment.id, "from": by}
+    changes = [{"field": "feed", "value": {**value, "message": "price?", "created_time": int(time.time())}}]
+    console.owner.tells("changes", *changes)
+    await expect(page.get_by_text(WORDS["en"]["posts.stirred"])).to_be_visible()
+    assert await stumbles(page) == []
+    await page.get_by_role("button", name="Fetch again").click()
+    await expect(page.get_by_role("button", name="1 comment", exact=True)).to_be_visible()
+    await expect(page.get_by_text(WORDS["en"]["posts.stirred"])).to_have_count(0)
