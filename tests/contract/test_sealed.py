@@ -4,10 +4,13 @@ import secrets
 import time
 from asyncio import gather, sleep
 from base64 import b64encode
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import zstandard
 
+from cache import codec
 from cache.errors import Corrupt, Unavailable
 from cache.keys import shop_keys
 from cache.sealing import Sealer
@@ -52,6 +55,26 @@ async def fill(box: Box) -> None:
     await box.put(text("m_1", CANARY, customer=PSID), text("m_2", CANARY, customer=PSID))
     await box.put(Edit(MessageId("m_2"), PAGE, PSID, 1, f"{CANARY} edited", None))
     await box.put(Edit(MessageId("m_early"), PAGE, PSID, 1, CANARY, None))
+
+
+def unpacked(value: bytes) -> bytes:
+    """All that can be read of a value without a key, wherever in it a compressed text may begin: what is compressed
+    shows none of its words, and is open to everybody all the same.
+    """
+    found = []
+    for start in range(len(value)):
+        with suppress(zstandard.ZstdError, MemoryError, OverflowError):
+            found.append(codec._decompress(value[start:], max_output_size=codec.MAX_BODY_BYTES))
+    return b"".join(found)
+
+
+async def test_without_a_key_no_value_unpacks_to_its_words(box: Box) -> None:
+    """Nor do those of edits; what was never sealed would."""
+    await fill(box)
+    for mid in ("m_1", "m_2", "m_early"):
+        assert CANARY.encode() not in unpacked(await value_of(box, mid))
+    plain = codec.encode_message(text("m_1", CANARY, customer=PSID), KEYS, bytes(4), 432_000)
+    assert CANARY.encode() in unpacked(plain)
 
 
 async def test_what_is_kept_opens_with_the_shops_secret_and_the_key(box: Box) -> None:

@@ -51,6 +51,14 @@ def test_every_service_is_fenced_in(name: str) -> None:
     assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices"} & set(service)
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_log_of_every_service_has_an_end(name: str) -> None:
+    """Of its own: the oldest lines go when there are too many."""
+    options = SERVICES[name]["logging"]["options"]
+    assert set(options) == {"max-size", "max-file"}
+    assert int(options["max-file"]) > 0
+
+
 def test_podman_is_told_the_same_fences() -> None:
     """So that `make image` proves what stands here."""
     told = fences()

@@ -113,6 +113,12 @@ def test_page_tags_are_remembered_up_to_a_bound() -> None:
     assert len(keys._page_tags) == module.PAGE_TAGS_REMEMBERED
 
 
+def test_what_is_kept_has_the_ends_that_people_are_told() -> None:
+    """In days: messages, receipts, the audit log, a person's deletion request."""
+    seconds = (module.MAX_TTL_SECONDS, module.RECEIPT_SECONDS, module.AUDIT_SECONDS, module.DELETION_SECONDS)
+    assert [life / 86_400 for life in seconds] == [5, 30, 90, 90]
+
+
 def test_only_the_registry_and_what_is_blocked_are_permanent() -> None:
     """Which Page is whose, a shop's own record, and objections; nothing else."""
     assert page_key(PAGE).startswith(PERMANENT)
