@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +23,10 @@ A process of its own and no `preexec_fn`, which runs Python between fork and exe
 """
 
 
-def spawn(command: Sequence[str], *, log: Path, keep_open: int) -> subprocess.Popen[bytes]:
-    """Start `command`, its output in `log`, with the open file `keep_open` handed down.
+def spawn(
+    command: Sequence[str], *, log: Path, keep_open: int, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start `command`, its output in `log`, with the open file `keep_open` handed down; `environment` is added to ours.
 
     On Linux the kernel ends it with the thread that called this (prctl(2), PR_SET_PDEATHSIG): call it from the main
     thread. Elsewhere nothing does, and the caller stops it at exit. Raises OSError.
@@ -38,6 +40,7 @@ def spawn(command: Sequence[str], *, log: Path, keep_open: int) -> subprocess.Po
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
             pass_fds=(keep_open,),
             start_new_session=True,  # Ctrl-C is for the parent, which drains first and ends its child last
             umask=0o077,

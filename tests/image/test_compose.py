@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import pytest
 import redis
+import yaml
 
 from app import server, wiring
-from cache.embedded import PERSISTENT, SETTINGS
+from cache.embedded import PERSISTENT, SETTINGS, WIPING
 from image.running import compose, fences, server_arguments
 from ops import settings
 from ops.settings import read_settings
@@ -135,6 +136,15 @@ def test_valkey_is_set_as_our_own_is() -> None:
     }
     assert valkey_settings() == dict((*SETTINGS, *PERSISTENT)) | besides
     assert SERVICES["valkey"]["volumes"] == ["valkey:/data"]
+
+
+def test_what_valkey_frees_is_overwritten() -> None:
+    """As in the embedded server; the image has another allocator than its wheel."""
+    told = SERVICES["valkey"]["environment"]
+    assert told.items() == {name: WIPING[name] for name in ("JE_MALLOC_CONF", "MALLOC_CONF")}.items()
+    single = yaml.safe_load_all((ROOT / "k8s" / "overlays" / "single" / "valkey.yaml").read_text(encoding="utf-8"))
+    (pod,) = (one["spec"]["template"]["spec"] for one in single if one["kind"] == "StatefulSet")
+    assert {one["name"]: one["value"] for one in pod["containers"][0]["env"]} == told
 
 
 def test_the_file_is_rewritten_daily() -> None:

@@ -225,7 +225,10 @@ def test_of_sentinels_the_master_is_looked_at(
         config.open() as handle,
     ):
         sentinel = spawn(
-            [str(valkey9()), str(config), "--sentinel"], log=tmp_path / "sentinel.log", keep_open=handle.fileno()
+            [str(valkey9()), str(config), "--sentinel"],
+            log=tmp_path / "sentinel.log",
+            keep_open=handle.fileno(),
+            environment={},
         )
         try:
             wait_until_blocking(lambda: _listens(port))

@@ -1,12 +1,14 @@
 """Two services on one Redis: what is done at one is true at the other at once."""
 
+import base64
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.callers import PAGE, Facebook, Operator, Shop
-from tests.service import Service, serving
+from tests.service import SEAL_KEY, Service, serving
 
 
 @pytest.fixture
@@ -81,3 +83,34 @@ def test_what_is_purged_at_one_is_unreadable_at_the_other_and_does_not_come_back
         assert reader.ids() == shop.ids() == []
         facebook.text("m_2", "a new one")
         assert reader.ids() == shop.ids() == ["m_2"]
+
+
+def test_seal_keys_are_changed_while_two_replicas_take_and_read_messages(valkey_url: str, tmp_path: Path) -> None:
+    """Old alone; old and new; new and old, replica after replica; new alone. Nobody is refused at any moment."""
+    old, new = SEAL_KEY.reveal(), base64.b64encode(b"a newer seal key, of the replicas").decode()
+    sent: list[str] = []
+
+    def take(services: list[Service]) -> None:
+        for service in services:
+            with Facebook(service.url) as facebook, Shop(service.url) as shop:
+                shop.connect()
+                sent.append(f"m_{len(sent)}")
+                assert facebook.text(sent[-1]).status_code == 200
+                assert shop.ids() == sent[::-1]
+
+    steps = [((old,), (old,)), ((old, new), (old,)), ((old, new), (old, new)), ((new, old), (old, new))]
+    steps += [((new, old), (new, old)), ((new,), (new, old)), ((new,), (new,))]
+    with ExitStack() as stack:
+        running: list[tuple[tuple[str, ...], ExitStack, Service]] = []
+        for step in steps:
+            for number, keys in enumerate(step):
+                if number < len(running):
+                    if running[number][0] == keys:
+                        continue
+                    running[number][1].close()
+                replica = stack.enter_context(ExitStack())
+                service = replica.enter_context(
+                    serving(valkey_url, tmp_path / f"log{len(sent)}{number}", SEAL_KEYS=",".join(keys))
+                )
+                running[number : number + 1] = [(keys, replica, service)]
+            take([service for _, _, service in running] * 2)

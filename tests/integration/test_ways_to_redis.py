@@ -65,7 +65,9 @@ async def test_sentinels_say_who_is_primary(guarded: int, tmp_path: Path) -> Non
         f'sentinel auth-pass inbox "{PASSWORD}"\n'
     )
     handle = os.open(config, os.O_RDONLY)
-    sentinel = spawn([str(valkey9()), str(config), "--sentinel"], log=tmp_path / "sentinel.log", keep_open=handle)
+    sentinel = spawn(
+        [str(valkey9()), str(config), "--sentinel"], log=tmp_path / "sentinel.log", keep_open=handle, environment={}
+    )
     try:
         wait_until_blocking(lambda: _knows_the_primary(port))
         other = free_ports(1)[0]  # nobody answers there: one of several sentinels may be away

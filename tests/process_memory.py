@@ -1,0 +1,48 @@
+"""What stands in the memory of a process of ours, freed or not."""
+
+import re
+from collections.abc import Iterable, Iterator
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_STEP: Final = 16 * 1024 * 1024
+_LONGEST: Final = 4096
+"""Of what may be looked for: parts overlap by so much."""
+_WRITABLE: Final = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw")
+
+
+def memory_of(pid: int) -> Iterator[bytes]:
+    """All writable memory, some at a time; skips the test where the system does not let us read it."""
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+            for line in maps.splitlines():
+                if found := _WRITABLE.match(line):
+                    yield from _parts(memory, *(int(part, 16) for part in found.groups()))
+    except PermissionError as error:
+        pytest.skip(f"the memory of another process cannot be read here: {error.strerror}")
+
+
+def _parts(memory: FileIO, at: int, end: int) -> Iterator[bytes]:
+    while at < end:
+        try:
+            memory.seek(at)
+            part = memory.read(min(_STEP, end - at))
+        except OSError:
+            return  # given back since the list was made, or not to be read at all
+        if not part:
+            return
+        yield part
+        at += len(part) if at + len(part) >= end else max(1, len(part) - _LONGEST)
+
+
+def found_in_memory(pid: int, needles: Iterable[bytes]) -> set[bytes]:
+    """Those of the needles that are there."""
+    wanted = set(needles)
+    found: set[bytes] = set()
+    for part in memory_of(pid):
+        found |= {needle for needle in wanted - found if needle in part}
+    return found
