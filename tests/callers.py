@@ -28,11 +28,11 @@ def mint(
     shop: str,
     scopes: Sequence[Scope] = SCOPES,
     *,
-    ttl: int = 600,
+    ttl: int = 3600,
     key: Secret = TOKEN_KEY,
     subject: str = "owner@shop",
 ) -> str:
-    """A token as the service's own issuer would make it."""
+    """A token as the service's own issuer would make it; good for longer than all tests together take."""
     return Tokens([key]).mint(ShopId(shop), scopes, ttl, subject, time.time())
 
 

@@ -226,7 +226,7 @@ def test_without_a_token_a_page_is_connected_for_webhooks_alone(
     """Graph is not asked; messages are stored; a token may follow, and `{}` after it takes nothing away."""
     graph_shop.connect(bare.id)
     state = graph_shop.get(f"/pages/{bare.id}")
-    assert set(state) == {"page_id", "connected_at", "status"}
+    assert set(state) == {"page_id", "connected_at", "status", "paused"}
     assert state["status"] == "webhooks_only"
     assert graph.seen.total == 0
     with Facebook(graph_service.url) as facebook:
