@@ -106,9 +106,19 @@ def test_a_service_that_is_well_is_told_so(
         assert code == 0
         assert f"page ({page.id}): Connected to shop-1; token alive" in said
         assert "0 failed." in said
-        before = {key: client.dump(key) for client in server.clients() for key in client.keys("[ps]*:*")}
+        before = registry(server)
         doctor(server.url, **settings)
-        assert before == {key: client.dump(key) for client in server.clients() for key in before}, "changes nothing"
+        assert before == registry(server), "changes nothing"
+
+
+def registry(server: Server) -> dict[Any, dict[Any, Any]]:
+    """All shops and Pages, without the heads of audit logs: reads of earlier tests are still written down."""
+    found: dict[Any, dict[Any, Any]] = {}
+    for client in server.clients():
+        for key in (*client.keys("shop:*"), *client.keys("page:*")):
+            fields = {name: value for name, value in client.hgetall(key).items() if name != b"audit"}
+            found |= {key: fields} if fields else {}
+    return found
 
 
 def test_each_pages_ills_are_told(graph: FakeGraph, graph_service: Service, graph_store: Server) -> None:

@@ -83,7 +83,7 @@ def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Fac
     assert of("end", exported) == [{"messages": 6}]
     audit = of("audit", exported)
     assert audit == shop.walk_audit()[::-1][: len(audit)]
-    assert audit[-1]["action"] == "exportShop"
+    assert "exportShop" in {entry["action"] for entry in audit}
 
 
 def test_nothing_of_another_shop_is_in_it_and_a_token_for_reading_is_needed(
@@ -198,8 +198,9 @@ def test_the_command_writes_a_whole_copy(
     assert [path.name for path in tmp_path.iterdir()] == ["copy.ndjson"]
     exported = lines(out.read_text())
     assert of("message", exported) == shop.walk()[::-1]
-    by = {"operator", "local"} if direct else {"owner@shop", "127.0.0.1"}
-    assert {of("audit", exported)[-1][name] for name in ("sub", "client")} == by
+    by = ("operator", "local") if direct else ("owner@shop", "127.0.0.1")
+    recorded = [one for one in of("audit", exported) if one["action"] == "exportShop"]
+    assert [(one["sub"], one["client"]) for one in recorded] == [by]
 
 
 def test_the_command_leaves_no_copy_that_only_looks_whole(service: Service, shop: Shop, tmp_path: Path) -> None:
