@@ -1,5 +1,6 @@
 """Every route and every failure, with marked words, people and secrets in each place that a caller, Facebook or the
-store can write to; and what the service writes down of it: nothing, at the most talkative level.
+store can write to; and what is written down of it: nothing, in the log at its most talkative level, in any file, and in
+Redis and its files.
 
 The routes are those of the table, so one that is added tomorrow is driven too.
 """
@@ -41,6 +42,7 @@ PHONE: Final = "012 345 678"
 PSID: Final = test_canary.PSID
 MID: Final = test_canary.MID
 TOKEN: Final = "EAAcanaryTokenInARequest0123456789"
+NAME_TOKEN: Final = "EAAtokenInABearersName0123456789"
 WORDS: Final = f"{CANARY} {PHONE} {PSID} {TOKEN}"
 PERSON: Final = "10000000000009942"
 SOURCE: Final = "127.0.0.77"
@@ -49,6 +51,8 @@ FORWARDED: Final = "203.0.113.77"
 
 NAMES: Final = {"id": f"{PAGE}_{PSID}", "page": PAGE, "psid": PSID, "shop": SHOP}
 """What is put into a path for what it names; any other name gets the canary."""
+STRANGE_PAGE: Final = "104299999999999"
+"""No canary: whatever is connected as a Page is kept as one, in clear."""
 HEADERS: Final = {
     "User-Agent": f"Browser/1.0 {PHONE} {TOKEN}",
     "Referer": f"https://shop.example/{LATIN}?token={TOKEN}",
@@ -63,7 +67,7 @@ HEADERS: Final = {
 
 def bearer(shop: str = SHOP, scopes: tuple[Scope, ...] = SCOPES, key: Secret = TOKEN_KEY) -> str:
     """A token whose bearer is called what nobody should be: a number and a token."""
-    return Tokens([key]).mint(ShopId(shop), scopes, 600, f"owner {PHONE} {TOKEN}", time.time())
+    return Tokens([key]).mint(ShopId(shop), scopes, 600, f"owner {PHONE} {NAME_TOKEN}", time.time())
 
 
 class Caller:
@@ -94,7 +98,7 @@ class Caller:
     def drive(self, route: Route) -> None:
         """A route as it should be called, and with the canary in each place."""
         plain = filled(route, NAMES)
-        strange = filled(route, {"shop": SHOP})
+        strange = filled(route, {"shop": SHOP, "page": STRANGE_PAGE})
         token = bearer() if route.scope is not None else None
         for body in bodies(route):
             self.ask(route, plain, token, **body)
@@ -190,9 +194,14 @@ def break_store(client: redis.Redis, *fields: bytes) -> None:
 
 def hidden() -> list[bytes]:
     """What must be in no line."""
+    return [*unkept(), *spellings([PHONE, PHONE.replace(" ", ""), NAME_TOKEN, *test_canary.PHONES])]
+
+
+def unkept() -> list[bytes]:
+    """What must not be in Redis either, whose receipts and audit log do tell what the caller's token calls him."""
     secrets = [APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, token_of(PAGE)]
-    plain = [CANARY, LATIN, PHONE, PHONE.replace(" ", ""), PSID, MID, TOKEN, PERSON, test_graph_canary.PHONE]
-    return spellings([*plain, *test_canary.PHONES, *(secret.reveal() for secret in secrets)])
+    plain = [CANARY, LATIN, PSID, MID, TOKEN, PERSON, test_graph_canary.PHONE]
+    return spellings([*plain, *(secret.reveal() for secret in secrets)])
 
 
 def addresses_outside_the_line_of_their_request(log: Path) -> list[str]:
@@ -217,14 +226,15 @@ def connected(service: Service, graph: FakeGraph) -> None:
 
 
 def test_no_route_and_no_failure_leaves_words_people_or_secrets_in_a_log(tmp_path: Path) -> None:
-    """Nor in a file; and a caller's address stands in the line of the request alone."""
+    """Nor in Redis, its files or others; and a caller's address stands in the line of the request alone."""
     temporary, data = tmp_path / "temporary", tmp_path / "data"
     temporary.mkdir()
     data.mkdir()
     logs = [tmp_path / name for name in ("log", "log-without-store")]
     settings = {"LOG_LEVEL": "debug", "TMPDIR": str(temporary), "DATA_DIR": str(data)}
     with ExitStack() as stack:
-        valkey = stack.enter_context(running("own", tmp_path / "valkey"))
+        extra = ["--rdbcompression", "no"]
+        valkey = stack.enter_context(running("own", tmp_path / "valkey", persistent=True, extra=extra))
         client = stack.enter_context(redis.Redis.from_url(valkey.url))
         graph = stack.enter_context(running_facebook())
         with serving_graph(valkey.url, logs[0], graph, **settings) as service, Caller(service) as caller:
@@ -242,6 +252,11 @@ def test_no_route_and_no_failure_leaves_words_people_or_secrets_in_a_log(tmp_pat
             graph.world.revoke(token_of(PAGE))
             caller.ask(posts, filled(posts, NAMES), bearer())
             connected_again = caller.answered.copy()
+            assert client.keys("m:*"), "there is nothing to look for"
+            assert client.save()
+            kept = list(files(tmp_path / "valkey"))
+            assert {".rdb", ".aof"} <= {path.suffix for path, _ in kept}
+            assert [(path, found) for path, raw in kept if (found := found_in(raw, unkept()))] == []
             break_store(client, b"p:")
             caller.ask(lists, filled(lists, NAMES), bearer())
             break_store(client, b"s:", b"t:")
