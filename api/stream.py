@@ -7,6 +7,7 @@ has seen, and misses nothing and gets nothing twice.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 import orjson
@@ -26,6 +27,9 @@ from domain.stream import Start
 
 AGAIN_SECONDS: Final = 1.0
 """Between two tries of a viewer that is behind while the store cannot be read."""
+
+LAST_SECONDS: Final = 5.0
+"""What a viewer that is stuck gets to read the rest, once its stream has ended; our own end waits no longer."""
 
 _LONGEST: Final = 7 * 24 * 60 * 60.0
 """Seconds that a stream may last whatever its token says: a timer cannot be set for any distance."""
@@ -94,13 +98,17 @@ class _EventStream(Response):
         gone.add_done_callback(lambda _: viewer.end("left"))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await self._serve(room, viewer, send)
+            try:
+                await self._serve(room, viewer, send)
+            except asyncio.CancelledError:
+                if viewer.ended is None or _uncancel() > 0:
+                    raise
             if viewer.ended != "left":
-                told = sse.encode("end", orjson.dumps({"reason": viewer.ended}))
-                await send({"type": "http.response.body", "body": told, "more_body": False})
-        except asyncio.CancelledError:
-            if viewer.ended is None or _uncancel() > 0:
-                raise
+                # One that is stuck may read on after all, and then it sees why and that this is the end.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_SECONDS):
+                        told = sse.encode("end", orjson.dumps({"reason": viewer.ended}))
+                        await send({"type": "http.response.body", "body": told, "more_body": False})
         finally:
             expiry.cancel()
             gone.cancel()

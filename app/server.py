@@ -1,6 +1,7 @@
 """Two servers in one process and one event loop: the public one, and the operators' own."""
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -16,6 +17,10 @@ from domain.errors import PageInboxError
 
 GRACE_SECONDS: Final = 15
 """What requests under way get to end after SIGTERM. Only those that wait for Facebook take long, at most twelve."""
+OPEN_FILES: Final = 65_536
+UNREAD_SECONDS: Final = 60
+"""A connection whose other side takes nothing for so long is dropped by the system (Linux; tcp(7), TCP_USER_TIMEOUT);
+what waits for it would stay in memory for a quarter of an hour otherwise, or for ever."""
 BACKLOG: Final = 2048
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
@@ -47,10 +52,13 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         sentence = f"Cannot listen on {host}:{port} ({error.strerror}). Set {setting} to another port, or 0 for any."
         raise PortRefused("port_refused", sentence) from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+    return listening
 
 
 def make_server(app: Any, *, lifespan: bool, proxies: Sequence[str] = ()) -> uvicorn.Server:
@@ -76,6 +84,14 @@ def make_server(app: Any, *, lifespan: bool, proxies: Sequence[str] = ()) -> uvi
     )
 
 
+def raise_open_files() -> None:
+    """Each viewer of a stream is an open file, and systems give a process 1,024 unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def serve(app: Application, *, beside: Beside | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way.
 
@@ -83,6 +99,7 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
         PortRefused: one of the two ports cannot be had.
     """
     settings = app.services.settings
+    raise_open_files()
     with (
         listen(settings.host, settings.port, "PORT") as public_socket,
         listen(settings.host, settings.ops_port, "OPS_PORT") as ops_socket,

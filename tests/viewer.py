@@ -29,12 +29,17 @@ class Reader:
     last_id: str = ""
     comments: int = 0
     retry: int | None = None
+    _id: str = ""
     _name: str = ""
     _data: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._id = self.last_id
 
     def line(self, line: str) -> None:
         """Take one line, without its end."""
         if not line:
+            self.last_id = self._id
             if self._data:
                 self.events.append(Told(self._name or "message", json.loads("\n".join(self._data)), self.last_id))
             self._name, self._data = "", []
@@ -49,7 +54,7 @@ class Reader:
             case "data":
                 self._data.append(value)
             case "id" if "\0" not in value:
-                self.last_id = value
+                self._id = value
             case "retry" if value.isdecimal():
                 self.retry = int(value)
 

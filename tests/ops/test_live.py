@@ -11,8 +11,10 @@ from typing import Any, Final
 import httpx2
 import pytest
 
+from domain.ids import Psid
 from ops.metrics import METRICS
 from simulator.graph_faults import OUTAGE, throttles
+from simulator.payloads import from_customer
 from tests.breakable import Breakable
 from tests.callers import Facebook, Operator, Shop
 from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
@@ -23,6 +25,7 @@ from tests.prometheus import Prometheus, promtool, running
 from tests.servers import Absent
 from tests.service import serving
 from tests.support import wait_until_blocking
+from tests.viewer import Viewer
 
 WATCHED: Final = ("PageInboxNotScraped", "PageInboxRedisUnreachable", "PageInboxEveryDeliveryFails")
 """What a stop of Redis, and then of the service, must set off."""
@@ -127,7 +130,11 @@ def test_after_a_load_no_panel_is_empty_and_promtool_likes_the_metrics(breakable
         seen: list[set[str]] = []
 
         def full() -> bool:
-            assert facebook.text(f"m_{next(mids)}", page=other.id).status_code == 200
+            with Viewer(service.url, shop.name).ready() as viewer:
+                assert facebook.text(f"m_{next(mids)}", page=other.id).status_code == 200
+                read = from_customer(other.id, Psid("7000000000000001"), 1_770_000_000_000, read={"watermark": 1})
+                assert facebook.part(read, page=other.id).status_code == 200
+                viewer.wait_for("message")
             assert facebook.deliver(b"{}", headers=[]).status_code == 401
             assert shop.ids()
             shop.purge()

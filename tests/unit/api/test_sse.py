@@ -27,9 +27,9 @@ def read(stream: bytes) -> list[dict[str, str]]:
 
 def test_an_event_is_name_id_and_data() -> None:
     """Byte for byte."""
-    assert sse.encode("message", b'{"a":1}', "x1") == b'event: message\nid: x1\ndata: {"a":1}\n\n'
+    assert sse.encode("message", b'{"a":1}', "x1") == b'event: message\ndata: {"a":1}\nid: x1\n\n'
     assert sse.encode("live", b"{}") == b"event: live\ndata: {}\n\n"
-    assert sse.encode("ready", b"{}", "x", 2000) == b"event: ready\nid: x\nretry: 2000\ndata: {}\n\n"
+    assert sse.encode("ready", b"{}", "x", 2000) == b"event: ready\ndata: {}\nid: x\nretry: 2000\n\n"
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])

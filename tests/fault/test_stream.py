@@ -1,0 +1,183 @@
+"""Viewers while something breaks: connections cut, replicas killed, Redis gone, a client that does not read."""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
+from functools import partial
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.breakable import Breakable
+from tests.callers import PAGE, Facebook, Operator, Shop, mint, text_part, texts
+from tests.servers import Server
+from tests.service import Service, serving
+from tests.support import wait_until_blocking
+from tests.viewer import Reader, Viewer
+
+CUTS = 25
+DELIVERIES = 120
+PER_DELIVERY = 10
+
+
+class Postman:
+    """Delivers to any replica that answers, as Facebook does: again and again until it is 200."""
+
+    def __init__(self, replicas: list[Service]) -> None:
+        self.replicas = replicas
+        self.stop = threading.Event()
+        self.failed: list[str] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        for n in range(DELIVERIES):
+            body = texts(f"m_{n}_{at}" for at in range(PER_DELIVERY))
+            deadline = time.monotonic() + 60
+            while not self._delivered(body, n):
+                if time.monotonic() > deadline:
+                    self.failed.append(f"delivery {n}")
+                    return
+        self.stop.set()
+
+    def _delivered(self, body: object, n: int) -> bool:
+        replica = self.replicas[n % len(self.replicas)]
+        for one in (replica, *self.replicas):
+            with suppress(httpx2.TransportError), Facebook(one.url) as facebook:
+                if facebook.deliver(body).status_code == 200:  # type: ignore[arg-type]
+                    return True
+        return False
+
+    def done(self) -> None:
+        """Everything has been taken."""
+        self._thread.join(90)
+        assert not self._thread.is_alive()
+        assert self.failed == []
+
+
+def enough(viewer: Viewer, wanted: int, postman: Postman) -> bool:
+    """Whether it has seen so many, or everything has been delivered."""
+    return len(viewer.ids) >= wanted or postman.stop.is_set()
+
+
+@pytest.mark.timeout(180)
+def test_a_viewer_cut_off_again_and_again_has_every_message_once_and_in_order(
+    own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
+) -> None:
+    """While messages arrive through two replicas, one of which is killed and comes back; whichever he comes back to."""
+    draw = random.Random(7)
+    with own_server() as valkey, ExitStack() as stack:
+        replicas = [stack.enter_context(serving(valkey.url, tmp_path / f"log-{n}")) for n in range(2)]
+        with Shop(replicas[0].url) as shop:
+            shop.connect()
+            since = "?since=0"
+            seen: list[str] = []
+            last = ""
+            postman = Postman(replicas)
+            for cut in range(CUTS):
+                if cut == CUTS // 3:
+                    replicas[1].kill()
+                    replicas[1] = stack.enter_context(serving(valkey.url, tmp_path / "log-again"))
+                wanted = draw.randrange(1, 40)
+                with Viewer(draw.choice(replicas).url, after=last, query="" if last else since) as viewer:
+                    wait_until_blocking(partial(enough, viewer, wanted, postman), 60)
+                    viewer.close()
+                    assert viewer.named("gap") == []
+                    seen += viewer.ids
+                    last = viewer.reader.last_id
+            postman.done()
+            with Viewer(replicas[0].url, after=last, query="" if last else since).ready() as viewer:
+                assert viewer.named("gap") == []
+                seen += viewer.ids
+            assert len(seen) == DELIVERIES * PER_DELIVERY
+            assert seen == list(reversed(shop.ids()))
+
+
+@pytest.mark.parametrize("trouble", ["gone", "hung"])
+def test_viewers_stay_while_redis_is_away_and_get_everything_once_it_is_back(
+    breakable: Breakable, tmp_path: Path, trouble: str
+) -> None:
+    """Nobody is cut off, whatever was stored meanwhile; who comes new is told to come later."""
+    begin, end = {"gone": (breakable.stop, breakable.start), "hung": (breakable.hang, breakable.go_on)}[trouble]
+    with serving(breakable.url, tmp_path / "log") as service, Shop(service.url) as shop:
+        shop.connect()
+        with Facebook(service.url) as facebook, Viewer(service.url).ready() as viewer:
+            facebook.text("m_1")
+            viewer.wait_for("message")
+            last = viewer.reader.last_id
+            begin()
+            wait_until_blocking(lambda: refused(service, last) == 503, within=10)
+            assert facebook.text("m_2").status_code == 503
+            end()
+            wait_until_blocking(lambda: facebook.text("m_2").status_code == 200, within=20)
+            viewer.wait_for("message", 2)
+            facebook.text("m_3")
+            viewer.wait_for("message", 3)
+            assert viewer.ids == ["m_1", "m_2", "m_3"]
+            assert [told.name for told in viewer.events] == ["ready", "message", "message", "message"]
+
+
+def refused(service: Service, last: str) -> int:
+    """The status for somebody who comes back now."""
+    with Viewer(service.url, after=last) as viewer:
+        return viewer.status
+
+
+def test_a_viewer_that_does_not_read_is_ended_and_comes_back_without_loss(valkey_url: str, tmp_path: Path) -> None:
+    """It holds up nobody: another viewer of the same shop has everything meanwhile."""
+    words = "ក" * 15_000
+    with serving(valkey_url, tmp_path / "log") as service, Shop(service.url) as shop:
+        shop.connect()
+        with (
+            Facebook(service.url) as facebook,
+            Operator(service.ops_url) as operator,
+            Viewer(service.url).ready() as quick,
+            lazy(service) as connection,
+        ):
+            sent = 0
+            before = operator.counts("streams_ended_total")[("slow",)]
+            while operator.counts("streams_ended_total")[("slow",)] == before:
+                parts = [text_part(f"m_{sent + n}", words) for n in range(40)]
+                body = {"object": "page", "entry": [{"id": PAGE, "time": 1, "messaging": parts}]}
+                assert facebook.deliver(body).status_code == 200
+                sent += 40
+                assert sent < 4000, "it is never ended"
+            quick.wait_for("message", sent)
+            reader = Reader()
+            for line in read_to_the_end(connection).decode(errors="replace").split("\n"):
+                reader.line(line.removesuffix("\r"))
+        with Viewer(service.url, after=reader.last_id).ready() as again:
+            told = [event.data["id"] for event in reader.events if event.name == "message"] + again.ids
+            assert told == quick.ids == [f"m_{n}" for n in range(sent)]
+
+
+def lazy(service: Service) -> socket.socket:
+    """A connection on which a stream was asked for and nothing is read."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(30)
+    connection.connect(("127.0.0.1", service.port))
+    request = (
+        f"GET /v1/shops/shop-1/stream?since=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {mint('shop-1')}\r\n\r\n"
+    )
+    connection.sendall(request.encode())
+    return connection
+
+
+def read_to_the_end(connection: socket.socket) -> bytes:
+    """What the other side has sent, chunk marks left out."""
+    received = bytearray()
+    with suppress(OSError):
+        while part := connection.recv(65536):
+            received += part
+    body, found = bytes(received).partition(b"\r\n\r\n")[2], b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        length = int(size, 16)
+        found += rest[:length]
+        body = rest[length + 2 :]
+    return found

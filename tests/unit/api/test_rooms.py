@@ -1,0 +1,219 @@
+"""Who watches which shop: one follower a shop, everybody told once, nobody in the way of another."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from api import rooms as module
+from api.rooms import Room, Rooms, StreamsFull, TooManyViewers
+from api.viewer import Viewer
+from domain.ids import ShopId
+from domain.stream import Start, StreamEvent, Stretch
+from tests.support import FakeClock, wait_until
+
+SHOP = ShopId("sokha")
+
+
+class FakeFeed:
+    """A feed by hand: `say` delivers to whoever follows."""
+
+    def __init__(self) -> None:
+        self.following: dict[ShopId, Callable[[Stretch], None]] = {}
+        self.follows = 0
+        self.fails: Exception | None = None
+
+    async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
+        """Always now."""
+        return Start(0, 0)
+
+    async def read(self, shop: ShopId, after: int, /) -> Stretch:
+        """Nothing is kept."""
+        return Stretch([], after)
+
+    async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], None], /) -> None:
+        """Until cancelled."""
+        self.follows += 1
+        self.following[shop] = deliver
+        try:
+            if self.fails is not None:
+                raise self.fails
+            await asyncio.sleep(math.inf)
+        finally:
+            del self.following[shop]
+
+    def event_id(self, position: int, /) -> str:
+        """As it is."""
+        return str(position)
+
+    def say(self, *events: StreamEvent, position: int, shop: ShopId = SHOP) -> None:
+        """A stretch."""
+        self.following[shop](Stretch(list(events), position))
+
+
+class FakeMetrics:
+    """Keeps the last of each."""
+
+    def __init__(self) -> None:
+        self.connected = 0
+        self.sent: list[tuple[str, int]] = []
+        self.ended: list[str] = []
+
+    def viewers(self, viewers: int, /) -> None:
+        """So many are connected."""
+        self.connected = viewers
+
+    def streamed(self, event: str, viewers: int, /) -> None:
+        """An event is sent to so many."""
+        self.sent.append((event, viewers))
+
+    def stream_ended(self, reason: str, /) -> None:
+        """A stream has ended."""
+        self.ended.append(reason)
+
+    def stream_lag(self, seconds: float, /) -> None:
+        """Not looked at."""
+
+
+class House:
+    """Rooms over both."""
+
+    def __init__(self) -> None:
+        self.feed, self.metrics, self.clock = FakeFeed(), FakeMetrics(), FakeClock()
+        self.rooms = Rooms(self.feed, self.metrics, now=lambda: self.clock.moment() / 1000, sleep=self.clock.sleep)
+
+    async def enter(self, position: int = 0, shop: ShopId = SHOP) -> tuple[Room, Viewer]:
+        """Somebody who has caught up."""
+        room, viewer = self.rooms.enter(shop, Start(position, position))
+        await wait_until(lambda: shop in self.feed.following)
+        assert room.join(viewer)
+        return room, viewer
+
+
+def message(position: int, **facts: Any) -> StreamEvent:
+    """A stored message."""
+    return StreamEvent("message", b'{"id":"m_%d"}' % position, position, **facts)
+
+
+async def taken(viewer: Viewer) -> list[str]:
+    """The names and ids of the events that wait for it."""
+    chunk = await viewer.next()
+    assert chunk is not None
+    lines = chunk.decode().splitlines()
+    names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    ids = [line.removeprefix("id: ") for line in lines if line.startswith("id: ")]
+    return [f"{name} {id_}" for name, id_ in zip(names, ids, strict=False)]
+
+
+async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
+    """And ends with the last of them."""
+    house = House()
+    inside = [await house.enter() for _ in range(100)]
+    house.feed.say(message(5), position=7)
+    assert house.feed.follows == 1
+    for _, viewer in inside:
+        assert await taken(viewer) == ["message 5", "ready 7"]
+    assert house.metrics.sent == [("message", 100)]
+    assert house.metrics.connected == 100
+    for room, viewer in inside:
+        viewer.end("left")
+        house.rooms.exit(SHOP, room, viewer)
+    await wait_until(lambda: house.feed.following == {})
+    assert (house.metrics.connected, set(house.metrics.ended)) == (0, {"left"})
+    await house.enter()
+    assert house.feed.follows == 2
+
+
+async def test_a_viewer_joins_when_it_has_caught_up_and_gets_nothing_twice() -> None:
+    """One that has read further than its room waits for what is new to it."""
+    house = House()
+    room, first = await house.enter()
+    house.feed.say(message(5), position=5)
+    _, late = house.rooms.enter(SHOP, Start(3, 3))
+    assert not room.join(late)
+    late.position = late.taken = 6
+    assert room.join(late)
+    house.feed.say(message(6), message(7), position=7)
+    assert await taken(late) == ["ready 6", "message 7"]
+    assert await taken(first) == ["message 5", "ready 5", "message 6", "message 7"]
+
+
+async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> None:
+    """Who was behind reads the store; who was not gets the event."""
+    house = House()
+    _, quick = await house.enter()
+    _, slow = await house.enter()
+    house.feed.say(position=1)
+    await taken(quick)
+    await taken(slow)
+    house.feed.say(message(5), position=5)
+    await taken(quick)
+    house.feed.say(StreamEvent("purge", b'{"what":"page"}', 6), position=6)
+    assert await taken(quick) == ["purge 6"]
+    assert await slow.next() is None
+    assert (slow.behind, slow.position) == (True, 0)
+    house.feed.say(StreamEvent("purge", b'{"what":"shop"}', 7, ends=True), position=7)
+    assert await taken(quick) == ["purge 7"]
+    assert await quick.next() is None
+    assert (quick.ended, slow.ended) == ("purge", None)
+
+
+async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one is the shop's matter, the other ours; each says when to come back."""
+    monkeypatch.setattr(module, "MOST_OF_A_SHOP", 2)
+    monkeypatch.setattr(module, "MOST", 3)
+    house = House()
+    await house.enter()
+    house.rooms.refuse_when_full(SHOP)
+    await house.enter()
+    with pytest.raises(TooManyViewers) as refusal:
+        house.rooms.refuse_when_full(SHOP)
+    assert (refusal.value.kind, refusal.value.reason) == ("throttled", "too_many_viewers")
+    house.rooms.refuse_when_full(ShopId("dara"))
+    await house.enter(shop=ShopId("dara"))
+    with pytest.raises(StreamsFull) as full:
+        house.rooms.refuse_when_full(ShopId("third"))
+    assert (full.value.kind, full.value.reason) == ("unavailable", "streams_full")
+
+
+async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_stands() -> None:
+    """Who has just heard something else does not."""
+    house = House()
+    _, viewer = await house.enter()
+    beating = asyncio.create_task(house.rooms.beat())
+    house.feed.say(position=9)
+    assert await taken(viewer) == ["ready 9"]
+    seen = [await viewer.next() for _ in range(300)]
+    beating.cancel()
+    told = [chunk for chunk in seen if chunk != b":\n"]
+    assert len(told) in {1, 2}
+    assert told[0] is not None
+    assert b"event: ready" in told[0]
+    assert set(house.clock.slept) == {module.HEARTBEAT_SECONDS}
+
+
+async def test_a_follower_that_crashes_ends_its_viewers() -> None:
+    """They come back, to a new one."""
+    house = House()
+    house.feed.fails = RuntimeError("a bug")
+    room, viewer = house.rooms.enter(SHOP, Start(0, 0))
+    assert room.join(viewer)
+    await wait_until(lambda: viewer.ended is not None)
+    assert viewer.ended == "failed"
+    house.rooms.exit(SHOP, room, viewer)
+    house.feed.fails = None
+    await house.enter()
+
+
+async def test_after_the_end_nobody_gets_in() -> None:
+    """Everybody is told why."""
+    house = House()
+    _, viewer = await house.enter()
+    await house.rooms.close()
+    assert viewer.ended == "closing"
+    with pytest.raises(StreamsFull):
+        house.rooms.refuse_when_full(SHOP)
+    _, late = house.rooms.enter(SHOP, Start(0, 0))
+    assert late.ended == "closing"
