@@ -105,8 +105,15 @@ class Room:
         self._follower = asyncio.create_task(rooms.feed.follow(shop, position, self._deliver), name="stream of a shop")
         self._follower.add_done_callback(self._follower_ended)
 
+    @property
+    def dead(self) -> bool:
+        """Whether nobody follows the shop for it any more."""
+        return self._follower.done()
+
     def join(self, viewer: Viewer) -> bool:
         """Let it in where it has caught up; from then on it is given everything."""
+        if self.dead:
+            viewer.end("failed")
         if viewer.position < self.position:
             return False
         viewer.behind = False
@@ -194,7 +201,7 @@ class Rooms:
     def enter(self, shop: ShopId, start: Start) -> tuple[Room, Viewer]:
         """The shop's room, and a viewer at its door. For the task that sends to it."""
         room = self._rooms.get(shop)
-        if room is None:
+        if room is None or room.dead:
             room = self._rooms[shop] = Room(self, shop, start.now)
         viewer = Viewer(start.position)
         if self._closing:

@@ -151,7 +151,9 @@ class _EventStream(Response):
 
 
 async def _send(viewer: Viewer, send: Send, chunk: bytes) -> None:
-    await viewer.sent(send({"type": "http.response.body", "body": chunk, "more_body": True}))
+    viewer.sending = True
+    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    viewer.sending = False
 
 
 async def _gone(receive: Receive) -> None:

@@ -1,7 +1,6 @@
 """One viewer of a stream: what waits to be sent to it, and why it ended."""
 
 import asyncio
-from collections.abc import Awaitable
 from typing import Any, Final, Literal
 
 QUEUE: Final = 512
@@ -26,8 +25,9 @@ class Viewer:
         self.behind = True
         self._waiting: list[bytes] = []
         self._wake: asyncio.Future[None] | None = None
+        self.sending = False
+        """Set by the sender while it waits for what it sends to be taken."""
         self._sender: asyncio.Task[Any] | None = asyncio.current_task()
-        self._sending = False
 
     def push(self, chunk: bytes, position: int | None = None) -> None:
         """Give it something to send; what is stored, with its position."""
@@ -57,17 +57,9 @@ class Viewer:
         if self.ended is not None:
             return
         self.ended = why
-        if self._sending and self._sender is not None:
+        if self.sending and self._sender is not None:
             self._sender.cancel()
         self._rouse()
-
-    async def sent(self, sending: Awaitable[None]) -> None:
-        """Wait until something is sent; `end` does not wait for that."""
-        self._sending = True
-        try:
-            await sending
-        finally:
-            self._sending = False
 
     async def next(self) -> bytes | None:
         """All that waits, as one; None where it has ended or is behind."""
@@ -79,7 +71,7 @@ class Viewer:
                 await self._wake
             finally:
                 self._wake = None
-        chunk = b"".join(self._waiting)
+        chunk = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
         self._waiting.clear()
         self.taken = self.position
         return chunk

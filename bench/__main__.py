@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m bench [ingest memory reads purge graph ...]`: every figure beside its reference."""
+"""`make bench`, or `python -m bench [ingest memory reads purge stream ...]`: every figure beside its reference."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import graph, growth, ingest, machine, memory, purges, reads, startup
+from bench import graph, growth, ingest, machine, memory, purges, reads, startup, stream
 from bench.effort import Effort, Say
 from bench.figures import Row, Skipped, table
 
@@ -22,6 +22,7 @@ MEASURES: Final[dict[str, Callable[[Path, Effort, Say], Sequence[Row | Skipped]]
     "memory": memory.measure,
     "reads": reads.measure,
     "purge": purges.measure,
+    "stream": stream.measure,
     "graph": graph.measure,
     "start": startup.measure,
     "growth": growth.measure,

@@ -14,7 +14,7 @@ from typing import Final, cast
 import uvloop
 
 from bench.caller import request
-from domain.ids import PageId, Psid, ShopId
+from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
 from simulator import texts
 from simulator.customers import new_mid
@@ -63,9 +63,18 @@ def _customer(rng: random.Random, page: PageId) -> Psid:
 
 def single_messages(count: int, among: Sequence[Tenant], rng: random.Random) -> list[bytes]:
     """Deliveries of one text each, Khmer, English and mixed: bodies of 600 bytes or so, as Facebook spells them."""
+    return [request_ for _, request_ in named_messages(count, among, rng)]
+
+
+def named_messages(count: int, among: Sequence[Tenant], rng: random.Random) -> list[tuple[MessageId, bytes]]:
+    """The same, each with the id of its message."""
     now = time.time_ns() // 1_000_000
-    pages = [tenant.page for tenant in rng.choices(among, k=count)]
-    return [_posted(one_message(page, _customer(rng, page), _text(rng), new_mid(rng), now)) for page in pages]
+    found = []
+    for tenant in rng.choices(among, k=count):
+        mid = new_mid(rng)
+        document = one_message(tenant.page, _customer(rng, tenant.page), _text(rng), mid, now)
+        found.append((mid, _posted(document)))
+    return found
 
 
 def filling(count: int, among: Sequence[Tenant], rng: random.Random) -> Iterator[bytes]:

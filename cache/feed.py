@@ -7,8 +7,6 @@ to a connection that was lost, comes a little later and never too late.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import structlog
-
 from cache.announcements import Announcements
 from cache.connection import heed_cancellation
 from cache.errors import Unavailable
@@ -24,8 +22,6 @@ AGAIN_SECONDS: Final = 1.0
 """Between two tries where the store cannot be read."""
 LISTENING_SECONDS: Final = 1.0
 """What the first connection of a follower to its announcements may take before it begins without."""
-
-log = structlog.get_logger()
 
 Deliver = Callable[[Stretch], None]
 
@@ -78,8 +74,8 @@ class Feed:
             while True:
                 try:
                     stretch = await self._timeline.read(shop, after)
-                except Unavailable as error:
-                    log.warning("stream_waits", shop=shop, reason=error.reason)
+                except Unavailable:
+                    # Said nowhere: a thousand followers would say it each second, and the check of Redis does.
                     await self._sleep(AGAIN_SECONDS)
                     continue
                 heed_cancellation()

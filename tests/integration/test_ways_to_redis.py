@@ -13,10 +13,17 @@ from cache.connection import connect
 from cache.errors import Unavailable
 from cache.tether import spawn
 from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
+from tests.contract.test_feed import following
 from tests.servers import Server, free_ports, valkey9
-from tests.support import wait_until_blocking
+from tests.support import wait_until, wait_until_blocking
 
 PASSWORD = "hunter2 &@:/,"
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Followers read the store because of announcements alone."""
+    monkeypatch.setattr("cache.feed.READ_SECONDS", 3600.0)
 
 
 @asynccontextmanager
@@ -31,10 +38,12 @@ async def store_at(url: str) -> AsyncIterator[Box]:
 
 
 async def stores_and_reads(url: str) -> None:
-    """One message there and back, and a walk over the keys."""
+    """One message there and back, announced to who follows, and a walk over the keys."""
     async with store_at(url) as box:
         await box.shops.connect(SHOP, PAGE)
-        assert await box.put(text("m_1")) == ["stored"]
+        async with following(box) as follower:
+            assert await box.put(text("m_1")) == ["stored"]
+            await wait_until(lambda: follower.told == [("message", "m_1")])
         assert await box.ids() == ["m_1"]
         await box.sweeper.sweep()
 

@@ -202,9 +202,13 @@ async def test_a_follower_that_crashes_ends_its_viewers() -> None:
     assert room.join(viewer)
     await wait_until(lambda: viewer.ended is not None)
     assert viewer.ended == "failed"
-    house.rooms.exit(SHOP, room, viewer)
+    _, late = house.rooms.enter(SHOP, Start(0, 0))
+    assert room.join(late)
+    assert late.ended == "failed"
     house.feed.fails = None
     await house.enter()
+    house.rooms.exit(SHOP, room, viewer)
+    assert SHOP in house.feed.following
 
 
 async def test_after_the_end_nobody_gets_in() -> None:
