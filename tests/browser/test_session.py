@@ -40,8 +40,12 @@ async def test_a_token_is_in_no_address_and_no_log(console: Console, service: Se
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.goto(f"{console.address}#token={token}")
-    await open_conversation(page)
+    await expect(rows(page)).to_have_count(1)
     assert page.url == console.address
+    await open_conversation(page)
+    await page.go_back()
+    assert page.url == console.address
+    await open_conversation(page)
     sent = [url.partition("#")[0] for url in asked]
     assert len(sent) > 10
     assert [url for url in sent if token in url] == []
