@@ -1,6 +1,7 @@
 """A whole copy on request: every line of it, in flat memory, and never one that looks whole and is not."""
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -38,8 +39,12 @@ def of(kind: str, exported: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @contextmanager
 def export(shop: Shop) -> Iterator[httpx2.Response]:
-    """An export under way."""
-    with shop.client.stream("GET", "/export", timeout=PATIENT) as answer:
+    """An export under way, of which little fits into this end's buffer."""
+    narrow = httpx2.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)])
+    with (
+        httpx2.Client(transport=narrow, timeout=PATIENT, trust_env=False, base_url=shop.client.base_url) as client,
+        client.stream("GET", "/export", headers=shop.client.headers) as answer,
+    ):
         assert answer.status_code == 200
         yield answer
 
