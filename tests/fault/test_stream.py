@@ -22,6 +22,8 @@ from tests.viewer import Reader, Viewer
 CUTS = 25
 DELIVERIES = 120
 PER_DELIVERY = 10
+UNREAD = 1200
+"""Messages of 45 KB: more than the queue of a viewer and every buffer on the way can hold."""
 
 
 class Postman:
@@ -138,21 +140,19 @@ def test_a_viewer_that_does_not_read_is_ended_and_comes_back_without_loss(valkey
             Viewer(service.url).ready() as quick,
             lazy(service) as connection,
         ):
-            sent = 0
             before = operator.counts("streams_ended_total")[("slow",)]
-            while operator.counts("streams_ended_total")[("slow",)] == before:
-                parts = [text_part(f"m_{sent + n}", words) for n in range(40)]
+            for first in range(0, UNREAD, 40):
+                parts = [text_part(f"m_{first + n}", words) for n in range(40)]
                 body = {"object": "page", "entry": [{"id": PAGE, "time": 1, "messaging": parts}]}
                 assert facebook.deliver(body).status_code == 200
-                sent += 40
-                assert sent < 4000, "it is never ended"
-            quick.wait_for("message", sent)
+            wait_until_blocking(lambda: operator.counts("streams_ended_total")[("slow",)] > before, 60)
+            quick.wait_for("message", UNREAD, 60)
             reader = Reader()
             for line in read_to_the_end(connection).decode(errors="replace").split("\n"):
                 reader.line(line.removesuffix("\r"))
         with Viewer(service.url, after=reader.last_id).ready() as again:
             told = [event.data["id"] for event in reader.events if event.name == "message"] + again.ids
-            assert told == quick.ids == [f"m_{n}" for n in range(sent)]
+            assert told == quick.ids == [f"m_{n}" for n in range(UNREAD)]
 
 
 def lazy(service: Service) -> socket.socket:
