@@ -94,8 +94,8 @@ def _object(raw: dict[str, Any], depth: int) -> Fact:
             fact[key] = str(value) if named or not -SAFE_INTEGER <= value <= SAFE_INTEGER else value
         elif (kept := plain(value, depth)) is not None:
             fact[key] = kept
-    if "email" in fact:
-        del fact["email"]
+    for key in _LEFT_OUT:  # those that came as a text or a truth value
+        fact.pop(key, None)
     return fact
 
 

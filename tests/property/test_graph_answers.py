@@ -67,6 +67,7 @@ statuses = st.sampled_from([200, 302, 400, 403, 404, 429, 500, 503])
 
 @given(answers | values, statuses, st.sampled_from(EDGES), st.sampled_from([None, "v", "va", "p", "pa"]))
 @example({"data": [{"id": "1", "message": "\ud83d"}]}, 200, "comments", None)
+@example({"data": [{"paging": True}, {"paging": "next", "a": {"email": False}}]}, 200, "posts", None)
 def test_an_answer_becomes_items_fit_to_be_sent_or_one_of_our_errors(
     value: Any, status: int, edge: Any, after: str | None
 ) -> None:
