@@ -29,6 +29,10 @@ READY_AGAIN_BEATS: Final = 240
 RETRY_MS: Final = 2_000
 """What a browser waits before it comes back."""
 
+PACE_SECONDS: Final = 25e-6
+"""What telling one viewer costs, most of it the system's. A room rests for as long as telling all of it takes: however
+many watch one busy shop, half of the processor is left for others, and what comes meanwhile goes out in one piece."""
+
 _OF_MESSAGES: Final = frozenset({"message", "edited"})
 
 log = structlog.get_logger()
@@ -45,8 +49,10 @@ class Feed(Protocol):
         """What comes next after a position, some of it."""
         ...
 
-    async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], None], /) -> None:
-        """Deliver what comes behind a position until cancelled; the first stretch says that it is heard live too."""
+    async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], float | None], /) -> None:
+        """Deliver what comes behind a position until cancelled; the first stretch says that it is heard live too.
+        Between two it rests for as many seconds as `deliver` answers.
+        """
         ...
 
     def event_id(self, position: int, /) -> str:
@@ -150,7 +156,7 @@ class Room:
     def _tell_ready(self, viewer: Viewer) -> None:
         viewer.push(self._rooms.ready(max(self.position, viewer.position)))
 
-    def _deliver(self, stretch: Stretch) -> None:
+    def _deliver(self, stretch: Stretch) -> float:
         if any(event.name == "purge" for event in stretch.events):
             for viewer in list(self.viewers):
                 viewer.rewind()
@@ -169,6 +175,7 @@ class Room:
             self._live = True
             for viewer in list(self.viewers):
                 self._tell_ready(viewer)
+        return len(self.viewers) * PACE_SECONDS
 
 
 class Rooms:

@@ -23,7 +23,8 @@ AGAIN_SECONDS: Final = 1.0
 LISTENING_SECONDS: Final = 1.0
 """What the first connection of a follower to its announcements may take before it begins without."""
 
-Deliver = Callable[[Stretch], None]
+Deliver = Callable[[Stretch], float | None]
+"""Takes a stretch; for how many seconds it wants no other."""
 
 
 class Feed:
@@ -80,7 +81,9 @@ class Feed:
                     continue
                 heed_cancellation()
                 after = ear.reached = stretch.position
-                deliver(stretch)
+                rest = deliver(stretch)
+                if rest:
+                    await self._sleep(rest)
                 if not stretch.more:
                     await ear.heard(READ_SECONDS)
                 if live := read_live(self._sealer, shop, ear.take_live()):

@@ -159,6 +159,38 @@ async def test_a_follower_of_one_shop_hears_nothing_of_another(box: Box) -> None
         assert (follower.told, len(follower.stretches)) == ([], begun)
 
 
+async def test_what_comes_while_a_follower_rests_comes_in_one_piece(box: Box) -> None:
+    """It is left alone for as long as it asked."""
+    asked: list[float] = []
+    rested = asyncio.Event()
+
+    async def rest(seconds: float) -> None:
+        asked.append(seconds)
+        await rested.wait()
+
+    follower = Follower()
+
+    def deliver(stretch: Stretch) -> float:
+        follower.stretches.append(stretch)
+        return 0.0 if asked else 0.025
+
+    announcements = Announcements(box.connection, sleep=asyncio.sleep)
+    feed = Feed(box.timeline, announcements, box.sealer, sleep=rest)
+    start = await feed.start(SHOP, event_id=None, since=None)
+    task = asyncio.create_task(feed.follow(SHOP, start.now, deliver))
+    try:
+        await wait_until(lambda: asked)
+        for number in range(3):
+            await box.put(text(f"m_{number}"))
+        assert (asked, follower.told) == ([0.025], [])
+        rested.set()
+        await wait_until(lambda: follower.told)
+        assert [len(stretch.events) for stretch in follower.stretches] == [0, 3]
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 @pytest.mark.usefixtures("unhurried")
 async def test_who_stops_and_follows_again_hears_again(box: Box) -> None:
     """Also at once, while the channel is still open; and many shops share one line."""

@@ -21,7 +21,7 @@ class FakeFeed:
     """A feed by hand: `say` delivers to whoever follows."""
 
     def __init__(self) -> None:
-        self.following: dict[ShopId, Callable[[Stretch], None]] = {}
+        self.following: dict[ShopId, Callable[[Stretch], float | None]] = {}
         self.follows = 0
         self.fails: Exception | None = None
 
@@ -33,7 +33,7 @@ class FakeFeed:
         """Nothing is kept."""
         return Stretch([], after)
 
-    async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], None], /) -> None:
+    async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], float | None], /) -> None:
         """Until cancelled."""
         self.follows += 1
         self.following[shop] = deliver
@@ -48,9 +48,9 @@ class FakeFeed:
         """As it is."""
         return str(position)
 
-    def say(self, *events: StreamEvent, position: int, shop: ShopId = SHOP) -> None:
-        """A stretch."""
-        self.following[shop](Stretch(list(events), position))
+    def say(self, *events: StreamEvent, position: int, shop: ShopId = SHOP) -> float | None:
+        """A stretch; the rest that is asked for."""
+        return self.following[shop](Stretch(list(events), position))
 
 
 class FakeMetrics:
@@ -124,6 +124,17 @@ async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
     assert (house.metrics.connected, set(house.metrics.ended)) == (0, {"left"})
     await house.enter()
     assert house.feed.follows == 2
+
+
+async def test_a_room_asks_for_a_rest_as_long_as_telling_everybody_takes() -> None:
+    """One viewer costs next to nothing, a thousand some 25 ms."""
+    house = House()
+    await house.enter()
+    alone = house.feed.say(message(5), position=5)
+    for _ in range(999):
+        await house.enter(5)
+    crowded = house.feed.say(message(6), position=6)
+    assert (alone, crowded) == (module.PACE_SECONDS, 1000 * module.PACE_SECONDS)
 
 
 async def test_a_viewer_joins_when_it_has_caught_up_and_gets_nothing_twice() -> None:
