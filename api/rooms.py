@@ -29,9 +29,10 @@ READY_AGAIN_BEATS: Final = 240
 RETRY_MS: Final = 2_000
 """What a browser waits before it comes back."""
 
-PACE_SECONDS: Final = 25e-6
+PACE_SECONDS: Final = 50e-6
 """What telling one viewer costs, most of it the system's. A room rests for as long as telling all of it takes: however
-many watch one busy shop, half of the processor is left for others, and what comes meanwhile goes out in one piece."""
+many watch one busy shop, a part of the processor is left for others, and what comes meanwhile goes out in one piece.
+Of a thousand viewers at a hundred messages a second, 25 µs left nothing (p99 177 ms); with 50 µs it is 93 ms."""
 
 _OF_MESSAGES: Final = frozenset({"message", "edited"})
 

@@ -76,7 +76,7 @@ def running(
     began = time.perf_counter()
     try:
         with on_core(core):
-            popen = spawn(whole, log=log, keep_open=nothing)
+            popen = spawn(whole, log=log, keep_open=nothing, environment={})
     finally:
         os.close(nothing)
     try:

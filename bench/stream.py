@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -116,9 +117,8 @@ async def _open(own: Inbox, watched: Sequence[Tenant], times: _Times, sampled: i
     for first in range(0, len(watched), OPENING):
         some = []
         for number, tenant in enumerate(watched[first : first + OPENING], first):
-            _, viewer = await loop.create_connection(
-                lambda number=number: _Viewer(times if number < sampled else None), "127.0.0.1", own.server.port
-            )  # type: ignore[misc]
+            make = partial(_Viewer, times if number < sampled else None)
+            _, viewer = await loop.create_connection(make, "127.0.0.1", own.server.port)
             viewer.transport.write(own.get(tenant, "stream"))
             some.append(viewer)
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -127,7 +127,7 @@ async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
 
 
 async def test_a_room_asks_for_a_rest_as_long_as_telling_everybody_takes() -> None:
-    """One viewer costs next to nothing, a thousand some 25 ms."""
+    """One viewer costs next to nothing, a thousand some 50 ms."""
     house = House()
     await house.enter()
     alone = house.feed.say(message(5), position=5)
