@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench image sbom screenshot
+.PHONY: help setup run test check format lock bench image sbom screenshot reliability mutations
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,3 +55,11 @@ screenshot: $(STAMP)  ## the picture in README: the console over the demo shop
 bench: $(STAMP)  ## every figure with its reference, side by side, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench
+
+reliability: $(STAMP)  ## break everything that can break, and write docs/reliability.md's table from it
+	@mkdir -p build && rm -f build/faults.ndjson
+	FAULT_ROWS=build/faults.ndjson FAULT_EFFORT=full $(BIN)/python -m pytest tests/fault
+	$(BIN)/python -m tests.fault.rows build/faults.ndjson docs/reliability.md
+
+mutations: $(STAMP)  ## take away what keeps each promise, one at a time, and see its test fail
+	$(BIN)/python -m tests.fault.mutate

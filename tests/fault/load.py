@@ -1,52 +1,109 @@
-"""Deliveries without pause from several connections, and a note of every one that was answered 200."""
+"""Deliveries without pause from several connections, sent again until they are answered 200, as Facebook does."""
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 import httpx2
 
+from domain.ids import PageId
 from simulator.serialize import serialize
 from simulator.signing import signed
-from tests.callers import FACEBOOK_WAITS, texts
-from tests.service import APP_SECRET, Service
+from tests.callers import FACEBOOK_WAITS, PAGE, texts
+from tests.service import APP_SECRET
+from tests.support import wait_until
 
-CONNECTIONS = 16
-MESSAGES = 3
+CONNECTIONS: Final = 16
+MESSAGES: Final = 3
 """In each delivery."""
+AGAIN_SECONDS: Final = 0.05
+"""Between two tries of one delivery. Facebook's are minutes apart; here nobody has the time."""
 
 
 class Load:
-    """What has been sent, and what has been answered so far."""
+    """What has been sent and what was answered. `url` may be changed meanwhile: the next deliveries go there.
 
-    def __init__(self) -> None:
+    Times are in seconds. A delivery that was not answered 200 is sent again by the same connection, and until then that
+    connection sends no other.
+    """
+
+    def __init__(self, url: str, pages: Sequence[PageId], connections: int) -> None:
+        self.url = url
+        self._connections = connections
         self.acknowledged: set[str] = set()
-        self.statuses: set[int] = set()
-        self.sent = 0
+        self.statuses: Counter[int] = Counter()
+        self.broken = 0
+        """Tries that got no answer at all: refused connections, broken ones, or none within Facebook's five seconds."""
+        self.slowest = 0.0
+        self.slowest_refusal = 0.0
+        self._pages = itertools.cycle(pages)
+        self._numbers = itertools.count()
+        self._last_asked = 0.0
+        """When the latest of the deliveries that were answered 200 had been sent."""
+        self._began = self._ended = time.monotonic()
 
-    async def post(self, client: httpx2.AsyncClient, numbers: "itertools.count[int]") -> None:
-        """Post until the service is gone."""
+    @property
+    def held(self) -> str:
+        """The load, in words, for the table of faults."""
+        rate = len(self.acknowledged) / max(self._ended - self._began, 0.001)
+        return f"{self._connections} connections, {rate:,.0f} messages/s"
+
+    async def reach(self, more: int, within: float = 30) -> None:
+        """Return once so many more messages have been acknowledged."""
+        wanted = len(self.acknowledged) + more
+        await wait_until(lambda: len(self.acknowledged) >= wanted, within)
+
+    async def recovered(self, since: float, within: float = 30) -> float:
+        """Return once a delivery that was sent after `since` (of `time.monotonic`) is answered 200.
+
+        Returns: the seconds from then until now.
+        """
+        await wait_until(lambda: self._last_asked > since, within)
+        return time.monotonic() - since
+
+    async def post(self, client: httpx2.AsyncClient) -> None:
+        """Send one delivery after the other, without end."""
         while True:
-            number = next(numbers)
+            number = next(self._numbers)
             mids = [f"m_{number}_{n}" for n in range(MESSAGES)]
-            body = serialize(texts(mids))
-            self.sent += 1
-            try:
-                answer = await client.post("/webhook", content=body, headers=signed(body, APP_SECRET))
-            except httpx2.TransportError:
-                return  # the service is gone
-            self.statuses.add(answer.status_code)
-            if answer.status_code == 200:
-                self.acknowledged.update(mids)
+            body = serialize(texts(mids, page=next(self._pages)))
+            await self._until_accepted(client, body)
+            self.acknowledged.update(mids)
+
+    async def _until_accepted(self, client: httpx2.AsyncClient, body: bytes) -> None:
+        while not await self._accepted(client, body):  # noqa: ASYNC110 - it waits for no event, as Facebook does
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _accepted(self, client: httpx2.AsyncClient, body: bytes) -> bool:
+        asked = time.monotonic()
+        try:
+            answer = await client.post(f"{self.url}/webhook", content=body, headers=signed(body, APP_SECRET))
+        except httpx2.TransportError:
+            self.broken += 1
+            return False
+        took = time.monotonic() - asked
+        self.statuses[answer.status_code] += 1
+        self.slowest = max(self.slowest, took)
+        if answer.status_code != 200:
+            self.slowest_refusal = max(self.slowest_refusal, took)
+            return False
+        self._last_asked = max(self._last_asked, asked)
+        self._ended = time.monotonic()
+        return True
 
 
 @asynccontextmanager
-async def loading(service: Service) -> AsyncIterator[Load]:
-    """Load as fast as it is answered, until the end of the block or of the service."""
-    load, numbers = Load(), itertools.count()
-    async with httpx2.AsyncClient(base_url=service.url, trust_env=False, timeout=FACEBOOK_WAITS) as client:
-        tasks = [asyncio.create_task(load.post(client, numbers)) for _ in range(CONNECTIONS)]
+async def loading(
+    url: str, *, pages: Sequence[PageId] = (PAGE,), connections: int = CONNECTIONS
+) -> AsyncIterator[Load]:
+    """Load as fast as it is answered, until the end of the block, through whatever happens to the service."""
+    load = Load(url, pages, connections)
+    async with httpx2.AsyncClient(trust_env=False, timeout=FACEBOOK_WAITS) as client:
+        tasks = [asyncio.create_task(load.post(client)) for _ in range(connections)]
         try:
             yield load
         finally:

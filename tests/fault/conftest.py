@@ -1,0 +1,39 @@
+"""What a test of a fault ends with: `row(load, found, recovery=seconds)`."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import pytest
+
+from tests.fault import rows
+
+
+class EndsWith(Protocol):
+    """What the fixture `row` is."""
+
+    def __call__(
+        self, sent: rows.Held, found: Iterable[str], *, recovery: float | None = None, may_lose: str = ""
+    ) -> None:
+        """Refuse a lost or doubled message, and note the line for docs/reliability.md.
+
+        `found` is every id that can be read afterwards, once for each time it is shown. `may_lose` says why messages
+        may be lost; then they are only counted.
+        """
+        ...
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest) -> EndsWith:
+    """For a test that is marked with the name of its fault: `@pytest.mark.fault("Redis killed")`."""
+    mark = request.node.get_closest_marker("fault")
+    assert mark is not None, "a test with a row says of which fault: @pytest.mark.fault(...)"
+    (fault,) = mark.args
+
+    def end(sent: rows.Held, found: Iterable[str], *, recovery: float | None = None, may_lose: str = "") -> None:
+        came_to = rows.outcome(fault, sent, found, recovery, may_lose)
+        rows.note(came_to)
+        assert came_to.acknowledged > 0, "nothing was acknowledged: this shows nothing"
+        assert came_to.duplicated == 0, came_to
+        assert came_to.lost == 0 or may_lose, came_to
+
+    return end

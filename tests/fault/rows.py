@@ -1,0 +1,119 @@
+"""The table of docs/reliability.md: what each fault did to what had been answered 200. Made by `make reliability`.
+
+A part of it: `FAULT_ROWS=rows pytest tests/fault/test_killed.py`, then `python -m tests.fault.rows rows
+docs/reliability.md`. With FAULT_EFFORT=full the tests do all they can, as the table wants it; without, as much as
+`make test` has time for.
+"""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+BEGIN: Final = "<!-- made by `make reliability`, from a run -->"
+END: Final = "<!-- end of what was made -->"
+HEAD: Final = ("fault", "runs", "load held", "acknowledged", "lost", "duplicated", "longest recovery")
+_HEADING: Final = "| " + " | ".join(HEAD) + " |"
+_RULE: Final = "| --- | ---: | --- | ---: | ---: | ---: | ---: |"
+
+
+FULL: Final = os.environ.get("FAULT_EFFORT") == "full"
+"""Whether there is time for everything. A test says by it how often, how long or how much it does."""
+
+
+class Held(Protocol):
+    """What was sent: the ids that were answered 200, and the load in words."""
+
+    @property
+    def acknowledged(self) -> AbstractSet[str]:
+        """Message ids."""
+        ...
+
+    @property
+    def held(self) -> str:
+        """For a reader of the table."""
+        ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one run under one fault came to. `recovery` in seconds; None where there was nothing to recover from.
+
+    `may_lose` says why messages may be lost here; empty where none may.
+    """
+
+    fault: str
+    held: str
+    acknowledged: int
+    lost: int
+    duplicated: int
+    recovery: float | None = None
+    may_lose: str = ""
+
+
+def outcome(fault: str, sent: Held, found: Iterable[str], recovery: float | None, may_lose: str) -> Row:
+    """Compare what was answered 200 with every id that can be read, once for each time it is shown."""
+    times = Counter(found)
+    lost = len(sent.acknowledged - times.keys())
+    twice = sum(count - 1 for count in times.values())
+    return Row(fault, sent.held, len(sent.acknowledged), lost, twice, recovery, may_lose)
+
+
+def note(row: Row) -> None:
+    """Add a row to the file that FAULT_ROWS names; without that it is known to the test alone."""
+    if path := os.environ.get("FAULT_ROWS"):
+        with Path(path).open("ab") as file:
+            file.write(orjson.dumps(row) + b"\n")
+
+
+def lines(rows: Iterable[Row]) -> dict[str, str]:
+    """Each fault's line: its runs' messages together, the longest of their recoveries, the last one's load."""
+    by_fault: dict[str, list[Row]] = {}
+    for row in rows:
+        by_fault.setdefault(row.fault, []).append(row)
+    return {fault: _line(fault, runs) for fault, runs in by_fault.items()}
+
+
+def _line(fault: str, runs: list[Row]) -> str:
+    lost = f"{sum(run.lost for run in runs):,}"
+    if reasons := {run.may_lose for run in runs if run.may_lose}:
+        lost += f": {'; '.join(sorted(reasons))}"
+    recoveries = [run.recovery for run in runs if run.recovery is not None]
+    cells = (
+        fault,
+        f"{len(runs)}",
+        runs[-1].held,
+        f"{sum(run.acknowledged for run in runs):,}",
+        lost,
+        f"{sum(run.duplicated for run in runs):,}",
+        f"{max(recoveries):.1f} s" if recoveries else "-",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def read(path: Path) -> list[Row]:
+    """What a run has noted."""
+    documents: list[dict[str, Any]] = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    return [Row(**document) for document in documents]
+
+
+def main(rows: Path, document: Path) -> None:
+    """Put these rows into the document's table, in place of what it says of their faults."""
+    before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
+    made, _, after = rest.partition(END)
+    kept = {line.split(" | ")[0].removeprefix("| "): line for line in made.splitlines() if line.startswith("| ")}
+    drawn = sorted(
+        ({fault: line for fault, line in kept.items() if line not in (_HEADING, _RULE)} | lines(read(rows))).items()
+    )
+    table = "\n".join([_HEADING, _RULE, *(line for _, line in drawn)])
+    document.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
