@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Four are enough: each test process starts servers of its own.
+ON_EVERY_CORE := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format lock bench image sbom screenshot reliability mutations
@@ -22,14 +24,14 @@ run: $(STAMP)  ## the whole service on this machine, with a demo shop; Ctrl-C st
 	@$(BIN)/page-inbox run
 
 test: $(STAMP)  ## every test; what this machine cannot have is skipped with its reason printed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ON_EVERY_CORE)
 
 check: $(STAMP)  ## format, lint, strict types, import rules, dead code, manifests, alert rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/vulture
-	$(BIN)/python -m pytest -q -p no:randomly tests/house tests/k8s tests/ops --ignore=tests/ops/test_live.py
+	$(BIN)/python -m pytest -q -p no:randomly $(ON_EVERY_CORE) tests/house tests/k8s tests/ops --ignore=tests/ops/test_live.py
 
 format: $(STAMP)  ## rewrite the code the way `make check` wants it
 	$(BIN)/ruff check --fix .
