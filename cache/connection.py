@@ -123,6 +123,11 @@ class Connection:
         self._client = client
         self._beside = beside
 
+    @property
+    def clustered(self) -> bool:
+        """Whether keys lie on several primaries, each of which may be lost by itself."""
+        return isinstance(self._client, RedisCluster)
+
     async def command(self, *args: Any) -> Reply:
         """One command.
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from domain.frozen import frozen
 from domain.ids import ConversationId, MessageId, PageId, Psid, conversation_of
 
 Direction = Literal["in", "out"]
@@ -12,7 +13,7 @@ Fact = dict[str, Any]
 """A JSON object in the shape the API answers it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """What a customer and a Page said to each other, once.
 

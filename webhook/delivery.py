@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.event import Notice, Storable
+from domain.frozen import frozen
 from domain.ids import PageId
 
 SkipReason = Literal[
@@ -30,7 +31,7 @@ class Skipped:
     page: PageId | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delivery:
     """The parts of one POST, each list in the order of the body."""
 

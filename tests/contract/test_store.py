@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cache.errors import CursorRefused, NotFound
+from cache.errors import CursorRefused, NotFound, Unavailable
 from cache.keys import ID_BYTES, shop_keys
 from domain.event import Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
@@ -15,7 +15,7 @@ from domain.query import MessageQuery
 from tests.contract.conftest import FIVE_DAYS, PAGE, SHOP, Box, make_box, text
 from tests.support import wait_until
 
-OTHER_PAGE = PageId("104200000000002")
+OTHER_PAGE, OTHER_SHOP = PageId("104200000000002"), ShopId("dara")
 
 
 async def deadline_of(box: Box, mid: str, page: PageId = PAGE) -> int:
@@ -288,3 +288,36 @@ async def test_a_message_that_outlives_the_promise_is_told(box: Box, value: str,
     await box.sweeper.show()
     told = {sample.name: sample.value for family in box.metrics.collect() for sample in family.samples}
     assert told["page_inbox_oldest_kept_message_seconds"] == pytest.approx(age, abs=5)
+
+
+async def test_what_comes_for_several_shops_in_one_turn_is_stored_for_each(box: Box) -> None:
+    """Each with the outcomes of its own, many Pages and messages or few."""
+    await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
+    several = asyncio.gather(
+        box.put(text("m_1"), text("m_2"), text("m_1"), text("m_3", page=PageId("1"))),
+        box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP),
+        box.put(text("m_4"), shop=ShopId("nobody's")),
+        box.put(text("m_4")),
+    )
+    assert list(await several) == [
+        ["stored", "stored", "duplicate", "unknown_page"],
+        ["stored"],
+        ["unknown_page"],
+        ["stored"],
+    ]
+    assert await box.ids() == ["m_4", "m_2", "m_1"]
+    assert await box.ids(OTHER_SHOP) == ["m_1"]
+
+
+@pytest.mark.parametrize("damaged", [SHOP, OTHER_SHOP])
+async def test_a_shop_whose_keys_are_damaged_costs_its_neighbours_nothing(box: Box, damaged: ShopId) -> None:
+    """Also where its share of a call comes first, or after theirs are stored."""
+    await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
+    await box.connection.command("SET", shop_keys(damaged).shop_index, "no index")
+    both = (box.put(text("m_1")), box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP))
+    results = dict(zip((SHOP, OTHER_SHOP), await asyncio.gather(*both, return_exceptions=True), strict=True))
+    assert isinstance(results.pop(damaged), Unavailable)
+    ((whole, outcomes),) = results.items()
+    assert outcomes == ["stored"]
+    assert await box.ids(whole) == ["m_1"]
+    await box.connection.command("DEL", shop_keys(damaged).shop_index)

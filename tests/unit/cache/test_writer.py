@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from secrets import token_bytes
 from typing import Any
@@ -14,7 +15,7 @@ from prometheus_client.registry import CollectorRegistry
 from cache import changes
 from cache import writer as module
 from cache.codec import decode, encode_message, encode_waiting_edit
-from cache.connection import Call, Connection, Reply
+from cache.connection import Arg, Call, Connection, Reply
 from cache.errors import Unavailable
 from cache.keys import shop_keys
 from cache.scripts import EDIT, ERASE, EVENT, PUT
@@ -35,7 +36,8 @@ SEAL_KEY = Secret(b64encode(b"a seal key of the writer's tests").decode())
 ROW = 4
 """Arguments of `put.lua` for one message: id, sent_at, value, merged."""
 
-Answer = Callable[[Call], Reply]
+KEYS = 6
+"""Of one shop in a put."""
 
 
 def text(mid: str, words: str = "", page: PageId = PAGE) -> Message:
@@ -46,27 +48,59 @@ def many(count: int, first: int = 0) -> list[Message]:
     return [text(f"m_{number}") for number in range(first, first + count)]
 
 
-def rows(call: Call) -> list[tuple[Any, ...]]:
-    """The messages of a put, as the script gets them."""
-    pages = int(call.args[5])
-    flat = call.args[6 + 2 * pages :]
-    return [tuple(flat[at : at + ROW]) for at in range(0, len(flat), ROW)]
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a put holds for one shop, as the script gets it."""
+
+    registry: bytes
+    seen: Arg
+    secret: Arg
+    pages: list[Arg]
+    rows: list[tuple[Any, ...]]
 
 
-def stored(call: Call) -> Reply:
+def shares(call: Call) -> list[Share]:
+    """Shop by shop."""
+    found, at = [], 2
+    for registry in call.keys[::KEYS]:
+        _, seen, secret, pages, messages = call.args[at : at + 5]
+        first = at + 5 + 2 * int(pages)
+        at_end = first + ROW * int(messages)
+        rows = [tuple(call.args[row : row + ROW]) for row in range(first, at_end, ROW)]
+        found.append(Share(registry, seen, secret, list(call.args[at + 5 : first]), rows))
+        at = at_end
+    assert at == len(call.args)
+    return found
+
+
+def only(call: Call) -> Share:
+    """The only one."""
+    (share,) = shares(call)
+    return share
+
+
+def sizes(trip: Sequence[Call]) -> list[list[int]]:
+    """Messages of each shop in each call."""
+    return [[len(share.rows) for share in shares(call)] for call in trip]
+
+
+def stored(share: Share) -> Reply:
     """All of it."""
-    return [b"s" * len(rows(call))]
+    return [b"s" * len(share.rows)]
 
 
 class FakeConnection(Connection):
-    """Answers puts by `answer`, or raises what `failures` holds, one a round trip; notes what was sent.
+    """Answers each shop's share of a put by `answer`, other scripts by `answer_other`, or raises what `failures` holds,
+    one a round trip; notes what was sent. A share answered by an Unavailable fails its call.
 
     While `gate` is closed a round trip waits.
     """
 
     def __init__(self) -> None:
         super().__init__(fakeredis.FakeAsyncRedis(protocol=2))
-        self.answer: Answer = stored
+        self.answer: Callable[[Share], Reply] = stored
+        self.answer_other: Callable[[Call], Reply] = lambda _: [b"s"]
+        self.cluster = False
         self.failures: list[BaseException | None] = []
         self.trips: list[list[Call]] = []
         self.commands: list[tuple[Any, ...]] = []
@@ -81,7 +115,18 @@ class FakeConnection(Connection):
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             raise failure
-        return [self.answer(call) for call in calls]
+        return [self._answered(call) for call in calls]
+
+    def _answered(self, call: Call) -> Reply:
+        if call.digest != PUT([], []).digest:
+            return self.answer_other(call)
+        replies = [self.answer(share) for share in shares(call)]
+        return next((reply for reply in replies if isinstance(reply, Unavailable)), replies)
+
+    @property
+    def clustered(self) -> bool:
+        """As the test says."""
+        return self.cluster
 
     async def run(self, call: Call, *, tries: int = 1) -> Reply:
         """A script outside the queue."""
@@ -150,14 +195,60 @@ async def settled(*tasks: Awaitable[Any]) -> list[str]:
     return [one.reason if isinstance(one, Unavailable) else "stored" for one in results]
 
 
-async def test_what_arrives_in_one_turn_goes_in_one_round_trip_and_one_call_a_shop(house: House) -> None:
-    """Ten requests, two shops, two calls."""
+async def test_what_arrives_in_one_turn_goes_in_one_call(house: House) -> None:
+    """Ten requests, two shops."""
+    puts = [house.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
+    assert await asyncio.gather(*puts) == [["stored"]] * 10
+    ((call,),) = house.connection.trips
+    assert [len(share.rows) for share in shares(call)] == [5, 5]
+    assert {share.registry for share in shares(call)} == {shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry}
+    assert house.metric("store_batch_messages_sum") == 10
+
+
+async def test_on_a_cluster_each_shop_has_a_call_of_its_own(house: House) -> None:
+    """In the same round trip: the keys of one call must lie in one slot."""
+    house.connection.cluster = True
     puts = [house.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
     assert await asyncio.gather(*puts) == [["stored"]] * 10
     (trip,) = house.connection.trips
-    assert [len(rows(call)) for call in trip] == [5, 5]
-    assert {call.keys[0] for call in trip} == {shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry}
-    assert house.metric("store_batch_messages_sum") == 10
+    assert sizes(trip) == [[5], [5]]
+
+
+async def test_a_call_that_is_refused_is_taken_apart(house: House) -> None:
+    """One shop's damaged keys do not cost the others their messages; these are known again by their nonces."""
+    damaged = shop_keys(SHOP).registry
+    house.connection.answer = lambda share: Unavailable("redis_refused") if share.registry == damaged else stored(share)
+    puts = [house.put(text("m_0"), shop=shop) for shop in (ShopId("first"), SHOP, OTHER_SHOP)]
+    assert await settled(*puts) == ["stored", "redis_refused", "stored"]
+    assert [sizes(trip) for trip in house.connection.trips] == [[[1, 1, 1]], [[1]], [[1]], [[1]]]
+    nonces = [[row[2][2:6] for share in shares(call) for row in share.rows] for (call,) in house.connection.trips]
+    assert nonces[0] == [one for (one,) in nonces[1:]]
+    assert house.metric("store_errors_total", reason="redis_refused") == 1
+
+
+async def test_a_call_that_found_no_room_is_not_taken_apart(house: House) -> None:
+    """A full server would say so once for each shop."""
+    house.connection.answer = lambda _: Unavailable("redis_full")
+    puts = [house.put(text("m_0"), shop=shop) for shop in (SHOP, OTHER_SHOP)]
+    assert await settled(*puts) == ["redis_full", "redis_full"]
+    assert len(house.connection.trips) == 1
+
+
+async def test_who_does_not_wait_is_told(house: House) -> None:
+    """The outcomes, or what was raised; what is refused at once is raised at once."""
+    told: list[Any] = []
+    house.writer.put_soon(SHOP, many(2), told.append)
+    await wait_until(lambda: bool(told))
+    assert told == [["stored", "stored"]]
+    house.connection.failures = [Unavailable("redis_full")]
+    house.writer.put_soon(SHOP, many(1), told.append)
+    await wait_until(lambda: len(told) == 2)
+    assert told[1].reason == "redis_full"
+    await house.writer.close()
+    with pytest.raises(Unavailable) as refusal:
+        house.writer.put_soon(SHOP, many(1), told.append)
+    assert refusal.value.reason == "closing"
+    assert len(told) == 2
 
 
 async def test_what_arrives_during_a_round_trip_waits_for_the_next(house: House) -> None:
@@ -170,14 +261,14 @@ async def test_what_arrives_during_a_round_trip_waits_for_the_next(house: House)
     assert not first.done()
     house.connection.gate.set()
     await asyncio.gather(first, *others)
-    assert [len(rows(call)) for trip in house.connection.trips for call in trip] == [1, 3]
+    assert [sizes(trip) for trip in house.connection.trips] == [[[1]], [[3]]]
 
 
 async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(house: House) -> None:
     """251 and more messages of a shop are several calls of one round trip; each caller gets its own."""
 
-    def every_third_a_duplicate(call: Call) -> Reply:
-        ids = [row[0] for row in rows(call)]
+    def every_third_a_duplicate(share: Share) -> Reply:
+        ids = [row[0] for row in share.rows]
         return [b"".join(b"d" if ids_of[id_] % 3 == 0 else b"s" for id_ in ids)]
 
     count = 2 * CALL_MESSAGES + 60
@@ -190,18 +281,16 @@ async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(house:
     outcomes = [outcome for one in await asyncio.gather(*puts) for outcome in one]
     assert outcomes == ["duplicate" if number % 3 == 0 else "stored" for number in range(count)]
     (trip,) = house.connection.trips
-    assert [len(rows(call)) for call in trip] == [CALL_MESSAGES, CALL_MESSAGES, 60]
-    assert [row[0] for call in trip for row in rows(call)] == list(ids_of)
+    assert sizes(trip) == [[CALL_MESSAGES], [CALL_MESSAGES], [60]]
+    assert [row[0] for call in trip for row in only(call).rows] == list(ids_of)
 
 
 async def test_a_round_trip_is_bounded(house: House) -> None:
     """Shops beyond the bound go in the next one."""
     puts = [house.put(*many(FLUSH_MESSAGES // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
     await asyncio.gather(*puts)
-    assert [sum(len(rows(call)) for call in trip) for trip in house.connection.trips] == [
-        FLUSH_MESSAGES,
-        FLUSH_MESSAGES // 2,
-    ]
+    messages = [sum(sum(call) for call in sizes(trip)) for trip in house.connection.trips]
+    assert messages == [FLUSH_MESSAGES, FLUSH_MESSAGES // 2]
 
 
 async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
@@ -253,9 +342,10 @@ async def test_a_failure_fails_what_is_under_way_and_what_waits(house: House) ->
 
 
 async def test_one_shops_failure_is_not_anothers(house: House) -> None:
-    """Each call of a round trip has its own reply."""
-    house.connection.answer = lambda call: (
-        Unavailable("redis_refused") if call.keys[0] == shop_keys(SHOP).registry else stored(call)
+    """On a cluster, where each call of a round trip has its own reply."""
+    house.connection.cluster = True
+    house.connection.answer = lambda share: (
+        Unavailable("redis_refused") if share.registry == shop_keys(SHOP).registry else stored(share)
     )
     puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
     assert await settled(*puts) == ["redis_refused", "stored"]
@@ -268,7 +358,7 @@ async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(house: 
     house.connection.failures = [Unavailable(reason)]
     assert await settled(house.put(text("m_0"))) == ["stored"]
     first, second = house.connection.trips
-    assert rows(first[0]) == rows(second[0])
+    assert only(first[0]).rows == only(second[0]).rows
     assert house.metric("store_errors_total", reason=reason) == 0
 
 
@@ -299,7 +389,7 @@ async def test_the_nonces_of_two_messages_differ(house: House) -> None:
     """Also of one message put twice: a duplicate is no write of ours whose answer was lost."""
     await asyncio.gather(house.put(text("m_0")), house.put(text("m_0")))
     ((call,),) = house.connection.trips
-    nonces = [row[2][2:6] for row in rows(call)]
+    nonces = [row[2][2:6] for row in only(call).rows]
     assert nonces == [b"\x00\x00\x00\x07", b"\x00\x00\x00\x08"]
 
 
@@ -312,7 +402,7 @@ async def test_a_caller_that_is_cancelled_costs_the_others_nothing(house: House)
     await asyncio.wait([gone])
     house.connection.gate.set()
     assert await stays == ["stored"]
-    assert [len(rows(call)) for call in house.connection.trips[0]] == [2]
+    assert sizes(house.connection.trips[0]) == [[2]]
     assert house.metric("queue_messages") == 0
 
 
@@ -376,27 +466,27 @@ async def test_each_page_of_a_call_is_named_once(house: House) -> None:
     ((call,),) = house.connection.trips
     keys = shop_keys(SHOP)
     assert call.digest == PUT([], []).digest
-    assert list(call.args[5:10]) == [2, PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
+    assert only(call).pages == [PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
 
 
 async def test_a_message_whose_edit_came_first_is_stored_with_it(house: House) -> None:
-    """Also behind a split: the number in the reply counts within its call."""
+    """Also behind a split: the number in the reply counts within its shop's share of the call."""
     keys = shop_keys(SHOP)
     edit = Edit(MessageId(f"m_{CALL_MESSAGES + 1}"), PAGE, CUSTOMER, 1, "edited", None)
     wanted = keys.message_id(PAGE, edit.id)
     waiting = house.sealed(wanted, encode_waiting_edit(edit, keys, b"abcd"))
 
-    def answer(call: Call) -> Reply:
-        for number, row in enumerate(rows(call), 1):
+    def answer(share: Share) -> Reply:
+        for number, row in enumerate(share.rows, 1):
             if row[0] == wanted and row[3] != waiting:
-                letters = bytearray(b"s" * len(rows(call)))
+                letters = bytearray(b"s" * len(share.rows))
                 letters[number - 1] = ord("w")
                 return [bytes(letters), number, waiting]
-        return stored(call)
+        return stored(share)
 
     house.connection.answer = answer
     assert await house.put(*many(CALL_MESSAGES + 3)) == ["stored"] * (CALL_MESSAGES + 3)
-    last = rows(house.connection.trips[-1][0])
+    last = only(house.connection.trips[-1][0]).rows
     assert [row[0] for row in last] == [wanted]
     body = house.body(last[0])
     assert (body["text"], body["edits"], body["id"]) == ("edited", 1, edit.id)
@@ -405,14 +495,14 @@ async def test_a_message_whose_edit_came_first_is_stored_with_it(house: House) -
 async def test_an_edit_nobody_can_read_does_not_cost_the_message(house: House) -> None:
     """It is stored as it was said."""
     damaged = b"\x02" + bytes(40)
-    house.connection.answer = lambda call: [b"w", 1, damaged] if rows(call)[0][3] != damaged else stored(call)
+    house.connection.answer = lambda share: [b"w", 1, damaged] if share.rows[0][3] != damaged else stored(share)
     assert await house.put(text("m_0", "as it was said")) == ["stored"]
-    assert house.body(rows(house.connection.trips[-1][0])[0])["text"] == "as it was said"
+    assert house.body(only(house.connection.trips[-1][0]).rows[0])["text"] == "as it was said"
 
 
 async def test_the_outcomes_of_mixed_events_come_in_their_order(house: House) -> None:
     """Messages first, since an edit may be of one of them; the answer is in the order that was asked."""
-    house.connection.answer = lambda call: [b"sd"] if call.digest == PUT([], []).digest else [b"s"]
+    house.connection.answer = lambda _: [b"sd"]
     events: list[Storable] = [
         Unsend(MessageId("m_7"), PAGE, None),
         text("m_0"),
@@ -426,14 +516,14 @@ async def test_the_outcomes_of_mixed_events_come_in_their_order(house: House) ->
 
 async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(house: House) -> None:
     """No tombstone for strangers."""
-    house.connection.answer = lambda _: 0
+    house.connection.answer_other = lambda _: 0
     assert await house.writer.put(SHOP, [Unsend(MessageId("m_7"), PAGE, None)]) == ["unknown_page"]
     assert [call.digest for trip in house.connection.trips for call in trip] == [EVENT([], []).digest]
 
 
 async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(house: House) -> None:
     """It will never be readable: an error would have Facebook deliver it for ever."""
-    house.connection.answer = lambda call: [b"c", b"\x01damaged", call.args[8]]
+    house.connection.answer_other = lambda call: [b"c", b"\x01damaged", call.args[8]]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
     assert await house.writer.put(SHOP, [edit]) == ["unreadable"]
     assert len(house.connection.trips) == 1
@@ -444,7 +534,7 @@ async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(house:
     rival = Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None)
     id_ = shop_keys(SHOP).message_id(PAGE, rival.id)
     value = house.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
-    house.connection.answer = lambda call: [b"c", value, call.args[8]]
+    house.connection.answer_other = lambda call: [b"c", value, call.args[8]]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
     assert await settled(house.writer.put(SHOP, [edit])) == ["redis_timeout"]
     seen = [call.args[4] for trip in house.connection.trips for call in trip]
@@ -455,13 +545,14 @@ async def test_values_are_sealed_anew_under_the_secret_that_stands(house: House)
     """The script refused those of a secret it does not know, and told the one that is there; the nonce stays."""
     others = ShopSecrets(Sealer([SEAL_KEY], new_nonce=token_bytes), new_bytes=token_bytes, clock=lambda: 0.0)
     there = others.for_writing(SHOP)
-    house.connection.answer = lambda call: stored(call) if call.args[4] == there.field else [b"", there.field]
+    house.connection.answer = lambda share: stored(share) if share.secret == there.field else [b"", there.field]
     assert await house.put(text("m_0", "hello"), text("m_1")) == ["stored", "stored"]
     first, second = house.connection.trips
-    assert [row[2][:20] for row in rows(first[0])] == [row[2][:20] for row in rows(second[0])]
-    assert all(a[2][20:] != b[2][20:] for a, b in zip(rows(first[0]), rows(second[0]), strict=True))
-    assert list(second[0].args[3:5]) == [there.field, there.field]
-    row = rows(second[0])[0]
+    before, after = only(first[0]), only(second[0])
+    assert [row[2][:20] for row in before.rows] == [row[2][:20] for row in after.rows]
+    assert all(a[2][20:] != b[2][20:] for a, b in zip(before.rows, after.rows, strict=True))
+    assert [after.seen, after.secret] == [there.field, there.field]
+    row = after.rows[0]
     assert decode(there.vault.open(row[0], row[2])).json()["text"] == "hello"
     assert await house.put(text("m_2")) == ["stored"]
     assert len(house.connection.trips) == 3, "it is known from now on"
@@ -470,22 +561,26 @@ async def test_values_are_sealed_anew_under_the_secret_that_stands(house: House)
 async def test_only_what_was_refused_is_sent_again(house: House) -> None:
     """The parts of other shops are stored already."""
     erased = b"-1770000000000000"
-    house.connection.answer = lambda call: (
-        [b"", erased] if call.keys[0] == shop_keys(SHOP).registry and call.args[3] != erased else stored(call)
+    house.connection.answer = lambda share: (
+        [b"", erased] if share.registry == shop_keys(SHOP).registry and share.seen != erased else stored(share)
     )
     puts = [house.put(*many(CALL_MESSAGES + 1)), house.put(text("m_1"), shop=OTHER_SHOP)]
     assert [len(outcomes) for outcomes in await asyncio.gather(*puts)] == [CALL_MESSAGES + 1, 1]
     first, second = house.connection.trips
-    assert [len(rows(call)) for call in first] == [CALL_MESSAGES, 1, 1]
-    assert [(len(rows(call)), call.args[3]) for call in second] == [(CALL_MESSAGES, erased), (1, erased)]
-    assert second[0].args[4] == second[1].args[4] != first[0].args[4]
+    assert sizes(first) == [[CALL_MESSAGES], [1, 1]]
+    assert sizes(second) == [[CALL_MESSAGES], [1]]
+    again = [only(call) for call in second]
+    assert [share.seen for share in again] == [erased, erased]
+    assert again[0].secret == again[1].secret != only(first[0]).secret
 
 
 async def test_a_secret_that_no_key_opens_fails_its_shop_alone(house: House) -> None:
     """503, and Facebook brings it again to a replica that has the key."""
     foreign = Sealer([Secret(b64encode(b"a key that this process has not.").decode())], new_nonce=token_bytes)
     field = foreign.seal(bytes(32), shop=SHOP, purpose="shop-secret", place="")
-    house.connection.answer = lambda call: [b"", field] if call.keys[0] == shop_keys(SHOP).registry else stored(call)
+    house.connection.answer = lambda share: (
+        [b"", field] if share.registry == shop_keys(SHOP).registry else stored(share)
+    )
     puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
     assert await settled(*puts) == ["seal_key_missing", "stored"]
     assert house.metric("store_errors_total", reason="seal_key_missing") == 1
@@ -495,7 +590,9 @@ async def test_a_secret_that_no_key_opens_fails_its_shop_alone(house: House) -> 
 async def test_a_second_round_trip_that_fails_does_not_fail_what_the_first_has_stored(house: House) -> None:
     """Each caller is told the truth about its own."""
     house.connection.failures = [None, Unavailable("redis_full")]
-    house.connection.answer = lambda call: [b"", b"-1"] if call.keys[0] == shop_keys(SHOP).registry else stored(call)
+    house.connection.answer = lambda share: (
+        [b"", b"-1"] if share.registry == shop_keys(SHOP).registry else stored(share)
+    )
     puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
     assert await settled(*puts) == ["redis_full", "stored"]
 
@@ -515,6 +612,6 @@ async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(hou
     replies = iter([[b"w", 1, waiting], [b"", b"-1"], [b"s"]])
     house.connection.answer = lambda _: next(replies)
     assert await house.put(text("m_0", "as it was said")) == ["stored"]
-    last = rows(house.connection.trips[-1][0])[0]
+    last = only(house.connection.trips[-1][0]).rows[0]
     assert house.body(last)["text"] == "as it was said"
     assert last[3] == b""
