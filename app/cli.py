@@ -19,6 +19,7 @@ from app.factory import create_app
 from app.parts import needed
 from app.receipt_command import receipt
 from app.store_commands import pages, purge
+from app.supervisor import supervise
 from app.wiring import VERSION, make_tokens
 from cache.embedded import Embedded
 from domain.errors import PageInboxError
@@ -116,7 +117,10 @@ def serve() -> None:
       page-inbox serve
     """
     settings = _settings("serve")
-    logs.configure(sys.stdout.buffer, level=settings.log_level)
+    logs.configure(sys.stdout.buffer, level=settings.log_level, shared=settings.workers > 1)
+    if settings.workers > 1:
+        server.run(lambda: supervise(settings))
+        return
     server.run(lambda: server.serve(create_app(settings, hooks(os.environ, version=VERSION))))
 
 

@@ -1,4 +1,7 @@
-"""Two servers in one process and one event loop: the public one, and the operators' own."""
+"""Two servers in one process and one event loop: the public one, and the operators' own.
+
+Where there are several worker processes (supervisor.py), each has the public one alone.
+"""
 
 import asyncio
 import resource
@@ -80,6 +83,7 @@ def make_server(app: Any, *, lifespan: bool, proxies: Sequence[str] = ()) -> uvi
             backlog=BACKLOG,
             forwarded_allow_ips=[*LOOPBACK, *proxies],
             timeout_graceful_shutdown=GRACE_SECONDS,
+            workers=1,  # else it reads WEB_CONCURRENCY by itself
         )
     )
 
@@ -106,13 +110,8 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
     ):
         port, ops_port = public_socket.getsockname()[1], ops_socket.getsockname()[1]
         log.info("listening", host=settings.host, port=port, ops_port=ops_port)
-        public, ops = (
-            make_server(app.outermost, lifespan=True, proxies=settings.trusted_proxies),
-            make_server(app.ops, lifespan=False),
-        )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop, public, app)
+        app.services.metrics.workers(1)
+        public, ops = make_public(app), make_server(app.ops, lifespan=False)
         async with asyncio.TaskGroup() as group:
             group.create_task(ops.serve([ops_socket]))
             extra = None
@@ -126,7 +125,21 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
                     extra.cancel()
 
 
-def _stop(server: uvicorn.Server, app: Application) -> None:
+def make_public(app: Application) -> uvicorn.Server:
+    """The public server, told to end by SIGTERM and SIGINT. Call it inside the event loop."""
+    public = make_server(app.outermost, lifespan=True, proxies=app.services.settings.trusted_proxies)
+    on_signal(lambda: stop(public, app))
+    return public
+
+
+def on_signal(stop: Callable[[], None]) -> None:
+    """Call this at SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def stop(server: uvicorn.Server, app: Application) -> None:
     """Streams end at once: the server waits for what is under way, and they would never end by themselves."""
     server.should_exit = True
     app.services.rooms.end_all("closing")

@@ -23,20 +23,28 @@ A process of its own and no `preexec_fn`, which runs Python between fork and exe
 """
 
 
+def tethered(command: Sequence[str]) -> list[str]:
+    """`command`, to be started by this process so that the kernel asks it to end (SIGTERM) when we have ended.
+
+    On Linux, and when the thread that starts it ends (prctl(2), PR_SET_PDEATHSIG): start it from the main thread.
+    Elsewhere nothing does.
+    """
+    if sys.platform == "linux":
+        return [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
+    return list(command)
+
+
 def spawn(
     command: Sequence[str], *, log: Path, keep_open: int, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start `command`, its output in `log`, with the open file `keep_open` handed down; `environment` is added to ours.
 
-    On Linux the kernel ends it with the thread that called this (prctl(2), PR_SET_PDEATHSIG): call it from the main
-    thread. Elsewhere nothing does, and the caller stops it at exit. Raises OSError.
+    On Linux it ends with us (`tethered`); elsewhere the caller stops it at exit. Raises OSError.
     """
-    if sys.platform == "linux":
-        command = [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
     log.touch(mode=0o600)
     with log.open("wb") as output:  # the log of one run: it cannot grow for ever
         return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
-            command,
+            tethered(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

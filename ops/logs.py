@@ -9,11 +9,12 @@ import atexit
 import io
 import json
 import logging
+import select
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, BinaryIO
 
 import orjson
@@ -43,6 +44,8 @@ class LineWriter:
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
+        self.shared = False
+        """Whether other processes write to the same pipe: then no write is so long that theirs may fall into it."""
         self.lost = 0
         """Lines that could not be written."""
         self._lines: deque[bytes] = deque()
@@ -76,16 +79,29 @@ class LineWriter:
             self._waiting = 0
             if not taken:
                 return
-            taken.append(b"")
-            try:
-                self.stream.write(b"\n".join(taken))
-                self.stream.flush()
-            except (OSError, ValueError):  # ValueError: the stream is closed
-                self.lost += len(taken) - 1
+            for lines in _in_pieces(taken) if self.shared else [taken]:
+                try:
+                    self.stream.write(b"\n".join([*lines, b""]))
+                    self.stream.flush()
+                except (OSError, ValueError):  # ValueError: the stream is closed
+                    self.lost += len(lines)
 
     def _turn_ended(self) -> None:
         self._loop = None
         self.flush()
+
+
+def _in_pieces(lines: list[bytes]) -> Iterator[list[bytes]]:
+    """Whole lines, as many together as a pipe takes undivided; a longer line alone."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if piece and size + len(line) + 1 > select.PIPE_BUF:
+            yield piece
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line) + 1
+    yield piece
 
 
 class _Stamp:
@@ -136,10 +152,16 @@ _PROCESSORS: list[structlog.typing.Processor] = [_stamp, _told, redact, _rendere
 atexit.register(_writer.flush)
 
 
-def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], float] = time.time) -> LineWriter:
-    """Send every line, of ours and of libraries that use `logging`, to `stream` as JSON; `clock` in Unix seconds."""
+def configure(
+    stream: BinaryIO, *, level: str = "info", shared: bool = False, clock: Callable[[], float] = time.time
+) -> LineWriter:
+    """Send every line, of ours and of libraries that use `logging`, to `stream` as JSON; `clock` in Unix seconds.
+
+    `shared`: other processes write there too.
+    """
     _writer.flush()
     _writer.stream = stream
+    _writer.shared = shared
     _stamp.clock = clock
     structlog.configure(
         processors=_PROCESSORS,

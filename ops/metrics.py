@@ -36,6 +36,11 @@ _SHARE = (0.25, 0.5, 0.75, 0.9, 1.0)
 _SWEEP = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
 
 
+Across = Literal["sum", "max", "min"]
+"""What a gauge of several worker processes comes to (ops/totals.py): `sum` where each has its own share, `max` or `min`
+where each tells the same thing, or what the worst of them says is what counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One row of the table; `name` without the prefix, `bounds` the upper bounds of a histogram's buckets."""
@@ -46,6 +51,7 @@ class Metric:
     meaning: str
     labels: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
+    across: Across = "sum"
 
     @property
     def full_name(self) -> str:
@@ -64,14 +70,15 @@ METRICS: tuple[Metric, ...] = (
     Metric("store_errors_total", "counter", "batches", "Batches that could not be stored, by reason.", ("reason",)),
     Metric("queue_messages", "gauge", "messages", "Messages waiting to be stored."),
     Metric("queue_bytes", "gauge", "bytes", "Bytes of the messages waiting to be stored."),
-    Metric("kept_messages", "gauge", "messages", "Messages kept at present, of all shops."),
-    Metric("oldest_kept_message_seconds", "gauge", "seconds", "Age of the oldest kept message; 0 when none is kept."),
+    Metric("kept_messages", "gauge", "messages", "Messages kept at present, of all shops.", across="max"),
+    Metric("oldest_kept_message_seconds", "gauge", "seconds", "Age of the oldest kept message; 0 when none is kept.",
+           across="max"),
     Metric("sweep_seconds", "histogram", "seconds", "Time one sweep for expired messages took.", bounds=_SWEEP),
     Metric("purges_total", "counter", "purges", "Purges requested, by what was purged.", ("what",)),
     Metric("purged_messages_total", "counter", "messages", "Messages erased by purges."),
     Metric("purges_running", "gauge", "purges", "Purges whose messages are unreadable but not all erased yet."),
     Metric("oldest_purge_seconds", "gauge", "seconds",
-           "Age of the oldest purge that has not erased everything yet; 0 when none is left."),
+           "Age of the oldest purge that has not erased everything yet; 0 when none is left.", across="max"),
     Metric("requests_total", "counter", "requests", "Answered requests by route template, method and status.",
            ("route", "method", "status")),
     Metric("request_seconds", "histogram", "seconds", "Time from a request's head to its answer's end.",
@@ -98,15 +105,19 @@ METRICS: tuple[Metric, ...] = (
     Metric("graph_holds_total", "counter", "holds", "Times that calls were stopped because a budget was used up.",
            ("limit",)),
     Metric("pages", "gauge", "pages", "Connected Pages that have a token, by what can be expected of them.",
-           ("status",)),
+           ("status",), across="max"),
     Metric("subscriptions_restored_total", "counter", "subscriptions",
            "Lost webhook subscriptions that were restored."),
     Metric("healed_messages_total", "counter", "messages", "Messages fetched after an outage or a lost subscription, "
            "by what became of them.", ("outcome",)),
-    Metric("check_ok", "gauge", "", "Whether a check of /readyz passes at this scrape: 1 or 0.", ("check",)),
+    Metric("check_ok", "gauge", "", "Whether a check of /readyz passes at this scrape: 1 or 0.", ("check",),
+           across="min"),
     Metric("task_crashes_total", "counter", "crashes", "Background tasks that crashed and were started again.",
            ("task",)),
-    Metric("build_info", "gauge", "", "Always 1; the labels tell what runs.", ("version", "python")),
+    Metric("workers", "gauge", "workers", "Worker processes that serve now."),
+    Metric("worker_deaths_total", "counter", "workers",
+           "Worker processes that ended unasked and were replaced, by how.", ("how",)),
+    Metric("build_info", "gauge", "", "Always 1; the labels tell what runs.", ("version", "python"), across="max"),
 )  # fmt: skip
 
 
@@ -189,6 +200,14 @@ class Metrics:
     def task_crash(self, task: str, n: int = 1) -> None:
         """A background task crashed; `n` 0 makes the task known at start."""
         self._counters["task_crashes_total"].add(n, (task,))
+
+    def workers(self, workers: int) -> None:
+        """So many worker processes serve."""
+        self._gauges["workers"].set(workers)
+
+    def worker_death(self, how: str, n: int = 1) -> None:
+        """A worker process has ended unasked; `n` 0 makes a way known at start."""
+        self._counters["worker_deaths_total"].add(n, (how,))
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is the template, never the path."""

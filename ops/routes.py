@@ -1,23 +1,39 @@
 """What operators ask, on OPS_PORT: is it alive, is it ready, and its metrics. Never routed to the public."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import CollectorRegistry
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ops.health import Checks
+from ops.health import Result
 
 _FRESH = {"Cache-Control": "no-store"}
 
 
-def ops_app(registry: CollectorRegistry, checks: Checks) -> Starlette:
-    """The application: `GET /livez`, `/readyz`, `/metrics`."""
+class Checks(Protocol):
+    """Those of one process, or of several."""
+
+    async def run(self) -> list[Result]:
+        """Every check."""
+        ...
+
+
+def _it_answers() -> bool:
+    return True
+
+
+def ops_app(registry: Collector, checks: Checks, alive: Callable[[], bool] = _it_answers) -> Starlette:
+    """The application: `GET /livez`, `/readyz`, `/metrics`. `alive` tells of processes other than this one."""
 
     async def livez(_request: Request) -> Response:
         """200 while the event loop turns. Touches nothing: a lost Redis is no reason to restart this process."""
-        return JSONResponse({"status": "ok"}, headers=_FRESH)
+        turns = alive()
+        return JSONResponse({"status": "ok" if turns else "hangs"}, 200 if turns else 503, headers=_FRESH)
 
     async def readyz(_request: Request) -> Response:
         """200 when every check passes, else 503; the name of each check, whether it passed, and what to do about it."""

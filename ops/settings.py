@@ -46,6 +46,8 @@ class Settings:
     host: str
     port: int
     ops_port: int
+    workers: int
+    """Processes."""
     seal_keys: tuple[Secret, ...]
     """32 bytes each, in base64; the first seals, all open."""
     graph_url: str
@@ -123,6 +125,8 @@ SETTINGS: tuple[Setting, ...] = (
             values.whole(0, 65_535), default="8000"),
     Setting("OPS_PORT", "ops_port", "The port of `/livez`, `/readyz` and `/metrics`, never routed to the public; "
             "0 takes any free one.", values.whole(0, 65_535), default="9000"),
+    Setting("WEB_CONCURRENCY", "workers", "Worker processes of `serve`, which share `PORT`; each is one core's work.",
+            values.whole(1, 64), default="1"),
     Setting("LOG_LEVEL", "log_level", "The least grave line that is logged: debug, info, warning, error or critical.",
             values.one_of("debug", "info", "warning", "error", "critical"), default="info"),
     Setting("DATA_DIR", "data_dir", "Where `run` keeps its Valkey and the secrets it made.",

@@ -70,6 +70,14 @@ class Service:
         """The operators' port."""
         return f"http://127.0.0.1:{self.ops_port}"
 
+    def workers(self) -> list[int]:
+        """The processes that it has started, and that still run."""
+        pid = self.process.pid
+        try:
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        except OSError:
+            return []
+
     def answers(self, path: str) -> bool:
         """Whether the operators' port answers 200 there."""
         try:

@@ -43,7 +43,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         *("graph_client.client", "ops.outside", "simulator.sender"),
     ),
     "cryptography": ("cache.keyring", "cache.receipt_signature", "cache.sealing", "cache.vault"),
-    "prometheus_client": ("ops.metrics", "ops.routes"),
+    "prometheus_client": ("ops.metrics", "ops.routes", "ops.totals"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
     "orjson": ("api", "app", "cache", "graph_client", "ops", "simulator.graph", "webhook"),
     "opentelemetry": ("ops.tracing",),
@@ -61,7 +61,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "app.store_commands",
         "app.where",
     ),
-    "uvicorn": ("app.server",),
+    "uvicorn": ("app.server", "app.worker"),
     "uvloop": ("app.server",),
 }
 """Where a library may be imported. One that is not listed may be imported nowhere; `domain` imports none."""

@@ -34,6 +34,13 @@ def test_alive_touches_nothing() -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
+def test_not_alive_while_another_process_hangs() -> None:
+    """One that this one answers for."""
+    app = ops_app(CollectorRegistry(), Checks(), lambda: False)
+    answer = TestClient(app).get("/livez")
+    assert (answer.status_code, answer.json()) == (503, {"status": "hangs"})
+
+
 def test_ready_when_every_check_passes() -> None:
     """Each by name, with its hint."""
     checks = Checks()

@@ -1,0 +1,150 @@
+"""Several worker processes on one port, as one service."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from simulator.serialize import serialize
+from simulator.signing import signed
+from tests.callers import FACEBOOK_WAITS, Facebook, Operator, Shop, texts
+from tests.servers import Server
+from tests.service import APP_SECRET, STOP_SECONDS, Service, environment, page_inbox, serving, started
+from tests.support import wait_until_blocking
+from tests.viewer import Viewer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="which processes there are is asked of /proc")
+
+CONNECTIONS = 16
+EACH = 8
+"""Deliveries on one connection."""
+WITHIN = 30.0
+"""A red light takes five seconds, a start one; two cores may be busy with other things."""
+
+
+@contextmanager
+def two_workers(valkey: Server, log: Path) -> Iterator[Service]:
+    """A service of two workers which both serve, with a shop."""
+    with serving(valkey.url, log, WEB_CONCURRENCY="2") as service, Operator(service.ops_url) as operator:
+        wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
+        with Shop(service.url) as shop:
+            shop.connect()
+        yield service
+
+
+def live(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def accepted(operator: Operator, at_least: int) -> int:
+    """Deliveries that were counted; a worker that was too busy to answer one scrape tells it at the next."""
+    wait_until_blocking(lambda: operator.counts("deliveries_total")[("accepted",)] >= at_least, within=WITHIN)
+    return operator.counts("deliveries_total")[("accepted",)]
+
+
+async def deliver(url: str, connection: int) -> None:
+    """Some deliveries on a connection of their own."""
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=FACEBOOK_WAITS) as client:
+        for number in range(EACH):
+            body = serialize(texts([f"m_{connection}_{number}"]))
+            assert (await client.post("/webhook", content=body, headers=signed(body, APP_SECRET))).status_code == 200
+
+
+async def test_two_workers_are_read_watched_and_scraped_as_one(valkey: Server, tmp_path: Path) -> None:
+    """Every reader sees every message, every viewer too, and each scrape tells all that was counted."""
+    with two_workers(valkey, tmp_path / "log") as service, ExitStack() as stack:
+        viewers = [stack.enter_context(Viewer(service.url)) for _ in range(8)]
+        operator = stack.enter_context(Operator(service.ops_url))
+        assert operator.counts("viewers")[()] == 8
+        await asyncio.gather(*(deliver(service.url, connection) for connection in range(CONNECTIONS)))
+        sent = {f"m_{connection}_{number}" for connection in range(CONNECTIONS) for number in range(EACH)}
+        accepted(operator, len(sent))
+        for _ in range(3):  # whichever worker it is that answers
+            with Shop(service.url) as shop:
+                found = shop.ids()
+            assert (set(found), len(found)) == (sent, len(sent))
+            assert operator.counts("deliveries_total")[("accepted",)] == len(sent)
+            assert operator.counts("events_total")[("message", "stored")] == len(sent)
+            assert operator.counts("webhook_body_bytes_count")[()] == len(sent)
+        for viewer in viewers:
+            viewer.wait_for("message", len(sent), WITHIN)
+            assert (set(viewer.ids), len(viewer.ids)) == (sent, len(sent))
+        well = dict.fromkeys(("redis", "accepting", "tasks", "workers"), True)
+        wait_until_blocking(lambda: operator.checks() == well, within=WITHIN)
+        assert operator.counts("queue_messages")[()] == 0
+        assert service.terminate() == 0
+    events = [line["event"] for line in service.lines()]
+    assert (events.count("opened"), events.count("listening"), events[-1]) == (2, 1, "closed")
+    assert events.count("request") >= len(sent)
+
+
+def test_a_worker_that_hangs_turns_the_light_red_and_takes_no_new_connection(valkey: Server, tmp_path: Path) -> None:
+    """Green again when it goes on."""
+    with two_workers(valkey, tmp_path / "log") as service:
+        hanging = service.workers()[0]
+        os.kill(hanging, signal.SIGSTOP)
+        try:
+            wait_until_blocking(lambda: not service.answers("/livez"), within=WITHIN)
+            for number in range(5):
+                with Facebook(service.url) as facebook:
+                    assert facebook.text(f"m_{number}").status_code == 200
+            with Operator(service.ops_url) as operator:
+                assert operator.checks()["workers"] is False
+                assert operator.counts("workers")[()] == 1
+        finally:
+            os.kill(hanging, signal.SIGCONT)
+        wait_until_blocking(lambda: service.answers("/livez") and service.answers("/readyz"), within=WITHIN)
+        assert len(service.workers()) == 2
+
+
+def test_a_killed_worker_is_replaced_and_what_it_had_counted_is_still_told(valkey: Server, tmp_path: Path) -> None:
+    """No counter falls, which a scraper would take for a restart."""
+    with two_workers(valkey, tmp_path / "log") as service, Operator(service.ops_url) as operator:
+        for number in range(20):
+            with Facebook(service.url) as facebook:
+                assert facebook.text(f"m_{number}").status_code == 200
+        assert accepted(operator, 20) == 20
+        killed = service.workers()[0]
+        os.kill(killed, signal.SIGKILL)
+        wait_until_blocking(lambda: killed not in service.workers(), within=WITHIN)
+        wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
+        assert operator.counts("worker_deaths_total")[("signal",)] == 1
+        assert accepted(operator, 20) == 20
+        assert len(service.workers()) == 2
+        with Facebook(service.url) as facebook:
+            assert facebook.text("m_after").status_code == 200
+        assert accepted(operator, 21) == 21
+
+
+def test_workers_end_when_their_supervisor_is_killed(valkey: Server, tmp_path: Path) -> None:
+    """And the port is free for the next."""
+    with two_workers(valkey, tmp_path / "log") as service:
+        workers = service.workers()
+        assert len(workers) == 2
+        service.kill()
+        wait_until_blocking(lambda: not any(map(live, workers)), within=WITHIN)
+        with socket.create_server(("127.0.0.1", service.port)):
+            pass
+
+
+def test_a_service_whose_workers_cannot_start_ends(tmp_path: Path) -> None:
+    """Here the file of a secret is gone when they look for it, which the supervisor has read."""
+    keys = tmp_path / "keys"
+    os.mkfifo(keys)
+    told = environment("unix:///nonexistent.sock", WEB_CONCURRENCY="2", TOKEN_KEYS="", TOKEN_KEYS_FILE=str(keys))
+    with started(page_inbox("serve"), tmp_path / "log", told) as process:
+        keys.write_text("token-key-of-the-test-service-32")
+        keys.unlink()
+        assert process.wait(STOP_SECONDS) == 1
+    assert "TOKEN_KEYS names a file that cannot be read" in (tmp_path / "log").read_text()

@@ -1,0 +1,118 @@
+"""Numbers of several processes as one."""
+
+import orjson
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ops.metrics import METRICS, Metrics, process_registry
+from ops.totals import Told, families, lasting, tell, together
+
+
+def counted(*deliveries: str, viewers: int = 0, kept: int = 0) -> tuple[Metrics, CollectorRegistry]:
+    """One process that has counted these."""
+    registry = process_registry()
+    metrics = Metrics(registry, version="1")
+    for outcome in deliveries:
+        metrics.delivery(outcome)
+    metrics.viewers(viewers)
+    metrics.kept(kept, kept / 10)
+    return metrics, registry
+
+
+def sent(registry: CollectorRegistry) -> Told:
+    """As it comes out of the pipe between two processes."""
+    told: Told = orjson.loads(orjson.dumps(tell(registry)))
+    return told
+
+
+class Scraped(dict[tuple[str, ...], float]):
+    """Every series by name and label values, after it was written down and read again."""
+
+    def __init__(self, told: Told) -> None:
+        super().__init__()
+        registry = CollectorRegistry()
+        registry.register(Once(told))
+        for family in text_string_to_metric_families(generate_latest(registry).decode()):
+            for sample in family.samples:
+                key = (sample.name, *sample.labels.values())
+                assert key not in self, "a series is told twice"
+                self[key] = sample.value
+
+
+class Once:
+    """Collects what was told."""
+
+    def __init__(self, told: Told) -> None:
+        self.told = told
+
+    def collect(self):  # type: ignore[no-untyped-def]
+        """As a registry does."""
+        return families(self.told)
+
+
+def test_one_process_alone_is_told_as_it_is() -> None:
+    """Word for word."""
+    metrics, registry = counted("accepted", viewers=3, kept=50)
+    metrics.request("/webhook", "POST", 200, 0.01)
+    told = together([sent(registry)])
+    once = CollectorRegistry()
+    once.register(Once(told))
+    ours = [line for line in generate_latest(once).splitlines() if b"page_inbox" in line]
+    assert ours == [line for line in generate_latest(registry).splitlines() if b"page_inbox" in line]
+
+
+def test_counters_and_histograms_add_up() -> None:
+    """Series by series, also one that only one of them has."""
+    (one, first), (other, second) = counted("accepted", "accepted", "failed"), counted("accepted")
+    one.body(600)
+    other.body(600)
+    other.body(5000)
+    found = Scraped(together([sent(first), sent(second)]))
+    assert found["page_inbox_deliveries_total", "accepted"] == 3
+    assert found["page_inbox_deliveries_total", "failed"] == 1
+    assert found["page_inbox_webhook_body_bytes_bucket", "1024.0"] == 2
+    assert found["page_inbox_webhook_body_bytes_bucket", "+Inf"] == 3
+    assert (found["page_inbox_webhook_body_bytes_count",], found["page_inbox_webhook_body_bytes_sum",]) == (3, 6200)
+
+
+def test_gauges_add_up_where_each_has_a_share_and_else_are_told_once() -> None:
+    """Viewers are each process' own; what is kept, all read from the store. One that fails a check fails it for all."""
+    (one, first), (other, second) = counted(viewers=3, kept=50), counted(viewers=4, kept=50)
+    one.check("redis", True)
+    other.check("redis", False)
+    found = Scraped(together([sent(first), sent(second)]))
+    assert found["page_inbox_viewers",] == 7
+    assert (found["page_inbox_kept_messages",], found["page_inbox_oldest_kept_message_seconds",]) == (50, 5)
+    assert found["page_inbox_check_ok", "redis"] == 0
+    assert [value for key, value in found.items() if key[0] == "page_inbox_build_info"] == [1]
+
+
+def test_what_a_process_counted_outlasts_it_and_what_it_held_does_not() -> None:
+    """Its viewers have gone with it."""
+    _, registry = counted("accepted", viewers=3)
+    found = Scraped(lasting(sent(registry)))
+    assert found["page_inbox_deliveries_total", "accepted"] == 1
+    assert found["process_cpu_seconds_total",] > 0
+    assert {key[0] for key in found} & {"page_inbox_viewers", "process_resident_memory_bytes"} == set()
+
+
+def test_the_processes_use_what_they_use_together_and_began_with_the_first() -> None:
+    """Memory and files add up."""
+    told = [sent(counted()[1]), sent(counted()[1])]
+    for name, value in (("process_start_time_seconds", 7.0), ("process_resident_memory_bytes", 40.0)):
+        for one in told:
+            next(family for family in one if family[0] == name)[3][0][2] = value
+    found = Scraped(together(told))
+    assert (found["process_start_time_seconds",], found["process_resident_memory_bytes",]) == (7, 80)
+
+
+def test_what_was_told_is_left_as_it_was() -> None:
+    """A worker's last report is added up at every scrape anew."""
+    told = sent(counted("accepted")[1])
+    assert Scraped(together([told, told])) == Scraped(together([told, told]))
+
+
+def test_only_gauges_say_how_they_come_together() -> None:
+    """The rest adds up, whatever is written."""
+    assert [row.name for row in METRICS if row.type != "gauge" and row.across != "sum"] == []
