@@ -15,6 +15,7 @@ from cache.connection import Connection, connect
 from cache.customers import Customers
 from cache.grants import Grants
 from cache.keyring import Keyring
+from cache.marks import Marks
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.receipt_signature import ReceiptSigner
@@ -69,6 +70,7 @@ class Store:
     connection: Connection
     sealer: Sealer
     secrets: ShopSecrets
+    marks: Marks
     shops: Shops
     reader: Reader
     purger: Purger
@@ -83,7 +85,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     """Registry, reader and purger on one connection."""
     ttl = settings.message_ttl
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
-    shops = Shops(connection, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
+    marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
+    shops = Shops(connection, marks, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
     reader = Reader(connection, shops, shop_secrets, ttl=ttl)
     keyring = Keyring(settings.seal_keys)
@@ -103,7 +106,20 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     customers, blocked = Customers(connection, shops, purger), Blocked(connection, shops)
     audit_log = AuditLog(connection, keyring, now=time.time, new_nonce=secrets.token_bytes)
     return Store(
-        *(connection, sealer, shop_secrets, shops, reader, purger, customers, blocked, audit_log, receipts, signer)
+        *(
+            connection,
+            sealer,
+            shop_secrets,
+            marks,
+            shops,
+            reader,
+            purger,
+            customers,
+            blocked,
+            audit_log,
+            receipts,
+            signer,
+        )
     )
 
 

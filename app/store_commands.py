@@ -104,6 +104,26 @@ def pages_disconnect(where: Where, shop: str, page: str, yes: bool) -> None:
     _purge(where, ShopId(shop), lambda inbox: inbox.disconnect(ShopId(shop), PageId(page)))
 
 
+@pages.command("accept-loss")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def pages_accept_loss(yes: bool) -> None:
+    """Go on without the Pages that Redis has lost; works directly on it.
+
+    Until then what Facebook delivers for a Page that is not found is answered 503, and comes again. Afterwards it is
+    counted and dropped, as for any Page that nobody has connected: bring the data back first, or connect the Pages.
+
+    \b
+    Example:   page-inbox pages accept-loss
+    """
+    if not yes:
+        click.confirm("Take the Pages that Redis has now for all there are?", abort=True)
+
+    async def work(tools: Tools) -> None:
+        click.echo(f"{await tools.store.shops.accept_loss()} Pages are connected; no other counts as lost.")
+
+    with_tools(work)
+
+
 @click.command()
 @click.option("--shop", help="The shop; with --customers every shop, unless it is given.")
 @click.option("--conversation", help="Only this conversation.")

@@ -25,6 +25,7 @@ from cache.customers import Customers
 from cache.deletions import Deletions
 from cache.feed import Feed
 from cache.live import Live
+from cache.marks import Marks
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.receipt_signature import ReceiptSigner
@@ -66,6 +67,7 @@ class Services:
     checks: Checks
     tasks: Tasks
     connection: Connection
+    marks: Marks
     tokens: Tokens
     shops: Shops
     reader: Reader
@@ -93,6 +95,7 @@ class Services:
 
     async def open(self) -> None:
         """Start what runs beside the requests. Redis need not be there yet."""
+        self.tasks.start("marks", partial(self.marks.run, asyncio.sleep))
         self.tasks.start("sweeper", self.sweeper.run)
         self.tasks.start("purges", self.purger.resume)
         self.tasks.start("heartbeat", self.watch.run_heartbeat)
@@ -187,6 +190,12 @@ def wire(
         key=settings.app_secrets[0],
     )
     checks.add("redis", partial(store.connection.command, "PING"), "Is Redis up, and REDIS_URL right?")
+    checks.add(
+        "registry",
+        store.marks.whole,
+        "Redis has lost Pages: restore its data, or go on without them with `page-inbox pages accept-loss`.",
+        gates=False,
+    )
     checks.add("accepting", writer.accepting, "The service is stopping or its queue is full; Redis may be slow.")
     checks.add("tasks", partial(_none_crashed, tasks), "A background task crashed and waits; its log line says why.")
     return Services(
@@ -196,6 +205,7 @@ def wire(
         checks=checks,
         tasks=tasks,
         connection=store.connection,
+        marks=store.marks,
         tokens=make_tokens(settings),
         shops=store.shops,
         reader=store.reader,

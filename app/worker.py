@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import astuple
 from typing import Final
 
 import orjson
@@ -66,7 +67,7 @@ class Reporter:
         """How it is; with a number, its answer to that. Waits for a supervisor that does not read."""
         told = {"number": number, "checks": [], "counted": tell(self._app.services.registry)}
         if number:
-            told["checks"] = [[one.name, one.ok, one.hint] for one in await self._app.services.checks.run()]
+            told["checks"] = [[*astuple(one)] for one in await self._app.services.checks.run()]
         self._writer.write(orjson.dumps(told) + b"\n")
         await self._writer.drain()
 

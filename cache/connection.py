@@ -137,6 +137,20 @@ class Connection:
         with our_errors():
             return await self._client.execute_command(*args)
 
+    async def commands_at_once(self, commands: Sequence[Sequence[Arg]]) -> list[Reply]:
+        """Several commands of one key each, in one round trip of each node that has one of the keys.
+
+        Raises:
+            Unavailable: any of them could not be carried out, or its answer was lost.
+        """
+        if not isinstance(self._client, RedisCluster):
+            return [await self.command(*command) for command in commands]
+        with our_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            for command in commands:
+                _ = pipeline.execute_command(*command)
+            return list(await pipeline.execute())
+
     async def run(self, call: Call, *, tries: int = 1) -> Reply:
         """One script call; the script is sent along where the server does not know it yet.
 

@@ -12,6 +12,7 @@ UnavailableReason = Literal[
     "redis_read_only",
     "redis_loading",
     "redis_refused",
+    "registry_lost",
     "seal_key_missing",
     "queue_full",
     "closing",

@@ -5,6 +5,7 @@ of the watch share one of their own.
 
     page:{P}          hash    which shop a Page belongs to                           permanent
     shop:{S}          hash    paused, Pages, sealed tokens and secret, watermark     permanent
+    mark:{<n>}        string  that Pages were connected, and are not lost            permanent
     x:{S}             zset    tags of the conversations that are blocked, by when    permanent
     m:{S}:<id>        string  a message, sealed (cache/vault.py); empty once erased  receipt + TTL
     s:{S}             zset    the shop's message members by stored microsecond       newest deadline in it
@@ -38,8 +39,10 @@ live and kept nowhere goes over it sealed (cache/announcements.py).
 one length whatever Facebook's ids look like.
 """
 
-from functools import lru_cache
+from binascii import crc_hqx
+from functools import cache, lru_cache
 from hashlib import blake2b
+from itertools import count
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -58,9 +61,10 @@ DELETION_SECONDS: Final = 90 * 24 * 60 * 60
 """How long a person can look up what became of a deletion request: three times as long as the receipts behind it, and
 longer than the 60 days for which Facebook keeps its own lists of such requests."""
 
-PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:")
-"""Prefixes of the only keys without a deadline: the registry, whose tokens and secrets are sealed, and what is blocked,
-which holds until it is lifted. They hold no content, and nobody's id but as a keyed hash (docs/adr/0015)."""
+PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:", b"mark:")
+"""Prefixes of the only keys without a deadline: the registry, whose tokens and secrets are sealed, what is blocked,
+which holds until it is lifted, and the marks (cache/marks.py). They hold no content, and nobody's id but as a keyed
+hash (docs/adr/0015)."""
 
 AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
 """How long it can be asked who did what. A shop's purge leaves it: it holds no content and no customer."""
@@ -90,6 +94,10 @@ WATCH_SECONDS: Final = 30 * 24 * 60 * 60
 """A watch that nobody has written for so long is given up; every Page is looked at daily."""
 OUTAGE_SECONDS: Final = MAX_TTL_SECONDS
 """What was missed longer ago would not be kept."""
+
+SLOTS: Final = 16_384
+MARKS: Final = 64
+"""Of a cluster, each in a 64th of the slots: any node that has 512 in a row, a 32nd of the cluster, has one."""
 
 SHOP_INDEX: Final = b"s:"
 CONVERSATION_INDEX: Final = b"c:"
@@ -188,6 +196,21 @@ def shop_keys(shop: ShopId) -> ShopKeys:
 def page_key(page: PageId) -> bytes:
     """Which shop a Page belongs to."""
     return b"page:{%s}" % quote(page, safe="").encode()
+
+
+@cache
+def mark_keys() -> tuple[bytes, ...]:
+    """The marks (cache/marks.py) in the order of their slots. A server that is no cluster needs the first alone.
+
+    A key's slot is the CRC-16 of its hash tag (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec).
+    """
+    found: dict[int, bytes] = {}
+    for number in count():
+        tag = str(number).encode()
+        _ = found.setdefault(crc_hqx(tag, 0) % SLOTS * MARKS // SLOTS, b"mark:{%s}" % tag)
+        if len(found) == MARKS:
+            break
+    return tuple(found[part] for part in range(MARKS))
 
 
 def deletion_key(code: str) -> bytes:

@@ -37,7 +37,7 @@ _Found = tuple[bytes | None, int, bytes, bytes]
 
 
 class Reader:
-    """Reads for shops; `ttl` in seconds. Every method raises `Unavailable` when Redis is."""
+    """Reads for shops; `ttl` in seconds. Every method raises `Unavailable` when Redis is, or has lost the shop."""
 
     def __init__(self, connection: Connection, shops: Shops, secrets: ShopSecrets, *, ttl: int) -> None:
         self._connection = connection
@@ -76,6 +76,8 @@ class Reader:
                 found = found[: query.limit]
                 return Slice(self._answers(shop, found), write_cursor("m", found[-1][1]))
             if not reply[0]:
+                if not found:
+                    await self._shops.require(shop)
                 return Slice(self._answers(shop, found), None)
             position = int(reply[0])
         return Slice(self._answers(shop, found), write_cursor("m", position or 0))
@@ -98,6 +100,7 @@ class Reader:
             )
         )
         if not newest:
+            await self._shops.require(shop)
             return
         position = b"-inf"
         while position:
@@ -117,6 +120,7 @@ class Reader:
         args: list[Arg] = [keys.hash_tag, *await self.possible_ids(shop, keys, id_)]
         reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
         if not reply:
+            await self._shops.require(shop)
             raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
         score, found, value, secret = reply
         return answer(self._open(shop, secret, found, value), int(score))
@@ -149,6 +153,8 @@ class Reader:
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
             if not reply[1]:
+                if not items:
+                    await self._shops.require(shop)
                 return Slice(items, None)
             position = int(reply[1])
             if len(items) >= limit:

@@ -4,6 +4,8 @@ The claim on a Page (`page:{P}`) and the shop's own record (`shop:{S}`) may lie 
 script changes both. The shop's record decides: `put.lua` stores only for a Page that stands in it, in one step with the
 write. The claim is only the way to find the shop, and keeps a second shop from taking the Page.
 
+Where something is not found, the marks (cache/marks.py) say whether it never was or the store has lost it.
+
 A token stands in the shop's record, sealed, beside its Page (cache/page_fields.py), and goes with it in one step.
 """
 
@@ -14,6 +16,7 @@ from cache import page_fields
 from cache.connection import Connection
 from cache.errors import NotFound, PageTaken
 from cache.keys import page_key, shop_keys, shop_of_key
+from cache.marks import Marks
 from cache.scripts import CLAIM, CONNECT, KEEP_TOKEN, PAUSE_PAGE, RELEASE, REPLACE
 from cache.sealing import Sealer
 from domain.ids import PageId, ShopId
@@ -24,17 +27,26 @@ SCAN_COUNT: Final = 1000
 
 
 class Shops:
-    """The registry of shops and Pages. Every method raises `Unavailable` when Redis is."""
+    """The registry of shops and Pages. Every method raises `Unavailable` when Redis is, or has lost what is asked."""
 
-    def __init__(self, connection: Connection, *, new_claim: Callable[[], str], sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, marks: Marks, *, new_claim: Callable[[], str], sealer: Sealer) -> None:
         self._connection = connection
+        self._marks = marks
         self._new_claim = new_claim
         self._sealer = sealer
 
     async def owner(self, page: PageId) -> ShopId | None:
-        """The shop a Page belongs to."""
+        """The shop a Page belongs to; None where nobody has connected it."""
         owner = await self._connection.command("HGET", page_key(page), "shop")
-        return None if owner is None else ShopId(owner.decode())
+        if owner is None:
+            await self._marks.require()
+            return None
+        shop = ShopId(owner.decode())
+        if await self._connection.command("HEXISTS", shop_keys(shop).registry, page_fields.names(page).connected):
+            await self._marks.write_first()
+        else:
+            await self._marks.require()  # else it is being connected, or has just been disconnected
+        return shop
 
     async def shop(self, shop: ShopId) -> Shop:
         """A shop's state; a shop that was never heard of has no Pages and is not paused."""
@@ -43,7 +55,17 @@ class Shops:
         for id_ in page_fields.page_ids(fields):
             connected, *others = page_fields.names(id_)
             pages.append(page_fields.page_of(id_, fields[connected], *map(fields.get, others)))
+        if not pages:
+            await self._marks.require()
         return Shop(shop, fields.get(b"paused") == b"1", tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))))
+
+    async def require(self, shop: ShopId) -> None:
+        """To be called before a shop is told that it has nothing: whether that is so, or its Pages were lost.
+
+        That its record is there says nothing: the entry of this very call in its audit log has written one.
+        """
+        if not await self.page_ids(shop):
+            await self._marks.require()
 
     async def shop_ids(self) -> list[ShopId]:
         """Every shop that has a record, in no order. It looks at every key there is: for an operator's command."""
@@ -61,6 +83,8 @@ class Shops:
             NotFound: it is not this shop's.
         """
         reply = await self._connection.command("HMGET", shop_keys(shop).registry, *page_fields.names(page))
+        if reply[0] is None:
+            await self._marks.require()
         return _page_there(page, reply)
 
     async def pause(self, shop: ShopId, paused: bool) -> Shop:
@@ -83,6 +107,7 @@ class Shops:
         Raises:
             PageTaken: it belongs to another shop.
         """
+        await self._marks.write_first()
         claimed = await self._connection.run(CLAIM([page_key(page)], [shop, self._new_claim()]), tries=2)
         if not claimed:
             raise PageTaken("page_of_another_shop", "This Page is connected to another shop.")
@@ -143,6 +168,8 @@ class Shops:
             NotFound: the Page is not this shop's.
         """
         owner, claim = await self._connection.command("HMGET", page_key(page), "shop", "claim")
+        if owner is None:
+            await self._marks.require()
         if owner is None or owner.decode() != shop:
             raise page_not_found()
         return str(claim.decode())
@@ -150,6 +177,17 @@ class Shops:
     async def release(self, shop: ShopId, page: PageId, claim: str) -> None:
         """Give a Page up, unless the shop has connected it anew since the claim was read."""
         await self._connection.run(RELEASE([page_key(page)], [shop, claim]), tries=2)
+
+    async def accept_loss(self) -> int:
+        """What is there now is all there is; how many Pages that is. A Page which its shop still has, and which cannot
+        be found because the way to it is lost, is found again afterwards. It looks at every key there is.
+        """
+        found = 0
+        for shop in await self.shop_ids():
+            for page in await self.page_ids(shop):
+                found += await self._connection.run(CLAIM([page_key(page)], [shop, self._new_claim()]), tries=2)
+        await self._marks.accept()
+        return found
 
 
 def page_not_found() -> NotFound:

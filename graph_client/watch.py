@@ -193,8 +193,8 @@ class Watch:
         due = await self._watchlist.take(self._now(), LEASE, PAGES_AT_ONCE)
         for page in due:
             await self._watchlist.renew(page, self._now() + LEASE)
-            shop = await self._registry.owner(page)
             try:
+                shop = await self._registry.owner(page)
                 if shop is None:
                     await self._watchlist.forget(page)
                 else:

@@ -19,11 +19,12 @@ Told = Callable[[str, bool], None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check ended, fit for an answer."""
+    """How a check ended, fit for an answer. One that does not gate is told, and leaves the process ready."""
 
     name: str
     ok: bool
     hint: str
+    gates: bool = True
 
 
 class Checks:
@@ -31,25 +32,26 @@ class Checks:
 
     def __init__(self, *, told: Told = lambda _name, _ok: None) -> None:
         self._told = told
-        self._checks: dict[str, tuple[Check, str, float]] = {}
+        self._checks: dict[str, tuple[Check, str, float, bool]] = {}
         self._failing: dict[str, str] = {}
         """Name to the class of the last failure."""
         self._log = structlog.get_logger()
 
-    def add(self, name: str, check: Check, hint: str, timeout: float = 1.0) -> None:
-        """Register a check; `timeout` in seconds, and an overrun is a failure.
+    def add(self, name: str, check: Check, hint: str, timeout: float = 1.0, *, gates: bool = True) -> None:
+        """Register a check; `timeout` in seconds, and an overrun is a failure. Without `gates` the process is ready all
+        the same: for what hurts some callers, where the others would be hurt by taking it away.
 
         Raises ValueError when the name is taken.
         """
         if name in self._checks:
             raise ValueError(f"two checks named {name}")
-        self._checks[name] = (check, hint, timeout)
+        self._checks[name] = (check, hint, timeout, gates)
 
     async def run(self) -> list[Result]:
         """Every check at once; the results in the order of registration."""
         return list(await asyncio.gather(*(self._run(name, *held) for name, held in self._checks.items())))
 
-    async def _run(self, name: str, check: Check, hint: str, seconds: float) -> Result:
+    async def _run(self, name: str, check: Check, hint: str, seconds: float, gates: bool) -> Result:
         error: BaseException | None = None
         try:
             async with asyncio.timeout(seconds):
@@ -64,7 +66,7 @@ class Checks:
             error = raised
         self._tell(name, error)
         self._told(name, error is None)
-        return Result(name, error is None, hint)
+        return Result(name, error is None, hint, gates)
 
     def _tell(self, name: str, error: BaseException | None) -> None:
         before = self._failing.pop(name, None)

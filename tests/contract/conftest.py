@@ -17,6 +17,7 @@ from cache.budgets import Budgets
 from cache.connection import Connection, connect
 from cache.customers import Customers
 from cache.keyring import Keyring
+from cache.marks import Marks
 from cache.purge import Purger
 from cache.reader import Reader
 from cache.receipt_signature import ReceiptSigner
@@ -117,7 +118,8 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
     """Wire a store."""
     metrics = Metrics(CollectorRegistry())
     sealer = sealer or Sealer([SEAL_KEY], new_nonce=secrets.token_bytes)
-    shops = Shops(connection, new_claim=lambda: secrets.token_hex(4), sealer=sealer)
+    marks = Marks(connection, new_word=lambda: secrets.token_hex(8))
+    shops = Shops(connection, marks, new_claim=lambda: secrets.token_hex(4), sealer=sealer)
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
     reader = Reader(connection, shops, shop_secrets, ttl=ttl)
     unsent = UnsentIds(sealer)

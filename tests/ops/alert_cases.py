@@ -174,6 +174,7 @@ CASES: tuple[Case, ...] = (
          silent=(20, 40, 60)),
     Case("PageInboxUnknownPage", "more than three in an hour", events((9, 0, 60), (9, 0.07, 60)), 103),
     Case("PageInboxUnknownPage", "less than three in an hour", events((9, 0.045, 120)), silent=(60, 90, 120)),
+    Case("PageInboxRegistryLost", "the check fails", checks("registry", (1, 10), (0, 30)), 10),
     Case("PageInboxRegistryLost", "nearly all", events((10, 0, 30), (0, 10, 30)), 36),
     Case("PageInboxRegistryLost", "four in ten minutes, and nothing else", events((0, 0.4, 40)), 8),
     Case("PageInboxRegistryLost", "less than three, and nothing else", events((0, 0.25, 40)), silent=(10, 20, 40)),
@@ -226,7 +227,10 @@ HEALTHY: Series = {
     **signatures((1000, 1, 360)),
     **events((900, 0, 360)),
     **graph((10, 0.1, 360)),
-    **{f'page_inbox_check_ok{{check="{name}"}}': level((1, 361)) for name in ("redis", "accepting", "tasks")},
+    **{
+        f'page_inbox_check_ok{{check="{name}"}}': level((1, 361))
+        for name in ("redis", "registry", "accepting", "tasks")
+    },
     **pages("connected", (7, 361)),
     **pages("unsubscribed", (0, 361)),
     **pages("reconnect", (0, 361)),

@@ -127,6 +127,12 @@ def test_only_the_registry_and_what_is_blocked_are_permanent() -> None:
     assert not any(key.startswith(PERMANENT) for key in OTHERS)
 
 
+def test_the_marks_are_permanent_and_spread_over_all_slots() -> None:
+    """One in each 64th of them, in order."""
+    assert [key_slot(key) // 256 for key in module.mark_keys()] == list(range(module.MARKS))
+    assert all(key.startswith(PERMANENT) for key in module.mark_keys())
+
+
 def test_the_keys_of_the_watch_lie_in_one_slot() -> None:
     """Its scripts touch several of them at once."""
     assert len({key_slot(key) for key in WATCH}) == 1
@@ -140,7 +146,7 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
         for row in re.finditer(r"^    (\S+?)(?:\{.*?)? +(?:string|hash|zset) ", module.__doc__, re.MULTILINE)
     }
     made = {key.partition(b"{")[0].decode() for key in every_key("sokha")}
-    made |= {key.decode() for key in OTHERS} | {"page:", "w:", "u:", module.deletion_key("<code>").decode()}
+    made |= {key.decode() for key in OTHERS} | {"page:", "mark:", "w:", "u:", module.deletion_key("<code>").decode()}
     assert made == listed
 
 

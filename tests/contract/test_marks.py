@@ -1,0 +1,215 @@
+"""An empty store is told from one that has lost its Pages, on every server, whole or in part."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from functools import partial
+
+import pytest
+import redis
+
+from cache.connection import connect
+from cache.errors import Unavailable
+from cache.keys import mark_keys, page_key, shop_keys
+from cache.marks import Marks
+from cache.sealing import Sealer
+from cache.shops import Shops
+from domain.ids import PageId, ShopId
+from tests.servers import Server
+
+SHOP, PAGE, OTHER = ShopId("sokha"), PageId("104200000000001"), PageId("104200000000002")
+
+Process = tuple[Marks, Shops]
+
+
+@pytest.fixture
+async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
+    """For a store's address, what makes one process' knowledge of its registry."""
+    async with AsyncExitStack() as stack:
+        words = iter("abcdefgh")
+
+        def start(url: str) -> Process:
+            connection = connect(url)
+            stack.push_async_callback(connection.close)
+            marks = Marks(connection, new_word=lambda: next(words))
+            return marks, Shops(connection, marks, new_claim=lambda: "claim", sealer=Sealer([], new_nonce=bytes))
+
+        yield lambda url: partial(start, url)
+
+
+@pytest.fixture
+def process(store: Server, processes: Callable[[str], Callable[[], Process]]) -> Callable[[], Process]:
+    """Each call is another process, on each server in turn."""
+    return processes(store.url)
+
+
+async def is_lost(call: Awaitable[object]) -> bool:
+    """Whether that is what comes of it."""
+    try:
+        await call
+    except Unavailable as error:
+        return error.reason == "registry_lost"
+    return False
+
+
+async def refused(shops: Shops, page: PageId = PAGE) -> bool:
+    """Whether a Page that is not found counts as lost; else nobody has it."""
+    return await is_lost(shops.owner(page)) or await shops.owner(page) is not None
+
+
+def holders(store: Server, key: bytes) -> Iterator[redis.Redis]:
+    """The node that has a key."""
+    return (client for client in store.clients() if client.keys(key))
+
+
+async def test_where_no_page_was_ever_connected_none_is_lost(process: Callable[[], Process]) -> None:
+    """Facebook may deliver for anybody's Pages; nothing is written down for that."""
+    marks, shops = process()
+    assert not await refused(shops)
+    assert await marks.whole()
+    assert (await shops.shop(SHOP)).pages == ()
+
+
+async def test_pages_that_come_and_go_are_no_loss(process: Callable[[], Process]) -> None:
+    """Another Page is unknown and stays so, whichever process looks."""
+    _, shops = process()
+    await shops.connect(SHOP, PAGE)
+    assert not await refused(shops, OTHER)
+    await shops.release(SHOP, PAGE, await shops.claim(SHOP, PAGE))
+    assert not await refused(shops)
+    assert not await refused(process()[1])
+
+
+async def test_an_emptied_store_is_told_by_who_remembers_and_then_by_everybody(
+    store: Server, process: Callable[[], Process]
+) -> None:
+    """A process that starts afterwards knows it from the first mark. Reads of such a shop are refused too."""
+    marks, shops = process()
+    await shops.connect(SHOP, PAGE)
+    store.flush()
+    assert await refused(shops)
+    assert not await marks.whole()
+    late_marks, late = process()
+    assert await refused(late)
+    assert not await late_marks.whole()
+    for call in (late.shop(SHOP), late.page(SHOP, PAGE), late.claim(SHOP, PAGE), late.require(SHOP)):
+        assert await is_lost(call)
+
+
+async def test_a_page_connected_after_the_loss_is_served_and_the_others_stay_lost(
+    store: Server, process: Callable[[], Process]
+) -> None:
+    """Also where a process connected it that knew of nothing: the others remember another word."""
+    marks, shops = process()
+    await shops.connect(SHOP, PAGE)
+    store.flush()
+    _, ignorant = process()
+    await ignorant.connect(SHOP, OTHER)
+    assert await shops.owner(OTHER) == SHOP
+    assert await refused(shops)
+    assert await refused(ignorant)
+    assert await shops.owner(OTHER) == SHOP
+    assert not await marks.whole()
+
+
+async def test_restored_data_end_the_loss_in_every_process(store: Server, process: Callable[[], Process]) -> None:
+    """The keys come back as they were, and nobody need be started anew."""
+    marks, shops = process()
+    await shops.connect(SHOP, PAGE)
+    kept = {key: client.dump(key) for client in store.clients() for key in client.keys("*")}
+    store.flush()
+    assert await refused(shops)
+    late_marks, late = process()
+    assert await refused(late)
+    with (
+        redis.Redis.from_url(store.nodes[0])
+        if len(store.nodes) == 1
+        else redis.RedisCluster.from_url(f"redis://{store.url.rpartition('/')[2].partition(',')[0]}") as client
+    ):
+        for key, value in kept.items():
+            client.restore(key, 0, value, replace=True)
+    assert await shops.owner(PAGE) == await late.owner(PAGE) == SHOP
+    assert await marks.whole()
+    assert await late_marks.whole()
+    assert not await refused(shops, OTHER)
+    assert not await refused(late, OTHER)
+
+
+async def test_an_accepted_loss_is_none_in_any_process(store: Server, process: Callable[[], Process]) -> None:
+    """What Facebook delivers for those Pages is counted and dropped from then on."""
+    _, shops = process()
+    await shops.connect(SHOP, PAGE)
+    store.flush()
+    assert await refused(shops)
+    operator = process()[1]
+    assert await operator.accept_loss() == 0
+    assert not await refused(shops)
+    assert not await refused(process()[1])
+    await operator.connect(SHOP, OTHER)
+    assert await shops.owner(OTHER) == SHOP
+
+
+async def test_a_store_older_than_its_marks_gets_them_with_the_first_page_that_is_found(
+    store: Server, process: Callable[[], Process]
+) -> None:
+    """Nothing is to be migrated."""
+    _, shops = process()
+    await shops.connect(SHOP, PAGE)
+    for client in store.clients():
+        for key in client.keys("mark:*"):
+            client.delete(key)
+    _, later = process()
+    assert await later.owner(PAGE) == SHOP
+    store.flush()
+    assert await refused(later)
+
+
+async def test_an_interrupted_beginning_is_finished_and_is_no_loss(
+    store: Server, process: Callable[[], Process]
+) -> None:
+    """The first mark says that the others are being written."""
+    _, shops = process()
+    await shops.connect(SHOP, PAGE)
+    first = mark_keys()[0]
+    for client in store.clients():
+        for key in client.keys("mark:*"):
+            if key != first:
+                client.delete(key)
+    (client,) = holders(store, first)
+    client.set(first, b"new:a")
+    marks, others = process()
+    assert not await refused(others, OTHER)
+    await others.connect(SHOP, OTHER)
+    assert await marks.whole()
+    assert sum(len(client.keys("mark:*")) for client in store.clients()) == (1 if len(store.nodes) == 1 else 64)
+
+
+@pytest.mark.parametrize("empty", range(3))
+async def test_one_empty_node_of_a_cluster_is_a_loss_whoever_looks(
+    flushed: Callable[[str], Server], processes: Callable[[str], Callable[[], Process]], empty: int
+) -> None:
+    """Also for a process that has just been started: the other nodes have their marks. Whose keys are whole is served,
+    and what a shop still has is found again once somebody has accepted that the rest is lost.
+    """
+    cluster = flushed("cluster")
+    process = processes(cluster.url)
+    _, shops = process()
+    pages = {PageId(f"1042000000{n:05}"): ShopId(f"{n * 7919}-shop") for n in range(24)}
+    for page, shop in pages.items():
+        await shops.connect(shop, page)
+    with redis.Redis.from_url(cluster.nodes[empty]) as client:
+        client.flushall()
+    claims = {page for page in pages if any(holders(cluster, page_key(page)))}
+    records = {page for page, shop in pages.items() if any(holders(cluster, shop_keys(shop).registry))}
+    assert claims & records
+    assert records - claims
+    marks, late = process()
+    for page, shop in pages.items():
+        if page in claims & records:
+            assert await late.owner(page) == shop
+        else:
+            assert await is_lost(late.owner(page))
+    assert not await marks.whole()
+    assert await process()[1].accept_loss() == len(records)
+    for page in records:
+        assert await shops.owner(page) == pages[page]
+    assert await shops.owner(PageId("1")) is None
