@@ -15,6 +15,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from app.connections import KEEP_ALIVE_SECONDS, MOST_CONNECTIONS, SPARE_FILES, Connections
 from app.factory import Application
 from domain.errors import PageInboxError
 
@@ -25,6 +26,12 @@ UNREAD_SECONDS: Final = 60
 """A connection whose other side takes nothing for so long is dropped by the system (Linux; tcp(7), TCP_USER_TIMEOUT);
 what waits for it would stay in memory for a quarter of an hour otherwise, or for ever."""
 BACKLOG: Final = 2048
+
+ACCEPTED_EACH_TURN: Final = 32
+"""The event loop accepts one connection a turn from each listening socket (libuv, since 1.45), and turns are long when
+much is to be done: two thousand strangers who connect would keep Facebook waiting for ten seconds."""
+SHARED_EACH_TURN: Final = 4
+"""Of several processes each takes a few at once, and leaves some to the others."""
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
 
@@ -64,17 +71,19 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     return listening
 
 
-def make_server(app: Any, *, lifespan: bool, proxies: Sequence[str] = ()) -> uvicorn.Server:
+def make_server(
+    app: Any, *, lifespan: bool, proxies: Sequence[str] = (), connections: Connections | None = None
+) -> uvicorn.Server:
     """A server whose signals are somebody else's, to be given its sockets and told to end by `should_exit`.
 
     The caller's address is taken from `X-Forwarded-For` where the request comes from one of these proxies, or from this
-    machine.
+    machine. Whoever serves the public bounds its `connections`.
     """
     return _Server(
         uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http="httptools" if connections is None else connections.protocol(),
             ws="none",
             lifespan="on" if lifespan else "off",
             log_config=None,
@@ -82,6 +91,7 @@ def make_server(app: Any, *, lifespan: bool, proxies: Sequence[str] = ()) -> uvi
             server_header=False,
             backlog=BACKLOG,
             forwarded_allow_ips=[*LOOPBACK, *proxies],
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             workers=1,  # else it reads WEB_CONCURRENCY by itself
         )
@@ -94,6 +104,17 @@ def raise_open_files() -> None:
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def accepting(listening: socket.socket, each_turn: int) -> list[socket.socket]:
+    """The same socket so often, for `uvicorn.Server.serve`: so many are accepted in one turn of the loop."""
+    return [listening, *(listening.dup() for _ in range(each_turn - 1))]
+
+
+def most_connections() -> int:
+    """How many connections the public port may hold: as many as there are open files to have, up to the limit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(min(MOST_CONNECTIONS, soft - SPARE_FILES), 1)
 
 
 async def serve(app: Application, *, beside: Beside | None = None) -> None:
@@ -118,7 +139,7 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
             if beside is not None:
                 extra = group.create_task(beside(port, ops_port))
             try:
-                await public.serve([public_socket])
+                await public.serve(accepting(public_socket, ACCEPTED_EACH_TURN))
             finally:
                 ops.should_exit = True
                 if extra is not None:
@@ -127,7 +148,9 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
 
 def make_public(app: Application) -> uvicorn.Server:
     """The public server, told to end by SIGTERM and SIGINT. Call it inside the event loop."""
-    public = make_server(app.outermost, lifespan=True, proxies=app.services.settings.trusted_proxies)
+    settings, told = app.services.settings, app.services.metrics.dropped
+    connections = Connections(most_connections(), told)
+    public = make_server(app.outermost, lifespan=True, proxies=settings.trusted_proxies, connections=connections)
     on_signal(lambda: stop(public, app))
     return public
 

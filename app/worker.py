@@ -51,7 +51,7 @@ async def _serve(app: Application, listening: socket.socket, control: socket.soc
             group.create_task(_beat(public, reporter)),
             group.create_task(_obey(public, app, reader, reporter)),
         ]
-        await public.serve([listening])
+        await public.serve(server.accepting(listening, server.SHARED_EACH_TURN))
         for task in beside:
             task.cancel()
 

@@ -83,6 +83,8 @@ METRICS: tuple[Metric, ...] = (
            ("route", "method", "status")),
     Metric("request_seconds", "histogram", "seconds", "Time from a request's head to its answer's end.",
            ("route", "method"), _ANSWER),
+    Metric("connections_dropped_total", "counter", "connections",
+           "Connections that were cut off because their sender was too slow or sent too much.", ("reason",)),
     Metric("viewers", "gauge", "viewers", "Viewers of live streams that are connected now."),
     Metric("stream_events_total", "counter", "events", "Events sent to viewers, by name; one for each viewer.",
            ("event",)),
@@ -215,6 +217,10 @@ class Metrics:
             method = OTHER
         self._requests.add(1, (route, method, str(status)))
         self._request_seconds.observe(seconds, (route, method))
+
+    def dropped(self, reason: str, n: int = 1) -> None:
+        """A connection was cut off; `n` 0 makes a reason known at start."""
+        self._counters["connections_dropped_total"].add(n, (reason,))
 
     def viewers(self, viewers: int) -> None:
         """So many viewers are connected."""

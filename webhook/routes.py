@@ -10,9 +10,10 @@ import structlog
 from domain.errors import PageInboxError
 from domain.secret import Secret
 from ops.metrics import Metrics
-from webhook.errors import BodyTooLarge, NotInTime
+from webhook.errors import BodyTooLarge, NotInTime, SignatureRefused
 from webhook.handshake import challenge
 from webhook.intake import Intake
+from webhook.turns import Turns
 
 PATH: Final = "/webhook"
 ANSWER_SECONDS: Final = 4.5
@@ -56,6 +57,7 @@ class Webhook:
         self._verify_token = verify_token
         self._max_body_bytes = max_body_bytes
         self._clock = clock
+        self._turns = Turns(clock=clock)
         self._new_request_id = new_request_id
         self._error_answer = error_answer
         self._log_line = log_line
@@ -112,18 +114,25 @@ class Webhook:
             elif name == b"content-length" and value.isdigit() and int(value[:20]) > self._max_body_bytes:
                 raise BodyTooLarge("body_too_large")
         body: bytes | None = None
+        client = scope.get("client")
+        sender = client[0] if client else ""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 body = await self._body(receive)
+                await self._turns.wait(sender)
                 taken = await self._intake.take(body, signature)
         except TimeoutError:
             if body is None:
                 raise
             raise NotInTime from None
+        except SignatureRefused:
+            self._turns.forged(sender)
+            raise
         finally:
             if body is not None:
                 self._metrics.body(len(body))
                 facts["body_bytes"] = len(body)
+        self._turns.genuine(sender)
         facts.update(taken.outcomes)
         return 200, _EMPTY, b""
 

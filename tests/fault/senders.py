@@ -1,0 +1,112 @@
+"""Those who send what no sender should, over sockets of their own, beside a load of genuine deliveries."""
+
+import asyncio
+import resource
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, cast
+
+from tests.service import Service
+from tests.support import wait_until
+
+OPENED_AT_ONCE: Final = 100
+OPEN_FILES: Final = 16_384
+"""What a test asks the system for; it gives less where its own limit is lower."""
+SPARE_FILES: Final = 1_536
+"""The service keeps some for Redis, and a test has other connections too."""
+ELSEWHERE: Final = "127.0.0.2"
+"""All of 127.0.0.0/8 is this machine (Linux): an address that no genuine delivery comes from."""
+
+
+def resident_bytes(service: Service) -> int:
+    """Memory that the service holds."""
+    pages = int(Path(f"/proc/{service.process.pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def room_for_connections(wanted: int) -> int:
+    """So many, or as many as this process may have open files for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(min(wanted, most - SPARE_FILES), 100)
+
+
+class Sender(asyncio.Protocol):
+    """One connection: sends what it is given when it is connected, and keeps what comes back until it is closed."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, first: bytes = b"") -> None:
+        self._first = first
+        self.answer = b""
+        self.closed = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        if self._first:
+            self.transport.write(self._first)
+
+    def data_received(self, data: bytes) -> None:
+        self.answer += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+
+    @property
+    def status(self) -> int:
+        """Of the first answer; 0 where there is none yet."""
+        return int(self.answer[9:12] or 0)
+
+
+class Flood(asyncio.Protocol):
+    """One connection of a flood: the same request again as soon as it is answered. `statuses` counts those of all."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, request: bytes, statuses: "Counter[int]") -> None:
+        self._request = request
+        self._statuses = statuses
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 "):
+            self._statuses[int(data[9:12])] += 1
+            self.transport.write(self._request)
+
+
+@asynccontextmanager
+async def connected(
+    service: Service, senders: Sequence[asyncio.Protocol], address: str = ELSEWHERE
+) -> AsyncIterator[None]:
+    """All of them, until the end of the block; a connection that is refused is tried again."""
+    loop = asyncio.get_running_loop()
+
+    async def one(sender: asyncio.Protocol) -> None:
+        while True:
+            try:
+                await loop.create_connection(lambda: sender, "127.0.0.1", service.port, local_addr=(address, 0))
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+    try:
+        for first in range(0, len(senders), OPENED_AT_ONCE):
+            await asyncio.gather(*map(one, senders[first : first + OPENED_AT_ONCE]))
+        yield
+    finally:
+        for sender in senders:
+            if (transport := getattr(sender, "transport", None)) is not None:
+                transport.abort()
+
+
+async def all_closed(senders: Sequence[Sender], within: float) -> None:
+    """Return once the service has closed each of them."""
+    await wait_until(lambda: all(sender.closed for sender in senders), within)

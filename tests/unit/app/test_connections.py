@@ -1,0 +1,218 @@
+"""What one sender may cost, on real sockets: each limit is met, and a genuine request passes beside it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from app.connections import HEAD_BYTES, MOST_HEADERS, PIPELINED, Connections
+from app.server import LOOPBACK, listen
+from tests.support import wait_until
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+WAITS = 20
+"""Seconds until a test gives up; none of them takes one."""
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Bounded:
+    """A server with limits: what it has dropped, and how to talk to it. Its answers are the sizes of the bodies."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self.dropped: Counter[str] = Counter()
+        self.connections = Connections(most, self._told, most_bytes=most_bytes)
+        self.port = 0
+        self.writers: list[asyncio.StreamWriter] = []
+        self.answer = asyncio.Event()
+        self.answer.set()
+
+    def _told(self, reason: str, n: int) -> None:
+        self.dropped[reason] += n
+
+    async def app(
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        """Reads the body to its end, and answers when it may."""
+        size, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            size += len(message["body"])
+            more = message["more_body"]
+        await self.answer.wait()
+        told = b"%d" % size
+        headers = [(b"content-length", b"%d" % len(told))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": told})
+
+    async def send(self, *parts: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection on which this has been sent."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writers.append(writer)
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        return reader, writer
+
+    async def ask(self) -> bytes:
+        """The answer to a genuine request; empty where it was cut off."""
+        reader, _ = await self.send(GET)
+        return await asyncio.wait_for(reader.read(4096), WAITS)
+
+
+@asynccontextmanager
+async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[Bounded]:
+    """A server on loopback."""
+    it = Bounded(most, most_bytes)
+    config = uvicorn.Config(
+        it.app,
+        interface="asgi3",
+        loop="none",
+        http=it.connections.protocol(),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+    )
+    server = _Server(config)
+    with listen(LOOPBACK[0], 0, "PORT") as socket:
+        it.port = socket.getsockname()[1]
+        task = asyncio.create_task(server.serve([socket]))
+        await wait_until(lambda: server.started)
+        try:
+            yield it
+        finally:
+            for writer in it.writers:
+                writer.transport.abort()
+            server.should_exit = True
+            await task
+
+
+async def closed(reader: asyncio.StreamReader) -> bytes:
+    """What came before the other side closed."""
+    found = b""
+    try:
+        while part := await asyncio.wait_for(reader.read(65_536), WAITS):
+            found += part
+    except ConnectionError:
+        pass
+    return found
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /?" + b"x" * (HEAD_BYTES + 1) + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: " + b"x" * (HEAD_BYTES + 1) + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: " + b"x" * (HEAD_BYTES + 1),
+        b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * (MOST_HEADERS + 1) + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * (MOST_HEADERS + 2),
+        b"\r\n" * HEAD_BYTES,
+    ],
+    ids=["url", "header", "endless header", "headers", "endless headers", "endless nothing"],
+)
+async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
+    """431 and the end, also where the head has no end; others are answered."""
+    async with bounded() as server:
+        reader, _ = await server.send(head)
+        assert (await closed(reader)).startswith(b"HTTP/1.1 431 ")
+        assert server.dropped["head_too_large"] == 1
+        assert (await server.ask()).endswith(b"\r\n\r\n0")
+
+
+async def test_a_large_body_is_no_large_head() -> None:
+    """A body many times the size of the largest head passes, in one piece or byte by byte."""
+    body = b"x" * (HEAD_BYTES * 10)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with bounded() as server:
+        for parts in ((head + body,), (head, body), (head[:20], head[20:] + body[:5], body[5:])):
+            reader, _ = await server.send(*parts)
+            assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"%d" % len(body))
+        assert server.dropped.total() == 0
+        assert server.connections.held == 0
+
+
+async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
+    """Its trailer would be another head without limits."""
+    chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+    async with bounded() as server:
+        reader, _ = await server.send(chunked, b"a:b\r\n" * (MOST_HEADERS + 2))
+        assert (await closed(reader)).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_requests_sent_far_ahead_end_the_connection() -> None:
+    """A few are answered in their order; many are cut off, and the rest of what was sent is not even parsed."""
+    async with bounded() as server:
+        server.answer.clear()
+        reader, _ = await server.send(GET * PIPELINED)
+        server.answer.set()
+        await wait_until(lambda: server.connections.held == 0)
+        assert (await asyncio.wait_for(reader.read(65_536), WAITS)).count(b"200 OK") >= 1
+        server.answer.clear()
+        reader, _ = await server.send(GET * 1000)
+        await closed(reader)
+        assert server.dropped["pipelined"] == 1
+        server.answer.set()
+
+
+async def test_a_full_house_drops_those_who_have_sent_nothing_for_longest() -> None:
+    """A genuine request always finds a place."""
+    async with bounded(most=10) as server:
+        idle = [await server.send() for _ in range(10)]
+        await wait_until(lambda: len(server.connections._open) == 10)
+        assert (await server.ask()).endswith(b"\r\n\r\n0")
+        assert server.dropped["too_many"] == 10
+        for reader, _ in idle:
+            assert await closed(reader) == b""
+
+
+async def test_a_full_house_of_those_who_are_being_answered_takes_nobody_more() -> None:
+    """They go on; who comes is cut off at once instead of waiting."""
+    async with bounded(most=3) as server:
+        server.answer.clear()
+        busy = [await server.send(GET) for _ in range(3)]
+        await wait_until(lambda: all(one.phase == "answer" for one in server.connections._open))
+        reader, _ = await server.send()
+        assert await closed(reader) == b""
+        assert server.dropped["too_many"] == 1
+        server.answer.set()
+        for reader, _ in busy:
+            assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n0")
+
+
+async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> None:
+    """Whoever holds little, and whoever is whole, is left in peace."""
+    half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+    async with bounded(most_bytes=1_000_000) as server:
+        server.answer.clear()
+        whole = await server.send(GET)
+        small = await server.send(half + b"x" * 1_000)
+        for _ in range(8):
+            await server.send(half + b"x" * 150_000)
+        await wait_until(lambda: server.dropped["unfinished"] > 0, within=WAITS)
+        assert server.connections.held <= 1_000_000
+        assert 2 + 8 - server.dropped["unfinished"] == len(server.connections._open)
+        server.answer.set()
+        assert (await asyncio.wait_for(whole[0].read(4096), WAITS)).endswith(b"\r\n\r\n0")
+        small[1].write(b"x" * 199_000)
+        assert (await asyncio.wait_for(small[0].read(4096), WAITS)).endswith(b"200000")
+
+
+async def test_nothing_is_held_for_those_who_have_gone() -> None:
+    """However they went."""
+    async with bounded() as server:
+        for part in (b"", b"GET / HT", GET, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
+            _, writer = await server.send(part)
+            await wait_until(lambda: len(server.connections._open) == 1)
+            writer.transport.abort()
+            await wait_until(lambda: not server.connections._open)
+        assert server.connections.held == 0
