@@ -1,12 +1,13 @@
 # The recipes that people, hooks and CI share. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
+MINUTES ?= 60
 STAMP := .venv/.installed
 # Four are enough: each test process starts servers of its own.
 ON_EVERY_CORE := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench image sbom screenshot reliability mutations
+.PHONY: help setup run test check format lock bench image sbom screenshot reliability mutations soak
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,3 +66,6 @@ reliability: $(STAMP)  ## break everything that can break, and write docs/reliab
 
 mutations: $(STAMP)  ## take away what keeps each promise, one at a time, and see its test fail
 	$(BIN)/python -m tests.fault.mutate
+
+soak: $(STAMP)  ## load while everything breaks, MINUTES=60 unless said otherwise, and what must not grow
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --document docs/reliability.md

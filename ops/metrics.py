@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import CollectorRegistry
 
+from ops.loop_collector import LoopCollector
 from ops.meters import OTHER, Counter, Gauge, Histogram
 
 PREFIX = "page_inbox_"
@@ -307,10 +308,13 @@ class Metrics:
 
 
 def process_registry() -> CollectorRegistry:
-    """A new registry that already tells the process' memory, processor time, open files and garbage collections."""
+    """A new registry that already tells the process' memory, processor time, open files, collections of garbage and
+    tasks.
+    """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
+    registry.register(LoopCollector())
     return registry
 
 

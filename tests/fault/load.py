@@ -31,9 +31,10 @@ class Load:
     connection sends no other.
     """
 
-    def __init__(self, url: str, pages: Sequence[PageId], connections: int) -> None:
+    def __init__(self, url: str, pages: Sequence[PageId], connections: int, pause: float) -> None:
         self.url = url
         self._connections = connections
+        self._pause = pause
         self.acknowledged: set[str] = set()
         self.statuses: Counter[int] = Counter()
         self.broken = 0
@@ -73,6 +74,8 @@ class Load:
             body = serialize(texts(mids, page=next(self._pages)))
             await self._until_accepted(client, body)
             self.acknowledged.update(mids)
+            if self._pause:
+                await asyncio.sleep(self._pause)
 
     async def _until_accepted(self, client: httpx2.AsyncClient, body: bytes) -> None:
         while not await self._accepted(client, body):  # noqa: ASYNC110 - it waits for no event, as Facebook does
@@ -98,10 +101,12 @@ class Load:
 
 @asynccontextmanager
 async def loading(
-    url: str, *, pages: Sequence[PageId] = (PAGE,), connections: int = CONNECTIONS
+    url: str, *, pages: Sequence[PageId] = (PAGE,), connections: int = CONNECTIONS, pause: float = 0.0
 ) -> AsyncIterator[Load]:
-    """Load as fast as it is answered, until the end of the block, through whatever happens to the service."""
-    load = Load(url, pages, connections)
+    """Load as fast as it is answered, until the end of the block, through whatever happens to the service; each
+    connection waits `pause` seconds after each delivery.
+    """
+    load = Load(url, pages, connections, pause)
     async with httpx2.AsyncClient(trust_env=False, timeout=FACEBOOK_WAITS) as client:
         tasks = [asyncio.create_task(load.post(client)) for _ in range(connections)]
         try:

@@ -43,7 +43,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         *("graph_client.client", "ops.outside", "simulator.sender"),
     ),
     "cryptography": ("cache.keyring", "cache.receipt_signature", "cache.sealing", "cache.vault"),
-    "prometheus_client": ("ops.metrics", "ops.routes", "ops.totals"),
+    "prometheus_client": ("ops.loop_collector", "ops.metrics", "ops.routes", "ops.totals"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
     "orjson": ("api", "app", "cache", "graph_client", "ops", "simulator.graph", "webhook"),
     "opentelemetry": ("ops.tracing",),

@@ -1,0 +1,103 @@
+"""What must not grow: memory, tasks, connections, keys, files. Samples, what they come to, and the table of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+from statistics import median
+from typing import Final
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.soak.stage import Stage
+from tests.soak.watch import Found
+
+GROWTH: Final = 1.05
+"""Of the medians of the second and the last quarter. The first warms up: pools, caches, the interpreter's arenas."""
+TRANSIENT: Final = 3
+"""Tasks, files or connections that just happen to be there at a look. What leaks comes by the hundred."""
+ENOUGH: Final = 20
+"""Samples: in fewer a growth cannot be told from the warming up."""
+ROWS: Final = 10
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look. Memory in bytes; `connections` are Redis' clients; `files` lie in the temporary directory."""
+
+    seconds: float
+    acknowledged: int
+    memory: int
+    open_files: int
+    tasks: int
+    connections: int
+    keys: int
+    redis_memory: int
+    files: int
+
+
+HEAD: Final = (
+    *("minute", "acknowledged", "service, MiB", "open files", "tasks", "Redis' clients", "keys", "Redis, MiB"),
+    "temporary files",
+)
+
+
+def sample(stage: Stage, seconds: float, acknowledged: int) -> Sample:
+    """Look at the steady replica and at Redis."""
+    said = httpx2.get(f"{stage.steady.ops_url}/metrics", trust_env=False, timeout=10).text
+    values = {one.name: one.value for family in text_string_to_metric_families(said) for one in family.samples}
+    with stage.valkey.client() as client:
+        info = client.info()
+        keys = client.dbsize()
+    return Sample(
+        seconds,
+        acknowledged,
+        int(values["process_resident_memory_bytes"]),
+        int(values["process_open_fds"]),
+        int(values["python_asyncio_tasks"]),
+        info["connected_clients"],
+        keys,
+        info["used_memory"],
+        sum(1 for _ in (stage.place / "tmp").rglob("*")),
+    )
+
+
+def complaints(samples: Sequence[Sample], before: Sample, after: Sample, found: Found) -> Iterator[str]:
+    """What is wrong; nothing where all is well. `before` and `after` are of idle services with nothing kept."""
+    if not found.faultless:
+        yield f"messages: {found}"
+    if len(samples) >= ENOUGH:
+        quarter = len(samples) // 4
+        for name in ("memory", "open_files", "tasks", "connections"):
+            early, late = (
+                median(getattr(one, name) for one in part)
+                for part in (samples[quarter : 2 * quarter], samples[-quarter:])
+            )
+            if late > GROWTH * early + TRANSIENT:
+                yield f"{name} grew from {early:,.0f} to {late:,.0f}"
+    for name in ("tasks", "files"):
+        if getattr(after, name) > getattr(before, name) + TRANSIENT:
+            yield f"{name} left behind: {getattr(before, name)} before, {getattr(after, name)} after"
+
+
+def table(samples: Sequence[Sample], found: Found, faults: dict[str, int]) -> str:
+    """At most so many lines of the samples, evenly, and what was found."""
+    step = max(1, len(samples) // ROWS)
+    drawn = [*samples[:-1:step][:ROWS], samples[-1]]
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + " ---: |" * len(HEAD)]
+    lines += ["| " + " | ".join(_cells(one)) + " |" for one in drawn]
+    broken = ", ".join(f"{name} {times}" for name, times in sorted(faults.items()))
+    told = f"{found.acknowledged:,} messages were acknowledged and looked for; lost {found.lost}, duplicated "
+    told += f"{found.duplicated}, back after their purge {found.returned}, readable after their time {found.outlived}; "
+    told += f"the viewer missed {found.unseen} and was told {found.seen_twice} twice."
+    return "\n".join([*lines, "", told, "", f"What broke, and how often: {broken}.", ""])
+
+
+def _cells(one: Sample) -> Iterator[str]:
+    seconds, acknowledged, memory, *counts, redis_memory, files = astuple(one)
+    yield f"{seconds / 60:.1f}"
+    yield f"{acknowledged:,}"
+    yield f"{memory / MIB:.1f}"
+    yield from (f"{count:,}" for count in counts)
+    yield f"{redis_memory / MIB:.1f}"
+    yield f"{files}"
