@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.call import answer, answer_bytes, answer_slice, call_of
 from api.params import ConversationsQuery, MessagesQuery
-from api.phones import with_phone_numbers
+from api.phone_places import PhoneNumbers
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.query import MessageQuery
@@ -63,8 +63,11 @@ class CustomerPurger(Protocol):
 class Messages:
     """The handlers."""
 
-    def __init__(self, reader: MessageReader, purger: Purger, customers: CustomerPurger) -> None:
+    def __init__(
+        self, reader: MessageReader, purger: Purger, customers: CustomerPurger, phone_numbers: PhoneNumbers
+    ) -> None:
         self._reader = reader
+        self._with_phone_numbers = phone_numbers.add
         self._purger = purger
         self._customers = customers
 
@@ -72,12 +75,13 @@ class Messages:
         """GET messages"""
         call = call_of(request)
         found = await self._reader.messages(call.shop, call.asked(MessagesQuery).query())
-        return answer_slice("messages", map(with_phone_numbers, found.items), found.next_cursor)
+        return answer_slice("messages", map(self._with_phone_numbers, found.items), found.next_cursor)
 
     async def one(self, request: Request) -> Response:
         """GET messages/{id}"""
         call = call_of(request)
-        return answer_bytes(with_phone_numbers(await self._reader.message(call.shop, MessageId(call.ids["id"]))))
+        found = await self._reader.message(call.shop, MessageId(call.ids["id"]))
+        return answer_bytes(self._with_phone_numbers(found))
 
     async def conversations(self, request: Request) -> Response:
         """GET conversations"""
@@ -85,7 +89,7 @@ class Messages:
         query = call.asked(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
         found = await self._reader.conversations(call.shop, limit=query.limit, cursor=query.cursor, page=page)
-        return answer_slice("conversations", map(with_phone_numbers, found.items), found.next_cursor)
+        return answer_slice("conversations", map(self._with_phone_numbers, found.items), found.next_cursor)
 
     async def purge_all(self, request: Request) -> Response:
         """DELETE messages"""

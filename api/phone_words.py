@@ -51,6 +51,8 @@ _NOT_AFTER = re.compile(
 
 def said_before(before: str) -> Said | None:
     """What the words before the digits say of them, None for nothing. The last word that tells has its way."""
+    if not before or before.isspace():
+        return None
     lowered = before.lower()
     bare = lowered.rstrip(_MARKS)
     beside = [bare]

@@ -7,12 +7,13 @@ around (`phone_words`) and by how the digits are grouped.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
 
 from api.phone_plans import BEGINNINGS, MOST, Plans
-from api.phone_words import goes_on_as_other, said_before
+from api.phone_words import Said, goes_on_as_other, said_before
 
 _MOST_RUNS: Final = 40
 """Rows of digits that are looked at in one text; `phone_plans` bounds what each may cost."""
@@ -34,7 +35,7 @@ _SIGNS: Final = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFF0D], "-") | {
     **dict.fromkeys([0xAD, 0xFE0F, 0x20E3]),  # a soft hyphen, and what makes a digit a key with a digit on it
 }
 _PLAIN: Final = _DIGITS | _SPACES | _SIGNS
-_ODD = re.compile("[" + re.escape("".join(map(chr, _PLAIN))) + "]")
+_ODD = re.compile("[" + re.escape("".join(map(chr, _PLAIN))) + "]+")
 
 _CHAT_LINK = re.compile(r"(?:https?://)?(?:t\.me|wa\.me|zalo\.me)/", re.IGNORECASE)
 _WORD = re.compile(r"[!-+\-.-:<-~]+")
@@ -53,36 +54,49 @@ _MEASURE = re.compile(
 )
 _RUN = re.compile(r"[0-9](?:[ \-./()~]{0,3}[0-9]){7,150}")
 _PLUS = re.compile(r"(?:\+ ?\(?|\(\+)$")
-_GROUP = re.compile("[0-9]+")
+_GROUPS = re.compile("([0-9]+)")
 _BREAK = re.compile("[\n,;!?。，។0-9]")
 
 _SPOKEN: Final = (b'"text":"', b'"payload":"')
 """Where a telephone number may stand in a message's JSON."""
 _VALUE = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*')
 """The rest of a JSON string up to its closing quote."""
-_ENOUGH_DIGITS = re.compile("[0-9០-៩๐-๙０-９](?:.{0,9}?[0-9០-៩๐-๙０-９]){7}", re.DOTALL)
-"""Eight digits with at most three separators between two; a digit drawn as a key is followed by two more signs."""
+_ENOUGH_DIGITS = re.compile("[0-9០-៩๐-๙０-９](?:[^0-9០-៩๐-๙０-９]{0,9}[0-9០-៩๐-๙０-９]){7}")
+"""Eight digits with at most three separators between two; a digit drawn as a key is followed by two more signs. No part
+of it can match in two ways, so that a text of prices is passed over in one go."""
 
 
 def with_phone_numbers(item: bytes) -> bytes:
-    """A message's JSON, or that of a conversation with its `last_message`, with `phone_numbers` where there are any.
+    """A message's JSON, or that of a conversation with its `last_message`, with `phone_numbers` where there are any."""
+    return with_numbers(item, *in_item(item))
 
-    Most messages hold too few digits and are passed on unparsed.
+
+def with_numbers(item: bytes, numbers: Sequence[str], nested: bool) -> bytes:
+    """The JSON with these numbers; `nested` is whether its message is the `last_message` of a conversation."""
+    if not numbers:
+        return item
+    end = -2 if nested else -1  # `last_message` stands last
+    return b'%b,"phone_numbers":%b%b' % (item[:end], orjson.dumps(numbers), item[end:])
+
+
+def in_item(item: bytes) -> tuple[list[str], bool]:
+    """The numbers in a message's JSON, and whether it is nested in a conversation's.
+
+    Most messages hold too few digits and are not even parsed; of those it is not said.
     """
     if not _may_hold_a_number(item):
-        return item
-    value = orjson.loads(item)
-    message = value.get("last_message", value)
+        return [], False
+    message = orjson.loads(item)
+    nested = "last_message" in message
+    if nested:
+        message = message["last_message"]
     found = in_text(message.get("text") or "")
     payload = (message.get("quick_reply") or {}).get("payload")
-    if isinstance(payload, str) and _RUN.fullmatch(_plain(payload).strip(" +(")):
+    if isinstance(payload, str) and _RUN.fullmatch(plain_text(payload).strip(" +(")):
         # A quick reply of the type user_phone_number sends nothing else. Any other payload is the shop's own code.
         # https://developers.facebook.com/docs/messenger-platform/send-messages/quick-replies
         found += [number for number in in_text(payload) if number not in found]
-    if not found:
-        return item
-    message["phone_numbers"] = found
-    return orjson.dumps(value)
+    return found, nested
 
 
 def _may_hold_a_number(item: bytes) -> bool:
@@ -90,16 +104,20 @@ def _may_hold_a_number(item: bytes) -> bool:
     for key in _SPOKEN:
         at = item.find(key)
         while at >= 0:
-            value = _VALUE.match(item, at + len(key))
-            if value is None or _ENOUGH_DIGITS.search(value[0].decode()):
+            start = at + len(key)
+            end = item.find(b'"', start)
+            if item[end - 1 : end] == b"\\":  # a quotation mark within the text, or a backslash at its end
+                value = _VALUE.match(item, start)
+                end = len(item) if value is None else value.end()
+            if _ENOUGH_DIGITS.search(item[start:end].decode()):
                 return True
-            at = item.find(key, value.end())
+            at = item.find(key, end)
     return False
 
 
 def in_text(text: str) -> list[str]:
     """The telephone numbers in a text as E.164, in order of appearance, none twice."""
-    plain = _plain(text)
+    plain = plain_text(text)
     if "@" in plain:
         plain = _WORD.sub(lambda word: "\n" if "@" in word[0] else word[0], plain)
     if "/" in plain or "#" in plain:
@@ -113,9 +131,13 @@ def in_text(text: str) -> list[str]:
     return list(found)
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """With Latin digits, and everything that parts them as a space, a hyphen or a line's end."""
-    return _ODD.sub(lambda found: _PLAIN.get(ord(found[0])) or "", text)  # str.translate takes twice as long
+    return _ODD.sub(_plain_row, text)  # str.translate of all of it takes longer: few characters are odd
+
+
+def _plain_row(odd: re.Match[str]) -> str:
+    return odd[0].translate(_PLAIN)
 
 
 class _Run:
@@ -125,11 +147,12 @@ class _Run:
         self._text = text
         self._plans = plans
         self._start, self._end = run.span()
-        self._groups = _GROUP.findall(run[0])
-        self._separators = ["", *_GROUP.split(run[0])[1:-1], ""]
-        before = _BREAK.split(text[max(0, self._start - _LOOK_BACK) : self._start])[-1]
-        self._said = said_before(before)
-        self._plus = _PLUS.search(before[-3:]) is not None
+        digits = run[0]
+        if digits.isdigit():
+            self._groups, self._separators = [digits], ["", ""]
+        else:
+            parts = _GROUPS.split(digits)
+            self._groups, self._separators = parts[1::2], parts[::2]
 
     def numbers(self) -> list[str]:
         """From left to right; at each group the longest number that can exist."""
@@ -150,11 +173,15 @@ class _Run:
 
     def _number_at(self, first: int) -> tuple[str, int] | None:
         """The number that begins with this group, and the group after it."""
-        plus, said = (self._plus, self._said) if first == 0 else (False, None)  # the words stand before the first
-        likely = said == "phone" or (
-            said is None and "".join(self._groups[first : first + 4]).startswith(BEGINNINGS)  # the longest has four
+        plus, said = self._told_before() if first == 0 else (False, None)  # the words stand before the first
+        likely = (
+            plus
+            or said == "phone"
+            or (
+                said is None and "".join(self._groups[first : first + 4]).startswith(BEGINNINGS)  # the longest has four
+            )
         )
-        if not plus and not likely:
+        if not likely:
             return None
         ends: list[str] = []
         digits = ""
@@ -173,8 +200,18 @@ class _Run:
                 return number, following
         return None
 
+    def _told_before(self) -> tuple[bool, Said | None]:
+        """Whether a + stands before the digits; and if none does, what the words there say."""
+        window = self._text[max(0, self._start - _LOOK_BACK) : self._start]
+        before = _BREAK.split(window)[-1] if window else ""
+        if "+" in before[-3:] and _PLUS.search(before[-3:]):
+            return True, None
+        return False, said_before(before)
+
     def _well_grouped(self, first: int, following: int) -> bool:
         """No number ends with one digit alone, unless most of it is written so; none begins as `0.`"""
+        if following == first + 1:
+            return True
         lengths = list(map(len, self._groups[first:following]))
         if max(lengths) == 1:
             return True

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, cast
+from urllib.parse import parse_qsl
 
 import starlette.routing
 from pydantic import BaseModel
@@ -109,7 +110,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
             raise RequestRefused("invalid_parameter", f"shop: {EVERY_SHOP} is not a shop.")
         for name, text in ids.items():
             checked_id(name, text)
-        query = parse_query(route.query, request.query_params.multi_items())
+        query = parse_query(route.query, _pairs(request))
         body = None
         if route.body is not None:
             body = parse_body(route.body, request.headers.get("content-type", ""), await read_body(request))
@@ -121,10 +122,17 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
     return guard
 
 
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    """The query, decoded as Starlette does it, without the dictionaries it makes of it."""
+    return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
 async def _taken(request: Request, tickets: TicketTaker | None) -> Principal | None:
     """Whose ticket the query bears. A token goes before it, and leaves it good."""
+    if tickets is None or "authorization" in request.headers:
+        return None
     ticket = request.query_params.get("ticket")
-    if tickets is None or not ticket or "authorization" in request.headers:
+    if not ticket:
         return None
     principal = await tickets.take(ShopId(request.path_params["shop"]), ticket)
     if principal is None:

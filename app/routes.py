@@ -1,5 +1,6 @@
 """The route table: method, path, handler, scope. Whoever asks "who may call this?" finds it here and nowhere else."""
 
+from secrets import token_bytes
 from typing import Final
 
 from api import receipt_keys
@@ -31,6 +32,7 @@ from api.models import (
     TicketModel,
 )
 from api.params import AuditQuery, BlockQuery, ConversationsQuery, MessagesQuery, StreamQuery
+from api.phone_places import PhoneNumbers
 from api.route import Route
 from api.shops import Shops
 from api.sse import MEDIA
@@ -56,7 +58,8 @@ FETCH: Final = (404, 409, 429, 502, 504)
 
 def table(services: Services) -> list[Route]:
     """Every route that Starlette serves. `/webhook` is called for every message and stands before it (`factory.py`)."""
-    messages = Messages(services.reader, services.purger, services.customers)
+    phone_numbers = PhoneNumbers(token_bytes(16))
+    messages = Messages(services.reader, services.purger, services.customers, phone_numbers)
     blocked = Blocked(services.blocked, services.purger)
     shops = Shops(services.shops, services.connector)
     graph = Graph(services.graph)

@@ -29,6 +29,7 @@ from domain.moment import rfc3339
 
 MESSAGE: Final = 1
 WAITING_EDIT: Final = 2
+_VERSIONS: Final = frozenset((MESSAGE, WAITING_EDIT))
 NONCE_BYTES: Final = 4
 _NONCE_AT: Final = 2
 _PAGE_AT: Final = _NONCE_AT + NONCE_BYTES
@@ -138,13 +139,7 @@ def decode(record: bytes) -> Record:
     Raises:
         Corrupt: it is of an unknown version, or damaged.
     """
-    if len(record) <= HEADER_BYTES or record[0] not in {MESSAGE, WAITING_EDIT}:
-        raise Corrupt("corrupt_record")
-    try:
-        body = _decompress(record[HEADER_BYTES:], max_output_size=MAX_BODY_BYTES)
-    except (zstandard.ZstdError, MemoryError, OverflowError):
-        # The last two for a damaged frame that claims to hold more than there is room for.
-        raise Corrupt("corrupt_record") from None
+    body = _body(record)
     return Record(record[0], record[:HEADER_BYTES], body)
 
 
@@ -192,13 +187,24 @@ def answer(record: bytes, score: int) -> bytes:
     Raises:
         Corrupt: the record is damaged or no message.
     """
-    found = decode(record)
-    if found.version != MESSAGE:
+    body, ttl = _body(record), MAX_TTL_SECONDS
+    if record[0] != MESSAGE:
         raise Corrupt("corrupt_record")
+    if body[-2:-1].isdigit():
+        head, mark, tail = body.rpartition(b',"ttl":')
+        if mark and tail[:-1].isdigit():  # anything but the last key of the object has more than digits behind it
+            body, ttl = head + b"}", int(tail[:-1])
     received = score // 1000
-    body, ttl = found.body, MAX_TTL_SECONDS
-    head, mark, tail = body.rpartition(b',"ttl":')
-    if mark and tail[:-1].isdigit():  # anything but the last key of the object itself has more than digits behind it
-        body, ttl = head + b"}", int(tail[:-1])
     received_at, expires_at = rfc3339(received), rfc3339(received + ttl * 1000)
     return b'%b,"received_at":"%b","expires_at":"%b"}' % (body[:-1], received_at.encode(), expires_at.encode())
+
+
+def _body(record: bytes) -> bytes:
+    """The JSON of a record."""
+    if len(record) <= HEADER_BYTES or record[0] not in _VERSIONS:
+        raise Corrupt("corrupt_record")
+    try:
+        return _decompress(record[HEADER_BYTES:], max_output_size=MAX_BODY_BYTES)
+    except (zstandard.ZstdError, MemoryError, OverflowError):
+        # The last two for a damaged frame that claims to hold more than there is room for.
+        raise Corrupt("corrupt_record") from None

@@ -169,11 +169,18 @@ class Connection:
                     raise
 
     async def _run(self, call: Call) -> Reply:
-        tail = (len(call.keys), *call.keys, *call.args)
-        try:
-            return await self._client.execute_command("EVALSHA", call.digest, *tail)
-        except redis_errors.NoScriptError:
-            return await self._client.execute_command("EVAL", call.source, *tail)
+        if isinstance(self._client, RedisCluster):
+            try:
+                return await self._client.execute_command(*_words(call))
+            except redis_errors.NoScriptError as error:
+                reply: Reply | Exception = error
+        else:
+            (reply,) = await _round_trip(self._client, [call])
+        if isinstance(reply, redis_errors.NoScriptError):
+            return await self._client.execute_command("EVAL", call.source, *_words(call)[2:])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     async def runs(self, calls: Sequence[Call]) -> list[Reply | Unavailable]:
         """Several script calls in one round trip; each has its own reply or error.
@@ -185,7 +192,7 @@ class Connection:
             if isinstance(self._client, RedisCluster):
                 pipeline = self._client.pipeline(transaction=False)
                 for call in calls:
-                    _ = pipeline.execute_command("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
+                    _ = pipeline.execute_command(*_words(call))
                 replies = await pipeline.execute(raise_on_error=False)
             else:
                 replies = await _round_trip(self._client, calls)
@@ -280,7 +287,9 @@ class Connection:
 
 
 async def _round_trip(client: Redis, calls: Sequence[Call]) -> list[Reply | Exception]:
-    """What a pipeline does. Its packing in Python would cost more than all else about storing a message."""
+    """What a pipeline does. Its packing in Python would cost more than all else about storing a message, and what the
+    client does around one command as much again as sending it and reading a page of messages.
+    """
     pool = client.connection_pool
     connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
     try:
@@ -292,9 +301,12 @@ async def _round_trip(client: Redis, calls: Sequence[Call]) -> list[Reply | Exce
         await pool.release(connection)
 
 
+def _words(call: Call) -> tuple[Arg, ...]:
+    return ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
+
+
 def _packed(call: Call) -> bytes:
-    words: tuple[Arg, ...] = ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
-    packed: bytes = pack_command(words)  # type: ignore[arg-type]  # its stub knows tuples of one element only
+    packed: bytes = pack_command(_words(call))  # type: ignore[arg-type]  # its stub knows tuples of one element only
     return packed
 
 

@@ -32,8 +32,8 @@ CALLS_PER_READ: Final = 20
 
 log = structlog.get_logger()
 
-_Found = tuple[bytes | None, int, bytes, bytes]
-"""The shop's secret as it came with the value, the score, the id, and the value."""
+_Found = tuple[bytes | None, bytes, bytes, bytes]
+"""The shop's secret as it came with the value, the score in digits, the member and the value."""
 
 
 class Reader:
@@ -74,7 +74,7 @@ class Reader:
             found += _found(reply)
             if len(found) > query.limit:
                 found = found[: query.limit]
-                return Slice(self._answers(shop, found), write_cursor("m", found[-1][1]))
+                return Slice(self._answers(shop, found), write_cursor("m", int(found[-1][1])))
             if not reply[0]:
                 if not found:
                     await self._shops.require(shop)
@@ -167,9 +167,12 @@ class Reader:
     def _answers(self, shop: ShopId, found: list[_Found]) -> list[bytes]:
         """The readable ones as JSON; a damaged or moved record is logged and left out, the others stand."""
         answers = []
-        for secret, score, id_, value in found:
+        secret, vault = b"", None
+        for field, score, member, value in found:
             try:
-                answers.append(answer(self._open(shop, secret, id_, value), score))
+                if vault is None or field != secret:
+                    secret, vault = field or b"", self._secrets.to_read(shop, field)
+                answers.append(answer(vault.open(member[1:], value), int(score)))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)
         return answers
@@ -177,10 +180,8 @@ class Reader:
 
 def _found(reply: Reply) -> list[_Found]:
     """What `page.lua` and `walk.lua` reply, value by value."""
-    return [
-        (reply[1], int(score), member[1:], value)
-        for score, member, value in zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
-    ]
+    secret = reply[1]
+    return [(secret, *triple) for triple in zip(reply[2::3], reply[3::3], reply[4::3], strict=True)]
 
 
 def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:

@@ -11,18 +11,23 @@ _SECONDS_BELOW = 100_000_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_TWO = tuple(f"{number:02d}" for number in range(60))
 
 
 def rfc3339(moment: int) -> str:
     """`1770000000123` as `2026-02-02T02:40:00.123Z`."""
     seconds, milliseconds = divmod(moment, 1000)
-    return f"{_to_the_second(seconds)}.{milliseconds:03d}Z"
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    return f"{_date(day)}T{_TWO[hour]}:{_TWO[minute]}:{_TWO[second]}.{milliseconds:03d}Z"
 
 
-@lru_cache(maxsize=8192)
-def _to_the_second(seconds: int) -> str:
-    """Moments come in crowds: every message of a busy second, both times of each message of a page."""
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+@lru_cache(maxsize=64)
+def _date(day: int) -> str:
+    """Of so many days since 1970. Moments are nearly all of the same ten days; `strftime` for each takes five times as
+    long as all of `rfc3339`."""
+    return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 
 def from_number(number: int) -> int | None:

@@ -34,6 +34,7 @@ from api.models import (
     ShopModel,
 )
 from api.params import BlockQuery, ConversationsQuery, MessagesQuery
+from api.phone_places import PhoneNumbers
 from api.route import Route, to_starlette
 from api.shops import Shops
 from domain.audit import Access
@@ -227,7 +228,11 @@ class Store:
 
 def table(store: Store) -> list[Route]:
     """Every route of a shop."""
-    messages, shops, graph = Messages(store, store, store), Shops(store, store), Graph(store)
+    messages, shops, graph = (
+        Messages(store, store, store, PhoneNumbers(b"a key of a process")),
+        Shops(store, store),
+        Graph(store),
+    )
     blocked = Blocked(store, store)
     one, page = f"{ALL}/messages/{{id}}", f"{ALL}/pages/{{page}}"
     conversation, purge = f"{ALL}/conversations/{{id}}", f"{ALL}/purges/{{purge_id}}"
