@@ -58,9 +58,13 @@ def answer(content: Any) -> Response:
 
 
 def answer_slice(name: str, items: Iterable[bytes], next_cursor: str | None) -> Response:
-    """200 and `{name: [...], "next_cursor": ...}` of items that are JSON already: joined, not parsed again."""
-    body = b'{"%b":[%b],"next_cursor":%b}' % (name.encode(), b",".join(items), orjson.dumps(next_cursor))
-    return answer_bytes(body)
+    """200 and a slice."""
+    return answer_bytes(slice_body(name, items, next_cursor))
+
+
+def slice_body(name: str, items: Iterable[bytes], next_cursor: str | None) -> bytes:
+    """`{name: [...], "next_cursor": ...}` of items that are JSON already: joined, not parsed again."""
+    return b'{"%b":[%b],"next_cursor":%b}' % (name.encode(), b",".join(items), orjson.dumps(next_cursor))
 
 
 def answer_bytes(content: bytes) -> Response:

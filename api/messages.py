@@ -5,7 +5,8 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import answer, answer_bytes, answer_slice, call_of
+from api.call import answer, answer_bytes, call_of, slice_body
+from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
 from domain.cursor import Slice
@@ -64,10 +65,16 @@ class Messages:
     """The handlers."""
 
     def __init__(
-        self, reader: MessageReader, purger: Purger, customers: CustomerPurger, phone_numbers: PhoneNumbers
+        self,
+        reader: MessageReader,
+        purger: Purger,
+        customers: CustomerPurger,
+        phone_numbers: PhoneNumbers,
+        compression: Compression,
     ) -> None:
         self._reader = reader
         self._with_phone_numbers = phone_numbers.add
+        self._compression = compression
         self._purger = purger
         self._customers = customers
 
@@ -75,7 +82,7 @@ class Messages:
         """GET messages"""
         call = call_of(request)
         found = await self._reader.messages(call.shop, call.asked(MessagesQuery).query())
-        return answer_slice("messages", map(self._with_phone_numbers, found.items), found.next_cursor)
+        return self._slice(request, "messages", found)
 
     async def one(self, request: Request) -> Response:
         """GET messages/{id}"""
@@ -89,7 +96,11 @@ class Messages:
         query = call.asked(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
         found = await self._reader.conversations(call.shop, limit=query.limit, cursor=query.cursor, page=page)
-        return answer_slice("conversations", map(self._with_phone_numbers, found.items), found.next_cursor)
+        return self._slice(request, "conversations", found)
+
+    def _slice(self, request: Request, name: str, found: Slice[bytes]) -> Response:
+        body = slice_body(name, map(self._with_phone_numbers, found.items), found.next_cursor)
+        return self._compression.answer(body, request.headers.get("accept-encoding", ""))
 
     async def purge_all(self, request: Request) -> Response:
         """DELETE messages"""

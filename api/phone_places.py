@@ -1,7 +1,7 @@
 """Pure: remembers where telephone numbers stand in messages that were read before, and never what they are.
 
 A shop's composer reads the same newest messages again every few seconds; to find the numbers of 50 messages anew takes
-longer than all else about answering them. What is remembered of a message is a keyed hash of all of it, and the places
+longer than all else about answering them. What is remembered of a message is a salted hash of all of it, and the places
 of its numbers in it: nothing from which anything of it can be told, before or after it is gone. A place serves only
 together with the very bytes it was found in.
 """
@@ -30,15 +30,15 @@ _Place = tuple[str, int, int]
 
 
 class PhoneNumbers:
-    """Adds `phone_numbers` to what is read. `key` is 16 random bytes or more, drawn for this process."""
+    """Adds `phone_numbers` to what is read. `salt` is 16 random bytes, drawn for this process and told nobody."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, salt: bytes) -> None:
+        self._salt = salt
         self._known: dict[bytes, tuple[tuple[_Place, ...], bool]] = {}
 
     def add(self, item: bytes) -> bytes:
         """The same as `with_phone_numbers`."""
-        hash_ = blake2b(item, digest_size=HASH_BYTES, key=self._key).digest()
+        hash_ = blake2b(item, digest_size=HASH_BYTES, salt=self._salt).digest()
         known = self._known.get(hash_)
         if known is not None:
             places, nested = known

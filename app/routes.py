@@ -7,6 +7,7 @@ from api import receipt_keys
 from api.audit import Audit
 from api.blocked import Blocked
 from api.bodies import PageConnect, Pause
+from api.compression import Compression
 from api.docs import description_routes
 from api.graph import Graph
 from api.graph_models import (
@@ -58,8 +59,8 @@ FETCH: Final = (404, 409, 429, 502, 504)
 
 def table(services: Services) -> list[Route]:
     """Every route that Starlette serves. `/webhook` is called for every message and stands before it (`factory.py`)."""
-    phone_numbers = PhoneNumbers(token_bytes(16))
-    messages = Messages(services.reader, services.purger, services.customers, phone_numbers)
+    phone_numbers, compression = PhoneNumbers(token_bytes(16)), Compression(token_bytes)
+    messages = Messages(services.reader, services.purger, services.customers, phone_numbers, compression)
     blocked = Blocked(services.blocked, services.purger)
     shops = Shops(services.shops, services.connector)
     graph = Graph(services.graph)

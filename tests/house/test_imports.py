@@ -51,7 +51,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic": ("api",),
     "pydantic_core": ("api.openapi",),
     "jwt": ("api.auth", "api.token_keys", "cache.receipt_signature"),
-    "zstandard": ("cache.codec",),
+    "zstandard": ("api.compression", "cache.codec"),
     "click": (
         "app.audit_command",
         "app.cli",

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from api.auth import Tokens
 from api.blocked import Blocked
 from api.bodies import PageConnect, Pause
+from api.compression import Compression
 from api.docs import description_routes
 from api.errors import exception_handlers
 from api.graph import Graph
@@ -229,7 +230,7 @@ class Store:
 def table(store: Store) -> list[Route]:
     """Every route of a shop."""
     messages, shops, graph = (
-        Messages(store, store, store, PhoneNumbers(b"a key of a process")),
+        Messages(store, store, store, PhoneNumbers(bytes(16)), Compression(bytes)),
         Shops(store, store),
         Graph(store),
     )
