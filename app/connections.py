@@ -167,10 +167,30 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a head."""
         super().on_message_begin()
-        self.phase, self.since = "head", self.loop.time()
+        self.head_began()
 
     def on_headers_complete(self) -> None:
         """A whole head."""
+        self.head_came()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A whole request. Where it was answered before it was whole, the sender owes the next."""
+        self.request_came()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """A whole answer; the sender may still owe the rest of its request, or have sent the next one."""
+        super().on_response_complete()
+        if self.phase == "answer" and self.cycle.response_complete:
+            self.answered()
+
+    def head_began(self) -> None:
+        """Note that a head comes in."""
+        self.phase, self.since = "head", self.loop.time()
+
+    def head_came(self) -> None:
+        """Note that a body comes in, if anything more is taken of this sender."""
         if self._head_too_large():
             self._refuse_head()
             raise _Refused
@@ -178,20 +198,16 @@ class Connection(HttpToolsProtocol):
             self._all.drop(self, "pipelined")
             raise _Refused
         self.phase, self.since = "body", self.loop.time()
-        super().on_headers_complete()
 
-    def on_message_complete(self) -> None:
-        """A whole request. Where it was answered before it was whole, the sender owes the next."""
+    def request_came(self) -> None:
+        """Note that an answer is owed, or the next request where it was answered before it was whole."""
         self.phase = "rest" if self.cycle.response_complete else "answer"
         self.since = self.loop.time()
-        super().on_message_complete()
 
-    def on_response_complete(self) -> None:
-        """A whole answer; the sender may still owe the rest of its request, or have sent the next one."""
-        super().on_response_complete()
-        if self.phase == "answer" and self.cycle.response_complete:
-            self.phase, self.since = "rest", self.loop.time()
-            self._all.let_go(self)
+    def answered(self) -> None:
+        """Note that the next request is owed."""
+        self.phase, self.since = "rest", self.loop.time()
+        self._all.let_go(self)
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is told so, unless it has been refused already."""

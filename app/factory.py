@@ -21,7 +21,10 @@ from ops.hooks import NO_HOOKS, Hooks
 from ops.middleware import RequestLog
 from ops.routes import ops_app
 from ops.settings import Settings
-from webhook.routes import PATH, Headers, Webhook
+from webhook.answers import PATH, Answer, Answers
+from webhook.express import Express
+from webhook.routes import Webhook
+from webhook.turns import Turns
 
 
 class Application:
@@ -35,15 +38,19 @@ class Application:
         self._hooks = hooks
         self.ops = ops_app(services.registry, services.checks)
         self.routes = table(services)
+        answers = Answers(services.metrics, logs.Lines(services.settings.log_level), _error_answer)
+        turns = Turns(clock=time.perf_counter)
         self._webhook = Webhook(
             services.intake,
-            services.metrics,
+            answers,
+            turns,
             verify_token=services.verify_token,
             max_body_bytes=services.settings.max_body_bytes,
             clock=time.perf_counter,
             new_request_id=hooks.new_request_id,
-            error_answer=_error_answer,
-            log_line=logs.direct(services.settings.log_level),
+        )
+        self.express = Express(
+            services.intake, answers, turns, clock=time.perf_counter, new_request_id=hooks.new_request_id
         )
         self._rest = self._starlette()
 
@@ -91,6 +98,6 @@ def create_app(settings: Settings, hooks: Hooks = NO_HOOKS, **replacements: Any)
     return Application(replace(services, **replacements), hooks)
 
 
-def _error_answer(error: PageInboxError, request_id: str) -> tuple[int, Headers, bytes]:
+def _error_answer(error: PageInboxError, request_id: str) -> Answer:
     response = problem(error, request_id)
     return response.status_code, response.raw_headers, bytes(response.body)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, BinaryIO
 
 import orjson
@@ -55,8 +55,12 @@ class LineWriter:
 
     def msg(self, line: bytes) -> None:
         """Take a line, without its end."""
-        self._lines.append(line)
-        self._waiting += len(line)
+        self.extend((line,))
+
+    def extend(self, lines: Sequence[bytes]) -> None:
+        """Take several lines, each without its end."""
+        self._lines.extend(lines)
+        self._waiting += sum(map(len, lines))
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -182,15 +186,30 @@ def configure(
     return _writer
 
 
-def direct(level: str = "info") -> Callable[[MutableMapping[str, Any]], None]:
-    """A function that logs one mapping at level info, past structlog; one that does nothing when `level` is above.
+class Lines:
+    """Lines at level info, past structlog, for what is logged thousands of times a second: a fifth of its cost.
 
-    For the line of each webhook: half of structlog's cost (2.5 against 5 microseconds). `event["event"]` is the slug;
-    the mapping is given away: it is changed.
+    A line is a part that many share, redacted and rendered once, and what it has alone. Whoever makes it gives every
+    key once: `event`, the slug, is in the part.
     """
-    if _level_number(level) > logging.INFO:
-        return lambda _event: None
-    return lambda event: _writer.msg(_rendered(None, "info", redact(None, "info", _stamp(None, "info", event))))
+
+    def __init__(self, level: str = "info") -> None:
+        self._heard = _level_number(level) <= logging.INFO
+
+    def part(self, facts: Mapping[str, Any], /) -> bytes:
+        """What many lines share."""
+        return _rendered(None, "info", redact(None, "info", dict(facts)))[1:-1]
+
+    def write(self, lines: Iterable[tuple[bytes, MutableMapping[str, Any]]], /) -> None:
+        """Each line's part, and what it has alone, which is given away: it is changed."""
+        if not self._heard:
+            return
+        _writer.extend(
+            [
+                b"{%b,%b" % (part, _rendered(None, "info", redact(None, "info", _stamp(None, "info", own)))[1:])
+                for part, own in lines
+            ]
+        )
 
 
 def _level_number(level: str) -> int:

@@ -4,15 +4,16 @@ Facebook is answered 200 only when this returns: every message in the body that 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from domain.event import Notice, Outcome, Storable
 from domain.ids import PageId, ShopId
 from domain.message import Edit, Message, Unsend
 from domain.secret import Secret
 from ops.metrics import Metrics
+from webhook.delivery import Delivery
 from webhook.normalize import normalize
 from webhook.signature import verify
 
@@ -21,11 +22,18 @@ ROUTES_REMEMBERED: Final = 100_000
 refuses a Page that is not its shop's."""
 
 
+Settle = Callable[[list[Outcome] | Exception], None]
+
+
 class Store(Protocol):
     """Where messages are kept."""
 
     async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
         """Store, edit and erase; an outcome per event once all of it is done."""
+        ...
+
+    def put_soon(self, shop: ShopId, messages: Sequence[Message], settle: Settle) -> None:
+        """The same for messages alone, without waiting: `settle` is told what `put` returns or raises."""
         ...
 
 
@@ -73,8 +81,24 @@ class Intake:
             PayloadRefused: it is, but it is no JSON.
             PageInboxError: kind `unavailable`: it could not be stored; Facebook will deliver again.
         """
+        return await self.keep(self.read(body, signature))
+
+    def read(self, body: bytes, signature: bytes | None) -> Delivery:
+        """What a body holds, once it is verified.
+
+        Raises:
+            SignatureRefused: it is not from Facebook.
+            PayloadRefused: it is, but it is no JSON.
+        """
         verify(body, signature, self._app_secrets)
-        delivery = normalize(body)
+        return normalize(body)
+
+    async def keep(self, delivery: Delivery) -> Taken:
+        """Store it, all of it.
+
+        Raises:
+            PageInboxError: kind `unavailable`: it could not be stored; Facebook will deliver again.
+        """
         outcomes: dict[str, int] = {}
         for notice in delivery.notices:
             self._metrics.event(notice.kind, "not_kept")
@@ -88,6 +112,31 @@ class Intake:
             # Last: what Facebook delivers again, because something was not stored, is told once.
             self._teller.tell(delivery.notices)
         return Taken(outcomes)
+
+    def shop_of(self, delivery: Delivery) -> ShopId | None:
+        """Whose it is, where it holds messages of one Page and nothing else, and the Page's shop is remembered."""
+        if delivery.notices or delivery.skipped or not delivery.events:
+            return None
+        page = delivery.events[0].page
+        for event in delivery.events:
+            if type(event) is not Message or event.page != page:
+                return None
+        return self._routes.get(page)
+
+    def put_soon(self, shop: ShopId, delivery: Delivery, settle: Settle) -> None:
+        """Put such a delivery without waiting.
+
+        Raises:
+            PageInboxError: kind `unavailable`: it is not taken, and `settle` is told nothing.
+        """
+        self._store.put_soon(shop, cast("list[Message]", delivery.events), settle)
+
+    def count(self, delivery: Delivery, found: Sequence[Outcome]) -> dict[str, int]:
+        """What such a delivery came to."""
+        outcomes: dict[str, int] = {}
+        for event, outcome in zip(delivery.events, found, strict=True):
+            self._count(event, outcome, outcomes)
+        return outcomes
 
     async def _put(self, events: list[Storable], outcomes: dict[str, int]) -> None:
         """Put what each shop gets; what a shop refused because it has no such Page, look up and put once more.

@@ -2,39 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qs
 
-import structlog
-
-from domain.errors import PageInboxError
 from domain.secret import Secret
-from ops.metrics import Metrics
+from webhook.answers import ACCEPTED, TOO_SLOW, Answer, Answered, Answers
 from webhook.errors import BodyTooLarge, NotInTime, SignatureRefused
+from webhook.express import ANSWER_SECONDS
 from webhook.handshake import challenge
 from webhook.intake import Intake
 from webhook.turns import Turns
 
-PATH: Final = "/webhook"
-ANSWER_SECONDS: Final = 4.5
-"""Facebook takes five seconds for a failure: whatever a delivery holds and however slow its way or the store, it is
-answered before. https://developers.facebook.com/docs/messenger-platform/webhooks"""
-_LONGEST_AGENT: Final = 200
-
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
-
-log = structlog.get_logger()
-
-
-class ErrorAnswer(Protocol):
-    """How an error looks over HTTP; the one table of that is not ours."""
-
-    def __call__(self, error: PageInboxError, request_id: str) -> tuple[int, Headers, bytes]:
-        """Status, headers and body."""
-        ...
 
 
 class Webhook:
@@ -43,26 +24,21 @@ class Webhook:
     def __init__(
         self,
         intake: Intake,
-        metrics: Metrics,
+        answers: Answers,
+        turns: Turns,
         *,
         verify_token: Secret,
         max_body_bytes: int,
         clock: Callable[[], float],
         new_request_id: Callable[[], str],
-        error_answer: ErrorAnswer,
-        log_line: Callable[[MutableMapping[str, Any]], None],
     ) -> None:
         self._intake = intake
-        self._metrics = metrics
+        self._answers = answers
         self._verify_token = verify_token
         self._max_body_bytes = max_body_bytes
         self._clock = clock
-        self._turns = Turns(clock=clock)
+        self._turns = turns
         self._new_request_id = new_request_id
-        self._error_answer = error_answer
-        self._log_line = log_line
-        for outcome in (*_DELIVERIES.values(), "failed"):
-            metrics.delivery(outcome, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, and write its line."""
@@ -70,43 +46,29 @@ class Webhook:
         request_id = self._new_request_id()
         method: str = scope["method"]
         facts: dict[str, Any] = {}
-        headers: Headers
         try:
             if method == "POST":
-                status, headers, body = await self._delivery(scope, receive, facts)
+                answer = await self._delivery(scope, receive, facts)
             elif method in {"GET", "HEAD"}:
-                status, headers, body = self._handshake(scope)
+                answer = self._handshake(scope)
             else:
-                status, headers, body = 405, [(b"allow", b"GET, HEAD, POST"), (b"content-length", b"0")], b""
-        except PageInboxError as error:
-            facts["reason"] = error.reason
-            status, headers, body = self._error_answer(error, request_id)
+                answer = 405, [(b"allow", b"GET, HEAD, POST"), (b"content-length", b"0")], b""
         except TimeoutError:
             facts["reason"] = "body_too_slow"
-            status, headers, body = 408, [(b"content-length", b"0"), (b"connection", b"close")], b""
+            answer = TOO_SLOW
         except ConnectionResetError:
             return  # the sender has gone: there is nobody to answer
-        except Exception:
-            log.exception("request_failed", request_id=request_id, route=PATH)
-            status, headers, body = 500, [(b"content-length", b"0")], b""
+        except Exception as error:  # noqa: BLE001 - `of_error` logs it
+            answer = self._answers.of_error(error, request_id, facts)
+        status, headers, body = answer
         seconds = self._clock() - began
-        if method == "POST":
-            self._metrics.delivery(_DELIVERIES.get(status, "failed"))
-        self._metrics.request(PATH, method if method in _METHODS else "OTHER", status, seconds)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
-        client = scope.get("client")
-        facts["event"] = "request"
-        facts["method"] = method if method in _METHODS else "OTHER"
-        facts["route"] = PATH
-        facts["status"] = status
-        facts["duration_ms"] = round(seconds * 1000, 3)
-        facts["request_id"] = request_id
-        facts["client"] = client[0] if client else None
-        facts["user_agent"] = _agent(scope["headers"])
-        self._log_line(facts)
+        client, agent = scope.get("client"), _agent(scope["headers"])
+        told = Answered(method, status, seconds, request_id, client[0] if client else None, agent, facts)
+        self._answers.tell([told])
 
-    async def _delivery(self, scope: Scope, receive: Receive, facts: dict[str, Any]) -> tuple[int, Headers, bytes]:
+    async def _delivery(self, scope: Scope, receive: Receive, facts: dict[str, Any]) -> Answer:
         signature: bytes | None = None
         for name, value in scope["headers"]:
             if name == b"x-hub-signature-256":
@@ -130,11 +92,10 @@ class Webhook:
             raise
         finally:
             if body is not None:
-                self._metrics.body(len(body))
                 facts["body_bytes"] = len(body)
         self._turns.genuine(sender)
         facts.update(taken.outcomes)
-        return 200, _EMPTY, b""
+        return ACCEPTED
 
     async def _body(self, receive: Receive) -> bytes:
         message = await receive()
@@ -156,7 +117,7 @@ class Webhook:
                 return b"".join(parts)
             message = await receive()
 
-    def _handshake(self, scope: Scope) -> tuple[int, Headers, bytes]:
+    def _handshake(self, scope: Scope) -> Answer:
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
         modes, tokens, challenges = (query.get(f"hub.{name}", []) for name in ("mode", "verify_token", "challenge"))
         # Byte for byte: what was no UTF-8 comes back as it came.
@@ -164,16 +125,6 @@ class Webhook:
         return 200, [*_PLAIN, (b"content-length", b"%d" % len(answer))], answer
 
 
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_DELIVERIES: Final = {
-    200: "accepted",
-    400: "not_json",
-    401: "signature_refused",
-    408: "too_slow",
-    413: "too_large",
-    503: "unavailable",
-}
-_EMPTY: Final = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
 _PLAIN: Final = [
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -181,8 +132,8 @@ _PLAIN: Final = [
 ]
 
 
-def _agent(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+def _agent(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     for name, value in headers:
         if name == b"user-agent":
-            return value[:_LONGEST_AGENT].decode("latin-1")
+            return value
     return None

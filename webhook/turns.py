@@ -33,6 +33,11 @@ class Turns:
         self._last: deque[_Place] = deque()
         self._renewing = False
 
+    @property
+    def calm(self) -> bool:
+        """Whether nobody has to wait."""
+        return self._until is None
+
     async def wait(self, sender: str) -> None:
         """Return when it is this delivery's turn: mostly at once."""
         if self._until is None:

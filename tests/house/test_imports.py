@@ -61,7 +61,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "app.store_commands",
         "app.where",
     ),
-    "uvicorn": ("app.connections", "app.server", "app.worker"),
+    "uvicorn": ("app.connections", "app.express", "app.server", "app.worker"),
     "uvloop": ("app.server",),
 }
 """Where a library may be imported. One that is not listed may be imported nowhere; `domain` imports none."""

@@ -18,7 +18,7 @@ from ops.metrics import METRICS
 from ops.settings import SETTINGS, Setting, read_settings
 from tests.house.sources import ROOT, packages
 from tests.house.unplugged import application
-from webhook import routes as webhook
+from webhook import answers as webhook
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -58,7 +58,8 @@ def test_lines_below_the_level_are_left_out(output: Output) -> None:
     log = structlog.get_logger()
     log.info("quiet")
     log.error("loud")
-    logs.direct("warning")({"event": "quiet"})
+    quiet = logs.Lines("warning")
+    quiet.write([(quiet.part({"event": "quiet"}), {})])
     assert [line["event"] for line in output.lines()] == ["loud"]
 
 
@@ -124,16 +125,30 @@ def test_a_library_message_whose_arguments_do_not_fit_is_told_without_them(outpu
 async def test_the_lines_of_one_turn_are_written_together(output: Output) -> None:
     """One system call a turn, however many requests it answered."""
     log = structlog.get_logger()
-    direct = logs.direct()
+    lines = logs.Lines()
     for number in range(3):
         log.info("request", status=number)
-    direct({"event": "request", "status": 3})
+    part = lines.part({"event": "request"})
+    lines.write([(part, {"status": 3}), (part, {"status": 4})])
     assert output.stream.getvalue() == b""
     await asyncio.sleep(0)
-    assert [line["status"] for line in output.lines()] == [0, 1, 2, 3]
-    log.info("request", status=4)
+    assert [line["status"] for line in output.lines()] == [0, 1, 2, 3, 4]
+    log.info("request", status=5)
     await asyncio.sleep(0)
-    assert len(output.lines()) == 5
+    assert len(output.lines()) == 6
+
+
+def test_a_line_in_two_parts_is_the_line_of_a_logger(output: Output) -> None:
+    """With the same redaction in both parts, whatever stands in them."""
+    words = {"event": "request", "client": "012345678", "user_agent": "ring 012345678", "text": "private"}
+    own = {"status": 200, "body_bytes": 7, "stored": 1, "reason": "x", "mid": "m_1", "shop": ["sokha"]}
+    structlog.get_logger().info(**words, **own)
+    lines = logs.Lines()
+    lines.write([(lines.part(words), dict(own))])
+    one, other = output.lines()
+    assert one == other
+    assert b"private" not in output.stream.getvalue()
+    assert b"012345678" not in output.stream.getvalue()
 
 
 def test_lines_left_by_a_loop_that_ended_are_written_by_the_next_line(output: Output) -> None:

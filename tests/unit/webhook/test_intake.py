@@ -16,7 +16,7 @@ from simulator.payloads import delivery, entry, from_customer, from_page
 from simulator.serialize import Document, serialize
 from tests.support import wait_until
 from webhook.errors import PayloadRefused, SignatureRefused
-from webhook.intake import Intake
+from webhook.intake import Intake, Settle
 from webhook.signature import sign
 
 SECRET = Secret("an-app-secret")
@@ -49,6 +49,10 @@ class FakeStore:
             if known:
                 self.kept.append((shop, event.id))
         return outcomes
+
+    def put_soon(self, shop: ShopId, messages: Sequence[Storable], settle: Settle) -> None:
+        """The same, soon."""
+        raise NotImplementedError
 
 
 class FakeOwners:

@@ -5,21 +5,21 @@ from collections import Counter
 from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
 
-import orjson
 import pytest
 from prometheus_client.registry import CollectorRegistry
 
 from cache.errors import Unavailable
-from domain.errors import PageInboxError
-from domain.event import Notice, Outcome, Storable
-from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.ids import MessageId, PageId, Psid
 from domain.secret import Secret
 from ops.metrics import Metrics
 from simulator.payloads import one_message
 from simulator.serialize import serialize
+from tests.unit.webhook.fakes import FakeLines, FakeShop, error_answer
+from webhook.answers import Answers
 from webhook.intake import Intake
 from webhook.routes import Webhook
 from webhook.signature import sign
+from webhook.turns import Turns
 
 SECRET: Final = Secret("an-app-secret")
 VERIFY_TOKEN: Final = Secret("a-verify-token")
@@ -27,37 +27,6 @@ CAP: Final = 4096
 BODY: Final = serialize(one_message(PageId("1"), Psid("7"), "private words", MessageId("m_1"), 1_770_000_000_000))
 
 Message = MutableMapping[str, Any]
-
-
-class FakeShop:
-    """Store and registry in one: knows every Page, stores all, or fails."""
-
-    def __init__(self) -> None:
-        self.stored: list[Storable] = []
-        self.fails: BaseException | None = None
-        self.hangs = False
-
-    def tell(self, notices: Sequence[Notice], /) -> None:
-        """Nobody listens."""
-
-    async def owner(self, _page: PageId) -> ShopId | None:
-        """Always the same."""
-        return ShopId("sokha")
-
-    async def put(self, _shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
-        """Store."""
-        if self.fails is not None:
-            raise self.fails
-        if self.hangs:
-            await asyncio.Event().wait()
-        self.stored += events
-        return ["stored"] * len(events)
-
-
-def error_answer(error: PageInboxError, request_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Stands in for the table of `api/errors.py`."""
-    status = {"unauthenticated": 401, "invalid": 400, "too_large": 413, "forbidden": 403, "unavailable": 503}
-    return status[error.kind], [], orjson.dumps({"reason": error.reason, "request_id": request_id})
 
 
 class House:
@@ -72,13 +41,12 @@ class House:
         self.received = 0
         self.app = Webhook(
             Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET]),
-            metrics,
+            Answers(metrics, FakeLines(self.lines), error_answer),
+            Turns(clock=lambda: 0.0),
             verify_token=VERIFY_TOKEN,
             max_body_bytes=CAP,
             clock=lambda: 0.0,
             new_request_id=lambda: "r-1",
-            error_answer=error_answer,
-            log_line=self.lines.append,
         )
 
     async def call(

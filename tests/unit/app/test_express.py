@@ -1,0 +1,240 @@
+"""The short way on real sockets: whatever is sent, both kinds of connection answer the same bytes."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import pytest
+import uvicorn
+from prometheus_client.registry import CollectorRegistry
+
+from app.connections import Connection, Connections
+from app.express import SHORT_BYTES, ExpressConnections
+from app.server import LOOPBACK, listen
+from domain.ids import MessageId, PageId, Psid
+from domain.secret import Secret
+from ops.metrics import Metrics
+from simulator.payloads import one_message
+from simulator.serialize import serialize
+from tests.support import wait_until
+from tests.unit.webhook.fakes import FakeLines, FakeShop, error_answer
+from webhook.answers import Answers
+from webhook.express import Arrived, Express
+from webhook.intake import Intake
+from webhook.routes import Webhook
+from webhook.signature import sign
+from webhook.turns import Turns
+
+SECRET: Final = Secret("an-app-secret")
+PAGE: Final = PageId("104200000000001")
+WAITS: Final = 20
+"""Seconds until a test gives up; none of them takes one."""
+LONGEST: Final = 20_000
+
+
+READ: Final[Counter[Connections]] = Counter()
+"""Bytes that each house has read."""
+
+
+@pytest.fixture(autouse=True)
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count them: what is sent in parts must not be read as one."""
+    plain = Connection.data_received
+
+    def data_received(connection: Connection, data: bytes) -> None:
+        plain(connection, data)
+        READ[connection._all] += len(data)
+
+    monkeypatch.setattr(Connection, "data_received", data_received)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class CountingExpress(Express):
+    """Counts what goes the short way."""
+
+    taken = 0
+
+    def arrive(self, request: Arrived) -> None:
+        """One more."""
+        self.taken += 1
+        super().arrive(request)
+
+
+class House:
+    """A service of one kind of connection: what it has stored and logged."""
+
+    def __init__(self, *, short: bool) -> None:
+        self.shop = FakeShop()
+        self.lines: list[MutableMapping[str, Any]] = []
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry)
+        intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
+        answers, turns = Answers(metrics, FakeLines(self.lines), error_answer), Turns(clock=lambda: 0.0)
+        told: dict[str, Any] = {"clock": lambda: 0.0, "new_request_id": lambda: "r-1"}
+        self.express = CountingExpress(intake, answers, turns, **told)
+        self.app = Webhook(
+            intake, answers, turns, verify_token=Secret("a-verify-token"), max_body_bytes=LONGEST, **told
+        )
+        limits = (100, lambda _reason, _n: None)
+        self.connections = ExpressConnections(self.express, LONGEST, *limits) if short else Connections(*limits)
+        self.port = 0
+        self.server: uvicorn.Server | None = None
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection."""
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def said(self, parts: list[bytes], lines: int) -> bytes:
+        """What is answered to these parts, each sent after the one before has been read, until so many lines are logged
+        and the sender ends.
+        """
+        reader, writer = await self.connect()
+        before, sent = len(self.lines), READ[self.connections]
+        for part in parts:
+            writer.write(part)
+            sent += len(part)
+            await wait_until(lambda sent=sent: READ[self.connections] == sent)  # type: ignore[misc]
+        await wait_until(lambda: len(self.lines) >= before + lines)
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(), WAITS)
+        writer.close()
+        return answer
+
+
+@asynccontextmanager
+async def served(*, short: bool) -> AsyncIterator[House]:
+    """Such a service on loopback."""
+    house = House(short=short)
+    config = uvicorn.Config(
+        house.app,
+        interface="asgi3",
+        loop="none",
+        http=house.connections.protocol(),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        date_header=False,
+        forwarded_allow_ips=LOOPBACK[0],
+    )
+    house.server = _Server(config)
+    with listen(LOOPBACK[0], 0, "PORT") as socket:
+        house.port = socket.getsockname()[1]
+        task = asyncio.create_task(house.server.serve([socket]))
+        started = house.server
+        await wait_until(lambda: started.started)
+        try:
+            yield house
+        finally:
+            house.server.should_exit = True
+            await task
+
+
+def repr_of(line: MutableMapping[str, Any]) -> str:
+    """To sort lines by: their order is nobody's business."""
+    return repr(sorted(line.items()))
+
+
+def body(mid: str = "m_1", text: str = "x") -> bytes:
+    return serialize(one_message(PAGE, Psid("7"), text, MessageId(mid), 1_770_000_000_000))
+
+
+def post(content: bytes, *headers: str, signature: bytes | None = None, version: str = "1.1") -> bytes:
+    """A delivery as it travels; `headers` beside those that it needs."""
+    signature = signature or sign(content, SECRET)
+    head = f"POST /webhook HTTP/{version}\r\nHost: x\r\nX-Hub-Signature-256: {signature.decode()}\r\n"
+    if not any(header.startswith("Transfer-Encoding") for header in headers):
+        head += f"Content-Length: {len(content)}\r\n"
+    return (head + "".join(f"{header}\r\n" for header in headers) + "\r\n").encode() + content
+
+
+ONE: Final = post(body())
+AGENT: Final = "User-Agent: facebookexternalua"
+
+CASES: Final[dict[str, tuple[list[bytes], int, int]]] = {
+    # What is sent, how many lines it makes, how many deliveries of it go the short way
+    "one": ([ONE], 1, 1),
+    "many on one connection": ([ONE, post(body("m_2"), AGENT), post(body("m_3"))], 3, 3),
+    "sent ahead": ([ONE + post(body("m_2")) + post(body("m_3"))], 3, 1),
+    "with another after it": ([ONE + b"GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n"], 2, 1),
+    "after another": ([b"GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n", ONE], 2, 1),
+    "in two parts": ([ONE[:-100], ONE[-100:]], 1, 0),
+    "its head in two parts": ([ONE[:40], ONE[40:]], 1, 1),
+    "head and body apart": ([ONE[: -len(body())], body()], 1, 0),
+    "byte by byte at its end": ([ONE[:-2], ONE[-2:-1], ONE[-1:]], 1, 0),
+    "forged": ([post(body(), signature=sign(b"", SECRET)), ONE], 2, 1),
+    "unsigned": ([ONE.replace(b"X-Hub", b"Y-Hub")], 1, 1),
+    "signed twice": ([post(body(), "X-Hub-Signature-256: sha256=0")], 1, 0),
+    "no json": ([post(b"no json")], 1, 1),
+    "nothing": ([post(b"")], 1, 0),
+    "long": ([post(body(text="x" * 10_000))], 1, 1),
+    "too long": ([post(body(text="x" * LONGEST))], 1, 0),
+    "in chunks": ([post(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body()), body()), "Transfer-Encoding: chunked")], 1, 0),
+    "the last of its connection": ([post(body(), "Connection: close")], 1, 0),
+    "of an older kind": ([post(body(), version="1.0")], 1, 0),
+    "waits to be told to continue": ([post(b"{}", "Expect: 100-continue")[:-2], b"{}"], 1, 0),
+    "wants another protocol": ([post(body(), "Connection: upgrade", "Upgrade: websocket")], 1, 0),
+    "by a proxy": ([post(body(), "X-Forwarded-For: 173.252.88.66", AGENT)], 1, 1),
+    "by two proxies": ([post(body(), "X-Forwarded-For: 173.252.88.66, 127.0.0.1")], 1, 1),
+    "with a query": ([ONE.replace(b"/webhook", b"/webhook?a=b")], 1, 0),
+    "not HTTP": ([ONE, b"nonsense\r\n\r\n"], 1, 1),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_both_kinds_of_connection_answer_alike(case: str) -> None:
+    """The same bytes, the same lines, the same in the store; and what can go the short way does."""
+    parts, lines, short = CASES[case]
+    async with served(short=True) as one, served(short=False) as other:
+        assert await one.said(parts, lines) == await other.said(parts, lines)
+        assert sorted(one.lines, key=repr_of) == sorted(other.lines, key=repr_of)
+        assert one.shop.stored == other.shop.stored
+        assert (one.express.taken, other.express.taken) == (short, 0)
+
+
+async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
+    """And told that it was the connection's last."""
+    async with served(short=True) as house:
+        await house.said([ONE], 1)
+        settles: list[Any] = []
+        house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+        reader, writer = await house.connect()
+        writer.write(post(body("m_2")))
+        await wait_until(lambda: len(settles) == 1)
+        assert house.server is not None
+        house.server.should_exit = True
+        connections = house.server.server_state.connections
+        await wait_until(lambda: all(not one.cycle.keep_alive for one in connections if one.cycle))  # type: ignore[union-attr]
+        settles[0](["stored"])
+        answer = await asyncio.wait_for(reader.read(), WAITS)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+async def test_a_sender_who_leaves_costs_nobody_anything() -> None:
+    """Its messages are stored; its answer goes nowhere."""
+    async with served(short=True) as house:
+        await house.said([ONE], 1)
+        settles: list[Any] = []
+        house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+        _, writer = await house.connect()
+        writer.write(post(body("m_2")))
+        await wait_until(lambda: len(settles) == 1)
+        writer.transport.abort()
+        connections = house.server.server_state.connections if house.server else set()
+        await wait_until(lambda: not connections)
+        settles[0](["stored"])
+        await wait_until(lambda: len(house.lines) == 2)
+        assert house.lines[1]["status"] == 200
+
+
+def test_a_short_body_is_shorter_than_what_is_read_at_once() -> None:
+    """uvicorn stops reading at that, and the event loop reads no more at once."""
+    assert SHORT_BYTES <= 65_536

@@ -1,0 +1,294 @@
+"""The short way beside the usual one: the same answer, the same line, the same numbers, the same in the store."""
+
+import asyncio
+import random
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final
+
+import orjson
+import pytest
+import structlog
+from prometheus_client.registry import CollectorRegistry
+
+from cache.errors import Unavailable
+from domain.event import Outcome
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.secret import Secret
+from ops.metrics import Metrics
+from simulator.payloads import delivery, entry, from_customer, one_message
+from simulator.serialize import serialize
+from simulator.traffic import Habits, Traffic
+from tests.support import wait_until
+from tests.unit.webhook.fakes import FakeLines, FakeShop, error_answer
+from webhook.answers import Answer, Answers
+from webhook.express import Express
+from webhook.intake import Intake
+from webhook.routes import Webhook
+from webhook.signature import sign
+from webhook.turns import CALM_SECONDS, Turns
+
+SECRET: Final = Secret("an-app-secret")
+PAGE, CUSTOMER = PageId("104200000000001"), Psid("7000000000000001")
+NOW: Final = 1_770_000_000_000
+BROKEN: Final = [b"no json", b"[]", b'{"object":"page"}']
+WAITS: Final = 20.0
+"""Seconds until a test gives up."""
+
+
+class Request:
+    """A POST that has come whole."""
+
+    def __init__(self, body: bytes, signature: bytes | None, agent: bytes | None, began: float) -> None:
+        self.body = body
+        self.signature = signature
+        self.client: str | None = "173.252.88.66"
+        self.agent = agent
+        self.began = began
+        self.answers: list[Answer] = []
+
+    def answer(self, answer: Answer) -> None:
+        """Keep it."""
+        self.answers.append(answer)
+
+
+class House:
+    """Both ways over one store."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.shop = FakeShop()
+        self.registry = CollectorRegistry()
+        self.lines: list[MutableMapping[str, Any]] = []
+        metrics = Metrics(self.registry)
+        self.intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
+        answers, self.turns = Answers(metrics, FakeLines(self.lines), error_answer), Turns(clock=self.clock)
+        self.express = Express(self.intake, answers, self.turns, clock=self.clock, new_request_id=lambda: "r-1")
+        self.webhook = Webhook(
+            self.intake,
+            answers,
+            self.turns,
+            verify_token=Secret("a-verify-token"),
+            max_body_bytes=1 << 20,
+            clock=self.clock,
+            new_request_id=lambda: "r-1",
+        )
+
+    def clock(self) -> float:
+        """Seconds, as the test has them."""
+        return self.now
+
+    def arrive(self, body: bytes, signature: bytes | None = None, agent: bytes | None = None) -> Request:
+        """The short way, not answered yet. Without a signature it gets the right one."""
+        request = Request(body, signature or sign(body, SECRET), agent, self.now)
+        self.express.arrive(request)
+        return request
+
+    async def shortly(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
+        """The short way."""
+        request = Request(body, signature, agent, self.now)
+        self.express.arrive(request)
+        before = len(self.lines)
+        async with asyncio.timeout(WAITS):
+            while len(self.lines) == before:  # noqa: ASYNC110 - a few turns of the loop, and hundreds of these
+                await asyncio.sleep(0)
+        (answer,) = request.answers
+        return answer
+
+    async def usually(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
+        """The usual way."""
+        sent: list[MutableMapping[str, Any]] = []
+
+        async def receive() -> MutableMapping[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            sent.append(message)
+
+        headers = [(b"x-hub-signature-256", signature), (b"user-agent", agent)]
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "headers": [header for header in headers if header[1] is not None],
+            "client": ("173.252.88.66", 443),
+        }
+        await self.webhook(scope, receive, send)
+        return sent[0]["status"], sent[0]["headers"], sent[1]["body"]
+
+    def numbers(self) -> dict[tuple[str, str], float]:
+        """Every metric that is not zero."""
+        samples = [sample for family in self.registry.collect() for sample in family.samples]
+        return {(one.name, str(sorted(one.labels.items()))): one.value for one in samples if one.value}
+
+    async def kept(self) -> None:
+        """Until the page's shop is remembered."""
+        body = serialize(one_message(PAGE, CUSTOMER, "first", MessageId("m_0"), NOW))
+        await self.shortly(body, sign(body, SECRET), None)
+        self.lines.clear()
+        self.shop.stored.clear()
+
+
+@pytest.fixture
+def house() -> House:
+    """A fresh one for each test."""
+    return House()
+
+
+def drop(_logger: object, _method: str, _event: MutableMapping[str, Any]) -> str:
+    """Of a log, nothing: a traceback on a terminal takes seconds."""
+    raise structlog.DropEvent
+
+
+def bodies() -> list[bytes]:
+    """What comes and what does not: every kind of event alone and in batches, odd and broken ones, no JSON."""
+    rng = random.Random(22)
+    traffic = Traffic([PAGE, PageId("104200000000002")], rng, Habits(odd=0.2, broken=0.1, largest_batch=5))
+    return [serialize(traffic.delivery(NOW + n).document) for n in range(300)] + [
+        b"no json",
+        b"[]",
+        b'{"object":"page"}',
+    ]
+
+
+@pytest.mark.parametrize("fails", [None, Unavailable("queue_full", retry_after=2), KeyError("private words")])
+async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the body is, genuine or forged, and whether it can be stored or not."""
+    ways = House(), House()
+    monkeypatch.setattr("webhook.answers.log", structlog.wrap_logger(None, processors=[drop]))
+    for number, body in enumerate(bodies()):
+        forged = number % 7 == 6
+        signature = None if number % 50 == 48 else sign(body + b" " * forged, SECRET)
+        agent = None if number % 3 else b"facebookexternalua" * (number % 20)
+        for house in ways:
+            house.shop.fails = fails if number % 2 else None
+            house.now += CALM_SECONDS + 1
+        short = await ways[0].shortly(body, signature, agent)
+        assert short == await ways[1].usually(body, signature, agent)
+    assert ways[0].shop.stored == ways[1].shop.stored
+    assert len(ways[0].shop.stored) > 50
+    assert ways[0].lines == ways[1].lines
+    assert ways[0].numbers() == ways[1].numbers()
+
+
+async def test_what_a_turn_brings_is_put_before_anything_is_answered(house: House) -> None:
+    """Each delivery is answered when its own messages are stored."""
+    await house.kept()
+    settles: list[Callable[[list[Outcome] | Exception], None]] = []
+    house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+    requests = [
+        house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId(f"m_{number}"), NOW))) for number in range(3)
+    ]
+    await wait_until(lambda: len(settles) == 3)
+    assert [request.answers for request in requests] == [[], [], []]
+    settles[1](["stored"])
+    settles[2](Unavailable("redis_full"))
+    assert [[answer[0] for answer in request.answers] for request in requests] == [[], [200], [503]]
+    settles[0](["duplicate"])
+    await wait_until(lambda: len(house.lines) == 3)
+    assert [line.get("stored", line.get("duplicate", line.get("reason"))) for line in house.lines] == [
+        1,
+        "redis_full",
+        1,
+    ]
+
+
+async def test_a_poisoned_delivery_costs_its_turn_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of ours while one is read is a 500 for that one."""
+    await house.kept()
+    read = house.intake.read
+
+    def poisoned(body: bytes, signature: bytes | None) -> Any:
+        if b"poison" in body:
+            raise RecursionError
+        return read(body, signature)
+
+    monkeypatch.setattr(house.intake, "read", poisoned)
+    monkeypatch.setattr("webhook.answers.log", structlog.wrap_logger(None, processors=[drop]))
+    texts = ["before", "poison", "after"]
+    requests = [
+        house.arrive(serialize(one_message(PAGE, CUSTOMER, text, MessageId(f"m_{text}"), NOW))) for text in texts
+    ]
+    await wait_until(lambda: len(house.lines) == 3)
+    assert [answer[0] for request in requests for answer in request.answers] == [200, 500, 200]
+    assert [event.id for event in house.shop.stored] == ["m_before", "m_after"]
+
+
+async def test_a_store_that_takes_too_long_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 while Facebook still listens, whichever way the delivery is kept; what is told later is heard by nobody."""
+    monkeypatch.setattr("webhook.express.ANSWER_SECONDS", 0.01)
+    await house.kept()
+    settles: list[Callable[[list[Outcome] | Exception], None]] = []
+    house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+    house.shop.hangs = True
+    one = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
+    await wait_until(lambda: len(settles) == 1)
+    house.now = 1.0
+    # Of a Page that is not known yet: that one waits in a task.
+    other = house.arrive(serialize(one_message(PageId("2"), CUSTOMER, "x", MessageId("m_2"), NOW)))
+    await wait_until(lambda: len(house.lines) == 2)
+    assert [request.answers[0][0] for request in (one, other)] == [503, 503]
+    assert [line["reason"] for line in house.lines] == ["not_in_time", "not_in_time"]
+    settles[0](["stored"])
+    await asyncio.sleep(0)
+    assert len(one.answers) == 1
+
+
+async def test_who_is_late_is_looked_for_until_nobody_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The younger ones when their own time is over."""
+    monkeypatch.setattr("webhook.express.ANSWER_SECONDS", 0.02)
+    await house.kept()
+    house.shop.hangs = True
+    first = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
+    await asyncio.sleep(0)
+    house.now = 0.015
+    second = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_2"), NOW)))
+    house.now = 0.02
+    await wait_until(lambda: bool(first.answers))
+    assert second.answers == []
+    house.now = 0.04
+    await wait_until(lambda: bool(second.answers))
+    house.now = 1.0
+    third = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_3"), NOW)))
+    await asyncio.sleep(0)
+    house.now = 2.0
+    await wait_until(lambda: bool(third.answers))
+
+
+async def test_a_stale_route_is_looked_up_once_more(house: House) -> None:
+    """The Page has moved to another shop: the delivery goes on as a task, and loses nothing."""
+    await house.kept()
+    moved = ShopId("dara")
+
+    def refuse(_shop: ShopId, _events: Any, settle: Callable[[list[Outcome] | Exception], None]) -> None:
+        settle(["stored", "unknown_page"])
+
+    async def put(shop: ShopId, events: Any) -> list[Outcome]:
+        if shop != moved:
+            house.shop.owner = owner  # type: ignore[method-assign]
+            return ["unknown_page"] * len(events)
+        house.shop.stored += events
+        return ["stored"] * len(events)
+
+    async def owner(_page: PageId) -> ShopId | None:
+        return moved
+
+    house.shop.put_soon, house.shop.put = refuse, put  # type: ignore[method-assign,assignment]
+    parts = [from_customer(PAGE, CUSTOMER, NOW, message={"mid": mid, "text": "x"}) for mid in ("m_1", "m_2")]
+    request = house.arrive(serialize(delivery([entry(PAGE, NOW, "messaging", parts)])))
+    await wait_until(lambda: bool(house.lines))
+    assert request.answers[0][0] == 200
+    assert [event.id for event in house.shop.stored] == ["m_1", "m_2"]
+    assert house.lines[0]["stored"] == 2
+
+
+async def test_a_forgery_closes_the_short_way_until_it_is_calm_again(house: House) -> None:
+    """From then on deliveries wait for their turns, as the usual way has them do."""
+    assert house.express.open
+    house.arrive(b"{}", sign(b"forged", SECRET))
+    await wait_until(lambda: len(house.lines) == 1)
+    assert not house.express.open
+    body = orjson.dumps({"object": "page", "entry": []})
+    await house.usually(body, sign(body, SECRET), None)
+    assert not house.express.open
+    house.now = CALM_SECONDS + 1
+    await house.usually(body, sign(body, SECRET), None)
+    assert house.express.open
