@@ -23,6 +23,7 @@ from cache.codec import encode_message, merged
 from cache.connection import Arg, Call, Connection, Reply
 from cache.errors import Corrupt, Unavailable, UnavailableReason
 from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
+from cache.pace import WAIT_SECONDS, Pace
 from cache.scripts import PUT
 from cache.shop_secrets import ShopSecret, ShopSecrets
 from cache.unsent import UnsentIds
@@ -36,8 +37,6 @@ QUEUE_BYTES: Final = 64 * 1024 * 1024
 """Both count what waits and what is under way. A second of the fastest ingest seen is 30,000 messages."""
 CALL_MESSAGES: Final = 250
 """Messages in one script call: 2 to 4 ms of the server's time, in which nobody else is served."""
-FLUSH_MESSAGES: Final = 5_000
-"""Messages in one round trip."""
 RETRY_AFTER_SECONDS: Final = 2
 MERGE_TRIES: Final = 8
 """Each is lost only to an edit that came between; Facebook allows five of a message."""
@@ -65,10 +64,11 @@ class _Row:
 
 @dataclass(slots=True)
 class _Put:
-    """One caller's messages for one shop, and who is told their outcomes."""
+    """One caller's messages for one shop, since when they wait, and who is told their outcomes."""
 
     rows: list[_Row]
     size: int
+    since: float
     settle: Settle
 
 
@@ -113,10 +113,17 @@ class Writer:
         self._room_messages = self._all_messages = queue_messages
         self._room_bytes = self._all_bytes = queue_bytes
         self._pending: dict[ShopId, _ShopBatch] = {}
+        self._waiting = 0
+        self._pace = Pace(clock)
         self._flushing: asyncio.Task[None] | None = None
         self._closing = False
         for reason in get_args(UnavailableReason):
             metrics.store_error(reason, 0)
+
+    def admit(self) -> None:
+        """Raise Unavailable where `put` would, whatever it was given: before anybody reads what came."""
+        if self._pace.too_long(self._waiting + 1):
+            raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
 
     async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
         """Store, edit and erase; an outcome per event, in order.
@@ -172,7 +179,8 @@ class Writer:
 
     def _enqueue(self, shop: ShopId, rows: list[_Row], settle: Settle) -> None:
         size = sum([len(row.record) for row in rows])
-        if len(rows) > self._room_messages or size > self._room_bytes:
+        full = len(rows) > self._room_messages or size > self._room_bytes
+        if full or self._pace.too_long(self._waiting + len(rows)):
             raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
         self._room_messages -= len(rows)
         self._room_bytes -= size
@@ -180,7 +188,8 @@ class Writer:
         batch = self._pending.get(shop)
         if batch is None:
             batch = self._pending[shop] = _ShopBatch(shop)
-        batch.puts.append(_Put(rows, size, settle))
+        batch.puts.append(_Put(rows, size, self._clock(), settle))
+        self._waiting += len(rows)
         if self._flushing is None:
             # The task starts in the loop's next turn: all that this turn's requests bring goes with it.
             self._flushing = asyncio.create_task(self._flush_all())
@@ -188,29 +197,61 @@ class Writer:
     async def _flush_all(self) -> None:
         try:
             while self._pending:
-                batches = self._take()
+                self._drop_late()
+                batches, messages = self._take()
+                if not batches:
+                    continue
+                self._pace.begin()
                 try:
                     await self._flush(batches)
                 except Unavailable as error:
                     # What waited behind this round trip has waited long enough; Facebook will bring it again.
                     self._metrics.store_error(error.reason)
                     self._fail([*batches, *self._pending.values()], error)
-                    self._pending = {}
+                    self._pending, self._waiting = {}, 0
                 except Exception as error:
                     log.exception("store_failed")
                     self._fail(batches, error)
+                finally:
+                    self._pace.end(messages)
         finally:
             self._flushing = None
 
-    def _take(self) -> list[_ShopBatch]:
-        """As many shops' waiting messages as go into one round trip."""
+    def _drop_late(self) -> None:
+        """Refuse what has waited too long already, where more waits than the next round trip takes: it was let in
+        before anybody knew how slow the store is.
+        """
+        if self._waiting <= self._pace.messages:
+            return
+        latest = self._clock() - WAIT_SECONDS
+        for shop, batch in list(self._pending.items()):
+            late = [put for put in batch.puts if put.since < latest]
+            if late:
+                self._waiting -= sum(len(put.rows) for put in late)
+                batch.puts = [put for put in batch.puts if put.since >= latest]
+                if not batch.puts:
+                    del self._pending[shop]
+                error = Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
+                self._fail([_ShopBatch(shop, late)], error)
+
+    def _take(self) -> tuple[list[_ShopBatch], int]:
+        """As much as goes into one round trip, shop by shop, and how many messages that is. A shop that has more comes
+        after the others next time.
+        """
         taken, messages = [], 0
-        while self._pending and messages < FLUSH_MESSAGES:
+        while self._pending and messages < self._pace.messages:
             shop = next(iter(self._pending))
             batch = self._pending.pop(shop)
+            puts = 0
+            while puts < len(batch.puts) and messages < self._pace.messages:
+                messages += len(batch.puts[puts].rows)
+                puts += 1
+            if puts < len(batch.puts):
+                self._pending[shop] = _ShopBatch(shop, batch.puts[puts:])
+                batch = _ShopBatch(shop, batch.puts[:puts])
             taken.append(batch)
-            messages += sum(len(put.rows) for put in batch.puts)
-        return taken
+        self._waiting -= messages
+        return taken, messages
 
     async def _flush(self, batches: list[_ShopBatch]) -> None:
         parts: list[_Part] = []

@@ -28,6 +28,10 @@ Settle = Callable[[list[Outcome] | Exception], None]
 class Store(Protocol):
     """Where messages are kept."""
 
+    def admit(self) -> None:
+        """Raise kind `unavailable` where what comes now would wait too long to be stored."""
+        ...
+
     async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
         """Store, edit and erase; an outcome per event once all of it is done."""
         ...
@@ -88,9 +92,11 @@ class Intake:
 
         Raises:
             SignatureRefused: it is not from Facebook.
-            PayloadRefused: it is, but it is no JSON.
+            PageInboxError: kind `unavailable`: it is, but more comes than can be stored.
+            PayloadRefused: it is no JSON.
         """
         verify(body, signature, self._app_secrets)
+        self._store.admit()
         return normalize(body)
 
     async def keep(self, delivery: Delivery) -> Taken:

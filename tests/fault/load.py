@@ -31,8 +31,9 @@ class Load:
     connection sends no other.
     """
 
-    def __init__(self, url: str, pages: Sequence[PageId], connections: int, pause: float) -> None:
+    def __init__(self, url: str, pages: Sequence[PageId], connections: int, messages: int, pause: float) -> None:
         self.url = url
+        self._messages = messages
         self._connections = connections
         self._pause = pause
         self.acknowledged: set[str] = set()
@@ -70,7 +71,7 @@ class Load:
         """Send one delivery after the other, without end."""
         while True:
             number = next(self._numbers)
-            mids = [f"m_{number}_{n}" for n in range(MESSAGES)]
+            mids = [f"m_{number}_{n}" for n in range(self._messages)]
             body = serialize(texts(mids, page=next(self._pages)))
             await self._until_accepted(client, body)
             self.acknowledged.update(mids)
@@ -101,13 +102,19 @@ class Load:
 
 @asynccontextmanager
 async def loading(
-    url: str, *, pages: Sequence[PageId] = (PAGE,), connections: int = CONNECTIONS, pause: float = 0.0
+    url: str,
+    *,
+    pages: Sequence[PageId] = (PAGE,),
+    connections: int = CONNECTIONS,
+    messages: int = MESSAGES,
+    pause: float = 0.0,
 ) -> AsyncIterator[Load]:
     """Load as fast as it is answered, until the end of the block, through whatever happens to the service; each
     connection waits `pause` seconds after each delivery.
     """
-    load = Load(url, pages, connections, pause)
-    async with httpx2.AsyncClient(trust_env=False, timeout=FACEBOOK_WAITS) as client:
+    load = Load(url, pages, connections, messages, pause)
+    limits = httpx2.Limits(max_connections=connections)
+    async with httpx2.AsyncClient(trust_env=False, timeout=FACEBOOK_WAITS, limits=limits) as client:
         tasks = [asyncio.create_task(load.post(client)) for _ in range(connections)]
         try:
             yield load

@@ -12,23 +12,24 @@ import fakeredis
 import pytest
 from prometheus_client.registry import CollectorRegistry
 
-from cache import changes
+from cache import changes, pace
 from cache import writer as module
 from cache.codec import decode, encode_message, encode_waiting_edit
 from cache.connection import Arg, Call, Connection, Reply
 from cache.errors import Unavailable
 from cache.keys import shop_keys
+from cache.pace import MOST, WAIT_SECONDS
 from cache.scripts import EDIT, ERASE, EVENT, PUT
 from cache.sealing import Sealer
 from cache.shop_secrets import ShopSecrets
 from cache.unsent import UnsentIds
-from cache.writer import CALL_MESSAGES, FLUSH_MESSAGES, Writer
+from cache.writer import CALL_MESSAGES, Writer
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Edit, Message, Unsend
 from domain.secret import Secret
 from ops.metrics import Metrics
-from tests.support import wait_until
+from tests.support import FakeClock, wait_until
 
 PAGE, OTHER_PAGE, CUSTOMER = PageId("104200000000001"), PageId("104200000000002"), Psid("7")
 SHOP, OTHER_SHOP = ShopId("sokha"), ShopId("dara")
@@ -144,6 +145,7 @@ class House:
 
     def __init__(self, **limits: int) -> None:
         self.connection = FakeConnection()
+        self.clock = FakeClock()
         self.registry = CollectorRegistry()
         sealer = Sealer([SEAL_KEY], new_nonce=token_bytes)
         self.secrets = ShopSecrets(sealer, new_bytes=token_bytes, clock=lambda: 0.0)
@@ -154,7 +156,7 @@ class House:
             Metrics(self.registry),
             ttl=432_000,
             first_nonce=7,
-            clock=lambda: 0.0,
+            clock=self.clock.seconds,
             **limits,
         )
 
@@ -287,10 +289,10 @@ async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(house:
 
 async def test_a_round_trip_is_bounded(house: House) -> None:
     """Shops beyond the bound go in the next one."""
-    puts = [house.put(*many(FLUSH_MESSAGES // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
+    puts = [house.put(*many(MOST // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
     await asyncio.gather(*puts)
     messages = [sum(sum(call) for call in sizes(trip)) for trip in house.connection.trips]
-    assert messages == [FLUSH_MESSAGES, FLUSH_MESSAGES // 2]
+    assert messages == [MOST, MOST // 2]
 
 
 async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
@@ -323,6 +325,74 @@ async def test_a_queue_full_of_bytes_refuses_too() -> None:
     assert await settled(first, small) == ["stored", "stored"]
     assert house.metric("queue_bytes") == 0
     assert await settled(house.put(big)) == ["stored"]
+
+
+async def test_what_would_wait_too_long_is_refused_at_once(house: House) -> None:
+    """Behind a round trip that hangs, while there is room; what came before is stored."""
+    house.connection.gate.clear()
+    first = house.put(text("m_0"))
+    await house.under_way()
+    second = house.put(text("m_1"))
+    await house.taken(2)
+    house.clock.advance(WAIT_SECONDS + 0.1)
+    assert await settled(house.put(text("m_2"))) == ["queue_full"]
+    house.connection.gate.set()
+    assert await settled(first, second, house.put(text("m_3"))) == ["stored"] * 3
+    assert house.metric("queue_messages") == 0
+
+
+@pytest.mark.parametrize("late", [2, 4])
+async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(
+    house: House, monkeypatch: pytest.MonkeyPatch, late: int
+) -> None:
+    """It was let in before the store became slow; what came later is stored, also where that is nothing."""
+    monkeypatch.setattr(pace, "FEWEST", 3)
+    house.connection.gate.clear()
+    first = house.put(text("m_0"))
+    await house.under_way()
+    waiting = [house.put(text(f"m_{n + 1}"), shop=ShopId(f"shop-{n % 2}")) for n in range(late)]
+    await house.taken(1 + late)
+    house.clock.advance(WAIT_SECONDS - 0.1)
+    later = [house.put(text(f"m_{n + 7}")) for n in range(4 - late)]
+    await house.taken(5)
+    house.clock.advance(0.2)
+    house.connection.gate.set()
+    assert await settled(first, *waiting, *later) == ["stored", *["queue_full"] * late, *["stored"] * (4 - late)]
+    assert house.metric("queue_messages") == house.metric("queue_bytes") == 0
+    assert house.writer._waiting == 0
+    assert await settled(house.put(text("m_9"))) == ["stored"]
+
+
+async def test_what_has_waited_long_is_stored_where_it_fits(house: House) -> None:
+    """A store that stood still for a moment is as quick as ever afterwards."""
+    house.connection.gate.clear()
+    first = house.put(text("m_0"))
+    await house.under_way()
+    waiting = [house.put(text(f"m_{n + 1}")) for n in range(4)]
+    await house.taken(5)
+    house.clock.advance(WAIT_SECONDS + 0.1)
+    house.connection.gate.set()
+    assert await settled(first, *waiting) == ["stored"] * 5
+
+
+async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(house: House) -> None:
+    """What is left of it goes behind the other shop's, and everything is stored in its order."""
+    house.connection.gate.clear()
+    first = house.put(text("m_first"))
+    await house.under_way()
+    flood = [house.put(*many(MOST // 4, n * MOST)) for n in range(6)]
+    other = house.put(text("m_1"), shop=OTHER_SHOP)
+    await house.taken(2 + 6 * (MOST // 4))
+    house.connection.gate.set()
+    assert await settled(first, other, *flood) == ["stored"] * 8
+    shops = [[bytes(share.registry) for call in trip for share in shares(call)] for trip in house.connection.trips]
+    theirs, ours = shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry
+    assert set(shops[1]) == {theirs}
+    assert shops[2][0] == ours
+    assert [sum(sum(call) for call in sizes(trip)) for trip in house.connection.trips] == [1, MOST, 1 + MOST // 2]
+    ids = [row[0] for trip in house.connection.trips for call in trip for share in shares(call) for row in share.rows
+           if share.registry == theirs]  # fmt: skip
+    assert len(ids) == len(set(ids)) == 1 + 6 * (MOST // 4)
 
 
 async def test_a_failure_fails_what_is_under_way_and_what_waits(house: House) -> None:

@@ -35,6 +35,9 @@ class FakeShop:
             self.stored += messages
             settle(["stored"] * len(messages))
 
+    def admit(self) -> None:
+        """There is always room."""
+
     async def put(self, _shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
         """Store."""
         if self.fails is not None:

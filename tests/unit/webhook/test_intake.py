@@ -34,6 +34,12 @@ class FakeStore:
         self.puts: list[ShopId] = []
         self.fails: dict[ShopId, Exception] = {}
         self.gates: dict[ShopId, asyncio.Event] = {}
+        self.full: Exception | None = None
+
+    def admit(self) -> None:
+        """Refuse where it is told to."""
+        if self.full is not None:
+            raise self.full
 
     async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
         """Store; wait first where the shop has a gate."""
@@ -213,6 +219,16 @@ async def test_nothing_is_parsed_before_it_is_verified() -> None:
     with pytest.raises(PayloadRefused):
         await house.intake.take(b"no json", sign(b"no json", SECRET))
     assert house.owners.asked == []
+
+
+async def test_nothing_is_parsed_that_would_wait_too_long() -> None:
+    """A store with more than it can take refuses before the work; but nobody learns of it without a signature."""
+    house = House()
+    house.store.full = RuntimeError("full")
+    with pytest.raises(SignatureRefused):
+        await house.intake.take(b"no json", sign(b"other", SECRET))
+    with pytest.raises(RuntimeError, match="full"):
+        await house.intake.take(b"no json", sign(b"no json", SECRET))
 
 
 async def test_a_delivery_without_events_asks_nobody() -> None:

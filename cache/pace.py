@@ -1,0 +1,60 @@
+"""Pure: how much goes into one round trip to the store, and how long what comes now would wait for its own.
+
+A store that is too slow for what comes is found out by its round trips: they are made smaller until they are short
+again, and grow back when they are. What would wait too long is better refused at once, while whoever sent it still has
+the time to ask another replica: a queue that is only bounded by its length is as long in time as the store is slow.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+MOST: Final = 5_000
+"""Messages in one round trip."""
+FEWEST: Final = 250
+"""One call of the script; less would not make a round trip shorter."""
+LONG_SECONDS: Final = 0.2
+"""A round trip that takes longer is made smaller. Three of them wait for each other within the second below."""
+SHORT_SECONDS: Final = 0.05
+"""One that was full and took less may grow."""
+WAIT_SECONDS: Final = 0.75
+"""Until it is stored. With what it takes to read, seal and answer, an accepted delivery is answered within a second."""
+
+
+class Pace:
+    """The pace of one writer, which has one round trip under way at a time. `clock` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._began: float | None = None
+        self._took = 0.0
+        self.messages = MOST
+        """As many as may go into the next round trip."""
+
+    def begin(self) -> None:
+        """A round trip begins."""
+        self._began = self._clock()
+
+    def end(self, messages: int) -> None:
+        """It has ended, with so many messages, well or not."""
+        began, self._began = self._began, None
+        self._took = 0.0 if began is None else self._clock() - began
+        if self._took > LONG_SECONDS:
+            self.messages = max(min(messages, self.messages) // 2, FEWEST)
+        elif self._took < SHORT_SECONDS and messages >= self.messages:
+            self.messages = min(self.messages * 2, MOST)
+
+    def too_long(self, waiting: int) -> bool:
+        """Whether the last of so many waiting messages would wait too long.
+
+        Never for the first round trip's worth where none is under way: somebody must find out how the store is.
+        """
+        if self._began is None:
+            if waiting <= self.messages:
+                return False
+            left, trip = 0.0, self._took
+        else:
+            elapsed = self._clock() - self._began
+            trip = max(self._took, elapsed)
+            left = trip - elapsed
+        trips = -(-waiting // self.messages)
+        return left + trip * trips > WAIT_SECONDS

@@ -1,0 +1,58 @@
+"""More comes than can be stored: what is too much is refused at once, what is accepted is stored, memory is bounded."""
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.breakable import Breakable
+from tests.callers import Shop
+from tests.fault.conftest import EndsWith
+from tests.fault.load import loading
+from tests.fault.rows import FULL
+from tests.fault.senders import resident_bytes
+from tests.service import serving
+from tests.support import wait_until
+
+SENDERS: Final = 200
+MESSAGES: Final = 50
+"""In each delivery: ten thousand are under way when all have sent one, some seconds of what the slow store takes."""
+REFUSED: Final = 2_000 if FULL else 100
+MIB: Final = 1024 * 1024
+
+
+async def slow(store: Breakable) -> None:
+    """The store at a tenth of its speed: it stands still, but for moments."""
+    while True:
+        store.hang()
+        await asyncio.sleep(0.18)
+        store.go_on()
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.fault("more deliveries than a slow Redis can store")
+async def test_what_is_too_much_is_refused_at_once(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
+    """503 before it has waited, not after; full speed again when the store is itself again."""
+    with serving(breakable.url, tmp_path / "log") as service:
+        with Shop(service.url) as shop:
+            shop.connect()
+        before = resident_bytes(service)
+        async with loading(service.url, connections=SENDERS, messages=MESSAGES) as load:
+            slowing = asyncio.create_task(slow(breakable))
+            await wait_until(lambda: load.statuses[503] >= REFUSED, within=90)
+            grown = resident_bytes(service) - before
+            slowing.cancel()
+            breakable.go_on()
+            recovery = await load.recovered(time.monotonic())
+        reasons = Counter(line["reason"] for line in service.lines() if line.get("status") == 503)
+        with Shop(service.url) as shop:
+            found = await asyncio.to_thread(shop.ids)
+    assert load.statuses.keys() <= {200, 503}
+    assert reasons["queue_full"] > 0
+    assert reasons["not_in_time"] == 0, "nobody waits for what he does not get"
+    assert grown < 160 * MIB
+    row(load, found, recovery=recovery)
