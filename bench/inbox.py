@@ -17,7 +17,7 @@ import redis
 from api.auth import Tokens
 from bench.caller import Caller, request
 from bench.load import APP_SECRET, Tenant, filling, pour
-from bench.machine import on_core
+from bench.machine import Core, on_core
 from bench.processes import Process, free_port, running
 from cache.embedded import Embedded
 from cache.keys import SHOP_INDEX
@@ -109,17 +109,24 @@ def settings(valkey_url: str, port: int, ops_port: int, **more: str) -> dict[str
 @contextmanager
 def inbox(directory: Path, **more: str) -> Iterator[Inbox]:
     """A service with an empty store of its own, its log going to a file; `more` are further settings."""
+    with store(directory / "valkey") as valkey, serving(directory, valkey.url, valkey.url, **more) as own:
+        yield own
+
+
+@contextmanager
+def serving(directory: Path, url: str, node: str, core: Core = "measured", /, **more: str) -> Iterator[Inbox]:
+    """A service on the store at `url`, of which `node` is one server, or the only one."""
     port, ops_port = free_port(), free_port()
     with (
-        store(directory / "valkey") as valkey,
         running(
             [sys.executable, "-m", "app", "serve"],
-            settings(valkey.url, port, ops_port, **more),
+            settings(url, port, ops_port, **more),
             directory / "serve.log",
             port=port,
             ready=(ops_port, "/readyz"),
+            core=core,
         ) as server,
-        redis.Redis.from_url(valkey.url) as client,
+        redis.Redis.from_url(node) as client,
     ):
         token = Tokens((_TOKEN_KEY,)).mint(EVERY_SHOP, SCOPES, 7200, "bench", time.time())
-        yield Inbox(server, client, valkey.url, token)
+        yield Inbox(server, client, url, token)

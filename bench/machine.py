@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from cache.embedded import find_server
 
-Core = Literal["measured", "rest"]
+Core = Literal["measured", "rest", "any"]
 
 _CORES: Final = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 PINNED: Final = len(_CORES) >= 2
@@ -29,12 +29,12 @@ PACKAGES: Final = (
 
 @contextmanager
 def on_core(core: Core) -> Iterator[None]:
-    """Run here, and start processes here, which stay."""
+    """Run here, and start processes here, which stay; `any` is wherever the system likes."""
     if not PINNED:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {_CORES[0 if core == "measured" else 1]})
+    os.sched_setaffinity(0, _CORES if core == "any" else {_CORES[0 if core == "measured" else 1]})
     try:
         yield
     finally:

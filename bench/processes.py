@@ -32,12 +32,23 @@ class Process:
     """Seconds from its start to its first good answer."""
 
     def cpu_seconds(self) -> float:
-        """Processor time so far, of all its threads; 0 where the system does not tell."""
+        """Processor time so far, of all its threads and workers; 0 where the system does not tell."""
+        ticks = 0
+        for pid in (self.popen.pid, *self.workers()):
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def workers(self) -> list[int]:
+        """Processes that it has started; none where the system does not tell."""
+        pid = self.popen.pid
         try:
-            fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            return []
 
     def resident_bytes(self) -> int:
         """Memory it holds; 0 where the system does not tell."""
