@@ -19,6 +19,7 @@ import uvloop
 from app.connections import KEEP_ALIVE_SECONDS, MOST_CONNECTIONS, SPARE_FILES, Connections
 from app.express import ExpressConnections
 from app.factory import Application
+from app.turns import Taker, Turns
 from domain.errors import PageInboxError
 
 GRACE_SECONDS: Final = 15
@@ -32,8 +33,6 @@ BACKLOG: Final = 2048
 ACCEPTED_EACH_TURN: Final = 32
 """The event loop accepts one connection a turn from each listening socket (libuv, since 1.45), and turns are long when
 much is to be done: two thousand strangers who connect would keep Facebook waiting for ten seconds."""
-SHARED_EACH_TURN: Final = 4
-"""Of several processes each takes a few at once, and leaves some to the others."""
 
 GARBAGE_OBJECTS: Final = 10_000
 """New objects after which the youngest are looked through: some 2 MB, in a millisecond."""
@@ -59,6 +58,32 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _SharingServer(_Server):
+    """One of several worker processes on one socket."""
+
+    def __init__(self, config: uvicorn.Config, turns: Turns, number: int) -> None:
+        super().__init__(config)
+        self._turns = turns
+        self._number = number
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take turns, where uvicorn would take whatever comes."""
+        await super().startup(sockets=[])
+        takers: list[Any] = [
+            Taker(listening, self._new_protocol, lambda: len(self.server_state.connections), self._turns, self._number)
+            for listening in sockets or []
+        ]
+        self.servers += takers
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes it."""
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+
 def listen(host: str, port: int, setting: str) -> socket.socket:
     """A listening socket.
 
@@ -77,30 +102,36 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
 
 
 def make_server(
-    app: Any, *, lifespan: bool, proxies: Sequence[str] = (), connections: Connections | None = None
+    app: Any,
+    *,
+    lifespan: bool,
+    proxies: Sequence[str] = (),
+    connections: Connections | None = None,
+    turns: Turns | None = None,
+    number: int = 0,
 ) -> uvicorn.Server:
     """A server whose signals are somebody else's, to be given its sockets and told to end by `should_exit`.
 
     The caller's address is taken from `X-Forwarded-For` where the request comes from one of these proxies, or from this
-    machine. Whoever serves the public bounds its `connections`.
+    machine. Whoever serves the public bounds its `connections`. With `turns` it is worker `number` of several on one
+    socket.
     """
-    return _Server(
-        uvicorn.Config(
-            app,
-            loop="none",
-            http="httptools" if connections is None else connections.protocol(),
-            ws="none",
-            lifespan="on" if lifespan else "off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            backlog=BACKLOG,
-            forwarded_allow_ips=[*LOOPBACK, *proxies],
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            workers=1,  # else it reads WEB_CONCURRENCY by itself
-        )
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools" if connections is None else connections.protocol(),
+        ws="none",
+        lifespan="on" if lifespan else "off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        forwarded_allow_ips=[*LOOPBACK, *proxies],
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        workers=1,  # else it reads WEB_CONCURRENCY by itself
     )
+    return _Server(config) if turns is None else _SharingServer(config, turns, number)
 
 
 def raise_open_files() -> None:
@@ -151,14 +182,21 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
                     extra.cancel()
 
 
-def make_public(app: Application) -> uvicorn.Server:
+def make_public(app: Application, turns: Turns | None = None, number: int = 0) -> uvicorn.Server:
     """The public server, told to end by SIGTERM and SIGINT. Call it inside the event loop."""
     settings, told = app.services.settings, app.services.metrics.dropped
     connections = Connections(most_connections(), told)
     if app.outermost is app:  # else each request is traced, whole
         longest = settings.max_body_bytes
         connections = ExpressConnections(app.express, longest, most_connections(), told)
-    public = make_server(app.outermost, lifespan=True, proxies=settings.trusted_proxies, connections=connections)
+    public = make_server(
+        app.outermost,
+        lifespan=True,
+        proxies=settings.trusted_proxies,
+        connections=connections,
+        turns=turns,
+        number=number,
+    )
     on_signal(lambda: stop(public, app))
     keep_what_is_here()
     return public

@@ -1,7 +1,7 @@
 """Several worker processes on one public port: started, watched, replaced, ended together.
 
-The supervisor opens the public port and takes no connection from it; the workers inherit it, and whoever is free takes
-the next (docs/adr/0020-worker-processes.md). It serves the operators' port, and speaks there for all.
+The supervisor opens the public port and takes no connection from it; the workers inherit it, and whoever has fewest
+takes the next (docs/adr/0020-worker-processes.md). It serves the operators' port, and speaks there for all.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import structlog
 
 from app import server
 from app.overview import SILENT_BEATS, Overview
+from app.turns import Turns
 from app.wiring import CLOSE_SECONDS, VERSION
 from app.worker import BEAT_SECONDS
 from app.workers import Worker
@@ -37,7 +38,7 @@ HOW: Final = ("exit", "signal", "hung")
 
 log = structlog.get_logger()
 
-Start = Callable[[int, socket.socket], Awaitable[Worker]]
+Start = Callable[[int, socket.socket, Turns], Awaitable[Worker]]
 
 
 class NoWorkerServed(PageInboxError):
@@ -48,7 +49,7 @@ class Supervisor:
     """Keeps `count` workers on `listening`, which it closes when it ends."""
 
     def __init__(self, count: int, listening: socket.socket, *, start: Start = Worker.start) -> None:
-        self._count = count
+        self._turns = Turns.create(count)
         self._listening = listening
         self._start = start
         self._workers: dict[int, Worker] = {}
@@ -63,7 +64,7 @@ class Supervisor:
     async def run(self) -> bool:
         """Return once `end` was called, and every worker has ended: whether any had served before it ended unasked."""
         async with asyncio.TaskGroup() as group:
-            keepers = [group.create_task(self._keep(number)) for number in range(1, self._count + 1)]
+            keepers = [group.create_task(self._keep(number)) for number in range(1, self._turns.count + 1)]
             watch = group.create_task(self._watch())
             await self._ending.wait()
             _, left = await asyncio.wait(keepers, timeout=END_SECONDS)
@@ -87,7 +88,7 @@ class Supervisor:
         wait = 0.0
         while not await self._ends_within(wait):
             try:
-                worker = self._workers[number] = await self._start(number, self._listening)
+                worker = self._workers[number] = await self._start(number, self._listening, self._turns)
             except OSError:
                 wait = _next(wait)
                 log.exception("worker_not_started", worker=number, wait_seconds=wait)
@@ -96,6 +97,7 @@ class Supervisor:
                 worker.terminate()
             code = await worker.follow()
             del self._workers[number]
+            self._turns.absent(number)
             self.overview.retain(worker.counted)
             if self._ending.is_set():
                 return
@@ -122,6 +124,7 @@ class Supervisor:
                 worker.silent += 1
                 if worker.serves and worker.silent == SILENT_BEATS:
                     log.error("worker_hangs", worker=worker.number)
+                    self._turns.absent(worker.number)
                 if worker.serves and worker.silent == HUNG_BEATS - 1:
                     worker.tell_where()
                 if worker.silent >= (HUNG_BEATS if worker.serves else START_BEATS):

@@ -1,7 +1,8 @@
 """One of several worker processes: serves the public port, and tells its supervisor once a second how it is.
 
-Started by app/workers.py as `python -m app.worker LISTENING CONTROL`, two open files: the socket that all workers take
-connections from, and one end of a pair of sockets. Up that pair goes one JSON object a line, each second and in answer
+Started by app/workers.py as `python -m app.worker LISTENING CONTROL TURNS COUNT NUMBER`: three open files, how many
+workers there are, and which of them this is. The files are the socket that all take connections from, one end of a pair
+of sockets, and the memory of app/turns.py. Up that pair goes one JSON object a line, each second and in answer
 to each number that comes down: what was counted so far, and to a number the results of the checks too. When the other
 end is closed, the supervisor is gone, and the worker ends as it does at SIGTERM.
 """
@@ -20,6 +21,7 @@ import uvicorn
 
 from app import server
 from app.factory import Application, create_app
+from app.turns import Turns
 from app.wiring import VERSION
 from ops import logs
 from ops.hooks import hooks
@@ -31,7 +33,7 @@ BEAT_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.01
 
 
-def main(listening: int, control: int) -> None:
+def main(listening: int, control: int, turns: int, count: int, number: int) -> None:
     """Serve until told to end."""
     # What it hangs in, should it hang: files, lines and functions, to standard error.
     faulthandler.register(signal.SIGQUIT, all_threads=True)
@@ -39,11 +41,12 @@ def main(listening: int, control: int) -> None:
     logs.configure(sys.stdout.buffer, level=settings.log_level, shared=True)
     server.raise_open_files()
     app = create_app(settings, hooks(os.environ, version=VERSION))
-    server.run(lambda: _serve(app, socket.socket(fileno=listening), socket.socket(fileno=control)))
+    held = Turns(turns, count)
+    server.run(lambda: _serve(app, socket.socket(fileno=listening), socket.socket(fileno=control), held, number))
 
 
-async def _serve(app: Application, listening: socket.socket, control: socket.socket) -> None:
-    public = server.make_public(app)
+async def _serve(app: Application, listening: socket.socket, control: socket.socket, turns: Turns, number: int) -> None:
+    public = server.make_public(app, turns, number)
     reader, writer = await asyncio.open_unix_connection(sock=control)
     reporter = Reporter(app, writer)
     async with asyncio.TaskGroup() as group:
@@ -51,7 +54,7 @@ async def _serve(app: Application, listening: socket.socket, control: socket.soc
             group.create_task(_beat(public, reporter)),
             group.create_task(_obey(public, app, reader, reporter)),
         ]
-        await public.serve(server.accepting(listening, server.SHARED_EACH_TURN))
+        await public.serve([listening])
         for task in beside:
             task.cancel()
 

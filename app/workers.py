@@ -2,14 +2,17 @@
 
 import asyncio
 import itertools
+import os
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Final, Self
 
 import orjson
 
+from app.turns import Turns
 from cache.tether import tethered
 from ops.health import Result
 from ops.totals import Told
@@ -21,6 +24,7 @@ LONGEST_REPORT: Final = 16 * 1024 * 1024
 EXIT_SECONDS: Final = 5.0
 """From the end of its last report to the end of the process."""
 _POLL_SECONDS: Final = 0.01
+_ROOT: Final = Path(__file__).parents[1]
 
 
 class Worker:
@@ -51,17 +55,20 @@ class Worker:
         self._asked: dict[int, asyncio.Future[list[Result]]] = {}
 
     @classmethod
-    async def start(cls, number: int, listening: socket.socket) -> Self:
+    async def start(cls, number: int, listening: socket.socket, turns: Turns) -> Self:
         """A process that takes connections from `listening` too. Call it from the main thread. Raises OSError."""
         ours, theirs = socket.socketpair()
         with theirs:
-            files = (listening.fileno(), theirs.fileno())
-            # -P: what happens to lie in the working directory is no module of ours.
-            command = tethered([sys.executable, "-P", "-m", "app.worker", *map(str, files)])
+            files = (listening.fileno(), theirs.fileno(), turns.file)
+            program = (sys.executable, "-P", "-m", "app.worker")
+            command = tethered([*program, *map(str, (*files, turns.count, number))])
+            # The code that runs here, wherever it was started: not what happens to lie in the working directory (-P).
+            path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
             try:
                 process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own command; the fork takes milliseconds
                     command,
                     stdin=subprocess.DEVNULL,
+                    env={**os.environ, "PYTHONPATH": path},
                     pass_fds=files,
                     start_new_session=True,  # Ctrl-C is for the supervisor, which tells everybody
                 )

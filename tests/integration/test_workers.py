@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -47,6 +47,15 @@ def live(pid: int) -> bool:
         return False
 
 
+def sockets(pid: int) -> int:
+    """How many a process holds."""
+    found = 0
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed at this moment
+            found += str(file.readlink()).startswith("socket:")
+    return found
+
+
 def accepted(operator: Operator, at_least: int) -> int:
     """Deliveries that were counted; a worker that was too busy to answer one scrape tells it at the next."""
     wait_until_blocking(lambda: operator.counts("deliveries_total")[("accepted",)] >= at_least, within=WITHIN)
@@ -80,13 +89,28 @@ async def test_two_workers_are_read_watched_and_scraped_as_one(valkey: Server, t
         for viewer in viewers:
             viewer.wait_for("message", len(sent), WITHIN)
             assert (set(viewer.ids), len(viewer.ids)) == (sent, len(sent))
-        well = dict.fromkeys(("redis", "accepting", "tasks", "workers"), True)
-        wait_until_blocking(lambda: operator.checks() == well, within=WITHIN)
+        wait_until_blocking(lambda: all(operator.checks().values()), within=WITHIN)
+        assert operator.checks().keys() >= {"redis", "accepting", "tasks", "workers"}
         assert operator.counts("queue_messages")[()] == 0
         assert service.terminate() == 0
     events = [line["event"] for line in service.lines()]
     assert (events.count("opened"), events.count("listening"), events[-1]) == (2, 1, "closed")
     assert events.count("request") >= len(sent)
+
+
+def test_connections_are_shared_out(valkey: Server, tmp_path: Path) -> None:
+    """Left to themselves, an idle service's workers would leave all of them to the one that wakes first. How evenly, a
+    test of the unit says: here one of them may not get to run for long.
+    """
+    with two_workers(valkey, tmp_path / "log") as service, ExitStack() as stack:
+        before = {pid: sockets(pid) for pid in service.workers()}
+
+        def both_hold_many() -> bool:
+            for _ in range(CONNECTIONS):
+                stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+            return min(sockets(pid) - held for pid, held in before.items()) >= CONNECTIONS
+
+        wait_until_blocking(both_hold_many, within=WITHIN)
 
 
 def test_a_worker_that_hangs_turns_the_light_red_and_takes_no_new_connection(valkey: Server, tmp_path: Path) -> None:

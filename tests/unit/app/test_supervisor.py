@@ -9,7 +9,9 @@ from typing import Any, cast
 import pytest
 
 from app import supervisor
+from app.overview import SILENT_BEATS
 from app.supervisor import Supervisor
+from app.turns import Turns
 from app.workers import Worker
 from tests.support import wait_until
 
@@ -61,8 +63,10 @@ class House:
         self.listening = socket.socket()
         self.supervisor = Supervisor(count, self.listening, start=self._start)
 
-    async def _start(self, number: int, listening: socket.socket) -> Worker:
+    async def _start(self, number: int, listening: socket.socket, turns: Turns) -> Worker:
         assert listening is self.listening
+        turns.holds(number, 0)
+        self.turns = turns
         if self.refuse:
             self.refuse -= 1
             raise BlockingIOError("no more processes")
@@ -94,10 +98,16 @@ async def house(count: int = 2, *, serve: Callable[[Pretended], bool] = lambda _
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beats and waits of milliseconds."""
-    monkeypatch.setattr(supervisor, "BEAT_SECONDS", 0.005)
+    """Waits of milliseconds; and no beat, for nobody here reports."""
+    monkeypatch.setattr(supervisor, "BEAT_SECONDS", 3600)
     monkeypatch.setattr(supervisor, "FIRST_WAIT", 0.005)
     monkeypatch.setattr(supervisor, "LONGEST_WAIT", 0.01)
+
+
+@pytest.fixture
+def beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beats of milliseconds."""
+    monkeypatch.setattr(supervisor, "BEAT_SECONDS", 0.005)
 
 
 async def test_a_worker_that_ends_is_replaced_and_counted_by_how_it_ended() -> None:
@@ -111,6 +121,7 @@ async def test_a_worker_that_ends_is_replaced_and_counted_by_how_it_ended() -> N
         assert here.deaths() == {"signal": 1, "exit": 1}
 
 
+@pytest.mark.usefixtures("beats")
 async def test_a_worker_that_says_nothing_any_more_is_asked_where_it_is_and_replaced() -> None:
     """One that does report is left alone."""
     async with house() as here:
@@ -126,6 +137,19 @@ async def test_a_worker_that_says_nothing_any_more_is_asked_where_it_is_and_repl
         assert here.deaths() == {"hung": 1}
 
 
+@pytest.mark.usefixtures("beats")
+async def test_nobody_waits_for_a_worker_that_hangs_or_is_gone() -> None:
+    """To take the next connection: from the moment on in which it is known."""
+    async with house() as here:
+        assert not here.turns.ahead(2)
+        here.turns.holds(2, 5)
+        assert here.turns.ahead(2)
+        here.started[0].silent = SILENT_BEATS - 1
+        await wait_until(lambda: here.started[0].silent >= SILENT_BEATS)
+        assert not here.turns.ahead(2)
+
+
+@pytest.mark.usefixtures("beats")
 async def test_a_worker_that_never_comes_to_serve_is_replaced() -> None:
     """Not asked where it is: it may not know yet how to tell."""
     async with house(serve=lambda worker: worker.number == 2) as here:
@@ -191,9 +215,9 @@ async def test_a_worker_that_starts_while_all_end_is_told_too() -> None:
     go_on = asyncio.Event()
     start = made._start
 
-    async def slow(number: int, listening: socket.socket) -> Worker:
+    async def slow(number: int, listening: socket.socket, turns: Turns) -> Worker:
         await go_on.wait()
-        return await start(number, listening)
+        return await start(number, listening, turns)
 
     made.supervisor = Supervisor(1, made.listening, start=slow)
     running = asyncio.create_task(made.supervisor.run())
