@@ -1,0 +1,61 @@
+"""What stands before several replicas: takes connections on one port, and hands each on to the next replica in turn."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+_PIECE: Final = 65_536
+
+
+class Balancer:
+    """`ports` of loopback may change meanwhile: the next connections go there. One that nobody takes is broken off."""
+
+    def __init__(self, ports: list[int]) -> None:
+        self.ports = ports
+        self.url = ""
+        self._turns = itertools.count()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, to its end."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)
+        try:
+            port = self.ports[next(self._turns) % len(self.ports)]
+            with suppress(OSError):
+                there, back = await asyncio.open_connection("127.0.0.1", port)
+                await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
+        finally:
+            self._under_way.discard(task)
+            writer.close()
+
+    async def close(self) -> None:
+        """Break off what is left."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while piece := await reader.read(_PIECE):
+            writer.write(piece)
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def balancing(*ports: int) -> AsyncIterator[Balancer]:
+    """A balancer before these."""
+    balancer = Balancer(list(ports))
+    server = await asyncio.start_server(balancer.take, "127.0.0.1", 0)
+    balancer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield balancer
+    finally:
+        server.close()
+        await balancer.close()
