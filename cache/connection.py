@@ -1,7 +1,6 @@
 """The way to Redis or Valkey: standalone, Sentinel or Cluster; time limits; foreign errors become ours in one place."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from hiredis import pack_command
 from redis import exceptions as redis_errors
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
@@ -18,17 +16,16 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
+from cache.cluster import Nodes
 from cache.errors import Unavailable
+from cache.exchange import SOCKET_SECONDS, One, Request
+from cache.exchange import Arg as Arg
+from cache.exchange import Reply as Reply
 
-SOCKET_SECONDS: Final = 0.9
-"""One try. Two of them and the answer stay far below the 5 s in which Facebook wants its 200."""
 CONNECT_SECONDS: Final = 0.5
 CONNECTIONS: Final = 256
 """A call waits for a free one instead of failing; readers and the writer share them. With 64, two hundred readers of
 Graph at once on a busy core made some wait longer than one try may take; they are opened as they are needed."""
-
-Reply = Any
-Arg = bytes | str | int
 
 
 class Commands(Protocol):
@@ -60,6 +57,8 @@ def our_errors() -> Iterator[None]:
         raise Unavailable("redis_full") from None
     except redis_errors.ReadOnlyError:
         raise Unavailable("redis_read_only") from None
+    except (redis_errors.TryAgainError, redis_errors.ClusterDownError, redis_errors.MasterDownError):
+        raise Unavailable("redis_unreachable") from None  # it waits for another node, or for a slot that is moving
     except redis_errors.BusyLoadingError:
         raise Unavailable("redis_loading") from None
     except (redis_errors.TimeoutError, TimeoutError):
@@ -121,6 +120,7 @@ class Connection:
 
     def __init__(self, client: Redis | RedisCluster, beside: Sequence[Redis] = ()) -> None:
         self._client = client
+        self._way = Nodes(client) if isinstance(client, RedisCluster) else One(client)
         self._beside = beside
 
     @property
@@ -137,19 +137,18 @@ class Connection:
         with our_errors():
             return await self._client.execute_command(*args)
 
-    async def commands_at_once(self, commands: Sequence[Sequence[Arg]]) -> list[Reply]:
+    async def commands_at_once(self, commands: Sequence[tuple[str, bytes, *tuple[Arg, ...]]]) -> list[Reply]:
         """Several commands of one key each, in one round trip of each node that has one of the keys.
 
         Raises:
             Unavailable: any of them could not be carried out, or its answer was lost.
         """
-        if not isinstance(self._client, RedisCluster):
-            return [await self.command(*command) for command in commands]
+        replies = await self._replies([(command[1], command) for command in commands])
         with our_errors():
-            pipeline = self._client.pipeline(transaction=False)
-            for command in commands:
-                _ = pipeline.execute_command(*command)
-            return list(await pipeline.execute())
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        return replies
 
     async def run(self, call: Call, *, tries: int = 1) -> Reply:
         """One script call; the script is sent along where the server does not know it yet.
@@ -169,13 +168,7 @@ class Connection:
                     raise
 
     async def _run(self, call: Call) -> Reply:
-        if isinstance(self._client, RedisCluster):
-            try:
-                return await self._client.execute_command(*_words(call))
-            except redis_errors.NoScriptError as error:
-                reply: Reply | Exception = error
-        else:
-            (reply,) = await _round_trip(self._client, [call])
+        (reply,) = await self._way.round_trip([(call.keys[0], _words(call))])
         if isinstance(reply, redis_errors.NoScriptError):
             return await self._client.execute_command("EVAL", call.source, *_words(call)[2:])
         if isinstance(reply, Exception):
@@ -188,15 +181,13 @@ class Connection:
         Raises:
             Unavailable: the round trip itself failed; any of the calls may have been carried out.
         """
-        with our_errors():
-            if isinstance(self._client, RedisCluster):
-                pipeline = self._client.pipeline(transaction=False)
-                for call in calls:
-                    _ = pipeline.execute_command(*_words(call))
-                replies = await pipeline.execute(raise_on_error=False)
-            else:
-                replies = await _round_trip(self._client, calls)
+        replies = await self._replies([(call.keys[0], _words(call)) for call in calls])
         return [await self._settled(call, reply) for call, reply in zip(calls, replies, strict=True)]
+
+    async def _replies(self, requests: Sequence[Request]) -> list[Reply | Exception]:
+        """A reply to each, or why there is none; of a server that is no cluster, all of them or none."""
+        with our_errors():
+            return await self._way.round_trip(requests)
 
     async def _settled(self, call: Call, reply: Reply) -> Reply | Unavailable:
         try:
@@ -282,40 +273,13 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._way.close()
         for client in (self._client, *self._beside):
             await client.aclose()
 
 
-async def _round_trip(client: Redis, calls: Sequence[Call]) -> list[Reply | Exception]:
-    """What a pipeline does. Its packing in Python would cost more than all else about storing a message, and what the
-    client does around one command as much again as sending it and reading a page of messages.
-    """
-    pool = client.connection_pool
-    connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
-    try:
-        packed = [_packed(call) for call in calls]
-        async with asyncio.timeout(SOCKET_SECONDS):
-            await connection.send_packed_command(packed, check_health=False)
-            return [await _reply_or_error(connection) for _ in calls]
-    finally:
-        await pool.release(connection)
-
-
 def _words(call: Call) -> tuple[Arg, ...]:
     return ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
-
-
-def _packed(call: Call) -> bytes:
-    packed: bytes = pack_command(_words(call))  # type: ignore[arg-type]  # its stub knows tuples of one element only
-    return packed
-
-
-async def _reply_or_error(connection: AbstractConnection) -> Reply | Exception:
-    """A refusal of one call leaves the connection and the following replies whole; anything else ends it."""
-    try:
-        return await connection.read_response(timeout=math.inf)  # one limit over all replies instead of one for each
-    except redis_errors.ResponseError as error:
-        return error
 
 
 def connect(url: str) -> Connection:

@@ -98,10 +98,10 @@ def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Ser
         clients = [stack.enter_context(redis.Redis.from_url(node)) for node in nodes]
         for index, client in enumerate(clients):
             first, end = SLOTS * index // len(clients), SLOTS * (index + 1) // len(clients)
-            _admin(client, "CLUSTER", "ADDSLOTSRANGE", first, end - 1)
-            _admin(client, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
+            admin(client, "CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+            admin(client, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
             for port in ports[:index]:
-                _admin(client, "CLUSTER", "MEET", "127.0.0.1", port)
+                admin(client, "CLUSTER", "MEET", "127.0.0.1", port)
         wait_until_blocking(lambda: all(_agrees(client) for client in clients), within=20)
         addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
         yield Server("cluster", f"redis+cluster://{addresses}", tuple(nodes))
@@ -190,7 +190,8 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _admin(client: redis.Redis, *command: str | int) -> Any:
+def admin(client: redis.Redis, *command: str | int | bytes) -> Any:
+    """One command as it is, its reply as the client makes it."""
     return client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 

@@ -41,7 +41,7 @@ async def test_a_purged_shop_has_nothing_left_but_tombstones(box: Box) -> None:
     assert (done.what, done.complete, done.messages_deleted, done.requested_by) == ("shop", True, 130, "owner@shop")
     assert await values(box) == []
     left = {key.partition(b":")[0] for key in await box.keys()}
-    assert left <= {b"m", b"j", b"h", b"r", b"page", b"shop"}
+    assert left <= {b"m", b"j", b"h", b"r", b"page", b"shop", b"mark"}
     changes = await box.connection.command("ZRANGE", shop_keys(SHOP).changes, 0, -1)
     assert changes == [f"pshop:{receipt.id}".encode()]
 

@@ -37,7 +37,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "simulator.graph_media",
     ),
     "redis": ("cache",),
-    "hiredis": ("cache.connection",),
+    "hiredis": ("cache.exchange",),
     "httpx2": (
         *("app.export_command", "app.receipt_command", "app.remote"),
         *("graph_client.client", "ops.outside", "simulator.sender"),

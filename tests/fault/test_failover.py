@@ -1,0 +1,152 @@
+"""A primary is lost and its replica takes over: behind Sentinel, and in a cluster. Slots that move while traffic runs.
+
+What was answered 200 is there once, what could not be stored was refused in time, and nobody restarts anything.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+import pytest
+from redis.crc import key_slot
+
+from cache.keys import page_key, shop_keys
+from domain.ids import PageId, ShopId
+from tests.callers import Shop
+from tests.fault.conftest import EndsWith
+from tests.fault.load import Load, loading
+from tests.replicated import FAILOVER_SECONDS, Replicated, behind_sentinels, cluster_with_replicas
+from tests.service import Service, serving
+from tests.support import wait_until
+
+SHOPS: Final = {PageId(f"10420000000001{n}"): f"shop-{n}" for n in range(6)}
+"""Pages with their shops: enough for each node of a cluster to have some."""
+
+REFUSED_SECONDS: Final = 2.0
+RECOVERED_SECONDS: Final = 5.0
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@contextmanager
+def connected(url: str, log: Path, **settings: str) -> Iterator[Service]:
+    """A service with a Page for each of the shops."""
+    with serving(url, log, **settings) as service:
+        for page, name in SHOPS.items():
+            with Shop(service.url, name) as shop:
+                shop.connect(page)
+        yield service
+
+
+@asynccontextmanager
+async def loaded(service: Service) -> AsyncIterator[Load]:
+    """Load for all the shops, that has got going."""
+    async with loading(service.url, pages=tuple(SHOPS)) as load:
+        await load.reach(300)
+        yield load
+
+
+def readable(service: Service) -> list[str]:
+    """Every id of every shop."""
+    found: list[str] = []
+    for name in SHOPS.values():
+        with Shop(service.url, name) as shop:
+            found += shop.ids()
+    return found
+
+
+async def taken_over(store: Replicated, primaries: int) -> float:
+    """Return once there are so many primaries again; when that was."""
+    await wait_until(lambda: asyncio.to_thread(lambda: len(store.primaries()) == primaries), within=FAILOVER_SECONDS)
+    return time.monotonic()
+
+
+async def recovered(load: Load, since: float) -> float:
+    """Return once every connection of the load has gone on: none of them waits for a lost node; the seconds until one
+    had.
+    """
+    seconds = await load.recovered(since)
+    await load.reach(300)
+    return seconds
+
+
+FAULTS: Final = {
+    "sentinel": (behind_sentinels, 1),
+    "cluster": (cluster_with_replicas, 3),
+}
+
+
+async def lose_a_primary(kind: str, how: Literal["killed", "hung"], directory: Path, row: EndsWith) -> None:
+    """Under load, until everything goes on; one that hung comes back and finds that it is none any more."""
+    start: Callable[[Path], AbstractContextManager[Replicated]]
+    start, primaries = FAULTS[kind]
+    with start(directory) as store, connected(store.url, directory / "log") as service:
+        async with loaded(service) as load:
+            victim = store.primaries()[0]
+            store.kill(victim) if how == "killed" else store.hang(victim)
+            recovery = await recovered(load, await taken_over(store, primaries))
+            if how == "hung":
+                store.go_on(victim)
+                await wait_until(lambda: asyncio.to_thread(lambda: store.role(victim) == "slave"), FAILOVER_SECONDS)
+                await load.recovered(time.monotonic())
+                await load.reach(100)
+        assert load.slowest_refusal < REFUSED_SECONDS
+        assert recovery < RECOVERED_SECONDS
+        assert set(load.statuses) == {200, 503}
+        assert load.broken == 0
+        row(load, readable(service), recovery=recovery)
+
+
+@pytest.mark.fault("primary behind Sentinel killed, its replica takes over")
+async def test_a_killed_primary_behind_sentinel_costs_nothing_that_was_acknowledged(
+    tmp_path: Path, row: EndsWith
+) -> None:
+    """Three Sentinels choose the replica, and the service asks them."""
+    await lose_a_primary("sentinel", "killed", tmp_path, row)
+
+
+@pytest.mark.fault("primary behind Sentinel hung, its replica takes over, it comes back")
+async def test_a_primary_behind_sentinel_that_hung_and_was_replaced_is_talked_to_no_more(
+    tmp_path: Path, row: EndsWith
+) -> None:
+    """Connections to it are still open when it comes back as a replica, which refuses writes."""
+    await lose_a_primary("sentinel", "hung", tmp_path, row)
+
+
+@pytest.mark.fault("primary of a cluster killed, its replica takes over")
+async def test_a_killed_primary_of_a_cluster_costs_nothing_that_was_acknowledged(tmp_path: Path, row: EndsWith) -> None:
+    """The shops of the other two are served as soon as the cluster allows it."""
+    await lose_a_primary("cluster", "killed", tmp_path, row)
+
+
+@pytest.mark.fault("primary of a cluster hung, its replica takes over, it comes back")
+async def test_a_primary_of_a_cluster_that_hung_and_was_replaced_is_talked_to_no_more(
+    tmp_path: Path, row: EndsWith
+) -> None:
+    """Whoever still asks it is sent on."""
+    await lose_a_primary("cluster", "hung", tmp_path, row)
+
+
+@pytest.mark.fault("slots of a cluster moved, key by key, while traffic runs")
+async def test_slots_that_move_under_load_lose_and_double_nothing(tmp_path: Path, row: EndsWith) -> None:
+    """Those of two Pages and of two shops, there and back."""
+    page, *_ = SHOPS
+    keys = [page_key(page), *(shop_keys(ShopId(name)).registry for name in list(SHOPS.values())[:2])]
+    with cluster_with_replicas(tmp_path) as store, connected(store.url, tmp_path / "log") as service:
+        ports = list(store.nodes)[:3]
+        async with loaded(service) as load:
+            for slot in map(key_slot, keys):
+                source = ports[3 * slot // 16_384]
+                target = next(port for port in ports if port != source)
+                await asyncio.to_thread(store.move_slot, slot, source, target)
+                await load.reach(50)
+                await asyncio.to_thread(store.move_slot, slot, target, source)
+                await load.reach(50)
+            recovery = await recovered(load, time.monotonic())
+        assert recovery < RECOVERED_SECONDS
+        assert load.slowest_refusal < REFUSED_SECONDS
+        assert set(load.statuses) <= {200, 503}
+        row(load, readable(service), recovery=recovery)

@@ -1,0 +1,166 @@
+"""Servers with replicas, which take over when a primary is killed: behind three Sentinels, or as a cluster of three."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import redis
+
+from cache.embedded import Embedded, find_server
+from cache.tether import tethered
+from tests.servers import SLOTS, admin, free_ports
+from tests.support import wait_until_blocking
+
+NAME: Final = "inbox"
+SENTINELS: Final = 3
+PRIMARIES: Final = 3
+
+DOWN_MILLISECONDS: Final = 1000
+"""Silence after which a primary counts as gone. Production takes five seconds and more; here nobody has the time."""
+FAILOVER_SECONDS: Final = 60.0
+"""Until a replica has taken over: three seconds are usual, two cores may be busy with other things."""
+
+
+@dataclass
+class Replicated:
+    """Primaries and replicas. `url` as REDIS_URL takes it; `nodes` by their ports; `away` are those that hang or are
+    gone.
+    """
+
+    url: str
+    nodes: dict[int, Embedded] = field(default_factory=dict)
+    away: set[int] = field(default_factory=set)
+
+    def client(self, port: int) -> redis.Redis:
+        """A client of one node, to be closed by the caller."""
+        return redis.Redis.from_url(self.nodes[port].url)
+
+    def role(self, port: int) -> str:
+        """`master` or `slave`, as the node itself sees it."""
+        with self.client(port) as client:
+            told: bytes = admin(client, "ROLE")[0]
+            return told.decode()
+
+    def primaries(self) -> list[int]:
+        """Those that answer."""
+        return [port for port in self.nodes if port not in self.away and self.role(port) == "master"]
+
+    def kill(self, port: int) -> None:
+        """SIGKILL: nothing more is replicated, and its connections break."""
+        self.away.add(port)
+        os.kill(self.nodes[port].pid, signal.SIGKILL)
+
+    def hang(self, port: int) -> None:
+        """It stays connected and does not answer."""
+        self.away.add(port)
+        os.kill(self.nodes[port].pid, signal.SIGSTOP)
+
+    def move_slot(self, slot: int, source: int, target: int) -> None:
+        """Move a slot of a cluster with its keys from one primary to another, key by key, while it is in use."""
+        with self.client(source) as old, self.client(target) as new:
+            old_id, new_id = (admin(client, "CLUSTER", "MYID") for client in (old, new))
+            admin(new, "CLUSTER", "SETSLOT", slot, "IMPORTING", old_id)
+            admin(old, "CLUSTER", "SETSLOT", slot, "MIGRATING", new_id)
+            while keys := admin(old, "CLUSTER", "GETKEYSINSLOT", slot, 10):
+                admin(old, "MIGRATE", "127.0.0.1", target, "", 0, 5000, "REPLACE", "KEYS", *keys)
+            for client in (new, old):
+                admin(client, "CLUSTER", "SETSLOT", slot, "NODE", new_id)
+
+    def go_on(self, port: int) -> None:
+        """It answers again, and believes to be what it was."""
+        os.kill(self.nodes[port].pid, signal.SIGCONT)
+        self.away.discard(port)
+
+
+@contextmanager
+def behind_sentinels(directory: Path) -> Iterator[Replicated]:
+    """A primary with one replica, watched by three Sentinels, of which two must agree."""
+    with ExitStack() as stack:
+        first, second, *watching = free_ports(2 + SENTINELS)
+        addresses = ",".join(f"127.0.0.1:{port}" for port in watching)
+        store = Replicated(f"redis+sentinel://{addresses}/{NAME}/0")
+        _start(stack, store, directory, first)
+        _start(stack, store, directory, second, "--replicaof", f"127.0.0.1 {first}")
+        wait_until_blocking(lambda: _replicas(store, first) == 1, within=FAILOVER_SECONDS)
+        for port in watching:
+            stack.enter_context(_sentinel(directory / str(port), port, first))
+        wait_until_blocking(lambda: all(_knows_the_others(port) for port in watching), within=FAILOVER_SECONDS)
+        yield store
+
+
+@contextmanager
+def cluster_with_replicas(directory: Path) -> Iterator[Replicated]:
+    """Three primaries with a third of the slots each, and a replica of each."""
+    with ExitStack() as stack:
+        ports = free_ports(2 * PRIMARIES)
+        store = Replicated("redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports))
+        clustered = ("--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1")
+        waits = ("--cluster-node-timeout", str(DOWN_MILLISECONDS), "--cluster-replica-validity-factor", "0")
+        for port in ports:
+            _start(stack, store, directory, port, *clustered, *waits)
+        clients = [stack.enter_context(store.client(port)) for port in ports]
+        for index, client in enumerate(clients):
+            admin(client, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
+            if index < PRIMARIES:
+                first, end = SLOTS * index // PRIMARIES, SLOTS * (index + 1) // PRIMARIES
+                admin(client, "CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+            for port in ports[:index]:
+                admin(client, "CLUSTER", "MEET", "127.0.0.1", port)
+        wait_until_blocking(lambda: all(_agrees(client, len(ports)) for client in clients), within=FAILOVER_SECONDS)
+        for primary, replica in zip(clients[:PRIMARIES], clients[PRIMARIES:], strict=True):
+            admin(replica, "CLUSTER", "REPLICATE", admin(primary, "CLUSTER", "MYID").decode())
+        primaries = ports[:PRIMARIES]
+        wait_until_blocking(lambda: all(_replicas(store, port) == 1 for port in primaries), within=FAILOVER_SECONDS)
+        yield store
+
+
+def _start(stack: ExitStack, store: Replicated, directory: Path, port: int, *extra: str) -> None:
+    listening = ("--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
+    node = Embedded.start(directory / str(port), persistent=False, extra=[*listening, *extra])
+    store.nodes[port] = stack.enter_context(node)
+    stack.callback(store.go_on, port)  # a stopped one cannot be ended
+
+
+def _replicas(store: Replicated, port: int) -> int:
+    with store.client(port) as client:
+        told = client.info("replication")
+    return sum(told[f"slave{n}"]["state"] == "online" for n in range(int(told["connected_slaves"])))
+
+
+def _agrees(client: redis.Redis, nodes: int) -> bool:
+    state = client.cluster("INFO")
+    return bool(state["cluster_state"] == "ok" and int(state["cluster_known_nodes"]) == nodes)
+
+
+@contextmanager
+def _sentinel(directory: Path, port: int, primary: int) -> Iterator[None]:
+    directory.mkdir(parents=True)
+    configuration = directory / "sentinel.conf"
+    configuration.write_text(
+        f"port {port}\nbind 127.0.0.1\ndir {directory}\n"
+        f"sentinel monitor {NAME} 127.0.0.1 {primary} 2\n"
+        f"sentinel down-after-milliseconds {NAME} {DOWN_MILLISECONDS}\n"
+        f"sentinel failover-timeout {NAME} 10000\n"
+    )
+    command = tethered([str(find_server()), str(configuration), "--sentinel"])
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603 - our own
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _knows_the_others(port: int) -> bool:
+    with redis.Redis(port=port, socket_timeout=2) as client:
+        try:
+            told = client.sentinel_master(NAME)
+        except redis.RedisError:
+            return False
+    return bool(told["num-other-sentinels"] == SENTINELS - 1 and told["num-slaves"] == 1)
