@@ -2,12 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MINUTES ?= 60
+BODIES ?= 1000000
+PARSER_SECONDS ?= 60
 STAMP := .venv/.installed
 # Four are enough: each test process starts servers of its own.
 ON_EVERY_CORE := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench image sbom screenshot reliability mutations soak
+.PHONY: help setup run test check format lock bench image sbom screenshot reliability mutations soak fuzz
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +42,8 @@ format: $(STAMP)  ## rewrite the code the way `make check` wants it
 
 lock: $(STAMP)  ## renew the hash-locked requirements from pyproject.toml
 	@for set in "runtime:" "tracing:--extra tracing" "dev:--extra embedded --extra tracing --group dev" \
-	  "bench:--extra embedded --extra tracing --group dev --group bench"; do \
+	  "bench:--extra embedded --extra tracing --group dev --group bench" \
+	  "fuzz:--extra embedded --extra tracing --group dev --group fuzz"; do \
 	  $(BIN)/uv pip compile pyproject.toml $${set#*:} --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-annotate --custom-compile-command 'make lock' -o requirements/$${set%%:*}.txt || exit 1; done
 	@$(BIN)/uv pip compile --group pyproject.toml:build --quiet --universal --python-version 3.11 --generate-hashes \
@@ -66,6 +69,11 @@ reliability: $(STAMP)  ## break everything that can break, and write docs/reliab
 
 mutations: $(STAMP)  ## take away what keeps each promise, one at a time, and see its test fail
 	$(BIN)/python -m tests.fault.mutate
+
+fuzz: $(STAMP)  ## bodies of every spelling and broken ones against a model, BODIES=1000000 unless said otherwise
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz.parser -max_total_time=$(PARSER_SECONDS)
+	$(BIN)/python -m tests.fuzz --bodies $(BODIES)
 
 soak: $(STAMP)  ## load while everything breaks, MINUTES=60 unless said otherwise, and what must not grow
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --document docs/reliability.md

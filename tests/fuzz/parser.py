@@ -1,0 +1,70 @@
+"""`python -m tests.fuzz.parser`: bytes that look for new ways through the parser, guided by the lines they reach.
+
+Whatever the bytes: they are a delivery or refused as no JSON, read fast and read exactly come to the same, and what is
+kept can be written down. atheris drives it (`make fuzz` installs it); it takes libFuzzer's own options, as
+`-max_total_time=60`, and begins with bodies that a world has drawn.
+"""
+
+import dataclasses
+import random
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import atheris
+import orjson
+
+with atheris.instrument_imports(include=["webhook", "domain"]):
+    from webhook import normalize
+    from webhook.parse import parse_exactly
+
+from cache.codec import decode, encode_message
+from cache.keys import shop_keys
+from domain.ids import ShopId
+from domain.message import Message
+from tests.fuzz.world import World, garbled
+from webhook.delivery import Delivery
+from webhook.errors import PayloadRefused
+
+SEEDS = 300
+
+
+def one(body: bytes) -> None:
+    """One body."""
+    read = exact = None
+    with suppress(PayloadRefused):
+        read = normalize.normalize(body)
+    with suppress(PayloadRefused):
+        exact = normalize._delivery(parse_exactly(body))
+    if read is None:
+        assert exact is None, "read exactly it is a delivery"
+        return
+    if exact is not None:  # what is nested deeper than Python's own stack is read fast only
+        assert told(read) == told(exact), "read exactly it is another delivery"
+    for event in read.events:
+        assert event.id
+        assert event.page not in {"", "0"}
+        if isinstance(event, Message):
+            decode(encode_message(event, shop_keys(ShopId("fuzz")), b"nnnn", 60)).json()
+
+
+def told(delivery: Delivery) -> bytes:
+    """All of it as bytes, which what cannot be written down has none of."""
+    return orjson.dumps(dataclasses.asdict(delivery))
+
+
+def main() -> None:
+    """Fuzz until something breaks, or as long as the options say."""
+    rng = random.Random(0)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as corpus:
+        world = World(1, rng)
+        for number in range(SEEDS):
+            body = world.delivery()
+            Path(corpus, str(number)).write_bytes(garbled(body, rng) if number % 4 == 0 else body)
+        atheris.Setup([*sys.argv, corpus], one)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
