@@ -117,6 +117,7 @@ class Writer:
         self._pace = Pace(clock)
         self._flushing: asyncio.Task[None] | None = None
         self._closing = False
+        metrics.watch_queue(self._queue)
         for reason in get_args(UnavailableReason):
             metrics.store_error(reason, 0)
 
@@ -184,7 +185,6 @@ class Writer:
             raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
         self._room_messages -= len(rows)
         self._room_bytes -= size
-        self._show_queue()
         batch = self._pending.get(shop)
         if batch is None:
             batch = self._pending[shop] = _ShopBatch(shop)
@@ -266,7 +266,9 @@ class Writer:
         self._metrics.stored(self._clock() - began, sum(len(part.rows) for part in parts))
         for batch, first, end in spans:
             try:
-                outcomes = await self._outcomes(parts[first:end], replies[first:end])
+                outcomes = _plain(replies[first]) if end - first == 1 else None
+                if outcomes is None:
+                    outcomes = await self._outcomes(parts[first:end], replies[first:end])
             except Unavailable as error:
                 self._metrics.store_error(error.reason)
                 self._fail([batch], error)
@@ -422,10 +424,10 @@ class Writer:
         for put in batch.puts:
             self._room_messages += len(put.rows)
             self._room_bytes += put.size
-        self._show_queue()
 
-    def _show_queue(self) -> None:
-        self._metrics.queue(self._all_messages - self._room_messages, self._all_bytes - self._room_bytes)
+    def _queue(self) -> tuple[int, int]:
+        """Messages that wait or are under way, and their bytes."""
+        return self._all_messages - self._room_messages, self._all_bytes - self._room_bytes
 
     async def accepting(self) -> bool:
         """Whether there is room, and no stop under way."""
@@ -436,6 +438,13 @@ class Writer:
         self._closing = True
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
+
+
+def _plain(reply: Reply | Unavailable) -> list[Outcome] | None:
+    """The outcomes that a reply tells; None where there is more to do."""
+    if isinstance(reply, Unavailable) or len(reply) > 1:
+        return None
+    return [OUTCOMES[letter] for letter in reply[0].decode()]
 
 
 def _other_secret(reply: Reply | Unavailable) -> bytes | None:

@@ -117,14 +117,18 @@ class _Stamp:
         self._text = ""
 
     def __call__(self, _logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["timestamp"] = self.now()
+        event["level"] = method
+        return event
+
+    def now(self) -> str:
+        """The moment, as every line tells it."""
         now = self.clock()
         second = int(now)
         if second != self._second:
             self._text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
             self._second = second
-        event["timestamp"] = f"{self._text}{int((now - second) * 1000):03d}Z"
-        event["level"] = method
-        return event
+        return f"{self._text}{int((now - second) * 1000):03d}Z"
 
 
 def _told(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -204,12 +208,11 @@ class Lines:
         """Each line's part, and what it has alone, which is given away: it is changed."""
         if not self._heard:
             return
-        _writer.extend(
-            [
-                b"{%b,%b" % (part, _rendered(None, "info", redact(None, "info", _stamp(None, "info", own)))[1:])
-                for part, own in lines
-            ]
-        )
+        made, now = [], _stamp.now()
+        for part, own in lines:
+            own["timestamp"], own["level"] = now, "info"
+            made.append(b"{%b,%b" % (part, _rendered(None, "info", redact(None, "info", own))[1:]))
+        _writer.extend(made)
 
 
 def _level_number(level: str) -> int:

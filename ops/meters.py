@@ -75,15 +75,16 @@ class Histogram:
         self._counts: dict[Labels, list[float]] = {}
         """Values in each bucket, and at the end the sum of all values."""
 
-    def observe(self, value: float, labels: Labels = ()) -> None:
-        """Count one value."""
+    def observe(self, labels: Labels, *values: float) -> None:
+        """Count these values."""
         try:
             counts = self._counts[labels]
         except KeyError:
             labels = _bounded(labels, self._counts)
             counts = self.prepare(labels)
-        counts[bisect_left(self._bounds, value)] += 1
-        counts[-1] += value
+        for value in values:
+            counts[bisect_left(self._bounds, value)] += 1
+            counts[-1] += value
 
     def prepare(self, labels: Labels = ()) -> list[float]:
         """Make the series known before anything happened."""

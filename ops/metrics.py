@@ -6,7 +6,7 @@ are plain ones (ops/meters.py) of one process; prometheus_client only writes the
 
 import math
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -141,8 +141,7 @@ class Metrics:
         self._requests = self._counters["requests_total"]
         self._request_seconds = self._histograms["request_seconds"]
         self._body_bytes = self._histograms["webhook_body_bytes"]
-        self._queue_messages = self._gauges["queue_messages"]
-        self._queue_bytes = self._gauges["queue_bytes"]
+        self._look_at_queue: Callable[[], tuple[int, int]] = lambda: (0, 0)
         registry.register(self)
 
     def delivery(self, outcome: str, n: int = 1) -> None:
@@ -153,23 +152,22 @@ class Metrics:
         """`n` events of a kind had this outcome."""
         self._events.add(n, (kind, outcome))
 
-    def body(self, size: int) -> None:
-        """A webhook body of `size` bytes was read."""
-        self._body_bytes.observe(size)
+    def body(self, *sizes: int) -> None:
+        """Webhook bodies of so many bytes were read."""
+        self._body_bytes.observe((), *sizes)
 
     def stored(self, seconds: float, messages: int) -> None:
         """A batch was stored and acknowledged."""
-        self._histograms["store_seconds"].observe(seconds)
-        self._histograms["store_batch_messages"].observe(messages)
+        self._histograms["store_seconds"].observe((), seconds)
+        self._histograms["store_batch_messages"].observe((), messages)
 
     def store_error(self, reason: str, n: int = 1) -> None:
         """A batch could not be stored."""
         self._counters["store_errors_total"].add(n, (reason,))
 
-    def queue(self, messages: int, size: int) -> None:
-        """What waits to be stored now: messages, and their bytes."""
-        self._queue_messages.set(messages)
-        self._queue_bytes.set(size)
+    def watch_queue(self, look: Callable[[], tuple[int, int]]) -> None:
+        """Have this told at each scrape: how many messages wait to be stored, and their bytes."""
+        self._look_at_queue = look
 
     def kept(self, messages: int, oldest_seconds: float) -> None:
         """What is kept now, and how old the oldest of it is."""
@@ -178,7 +176,7 @@ class Metrics:
 
     def swept(self, seconds: float) -> None:
         """A sweep ended."""
-        self._histograms["sweep_seconds"].observe(seconds)
+        self._histograms["sweep_seconds"].observe((), seconds)
 
     def purge(self, what: str, n: int = 1) -> None:
         """A shop, page, conversation or message is to be purged."""
@@ -212,12 +210,12 @@ class Metrics:
         """A worker process has ended unasked; `n` 0 makes a way known at start."""
         self._counters["worker_deaths_total"].add(n, (how,))
 
-    def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """A request was answered; `route` is the template, never the path."""
+    def request(self, route: str, method: str, status: int, *seconds: float) -> None:
+        """A request was answered, or several that were answered alike; `route` is the template, never the path."""
         if method not in METHODS:
             method = OTHER
-        self._requests.add(1, (route, method, str(status)))
-        self._request_seconds.observe(seconds, (route, method))
+        self._requests.add(len(seconds), (route, method, str(status)))
+        self._request_seconds.observe((route, method), *seconds)
 
     def dropped(self, reason: str, n: int = 1) -> None:
         """A connection was cut off; `n` 0 makes a reason known at start."""
@@ -237,7 +235,7 @@ class Metrics:
 
     def stream_lag(self, seconds: float) -> None:
         """So long after it was stored something was sent to a viewer."""
-        self._histograms["stream_lag_seconds"].observe(seconds)
+        self._histograms["stream_lag_seconds"].observe((), seconds)
 
     def audit(self, outcome: str, n: int = 1) -> None:
         """An entry of an audit log was `written` or `refused`; `n` 0 makes an outcome known at start."""
@@ -254,7 +252,7 @@ class Metrics:
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
         """A call of the Graph API ended: `ok`, or the reason of its error."""
         self._counters["graph_calls_total"].add(1, (edge, outcome))
-        self._histograms["graph_seconds"].observe(seconds, (edge,))
+        self._histograms["graph_seconds"].observe((edge,), seconds)
 
     def graph_retry(self, reason: str) -> None:
         """A call is made once more."""
@@ -262,7 +260,7 @@ class Metrics:
 
     def graph_usage(self, limit: str, ratio: float) -> None:
         """An answer told the share of a budget that is used."""
-        self._histograms["graph_usage_ratio"].observe(ratio, (limit,))
+        self._histograms["graph_usage_ratio"].observe((limit,), ratio)
 
     def graph_hold(self, limit: str) -> None:
         """Calls were stopped for a while."""
@@ -286,6 +284,9 @@ class Metrics:
 
     def collect(self) -> Iterator[Family]:
         """What was counted so far, in the order of the table."""
+        messages, size = self._look_at_queue()
+        self._gauges["queue_messages"].set(messages)
+        self._gauges["queue_bytes"].set(size)
         for row in METRICS:
             family = _family(row)
             if isinstance(family, HistogramMetricFamily):

@@ -87,9 +87,9 @@ class TracedMetrics(Metrics):
         super().__init__(registry, version=version)
         self._tracer = tracer
 
-    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+    def request(self, route: str, method: str, status: int, *seconds: float) -> None:
         """A request was answered."""
-        super().request(route, method, status, seconds)
+        super().request(route, method, status, *seconds)
         span = get_current_span()
         method = method if method in METHODS else OTHER
         span.update_name(f"{method} {route}")

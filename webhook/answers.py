@@ -90,18 +90,22 @@ class Answers:
 
     def tell(self, answered: Sequence[Answered]) -> None:
         """Count these and write their lines."""
-        metrics, lines = self._metrics, []
+        alike: dict[tuple[str, int], list[float]] = {}
+        sizes, lines = [], []
         for one in answered:
             method = one.method if one.method in _METHODS else "OTHER"
-            if method == "POST":
-                metrics.delivery(_DELIVERIES.get(one.status, "failed"))
-            metrics.request(PATH, method, one.status, one.seconds)
+            alike.setdefault((method, one.status), []).append(one.seconds)
             facts = one.facts
-            if (size := facts.get("body_bytes")) is not None:
-                metrics.body(size)
+            if "body_bytes" in facts:
+                sizes.append(facts["body_bytes"])
             facts["duration_ms"] = round(one.seconds * 1000, 3)
             facts["request_id"] = one.request_id
             lines.append((self._caller(method, one.status, one.client, one.agent), facts))
+        for (method, status), seconds in alike.items():
+            if method == "POST":
+                self._metrics.delivery(_DELIVERIES.get(status, "failed"), len(seconds))
+            self._metrics.request(PATH, method, status, *seconds)
+        self._metrics.body(*sizes)
         self._lines.write(lines)
 
     def _caller_part(self, method: str, status: int, client: str | None, agent: bytes | None) -> bytes:

@@ -23,6 +23,9 @@ ANSWER_SECONDS: Final = 4.5
 answered before. https://developers.facebook.com/docs/messenger-platform/webhooks"""
 
 
+_LATE: Final = True
+
+
 class Arrived(Protocol):
     """A POST whose body is here. `began` is when its head was, in the seconds of the clock."""
 
@@ -56,7 +59,7 @@ class Express:
         self._new_request_id = new_request_id
         self._arrived: list[Arrived] = []
         self._answered: list[Answered] = []
-        self._waiting: dict[Arrived, None] = {}
+        self._waiting: dict[Arrived, bool] = {}
         """Those whose write is under way, the oldest first."""
         self._watching = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,7 +81,7 @@ class Express:
             try:
                 self._begin(request)
             except Exception as error:  # noqa: BLE001 - `_refuse` logs it, and the others are taken
-                self._waiting.pop(request, None)
+                self._waiting.pop(request, _LATE)
                 self._refuse(request, error)
         if self._waiting and not self._watching:
             self._watching = True
@@ -90,19 +93,18 @@ class Express:
         if shop is None:
             self._start(request, delivery)
         else:
-            self._waiting[request] = None
+            self._waiting[request] = not _LATE
             self._intake.put_soon(shop, delivery, partial(self._settle, request, delivery))
 
     def _settle(self, request: Arrived, delivery: Delivery, result: list[Outcome] | Exception) -> None:
-        if request not in self._waiting:
-            return  # it was late, and has been answered so
-        del self._waiting[request]
+        if self._waiting.pop(request, _LATE) is _LATE:
+            return  # it has been answered so
         if isinstance(result, Exception):
             self._refuse(request, result)
         elif "unknown_page" in result:
             self._start(request, delivery)  # its route may be a stale one: what is stored already is known again
         else:
-            self._accept(request, self._intake.count(delivery, result))
+            self._accept(request, dict(self._intake.count(delivery, result)))
 
     def _start(self, request: Arrived, delivery: Delivery) -> None:
         task = asyncio.create_task(self._keep(request, delivery))
@@ -118,7 +120,7 @@ class Express:
         except Exception as error:  # noqa: BLE001 - `_refuse` logs it
             self._refuse(request, error)
         else:
-            self._accept(request, taken.outcomes)
+            self._accept(request, dict(taken.outcomes))
 
     def _look_who_is_late(self) -> None:
         now = self.clock()
@@ -132,9 +134,9 @@ class Express:
             self._refuse(oldest, NotInTime())
         self._watching = False
 
-    def _accept(self, request: Arrived, outcomes: dict[str, int]) -> None:
+    def _accept(self, request: Arrived, outcomes: dict[str, Any]) -> None:
         request.answer(ACCEPTED)
-        self._note(request, 200, self._new_request_id(), dict(outcomes))
+        self._note(request, 200, self._new_request_id(), outcomes)
 
     def _refuse(self, request: Arrived, error: Exception) -> None:
         request_id, facts = self._new_request_id(), dict[str, Any]()

@@ -375,8 +375,11 @@ async def test_what_has_waited_long_is_stored_where_it_fits(house: House) -> Non
     assert await settled(first, *waiting) == ["stored"] * 5
 
 
-async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(house: House) -> None:
+async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is left of it goes behind the other shop's, and everything is stored in its order."""
+    monkeypatch.setattr(module, "WRITE_SECONDS", 60.0)  # thousands are made while the first waits
     house.connection.gate.clear()
     first = house.put(text("m_first"))
     await house.under_way()

@@ -26,7 +26,7 @@ def test_a_histogram_counts_up_to_and_including_each_bound() -> None:
     """As Prometheus' `le` means it."""
     histogram = Histogram((1, 2))
     for value in (0.5, 1, 1.5, 2, 3):
-        histogram.observe(value)
+        histogram.observe((), value)
     assert histogram.series() == [((), Distribution(((1, 2), (2, 4), (math.inf, 5)), 8.0))]
 
 
@@ -35,7 +35,7 @@ def test_label_values_without_end_do_not_fill_the_memory() -> None:
     counter, histogram = Counter(), Histogram((1,))
     for number in range(3000):
         counter.add(1, (str(number), "x"))
-        histogram.observe(0, (str(number), "x"))
+        histogram.observe((str(number), "x"), 0)
     assert len(counter.series()) == len(histogram.series()) == 1001
     assert dict(counter.series())["other", "other"] == 2000
     assert dict(histogram.series())["other", "other"].buckets[-1] == (math.inf, 2000)

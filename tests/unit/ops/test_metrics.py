@@ -19,7 +19,7 @@ def used() -> CollectorRegistry:
     metrics.body(600)
     metrics.stored(0.004, 12)
     metrics.store_error("unavailable")
-    metrics.queue(5, 2048)
+    metrics.watch_queue(lambda: (5, 2048))
     metrics.kept(100, 3600.5)
     metrics.swept(0.2)
     metrics.purge("shop")
