@@ -42,7 +42,7 @@ def main(bodies: int, seed: int | None) -> None:
     statuses = ", ".join(f"{count:,} answered {status}" for status, count in sorted(found.statuses.items()))
     click.echo(
         f"{found.bodies:,} bodies in {time.monotonic() - began:,.0f} s: {statuses}; {found.worlds:,} shops with "
-        f"{found.compared:,} messages compared, none wrong"
+        f"{found.compared:,} messages compared, none wrong; {found.refused:,} answers of 503, asked again"
     )
     if complaints:
         raise click.ClickException(f"the service complained: {complaints[:3]}")
