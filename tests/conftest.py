@@ -63,7 +63,7 @@ def flushed(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Server]]
 
     def lend(name: str) -> Server:
         server: Server = request.getfixturevalue(name)
-        server.flush()
+        server.empty()
         lent.append(server)
         return server
 
@@ -133,7 +133,7 @@ async def fake_client(fake_server: fakeredis.FakeServer) -> AsyncIterator[fakere
 
 
 def _empty_and_then_leakless(server: Server) -> Iterator[Server]:
-    server.flush()
+    server.empty()
     yield server
     _refuse_leaks(server.unbounded_keys())
 

@@ -11,15 +11,16 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import redis
+from redis.exceptions import MovedError
 
 from cache.embedded import Embedded, find_server
-from cache.keys import PERMANENT
+from cache.keys import PERMANENT, mark_keys
 from tests.support import wait_until_blocking
 
 CACHE = Path(__file__).parents[1] / ".cache"
@@ -31,6 +32,8 @@ REDIS7_PACKAGES = (
 """The program in Debian 12's redis-tools is the server; its first argument decides. The package redis-server holds
 only start scripts, which would start a daemon."""
 
+MARK = "of-the-tests"
+"""Always the same, so that a service which lives through many tests never finds it changed."""
 SLOTS = 16_384
 CLUSTER_NODES = 3
 CLUSTER_BUS_OFFSET = 10_000
@@ -49,9 +52,17 @@ class Server:
     nodes: tuple[str, ...]
 
     def flush(self) -> None:
-        """Forget every key on every node."""
+        """Forget every key on every node. A service that lives on it must take this for a loss (cache/marks.py)."""
         for client in self.clients():
             client.flushall()
+
+    def empty(self) -> None:
+        """Forget every key, and leave the marks: nothing is lost, there only is nothing."""
+        self.flush()
+        for client in self.clients():
+            for key in mark_keys() if len(self.nodes) > 1 else mark_keys()[:1]:
+                with suppress(MovedError):  # another node's
+                    client.set(key, MARK)
 
     def unbounded_keys(self) -> list[bytes]:
         """Keys that have no deadline and are not on the written list of permanent keys."""

@@ -120,8 +120,8 @@ async def test_the_longer_of_two_holds_wins(box: Box) -> None:
 
 async def test_a_hold_ends_by_itself(box: Box) -> None:
     """After as long as Facebook said."""
-    await box.budgets.hold(SHOP, PAGE, "pages", 0.05)
     began = time.monotonic()
+    await box.budgets.hold(SHOP, PAGE, "pages", 0.05)
 
     async def over() -> bool:
         entry = await enter(box.budgets, limit="pages", spacing=0)

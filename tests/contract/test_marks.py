@@ -38,7 +38,8 @@ async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
 
 @pytest.fixture
 def process(store: Server, processes: Callable[[str], Callable[[], Process]]) -> Callable[[], Process]:
-    """Each call is another process, on each server in turn."""
+    """Each call is another process, on each server in turn, on which there never was a Page."""
+    store.flush()
     return processes(store.url)
 
 
@@ -191,6 +192,7 @@ async def test_one_empty_node_of_a_cluster_is_a_loss_whoever_looks(
     and what a shop still has is found again once somebody has accepted that the rest is lost.
     """
     cluster = flushed("cluster")
+    cluster.flush()
     process = processes(cluster.url)
     _, shops = process()
     pages = {PageId(f"1042000000{n:05}"): ShopId(f"{n * 7919}-shop") for n in range(24)}

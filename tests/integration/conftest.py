@@ -84,7 +84,7 @@ def graph(shared_graph: FakeGraph) -> FakeGraph:
 @pytest.fixture
 def graph_store(graph_valkey: Server) -> Iterator[Server]:
     """The Valkey of what is asked of Facebook, empty; looked over for leaked keys afterwards."""
-    graph_valkey.flush()
+    graph_valkey.empty()
     yield graph_valkey
     assert graph_valkey.unbounded_keys() == []
 

@@ -73,7 +73,7 @@ class Comparison(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.server.flush()
+        self.server.empty()
         self.box = self.runner.run(self._open())
         self.states = frozenset({State(frozenset(PAGES))})
 
