@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import astuple
 from typing import Final
 
@@ -29,7 +30,8 @@ from ops.settings import read_settings
 from ops.totals import tell
 
 BEAT_SECONDS: Final = 1.0
-"""Between two reports. What was counted since the last one is lost with a worker that is killed."""
+"""Between two reports. What was counted since the last one is lost with a worker that is killed; one that ends in order
+tells its last word."""
 _POLL_SECONDS: Final = 0.01
 
 
@@ -57,6 +59,8 @@ async def _serve(app: Application, listening: socket.socket, control: socket.soc
         await public.serve([listening])
         for task in beside:
             task.cancel()
+        with suppress(ConnectionError, TimeoutError):
+            await asyncio.wait_for(reporter.report(), BEAT_SECONDS)
 
 
 class Reporter:

@@ -29,7 +29,7 @@ from tests.viewer import Viewer
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="which processes there are is asked of /proc"),
-    pytest.mark.timeout(900 if FULL else 120),
+    pytest.mark.timeout(1200 if FULL else 180),
 ]
 
 WITHIN = 30.0
