@@ -75,13 +75,10 @@ class _SharingServer(_Server):
         ]
         self.servers += takers
 
-    def _new_protocol(self) -> asyncio.Protocol:
+    def _new_protocol(self) -> Any:
         """As uvicorn makes it."""
         make: Any = self.config.http_protocol_class
-        protocol: asyncio.Protocol = make(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return protocol
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:

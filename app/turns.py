@@ -12,7 +12,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import structlog
 
@@ -72,13 +72,13 @@ class Turns:
 class Taker:
     """Takes connections for one worker. Stands for a server of asyncio, which uvicorn closes and waits for.
 
-    `connections` tells how many it holds now; each new one is given a protocol of its own.
+    `connections` tells how many it holds now; each new one is given a protocol of its own, one of uvicorn's.
     """
 
     def __init__(
         self,
         listening: socket.socket,
-        new_protocol: Callable[[], asyncio.Protocol],
+        new_protocol: Callable[[], Any],
         connections: Callable[[], int],
         turns: Turns,
         number: int,
@@ -90,6 +90,7 @@ class Taker:
         self._number = number
         self._loop = asyncio.get_running_loop()
         self._later: asyncio.TimerHandle | None = None
+        self._closed = False
         self._beginning: set[asyncio.Task[object]] = set()
         listening.setblocking(False)
         self._tell()
@@ -97,6 +98,7 @@ class Taker:
 
     def close(self) -> None:
         """Take no more."""
+        self._closed = True
         self._turns.absent(self._number)
         self._loop.remove_reader(self._listening)
         if self._later is not None:
@@ -148,6 +150,9 @@ class Taker:
 
     async def _begin(self, taken: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._new_protocol, taken)
+            _, protocol = await self._loop.connect_accepted_socket(self._new_protocol, taken)
         except OSError:
             taken.close()  # the caller has gone
+            return
+        if self._closed:
+            protocol.shutdown()  # uvicorn has told all the others, and would wait for this one

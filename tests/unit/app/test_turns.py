@@ -23,6 +23,11 @@ class Held(asyncio.Protocol):
         """It begins."""
         self._held.append(transport)
 
+    def shutdown(self) -> None:
+        """It is told to end, as uvicorn tells its connections."""
+        for transport in self._held:
+            transport.close()
+
 
 class Worker:
     """Takes from the socket, and holds what it took."""
@@ -56,7 +61,7 @@ def shared() -> Iterator[Turns]:
 
 def offered(listening: socket.socket, count: int) -> list[socket.socket]:
     """So many connections, none of which is taken yet."""
-    return [socket.create_connection(listening.getsockname()) for _ in range(count)]
+    return [socket.create_connection(listening.getsockname(), timeout=30) for _ in range(count)]
 
 
 def let_go(*held: Worker | socket.socket) -> None:
@@ -115,6 +120,19 @@ async def test_one_that_has_ended_takes_no_more(listening: socket.socket, shared
     assert len(worker.held) <= held + turns.AT_ONCE, "some may have been beginning"
     await worker.taker.wait_closed()
     let_go(worker, *callers)
+
+
+async def test_a_connection_that_begins_while_all_end_is_told_to_end_too(
+    listening: socket.socket, shared: Turns
+) -> None:
+    """The others were told before it was one of them; it would be waited for until its caller goes."""
+    worker = Worker(listening, shared, 1)
+    (caller,) = offered(listening, 1)
+    worker.taker._come()
+    assert worker.held == []
+    worker.taker.close()
+    assert await asyncio.to_thread(caller.recv, 1) == b"", "it is still open"
+    let_go(caller)
 
 
 async def test_without_open_files_it_waits_and_says_so(
