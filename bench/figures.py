@@ -28,12 +28,17 @@ class Row:
         return median(self.rounds)
 
     @property
-    def ratio(self) -> float | None:
-        """The median of each round's own ratio: what slows the machine for a while slows both sides of it."""
+    def ratios(self) -> list[float]:
+        """Each round's own ratio: what slows the machine for a while slows both sides of it."""
         if not self.reference_rounds:
-            return None
+            return []
         pairs = zip(self.rounds, self.reference_rounds, strict=True)
-        return median(own / other if other else math.inf for own, other in pairs)
+        return [own / other if other else math.inf for own, other in pairs]
+
+    @property
+    def ratio(self) -> float | None:
+        """The median round's."""
+        return median(self.ratios) if self.reference_rounds else None
 
     @property
     def goal(self) -> str:
@@ -51,6 +56,7 @@ class Row:
             "value": self.value,
             "reference_value": reference_value,
             "ratio": self.ratio,
+            "ratios": self.ratios,
             "goal": self.goal,
         }
 

@@ -64,6 +64,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
         for name in sorted(rates, key=lambda name: -median(rates[name]))
         if name != OWN
     ]
+    each = [share / rate * 1e6 for share, rate in zip(busy[OWN], rates[OWN], strict=True)]
+    rows.append(Row(GROUP, "Page Inbox, processor time of a delivery", each, "us"))
     return rows + [Skipped(GROUP, name, missing) for name in ("Fastify + ioredis", "Express + ioredis") if missing]
 
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,14 +33,12 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """Processor time so far, of all its threads and workers; 0 where the system does not tell."""
-        ticks = 0
+        nanoseconds = 0
         for pid in (self.popen.pid, *self.workers()):
-            try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+            with suppress(OSError):
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    nanoseconds += int((task / "schedstat").read_text().split()[0])
+        return nanoseconds / 1e9
 
     def workers(self) -> list[int]:
         """Processes that it has started; none where the system does not tell."""

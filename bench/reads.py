@@ -1,9 +1,16 @@
-"""Reads: the newest 50 messages of a shop over HTTP, first page and deep page, beside one MGET of the same bytes."""
+"""Reads: 50 messages of a shop over HTTP beside one MGET of the same bytes.
+
+The newest page and a deep one, read again and again as composers and consoles do, and pages that nobody has read
+before. Beside the times there is what a core can do: reads in a second of the server's own processor time, which says
+the same while others use the machine.
+"""
 
 import random
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,58 +20,106 @@ from bench.caller import Caller, request
 from bench.effort import Effort, Say
 from bench.figures import Row, quantile
 from bench.inbox import Inbox, inbox
-from bench.load import tenants
-from bench.processes import free_port, running
+from bench.load import Tenant, tenants
+from bench.processes import Process, free_port, running
 
 GROUP: Final = "read 50 messages over HTTP"
-MESSAGES: Final = 10_000
+BESIDE: Final = "one MGET of the same"
+GOAL: Final = 0.5
+MESSAGES: Final = 20_000
 PAGE: Final = 50
 PAGES_DOWN: Final = 100
 """The deep page: 5,000 messages below the newest."""
 READS: Final = 1_000
 """of each kind in a round: ten stand above the p99"""
+FRESH: Final = 40
+"""Pages in a round that nobody has read; below the deep one there are enough for seven rounds."""
+WARM_UP: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A server and what it is asked, by page."""
+
+    server: Process
+    asked: Mapping[str, bytes]
+
+    def read(self, name: str, count: int) -> tuple[list[float], float]:
+        """The seconds that each read took, and reads in a second of the server's processor time."""
+        with Caller(self.server.port) as caller:
+            caller.timed([self.asked[name]] * WARM_UP)
+            cpu = self.server.cpu_seconds()
+            taken = caller.timed([self.asked[name]] * count)
+            return taken, count / (self.server.cpu_seconds() - cpu)
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
-    """Alternate both pages of both servers, one request after another on one connection."""
+    """Alternate the pages of both servers, one request after another on one connection."""
     (shop,) = tenants(1)
     count, reads = effort.count(MESSAGES), effort.count(READS)
+    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     with ExitStack() as stack:
         own = stack.enter_context(inbox(directory / "reads"))
         own.begin([shop])
         own.fill_texts(count, [shop], random.Random())
-        caller = stack.enter_context(Caller(own.server.port))
-        asked = {"first": own.newest(shop), "deep": own.newest(shop)}
-        for _ in range(min(PAGES_DOWN, count // PAGE - 1)):
-            asked["deep"] = own.newest(shop, caller.ask_json(asked["deep"])["next_cursor"])
-        for name, one in asked.items():
-            _copy(own, name, caller.ask(one))
+        ours = _Side(own.server, _pages(own, shop, min(PAGES_DOWN, count // PAGE // 2)))
         port = free_port()
         environment = {"PORT": str(port), "REDIS_URL": own.valkey_url}
         command = [sys.executable, "-m", "bench.contestants.mget"]
         log = directory / "mget.log"
-        stack.enter_context(running(command, environment, log, port=port, ready=(port, "/first")))
-        bare = stack.enter_context(Caller(port))
-        bare_asked = {name: request("GET", f"/{name}") for name in asked}
-        for name, one in asked.items():
-            if orjson.loads(bare.ask(bare_asked[name])) != orjson.loads(caller.ask(one)):
-                raise RuntimeError("the two servers answer different messages")
-        p50: dict[tuple[str, str], list[float]] = defaultdict(list)
-        p99: dict[tuple[str, str], list[float]] = defaultdict(list)
+        server = stack.enter_context(running(command, environment, log, port=port, ready=(port, "/first")))
+        bare = _Side(server, {name: request("GET", f"/{name}") for name in ours.asked})
+        _same(ours, bare)
+        fresh = ours.asked["deep"]
         for number in range(effort.rounds):
-            for name, one in asked.items():
-                for side, who, what in (("own", caller, one), ("bare", bare, bare_asked[name])):
-                    who.timed([what] * 50)
-                    taken = who.timed([what] * reads)
-                    p50[name, side].append(quantile(taken, 0.5) * 1e6)
-                    p99[name, side].append(quantile(taken, 0.99) * 1e6)
-            say(f"reads, round {number + 1}: first page p50 {p50['first', 'own'][-1]:.0f} us")
-    beside = "one MGET of the same"
-    return [
-        Row(GROUP, f"{name} page, {label}", found[name, "own"], "us", beside, found[name, "bare"])
-        for name in asked
-        for label, found in (("p50", p50), ("p99", p99))
+            for name in ours.asked:
+                for label, side in (("own", ours), ("bare", bare)):
+                    taken, rate = side.read(name, reads)
+                    found[name, label, "p50"].append(quantile(taken, 0.5) * 1e6)
+                    found[name, label, "p99"].append(quantile(taken, 0.99) * 1e6)
+                    found[name, label, "rate"].append(rate)
+            rate, fresh = _walk(own, shop, fresh, effort.count(FRESH))
+            found["fresh", "own", "rate"].append(rate)
+            found["fresh", "bare", "rate"].append(found["deep", "bare", "rate"][-1])
+            say(f"reads, round {number + 1}: first page p50 {found['first', 'own', 'p50'][-1]:.0f} us")
+    names = {"first": "first page", "deep": "deep page", "fresh": "a page nobody has read"}
+    rows = [
+        Row(GROUP, f"{names[name]}, {label}", found[name, "own", label], "us", BESIDE, found[name, "bare", label])
+        for name in ours.asked
+        for label in ("p50", "p99")
     ]
+    return rows + [
+        Row(GROUP, f"{label}, of a busy core", found[name, "own", "rate"], "per second", BESIDE,
+            found[name, "bare", "rate"], at_least=GOAL if name == "first" else None)
+        for name, label in names.items()
+    ]  # fmt: skip
+
+
+def _pages(own: Inbox, shop: Tenant, down: int) -> dict[str, bytes]:
+    """The requests for the first page and a deep one, whose messages are laid down as plain JSON too."""
+    first = deep = own.newest(shop)
+    with Caller(own.server.port) as caller:
+        for _ in range(down):
+            deep = own.newest(shop, caller.ask_json(deep)["next_cursor"])
+        for name, one in (("first", first), ("deep", deep)):
+            _copy(own, name, caller.ask(one))
+    return {"first": first, "deep": deep}
+
+
+def _same(ours: _Side, bare: _Side) -> None:
+    with Caller(ours.server.port) as caller, Caller(bare.server.port) as other:
+        for name, one in ours.asked.items():
+            if orjson.loads(other.ask(bare.asked[name])) != orjson.loads(caller.ask(one)):
+                raise RuntimeError("the two servers answer different messages")
+
+
+def _walk(own: Inbox, shop: Tenant, asked: bytes, pages: int) -> tuple[float, bytes]:
+    """Pages in a second of processor time from the one behind `asked` on, and where the walk ended."""
+    with Caller(own.server.port) as caller:
+        cpu = own.server.cpu_seconds()
+        for _ in range(pages):
+            asked = own.newest(shop, caller.ask_json(asked)["next_cursor"])
+        return pages / (own.server.cpu_seconds() - cpu), asked
 
 
 def _copy(own: Inbox, name: str, body: bytes) -> None:
