@@ -9,10 +9,10 @@ STAMP := .venv/.installed
 ON_EVERY_CORE := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench image sbom screenshot reliability mutations soak fuzz
+.PHONY: help setup run test check format lock bench bench-check bench-store chart image sbom screenshot reliability mutations soak fuzz
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create .venv with the locked dependencies (instant when nothing changed)
 
@@ -61,6 +61,15 @@ screenshot: $(STAMP)  ## the picture in README: the console over the demo shop
 bench: $(STAMP)  ## every figure with its reference, side by side, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench
+
+bench-check: $(STAMP)  ## what has moved since the stored run of the benchmark; exit code 1 for the worse
+	$(BIN)/python -m bench.check
+
+bench-store: $(STAMP)  ## make the last run of the benchmark the stored one, with its picture and capacity table
+	$(BIN)/python -m bench.store
+
+chart: $(STAMP)  ## the picture in docs/capacity.md: what a delivery and a read cost as a store grows
+	$(BIN)/python -m bench.chart
 
 reliability: $(STAMP)  ## break everything that can break, and write docs/reliability.md's table from it
 	@mkdir -p build && rm -f build/faults.ndjson

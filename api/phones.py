@@ -20,7 +20,7 @@ _MOST_RUNS: Final = 40
 _LOOK_BACK: Final = 40
 """Characters before a number in which a word may say what it is."""
 
-_DIGITS: Final = {
+DIGITS: Final = {
     ord(first) + value: str(value)
     for first in "០๐０"
     for value in range(10)  # Khmer, Thai, full width
@@ -34,7 +34,7 @@ _SIGNS: Final = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFF0D], "-") | {
     **{ord(wide): narrow for wide, narrow in zip("（）＋．／：，", "()+./:,", strict=True)},
     **dict.fromkeys([0xAD, 0xFE0F, 0x20E3]),  # a soft hyphen, and what makes a digit a key with a digit on it
 }
-_PLAIN: Final = _DIGITS | _SPACES | _SIGNS
+_PLAIN: Final = DIGITS | _SPACES | _SIGNS
 _ODD = re.compile("[" + re.escape("".join(map(chr, _PLAIN))) + "]+")
 
 _CHAT_LINK = re.compile(r"(?:https?://)?(?:t\.me|wa\.me|zalo\.me)/", re.IGNORECASE)

@@ -59,7 +59,7 @@ FETCH: Final = (404, 409, 429, 502, 504)
 
 def table(services: Services) -> list[Route]:
     """Every route that Starlette serves. `/webhook` is called for every message and stands before it (`factory.py`)."""
-    phone_numbers, compression = PhoneNumbers(token_bytes(16)), Compression(token_bytes)
+    phone_numbers, compression = PhoneNumbers(), Compression(token_bytes)
     messages = Messages(services.reader, services.purger, services.customers, phone_numbers, compression)
     blocked = Blocked(services.blocked, services.purger)
     shops = Shops(services.shops, services.connector)

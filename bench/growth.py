@@ -1,59 +1,131 @@
-"""Growth: ingest and reads of one shop as the number of kept messages rises."""
+"""Growth: what a delivery and a read cost as messages and shops become more, or as one shop has them all.
 
+Costs are processor time of the service and of Valkey together, which says the same while others use the machine; beside
+them the throughput and what the slowest of a hundred reads takes. `make chart` draws it (bench/chart.py).
+"""
+
+import math
 import random
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bench.caller import Caller
-from bench.effort import GRAND_MESSAGES, Effort, Say
+from bench.effort import Effort, Say
 from bench.figures import Row, quantile
-from bench.inbox import inbox
-from bench.ingest import FASTEST
-from bench.load import pour, single_messages, tenants
+from bench.inbox import Inbox, inbox
+from bench.load import Tenant, pour, single_messages, tenants
 
-GROUP: Final = "with so many messages kept"
-SHOPS: Final = 10
-"""So that each has a whole page to read at the lowest level."""
-LEVELS: Final = (1_000, 10_000, 100_000)
+FASTEST: Final = 15_000
+"""Deliveries a second that are prepared; Valkey shares its core with the sender here."""
 READS: Final = 1_000
-MOST_ROUNDS: Final = 3
+LARGE: Final = 1_000_000
+"""From here on a level is filled once, and only with `--full` but for the messages."""
+MOST_ROUNDS: Final = 2
 WARM_UP_SECONDS: Final = 0.3
+BESIDE_LEAST: Final = 1.1
+"""Chance, beside what the logarithm allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One size that grows: shops and messages at each level."""
+
+    name: str
+    levels: Sequence[tuple[int, int]]
+    by_shops: bool = False
+
+    def size(self, level: tuple[int, int]) -> int:
+        """What is written on the axis."""
+        return level[0] if self.by_shops else level[1]
+
+
+MESSAGES: Final = Axis("messages kept, in ten shops", [(10, 10**power) for power in (3, 4, 5, 6)])
+ONE_SHOP: Final = Axis("messages kept, all in one shop", [(1, 10**power) for power in (3, 4, 5, 6)])
+SHOPS: Final = Axis("shops, with 100,000 messages", [(10**power, 100_000) for power in range(6)], by_shops=True)
+
+COSTS: Final = {
+    "delivery": ("delivery, processor time", "us"),
+    "read": ("newest 50, processor time", "us"),
+    "p99": ("newest 50, p99", "us"),
+    "ingest": ("ingest", "per second"),
+}
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
     """In each round, each level from an empty store: fill, read, then pour."""
-    shops = tenants(SHOPS)
-    levels = (
-        [*LEVELS, GRAND_MESSAGES] if effort.full else [level for level in LEVELS if level <= effort.count(LEVELS[-1])]
-    )
-    found: dict[tuple[str, int], list[float]] = defaultdict(list)
-    with inbox(directory / "growth") as own:
-        for number in range(min(effort.rounds, MOST_ROUNDS)):
-            for level in levels:
-                rng = random.Random()
-                own.begin(shops)
-                own.fill_texts(level, shops, rng)
-                prepared = single_messages(int(FASTEST / 2 * (effort.seconds + WARM_UP_SECONDS)), shops, rng)
-                with Caller(own.server.port) as caller:
-                    reads = [own.newest(shop) for shop in rng.choices(shops, k=effort.count(READS))]
-                    caller.timed(reads[:50])
-                    taken = caller.timed(reads)
-                poured = pour(own.server.port, prepared, seconds=effort.seconds, warm_up=WARM_UP_SECONDS)
-                found["ingest", level].append(poured.per_second)
-                found["p50", level].append(quantile(taken, 0.5) * 1e6)
-                found["p99", level].append(quantile(taken, 0.99) * 1e6)
-                say(f"growth, round {number + 1}: {level:,} kept, {poured.per_second:,.0f}/s")
     rows = []
-    for what, label, unit in (
-        ("ingest", "ingest", "per second"),
-        ("p50", "newest 50, p50", "us"),
-        ("p99", "newest 50, p99", "us"),
-    ):
-        least = found[what, levels[0]]
-        rows.append(Row(GROUP, f"{levels[0]:>9,}: {label}", least, unit))
-        rows += [
-            Row(GROUP, f"{level:>9,}: {label}", found[what, level], unit, f"{levels[0]:,} kept", least)
-            for level in levels[1:]
-        ]
+    for axis in (MESSAGES, ONE_SHOP, SHOPS) if effort.full else (MESSAGES,):
+        found: dict[tuple[str, tuple[int, int]], list[float]] = defaultdict(list)
+        levels = [level for level in axis.levels if max(level) < LARGE or effort.divisor == 1]
+        with inbox(directory / f"growth-{axis.name.partition(',')[2].strip().replace(' ', '-')}") as own:
+            for number in range(min(effort.rounds, MOST_ROUNDS)):
+                prepared: dict[int, list[bytes]] = {}
+                for level in levels:
+                    if number and max(*level) >= LARGE:
+                        continue
+                    if level[0] not in prepared:
+                        prepared[level[0]] = _prepared(level[0], effort)
+                    for name, value in _at(own, level, prepared[level[0]], effort).items():
+                        found[name, level].append(value)
+                    say(f"growth, round {number + 1}: {level[1]:,} messages in {level[0]:,} shops")
+        rows += [_row(axis, name, level, levels[0], found) for name in COSTS for level in levels]
     return rows
+
+
+def _row(
+    axis: Axis,
+    name: str,
+    level: tuple[int, int],
+    least: tuple[int, int],
+    found: dict[tuple[str, tuple[int, int]], list[float]],
+) -> Row:
+    label, unit = COSTS[name]
+    values, beside = found[name, level], found[name, least]
+    title = f"{label} at {axis.size(level):,}"
+    if level == least:
+        return Row(axis.name, title, values, unit)
+    allowed = math.log(10 * axis.size(level)) / math.log(10 * axis.size(least)) * BESIDE_LEAST
+    most = allowed if name in {"delivery", "read"} else None
+    return Row(axis.name, title, values, unit, f"{axis.size(least):,}", beside[: len(values)], at_most=most)
+
+
+def _at(own: Inbox, level: tuple[int, int], prepared: Sequence[bytes], effort: Effort) -> dict[str, float]:
+    """The costs with so many shops and messages."""
+    rng = random.Random()
+    shops = tenants(level[0])
+    own.begin(shops)
+    own.fill_texts(level[1], shops, rng)
+    with Caller(own.server.port) as caller:
+        reads = [own.newest(shop) for shop in rng.choices(_among(shops, rng), k=effort.count(READS))]
+        caller.timed(reads)
+        cpu = _cpu(own)
+        taken = caller.timed(reads)
+        read = (_cpu(own) - cpu) / len(reads)
+    cpu = _cpu(own)
+    poured = pour(own.server.port, prepared, seconds=effort.seconds, warm_up=WARM_UP_SECONDS)
+    return {
+        "delivery": (_cpu(own) - cpu) / poured.answered * 1e6,
+        "read": read * 1e6,
+        "p99": quantile(taken, 0.99) * 1e6,
+        "ingest": poured.per_second,
+    }
+
+
+def _prepared(shops: int, effort: Effort) -> list[bytes]:
+    """Deliveries of one round: each level begins with an empty store, so that they are new at each."""
+    rng = random.Random()
+    return single_messages(int(FASTEST * (effort.seconds + WARM_UP_SECONDS)), _among(tenants(shops), rng), rng)
+
+
+def _among(shops: Sequence[Tenant], rng: random.Random) -> Sequence[Tenant]:
+    """A thousand of them, where there are more: nobody's shops all write in the same second."""
+    return rng.sample(shops, min(len(shops), 1_000))
+
+
+def _cpu(own: Inbox) -> float:
+    """Seconds of processor time of the service and of Valkey so far."""
+    told = own.valkey.info("cpu")
+    return own.server.cpu_seconds() + float(told["used_cpu_user"]) + float(told["used_cpu_sys"])

@@ -15,6 +15,7 @@ GROUP: Final = "ingest, deliveries of one message"
 OWN: Final = "Page Inbox"
 BARE: Final = "bare ASGI"
 GOAL_OF_BARE: Final = 0.5
+PROCESSOR_TIME: Final = "Page Inbox, processor time of a delivery"
 SHOPS: Final = 50
 WARM_UP_SECONDS: Final = 0.5
 """Node compiles what runs often; routes and scripts become known."""
@@ -65,7 +66,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
         if name != OWN
     ]
     each = [share / rate * 1e6 for share, rate in zip(busy[OWN], rates[OWN], strict=True)]
-    rows.append(Row(GROUP, "Page Inbox, processor time of a delivery", each, "us"))
+    rows.append(Row(GROUP, PROCESSOR_TIME, each, "us"))
     return rows + [Skipped(GROUP, name, missing) for name in ("Fastify + ioredis", "Express + ioredis") if missing]
 
 

@@ -110,7 +110,7 @@ def test_what_is_kept_where() -> None:
 
 def test_recipes() -> None:
     """With the words that `make help` prints."""
-    recipes = re.findall(r"^([a-z]+):.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    recipes = re.findall(r"^([a-z-]+):.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     listed = [row for row in rows("Commands") if row[0].startswith("`make ")]
     assert listed == [[code(f"make {name}"), what] for name, what in recipes]
 

@@ -230,7 +230,7 @@ class Store:
 def table(store: Store) -> list[Route]:
     """Every route of a shop."""
     messages, shops, graph = (
-        Messages(store, store, store, PhoneNumbers(bytes(16)), Compression(bytes)),
+        Messages(store, store, store, PhoneNumbers(), Compression(bytes)),
         Shops(store, store),
         Graph(store),
     )

@@ -1,0 +1,132 @@
+"""Memory by part: what key, body, deadline and indexes of a kept message take, on each server that can be had.
+
+The messages of a filled store are laid down again in an empty one, part after part, and after each the server is asked
+what it uses. A table of keys doubles when it is full, so the parts of few messages tell little.
+
+Beside the layout that is used stands the one that newer servers offer: a hash of each shop, whose fields have deadlines
+of their own (HSETEX; Redis 8, Valkey 9). docs/adr/0023-reading.md says why it is not used.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+
+from bench.effort import Say
+from bench.figures import Row, Skipped
+from bench.machine import on_core
+from cache.embedded import Embedded
+from tests.servers import Absent, redis7, redis82, valkey9
+
+GROUP: Final = "memory by part, of a kept message"
+SERVERS: Final[dict[str, Callable[[], Path]]] = {"Valkey 9": valkey9, "Redis 8.2": redis82, "Redis 7.0": redis7}
+AT_ONCE: Final = 2_000
+"""Commands in one pipeline."""
+
+_Command = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a store holds of messages: their keys, values and deadlines; the members of their indexes by key."""
+
+    messages: Sequence[tuple[bytes, bytes, int]]
+    indexes: Sequence[tuple[bytes, Sequence[tuple[bytes, float]], int]]
+
+
+def used(client: redis.Redis) -> int:
+    """What the data take: without the buffers of connections, which come and go."""
+    info: dict[str, Any] = client.info("memory")
+    return int(info["used_memory"]) - int(info["mem_clients_normal"])
+
+
+def kept_in(client: redis.Redis) -> Kept:
+    """Read all of it."""
+    keys = list(client.scan_iter(match=b"m:*", count=10_000))
+    texts = _asked(client, [("GET", key) for key in keys])
+    ends = _asked(client, [("PEXPIRETIME", key) for key in keys])
+    messages = list(zip(keys, texts, ends, strict=True))
+    names = [key for prefix in (b"s:*", b"c:*", b"v:*") for key in client.scan_iter(match=prefix, count=10_000)]
+    members: list[Any] = [client.zrange(name, 0, -1, withscores=True) for name in names]
+    deadlines = _asked(client, [("PEXPIRETIME", name) for name in names])
+    return Kept(messages, list(zip(names, members, deadlines, strict=True)))
+
+
+def measure(kept: Kept, directory: Path, say: Say) -> list[Row | Skipped]:
+    """Each server that can be had."""
+    rows: list[Row | Skipped] = []
+    for name, find in SERVERS.items():
+        try:
+            binary = find()
+        except Absent as absent:
+            rows.append(Skipped(GROUP, name, str(absent)))
+            continue
+        say(f"memory by part: {name}")
+        slug = name.replace(" ", "-")
+        parts = _laid_down(_steps(kept), len(kept.messages), binary, directory / slug)
+        rows += [Row(GROUP, f"{name}, {part}", [size], "bytes") for part, size in parts.items()]
+        rows.append(Row(GROUP, f"{name}, all of it", [sum(parts.values())], "bytes"))
+        hashes = _laid_down({"in hashes": _in_hashes(kept)}, len(kept.messages), binary, directory / f"{slug}-hashes")
+        if hashes:
+            values = sum(size for part, size in parts.items() if not part.startswith("index"))
+            beside = "its key, body and deadline"
+            rows.append(
+                Row(GROUP, f"{name}, a field of a hash instead", list(hashes.values()), "bytes", beside, [values])
+            )
+    return rows
+
+
+def _steps(kept: Kept) -> dict[str, Iterator[_Command]]:
+    names = {b"s": "index of the shop", b"c": "index of the conversation", b"v": "index of conversations"}
+    return {
+        "key": (("SET", key, b"") for key, _, _ in kept.messages),
+        "body": (("SET", key, text) for key, text, _ in kept.messages),
+        "deadline": (("PEXPIREAT", key, end) for key, _, end in kept.messages),
+        **{label: _index(kept, prefix) for prefix, label in names.items()},
+    }
+
+
+def _index(kept: Kept, prefix: bytes) -> Iterator[_Command]:
+    for name, members, end in kept.indexes:
+        if name.startswith(prefix + b":"):
+            yield ("ZADD", name, *(part for member, score in members for part in (int(score), member)))
+            yield ("PEXPIREAT", name, end)
+
+
+def _in_hashes(kept: Kept) -> Iterator[_Command]:
+    for key, text, end in kept.messages:
+        shop, _, id_ = key.removeprefix(b"m:").partition(b"}:")
+        yield ("HSETEX", b"h:" + shop + b"}", "PXAT", end, "FIELDS", 1, id_, text)
+
+
+def _laid_down(steps: dict[str, Iterator[_Command]], messages: int, binary: Path, directory: Path) -> dict[str, float]:
+    """Bytes a message after each step; nothing where the server does not know the command."""
+    found = {}
+    with (
+        on_core("rest"),
+        Embedded.start(directory, persistent=False, binary=binary) as server,
+        redis.Redis.from_url(server.url) as client,
+    ):
+        before = used(client)
+        for name, commands in steps.items():
+            try:
+                _asked(client, commands)
+            except redis.ResponseError:
+                return {}
+            after = used(client)
+            found[name] = (after - before) / messages
+            before = after
+    return found
+
+
+def _asked(client: redis.Redis, commands: Iterator[_Command] | Sequence[_Command]) -> list[Any]:
+    rest, replies = iter(commands), []
+    while some := list(islice(rest, AT_ONCE)):
+        with client.pipeline(transaction=False) as pipeline:
+            for command in some:
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+            replies += pipeline.execute()
+    return replies

@@ -1,0 +1,101 @@
+"""The calculator against numbers worked out by hand, and the documents against the calculator."""
+
+import json
+
+import pytest
+
+from bench import capacity, chart, store
+from bench.capacity import Load, Measured, need
+from bench.check import STORED, Incomparable
+
+ROUND = Measured(message_bytes=500, shop_bytes=1000, entry_bytes=200, delivery_seconds=100e-6, read_seconds=1e-3)
+RUN = json.loads(STORED.read_text(encoding="utf-8"))
+
+
+def test_the_numbers_are_those_worked_out_by_hand() -> None:
+    """1,000 shops, 864 messages a day: 0.01 a second each."""
+    load = Load(1_000, messages_per_day=864, reads_per_day=864, reading_minutes=10, peak=2, busy=0.5, headroom=2)
+    found = need(load, ROUND)
+    assert found.kept == 1_000 * 864 * 5
+    assert found.messages_bytes == found.kept * 500
+    assert found.shops_bytes == 1_000_000
+    assert found.audit_bytes == 1_000 * 10 * 90 * 200
+    assert found.memory_bytes == 2 * (found.messages_bytes + found.shops_bytes + found.audit_bytes)
+    assert found.peak_deliveries == pytest.approx(20)
+    assert found.peak_reads == pytest.approx(20)
+    assert (found.pods, found.shards) == (2, 1)  # 0.022 of a core
+
+
+@pytest.mark.parametrize(
+    ("peak", "busy", "shard_gib", "pods", "shards"),
+    [
+        (2, 0.5, 16, 5, 5),  # 2.02 cores at the peak, each half busy
+        (2, 0.9, 16, 3, 3),
+        (0.1, 0.5, 16, 2, 2),  # the memory decides: 20.2 GiB
+        (0.1, 0.5, 64, 2, 1),
+    ],
+)
+def test_pods_and_shards_follow_from_whatever_is_scarce(
+    peak: float, busy: float, shard_gib: float, pods: int, shards: int
+) -> None:
+    """Processor time at the peak, or memory; never fewer pods than one can be lost of."""
+    load = Load(
+        100_000, 86.4, reads_per_day=864, reading_minutes=0, peak=peak, busy=busy, headroom=1, shard_gib=shard_gib
+    )
+    found = need(load, ROUND)
+    assert (found.pods, found.shards) == (pods, shards)
+
+
+def test_twice_the_shops_need_twice_the_memory() -> None:
+    """Nothing in it is worse than linear."""
+    one, two = (need(Load(shops), ROUND) for shops in (1_000, 2_000))
+    assert two.memory_bytes == 2 * one.memory_bytes
+
+
+def test_the_table_in_the_document_is_the_calculators() -> None:
+    """For the stored run; `make bench-store` writes it."""
+    text = store.CAPACITY.read_text(encoding="utf-8")
+    assert capacity.table(store.LOADS, capacity.measured(RUN)) in text
+    assert store.with_table(text, RUN) == text
+
+
+def test_the_picture_is_of_the_stored_run() -> None:
+    """`make chart` draws it; every axis that was measured is in it."""
+    assert chart.CHART.read_text(encoding="utf-8") == chart.drawn(RUN)
+    measured = {group for lines in chart.series(RUN).values() for group in lines}
+    assert measured == set(chart.COLOURS)
+
+
+def test_what_the_last_run_did_not_measure_stays_stored() -> None:
+    """The slow groups are measured now and then; a quick look replaces nothing."""
+    old = {"rows": [{"group": "a", "name": "old"}, {"group": "b", "name": "kept"}]}
+    new = {"effort": {"divisor": 1}, "rows": [{"group": "a", "name": "new"}]}
+    assert [row["name"] for row in store.merged(old, new)["rows"]] == ["new", "kept"]
+    with pytest.raises(Incomparable, match="quick"):
+        store.merged(old, {**new, "effort": {"divisor": 10}})
+
+
+def test_the_command_prints_what_the_table_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the usual assumptions."""
+    capacity.main(["--shops", "100000"])
+    told = capsys.readouterr().out
+    for value in capacity.line(Load(100_000), capacity.measured(RUN)):
+        assert value in told
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--shops", "-1"], ["--shops", "5", "--busy", "0"], ["--shops", "1", "--peak", "nan"]]
+)
+def test_nonsense_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With a sentence that names the option."""
+    with pytest.raises(SystemExit):
+        capacity.main(wrong)
+    assert "must be more than nothing" in capsys.readouterr().err
+
+
+def test_the_help_teaches() -> None:
+    """Every assumption with its usual value."""
+    told = " ".join(capacity._arguments().format_help().split())
+    for usual in ("(100)", "(500)", "(60)", "(4)", "(0.5)", "(1.5)", "(16)"):
+        assert usual in told
+    assert store.CAPACITY.read_text(encoding="utf-8").count("bench.capacity") >= 2
