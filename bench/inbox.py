@@ -65,7 +65,7 @@ class Inbox:
     def fill(self, deliveries: Iterator[bytes]) -> None:
         """Send all of it."""
         while some := list(islice(deliveries, _DELIVERIES_AT_ONCE)):
-            pour(self.server.port, some)
+            pour(self.server.port, some, patient=True)
 
     def fill_texts(self, count: int, tenants: Sequence[Tenant], rng: random.Random) -> None:
         """Keep `count` texts, evenly over the shops. Raises RuntimeError when fewer are kept."""

@@ -30,6 +30,8 @@ CUSTOMERS: Final = 40
 """of each shop"""
 PER_BATCH: Final = 100
 """Messages in one delivery where a store is only filled."""
+AGAIN_SECONDS: Final = 0.2
+"""From a refusal to the next try."""
 PATIENCE_SECONDS: Final = 60.0
 """No load lasts longer, whatever happens."""
 
@@ -114,17 +116,20 @@ def pour(
     seconds: float = PATIENCE_SECONDS,
     warm_up: float = 0.0,
     cpu: Callable[[], float] = lambda: 0.0,
+    patient: bool = False,
 ) -> Poured:
     """Send for `seconds` after `warm_up`, or until all is sent, over keep-alive connections, each request once.
 
-    `cpu` is the server's processor time. Every answer is awaited. Raises RuntimeError at the first that is not 200.
+    `cpu` is the server's processor time. Every answer is awaited. Raises RuntimeError at the first that is not 200;
+    where it is `patient`, what is answered 503 is sent again, as Facebook does.
     """
-    return uvloop.run(_Pour(requests, cpu).run(port, seconds, warm_up))
+    return uvloop.run(_Pour(requests, cpu, patient).run(port, seconds, warm_up))
 
 
 class _Pour:
-    def __init__(self, requests: Sequence[bytes], cpu: Callable[[], float]) -> None:
+    def __init__(self, requests: Sequence[bytes], cpu: Callable[[], float], patient: bool) -> None:
         self.requests = iter(requests)
+        self.patient = patient
         self.answered = 0
         self._cpu = cpu
         self.sending = 0
@@ -170,6 +175,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, owner: _Pour) -> None:
         self._owner = owner
         self._part = b""
+        self._sent = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -178,6 +184,7 @@ class _Connection(asyncio.Protocol):
         owner = self._owner
         request_ = next(owner.requests, None)
         if request_ is not None:
+            self._sent = request_
             self.transport.write(request_)
             return
         owner.sending -= 1
@@ -186,6 +193,9 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         data = self._part + data
+        if self._owner.patient and data.startswith(b"HTTP/1.1 503"):
+            self._again(data)
+            return
         if data[-4:] != b"\r\n\r\n":  # all contestants answer without a body
             self._part = data
             return
@@ -195,6 +205,14 @@ class _Connection(asyncio.Protocol):
             return
         self._owner.answered += 1
         self.following()
+
+    def _again(self, data: bytes) -> None:
+        """Once the refusal is read whole, and after a while."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+        self._part = data if len(body) < length else b""
+        if not self._part:
+            asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.transport.write, self._sent)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._owner.sending:
