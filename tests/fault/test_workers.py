@@ -102,7 +102,8 @@ async def test_one_of_two_workers_stands_still_and_goes_on(valkey: Server, tmp_p
             recovery = await load.recovered(since)
             await asyncio.to_thread(wait_until_blocking, lambda: service.answers("/livez"), WITHIN)
             await load.reach(200)
-        assert load.statuses.keys() <= {200, 503}
+        # 408: the second half of a body lay unread meanwhile, for longer than a body may take.
+        assert load.statuses.keys() <= {200, 408, 503}
         found = readable(service.url)
     row(load, found, recovery=recovery)
 
