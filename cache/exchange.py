@@ -12,7 +12,7 @@ from typing import Any, Final
 from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 SOCKET_SECONDS: Final = 0.9
 """One try. Two of them and the answer stay far below the 5 s in which Facebook wants its 200."""
@@ -48,7 +48,12 @@ class One:
         well = False
         try:
             replies = await exchange(connection, [words for _, words in requests])
-            well = True
+            if any(isinstance(reply, ReadOnlyError) for reply in replies):
+                # It is a primary no more: whoever connects now, by a name or through a proxy, is led to the new one.
+                await connection.disconnect()
+                await self._pool.disconnect(inuse_connections=False)
+            else:
+                well = True
         finally:
             if well and self._kept is None:
                 self._kept, self._kept_at = connection, asyncio.get_running_loop().time()

@@ -33,6 +33,11 @@ class Breakable:
         """Connections are refused."""
         self._server.stop()
 
+    def kill(self) -> None:
+        """SIGKILL: what it had not written it does not write."""
+        os.kill(self._server.pid, signal.SIGKILL)
+        self._server.stop()
+
     def start(self) -> None:
         """Come back with the same data at the same address."""
         self._server = Embedded.start(self._directory)

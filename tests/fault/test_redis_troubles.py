@@ -1,0 +1,185 @@
+"""Redis in trouble while deliveries come: nothing that was answered 200 is lost or doubled, what cannot be stored is
+refused within two seconds, and all goes on within five seconds of Redis' being itself again.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+import redis
+
+from tests.breakable import Breakable
+from tests.callers import Shop
+from tests.fault.conftest import EndsWith
+from tests.fault.load import Load, loading
+from tests.fault.relay import relaying
+from tests.fault.rows import FULL
+from tests.servers import Server, admin, free_ports
+from tests.service import Service, serving
+from tests.support import wait_until
+
+REFUSED_SECONDS: Final = 2.0
+RECOVERED_SECONDS: Final = 5.0
+LASTS_SECONDS: Final = 30.0 if FULL else 2.0
+"""How long a trouble lasts that can last."""
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@asynccontextmanager
+async def loaded(url: str, log: Path) -> AsyncIterator[tuple[Service, Load]]:
+    """A service with its Page, under load that has got going."""
+    async with AsyncExitStack() as stack:
+        service = await asyncio.to_thread(stack.enter_context, serving(url, log))
+        with Shop(service.url) as shop:
+            await asyncio.to_thread(shop.connect)
+        load = await stack.enter_async_context(loading(service.url))
+        await load.reach(150)
+        yield service, load
+
+
+async def goes_on(service: Service, load: Load, row: EndsWith, since: float) -> None:
+    """All is well again, soon, and everything that was acknowledged is there once."""
+    recovery = await load.recovered(since)
+    await load.reach(150)
+    with Shop(service.url) as shop:
+        # What is acknowledged after the reading has begun is not looked for.
+        acknowledged = set(load.acknowledged)
+        found = await asyncio.to_thread(shop.ids)
+    assert acknowledged <= set(found)
+    assert set(load.statuses) <= {200, 503}
+    assert load.broken == 0
+    assert load.slowest_refusal < REFUSED_SECONDS
+    assert recovery < RECOVERED_SECONDS
+    load.acknowledged &= acknowledged
+    row(load, found, recovery=recovery)
+
+
+async def lasts(load: Load) -> None:
+    """The trouble has lasted, and was met."""
+    await wait_until(lambda: load.statuses[503] > 0, within=30)
+    await asyncio.sleep(LASTS_SECONDS)
+
+
+@pytest.mark.fault("Redis killed (SIGKILL), back with its append-only file")
+async def test_a_killed_redis_comes_back_with_all_that_was_acknowledged(
+    breakable: Breakable, tmp_path: Path, row: EndsWith
+) -> None:
+    """A write reaches the kernel before its answer, and only the machine's own end could take it from there."""
+    async with loaded(breakable.url, tmp_path / "log") as (service, load):
+        breakable.kill()
+        await lasts(load)
+        breakable.start()
+        await goes_on(service, load, row, time.monotonic())
+
+
+@pytest.mark.fault("Redis paused (SIGSTOP), half a minute at full length")
+async def test_a_paused_redis_costs_nothing(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
+    """What it was sent before the pause it carries out after it: redelivered, and there once."""
+    async with loaded(breakable.url, tmp_path / "log") as (service, load):
+        breakable.hang()
+        await lasts(load)
+        breakable.go_on()
+        await goes_on(service, load, row, time.monotonic())
+
+
+@pytest.mark.fault("Redis at maxmemory")
+async def test_a_full_redis_costs_nothing(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
+    """All of a batch is stored or nothing of it."""
+    async with loaded(breakable.url, tmp_path / "log") as (service, load):
+        breakable.fill_up()
+        await lasts(load)
+        breakable.make_room()
+        await goes_on(service, load, row, time.monotonic())
+
+
+@pytest.mark.fault("Redis forgets its scripts, again and again")
+async def test_forgotten_scripts_are_sent_again(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
+    """Nobody is refused for it."""
+    with breakable.client() as client:
+        async with loaded(breakable.url, tmp_path / "log") as (service, load):
+            for _ in range(200 if FULL else 20):
+                admin(client, "SCRIPT", "FLUSH")
+                await load.reach(10)
+            assert load.statuses[503] == 0
+            await goes_on(service, load, row, time.monotonic())
+
+
+@pytest.mark.fault("Redis loading its file (LOADING)")
+async def test_a_redis_that_loads_its_file_costs_nothing(
+    own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, row: EndsWith
+) -> None:
+    """It answers everybody that it cannot answer yet."""
+    with (
+        own_server(persistent=True, extra=["--enable-debug-command", "yes"]) as server,
+        redis.Redis.from_url(server.url, socket_timeout=120) as client,
+    ):
+        async with loaded(server.url, tmp_path / "log") as (service, load):
+            client.config_set("loading-process-events-interval-bytes", 1024)
+            client.config_set("key-load-delay", 10_000)
+            loading_it = asyncio.create_task(asyncio.to_thread(admin, client, "DEBUG", "RELOAD"))
+            await wait_until(lambda: told_loading(service), within=30)
+            await loading_it
+            await goes_on(service, load, row, time.monotonic())
+
+
+def told_loading(service: Service) -> bool:
+    """Whether a delivery was refused for that reason."""
+    return '"redis_loading"' in service.log.read_text()
+
+
+@pytest.mark.fault("Redis demoted to a replica (READONLY), the way to the new primary open")
+async def test_connections_to_a_demoted_primary_are_given_up(
+    own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, row: EndsWith
+) -> None:
+    """As behind a name or a proxy that leads new connections to the new primary, while the old ones stay open."""
+    with (
+        own_server("old") as old,
+        own_server("new") as new,
+        redis.Redis.from_url(old.url) as before,
+        redis.Redis.from_url(new.url) as after,
+    ):
+        async with relaying(old.url) as relay, loaded(relay.url, tmp_path / "log") as (service, load):
+            before.config_set("bind", "127.0.0.1")
+            (port,) = free_ports(1)
+            before.config_set("port", port)
+            admin(after, "REPLICAOF", "127.0.0.1", port)
+            await wait_until(lambda: after.info("replication")["master_link_status"] == "up", within=30)
+            admin(before, "CLIENT", "PAUSE", 60_000, "WRITE")  # an orderly change loses nothing on the servers' side
+            await wait_until(lambda: offset(before, "master") == offset(after, "slave"), within=30)
+            admin(after, "REPLICAOF", "NO", "ONE")
+            relay.target = new.url
+            admin(before, "REPLICAOF", "127.0.0.1", 1)
+            admin(before, "CLIENT", "UNPAUSE")
+            await goes_on(service, load, row, time.monotonic())
+            assert after.exists("s:{shop-1}")
+
+
+def offset(client: redis.Redis, role: str) -> int:
+    """How far in the stream of replication a server is."""
+    return int(client.info("replication")[f"{role}_repl_offset"])
+
+
+@pytest.mark.fault("connections cut in the middle of an answer, then none accepted")
+async def test_cut_connections_cost_nothing_and_are_not_all_opened_anew_at_once(
+    breakable: Breakable, tmp_path: Path, row: EndsWith
+) -> None:
+    """A batch is tried twice, so no more connections are attempted than deliveries are refused, and twice; beside them
+    what looks for Redis in the background.
+    """
+    async with relaying(breakable.url) as relay, loaded(relay.url, tmp_path / "log") as (service, load):
+        relay.cuts = 0.2
+        await wait_until(lambda: relay.cut > (200 if FULL else 15), within=90)
+        relay.cuts = 0.0
+        before, refused = relay.accepted, load.statuses[503]
+        relay.open = False
+        relay.drop()
+        await lasts(load)
+        attempts, refusals = relay.accepted - before, load.statuses[503] - refused
+        relay.open = True
+        await goes_on(service, load, row, time.monotonic())
+    assert attempts <= 2 * refusals + 50 * LASTS_SECONDS, f"{attempts} attempts for {refusals} refusals"
