@@ -60,7 +60,7 @@ def make_connection(settings: Settings) -> Connection:
     Raises:
         SettingMissing: without REDIS_URL.
     """
-    return connect(needed(settings.redis_url, "REDIS_URL").reveal())
+    return connect(needed(settings.redis_url, "REDIS_URL").reveal(), settings.wait_replicas)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Nodes:
         self._client = client
         self._looking: asyncio.Task[None] | None = None
 
-    async def round_trip(self, requests: Sequence[Request]) -> list[Reply | Exception]:
+    async def round_trip(self, requests: Sequence[Request], *, writes: bool = True) -> list[Reply | Exception]:
         """A reply to each, or why there is none: the server's refusal, or what became of the connection.
 
         Raises:

@@ -45,6 +45,11 @@ class Call:
     keys: Sequence[bytes]
     args: Sequence[Arg]
 
+    @property
+    def writes(self) -> bool:
+        """Whether it may; the script's first line says so to the server too."""
+        return "no-writes" not in self.source.partition("\n")[0]
+
 
 @contextmanager
 def our_errors() -> Iterator[None]:
@@ -118,9 +123,9 @@ class Connection:
     `runs` sends several script calls at once and never retries: whether a call may be repeated is known to its caller.
     """
 
-    def __init__(self, client: Redis | RedisCluster, beside: Sequence[Redis] = ()) -> None:
+    def __init__(self, client: Redis | RedisCluster, beside: Sequence[Redis] = (), *, wait_replicas: int = 0) -> None:
         self._client = client
-        self._way = Nodes(client) if isinstance(client, RedisCluster) else One(client)
+        self._way = Nodes(client) if isinstance(client, RedisCluster) else One(client, wait_replicas)
         self._beside = beside
 
     @property
@@ -168,7 +173,7 @@ class Connection:
                     raise
 
     async def _run(self, call: Call) -> Reply:
-        (reply,) = await self._way.round_trip([(call.keys[0], _words(call))])
+        (reply,) = await self._way.round_trip([(call.keys[0], _words(call))], writes=call.writes)
         if isinstance(reply, redis_errors.NoScriptError):
             return await self._client.execute_command("EVAL", call.source, *_words(call)[2:])
         if isinstance(reply, Exception):
@@ -187,7 +192,7 @@ class Connection:
     async def _replies(self, requests: Sequence[Request]) -> list[Reply | Exception]:
         """A reply to each, or why there is none; of a server that is no cluster, all of them or none."""
         with our_errors():
-            return await self._way.round_trip(requests)
+            return await self._way.round_trip(requests, writes=True)
 
     async def _settled(self, call: Call, reply: Reply) -> Reply | Unavailable:
         try:
@@ -282,10 +287,11 @@ def _words(call: Call) -> tuple[Arg, ...]:
     return ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
 
 
-def connect(url: str) -> Connection:
+def connect(url: str, wait_replicas: int = 0) -> Connection:
     """A connection to `redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2/NAME/0` or `redis+cluster://h1,h2`.
 
-    A user and password before the hosts count for all of them. Nothing is opened yet.
+    A user and password before the hosts count for all of them. `wait_replicas` have a write before it counts as done;
+    in a cluster nobody waits. Nothing is opened yet.
     """
     # The client's own ten retries would repeat a write whose answer was lost, and take a minute to give up.
     options: dict[str, Any] = {
@@ -296,7 +302,7 @@ def connect(url: str) -> Connection:
     scheme, _, rest = url.partition("://")
     if scheme not in {"redis+sentinel", "redis+cluster"}:
         pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=SOCKET_SECONDS, **options)
-        return Connection(Redis.from_pool(pool))
+        return Connection(Redis.from_pool(pool), wait_replicas=wait_replicas)
     # urlsplit knows one host; several stand in its place separated by commas.
     credentials, _, hosts_and_path = rest.rpartition("@")
     hosts, _, path = hosts_and_path.partition("/")
@@ -311,7 +317,7 @@ def connect(url: str) -> Connection:
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         nodes, sentinel_kwargs=sentinel_options, db=int(database or 0), **options
     )
-    return Connection(sentinel.master_for(name), beside=sentinel.sentinels)
+    return Connection(sentinel.master_for(name), beside=sentinel.sentinels, wait_replicas=wait_replicas)
 
 
 def scored(reply: Reply) -> list[tuple[bytes, int]]:

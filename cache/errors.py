@@ -11,6 +11,7 @@ UnavailableReason = Literal[
     "redis_full",
     "redis_read_only",
     "redis_loading",
+    "redis_not_replicated",
     "redis_refused",
     "registry_lost",
     "seal_key_missing",

@@ -14,11 +14,16 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ReadOnlyError, ResponseError
 
+from cache.errors import Unavailable
+
 SOCKET_SECONDS: Final = 0.9
 """One try. Two of them and the answer stay far below the 5 s in which Facebook wants its 200."""
 
 KEPT_SECONDS: Final = 1.0
 """How long a connection is used again without a look whether it is still good."""
+
+WAIT_MILLISECONDS: Final = 600
+"""How long a replica has to acknowledge; within one try."""
 
 Reply = Any
 Arg = bytes | str | int
@@ -27,27 +32,34 @@ Request = tuple[bytes, Sequence[Arg]]
 
 
 class One:
-    """Round trips to the only server, or to the primary that Sentinel names.
+    """Round trips to the only server, or to the primary that Sentinel names; what is written waits for so many of its
+    replicas to have it.
 
     A connection that has just been used is used again without the pool, which would look whether it is still good: that
     costs as much as the round trip itself.
     """
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, replicas: int = 0) -> None:
         self._pool = client.connection_pool
         self._kept: AbstractConnection | None = None
         self._kept_at = 0.0
+        self._replicas = replicas
 
-    async def round_trip(self, requests: Sequence[Request]) -> list[Reply | Exception]:
+    async def round_trip(self, requests: Sequence[Request], *, writes: bool = True) -> list[Reply | Exception]:
         """A reply to each, or the server's refusal of it.
 
         Raises:
             RedisError, OSError, TimeoutError: any of them may be carried out.
+            Unavailable: too few replicas have what was written.
         """
         connection = await self._take()
         well = False
         try:
-            replies = await exchange(connection, [words for _, words in requests])
+            words = [words for _, words in requests]
+            if writes and self._replicas:
+                replies = await self._waited(connection, words)
+            else:
+                replies = await exchange(connection, words)
             if any(isinstance(reply, ReadOnlyError) for reply in replies):
                 # It is a primary no more: whoever connects now, by a name or through a proxy, is led to the new one.
                 await connection.disconnect()
@@ -69,6 +81,17 @@ class One:
             await self._pool.release(kept)
         taken: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
         return taken
+
+    async def _waited(self, connection: AbstractConnection, words: list[Sequence[Arg]]) -> list[Reply | Exception]:
+        """The word that is published stands in the stream behind all that was there, a duplicate's first copy too: WAIT
+        itself would only wait for what this very connection has written.
+        """
+        wait = (("PUBLISH", "replicated", ""), ("WAIT", self._replicas, WAIT_MILLISECONDS))
+        *replies, _, reached = await exchange(connection, [*words, *wait])
+        too_few = isinstance(reached, Exception) or reached < self._replicas
+        if too_few and not any(isinstance(reply, ReadOnlyError) for reply in replies):  # a replica has none to wait for
+            raise Unavailable("redis_not_replicated")
+        return replies
 
     async def close(self) -> None:
         """Give back what is kept."""

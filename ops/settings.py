@@ -32,6 +32,8 @@ class Settings:
     """Any verifies a webhook; the first signs proofs."""
     verify_token: Secret | None
     redis_url: Secret | None
+    wait_replicas: int
+    """Replicas of Redis that have a message before it is acknowledged."""
     message_ttl: int
     """Seconds a message lives after it was received."""
     token_keys: tuple[Secret, ...]
@@ -105,6 +107,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REDIS_URL", "redis_url", "Redis 7+ or Valkey 7.2+: `redis://`, `rediss://`, `unix://`, "
             "`redis+sentinel://h1,h2/NAME/0` or `redis+cluster://h1,h2`. `run` embeds one when it is unset.",
             values.redis_url, secret=True, required=True),
+    Setting("WAIT_REPLICAS", "wait_replicas", "How many replicas of Redis must have a message before Facebook is "
+            "answered 200; none by default. Not for a cluster.", values.whole(0, 16), default="0"),
     Setting("MESSAGE_TTL", "message_ttl", "Seconds a message lives after it was received, at most five days.",
             values.whole(1, MESSAGE_TTL_MAX, "seconds"), default=str(MESSAGE_TTL_MAX)),
     Setting("TOKEN_KEYS", "token_keys", "HS256 keys for bearer tokens, comma separated: the first signs, all verify. "
@@ -215,6 +219,8 @@ def _between(found: Mapping[str, Any], command: Command, malformed: set[str]) ->
         problems.append(("HOST", "must be a loopback address for `run`, as 127.0.0.1; `serve` listens to others"))
     if found["port"] and found["port"] == found["ops_port"]:
         problems.append(("OPS_PORT", "is the same as PORT; the operators' port must not be the public one"))
+    if found["wait_replicas"] and found["redis_url"] and found["redis_url"].reveal().startswith("redis+cluster:"):
+        problems.append(("WAIT_REPLICAS", "is not for a cluster; leave it out, and set min-replicas-to-write there"))
     password = found["redis_url"] and values.redis_password(found["redis_url"])
     purposes = {
         "FACEBOOK_APP_SECRET": found["app_secrets"],

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -41,14 +41,24 @@ class Replicated:
         return redis.Redis.from_url(self.nodes[port].url)
 
     def role(self, port: int) -> str:
-        """`master` or `slave`, as the node itself sees it."""
-        with self.client(port) as client:
+        """`master` or `slave`, as the node itself sees it; empty while it does not say: Sentinel ends the connections
+        of a server whose role it changes.
+        """
+        with self.client(port) as client, suppress(redis.RedisError):
             told: bytes = admin(client, "ROLE")[0]
             return told.decode()
+        return ""
 
     def primaries(self) -> list[int]:
         """Those that answer."""
         return [port for port in self.nodes if port not in self.away and self.role(port) == "master"]
+
+    def replicas(self, port: int) -> int:
+        """How many follow a primary."""
+        with self.client(port) as client, suppress(redis.RedisError):
+            told = client.info("replication")
+            return sum(told[f"slave{n}"]["state"] == "online" for n in range(int(told["connected_slaves"])))
+        return 0
 
     def kill(self, port: int) -> None:
         """SIGKILL: nothing more is replicated, and its connections break."""
@@ -78,18 +88,22 @@ class Replicated:
 
 
 @contextmanager
-def behind_sentinels(directory: Path) -> Iterator[Replicated]:
-    """A primary with one replica, watched by three Sentinels, of which two must agree."""
+def behind_sentinels(directory: Path, replicas: int = 1) -> Iterator[Replicated]:
+    """A primary with its replicas, watched by three Sentinels, of which two must agree."""
     with ExitStack() as stack:
-        first, second, *watching = free_ports(2 + SENTINELS)
+        first, *others = free_ports(1 + replicas + SENTINELS)
+        following, watching = others[:replicas], others[replicas:]
         addresses = ",".join(f"127.0.0.1:{port}" for port in watching)
         store = Replicated(f"redis+sentinel://{addresses}/{NAME}/0")
         _start(stack, store, directory, first)
-        _start(stack, store, directory, second, "--replicaof", f"127.0.0.1 {first}")
-        wait_until_blocking(lambda: _replicas(store, first) == 1, within=FAILOVER_SECONDS)
+        for port in following:
+            _start(stack, store, directory, port, "--replicaof", f"127.0.0.1 {first}")
+        wait_until_blocking(lambda: store.replicas(first) == replicas, within=FAILOVER_SECONDS)
         for port in watching:
             stack.enter_context(_sentinel(directory / str(port), port, first))
-        wait_until_blocking(lambda: all(_knows_the_others(port) for port in watching), within=FAILOVER_SECONDS)
+        wait_until_blocking(
+            lambda: all(_knows_the_others(port, replicas) for port in watching), within=FAILOVER_SECONDS
+        )
         yield store
 
 
@@ -115,7 +129,7 @@ def cluster_with_replicas(directory: Path) -> Iterator[Replicated]:
         for primary, replica in zip(clients[:PRIMARIES], clients[PRIMARIES:], strict=True):
             admin(replica, "CLUSTER", "REPLICATE", admin(primary, "CLUSTER", "MYID").decode())
         primaries = ports[:PRIMARIES]
-        wait_until_blocking(lambda: all(_replicas(store, port) == 1 for port in primaries), within=FAILOVER_SECONDS)
+        wait_until_blocking(lambda: all(store.replicas(port) == 1 for port in primaries), within=FAILOVER_SECONDS)
         yield store
 
 
@@ -124,12 +138,6 @@ def _start(stack: ExitStack, store: Replicated, directory: Path, port: int, *ext
     node = Embedded.start(directory / str(port), persistent=False, extra=[*listening, *extra])
     store.nodes[port] = stack.enter_context(node)
     stack.callback(store.go_on, port)  # a stopped one cannot be ended
-
-
-def _replicas(store: Replicated, port: int) -> int:
-    with store.client(port) as client:
-        told = client.info("replication")
-    return sum(told[f"slave{n}"]["state"] == "online" for n in range(int(told["connected_slaves"])))
 
 
 def _agrees(client: redis.Redis, nodes: int) -> bool:
@@ -157,10 +165,10 @@ def _sentinel(directory: Path, port: int, primary: int) -> Iterator[None]:
         process.wait(10)
 
 
-def _knows_the_others(port: int) -> bool:
+def _knows_the_others(port: int, replicas: int) -> bool:
     with redis.Redis(port=port, socket_timeout=2) as client:
         try:
             told = client.sentinel_master(NAME)
         except redis.RedisError:
             return False
-    return bool(told["num-other-sentinels"] == SENTINELS - 1 and told["num-slaves"] == 1)
+    return bool(told["num-other-sentinels"] == SENTINELS - 1 and told["num-slaves"] == replicas)

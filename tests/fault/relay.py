@@ -38,21 +38,27 @@ class Relay:
             task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.CancelledError):
+        try:
             if self.open:
-                far_reader, far_writer = await asyncio.open_unix_connection(self.target.removeprefix("unix://"))
-                ways = [
-                    asyncio.create_task(self._forward(reader, far_writer)),
-                    asyncio.create_task(self._forward(far_reader, writer, answers=True)),
-                ]
-                try:
-                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for way in ways:
-                        way.cancel()
-                    await asyncio.gather(*ways, return_exceptions=True)
-                    far_writer.close()
-        writer.close()
+                await self._both_ways(reader, writer)
+        except (OSError, asyncio.CancelledError):
+            pass  # either side is gone, or it was dropped
+        finally:
+            writer.close()
+
+    async def _both_ways(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(self.target.removeprefix("unix://"))
+        ways = [
+            asyncio.create_task(self._forward(reader, far_writer)),
+            asyncio.create_task(self._forward(far_reader, writer, answers=True)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            far_writer.close()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool = False) -> None:
         with suppress(OSError):

@@ -5,7 +5,7 @@ What was answered 200 is there once, what could not be stored was refused in tim
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, Literal
@@ -19,6 +19,7 @@ from tests.callers import Shop
 from tests.fault.conftest import EndsWith
 from tests.fault.load import Load, loading
 from tests.replicated import FAILOVER_SECONDS, Replicated, behind_sentinels, cluster_with_replicas
+from tests.servers import admin
 from tests.service import Service, serving
 from tests.support import wait_until
 
@@ -150,3 +151,54 @@ async def test_slots_that_move_under_load_lose_and_double_nothing(tmp_path: Path
         assert load.slowest_refusal < REFUSED_SECONDS
         assert set(load.statuses) <= {200, 503}
         row(load, readable(service), recovery=recovery)
+
+
+async def lose_a_primary_before_its_replica_has_everything(
+    directory: Path, replicas: int, meanwhile: Callable[[Load], Awaitable[None]]
+) -> tuple[Load, list[str], float]:
+    """Every replica hangs, `meanwhile` passes, the primary is killed, a replica takes over; where one must have what
+    is written, there is another.
+    """
+    with (
+        behind_sentinels(directory, 1 + replicas) as store,
+        connected(store.url, directory / "log", WAIT_REPLICAS=str(replicas)) as service,
+    ):
+        async with loaded(service) as load:
+            (primary,) = store.primaries()
+            following = store.nodes.keys() - {primary}
+            for replica in following:
+                store.hang(replica)
+            with store.client(primary) as client:  # what it is sent now would wait in its socket, and be read after all
+                admin(client, "CLIENT", "KILL", "TYPE", "replica")
+            await meanwhile(load)
+            store.kill(primary)
+            for replica in following:
+                store.go_on(replica)
+            await taken_over(store, 1)
+            (primary,) = store.primaries()
+            await wait_until(lambda: asyncio.to_thread(lambda: store.replicas(primary) == replicas), FAILOVER_SECONDS)
+            recovery = await recovered(load, time.monotonic())
+        assert load.slowest_refusal < REFUSED_SECONDS
+        assert recovery < RECOVERED_SECONDS
+        return load, readable(service), recovery
+
+
+@pytest.mark.fault("primary killed before its replica had everything")
+async def test_a_primary_takes_along_what_no_replica_has(tmp_path: Path, row: EndsWith) -> None:
+    """Replication is asynchronous; nobody waits for it unless told to."""
+    load, found, recovery = await lose_a_primary_before_its_replica_has_everything(
+        tmp_path, 0, lambda load: load.reach(150)
+    )
+    row(load, found, recovery=recovery, may_lose="what no replica had; WAIT_REPLICAS closes it")
+
+
+@pytest.mark.fault("primary killed before its replica had everything, with WAIT_REPLICAS=1")
+async def test_with_wait_replicas_nothing_is_acknowledged_that_no_replica_has(tmp_path: Path, row: EndsWith) -> None:
+    """Refused, redelivered and then a duplicate at the primary, it is still not acknowledged."""
+
+    async def refused(load: Load) -> None:
+        before = load.statuses[503]
+        await wait_until(lambda: load.statuses[503] >= before + 60, within=60)
+
+    load, found, recovery = await lose_a_primary_before_its_replica_has_everything(tmp_path, 1, refused)
+    row(load, found, recovery=recovery)
