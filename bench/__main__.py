@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import graph, growth, ingest, machine, memory, purges, reads, scale, startup, stream
+from bench import fairness, graph, growth, ingest, machine, memory, purges, reads, scale, startup, stream
 from bench.effort import Effort, Say
 from bench.figures import Row, Skipped, table
 
@@ -24,6 +24,7 @@ MEASURES: Final[dict[str, Callable[[Path, Effort, Say], Sequence[Row | Skipped]]
     "reads": reads.measure,
     "purge": purges.measure,
     "stream": stream.measure,
+    "fairness": fairness.measure,
     "graph": graph.measure,
     "start": startup.measure,
     "growth": growth.measure,

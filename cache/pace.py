@@ -39,22 +39,20 @@ class Pace:
         began, self._began = self._began, None
         self._took = 0.0 if began is None else self._clock() - began
         if self._took > LONG_SECONDS:
-            self.messages = max(min(messages, self.messages) // 2, FEWEST)
+            if messages > FEWEST:  # fewer that took long would take as long in any other number
+                self.messages = max(min(messages, self.messages) // 2, FEWEST)
         elif self._took < SHORT_SECONDS and messages >= self.messages:
             self.messages = min(self.messages * 2, MOST)
 
-    def too_long(self, waiting: int) -> bool:
-        """Whether the last of so many waiting messages would wait too long.
+    def too_long(self, ahead: int) -> bool:
+        """Whether what comes behind so many waiting messages would wait too long; its own size does not count, since
+        nobody can send it in smaller pieces.
 
-        Never for the first round trip's worth where none is under way: somebody must find out how the store is.
+        Never where none is under way: somebody must find out how the store is.
         """
         if self._began is None:
-            if waiting <= self.messages:
-                return False
-            left, trip = 0.0, self._took
-        else:
-            elapsed = self._clock() - self._began
-            trip = max(self._took, elapsed)
-            left = trip - elapsed
-        trips = -(-waiting // self.messages)
-        return left + trip * trips > WAIT_SECONDS
+            return False
+        elapsed = self._clock() - self._began
+        trip = max(self._took, elapsed)
+        trips = ahead // self.messages + 1
+        return trip - elapsed + trip * trips > WAIT_SECONDS

@@ -123,7 +123,7 @@ class Writer:
 
     def admit(self) -> None:
         """Raise Unavailable where `put` would, whatever it was given: before anybody reads what came."""
-        if self._pace.too_long(self._waiting + 1):
+        if self._pace.too_long(self._waiting):
             raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
 
     async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
@@ -181,7 +181,7 @@ class Writer:
     def _enqueue(self, shop: ShopId, rows: list[_Row], settle: Settle) -> None:
         size = sum([len(row.record) for row in rows])
         full = len(rows) > self._room_messages or size > self._room_bytes
-        if full or self._pace.too_long(self._waiting + len(rows)):
+        if full or self._pace.too_long(self._waiting):
             raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
         self._room_messages -= len(rows)
         self._room_bytes -= size

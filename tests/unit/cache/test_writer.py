@@ -12,7 +12,7 @@ import fakeredis
 import pytest
 from prometheus_client.registry import CollectorRegistry
 
-from cache import changes, pace
+from cache import changes
 from cache import writer as module
 from cache.codec import decode, encode_message, encode_waiting_edit
 from cache.connection import Arg, Call, Connection, Reply
@@ -342,20 +342,18 @@ async def test_what_would_wait_too_long_is_refused_at_once(house: House) -> None
 
 
 @pytest.mark.parametrize("late", [2, 4])
-async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(
-    house: House, monkeypatch: pytest.MonkeyPatch, late: int
-) -> None:
+async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(house: House, late: int) -> None:
     """It was let in before the store became slow; what came later is stored, also where that is nothing."""
-    monkeypatch.setattr(pace, "FEWEST", 3)
+    house.writer._pace.messages = 3
     house.connection.gate.clear()
     first = house.put(text("m_0"))
     await house.under_way()
     waiting = [house.put(text(f"m_{n + 1}"), shop=ShopId(f"shop-{n % 2}")) for n in range(late)]
     await house.taken(1 + late)
-    house.clock.advance(WAIT_SECONDS - 0.1)
+    house.clock.advance(WAIT_SECONDS / 3)
     later = [house.put(text(f"m_{n + 7}")) for n in range(4 - late)]
     await house.taken(5)
-    house.clock.advance(0.2)
+    house.clock.advance(WAIT_SECONDS * 0.8)
     house.connection.gate.set()
     assert await settled(first, *waiting, *later) == ["stored", *["queue_full"] * late, *["stored"] * (4 - late)]
     assert house.metric("queue_messages") == house.metric("queue_bytes") == 0
