@@ -27,6 +27,14 @@ FULL: Final = os.environ.get("FAULT_EFFORT") == "full"
 """Whether there is time for everything. A test says by it how often, how long or how much it does."""
 
 
+REFUSED_SECONDS: Final = 2.0 if FULL else 5.0
+"""Until what cannot be stored has been answered 503. Two seconds are the promise; a machine that runs other tests too
+keeps everybody waiting, and Facebook waits for five.
+"""
+RECOVERED_SECONDS: Final = 5.0 if FULL else 30.0
+"""From the end of a fault to the first 200, the same way."""
+
+
 class Held(Protocol):
     """What was sent: the ids that were answered 200, and the load in words."""
 

@@ -18,6 +18,7 @@ from domain.ids import PageId, ShopId
 from tests.callers import Shop
 from tests.fault.conftest import EndsWith
 from tests.fault.load import Load, loading
+from tests.fault.rows import RECOVERED_SECONDS, REFUSED_SECONDS
 from tests.replicated import FAILOVER_SECONDS, Replicated, behind_sentinels, cluster_with_replicas
 from tests.servers import admin
 from tests.service import Service, serving
@@ -25,9 +26,6 @@ from tests.support import wait_until
 
 SHOPS: Final = {PageId(f"10420000000001{n}"): f"shop-{n}" for n in range(6)}
 """Pages with their shops: enough for each node of a cluster to have some."""
-
-REFUSED_SECONDS: Final = 2.0
-RECOVERED_SECONDS: Final = 5.0
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -11,6 +11,7 @@ from tests.breakable import Breakable
 from tests.callers import PAGE, Facebook, Operator, Shop
 from tests.fault.conftest import EndsWith
 from tests.fault.load import loading
+from tests.fault.rows import REFUSED_SECONDS
 from tests.service import environment, page_inbox, serving, started
 from tests.support import wait_until, wait_until_blocking
 
@@ -44,7 +45,7 @@ async def test_deliveries_for_a_page_that_redis_has_lost_are_refused_until_it_is
             recovery = await load.recovered(restored)
             load.url = old.url
             await load.recovered(time.monotonic())
-        assert load.slowest_refusal < 2
+        assert load.slowest_refusal < REFUSED_SECONDS
         with Shop(old.url) as shop:
             found = shop.ids()
     row(load, found, recovery=recovery)

@@ -17,13 +17,11 @@ from tests.callers import Shop
 from tests.fault.conftest import EndsWith
 from tests.fault.load import Load, loading
 from tests.fault.relay import relaying
-from tests.fault.rows import FULL
+from tests.fault.rows import FULL, RECOVERED_SECONDS, REFUSED_SECONDS
 from tests.servers import Server, admin, free_ports
 from tests.service import Service, serving
 from tests.support import wait_until
 
-REFUSED_SECONDS: Final = 2.0
-RECOVERED_SECONDS: Final = 5.0
 LASTS_SECONDS: Final = 30.0 if FULL else 2.0
 """How long a trouble lasts that can last."""
 
