@@ -37,7 +37,7 @@ def main() -> None:
         prog="python -m bench", description="Every figure beside its reference, as ratios."
     )
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"some of: {', '.join(MEASURES)}; none is all")
-    parser.add_argument("--rounds", type=int, default=0, help="alternating rounds (5; 2 with --quick)")
+    parser.add_argument("--rounds", type=int, default=0, help="alternating rounds (3; 2 with --quick)")
     parser.add_argument("--quick", action="store_true", help="a look in a minute; the figures are rough")
     parser.add_argument("--full", action="store_true", help="also with a million messages kept: some minutes more")
     asked = parser.parse_args()

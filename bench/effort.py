@@ -14,7 +14,7 @@ GRAND_MESSAGES: Final = 1_000_000
 class Effort:
     """Rounds of every figure, seconds of one load, and by how much counts of messages are divided (`--quick`)."""
 
-    rounds: int = 5
+    rounds: int = 3
     seconds: float = 1.5
     divisor: int = 1
     full: bool = False
