@@ -39,7 +39,11 @@ def main() -> None:
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"some of: {', '.join(MEASURES)}; none is all")
     parser.add_argument("--rounds", type=int, default=0, help="alternating rounds (3; 2 with --quick)")
     parser.add_argument("--quick", action="store_true", help="a look in a minute; the figures are rough")
-    parser.add_argument("--full", action="store_true", help="also with a million messages kept: some minutes more")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="also one shop with a million messages, and up to 100,000 shops: some minutes more",
+    )
     asked = parser.parse_args()
     if unknown := set(asked.figures) - set(MEASURES):
         parser.error(f"no figure is called {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")

@@ -17,7 +17,7 @@ LONG_SECONDS: Final = 0.2
 SHORT_SECONDS: Final = 0.05
 """One that was full and took less may grow."""
 WAIT_SECONDS: Final = 0.75
-"""Until it is stored. With what it takes to read, seal and answer, an accepted delivery is answered within a second."""
+"""Until it is stored, as far as round trips can tell; reading, sealing and answering come on top (docs/adr/0021)."""
 
 
 class Pace:

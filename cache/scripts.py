@@ -13,9 +13,11 @@ class Script:
         self._source = files("cache").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
         # Redis names scripts by SHA-1; nothing secret depends on it.
         self._digest = sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+        # The first line says so to the server too.
+        self._writes = "no-writes" not in self._source.partition("\n")[0]
 
     def __call__(self, keys: list[bytes], args: list[Arg]) -> Call:
-        return Call(self._source, self._digest, keys, args)
+        return Call(self._source, self._digest, keys, args, self._writes)
 
 
 PUT = Script("put")

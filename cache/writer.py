@@ -27,7 +27,7 @@ from cache.pace import WAIT_SECONDS, Pace
 from cache.scripts import PUT
 from cache.shop_secrets import ShopSecret, ShopSecrets
 from cache.unsent import UnsentIds
-from domain.event import Outcome, Storable
+from domain.event import Outcome, Settle, Storable
 from domain.ids import PageId, ShopId
 from domain.message import Message
 from ops.metrics import Metrics
@@ -44,10 +44,6 @@ SECRET_TRIES: Final = 8
 """Each is lost only to a purge of the shop, or to another process' first message of it, that came between."""
 
 log = structlog.get_logger()
-
-
-Settle = Callable[[list[Outcome] | Exception], None]
-"""Is told an outcome per message once they are stored, or why some of them may not be."""
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """What a delivery can hold, as a closed union."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -69,3 +70,6 @@ Outcome = Literal[
 """What became of a storable event: `erased` is a message that was purged or unsent and stays gone, `blocked` one of a
 customer who objected to being kept, `edit_outdated` an edit older than the one that is kept, `edit_waiting` an edit
 that came before its message, `unreadable` an edit of a damaged record."""
+
+Settle = Callable[[list[Outcome] | Exception], None]
+"""Is told an outcome for each event once they are stored, or why some of them may not be."""

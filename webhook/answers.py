@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from domain.errors import PageInboxError
-from ops.metrics import Metrics
+from ops.metrics import METHODS, Metrics
 
 PATH: Final = "/webhook"
 _LONGEST_AGENT: Final = 200
@@ -93,7 +93,7 @@ class Answers:
         alike: dict[tuple[str, int], list[float]] = {}
         sizes, lines = [], []
         for one in answered:
-            method = one.method if one.method in _METHODS else "OTHER"
+            method = one.method if one.method in METHODS else "OTHER"
             alike.setdefault((method, one.status), []).append(one.seconds)
             facts = one.facts
             if "body_bytes" in facts:
@@ -121,7 +121,6 @@ class Answers:
         )
 
 
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _DELIVERIES: Final = {
     200: "accepted",
     400: "not_json",

@@ -4,11 +4,11 @@ Facebook is answered 200 only when this returns: every message in the body that 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
-from domain.event import Notice, Outcome, Storable
+from domain.event import Notice, Outcome, Settle, Storable
 from domain.ids import PageId, ShopId
 from domain.message import Edit, Message, Unsend
 from domain.secret import Secret
@@ -20,9 +20,6 @@ from webhook.signature import verify
 ROUTES_REMEMBERED: Final = 100_000
 """Pages whose shop is remembered. A route that has become wrong costs a second look, never a message: the store itself
 refuses a Page that is not its shop's."""
-
-
-Settle = Callable[[list[Outcome] | Exception], None]
 
 
 class Store(Protocol):

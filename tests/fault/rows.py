@@ -111,16 +111,22 @@ def read(path: Path) -> list[Row]:
     return [Row(**document) for document in documents]
 
 
+def put_between(begin: str, end: str, made: str, document: Path) -> None:
+    """Put into the document what was made, in place of what stands between its two marks."""
+    before, _, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{begin}\n\n{made}\n{end}{after}", encoding="utf-8")
+
+
 def main(rows: Path, document: Path) -> None:
     """Put these rows into the document's table, in place of what it says of their faults."""
-    before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    made, _, after = rest.partition(END)
+    made = document.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     kept = {line.split(" | ")[0].removeprefix("| "): line for line in made.splitlines() if line.startswith("| ")}
     drawn = sorted(
         ({fault: line for fault, line in kept.items() if line not in (_HEADING, _RULE)} | lines(read(rows))).items()
     )
     table = "\n".join([_HEADING, _RULE, *(line for _, line in drawn)])
-    document.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+    put_between(BEGIN, END, f"{table}\n", document)
 
 
 if __name__ == "__main__":

@@ -63,36 +63,39 @@ async def lasts(load: Load) -> None:
     await asyncio.sleep(LASTS_SECONDS)
 
 
+async def comes_through(
+    breakable: Breakable,
+    log: Path,
+    row: EndsWith,
+    begin: Callable[[Breakable], None],
+    end: Callable[[Breakable], None],
+) -> None:
+    """Under load, until all is well again."""
+    async with loaded(breakable.url, log) as (service, load):
+        begin(breakable)
+        await lasts(load)
+        end(breakable)
+        await goes_on(service, load, row, time.monotonic())
+
+
 @pytest.mark.fault("Redis killed (SIGKILL), back with its append-only file")
 async def test_a_killed_redis_comes_back_with_all_that_was_acknowledged(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
     """A write reaches the kernel before its answer, and only the machine's own end could take it from there."""
-    async with loaded(breakable.url, tmp_path / "log") as (service, load):
-        breakable.kill()
-        await lasts(load)
-        breakable.start()
-        await goes_on(service, load, row, time.monotonic())
+    await comes_through(breakable, tmp_path / "log", row, Breakable.kill, Breakable.start)
 
 
 @pytest.mark.fault("Redis paused (SIGSTOP), half a minute at full length")
 async def test_a_paused_redis_costs_nothing(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
     """What it was sent before the pause it carries out after it: redelivered, and there once."""
-    async with loaded(breakable.url, tmp_path / "log") as (service, load):
-        breakable.hang()
-        await lasts(load)
-        breakable.go_on()
-        await goes_on(service, load, row, time.monotonic())
+    await comes_through(breakable, tmp_path / "log", row, Breakable.hang, Breakable.go_on)
 
 
 @pytest.mark.fault("Redis at maxmemory")
 async def test_a_full_redis_costs_nothing(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
     """All of a batch is stored or nothing of it."""
-    async with loaded(breakable.url, tmp_path / "log") as (service, load):
-        breakable.fill_up()
-        await lasts(load)
-        breakable.make_room()
-        await goes_on(service, load, row, time.monotonic())
+    await comes_through(breakable, tmp_path / "log", row, Breakable.fill_up, Breakable.make_room)
 
 
 @pytest.mark.fault("Redis forgets its scripts, again and again")

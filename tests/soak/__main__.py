@@ -27,6 +27,7 @@ from simulator.summary import Summary
 from tests.callers import Shop
 from tests.facebook import GraphShop
 from tests.fault.load import Load, loading
+from tests.fault.rows import put_between
 from tests.service import APP_SECRET
 from tests.soak.faults import FAULTS, IN_MAIN_THREAD
 from tests.soak.measure import Sample, complaints, sample, table
@@ -134,7 +135,7 @@ def _read(stage: Stage, graph: GraphShop, shop: Shop) -> None:
 
 
 def _until_nothing_is_kept(stage: Stage, ttl: int) -> None:
-    """Every key that holds or finds a message has gone by itself, and its connections are closed."""
+    """Every key that holds or finds a message has gone by itself."""
     with stage.valkey.client() as client:
 
         def held() -> list[tuple[bytes, int]]:
@@ -147,9 +148,7 @@ def _until_nothing_is_kept(stage: Stage, ttl: int) -> None:
 
 def write(table: str, document: Path) -> None:
     """Put the table into the document, in place of the last one."""
-    before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
+    put_between(BEGIN, END, table, document)
 
 
 @click.command(help=__doc__)

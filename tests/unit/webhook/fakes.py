@@ -7,9 +7,8 @@ from typing import Any
 import orjson
 
 from domain.errors import PageInboxError
-from domain.event import Notice, Outcome, Storable
+from domain.event import Notice, Outcome, Settle, Storable
 from domain.ids import PageId, ShopId
-from webhook.intake import Settle
 
 
 class FakeShop:

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.registry import CollectorRegistry
 
 from cache.errors import Unavailable
-from domain.event import Notice, Outcome, Storable
+from domain.event import Notice, Outcome, Settle, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
 from ops.metrics import Metrics
@@ -16,7 +16,7 @@ from simulator.payloads import delivery, entry, from_customer, from_page
 from simulator.serialize import Document, serialize
 from tests.support import wait_until
 from webhook.errors import PayloadRefused, SignatureRefused
-from webhook.intake import Intake, Settle
+from webhook.intake import Intake
 from webhook.signature import sign
 
 SECRET = Secret("an-app-secret")
