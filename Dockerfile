@@ -2,7 +2,7 @@
 #
 # What it is built on is pinned by whoever builds it, because a digest belongs to a registry:
 #     docker build --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:... -t page-inbox:0.1.0 .
-# `make image` builds it without a registry and proves what is promised here (image/__main__.py).
+# `make image` builds it without a registry and proves what is promised here (tests/image/__main__.py).
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build

@@ -50,10 +50,10 @@ lock: $(STAMP)  ## renew the hash-locked requirements from pyproject.toml
 	  --no-annotate --custom-compile-command 'make lock' -o requirements/build.txt
 
 image: $(STAMP)  ## build the container image and prove what it promises; needs root on Debian
-	$(BIN)/python -m image
+	$(BIN)/python -m tests.image
 
 sbom: $(STAMP)  ## list everything inside the image, from the lock, into build/sbom.cdx.json
-	$(BIN)/python -m image.sbom build/sbom.cdx.json
+	$(BIN)/python -m tests.image.sbom build/sbom.cdx.json
 
 screenshot: $(STAMP)  ## the picture in README: the console over the demo shop
 	$(BIN)/python -m tests.browser.screenshot docs/console.png

@@ -140,7 +140,7 @@ def test_what_make_run_prints() -> None:
 def test_folders() -> None:
     """Every package and what stands beside them; whatever is named is there."""
     listed = rows("Where is what")
-    assert {row[0].strip("`/") for row in listed} == {*packages(), "bench", "tests", "image", "k8s", "docs/adr"}
+    assert {row[0].strip("`/") for row in listed} == {*packages(), "bench", "tests", "tests/image", "k8s", "docs/adr"}
     named = re.findall(r"`([a-z_]+/[a-z_/.]*)`", README)
     assert [name for name in named if not (ROOT / name).exists()] == []
 

@@ -12,11 +12,11 @@ import yaml
 
 from app import server, wiring
 from cache.embedded import PERSISTENT, SETTINGS, WIPING
-from image.running import compose, fences, server_arguments
 from ops import settings
 from ops.settings import read_settings
 from tests.callers import Facebook, Shop
 from tests.house.sources import ROOT, pyproject
+from tests.image.running import compose, fences, server_arguments
 from tests.servers import free_ports, running
 from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, VERIFY_TOKEN, serving
 
@@ -35,9 +35,7 @@ def valkey_settings() -> dict[str, str]:
 def test_it_is_what_the_specification_of_compose_allows() -> None:
     """By its published schema."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
-    done = subprocess.run(  # noqa: S603 - our own file
-        command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stdout
 
 

@@ -10,9 +10,9 @@ from typing import Final
 import pytest
 
 from app import server, wiring
-from image.faults import FAULTS, Fault
-from image.running import GRACE_SECONDS
 from tests.house.sources import ROOT, packages
+from tests.image.faults import FAULTS, Fault
+from tests.image.running import GRACE_SECONDS
 
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IGNORED: Final = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
@@ -30,7 +30,7 @@ def test_hadolint_has_nothing_to_say() -> None:
     program = Path(sys.executable).with_name("hadolint")
     if not program.exists():
         pytest.skip("hadolint: its package has no program for this kind of machine")
-    done = subprocess.run(  # noqa: S603 - our own file
+    done = subprocess.run(
         [program, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from image.points import NotSo, Points, demand
+from tests.image.points import NotSo, Points, demand
 
 
 def broken() -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from image import sbom
+from tests.image import sbom
 
 LOCK = sbom.LOCK.read_text(encoding="utf-8")
 

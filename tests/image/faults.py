@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from image.build import NAME, PLANTED, after_a_change, build, context
-from image.machine import tool
-from image.points import NotSo, demand
-from image.promises import PROMISES
+from tests.image.build import NAME, PLANTED, after_a_change, build, context
+from tests.image.machine import tool
+from tests.image.points import NotSo, demand
+from tests.image.promises import PROMISES
 
 LAST: Final = "FROM ${PYTHON_IMAGE}\nCOPY --from=build"
 """Where the last stage begins."""

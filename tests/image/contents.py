@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from image.build import PLANTED
-from image.machine import HOME, tool
-from image.points import demand
+from tests.image.build import PLANTED
+from tests.image.machine import HOME, tool
+from tests.image.points import demand
 
 LARGEST: Final = 60
 """Megabytes above the base."""

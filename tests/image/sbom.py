@@ -1,6 +1,6 @@
 """The list of everything that is inside, as CycloneDX JSON: made from the lock file, held against it and the image.
 
-python -m image.sbom build/sbom.cdx.json
+python -m tests.image.sbom build/sbom.cdx.json
 """
 
 import json
@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from image.contents import mounted
-from image.machine import ROOT
-from image.points import demand
+from tests.image.contents import mounted
+from tests.image.machine import ROOT
+from tests.image.points import demand
 
 LOCK: Final = ROOT / "requirements" / "runtime.txt"
 PIN: Final = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)

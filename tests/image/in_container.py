@@ -1,7 +1,8 @@
 """A plugin of pytest: where tests start `page-inbox serve` as a process, they get a container of the image instead.
 
 The container is in the network of the machine, so that the tests reach it and it reaches their Valkey and their Graph;
-everything else is as `image/running.py` has it. Valkeys get a port beside their socket, which a container cannot enter.
+everything else is as in `tests/image/running.py`. Each Valkey gets a port beside its socket, because a container cannot
+open the socket.
 """
 
 import os
@@ -12,11 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from image.machine import environment
-from image.points import NotSo
-from image.running import Container, fences
 from ops.settings import SETTINGS
 from tests import servers, service
+from tests.image.machine import environment
+from tests.image.points import NotSo
+from tests.image.running import Container, fences
 from tests.servers import Server, free_ports
 
 _process = service.page_inbox

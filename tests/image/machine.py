@@ -10,9 +10,9 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from image.points import NotSo, step
+from tests.image.points import NotSo, step
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 HOME: Final = ROOT / ".cache" / "image"
 RUN: Final = Path("/run/page-inbox-image")
 """Short, because sockets lie in it, whose paths are limited."""

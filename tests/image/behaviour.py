@@ -14,13 +14,13 @@ from typing import Final
 import redis
 
 from cache.embedded import Embedded
-from image.machine import HOME, ROOT, environment
-from image.points import NotSo, demand
-from image.running import GRACE_SECONDS, Container, running, server_arguments
 from simulator.serialize import serialize
 from simulator.signing import signed
 from tests import service
 from tests.callers import Shop, texts
+from tests.image.machine import HOME, ROOT, environment
+from tests.image.points import NotSo, demand
+from tests.image.running import GRACE_SECONDS, Container, running, server_arguments
 from tests.servers import free_ports
 
 IDLE_SECONDS: Final = 2.0
@@ -153,7 +153,17 @@ def tells_its_stories(name: str, _base: str) -> str:
     with tempfile.TemporaryDirectory(prefix="inbox-", dir=HOME) as scratch:
         peaks = Path(scratch) / "peaks"
         paths = [f"tests/integration/{file}" for file in STORIES]
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "image.in_container", "-p", "no:cacheprovider", *paths]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "tests.image.in_container",
+            "-p",
+            "no:cacheprovider",
+            *paths,
+        ]
         told = {"PAGE_INBOX_IMAGE": name, "PAGE_INBOX_PEAKS": str(peaks)}
         done = subprocess.run(
             command, cwd=ROOT, env=environment() | told, capture_output=True, text=True, timeout=600, check=False

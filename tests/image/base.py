@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from image.machine import HOME, tool
-from image.points import NotSo, step
+from tests.image.machine import HOME, tool
+from tests.image.points import NotSo, step
 
 NAME: Final = "docker.io/library/python:3.13-slim"
 """The name that the Dockerfile's default stands for."""

@@ -1,7 +1,7 @@
 """`make image`: builds the Dockerfile where no Docker engine runs and no registry is reached, and proves its promises.
 
-    python -m image                        on a stand-in of the official base, made once
-    PYTHON_IMAGE=NAME python -m image      on this base, which a registry gives
+    python -m tests.image                        on a stand-in of the official base, made once
+    PYTHON_IMAGE=NAME python -m tests.image      on this base, which a registry gives
 
 Ends with 1 when a promise is broken, with 2 when this machine cannot build images at all.
 """
@@ -12,12 +12,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from image import build, faults
-from image.base import stand_in
-from image.machine import ROOT, Absent, prepare, tool
-from image.points import NotSo, Points, step
-from image.promises import PROMISES
-from image.running import sweep
+from tests.image import build, faults
+from tests.image.base import stand_in
+from tests.image.machine import ROOT, Absent, prepare, tool
+from tests.image.points import NotSo, Points, step
+from tests.image.promises import PROMISES
+from tests.image.running import sweep
 
 
 def main() -> int:

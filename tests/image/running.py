@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import yaml
 
-from image.machine import ROOT, tool
-from image.points import NotSo, demand
+from tests.image.machine import ROOT, tool
+from tests.image.points import NotSo, demand
 
 START_SECONDS: Final = 20.0
 GRACE_SECONDS: Final = 25

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from image.machine import HOME, ROOT, tool
-from image.points import NotSo, demand
 from tests.house.sources import committed
+from tests.image.machine import HOME, ROOT, tool
+from tests.image.points import NotSo, demand
 
 NAME: Final = "localhost/page-inbox:proved"
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from image import behaviour, contents, sbom
+from tests.image import behaviour, contents, sbom
 
 Proof = Callable[[str, str], str]
 """Raises NotSo, or returns what was seen."""
