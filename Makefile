@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 ON_EVERY_CORE := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench bench-check bench-store chart image sbom screenshot reliability mutations soak fuzz
+.PHONY: help setup run test check format lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-store: $(STAMP)  ## make the last run of the benchmark the stored one, wit
 
 chart: $(STAMP)  ## the picture in docs/capacity.md: what a delivery and a read cost as a store grows
 	$(BIN)/python -m bench.chart
+
+attack: $(STAMP)  ## attack the service as a stranger, a customer and a shop; URL=... attacks a running one
+	$(BIN)/python -m tests.attack $(if $(URL),--url $(URL)) $(ARGS)
 
 reliability: $(STAMP)  ## break everything that can break, and write docs/reliability.md's table from it
 	@mkdir -p build && rm -f build/faults.ndjson

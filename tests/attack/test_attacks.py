@@ -1,0 +1,22 @@
+"""Each attack, against a service of its own with production settings."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.attack.catalogue import all_attacks
+from tests.attack.target import OTHER_PAGE, OTHER_SHOP, Attack, Target
+from tests.servers import Server
+from tests.service import APP_SECRET, TOKEN_KEY, serving
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("attack", all_attacks(), ids=lambda attack: attack.title)
+async def test_the_service_holds(attack: Attack, valkey: Server, tmp_path: Path) -> None:
+    """The figure is at most the limit."""
+    with serving(valkey.url, tmp_path / "log") as service:
+        target = Target(service.url, APP_SECRET, TOKEN_KEY, service.ops_url, service.process.pid, valkey.url)
+        target.connect()
+        target.connect(OTHER_SHOP, OTHER_PAGE)
+        figure = await attack.run(target)
+    assert figure <= attack.limit, f"{figure:,.3f} {attack.unit}"
