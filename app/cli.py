@@ -21,7 +21,7 @@ from app.receipt_command import receipt
 from app.store_commands import pages, purge
 from app.supervisor import supervise
 from app.wiring import VERSION, make_tokens
-from cache.embedded import Embedded
+from cache.embedded.valkey import Embedded
 from domain.errors import PageInboxError
 from domain.ids import PageId, ShopId
 from domain.secret import Secret

@@ -13,10 +13,10 @@ from typing import Final, Protocol
 
 from app.parts import Store, make_connection, make_graph, make_store
 from app.wiring import VERSION
-from cache.connection import Connection
 from cache.errors import Unavailable
-from cache.examine import NodeFacts, every_page, examine
-from cache.node_findings import judge, unreachable
+from cache.server.connection import Connection
+from cache.server.examine import NodeFacts, every_page, examine
+from cache.server.node_findings import judge, unreachable
 from domain.finding import Finding, Level, worst
 from domain.secret import Secret
 from graph_client.client import Client

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from functools import partial
 
 from api.export import Exporter
-from cache.audit_log import AuditLog
-from cache.blocked import Blocked
-from cache.budgets import Budgets
-from cache.connection import Connection, connect
-from cache.customers import Customers
-from cache.grants import Grants
+from cache.audit.log import AuditLog
+from cache.graph.budgets import Budgets
+from cache.graph.grants import Grants
+from cache.graph.watchlist import Watchlist
 from cache.keyring import Keyring
-from cache.marks import Marks
-from cache.purge import Purger
-from cache.reader import Reader
-from cache.receipt_signature import ReceiptSigner
-from cache.receipts import Receipts
+from cache.messages.blocked import Blocked
+from cache.messages.reader import Reader
+from cache.messages.shop_secrets import ShopSecrets
+from cache.purging.customers import Customers
+from cache.purging.purge import Purger
+from cache.purging.receipt_signature import ReceiptSigner
+from cache.purging.receipts import Receipts
+from cache.registry.marks import Marks
+from cache.registry.shops import Shops
 from cache.sealing import Sealer
-from cache.shop_secrets import ShopSecrets
-from cache.shops import Shops
-from cache.watchlist import Watchlist
+from cache.server.connection import Connection, connect
 from domain.errors import PageInboxError
 from domain.secret import Secret
 from graph_client.calls import Calls

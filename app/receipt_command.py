@@ -11,7 +11,7 @@ import orjson
 from api.receipt_keys import PATH
 from app.parts import needed
 from cache.keyring import Keyring
-from cache.receipt_signature import ReceiptRefused, ReceiptSigner, verify
+from cache.purging.receipt_signature import ReceiptRefused, ReceiptSigner, verify
 from domain.errors import PageInboxError
 from ops.settings import read_settings
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 import orjson
 
 from app.turns import Turns
-from cache.tether import tethered
+from cache.embedded.tether import tethered
 from ops.health import Result
 from ops.totals import Told
 

@@ -10,7 +10,7 @@ import redis
 
 from bench.machine import on_core
 from bench.processes import free_port
-from cache.embedded import Embedded
+from cache.embedded.valkey import Embedded
 
 SLOTS: Final = 16_384
 _BUS_OFFSET: Final = 10_000

@@ -19,7 +19,7 @@ from bench.caller import Caller, request
 from bench.load import APP_SECRET, Tenant, filling, pour
 from bench.machine import Core, on_core
 from bench.processes import Process, free_port, running
-from cache.embedded import Embedded
+from cache.embedded.valkey import Embedded
 from cache.keys import SHOP_INDEX
 from domain.secret import Secret
 from domain.shop import EVERY_SHOP, SCOPES

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
 
-from cache.embedded import find_server
+from cache.embedded.valkey import find_server
 
 Core = Literal["measured", "rest", "any"]
 

@@ -18,7 +18,7 @@ import redis
 from bench.effort import Say
 from bench.figures import Row, Skipped
 from bench.machine import on_core
-from cache.embedded import Embedded
+from cache.embedded.valkey import Embedded
 from tests.servers import Absent, redis7, redis82, valkey9
 
 GROUP: Final = "memory by part, of a kept message"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.machine import Core, on_core
-from cache.tether import spawn
+from cache.embedded.tether import spawn
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0

@@ -1,4 +1,4 @@
-"""What is kept of a message: a record, which cache/vault.py seals before it is stored. Pure.
+"""What is kept of a message: a record, which cache/messages/vault.py seals before it is stored. Pure.
 
 A record is a header of fixed length, which the scripts read, and a body, which nobody reads without the shop's secret:
 

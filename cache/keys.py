@@ -7,7 +7,7 @@ of the watch share one of their own.
     shop:{S}          hash    paused, Pages, sealed tokens and secret, watermark     permanent
     mark:{<n>}        string  that Pages were connected, and are not lost            permanent
     x:{S}             zset    tags of the conversations that are blocked, by when    permanent
-    m:{S}:<id>        string  a message, sealed (cache/vault.py); empty once erased  receipt + TTL
+    m:{S}:<id>        string  a message, sealed (cache/messages/vault.py); empty once erased  receipt + TTL
     s:{S}             zset    the shop's message members by stored microsecond       newest deadline in it
     c:{S}:<tag>       zset    the same for one conversation                          newest deadline in it
     v:{S}             zset    Page and conversation tags by activity                 newest deadline in it
@@ -17,7 +17,7 @@ of the watch share one of their own.
     u:{S}:<id>        string  the id of an unsent message, sealed for viewers        the message's
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
-    l:{S}             zset    the audit log (cache/audit_chain.py)                   entry by entry 90 days
+    l:{S}             zset    the audit log (cache/audit/chain.py)                   entry by entry 90 days
     r:{S}             zset    the shop's purges by the microsecond of their request  30 days unwritten
     b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
     hold:app          string  nobody calls Graph until this is gone                  as Facebook says
@@ -33,7 +33,7 @@ of the watch share one of their own.
     kept              string  what the last sweep counted                            seconds
 
 Beside keys, a channel for each shop, l:{S}: on it is announced that something new stands in the store, and what is told
-live and kept nowhere goes over it sealed (cache/announcements.py).
+live and kept nowhere goes over it sealed (cache/live/announcements.py).
 
 `<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the shop's id), so that the keys of a message are short and of
 one length whatever Facebook's ids look like.
@@ -63,8 +63,8 @@ longer than the 60 days for which Facebook keeps its own lists of such requests.
 
 PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:", b"mark:")
 """Prefixes of the only keys without a deadline: the registry, whose tokens and secrets are sealed, what is blocked,
-which holds until it is lifted, and the marks (cache/marks.py). They hold no content, and nobody's id but as a keyed
-hash (docs/adr/0015)."""
+which holds until it is lifted, and the marks (cache/registry/marks.py). They hold no content, and
+an id of a person only as a keyed hash (docs/adr/0015)."""
 
 AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
 """How long it can be asked who did what. A shop's purge leaves it: it holds no content and no customer."""
@@ -200,7 +200,7 @@ def page_key(page: PageId) -> bytes:
 
 @cache
 def mark_keys() -> tuple[bytes, ...]:
-    """The marks (cache/marks.py) in the order of their slots. A server that is no cluster needs the first alone.
+    """The marks (cache/registry/marks.py) in the order of their slots. Outside a cluster the first is enough.
 
     A key's slot is the CRC-16 of its hash tag (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec).
     """

@@ -3,7 +3,7 @@
 from hashlib import sha1
 from importlib.resources import files
 
-from cache.connection import Arg, Call
+from cache.server.connection import Arg, Call
 
 
 class Script:

@@ -98,7 +98,7 @@ class Receipt:
     """What was purged, when, on whose word. Names no person and no content; `requested_at` in milliseconds.
 
     From the moment it exists nothing of its target can be read; `complete` says the bytes are erased too, and only then
-    there is a `signature` (cache/receipt_signature.py).
+    there is a `signature` (cache/purging/receipt_signature.py).
     """
 
     id: PurgeId

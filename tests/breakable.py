@@ -6,7 +6,7 @@ from pathlib import Path
 
 import redis
 
-from cache.embedded import Embedded
+from cache.embedded.valkey import Embedded
 
 
 class Breakable:

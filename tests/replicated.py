@@ -11,8 +11,8 @@ from typing import Final
 
 import redis
 
-from cache.embedded import Embedded, find_server
-from cache.tether import tethered
+from cache.embedded.tether import tethered
+from cache.embedded.valkey import Embedded, find_server
 from tests.servers import SLOTS, admin, free_ports
 from tests.support import wait_until_blocking
 

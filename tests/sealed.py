@@ -4,9 +4,9 @@ from secrets import token_bytes
 from typing import Any
 
 from cache.codec import decode
+from cache.messages.shop_secrets import PURPOSE
+from cache.messages.vault import Vault
 from cache.sealing import Sealer
-from cache.shop_secrets import PURPOSE
-from cache.vault import Vault
 from domain.ids import ShopId
 from domain.secret import Secret
 

@@ -19,7 +19,7 @@ from typing import Any
 import redis
 from redis.exceptions import MovedError
 
-from cache.embedded import Embedded, find_server
+from cache.embedded.valkey import Embedded, find_server
 from cache.keys import PERMANENT, mark_keys
 from tests.support import wait_until_blocking
 
@@ -52,7 +52,7 @@ class Server:
     nodes: tuple[str, ...]
 
     def flush(self) -> None:
-        """Forget every key on every node. A service that lives on it must take this for a loss (cache/marks.py)."""
+        """Forget every key on every node. The service must see this as a loss (cache/registry/marks.py)."""
         for client in self.clients():
             client.flushall()
 

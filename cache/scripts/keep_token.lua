@@ -1,6 +1,6 @@
 #!lua
 -- Keeps a Page's sealed token and what is known of it, while the Page is the shop's.
--- KEYS: shop:{S}   ARGV: the Page's five fields (cache/page_fields.py), sealed token, state
+-- KEYS: shop:{S}   ARGV: the Page's five fields (cache/registry/page_fields.py), sealed token, state
 -- Reply: the fields' values, or nothing where the Page is not the shop's
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {} end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[6], ARGV[3], ARGV[7])

@@ -12,24 +12,24 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
-from cache.blocked import Blocked
-from cache.budgets import Budgets
-from cache.connection import Connection, connect
-from cache.customers import Customers
+from cache.graph.budgets import Budgets
+from cache.graph.watchlist import Watchlist
 from cache.keyring import Keyring
-from cache.marks import Marks
-from cache.purge import Purger
-from cache.reader import Reader
-from cache.receipt_signature import ReceiptSigner
-from cache.receipts import Receipts
+from cache.live.timeline import Timeline
+from cache.messages.blocked import Blocked
+from cache.messages.reader import Reader
+from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.sweeper import Sweeper
+from cache.messages.unsent import UnsentIds
+from cache.messages.writer import Writer
+from cache.purging.customers import Customers
+from cache.purging.purge import Purger
+from cache.purging.receipt_signature import ReceiptSigner
+from cache.purging.receipts import Receipts
+from cache.registry.marks import Marks
+from cache.registry.shops import Shops
 from cache.sealing import Sealer
-from cache.shop_secrets import ShopSecrets
-from cache.shops import Shops
-from cache.sweeper import Sweeper
-from cache.timeline import Timeline
-from cache.unsent import UnsentIds
-from cache.watchlist import Watchlist
-from cache.writer import Writer
+from cache.server.connection import Connection, connect
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message

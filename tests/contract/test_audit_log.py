@@ -9,11 +9,11 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from cache.audit_log import AuditLog
+from cache.audit.log import AuditLog
 from cache.errors import CursorRefused, SealKeysMissing, Unavailable
 from cache.keyring import Keyring
 from cache.keys import AUDIT_SECONDS, shop_keys
-from cache.sweeper import TRIM_ENTRIES, Sweeper
+from cache.messages.sweeper import TRIM_ENTRIES, Sweeper
 from domain.audit import Access, Damage
 from domain.ids import ShopId
 from domain.secret import Secret

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from cache.budgets import APP_SECONDS, Budgets, Entry
 from cache.errors import NotFound
+from cache.graph.budgets import APP_SECONDS, Budgets, Entry
 from cache.keys import APP_HOLD, shop_keys
 from domain.graph import Limit
 from domain.ids import PageId, ShopId

@@ -4,9 +4,9 @@ from typing import Any
 
 import orjson
 
-from cache.connection import Arg
 from cache.keys import shop_keys
 from cache.scripts import HIDE
+from cache.server.connection import Arg
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId
 from domain.message import Edit, Unsend
 from tests.contract.conftest import PAGE, SHOP, Box, text

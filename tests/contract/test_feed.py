@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from cache.announcements import Announcements
-from cache.feed import Feed
-from cache.timeline import BACKLOG
+from cache.live.announcements import Announcements
+from cache.live.feed import Feed
+from cache.live.timeline import BACKLOG
 from domain.ids import ShopId
 from domain.stream import Start, Stretch
 from tests.contract.conftest import SHOP, Box, text
@@ -69,7 +69,7 @@ async def following(box: Box, shop: ShopId = SHOP, after: int | None = None) -> 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The store is read because of announcements alone."""
-    monkeypatch.setattr("cache.feed.READ_SECONDS", NEVER)
+    monkeypatch.setattr("cache.live.feed.READ_SECONDS", NEVER)
 
 
 @pytest.mark.usefixtures("unhurried")
@@ -87,8 +87,8 @@ async def test_what_is_stored_is_announced(box: Box) -> None:
 
 async def test_what_is_not_announced_is_found_all_the_same(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a follower who hears nothing at all."""
-    monkeypatch.setattr("cache.feed.READ_SECONDS", 0.05)
-    monkeypatch.setattr("cache.feed.LISTENING_SECONDS", 0.05)
+    monkeypatch.setattr("cache.live.feed.READ_SECONDS", 0.05)
+    monkeypatch.setattr("cache.live.feed.LISTENING_SECONDS", 0.05)
     monkeypatch.setattr(Announcements, "run", lambda _: asyncio.sleep(NEVER))
     async with following(box) as follower:
         await box.put(text("m_1"))
@@ -140,7 +140,7 @@ async def test_a_stream_begins_where_it_is_told_to(box: Box) -> None:
 async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit itself is."""
     assert BACKLOG >= 10_000
-    monkeypatch.setattr("cache.timeline.BACKLOG", 3)
+    monkeypatch.setattr("cache.live.timeline.BACKLOG", 3)
     timeline = box.timeline
     begin = timeline.event_id((await timeline.start(SHOP, None, None)).now)
     await box.put(*(text(f"m_{n}") for n in range(3)))

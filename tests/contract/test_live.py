@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from cache.live import WAITING, Live
+from cache.live.live import WAITING, Live
 from domain.event import Notice
 from domain.ids import ConversationId, PageId, ShopId
 from domain.stream import StreamEvent

@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 import redis
 
-from cache.connection import connect
 from cache.errors import Unavailable
 from cache.keys import mark_keys, page_key, shop_keys
-from cache.marks import Marks
+from cache.registry.marks import Marks
+from cache.registry.shops import Shops
 from cache.sealing import Sealer
-from cache.shops import Shops
+from cache.server.connection import connect
 from domain.ids import PageId, ShopId
 from tests.servers import Server
 

@@ -13,8 +13,8 @@ import zstandard
 from cache import codec
 from cache.errors import Corrupt, Unavailable
 from cache.keys import shop_keys
+from cache.messages.shop_secrets import FIELD
 from cache.sealing import Sealer
-from cache.shop_secrets import FIELD
 from domain.ids import ConversationId, MessageId, PageId, Psid, ShopId
 from domain.message import Edit
 from domain.secret import Secret

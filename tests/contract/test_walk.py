@@ -4,12 +4,12 @@ import time
 
 import orjson
 
-from cache.connection import scored
 from cache.keyring import Keyring
 from cache.keys import RECEIPT_SECONDS, shop_keys
-from cache.reader import WALKED_PER_CALL
-from cache.receipt_signature import ReceiptSigner
-from cache.receipts import Receipts
+from cache.messages.reader import WALKED_PER_CALL
+from cache.purging.receipt_signature import ReceiptSigner
+from cache.purging.receipts import Receipts
+from cache.server.connection import scored
 from domain.ids import PageId, Psid, conversation_of
 from tests.contract.conftest import PAGE, SHOP, Box, text
 from tests.service import SEAL_KEY

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from cache.graph.watchlist import NEAR, Watchlist
 from cache.keys import OUTAGE_SECONDS, WATCH_BEAT, WATCH_OUTAGE, WATCH_SECONDS
-from cache.watchlist import NEAR, Watchlist
 from domain.ids import PageId
 from domain.watch import Outage
 from tests.contract.conftest import Box

@@ -5,9 +5,9 @@ from base64 import b64encode
 
 import pytest
 
-from cache.deletions import Deletions
-from cache.grants import SAME_MOMENT_MS, Grants
+from cache.graph.grants import SAME_MOMENT_MS, Grants
 from cache.keys import DELETION_SECONDS, WATCH_GRANTED, WATCH_SECONDS, deletion_key, shop_keys
+from cache.purging.deletions import Deletions
 from domain.deletion import Deletion
 from domain.ids import PageId, PurgeId
 from domain.secret import Secret

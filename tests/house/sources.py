@@ -51,8 +51,8 @@ def pyproject() -> dict[str, Any]:
 
 
 def packages() -> tuple[str, ...]:
-    """What is installed."""
-    return tuple(pyproject()["tool"]["setuptools"]["packages"])
+    """The installed folders of the root, each with its sub-packages."""
+    return tuple(name for name in pyproject()["tool"]["setuptools"]["packages"] if "." not in name)
 
 
 @cache

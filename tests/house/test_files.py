@@ -90,9 +90,11 @@ def test_a_script_says_what_it_takes_and_gives(path: Path) -> None:
 
 def test_the_packages_of_pyproject_are_the_folders() -> None:
     """The list is explicit, so that tests and the bench are never installed; nothing is left out of it."""
-    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
-    assert set(packages()) == folders
-    assert list(packages()) == sorted(packages())
+    listed = pyproject()["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(ROOT) for top in packages() for path in (ROOT / top).rglob("__init__.py")}
+    top = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+    assert set(packages()) == top
+    assert listed == sorted(".".join(folder.parts) for folder in folders)
 
 
 def test_the_tools_look_at_every_package() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.house.sources import ROOT, Import, Module, modules, packages, read_module
+from tests.house.sources import ROOT, Import, Module, modules, packages, pyproject, read_module
 
 OURS: dict[str, tuple[str, ...]] = {
     "domain": (),
@@ -37,12 +37,12 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "simulator.graph_media",
     ),
     "redis": ("cache",),
-    "hiredis": ("cache.exchange",),
+    "hiredis": ("cache.server.exchange",),
     "httpx2": (
         *("app.export_command", "app.receipt_command", "app.remote"),
         *("graph_client.client", "ops.outside", "simulator.sender"),
     ),
-    "cryptography": ("cache.keyring", "cache.receipt_signature", "cache.sealing", "cache.vault"),
+    "cryptography": ("cache.keyring", "cache.purging.receipt_signature", "cache.sealing", "cache.messages.vault"),
     "prometheus_client": ("ops.loop_collector", "ops.metrics", "ops.routes", "ops.totals"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
     "orjson": ("api", "app", "cache", "graph_client", "ops", "simulator.graph", "webhook"),
@@ -50,7 +50,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "phonenumbers": ("api.phone_plans",),
     "pydantic": ("api",),
     "pydantic_core": ("api.openapi",),
-    "jwt": ("api.auth", "api.token_keys", "cache.receipt_signature"),
+    "jwt": ("api.auth", "api.token_keys", "cache.purging.receipt_signature"),
     "zstandard": ("api.compression", "cache.codec"),
     "click": (
         "app.audit_command",
@@ -177,7 +177,7 @@ def test_nothing_that_is_installed_imports_a_test() -> None:
 def test_an_init_is_a_docstring() -> None:
     """Importing a package runs nothing, so that importing one module does not import its neighbours."""
     inits = [module for module in HOUSE if module.path.endswith("__init__.py")]
-    assert {module.name for module in inits} == set(packages())
+    assert {module.name for module in inits} == set(pyproject()["tool"]["setuptools"]["packages"])
     assert [module.path for module in inits if not module.only_docstring] == []
 
 
@@ -227,9 +227,9 @@ def circle(graph: dict[str, list[str]]) -> list[str]:
         ("webhook.intake", "from cache import keys"),
         ("webhook.intake", "def f():\n    import redis"),
         ("webhook.intake", "if TYPE_CHECKING:\n    from cache.keys import ShopKeys"),
-        ("cache.reader", "from webhook.signature import sign"),
-        ("cache.reader", "from .keys import ShopKeys"),
-        ("api.messages", "from cache.reader import Reader"),
+        ("cache.messages.reader", "from webhook.signature import sign"),
+        ("cache.messages.reader", "from .keys import ShopKeys"),
+        ("api.messages", "from cache.messages.reader import Reader"),
         ("api.messages", "from app.wiring import Services"),
         ("simulator.plan", "import httpx2"),
         ("simulator.plan", "from webhook.normalize import normalize"),

@@ -166,7 +166,7 @@ def test_every_decision_has_its_four_parts() -> None:
     sources = [
         *ROOT.glob("*.md"),
         ROOT / "pyproject.toml",
-        *(p for name in packages() for p in ROOT.glob(f"{name}/*.py")),
+        *(p for name in packages() for p in ROOT.glob(f"{name}/**/*.py")),
     ]
     named = {n for path in sources for n in re.findall(r"docs/adr/(\d{4})", path.read_text(encoding="utf-8"))}
     assert named <= {record.name[:4] for record in records}

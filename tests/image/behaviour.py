@@ -13,7 +13,7 @@ from typing import Final
 
 import redis
 
-from cache.embedded import Embedded
+from cache.embedded.valkey import Embedded
 from simulator.serialize import serialize
 from simulator.signing import signed
 from tests import service

@@ -11,7 +11,7 @@ import redis
 import yaml
 
 from app import server, wiring
-from cache.embedded import PERSISTENT, SETTINGS, WIPING
+from cache.embedded.valkey import PERSISTENT, SETTINGS, WIPING
 from ops import settings
 from ops.settings import read_settings
 from tests.callers import Facebook, Shop

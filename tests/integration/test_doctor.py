@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from cache.tether import spawn
+from cache.embedded.tether import spawn
 from domain.secret import Secret
 from simulator.graph_faults import Fails, Stalls
 from tests.facebook import GraphShop, graph_settings, new_page, serving_graph

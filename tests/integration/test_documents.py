@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from cache.embedded import find_server
+from cache.embedded.valkey import find_server
 from cache.errors import EmbeddedRefused
 from domain.ids import PageId
 from ops.settings import read_settings

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from cache.keys import WATCH_BEAT, WATCH_DUE, WATCH_OUTAGE, ShopKeys
-from cache.page_fields import names
+from cache.registry.page_fields import names
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
 from simulator.graph_documents import image

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from cache.connection import connect
 from cache.keys import PURGES
+from cache.server.connection import connect
 from domain.ids import MessageId, PageId, Psid, ShopId
 from tests.callers import PAGE, Shop
 from tests.contract.conftest import make_box, text

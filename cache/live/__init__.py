@@ -1,0 +1,1 @@
+"""What viewers get: new messages and changes from the store, events that are never kept, and tickets for streams."""

@@ -1,0 +1,92 @@
+"""Following a shop: what is stored is read, what is told live is passed on.
+
+The store is read when something is announced, and every few seconds all the same: what nobody announced, or announced
+to a connection that was lost, comes a little later and never too late.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from cache.errors import Unavailable
+from cache.live.announcements import Announcements
+from cache.live.live import read_live
+from cache.live.timeline import Timeline
+from cache.sealing import Sealer
+from cache.server.connection import heed_cancellation
+from domain.ids import ShopId
+from domain.stream import Start, Stretch
+
+READ_SECONDS: Final = 3.0
+"""Between two reads where nothing is announced."""
+AGAIN_SECONDS: Final = 1.0
+"""Between two tries where the store cannot be read."""
+LISTENING_SECONDS: Final = 1.0
+"""What the first connection of a follower to its announcements may take before it begins without."""
+
+Deliver = Callable[[Stretch], float | None]
+"""Takes a stretch; for how many seconds it wants no other."""
+
+
+class Feed:
+    """Reads and follows shops."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        announcements: Announcements,
+        sealer: Sealer,
+        *,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._timeline = timeline
+        self._announcements = announcements
+        self._sealer = sealer
+        self._sleep = sleep
+
+    async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
+        """Where a stream begins: behind the event of an id, else with what was received at `since` (milliseconds) or
+        later, else now.
+
+        Raises:
+            Unavailable: Redis is not there.
+        """
+        return await self._timeline.start(shop, event_id, since)
+
+    async def read(self, shop: ShopId, after: int, /) -> Stretch:
+        """What comes next after a position, some of it.
+
+        Raises:
+            Unavailable: Redis is not there.
+        """
+        return await self._timeline.read(shop, after)
+
+    def event_id(self, position: int, /) -> str:
+        """A position as viewers know it."""
+        return self._timeline.event_id(position)
+
+    async def follow(self, shop: ShopId, after: int, deliver: Deliver, /) -> None:
+        """Deliver everything behind a position as it comes, until cancelled; nothing twice. An empty stretch moves the
+        position on, and the first one says that from now on what is told live is heard too. Where Redis is lost, it
+        waits, and goes on where it was.
+        """
+        ear = self._announcements.listen(shop)
+        try:
+            await ear.listening(LISTENING_SECONDS)
+            while True:
+                try:
+                    stretch = await self._timeline.read(shop, after)
+                except Unavailable:
+                    # Said nowhere: a thousand followers would say it each second, and the check of Redis does.
+                    await self._sleep(AGAIN_SECONDS)
+                    continue
+                heed_cancellation()
+                after = ear.reached = stretch.position
+                rest = deliver(stretch)
+                if rest:
+                    await self._sleep(rest)
+                if not stretch.more:
+                    await ear.heard(READ_SECONDS)
+                if live := read_live(self._sealer, shop, ear.take_live()):
+                    deliver(Stretch(live, after))
+        finally:
+            self._announcements.forget(ear)

@@ -1,0 +1,144 @@
+"""Telling viewers, on whichever replica, of what happens and is never kept.
+
+It goes over the shop's channel (cache/live/announcements.py), sealed: the traffic alone does not show what was said
+or done. It is sent when the delivery has been answered, and asked first whether anybody listens; where
+the store is slow or gone, or too much happens at once, it is dropped and counted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+
+from cache.errors import SealBroken, SealKeysMissing, Unavailable
+from cache.keys import shop_keys
+from cache.live.announcements import LIVE
+from cache.scripts import ANNOUNCE, LISTENERS
+from cache.sealing import Sealer
+from cache.server.connection import Arg, Connection
+from domain.event import Notice
+from domain.ids import PageId, ShopId
+from domain.moment import rfc3339
+from domain.stream import StreamEvent
+from ops.metrics import Metrics
+
+WAITING: Final = 2_000
+"""Notices that wait to be told; of more the oldest are dropped."""
+AT_ONCE: Final = 50
+"""Notices told in one turn."""
+OWNERS_REMEMBERED: Final = 10_000
+PURPOSE: Final = "live"
+
+log = structlog.get_logger()
+
+
+class Owners(Protocol):
+    """Who a Page belongs to."""
+
+    async def owner(self, page: PageId, /) -> ShopId | None:
+        """The shop of a Page, None where nobody has connected it."""
+        ...
+
+
+class Live:
+    """Tells, in the background, and reads what was told."""
+
+    def __init__(self, connection: Connection, owners: Owners, sealer: Sealer, metrics: Metrics) -> None:
+        self._connection = connection
+        self._owners = owners
+        self._sealer = sealer
+        self._metrics = metrics
+        self._waiting: deque[Notice] = deque()
+        self._wake = asyncio.Event()
+        self._shops: dict[PageId, ShopId] = {}
+
+    def tell(self, notices: Sequence[Notice], /) -> None:
+        """Have it told soon. Returns at once."""
+        room = WAITING - len(self._waiting)
+        self._waiting.extend(notices[:room])
+        self._metrics.told_live("dropped", max(0, len(notices) - room))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Tell what waits, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                notices = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+                try:
+                    await self._tell(notices)
+                except (Unavailable, SealKeysMissing) as error:
+                    log.warning("live_dropped", reason=error.reason)
+                    self._metrics.told_live("dropped", len(notices))
+
+    async def _tell(self, notices: list[Notice]) -> None:
+        by_shop: dict[ShopId, list[Notice]] = {}
+        for notice in notices:
+            shop = await self._shop(notice.page)
+            if shop is None:
+                self._metrics.told_live("unknown_page")
+            else:
+                by_shop.setdefault(shop, []).append(notice)
+        for shop, own in by_shop.items():
+            await self._tell_shop(shop, own)
+
+    async def _tell_shop(self, shop: ShopId, notices: list[Notice]) -> None:
+        keys = shop_keys(shop)
+        args: list[Arg] = []
+        for notice in notices:
+            tag = b"" if notice.conversation is None else keys.conversation_tag(notice.conversation)
+            args += (notice.page, tag)
+        answers = await self._connection.run(LISTENERS([keys.registry, keys.blocked, keys.channel], args), tries=2)
+        if not answers:
+            self._metrics.told_live("nobody_listens", len(notices))
+            return
+        told = []
+        for notice, answer in zip(notices, answers.decode(), strict=True):
+            if answer == "1":
+                told.append(describe(notice))
+            else:
+                self._metrics.told_live("refused")
+                if answer == "u":
+                    self._shops.pop(notice.page, None)
+        if told:
+            sealed = self._sealer.seal(orjson.dumps(told), shop=shop, purpose=PURPOSE, place="")
+            await self._connection.run(ANNOUNCE([keys.channel], [LIVE + sealed]))
+            self._metrics.told_live("told", len(told))
+
+    async def _shop(self, page: PageId) -> ShopId | None:
+        """Only found Pages are remembered, and forgotten when the shop's record says otherwise."""
+        shop = self._shops.get(page)
+        if shop is None:
+            shop = await self._owners.owner(page)
+            if shop is not None:
+                if len(self._shops) >= OWNERS_REMEMBERED:
+                    self._shops.pop(next(iter(self._shops)))
+                self._shops[page] = shop
+        return shop
+
+
+def read_live(sealer: Sealer, shop: ShopId, announcements: Sequence[bytes]) -> list[StreamEvent]:
+    """What was told, as events; what does not open is left out, and the log says so."""
+    events = []
+    for sealed in announcements:
+        try:
+            told = orjson.loads(sealer.open(sealed, shop=shop, purpose=PURPOSE, place=""))
+        except SealBroken:
+            log.warning("live_unreadable", shop=shop)
+            continue
+        events += [StreamEvent("live", orjson.dumps(one)) for one in told]
+    return events
+
+
+def describe(notice: Notice) -> dict[str, Any]:
+    """A notice in the shape of the API."""
+    told: dict[str, Any] = {"kind": notice.kind, "page_id": notice.page}
+    if notice.conversation is not None:
+        told["conversation_id"] = notice.conversation
+    if notice.sent_at is not None:
+        told["sent_at"] = rfc3339(notice.sent_at)
+    return told | {name: fact for name, fact in notice.facts.items() if name not in told}

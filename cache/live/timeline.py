@@ -1,0 +1,104 @@
+"""A shop's stored time: messages as they came, and what became of them, oldest first.
+
+Messages and changes bear moments of one timeline, unique and rising in a shop, given in the step that writes them. So
+whoever has read up to a position has read everything up to it, and goes on from there without a gap or a repetition.
+Each is read as it is now: what has been erased or purged since is not told any more.
+"""
+
+from typing import Final
+
+import orjson
+import structlog
+
+from cache.codec import answer
+from cache.cursors import read_cursor, write_cursor
+from cache.errors import Corrupt, CursorRefused, SealBroken
+from cache.keys import ID_BYTES, shop_keys
+from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.unsent import UnsentIds
+from cache.scripts import FOLLOW
+from cache.server.connection import Connection
+from domain.ids import ShopId
+from domain.stream import Start, StreamEvent, Stretch
+
+LOOKS_PER_READ: Final = 200
+"""Entries one script call looks at: about half a millisecond of the server's time."""
+BACKLOG: Final = 50_000
+"""Messages that are sent again at most; whoever has missed more had better read the newest and go on from there."""
+SLACK: Final = 600_000_000
+"""Microseconds by which a position stays behind the server's clock where nothing is stored: a clock that is set back by
+less gives no moment twice."""
+
+log = structlog.get_logger()
+
+
+class Timeline:
+    """Reads it; `ttl` in seconds. Every method raises `Unavailable` when Redis is."""
+
+    def __init__(self, connection: Connection, secrets: ShopSecrets, unsent: UnsentIds, *, ttl: int) -> None:
+        self._connection = connection
+        self._secrets = secrets
+        self._unsent = unsent
+        self._ttl = ttl
+
+    async def read(self, shop: ShopId, after: int) -> Stretch:
+        """What comes next after a position, some of it; an empty stretch is the end, at present."""
+        stretch, _, _ = await self._look(shop, after)
+        return stretch
+
+    async def start(self, shop: ShopId, event_id: str | None, since: int | None) -> Start:
+        """Where a stream begins: behind the event of an id, else with what was received at `since` (milliseconds) or
+        later, else now.
+        """
+        _, now, server_time = await self._look(shop, None)
+        oldest = server_time - self._ttl * 1_000_000
+        position = now if since is None else max(oldest, since * 1000 - 1)
+        if event_id is not None:
+            try:
+                (position,) = read_cursor("s", event_id)
+            except CursorRefused:
+                return Start(position=now, now=now, gap="unknown")
+            if position > max(now, server_time):
+                return Start(position=now, now=now, gap="unknown")
+            if position < oldest:
+                return Start(position=now, now=now, gap="expired")
+        if position < now:
+            behind = await self._connection.command("ZCOUNT", shop_keys(shop).shop_index, position, "+inf")
+            if behind > BACKLOG:
+                return Start(position=now, now=now, gap="too_far")
+        return Start(position, now)
+
+    def event_id(self, position: int) -> str:
+        """A position as viewers know it."""
+        return write_cursor("s", position)
+
+    async def _look(self, shop: ShopId, after: int | None) -> tuple[Stretch, int, int]:
+        """A stretch, where the stored time stands, and the server's clock; None looks at nothing but these two."""
+        keys = shop_keys(shop)
+        size = 0 if after is None else LOOKS_PER_READ
+        call = FOLLOW([keys.registry, keys.shop_index, keys.changes], [keys.hash_tag, after or 0, size])
+        reply = await self._connection.run(call, tries=2)
+        server_time, newest, looked, more = map(int, reply[:4])
+        now = max(newest, server_time - SLACK)
+        events = []
+        for what, score, first, second in zip(*(reply[at::4] for at in range(5, 9)), strict=True):
+            try:
+                events.append(self._event(shop, reply[4], what, int(score), first, second))
+            except (Corrupt, SealBroken) as error:
+                log.warning("record_unreadable", reason=error.reason)
+        position = looked if more else max(looked, server_time - SLACK)
+        return Stretch(events, position, more=bool(more)), now, server_time
+
+    def _event(
+        self, shop: ShopId, secret: bytes | None, what: bytes, score: int, first: bytes, second: bytes
+    ) -> StreamEvent:
+        match what:
+            case b"m" | b"e":
+                record = self._secrets.to_read(shop, secret).open(second[:ID_BYTES], second[ID_BYTES:])
+                return StreamEvent("message" if what == b"m" else "edited", answer(record, int(first)), score)
+            case b"x":
+                return StreamEvent("erased", self._unsent.open(shop, first, second), score)
+            case _:
+                purged = first.decode()
+                data = orjson.dumps({"purge_id": second.decode(), "what": purged})
+                return StreamEvent("purge", data, score, ends=purged == "shop")

@@ -1,0 +1,1 @@
+"""Kept messages: written, edited, unsent, read, sealed, counted, and gone after five days."""

@@ -1,0 +1,146 @@
+"""Edits and unsends: changes to what is kept, or to what has not come yet.
+
+They are rare beside messages, so each makes its own round trips. An edit is sent as one that waits for its message;
+where the message is there, `edit.lua` answers it, it is changed here, and written if nobody else has written meanwhile.
+An unsend leaves a tombstone (`erase.lua`).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from cache.codec import MESSAGE, edited, encode_waiting_edit
+from cache.errors import Corrupt, Unavailable
+from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
+from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.unsent import UnsentIds
+from cache.scripts import EDIT, ERASE, EVENT
+from cache.server.connection import Arg, Connection
+from domain.event import Outcome
+from domain.ids import ShopId
+from domain.message import Edit, Unsend
+
+WRITE_SECONDS: Final = 1.7
+"""From sending to giving up, a second try included. With one failed round trip to wait for first, the answer is still
+out well before Facebook's 5 s are over."""
+CHANGES_AT_ONCE: Final = 16
+"""Edits and unsends of one delivery under way: few of the connections, the rest is for others."""
+EDIT_TRIES: Final = 8
+"""The first finds out what is there. Facebook allows five edits of a message; more rivals than that cannot be writing
+one value."""
+
+OUTCOMES: Final[dict[str, Outcome]] = {
+    "s": "stored",
+    "d": "duplicate",
+    "g": "erased",
+    "o": "too_old",
+    "u": "unknown_page",
+    "p": "paused",
+    "b": "blocked",
+}
+"""What the letters mean that `put.lua` and `edit.lua` answer."""
+
+_WAITING: Final[Outcome] = "edit_waiting"
+
+log = structlog.get_logger()
+
+
+class Changes:
+    """Makes changes. `ttl` in seconds; `new_nonce` gives four bytes, another four each time."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        secrets: ShopSecrets,
+        unsent: UnsentIds,
+        *,
+        ttl: int,
+        new_nonce: Callable[[], bytes],
+    ) -> None:
+        self._connection = connection
+        self._secrets = secrets
+        self._unsent = unsent
+        self._ttl = ttl
+        self._new_nonce = new_nonce
+
+    async def make(self, shop: ShopId, changes: Sequence[Edit | Unsend]) -> list[Outcome]:
+        """An outcome per change, in order. Those of one message are made one after the other, those of different ones
+        side by side: a delivery may hold a thousand, and each is a round trip or two.
+
+        Raises:
+            Unavailable: some of it may not be done; making the same again is safe.
+        """
+        keys = shop_keys(shop)
+        by_message: dict[bytes, list[int]] = {}
+        for at, change in enumerate(changes):
+            by_message.setdefault(keys.message_id(change.page, change.id), []).append(at)
+        outcomes: dict[int, Outcome] = {}
+
+        turns = asyncio.Semaphore(CHANGES_AT_ONCE)
+
+        async def change_one(places: list[int]) -> None:
+            async with turns:
+                for at in places:
+                    outcomes[at] = await self._change(shop, keys, changes[at])
+
+        # All are awaited even when one fails: nothing of this delivery is left running behind its answer.
+        for failure in await asyncio.gather(*map(change_one, by_message.values()), return_exceptions=True):
+            if failure is not None:
+                raise failure
+        return [outcomes[at] for at in range(len(changes))]
+
+    async def _change(self, shop: ShopId, keys: ShopKeys, change: Edit | Unsend) -> Outcome:
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                if isinstance(change, Unsend):
+                    return await self._unsend(shop, keys, change)
+                return await self._edit(shop, keys, change)
+        except TimeoutError:
+            raise Unavailable("redis_timeout") from None
+
+    async def _unsend(self, shop: ShopId, keys: ShopKeys, unsend: Unsend) -> Outcome:
+        connected = await self._connection.run(EVENT([keys.registry], [unsend.page]), tries=2)
+        if not connected:
+            return "unknown_page"
+        id_ = keys.message_id(unsend.page, unsend.id)
+        sealed = self._unsent.seal(shop, id_, unsend)
+        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, 0, "", 1, id_, sealed]
+        await self._connection.run(ERASE(keys.of_erase, args), tries=2)
+        return "unsent"
+
+    async def _edit(self, shop: ShopId, keys: ShopKeys, edit: Edit) -> Outcome:
+        """Change what is there, and write if nobody else has written meanwhile."""
+        id_ = keys.message_id(edit.page, edit.id)
+        sent_at = "" if edit.sent_at is None else edit.sent_at
+        waiting = encode_waiting_edit(edit, keys, self._new_nonce())
+        there = b""
+        for _ in range(EDIT_TRIES):
+            secret = self._secrets.for_writing(shop)
+            record, outcome = waiting, _WAITING
+            if there:
+                try:
+                    newer = edited(secret.vault.open(id_, there), edit)
+                except Corrupt as error:
+                    log.warning("record_unreadable", reason=error.reason)
+                    return "unreadable"
+                if newer is None:
+                    return "edit_outdated"
+                record = newer
+                if there[0] == MESSAGE:
+                    outcome = "edited"
+            value = secret.vault.seal(id_, record, *self._secrets.draw(1))
+            args: list[Arg] = [keys.hash_tag, self._ttl * 1000, edit.page, id_, there, value, sent_at]
+            args += (secret.seen, secret.field, MAX_TTL_SECONDS * 1000)
+            script_keys = [keys.registry, keys.shop_index, keys.waiting_edits, keys.blocked, keys.changes]
+            reply = await self._connection.run(EDIT(script_keys, args), tries=2)
+            if reply[0] == b"s":
+                if secret.seen is not secret.field:
+                    self._secrets.settled(shop, secret)
+                return outcome
+            if reply[0] != b"c":
+                return OUTCOMES[reply[0].decode()]
+            there = reply[1]
+            self._secrets.learn(shop, reply[2])
+        raise Unavailable("redis_timeout")

@@ -1,0 +1,213 @@
+"""Reading a shop's messages and conversations: one round trip each, newest first, from JSON to JSON without parsing.
+
+The scripts answer the shop's secret with the values, as it stood at that moment: what opens them is never out of date.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import orjson
+import structlog
+
+from cache.codec import answer, decode, page_flags
+from cache.cursors import read_cursor, write_cursor
+from cache.errors import Corrupt, NotFound
+from cache.keys import ShopKeys, shop_keys
+from cache.messages.shop_secrets import ShopSecrets
+from cache.registry.shops import Shops
+from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
+from cache.server.connection import Arg, Connection, Reply, scored
+from domain.cursor import Slice
+from domain.ids import MessageId, PageId, ShopId
+from domain.message import Direction
+from domain.moment import rfc3339
+from domain.query import MessageQuery
+
+LOOKS_PER_CALL: Final = 1000
+"""Index entries one script call walks over while it filters: about a millisecond of the server's time."""
+WALKED_PER_CALL: Final = 100
+"""Messages read in one step of a walk: some 50 KB, about 0.2 ms of the server's time."""
+OPENED_EACH_TURN: Final = 25
+"""Messages made readable before others have their turn: about 0.3 ms. Who walks a whole shop keeps nobody waiting."""
+CALLS_PER_READ: Final = 20
+"""After so many calls a read answers what it has, with a cursor to go on: nobody waits long for a rare match."""
+
+log = structlog.get_logger()
+
+_Found = tuple[bytes | None, bytes, bytes, bytes]
+"""The shop's secret as it came with the value, the score in digits, the member and the value."""
+
+
+class Reader:
+    """Reads for shops; `ttl` in seconds. Every method raises `Unavailable` when Redis is, or has lost the shop."""
+
+    def __init__(self, connection: Connection, shops: Shops, secrets: ShopSecrets, *, ttl: int) -> None:
+        self._connection = connection
+        self._ttl = ttl
+        self._shops = shops
+        self._secrets = secrets
+
+    async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[bytes]:
+        """Messages as JSON objects.
+
+        Cursors are stored times, unique and rising in a shop: what arrives later never shifts a walk that has begun.
+
+        Raises:
+            CursorRefused: the cursor is none of ours.
+        """
+        keys = shop_keys(shop)
+        index = keys.shop_index
+        if query.conversation is not None:
+            index = keys.conversation_index(keys.conversation_tag(query.conversation))
+        page_tag = b"" if query.page is None else keys.page_tag(query.page)
+        mask, flags = _filter(page_tag, query.direction)
+        position = None if query.until is None else query.until * 1000
+        if query.cursor is not None:
+            (at,) = read_cursor("m", query.cursor)
+            position = at if position is None else min(at, position)
+        floor = 0 if query.since is None else query.since * 1000
+        found: list[_Found] = []
+        for _ in range(CALLS_PER_READ):
+            # One more than wanted tells whether there is a next page.
+            wanted = query.limit + 1 - len(found)
+            start = "+inf" if position is None else position
+            args: list[Arg] = [keys.hash_tag, start, floor, wanted, LOOKS_PER_CALL, mask, flags, page_tag]
+            reply = await self._connection.run(PAGE([keys.registry, index], args), tries=2)
+            found += _found(reply)
+            if len(found) > query.limit:
+                found = found[: query.limit]
+                return Slice(await self._answers(shop, found), write_cursor("m", int(found[-1][1])))
+            if not reply[0]:
+                if not found:
+                    await self._shops.require(shop)
+                return Slice(await self._answers(shop, found), None)
+            position = int(reply[0])
+        return Slice(await self._answers(shop, found), write_cursor("m", position or 0))
+
+    async def count(self, shop: ShopId) -> int:
+        """How many messages are kept; those that a purge of less than the shop hides count until they are erased."""
+        keys = shop_keys(shop)
+        watermark = await self._connection.command("HGET", keys.registry, "watermark")
+        return int(await self._connection.command("ZCOUNT", keys.shop_index, f"({int(watermark or 0)}", "+inf"))
+
+    async def walk(self, shop: ShopId) -> AsyncIterator[list[bytes]]:
+        """All messages that are kept at the beginning of the walk, as JSON objects, oldest first, some at a time.
+
+        What arrives meanwhile is not among them; what is purged or expires before the walk comes to it is not either.
+        """
+        keys = shop_keys(shop)
+        newest = scored(
+            await self._connection.command(
+                *("ZRANGE", keys.shop_index, "+inf", "-inf", "BYSCORE", "REV", "LIMIT", 0, 1, "WITHSCORES")
+            )
+        )
+        if not newest:
+            await self._shops.require(shop)
+            return
+        position = b"-inf"
+        while position:
+            args: list[Arg] = [keys.hash_tag, position, newest[0][1], WALKED_PER_CALL]
+            reply = await self._connection.run(WALK([keys.registry, keys.shop_index], args), tries=2)
+            position = reply[0]
+            if found := _found(reply):
+                yield await self._answers(shop, found)
+
+    async def message(self, shop: ShopId, id_: MessageId) -> bytes:
+        """One message as a JSON object.
+
+        Raises:
+            NotFound: the shop has none of this id: never received, expired or erased.
+        """
+        keys = shop_keys(shop)
+        args: list[Arg] = [keys.hash_tag, *await self.possible_ids(shop, keys, id_)]
+        reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
+        if not reply:
+            await self._shops.require(shop)
+            raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
+        score, found, value, secret = reply
+        return answer(self._open(shop, secret, found, value), int(score))
+
+    async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
+        """What a message is kept under, at each of the shop's Pages."""
+        return [keys.message_id(page, id_) for page in await self._shops.page_ids(shop)]
+
+    async def conversations(self, shop: ShopId, *, limit: int, cursor: str | None, page: PageId | None) -> Slice[bytes]:
+        """Conversations as JSON objects, by last activity as it was when the walk began.
+
+        Raises:
+            CursorRefused: the cursor is none of ours.
+        """
+        keys = shop_keys(shop)
+        page_tag = b"" if page is None else keys.page_tag(page)
+        began: int | str = "+inf"
+        position: int | str = "+inf"
+        if cursor is not None:
+            began, position = read_cursor("c", cursor)
+        items: list[bytes] = []
+        for _ in range(CALLS_PER_READ):
+            args = [keys.hash_tag, began, position, self._ttl * 1000, limit - len(items), LOOKS_PER_CALL, page_tag]
+            reply = await self._connection.run(CONVERSATIONS([keys.registry, keys.conversations], args), tries=2)
+            began = int(reply[0])
+            for at, count, member, value in zip(reply[3::4], reply[4::4], reply[5::4], reply[6::4], strict=True):
+                try:
+                    record = self._open(shop, reply[2], member[1:], value)
+                    items.append(_conversation(record, int(at), int(count)))
+                except Corrupt as error:
+                    log.warning("record_unreadable", reason=error.reason)
+            if not reply[1]:
+                if not items:
+                    await self._shops.require(shop)
+                return Slice(items, None)
+            position = int(reply[1])
+            if len(items) >= limit:
+                break
+        return Slice(items, write_cursor("c", int(began), int(position)))
+
+    def _open(self, shop: ShopId, secret: bytes | None, id_: bytes, value: bytes) -> bytes:
+        return self._secrets.to_read(shop, secret).open(id_, value)
+
+    async def _answers(self, shop: ShopId, found: list[_Found]) -> list[bytes]:
+        """The readable ones as JSON; a damaged or moved record is logged and left out, the others stand."""
+        answers = []
+        secret, vault = b"", None
+        for number, (field, score, member, value) in enumerate(found, 1):
+            if number % OPENED_EACH_TURN == 0:
+                await asyncio.sleep(0)
+            try:
+                if vault is None or field != secret:
+                    secret, vault = field or b"", self._secrets.to_read(shop, field)
+                answers.append(answer(vault.open(member[1:], value), int(score)))
+            except Corrupt as error:
+                log.warning("record_unreadable", reason=error.reason)
+        return answers
+
+
+def _found(reply: Reply) -> list[_Found]:
+    """What `page.lua` and `walk.lua` reply, value by value."""
+    secret = reply[1]
+    return [(secret, *triple) for triple in zip(reply[2::3], reply[3::3], reply[4::3], strict=True)]
+
+
+def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
+    """Mask and wanted bits of the flags byte."""
+    mask = flags = 0
+    if page_tag:
+        mask, flags = 0xFE, page_flags(page_tag)
+    if direction is not None:
+        mask, flags = mask | 1, flags | (direction == "out")
+    return mask, flags
+
+
+def _conversation(record: bytes, score: int, count: int) -> bytes:
+    body = decode(record).json()
+    last = answer(record, score)
+    page, conversation = body["page_id"], body["conversation_id"]
+    head = {
+        "id": conversation,
+        "page_id": page,
+        "customer_id": conversation[len(page) + 1 :],
+        "message_count": count,
+        "last_activity_at": rfc3339(score // 1000),
+    }
+    return orjson.dumps(head)[:-1] + b',"last_message":' + last + b"}"

@@ -1,0 +1,133 @@
+"""Expired means gone from memory too, and what is kept is counted.
+
+Redis hides an expired key at once but may keep its bytes until something touches it. A plain SCAN touches every key.
+Audit logs lose what is older than 90 days on the way.
+One replica sweeps at a time; all of them show what the last sweep counted.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
+
+import orjson
+import structlog
+
+from cache.errors import Unavailable
+from cache.keys import AUDIT, AUDIT_SECONDS, KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
+from cache.scripts import AUDIT_TRIM, COUNT
+from cache.server.connection import Call, Connection, Reply
+from ops.metrics import Metrics
+
+SWEEP_SECONDS: Final = 30
+"""Between two sweeps. Expired bodies leave memory within a minute."""
+OVERDUE_SECONDS: Final = 60
+"""What this process' clock and the server's may differ by."""
+SCAN_COUNT: Final = 1000
+"""Keys in one step: below a millisecond of the server's time."""
+
+TRIM_ENTRIES: Final = 200
+"""Entries of an audit log dropped in one script call: about half a millisecond."""
+
+REWRITE_SECONDS: Final = 24 * 60 * 60
+"""Between two rewrites of a server that is ours alone: what has expired leaves its files too."""
+
+log = structlog.get_logger()
+
+
+class Sweeper:
+    """Sweeps in the background. `now` is Unix seconds."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        metrics: Metrics,
+        *,
+        ttl: int,
+        now: Callable[[], float],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._connection = connection
+        self._metrics = metrics
+        self._ttl = ttl
+        self._now = now
+        self._clock = clock
+        self._sleep = sleep
+
+    async def run(self) -> None:
+        """Sweep, show, wait, until cancelled."""
+        while True:
+            try:
+                if await self._connection.command("SET", SWEEPER_LOCK, "1", "NX", "PX", SWEEP_SECONDS * 900):
+                    await self.sweep()
+                await self.show()
+            except Unavailable as error:
+                log.warning("sweep_interrupted", reason=error.reason)
+            await self._sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Touch every key once; count the messages that are kept.
+
+        Raises:
+            Unavailable: Redis is not there; the next sweep does it.
+        """
+        began = self._clock()
+        kept, oldest = 0, 0
+        async for names in self._connection.scan(SCAN_COUNT):
+            for count, *moments in await self._count([name for name in names if name.startswith(SHOP_INDEX)]):
+                kept += int(count)
+                for at in filter(None, moments):
+                    oldest = min(oldest or int(float(at)), int(float(at)))
+            await self._trim([name for name in names if name.startswith(AUDIT)])
+            # A big store is swept in many steps; everyone else goes between them.
+            await self._sleep(0)
+        counted = orjson.dumps({"messages": kept, "oldest": oldest})
+        await self._connection.command("SET", KEPT, counted, "PX", SWEEP_SECONDS * 4000)
+        self._metrics.swept(self._clock() - began)
+
+    async def _count(self, indexes: Sequence[bytes]) -> list[Reply]:
+        """Of each shop: how many messages are kept, since when the oldest, and the newest one that must be gone and is
+        not: the promise is measured.
+        """
+        now = self._now()
+        kept_since = int((now - self._ttl) * 1_000_000)
+        gone_until = int((now - MAX_TTL_SECONDS - OVERDUE_SECONDS) * 1_000_000)
+        return await self._at_once(
+            COUNT([index], [MESSAGE + index.removeprefix(SHOP_INDEX) + b":", kept_since, gone_until])
+            for index in indexes
+        )
+
+    async def _trim(self, logs: Sequence[bytes]) -> None:
+        """Drop what audit logs have kept for long enough."""
+        before = int((self._now() - AUDIT_SECONDS) * 1000)
+        while logs:
+            dropped = await self._at_once(AUDIT_TRIM([name], [before, TRIM_ENTRIES]) for name in logs)
+            logs = [name for name, count in zip(logs, dropped, strict=True) if count == TRIM_ENTRIES]
+            await self._sleep(0)
+
+    async def _at_once(self, calls: Iterable[Call]) -> list[Reply]:
+        """Their replies, by one round trip: one for each of ten thousand shops would take a minute."""
+        calls = list(calls)
+        replies = await self._connection.runs(calls) if calls else []
+        for reply in replies:
+            if isinstance(reply, Unavailable):
+                raise reply
+        return replies
+
+    async def rewrite_daily(self) -> None:
+        """Have the append-only file rewritten at the start and once a day, until cancelled. For a server of our own:
+        others are told to by whoever runs them (docs/adr/0003).
+        """
+        while True:
+            try:
+                await self._connection.command("BGREWRITEAOF")
+            except Unavailable as error:
+                log.warning("rewrite_refused", reason=error.reason)
+            await self._sleep(REWRITE_SECONDS)
+
+    async def show(self) -> None:
+        """Show what the last sweep counted, whichever replica it was."""
+        counted = await self._connection.command("GET", KEPT)
+        if counted is not None:
+            known = orjson.loads(counted)
+            age = self._now() - known["oldest"] / 1_000_000 if known["oldest"] else 0.0
+            self._metrics.kept(known["messages"], age)

@@ -1,0 +1,66 @@
+"""Requests of persons to delete what came from their Facebook account, as they can be looked up afterwards.
+
+Of a request its code, its time and its state are kept; while something is still being erased, also which purges it
+waits for. A request that comes once more finds what it began.
+"""
+
+from typing import Final
+
+from cache.errors import NotFound
+from cache.keys import DELETION_SECONDS, deletion_key
+from cache.purging.purge import Purger
+from cache.registry.shops import hash_fields
+from cache.scripts import NOTE_DELETION
+from cache.server.connection import Arg, Connection
+from domain.deletion import Deletion
+from domain.ids import PurgeId, ShopId
+from domain.shop import Receipt
+
+_AT: Final = "at"
+_BEGUN: Final = "begun"
+_WAITS: Final = b"w:"
+
+
+class Deletions:
+    """The requests. Every method raises `Unavailable` when Redis is."""
+
+    def __init__(self, connection: Connection, purger: Purger) -> None:
+        self._connection = connection
+        self._purger = purger
+
+    async def take(self, code: str, at_ms: int, /) -> bool:
+        """Note a request, before anything is done for it; whether all that it asks was begun before."""
+        return _BEGUN.encode() in await self._note(code, _AT, at_ms)
+
+    async def wait_for(self, code: str, shop: ShopId, receipt: Receipt, /) -> None:
+        """A purge is a part of it; it is done when that is."""
+        if not receipt.complete:
+            await self._note(code, f"{_WAITS.decode()}{receipt.id}", shop)
+
+    async def begun(self, code: str, /) -> None:
+        """All that it asks is begun: hidden at once, erased soon."""
+        await self._note(code, _BEGUN, 1)
+
+    async def find(self, code: str, /) -> Deletion | None:
+        """What became of it; None where there is none, or was more than 90 days ago."""
+        fields = hash_fields(await self._connection.command("HGETALL", deletion_key(code)))
+        if _AT.encode() not in fields:
+            return None
+        complete = _BEGUN.encode() in fields
+        for name, shop in fields.items():
+            if name.startswith(_WAITS):
+                if await self._erased(ShopId(shop.decode()), PurgeId(name.removeprefix(_WAITS).decode())):
+                    await self._connection.command("HDEL", deletion_key(code), name)
+                else:
+                    complete = False
+        return Deletion(int(fields[_AT.encode()]), complete)
+
+    async def _erased(self, shop: ShopId, purge: PurgeId) -> bool:
+        try:
+            return (await self._purger.receipt(shop, purge)).complete
+        except NotFound:
+            return True  # receipts end after 30 days; no purge takes that long
+
+    async def _note(self, code: str, field: str, value: Arg) -> dict[bytes, bytes]:
+        call = NOTE_DELETION([deletion_key(code)], [DELETION_SECONDS, field, value])
+        return hash_fields(await self._connection.run(call, tries=2))

@@ -1,0 +1,239 @@
+"""Purging: hidden at once, erased in short steps, never half done.
+
+`hide.lua` sets a watermark: in one step everything stored before it is unreadable, on every replica, and everything
+sent before it is refused. Only then is the request answered. Erasing goes on in steps of a fraction of a millisecond,
+with pauses between, so that others hardly notice. What is still to be erased stands in `purges`: the next start, or
+another replica, goes on where a crash left it. Steps may run twice or side by side; each message is erased once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from cache.errors import Unavailable
+from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
+from cache.messages.reader import Reader
+from cache.purging.receipts import Receipts
+from cache.registry.shops import Shops, hash_fields
+from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, UNLOG, Script
+from cache.server.connection import Arg, Connection
+from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
+from domain.shop import PurgeTarget, Receipt
+from ops.metrics import Metrics
+
+STEP_MESSAGES: Final = 50
+"""Messages erased in one script call: about 0.25 ms, no longer than a page of messages takes to read."""
+STEP_ENTRIES: Final = 500
+"""Index entries removed in one script call, which is a tenth of the work."""
+STEP_SECONDS: Final = 0.0017
+"""From one step to the next: 100,000 messages are gone within four seconds, and most of the time is left to others. A
+server too slow for that pace is given no pause: the five seconds that are promised come first."""
+LAG_SECONDS: Final = 0.005
+"""Lateness beyond this is forgotten instead of made up for by a burst."""
+ANSWER_SECONDS: Final = 0.2
+"""How long a request waits for erasing to finish, to answer `complete` instead of `running`."""
+RESUME_SECONDS: Final = 5.0
+"""How often each replica looks for purges that nobody goes on with."""
+ABANDONED_SECONDS: Final = 10.0
+"""A purge whose note is older has lost its replica. Two at work on one are harmless, only wasteful."""
+PURGES_LOOKED_AT: Final = 100
+"""Unfinished purges whose age is looked up, those first that were noted longest ago. There is seldom more than one."""
+NOTE_SECONDS: Final = 2.0
+"""How often a replica at work renews its note."""
+
+log = structlog.get_logger()
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Purger:
+    """Purges on a shop's word. Every method raises `Unavailable` when Redis is."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        shops: Shops,
+        reader: Reader,
+        receipts: Receipts,
+        metrics: Metrics,
+        *,
+        new_id: Callable[[], str],
+        clock: Callable[[], float],
+        now: Callable[[], float],
+        sleep: Sleep,
+    ) -> None:
+        self._connection = connection
+        self._shops = shops
+        self._reader = reader
+        self._receipts = receipts
+        self._metrics = metrics
+        self._new_id = new_id
+        self._clock = clock
+        self._now = now
+        self._sleep = sleep
+        self._erasing: dict[bytes, asyncio.Task[None]] = {}
+
+    async def purge_shop(self, shop: ShopId, requested_by: str) -> Receipt:
+        """Everything of a shop."""
+        return await self._purge(shop, "shop", b"", requested_by)
+
+    async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str) -> Receipt:
+        """All that one customer and one Page said to each other."""
+        tag = shop_keys(shop).conversation_tag(conversation)
+        return await self._purge(shop, "conversation", tag, requested_by)
+
+    async def purge_conversations(self, shop: ShopId, tags: Sequence[bytes], requested_by: str) -> Receipt:
+        """All conversations with these tags, on one receipt (cache/purging/customers.py knows whose they are)."""
+        return await self._purge(shop, "customer", b"".join(tags), requested_by)
+
+    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str) -> Receipt:
+        """Disconnect a Page and purge what came for it.
+
+        Raises:
+            NotFound: the Page is not this shop's.
+        """
+        claim = await self._shops.claim(shop, page)
+        return await self._purge(shop, "page", shop_keys(shop).page_tag(page), requested_by, page, claim)
+
+    async def purge_message(self, shop: ShopId, id_: MessageId, requested_by: str) -> Receipt:
+        """One message. One that was never received is kept out in advance."""
+        keys = shop_keys(shop)
+        purge = PurgeId(self._new_id())
+        ids = await self._reader.possible_ids(shop, keys, id_)
+        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, RECEIPT_SECONDS, requested_by, len(ids)]
+        for id_of_page in ids:
+            args += (id_of_page, b"")
+        script_keys = [*keys.of_erase, keys.purge(purge), keys.receipts]
+        erased, at = await self._connection.run(ERASE(script_keys, args), tries=2)
+        self._metrics.purge("message")
+        self._metrics.purged(int(erased))
+        receipt = Receipt(purge, "message", int(at) // 1000, requested_by, complete=True, messages_deleted=int(erased))
+        return self._receipts.signed(shop, receipt)
+
+    async def receipt(self, shop: ShopId, purge: PurgeId) -> Receipt:
+        """How a purge stands.
+
+        Raises:
+            NotFound: this shop has had no such purge in the last 30 days.
+        """
+        return await self._receipts.one(shop, purge)
+
+    async def _purge(
+        self, shop: ShopId, what: PurgeTarget, tag: bytes, by: str, page: PageId | None = None, claim: str = ""
+    ) -> Receipt:
+        keys = shop_keys(shop)
+        purge = PurgeId(self._new_id())
+        job = f"{purge} {shop}".encode()
+        # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
+        await self._note(job)
+        args: list[Arg] = [keys.hash_tag, what, tag, by, RECEIPT_SECONDS, MAX_TTL_SECONDS * 1000, page or "", claim]
+        script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
+        await self._connection.run(HIDE(script_keys, args), tries=2)
+        if page is not None:
+            await self._shops.release(shop, page, claim)
+        self._metrics.purge(what)
+        await asyncio.wait([self._start(job)], timeout=ANSWER_SECONDS)
+        return await self.receipt(shop, purge)
+
+    def _start(self, job: bytes) -> asyncio.Task[None]:
+        task = self._erasing.get(job)
+        if task is None:
+            task = asyncio.create_task(self._erase(job))
+            self._erasing[job] = task
+            self._metrics.purges_running(len(self._erasing))
+            task.add_done_callback(lambda _: self._ended(job))
+        return task
+
+    def _ended(self, job: bytes) -> None:
+        del self._erasing[job]
+        self._metrics.purges_running(len(self._erasing))
+
+    async def _erase(self, job: bytes) -> None:
+        try:
+            await self._erase_all(job)
+        except Unavailable as error:
+            # `resume` comes back to it: the note stands until everything is erased.
+            log.warning("purge_interrupted", reason=error.reason)
+
+    async def _erase_all(self, job: bytes) -> None:
+        purge_text, _, shop_text = job.decode().partition(" ")
+        shop, purge = ShopId(shop_text), PurgeId(purge_text)
+        keys = shop_keys(shop)
+        receipt_key = keys.purge(purge)
+        fields = hash_fields(await self._connection.command("HGETALL", receipt_key))
+        if fields.get(b"complete") == b"0":
+            if b"page" in fields:
+                await self._shops.release(shop, PageId(fields[b"page"].decode()), fields[b"claim"].decode())
+            what, tag = fields[b"what"].decode(), fields[b"tag"]
+            common: list[Arg] = [keys.hash_tag, what, tag, fields[b"at"], STEP_MESSAGES]
+            indexes = [keys.shop_index, keys.conversations, keys.waiting_edits, receipt_key]
+            if what in {"conversation", "customer"}:
+                for at in range(0, len(tag), CONVERSATION_TAG_BYTES):
+                    own = tag[at : at + CONVERSATION_TAG_BYTES]
+                    args: list[Arg] = [keys.hash_tag, "conversation", own, *common[3:]]
+                    await self._walk(job, STEP, [keys.conversation_index(own), *indexes], args)
+            else:
+                await self._walk(job, STEP, [keys.shop_index, *indexes], common)
+                await self._walk(job, UNINDEX, [keys.conversations], [keys.hash_tag, tag, fields[b"at"], STEP_ENTRIES])
+            await self._walk(job, UNLOG, [keys.changes], [*common[:4], STEP_ENTRIES])
+            await self._walk(job, STEP, [keys.waiting_edits, *indexes], common)
+            done = await self.receipt(shop, purge)
+            self._metrics.purged(done.messages_deleted)
+            log.info("purge_complete", shop=shop, purge_id=purge, what=what, messages=done.messages_deleted)
+        await self._connection.command("ZREM", PURGES, job)
+
+    async def _walk(self, job: bytes, script: Script, keys: list[bytes], args: list[Arg]) -> None:
+        """Call a script again and again, from where it has got to, until it says it is done."""
+        position, noted = b"-inf", self._clock()
+        due = noted
+        while position:
+            position = await self._connection.run(script(keys, [*args, position]), tries=2)
+            now = self._clock()
+            if now - noted > NOTE_SECONDS:
+                noted = now
+                await self._note(job)
+            due = max(due + STEP_SECONDS, now - LAG_SECONDS)
+            await self._sleep(max(0.0, due - now))
+
+    async def _note(self, job: bytes) -> None:
+        await self._connection.run(NOTE([PURGES], [job, int(self._now()), RECEIPT_SECONDS]), tries=2)
+
+    async def resume(self) -> None:
+        """Go on with purges that have lost their replica, and look for more, until cancelled."""
+        while True:
+            try:
+                await self.resume_once()
+            except Unavailable as error:
+                log.warning("purges_unknown", reason=error.reason)
+            await self._sleep(RESUME_SECONDS)
+
+    async def resume_once(self) -> None:
+        """Go on with the purges that nobody is working on; tell how old the oldest unfinished one is."""
+        await self._tell_oldest()
+        before = int(self._now() - ABANDONED_SECONDS)
+        for job in await self._connection.command("ZRANGE", PURGES, "-inf", before, "BYSCORE"):
+            _ = self._start(job)
+
+    async def _tell_oldest(self) -> None:
+        began = []
+        for job in await self._connection.command("ZRANGE", PURGES, 0, PURGES_LOOKED_AT - 1):
+            purge, _, shop = job.decode().partition(" ")
+            receipt = shop_keys(ShopId(shop)).purge(PurgeId(purge))
+            at, complete = await self._connection.command("HMGET", receipt, "at", "complete")
+            if at is not None and complete == b"0":
+                began.append(int(at) / 1_000_000)
+        self._metrics.oldest_purge(max(0.0, self._now() - min(began)) if began else 0.0)
+
+    async def finish(self) -> None:
+        """Return when nothing is being erased here."""
+        while self._erasing:
+            await asyncio.wait(self._erasing.values())
+
+    async def close(self) -> None:
+        """Stop erasing; what is left is hidden already, and the next start goes on."""
+        tasks = list(self._erasing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,207 @@
+"""The registry: which shop a Page belongs to, its token, and whether a shop wants its messages stored.
+
+The claim on a Page (`page:{P}`) and the shop's own record (`shop:{S}`) may lie on different nodes of a cluster, so no
+script changes both. The shop's record decides: `put.lua` stores only for a Page that stands in it, in one step with the
+write. The claim is only the way to find the shop, and keeps a second shop from taking the Page.
+
+Where something is not found, the marks (cache/registry/marks.py) say whether it never was or the store has lost it.
+
+A token stands in the shop's record, sealed, beside its Page (cache/registry/page_fields.py), and goes with it in
+one step.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from cache.errors import NotFound, PageTaken
+from cache.keys import page_key, shop_keys, shop_of_key
+from cache.registry import page_fields
+from cache.registry.marks import Marks
+from cache.scripts import CLAIM, CONNECT, KEEP_TOKEN, PAUSE_PAGE, RELEASE, REPLACE
+from cache.sealing import Sealer
+from cache.server.connection import Connection
+from domain.ids import PageId, ShopId
+from domain.secret import Secret
+from domain.shop import Credentials, Page, PageState, Shop
+
+SCAN_COUNT: Final = 1000
+
+
+class Shops:
+    """The registry of shops and Pages. Every method raises `Unavailable` when Redis is, or has lost what is asked."""
+
+    def __init__(self, connection: Connection, marks: Marks, *, new_claim: Callable[[], str], sealer: Sealer) -> None:
+        self._connection = connection
+        self._marks = marks
+        self._new_claim = new_claim
+        self._sealer = sealer
+
+    async def owner(self, page: PageId) -> ShopId | None:
+        """The shop a Page belongs to; None where nobody has connected it."""
+        owner = await self._connection.command("HGET", page_key(page), "shop")
+        if owner is None:
+            await self._marks.require()
+            return None
+        shop = ShopId(owner.decode())
+        if await self._connection.command("HEXISTS", shop_keys(shop).registry, page_fields.names(page).connected):
+            await self._marks.write_first()
+        else:
+            await self._marks.require()  # else it is being connected, or has just been disconnected
+        return shop
+
+    async def shop(self, shop: ShopId) -> Shop:
+        """A shop's state; a shop that was never heard of has no Pages and is not paused."""
+        fields = hash_fields(await self._connection.command("HGETALL", shop_keys(shop).registry))
+        pages = []
+        for id_ in page_fields.page_ids(fields):
+            connected, *others = page_fields.names(id_)
+            pages.append(page_fields.page_of(id_, fields[connected], *map(fields.get, others)))
+        if not pages:
+            await self._marks.require()
+        return Shop(shop, fields.get(b"paused") == b"1", tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))))
+
+    async def require(self, shop: ShopId) -> None:
+        """To be called before a shop is told that it has nothing: whether that is so, or its Pages were lost.
+
+        That its record is there says nothing: the entry of this very call in its audit log has written one.
+        """
+        if not await self.page_ids(shop):
+            await self._marks.require()
+
+    async def shop_ids(self) -> list[ShopId]:
+        """Every shop that has a record, in no order. It looks at every key there is: for an operator's command."""
+        found = [shop_of_key(key) async for keys in self._connection.scan(SCAN_COUNT) for key in keys]
+        return sorted({shop for shop in found if shop is not None})
+
+    async def page_ids(self, shop: ShopId) -> list[PageId]:
+        """Which Pages a shop has, and nothing else of them."""
+        return page_fields.page_ids(await self._connection.command("HKEYS", shop_keys(shop).registry))
+
+    async def page(self, shop: ShopId, page: PageId) -> Page:
+        """One of a shop's Pages.
+
+        Raises:
+            NotFound: it is not this shop's.
+        """
+        reply = await self._connection.command("HMGET", shop_keys(shop).registry, *page_fields.names(page))
+        if reply[0] is None:
+            await self._marks.require()
+        return _page_there(page, reply)
+
+    async def pause(self, shop: ShopId, paused: bool) -> Shop:
+        """Stop or resume storing for a shop; true on every replica once this returns."""
+        await self._connection.command("HSET", shop_keys(shop).registry, "paused", int(paused))
+        return await self.shop(shop)
+
+    async def pause_page(self, shop: ShopId, page: PageId, paused: bool) -> Page:
+        """Stop or resume storing for one Page; true on every replica once this returns.
+
+        Raises:
+            NotFound: the Page is not this shop's.
+        """
+        call = PAUSE_PAGE([shop_keys(shop).registry], [*page_fields.names(page), int(paused)])
+        return _page_there(page, await self._connection.run(call, tries=2))
+
+    async def connect(self, shop: ShopId, page: PageId) -> Page:
+        """Connect a Page to a shop; a Page that is connected already stays as it is, with its token.
+
+        Raises:
+            PageTaken: it belongs to another shop.
+        """
+        await self._marks.write_first()
+        claimed = await self._connection.run(CLAIM([page_key(page)], [shop, self._new_claim()]), tries=2)
+        if not claimed:
+            raise PageTaken("page_of_another_shop", "This Page is connected to another shop.")
+        call = CONNECT([shop_keys(shop).registry], [*page_fields.names(page)])
+        return page_fields.page_of(page, *await self._connection.run(call, tries=2))
+
+    async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState) -> Page:
+        """Seal and keep a Page's token and what is known of it, in place of an earlier one.
+
+        Raises:
+            NotFound: the Page is not this shop's.
+            SealKeysMissing: there is no key to seal it with.
+        """
+        call = KEEP_TOKEN(
+            [shop_keys(shop).registry],
+            [*page_fields.names(page), self._seal(shop, page, token), page_fields.write_state(state)],
+        )
+        return _page_there(page, await self._connection.run(call, tries=2))
+
+    async def credentials(self, shop: ShopId, page: PageId) -> Credentials | None:
+        """A Page's token, opened; None for a Page that is connected for webhooks alone.
+
+        Raises:
+            NotFound: the Page is not this shop's.
+            SealBroken: the token cannot be opened any more.
+        """
+        names = page_fields.names(page)
+        reply = await self._connection.command(
+            "HMGET", shop_keys(shop).registry, names.connected, names.token, names.state
+        )
+        if reply[0] is None:
+            raise page_not_found()
+        return page_fields.credentials_of(self._sealer, shop, page, reply[1], reply[2])
+
+    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState) -> bool:
+        """Write down what is known of the token that `seal` tells; whether it is still the Page's token."""
+        names = page_fields.names(page)
+        return await self._replace(shop, names.token, seal, names.state, page_fields.write_state(state))
+
+    async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials) -> bool:
+        """Seal the token with the newest key where it is not yet; whether it was done. Its seal is another one then."""
+        if self._sealer.is_current(credentials.seal):
+            return False
+        token = page_fields.names(page).token
+        return await self._replace(shop, token, credentials.seal, token, self._seal(shop, page, credentials.token))
+
+    async def _replace(self, shop: ShopId, token: bytes, seal: bytes, field: bytes, value: bytes) -> bool:
+        call = REPLACE([shop_keys(shop).registry], [token, seal, field, value])
+        return bool(await self._connection.run(call, tries=2))
+
+    def _seal(self, shop: ShopId, page: PageId, token: Secret) -> bytes:
+        return self._sealer.seal(token.reveal_bytes(), shop=shop, purpose=page_fields.PURPOSE, place=page)
+
+    async def claim(self, shop: ShopId, page: PageId) -> str:
+        """What `release` wants to see.
+
+        Raises:
+            NotFound: the Page is not this shop's.
+        """
+        owner, claim = await self._connection.command("HMGET", page_key(page), "shop", "claim")
+        if owner is None:
+            await self._marks.require()
+        if owner is None or owner.decode() != shop:
+            raise page_not_found()
+        return str(claim.decode())
+
+    async def release(self, shop: ShopId, page: PageId, claim: str) -> None:
+        """Give a Page up, unless the shop has connected it anew since the claim was read."""
+        await self._connection.run(RELEASE([page_key(page)], [shop, claim]), tries=2)
+
+    async def accept_loss(self) -> int:
+        """What is there now is all there is; how many Pages that is. A Page which its shop still has, and which cannot
+        be found because the way to it is lost, is found again afterwards. It looks at every key there is.
+        """
+        found = 0
+        for shop in await self.shop_ids():
+            for page in await self.page_ids(shop):
+                found += await self._connection.run(CLAIM([page_key(page)], [shop, self._new_claim()]), tries=2)
+        await self._marks.accept()
+        return found
+
+
+def page_not_found() -> NotFound:
+    """Says neither whether the Page exists nor whose it is."""
+    return NotFound("page_not_found", "This Page is not connected to this shop.")
+
+
+def _page_there(page: PageId, fields: Sequence[bytes | None]) -> Page:
+    if not fields or fields[0] is None:
+        raise page_not_found()
+    return page_fields.page_of(page, fields[0], *fields[1:])
+
+
+def hash_fields(reply: dict[bytes, bytes] | list[bytes]) -> dict[bytes, bytes]:
+    """A hash, whichever protocol it came by."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

@@ -1,0 +1,112 @@
+"""Round trips to a Redis Cluster: one to each node that is concerned, and what has moved is followed.
+
+redis-py's pipeline raises where any of the nodes is gone, leaves the others' replies unread, and does not look for the
+node that took over. Here a lost node costs its own keys only, and the map of the slots is read anew beside the traffic.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    ConnectionError,  # noqa: A004 - the client's own
+    MovedError,
+    RedisClusterException,
+    RedisError,
+    SlotNotCoveredError,
+)
+
+from cache.server.exchange import Arg, Reply, Request, exchange
+
+LOOK_SECONDS: Final = 0.25
+"""Between two looks at who has which slots, while nodes fail: all that fails meanwhile waits for one look."""
+
+
+class Nodes:
+    """The primaries of a cluster, as `client` knows them."""
+
+    def __init__(self, client: RedisCluster) -> None:
+        self._client = client
+        self._looking: asyncio.Task[None] | None = None
+
+    async def round_trip(self, requests: Sequence[Request], *, writes: bool = True) -> list[Reply | Exception]:
+        """A reply to each, or why there is none: the server's refusal, or what became of the connection.
+
+        Raises:
+            RedisError, RedisClusterException, OSError: nobody says which nodes there are.
+        """
+        _ = await self._client.initialize()
+        replies: list[Reply | Exception] = [None] * len(requests)
+        places: dict[ClusterNode, list[int]] = {}
+        for at, (key, _) in enumerate(requests):
+            node = self._owner(key)
+            if isinstance(node, ClusterNode):
+                places.setdefault(node, []).append(at)
+            else:
+                replies[at] = node
+
+        async def ask(node: ClusterNode, own: list[int]) -> None:
+            for at, reply in zip(own, await self._ask(node, [requests[at][1] for at in own]), strict=True):
+                replies[at] = reply
+
+        await asyncio.gather(*(ask(node, own) for node, own in places.items()))
+        if any(isinstance(reply, (MovedError, AskError)) for reply in replies):
+            followed = (self._follow(*pair) for pair in zip(requests, replies, strict=True))
+            replies = list(await asyncio.gather(*followed))
+        return replies
+
+    def _owner(self, key: bytes) -> ClusterNode | Exception:
+        try:
+            node = self._client.get_node_from_key(key)  # type: ignore[arg-type]  # takes bytes as well
+        except SlotNotCoveredError as error:
+            self._look_anew()
+            return error
+        return node or ConnectionError("no node has this slot")
+
+    async def _ask(self, node: ClusterNode, requests: Sequence[Sequence[Arg]]) -> list[Reply | Exception]:
+        try:
+            connection = node.acquire_connection()
+            try:
+                await node.disconnect_if_needed(connection)
+                replies = await exchange(connection, requests)
+            finally:
+                node.release(connection)
+        except (RedisError, OSError) as error:
+            self._look_anew()
+            return [error] * len(requests)
+        if any(isinstance(reply, (ClusterDownError, MovedError)) for reply in replies):
+            self._look_anew()
+        return replies
+
+    async def _follow(self, request: Request, reply: Reply | Exception) -> Reply | Exception:
+        """To where the slot has gone for good (MOVED), or where it is going to and this key may be already (ASK)."""
+        if not isinstance(reply, (MovedError, AskError)):
+            return reply
+        key, words = request
+        if isinstance(reply, MovedError):
+            await self._client.nodes_manager.move_slot(reply)
+            node = self._owner(key)
+            return (await self._ask(node, [words]))[0] if isinstance(node, ClusterNode) else node
+        target = self._client.get_node(reply.host, reply.port)
+        return reply if target is None else (await self._ask(target, [("ASKING",), words]))[1]
+
+    def _look_anew(self) -> None:
+        """In the background: whoever waits for an answer has waited long enough."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        with suppress(RedisError, RedisClusterException, OSError):
+            await self._client.nodes_manager.initialize()
+        await asyncio.sleep(LOOK_SECONDS)
+
+    async def close(self) -> None:
+        """Look no more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])

@@ -1,0 +1,329 @@
+"""The way to Redis or Valkey: standalone, Sentinel or Cluster; time limits; foreign errors become ours in one place."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+from redis import exceptions as redis_errors
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from cache.errors import Unavailable
+from cache.server.cluster import Nodes
+from cache.server.exchange import SOCKET_SECONDS, One, Request
+from cache.server.exchange import Arg as Arg
+from cache.server.exchange import Reply as Reply
+
+CONNECT_SECONDS: Final = 0.5
+CONNECTIONS: Final = 256
+"""A call waits for a free one instead of failing; readers and the writer share them. With 64, two hundred readers of
+Graph at once on a busy core made some wait longer than one try may take; they are opened as they are needed."""
+
+
+class Commands(Protocol):
+    """What every kind of client understands."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Reply:
+        """Send one command, return its reply."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One script call: its keys share a slot."""
+
+    source: str
+    digest: str
+    keys: Sequence[bytes]
+    args: Sequence[Arg]
+    writes: bool
+    """Whether it may."""
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """Turn what the client raises into `Unavailable`, whose reason says what an operator should look at."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except redis_errors.OutOfMemoryError:
+        raise Unavailable("redis_full") from None
+    except redis_errors.ReadOnlyError:
+        raise Unavailable("redis_read_only") from None
+    except (redis_errors.TryAgainError, redis_errors.ClusterDownError, redis_errors.MasterDownError):
+        raise Unavailable("redis_unreachable") from None  # it waits for another node, or for a slot that is moving
+    except redis_errors.BusyLoadingError:
+        raise Unavailable("redis_loading") from None
+    except (redis_errors.TimeoutError, TimeoutError):
+        raise Unavailable("redis_timeout") from None
+    except redis_errors.ResponseError as error:
+        # Inside a script the same refusals come with other words around them; the words stay here, they may hold keys.
+        raise Unavailable("redis_full" if "OOM" in str(error) else "redis_refused") from None
+    except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError) as error:
+        raise Unavailable("redis_login_refused" if _login_refused(error) else "redis_unreachable") from None
+
+
+def _login_refused(error: BaseException | None) -> bool:
+    """Whether a wrong or missing password is behind it; the client counts that as a failed connection."""
+    while error is not None and not isinstance(error, redis_errors.AuthenticationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError where this task has been told to end. The client sends with `asyncio.wait_for`, in which
+    Python 3.11 may swallow that (https://github.com/python/cpython/issues/86296); to be called in loops without an end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling() > 0:
+        raise asyncio.CancelledError
+
+
+class Dedicated:
+    """One connection for oneself: what a server tells without being asked is heard on it."""
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self._connection = connection
+
+    async def say(self, *words: Arg) -> None:
+        """Send a command; its reply is heard.
+
+        Raises:
+            Unavailable: it could not be sent.
+        """
+        with our_errors():
+            await self._connection.send_command(*words, check_health=False)
+        heed_cancellation()
+
+    async def hear(self, seconds: float) -> Reply:
+        """What the server says next; None where it has been silent for so long.
+
+        Raises:
+            Unavailable: the connection is lost, or what was said was refused.
+        """
+        with our_errors():
+            return await self._connection.read_response(timeout=seconds, disconnect_on_error=False, push_request=True)
+
+
+class Connection:
+    """One client for everything; nothing is opened before the first command.
+
+    `runs` sends several script calls at once and never retries: whether a call may be repeated is known to its caller.
+    """
+
+    def __init__(self, client: Redis | RedisCluster, beside: Sequence[Redis] = (), *, wait_replicas: int = 0) -> None:
+        self._client = client
+        self._way = Nodes(client) if isinstance(client, RedisCluster) else One(client, wait_replicas)
+        self._beside = beside
+
+    @property
+    def clustered(self) -> bool:
+        """Whether keys lie on several primaries, each of which may be lost by itself."""
+        return isinstance(self._client, RedisCluster)
+
+    async def command(self, *args: Any) -> Reply:
+        """One command.
+
+        Raises:
+            Unavailable: it could not be carried out, or its answer was lost.
+        """
+        with our_errors():
+            return await self._client.execute_command(*args)
+
+    async def commands_at_once(self, commands: Sequence[tuple[str, bytes, *tuple[Arg, ...]]]) -> list[Reply]:
+        """Several commands of one key each, in one round trip of each node that has one of the keys.
+
+        Raises:
+            Unavailable: any of them could not be carried out, or its answer was lost.
+        """
+        replies = await self._replies([(command[1], command) for command in commands])
+        with our_errors():
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        return replies
+
+    async def run(self, call: Call, *, tries: int = 1) -> Reply:
+        """One script call; the script is sent along where the server does not know it yet.
+
+        `tries` above 1 is for calls that may be carried out twice: reads, and writes that come to the same.
+
+        Raises:
+            Unavailable: it could not be carried out, or its answer was lost.
+        """
+        while True:
+            tries -= 1
+            try:
+                with our_errors():
+                    return await self._run(call)
+            except Unavailable as error:
+                if tries <= 0 or error.reason != "redis_unreachable":
+                    raise
+
+    async def _run(self, call: Call) -> Reply:
+        (reply,) = await self._way.round_trip([(call.keys[0], _words(call))], writes=call.writes)
+        if isinstance(reply, redis_errors.NoScriptError):
+            return await self._client.execute_command("EVAL", call.source, *_words(call)[2:])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def runs(self, calls: Sequence[Call]) -> list[Reply | Unavailable]:
+        """Several script calls in one round trip; each has its own reply or error.
+
+        Raises:
+            Unavailable: the round trip itself failed; any of the calls may have been carried out.
+        """
+        replies = await self._replies([(call.keys[0], _words(call)) for call in calls])
+        return [await self._settled(call, reply) for call, reply in zip(calls, replies, strict=True)]
+
+    async def _replies(self, requests: Sequence[Request]) -> list[Reply | Exception]:
+        """A reply to each, or why there is none; of a server that is no cluster, all of them or none."""
+        with our_errors():
+            return await self._way.round_trip(requests, writes=True)
+
+    async def _settled(self, call: Call, reply: Reply) -> Reply | Unavailable:
+        try:
+            with our_errors():
+                if isinstance(reply, redis_errors.NoScriptError):
+                    return await self._run(call)
+                if isinstance(reply, Exception):
+                    raise reply
+        except Unavailable as error:
+            return error
+        return reply
+
+    async def scan(self, count: int) -> AsyncIterator[list[bytes]]:
+        """Every key, some at a time, on every primary. No MATCH: only a plain SCAN frees the expired keys it meets."""
+        for node in (await self.primaries()).values():
+            cursor = 0
+            while True:
+                with our_errors():
+                    reply = await node.execute_command("SCAN", cursor, "COUNT", count)
+                cursor = int(reply[0])
+                yield reply[1]
+                if cursor == 0:
+                    break
+
+    async def primaries(self) -> dict[str, Commands]:
+        """Every primary by its address; the only one of a server that is no cluster, or of Sentinel's, by ""."""
+        if not isinstance(self._client, RedisCluster):
+            return {"": self._client}
+        with our_errors():
+            _ = await self._client.initialize()
+        return {node.name: node for node in self._client.get_primaries()}
+
+    async def node_of(self, key: bytes) -> str:
+        """The primary that has a key, as `primaries` names it.
+
+        Raises:
+            Unavailable: the cluster does not say.
+        """
+        if not isinstance(self._client, RedisCluster):
+            return ""
+        with our_errors():
+            _ = await self._client.initialize()
+            node = self._client.get_node_from_key(key)  # type: ignore[arg-type]  # takes bytes as well
+            if node is None:
+                raise Unavailable("redis_unreachable")
+            return str(node.name)
+
+    @asynccontextmanager
+    async def dedicated(self, node: str) -> AsyncIterator[Dedicated]:
+        """One connection for oneself, to the primary of that name; closed afterwards.
+
+        Raises:
+            Unavailable: it is not to be reached.
+        """
+        with our_errors():
+            connection, give_back = await self._take(node)
+        try:
+            yield Dedicated(connection)
+        finally:
+            await connection.disconnect(nowait=True)
+            await give_back()
+
+    async def _take(self, node: str) -> tuple[AbstractConnection, Callable[[], Awaitable[None]]]:
+        if not isinstance(self._client, RedisCluster):
+            pool = self._client.connection_pool
+            taken: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
+            return taken, partial(pool.release, taken)
+        owner = self._client.get_node(node_name=node)
+        if owner is None:
+            raise Unavailable("redis_unreachable")
+        connection = owner.acquire_connection()
+
+        async def give_back() -> None:
+            owner.release(connection)
+
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            await give_back()
+            raise
+        return connection, give_back
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._way.close()
+        for client in (self._client, *self._beside):
+            await client.aclose()
+
+
+def _words(call: Call) -> tuple[Arg, ...]:
+    return ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
+
+
+def connect(url: str, wait_replicas: int = 0) -> Connection:
+    """A connection to `redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2/NAME/0` or `redis+cluster://h1,h2`.
+
+    A user and password before the hosts count for all of them. `wait_replicas` have a write before it counts as done;
+    in a cluster nobody waits. Nothing is opened yet.
+    """
+    # The client's own ten retries would repeat a write whose answer was lost, and take a minute to give up.
+    options: dict[str, Any] = {
+        "socket_timeout": SOCKET_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"redis+sentinel", "redis+cluster"}:
+        pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=SOCKET_SECONDS, **options)
+        return Connection(Redis.from_pool(pool), wait_replicas=wait_replicas)
+    # urlsplit knows one host; several stand in its place separated by commas.
+    credentials, _, hosts_and_path = rest.rpartition("@")
+    hosts, _, path = hosts_and_path.partition("/")
+    if credentials:
+        user, _, password = credentials.partition(":")
+        options |= {"username": unquote(user) or None, "password": unquote(password) or None}
+    nodes = [_host_and_port(host, 26379 if scheme == "redis+sentinel" else 6379) for host in hosts.split(",")]
+    if scheme == "redis+cluster":
+        return Connection(RedisCluster(startup_nodes=[ClusterNode(*node) for node in nodes], **options))
+    name, _, database = path.partition("/")
+    sentinel_options = {k: v for k, v in options.items() if k not in {"username", "password"}}
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        nodes, sentinel_kwargs=sentinel_options, db=int(database or 0), **options
+    )
+    return Connection(sentinel.master_for(name), beside=sentinel.sentinels, wait_replicas=wait_replicas)
+
+
+def scored(reply: Reply) -> list[tuple[bytes, int]]:
+    """Members of a ZSET with their scores, which are whole numbers; RESP3 pairs them, RESP2 does not."""
+    if reply and isinstance(reply[0], (list, tuple)):
+        return [(member, int(float(score))) for member, score in reply]
+    return [(member, int(float(score))) for member, score in zip(reply[::2], reply[1::2], strict=True)]
+
+
+def _host_and_port(text: str, default: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    return parts.hostname or "localhost", parts.port or default

@@ -1,0 +1,205 @@
+"""What is good or bad about a server, judged by what it told. Pure.
+
+The reasons stand in docs/adr/0003-what-five-days-means.md and in `cache/embedded/valkey.py`, whose settings are the
+model.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from cache.errors import Unavailable
+from cache.server.examine import NodeFacts
+from domain.finding import Finding, Level
+
+_Info = Mapping[str, str]
+_Config = Mapping[str, str] | None
+
+OLDEST: Final = (7, 0)
+OLDEST_VALKEY: Final = (7, 2)
+
+CLOCK_WARN: Final = 2.0
+CLOCK_FAIL: Final = 30.0
+"""Seconds. The server's clock dates messages and ends their lives; ours dates tokens and proofs, which Facebook and
+callers take for wrong when it is minutes off."""
+
+FULL_SHARE: Final = 0.8
+"""Of `maxmemory`; a full server refuses every message."""
+
+SLOW_SECONDS: Final = 0.05
+"""A round trip within one data centre takes a thousandth. A delivery needs two, and has five seconds."""
+
+_REACHED: Final = {
+    "redis_unreachable": (
+        "No connection to Redis.",
+        "Is the server up, and REDIS_URL right: host, port, rediss:// for TLS, with Sentinel the master's name?",
+    ),
+    "redis_login_refused": (
+        "Redis does not accept the user or password.",
+        "Mend them in REDIS_URL; marks such as @ and / must be percent-encoded.",
+    ),
+    "redis_timeout": (
+        "Redis takes the connection or the command, and does not answer in time.",
+        "Look whether the server is stuck or overloaded (its log, its CPU), and whether a firewall drops the answers.",
+    ),
+    "redis_loading": ("Redis is loading its data.", "Wait until it has; its log tells how far it is."),
+}
+_OTHERWISE: Final = ("Redis refuses what the service needs.", "Look at its log, and at what its user may do (ACL).")
+
+
+def unreachable(error: Unavailable, about: str = "") -> Finding:
+    """A server that could not be asked."""
+    sentence, remedy = _REACHED.get(error.reason, _OTHERWISE)
+    return Finding("redis.unreachable", "fail", sentence, remedy, about)
+
+
+def judge(facts: NodeFacts) -> Iterator[Finding]:
+    """What there is to say of one primary."""
+    if facts.round_trip > SLOW_SECONDS:
+        sentence = f"Redis answers after {facts.round_trip * 1000:.0f} ms."
+        yield Finding("redis", "warn", sentence, "Run service and Redis close to each other.", facts.name)
+    else:
+        yield Finding("redis", "ok", f"Redis answers after {facts.round_trip * 1000:.1f} ms.", about=facts.name)
+    yield _clock(facts)
+    if not facts.scripts:
+        remedy = "Allow the user of REDIS_URL the commands EVAL and EVALSHA (ACL: +@scripting)."
+        yield Finding("redis.scripts", "fail", "Redis runs no scripts for this user.", remedy, facts.name)
+    if facts.info is None:
+        sentence = "Redis does not tell about itself (INFO is refused): version, policy, persistence are unknown."
+        yield Finding("redis.version", "warn", sentence, "Allow the user +info, or look by hand.", facts.name)
+        return
+    yield _version(facts.info, facts.name)
+    yield _policy(facts.info, facts.name)
+    yield _memory(facts.info, facts.name)
+    yield _persistence(facts.info, facts.config, facts.name)
+    yield _leftovers(facts.info, facts.config, facts.name)
+    yield _replication(facts.info, facts.config, facts.name)
+    if facts.cluster_state is not None:
+        yield _cluster(facts.cluster_state, facts.name)
+
+
+def _clock(facts: NodeFacts) -> Finding:
+    ahead = facts.clock_ahead
+    off = max(0.0, abs(ahead) - facts.round_trip / 2)
+    if off <= CLOCK_WARN:
+        return Finding("redis.clock", "ok", f"Its clock and this machine's agree ({ahead:+.2f} s).", about=facts.name)
+    sentence = f"Its clock is {off:.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's."
+    remedy = "Let both machines set their clocks by NTP; messages live as long as the server's clock says."
+    return Finding("redis.clock", "fail" if off > CLOCK_FAIL else "warn", sentence, remedy, facts.name)
+
+
+def _version(info: _Info, about: str) -> Finding:
+    kind = info.get("server_name", "redis").lower()
+    if "valkey_version" in info:
+        kind, told, oldest = "Valkey", info["valkey_version"], OLDEST_VALKEY
+    else:
+        told, oldest = info.get("redis_version", ""), OLDEST
+    if "dragonfly_version" in info or kind not in {"Valkey", "redis", "valkey"}:
+        return Finding(
+            "redis.version", "warn", "This is neither Redis nor Valkey, but something that speaks like them.",
+            "The service is tested with Redis 7.0 and 8.2 and with Valkey 9; use one of them.", about,
+        )  # fmt: skip
+    named = f"{kind.capitalize()} {told}"
+    found = tuple(map(int, re.findall(r"\d+", told)[:2]))
+    if found >= oldest:
+        return Finding(
+            "redis.version", "ok", f"{named}, {info.get('redis_mode') or info.get('server_mode', '')}.", about=about
+        )
+    return Finding("redis.version", "fail", f"{named} is too old.", "Use Redis 7.0, Valkey 7.2, or newer.", about)
+
+
+def _policy(info: _Info, about: str) -> Finding:
+    policy, evicted = info.get("maxmemory_policy"), _number(info, "evicted_keys")
+    remedy = "Set maxmemory-policy to noeviction, in the server's configuration and not only with CONFIG SET."
+    if policy is None:
+        return Finding("redis.policy", "warn", "Redis does not tell its maxmemory-policy.", remedy, about)
+    if policy != "noeviction":
+        sentence = f"maxmemory-policy is {policy}: when memory runs out, messages and Pages are thrown away in silence."
+        return Finding("redis.policy", "fail", sentence, remedy, about)
+    if evicted:
+        sentence = f"maxmemory-policy is noeviction now, but {evicted} keys were thrown away since the server started."
+        return Finding("redis.policy", "warn", sentence, "Messages or Pages are missing: see `pages list`.", about)
+    return Finding("redis.policy", "ok", "maxmemory-policy is noeviction.", about=about)
+
+
+def _memory(info: _Info, about: str) -> Finding:
+    most, used = _number(info, "maxmemory"), _number(info, "used_memory")
+    if not most:
+        return Finding("redis.memory", "ok", f"{_mebibytes(used)} used; no maxmemory is set.", about=about)
+    sentence = f"{_mebibytes(used)} of {_mebibytes(most)} used."
+    if used < FULL_SHARE * most:
+        return Finding("redis.memory", "ok", sentence, about=about)
+    remedy = "Give it more memory, or shorten MESSAGE_TTL: a full server refuses every message."
+    return Finding("redis.memory", "warn", sentence, remedy, about)
+
+
+def _persistence(info: _Info, config: _Config, about: str) -> Finding:
+    fsync = (config or {}).get("appendfsync")
+
+    def found(level: Level, sentence: str, remedy: str = "") -> Finding:
+        return Finding("redis.persistence", level, sentence, remedy, about)
+
+    if info.get("aof_enabled") != "1":
+        return found(
+            "warn", "Redis keeps no append-only file: a restart loses messages, and maybe Pages with their tokens.",
+            "Set appendonly yes and appendfsync everysec on a disk that outlives the server; of a managed server, know "
+            "how it survives the loss of a node.",
+        )  # fmt: skip
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return found("fail", "Redis cannot write its append-only file.", "Free space on its disk; its log says why.")
+    if info.get("aof_last_bgrewrite_status", "ok") != "ok":
+        sentence = "The last rewrite of the append-only file failed: it grows, and keeps what has expired."
+        return found("warn", sentence, "Free space on its disk, then BGREWRITEAOF; its log says why.")
+    if fsync == "no":
+        sentence = "The append-only file reaches the disk when the kernel likes (appendfsync no)."
+        return found("warn", sentence, "Set appendfsync everysec.")
+    return found("ok", f"Append-only file, appendfsync {fsync or 'not told'}.")
+
+
+def _leftovers(info: _Info, config: _Config, about: str) -> Finding:
+    """Where bodies stay after their deadline: the slow log, and a file that is never rewritten."""
+    if config is None:
+        return Finding(
+            "redis.leftovers", "warn", "Redis does not tell its configuration (CONFIG is refused).",
+            "See to it by hand: slowlog-log-slower-than -1, and the append-only file rewritten daily.", about,
+        )  # fmt: skip
+    if config.get("slowlog-log-slower-than") != "-1" and config.get("slowlog-max-len") != "0":
+        sentence = "The slow log keeps commands with their arguments: message bodies, also after they expired."
+        return Finding("redis.leftovers", "warn", sentence, "Set slowlog-log-slower-than to -1; SLOWLOG RESET.", about)
+    if info.get("aof_enabled") == "1" and config.get("auto-aof-rewrite-percentage") == "0":
+        sentence = "The append-only file is never rewritten by itself: expired and purged messages stay in it."
+        remedy = "Set auto-aof-rewrite-percentage 100, and have BGREWRITEAOF run daily."
+        return Finding("redis.leftovers", "warn", sentence, remedy, about)
+    return Finding("redis.leftovers", "ok", "No slow log; what has expired leaves the files.", about=about)
+
+
+def _replication(info: _Info, config: _Config, about: str) -> Finding:
+    if info.get("role", "master") != "master":
+        remedy = "Let REDIS_URL lead to the primary; redis+sentinel:// finds it by itself."
+        return Finding("redis.replication", "fail", "This is a replica: it takes no messages.", remedy, about)
+    replicas = _number(info, "connected_slaves")
+    least = int((config or {}).get("min-replicas-to-write") or 0)
+    if replicas < least:
+        sentence = f"{replicas} replicas are connected, and it takes writes with {least} or more only."
+        return Finding("redis.replication", "fail", sentence, "Bring the replicas back.", about)
+    behind = [name for name, told in info.items() if re.fullmatch(r"slave\d+", name) and "online" not in told]
+    if behind:
+        sentence = f"{len(behind)} of {replicas} replicas have not caught up yet."
+        return Finding("redis.replication", "warn", sentence, "Wait, then look again; its log says why.", about)
+    return Finding("redis.replication", "ok", f"Primary with {replicas} replicas.", about=about)
+
+
+def _cluster(state: str, about: str) -> Finding:
+    if state == "ok":
+        return Finding("redis.cluster", "ok", "The cluster serves all its slots.", about=about)
+    remedy = "CLUSTER NODES shows which primary is gone; bring it or its replica back."
+    return Finding("redis.cluster", "fail", "The cluster does not serve all its slots.", remedy, about)
+
+
+def _number(info: _Info, name: str) -> int:
+    text = info.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB"

@@ -1,0 +1,88 @@
+"""How much goes into one round trip, and what is refused because it would wait too long."""
+
+from cache.messages.pace import FEWEST, LONG_SECONDS, MOST, SHORT_SECONDS, WAIT_SECONDS, Pace
+from tests.support import FakeClock
+
+
+def trip(pace: Pace, clock: FakeClock, seconds: float, messages: int) -> None:
+    """One round trip that takes so long."""
+    pace.begin()
+    clock.advance(seconds)
+    pace.end(messages)
+
+
+def test_nothing_waits_too_long_where_none_is_under_way() -> None:
+    """However slow the store has been: somebody must find out that it is quick again."""
+    clock = FakeClock()
+    pace = Pace(clock.seconds)
+    trip(pace, clock, 10, MOST)
+    assert not pace.too_long(1_000_000)
+
+
+def test_a_quick_store_takes_all_that_comes() -> None:
+    """A hundred full round trips of five milliseconds are half a second."""
+    clock = FakeClock()
+    pace = Pace(clock.seconds)
+    trip(pace, clock, 0.005, MOST)
+    pace.begin()
+    assert not pace.too_long(MOST * 100)
+    assert pace.too_long(MOST * 200)
+
+
+def test_what_comes_behind_a_hung_round_trip_is_refused_once_it_has_hung_too_long() -> None:
+    """As long as the one under way has taken, the next may take again."""
+    clock = FakeClock()
+    pace = Pace(clock.seconds)
+    trip(pace, clock, 0.005, 1)
+    pace.begin()
+    clock.advance(WAIT_SECONDS - 0.1)
+    assert not pace.too_long(1)
+    clock.advance(0.2)
+    assert pace.too_long(1)
+
+
+def test_what_waits_longer_than_the_limit_is_refused_and_what_comes_late_enough_is_not() -> None:
+    """The rest of the trip under way counts, and one for each round trip ahead."""
+    clock = FakeClock()
+    pace = Pace(clock.seconds)
+    trip(pace, clock, 0.5, 10)
+    pace.begin()
+    assert pace.too_long(0)
+    clock.advance(0.3)
+    assert not pace.too_long(0)
+    assert pace.too_long(pace.messages)
+
+
+def test_round_trips_become_smaller_until_they_are_short() -> None:
+    """A store that takes a millisecond for each message is given two hundred and fifty at last."""
+    clock = FakeClock()
+    pace = Pace(clock.seconds)
+    sizes = []
+    for _ in range(10):
+        sizes.append(pace.messages)
+        trip(pace, clock, pace.messages / 1000, pace.messages)
+    assert sizes[:4] == [MOST, MOST // 2, MOST // 4, MOST // 8]
+    assert pace.messages == FEWEST
+    assert pace.messages / 1000 <= LONG_SECONDS * 1.5
+
+
+def test_a_few_messages_that_take_long_say_nothing_of_many() -> None:
+    """The first round trip of a process connects, too."""
+    clock = FakeClock()
+    pace = Pace(clock.seconds)
+    trip(pace, clock, 1, FEWEST)
+    assert pace.messages == MOST
+
+
+def test_they_grow_back_when_full_ones_are_short_again() -> None:
+    """Few messages that are stored quickly tell nothing of many."""
+    clock = FakeClock()
+    pace = Pace(clock.seconds)
+    for _ in range(10):
+        trip(pace, clock, 1, pace.messages)
+    for _ in range(10):
+        trip(pace, clock, SHORT_SECONDS / 2, 1)
+    assert pace.messages == FEWEST
+    for _ in range(10):
+        trip(pace, clock, SHORT_SECONDS / 2, pace.messages)
+    assert pace.messages == MOST

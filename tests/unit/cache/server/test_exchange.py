@@ -1,0 +1,127 @@
+"""When a connection is used again without a look at it, and when it is not."""
+
+import asyncio
+from typing import Any, Final
+
+import pytest
+from redis.exceptions import ResponseError
+
+from cache.server import exchange
+from cache.server.exchange import One
+
+ASKED: Final = [(b"key", ("GET", "key"))]
+
+
+class FakeConnection:
+    """Answers what it is told to; opened when made."""
+
+    def __init__(self) -> None:
+        self.is_connected = True
+        self.replies: list[Any] = []
+
+    async def send_packed_command(self, _packed: object, check_health: bool = True) -> None:
+        """Take it; others run meanwhile."""
+        assert not check_health
+        await asyncio.sleep(0)
+
+    async def read_response(self, timeout: float) -> Any:  # noqa: ASYNC109 - its name for it
+        """The next reply, or `+OK`."""
+        assert timeout > 0
+        await asyncio.sleep(0)  # others have their turn, as they do on a wire
+        reply = self.replies.pop(0) if self.replies else b"OK"
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def disconnect(self, nowait: bool = False) -> None:
+        """Close."""
+        assert nowait
+        self.is_connected = False
+
+
+class FakePool:
+    """Notes what is taken and given back."""
+
+    def __init__(self) -> None:
+        self.taken: list[FakeConnection] = []
+        self.given_back: list[FakeConnection] = []
+
+    async def get_connection(self) -> FakeConnection:
+        """Another one each time."""
+        self.taken.append(FakeConnection())
+        return self.taken[-1]
+
+    async def release(self, connection: FakeConnection) -> None:
+        """Take it back."""
+        self.given_back.append(connection)
+
+
+class FakeClient:
+    """Has a pool."""
+
+    def __init__(self) -> None:
+        self.connection_pool = FakePool()
+
+
+@pytest.fixture
+def pool() -> FakePool:
+    """A fresh one for each test."""
+    return FakePool()
+
+
+@pytest.fixture
+def one(pool: FakePool) -> One:
+    """Over that pool."""
+    client: Any = FakeClient()
+    client.connection_pool = pool
+    return One(client)
+
+
+async def test_a_connection_that_has_just_been_used_is_used_again(one: One, pool: FakePool) -> None:
+    """The pool is asked once, and gets it back at the end."""
+    for _ in range(3):
+        assert await one.round_trip(ASKED) == [b"OK"]
+    assert len(pool.taken) == 1
+    assert pool.given_back == []
+    await one.close()
+    assert pool.given_back == pool.taken
+
+
+async def test_two_round_trips_at_once_have_a_connection_each(one: One, pool: FakePool) -> None:
+    """One of them is kept, the other goes back."""
+    await asyncio.gather(one.round_trip(ASKED), one.round_trip(ASKED))
+    assert len(pool.taken) == 2
+    assert len(pool.given_back) == 1
+
+
+async def test_one_that_broke_is_not_used_again(one: One, pool: FakePool) -> None:
+    """Neither in its round trip nor since."""
+    await one.round_trip(ASKED)
+    pool.taken[0].replies = [ConnectionError()]
+    with pytest.raises(ConnectionError):
+        await one.round_trip(ASKED)
+    assert pool.given_back == pool.taken
+    await one.round_trip(ASKED)
+    pool.taken[1].is_connected = False
+    await one.round_trip(ASKED)
+    assert len(pool.taken) == 3
+    assert pool.given_back == pool.taken[:2]
+
+
+async def test_one_that_has_rested_is_looked_at(one: One, pool: FakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the pool, whose business that is."""
+    await one.round_trip(ASKED)
+    monkeypatch.setattr(exchange, "KEPT_SECONDS", 0.0)
+    await one.round_trip(ASKED)
+    assert len(pool.taken) == 2
+    assert pool.given_back == pool.taken[:1]
+
+
+async def test_a_refusal_is_an_answer(one: One, pool: FakePool) -> None:
+    """The connection is as good as before."""
+    await one.round_trip(ASKED)
+    refusal = ResponseError("WRONGTYPE")
+    pool.taken[0].replies = [refusal]
+    assert await one.round_trip([*ASKED, *ASKED]) == [refusal, b"OK"]
+    await one.round_trip(ASKED)
+    assert len(pool.taken) == 1

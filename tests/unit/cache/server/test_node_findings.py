@@ -1,0 +1,165 @@
+"""What is said of a server, for each thing that can be wrong with it."""
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+
+from cache.errors import Unavailable, UnavailableReason
+from cache.server.examine import NodeFacts
+from cache.server.node_findings import judge, unreachable
+from domain.finding import Finding, Level
+
+INFO = {
+    "server_name": "valkey",
+    "redis_version": "7.2.4",
+    "valkey_version": "9.1.2",
+    "redis_mode": "standalone",
+    "maxmemory": "0",
+    "maxmemory_policy": "noeviction",
+    "used_memory": "1000000",
+    "evicted_keys": "0",
+    "aof_enabled": "1",
+    "aof_last_write_status": "ok",
+    "aof_last_bgrewrite_status": "ok",
+    "role": "master",
+    "connected_slaves": "0",
+}
+CONFIG = {
+    "appendfsync": "everysec",
+    "auto-aof-rewrite-percentage": "100",
+    "min-replicas-to-write": "0",
+    "slowlog-log-slower-than": "-1",
+    "slowlog-max-len": "128",
+}
+WELL = NodeFacts("node-1:6379", INFO, CONFIG, 0.01, 0.001, scripts=True, cluster_state=None)
+
+
+def found(facts: NodeFacts) -> dict[str, Finding]:
+    """What is said, by its name; every sentence names the node it is about and, unless all is well, what to do."""
+    findings = list(judge(facts))
+    assert len({finding.name for finding in findings}) == len(findings)
+    for finding in findings:
+        assert finding.about == facts.name
+        assert finding.sentence.endswith(".")
+        assert bool(finding.remedy) == (finding.level != "ok")
+    return {finding.name: finding for finding in findings}
+
+
+def test_a_server_as_we_start_it_ourselves_is_well() -> None:
+    """Seven things are looked at."""
+    told = found(WELL)
+    assert {finding.level for finding in told.values()} == {"ok"}
+    assert len(told) == 8
+    assert "Valkey 9.1.2" in told["redis.version"].sentence
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "level", "word"),
+    [
+        ({"valkey_version": "7.0.1"}, "redis.version", "fail", "Valkey 7.0.1"),
+        ({"maxmemory_policy": "allkeys-lru"}, "redis.policy", "fail", "allkeys-lru"),
+        ({"evicted_keys": "12"}, "redis.policy", "warn", "12 keys"),
+        ({"maxmemory": "2000000", "used_memory": "1900000"}, "redis.memory", "warn", "of"),
+        ({"maxmemory": "2000000", "used_memory": "1500000"}, "redis.memory", "ok", "of"),
+        ({"aof_enabled": "0"}, "redis.persistence", "warn", "append-only"),
+        ({"aof_last_write_status": "err"}, "redis.persistence", "fail", "write"),
+        ({"aof_last_bgrewrite_status": "err"}, "redis.persistence", "warn", "rewrite"),
+        ({"role": "slave"}, "redis.replication", "fail", "replica"),
+        ({"connected_slaves": "1", "slave0": "{'state': 'wait_bgsave'}"}, "redis.replication", "warn", "1 of 1"),
+        ({"connected_slaves": "1", "slave0": "{'state': 'online'}"}, "redis.replication", "ok", "1 replicas"),
+        ({"server_name": "keydb", "valkey_version": ""}, "redis.version", "fail", "too old"),
+        ({"dragonfly_version": "df-1.2"}, "redis.version", "warn", "neither"),
+    ],
+)
+def test_what_info_tells_is_judged(changed: dict[str, str], name: str, level: Level, word: str) -> None:
+    """One thing wrong, one finding changed."""
+    told = found(replace(WELL, info={**INFO, **changed}))
+    assert (told[name].level, word in told[name].sentence) == (level, True)
+    assert {one for one, finding in told.items() if finding.level != "ok"} <= {name}
+
+
+@pytest.mark.parametrize(
+    ("version", "level"), [("6.2.14", "fail"), ("7.0.15", "ok"), ("8.2.1", "ok"), ("10.0", "ok"), ("", "fail")]
+)
+def test_a_redis_from_seven_on_is_new_enough(version: str, level: Level) -> None:
+    """By number, not by letter."""
+    info = {name: value for name, value in INFO.items() if name not in {"server_name", "valkey_version"}}
+    assert found(replace(WELL, info={**info, "redis_version": version}))["redis.version"].level == level
+
+
+def test_a_policy_that_is_not_told_is_not_taken_for_good() -> None:
+    """A warning: somebody has to look by hand."""
+    info = {name: value for name, value in INFO.items() if name != "maxmemory_policy"}
+    assert found(replace(WELL, info=info))["redis.policy"].level == "warn"
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "level"),
+    [
+        ({"appendfsync": "no"}, "redis.persistence", "warn"),
+        ({"appendfsync": "always"}, "redis.persistence", "ok"),
+        ({"auto-aof-rewrite-percentage": "0"}, "redis.leftovers", "warn"),
+        ({"slowlog-log-slower-than": "10000"}, "redis.leftovers", "warn"),
+        ({"slowlog-log-slower-than": "10000", "slowlog-max-len": "0"}, "redis.leftovers", "ok"),
+        ({"min-replicas-to-write": "1"}, "redis.replication", "fail"),
+    ],
+)
+def test_what_the_configuration_tells_is_judged(changed: dict[str, str], name: str, level: Level) -> None:
+    """How soon a write is on disk, and where bodies outlive their deadline."""
+    assert found(replace(WELL, config={**CONFIG, **changed}))[name].level == level
+
+
+def test_a_server_that_keeps_its_configuration_to_itself_is_warned_about() -> None:
+    """As managed ones do; the persistence is known from INFO all the same."""
+    told = found(replace(WELL, config=None))
+    assert (told["redis.leftovers"].level, told["redis.persistence"].level) == ("warn", "ok")
+
+
+def test_a_server_that_tells_nothing_is_warned_about_once() -> None:
+    """It still answers, and its clock is known."""
+    told = found(replace(WELL, info=None))
+    assert {name: finding.level for name, finding in told.items()} == {
+        "redis": "ok",
+        "redis.clock": "ok",
+        "redis.version": "warn",
+    }
+
+
+@pytest.mark.parametrize(
+    ("ahead", "level", "word"),
+    [
+        (1.9, "ok", ""),
+        (-1.9, "ok", ""),
+        (2.1, "warn", "ahead"),
+        (-29.9, "warn", "behind"),
+        (30.1, "fail", "ahead"),
+        (-86_400.0, "fail", "behind"),
+    ],
+)
+def test_clocks_that_differ_are_told(ahead: float, level: Level, word: str) -> None:
+    """Two seconds are worth a word, half a minute is a fault."""
+    clock = found(replace(WELL, clock_ahead=ahead))["redis.clock"]
+    assert (clock.level, word in clock.sentence) == (level, True)
+
+
+def test_a_slow_answer_is_not_taken_for_a_wrong_clock() -> None:
+    """When the server read its clock is known as well as the round trip is short, and no better."""
+    told = found(replace(WELL, clock_ahead=2.4, round_trip=0.9))
+    assert (told["redis.clock"].level, told["redis"].level) == ("ok", "warn")
+
+
+def test_scripts_and_slots_are_needed() -> None:
+    """Nothing is stored without the first; a part of the shops without the second."""
+    assert found(replace(WELL, scripts=False))["redis.scripts"].level == "fail"
+    assert found(replace(WELL, cluster_state="fail"))["redis.cluster"].level == "fail"
+    assert found(replace(WELL, cluster_state="ok"))["redis.cluster"].level == "ok"
+
+
+@pytest.mark.parametrize("reason", get_args(UnavailableReason))
+def test_why_a_server_cannot_be_asked_is_told_with_what_to_do(reason: Any) -> None:
+    """For every reason there is."""
+    finding = unreachable(Unavailable(reason), "node-1")
+    assert (finding.name, finding.level, finding.about) == ("redis.unreachable", "fail", "node-1")
+    assert finding.sentence
+    assert finding.remedy
