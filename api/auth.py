@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Literal
 import jwt
 from jwt import PyJWK
 
-from api.params import acceptable
+from api.params import LONGEST_ID, acceptable
 from api.token_keys import KeysRefused, hs_keys, public_keys
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
 from domain.secret import Secret
-from domain.shop import EVERY_SHOP, Principal, Scope
+from domain.shop import EVERY_SHOP, SCOPES, Principal, Scope
 
 AUDIENCE = "page-inbox"
 
@@ -27,13 +27,15 @@ LONGEST_TOKEN = 8_192
 """Characters; larger ones are refused before they are decoded. Header lines of servers end at about the same size."""
 
 LONGEST_SUBJECT = 200
-LONGEST_SHOP = 512
 
 NOT_BEFORE_LEEWAY = 5.0
 """Seconds by which an issuer's clock may be ahead of ours. `exp` has none: the issuer chose that moment on purpose."""
 
 REMEMBERED = 1_024
 """Verified tokens remembered. A verification costs some 50 microseconds, which every single read would pay."""
+
+_SCOPES = frozenset(SCOPES)
+"""Other words of a token's scope mean nothing here and are not kept."""
 
 UNKNOWN_SUBJECT = "unknown"
 """Stands for a token without `sub`; receipts and the audit log show it."""
@@ -101,7 +103,7 @@ class Tokens:
         """
         if not self._secrets:
             raise ValueError("minting needs TOKEN_KEYS; a public key set can only verify")
-        if ttl < 1 or not acceptable(shop, LONGEST_SHOP) or not acceptable(subject, LONGEST_SUBJECT):
+        if ttl < 1 or not acceptable(shop, LONGEST_ID) or not acceptable(subject, LONGEST_SUBJECT):
             raise ValueError("a token needs a shop, a subject and at least one second")
         issued = int(now)
         claims = {
@@ -120,13 +122,13 @@ class Tokens:
         if "nbf" in claims and _seconds(claims, "nbf") > self._now() + NOT_BEFORE_LEEWAY:
             raise Unauthenticated("token_invalid", "The token is not valid yet (nbf).")
         shop, scope, subject = claims.get("shop"), claims.get("scope", ""), claims.get("sub", UNKNOWN_SUBJECT)
-        if not isinstance(shop, str) or not acceptable(shop, LONGEST_SHOP):
+        if not isinstance(shop, str) or not acceptable(shop, LONGEST_ID):
             raise Unauthenticated("token_invalid", "The token names no shop.")
         if not isinstance(scope, str):
             raise Unauthenticated("token_invalid", "The token's scope must be one string, separated by spaces.")
         if not isinstance(subject, str) or not acceptable(subject, LONGEST_SUBJECT):
             raise Unauthenticated("token_invalid", f"The token's sub must be 1 to {LONGEST_SUBJECT} characters.")
-        return Principal(ShopId(shop), frozenset(scope.split()), subject, ends)
+        return Principal(ShopId(shop), _SCOPES.intersection(scope.split()), subject, ends)
 
     def _remember(self, token: str, known: Principal) -> None:
         self._verified[token] = known

@@ -1,7 +1,8 @@
 """A line of the route table, and the guard that stands before every handler.
 
-Order of refusal: token (401), shop and scope (403), ids and query (400), body (400, 413), the audit log (503). A
-handler runs after all of them, when it is recorded who asks for what; a route with a scope cannot be served without.
+Refused in this order: shop id (400), token (401), shop and scope (403), other ids and query (400), body (400, 413), the
+audit log (503). The handler runs after all of them, when the access is recorded. A route with a scope cannot be served
+without its guard.
 """
 
 import inspect
@@ -98,13 +99,14 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
     endpoint = cast("Endpoint", handler)
 
     async def guard(request: Request) -> Response:
-        principal = await _taken(request, taker) or tokens.verify(bearer(request.headers))
+        ids = dict(request.path_params)
+        # First of all: no key, cache or log line may be made of a text of any length.
+        shop = ShopId(checked_id("shop", ids.pop("shop")))
+        principal = await _taken(request, shop, taker) or tokens.verify(bearer(request.headers))
         log = request.scope.setdefault("state", {}).setdefault("log", {})
         log.update(shop=principal.shop, subject=principal.subject)
-        ids = dict(request.path_params)
-        shop = ShopId(ids.pop("shop"))
         authorize(principal, shop, scope)
-        log["shop"] = checked_id("shop", shop)
+        log["shop"] = shop
         if shop == EVERY_SHOP:
             # Only a token for every shop gets here; it must still say which.
             raise RequestRefused("invalid_parameter", f"shop: {EVERY_SHOP} is not a shop.")
@@ -127,14 +129,14 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
     return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
-async def _taken(request: Request, tickets: TicketTaker | None) -> Principal | None:
+async def _taken(request: Request, shop: ShopId, tickets: TicketTaker | None) -> Principal | None:
     """Whose ticket the query bears. A token goes before it, and leaves it good."""
     if tickets is None or "authorization" in request.headers:
         return None
     ticket = request.query_params.get("ticket")
     if not ticket:
         return None
-    principal = await tickets.take(ShopId(request.path_params["shop"]), ticket)
+    principal = await tickets.take(shop, ticket)
     if principal is None:
         raise Unauthenticated("ticket_invalid", "The ticket was used, is too old, or never was one.")
     return principal

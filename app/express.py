@@ -13,6 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.connections import Connection, Connections
+from domain.audit import client_address
 from webhook.answers import ACCEPTED, PATH, Answer
 from webhook.express import Express
 
@@ -20,6 +21,8 @@ SHORT_BYTES: Final = 65_536
 """A longer body seldom comes in one piece."""
 _MOST_DIGITS: Final = 8
 _CALLERS: Final = 4096
+_LONGEST_FORWARDED: Final = 256
+"""Bytes of X-Forwarded-For on the short way: a chain of five proxies. The cache of callers keeps the header's text."""
 _PATH: Final = PATH.encode()
 
 
@@ -168,6 +171,8 @@ class ExpressConnection(Connection):
         if len(length) > _MOST_DIGITS or not 0 < int(length) <= lane.longest:
             return None
         client, forwarded = self.client, headers.get(b"x-forwarded-for")
+        if forwarded and len(forwarded) > _LONGEST_FORWARDED:
+            return None
         return Delivery(
             self,
             headers.get(b"x-hub-signature-256"),
@@ -196,7 +201,7 @@ def _caller(trusted: Any, peer: tuple[str, int] | None, forwarded: bytes) -> str
     """As uvicorn's ProxyHeadersMiddleware tells it."""
     host = peer[0] if peer else None
     if host in trusted:
-        return trusted.get_trusted_client_address(forwarded.decode("latin-1"))[0] or host
+        return client_address(trusted.get_trusted_client_address(forwarded.decode("latin-1"))[0] or host)
     return host
 
 

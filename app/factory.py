@@ -15,6 +15,7 @@ from api.errors import exception_handlers, problem
 from api.route import to_starlette
 from app.routes import table
 from app.wiring import Services, wire
+from domain.audit import client_address
 from domain.errors import PageInboxError
 from ops import logs
 from ops.hooks import NO_HOOKS, Hooks
@@ -86,6 +87,9 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The hot path first; Starlette for everything else."""
+        if client := scope.get("client"):
+            # A proxy may have passed on a text of any length: no log, cache or map may keep it.
+            scope["client"] = client_address(client[0]), client[1]
         if scope["type"] == "http" and scope["path"] == PATH:
             await self._webhook(scope, receive, send)
         else:

@@ -78,6 +78,10 @@ CONVERSATION_TAG_BYTES: Final = 8
 PAGE_TAGS_REMEMBERED: Final = 100
 """Of one shop: more Pages than any has, and a bound where a stranger's request may name them."""
 
+CACHED_ID_LENGTH: Final = 64
+"""Characters of a shop's or Page's id up to which what is derived from it is cached. Page ids have some 16, and the
+keys of one shop contain its id fifteen times."""
+
 PURGES: Final = b"purges"
 SWEEPER_LOCK: Final = b"lock:sweeper"
 KEPT: Final = b"kept"
@@ -156,7 +160,7 @@ class ShopKeys:
             hashed = self._new_page_tag()
             hashed.update(page.encode())
             tag = hashed.digest()
-            if len(self._page_tags) < PAGE_TAGS_REMEMBERED:
+            if len(self._page_tags) < PAGE_TAGS_REMEMBERED and len(page) <= CACHED_ID_LENGTH:
                 self._page_tags[page] = tag
         return tag
 
@@ -187,9 +191,15 @@ class ShopKeys:
         return b"j:" + self.hash_tag + b":" + purge.encode()
 
 
-@lru_cache(maxsize=4096)
 def shop_keys(shop: ShopId) -> ShopKeys:
-    """The keys of a shop, remembered for the shops that are busy."""
+    """The keys of a shop, cached for the shops that are busy. A long shop id is not cached: the cache is bounded in
+    bytes too, some 20 MB.
+    """
+    return _cached_keys(shop) if len(shop) <= CACHED_ID_LENGTH else ShopKeys(shop)
+
+
+@lru_cache(maxsize=4096)
+def _cached_keys(shop: ShopId) -> ShopKeys:
     return ShopKeys(shop)
 
 

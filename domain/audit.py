@@ -11,14 +11,23 @@ AT_THE_STORE = "local"
 """Stands for the address where a command works on the store itself."""
 
 UNKNOWN_CLIENT = "unknown"
-"""Where no address is known, or what a proxy told is none."""
+"""Stands where the address is not known, or where a proxy sent a text that is no IP address."""
+
+LONGEST_ADDRESS = 64
+"""Characters. An IPv6 address has at most 45; the rest is for the name of a network interface (`fe80::1%eth0`)."""
+
+
+def client_address(host: str | None) -> str:
+    """An IP address in its usual form, or "unknown". A long text is refused before the cache sees it."""
+    if not host or len(host) > LONGEST_ADDRESS:
+        return UNKNOWN_CLIENT
+    return _usual_form(host)
 
 
 @lru_cache(maxsize=1024)
-def client_address(host: str | None) -> str:
-    """An address as the log keeps it."""
+def _usual_form(host: str) -> str:
     try:
-        return str(ip_address(host or ""))
+        return str(ip_address(host))
     except ValueError:
         return UNKNOWN_CLIENT
 

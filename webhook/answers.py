@@ -100,7 +100,9 @@ class Answers:
                 sizes.append(facts["body_bytes"])
             facts["duration_ms"] = round(one.seconds * 1000, 3)
             facts["request_id"] = one.request_id
-            lines.append((self._caller(method, one.status, one.client, one.agent), facts))
+            lines.append(
+                (self._caller(method, one.status, one.client, one.agent and one.agent[:_LONGEST_AGENT]), facts)
+            )
         for (method, status), seconds in alike.items():
             if method == "POST":
                 self._metrics.delivery(_DELIVERIES.get(status, "failed"), len(seconds))
@@ -116,7 +118,7 @@ class Answers:
                 "route": PATH,
                 "status": status,
                 "client": client,
-                "user_agent": None if agent is None else agent[:_LONGEST_AGENT].decode("latin-1"),
+                "user_agent": None if agent is None else agent.decode("latin-1"),
             }
         )
 
