@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 ON_EVERY_CORE := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
+.PHONY: help setup run test check format docs lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(STAMP)  ## format, lint, strict types, import rules, dead code, manifes
 format: $(STAMP)  ## rewrite the code the way `make check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## write docs/reference.md from the tables in the code
+	$(BIN)/python -m docs.generate
 
 lock: $(STAMP)  ## renew the hash-locked requirements from pyproject.toml
 	@for set in "runtime:" "tracing:--extra tracing" "dev:--extra embedded --extra tracing --group dev" \

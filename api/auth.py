@@ -24,9 +24,10 @@ from domain.shop import EVERY_SHOP, SCOPES, Principal, Scope
 AUDIENCE = "page-inbox"
 
 LONGEST_TOKEN = 8_192
-"""Characters; larger ones are refused before they are decoded. Header lines of servers end at about the same size."""
+"""Limit: characters of a bearer token. Most servers refuse longer header lines."""
 
 LONGEST_SUBJECT = 200
+"""Limit: characters of a token's `sub`. It stands in receipts and in each audit entry."""
 
 NOT_BEFORE_LEEWAY = 5.0
 """Seconds by which an issuer's clock may be ahead of ours. `exp` has none: the issuer chose that moment on purpose."""

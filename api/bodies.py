@@ -8,7 +8,7 @@ from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, Secr
 from domain.secret import Secret
 
 LONGEST_PAGE_TOKEN = 4_096
-"""Characters. Facebook's tokens have no fixed length; this is twice the two kilobytes that one should allow for."""
+"""Limit: characters of a Page token. Facebook's tokens have no fixed length and are said to need two kilobytes."""
 
 _PAGE_TOKEN = re.compile(f"[!-~]{{1,{LONGEST_PAGE_TOKEN}}}")
 """Printable ASCII without spaces: it has to fit into a header line."""

@@ -13,7 +13,7 @@ from domain.graph import Edge, Filter, GraphQuery, Order
 from domain.ids import PageId
 
 LONGEST_AFTER = 2_048
-"""Characters. Facebook's cursors have no fixed length; those of comments are the longest, of some hundred."""
+"""Limit: characters of Facebook's cursor in `after`. The longest known ones, of comments, have a few hundred."""
 
 _SINCE = "From this time on: RFC 3339 with its offset, or Unix seconds or milliseconds. Facebook counts in seconds."
 

@@ -20,12 +20,13 @@ from domain.moment import LAST_MOMENT, from_text
 from domain.query import MessageQuery
 
 LONGEST_ID = 512
-"""Characters. Facebook's ids are opaque and stay below; ours too."""
+"""Limit: characters of an id in a path or query. Facebook's ids and ours are shorter."""
 
 LONGEST_CURSOR = 1_024
+"""Limit: characters of a cursor. Ours have fewer than 100."""
 
 MOST = 100
-"""Items on one page."""
+"""Limit: items on one page of messages or conversations. Such a page is read in a few milliseconds."""
 
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and lone surrogates: neither a log line nor JSON should ever meet them."""

@@ -20,8 +20,9 @@ from domain.moment import rfc3339
 from domain.stream import Start, Stretch
 
 MOST_OF_A_SHOP: Final = 2_000
+"""Limit: viewers of one shop's live stream in one process. Other shops need room too."""
 MOST: Final = 5_000
-"""Viewers of one process: some 30 KiB each."""
+"""Limit: viewers of live streams in one process. A viewer needs about 30 KiB of memory."""
 HEARTBEAT_SECONDS: Final = 15.0
 """What stands between us and a viewer mostly gives up on a silent connection after 30 s or more."""
 READY_AGAIN_BEATS: Final = 240

@@ -27,7 +27,7 @@ from domain.ids import ShopId
 from domain.shop import EVERY_SHOP, Principal, Scope
 
 MAX_BODY = 64 * 1024
-"""Bytes of a body sent to the API (the webhook has its own cap). The largest we know of holds one page token."""
+"""Limit: bytes of a body sent to the API. The largest body holds one Page token; the webhook has its own limit."""
 
 Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 Endpoint = Callable[[Request], Awaitable[Response]]

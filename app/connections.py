@@ -14,15 +14,14 @@ from typing import Any, Final, Literal, get_args
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS: Final = 10.0
-"""For the whole head of a request, from the connection or from the head's first byte. A telephone on a slow network
-needs one."""
+"""Limit: time for the head of a request. A telephone on a slow network needs one second."""
 BODY_SECONDS: Final = 10.0
-"""For the whole body of a request; `/webhook` itself answers after 4.5."""
+"""Limit: time for the body of a request. `/webhook` answers after 4.5 s in any case."""
 KEEP_ALIVE_SECONDS: Final = 75
 """Between two requests. Longer than the 60 s of the usual proxies: the side that sends requests must be the one that
 closes, or it may send one at that moment, and a POST that was cut off is a failure to whoever sent it."""
 HEAD_BYTES: Final = 16 * 1024
-"""A token or a signature and a dozen headers have two thousand. nginx takes 8 KiB in one line."""
+"""Limit: bytes of the head of a request. A token and a dozen headers have 2,000. nginx takes 8 KiB in one line."""
 MOST_HEADERS: Final = 100
 """Each is two objects in memory, however short it is."""
 PIPELINED: Final = 8

@@ -49,17 +49,17 @@ from urllib.parse import quote, unquote
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 
 MAX_TTL_SECONDS: Final = 5 * 24 * 60 * 60
-"""The promise to shops: five days, counted from receipt. MESSAGE_TTL may be shorter, never longer."""
+"""Limit: time that a message is kept, from its receipt. The promise to shops; MESSAGE_TTL can only be shorter."""
 
 TICKET_SECONDS: Final = 30
-"""Between asking for a ticket and opening the stream with it."""
+"""Limit: time to open a stream with its ticket. A browser opens it at once."""
 
 RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
-"""How long a purge's receipt can be asked for."""
+"""Limit: time that the receipt of a purge is kept. Long enough to fetch it and keep it elsewhere."""
 
 DELETION_SECONDS: Final = 90 * 24 * 60 * 60
-"""How long a person can look up what became of a deletion request: three times as long as the receipts behind it, and
-longer than the 60 days for which Facebook keeps its own lists of such requests."""
+"""Limit: time that a person can look up a deletion request. Three times as long as a receipt, and longer than the 60
+days for which Facebook keeps its own lists of such requests."""
 
 PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:", b"mark:")
 """Prefixes of the only keys without a deadline: the registry, whose tokens and secrets are sealed, what is blocked,
@@ -67,7 +67,7 @@ which holds until it is lifted, and the marks (cache/registry/marks.py). They ho
 an id of a person only as a keyed hash (docs/adr/0015)."""
 
 AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
-"""How long it can be asked who did what. A shop's purge leaves it: it holds no content and no customer."""
+"""Limit: time that an entry of the audit log is kept. A purge leaves it: it holds no content and no customer."""
 
 ID_BYTES: Final = 12
 """96 bits: two of a million messages of one shop collide with a chance of 6e-18; eight bytes would save four each."""

@@ -18,8 +18,8 @@ from graph_client.usage import NO_USAGE, Usage, read_usage
 from graph_client.wire import Answer, Ask, HttpRequest, build, decipher
 
 ANSWER_BYTES: Final = 8 * 1024 * 1024
-"""A hundred posts with their pictures' addresses are a quarter of a megabyte; what is beyond this is asked for in
-smaller pieces."""
+"""Limit: bytes of one answer of Graph. A hundred posts have a quarter of a megabyte; a larger answer is requested again
+in smaller pieces."""
 
 CONNECTIONS: Final = 256
 """To one host; the gate of each Page (gate.py) lets four calls through, so sixty Pages can be served at once."""

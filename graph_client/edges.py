@@ -18,8 +18,8 @@ from graph_client.videos import VideoPlace, video_place, write_video_place
 from graph_client.wire import Ask
 
 MOST_ITEMS: Final = 100
-"""More is an error on posts and cut in silence elsewhere. Heavy pages are not asked for in smaller ones beforehand:
-Facebook says when it is too much, and then half is asked for (retry.py)."""
+"""Limit: items on one page that Graph is asked for. Facebook refuses more posts and silently returns fewer of other
+items. When Facebook says that a page is too much, half of it is requested (retry.py)."""
 
 _PAIR_SECONDS: Final = 0.5
 """Conversations may be asked twice a second per Page (graph-api/overview/rate-limiting)."""

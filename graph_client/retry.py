@@ -12,8 +12,8 @@ TRY_SECONDS: Final = 8.0
 """Graph answers in well under a second, and now and then takes five; what takes longer seldom ends."""
 
 DEADLINE_SECONDS: Final = 12.0
-"""Over all tries. The composer waits for this: one slow try and a second chance, less than what browsers and proxies
-allow (30 s and more)."""
+"""Limit: time of one Graph call with all its tries. One slow try and a second one fit; browsers and proxies allow 30 s
+or more."""
 
 FIRST_WAIT: Final = 0.2
 """Seconds, then twice as long each time: 0.2 to 0.4, 0.4 to 0.8."""

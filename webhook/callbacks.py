@@ -23,7 +23,7 @@ DATA_DELETION: Final = "/facebook/data-deletion"
 STATUS: Final = f"{DATA_DELETION}/{{code}}"
 
 MAX_BODY: Final = 8 * 1024
-"""Bytes of a callback's body. Real ones have about 300."""
+"""Limit: bytes of the body of a callback of Facebook. Real ones have about 300."""
 _MOST_FIELDS: Final = 20
 _RETRY_AFTER: Final = "60"
 _NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

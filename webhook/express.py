@@ -19,8 +19,8 @@ from webhook.intake import Intake
 from webhook.turns import Turns
 
 ANSWER_SECONDS: Final = 4.5
-"""Facebook takes five seconds for a failure: whatever a delivery holds and however slow its way or the store, it is
-answered before. https://developers.facebook.com/docs/messenger-platform/webhooks"""
+"""Limit: time until a delivery is answered. Facebook counts an answer after five seconds as a failure.
+https://developers.facebook.com/docs/messenger-platform/webhooks"""
 
 
 _LATE: Final = True

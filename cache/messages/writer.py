@@ -33,8 +33,9 @@ from domain.message import Message
 from ops.metrics import Metrics
 
 QUEUE_MESSAGES: Final = 50_000
+"""Limit: messages of one process that are not stored yet. The fastest ingest seen is 30,000 a second."""
 QUEUE_BYTES: Final = 64 * 1024 * 1024
-"""Both count what waits and what is under way. A second of the fastest ingest seen is 30,000 messages."""
+"""Limit: bytes of these messages. They have to fit into the memory of a pod."""
 CALL_MESSAGES: Final = 250
 """Messages in one script call: 2 to 4 ms of the server's time, in which nobody else is served."""
 RETRY_AFTER_SECONDS: Final = 2

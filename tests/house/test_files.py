@@ -100,7 +100,7 @@ def test_the_packages_of_pyproject_are_the_folders() -> None:
 def test_the_tools_look_at_every_package() -> None:
     """mypy at the tests and the benchmarks too."""
     tools = pyproject()["tool"]
-    assert set(tools["mypy"]["packages"]) == {*packages(), "tests", "bench"}
+    assert set(tools["mypy"]["packages"]) == {*packages(), "tests", "bench", "docs"}
     assert set(tools["vulture"]["paths"]) == set(packages())
 
 

@@ -139,7 +139,7 @@ def test_the_keys_of_the_watch_lie_in_one_slot() -> None:
 
 
 def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
-    """The table is what people read, and README repeats it."""
+    """The table is what people read, and `make docs` repeats it."""
     assert module.__doc__ is not None
     listed = {
         row.group(1)

@@ -281,7 +281,7 @@ def test_no_secret_shows_in_the_settings_themselves() -> None:
 
 
 def test_each_default_in_the_table_is_one_its_parser_takes() -> None:
-    """The table is what README and `page-inbox settings` show."""
+    """The table is what `make docs` and `page-inbox settings` show."""
     for setting in SETTINGS:
         for text in filter(None, (setting.default, setting.default_for_run)):
             assert setting.parse(text) is not None

@@ -1,0 +1,99 @@
+"""The documents against the code: generated tables are up to date, named files exist, lists are complete."""
+
+import json
+import re
+from typing import get_args
+
+import pytest
+
+from api.errors import TITLES
+from api.openapi import describe
+from docs import generate
+from graph_client.errors import Reason as GraphReason
+from tests.house.sources import ROOT, packages
+from tests.house.unplugged import application
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+WRITTEN_BY_HAND = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/api.md")
+
+
+def rows(document: str, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without its head."""
+    section = re.split(r"^#+ ", document.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    table = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)[0]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+
+
+def test_make_docs_changes_nothing() -> None:
+    """The tables in docs/reference.md are those of the code. When this fails, run `make docs`."""
+    assert generate.REFERENCE.read_text(encoding="utf-8") == generate.reference()
+
+
+def test_a_line_that_is_no_row_of_the_table_of_keys_is_refused() -> None:
+    """A key that is left out of docs/reference.md in silence would be a key that no operator knows of."""
+    with pytest.raises(ValueError, match="not a row"):
+        generate.stored_keys("Keys.\n\n    page:{P}  which shop a Page belongs to\n")
+
+
+def test_every_limit_says_why() -> None:
+    """A number without a reason cannot be judged, and cannot be changed."""
+    assert [row for row in generate.limits() if not row[2]] == []
+
+
+def test_every_outcome_of_a_delivery_is_explained() -> None:
+    """Each that `page_inbox_deliveries_total` can count."""
+    (family,) = [f for f in application().services.metrics.collect() if f.name == "page_inbox_deliveries"]
+    counted = {sample.labels["outcome"] for sample in family.samples}
+    assert {row[2].strip("`") for row in rows(API, "The webhook")} == counted
+
+
+def test_every_failure_of_facebook_is_explained() -> None:
+    """Every reason once, with the status under which `/openapi.json` has it."""
+    listed = [(int(row[0]), row[1].strip("`")) for row in rows(API, "When Facebook fails")]
+    assert sorted(reason for _, reason in listed) == sorted(get_args(GraphReason))
+    responses = describe(application().routes, version="1")["components"]["responses"]
+    described = {status: responses[title.replace(" ", "")]["description"] for status, title in TITLES.items()
+                 if title.replace(" ", "") in responses}  # fmt: skip
+    assert [(status, reason) for status, reason in listed if f"`{reason}`" not in described[status]] == []
+
+
+def test_every_folder_is_in_the_readme() -> None:
+    """Each package, and what stands beside the packages."""
+    listed = {row[0].strip("`/") for row in rows(README, "Where is what")}
+    assert listed == {*packages(), "bench", "docs", "k8s", "tests"}
+
+
+def test_the_example_answer_is_json() -> None:
+    """A reader copies it."""
+    for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL):
+        assert json.loads(block)
+
+
+@pytest.mark.parametrize("name", WRITTEN_BY_HAND)
+def test_named_files_are_there(name: str) -> None:
+    """In code marks and in links; `NAME` stands for any name."""
+    path = ROOT / name
+    text = path.read_text(encoding="utf-8")
+    named = [
+        ROOT / one for one in re.findall(r"`([a-z0-9_]+/(?:[\w/.-]+\.\w+|[\w/.-]*/)?)`", text) if "NAME" not in one
+    ]
+    linked = [path.parent / one for one in re.findall(r"\]\((?!https?://|#)([^)#]+)", text)]
+    assert named or linked
+    assert [one for one in (*named, *linked) if not one.exists()] == []
+
+
+def test_every_decision_has_its_four_parts() -> None:
+    """Each number is used once, and a decision that code or a document names is there."""
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert len({int(record.name[:4]) for record in records}) == len(records)
+    for record in records:
+        text = record.read_text(encoding="utf-8")
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Status", "Context", "Decision", "Consequences"]
+    sources = [
+        *ROOT.glob("*.md"),
+        ROOT / "pyproject.toml",
+        *(p for name in packages() for p in ROOT.glob(f"{name}/**/*.py")),
+    ]
+    named = {n for path in sources for n in re.findall(r"docs/adr/(\d{4})", path.read_text(encoding="utf-8"))}
+    assert named <= {record.name[:4] for record in records}
