@@ -141,6 +141,13 @@ class AuditModel(_Answer):
     next_cursor: str | None = Field(description="Where to go on; null is the end.")
 
 
+class WarningModel(_Answer):
+    """Something that the shop must do about a Page."""
+
+    reason: str = Field(description="A slug for programs: `token_expires_soon`.")
+    detail: str = Field(description="A sentence for people.")
+
+
 class PageModel(_Answer):
     """A connected Page. What is known of its token is absent where it is connected for webhooks alone."""
 
@@ -163,6 +170,12 @@ class PageModel(_Answer):
         MISSING, description="Permissions that the token lacks, and without which some calls are `permission_missing`."
     )
     checked_at: Moment | MISSING = Field(MISSING, description="When Facebook was asked last.")
+    token_expires_at: Moment | MISSING = Field(
+        MISSING, description="When the token ends; absent for one without an end."
+    )
+    warnings: list[WarningModel] | MISSING = Field(
+        MISSING, description="What works now and will not for long, or works in part. Absent where all is well."
+    )
     healing_since: Moment | MISSING = Field(
         MISSING, description="Messages from here on may be missing; they are being fetched."
     )

@@ -126,4 +126,20 @@ def _state(state: PageState) -> dict[str, Any]:
         told["token_reason"] = state.reason
     if state.heal_since is not None:
         told["healing_since"] = rfc3339(state.heal_since)
+    if state.expires_at is not None:
+        told["token_expires_at"] = rfc3339(state.expires_at)
+        if state.expires_soon:
+            told["warnings"] = [{"reason": "token_expires_soon", "detail": _expires_soon(state.expires_at)}]
     return told
+
+
+def _expires_soon(expires_at: int) -> str:
+    """What the shop must do about a token that ends soon.
+
+    A Page token of a person's long-lived token has no end; one of a short-lived token lives for hours
+    (developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived).
+    """
+    return (
+        f"The Page's token ends at {rfc3339(expires_at)}. Connect the Page again before that: exchange the person's "
+        "token for a long-lived one first, then take the Page's token from /me/accounts; that token has no end."
+    )

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from app.parts import Store, make_connection, make_graph, make_store
+from app.parts import Store, make_connection, make_graph, make_store, unix_milliseconds
 from app.wiring import VERSION
 from cache.errors import Unavailable
 from cache.server.connection import Connection
@@ -152,7 +152,9 @@ async def _pages(store: Store, settings: Settings, progress: Progress, *, ask_fa
     graph = make_graph(store, _metrics(), settings)
     progress.begin(len(found))
     try:
-        async for finding in examine_pages(sorted(found), store.shops, graph.pages, ask_facebook=ask_facebook):
+        async for finding in examine_pages(
+            sorted(found), store.shops, graph.pages, now=unix_milliseconds, ask_facebook=ask_facebook
+        ):
             progress.one()
             yield finding
     finally:

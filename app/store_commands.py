@@ -60,7 +60,9 @@ def _expected(page: dict[str, Any]) -> str:
             return "its webhooks are not subscribed; the running service makes that up."
         case _:
             lacking = page.get("missing_permissions")
-            return "with a token." + (f" Missing permissions: {', '.join(lacking)}." if lacking else "")
+            missing = f" Missing permissions: {', '.join(lacking)}." if lacking else ""
+            warnings = "".join(f" {warning['detail']}" for warning in page.get("warnings", ()))
+            return f"with a token.{missing}{warnings}"
 
 
 @pages.command("list")

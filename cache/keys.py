@@ -25,6 +25,7 @@ of the watch share one of their own.
     {watch}:status    hash    what can be expected of each watched Page              30 days unwritten
     {watch}:counts    hash    how many Pages there are of each status                30 days unwritten
     {watch}:granted   hash    keyed hash of who granted a Page's token, and when     30 days unwritten
+    {watch}:expiring  zset    watched Pages by when their token ends                  30 days unwritten
     {watch}:beat      string  when a replica last said that it is there              30 days unwritten
     {watch}:outage    string  when nobody was there to take deliveries               5 days
     deletion:<code>   hash    a person's deletion request: when, and what it waits for  90 days
@@ -91,6 +92,7 @@ WATCH_DUE: Final = b"{watch}:due"
 WATCH_STATUS: Final = b"{watch}:status"
 WATCH_COUNTS: Final = b"{watch}:counts"
 WATCH_GRANTED: Final = b"{watch}:granted"
+WATCH_EXPIRING: Final = b"{watch}:expiring"
 WATCH_BEAT: Final = b"{watch}:beat"
 WATCH_OUTAGE: Final = b"{watch}:outage"
 

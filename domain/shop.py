@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from domain.ids import PageId, PurgeId, ShopId
 from domain.moment import rfc3339
@@ -20,12 +20,17 @@ PageStatus = Literal["webhooks_only", "connected", "unsubscribed", "reconnect"]
 restored; nothing of Graph until the shop connects it with a new token."""
 
 
+TOKEN_WARNING_MS: Final = 14 * 24 * 60 * 60 * 1000
+"""A token that ends within so many milliseconds is warned of: a shop owner needs days to log in at Facebook again."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """What the last look at Graph told of a Page's token; `checked_at` in milliseconds.
+    """What the last check with Facebook found out about a Page's token. Times are milliseconds.
 
-    `reason` says why a token is dead, as a slug. `missing_permissions` are those that some feature would need.
-    `heal_since` is set while messages may be missing that came since then, in milliseconds.
+    `reason` says why a token is dead, as a slug. `missing_permissions` are those that some feature needs.
+    `heal_since` is set while messages may be missing that were sent since then. `expires_at` is when the token ends by
+    itself; None for a token without an end.
     """
 
     checked_at: int
@@ -34,6 +39,14 @@ class PageState:
     subscribed_fields: tuple[str, ...] = ()
     missing_permissions: tuple[str, ...] = ()
     heal_since: int | None = None
+    expires_at: int | None = None
+
+    @property
+    def expires_soon(self) -> bool:
+        """Whether the token, seen from the last check, ends within `TOKEN_WARNING_MS`."""
+        return (
+            self.token_alive and self.expires_at is not None and self.expires_at - self.checked_at <= TOKEN_WARNING_MS
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from domain.finding import Finding, Level
 from domain.ids import PageId, ShopId
 from domain.moment import rfc3339
 from domain.secret import Secret
-from domain.shop import Credentials, Page, PageState
+from domain.shop import TOKEN_WARNING_MS, Credentials, Page, PageState
 from graph_client.client import Client
 from graph_client.errors import (
     GraphError,
@@ -117,10 +117,11 @@ class Looker(Protocol):
 
 
 async def examine_pages(
-    pages: Iterable[PageId], registry: Registry, looker: Looker, *, ask_facebook: bool = True
+    pages: Iterable[PageId], registry: Registry, looker: Looker, *, now: Callable[[], int], ask_facebook: bool = True
 ) -> AsyncIterator[Finding]:
     """One finding for each Page, in no order; without `ask_facebook` only what is known here.
 
+    `now` gives Unix milliseconds.
     A Page is asked about on its own budget, as by the service, and left alone while Facebook says so. After some Pages
     in a row without an answer nothing more is asked of Facebook.
     """
@@ -131,7 +132,7 @@ async def examine_pages(
         while True:
             asking = ask_facebook and unanswered < GIVE_UP
             while len(under_way) < AT_ONCE and (page := next(left, None)) is not None:
-                under_way.add(asyncio.create_task(_examined(page, registry, looker, ask_facebook=asking)))
+                under_way.add(asyncio.create_task(_examined(page, registry, looker, now, ask_facebook=asking)))
             if not under_way:
                 return
             done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -145,11 +146,13 @@ async def examine_pages(
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _examined(page: PageId, registry: Registry, looker: Looker, *, ask_facebook: bool) -> tuple[Finding, bool]:
+async def _examined(
+    page: PageId, registry: Registry, looker: Looker, now: Callable[[], int], *, ask_facebook: bool
+) -> tuple[Finding, bool]:
     """A finding, and whether Facebook left us without an answer."""
     try:
         async with asyncio.timeout(PAGE_SECONDS):
-            return await _page(page, registry, looker, ask_facebook=ask_facebook), False
+            return await _page(page, registry, looker, now(), ask_facebook=ask_facebook), False
     except TimeoutError:
         return _found(page, "fail", "Not known: the questions took too long.", _away(GraphTimeout())), True
     except TokenDead as dead:
@@ -164,7 +167,7 @@ async def _examined(page: PageId, registry: Registry, looker: Looker, *, ask_fac
         return _found(page, "fail", f"{error}", remedy), False
 
 
-async def _page(page: PageId, registry: Registry, looker: Looker, *, ask_facebook: bool) -> Finding:
+async def _page(page: PageId, registry: Registry, looker: Looker, now: int, *, ask_facebook: bool) -> Finding:
     shop = await registry.owner(page)
     if shop is None:
         return _found(page, "ok", "It was disconnected just now.")
@@ -179,7 +182,7 @@ async def _page(page: PageId, registry: Registry, looker: Looker, *, ask_faceboo
         return _unasked(page, shop, known, state)
     facts = await looker.inspect(credentials.token, page)
     fields = await looker.subscribed_fields(shop, page)
-    return _judged(page, shop, known, facts.missing_permissions, fields)
+    return _judged(page, shop, known, facts, fields, now)
 
 
 def _unasked(page: PageId, shop: ShopId, known: Page, state: PageState) -> Finding:
@@ -188,14 +191,19 @@ def _unasked(page: PageId, shop: ShopId, known: Page, state: PageState) -> Findi
     return _found(page, "warn", sentence, "Mend what keeps us from asking Facebook, then look again.")
 
 
-def _judged(page: PageId, shop: ShopId, known: Page, lacking: Sequence[str], fields: Sequence[str]) -> Finding:
+def _judged(page: PageId, shop: ShopId, known: Page, facts: TokenFacts, fields: Sequence[str], now: int) -> Finding:
+    lacking = facts.missing_permissions
     if missing(NEEDED_FIELDS, fields):
         sentence = f"Connected to {shop}; Facebook delivers none of its messages{_last_event(known)}."
         remedy = "The running service subscribes it again within a day; `page-inbox pages connect` does so at once."
         return _found(page, "fail", sentence, remedy)
     if unheard := missing(KEPT_FIELDS, fields):
         sentence = f"Connected to {shop}; Facebook does not deliver {', '.join(unheard)}."
-        return _found(page, "warn", sentence, "Subscribe it anew with `page-inbox pages connect`.")
+        return _found(page, "warn", sentence, "Subscribe it again with `page-inbox pages connect`.")
+    if facts.expires_at is not None and facts.expires_at - now <= TOKEN_WARNING_MS:
+        sentence = f"Connected to {shop}; its token ends at {rfc3339(facts.expires_at)}."
+        remedy = "Connect the Page before that with a token made from a long-lived user token: it has no end."
+        return _found(page, "warn", sentence, remedy)
     if lacking:
         sentence = f"Connected to {shop}; its token lacks {', '.join(lacking)}."
         return _found(page, "warn", sentence, "Let the shop grant that, and connect the Page with the new token.")

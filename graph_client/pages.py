@@ -9,6 +9,7 @@ import structlog
 
 from domain.errors import Kind, PageInboxError
 from domain.ids import PageId, ShopId
+from domain.moment import LAST_MOMENT
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
 from graph_client import edges
@@ -19,6 +20,7 @@ from graph_client.schedule import DAY, SOON, missed_since
 from graph_client.token_facts import (
     TokenFacts,
     TokenRefused,
+    expires_at,
     granted_by,
     missing_permissions,
     names_its_page,
@@ -89,6 +91,10 @@ class Watched(Protocol):
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
         """Look at it then."""
+        ...
+
+    async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
+        """Count the Page's token among those that end then; None for a token without an end."""
         ...
 
     async def forget(self, page: PageId, /) -> None:
@@ -165,15 +171,19 @@ class Pages:
         require_needed(lacking)
         before = await self._registry.connect(shop, page)
         since = self._missed_since(before)
-        state = PageState(self._now(), token_alive=True, missing_permissions=lacking, heal_since=since)
+        state = PageState(
+            self._now(), token_alive=True, missing_permissions=lacking, heal_since=since, expires_at=facts.expires_at
+        )
         await self._registry.keep_token(shop, page, token, state)
         await self._watched.watch(page, self._now() + SOON, "unsubscribed")
+        await self._watched.note_expiry(page, facts.expires_at)
         await self._grants.granted(page, facts.granted_by, self._now())
         fields = await self.subscribe(shop, page)
         credentials = await self._registry.credentials(shop, page)
         if credentials is not None:
             await self._registry.note_state(shop, page, credentials.seal, replace(state, subscribed_fields=fields))
-        await self._watched.watch(page, self._now() + (DAY if since is None else 0), "connected")
+        due = self._now() if since is not None else min(self._now() + DAY, facts.expires_at or LAST_MOMENT)
+        await self._watched.watch(page, due, "connected")
         log.info("page_connected", shop=shop, page=page, missing_permissions=len(lacking))
         return await self._registry.page(shop, page)
 
@@ -223,7 +233,7 @@ class Pages:
             told = await self._calls.with_token(token, "me", edges.me())
             if str(told.body.get("id")) != page:
                 raise TokenRefused("token_of_another_page", "This token belongs to another Page.")
-        return TokenFacts(lacking, granted_by(data))
+        return TokenFacts(lacking, granted_by(data), expires_at(data))
 
     async def subscribe(self, shop: ShopId, page: PageId) -> tuple[str, ...]:
         """Have Facebook deliver the Page's webhooks; the fields that were subscribed.

@@ -32,6 +32,8 @@ def next_look(page: Page, state: PageState, outage: Outage | None) -> int:
     if outage is not None and outage.ended > state.checked_at:
         return outage.ended
     daily = state.checked_at + DAY
+    if state.expires_at is not None and state.expires_at > state.checked_at:
+        daily = min(daily, state.expires_at)  # a token that ends is noticed when it does
     if page.last_event_at is None:
         return daily
     silence = SILENCE

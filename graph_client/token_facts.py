@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from domain.errors import Kind, PageInboxError
 from domain.ids import PageId
+from domain.moment import LAST_MOMENT
 from graph_client.errors import PermissionMissing, TokenDead, token_reason
 from graph_client.fields import NEEDED_PERMISSIONS, WANTED_PERMISSIONS, missing
 
@@ -27,12 +28,15 @@ class TokenRefused(PageInboxError):
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """What a living token may not do and some feature needs, and which person granted it (an app-scoped id), where
-    Facebook tells.
+    """What Facebook says of a token that lives.
+
+    `missing_permissions` are those that some feature needs. `granted_by` is the app-scoped id of the person who granted
+    the token, None where Facebook does not say. `expires_at` is when the token ends, in milliseconds; None for never.
     """
 
     missing_permissions: tuple[str, ...]
     granted_by: str | None
+    expires_at: int | None = None
 
 
 def granted_by(data: Mapping[str, Any]) -> str | None:
@@ -41,6 +45,12 @@ def granted_by(data: Mapping[str, Any]) -> str | None:
     if isinstance(person, bool) or not isinstance(person, int | str):
         return None
     return str(person) if str(person) not in {"", "0"} else None
+
+
+def expires_at(data: Mapping[str, Any]) -> int | None:
+    """When the token ends, in milliseconds. Facebook says it in Unix seconds, and 0 for a token without an end."""
+    seconds = data.get("expires_at")
+    return seconds * 1000 if type(seconds) is int and 0 < seconds <= LAST_MOMENT // 1000 else None
 
 
 def missing_permissions(data: Mapping[str, Any], page: PageId, app_id: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from domain.errors import PageInboxError
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, PageStatus
-from domain.watch import Outage
+from domain.watch import WITHIN, Outage, Within
 from graph_client.account import TokenDied
 from graph_client.errors import TokenDead
 from graph_client.fields import NEEDED_FIELDS, missing
@@ -68,6 +68,14 @@ class Watchlist(Protocol):
 
     async def counts(self) -> dict[PageStatus, int]:
         """Watched Pages by status."""
+        ...
+
+    async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
+        """Count the Page's token among those that end then; None for a token without an end."""
+        ...
+
+    async def expiring(self, now_ms: int, /) -> dict[Within, int]:
+        """How many Pages have a token that ends within a day, and within 14 days."""
         ...
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
@@ -160,6 +168,8 @@ class Watch:
         self._token_died = token_died
         self._now = now
         self._sleep = sleep
+        for within in WITHIN:
+            metrics.pages_token_expiring(within, 0)
 
     async def run(self) -> None:
         """Look at what is due, until cancelled."""
@@ -187,6 +197,8 @@ class Watch:
             log.warning("outage_ended", wait_seconds=(outage.ended - outage.began) // 1000)
         for status, count in (await self._watchlist.counts()).items():
             self._metrics.pages(status, count)
+        for within, count in (await self._watchlist.expiring(self._now())).items():
+            self._metrics.pages_token_expiring(within, count)
 
     async def look_at_some(self) -> int:
         """Look at the Pages that are due; how many there were."""
@@ -250,7 +262,9 @@ class Watch:
             subscribed_fields=fields,
             missing_permissions=facts.missing_permissions,
             heal_since=since,
+            expires_at=facts.expires_at,
         )
+        await self._watchlist.note_expiry(page.id, facts.expires_at)
         if facts.granted_by is not None:
             await self._grants.still_granted(page.id, facts.granted_by, self._now())
         # What is to be healed is written down before the subscription is restored: a crash between forgets nothing.

@@ -109,6 +109,8 @@ METRICS: tuple[Metric, ...] = (
            ("limit",)),
     Metric("pages", "gauge", "pages", "Connected Pages that have a token, by what can be expected of them.",
            ("status",), across="max"),
+    Metric("pages_token_expiring", "gauge", "pages",
+           "Connected Pages whose token ends within a day, and within 14 days.", ("within",), across="max"),
     Metric("subscriptions_restored_total", "counter", "subscriptions",
            "Lost webhook subscriptions that were restored."),
     Metric("healed_messages_total", "counter", "messages", "Messages fetched after an outage or a lost subscription, "
@@ -269,6 +271,10 @@ class Metrics:
     def pages(self, status: str, pages: int) -> None:
         """So many Pages with a token are in this state now."""
         self._gauges["pages"].set(pages, (status,))
+
+    def pages_token_expiring(self, within: str, pages: int) -> None:
+        """So many Pages have a token that ends within `1d` or `14d`."""
+        self._gauges["pages_token_expiring"].set(pages, (within,))
 
     def subscription_restored(self) -> None:
         """A lost webhook subscription was restored."""

@@ -11,17 +11,18 @@ from cache.keys import (
     WATCH_BEAT,
     WATCH_COUNTS,
     WATCH_DUE,
+    WATCH_EXPIRING,
     WATCH_GRANTED,
     WATCH_OUTAGE,
     WATCH_SECONDS,
     WATCH_STATUS,
 )
 from cache.registry.shops import hash_fields
-from cache.scripts import BEAT, TAKE, WATCH
+from cache.scripts import BEAT, NOTE_EXPIRY, TAKE, WATCH
 from cache.server.connection import Connection
 from domain.ids import PageId
 from domain.shop import PageStatus
-from domain.watch import Outage
+from domain.watch import WITHIN, Outage, Within
 
 NEAR: Final = 60 * 60 * 1000
 """Milliseconds of service between two outages below which they count as one: what the first one lost may not have
@@ -31,6 +32,7 @@ STATUSES: Final[tuple[PageStatus, ...]] = ("connected", "unsubscribed", "reconne
 """Of Pages that are watched; one without a token is not."""
 
 _PAGES: Final = (WATCH_DUE, WATCH_STATUS, WATCH_COUNTS)
+_OF_ONE: Final = (*_PAGES, WATCH_GRANTED, WATCH_EXPIRING)
 
 
 class Watchlist:
@@ -41,11 +43,23 @@ class Watchlist:
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
         """Have a Page looked at then; until then it counts as this."""
-        await self._connection.run(WATCH([*_PAGES, WATCH_GRANTED], [WATCH_SECONDS, page, due_ms, status]), tries=2)
+        await self._connection.run(WATCH([*_OF_ONE], [WATCH_SECONDS, page, due_ms, status]), tries=2)
 
     async def forget(self, page: PageId, /) -> None:
         """Have a Page looked at no more, nor counted; nor is it known any more who granted its token."""
-        await self._connection.run(WATCH([*_PAGES, WATCH_GRANTED], [WATCH_SECONDS, page, 0, ""]), tries=2)
+        await self._connection.run(WATCH([*_OF_ONE], [WATCH_SECONDS, page, 0, ""]), tries=2)
+
+    async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
+        """Count the Page's token among those that end then; None for a token without an end."""
+        end = "" if expires_ms is None else str(expires_ms)
+        await self._connection.run(NOTE_EXPIRY([WATCH_EXPIRING], [WATCH_SECONDS, page, end]), tries=2)
+
+    async def expiring(self, now_ms: int, /) -> dict[Within, int]:
+        """How many Pages have a token that ends within a day, and within 14 days, those of the day included."""
+        return {
+            within: int(await self._connection.command("ZCOUNT", WATCH_EXPIRING, now_ms, now_ms + longest))
+            for within, longest in WITHIN.items()
+        }
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
         """The Pages that are due, at most so many, the longest due first. They are due again when the lease is over;

@@ -91,6 +91,8 @@ def write_state(state: PageState) -> bytes:
         body["m"] = state.missing_permissions
     if state.heal_since is not None:
         body["h"] = state.heal_since
+    if state.expires_at is not None:
+        body["e"] = state.expires_at
     return orjson.dumps(body)
 
 
@@ -109,6 +111,7 @@ def read_state(text: bytes | None) -> PageState:
             subscribed_fields=tuple(body.get("f", ())),
             missing_permissions=tuple(body.get("m", ())),
             heal_since=body.get("h"),
+            expires_at=body.get("e"),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise Corrupt("corrupt_record") from None

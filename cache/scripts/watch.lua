@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Has a Page looked at at a moment, and counts it under its status; or forgets it.
--- KEYS: {watch}:due, {watch}:status, {watch}:counts, {watch}:granted
+-- Notes when a Page is checked next, and counts the Page under its status; or forgets it. A dead token does not expire.
+-- KEYS: {watch}:due, {watch}:status, {watch}:counts, {watch}:granted, {watch}:expiring
 -- ARGV: life (s), Page, when (ms), status ('' = forget it)   Reply: 1
 local life, page, status = ARGV[1], ARGV[2], ARGV[4]
 local before = redis.call('HGET', KEYS[2], page)
@@ -12,6 +12,7 @@ else
   redis.call('ZADD', KEYS[1], ARGV[3], page)
   redis.call('HSET', KEYS[2], page, status)
 end
+if status == '' or status == 'reconnect' then redis.call('ZREM', KEYS[5], page) end
 if before ~= status then
   if before then redis.call('HINCRBY', KEYS[3], before, -1) end
   if status ~= '' then redis.call('HINCRBY', KEYS[3], status, 1) end

@@ -69,6 +69,12 @@ function pages(app) {
           h("span", { class: "page-id" }, one.page_id),
           h("span", { class: `state ${STATUSES[one.status]}` }, t(`pages.${one.status}`)),
           one.paused && h("span", { class: "state fair" }, t("pages.paused")),
+          one.warnings?.some((warning) => warning.reason === "token_expires_soon") &&
+            h(
+              "span",
+              { class: "state bad" },
+              t("pages.token_ends", { when: dateTime(Date.parse(one.token_expires_at)) }),
+            ),
           h(
             "span",
             { class: "soft small" },

@@ -104,6 +104,11 @@ def pages(status: str, *legs: tuple[float, int]) -> Series:
     return {f'page_inbox_pages{{status="{status}"}}': level(*legs)}
 
 
+def expiring(*legs: tuple[float, int]) -> Series:
+    """Pages whose token ends within 14 days."""
+    return {'page_inbox_pages_token_expiring{within="14d"}': level(*legs)}
+
+
 def once(name: str, at: int, samples: int) -> Series:
     """A counter that rises by one at that sample."""
     return {name: rising((0, at - 1), (1, 1), (0, samples - at))}
@@ -195,6 +200,8 @@ CASES: tuple[Case, ...] = (
     Case("PageInboxPageNeedsReconnect", "one", pages("reconnect", (0, 10), (1, 130)), 10),
     Case("PageInboxPageNeedsReconnect", "none, others are well",
          {**pages("reconnect", (0, 130)), **pages("connected", (3, 130))}, silent=(90, 129)),
+    Case("PageInboxPageTokenExpires", "one", expiring((0, 10), (1, 130)), 10),
+    Case("PageInboxPageTokenExpires", "none", expiring((0, 130)), silent=(20, 129)),
     Case("PageInboxExpiryLate", "by three minutes",
          {"page_inbox_oldest_kept_message_seconds": level((432_000, 10), (432_150, 20))}, 10),
     Case("PageInboxExpiryLate", "by less than two",
@@ -234,6 +241,7 @@ HEALTHY: Series = {
     **pages("connected", (7, 361)),
     **pages("unsubscribed", (0, 361)),
     **pages("reconnect", (0, 361)),
+    **expiring((0, 361)),
     "up": level((1, 361)),
     "page_inbox_build_info": level((1, 361)),
     'page_inbox_store_errors_total{reason="redis_full"}': rising((0, 360)),

@@ -115,6 +115,9 @@ class World:
         """Note both."""
         self._do("watch", due_ms - NOW, status)
 
+    async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
+        """What the integration tests look at."""
+
     async def forget(self, page: PageId, /) -> None:
         """Note it."""
         self._do("forget")

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, PageStatus
-from domain.watch import Outage
+from domain.watch import Outage, Within
 from graph_client.errors import GraphUnavailable, Throttled, TokenDead
 from graph_client.fields import FIELDS
 from graph_client.heal import StillOurs
@@ -63,6 +63,13 @@ class World:
     async def forget(self, page: PageId, /) -> None:
         """Let it go."""
         del self.due[page]
+
+    async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
+        """What the integration tests look at."""
+
+    async def expiring(self, now_ms: int, /) -> dict[Within, int]:
+        """None."""
+        return {}
 
     async def counts(self) -> dict[PageStatus, int]:
         """One, or none."""
