@@ -11,7 +11,10 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, Literal, get_args
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.framing import refusal
 
 HEAD_SECONDS: Final = 10.0
 """Limit: time for the head of a request. A telephone on a slow network needs one second."""
@@ -38,7 +41,9 @@ _DROPPED_AT_ONCE: Final = 64
 """Whoever is looked for in a full house is looked for among all, so not for each guest."""
 
 Phase = Literal["rest", "head", "body", "answer"]
-Dropped = Literal["head_too_slow", "head_too_large", "body_too_slow", "unfinished", "too_many", "pipelined"]
+Dropped = Literal[
+    "head_too_slow", "head_too_large", "body_too_slow", "malformed", "unfinished", "too_many", "pipelined"
+]
 
 _SECONDS: Final[dict[Phase, float]] = {
     "rest": KEEP_ALIVE_SECONDS + 2 * SWEEP_SECONDS,  # uvicorn's own timer is first, unless a sender holds it up
@@ -46,9 +51,7 @@ _SECONDS: Final[dict[Phase, float]] = {
     "body": BODY_SECONDS,
 }
 _TOO_SLOW: Final[dict[Phase, Dropped]] = {"head": "head_too_slow", "body": "body_too_slow"}
-_HEAD_TOO_LARGE: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-)
+_LAST_ANSWER: Final = b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class _Refused(Exception):
@@ -60,7 +63,7 @@ class Connections:
 
     def __init__(self, most: int, told: Callable[[Dropped, int], None], *, most_bytes: int = MOST_BYTES) -> None:
         self._most = most
-        self._told = told
+        self.told = told
         self._most_bytes = most_bytes
         self._open: set[Connection] = set()
         self._sweeping = False
@@ -93,7 +96,7 @@ class Connections:
 
     def drop(self, connection: "Connection", reason: Dropped, answer: bytes = b"") -> None:
         """Cut it off."""
-        self._told(reason, 1)
+        self.told(reason, 1)
         self.went(connection)
         if answer:
             connection.transport.write(answer)
@@ -139,6 +142,8 @@ class Connection(HttpToolsProtocol):
         self.since = self.loop.time()
         self.held = 0
         self._reading = 0
+        self._upgrading = False
+        self._trailers = 0
 
     def connection_made(self, transport: Any) -> None:
         """A sender has come; it owes a head."""
@@ -154,7 +159,8 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Some bytes of one request, or of several."""
         self._reading = len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         if self.phase == "rest" or self.transport.is_closing():
             return
         self.held += len(data)
@@ -168,13 +174,28 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.head_began()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header. What comes after a chunked body is counted and dropped: nothing there is part of the request."""
+        if self.phase == "head":
+            super().on_header(name, value)
+        else:
+            self._trailers += 1
+            if self._trailers > MOST_HEADERS:
+                self._refuse_head()
+                raise _Refused
+
     def on_headers_complete(self) -> None:
         """A whole head."""
         self.head_came()
-        super().on_headers_complete()
+        if not self._upgrading:
+            super().on_headers_complete()
+            if self.expect_100_continue:
+                self.cycle.keep_alive = False  # after an early answer the body may come or not
 
     def on_message_complete(self) -> None:
         """A whole request. Where it was answered before it was whole, the sender owes the next."""
+        if self._upgrading:
+            return
         self.request_came()
         super().on_message_complete()
 
@@ -186,13 +207,20 @@ class Connection(HttpToolsProtocol):
 
     def head_began(self) -> None:
         """Note that a head comes in."""
-        self.phase, self.since = "head", self.loop.time()
+        self.phase, self.since, self._trailers = "head", self.loop.time(), 0
 
     def head_came(self) -> None:
         """Note that a body comes in, if anything more is taken of this sender."""
         if self._head_too_large():
             self._refuse_head()
             raise _Refused
+        status = refusal(self.parser.get_method(), self.parser.get_http_version(), self.headers)
+        if status is not None:
+            self._all.drop(self, "malformed", STATUS_LINE[status] + _LAST_ANSWER)
+            raise _Refused
+        self._upgrading = self.parser.should_upgrade()
+        if self._upgrading:
+            return
         if len(self.pipeline) >= PIPELINED:
             self._all.drop(self, "pipelined")
             raise _Refused
@@ -211,7 +239,31 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is told so, unless it has been refused already."""
         if not self.transport.is_closing():
+            self._all.told("malformed", 1)
             super().send_400_response(msg)
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                except HttpParserUpgrade as upgrade:
+                    data = self._without_upgrade() + data[upgrade.args[0] :]
+                else:
+                    return
+        except HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _without_upgrade(self) -> bytes:
+        """The same head without the wish for another protocol, for a parser that has not seen the wish.
+
+        The parser ends such a request at its head, whatever length it has. Its body would be the next request.
+        """
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        return b"\r\n".join([*lines, b"", b""])
 
     def _head_too_large(self) -> bool:
         if len(self.headers) > MOST_HEADERS:
@@ -222,4 +274,4 @@ class Connection(HttpToolsProtocol):
 
     def _refuse_head(self) -> None:
         if not self.transport.is_closing():
-            self._all.drop(self, "head_too_large", _HEAD_TOO_LARGE)
+            self._all.drop(self, "head_too_large", STATUS_LINE[431] + _LAST_ANSWER)

@@ -61,6 +61,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "app.store_commands",
         "app.where",
     ),
+    "httptools": ("app.connections",),
     "uvicorn": ("app.connections", "app.express", "app.server", "app.worker"),
     "uvloop": ("app.server",),
 }
@@ -91,7 +92,18 @@ IMPURE = {
         "shutil",
     ),
     *("signal", "socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request"),
-    *("click", "hiredis", "httpx2", "prometheus_client", "redis", "starlette", "structlog", "uvicorn", "uvloop"),
+    *(
+        "click",
+        "hiredis",
+        "httptools",
+        "httpx2",
+        "prometheus_client",
+        "redis",
+        "starlette",
+        "structlog",
+        "uvicorn",
+        "uvloop",
+    ),
 }
 """What reads or writes the world, asks the clock, waits, or draws what nobody can repeat."""
 
