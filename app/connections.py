@@ -47,6 +47,7 @@ Dropped = Literal[
 
 _SECONDS: Final[dict[Phase, float]] = {
     "rest": KEEP_ALIVE_SECONDS + 2 * SWEEP_SECONDS,  # uvicorn's own timer is first, unless a sender holds it up
+    # keeps: time for a head
     "head": HEAD_SECONDS,
     "body": BODY_SECONDS,
 }
@@ -107,6 +108,7 @@ class Connections:
     def hold(self, more: int) -> None:
         """So many more bytes; where that is too much, those go whose request is not whole, the largest first."""
         self.held += more
+        # keeps: bytes of all bodies
         if self.held > self._most_bytes:
             unfinished = [one for one in self._open if one.phase in {"head", "body"}]
             for one in sorted(unfinished, key=lambda one: one.held, reverse=True):

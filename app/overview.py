@@ -64,6 +64,7 @@ class Overview:
 
 
 def _hangs(worker: Worker) -> bool:
+    # keeps: a silent worker fails /livez
     return worker.serves and worker.silent >= SILENT_BEATS
 
 

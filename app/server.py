@@ -212,12 +212,14 @@ def on_signal(stop: Callable[[], None]) -> None:
     """Call this at SIGTERM and SIGINT."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
+        # keeps: SIGTERM ends in order
         loop.add_signal_handler(number, stop)
 
 
 def stop(server: uvicorn.Server, app: Application) -> None:
     """Streams end at once: the server waits for what is under way, and they would never end by themselves."""
     server.should_exit = True
+    # keeps: streams end in order
     app.services.rooms.end_all("closing")
 
 

@@ -99,6 +99,7 @@ class Supervisor:
             del self._workers[number]
             self._turns.absent(number)
             self.overview.retain(worker.counted)
+            # keeps: a dead worker is replaced
             if self._ending.is_set():
                 return
             wait = 0.0 if worker.serves else _next(wait)

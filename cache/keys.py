@@ -121,6 +121,7 @@ class ShopKeys:
 
     def __init__(self, shop: ShopId) -> None:
         # Percent-quoting keeps braces out of the hash tag: two shops can never share a key.
+        # keeps: one shop has one slot
         self.hash_tag = b"{%s}" % quote(shop, safe="").encode()
         self.registry = b"shop:" + self.hash_tag
         self.shop_index = SHOP_INDEX + self.hash_tag

@@ -174,6 +174,7 @@ class Intake:
                 by_shop.setdefault(shop, []).append(event)
         if len(by_shop) == 1:
             ((shop, own),) = by_shop.items()
+            # keeps: answered after the write
             outcomes = await self._store.put(shop, own)
             settled += [(event, shop, outcome) for event, outcome in zip(own, outcomes, strict=True)]
             return settled

@@ -35,6 +35,7 @@ def parse_exactly(body: bytes) -> Any:
 
     Raises PayloadRefused for what is not UTF-8, not JSON, or nested deeper than the interpreter's stack.
     """
+    # keeps: nested JSON is refused
     with suppress(ValueError, RecursionError):
         text = body.decode("utf-8-sig")
         return mended(json.loads(text, parse_int=_whole, parse_float=Exact, parse_constant=refused_constant))

@@ -52,6 +52,7 @@ SETTINGS: Final[tuple[tuple[str, str], ...]] = (
 PERSISTENT: Final[tuple[tuple[str, str], ...]] = (
     # Every write reaches the kernel before its answer and the disk within a second.
     ("save", ""),
+    # keeps: Redis writes to disk
     ("appendonly", "yes"),
     ("appendfsync", "everysec"),
     ("aof-use-rdb-preamble", "yes"),

@@ -55,4 +55,5 @@ class Pace:
         elapsed = self._clock() - self._began
         trip = max(self._took, elapsed)
         trips = ahead // self.messages + 1
+        # keeps: too much is refused at once
         return trip - elapsed + trip * trips > WAIT_SECONDS

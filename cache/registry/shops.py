@@ -40,6 +40,7 @@ class Shops:
         """The shop a Page belongs to; None where nobody has connected it."""
         owner = await self._connection.command("HGET", page_key(page), "shop")
         if owner is None:
+            # keeps: a lost Page is not an unknown Page
             await self._marks.require()
             return None
         shop = ShopId(owner.decode())

@@ -134,6 +134,7 @@ local function store(k, a)
       deadline = floor(score / 1000) + ttl
       if sent and sent * 1000 <= purged then
         letter = call('STRLEN', key) > 0 and 'd' or 'g'
+      -- keeps: a message is stored once
       elseif call('SET', key, value, 'NX', 'PXAT', deadline) then
         letter = 's'
       else

@@ -77,6 +77,7 @@ class Nodes:
             finally:
                 node.release(connection)
         except (RedisError, OSError) as error:
+            # keeps: the slots are read again
             self._look_anew()
             return [error] * len(requests)
         if any(isinstance(reply, (ClusterDownError, MovedError)) for reply in replies):

@@ -194,8 +194,10 @@ class Connection:
     async def _settled(self, call: Call, reply: Reply) -> Reply | Unavailable:
         try:
             with our_errors():
+                # keeps: a forgotten script is sent again
                 if isinstance(reply, redis_errors.NoScriptError):
                     return await self._run(call)
+                # keeps: an error of the server is raised
                 if isinstance(reply, Exception):
                     raise reply
         except Unavailable as error:
@@ -314,6 +316,7 @@ def connect(url: str, wait_replicas: int = 0) -> Connection:
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         nodes, sentinel_kwargs=sentinel_options, db=int(database or 0), **options
     )
+    # keeps: the current primary is used
     return Connection(sentinel.master_for(name), beside=sentinel.sentinels, wait_replicas=wait_replicas)
 
 

@@ -56,10 +56,12 @@ class One:
         well = False
         try:
             words = [words for _, words in requests]
+            # keeps: replicas have the message
             if writes and self._replicas:
                 replies = await self._waited(connection, words)
             else:
                 replies = await exchange(connection, words)
+            # keeps: a demoted primary is left
             if any(isinstance(reply, ReadOnlyError) for reply in replies):
                 # It is a primary no more: whoever connects now, by a name or through a proxy, is led to the new one.
                 await connection.disconnect()
@@ -108,6 +110,7 @@ async def exchange(connection: AbstractConnection, requests: Sequence[Sequence[A
     """
     packed = [_packed(request) for request in requests]
     try:
+        # keeps: an answer has a time limit
         async with asyncio.timeout(SOCKET_SECONDS):
             await connection.send_packed_command(packed, check_health=False)
             return [await _reply_or_error(connection) for _ in requests]

@@ -1,12 +1,17 @@
-"""`make mutations`: takes each mechanism away, one at a time, and wants the test of its fault to fail.
+"""`make mutations`: removes one mechanism at a time, and expects the test of its fault to fail.
 
-Each change is made in a copy of its own, so nothing happens to the sources here.
+Each change is made in a copy of the project. A mutation replaces the line below the comment `# keeps: NAME` (in Lua
+`-- keeps: NAME`), so the list of mutations needs no text of the code.
 """
 
+import ast
+import builtins
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,18 +25,72 @@ ROOT: Final = Path(__file__).parents[2]
 LIST: Final = Path(__file__).with_name("mutations.toml")
 LONGEST_SECONDS: Final = 300
 FAILED: Final = 1
-"""What pytest ends with when a test failed; anything above says that it could not run."""
+"""pytest's exit code when a test failed. A higher one means that the test could not run."""
+_TAG: Final = re.compile(r"^( *)(?:#|--) keeps: (.+)\n(.*)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change that takes a mechanism away: `old`, which stands once in `file`, becomes `new`; `test` must notice."""
+    """One change: `instead` replaces the line below the comment `keeps: ...`; `test` must fail then."""
 
     fault: str
-    file: str
-    old: str
-    new: str
+    keeps: str
+    instead: str
     test: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """One comment `keeps: ...`: its file, the file's text, where the line below it begins and ends, its indent."""
+
+    path: Path
+    text: str
+    start: int
+    end: int
+    indent: str
+
+    def replaced(self, instead: str) -> str:
+        """The text with another line there. Raises ValueError if it is the same, no Python, or uses unknown names."""
+        lines = textwrap.indent(instead.strip("\n"), self.indent)
+        text = f"{self.text[: self.start]}{lines}{self.text[self.end :]}"
+        if text == self.text:
+            raise ValueError(f"{self.path} is the same as before")
+        if self.path.suffix == ".py" and (unknown := _unknown(text) - _unknown(self.text)):
+            raise ValueError(f"{self.path} does not know {', '.join(sorted(unknown))}")
+        return text
+
+
+def _unknown(source: str) -> set[str]:
+    """The names that a module reads and does not define. Raises SyntaxError."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    defined = {
+        *dir(builtins),
+        *(node.id for node in names if isinstance(node.ctx, ast.Store)),
+        *(node.arg for node in nodes if isinstance(node, ast.arg)),
+        *(node.name for node in functions),
+        *(alias.asname or alias.name.partition(".")[0] for alias in imports),
+    }
+    return {node.id for node in names} - defined
+
+
+def places() -> dict[str, list[Place]]:
+    """Every comment `keeps: ...` in the code, by its name."""
+    found: dict[str, list[Place]] = {}
+    for path in _files():
+        if path.suffix in {".py", ".lua"} and path.relative_to(ROOT).parts[0] != "tests":
+            text = path.read_text(encoding="utf-8")
+            for tag in _TAG.finditer(text):
+                found.setdefault(tag[2], []).append(Place(path, text, tag.start(3), tag.end(3), tag[1]))
+    return found
+
+
+def _files() -> list[Path]:
+    """The files of the project, as git lists them."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
 
 
 def mutations() -> list[Mutation]:
@@ -42,19 +101,16 @@ def mutations() -> list[Mutation]:
 @contextmanager
 def without(mutation: Mutation) -> Iterator[Path]:
     """A copy of the project in which the mechanism is gone."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
+    (tagged,) = places()[mutation.keeps]
     with tempfile.TemporaryDirectory(prefix="mutated-") as directory:
         place = Path(directory)
-        for name in filter(None, listed.stdout.decode().split("\0")):
-            if (ROOT / name).is_file():
-                (place / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, place / name)
+        for path in _files():
+            copy = place / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
         if (ROOT / ".cache").is_dir():
             (place / ".cache").symlink_to(ROOT / ".cache")
-        file = place / mutation.file
-        text = file.read_text(encoding="utf-8")
-        assert text.count(mutation.old) == 1, f"{mutation.file} does not have once: {mutation.old!r}"
-        file.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+        (place / tagged.path.relative_to(ROOT)).write_text(tagged.replaced(mutation.instead), encoding="utf-8")
         yield place
 
 
@@ -78,7 +134,7 @@ def main(words: Sequence[str]) -> None:
     with click.progressbar(chosen, item_show_func=lambda one: one.fault if one else "", file=sys.stderr) as bar:
         unnoticed = [mutation for mutation in bar if not noticed(mutation)]
     for mutation in unnoticed:
-        click.echo(f"not noticed: {mutation.fault}: {mutation.file}: {mutation.old!r} as {mutation.new!r}")
+        click.echo(f"not noticed: {mutation.fault}: {mutation.keeps}")
     click.echo(f"{len(chosen) - len(unnoticed)} of {len(chosen)} noticed")
     sys.exit(bool(unnoticed))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.fault.mutate import Mutation, mutations
+from tests.fault.mutate import Mutation, Place, mutations, places
 from tests.fault.rows import BEGIN, END, HEAD, Row, lines, main, outcome
 from tests.house.sources import ROOT
 
@@ -53,11 +53,26 @@ def test_every_fault_has_a_mutation_that_its_own_test_must_notice() -> None:
     assert named <= of_tests
 
 
+def test_every_mutation_has_one_place_in_the_code_and_every_place_a_mutation() -> None:
+    """The comment `keeps: ...` moves with the code; the list of mutations stays as it is."""
+    tagged = places()
+    assert set(tagged) == {one.keeps for one in mutations()}
+    assert [name for name, found in tagged.items() if len(found) != 1] == []
+
+
 @pytest.mark.parametrize("mutation", mutations(), ids=lambda one: one.fault)
-def test_what_a_mutation_takes_away_stands_once_in_its_file(mutation: Mutation) -> None:
-    """It follows the code."""
-    assert (ROOT / mutation.file).read_text(encoding="utf-8").count(mutation.old) == 1
-    assert mutation.new != mutation.old
+def test_a_mutated_module_differs_and_can_be_imported(mutation: Mutation) -> None:
+    """Otherwise the test would fail for the wrong reason."""
+    (place,) = places()[mutation.keeps]
+    place.replaced(mutation.instead)
+
+
+@pytest.mark.parametrize("instead", ["x = 1", "y = gone", "y = ("])
+def test_a_mutation_that_proves_nothing_is_refused(instead: str) -> None:
+    """The same line, an unknown name, a broken line."""
+    place = Place(Path("x.py"), "# keeps: x\nx = 1\n", 11, 16, "")
+    with pytest.raises((ValueError, SyntaxError)):
+        place.replaced(instead)
 
 
 class Sent:
