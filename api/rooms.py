@@ -57,8 +57,8 @@ class Feed(Protocol):
         """
         ...
 
-    def event_id(self, position: int, /) -> str:
-        """A position as viewers know it."""
+    def event_id(self, shop: ShopId, position: int, /) -> str:
+        """The id that viewers get for a position of this shop."""
         ...
 
 
@@ -109,6 +109,7 @@ class Room:
         """Those who read the store by themselves included."""
         self.position = position
         self._rooms = rooms
+        self._shop = shop
         self._live = False
         self._follower = asyncio.create_task(rooms.feed.follow(shop, position, self._deliver), name="stream of a shop")
         self._follower.add_done_callback(self._follower_ended)
@@ -156,7 +157,7 @@ class Room:
                 viewer.end("failed")
 
     def _tell_ready(self, viewer: Viewer) -> None:
-        viewer.push(self._rooms.ready(max(self.position, viewer.position)))
+        viewer.push(self._rooms.ready(self._shop, max(self.position, viewer.position)))
 
     def _deliver(self, stretch: Stretch) -> float:
         if any(event.name == "purge" for event in stretch.events):
@@ -165,7 +166,7 @@ class Room:
                 if viewer.behind:
                     self.viewers.discard(viewer)
         for event in stretch.events:
-            chunk = self._rooms.encode(event.name, event.data, event.position)
+            chunk = self._rooms.encode(self._shop, event.name, event.data, event.position)
             told = [one for one in self.viewers if event.position is None or one.position < event.position]
             for viewer in told:
                 viewer.push(chunk, event.position)
@@ -237,16 +238,16 @@ class Rooms:
         room = self._rooms.get(shop)
         return None if room is None else room.position
 
-    def encode(self, name: str, data: bytes, position: int | None) -> bytes:
+    def encode(self, shop: ShopId, name: str, data: bytes, position: int | None) -> bytes:
         """An event as bytes; a message in it as the API answers it."""
         if name in _OF_MESSAGES:
             data = with_phone_numbers(data)
-        return sse.encode(name, data, None if position is None else self.feed.event_id(position))
+        return sse.encode(name, data, None if position is None else self.feed.event_id(shop, position))
 
-    def ready(self, position: int) -> bytes:
+    def ready(self, shop: ShopId, position: int) -> bytes:
         """Says that everything up to a position is sent, and that from now on it comes as it happens."""
         told = orjson.dumps({"at": rfc3339(round(self._now() * 1000))})
-        return sse.encode("ready", told, self.feed.event_id(position), RETRY_MS)
+        return sse.encode("ready", told, self.feed.event_id(shop, position), RETRY_MS)
 
     def sent(self, position: int) -> None:
         """What stands at a position was handed to a connection just now."""

@@ -117,7 +117,7 @@ class _EventStream(Response):
     async def _serve(self, room: Room, viewer: Viewer, send: Send) -> None:
         if self._start.gap is not None:
             told = orjson.dumps({"reason": self._start.gap})
-            await _send(viewer, send, self._rooms.encode("gap", told, self._start.position))
+            await _send(viewer, send, self._rooms.encode(self._shop, "gap", told, self._start.position))
         while viewer.ended is None:
             if viewer.behind:
                 room.leave(viewer)
@@ -143,7 +143,9 @@ class _EventStream(Response):
             for event in stretch.events:
                 self._rooms.metrics.streamed(event.name, 1)
             if stretch.events:
-                chunk = b"".join(self._rooms.encode(one.name, one.data, one.position) for one in stretch.events)
+                chunk = b"".join(
+                    self._rooms.encode(self._shop, one.name, one.data, one.position) for one in stretch.events
+                )
                 await _send(viewer, send, chunk)
             viewer.position = viewer.taken = stretch.position
             if any(event.ends for event in stretch.events):

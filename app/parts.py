@@ -9,6 +9,7 @@ from functools import partial
 
 from api.export import Exporter
 from cache.audit.log import AuditLog
+from cache.cursors import Cursors
 from cache.graph.budgets import Budgets
 from cache.graph.grants import Grants
 from cache.graph.watchlist import Watchlist
@@ -69,6 +70,8 @@ class Store:
 
     connection: Connection
     sealer: Sealer
+    keyring: Keyring
+    cursors: Cursors
     secrets: ShopSecrets
     marks: Marks
     shops: Shops
@@ -88,8 +91,9 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
     shops = Shops(connection, marks, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
-    reader = Reader(connection, shops, shop_secrets, ttl=ttl)
     keyring = Keyring(settings.seal_keys)
+    cursors = Cursors(keyring)
+    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl)
     signer = ReceiptSigner(keyring)
     receipts = Receipts(connection, signer, now=time.time)
     purger = Purger(
@@ -109,6 +113,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
         *(
             connection,
             sealer,
+            keyring,
+            cursors,
             shop_secrets,
             marks,
             shops,

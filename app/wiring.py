@@ -177,7 +177,7 @@ def wire(
     live = Live(store.connection, store.shops, store.sealer, metrics)
     intake = Intake(writer, store.shops, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    timeline = Timeline(store.connection, store.secrets, unsent, ttl=settings.message_ttl)
+    timeline = Timeline(store.connection, store.secrets, unsent, store.cursors, ttl=settings.message_ttl)
     feed = Feed(timeline, announcements, store.sealer, sleep=asyncio.sleep)
     rooms = Rooms(feed, metrics, now=now, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
@@ -218,7 +218,7 @@ def wire(
         announcements=announcements,
         rooms=rooms,
         live=live,
-        tickets=Tickets(store.connection, new_ticket=partial(secrets.token_urlsafe, 32)),
+        tickets=Tickets(store.connection, store.keyring, new_bytes=secrets.token_bytes),
         audit=audit,
         audit_log=store.audit_log,
         withdrawal=withdrawal,

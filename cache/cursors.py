@@ -1,40 +1,46 @@
-"""Cursors: a place in an index as an opaque word. Pure."""
+"""Cursors: a place in one of a shop's lists, as a signed text. Pure.
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error
+A cursor is bound to its shop and its list, not to filters and limits: it is a moment or a sequence, and with another
+filter it still is one.
+"""
+
 from struct import Struct
 from typing import Final
 
 from cache.errors import CursorRefused
+from cache.keyring import Keyring
+from cache.signed_text import SignedText
+from domain.ids import ShopId
 
-_LONGEST: Final = 64
 _SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ"), "s": Struct(">Q"), "a": Struct(">Q")}
-_LARGEST_SCORE: Final = 2**53 - 1
-"""A ZSET's scores are doubles: above, neighbouring microseconds would fall together."""
 
 
-def write_cursor(kind: str, *scores: int) -> str:
-    """A place in the messages (`m`: one score), the conversations (`c`: when the walk began, one score), the stream
-    (`s`: one score) or the audit log (`a`: a sequence).
+class Cursors:
+    """Writes and reads cursors of these kinds: the messages (`m`: one score), the conversations (`c`: when the walk
+    began, one score), the stream (`s`: one score), the audit log (`a`: a sequence).
     """
-    return urlsafe_b64encode(kind.encode() + _SCORES[kind].pack(*scores)).rstrip(b"=").decode()
 
+    def __init__(self, keyring: Keyring) -> None:
+        self._text = SignedText(keyring, "cursor")
 
-def read_cursor(kind: str, cursor: str) -> tuple[int, ...]:
-    """The scores of a cursor of this kind.
+    def write(self, shop: ShopId, kind: str, *scores: int) -> str:
+        """A place as a text.
 
-    Raises:
-        CursorRefused: we never handed this out for this question.
-    """
-    sentence = "This cursor is not one that this call has answered; begin again without it."
-    try:
-        raw = urlsafe_b64decode(cursor[:_LONGEST] + "=" * (-len(cursor) % 4))
-    except (Error, ValueError):
-        raise CursorRefused("invalid_cursor", sentence) from None
-    form = _SCORES[kind]
-    if raw[:1] != kind.encode() or len(raw) != 1 + form.size:
-        raise CursorRefused("invalid_cursor", sentence)
-    scores: tuple[int, ...] = form.unpack(raw[1:])
-    if max(scores) > _LARGEST_SCORE or write_cursor(kind, *scores) != cursor:
-        raise CursorRefused("invalid_cursor", sentence)
-    return scores
+        Raises:
+            SealKeysMissing: there is no key to sign it with.
+        """
+        return self._text.write(shop, kind.encode() + _SCORES[kind].pack(*scores))
+
+    def read(self, shop: ShopId, kind: str, cursor: str) -> tuple[int, ...]:
+        """The scores.
+
+        Raises:
+            CursorRefused: this list of this shop has never answered with this cursor.
+        """
+        content = self._text.read(shop, cursor)
+        if content is None or content[:1] != kind.encode():
+            raise CursorRefused(
+                "invalid_cursor", "This cursor is not one that this call has answered; begin again without it."
+            )
+        scores: tuple[int, ...] = _SCORES[kind].unpack(content[1:])
+        return scores

@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from cache.audit.chain import NONCE_BYTES, START, Head, chain, examine, read_entry, read_head
-from cache.cursors import read_cursor, write_cursor
+from cache.cursors import Cursors
 from cache.errors import Corrupt, Unavailable
 from cache.keyring import Keyring
 from cache.keys import AUDIT_SECONDS, shop_keys
@@ -78,6 +78,7 @@ class AuditLog:
     ) -> None:
         self._connection = connection
         self._keyring = keyring
+        self._cursors = Cursors(keyring)
         self._now = now
         self._new_nonce = new_nonce
         self._tail = lru_cache(maxsize=TAILS_REMEMBERED)(self._new_tail)
@@ -113,11 +114,11 @@ class AuditLog:
         """
         below = "+inf"
         if cursor is not None:
-            (sequence,) = read_cursor("a", cursor)
+            (sequence,) = self._cursors.read(shop, "a", cursor)
             below = f"({sequence}"
         found = await self._range(shop, below, "-inf", "REV", limit + 1)
         items = [_answer(entry, mac) for entry, mac in self._readable(found[:limit])]
-        return Slice(items, write_cursor("a", found[limit - 1][1]) if len(found) > limit else None)
+        return Slice(items, self._cursors.write(shop, "a", found[limit - 1][1]) if len(found) > limit else None)
 
     async def walk(self, shop: ShopId) -> AsyncIterator[list[bytes]]:
         """All entries as JSON objects, oldest first, some at a time; those that come meanwhile too."""

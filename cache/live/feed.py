@@ -60,9 +60,9 @@ class Feed:
         """
         return await self._timeline.read(shop, after)
 
-    def event_id(self, position: int, /) -> str:
+    def event_id(self, shop: ShopId, position: int, /) -> str:
         """A position as viewers know it."""
-        return self._timeline.event_id(position)
+        return self._timeline.event_id(shop, position)
 
     async def follow(self, shop: ShopId, after: int, deliver: Deliver, /) -> None:
         """Deliver everything behind a position as it comes, until cancelled; nothing twice. An empty stretch moves the

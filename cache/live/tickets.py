@@ -1,7 +1,7 @@
-"""Tickets for streams: a word good for one connection, for whoever cannot send a token in a header.
+"""Tickets for streams: a signed text that is good for one connection, for callers who cannot send a token in a header.
 
-An address ends up in histories and logs, so it bears no token, and the ticket in it is worth nothing once it was used
-or is half a minute old. What is kept of one is its hash.
+An address ends up in histories and logs, so it holds no token. A ticket is worth nothing once it was used, or 30 s
+after it was given. A text that is no ticket of this shop is refused before Redis, or any key, sees it.
 """
 
 from collections.abc import Callable
@@ -10,42 +10,45 @@ from typing import Final
 
 import orjson
 
+from cache.keyring import Keyring
 from cache.keys import TICKET_SECONDS, shop_keys
 from cache.server.connection import Connection
+from cache.signed_text import SignedText
 from domain.ids import ShopId
 from domain.shop import Principal
 
-LONGEST: Final = 64
-"""Characters; ours have 43. Longer ones are no tickets, and are not looked up."""
+NONCE_BYTES: Final = 16
 
 
 class Tickets:
-    """Gives and takes them. `new_ticket` gives a word that nobody can guess, another one each time. Every method raises
+    """Gives and takes tickets. `new_bytes` gives as many random bytes as it is asked for. Every method raises
     `Unavailable` when Redis is.
     """
 
-    def __init__(self, connection: Connection, *, new_ticket: Callable[[], str]) -> None:
+    def __init__(self, connection: Connection, keyring: Keyring, *, new_bytes: Callable[[int], bytes]) -> None:
         self._connection = connection
-        self._new_ticket = new_ticket
+        self._text = SignedText(keyring, "ticket")
+        self._new_bytes = new_bytes
 
     async def give(self, shop: ShopId, principal: Principal, /) -> str:
-        """A ticket for one stream of this shop, in the name of the bearer and no longer than his token."""
-        ticket = self._new_ticket()
-        told = orjson.dumps([principal.subject, sorted(principal.scopes), principal.expires_at])
-        await self._connection.command("SET", _key(shop, ticket), told, "EX", TICKET_SECONDS)
-        return ticket
+        """A ticket for one stream of this shop, with the rights of this token and no longer than the token lasts."""
+        nonce = self._new_bytes(NONCE_BYTES)
+        holder = orjson.dumps([principal.subject, sorted(principal.scopes), principal.expires_at])
+        await self._connection.command("SET", _key(shop, nonce), holder, "EX", TICKET_SECONDS)
+        return self._text.write(shop, nonce)
 
     async def take(self, shop: ShopId, ticket: str, /) -> Principal | None:
-        """Who it was given to, once; None for a ticket that is used, too old, another shop's or none at all."""
-        if len(ticket) > LONGEST or not ticket.isascii():
+        """The caller who got it, once; None for a ticket that was used, is too old, or is not one of this shop's."""
+        nonce = self._text.read(shop, ticket)
+        if nonce is None:
             return None
         # Not twice: a ticket whose answer was lost is lost.
-        told = await self._connection.command("GETDEL", _key(shop, ticket))
-        if told is None:
+        holder = await self._connection.command("GETDEL", _key(shop, nonce))
+        if holder is None:
             return None
-        subject, scopes, expires_at = orjson.loads(told)
+        subject, scopes, expires_at = orjson.loads(holder)
         return Principal(shop, frozenset(scopes), subject, expires_at)
 
 
-def _key(shop: ShopId, ticket: str) -> bytes:
-    return shop_keys(shop).ticket(sha256(ticket.encode()).digest())
+def _key(shop: ShopId, nonce: bytes) -> bytes:
+    return shop_keys(shop).ticket(sha256(nonce).digest())

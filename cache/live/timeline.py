@@ -11,7 +11,7 @@ import orjson
 import structlog
 
 from cache.codec import answer
-from cache.cursors import read_cursor, write_cursor
+from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, SealBroken
 from cache.keys import ID_BYTES, shop_keys
 from cache.messages.shop_secrets import ShopSecrets
@@ -35,10 +35,13 @@ log = structlog.get_logger()
 class Timeline:
     """Reads it; `ttl` in seconds. Every method raises `Unavailable` when Redis is."""
 
-    def __init__(self, connection: Connection, secrets: ShopSecrets, unsent: UnsentIds, *, ttl: int) -> None:
+    def __init__(
+        self, connection: Connection, secrets: ShopSecrets, unsent: UnsentIds, cursors: Cursors, *, ttl: int
+    ) -> None:
         self._connection = connection
         self._secrets = secrets
         self._unsent = unsent
+        self._cursors = cursors
         self._ttl = ttl
 
     async def read(self, shop: ShopId, after: int) -> Stretch:
@@ -55,7 +58,7 @@ class Timeline:
         position = now if since is None else max(oldest, since * 1000 - 1)
         if event_id is not None:
             try:
-                (position,) = read_cursor("s", event_id)
+                (position,) = self._cursors.read(shop, "s", event_id)
             except CursorRefused:
                 return Start(position=now, now=now, gap="unknown")
             if position > max(now, server_time):
@@ -68,9 +71,9 @@ class Timeline:
                 return Start(position=now, now=now, gap="too_far")
         return Start(position, now)
 
-    def event_id(self, position: int) -> str:
+    def event_id(self, shop: ShopId, position: int) -> str:
         """A position as viewers know it."""
-        return write_cursor("s", position)
+        return self._cursors.write(shop, "s", position)
 
     async def _look(self, shop: ShopId, after: int | None) -> tuple[Stretch, int, int]:
         """A stretch, where the stored time stands, and the server's clock; None looks at nothing but these two."""

@@ -11,7 +11,7 @@ import orjson
 import structlog
 
 from cache.codec import answer, decode, page_flags
-from cache.cursors import read_cursor, write_cursor
+from cache.cursors import Cursors
 from cache.errors import Corrupt, NotFound
 from cache.keys import ShopKeys, shop_keys
 from cache.messages.shop_secrets import ShopSecrets
@@ -42,11 +42,14 @@ _Found = tuple[bytes | None, bytes, bytes, bytes]
 class Reader:
     """Reads for shops; `ttl` in seconds. Every method raises `Unavailable` when Redis is, or has lost the shop."""
 
-    def __init__(self, connection: Connection, shops: Shops, secrets: ShopSecrets, *, ttl: int) -> None:
+    def __init__(
+        self, connection: Connection, shops: Shops, secrets: ShopSecrets, cursors: Cursors, *, ttl: int
+    ) -> None:
         self._connection = connection
         self._ttl = ttl
         self._shops = shops
         self._secrets = secrets
+        self._cursors = cursors
 
     async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[bytes]:
         """Messages as JSON objects.
@@ -64,7 +67,7 @@ class Reader:
         mask, flags = _filter(page_tag, query.direction)
         position = None if query.until is None else query.until * 1000
         if query.cursor is not None:
-            (at,) = read_cursor("m", query.cursor)
+            (at,) = self._cursors.read(shop, "m", query.cursor)
             position = at if position is None else min(at, position)
         floor = 0 if query.since is None else query.since * 1000
         found: list[_Found] = []
@@ -77,13 +80,13 @@ class Reader:
             found += _found(reply)
             if len(found) > query.limit:
                 found = found[: query.limit]
-                return Slice(await self._answers(shop, found), write_cursor("m", int(found[-1][1])))
+                return Slice(await self._answers(shop, found), self._cursors.write(shop, "m", int(found[-1][1])))
             if not reply[0]:
                 if not found:
                     await self._shops.require(shop)
                 return Slice(await self._answers(shop, found), None)
             position = int(reply[0])
-        return Slice(await self._answers(shop, found), write_cursor("m", position or 0))
+        return Slice(await self._answers(shop, found), self._cursors.write(shop, "m", position or 0))
 
     async def count(self, shop: ShopId) -> int:
         """How many messages are kept; those that a purge of less than the shop hides count until they are erased."""
@@ -143,7 +146,7 @@ class Reader:
         began: int | str = "+inf"
         position: int | str = "+inf"
         if cursor is not None:
-            began, position = read_cursor("c", cursor)
+            began, position = self._cursors.read(shop, "c", cursor)
         items: list[bytes] = []
         for _ in range(CALLS_PER_READ):
             args = [keys.hash_tag, began, position, self._ttl * 1000, limit - len(items), LOOKS_PER_CALL, page_tag]
@@ -162,7 +165,7 @@ class Reader:
             position = int(reply[1])
             if len(items) >= limit:
                 break
-        return Slice(items, write_cursor("c", int(began), int(position)))
+        return Slice(items, self._cursors.write(shop, "c", int(began), int(position)))
 
     def _open(self, shop: ShopId, secret: bytes | None, id_: bytes, value: bytes) -> bytes:
         return self._secrets.to_read(shop, secret).open(id_, value)

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
+from cache.cursors import Cursors
 from cache.graph.budgets import Budgets
 from cache.graph.watchlist import Watchlist
 from cache.keyring import Keyring
@@ -121,7 +122,9 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
     marks = Marks(connection, new_word=lambda: secrets.token_hex(8))
     shops = Shops(connection, marks, new_claim=lambda: secrets.token_hex(4), sealer=sealer)
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
-    reader = Reader(connection, shops, shop_secrets, ttl=ttl)
+    keyring = Keyring([SEAL_KEY])
+    cursors = Cursors(keyring)
+    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl)
     unsent = UnsentIds(sealer)
     writer = Writer(
         *(connection, shop_secrets, unsent, metrics),
@@ -129,8 +132,8 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None
         first_nonce=secrets.randbits(32),
         clock=time.monotonic,
     )
-    timeline = Timeline(connection, shop_secrets, unsent, ttl=ttl)
-    receipts = Receipts(connection, ReceiptSigner(Keyring([SEAL_KEY])), now=time.time)
+    timeline = Timeline(connection, shop_secrets, unsent, cursors, ttl=ttl)
+    receipts = Receipts(connection, ReceiptSigner(keyring), now=time.time)
     purger = Purger(
         connection,
         shops,

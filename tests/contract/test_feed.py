@@ -130,9 +130,15 @@ async def test_a_stream_begins_where_it_is_told_to(box: Box) -> None:
     assert first.position is not None
     assert second.position is not None
     assert await timeline.start(SHOP, None, None) == Start(second.position, second.position)
-    assert await timeline.start(SHOP, timeline.event_id(first.position), None) == Start(first.position, second.position)
+    assert await timeline.start(SHOP, timeline.event_id(SHOP, first.position), None) == Start(
+        first.position, second.position
+    )
     assert (await timeline.start(SHOP, None, 0)).position < first.position
-    for event_id, gap in (("x", "unknown"), (timeline.event_id(5), "expired"), (timeline.event_id(2**52), "unknown")):
+    for event_id, gap in (
+        ("x", "unknown"),
+        (timeline.event_id(SHOP, 5), "expired"),
+        (timeline.event_id(SHOP, 2**52), "unknown"),
+    ):
         found = await timeline.start(SHOP, event_id, 0)
         assert found == Start(second.position, second.position, gap)  # type: ignore[arg-type]
 
@@ -142,7 +148,7 @@ async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: py
     assert BACKLOG >= 10_000
     monkeypatch.setattr("cache.live.timeline.BACKLOG", 3)
     timeline = box.timeline
-    begin = timeline.event_id((await timeline.start(SHOP, None, None)).now)
+    begin = timeline.event_id(SHOP, (await timeline.start(SHOP, None, None)).now)
     await box.put(*(text(f"m_{n}") for n in range(3)))
     assert (await timeline.start(SHOP, begin, None)).gap is None
     await box.put(text("m_3"))

@@ -8,12 +8,18 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from cache.cursors import Cursors
+from cache.keyring import Keyring
+from domain.ids import ShopId
 from simulator.payloads import from_customer
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, mint, texts
 from tests.servers import Server
-from tests.service import Service, serving
+from tests.service import SEAL_KEY, Service, serving
 from tests.support import wait_until_blocking
 from tests.viewer import Viewer
+
+OLD = Cursors(Keyring([SEAL_KEY])).write(ShopId("shop-1"), "s", 1)
+"""The id of an event of 1970."""
 
 
 @pytest.fixture
@@ -91,13 +97,11 @@ def test_a_stream_may_begin_with_what_was_received_since_a_time(
         assert viewer.ids == []
 
 
-@pytest.mark.parametrize(
-    ("last", "reason"), [("nonsense", "unknown"), ("bQAF", "unknown"), ("cwAAAAAAAAAB", "expired")]
-)
+@pytest.mark.parametrize(("last", "reason"), [("nonsense", "unknown"), ("cwAAAAAAAAAB", "unknown"), (OLD, "expired")])
 def test_a_stream_that_cannot_go_on_says_so_and_begins_now(
     service: Service, shop: Shop, facebook: Facebook, last: str, reason: str
 ) -> None:
-    """An id that is none of ours, one of another list, one that is older than what is kept."""
+    """An id that the service did not write, one without its signature, one that is older than what is kept."""
     assert shop.name == "shop-1"
     facebook.text("m_1")
     with Viewer(service.url, after=last).ready() as viewer:

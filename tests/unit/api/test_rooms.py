@@ -44,7 +44,7 @@ class FakeFeed:
         finally:
             del self.following[shop]
 
-    def event_id(self, position: int, /) -> str:
+    def event_id(self, shop: ShopId, position: int, /) -> str:
         """As it is."""
         return str(position)
 

@@ -1,0 +1,55 @@
+"""Short texts that we hand out and recognise when they come back: cursors, ids of events, tickets. Pure.
+
+A text is base64url of its content and of a MAC (keyed BLAKE2b, 16 bytes) over shop and content. The key is made from
+one of SEAL_KEYS for one purpose: the first key signs, each of them verifies. So a text is good on every replica and
+over a change of keys; nobody else can make one, and none can be used for another shop or purpose.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import Final
+
+from cache.errors import SealKeysMissing
+from cache.keyring import Keyring
+from domain.ids import ShopId
+
+MAC_BYTES: Final = 16
+LONGEST: Final = 128
+"""Characters; ours have at most 64. A longer text is not decoded."""
+
+
+class SignedText:
+    """Writes and reads the texts of one purpose. The keys do not depend on the shop: no made-up text fills a cache."""
+
+    def __init__(self, keyring: Keyring, purpose: str) -> None:
+        self._keys = [key for id_ in keyring.ids if (key := keyring.key(id_, purpose)) is not None]
+
+    def write(self, shop: ShopId, content: bytes) -> str:
+        """The text.
+
+        Raises:
+            SealKeysMissing: there is no key to sign with.
+        """
+        if not self._keys:
+            raise SealKeysMissing(sentence="What is handed out is signed with a key made from SEAL_KEYS: set it.")
+        return urlsafe_b64encode(content + _mac(self._keys[0], shop, content)).rstrip(b"=").decode()
+
+    def read(self, shop: ShopId, text: str) -> bytes | None:
+        """The content; None for a text that was not written here for this shop."""
+        if len(text) > LONGEST or not text.isascii():
+            return None
+        try:
+            raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except (Error, ValueError):
+            return None
+        if urlsafe_b64encode(raw).rstrip(b"=") != text.encode():
+            return None  # one spelling for one content: no padding, no spare bits
+        content, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+        return content if any(compare_digest(_mac(key, shop, content), mac) for key in self._keys) else None
+
+
+def _mac(key: bytes, shop: ShopId, content: bytes) -> bytes:
+    named = shop.encode()
+    return blake2b(b"%d:%b%b" % (len(named), named, content), digest_size=MAC_BYTES, key=key).digest()
