@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 ON_EVERY_CORE := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
+.PHONY: help setup run test lint check format docs lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,13 @@ run: $(STAMP)  ## the whole service on this machine, with a demo shop; Ctrl-C st
 test: $(STAMP)  ## every test; what this machine cannot have is skipped with its reason printed
 	$(BIN)/python -m pytest $(ON_EVERY_CORE)
 
-check: $(STAMP)  ## format, lint, strict types, import rules, dead code, manifests, alert rules
+lint: $(STAMP)  ## format, lint rules, strict types, dead code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/vulture
+
+check: lint  ## make lint, and the quick tests: import rules, documents, manifests, alert rules
 	$(BIN)/python -m pytest -q -p no:randomly $(ON_EVERY_CORE) tests/house tests/k8s tests/ops --ignore=tests/ops/test_live.py
 
 format: $(STAMP)  ## rewrite the code the way `make check` wants it

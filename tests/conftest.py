@@ -7,10 +7,14 @@ from pathlib import Path
 
 import fakeredis
 import pytest
+from hypothesis import settings
 
 from tests import servers
 from tests.breakable import Breakable
 from tests.servers import Absent, Server
+
+settings.register_profile("tests", deadline=None)  # a busy machine may take any time for one example
+settings.load_profile("tests")
 
 STORES = ("valkey9", "redis82", "redis7", "cluster")
 """What `store_url` runs a test over. Redis 7 is the oldest version that is supported."""

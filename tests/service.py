@@ -23,9 +23,9 @@ TOKEN_KEY: Final = Secret("token-key-of-the-test-service-32")
 SEAL_KEY: Final = Secret(base64.b64encode(b"seal-key-of-the-test-service-32b").decode())
 """No secret is a part of another: a test that looks for one in a log must not find it in a second."""
 
-START_SECONDS: Final = 20.0
+START_SECONDS: Final = 40.0
 """A second is usual; two cores may be busy with other things."""
-STOP_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 40.0
 """The service's own grace is fifteen."""
 
 

@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable
 
 _POLL_SECONDS = 0.005
 
+WITHIN = 30.0
+"""Seconds until a wait fails. A wait that succeeds ends at once; a busy machine may need long."""
 
-async def wait_until(condition: Callable[[], object | Awaitable[object]], within: float = 5.0) -> None:
+
+async def wait_until(condition: Callable[[], object | Awaitable[object]], within: float = WITHIN) -> None:
     """Return once `condition()` is true, awaited where it is a coroutine; AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
@@ -22,7 +25,7 @@ async def wait_until(condition: Callable[[], object | Awaitable[object]], within
 
 
 def wait_until_blocking(
-    condition: Callable[[], object], within: float = 5.0, told: Callable[[], str] | None = None
+    condition: Callable[[], object], within: float = WITHIN, told: Callable[[], str] | None = None
 ) -> None:
     """The same for a test without an event loop; a failure says what `told` tells."""
     deadline = time.monotonic() + within

@@ -11,7 +11,7 @@ import pytest
 from cache.live.announcements import Announcements
 from cache.live.feed import Feed
 from cache.live.timeline import BACKLOG
-from domain.ids import ShopId
+from domain.ids import PageId, ShopId
 from domain.stream import Start, Stretch
 from tests.contract.conftest import SHOP, Box, text
 from tests.support import wait_until
@@ -156,13 +156,14 @@ async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: py
 
 
 async def test_a_follower_of_one_shop_hears_nothing_of_another(box: Box) -> None:
-    """Each shop has a channel and a time of its own."""
-    other = ShopId("shop-2")
+    """What the other shop stored before is not among what comes."""
+    other, page = ShopId("shop-2"), PageId("104200000000002")
+    await box.shops.connect(other, page)
     async with following(box, other) as follower:
         await box.put(text("m_1"))
-        begun = len(follower.stretches)
-        await asyncio.sleep(0.05)
-        assert (follower.told, len(follower.stretches)) == ([], begun)
+        await box.put(text("m_2", page=page), shop=other)
+        await wait_until(lambda: follower.told)
+        assert follower.told == [("message", "m_2")]
 
 
 async def test_what_comes_while_a_follower_rests_comes_in_one_piece(box: Box) -> None:
