@@ -144,8 +144,15 @@ class AuditModel(_Answer):
 class WarningModel(_Answer):
     """Something that the shop must do about a Page."""
 
-    reason: str = Field(description="A slug for programs: `token_expires_soon`.")
+    reason: str = Field(description="A slug for programs: `token_expires_soon`, `fields_refused`.")
     detail: str = Field(description="A sentence for people.")
+
+
+class MissingFieldModel(_Answer):
+    """A webhook field that Facebook does not deliver."""
+
+    field: str = Field(description="Facebook's own name, as `message_edits`.")
+    permission: str | MISSING = Field(MISSING, description="The permission that it needs, where Facebook names one.")
 
 
 class PageModel(_Answer):
@@ -170,6 +177,9 @@ class PageModel(_Answer):
         MISSING, description="Permissions that the token lacks, and without which some calls are `permission_missing`."
     )
     checked_at: Moment | MISSING = Field(MISSING, description="When Facebook was asked last.")
+    missing_fields: list[MissingFieldModel] | MISSING = Field(
+        MISSING, description="What Facebook refused to deliver. Absent where it delivers everything."
+    )
     token_expires_at: Moment | MISSING = Field(
         MISSING, description="When the token ends; absent for one without an end."
     )

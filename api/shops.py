@@ -1,5 +1,6 @@
 """The shop itself: its state, its pause, the Pages it has connected."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -128,9 +129,29 @@ def _state(state: PageState) -> dict[str, Any]:
         told["healing_since"] = rfc3339(state.heal_since)
     if state.expires_at is not None:
         told["token_expires_at"] = rfc3339(state.expires_at)
-        if state.expires_soon:
-            told["warnings"] = [{"reason": "token_expires_soon", "detail": _expires_soon(state.expires_at)}]
+    if state.missing_fields and state.token_alive:
+        told["missing_fields"] = [
+            {"field": field} | ({"permission": permission} if permission else {})
+            for field, permission in state.missing_fields.items()
+        ]
+    if warnings := list(_warnings(state)):
+        told["warnings"] = warnings
     return told
+
+
+def _warnings(state: PageState) -> Iterator[dict[str, str]]:
+    """What the shop must do although the Page works."""
+    if state.expires_soon and state.expires_at is not None:
+        yield {"reason": "token_expires_soon", "detail": _expires_soon(state.expires_at)}
+    if state.missing_fields and state.token_alive:
+        yield {"reason": "fields_refused", "detail": _fields_refused(state.missing_fields)}
+
+
+def _fields_refused(fields: Mapping[str, str]) -> str:
+    """What Facebook does not deliver, and what to grant."""
+    permissions = sorted({permission for permission in fields.values() if permission})
+    grant = f" Grant {', '.join(permissions)}, then connect the Page with the new token." if permissions else ""
+    return f"Facebook refuses to deliver the webhook fields {', '.join(fields)}.{grant}"
 
 
 def _expires_soon(expires_at: int) -> str:

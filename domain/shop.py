@@ -1,7 +1,8 @@
 """Shops, their Pages, and who may do what."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from domain.ids import PageId, PurgeId, ShopId
@@ -29,6 +30,8 @@ class PageState:
     """What the last check with Facebook found out about a Page's token. Times are milliseconds.
 
     `reason` says why a token is dead, as a slug. `missing_permissions` are those that some feature needs.
+    `missing_fields` are the webhook fields that Facebook refused to deliver, each with the permission that Facebook
+    named for it; "" where Facebook named none.
     `heal_since` is set while messages may be missing that were sent since then. `expires_at` is when the token ends by
     itself; None for a token without an end.
     """
@@ -40,6 +43,7 @@ class PageState:
     missing_permissions: tuple[str, ...] = ()
     heal_since: int | None = None
     expires_at: int | None = None
+    missing_fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def expires_soon(self) -> bool:

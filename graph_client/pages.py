@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Protocol
 
 import structlog
@@ -15,7 +15,7 @@ from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
 from graph_client import edges
 from graph_client.calls import Calls
 from graph_client.errors import GraphRefused, GraphTimeout, ParameterRefused, PermissionMissing, TokenDead
-from graph_client.fields import FIELDS, KEPT_FIELDS
+from graph_client.fields import FIELDS, NEEDED_FIELDS, missing
 from graph_client.schedule import DAY, SOON, missed_since
 from graph_client.token_facts import (
     TokenFacts,
@@ -34,7 +34,24 @@ UNSUBSCRIBE_SECONDS: Final = 4.0
 CONNECT_SECONDS: Final = 12.0
 """All of connecting, which is two calls or three. What is done by then stays done, and doing it again is safe."""
 
+_FIELD_REFUSED: Final = (ParameterRefused, PermissionMissing)
+"""How Facebook refuses a list of webhook fields: code 100 for an unknown field, 200 for one without its permission."""
+
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Which webhook fields Facebook delivers for a Page. `refused` are the others, each with the permission that
+    Facebook named for it, or "".
+    """
+
+    fields: tuple[str, ...]
+    refused: dict[str, str]
+
+    def noted_in(self, state: PageState) -> PageState:
+        """The state with this subscription."""
+        return replace(state, subscribed_fields=self.fields, missing_fields=self.refused)
 
 
 class NotConfigured(PageInboxError):
@@ -178,10 +195,10 @@ class Pages:
         await self._watched.watch(page, self._now() + SOON, "unsubscribed")
         await self._watched.note_expiry(page, facts.expires_at)
         await self._grants.granted(page, facts.granted_by, self._now())
-        fields = await self.subscribe(shop, page)
+        subscription = await self.subscribe(shop, page)
         credentials = await self._registry.credentials(shop, page)
         if credentials is not None:
-            await self._registry.note_state(shop, page, credentials.seal, replace(state, subscribed_fields=fields))
+            await self._registry.note_state(shop, page, credentials.seal, subscription.noted_in(state))
         due = self._now() if since is not None else min(self._now() + DAY, facts.expires_at or LAST_MOMENT)
         await self._watched.watch(page, due, "connected")
         log.info("page_connected", shop=shop, page=page, missing_permissions=len(lacking))
@@ -235,24 +252,56 @@ class Pages:
                 raise TokenRefused("token_of_another_page", "This token belongs to another Page.")
         return TokenFacts(lacking, granted_by(data), expires_at(data))
 
-    async def subscribe(self, shop: ShopId, page: PageId) -> tuple[str, ...]:
-        """Have Facebook deliver the Page's webhooks; the fields that were subscribed.
+    async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...] = ()) -> Subscription:
+        """Have Facebook deliver the Page's webhooks. `delivered` are the fields that Facebook delivers already.
 
-        One unknown field fails the whole call: then those are asked for that are kept.
+        One field that is unknown, or that the token may not have, makes Facebook refuse the whole list. Then the needed
+        fields are subscribed alone, and the others are added as far as Facebook takes them.
+
+        Raises:
+            GraphError: Facebook refuses a needed field, or cannot be asked.
         """
         try:
-            return await self._subscribe(shop, page, FIELDS)
-        except ParameterRefused:
-            return await self._subscribe(shop, page, KEPT_FIELDS)
+            await self._subscribe(shop, page, FIELDS)
+            return Subscription(FIELDS, {})
+        except _FIELD_REFUSED:
+            fields = delivered
+            if missing(NEEDED_FIELDS, delivered):
+                await self._subscribe(shop, page, NEEDED_FIELDS)
+                fields = NEEDED_FIELDS
+        refused: dict[str, str] = {}
+        fields = await self._add(shop, page, fields, missing(FIELDS, fields), refused)
+        log.warning("fields_refused", shop=shop, page=page, missing_fields=len(refused))
+        return Subscription(fields, refused)
 
-    async def _subscribe(self, shop: ShopId, page: PageId, fields: tuple[str, ...]) -> tuple[str, ...]:
+    async def _add(
+        self, shop: ShopId, page: PageId, fields: tuple[str, ...], more: tuple[str, ...], refused: dict[str, str]
+    ) -> tuple[str, ...]:
+        """`fields` and those of `more` that Facebook takes, found by halving; notes the others in `refused`.
+
+        A list that Facebook refuses changes nothing: the list that it took last goes on being delivered.
+        """
+        if not more:
+            return fields
+        try:
+            await self._subscribe(shop, page, fields + more)
+            return fields + more
+        except _FIELD_REFUSED as error:
+            if len(more) == 1:
+                named = error.permissions if isinstance(error, PermissionMissing) else ()
+                refused[more[0]] = named[0] if named else ""
+                return fields
+        half = len(more) // 2
+        fields = await self._add(shop, page, fields, more[:half], refused)
+        return await self._add(shop, page, fields, more[half:], refused)
+
+    async def _subscribe(self, shop: ShopId, page: PageId, fields: tuple[str, ...]) -> None:
         def ask(_: int) -> Ask:
             return edges.subscribe(page, fields)
 
         answer = await self._calls.for_page(shop, page, "subscribe", ask)
         if answer.body.get("success") not in {True, "true"}:
             raise GraphRefused
-        return fields
 
     async def subscribed_fields(self, shop: ShopId, page: PageId) -> tuple[str, ...]:
         """The fields that Facebook delivers to this app for the Page now; () when there is no subscription."""

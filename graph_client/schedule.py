@@ -8,6 +8,7 @@ from typing import Final
 
 from domain.shop import Page, PageState
 from domain.watch import Outage
+from graph_client.fields import FIELDS, missing
 
 DAY: Final = 24 * 60 * 60 * 1000
 """Tokens and subscriptions are checked at least so often."""
@@ -41,6 +42,16 @@ def next_look(page: Page, state: PageState, outage: Outage | None) -> int:
         silence *= 2
     silent = page.last_event_at + silence
     return min(daily, silent) if silent > state.checked_at else daily
+
+
+def fields_untried(state: PageState, before: PageState) -> bool:
+    """Whether to ask Facebook for more webhook fields: for some that it never refused, or after a permission changed.
+
+    `before` is the state of the check before. Fields that Facebook refused are not asked for at every check.
+    """
+    if missing(FIELDS, (*state.subscribed_fields, *state.missing_fields)):
+        return True
+    return bool(state.missing_fields) and state.missing_permissions != before.missing_permissions
 
 
 def missed_since(page: Page, state: PageState, outage: Outage | None, now: int, *, lost: bool) -> int | None:

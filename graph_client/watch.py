@@ -21,7 +21,8 @@ from graph_client.account import TokenDied
 from graph_client.errors import TokenDead
 from graph_client.fields import NEEDED_FIELDS, missing
 from graph_client.heal import StillOurs
-from graph_client.schedule import DAY, missed_since, next_look
+from graph_client.pages import Subscription
+from graph_client.schedule import DAY, fields_untried, missed_since, next_look
 from graph_client.token_facts import TokenFacts
 from ops.metrics import Metrics
 
@@ -122,8 +123,8 @@ class Looker(Protocol):
         """The fields that are delivered now."""
         ...
 
-    async def subscribe(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
-        """Have the Page's webhooks delivered; the fields."""
+    async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...], /) -> Subscription:
+        """Have the Page's webhooks delivered; `delivered` are the fields that are delivered now."""
         ...
 
 
@@ -246,7 +247,7 @@ class Watch:
         await self._check(shop, page, credentials, outage)
 
     async def _check(self, shop: ShopId, page: Page, credentials: Credentials, outage: Outage | None) -> None:
-        state = credentials.state
+        before = state = credentials.state
         try:
             facts = await self._looker.inspect(credentials.token, page.id)
         except TokenDead as error:
@@ -272,10 +273,13 @@ class Watch:
         if lost:
             log.warning("subscription_lost", shop=shop, page=page.id)
             await self._watchlist.watch(page.id, self._now() + LEASE, "unsubscribed")
-            state = replace(state, subscribed_fields=await self._looker.subscribe(shop, page.id))
+            state = (await self._looker.subscribe(shop, page.id, ())).noted_in(state)
             await self._registry.note_state(shop, page.id, credentials.seal, state)
             self._metrics.subscription_restored()
             log.info("subscription_restored", shop=shop, page=page.id)
+        elif fields_untried(state, before):
+            state = (await self._looker.subscribe(shop, page.id, fields)).noted_in(state)
+            await self._registry.note_state(shop, page.id, credentials.seal, state)
         if since is not None:
             await self._healer.heal(shop, page.id, since, lambda: self._still_ours(page.id))
             state = replace(state, heal_since=None)

@@ -54,10 +54,17 @@ def subscribe(world: World, call: Call, token: Token) -> Document:
     if not fields:
         raise bad_parameter("The parameter subscribed_fields is required.")
     for field in fields:
-        if field not in SUBSCRIBABLE and not field.startswith("marketing_message_"):
+        known = field in SUBSCRIBABLE or field.startswith("marketing_message_")
+        if not known or field in world.unknown_fields:
             raise bad_parameter(f"Param subscribed_fields[0] must be one of the known fields - got {field!r}")
     if not _PAGE.issuperset(fields):
         permit(token, 200, ("pages_messaging",))
+    for field in fields:
+        needed = world.field_permissions.get(field)
+        if needed is not None and needed not in token.scopes:
+            # The first field that the token may not have makes the whole list refused.
+            told = f"(#200) To subscribe to the {field} field, one of these permissions is needed: {needed}"
+            raise GraphRefused(200, told, status=403)
     world.pages[page].subscriptions[token.app_id] = fields
     return {"success": True}
 

@@ -35,6 +35,8 @@ class World:
     - `details_limit`: how many of a conversation's newest messages can be read; None for all.
     - `videos_readable`: False as in the v26.0 reference, "reading is not possible on this edge".
     - `customers`: `empty` and `refused` are the two ways in which a profile is unavailable.
+    - `unknown_fields`: webhook fields that this version of Graph does not know (any more).
+    - `field_permissions`: what a token needs to subscribe a webhook field, beside what every subscription takes.
     - `empty_pages`: every second page of a walk is empty, although the list goes on.
     """
 
@@ -53,6 +55,8 @@ class World:
         self.videos_readable = True
         self.customers: Literal["full", "empty", "refused"] = "full"
         self.empty_pages = False
+        self.unknown_fields: set[str] = set()
+        self.field_permissions: dict[str, str] = {}
         self._counted = 0
         for secret in self.app_secrets:
             self.add_token(Secret(f"{app_id}|{secret.reveal()}"), "APP")

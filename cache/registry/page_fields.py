@@ -93,6 +93,8 @@ def write_state(state: PageState) -> bytes:
         body["h"] = state.heal_since
     if state.expires_at is not None:
         body["e"] = state.expires_at
+    if state.missing_fields:
+        body["x"] = dict(state.missing_fields)
     return orjson.dumps(body)
 
 
@@ -112,6 +114,7 @@ def read_state(text: bytes | None) -> PageState:
             missing_permissions=tuple(body.get("m", ())),
             heal_since=body.get("h"),
             expires_at=body.get("e"),
+            missing_fields=dict(body.get("x", {})),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise Corrupt("corrupt_record") from None

@@ -75,6 +75,12 @@ function pages(app) {
               { class: "state bad" },
               t("pages.token_ends", { when: dateTime(Date.parse(one.token_expires_at)) }),
             ),
+          one.missing_fields &&
+            h(
+              "span",
+              { class: "state fair" },
+              t("pages.missing_fields", { fields: one.missing_fields.map((missing) => missing.field).join(", ") }),
+            ),
           h(
             "span",
             { class: "soft small" },

@@ -15,7 +15,7 @@ import redis
 from cache.keys import WATCH_DUE, shop_keys
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
-from graph_client.fields import FIELDS, KEPT_FIELDS, NEEDED_PERMISSIONS
+from graph_client.fields import FIELDS, NEEDED_PERMISSIONS
 from graph_client.schedule import DAY
 from simulator.graph_faults import OUTAGE, Alters, Cuts, Fails, Fault, Stalls
 from simulator.graph_gate import Gate
@@ -350,20 +350,68 @@ def test_an_app_secret_that_facebook_does_not_know_is_the_operators_matter(
         assert shop.get("/pages") == {"pages": []}
 
 
-def test_a_field_that_facebook_no_longer_knows_costs_only_what_is_not_kept(
-    graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
+@pytest.mark.parametrize("field", FIELDS[1:])
+def test_a_field_that_facebook_does_not_know_costs_that_field_alone(
+    graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, field: str
 ) -> None:
-    """One unknown field fails the whole call: then those are subscribed that are stored."""
-    graph.faults.script("subscribed_apps", Fails(100))
-    assert graph_shop.bring(bare)["subscribed_fields"] == list(KEPT_FIELDS)
-    assert bare.subscriptions == {APP_ID: list(KEPT_FIELDS)}
+    """One unknown field makes Facebook refuse the whole list; messages come whatever field it is."""
+    graph.world.unknown_fields.add(field)
+    answered = graph_shop.bring(bare)
+    assert answered["missing_fields"] == [{"field": field}]
+    (warning,) = answered["warnings"]
+    assert warning["reason"] == "fields_refused"
+    assert field in warning["detail"]
+    assert set(answered["subscribed_fields"]) == {*FIELDS} - {field}
+    assert {app: set(fields) for app, fields in bare.subscriptions.items()} == {APP_ID: {*FIELDS} - {field}}
+    assert answered["status"] == "connected"
+
+
+def test_fields_without_their_permission_are_named_with_it(graph: FakeGraph, graph_shop: GraphShop) -> None:
+    """Refused with code 200, and another field unknown. A token with the permission has everything again."""
+    page = new_page(graph.world, scopes=tuple(scope for scope in SCOPES if scope != "pages_read_user_content"))
+    needed = "pages_read_user_content"
+    graph.world.field_permissions |= {"feed": needed, "message_reactions": needed}
+    graph.world.unknown_fields.add("message_edits")
+    answered = graph_shop.bring(page)
+    missing = {one["field"]: one.get("permission") for one in answered["missing_fields"]}
+    assert missing == {"feed": needed, "message_reactions": needed, "message_edits": None}
+    assert needed in answered["warnings"][0]["detail"]
+    assert set(page.subscriptions[APP_ID]) == {*FIELDS} - {*missing}
+    assert graph_shop.get(f"/pages/{page.id}") == answered
+    graph.world.unknown_fields.clear()
+    newer = token_of("WithAll")
+    graph.world.add_token(newer, "PAGE", page=page.id, scopes=SCOPES)
+    answered = graph_shop.connect_with(page.id, newer).json()
+    assert {"missing_fields", "warnings"}.isdisjoint(answered)
+    assert set(page.subscriptions[APP_ID]) == {*FIELDS}
+
+
+def test_a_field_that_may_be_had_by_now_is_subscribed_at_the_daily_check(
+    graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, bare: FakePage
+) -> None:
+    """Such as one that an earlier version of this service did not ask for. What is delivered goes on meanwhile."""
+    graph_shop.bring(bare)
+    bare.subscriptions[APP_ID].remove("feed")
+    graph.world.unknown_fields.add("message_reads")
+    bare.subscriptions[APP_ID].remove("message_reads")
+    graph.seen.forget()
+    day_later(graph_store, bare)
+    wait_until_blocking(lambda: "feed" in bare.subscriptions[APP_ID], within=30)
+    wait_until_blocking(lambda: "missing_fields" in graph_shop.get(f"/pages/{bare.id}"), within=30)
+    assert graph_shop.get(f"/pages/{bare.id}")["missing_fields"] == [{"field": "message_reads"}]
+    assert set(bare.subscriptions[APP_ID]) == {*FIELDS} - {"message_reads"}
+    graph.seen.forget()
+    day_later(graph_store, bare)
+    with redis.Redis.from_url(graph_store.url) as client:
+        wait_until_blocking(lambda: (client.zscore(WATCH_DUE, bare.id) or 0) > now() + 10 * 60_000, within=30)
+    assert {asked.method for asked in graph.seen.of("subscribed_apps")} == {"GET"}, "what was refused is not asked for"
 
 
 def test_a_page_whose_subscription_fails_is_unsubscribed_and_can_be_connected_again(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """What was done by then stays done."""
-    graph.faults.script("subscribed_apps", Fails(200))
+    """What was done by then stays done: messages themselves are refused."""
+    graph.faults.script("subscribed_apps", Fails(200), times=2)
     assert refusal(graph_shop.connect_with(bare.id, bare.token)) == (409, "permission_missing")
     state = graph_shop.get(f"/pages/{bare.id}")
     assert (state["status"], state["subscribed"]) == ("unsubscribed", False)

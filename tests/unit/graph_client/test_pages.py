@@ -23,7 +23,7 @@ from graph_client.errors import (
     Throttled,
     TokenDead,
 )
-from graph_client.fields import FIELDS, KEPT_FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
+from graph_client.fields import FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
 from graph_client.pages import AppRefused, NotConfigured, Pages
 from graph_client.schedule import DAY, MARGIN, SOON
 from graph_client.token_facts import TokenRefused
@@ -314,19 +314,21 @@ async def test_another_shops_page_is_refused_before_a_token_is_kept() -> None:
     assert world.told == [DEBUG, "connect"]
 
 
-async def test_one_field_that_facebook_does_not_know_costs_only_what_is_not_kept() -> None:
-    """It fails the whole call; then those are asked for that matter."""
+async def test_messages_are_subscribed_before_it_is_found_out_which_field_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever happens then, messages come."""
+    monkeypatch.setattr("graph_client.pages.CONNECT_SECONDS", 0.05)
     world = World()
     world.facebook.will(DEBUG, ok({"data": GOOD}))
-    world.facebook.will(SUBSCRIBE, refused(100), ok({"success": True}))
-    page = await world.connected()
-    assert page.state is not None
-    assert page.state.subscribed_fields == KEPT_FIELDS
+    world.facebook.will(SUBSCRIBE, refused(100), ok({"success": True}), never)
+    with pytest.raises(GraphTimeout):
+        await world.connected()
     sent = [one.form["subscribed_fields"] for one in world.facebook.asked if one.form]
-    assert sent == [",".join(FIELDS), ",".join(KEPT_FIELDS)]
+    assert sent[:2] == [",".join(FIELDS), "messages"]
 
 
-async def test_when_not_even_those_are_taken_the_page_waits_for_the_watch() -> None:
+async def test_when_not_even_messages_are_taken_the_page_waits_for_the_watch() -> None:
     """Routed, with its token, to be looked at soon."""
     world = World()
     world.facebook.will(DEBUG, ok({"data": GOOD}))

@@ -14,6 +14,7 @@ from domain.watch import Outage, Within
 from graph_client.errors import GraphUnavailable, Throttled, TokenDead
 from graph_client.fields import FIELDS
 from graph_client.heal import StillOurs
+from graph_client.pages import Subscription
 from graph_client.schedule import DAY, MARGIN, SILENCE
 from graph_client.token_facts import TokenFacts
 from graph_client.watch import AGAIN, LEASE, Watch
@@ -120,11 +121,11 @@ class World:
         self._do("subscription")
         return self.fields
 
-    async def subscribe(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
+    async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...], /) -> Subscription:
         """Make it so."""
         self._do("subscribe")
         self.fields = FIELDS
-        return FIELDS
+        return Subscription(FIELDS, {})
 
     async def heal(self, shop: ShopId, page: PageId, since: int, still_ours: StillOurs, /) -> int:
         """Note from when on."""
