@@ -13,6 +13,8 @@ UnavailableReason = Literal[
     "redis_loading",
     "redis_not_replicated",
     "redis_refused",
+    "redis_unfit",
+    "no_page_connected",
     "registry_lost",
     "seal_key_missing",
     "queue_full",

@@ -31,6 +31,7 @@ of the watch share one of their own.
     deletion:<code>   hash    a person's deletion request: when, and what it waits for  90 days
     purges            zset    purges still erasing, for whoever starts next          30 days
     lock:sweeper      string  which replica sweeps now                               seconds
+    probe:{<n>}       string  that a server takes writes                             1 min
     kept              string  what the last sweep counted                            seconds
 
 Beside keys, a channel for each shop, l:{S}: on it is announced that something new stands in the store, and what is told
@@ -54,6 +55,9 @@ MAX_TTL_SECONDS: Final = 5 * 24 * 60 * 60
 
 TICKET_SECONDS: Final = 30
 """Limit: time to open a stream with its ticket. A browser opens it at once."""
+
+PROBE_SECONDS: Final = 60
+"""What a readiness check writes."""
 
 RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
 """Limit: time that the receipt of a purge is kept. Long enough to fetch it and keep it elsewhere."""
@@ -212,6 +216,12 @@ def page_key(page: PageId) -> bytes:
 
 
 @cache
+def probe_keys(*, clustered: bool) -> tuple[bytes, ...]:
+    """What a readiness check writes: one key, in a cluster one key for each part of the slots."""
+    marks = mark_keys() if clustered else mark_keys()[:1]
+    return tuple(mark.replace(b"mark:", b"probe:") for mark in marks)
+
+
 def mark_keys() -> tuple[bytes, ...]:
     """The marks (cache/registry/marks.py) in the order of their slots. Outside a cluster the first is enough.
 

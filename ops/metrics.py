@@ -115,6 +115,10 @@ METRICS: tuple[Metric, ...] = (
            "Lost webhook subscriptions that were restored."),
     Metric("healed_messages_total", "counter", "messages", "Messages fetched after an outage or a lost subscription, "
            "by what became of them.", ("outcome",)),
+    Metric("redis_clock_skew_seconds", "gauge", "seconds", "Redis' clock less this machine's.", across="max"),
+    Metric("redis_evicted_keys", "gauge", "keys", "Keys that Redis has evicted since it started; must stay 0.",
+           across="max"),
+    Metric("redis_memory_ratio", "gauge", "", "Redis' used memory by its maxmemory; 0 without a limit.", across="max"),
     Metric("check_ok", "gauge", "", "Whether a check of /readyz passes at this scrape: 1 or 0.", ("check",),
            across="min"),
     Metric("task_crashes_total", "counter", "crashes", "Background tasks that crashed and were started again.",
@@ -195,6 +199,12 @@ class Metrics:
     def oldest_purge(self, seconds: float) -> None:
         """So old is the oldest purge that still erases, whichever replica is at it."""
         self._gauges["oldest_purge_seconds"].set(seconds)
+
+    def redis(self, *, clock_skew: float, evicted: int, memory: float) -> None:
+        """What the last examination of Redis measured."""
+        self._gauges["redis_clock_skew_seconds"].set(clock_skew)
+        self._gauges["redis_evicted_keys"].set(evicted)
+        self._gauges["redis_memory_ratio"].set(memory)
 
     def check(self, name: str, ok: bool) -> None:
         """How a check of /readyz ended."""

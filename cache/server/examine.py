@@ -46,6 +46,17 @@ class NodeFacts:
     scripts: bool
     cluster_state: str | None
 
+    def number(self, name: str) -> int:
+        """A number of `info`; 0 where there is none."""
+        text = (self.info or {}).get(name, "")
+        return int(text) if text.isascii() and text.isdigit() else 0
+
+    @property
+    def memory_share(self) -> float:
+        """Used memory by `maxmemory`; 0 without a limit."""
+        most = self.number("maxmemory")
+        return self.number("used_memory") / most if most else 0.0
+
 
 async def examine(
     connection: Connection, *, now: Callable[[], float], clock: Callable[[], float]

@@ -1,0 +1,139 @@
+"""Whether Redis can keep what is acknowledged: examined at start, at each readiness check and once a minute.
+
+Each server is asked about itself (cache/server/examine.py), judged (cache/server/node_findings.py), and must carry out
+a script that writes. A server that may evict keys or is too old is unfit: deliveries are refused, because Facebook
+delivers again what is not acknowledged, and never again what is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+import structlog
+
+from cache.errors import Unavailable
+from cache.keys import PROBE_SECONDS, probe_keys
+from cache.scripts import PROBE
+from cache.server.connection import Connection
+from cache.server.examine import NodeFacts, examine
+from cache.server.node_findings import judge, unreachable
+from domain.finding import Finding
+from ops.metrics import Metrics
+
+LOOK_SECONDS: Final = 60.0
+FRESH_SECONDS: Final = 0.5
+"""Checks that run together share one examination."""
+RETRY_AFTER_SECONDS: Final = 30
+
+UNFIT: Final = frozenset({"redis.policy", "redis.version"})
+"""Findings that, when they fail, mean that an acknowledged message may be lost."""
+CONFIGURATION: Final = UNFIT | {"redis.replication", "redis.cluster", "redis.scripts"}
+UNKNOWN: Final = frozenset({"redis.unknown"})
+
+log = structlog.get_logger()
+
+
+class ServerState:
+    """What the last examination found. `now` is Unix seconds, `clock` is monotonic."""
+
+    def __init__(
+        self, connection: Connection, metrics: Metrics, *, now: Callable[[], float], clock: Callable[[], float]
+    ) -> None:
+        self._connection = connection
+        self._metrics = metrics
+        self._now = now
+        self._clock = clock
+        self._findings: dict[tuple[str, str], Finding] = {}
+        self._looked_at = -FRESH_SECONDS
+        self._looking = asyncio.Lock()
+        self._unfit: Finding | None = None
+
+    def require(self) -> None:
+        """Return unless Redis is known to be unfit.
+
+        Raises:
+            Unavailable: `redis_unfit`.
+        """
+        if self._unfit is not None:
+            raise Unavailable("redis_unfit", "Redis is configured so that it may lose messages.",
+                              retry_after=RETRY_AFTER_SECONDS)  # fmt: skip
+
+    async def unfit(self) -> Finding | None:
+        """Why Redis must not be used, found by a new examination; None when it may be, or cannot be reached now."""
+        await self._look()
+        return self._unfit
+
+    async def takes_writes(self) -> bool:
+        """Whether every primary carries out a script that writes.
+
+        Raises:
+            Unavailable: one does not; the reason says why.
+        """
+        calls = [PROBE([key], [PROBE_SECONDS * 1000]) for key in probe_keys(clustered=self._connection.clustered)]
+        for reply in await self._connection.runs(calls):
+            if isinstance(reply, Unavailable):
+                raise reply
+        return True
+
+    async def configured(self) -> bool:
+        """Whether version, eviction policy, role and rights are right."""
+        return not await self._found(CONFIGURATION, "fail")
+
+    async def known(self) -> bool:
+        """Whether the server says how it is configured."""
+        return not await self._found(UNKNOWN, "warn", "fail")
+
+    async def on_time(self) -> bool:
+        """Whether its clock agrees with this machine's."""
+        return not await self._found({"redis.clock"}, "fail")
+
+    async def with_room(self) -> bool:
+        """Whether memory is left, and nothing was evicted."""
+        return not await self._found({"redis.memory"}, "warn", "fail")
+
+    async def persistent(self) -> bool:
+        """Whether it writes what it holds to its disk."""
+        return not await self._found({"redis.persistence"}, "fail")
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Examine again and again, for as long as the service runs."""
+        while True:
+            await self._look()
+            await sleep(LOOK_SECONDS)
+
+    async def _found(self, names: Iterable[str], *levels: str) -> bool:
+        await self._look()
+        return any(finding.name in names and finding.level in levels for finding in self._findings.values())
+
+    async def _look(self) -> None:
+        async with self._looking:
+            if self._clock() - self._looked_at < FRESH_SECONDS:
+                return
+            try:
+                nodes = await examine(self._connection, now=self._now, clock=self._clock)
+            except Unavailable:
+                return  # what it was found to be before is still all that is known
+            facts = [node for node in nodes if isinstance(node, NodeFacts)]
+            findings = [finding for node in facts for finding in judge(node)]
+            findings += [unreachable(node[1], node[0]) for node in nodes if not isinstance(node, NodeFacts)]
+            self._measure(facts)
+            self._keep(findings)
+            self._looked_at = self._clock()
+
+    def _keep(self, findings: list[Finding]) -> None:
+        before, self._findings = self._findings, {(finding.name, finding.about): finding for finding in findings}
+        for key, finding in self._findings.items():
+            earlier = before.get(key)
+            if finding.level != (earlier.level if earlier else "ok"):
+                write = log.info if finding.level == "ok" else log.warning
+                write("redis_finding", check=finding.name, detail=finding.sentence, hint=finding.remedy)
+        bad = (finding for finding in findings if finding.level == "fail" and finding.name in UNFIT)
+        self._unfit = next(bad, None)
+
+    def _measure(self, facts: list[NodeFacts]) -> None:
+        if facts:
+            self._metrics.redis(
+                clock_skew=max((node.clock_ahead for node in facts), key=abs),
+                evicted=sum(node.number("evicted_keys") for node in facts),
+                memory=max(node.memory_share for node in facts),
+            )
