@@ -20,6 +20,7 @@ from app.connections import KEEP_ALIVE_SECONDS, MOST_CONNECTIONS, SPARE_FILES, C
 from app.express import ExpressConnections
 from app.factory import Application
 from app.turns import Taker, Turns
+from cache.server.state import ServerState
 from domain.errors import PageInboxError
 
 GRACE_SECONDS: Final = 15
@@ -29,6 +30,8 @@ UNREAD_SECONDS: Final = 60
 """A connection whose other side takes nothing for so long is dropped by the system (Linux; tcp(7), TCP_USER_TIMEOUT);
 what waits for it would stay in memory for a quarter of an hour otherwise, or for ever."""
 BACKLOG: Final = 2048
+REDIS_SECONDS: Final = 1.0
+"""For the first examination of Redis; without an answer the service starts, and is not ready."""
 
 ACCEPTED_EACH_TURN: Final = 32
 """The event loop accepts one connection a turn from each listening socket (libuv, since 1.45), and turns are long when
@@ -47,6 +50,25 @@ log = structlog.get_logger()
 
 class PortRefused(PageInboxError):
     """A port that cannot be listened to; the sentence names the setting to change."""
+
+
+class RedisUnfit(PageInboxError):
+    """A Redis that may lose messages; the sentence says what to change."""
+
+
+async def refuse_unfit_redis(state: ServerState) -> None:
+    """Return when Redis is fit, or cannot be reached yet: then readiness waits for it.
+
+    Raises:
+        RedisUnfit: it may evict keys, or is too old.
+    """
+    try:
+        async with asyncio.timeout(REDIS_SECONDS):
+            finding = await state.unfit()
+    except TimeoutError:
+        return
+    if finding is not None:
+        raise RedisUnfit("redis_unfit", f"{finding.sentence} {finding.remedy}")
 
 
 class _Server(uvicorn.Server):
@@ -155,9 +177,11 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
 
     Raises:
         PortRefused: one of the two ports cannot be had.
+        RedisUnfit: Redis may lose messages.
     """
     settings = app.services.settings
     raise_open_files()
+    await refuse_unfit_redis(app.services.state)
     with (
         listen(settings.host, settings.port, "PORT") as public_socket,
         listen(settings.host, settings.ops_port, "OPS_PORT") as ops_socket,

@@ -35,6 +35,7 @@ from cache.purging.receipt_signature import ReceiptSigner
 from cache.registry.marks import Marks
 from cache.registry.shops import Shops
 from cache.server.connection import Connection
+from cache.server.state import ServerState
 from domain.secret import Secret
 from graph_client.calls import Calls
 from graph_client.heal import Healer
@@ -52,6 +53,9 @@ from webhook.withdrawal import Withdrawal
 CLOSE_SECONDS: Final = 5.0
 """What background tasks get to end; an orchestrator's usual grace is thirty."""
 
+REDIS_CHECK_SECONDS: Final = 2.0
+"""A check of Redis asks several questions, each of which has its own shorter limit."""
+
 VERSION: Final = version("page-inbox")
 
 log = structlog.get_logger()
@@ -62,6 +66,7 @@ class Services:
     """Everything that serves, wired."""
 
     settings: Settings
+    state: ServerState
     registry: Registry
     metrics: Metrics
     checks: Checks
@@ -96,6 +101,7 @@ class Services:
     async def open(self) -> None:
         """Start what runs beside the requests. Redis need not be there yet."""
         self.tasks.start("marks", partial(self.marks.run, asyncio.sleep))
+        self.tasks.start("redis_state", partial(self.state.run, asyncio.sleep))
         self.tasks.start("sweeper", self.sweeper.run)
         self.tasks.start("purges", self.purger.resume)
         self.tasks.start("heartbeat", self.watch.run_heartbeat)
@@ -116,6 +122,20 @@ class Services:
         await self.calls.close()
         await self.connection.close()
         log.info("closed")
+
+
+def add_redis_checks(checks: Checks, state: ServerState) -> None:
+    """What /readyz says about Redis. Only what makes every delivery fail, or unsafe, makes the process unready."""
+    add = partial(checks.add, timeout=REDIS_CHECK_SECONDS)
+    add("redis", state.takes_writes, "Redis must be up, and REDIS_URL must lead to a primary that runs our scripts.")
+    add(
+        "redis_configuration", state.configured, "Redis needs maxmemory-policy noeviction, and Redis 7.0 or Valkey 7.2."
+    )
+    inform = partial(add, gates=False)
+    inform("redis_known", state.known, "Redis refuses INFO: check its version and maxmemory-policy by hand.")
+    inform("redis_clock", state.on_time, "Set the clocks of Redis and of this machine by NTP.")
+    inform("redis_memory", state.with_room, "Give Redis more memory: a full Redis refuses every message.")
+    inform("redis_persistence", state.persistent, "Redis cannot write its file: free space on its disk.")
 
 
 def make_tokens(settings: Settings) -> Tokens:
@@ -146,6 +166,7 @@ def wire(
     metrics = hooks.metrics(registry, version=VERSION)
     checks, tasks = Checks(told=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
+    state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
     unsent = UnsentIds(store.sealer)
     writer = Writer(
         store.connection,
@@ -155,6 +176,7 @@ def wire(
         ttl=settings.message_ttl,
         first_nonce=secrets.randbits(32),
         clock=time.monotonic,
+        require_fit=state.require,
     )
     sweeper = Sweeper(
         store.connection, metrics, ttl=settings.message_ttl, now=now, clock=time.monotonic, sleep=asyncio.sleep
@@ -189,7 +211,7 @@ def wire(
         audit,
         key=settings.app_secrets[0],
     )
-    checks.add("redis", partial(store.connection.command, "PING"), "Is Redis up, and REDIS_URL right?")
+    add_redis_checks(checks, state)
     checks.add(
         "registry",
         store.marks.whole,
@@ -200,6 +222,7 @@ def wire(
     checks.add("tasks", partial(_none_crashed, tasks), "A background task crashed and waits; its log line says why.")
     return Services(
         settings=settings,
+        state=state,
         registry=registry,
         metrics=metrics,
         checks=checks,

@@ -48,6 +48,7 @@ def main(listening: int, control: int, turns: int, count: int, number: int) -> N
 
 
 async def _serve(app: Application, listening: socket.socket, control: socket.socket, turns: Turns, number: int) -> None:
+    await server.refuse_unfit_redis(app.services.state)
     public = server.make_public(app, turns, number)
     reader, writer = await asyncio.open_unix_connection(sock=control)
     reporter = Reporter(app, writer)

@@ -30,8 +30,8 @@ of the watch share one of their own.
     {watch}:outage    string  when nobody was there to take deliveries               5 days
     deletion:<code>   hash    a person's deletion request: when, and what it waits for  90 days
     purges            zset    purges still erasing, for whoever starts next          30 days
-    lock:sweeper      string  which replica sweeps now                               seconds
     probe:{<n>}       string  that a server takes writes                             1 min
+    lock:sweeper      string  which replica sweeps now                               seconds
     kept              string  what the last sweep counted                            seconds
 
 Beside keys, a channel for each shop, l:{S}: on it is announced that something new stands in the store, and what is told

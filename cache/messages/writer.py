@@ -97,6 +97,7 @@ class Writer:
         ttl: int,
         first_nonce: int,
         clock: Callable[[], float],
+        require_fit: Callable[[], None] = lambda: None,
         queue_messages: int = QUEUE_MESSAGES,
         queue_bytes: int = QUEUE_BYTES,
     ) -> None:
@@ -107,6 +108,7 @@ class Writer:
         self._nonces = count(first_nonce)
         self._changes = Changes(connection, secrets, unsent, ttl=ttl, new_nonce=self._nonce)
         self._clock = clock
+        self._require_fit = require_fit
         self._room_messages = self._all_messages = queue_messages
         self._room_bytes = self._all_bytes = queue_bytes
         self._pending: dict[ShopId, _ShopBatch] = {}
@@ -117,9 +119,12 @@ class Writer:
         metrics.watch_queue(self._queue)
         for reason in get_args(UnavailableReason):
             metrics.store_error(reason, 0)
+        for outcome in get_args(Outcome):
+            metrics.event("message", outcome, 0)  # a rate that begins with its first event cannot raise an alert
 
     def admit(self) -> None:
         """Raise Unavailable where `put` would, whatever it was given: before anybody reads what came."""
+        self._require_fit()
         if self._pace.too_long(self._waiting):
             raise Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
 

@@ -60,16 +60,19 @@ class Marks:
             await self._connection.command("SET", first, word)
         self._word = word
 
-    async def require(self) -> None:
-        """Return where nothing was lost, and remember the word.
+    async def require(self, *, connected: bool = False) -> None:
+        """Return where nothing was lost, and remember the word. `connected` also asks that a Page was ever connected:
+        a store that never had one may be the wrong one.
 
         Raises:
-            Unavailable: `registry_lost`.
+            Unavailable: `registry_lost`, or `no_page_connected`.
         """
         told = await self._all(self._keys)
         first = told[0]
         if self._word is None and not any(told):
-            return  # no Page was ever connected
+            if connected:
+                raise Unavailable("no_page_connected", "No Page was ever connected in this Redis.")
+            return
         if first is None or first.startswith(LOST):
             await self._refuse(told)
         word = first.removeprefix(NEW)

@@ -37,11 +37,15 @@ class Shops:
         self._sealer = sealer
 
     async def owner(self, page: PageId) -> ShopId | None:
-        """The shop a Page belongs to; None where nobody has connected it."""
+        """The shop a Page belongs to; None where no shop has connected it.
+
+        Raises:
+            Unavailable: also where no Page at all was ever connected, since this may be the wrong Redis.
+        """
         owner = await self._connection.command("HGET", page_key(page), "shop")
         if owner is None:
             # keeps: a lost Page is not an unknown Page
-            await self._marks.require()
+            await self._marks.require(connected=True)
             return None
         shop = ShopId(owner.decode())
         if await self._connection.command("HEXISTS", shop_keys(shop).registry, page_fields.names(page).connected):

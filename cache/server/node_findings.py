@@ -66,7 +66,7 @@ def judge(facts: NodeFacts) -> Iterator[Finding]:
         yield Finding("redis.scripts", "fail", "Redis runs no scripts for this user.", remedy, facts.name)
     if facts.info is None:
         sentence = "Redis does not tell about itself (INFO is refused): version, policy, persistence are unknown."
-        yield Finding("redis.unknown", "warn", sentence, "Allow the user +info, or look by hand.", facts.name)
+        yield Finding("redis.version", "warn", sentence, "Allow the user +info, or look by hand.", facts.name)
         return
     yield _version(facts.info, facts.name)
     yield _policy(facts.info, facts.name)

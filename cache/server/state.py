@@ -28,7 +28,6 @@ RETRY_AFTER_SECONDS: Final = 30
 UNFIT: Final = frozenset({"redis.policy", "redis.version"})
 """Findings that, when they fail, mean that an acknowledged message may be lost."""
 CONFIGURATION: Final = UNFIT | {"redis.replication", "redis.cluster", "redis.scripts"}
-UNKNOWN: Final = frozenset({"redis.unknown"})
 
 log = structlog.get_logger()
 
@@ -81,7 +80,7 @@ class ServerState:
 
     async def known(self) -> bool:
         """Whether the server says how it is configured."""
-        return not await self._found(UNKNOWN, "warn", "fail")
+        return not await self._found({"redis.version"}, "warn")
 
     async def on_time(self) -> bool:
         """Whether its clock agrees with this machine's."""
@@ -124,9 +123,12 @@ class ServerState:
         before, self._findings = self._findings, {(finding.name, finding.about): finding for finding in findings}
         for key, finding in self._findings.items():
             earlier = before.get(key)
-            if finding.level != (earlier.level if earlier else "ok"):
-                write = log.info if finding.level == "ok" else log.warning
-                write("redis_finding", check=finding.name, detail=finding.sentence, hint=finding.remedy)
+            if finding.level == (earlier.level if earlier else "ok"):
+                continue
+            if finding.level == "ok":
+                log.info("redis_finding", check=finding.name, detail=finding.sentence, hint=finding.remedy)
+            else:
+                log.warning("redis_finding", check=finding.name, detail=finding.sentence, hint=finding.remedy)
         bad = (finding for finding in findings if finding.level == "fail" and finding.name in UNFIT)
         self._unfit = next(bad, None)
 

@@ -63,9 +63,11 @@ def holders(store: Server, key: bytes) -> Iterator[redis.Redis]:
 
 
 async def test_where_no_page_was_ever_connected_none_is_lost(process: Callable[[], Process]) -> None:
-    """Facebook may deliver for anybody's Pages; nothing is written down for that."""
+    """A delivery is refused, since this may be the wrong Redis; nothing is written, and a shop reads that it has none."""
     marks, shops = process()
-    assert not await refused(shops)
+    with pytest.raises(Unavailable) as raised:
+        await shops.owner(PAGE)
+    assert raised.value.reason == "no_page_connected"
     assert await marks.whole()
     assert (await shops.shop(SHOP)).pages == ()
 

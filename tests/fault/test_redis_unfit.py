@@ -55,7 +55,7 @@ def checks(service: Service) -> dict[str, bool]:
 def test_serve_refuses_to_start_where_redis_may_evict(own_server: OwnServer, tmp_path: Path) -> None:
     """It ends at once and names the setting of Redis to change."""
     with own_server(extra=["--maxmemory-policy", "allkeys-lru"]) as server:
-        ended = subprocess.run(
+        ended = subprocess.run(  # noqa: S603 - our own command
             page_inbox("serve"), env=environment(server.url), cwd=tmp_path.parent, capture_output=True, timeout=WITHIN
         )
     said = (ended.stdout + ended.stderr).decode()

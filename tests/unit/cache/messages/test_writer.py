@@ -157,6 +157,7 @@ class House:
             ttl=432_000,
             first_nonce=7,
             clock=self.clock.seconds,
+            require_fit=lambda: None,
             **limits,
         )
 
