@@ -63,7 +63,7 @@ def holders(store: Server, key: bytes) -> Iterator[redis.Redis]:
 
 
 async def test_where_no_page_was_ever_connected_none_is_lost(process: Callable[[], Process]) -> None:
-    """A delivery is refused, since this may be the wrong Redis; nothing is written, and a shop reads that it has none."""
+    """A delivery is refused: this may be the wrong Redis. Nothing is written, and a shop reads that it has none."""
     marks, shops = process()
     with pytest.raises(Unavailable) as raised:
         await shops.owner(PAGE)
