@@ -43,7 +43,7 @@ UNKNOWN_SUBJECT = "unknown"
 
 
 TokenReason = Literal["token_missing", "token_malformed", "token_expired", "token_invalid", "ticket_invalid"]
-ScopeReason = Literal["wrong_shop", "scope_missing"]
+ScopeReason = Literal["wrong_shop", "scope_missing", "page_token_required"]
 
 
 class Unauthenticated(PageInboxError):

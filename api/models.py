@@ -121,7 +121,8 @@ class AuditEntryModel(_Answer):
         MISSING, description="When the first of several came; `at` is then the last, or later."
     )
     sub: str = Field(
-        description="The token's `sub`; `operator` for a command on the store itself, `facebook` for its callbacks."
+        description="The token's `sub`; `operator` for a command on the store itself, `facebook` for its "
+        "callbacks, and where a Page moves to the shop whose token Facebook has verified."
     )
     action: str = Field(description="The operationId of the call, also where a command did the same.")
     page: str | MISSING = Field(MISSING, description="The Page that was changed.")

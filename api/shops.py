@@ -6,13 +6,14 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import Forbidden
 from api.bodies import PageConnect, Pause
 from api.call import answer, call_of
 from api.messages import answer_receipt
 from domain.ids import PageId, ShopId
 from domain.moment import rfc3339
 from domain.secret import Secret
-from domain.shop import Page, PageState, Receipt, Shop
+from domain.shop import EVERY_SHOP, Page, PageState, Receipt, Shop
 
 
 class Registry(Protocol):
@@ -54,9 +55,10 @@ class Connector(Protocol):
 class Shops:
     """The handlers."""
 
-    def __init__(self, registry: Registry, connector: Connector) -> None:
+    def __init__(self, registry: Registry, connector: Connector, *, shops_connect_without_token: bool) -> None:
         self._registry = registry
         self._connector = connector
+        self._shops_connect_without_token = shops_connect_without_token
 
     async def state(self, request: Request) -> Response:
         """GET ."""
@@ -84,9 +86,14 @@ class Shops:
         return answer(told_page(await self._registry.pause_page(call.shop, page, call.sent(Pause).paused)))
 
     async def connect(self, request: Request) -> Response:
-        """PUT pages/{page}"""
+        """PUT pages/{page}: without the Page's token only where that is allowed, or any shop could take any Page."""
         call = call_of(request)
         token = call.sent(PageConnect).token()
+        if token is None and not self._shops_connect_without_token and call.principal.shop != EVERY_SHOP:
+            raise Forbidden(
+                "page_token_required",
+                "Send the Page's access_token. Only a token for every shop connects a Page without it.",
+            )
         return answer(told_page(await self._connector.connect(call.shop, PageId(call.ids["page"]), token)))
 
     async def disconnect(self, request: Request) -> Response:

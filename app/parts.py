@@ -28,6 +28,7 @@ from cache.server.connection import Connection, connect
 from domain.errors import PageInboxError
 from domain.secret import Secret
 from graph_client.calls import Calls
+from graph_client.claims import Claims
 from graph_client.client import Client
 from graph_client.pages import Pages
 from graph_client.reader import Reader as GraphReader
@@ -172,6 +173,7 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
         watchlist,
         grants,
         store.purger,
+        Claims(store.shops, store.purger, store.audit_log),
         app_id=settings.app_id or "",
         app_token=Secret(f"{settings.app_id}|{secret.reveal()}" if secret else ""),
         missing_settings=[name for name, value in needs.items() if not value],

@@ -62,7 +62,11 @@ def table(services: Services) -> list[Route]:
     phone_numbers, compression = PhoneNumbers(), Compression(token_bytes)
     messages = Messages(services.reader, services.purger, services.customers, phone_numbers, compression)
     blocked = Blocked(services.blocked, services.purger)
-    shops = Shops(services.shops, services.connector)
+    shops = Shops(
+        services.shops,
+        services.connector,
+        shops_connect_without_token=services.settings.connect_without_proof == "shop",
+    )
     graph = Graph(services.graph)
     stream = Stream(services.rooms, services.tickets, now=services.now)
     audit = Audit(services.audit_log)
@@ -121,7 +125,9 @@ def table(services: Services) -> list[Route]:
               "Connect a Page with its token, or for webhooks alone.", body=PageConnect, answer=PageModel,
               statuses=(*FETCH, 501), tag="Shop and Pages",
               description="A token is checked with Facebook and kept sealed, and Facebook is told to deliver. The same "
-              "call with a new token reconnects; with `{}` an earlier token stays."),
+              "call with a new token reconnects; with `{}` an earlier token stays. A token "
+              "that Facebook verifies takes the Page from a shop that connected it without one; nothing that was kept "
+              "goes along."),
         Route("PATCH", PAGE, shops.patch_page, "changePage", ADMIN,
               "Pause or resume storing for one Page.", body=Pause, answer=PageModel, statuses=(404,),
               tag="Shop and Pages"),

@@ -29,7 +29,8 @@ def pages_connect(where: Where, shop: str, token_file: TextIO | None, page: str)
     """Connect a Page: with its token for everything, without one for webhooks alone.
 
     The token is checked with Facebook, the app subscribed to the Page's webhooks, and the token kept sealed by the
-    first of SEAL_KEYS. It is read from a file, so that no list of processes shows it.
+    first of SEAL_KEYS. It is read from a file, so that no list of processes shows it. On a running service,
+    connecting without the Page's token needs a bearer token with shop "*", unless CONNECT_WITHOUT_TOKEN is "shop".
 
     \b
     Examples:

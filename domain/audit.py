@@ -7,6 +7,8 @@ from typing import Literal
 
 OPERATOR = "operator"
 """The subject of what is done by a command on the store itself."""
+FACEBOOK = "facebook"
+"""The subject of what Facebook decides: its callbacks, and which of two shops a Page belongs to."""
 AT_THE_STORE = "local"
 """Stands for the address where a command works on the store itself."""
 

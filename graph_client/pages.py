@@ -135,6 +135,14 @@ class PagePurger(Protocol):
         ...
 
 
+class Claims(Protocol):
+    """Decides which shop gets a Page."""
+
+    async def claim(self, shop: ShopId, page: PageId, /) -> Page:
+        """Route the Page's messages to the shop that has its token. Raises kind conflict for another's."""
+        ...
+
+
 class Pages:
     """Connects and disconnects. `now` is Unix milliseconds; `missing_settings` names what an operator has not set."""
 
@@ -145,6 +153,7 @@ class Pages:
         watched: Watched,
         grants: Grants,
         purger: PagePurger,
+        claims: Claims,
         *,
         app_id: str,
         app_token: Secret,
@@ -156,6 +165,7 @@ class Pages:
         self._watched = watched
         self._grants = grants
         self._purger = purger
+        self._claims = claims
         self._app_id = app_id
         self._app_token = app_token
         self._missing_settings = missing_settings
@@ -186,7 +196,7 @@ class Pages:
         facts = await self.inspect(token, page)
         lacking = facts.missing_permissions
         require_needed(lacking)
-        before = await self._registry.connect(shop, page)
+        before = await self._claims.claim(shop, page)
         since = self._missed_since(before)
         state = PageState(
             self._now(), token_alive=True, missing_permissions=lacking, heal_since=since, expires_at=facts.expires_at

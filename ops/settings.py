@@ -50,6 +50,8 @@ class Settings:
     ops_port: int
     workers: int
     """Processes."""
+    connect_without_proof: str
+    """`backend` or `shop`: which tokens may connect a Page without showing the Page's own token."""
     seal_keys: tuple[Secret, ...]
     """32 bytes each, in base64; the first seals, all open."""
     graph_url: str
@@ -117,6 +119,9 @@ SETTINGS: tuple[Setting, ...] = (
             "file.", values.jwk_set, or_path=True),
     Setting("SEAL_KEYS", "seal_keys", "Base64 keys of 32 bytes that seal messages and Page tokens at rest, comma "
             "separated: the first seals, all open.", values.seal_keys, empty=(), secret=True, required=True),
+    Setting("CONNECT_WITHOUT_TOKEN", "connect_without_proof", "Who may connect a Page with `{}`, without showing the "
+            "Page's token: `backend` (only bearer tokens with `shop: \"*\"`) or `shop` (any token with `shop:admin`).",
+            values.one_of("backend", "shop"), default="backend", default_for_run="shop"),
     Setting("PUBLIC_URL", "public_url", "Where the service is reached from outside.", values.web_url),
     Setting("CORS_ORIGINS", "cors_origins", "Web origins that may call the API from a browser, comma separated.",
             values.origins, empty=()),

@@ -46,6 +46,7 @@ def environment(redis_url: str | None, **settings: str) -> dict[str, str]:
         "HOST": "127.0.0.1",
         "PORT": "0",
         "OPS_PORT": "0",
+        "CONNECT_WITHOUT_TOKEN": "shop",
         **settings,
     }
     return {name: value for name, value in chosen.items() if value}

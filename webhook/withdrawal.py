@@ -11,15 +11,12 @@ from typing import Final, Protocol
 
 import structlog
 
-from domain.audit import Access
+from domain.audit import FACEBOOK, Access
 from domain.deletion import Deletion
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Receipt, Shop
 from webhook.signed_request import SignedRequest
-
-BY: Final = "facebook"
-"""Who a receipt, and the shop's audit log, say it was."""
 
 _CODE_LETTERS: Final = 26
 """130 bits: nobody finds another's request by trying."""
@@ -129,13 +126,13 @@ class Withdrawal:
         """
         pages = await self._with_shops(await self._pages_of(request, now_ms))
         for page, shop in pages.items():
-            await self._recorder.record(shop, Access("deauthorize", BY, client, page))
+            await self._recorder.record(shop, Access("deauthorize", FACEBOOK, client, page))
             await self._pages.mark_dead(shop, page)
         for shop in dict.fromkeys(pages.values()):
             if self._left(await self._registry.shop(shop), pages):
                 log.info("deauthorized", shop=shop, what="pages")
             else:
-                receipt = await self._purger.purge_shop(shop, BY)
+                receipt = await self._purger.purge_shop(shop, FACEBOOK)
                 log.info("deauthorized", shop=shop, what="shop", purge_id=receipt.id)
         return len(pages)
 
@@ -148,8 +145,8 @@ class Withdrawal:
             return code, None
         pages = await self._with_shops(await self._pages_of(request, now_ms))
         for page, shop in pages.items():
-            await self._recorder.record(shop, Access("deleteData", BY, client, page))
-            receipt = await self._pages.disconnect(shop, page, BY)
+            await self._recorder.record(shop, Access("deleteData", FACEBOOK, client, page))
+            receipt = await self._pages.disconnect(shop, page, FACEBOOK)
             if receipt is not None:
                 await self._deletions.wait_for(code, shop, receipt)
                 log.info("data_deletion", shop=shop, page=page, purge_id=receipt.id)

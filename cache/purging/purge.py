@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from cache.errors import Unavailable
+from cache.errors import PageTaken, Unavailable
 from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
 from cache.messages.reader import Reader
 from cache.purging.receipts import Receipts
@@ -88,14 +88,17 @@ class Purger:
         """All conversations with these tags, on one receipt (cache/purging/customers.py knows whose they are)."""
         return await self._purge(shop, "customer", b"".join(tags), requested_by)
 
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str) -> Receipt:
-        """Disconnect a Page and purge what came for it.
+    async def purge_page(
+        self, shop: ShopId, page: PageId, requested_by: str, *, without_token: bool = False
+    ) -> Receipt:
+        """Disconnect a Page and purge what came for it; with `without_token`, only where it has no token.
 
         Raises:
             NotFound: the Page is not this shop's.
+            PageTaken: it has a token.
         """
         claim = await self._shops.claim(shop, page)
-        return await self._purge(shop, "page", shop_keys(shop).page_tag(page), requested_by, page, claim)
+        return await self._purge(shop, "page", shop_keys(shop).page_tag(page), requested_by, page, claim, without_token)
 
     async def purge_message(self, shop: ShopId, id_: MessageId, requested_by: str) -> Receipt:
         """One message. One that was never received is kept out in advance."""
@@ -121,16 +124,34 @@ class Purger:
         return await self._receipts.one(shop, purge)
 
     async def _purge(
-        self, shop: ShopId, what: PurgeTarget, tag: bytes, by: str, page: PageId | None = None, claim: str = ""
+        self,
+        shop: ShopId,
+        what: PurgeTarget,
+        tag: bytes,
+        by: str,
+        page: PageId | None = None,
+        claim: str = "",
+        without_token: bool = False,
     ) -> Receipt:
         keys = shop_keys(shop)
         purge = PurgeId(self._new_id())
         job = f"{purge} {shop}".encode()
         # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
         await self._note(job)
-        args: list[Arg] = [keys.hash_tag, what, tag, by, RECEIPT_SECONDS, MAX_TTL_SECONDS * 1000, page or "", claim]
+        args: list[Arg] = [
+            keys.hash_tag,
+            what,
+            tag,
+            by,
+            RECEIPT_SECONDS,
+            MAX_TTL_SECONDS * 1000,
+            page or "",
+            claim,
+            int(without_token),
+        ]
         script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
-        await self._connection.run(HIDE(script_keys, args), tries=2)
+        if await self._connection.run(HIDE(script_keys, args), tries=2) is None:
+            raise PageTaken
         if page is not None:
             await self._shops.release(shop, page, claim)
         self._metrics.purge(what)

@@ -5,8 +5,9 @@
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
 --       conversations, 8 bytes each), requested by, receipt's life (s), longest TTL (ms), Page to disconnect (or ''), its
---       claim (or '')
--- Reply: the watermark: what was stored at or before it (µs) is hidden, what was sent before it is refused from now on
+--       claim (or ''), 1 to do nothing where that Page has a token
+-- Reply: nil where the Page has a token, else the watermark: what was stored at or before it (µs) is hidden, what was sent before it is refused from now on
+if ARGV[9] == '1' and redis.call('HEXISTS', KEYS[1], 't:' .. ARGV[7]) == 1 then return false end
 local tag, what, name, longest = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]

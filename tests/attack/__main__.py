@@ -32,7 +32,7 @@ def _own_service() -> Iterator[Target]:
         place = Path(directory)
         with (
             servers.running("attack", place / "valkey", servers.valkey9()) as valkey,
-            serving(valkey.url, place / "log") as service,
+            serving(valkey.url, place / "log", CONNECT_WITHOUT_TOKEN="backend") as service,
         ):
             yield Target(service.url, APP_SECRET, TOKEN_KEY, service.ops_url, service.process.pid, valkey.url)
 

@@ -14,7 +14,7 @@ from tests.service import APP_SECRET, TOKEN_KEY, serving
 @pytest.mark.parametrize("attack", all_attacks(), ids=lambda attack: attack.title)
 async def test_the_service_holds(attack: Attack, valkey: Server, tmp_path: Path) -> None:
     """The figure is at most the limit."""
-    with serving(valkey.url, tmp_path / "log") as service:
+    with serving(valkey.url, tmp_path / "log", CONNECT_WITHOUT_TOKEN="backend") as service:
         target = Target(service.url, APP_SECRET, TOKEN_KEY, service.ops_url, service.process.pid, valkey.url)
         target.connect()
         target.connect(OTHER_SHOP, OTHER_PAGE)

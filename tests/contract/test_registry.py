@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cache.errors import NotFound, SealBroken, SealKeysMissing
+from cache.errors import NotFound, PageTaken, SealBroken, SealKeysMissing
 from cache.keys import shop_keys
 from cache.sealing import Sealer
 from domain.ids import MessageId, PageId, Psid, ShopId
@@ -104,6 +104,19 @@ async def test_disconnecting_forgets_token_state_and_budgets_in_the_same_step(bo
     again = await box.shops.connect(SHOP, PAGE)
     assert (again.state, again.last_event_at, again.status) == (None, None, "webhooks_only")
     assert (await box.budgets.enter(SHOP, PAGE, "pages", spacing=0, patience=0)).held == 0
+
+
+async def test_a_page_with_a_token_is_not_taken_from_its_shop(box: Box) -> None:
+    """Decided in the step that would take it: the token may have come in the meantime."""
+    await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
+    with pytest.raises(PageTaken):
+        await box.purger.purge_page(SHOP, PAGE, "facebook", without_token=True)
+    assert (await box.shops.page(SHOP, PAGE)).status == "connected"
+    await box.purger.purge_page(SHOP, PAGE, "owner")
+    await box.shops.connect(SHOP, PAGE)
+    assert (await box.purger.purge_page(SHOP, PAGE, "facebook", without_token=True)).what == "page"
+    with pytest.raises(NotFound):
+        await box.shops.page(SHOP, PAGE)
 
 
 async def test_purging_a_shop_leaves_its_pages_connected_with_their_tokens(box: Box) -> None:

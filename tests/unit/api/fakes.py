@@ -231,7 +231,7 @@ def table(store: Store) -> list[Route]:
     """Every route of a shop."""
     messages, shops, graph = (
         Messages(store, store, store, PhoneNumbers(), Compression(bytes)),
-        Shops(store, store),
+        Shops(store, store, shops_connect_without_token=True),
         Graph(store),
     )
     blocked = Blocked(store, store)

@@ -72,6 +72,7 @@ class World:
             self,
             self,
             self,
+            self,
             app_id=APP,
             app_token=APP_TOKEN,
             missing_settings=self.missing_settings,
@@ -87,6 +88,8 @@ class World:
         """Route it."""
         self._do("connect")
         return Page(page, NOW - DAY, self.last_event_at, self.state)
+
+    claim = connect
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
         """As it stands."""

@@ -1,0 +1,100 @@
+"""Which shop gets a Page when its token is verified: a claim without a token gives way to it.
+
+The Page moves; nothing that was kept of it goes along. What the other shop has of it is purged there, its viewers get
+the purge, and the audit logs of both shops have an entry by "facebook", since Facebook's answer decided.
+"""
+
+from typing import Final, Protocol
+
+import structlog
+
+from domain.audit import FACEBOOK, UNKNOWN_CLIENT, Access
+from domain.errors import PageInboxError
+from domain.ids import PageId, ShopId
+from domain.shop import Credentials, Page, Receipt
+
+TRIES: Final = 3
+"""The other shop may connect the Page again between two steps; it cannot win more than a race or two."""
+
+log = structlog.get_logger()
+
+
+class Registry(Protocol):
+    """Knows which shop has a Page."""
+
+    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
+        """Route the Page's messages to the shop. Raises kind conflict, `page_of_another_shop`."""
+        ...
+
+    async def owner(self, page: PageId, /) -> ShopId | None:
+        """The shop of a Page; None where no shop has it."""
+        ...
+
+    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
+        """The Page's token; None without one. Raises kind not_found; conflict where it cannot be opened any more."""
+        ...
+
+
+class PagePurger(Protocol):
+    """Takes a Page away."""
+
+    async def purge_page(self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool) -> Receipt:
+        """Disconnect the Page and purge what came for it. Raises kind not_found; conflict where it has a token."""
+        ...
+
+
+class AuditLog(Protocol):
+    """Records accesses."""
+
+    async def append(self, shop: ShopId, access: Access, /) -> None:
+        """Return once it is recorded."""
+        ...
+
+
+class Claims:
+    """Claims Pages whose token Facebook has verified. Raises kind unavailable when the store is."""
+
+    def __init__(self, registry: Registry, purger: PagePurger, audit: AuditLog) -> None:
+        self._registry = registry
+        self._purger = purger
+        self._audit = audit
+
+    async def claim(self, shop: ShopId, page: PageId) -> Page:
+        """Connect the Page to the shop, if need be by taking it from a shop that has no token of it.
+
+        Raises:
+            PageInboxError: kind conflict where the other shop has a token of the Page.
+        """
+        for _ in range(TRIES):
+            try:
+                return await self._registry.connect(shop, page)
+            except PageInboxError as error:
+                other = await self._registry.owner(page)
+                if error.reason != "page_of_another_shop" or (
+                    other is not None and not await self._yields(other, page)
+                ):
+                    raise
+            if other is not None:
+                await self._take(page, other, shop)
+        return await self._registry.connect(shop, page)
+
+    async def _yields(self, other: ShopId, page: PageId) -> bool:
+        """Whether that shop has the Page without a token, or does not have it any more."""
+        try:
+            return await self._registry.credentials(other, page) is None
+        except PageInboxError as error:
+            if error.kind == "not_found":
+                return True
+            if error.kind == "conflict":
+                return False
+            raise
+
+    async def _take(self, page: PageId, other: ShopId, shop: ShopId) -> None:
+        await self._audit.append(other, Access("disconnectPage", FACEBOOK, UNKNOWN_CLIENT, page))
+        await self._audit.append(shop, Access("connectPage", FACEBOOK, UNKNOWN_CLIENT, page))
+        try:
+            await self._purger.purge_page(other, page, FACEBOOK, without_token=True)
+        except PageInboxError as error:
+            if error.kind != "not_found":
+                raise
+        log.info("page_moved", shop=shop, page=page)
