@@ -45,6 +45,8 @@ class MessageModel(_Answer):
     reply_to: dict[str, Any] | MISSING = Field(MISSING, description="The message, or story, it answers.")
     postback: dict[str, Any] | MISSING = Field(MISSING, description="The button of a `postback`: title and payload.")
     referral: dict[str, Any] | MISSING = Field(MISSING, description="The ad, product or link the customer came from.")
+    app_id: str | MISSING = Field(MISSING, description="The app that sent an `out` message; absent for staff's own.")
+    metadata: str | MISSING = Field(MISSING, description="What that app noted with it.")
     standby: bool | MISSING = Field(MISSING, description="Another application held the conversation.")
     phone_numbers: list[Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]] | MISSING = Field(
         MISSING,

@@ -106,6 +106,10 @@ def fields(message: Message) -> dict[str, Any]:
         body["referral"] = message.referral
     if message.standby:
         body["standby"] = True
+    if message.app_id is not None:
+        body["app_id"] = message.app_id
+    if message.metadata is not None:
+        body["metadata"] = message.metadata
     if message.edits:
         body["edits"] = message.edits
     if message.sent_at is not None:

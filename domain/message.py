@@ -17,7 +17,8 @@ Fact = dict[str, Any]
 class Message:
     """What a customer and a Page said to each other, once.
 
-    `sent_at` is Facebook's time in milliseconds, None where Facebook gave none. Absent facts are None.
+    `sent_at` is Facebook's time in milliseconds, None where Facebook gave none. Absent facts are None. `app_id` and
+    `metadata` say which app sent an echo, and what that app noted with it.
     """
 
     id: MessageId
@@ -34,6 +35,8 @@ class Message:
     referral: Fact | None = None
     standby: bool = False
     edits: int = 0
+    app_id: str | None = None
+    metadata: str | None = None
 
     @property
     def conversation(self) -> ConversationId:

@@ -52,6 +52,16 @@ def _attachment(item: Any) -> Fact:
     return fact
 
 
+def echo(message: Json) -> tuple[str | None, str | None]:
+    """`app_id` and `metadata` of an echo; None for what is absent or no text. Staff's own replies may have neither.
+
+    https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/message-echoes
+    """
+    fact = plain({"app_id": message.get("app_id"), "metadata": message.get("metadata")})
+    app_id, metadata = fact.get("app_id"), fact.get("metadata")
+    return app_id if type(app_id) is str else None, metadata if type(metadata) is str else None
+
+
 def known(raw: Any) -> Fact | None:
     """An object as we keep it (a quick reply's `{"payload"}`, a referral), None for anything else."""
     fact: Fact = plain(raw) if type(raw) is dict else {}

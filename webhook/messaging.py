@@ -87,6 +87,7 @@ def _message(event: Json, message: Json, page: PageId | None, standby: bool) -> 
     moment = sent_at(event.get("timestamp"))
     if len(message) == 2 and text is not None:  # mid and text: most messages
         return Message(mid, page, customer, direction, "message", moment, text, standby=standby)
+    app_id, metadata = facts.echo(message) if echo else (None, None)
     return Message(
         id=mid,
         page=page,
@@ -100,6 +101,8 @@ def _message(event: Json, message: Json, page: PageId | None, standby: bool) -> 
         reply_to=facts.reply(message.get("reply_to")),
         referral=facts.known(message.get("referral")),
         standby=standby,
+        app_id=app_id,
+        metadata=metadata,
     )
 
 
@@ -178,6 +181,8 @@ def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[Pa
     """Who wrote with whom: in an echo the sender is the Page. The entry's Page, where it has one, must be that one."""
     sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
     ours, theirs = (sender, recipient) if echo else (recipient, sender)
+    if echo and page is not None and recipient == page:
+        ours, theirs = recipient, sender  # old documents show an echo with the sides of a customer's message
     if page is None:
         if ours is None:
             raise NotUnderstood("no_page")
