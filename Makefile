@@ -16,11 +16,11 @@ help:  ## this list
 
 setup: $(STAMP)  ## create .venv with the locked dependencies (instant when nothing changed)
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(STAMP): requirements/dev.txt pyproject.toml simulator/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Page Inbox needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 " if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable simulator
 	@touch $(STAMP)
 
 run: $(STAMP)  ## the whole service on this machine, with a demo shop; Ctrl-C stops it

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from app.parts import Store, make_connection, make_graph, make_store, unix_milliseconds
-from app.wiring import VERSION
+from app.version import VERSION
 from cache.errors import Unavailable
 from cache.server.connection import Connection
 from cache.server.examine import NodeFacts, every_page, examine

@@ -40,7 +40,8 @@ from api.sse import MEDIA
 from api.stream import Stream
 from api.stream_docs import STREAM
 from app.parts import unix_milliseconds
-from app.wiring import VERSION, Services
+from app.version import VERSION
+from app.wiring import Services
 from console.routes import Console
 from ops.settings import FACEBOOK as OF_FACEBOOK
 from webhook import callbacks

@@ -15,7 +15,8 @@ import structlog
 from app import server
 from app.overview import SILENT_BEATS, Overview
 from app.turns import Turns
-from app.wiring import CLOSE_SECONDS, VERSION
+from app.version import VERSION
+from app.wiring import CLOSE_SECONDS
 from app.worker import BEAT_SECONDS
 from app.workers import Worker
 from domain.errors import PageInboxError

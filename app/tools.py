@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from app.parts import Graph, Store, make_connection, make_graph, make_store
-from app.wiring import VERSION
+from app.version import VERSION
 from domain.audit import AT_THE_STORE, OPERATOR, Access
 from domain.ids import PageId, ShopId
 from ops import logs

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from typing import Final
 
 import orjson
@@ -16,6 +15,7 @@ from api.auth import Tokens
 from api.export import Exporter
 from api.rooms import Rooms
 from app.parts import SettingMissing, make_connection, make_exporter, make_graph, make_store, needed, unix_milliseconds
+from app.version import VERSION
 from cache.audit.log import AuditLog
 from cache.audit.recording import Audit
 from cache.live.announcements import Announcements
@@ -55,8 +55,6 @@ CLOSE_SECONDS: Final = 5.0
 
 REDIS_CHECK_SECONDS: Final = 2.0
 """A check of Redis asks several questions, each of which has its own shorter limit."""
-
-VERSION: Final = version("page-inbox")
 
 log = structlog.get_logger()
 

@@ -23,11 +23,11 @@ import uvicorn
 from app import server
 from app.factory import Application, create_app
 from app.turns import Turns
-from app.wiring import VERSION
+from app.version import VERSION
 from ops import logs
-from ops.hooks import hooks
 from ops.settings import read_settings
 from ops.totals import tell
+from ops.tracing_switch import hooks
 
 BEAT_SECONDS: Final = 1.0
 """Between two reports. What was counted since the last one is lost with a worker that is killed; one that ends in order

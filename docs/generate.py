@@ -96,10 +96,12 @@ def recipes() -> list[tuple[str, str]]:
 
 def commands(group: click.Group, prefix: str) -> Iterator[tuple[str, str]]:
     """Each command of a group as it is typed, with the first paragraph of its help."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from commands(command, f"{prefix} {name}")
-        else:
+        elif command is not None:
             params = sorted(command.params, key=lambda param: isinstance(param, click.Argument))
             summary = (command.help or "").partition("\n\n")[0]
             yield " ".join([f"{prefix} {name}", *map(_parameter, params)]), _sentences(summary)

@@ -1,23 +1,16 @@
-"""Where tracing takes hold, without knowing it: what counts, who names a request, what stands around an application.
+"""The parts of the service that tracing replaces: the metrics, the request ids, the layer around the application.
 
-Without tracing these are the plain parts themselves, so that it costs nothing: nothing is wrapped, nothing is asked,
-and OpenTelemetry is not even loaded (docs/adr/0018-tracing.md).
+Without tracing these are the plain parts themselves, so tracing that is off costs nothing (docs/adr/0018-tracing.md).
 """
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-import structlog
 from starlette.types import ASGIApp
 
 from ops.metrics import Metrics, Registry
 from ops.middleware import new_request_id
-
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-
-log = structlog.get_logger()
 
 
 class NewMetrics(Protocol):
@@ -47,27 +40,3 @@ class Hooks:
 
 
 NO_HOOKS: Final = Hooks()
-
-
-def asked_for(environ: Mapping[str, str]) -> bool:
-    """Whether the standard variables name a collector and do not switch tracing off.
-
-    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
-    """
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none":
-        return False
-    return any(environ.get(name, "").strip() for name in _ENDPOINTS)
-
-
-def hooks(environ: Mapping[str, str], *, version: str) -> Hooks:
-    """Tracing where it is asked for and installed; else the plain parts."""
-    if not asked_for(environ):
-        return NO_HOOKS
-    try:
-        tracing: Any = importlib.import_module("ops.tracing")
-    except ImportError:
-        log.warning("tracing_not_installed", hint="pip install 'page-inbox[tracing]', or unset OTEL_EXPORTER_OTLP_*")
-        return NO_HOOKS
-    made: Hooks = tracing.to_collector(version)
-    log.info("tracing", version=version)
-    return made

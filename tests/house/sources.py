@@ -21,6 +21,8 @@ class Import:
     line: int
     top: bool
     """Whether it stands at the top of the file, and not in a function."""
+    by_name: bool = False
+    """Whether it is loaded later through `importlib`."""
 
     @property
     def package(self) -> str:
@@ -51,8 +53,9 @@ def pyproject() -> dict[str, Any]:
 
 
 def packages() -> tuple[str, ...]:
-    """The installed folders of the root, each with its sub-packages."""
-    return tuple(name for name in pyproject()["tool"]["setuptools"]["packages"] if "." not in name)
+    """Our folders of the root, each with its sub-packages: those of production, and the simulator."""
+    installed = pyproject()["tool"]["setuptools"]["packages"]
+    return tuple(sorted({*(name for name in installed if "." not in name), "simulator"}))
 
 
 @cache
@@ -73,6 +76,15 @@ def read_module(name: str, path: str, source: str, known: frozenset[str] = froze
         if isinstance(node, ast.Import | ast.ImportFrom)
         for module in _modules_of(node, known)
     )
+    if any(one.module == "importlib" for one in imports):
+        imports += tuple(
+            Import(node.value, node.lineno, top=True, by_name=True)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and "." in node.value
+            and node.value in known
+        )
     only_docstring = len(tree.body) == 1 and ast.get_docstring(tree) is not None
     return Module(name, path, ast.get_docstring(tree) or "", imports, only_docstring)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.cli import COMMANDS
 from tests.house.sources import ROOT, Import, Module, modules, packages, pyproject, read_module
 
 OURS: dict[str, tuple[str, ...]] = {
@@ -54,12 +55,9 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "zstandard": ("api.compression", "cache.codec"),
     "click": (
         "app.audit_command",
-        "app.cli",
-        "app.doctor_command",
-        "app.export_command",
-        "app.receipt_command",
-        "app.store_commands",
-        "app.where",
+        *("app.cli", "app.doctor_command", "app.export_command", "app.receipt_command", "app.run_command"),
+        *("app.serve_command", "app.settings_command", "app.simulate_command", "app.store_commands"),
+        *("app.token_command", "app.where"),
     ),
     "httptools": ("app.connections",),
     "uvicorn": ("app.connections", "app.express", "app.server", "app.worker"),
@@ -174,6 +172,27 @@ def test_no_import_hides_in_a_function() -> None:
     assert [place for m in HOUSE for place, one in imports_of(m) if not one.top] == []
 
 
+LOADED_BY_NAME: dict[str, tuple[str, ...]] = {
+    "app.start": ("app.cli",),
+    "app.cli": tuple(sorted(set(COMMANDS.values()))),
+    "ops.tracing_switch": ("ops.tracing",),
+}
+"""Who loads a module through `importlib` when it is needed, and which."""
+
+
+def test_modules_are_loaded_by_name_only_where_the_table_says_so() -> None:
+    """A command's module when the command is called, tracing when it is switched on."""
+    found = {m.name: tuple(sorted({one.module for one in m.imports if one.by_name})) for m in HOUSE}
+    assert {name: loaded for name, loaded in found.items() if loaded} == LOADED_BY_NAME
+
+
+def test_production_carries_no_simulator() -> None:
+    """The packages of the wheel, and the modules that import it: two commands of `app` and what they share."""
+    assert "simulator" not in pyproject()["tool"]["setuptools"]["packages"]
+    importers = {m.name for m in HOUSE if m.package != "simulator" and any(i.package == "simulator" for i in m.imports)}
+    assert importers == {"app.demo", "app.simulate_command"}
+
+
 def test_nobody_imports_the_application_but_itself_tests_and_the_bench() -> None:
     """It is the only place where the parts meet, so it must be the last."""
     others = [module for module in HOUSE if module.package != "app"]
@@ -189,12 +208,12 @@ def test_nothing_that_is_installed_imports_a_test() -> None:
 def test_an_init_is_a_docstring() -> None:
     """Importing a package runs nothing, so that importing one module does not import its neighbours."""
     inits = [module for module in HOUSE if module.path.endswith("__init__.py")]
-    assert {module.name for module in inits} == set(pyproject()["tool"]["setuptools"]["packages"])
+    assert {module.name for module in inits} == {*pyproject()["tool"]["setuptools"]["packages"], "simulator"}
     assert [module.path for module in inits if not module.only_docstring] == []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    """Not even over many stations."""
+    """Over any number of modules, and through `importlib` too."""
     ours = {module.name: sorted({i.module for i in module.imports if i.package in OURS}) for module in HOUSE}
     assert circle(ours) == []
 
@@ -260,6 +279,9 @@ def test_the_other_rules_refuse_what_they_should() -> None:
     assert impurities(read_module("domain.x", "x.py", "import time"))
     assert impurities(read_module("domain.x", "x.py", "from urllib import request", frozenset({"urllib.request"})))
     assert not impurities(read_module("domain.x", "x.py", "from urllib.parse import quote"))
+    by_name = 'import importlib\nTABLE = {"x": "a.b"}\nimportlib.import_module("ops.tracing")'
+    read = read_module("ops.x", "x.py", by_name, frozenset({"a.b", "ops.tracing"}))
+    assert {one.module for one in read.imports} == {"importlib", "a.b", "ops.tracing"}
     assert circle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
     assert circle({"a": ["b", "c"], "b": ["c"], "c": []}) == []
     assert not read_module("x", "x.py", '"""A docstring."""\nX = 1').only_docstring

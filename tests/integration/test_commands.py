@@ -63,7 +63,10 @@ def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
     """Every command there is, as it is typed; also groups."""
     yield path
     if isinstance(group, click.Group):
-        for name, command in group.commands.items():
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
             yield from commands(command, (*path, name))
 
 

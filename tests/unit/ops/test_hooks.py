@@ -6,9 +6,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from ops.hooks import NO_HOOKS, asked_for, hooks
+from ops.hooks import NO_HOOKS
 from ops.metrics import Metrics
 from ops.middleware import new_request_id
+from ops.tracing_switch import asked_for, hooks
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 

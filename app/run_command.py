@@ -1,0 +1,58 @@
+"""`page-inbox run`: the whole thing on one machine."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from app import demo, server
+from app.factory import create_app
+from app.version import VERSION
+from cache.embedded.valkey import Embedded
+from domain.secret import Secret
+from ops import logs
+from ops.settings import Settings, read_settings
+from ops.tracing_switch import hooks
+
+
+@click.command()
+@click.option("--quiet-shop", is_flag=True, help="Leave out the customers who write to the demo shop.")
+def run(quiet_shop: bool) -> None:
+    """Run the whole thing on this machine, for trying and developing.
+
+    Starts a private Valkey with its data in DATA_DIR, the service on loopback, a Facebook of its own with a demo shop's
+    posts and comments, and a few customers who write to that shop. Secrets that are not set are made and kept in
+    DATA_DIR. Ctrl-C stops all of it.
+
+    \b
+    Example:   PORT=8080 DATA_DIR=/tmp/inbox page-inbox run
+    """
+    settings = read_settings(os.environ, command="run")
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings = demo.with_own_secrets(settings)
+    log_path = settings.data_dir / "page-inbox.log"
+    with log_path.open("wb") as log:
+        logs.configure(log, level=settings.log_level)
+        if settings.redis_url:
+            server.run(lambda: _run(settings, log_path, quiet_shop, embedded=False))
+            return
+        with Embedded.start(settings.data_dir / "valkey") as valkey:
+            own = replace(settings, redis_url=Secret(valkey.url))
+            server.run(lambda: _run(own, log_path, quiet_shop, embedded=True))
+
+
+async def _run(settings: Settings, log_path: Path, quiet_shop: bool, *, embedded: bool) -> None:
+    async with demo.local_facebook(settings) as (own, page_token):
+        app = create_app(own, hooks(os.environ, version=VERSION))
+
+        async def beside(port: int, ops_port: int) -> None:
+            await demo.ready(port, own.host)
+            if embedded:
+                app.services.tasks.start("rewrite", app.services.sweeper.rewrite_daily)
+            graph = page_token is not None
+            click.echo(demo.banner(own, port, ops_port, log_path, customers=not quiet_shop, graph=graph))
+            await demo.open_shop(app, port, page_token, customers=not quiet_shop)
+
+        await server.serve(app, beside=beside)
+    click.echo("Stopped.")

@@ -1,0 +1,33 @@
+"""`page-inbox serve`: production."""
+
+import os
+import sys
+
+import click
+
+from app import server
+from app.factory import create_app
+from app.supervisor import supervise
+from app.version import VERSION
+from ops import logs
+from ops.settings import read_settings
+from ops.tracing_switch import hooks
+
+
+@click.command()
+def serve() -> None:
+    """Serve in production. Needs its settings; names every missing or weak one at once.
+
+    \b
+    Example:
+      export REDIS_URL=redis://cache:6379/0 FACEBOOK_APP_SECRET_FILE=/run/secrets/app
+      export FACEBOOK_VERIFY_TOKEN_FILE=/run/secrets/verify TOKEN_KEYS_FILE=/run/secrets/tokens
+      export SEAL_KEYS_FILE=/run/secrets/seal
+      page-inbox serve
+    """
+    settings = read_settings(os.environ, command="serve")
+    logs.configure(sys.stdout.buffer, level=settings.log_level, shared=settings.workers > 1)
+    if settings.workers > 1:
+        server.run(lambda: supervise(settings))
+        return
+    server.run(lambda: server.serve(create_app(settings, hooks(os.environ, version=VERSION))))

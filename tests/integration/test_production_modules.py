@@ -1,0 +1,90 @@
+"""What a production process loads: only what production installs, and of ours only what serving needs."""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from tests.image.sbom import LOCK, locked, normal
+from tests.servers import Server
+from tests.service import environment, started
+from tests.support import wait_until_blocking
+
+AS_IN_PRODUCTION = """
+import atexit, json, os, sys
+
+absent = set(json.loads(os.environ["ABSENT"]))
+
+
+class Missing:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def note():
+    with open(os.environ["LOADED"], "w") as file:
+        json.dump(sorted(sys.modules), file)
+
+
+sys.meta_path.insert(0, Missing())
+atexit.register(note)
+from app.start import main
+main()
+"""
+"""`page-inbox` where the modules in ABSENT are not installed. At its end it writes the loaded modules to LOADED."""
+
+UNUSED = {
+    *("app.demo", "app.run_command", "app.simulate_command", "app.token_command", "app.settings_command"),
+    *("app.doctor", "app.doctor_command", "app.store_commands", "app.export_command", "app.audit_command"),
+    *("app.receipt_command", "app.remote", "cache.embedded.valkey", "ops.tracing"),
+}
+"""Of ours, what only other commands need."""
+
+
+def absent() -> list[str]:
+    """The top-level modules in this environment that the production image does not have."""
+    installed = set(locked(LOCK.read_text(encoding="utf-8"))) | {"page-inbox"}
+    return ["simulator", "bench", "tests"] + [
+        module
+        for module, distributions in packages_distributions().items()
+        if not installed & set(map(normal, distributions))
+    ]
+
+
+def production(*arguments: str) -> list[str]:
+    """The command line of such a process."""
+    return [sys.executable, "-c", AS_IN_PRODUCTION, *arguments]
+
+
+def test_serve_runs_on_what_production_installs_and_loads_no_other_command(valkey: Server, tmp_path: Path) -> None:
+    """Every module that a serving process has loaded by its end."""
+    loaded = tmp_path / "loaded"
+    environ = environment(valkey.url, ABSENT=json.dumps(absent()), LOADED=str(loaded), PYTHONPATH=str(Path.cwd()))
+    log = tmp_path / "log"
+    with started(production("serve"), log, environ) as process:
+        wait_until_blocking(lambda: '"event":"listening"' in log.read_text() or process.poll() is not None, within=30)
+        process.terminate()
+        assert process.wait(30) == 0, log.read_text()
+    names = set(json.loads(loaded.read_text()))
+    assert "app.server" in names
+    assert sorted(names & UNUSED) == []
+    assert sorted(name for name in names if name.partition(".")[0] in {"simulator", "bench", "tests", "rich"}) == []
+
+
+def test_commands_that_need_the_simulator_say_so_where_it_is_not_installed(tmp_path: Path) -> None:
+    """A sentence with what to do, exit code 1, no traceback. The list of commands works all the same."""
+    environ = environment(None, ABSENT='["simulator"]', LOADED=str(tmp_path / "loaded"), PYTHONPATH=str(Path.cwd()))
+    for command in (["run"], ["simulate", "--url", "http://127.0.0.1:9/webhook"], ["--help"]):
+        done = subprocess.run(  # noqa: S603 - our own program
+            production(*command), env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert "Traceback" not in done.stderr
+        if command == ["--help"]:
+            assert done.returncode == 0
+            assert "simulate" in done.stdout
+        else:
+            assert done.returncode == 1
+            assert "simulator" in done.stderr
+            assert "install" in done.stderr.lower()
