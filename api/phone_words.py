@@ -1,13 +1,11 @@
-"""Pure: the words around a row of digits that tell a telephone number from an account, an order or a price.
+"""Pure: what the words around digits say: a telephone number, or an account, an order, a price.
 
-In the languages that customers of a Cambodian shop write: Khmer, English, Chinese, Vietnamese, Thai. The digits around
-are Latin already.
+In the languages that customers of a Cambodian shop write: Khmer, English, Chinese, Vietnamese, Thai. Words and marks
+are compared as they stand in the text; digits around are Latin already.
 """
 
 import re
-from typing import Final, Literal
-
-Said = Literal["phone", "other"]
+from typing import Final
 
 _PHONE: Final = (
     *("telephone", "tel", "phone", "ph", "mobile", "hp", "h/p", "hotline", "call", "contact", "sms", "handphone"),
@@ -21,7 +19,7 @@ _OTHER: Final = (
     *("account", "acct", "acc", "a/c", "iban", "passport", "imei", "serial", "barcode", "sku", "invoice"),
     *("tracking", "transaction", "txn", "trx"),
     *("គណនី", "តាមដាន", "ប្រតិបត្តិការ", "អត្តសញ្ញាណ", "លិខិតឆ្លងដែន", "វិក្កយបត្រ", "បាកូដ"),
-    *("账号", "帐号", "账户", "卡号", "银行卡", "单号", "tài khoản", "stk", "vận đơn", "บัญชี", "พัสดุ", "รหัส"),
+    *("账号", "帐号", "账户", "卡号", "银行卡", "单号", "订单号", "tài khoản", "stk", "vận đơn", "บัญชี", "พัสดุ", "รหัส"),
 )
 """What makes the next digits something else, also with a few words between: "account of Sok Dara"."""
 
@@ -33,41 +31,43 @@ _OTHER_BESIDE: Final = (
 """The same only where the digits follow at once: a bank's or an order's name also stands in sentences that end with a
 telephone number ("paid by ABA already, call ...")."""
 
+_SAYS: Final[dict[str, str]] = dict.fromkeys(_PHONE, "phone") | dict.fromkeys(_OTHER + _OTHER_BESIDE, "other")
+_WORD = re.compile("|".join(map(re.escape, sorted(_SAYS, key=len, reverse=True))))
 _FILLING: Final = ("no", "number", "num", "id", "is", "គឺ", "លេខ", "是", "là", "คือ")
 """What may stand between such a word and the digits, beside the marks below."""
-_MARKS: Final = " :.#=~()-៖："
+_MARKS: Final = " :.#=~()-៖"
 
-_OTHER_WITHIN = re.compile("|".join(map(re.escape, _OTHER)))
 _LATIN = re.compile("[a-z]")
 _CODE_BEFORE = re.compile(r"(?:[a-z]|(?<![a-z])[a-z]{1,4}-|[#_@$€៛฿])$", re.IGNORECASE)
 """A letter, a sign of money or of an order touches the digits: `VET012...`, `HD-012...`, `#012...`."""
 
 _NOT_AFTER = re.compile(
-    r"[A-Z_@%#]|[a-z]*\d"
+    r"[A-Z_@%#]|[a-z]*\d|\*[0-9*]*#|,\s?[0-9]{1,3}\.[0-9]{4}"
     r"|\s?(?:[៛฿€¥]|\$(?!\s?\d)|(?:riels?|usd|khr|baht|vnd|đ|dollars?)(?![a-z])|រៀល|ដុល្លារ|บาท|元|瑞尔)"
 )
-"""An order's letters, or a price's money."""
+"""An order's letters, a code that is dialled for a balance, a place's longitude, or a price's money."""
 
 
-def said_before(before: str) -> Said | None:
-    """What the words before the digits say of them, None for nothing. The last word that tells has its way."""
-    if not before or before.isspace():
-        return None
+def said_before(before: str) -> str | None:
+    """What the words before the digits say of them: `phone`, `other`, or None. The last word that says one decides."""
     lowered = before.lower()
     bare = lowered.rstrip(_MARKS)
-    beside = [bare]
+    if not bare:
+        return "other" if _CODE_BEFORE.search(before) else None
+    beside = [len(bare)]
     if bare.endswith(_FILLING):
         filling = next(filling for filling in _FILLING if bare.endswith(filling))
-        beside.append(bare.removesuffix(filling).rstrip(_MARKS))
-    if any(_whole_at_end(text, _PHONE) for text in beside):
-        return "phone"
-    if any(_whole_at_end(text, _OTHER_BESIDE) for text in beside) or _CODE_BEFORE.search(before[-6:]):
-        return "other"
-    if _OTHER_WITHIN.search(lowered):
-        told = max(_last(lowered, word) for word in _OTHER)
-        if told > max(_last(lowered, word) for word in _PHONE):
-            return "other"
-    return None
+        beside.append(len(bare.removesuffix(filling).rstrip(_MARKS)))
+    said: str | None = None
+    beside_said = False
+    for word in _WORD.finditer(lowered):
+        if _is_whole(lowered, word.start(), word.end()):
+            beside_said = word.end() in beside
+            if beside_said or word[0] not in _OTHER_BESIDE:
+                said = _SAYS[word[0]]
+    if not beside_said and (said == "phone" or said is None):  # "call me at" is no reason to take bare digits
+        return "other" if _CODE_BEFORE.search(before[-6:]) else None
+    return said
 
 
 def goes_on_as_other(after: str) -> bool:
@@ -75,21 +75,6 @@ def goes_on_as_other(after: str) -> bool:
     return _NOT_AFTER.match(after) is not None
 
 
-def _whole_at_end(text: str, words: tuple[str, ...]) -> bool:
-    if not text.endswith(words):  # one call for all of them
-        return False
-    return any(text.endswith(word) and _whole(text, len(text) - len(word), word) for word in words)
-
-
-def _last(text: str, word: str) -> int:
-    """Where a word stands last, -1 where it does not."""
-    at = text.rfind(word)
-    while at >= 0 and not _whole(text, at, word):
-        at = text.rfind(word, 0, at + len(word) - 1)
-    return at
-
-
-def _whole(text: str, at: int, word: str) -> bool:
+def _is_whole(text: str, start: int, end: int) -> bool:
     """Whether the word there is no part of a longer Latin one. Khmer, which parts no words, may touch it."""
-    end = at + len(word)
-    return not (at and _LATIN.match(text, at - 1)) and not (end < len(text) and _LATIN.match(text, end))
+    return not (start and _LATIN.match(text, start - 1)) and not _LATIN.match(text, end)

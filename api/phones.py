@@ -1,224 +1,200 @@
-"""Pure: the telephone numbers in a message, found when it is read; they are never stored apart.
+"""Pure: finds the telephone numbers in a message when it is read. They are never stored and never remembered.
 
-A Cambodian number is taken as people there write it: with its 0, with +855, 855 or 00855, in any grouping, in Latin,
-Khmer, Thai or wide digits, with the invisible characters that Khmer text holds. Another country's needs its + or 00.
-`phone_plans` knows which numbers can exist; the rest tells them from prices, dates, orders and accounts, by the words
-around (`phone_words`) and by how the digits are grouped.
+A Cambodian number is found as people there write it: with its 0, with +855, 855 or 00855, in any grouping, in Latin,
+Khmer, Thai or wide digits, with the invisible characters that Khmer text holds. Another country's number needs + or 00.
+`phone_plans` decides which numbers can exist. The words around the digits (`phone_words`) and their grouping tell a
+number from a price, a date, an order or an account.
+
+The work for one text is bounded, so that no customer can make a read slow: see CHARACTERS and STEPS.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import orjson
 
-from api.phone_plans import BEGINNINGS, MOST, Plans
-from api.phone_words import Said, goes_on_as_other, said_before
+from api.phone_characters import SEPARATORS, plain_text, spellings
+from api.phone_plans import LENGTHS, cambodian, foreign, may_be_foreign
+from api.phone_words import goes_on_as_other, said_before
 
-_MOST_RUNS: Final = 40
-"""Rows of digits that are looked at in one text; `phone_plans` bounds what each may cost."""
+CHARACTERS: Final = 4_000
+"""Limit: characters of a text that are searched for telephone numbers. Twice what a Page may write in one message."""
+STEPS: Final = 80
+"""Limit: rows of digits in one text that are examined, plus groups in them that are tried as the start of a number. A
+pasted list of forty orders, each with a number and a date, has as many rows."""
+_FOREIGN_STEPS: Final = 10
+"""What one question to libphonenumber counts."""
 _LOOK_BACK: Final = 40
 """Characters before a number in which a word may say what it is."""
+_ADDRESS_LENGTH: Final = 200
+"""Characters before digits in which the address may begin that they are a part of."""
 
-DIGITS: Final = {
-    ord(first) + value: str(value)
-    for first in "០๐０"
-    for value in range(10)  # Khmer, Thai, full width
-}
-_SPACES: Final = dict.fromkeys([*range(0x2000, 0x2010), *range(0x2028, 0x2030), *range(0x205F, 0x2065)], " ") | {
-    **dict.fromkeys([*range(0x2066, 0x206A), 0x9, 0xA0, 0x3000, 0x17B4, 0x17B5, 0xFEFF], " "),
-    **dict.fromkeys([0x2028, 0x2029, 0xD], "\n"),
-}
-"""Whatever is invisible parts digits as a space does. 17B4 and 17B5 are Khmer's vowels without a shape."""
-_SIGNS: Final = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFF0D], "-") | {
-    **{ord(wide): narrow for wide, narrow in zip("（）＋．／：，", "()+./:,", strict=True)},
-    **dict.fromkeys([0xAD, 0xFE0F, 0x20E3]),  # a soft hyphen, and what makes a digit a key with a digit on it
-}
-_PLAIN: Final = DIGITS | _SPACES | _SIGNS
-_ODD = re.compile("[" + re.escape("".join(map(chr, _PLAIN))) + "]+")
-
-_CHAT_LINK = re.compile(r"(?:https?://)?(?:t\.me|wa\.me|zalo\.me)/", re.IGNORECASE)
-_WORD = re.compile(r"[!-+\-.-:<-~]+")
-"""Up to a space, a comma or a letter that no address has."""
-_ADDRESS = re.compile(
-    r"https?://[!-~]+|www\.[!-~]+|(?:\.[a-z]{2,9}){1,3}/[!-~]*"
-    r"|\*\d[\d*]{1,30}#",  # dialled for a balance, not for a person
-    re.IGNORECASE,
-)
-# It begins with a plain digit so that a search passes over words quickly.
-_MEASURE = re.compile(
-    r"[0-9](?<![0-9/.-][0-9])(?:[0-9]?([/.-])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})|[0-9]{3}([/.-])[0-9]{1,2}\2[0-9]{1,2})"
-    r"(?![/.-]?[0-9])"  # a date
-    r"|[0-9](?<![0-9][0-9])[0-9]?:[0-9]{2}(?::[0-9]{2})?(?![0-9])"  # a time
-    r"|[0-9]{1,3}\.[0-9]{4,15},\s?[0-9]{1,3}\.[0-9]{4,15}"  # a place on the map
-)
-_RUN = re.compile(r"[0-9](?:[ \-./()~]{0,3}[0-9]){7,150}")
-_PLUS = re.compile(r"(?:\+ ?\(?|\(\+)$")
+_DIGIT: Final = spellings(*"0123456789")
+_ROW = re.compile(rf"[{_DIGIT}](?:[{spellings(*SEPARATORS, None)}]{{0,5}}+[{_DIGIT}]){{7,150}}+")
+"""Eight digits or more in any script. The only pattern that all of a text is searched for, in time linear to it."""
+_RUN = re.compile(r"[0-9](?:[ \-./()~]{0,5}+[0-9]){7,150}+")
+"""The same in plain characters."""
 _GROUPS = re.compile("([0-9]+)")
-_BREAK = re.compile("[\n,;!?。，។0-9]")
+_NO_SEPARATORS: Final = dict.fromkeys(map(ord, SEPARATORS))
+_DATE = re.compile(
+    r"[0-9](?<![0-9/.-][0-9])(?:[0-9]?([/.-])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})|[0-9]{3}([/.-])[0-9]{1,2}\2[0-9]{1,2})"
+    r"(?![/.-]?[0-9])"
+)
+_PLUS = re.compile(r"(?:\+ ?\(?|\(\+)\Z")
+_UP_TO_A_BREAK = re.compile("(?s:.*)[。។" + spellings(*"\n,;!?0123456789") + "]")
+_IN_ADDRESS = re.compile(r"(?:https?://|www\.|\.[a-z]{2,9}/|@)[!-~]*\Z", re.IGNORECASE)
+_CHAT_LINK = re.compile(r"(?:t|wa|zalo)\.me/\+?\Z", re.IGNORECASE)
+_MAIL_AFTER = re.compile(r"[!-+\-.-:<-?A-~]{0,64}+@")
 
-_SPOKEN: Final = (b'"text":"', b'"payload":"')
-"""Where a telephone number may stand in a message's JSON."""
-_VALUE = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*')
-"""The rest of a JSON string up to its closing quote."""
-_ENOUGH_DIGITS = re.compile("[0-9០-៩๐-๙０-９](?:[^0-9០-៩๐-๙０-９]{0,9}[0-9០-៩๐-๙０-９]){7}")
-"""Eight digits with at most three separators between two; a digit drawn as a key is followed by two more signs. No part
-of it can match in two ways, so that a text of prices is passed over in one go."""
+_TEXT: Final = b'"kind":"message","text":"'
+"""Where the text of a stored message stands; nothing that a customer wrote stands before it."""
+_BACKSLASH: Final = ord("\\")
 
 
 def with_phone_numbers(item: bytes) -> bytes:
     """A message's JSON, or that of a conversation with its `last_message`, with `phone_numbers` where there are any."""
-    return with_numbers(item, *in_item(item))
-
-
-def with_numbers(item: bytes, numbers: Sequence[str], nested: bool) -> bytes:
-    """The JSON with these numbers; `nested` is whether its message is the `last_message` of a conversation."""
-    if not numbers:
+    start = item.find(_TEXT) + len(_TEXT)
+    has_text, has_reply = start >= len(_TEXT), b'"quick_reply":' in item
+    if has_text and not has_reply:
+        end = item.find(b'"', start)
+        if item[end - 1] != _BACKSLASH:  # else a quotation mark in the text, or a backslash at its end
+            text = item[start:end]
+            numbers = in_text(orjson.loads(b'"%b"' % text) if b"\\" in text else text.decode())
+            return _with(item, numbers, item.find(b'"last_message":', 0, start) >= 0) if numbers else item
+    elif not has_reply and b'"text":' not in item:  # else an edit has added the text behind the other fields
         return item
-    end = -2 if nested else -1  # `last_message` stands last
+    message = orjson.loads(item)
+    nested = "last_message" in message
+    numbers = _in_message(message["last_message"] if nested else message)
+    return _with(item, numbers, nested) if numbers else item
+
+
+def _with(item: bytes, numbers: list[str], nested: bool) -> bytes:
+    end = -2 if nested else -1  # `last_message` stands last in a conversation
     return b'%b,"phone_numbers":%b%b' % (item[:end], orjson.dumps(numbers), item[end:])
 
 
-def in_item(item: bytes) -> tuple[list[str], bool]:
-    """The numbers in a message's JSON, and whether it is nested in a conversation's.
+def _in_message(message: dict[str, object]) -> list[str]:
+    """The numbers in the text, and the one that a quick reply of the type `user_phone_number` sends as its payload.
 
-    Most messages hold too few digits and are not even parsed; of those it is not said.
+    Any other payload is the shop's own code.
+    https://developers.facebook.com/docs/messenger-platform/send-messages/quick-replies
     """
-    if not _may_hold_a_number(item):
-        return [], False
-    message = orjson.loads(item)
-    nested = "last_message" in message
-    if nested:
-        message = message["last_message"]
-    found = in_text(message.get("text") or "")
-    payload = (message.get("quick_reply") or {}).get("payload")
-    if isinstance(payload, str) and _RUN.fullmatch(plain_text(payload).strip(" +(")):
-        # A quick reply of the type user_phone_number sends nothing else. Any other payload is the shop's own code.
-        # https://developers.facebook.com/docs/messenger-platform/send-messages/quick-replies
+    text, reply = message.get("text"), message.get("quick_reply")
+    found = in_text(text) if isinstance(text, str) else []
+    payload = reply.get("payload") if isinstance(reply, dict) else None
+    if isinstance(payload, str) and len(payload) < CHARACTERS and _RUN.fullmatch(plain_text(payload).strip(" +(")):
         found += [number for number in in_text(payload) if number not in found]
-    return found, nested
-
-
-def _may_hold_a_number(item: bytes) -> bool:
-    """Whether digits stand near each other in a text or a payload; ids, times and addresses do not count."""
-    for key in _SPOKEN:
-        at = item.find(key)
-        while at >= 0:
-            start = at + len(key)
-            end = item.find(b'"', start)
-            if item[end - 1 : end] == b"\\":  # a quotation mark within the text, or a backslash at its end
-                value = _VALUE.match(item, start)
-                end = len(item) if value is None else value.end()
-            if _ENOUGH_DIGITS.search(item[start:end].decode()):
-                return True
-            at = item.find(key, end)
-    return False
+    return found
 
 
 def in_text(text: str) -> list[str]:
     """The telephone numbers in a text as E.164, in order of appearance, none twice."""
-    plain = plain_text(text)
-    if "@" in plain:
-        plain = _WORD.sub(lambda word: "\n" if "@" in word[0] else word[0], plain)
-    if "/" in plain or "#" in plain:
-        plain = _ADDRESS.sub("\n", _CHAT_LINK.sub(" ", plain))
-    if "/" in plain or "-" in plain or "." in plain or ":" in plain:
-        plain = _MEASURE.sub("\n", plain)
-    plans = Plans()
-    found: dict[str, None] = {}
-    for _, run in zip(range(_MOST_RUNS), _RUN.finditer(plain), strict=False):
-        found |= dict.fromkeys(_Run(plain, run, plans).numbers())
-    return list(found)
+    found: list[str] = []
+    steps = STEPS
+    for match in _ROW.finditer(text, 0, CHARACTERS):
+        row = _Row(text, match, steps)
+        for number in row.numbers():
+            if number not in found:
+                found.append(number)
+        steps = row.steps
+        if steps <= 0:
+            break
+    return found
 
 
-def plain_text(text: str) -> str:
-    """With Latin digits, and everything that parts them as a space, a hyphen or a line's end."""
-    return _ODD.sub(_plain_row, text)  # str.translate of all of it takes longer: few characters are odd
+class _Row:
+    """Digits with separators between them: no number, one, or several."""
 
+    def __init__(self, text: str, row: re.Match[str], steps: int) -> None:
+        self.steps = steps - 1
+        """How many more groups may be tried."""
+        start, end = row.span()
+        plain, before = plain_text(row[0]), _same_phrase(text[max(0, start - _LOOK_BACK) : start])
+        if (
+            "!" <= text[start - 1 : start] <= "~"
+            and _IN_ADDRESS.search(text, max(0, start - _ADDRESS_LENGTH), start)
+            and not _CHAT_LINK.search(before)
+        ):
+            _, before, plain = plain.partition(" ")
+        if "!" <= text[end : end + 1] <= "~" and _MAIL_AFTER.match(text, end):
+            plain = plain.rpartition(" ")[0]
+        if "/" in plain or "-" in plain or "." in plain:
+            plain = _DATE.sub("\n", plain)
+        self._plain, self._after = plain, text[end : end + 12]
+        self._plus = "+" if "+" in before[-3:] and _PLUS.search(before) else ""
+        self._said = None if self._plus or not before else said_before(before)
 
-def _plain_row(odd: re.Match[str]) -> str:
-    return odd[0].translate(_PLAIN)
+    def numbers(self) -> Iterator[str]:
+        """From left to right."""
+        plain = self._plain
+        # First what most rows are, in less than half of the time: one Cambodian number and nothing else.
+        number = cambodian(self._plus + plain.translate(_NO_SEPARATORS), False)
+        whole = number is not None and plain[1:2].isdigit() and plain[-2:].isdigit()
+        if number is not None and whole and self._said != "other" and not goes_on_as_other(self._after):
+            yield number
+            return
+        for run in _RUN.finditer(plain):
+            if run.start() > 0:  # what stands before the row says nothing of this run
+                self._plus, self._said = "", None
+            after = self._after if run.end() == len(plain) else plain[run.end() : run.end() + 12]
+            yield from self._in_run(_GROUPS.split(run[0]), after)
 
-
-class _Run:
-    """Digits with nothing but separators between them: no number, one, or several."""
-
-    def __init__(self, text: str, run: re.Match[str], plans: Plans) -> None:
-        self._text = text
-        self._plans = plans
-        self._start, self._end = run.span()
-        digits = run[0]
-        if digits.isdigit():
-            self._groups, self._separators = [digits], ["", ""]
-        else:
-            parts = _GROUPS.split(digits)
-            self._groups, self._separators = parts[1::2], parts[::2]
-
-    def numbers(self) -> list[str]:
-        """From left to right; at each group the longest number that can exist."""
-        found: list[str] = []
-        at = 0
-        beside_a_number = True
-        while at < len(self._groups) and not self._plans.used_up:
-            taken = self._number_at(at) if beside_a_number or not self._tied(at) else None
-            if taken is not None:
-                number, following = taken
-                # 012-000-123-456 holds no number; 012000123-098000456 holds two
-                if not self._tied(following) or self._number_at(following):
-                    found.append(number)
+    def _in_run(self, parts: list[str], after: str) -> Iterator[str]:
+        """At each group the longest number that can exist."""
+        groups, separators = parts[1::2], parts[::2]
+        at, beside_a_number = 0, True
+        while at < len(groups) and self.steps > 0:
+            # 012-000-123-456 is a code and no number; 012000123-098000456 is two numbers.
+            found = None
+            if beside_a_number or separators[at] not in ("-", "."):
+                found = self._number_at(at, groups, separators, after)
+            if found is not None:
+                number, following = found
+                if separators[following] not in ("-", ".") or self._number_at(following, groups, separators, after):
+                    yield number
                     at, beside_a_number = following, True
                     continue
             at, beside_a_number = at + 1, False
-        return found
 
-    def _number_at(self, first: int) -> tuple[str, int] | None:
+    def _number_at(self, first: int, groups: list[str], separators: list[str], after: str) -> tuple[str, int] | None:
         """The number that begins with this group, and the group after it."""
-        plus, said = self._told_before() if first == 0 else (False, None)  # the words stand before the first
-        likely = (
-            plus
-            or said == "phone"
-            or (
-                said is None and "".join(self._groups[first : first + 4]).startswith(BEGINNINGS)  # the longest has four
-            )
-        )
-        if not likely:
+        plus, said = ("", None) if first else (self._plus, self._said)
+        if said == "other" or (first and groups[first][0] not in "081"):
             return None
-        ends: list[str] = []
-        digits = ""
-        for group in self._groups[first : first + MOST]:
-            digits += group
-            if len(digits) > MOST:
+        self.steps -= 1
+        for following in range(min(len(groups), first + LENGTHS.stop), first, -1):
+            digits = "".join(groups[first:following])
+            if len(digits) < LENGTHS.start:
                 break
-            ends.append(digits)
-        while ends:
-            following = first + len(ends)
-            digits = ends.pop()
-            number = self._plans.international(digits) if plus else self._plans.dialled(digits, said is not None)
-            if number is None or not self._well_grouped(first, following):
+            number = self._reached(plus + digits, said == "phone") if len(digits) in LENGTHS else None
+            if number is None or not _well_grouped(groups[first:following], separators[first + 1]):
                 continue
-            if following < len(self._groups) or not goes_on_as_other(self._text[self._end : self._end + 12]):
+            if following < len(groups) or not goes_on_as_other(after):
                 return number, following
         return None
 
-    def _told_before(self) -> tuple[bool, Said | None]:
-        """Whether a + stands before the digits; and if none does, what the words there say."""
-        window = self._text[max(0, self._start - _LOOK_BACK) : self._start]
-        before = _BREAK.split(window)[-1] if window else ""
-        if "+" in before[-3:] and _PLUS.search(before[-3:]):
-            return True, None
-        return False, said_before(before)
+    def _reached(self, dialled: str, bare: bool) -> str | None:
+        number = cambodian(dialled, bare)
+        if number is None and self.steps > 0 and may_be_foreign(dialled):
+            self.steps -= _FOREIGN_STEPS
+            number = foreign(dialled)
+        return number
 
-    def _well_grouped(self, first: int, following: int) -> bool:
-        """No number ends with one digit alone, unless most of it is written so; none begins as `0.`"""
-        if following == first + 1:
-            return True
-        lengths = list(map(len, self._groups[first:following]))
-        if max(lengths) == 1:
-            return True
-        if lengths[-1] == 1 and max(lengths) > 2:  # the last is a quantity: 012 000 123 2 pieces
-            return False
-        return lengths[0] > 1 or not self._separators[first + 1].startswith(".")
 
-    def _tied(self, group: int) -> bool:
-        """Whether a group hangs on the one before it as parts of a code do."""
-        return self._separators[group] in ("-", ".")
+def _same_phrase(before: str) -> str:
+    end = _UP_TO_A_BREAK.match(before)
+    return plain_text(before if end is None else before[end.end() :])
+
+
+def _well_grouped(groups: list[str], separator: str) -> bool:
+    """No number ends with one digit alone, unless most of it is written so; none begins as `0.`"""
+    if len(groups) == 1:
+        return True
+    longest = max(map(len, groups))
+    if longest == 1:
+        return True
+    if len(groups[-1]) == 1 and longest > 2:  # the last is a quantity: 012 000 123 2 pieces
+        return False
+    return len(groups[0]) > 1 or not separator.startswith(".")

@@ -33,7 +33,6 @@ from api.models import (
     TicketModel,
 )
 from api.params import AuditQuery, BlockQuery, ConversationsQuery, MessagesQuery, StreamQuery
-from api.phone_places import PhoneNumbers
 from api.route import Route
 from api.shops import Shops
 from api.sse import MEDIA
@@ -60,8 +59,8 @@ FETCH: Final = (404, 409, 429, 502, 504)
 
 def table(services: Services) -> list[Route]:
     """Every route that Starlette serves. `/webhook` is called for every message and stands before it (`factory.py`)."""
-    phone_numbers, compression = PhoneNumbers(), Compression(token_bytes)
-    messages = Messages(services.reader, services.purger, services.customers, phone_numbers, compression)
+    compression = Compression(token_bytes)
+    messages = Messages(services.reader, services.purger, services.customers, compression)
     blocked = Blocked(services.blocked, services.purger)
     shops = Shops(
         services.shops,

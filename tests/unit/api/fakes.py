@@ -35,7 +35,6 @@ from api.models import (
     ShopModel,
 )
 from api.params import BlockQuery, ConversationsQuery, MessagesQuery
-from api.phone_places import PhoneNumbers
 from api.route import Route, to_starlette
 from api.shops import Shops
 from domain.audit import Access
@@ -230,7 +229,7 @@ class Store:
 def table(store: Store) -> list[Route]:
     """Every route of a shop."""
     messages, shops, graph = (
-        Messages(store, store, store, PhoneNumbers(), Compression(bytes)),
+        Messages(store, store, store, Compression(bytes)),
         Shops(store, store, shops_connect_without_token=True),
         Graph(store),
     )

@@ -13,14 +13,20 @@ import orjson
 import pytest
 from phonenumbers import PhoneNumber, is_valid_number_for_region
 
-from api.phone_plans import Plans
+from api.phone_plans import cambodian
 from api.phones import in_text, with_phone_numbers
 from simulator.texts import phone, price
 
 CASES: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "phones.json").read_text(encoding="utf-8")
 )
-MESSAGE = {"id": "m_0120001234567", "page_id": "104200000000001", "conversation_id": "104200000000001_7"}
+MESSAGE = {
+    "id": "m_0120001234567",
+    "page_id": "104200000000001",
+    "conversation_id": "104200000000001_7",
+    "direction": "in",
+    "kind": "message",
+}
 
 
 @pytest.mark.parametrize("half", ["tuned_on", "held_out"])
@@ -65,28 +71,31 @@ def test_every_way_the_demo_shop_writes_a_number_is_found_and_no_price_is() -> N
 
 
 def test_a_cambodian_number_is_valid_exactly_when_the_library_says_so() -> None:
-    """Its numbering plan is asked in one step, not kind by kind."""
+    """One pattern holds all kinds of numbers."""
     rng = random.Random(20261126)
     valid = 0
     for _ in range(3_000):
         national = str(rng.randrange(10**7, 10 ** rng.choice((8, 9, 10))))
         number = PhoneNumber(country_code=855, national_number=int(national))
         expected = f"+855{national}" if is_valid_number_for_region(number, "KH") else None
-        assert Plans().dialled(f"0{national}", False) == expected, national
+        assert cambodian(f"0{national}", False) == expected, national
         valid += expected is not None
     assert valid > 300
 
 
-def test_a_text_full_of_digits_asks_the_numbering_plans_a_bounded_number_of_times() -> None:
-    """A customer who writes nothing but digits must not hold up everybody else's reading."""
-    plans = Plans()
-    asked = 0
-    while not plans.used_up:
-        plans.dialled("012000123", False)
-        asked += 1
-    assert asked == 100
-    assert plans.dialled("012000123", False) is None
-    assert in_text("012000123 " * 5000) == ["+85512000123"]
+@pytest.mark.parametrize(
+    "start", ["012000123 ", "0 1 2 0 0 0 1 2 3 ", "+84910001234x", "tel 12000123\n", "acc no: 0120001234\n"]
+)
+def test_a_number_behind_twenty_thousand_characters_is_not_looked_for(start: str) -> None:
+    """The search of one text is bounded: what a customer writes must not hold up other readers."""
+    found = in_text((start * 2_000)[:20_000] + " 098 000 456")
+    assert "+85598000456" not in found
+
+
+def test_a_pasted_list_of_forty_orders_is_searched_to_its_end() -> None:
+    """Name, number, what was bought and the day, on a line each."""
+    lines = [f"{n + 1}. សុខា 012 000 {n:03d}, អាវ {n} $12.50 01/02/2026" for n in range(40)]
+    assert in_text("\n".join(lines)) == [f"+85512000{n:03d}" for n in range(40)]
 
 
 def test_an_answer_has_the_numbers_of_its_text() -> None:
@@ -94,6 +103,15 @@ def test_an_answer_has_the_numbers_of_its_text() -> None:
     message = MESSAGE | {"text": 'លេខ ០១២\u200b០០០\u200b១២៣ "quoted" \\'}
     found = orjson.loads(with_phone_numbers(orjson.dumps(message)))
     assert found == message | {"phone_numbers": ["+85512000123"]}
+
+
+@pytest.mark.parametrize("text", ["012000123", 'say "hi" 012 000 123', "a\\nb\\ 012000123 \\", "\n០១២០០០១២៣"])
+@pytest.mark.parametrize("order", [("kind", "text"), ("text", "kind")], ids=["as sent", "text added by an edit"])
+def test_wherever_the_text_stands_and_whatever_must_be_escaped(text: str, order: tuple[str, str]) -> None:
+    """An edit puts a text that was not there behind the other fields."""
+    facts = {"kind": "message", "text": text}
+    message = {"id": "m_1"} | {name: facts[name] for name in order} | {"sent_at": "2026-02-02T02:40:00.123Z"}
+    assert orjson.loads(with_phone_numbers(orjson.dumps(message))) == message | {"phone_numbers": ["+85512000123"]}
 
 
 def test_a_conversation_has_them_in_its_last_message() -> None:
