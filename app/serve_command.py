@@ -26,7 +26,7 @@ def serve() -> None:
       page-inbox serve
     """
     settings = read_settings(os.environ, command="serve")
-    logs.configure(sys.stdout.buffer, level=settings.log_level, shared=settings.workers > 1)
+    logs.configure(sys.stdout.buffer, level=settings.log_level)
     if settings.workers > 1:
         server.run(lambda: supervise(settings))
         return

@@ -42,6 +42,7 @@ from graph_client.heal import Healer
 from graph_client.pages import Pages
 from graph_client.reader import Reader as GraphReader
 from graph_client.watch import Watch
+from ops import logs
 from ops.health import Checks
 from ops.hooks import NO_HOOKS, Hooks
 from ops.metrics import Metrics, Registry, process_registry
@@ -162,6 +163,7 @@ def wire(
     """
     registry = process_registry()
     metrics = hooks.metrics(registry, version=VERSION)
+    metrics.watch_log(logs.lost_lines)
     checks, tasks = Checks(told=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
     state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)

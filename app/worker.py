@@ -40,7 +40,7 @@ def main(listening: int, control: int, turns: int, count: int, number: int) -> N
     # What it hangs in, should it hang: files, lines and functions, to standard error.
     faulthandler.register(signal.SIGQUIT, all_threads=True)
     settings = read_settings(os.environ, command="serve")
-    logs.configure(sys.stdout.buffer, level=settings.log_level, shared=True)
+    logs.configure(sys.stdout.buffer, level=settings.log_level)
     server.raise_open_files()
     app = create_app(settings, hooks(os.environ, version=VERSION))
     held = Turns(turns, count)

@@ -4,23 +4,20 @@
 `log = structlog.get_logger()` and `log.info("slug", key=value)`; ops/redact.py lists the keys that pass.
 """
 
-import asyncio
 import atexit
 import io
 import json
 import logging
-import select
 import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, BinaryIO
 
 import orjson
 import structlog
 
 from ops import traces
+from ops.log_writer import LineWriter
 from ops.redact import redact
 
 _LIBRARIES_FROM = logging.WARNING
@@ -29,83 +26,8 @@ _LIBRARIES_FROM = logging.WARNING
 _CHATTY = {"uvicorn.error": logging.INFO}
 """Loggers heard earlier: the server's start and stop. It is called error, and means everything but access."""
 
-_FULL = 256 * 1024
-"""Bytes waiting for the turn's end after which they are written at once."""
-
 _DETAIL = 300
 """Characters taken of a library's message, of its first line only: asyncio puts `repr(exception)` in the second."""
-
-
-class LineWriter:
-    """Collects lines and writes those of one turn of the event loop in one call; outside a loop, each at once.
-
-    A reader that has gone away costs the lines, never the request. May be called from any thread.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream = stream
-        self.shared = False
-        """Whether other processes write to the same pipe: then no write is so long that theirs may fall into it."""
-        self.lost = 0
-        """Lines that could not be written."""
-        self._lines: deque[bytes] = deque()
-        self._waiting = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._writing = threading.Lock()
-
-    def msg(self, line: bytes) -> None:
-        """Take a line, without its end."""
-        self.extend((line,))
-
-    def extend(self, lines: Sequence[bytes]) -> None:
-        """Take several lines, each without its end."""
-        self._lines.extend(lines)
-        self._waiting += sum(map(len, lines))
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.flush()
-            return
-        if self._waiting > _FULL:
-            self.flush()
-        elif self._loop is not loop:
-            self._loop = loop
-            loop.call_soon(self._turn_ended)
-
-    debug = info = warning = error = critical = msg
-
-    def flush(self) -> None:
-        """Write what was taken so far."""
-        with self._writing:
-            taken = []
-            while self._lines:
-                taken.append(self._lines.popleft())
-            self._waiting = 0
-            if not taken:
-                return
-            for lines in _in_pieces(taken) if self.shared else [taken]:
-                try:
-                    self.stream.write(b"\n".join([*lines, b""]))
-                    self.stream.flush()
-                except (OSError, ValueError):  # ValueError: the stream is closed
-                    self.lost += len(lines)
-
-    def _turn_ended(self) -> None:
-        self._loop = None
-        self.flush()
-
-
-def _in_pieces(lines: list[bytes]) -> Iterator[list[bytes]]:
-    """Whole lines, as many together as a pipe takes undivided; a longer line alone."""
-    piece: list[bytes] = []
-    size = 0
-    for line in lines:
-        if piece and size + len(line) + 1 > select.PIPE_BUF:
-            yield piece
-            piece, size = [], 0
-        piece.append(line)
-        size += len(line) + 1
-    yield piece
 
 
 class _Stamp:
@@ -151,25 +73,28 @@ def _rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) ->
         return text.encode("utf-8", "replace")
 
 
+def _lost_line(lines: int) -> bytes:
+    """The line that says how many were lost before it."""
+    return _rendered(None, "", _stamp(None, "warning", {"event": "log_lines_lost", "lines": lines}))
+
+
 _stamp = _Stamp()
 _writer = LineWriter(io.BytesIO())
 _PROCESSORS: list[structlog.typing.Processor] = [_stamp, _told, redact, _rendered]
 """One list and one writer for the life of the process: loggers cache both at their first line, and follow a later
 `configure` or `structlog.testing.capture_logs` nevertheless."""
 
-atexit.register(_writer.flush)
+atexit.register(_writer.close)
 
 
-def configure(
-    stream: BinaryIO, *, level: str = "info", shared: bool = False, clock: Callable[[], float] = time.time
-) -> LineWriter:
-    """Send every line, of ours and of libraries that use `logging`, to `stream` as JSON; `clock` in Unix seconds.
+def lost_lines() -> int:
+    """Lines that this process could not write, since it started."""
+    return _writer.lost
 
-    `shared`: other processes write there too.
-    """
-    _writer.flush()
-    _writer.stream = stream
-    _writer.shared = shared
+
+def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], float] = time.time) -> LineWriter:
+    """Send every line, of ours and of libraries that use `logging`, to `stream` as JSON; `clock` in Unix seconds."""
+    _writer.open(stream, _lost_line)
     _stamp.clock = clock
     structlog.configure(
         processors=_PROCESSORS,

@@ -126,6 +126,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("workers", "gauge", "workers", "Worker processes that serve now."),
     Metric("worker_deaths_total", "counter", "workers",
            "Worker processes that ended unasked and were replaced, by how.", ("how",)),
+    Metric("log_lines_lost_total", "counter", "lines", "Log lines that were dropped, because the reader of standard "
+           "output is too slow or gone."),
     Metric("build_info", "gauge", "", "Always 1; the labels tell what runs.", ("version", "python"), across="max"),
 )  # fmt: skip
 
@@ -148,6 +150,8 @@ class Metrics:
         self._request_seconds = self._histograms["request_seconds"]
         self._body_bytes = self._histograms["webhook_body_bytes"]
         self._look_at_queue: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self._lost_lines: Callable[[], int] = lambda: 0
+        self._lost_lines_counted = 0
         registry.register(self)
 
     def delivery(self, outcome: str, n: int = 1) -> None:
@@ -174,6 +178,10 @@ class Metrics:
     def watch_queue(self, look: Callable[[], tuple[int, int]]) -> None:
         """Have this told at each scrape: how many messages wait to be stored, and their bytes."""
         self._look_at_queue = look
+
+    def watch_log(self, lost_lines: Callable[[], int]) -> None:
+        """Ask at each scrape how many log lines were lost so far."""
+        self._lost_lines, self._lost_lines_counted = lost_lines, lost_lines()
 
     def kept(self, messages: int, oldest_seconds: float) -> None:
         """What is kept now, and how old the oldest of it is."""
@@ -303,6 +311,9 @@ class Metrics:
         messages, size = self._look_at_queue()
         self._gauges["queue_messages"].set(messages)
         self._gauges["queue_bytes"].set(size)
+        lost = self._lost_lines()
+        self._counters["log_lines_lost_total"].add(lost - self._lost_lines_counted)
+        self._lost_lines_counted = lost
         for row in METRICS:
             family = _family(row)
             if isinstance(family, HistogramMetricFamily):

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import logging
-import select
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -165,53 +164,6 @@ def test_lines_left_by_a_loop_that_ended_are_written_by_the_next_line(output: Ou
     assert task.done()
     structlog.get_logger().info("next")
     assert [line["event"] for line in output.lines()] == ["last", "next"]
-
-
-async def test_a_full_buffer_is_written_before_the_turn_ends(output: Output) -> None:
-    """Memory stays bounded."""
-    log = structlog.get_logger()
-    for _ in range(3):
-        log.info("request", route="x" * 100_000)
-    assert len(output.lines()) == 3
-
-
-class Pipe(io.BytesIO):
-    """Notes the size of each write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sizes: list[int] = []
-
-    def write(self, piece: Any) -> int:
-        """One write."""
-        self.sizes.append(len(piece))
-        return super().write(piece)
-
-
-async def test_into_a_shared_pipe_go_whole_lines_and_no_more_at_once_than_it_takes_undivided() -> None:
-    """Others' lines would fall into a longer write, while the pipe is full (pipe(7), PIPE_BUF)."""
-    pipe = Pipe()
-    writer = logs.configure(pipe, shared=True)
-    lines = [b"%d " % number + b"x" * size for number, size in enumerate((3000, 1000, 90, 5000, 10, 4090, 4095, 10))]
-    for line in lines:
-        writer.msg(line)
-    writer.flush()
-    logs.configure(io.BytesIO())
-    assert pipe.getvalue().splitlines() == lines
-    assert [size for size in pipe.sizes if size > select.PIPE_BUF] == [5003, 4098]
-    assert len(pipe.sizes) < len(lines)
-
-
-def test_a_reader_that_went_away_costs_lines_and_nothing_else() -> None:
-    """A broken pipe must not fail a request."""
-
-    class Broken(io.BytesIO):
-        def write(self, _bytes: Any) -> int:
-            raise BrokenPipeError
-
-    writer = logs.LineWriter(Broken())
-    writer.msg(b"{}")
-    assert writer.lost == 1
 
 
 def test_a_logger_used_before_follows_a_later_configuration(output: Output) -> None:

@@ -1,0 +1,125 @@
+"""Writes log lines without ever waiting for their reader.
+
+Lines wait in a buffer and are written at the end of each event-loop iteration, as many as the pipe takes then.
+A reader that stops therefore costs lines, never a request: when the buffer is full, new lines are dropped and counted.
+"""
+
+import asyncio
+import os
+import select
+import stat
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, Final
+
+BUFFER_BYTES: Final = 256 * 1024
+"""Bytes of lines that wait for a slow reader of standard output. A busy second has two million."""
+RETRY_SECONDS: Final = 0.005
+"""Until the next try when the pipe was full: a pipe holds 64 KiB, so 13 MB a second pass."""
+CLOSE_SECONDS: Final = 1.0
+"""For a slow reader to take the last lines when the process ends."""
+
+
+class LineWriter:
+    """Writes the lines of one event-loop iteration together; outside an event loop, each line at once.
+
+    May be called from any thread.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.lost = 0
+        """Lines that were not written: the buffer was full, or the reader is gone."""
+        self._lines: deque[bytes] = deque()
+        """Each with its end."""
+        self._size = 0
+        self._unreported = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writing = threading.Lock()
+        self._made: Callable[[int], bytes] | None = None
+        self._stream = stream
+        self._poll: select.poll | None = None
+
+    def open(self, stream: BinaryIO, lost_line: Callable[[int], bytes]) -> None:
+        """Write to `stream` from now on. `lost_line` makes the line that says how many lines were lost."""
+        self.flush()
+        with self._writing:
+            self._stream, self._made, self._poll, self._loop = stream, lost_line, None, None
+            try:
+                number = stream.fileno()
+            except OSError:  # it is in memory
+                return
+            if not stat.S_ISREG(os.fstat(number).st_mode):  # a file never makes its writer wait
+                self._poll = select.poll()
+                self._poll.register(number, select.POLLOUT)
+
+    def msg(self, line: bytes) -> None:
+        """Take a line, without its end."""
+        self.extend((line,))
+
+    def extend(self, lines: Sequence[bytes]) -> None:
+        """Take several lines, each without its end."""
+        for line in lines:
+            if self._size > BUFFER_BYTES:
+                self.flush()
+            if self._size > BUFFER_BYTES:
+                self.lost += 1
+                self._unreported += 1
+            else:
+                self._lines.append(line + b"\n")
+                self._size += len(line) + 1
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if self._loop is not loop:
+            self._loop = loop
+            loop.call_soon(self._iteration_ended)
+
+    debug = info = warning = error = critical = msg
+
+    def flush(self, seconds: float = 0.0) -> None:
+        """Write what the reader takes now, or within `seconds` for each piece."""
+        with self._writing:
+            while self._lines and (self._poll is None or self._poll.poll(seconds * 1000)):
+                piece, lines = self._piece()
+                try:
+                    self._stream.write(piece)
+                    self._stream.flush()
+                except (OSError, ValueError):  # the reader is gone, or the stream is closed
+                    self.lost += lines
+            if self._unreported and not self._lines and self._made:
+                line = self._made(self._unreported) + b"\n"
+                self._unreported = 0
+                self._lines.append(line)
+                self._size += len(line)
+
+    def close(self) -> None:
+        """Write what is left, for as long as the reader is not too slow."""
+        self.flush(CLOSE_SECONDS)
+
+    def _piece(self) -> tuple[bytes, int]:
+        """The next bytes to write, and how many lines end in them.
+
+        A pipe that is ready for writing takes PIPE_BUF bytes without a wait, and undivided: lines of several processes
+        that share the pipe stay whole. A longer line goes in parts.
+        """
+        most = select.PIPE_BUF if self._poll is not None else BUFFER_BYTES
+        taken = [self._lines.popleft()]
+        size = len(taken[0])
+        if size > most:
+            self._lines.appendleft(taken[0][most:])
+            taken[0], size = taken[0][:most], most
+        while self._lines and size + len(self._lines[0]) <= most:
+            taken.append(self._lines.popleft())
+            size += len(taken[-1])
+        self._size -= size
+        return b"".join(taken), len(taken)
+
+    def _iteration_ended(self) -> None:
+        loop, self._loop = self._loop, None
+        self.flush()
+        if self._lines and loop is not None:
+            self._loop = loop
+            loop.call_later(RETRY_SECONDS, self._iteration_ended)
