@@ -1,6 +1,5 @@
 """Scripted faults: which call each one meets, and what then is answered."""
 
-import asyncio
 import json
 import random
 
@@ -9,23 +8,14 @@ import pytest
 from domain.ids import PageId
 from domain.secret import Secret
 from simulator.graph_faults import (
-    EMPTY,
-    NULL,
-    OUTAGE,
-    Alters,
     Fails,
     Faults,
     Fine,
-    Pads,
-    Stalls,
-    redirects,
     throttles,
-    without,
 )
-from simulator.graph_gate import Gate
 from simulator.graph_world import World
 from tests.graph import Caller, error_of
-from tests.support import FakeClock, wait_until
+from tests.support import FakeClock
 
 PAGE, OTHER = PageId("104200000000001"), PageId("104200000000002")
 
@@ -48,17 +38,6 @@ def test_a_script_meets_the_calls_it_is_meant_for() -> None:
     assert taken == [Fails(2), Fine(), Fails(1), Fine()]
     assert faults.take("/v26.0/9_9/comments", PAGE) == Fails(4)
     assert faults.left() == 0
-
-
-def test_a_script_may_be_gone_through_again_or_for_ever() -> None:
-    """Until it is cleared."""
-    faults = Faults()
-    faults.script(None, Fails(1), Fails(2), times=2)
-    assert [faults.take("/x", None) for _ in range(5)] == [Fails(1), Fails(2), Fails(1), Fails(2), Fine()]
-    faults.script(None, Fails(1), Fails(2), times=None)
-    assert [faults.take("/x", None) for _ in range(3)] == [Fails(1), Fails(2), Fails(1)]
-    faults.clear()
-    assert faults.take("/x", None) == Fine()
 
 
 async def test_an_error_has_the_status_code_subcode_and_headers_it_was_given(graph: Caller) -> None:
@@ -113,61 +92,6 @@ async def test_too_much_data_is_refused_by_words_alone(graph: Caller) -> None:
     assert (await graph.ask(f"{PAGE}/posts", limit="10")).status_code == 200
     for path in ("me", f"{PAGE}/subscribed_apps"):
         assert (await graph.ask(path)).status_code == 200
-
-
-async def test_nonsense_is_sent_as_it_is(graph: Caller) -> None:
-    """HTML, `null`, nothing, another address."""
-    graph.faults.script(None, OUTAGE, NULL, EMPTY, redirects("https://elsewhere.example/"))
-    outage, null, empty, redirect = [await graph.ask("me") for _ in range(4)]
-    assert (outage.status_code, outage.headers["content-type"][:9]) == (503, "text/html")
-    assert (null.status_code, null.json()) == (200, None)
-    assert (empty.status_code, empty.content) == (200, b"")
-    assert (redirect.status_code, redirect.headers["location"]) == (302, "https://elsewhere.example/")
-
-
-async def test_an_answer_may_be_padded_or_altered(graph: Caller) -> None:
-    """Still JSON, and the world stays as it was."""
-    graph.faults.script(None, Pads(3_000_000), without("paging"), Alters(lambda body: body["data"][0]["from"].clear()))
-    padded = await graph.ask(f"{PAGE}/posts")
-    assert len(padded.content) > 3_000_000
-    assert len(padded.json()["data"]) == 1
-    assert "content-length" not in padded.headers
-    assert set((await graph.ask(f"{PAGE}/posts")).json()) == {"data"}
-    senders = [(await graph.ask(f"{PAGE}/posts", fields="from")).json()["data"][0]["from"] for _ in range(2)]
-    assert senders == [{}, {"id": PAGE, "name": "ហាងសុខា"}]
-    graph.faults.script(None, without("data", "paging"))
-    assert (await graph.ask(f"{PAGE}/posts")).json() == {}
-
-
-async def test_a_stalled_call_goes_on_when_its_gate_opens(graph: Caller) -> None:
-    """Others are not held up; how many were under way at once is seen."""
-    gate = Gate()
-    graph.faults.script(PAGE, Stalls(gate), Stalls(gate))
-    stalled = [asyncio.create_task(graph.ask("me")) for _ in range(2)]
-    await wait_until(lambda: gate.waiting == 2)
-    assert (await graph.ask("me")).status_code == 200
-    assert not any(task.done() for task in stalled)
-    gate.open()
-    assert [answer.status_code for answer in await asyncio.gather(*stalled)] == [200, 200]
-    assert graph.seen.at_once == {PAGE: 3}
-    await gate.passed()
-    assert gate.waiting == 0
-
-
-async def test_latency_is_that_of_a_page_or_of_all() -> None:
-    """The Page's own counts before everybody's."""
-    faults = Faults()
-    assert faults.latency(PAGE) == 0
-    faults.delay(0.2)
-    faults.delay(0.5, PAGE)
-    assert (faults.latency(PAGE), faults.latency(OTHER), faults.latency(None)) == (0.5, 0.2, 0.2)
-
-
-async def test_a_late_answer_is_an_answer(graph: Caller) -> None:
-    """After a moment."""
-    graph.faults.delay(0.001)
-    graph.faults.script(None, Stalls(0.001))
-    assert (await graph.ask("me")).status_code == 200
 
 
 async def test_what_was_asked_is_remembered_without_tokens(graph: Caller) -> None:

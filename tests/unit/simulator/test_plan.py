@@ -3,7 +3,6 @@
 import json
 import random
 from collections import Counter
-from itertools import islice
 
 import pytest
 
@@ -35,11 +34,6 @@ def test_shares_are_kept() -> None:
     assert 160 < natures["duplicate"] < 240
     assert 70 < natures["forged"] < 130
     assert natures.total() == 2_000
-
-
-def test_without_shares_everything_is_new() -> None:
-    """No duplicate, no forgery."""
-    assert {(post.nature, post.forgery) for post in drawn(Plan(PAGES, count=200))} == {("new", None)}
 
 
 def test_a_duplicate_repeats_an_earlier_delivery_the_same_or_under_another_time() -> None:
@@ -82,24 +76,6 @@ def test_disorder_moves_posts_by_no_more_than_its_window() -> None:
     assert sorted(turns) == list(range(500))
     assert sum(shift != 0 for shift in shifts) > 100
     assert max(abs(shift) for shift in shifts) <= 10
-
-
-def test_without_disorder_posts_go_out_as_they_were_drawn() -> None:
-    """The order of the entries' times."""
-    plan = Plan(PAGES, count=100, habits=Habits(largest_batch=1, odd=0))
-    times = [json.loads(post.body)["entry"][0]["time"] for post in drawn(plan)]
-    assert [time if time > 10**11 else time * 1000 for time in times] == [NOW + 1000 * turn for turn in range(100)]
-
-
-def test_the_same_seed_plans_the_same_posts() -> None:
-    """Shares and all."""
-    plan = Plan(PAGES, count=200, duplicates=0.2, disorder=0.2, forged=0.1, habits=Habits(broken=0.1))
-    assert drawn(plan, seed=9) == drawn(plan, seed=9)
-
-
-def test_a_plan_without_a_count_goes_on() -> None:
-    """Until nobody asks any more."""
-    assert len(list(islice(posts(Plan(PAGES, count=None), random.Random(1), lambda: NOW), 300))) == 300
 
 
 @pytest.mark.parametrize(

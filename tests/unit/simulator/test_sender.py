@@ -18,7 +18,7 @@ from simulator.plan import Plan, PlanRefused
 from simulator.sender import Sender
 from simulator.summary import Summary
 from simulator.traffic import Habits
-from tests.support import FakeClock, wait_until
+from tests.support import FakeClock
 
 PAGES = (PageId("104200000000001"), PageId("104200000000002"))
 KEY = b"shop-app-secret-1"
@@ -110,13 +110,6 @@ async def test_deliveries_go_out_at_the_rate_asked_for() -> None:
     summary = await run(Receiver(), Plan(PAGES, count=50, rate=10), clock)
     assert sum(clock.slept) == pytest.approx(4.9)
     assert summary.seconds == pytest.approx(4.9)
-
-
-async def test_without_a_rate_nobody_waits() -> None:
-    """As fast as the other side answers."""
-    clock = FakeClock()
-    await run(Receiver(), Plan(PAGES, count=50), clock)
-    assert clock.slept == []
 
 
 async def test_events_are_dated_when_they_are_sent() -> None:
@@ -219,33 +212,6 @@ async def test_a_delivery_that_waits_for_its_retry_holds_up_no_other() -> None:
     )
     assert concluded == summary.concluded == 10
     assert summary.retried == 1
-
-
-async def test_progress_is_told_after_every_delivery() -> None:
-    """The same growing summary each time."""
-    seen: list[int] = []
-    clock = FakeClock()
-    await sender(Receiver()).run(
-        Plan(PAGES, count=7),
-        rng=random.Random(1),
-        clock=clock.seconds,
-        progress=lambda told: seen.append(told.concluded),
-    )
-    assert seen == [1, 2, 3, 4, 5, 6, 7]
-
-
-async def test_a_run_without_an_end_keeps_no_ledger() -> None:
-    """A demo shop runs for weeks."""
-    told: list[Summary] = []
-    task = asyncio.ensure_future(
-        sender(Receiver()).run(Plan(PAGES, count=None), rng=random.Random(1), progress=told.append)
-    )
-    await wait_until(lambda: len(told) > 300)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert told[-1].ledger is None
-    assert told[-1].readable == []
 
 
 @pytest.mark.parametrize("url", ["", "receiver.example/webhook", "ftp://receiver.example/", "http://", "http://a:b:c/"])

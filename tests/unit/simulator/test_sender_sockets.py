@@ -40,24 +40,6 @@ async def loopback(serve: Serve) -> AsyncIterator[str]:
         await wait_until(lambda: connections == 0)
 
 
-async def test_connections_are_used_again_and_closed_at_the_end() -> None:
-    """Over a real socket: no more connections than slots, and none left open."""
-    opened = closed = 0
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal opened, closed
-        opened += 1
-        while head := await _head(reader):
-            await reader.readexactly(_length(head))
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        closed += 1
-
-    async with loopback(serve) as url:
-        summary = await Sender(url, SECRET, concurrency=3).run(Plan(PAGES, count=100), rng=random.Random(1))
-    assert summary.answers == Counter({"200": 100})
-    assert 1 <= opened == closed <= 3
-
-
 async def test_a_redirect_is_not_followed() -> None:
     """It is a failure, as for Facebook."""
     requests = 0

@@ -41,13 +41,6 @@ def parts(drawn: list[Delivery], container: str) -> list[dict[str, Any]]:
     return [part for one in drawn for entry in one.document["entry"] for part in entry.get(container, ())]
 
 
-def test_the_same_seed_gives_the_same_bytes() -> None:
-    """And another seed others."""
-    first, second, other = ([serialize(one.document) for one in islice(deliveries(seed), 200)] for seed in (5, 5, 6))
-    assert first == second
-    assert first != other
-
-
 def test_every_kind_of_event_comes_within_two_thousand() -> None:
     """The rare ones too."""
     seen = {kind for one in with_events(2_000) for kind in one.kinds}
@@ -69,23 +62,6 @@ def test_the_events_told_are_the_events_in_the_body() -> None:
     for one in islice(deliveries(), 400):
         inside = parts([one], "messaging") + parts([one], "standby") + parts([one], "changes") + parts([one], "calls")
         assert len(inside) == len(one.kinds)
-
-
-def test_batches_hold_one_to_twenty_events_and_mostly_one() -> None:
-    """And several Pages at once."""
-    drawn = list(islice(deliveries(), 1_000))
-    sizes = Counter(len(one.kinds) for one in drawn)
-    assert (min(sizes), max(sizes)) == (1, 20)
-    assert 600 < sizes[1] < 850
-    assert any(len({str(entry["id"]) for entry in one.document["entry"]}) == 2 for one in drawn)
-    assert any(
-        len(part) > 1 for one in drawn for entry in one.document["entry"] for part in (entry.get("messaging", ()),)
-    )
-
-
-def test_a_smaller_batch_is_respected() -> None:
-    """Overtaken messages included."""
-    assert all(len(one.kinds) == 1 for one in islice(deliveries(habits=Habits(largest_batch=1)), 500))
 
 
 def test_message_ids_have_todays_form_and_none_comes_twice() -> None:
@@ -137,46 +113,10 @@ def test_unsends_name_messages_that_are_not_edited_afterwards() -> None:
     assert len(gone) > 5
 
 
-def test_replies_point_at_earlier_messages_of_the_same_conversation() -> None:
-    """Of either side."""
-    said: dict[tuple[str, str], set[str]] = {}
-    replies = 0
-    for part in parts(with_events(3_000, habits=Habits(odd=0)), "messaging"):
-        message = part.get("message")
-        if not message or message.get("is_deleted"):
-            continue
-        sides = sorted((part["sender"]["id"], part["recipient"]["id"]))
-        earlier = said.setdefault((sides[0], sides[1]), set())
-        if "reply_to" in message:
-            replies += message["reply_to"]["mid"] in earlier
-        earlier.add(message["mid"])
-    assert replies > 50
-
-
-def test_a_customer_writes_to_one_page_only() -> None:
-    """A person has another id at every Page."""
-    homes: dict[str, set[str]] = {}
-    for one in with_events(2_000):
-        for effect in one.effects:
-            if isinstance(effect, Kept):
-                homes.setdefault(effect.customer, set()).add(effect.page)
-    assert len(homes) > 50
-    assert all(len(pages) == 1 for pages in homes.values())
-
-
 def test_events_are_dated_shortly_before_they_are_notified() -> None:
     """In milliseconds, unless in the rare odd spelling."""
     stamps = [part["timestamp"] for part in parts(with_events(500, habits=Habits(odd=0)), "messaging")]
     assert all(NOW - 3_000 < stamp < NOW + 1000 * 10**6 for stamp in stamps)
-
-
-def test_odd_spellings_are_rare_and_can_be_switched_off() -> None:
-    """Numeric ids and times in seconds."""
-    assert any(isinstance(part["recipient"]["id"], int) for part in parts(with_events(2_000), "messaging"))
-    assert any(int(part["timestamp"]) < 10**11 for part in parts(with_events(2_000), "messaging"))
-    for part in parts(with_events(1_000, habits=Habits(odd=0)), "messaging"):
-        assert isinstance(part["timestamp"], int)
-        assert isinstance(part["recipient"]["id"], str)
 
 
 def test_broken_events_come_at_the_rate_asked_for_and_promise_nothing() -> None:
