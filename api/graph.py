@@ -39,6 +39,16 @@ class Graph:
         call = call_of(request)
         return await self._fetch(call, call.asked(EdgeQuery).query("videos", _page(call)))
 
+    async def live_videos(self, request: Request) -> Response:
+        """GET live-videos"""
+        call = call_of(request)
+        return await self._fetch(call, call.asked(EdgeQuery).query("live_videos", _page(call)))
+
+    async def live_comments(self, request: Request) -> Response:
+        """GET live-videos/{video}/comments"""
+        call = call_of(request)
+        return await self._fetch(call, call.asked(CommentsQuery).query("live_comments", _page(call), call.ids["video"]))
+
     async def comments(self, request: Request) -> Response:
         """GET posts/{post}/comments"""
         call = call_of(request)

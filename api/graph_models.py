@@ -2,7 +2,8 @@
 
 Facebook leaves out what it has no data for, and what the Page's token may not see: everything but `id` may be absent.
 Lists inside of an item are plain lists, times RFC 3339 in UTC with milliseconds, numbers too large for JavaScript text.
-developers.facebook.com/docs/graph-api/reference: page/feed, page/videos, object/comments, page/conversations, message
+developers.facebook.com/docs/graph-api/reference: page/feed, page/videos, live-video, object/comments,
+page/conversations, message
 """
 
 from typing import Any
@@ -88,6 +89,20 @@ class VideoModel(_Item):
     source: str | MISSING = Field(MISSING, description=f"The file. {_EXPIRING}")
 
 
+class LiveVideoModel(_Item):
+    """A live video of the Page: planned, running or over."""
+
+    id: str = Field(description="The event `live_videos` of the stream has it as `video_id`.")
+    status: str | MISSING = Field(MISSING, description="`LIVE` while it runs; `LIVE_STOPPED`, `VOD`, … afterwards.")
+    title: str | MISSING = MISSING
+    description: str | MISSING = MISSING
+    creation_time: Moment | MISSING = MISSING
+    broadcast_start_time: Moment | MISSING = MISSING
+    live_views: int | MISSING = Field(MISSING, description="People who watch now.")
+    permalink_url: str | MISSING = Field(MISSING, description="Facebook gives a path here, without a host.")
+    video: ReferenceModel | MISSING = Field(MISSING, description="The video of the recording.")
+
+
 class CommentModel(_Item):
     """A comment on a post, or a reply to a comment."""
 
@@ -151,6 +166,12 @@ class VideosModel(_Answer):
     """Videos of the Page."""
 
     items: list[VideoModel]
+
+
+class LiveVideosModel(_Answer):
+    """Live videos of the Page, newest first."""
+
+    items: list[LiveVideoModel]
 
 
 class CommentsModel(_Answer):

@@ -17,9 +17,9 @@ show. After a purge of the whole shop the stream ends.
 
 `live`: what happens and is never kept, for those connected at that moment, without an `id`. `kind` says what: \
 `reaction` (`message_id`, `action`, `reaction`, `emoji`), `read` and `delivery` (`watermark`, `message_ids`), \
-`feed` for posts and comments (`item`, `verb`, `post_id`, `comment_id`, `parent_id`, `from`, `message` and more, as \
-Facebook names them), `referral`, and others of which nothing else is told. Where they are known: `page_id`, \
-`conversation_id`, `sent_at`.
+`feed` for posts and comments and `mention` for posts that name the Page (`item`, `verb`, `post_id`, `comment_id`, \
+`parent_id`, `from`, `message` and more, as Facebook names them), `live_videos` (`video_id`, `status`), `referral`, \
+and others of which nothing else is told. Where they are known: `page_id`, `conversation_id`, `sent_at`.
 
 `gap`: the stream cannot go on behind the id that you sent, and begins now; read the messages anew. `reason` is \
 `unknown`, `expired` or `too_far`.

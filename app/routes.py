@@ -15,6 +15,7 @@ from api.graph_models import (
     CustomersModel,
     GraphConversationsModel,
     GraphMessagesModel,
+    LiveVideosModel,
     PostsModel,
     VideosModel,
 )
@@ -151,6 +152,16 @@ def table(services: Services) -> list[Route]:
               "The Page's videos.", query=EdgeQuery, answer=VideosModel, statuses=FETCH, tag=FACEBOOK,
               description="Where Facebook refuses to list videos, those of the Page's posts; then a page of the list "
               "may be short or empty before its end."),
+        Route("GET", f"{PAGE}/live-videos", graph.live_videos, "fetchLiveVideos", GRAPH,
+              "The Page's running and recent live videos.", query=EdgeQuery, answer=LiveVideosModel, statuses=FETCH,
+              tag=FACEBOOK,
+              description="Where Facebook refuses to list live videos, those among the Page's videos; then a page of "
+              "the list may be short or empty before its end."),
+        Route("GET", f"{PAGE}/live-videos/{{video}}/comments", graph.live_comments, "fetchLiveComments", GRAPH,
+              "Comments on a live video, while it runs and afterwards.", query=CommentsQuery, answer=CommentsModel,
+              statuses=FETCH, tag=FACEBOOK,
+              description="Every comment, also those that Facebook hides as of low quality. While the video runs, ask "
+              "for `order=reverse_chronological` every few seconds."),
         Route("GET", f"{PAGE}/posts/{{post}}/comments", graph.comments, "fetchComments", GRAPH,
               "Comments on a post.", query=CommentsQuery, answer=CommentsModel, statuses=FETCH, tag=FACEBOOK),
         Route("GET", f"{PAGE}/comments/{{comment}}/replies", graph.replies, "fetchReplies", GRAPH,

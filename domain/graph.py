@@ -1,23 +1,25 @@
 """What a shop may ask of Facebook's Graph API, and what it gets: fetched now, kept nowhere."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from domain.ids import PageId
 from domain.message import Fact
 
-Edge = Literal["posts", "videos", "comments", "replies", "conversations", "conversation_messages", "customer"]
-"""What hangs on a Page, on one of its posts, comments or conversations, or a person who wrote to it."""
-
-EDGES: tuple[Edge, ...] = (
+Edge = Literal[
     "posts",
     "videos",
+    "live_videos",
     "comments",
+    "live_comments",
     "replies",
     "conversations",
     "conversation_messages",
     "customer",
-)
+]
+"""What hangs on a Page, on one of its posts, comments, live videos or conversations, or a person who wrote to it."""
+
+EDGES: tuple[Edge, ...] = get_args(Edge)
 
 Order = Literal["chronological", "reverse_chronological"]
 Filter = Literal["toplevel", "stream"]

@@ -3,18 +3,19 @@
 A call names its fields: without them Graph gives a tiny choice of its own, and one that the version does not know
 fails the whole call. Nobody's e-mail is asked for. Videos, which may have to be
 looked for among posts: `videos.py`.
-https://developers.facebook.com/docs/graph-api/reference: page/published_posts, page/videos, object/comments,
-page/conversations, conversation/messages, page/subscribed_apps, debug_token
+https://developers.facebook.com/docs/graph-api/reference: page/published_posts, page/videos, page/live_videos,
+object/comments, page/conversations, conversation/messages, page/subscribed_apps, debug_token
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from domain.graph import Edge, GraphQuery, Limit
 from domain.ids import PageId
 from domain.secret import Secret
 from graph_client.errors import GraphError, ParameterRefused, ProofRefused, TokenDead
-from graph_client.videos import VideoPlace, video_place, write_video_place
+from graph_client.videos import other_place, video_place, write_video_place
 from graph_client.wire import Ask
 
 MOST_ITEMS: Final = 100
@@ -36,6 +37,13 @@ POST_FIELDS: Final = (
 
 VIDEO_FIELDS: Final = "id,title,description,created_time,updated_time,length,permalink_url,picture,source"
 """`source` comes for the Page's own admins only."""
+
+LIVE_VIDEO_FIELDS: Final = (
+    "id,status,title,description,creation_time,broadcast_start_time,live_views,permalink_url,video{id}"
+)
+"""Not `stream_url` and its like: a person who has that address can broadcast under the Page's name."""
+
+LIVE_AMONG_VIDEOS_FIELDS: Final = "id,title,description,created_time,permalink_url,live_status"
 
 VIDEO_POST_FIELDS: Final = (
     "id,message,created_time,updated_time,permalink_url,full_picture,"
@@ -89,13 +97,21 @@ def ask_for(query: GraphQuery) -> Ask:
         case "posts":
             return _list(query, (page, "published_posts"), POST_FIELDS, query.after, **_times(query))
         case "videos":
-            place = video_place(query.after)
+            place = video_place(query.edge, query.after)
             if place.of == "posts":
                 return _list(query, (page, "published_posts"), VIDEO_POST_FIELDS, place.after)
             return _list(query, (page, "videos"), VIDEO_FIELDS, place.after, type="uploaded")
-        case "comments" | "replies":
-            times = {name: moment for name, moment in _times(query).items() if name == "since"}
-            return _list(query, (of, "comments"), COMMENT_FIELDS, query.after, **_how(query), **times)
+        case "live_videos":
+            place = video_place(query.edge, query.after)
+            if place.of == "videos":
+                return _list(query, (page, "videos"), LIVE_AMONG_VIDEOS_FIELDS, place.after, type="uploaded")
+            return _list(query, (page, "live_videos"), LIVE_VIDEO_FIELDS, place.after)
+        case "comments" | "replies" | "live_comments":
+            more = {name: moment for name, moment in _times(query).items() if name == "since"}
+            if query.edge == "live_comments":
+                # By default Facebook leaves out comments of "low quality": a buyer's "A1" may be one.
+                more["live_filter"] = "no_filter"
+            return _list(query, (of, "comments"), COMMENT_FIELDS, query.after, **_how(query), **more)
         case "conversations":
             return _list(query, (page, "conversations"), CONVERSATION_FIELDS, query.after, platform="messenger")
         case "conversation_messages":
@@ -105,16 +121,17 @@ def ask_for(query: GraphQuery) -> Ask:
 
 
 def fallback_query(query: GraphQuery, error: GraphError) -> GraphQuery | None:
-    """Where else to look for videos when their edge refuses: among the Page's posts. None for any other refusal.
+    """Where else to look for videos and live videos when their edge refuses (`videos.py`). None for other refusals.
 
     The reference of v26.0 calls reading the videos of a Page impossible; Facebook's own SDK still generates the call.
     Codes 3, 10 and 100 (of any subcode) say so, unless the proof or the token is what is refused. Only at the
     beginning: places in the one list are none in the other.
     """
     refused = error.code in {3, 10, 100} and not isinstance(error, ProofRefused | TokenDead)
-    if query.edge != "videos" or query.after is not None or not refused:
+    other = other_place(query.edge)
+    if other is None or query.after is not None or not refused:
         return None
-    return GraphQuery("videos", query.page, limit=query.limit, after=write_video_place(VideoPlace("posts", None)))
+    return replace(query, after=write_video_place(other))
 
 
 def history_ask(query: GraphQuery) -> Ask:

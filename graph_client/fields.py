@@ -9,7 +9,10 @@ from typing import Final
 KEPT_FIELDS: Final = ("messages", "message_echoes", "message_edits", "messaging_postbacks", "standby")
 """What is stored."""
 
-LIVE_FIELDS: Final = ("messaging_referrals", "message_reactions", "message_reads", "message_deliveries", "feed")
+LIVE_FIELDS: Final = (
+    *("messaging_referrals", "message_reactions", "message_reads", "message_deliveries"),
+    *("feed", "mention", "live_videos"),
+)
 """What is understood and passed on, and never stored. `messaging_referrals` also brings the advertisement that a
 message came from."""
 

@@ -12,7 +12,7 @@ from domain.graph import Fetched, GraphQuery
 from domain.loose import SAFE_INTEGER
 from domain.message import Fact
 from domain.moment import from_text, rfc3339
-from graph_client.videos import VideoPlace, video_place, videos_of, write_video_place
+from graph_client.videos import VideoPlace, live_video_of, video_place, videos_of, write_video_place
 from graph_client.wire import Answer
 
 DEPTH: Final = 16
@@ -38,11 +38,13 @@ def fetched(query: GraphQuery, body: dict[str, Any]) -> Fetched:
     answer = Answer(body)
     items = [_object(row, DEPTH) for row in answer.rows()]
     after = answer.after()
-    if query.edge != "videos":
+    if query.edge not in ("videos", "live_videos"):
         return Fetched(items, after)
-    of = video_place(query.after).of
+    of = video_place(query.edge, query.after).of
     if of == "posts":
         items = [video for post in items for video in videos_of(post)]
+    elif of != query.edge:
+        items = [live for video in items if (live := live_video_of(video)) is not None]
     return Fetched(items, None if after is None else write_video_place(VideoPlace(of, after)))
 
 

@@ -1,40 +1,68 @@
-"""Pure: videos that are found in a Page's posts, where Facebook does not let the videos themselves be listed.
+"""Pure: videos from another list, where Facebook refuses their own list: videos from posts, live videos from videos.
 
-Such a walk goes over posts, so its cursors are those of posts. Which of the two lists a cursor belongs to is told by
-the letter that we put before it.
+A cursor belongs to the list that it comes from. The letter that we put before the cursor says which list that is.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from domain.graph import Edge
 from domain.message import Fact
 from graph_client.errors import ParameterRefused
 
-_LETTERS: Final[dict[str, Literal["videos", "posts"]]] = {"v": "videos", "p": "posts"}
+List = Literal["live_videos", "videos", "posts"]
+
+_LISTS: Final[dict[Edge, tuple[List, List]]] = {"videos": ("videos", "posts"), "live_videos": ("live_videos", "videos")}
+"""For each edge the list of its own, and the list to search when Facebook refuses the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoPlace:
     """Which list is walked, and Graph's cursor in it; None at the beginning."""
 
-    of: Literal["videos", "posts"]
+    of: List
     after: str | None
 
 
-def video_place(cursor: str | None) -> VideoPlace:
+def video_place(edge: Edge, cursor: str | None) -> VideoPlace:
     """The place that our cursor stands for. Raises ParameterRefused for one that we did not hand out."""
+    own, other = _LISTS[edge]
     if cursor is None:
-        return VideoPlace("videos", None)
-    of = _LETTERS.get(cursor[:1])
-    if of is None or cursor == "v":
-        raise ParameterRefused(sentence="This is no `after` of an answer with videos. Begin again without it.")
-    return VideoPlace(of, cursor[1:] or None)
+        return VideoPlace(own, None)
+    after = cursor[1:] or None
+    if cursor[:1] == other[0]:
+        return VideoPlace(other, after)
+    if cursor[:1] == own[0] and after is not None:
+        return VideoPlace(own, after)
+    raise ParameterRefused(sentence="This is no `after` of an answer with videos. Begin again without it.")
+
+
+def other_place(edge: Edge) -> VideoPlace | None:
+    """Where to begin when Facebook refuses the edge's own list; None for an edge without another list."""
+    return VideoPlace(_LISTS[edge][1], None) if edge in _LISTS else None
 
 
 def write_video_place(place: VideoPlace) -> str:
     """Our cursor for a place."""
     return f"{place.of[0]}{place.after or ''}"
+
+
+def live_video_of(video: Fact) -> Fact | None:
+    """A live video from the video of its recording, under the names that live videos have; None for another video."""
+    status = video.get("live_status")
+    if not isinstance(status, str):
+        return None
+    found = {
+        "id": video.get("id"),
+        "status": status,
+        "title": video.get("title"),
+        "description": video.get("description"),
+        "creation_time": video.get("created_time"),
+        "permalink_url": video.get("permalink_url"),
+        "video": {"id": video.get("id")},
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def videos_of(post: Fact) -> Iterator[Fact]:

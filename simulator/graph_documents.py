@@ -86,6 +86,25 @@ def video(
     }
 
 
+def live_video(
+    page: FakePage, identity: str, title: str, status: str, moment: int, recording: str, rng: random.Random
+) -> Document:
+    """A live video; whoever has its `stream_url` can send pictures under the Page's name."""
+    return {
+        "title": title,
+        "status": status,
+        "creation_time": graph_time(moment),
+        "broadcast_start_time": graph_time(moment),
+        "live_views": rng.randrange(3, 400) if status == "LIVE" else 0,
+        "permalink_url": f"/{page.id}/videos/{recording}/",
+        "embed_html": f'<iframe src="https://www.facebook.com/plugins/video.php?href={recording}"></iframe>',
+        "stream_url": f"rtmp://live-api.facebook.com:80/rtmp/{identity}?s_ps=1&a={rng.getrandbits(64):x}",
+        "secure_stream_url": f"rtmps://live-api.facebook.com:443/rtmp/{identity}?a={rng.getrandbits(64):x}",
+        "from": {"id": page.id, "name": page.name},
+        "video": {"id": recording},
+    }
+
+
 def video_in_a_post(shown: Document, identity: str) -> Document:
     """The attachment of the post that shows a video."""
     url = f"https://www.facebook.com{shown['permalink_url']}"

@@ -23,6 +23,7 @@ _PERMISSIONS: dict[NodeType, tuple[int, tuple[str, ...]]] = {
     "Page": (10, ()),
     "PagePost": (10, _READ),
     "Video": (10, _READ),
+    "LiveVideo": (10, _READ),
     "Comment": (10, _READ_VISITORS),
     "UnifiedThread": (200, _INBOX),
     "Message": (200, _INBOX),
@@ -35,6 +36,7 @@ _EDGES: dict[tuple[str, str], tuple[str, tuple[str, ...], int, tuple[str, ...]]]
     ("Page", "posts"): ("PagePost", ("since", "until", "include_hidden", "show_expired"), 10, _READ),
     ("Page", "feed"): ("PagePost", ("since", "until", "include_hidden", "show_expired"), 10, _READ_VISITORS),
     ("Page", "videos"): ("Video", ("type",), 10, (*_READ, "pages_show_list")),
+    ("Page", "live_videos"): ("LiveVideo", ("broadcast_status", "type"), 10, (*_READ, "pages_show_list")),
     ("Page", "conversations"): ("UnifiedThread", ("platform", "user_id", "folder"), 200, _INBOX),
     ("UnifiedThread", "messages"): ("Message", (), 200, _INBOX),
     **{
@@ -44,10 +46,13 @@ _EDGES: dict[tuple[str, str], tuple[str, tuple[str, ...], int, tuple[str, ...]]]
             10,
             _READ_VISITORS,
         )
-        for node_type in ("PagePost", "Video", "Comment")
+        for node_type in ("PagePost", "Video", "LiveVideo", "Comment")
     },
 }
 """Node type and edge to the type of what it lists, its own parameters, and as above the code and the permissions."""
+
+LOW_QUALITY = "low quality"
+"""Marks a comment in the fake's own notes; no field of Graph has this name."""
 
 _POSTS = ("posts", "published_posts", "feed")
 
@@ -85,6 +90,10 @@ def edge(world: World, call: Call, token: Token) -> Document:
     if name == "videos":
         _videos_may_be_read(world, call)
     nodes = found.edges.get(listed(name, call.params.get("filter")), [])
+    if name == "live_videos" and not world.live_videos_readable:
+        raise bad_parameter("Reading is not possible on this edge")
+    if name == "comments" and found.type in ("Video", "LiveVideo"):
+        nodes = _not_filtered(nodes, call.params.get("live_filter", "filter_low_quality"))
     if name == "conversations":
         nodes = _conversations(world, found, nodes, call)
     page = page_of(nodes, wanted)
@@ -146,6 +155,15 @@ def _videos_may_be_read(world: World, call: Call) -> None:
         raise GraphRefused(3, "(#3) Application does not have the capability to make this API call.")
     if call.params.get("type", "tagged") not in ("uploaded", "tagged"):
         raise bad_parameter("Param type must be one of {TAGGED, UPLOADED}")
+
+
+def _not_filtered(nodes: list[Node], live_filter: str) -> list[Node]:
+    """Comments of a live video: those that Facebook thinks little of come only when they are asked for."""
+    if live_filter not in ("filter_low_quality", "no_filter"):
+        raise bad_parameter("Param live_filter must be one of {FILTER_LOW_QUALITY, NO_FILTER}")
+    if live_filter == "no_filter":
+        return nodes
+    return [one for one in nodes if not one.document.get(LOW_QUALITY)]
 
 
 def _conversations(world: World, page: Node, nodes: list[Node], call: Call) -> list[Node]:

@@ -9,7 +9,7 @@ from domain.ids import PageId
 from domain.secret import Secret
 from simulator.serialize import Document
 
-NodeType = Literal["Page", "PagePost", "Video", "Comment", "UnifiedThread", "Message", "User"]
+NodeType = Literal["Page", "PagePost", "Video", "LiveVideo", "Comment", "UnifiedThread", "Message", "User"]
 TokenType = Literal["USER", "PAGE", "APP"]
 
 

@@ -12,7 +12,7 @@ from simulator.serialize import Document
 ORDERS = ("chronological", "reverse_chronological")
 FILTERS = ("toplevel", "stream")
 
-_NEWEST_FIRST = frozenset({"messages", "conversations", "posts", "feed", "published_posts", "videos"})
+_NEWEST_FIRST = frozenset({"messages", "conversations", "posts", "feed", "published_posts", "videos", "live_videos"})
 _PAGED = frozenset({"attachments", "shares"})
 """Lists of a message that come with a `paging` of their own, token and all."""
 

@@ -1,7 +1,7 @@
 """Pure: what the fields of each type of node are called in v26.0, and which come without being asked for.
 
-From developers.facebook.com/docs/graph-api/reference: page, page-post, video, comment, conversation, message, and
-messenger-platform/identity/user-profile. What v3.3 took from posts (`link`, `name`, `source`, ...) is not here.
+From developers.facebook.com/docs/graph-api/reference: page, page-post, video, live-video, comment, conversation,
+message, and messenger-platform/identity/user-profile. What v3.3 took from posts (`link`, `name`, ...) is not here.
 """
 
 from dataclasses import dataclass
@@ -80,6 +80,12 @@ TYPES: dict[str, dict[str, Shape]] = {
         "reactions": _TALLY,
         "likes": _TALLY,
     },
+    "LiveVideo": _plain(
+        "id title description status creation_time broadcast_start_time planned_start_time live_views permalink_url"
+        " embed_html seconds_left stream_url secure_stream_url dash_preview_url is_manual_mode overlay_url"
+    )
+    | {"from": _part("Profile"), "video": _part("LiveVideoFile"), "comments": _COMMENTS, "reactions": _TALLY},
+    "LiveVideoFile": _plain("id"),
     "VideoStatus": _plain("video_status uploading_phase processing_phase publishing_phase processing_progress"),
     "VideoThumbnail": _plain("id height width scale uri is_preferred name"),
     "VideoCaption": _plain("id create_time locale locale_name uri is_default"),
@@ -141,6 +147,7 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
     "Page": ("name", "id"),
     "PagePost": ("created_time", "message", "id"),
     "Video": ("updated_time", "description", "id"),
+    "LiveVideo": ("id", "title", "status", "embed_html", "stream_url", "secure_stream_url"),
     "Comment": ("created_time", "from", "message", "id"),
     "UnifiedThread": ("id", "updated_time"),
     "Message": ("id", "created_time"),

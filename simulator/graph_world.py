@@ -34,6 +34,7 @@ class World:
     - `proof_code`: what a wrong proof is refused with; documentation says 104, reports say 100.
     - `details_limit`: how many of a conversation's newest messages can be read; None for all.
     - `videos_readable`: False as in the v26.0 reference, "reading is not possible on this edge".
+    - `live_videos_readable`: False as in the reference since v20.0, "you can't perform this operation".
     - `customers`: `empty` and `refused` are the two ways in which a profile is unavailable.
     - `unknown_fields`: webhook fields that this version of Graph does not know (any more).
     - `field_permissions`: what a token needs to subscribe a webhook field, beside what every subscription takes.
@@ -53,6 +54,7 @@ class World:
         self.proof_code: Literal[100, 104] = 104
         self.details_limit: int | None = None
         self.videos_readable = True
+        self.live_videos_readable = True
         self.customers: Literal["full", "empty", "refused"] = "full"
         self.empty_pages = False
         self.unknown_fields: set[str] = set()
@@ -147,6 +149,16 @@ class World:
         video = self._node(identity, "Video", page.id, moment, {**document, "post_id": post.id})
         page.node.hang("videos", video)
         return video
+
+    def add_live_video(self, page: FakePage, title: str, status: str = "LIVE", *, at: int | None = None) -> Node:
+        """A live video, and the video of its recording. `status` is `LIVE`, `LIVE_STOPPED`, `VOD` or another."""
+        moment, identity = self._moment(at), str(880_000_000_000_000 + self._next())
+        recording = self.add_video(page, title, at=at)
+        recording.document["live_status"] = status
+        document = documents.live_video(page, identity, title, status, moment, recording.id, self.rng)
+        live = self._node(identity, "LiveVideo", page.id, moment, document)
+        page.node.hang("live_videos", live)
+        return live
 
     def add_comment(
         self,

@@ -36,9 +36,9 @@ def read(change: Any, page: PageId | None) -> Storable | Notice:
     if field not in _FIELDS and type(value) is dict and ("sender" in value or "recipient" in value):
         return messaging.read_standby(value, page) if field == "standby" else messaging.read(value, page)
     kind, known = _FIELDS.get(field, "other"), _known(page)
-    if type(value) is not dict or kind != "feed":
+    if type(value) is not dict:
         return Notice(kind, known)
-    told = notices.feed(value)
+    told = notices.facts(kind, value)
     return Notice(kind, known, _conversation(known, told), sent_at(value.get("created_time")), told)
 
 

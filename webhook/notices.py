@@ -48,7 +48,7 @@ def _referral(value: Json) -> Fact:
     return {"referral": known(value)} if known(value) else {}
 
 
-def feed(value: Json) -> Fact:
+def _feed(value: Json) -> Fact:
     """A post, comment or reaction on the Page, under Facebook's own names."""
     told = _texts(value, _FEED_TEXTS)
     told |= {name: bool(value[name]) for name in _FEED_FLAGS if type(value.get(name)) in (bool, int)}
@@ -61,11 +61,20 @@ def feed(value: Json) -> Fact:
     return told
 
 
+def _live_video(value: Json) -> Fact:
+    """A live video that began, ended or changed: its id, and its status as Facebook writes it."""
+    found = _texts(value, ("id", "status"))
+    return {"video_id" if name == "id" else name: fact for name, fact in found.items()}
+
+
 _READ: Final[dict[NoticeKind, Callable[[Json], Fact]]] = {
     "reaction": _reaction,
     "read": _watermark,
     "delivery": _watermark,
     "referral": _referral,
+    "feed": _feed,
+    "mention": _feed,
+    "live_videos": _live_video,
 }
 
 

@@ -58,6 +58,9 @@ def canary_page(world: World, identity: PageId) -> FakePage:
         comment = world.add_comment(post, f"{WORDS} {number}", by=writer, attachment={"url": ADDRESS, "title": WORDS})
         world.add_comment(post, WORDS, comment, by=writer)
         world.add_video(page, WORDS, description=WORDS)
+        live = world.add_live_video(page, WORDS)
+        live.document["description"] = WORDS
+        world.add_comment(live, WORDS, by=writer)
         mid = MessageId(f"m_canary_{identity}_{number}")
         world.say(page, psid, WORDS, name=WORDS, mid=mid, attachments=[image(ADDRESS, "1")])
     world.objects[psid].document |= {"name": WORDS, "profile_pic": ADDRESS}
@@ -117,6 +120,8 @@ class Heard:
 
 def ask_for_everything(shop: GraphShop, page: PageId, known: dict[str, str]) -> None:
     """Every edge, to its end."""
+    for edge in ("live-videos", f"live-videos/{known['live']}/comments"):
+        shop.items(page, edge, limit=3)
     for edge in ("posts", "videos", f"posts/{known['post']}/comments", f"comments/{known['comment']}/replies"):
         shop.items(page, edge, limit=3)
     for edge in ("conversations", f"conversations/{known['conversation']}/messages", f"customers/{PSID}"):
@@ -228,9 +233,12 @@ def test_what_graph_says_is_afterwards_nowhere(tmp_path: Path) -> None:
         known = {
             "post": post.id,
             "comment": post.edges["comments"][0].id,
+            "live": page.node.edges["live_videos"][0].id,
             "conversation": page.conversations[PSID].id,
         }
         ask_for_everything(shop, PAGE, known)
+        graph.world.live_videos_readable = False
+        shop.items(PAGE, "live-videos", limit=2)
         graph.world.videos_readable = False
         shop.items(PAGE, "videos", limit=2)
         assert WORDS in "".join(heard.answers), "there is nothing to look for"

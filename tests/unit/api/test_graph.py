@@ -10,6 +10,7 @@ from api.graph_models import (
     CustomersModel,
     GraphConversationsModel,
     GraphMessagesModel,
+    LiveVideosModel,
     PostsModel,
     VideosModel,
 )
@@ -22,7 +23,9 @@ PAGE = PageId("104200000000001")
 ROUTES: list[tuple[str, GraphQuery, type[BaseModel]]] = [
     ("posts", GraphQuery("posts", PAGE), PostsModel),
     ("videos", GraphQuery("videos", PAGE), VideosModel),
+    ("live-videos", GraphQuery("live_videos", PAGE), LiveVideosModel),
     ("posts/1_2/comments", GraphQuery("comments", PAGE, "1_2"), CommentsModel),
+    ("live-videos/9/comments", GraphQuery("live_comments", PAGE, "9"), CommentsModel),
     ("comments/2_3/replies", GraphQuery("replies", PAGE, "2_3"), CommentsModel),
     ("conversations", GraphQuery("conversations", PAGE), GraphConversationsModel),
     ("conversations/t_1/messages", GraphQuery("conversation_messages", PAGE, "t_1"), GraphMessagesModel),
@@ -59,6 +62,11 @@ def test_what_facebook_has_is_answered_with_its_cursor(
     ("path", "query"),
     [
         ("posts?limit=2&after=c&since=1&until=2", GraphQuery("posts", PAGE, None, 2, "c", since=1000, until=2000)),
+        ("live-videos?limit=2&after=c", GraphQuery("live_videos", PAGE, None, 2, "c")),
+        (
+            "live-videos/9/comments?limit=2&after=c&order=reverse_chronological&filter=stream&since=1",
+            GraphQuery("live_comments", PAGE, "9", 2, "c", "reverse_chronological", "stream", 1000),
+        ),
         ("videos?limit=2&after=c", GraphQuery("videos", PAGE, None, 2, "c")),
         (
             "posts/1_2/comments?limit=2&after=c&order=chronological&filter=stream&since=1",

@@ -34,7 +34,9 @@ def query(edge: Edge, **more: object) -> GraphQuery:
     [
         ("posts", (PAGE, "published_posts")),
         ("videos", (PAGE, "videos")),
+        ("live_videos", (PAGE, "live_videos")),
         ("comments", ("7_8", "comments")),
+        ("live_comments", ("7_8", "comments")),
         ("replies", ("7_8", "comments")),
         ("conversations", (PAGE, "conversations")),
         ("conversation_messages", ("7_8", "messages")),
@@ -56,6 +58,8 @@ def test_each_edge_has_its_place_its_fields_and_its_budget(edge: Edge, path: tup
         ("PagePost", edges.POST_FIELDS),
         ("PagePost", edges.VIDEO_POST_FIELDS),
         ("Video", edges.VIDEO_FIELDS),
+        ("LiveVideo", edges.LIVE_VIDEO_FIELDS),
+        ("Video", edges.LIVE_AMONG_VIDEOS_FIELDS),
         ("Comment", edges.COMMENT_FIELDS),
         ("UnifiedThread", edges.CONVERSATION_FIELDS),
         ("UnifiedThread", edges.HISTORY_CONVERSATION_FIELDS),
@@ -84,7 +88,7 @@ def test_the_number_asked_for_stays_within_graphs_bounds(edge: Edge) -> None:
     assert [ask_for(query(edge, limit=limit)).params["limit"] for limit in (0, 1, 100, 101)] == ["1", "1", "100", "100"]
 
 
-@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in ("customer", "videos")])
+@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in ("customer", "videos", "live_videos")])
 def test_a_cursor_goes_back_as_it_came(edge: Edge) -> None:
     """They are Facebook's and opaque."""
     assert ask_for(query(edge, after="QVFI=")).params["after"] == "QVFI="
