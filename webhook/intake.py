@@ -21,6 +21,11 @@ ROUTES_REMEMBERED: Final = 100_000
 """Pages whose shop is remembered. A route that has become wrong costs a second look, never a message: the store itself
 refuses a Page that is not its shop's."""
 
+EVENTS_AT_ONCE: Final = 1_000
+"""Events of one shop that are put together: as many as Facebook says a delivery has at most. A larger delivery is put
+in parts, one after another. What is stored of it stays stored when a later part fails or the time is over, so that each
+redelivery finds less to do. https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
+
 
 class Store(Protocol):
     """Where messages are kept."""
@@ -118,7 +123,7 @@ class Intake:
 
     def shop_of(self, delivery: Delivery) -> ShopId | None:
         """Whose it is, where it holds messages of one Page and nothing else, and the Page's shop is remembered."""
-        if delivery.notices or delivery.skipped or not delivery.events:
+        if delivery.notices or delivery.skipped or not 0 < len(delivery.events) <= EVENTS_AT_ONCE:
             return None
         page = delivery.events[0].page
         for event in delivery.events:
@@ -175,18 +180,24 @@ class Intake:
         if len(by_shop) == 1:
             ((shop, own),) = by_shop.items()
             # keeps: answered after the write
-            outcomes = await self._store.put(shop, own)
+            outcomes = await self._put_in_parts(shop, own)
             settled += [(event, shop, outcome) for event, outcome in zip(own, outcomes, strict=True)]
             return settled
         # All of them are awaited even when one fails: nothing of this delivery is left running behind its answer.
         results = await asyncio.gather(
-            *(self._store.put(shop, own) for shop, own in by_shop.items()), return_exceptions=True
+            *(self._put_in_parts(shop, own) for shop, own in by_shop.items()), return_exceptions=True
         )
         for (shop, own), result in zip(by_shop.items(), results, strict=True):
             if isinstance(result, BaseException):
                 raise result
             settled += [(event, shop, outcome) for event, outcome in zip(own, result, strict=True)]
         return settled
+
+    async def _put_in_parts(self, shop: ShopId, events: list[Storable]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for first in range(0, len(events), EVENTS_AT_ONCE):
+            outcomes += await self._store.put(shop, events[first : first + EVENTS_AT_ONCE])
+        return outcomes
 
     async def _find(self, page: PageId) -> ShopId | None:
         """Only found Pages are remembered: one that is connected now must not be missed because it was not before."""

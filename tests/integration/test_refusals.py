@@ -13,7 +13,7 @@ from simulator.signing import FORGERIES, Forgery, forged, signed
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, texts
 from tests.service import APP_SECRET, Service
 
-MOST = 4 * 1024 * 1024
+MOST = 18 * 1024 * 1024
 """The default of MAX_BODY_BYTES."""
 CANARY = "canary-ក្នុងអត្ថបទ"
 

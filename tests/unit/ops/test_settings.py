@@ -52,7 +52,7 @@ def test_the_defaults_of_serve_are_those_of_the_contract() -> None:
     """Only five settings are needed."""
     settings = serve()
     assert (settings.host, settings.port, settings.ops_port) == ("0.0.0.0", 8000, 9000)  # noqa: S104
-    assert (settings.message_ttl, settings.max_body_bytes) == (432_000, 4 * 1024 * 1024)
+    assert (settings.message_ttl, settings.max_body_bytes) == (432_000, 18 * 1024 * 1024)
     assert (settings.log_level, settings.data_dir) == ("info", Path(".data"))
     assert (settings.app_id, settings.public_url, settings.cors_origins) == (None, None, ())
     assert (settings.graph_url, settings.graph_version) == ("https://graph.facebook.com", "v26.0")
