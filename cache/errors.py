@@ -1,12 +1,23 @@
 """What can go wrong with the store: eight facts, each with its closed list of reasons."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from domain.errors import Kind, PageInboxError
 
 UnavailableReason = Literal[
     "redis_unreachable",
+    "redis_host_unknown",
+    "redis_not_listening",
+    "redis_no_master",
+    "redis_certificate_untrusted",
+    "redis_tls_refused",
     "redis_login_refused",
+    "redis_sentinel_login_refused",
+    "redis_too_many_clients",
+    "redis_no_permission",
+    "redis_command_unknown",
+    "redis_disk_failed",
+    "redis_busy",
     "redis_timeout",
     "redis_full",
     "redis_read_only",
@@ -21,6 +32,10 @@ UnavailableReason = Literal[
     "closing",
     "audit_busy",
 ]
+UNREACHED: Final = frozenset({"redis_unreachable", "redis_host_unknown", "redis_not_listening", "redis_no_master"})
+"""Reasons after which nothing was carried out, or the same call may be sent to another server."""
+NOT_ALLOWED: Final = frozenset({"redis_refused", "redis_no_permission", "redis_command_unknown"})
+"""Reasons of a server that does not carry out this command for this user."""
 CorruptReason = Literal["corrupt_record"]
 CursorReason = Literal["invalid_cursor"]
 PageTakenReason = Literal["page_of_another_shop"]

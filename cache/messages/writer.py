@@ -19,7 +19,7 @@ from typing import Final, get_args
 import structlog
 
 from cache.codec import encode_message, merged
-from cache.errors import Corrupt, Unavailable, UnavailableReason
+from cache.errors import UNREACHED, Corrupt, Unavailable, UnavailableReason
 from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
 from cache.messages.changes import OUTCOMES, WRITE_SECONDS, Changes
 from cache.messages.pace import WAIT_SECONDS, Pace
@@ -360,7 +360,7 @@ class Writer:
                 try:
                     return await self._connection.runs(calls)
                 except Unavailable as error:
-                    if error.reason not in {"redis_unreachable", "redis_timeout"}:
+                    if error.reason not in UNREACHED | {"redis_timeout"}:
                         raise
                     return await self._connection.runs(calls)
         except TimeoutError:

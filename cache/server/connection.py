@@ -16,11 +16,12 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-from cache.errors import Unavailable
+from cache.errors import UNREACHED, Unavailable
 from cache.server.cluster import Nodes
 from cache.server.exchange import SOCKET_SECONDS, One, Request
 from cache.server.exchange import Arg as Arg
 from cache.server.exchange import Reply as Reply
+from cache.server.failures import reason_of
 
 CONNECT_SECONDS: Final = 0.5
 CONNECTIONS: Final = 256
@@ -55,28 +56,8 @@ def our_errors() -> Iterator[None]:
         yield
     except Unavailable:
         raise
-    except redis_errors.OutOfMemoryError:
-        raise Unavailable("redis_full") from None
-    except redis_errors.ReadOnlyError:
-        raise Unavailable("redis_read_only") from None
-    except (redis_errors.TryAgainError, redis_errors.ClusterDownError, redis_errors.MasterDownError):
-        raise Unavailable("redis_unreachable") from None  # it waits for another node, or for a slot that is moving
-    except redis_errors.BusyLoadingError:
-        raise Unavailable("redis_loading") from None
-    except (redis_errors.TimeoutError, TimeoutError):
-        raise Unavailable("redis_timeout") from None
-    except redis_errors.ResponseError as error:
-        # Inside a script the same refusals come with other words around them; the words stay here, they may hold keys.
-        raise Unavailable("redis_full" if "OOM" in str(error) else "redis_refused") from None
-    except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError) as error:
-        raise Unavailable("redis_login_refused" if _login_refused(error) else "redis_unreachable") from None
-
-
-def _login_refused(error: BaseException | None) -> bool:
-    """Whether a wrong or missing password is behind it; the client counts that as a failed connection."""
-    while error is not None and not isinstance(error, redis_errors.AuthenticationError):
-        error = error.__cause__ or error.__context__
-    return error is not None
+    except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError, TimeoutError) as error:
+        raise Unavailable(reason_of(error)) from None
 
 
 def heed_cancellation() -> None:
@@ -166,7 +147,7 @@ class Connection:
                 with our_errors():
                     return await self._run(call)
             except Unavailable as error:
-                if tries <= 0 or error.reason != "redis_unreachable":
+                if tries <= 0 or error.reason not in UNREACHED:
                     raise
 
     async def _run(self, call: Call) -> Reply:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cache.errors import Unavailable
+from cache.errors import NOT_ALLOWED, Unavailable
 from cache.keys import page_of_key
 from cache.registry.shops import hash_fields
 from cache.server.connection import Commands, Connection, Reply, our_errors
@@ -115,7 +115,7 @@ async def _unless_refused(node: Commands, *command: str | int) -> Reply | None:
     try:
         return await _told(node, *command)
     except Unavailable as error:
-        if error.reason != "redis_refused":
+        if error.reason not in NOT_ALLOWED:
             raise
         return None
 

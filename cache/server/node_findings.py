@@ -32,17 +32,61 @@ SLOW_SECONDS: Final = 0.05
 _REACHED: Final = {
     "redis_unreachable": (
         "No connection to Redis.",
-        "Is the server up, and REDIS_URL right: host, port, rediss:// for TLS, with Sentinel the master's name?",
+        "Is the server up, and REDIS_URL right: host, port, rediss:// for TLS?",
+    ),
+    "redis_host_unknown": ("The name service does not know the host of REDIS_URL.", "Correct the host in REDIS_URL."),
+    "redis_not_listening": (
+        "No server listens at the address of REDIS_URL.",
+        "Start Redis, or correct host, port or socket path in REDIS_URL.",
+    ),
+    "redis_no_master": (
+        "No Sentinel knows a master of this name.",
+        "Correct the master's name or the Sentinels' addresses in REDIS_URL; are the Sentinels up?",
+    ),
+    "redis_certificate_untrusted": (
+        "The certificate of Redis is not trusted.",
+        "Set REDIS_TLS_CA to the certificate of its authority; the host in REDIS_URL must be in the certificate.",
+    ),
+    "redis_tls_refused": (
+        "Redis refuses the TLS connection.",
+        "Set REDIS_TLS_CERT and REDIS_TLS_KEY if it asks for a client certificate; does this port speak TLS at all?",
     ),
     "redis_login_refused": (
         "Redis does not accept the user or password.",
-        "Mend them in REDIS_URL; marks such as @ and / must be percent-encoded.",
+        "Correct them in REDIS_URL; characters such as @ and / must be percent-encoded.",
     ),
+    "redis_sentinel_login_refused": (
+        "The Sentinels do not accept the user or password.",
+        "Set sentinel_username and sentinel_password in the query of REDIS_URL.",
+    ),
+    "redis_too_many_clients": (
+        "Redis accepts no more connections.",
+        "Raise maxclients in its configuration; each process of the service needs up to 260.",
+    ),
+    "redis_no_permission": (
+        "The user of REDIS_URL may not run a command that the service needs.",
+        "Give it the rights that docs/operate.md lists (ACL SETUSER).",
+    ),
+    "redis_command_unknown": (
+        "Redis does not know a command that the service needs.",
+        "Use Redis 7.0, Valkey 7.2, or newer, and do not rename commands.",
+    ),
+    "redis_disk_failed": (
+        "Redis cannot write to its disk and refuses writes (MISCONF).",
+        "Free space on its disk; its log says why.",
+    ),
+    "redis_not_replicated": (
+        "Too few replicas are connected, and Redis refuses writes (NOREPLICAS).",
+        "Bring the replicas back, or lower min-replicas-to-write.",
+    ),
+    "redis_busy": ("A script of another user blocks Redis (BUSY).", "SCRIPT KILL ends it."),
+    "redis_full": ("Redis is full.", "Give it more memory, or shorten MESSAGE_TTL."),
+    "redis_read_only": ("This is a replica: it takes no messages.", "Let REDIS_URL lead to the primary."),
     "redis_timeout": (
         "Redis takes the connection or the command, and does not answer in time.",
-        "Look whether the server is stuck or overloaded (its log, its CPU), and whether a firewall drops the answers.",
+        "Is the server stuck or overloaded (its log, its CPU)? Does a firewall drop the answers?",
     ),
-    "redis_loading": ("Redis is loading its data.", "Wait until it has; its log tells how far it is."),
+    "redis_loading": ("Redis is loading its data.", "Wait until it has; its log says how far it is."),
 }
 _OTHERWISE: Final = ("Redis refuses what the service needs.", "Look at its log, and at what its user may do (ACL).")
 

@@ -1,0 +1,67 @@
+"""Pure: the reason for an error of the Redis client, so that each cause has its own word in log, check and doctor.
+
+A refusal inside a script has other words around it, so texts are searched, not compared. They are not passed on: they
+may hold keys. The words are those of the server (`src/server.c` of Redis 7.0) and of OpenSSL.
+"""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+from redis import exceptions as redis_errors
+
+from cache.errors import UnavailableReason
+
+_CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], UnavailableReason], ...]] = (
+    ((ssl.SSLCertVerificationError,), "redis_certificate_untrusted"),
+    ((ssl.SSLError,), "redis_tls_refused"),
+    ((socket.gaierror,), "redis_host_unknown"),
+    ((ConnectionRefusedError, FileNotFoundError), "redis_not_listening"),
+    ((redis_errors.AuthenticationError,), "redis_login_refused"),
+    ((redis_errors.NoPermissionError,), "redis_no_permission"),
+    ((redis_errors.OutOfMemoryError,), "redis_full"),
+    ((redis_errors.ReadOnlyError,), "redis_read_only"),
+    ((redis_errors.BusyLoadingError,), "redis_loading"),
+    # It waits for another node, or for a slot that moves.
+    ((redis_errors.TryAgainError, redis_errors.ClusterDownError, redis_errors.MasterDownError), "redis_unreachable"),
+    ((redis_errors.TimeoutError, TimeoutError), "redis_timeout"),
+)
+"""In this order: an error of TLS or of the name service is wrapped in a failed connection."""
+
+_WORDS: Final[tuple[tuple[str, UnavailableReason], ...]] = (
+    ("NOREPLICAS", "redis_not_replicated"),
+    ("MISCONF", "redis_disk_failed"),
+    ("NOPERM", "redis_no_permission"),
+    ("permissions", "redis_no_permission"),
+    ("OOM", "redis_full"),
+    ("READONLY", "redis_read_only"),
+    ("BUSY", "redis_busy"),
+    ("LOADING", "redis_loading"),
+    ("max number of clients", "redis_too_many_clients"),
+    ("unknown command", "redis_command_unknown"),
+    ("Unknown Redis command", "redis_command_unknown"),  # as a script says it
+)
+_SENTINEL: Final = "redis_sentinel_login_refused"
+
+
+def reason_of(error: BaseException) -> UnavailableReason:
+    """Why Redis could not do what it was asked."""
+    if isinstance(error, redis_errors.ConnectionError) and str(error).startswith("No master found"):
+        return _SENTINEL if "Authentication" in str(error) else "redis_no_master"
+    causes = list(_chain(error))
+    for classes, reason in _CLASSES:
+        if any(isinstance(cause, classes) for cause in causes):
+            return reason
+    text = str(error)
+    for words, reason in _WORDS:
+        if words in text:
+            return reason
+    return "redis_refused" if isinstance(error, redis_errors.ResponseError) else "redis_unreachable"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
