@@ -24,7 +24,8 @@ from cache.purging.receipts import Receipts
 from cache.registry.marks import Marks
 from cache.registry.shops import Shops
 from cache.sealing import Sealer
-from cache.server.connection import Connection, connect
+from cache.server.address import Tls, connect
+from cache.server.connection import Connection
 from domain.errors import PageInboxError
 from domain.secret import Secret
 from graph_client.calls import Calls
@@ -62,7 +63,8 @@ def make_connection(settings: Settings) -> Connection:
     Raises:
         SettingMissing: without REDIS_URL.
     """
-    return connect(needed(settings.redis_url, "REDIS_URL").reveal(), settings.wait_replicas)
+    tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
+    return connect(needed(settings.redis_url, "REDIS_URL").reveal(), settings.wait_replicas, tls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,10 @@ class Settings:
     redis_url: Secret | None
     wait_replicas: int
     """Replicas of Redis that have a message before it is acknowledged."""
+    redis_tls_ca: str
+    redis_tls_cert: str
+    redis_tls_key: str
+    """Paths of PEM files; empty where not set."""
     message_ttl: int
     """Seconds a message lives after it was received."""
     token_keys: tuple[Secret, ...]
@@ -106,9 +110,16 @@ SETTINGS: tuple[Setting, ...] = (
             values.graph_url, default=FACEBOOK),
     Setting("GRAPH_VERSION", "graph_version", "The version of the Graph API that every call names.",
             values.graph_version, default="v26.0"),
-    Setting("REDIS_URL", "redis_url", "Redis 7+ or Valkey 7.2+: `redis://`, `rediss://`, `unix://`, "
-            "`redis+sentinel://h1,h2/NAME/0` or `redis+cluster://h1,h2`. `run` embeds one when it is unset.",
+    Setting("REDIS_URL", "redis_url", "Redis 7+ or Valkey 7.2+: `redis://`, `unix://`, `redis+sentinel://h1,h2/NAME/0` "
+            "or `redis+cluster://h1,h2`; over TLS `rediss://`, `rediss+sentinel://`, `rediss+cluster://`. The login of "
+            "the Sentinels: `?sentinel_username=U&sentinel_password=P`. `run` embeds one when it is unset.",
             values.redis_url, secret=True, required=True),
+    Setting("REDIS_TLS_CA", "redis_tls_ca", "Path of the PEM file of the authority that signed Redis' certificate; "
+            "without it the authorities that this machine trusts.", values.readable_file, empty=""),
+    Setting("REDIS_TLS_CERT", "redis_tls_cert", "Path of the PEM file of a client certificate for Redis.",
+            values.readable_file, empty=""),
+    Setting("REDIS_TLS_KEY", "redis_tls_key", "Path of the PEM file of that certificate's key.",
+            values.readable_file, empty=""),
     Setting("WAIT_REPLICAS", "wait_replicas", "How many replicas of Redis must have a message before Facebook is "
             "answered 200; none by default. Not for a cluster.", values.whole(0, 16), default="0"),
     Setting("MESSAGE_TTL", "message_ttl", "Seconds a message lives after it was received, at most five days.",
@@ -229,8 +240,10 @@ def _between(found: Mapping[str, Any], command: Command, malformed: set[str]) ->
         problems.append(("HOST", "must be a loopback address for `run`, as 127.0.0.1; `serve` listens to others"))
     if found["port"] and found["port"] == found["ops_port"]:
         problems.append(("OPS_PORT", "is the same as PORT; the operators' port must not be the public one"))
-    if found["wait_replicas"] and found["redis_url"] and found["redis_url"].reveal().startswith("redis+cluster:"):
+    if found["wait_replicas"] and found["redis_url"] and "+cluster:" in found["redis_url"].reveal()[:16]:
         problems.append(("WAIT_REPLICAS", "is not for a cluster; leave it out, and set min-replicas-to-write there"))
+    if bool(found["redis_tls_cert"]) != bool(found["redis_tls_key"]):
+        problems.append(("REDIS_TLS_CERT", "and REDIS_TLS_KEY belong together: set both or none"))
     password = found["redis_url"] and values.redis_password(found["redis_url"])
     purposes = {
         "FACEBOOK_APP_SECRET": found["app_secrets"],

@@ -9,14 +9,15 @@ import json
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from domain.secret import Secret
 
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace-me", "replace_me", "replaceme", "your-secret")
 """What examples on the web stand in for a secret."""
 
-_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_SENTINEL_QUERY = frozenset({"sentinel_username", "sentinel_password"})
 _PUBLIC_KEY_TYPES = ("RSA", "EC", "OKP")
 _PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 """Members of a private or symmetric JWK: RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1; RFC 8037, section 2."""
@@ -85,14 +86,33 @@ def redis_url(text: str) -> Secret:
     hosts = url.netloc.rpartition("@")[2].split(",")
     if not all(host.strip() and not host.startswith(":") for host in hosts):
         raise Malformed("needs a host, as in redis://localhost:6379/0")
-    if url.scheme == "redis+sentinel" and not url.path.strip("/"):
+    sentinel = url.scheme.endswith("+sentinel")
+    if sentinel and not url.path.strip("/"):
         raise Malformed("needs the master's name, as in redis+sentinel://h1,h2/NAME/0")
+    known = _SENTINEL_QUERY if sentinel else frozenset[str]()
+    for name, _value in parse_qsl(url.query, keep_blank_values=True):
+        if name not in known:
+            raise Malformed(
+                f"has an unknown query parameter ({name[:40]!r}); known: {', '.join(sorted(known)) or 'none'}"
+            )
+    database = url.path.strip("/").partition("/")[2] if sentinel else url.path.strip("/")
+    if database and (url.scheme.endswith("+cluster") or not (database.isascii() and database.isdigit())):
+        raise Malformed(f"has {database[:40]!r} where the number of a database belongs, as in redis://localhost:6379/0")
     for host in hosts:
         try:
             _ = urlsplit(f"redis://{host}").port
         except ValueError:
             raise Malformed("has a port that is not a number from 0 to 65535") from None
     return Secret(text)
+
+
+def readable_file(text: str) -> str:
+    """The path of a file that can be read now."""
+    try:
+        with Path(text).open("rb"):
+            return text
+    except OSError as error:
+        raise Malformed(f"is a file that cannot be read ({error.strerror})") from None
 
 
 def redis_password(url: Secret) -> Secret | None:

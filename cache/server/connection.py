@@ -6,20 +6,15 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
-from urllib.parse import unquote, urlsplit
 
 from redis import exceptions as redis_errors
-from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
 
 from cache.errors import UNREACHED, Unavailable
 from cache.server.cluster import Nodes
-from cache.server.exchange import SOCKET_SECONDS, One, Request
 from cache.server.exchange import Arg as Arg
+from cache.server.exchange import One, Request
 from cache.server.exchange import Reply as Reply
 from cache.server.failures import reason_of
 
@@ -267,47 +262,8 @@ def _words(call: Call) -> tuple[Arg, ...]:
     return ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
 
 
-def connect(url: str, wait_replicas: int = 0) -> Connection:
-    """A connection to `redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2/NAME/0` or `redis+cluster://h1,h2`.
-
-    A user and password before the hosts count for all of them. `wait_replicas` have a write before it counts as done;
-    in a cluster nobody waits. Nothing is opened yet.
-    """
-    # The client's own ten retries would repeat a write whose answer was lost, and take a minute to give up.
-    options: dict[str, Any] = {
-        "socket_timeout": SOCKET_SECONDS,
-        "socket_connect_timeout": CONNECT_SECONDS,
-        "retry": Retry(NoBackoff(), 0),
-    }
-    scheme, _, rest = url.partition("://")
-    if scheme not in {"redis+sentinel", "redis+cluster"}:
-        pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=SOCKET_SECONDS, **options)
-        return Connection(Redis.from_pool(pool), wait_replicas=wait_replicas)
-    # urlsplit knows one host; several stand in its place separated by commas.
-    credentials, _, hosts_and_path = rest.rpartition("@")
-    hosts, _, path = hosts_and_path.partition("/")
-    if credentials:
-        user, _, password = credentials.partition(":")
-        options |= {"username": unquote(user) or None, "password": unquote(password) or None}
-    nodes = [_host_and_port(host, 26379 if scheme == "redis+sentinel" else 6379) for host in hosts.split(",")]
-    if scheme == "redis+cluster":
-        return Connection(RedisCluster(startup_nodes=[ClusterNode(*node) for node in nodes], **options))
-    name, _, database = path.partition("/")
-    sentinel_options = {k: v for k, v in options.items() if k not in {"username", "password"}}
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
-        nodes, sentinel_kwargs=sentinel_options, db=int(database or 0), **options
-    )
-    # keeps: the current primary is used
-    return Connection(sentinel.master_for(name), beside=sentinel.sentinels, wait_replicas=wait_replicas)
-
-
 def scored(reply: Reply) -> list[tuple[bytes, int]]:
     """Members of a ZSET with their scores, which are whole numbers; RESP3 pairs them, RESP2 does not."""
     if reply and isinstance(reply[0], (list, tuple)):
         return [(member, int(float(score))) for member, score in reply]
     return [(member, int(float(score))) for member, score in zip(reply[::2], reply[1::2], strict=True)]
-
-
-def _host_and_port(text: str, default: int) -> tuple[str, int]:
-    parts = urlsplit(f"//{text}")
-    return parts.hostname or "localhost", parts.port or default

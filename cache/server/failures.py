@@ -1,4 +1,4 @@
-"""Pure: the reason for an error of the Redis client, so that each cause has its own word in log, check and doctor.
+"""The reason for an error of the Redis client, so that each cause has its own word in log, check and doctor.
 
 A refusal inside a script has other words around it, so texts are searched, not compared. They are not passed on: they
 may hold keys. The words are those of the server (`src/server.c` of Redis 7.0) and of OpenSSL.

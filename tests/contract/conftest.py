@@ -30,7 +30,8 @@ from cache.purging.receipts import Receipts
 from cache.registry.marks import Marks
 from cache.registry.shops import Shops
 from cache.sealing import Sealer
-from cache.server.connection import Connection, connect
+from cache.server.address import connect
+from cache.server.connection import Connection
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message

@@ -12,7 +12,7 @@ from cache.keys import mark_keys, page_key, shop_keys
 from cache.registry.marks import Marks
 from cache.registry.shops import Shops
 from cache.sealing import Sealer
-from cache.server.connection import connect
+from cache.server.address import connect
 from domain.ids import PageId, ShopId
 from tests.servers import Server
 

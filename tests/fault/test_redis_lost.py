@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cache.errors import UNREACHED
 from tests.breakable import Breakable
 from tests.callers import Facebook, Operator, Shop
 from tests.service import Service, serving
@@ -25,7 +26,7 @@ class Trouble:
 
 TROUBLES = (
     Trouble("hung", Breakable.hang, Breakable.go_on, frozenset({"redis_timeout"})),
-    Trouble("gone", Breakable.stop, Breakable.start, frozenset({"redis_unreachable"})),
+    Trouble("gone", Breakable.stop, Breakable.start, UNREACHED),
     Trouble("full", Breakable.fill_up, Breakable.make_room, frozenset({"redis_full"}), reads_fail=False),
 )
 

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from cache.keys import PURGES
-from cache.server.connection import connect
+from cache.server.address import connect
 from domain.ids import MessageId, PageId, Psid, ShopId
 from tests.callers import PAGE, Shop
 from tests.contract.conftest import make_box, text

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from cache.errors import NotFound, Unavailable
-from cache.server.connection import connect as to_server
+from cache.server.address import connect as to_server
 from domain.ids import ConversationId, MessageId, PageId, Psid
 from domain.message import Edit, Message, Unsend
 from tests.contract.conftest import FIVE_DAYS, SHOP, Box, make_box, text

@@ -121,6 +121,11 @@ def test_everything_missing_weak_or_malformed_is_named_at_once() -> None:
         ("REDIS_URL", "redis+sentinel://h1,h2"),
         ("REDIS_URL", "redis+cluster://h1,"),
         ("REDIS_URL", "unix://"),
+        ("REDIS_URL", "redis://host/abc"),
+        ("REDIS_URL", "redis+cluster://host/1"),
+        ("REDIS_URL", "rediss://host?ssl_cert_reqs=none"),
+        ("REDIS_URL", "redis+sentinel://h1/main/0?user=x"),
+        ("REDIS_TLS_CA", "/does/not/exist.pem"),
         ("REDIS_URL", "redis://[::1"),
         ("MESSAGE_TTL", "0"),
         ("MESSAGE_TTL", "5 days"),
@@ -160,6 +165,7 @@ def test_a_weak_or_malformed_setting_is_refused_without_repeating_a_secret(name:
     "url",
     [
         "redis://localhost", "rediss://user:pw@cache:6380/1", "redis://[::1]:6379", "unix:///run/valkey.sock?db=1",
+        "rediss+sentinel://h1/main/0?sentinel_username=u&sentinel_password=p", "rediss+cluster://:pw@h1",
         "redis+sentinel://h1:26379,h2:26379/main/0", "redis+cluster://:pw@h1,h2:7000",
     ],
 )  # fmt: skip

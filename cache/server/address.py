@@ -1,0 +1,90 @@
+"""From an address to a connection: one server, Sentinel or Cluster, each with or without TLS. Nothing is opened yet.
+
+    redis://[user:password@]host[:6379][/db]      rediss:// is the same over TLS
+    unix:///path/of/a/socket
+    redis+sentinel://h1[:26379],h2/MASTER[/db][?sentinel_username=U&sentinel_password=P]      rediss+sentinel://
+    redis+cluster://h1[:6379],h2                                                              rediss+cluster://
+
+A user and password before the hosts are those of Redis itself, also with Sentinel.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from cache.server.connection import CONNECT_SECONDS, CONNECTIONS, Connection
+from cache.server.exchange import SOCKET_SECONDS
+
+SENTINEL_PORT: Final = 26379
+REDIS_PORT: Final = 6379
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of PEM files: the authority that signed the server's certificate, and a client's certificate with its key.
+
+    An empty `ca` means the authorities that this machine trusts; empty `cert` and `key` mean no client certificate.
+    """
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+    def options(self) -> dict[str, Any]:
+        """As the client takes them."""
+        return {"ssl_ca_certs": self.ca or None, "ssl_certfile": self.cert or None, "ssl_keyfile": self.key or None}
+
+
+def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls()) -> Connection:
+    """A connection to a checked address (`ops/values.py` checks it).
+
+    `wait_replicas` replicas have a write before it counts as done; a cluster ignores the number.
+    """
+    # The client's own ten retries would repeat a write whose answer was lost, and take a minute to give up.
+    options: dict[str, Any] = {
+        "socket_timeout": SOCKET_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    scheme, _, rest = url.partition("://")
+    encrypted = scheme.startswith("rediss")
+    if encrypted:
+        options |= tls.options()
+    if not scheme.endswith(("+sentinel", "+cluster")):
+        pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=SOCKET_SECONDS, **options)
+        return Connection(Redis.from_pool(pool), wait_replicas=wait_replicas)
+    if encrypted:
+        options["ssl"] = True
+    # urlsplit knows one host; here are several, separated by commas.
+    rest, _, query = rest.partition("?")
+    credentials, _, hosts_and_path = rest.rpartition("@")
+    hosts, _, path = hosts_and_path.partition("/")
+    own = dict(options)
+    if credentials:
+        user, _, password = credentials.partition(":")
+        own |= {"username": unquote(user) or None, "password": unquote(password) or None}
+    if scheme.endswith("+cluster"):
+        nodes = [ClusterNode(*_host_and_port(host, REDIS_PORT)) for host in hosts.split(",")]
+        return Connection(RedisCluster(startup_nodes=nodes, **own))
+    asked = dict(parse_qsl(query))
+    of_sentinels = {"username": asked.get("sentinel_username"), "password": asked.get("sentinel_password")}
+    name, _, database = path.partition("/")
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        [_host_and_port(host, SENTINEL_PORT) for host in hosts.split(",")],
+        sentinel_kwargs=options | of_sentinels,
+        db=int(database or 0),
+        **own,
+    )
+    # keeps: the current primary is used
+    return Connection(sentinel.master_for(name), beside=sentinel.sentinels, wait_replicas=wait_replicas)
+
+
+def _host_and_port(text: str, default: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    return parts.hostname or "localhost", parts.port or default
