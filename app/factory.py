@@ -22,15 +22,16 @@ from ops.hooks import NO_HOOKS, Hooks
 from ops.middleware import RequestLog
 from ops.routes import ops_app
 from ops.settings import Settings
-from webhook.answers import PATH, Answer, Answers
-from webhook.express import Express
+from webhook.access_log import PATH, AccessLog
+from webhook.receiver import Answer, Receiver
 from webhook.routes import Webhook
-from webhook.turns import Turns
 
 
 class Application:
-    """The public ASGI application; `outermost` is what is served: the same, or with tracing around it. `ops` is the
-    operators' one, `services` what both stand on.
+    """The public ASGI application. `outermost` is what is served: the same, or with tracing around it.
+
+    `receiver` takes deliveries, `busy` is the application that refuses a request while there are too many, `ops` is the
+    application of the operators' port.
     """
 
     def __init__(self, services: Services, hooks: Hooks = NO_HOOKS) -> None:
@@ -39,20 +40,18 @@ class Application:
         self._hooks = hooks
         self.ops = ops_app(services.registry, services.checks)
         self.routes = table(services)
-        answers = Answers(services.metrics, logs.Lines(services.settings.log_level), _error_answer)
-        turns = Turns(clock=time.perf_counter)
+        access_log = AccessLog(services.metrics, logs.Lines(services.settings.log_level))
+        self.receiver = Receiver(
+            services.intake, access_log, _error_answer, clock=time.perf_counter, new_request_id=hooks.new_request_id
+        )
         self._webhook = Webhook(
-            services.intake,
-            answers,
-            turns,
+            self.receiver,
+            access_log,
             verify_token=services.verify_token,
             max_body_bytes=services.settings.max_body_bytes,
-            clock=time.perf_counter,
             new_request_id=hooks.new_request_id,
         )
-        self.express = Express(
-            services.intake, answers, turns, clock=time.perf_counter, new_request_id=hooks.new_request_id
-        )
+        self.busy = RequestLog(_busy, metrics=services.metrics, new_id=hooks.new_request_id)
         self._rest = self._starlette()
 
     def _starlette(self) -> ASGIApp:
@@ -105,3 +104,13 @@ def create_app(settings: Settings, hooks: Hooks = NO_HOOKS, **replacements: Any)
 def _error_answer(error: PageInboxError, request_id: str) -> Answer:
     response = problem(error, request_id)
     return response.status_code, response.raw_headers, bytes(response.body)
+
+
+class _TooManyRequests(PageInboxError):
+    kind = "unavailable"
+    transient = True
+
+
+async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
+    error = _TooManyRequests("too_many_requests", "Too many requests are open, streams included. Close some, or retry.")
+    await problem(error, scope["state"]["request_id"])(scope, receive, send)

@@ -7,7 +7,7 @@ colon. This is what it lets pass. https://www.rfc-editor.org/rfc/rfc9112#section
 from collections.abc import Sequence
 from typing import Final
 
-_HOST_MAY_NOT_HOLD: Final = b", /@"
+_NOT_IN_A_HOST: Final = b", /@"
 
 
 def refusal(method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]]) -> int | None:
@@ -19,19 +19,30 @@ def refusal(method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]])
         return 505
     if method == b"CONNECT":
         return 501
-    hosts = 0
-    encoded = False
-    for name, value in headers:
-        if name == b"host":
-            hosts += 1
-            if not value or any(byte in value for byte in _HOST_MAY_NOT_HOLD):
-                return 400
-        elif name == b"transfer-encoding":
-            if encoded or value.lower() != b"chunked":
-                return 501
-            encoded = True
-        elif name == b"expect" and value.lower() != b"100-continue":
-            return 417
-    if hosts > 1 or (version == "1.1" and not hosts) or (version == "1.0" and encoded):
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        names = [name for name, _ in headers]
+        if names.count(b"host") > 1 or names.count(b"transfer-encoding") > 1:
+            return 400
+    host, encoding, expect = fields.get(b"host"), fields.get(b"transfer-encoding"), fields.get(b"expect")
+    if host is None:
+        if version == "1.1":
+            return 400
+    elif not host or host.translate(None, _NOT_IN_A_HOST) != host:
         return 400
+    if encoding is not None:
+        if version == "1.0":
+            return 400
+        if encoding.lower() != b"chunked":
+            return 501
+    if expect is not None and expect.lower() != b"100-continue":
+        return 417
     return None
+
+
+def declared_bytes(headers: Sequence[tuple[bytes, bytes]]) -> int:
+    """The declared length of a body, 0 when there is none. The parser has refused contradicting ones."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return 0

@@ -10,14 +10,16 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import structlog
 import uvicorn
 import uvloop
 
-from app.connections import KEEP_ALIVE_SECONDS, MOST_CONNECTIONS, SPARE_FILES, Connections
-from app.express import ExpressConnections
+from app.delivery_connection import DeliveryConnection
+from app.edge import KEEP_ALIVE_SECONDS, MOST_CONNECTIONS, SPARE_FILES, Edge
+from app.edge_connection import EdgeConnection
 from app.factory import Application
 from app.turns import Taker, Turns
 from cache.server.state import ServerState
@@ -125,20 +127,20 @@ def make_server(
     *,
     lifespan: bool,
     proxies: Sequence[str] = (),
-    connections: Connections | None = None,
+    protocol: Any = "httptools",
     turns: Turns | None = None,
     number: int = 0,
 ) -> uvicorn.Server:
     """A server whose signals are somebody else's, to be given its sockets and told to end by `should_exit`.
 
     The caller's address is taken from `X-Forwarded-For` where the request comes from one of these proxies, or from this
-    machine. Whoever serves the public bounds its `connections`. With `turns` it is worker `number` of several on one
+    machine. `protocol` makes its connections. With `turns` it is worker `number` of several on one
     socket.
     """
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools" if connections is None else connections.protocol(),
+        http=protocol,
         ws="none",
         lifespan="on" if lifespan else "off",
         log_config=None,
@@ -205,16 +207,17 @@ async def serve(app: Application, *, beside: Beside | None = None) -> None:
 
 def make_public(app: Application, turns: Turns | None = None, number: int = 0) -> uvicorn.Server:
     """The public server, told to end by SIGTERM and SIGINT. Call it inside the event loop."""
-    settings, told = app.services.settings, app.services.metrics.dropped
-    connections = Connections(most_connections(), told)
-    if app.outermost is app:  # else each request is traced, whole
-        longest = settings.max_body_bytes
-        connections = ExpressConnections(app.express, longest, most_connections(), told)
+    settings = app.services.settings
+    edge = Edge(most_connections(), app.services.metrics.dropped)
+    connection: Any = EdgeConnection
+    if app.outermost is app:  # else each request is traced as a whole
+        connection = partial(DeliveryConnection, app.receiver)
+    protocol = partial(connection, edge, app.busy, settings.max_body_bytes)
     public = make_server(
         app.outermost,
         lifespan=True,
         proxies=settings.trusted_proxies,
-        connections=connections,
+        protocol=protocol,
         turns=turns,
         number=number,
     )

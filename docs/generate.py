@@ -22,7 +22,7 @@ from cache import keys
 from ops.metrics import METRICS
 from ops.settings import SETTINGS, Setting
 from tests.house.unplugged import application
-from webhook import answers as webhook
+from webhook import access_log as webhook
 
 ROOT: Final = Path(__file__).parents[1]
 REFERENCE: Final = ROOT / "docs" / "reference.md"

@@ -59,8 +59,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         *("app.serve_command", "app.settings_command", "app.simulate_command", "app.store_commands"),
         *("app.token_command", "app.where"),
     ),
-    "httptools": ("app.connections",),
-    "uvicorn": ("app.connections", "app.express", "app.server", "app.worker"),
+    "httptools": ("app.edge_connection",),
+    "uvicorn": ("app.delivery_connection", "app.edge_connection", "app.server", "app.worker"),
     "uvloop": ("app.server",),
 }
 """Where a library may be imported. One that is not listed may be imported nowhere; `domain` imports none."""

@@ -19,7 +19,7 @@ from domain.ids import ShopId
 from domain.secret import Secret
 from domain.shop import EVERY_SHOP, SCOPES, Scope
 from ops.settings import read_settings
-from webhook.answers import PATH
+from webhook.access_log import PATH
 
 KEY = Secret("token-key-of-the-guarded-house-32")
 PUBLIC = {

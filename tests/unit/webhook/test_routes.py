@@ -15,11 +15,11 @@ from ops.metrics import Metrics
 from simulator.payloads import one_message
 from simulator.serialize import serialize
 from tests.unit.webhook.fakes import FakeLines, FakeShop, error_answer
-from webhook.answers import Answers
+from webhook.access_log import AccessLog
 from webhook.intake import Intake
+from webhook.receiver import Receiver
 from webhook.routes import Webhook
 from webhook.signature import sign
-from webhook.turns import Turns
 
 SECRET: Final = Secret("an-app-secret")
 VERIFY_TOKEN: Final = Secret("a-verify-token")
@@ -39,14 +39,11 @@ class House:
         self.lines: list[MutableMapping[str, Any]] = []
         self.sent: list[Message] = []
         self.received = 0
+        access_log = AccessLog(metrics, FakeLines(self.lines))
+        intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
+        receiver = Receiver(intake, access_log, error_answer, clock=lambda: 0.0, new_request_id=lambda: "r-1")
         self.app = Webhook(
-            Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET]),
-            Answers(metrics, FakeLines(self.lines), error_answer),
-            Turns(clock=lambda: 0.0),
-            verify_token=VERIFY_TOKEN,
-            max_body_bytes=CAP,
-            clock=lambda: 0.0,
-            new_request_id=lambda: "r-1",
+            receiver, access_log, verify_token=VERIFY_TOKEN, max_body_bytes=CAP, new_request_id=lambda: "r-1"
         )
 
     async def call(
@@ -76,6 +73,7 @@ class House:
             "client": ("173.252.88.66", 443),
         }
         await self.app(scope, receive, send)
+        await asyncio.sleep(0)  # lines are written at the end of an event-loop iteration
         return self.sent[0]["status"] if self.sent else None
 
     async def deliver(self, *parts: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> int | None:
@@ -174,7 +172,7 @@ async def test_a_body_that_does_not_come_is_given_up(house: House, monkeypatch: 
 
 async def test_a_store_that_takes_too_long_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 while Facebook still listens; it will deliver again."""
-    monkeypatch.setattr("webhook.routes.ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.01)
     house.shop.hangs = True
     assert await house.deliver(BODY) == 503
     assert house.deliveries() == {"unavailable": 1}

@@ -4,12 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 import uvicorn
 
-from app.connections import HEAD_BYTES, MOST_HEADERS, PIPELINED, Connections
+from app.edge import HEAD_BYTES, MOST_HEADERS, PIPELINED, Edge
+from app.edge_connection import EdgeConnection
 from app.server import LOOPBACK, listen
 from tests.support import wait_until
 
@@ -29,7 +31,7 @@ class Bounded:
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self.dropped: Counter[str] = Counter()
-        self.connections = Connections(most, self._told, most_bytes=most_bytes)
+        self.edge = Edge(most, self._told, other_bytes=most_bytes)
         self.port = 0
         self.writers: list[asyncio.StreamWriter] = []
         self.answer = asyncio.Event()
@@ -74,11 +76,12 @@ class Bounded:
 async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[Bounded]:
     """A server on loopback."""
     it = Bounded(most, most_bytes)
+    protocol: Any = partial(EdgeConnection, it.edge, it.app, 1 << 20)
     config = uvicorn.Config(
         it.app,
         interface="asgi3",
         loop="none",
-        http=it.connections.protocol(),
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -138,7 +141,7 @@ async def test_a_large_body_is_no_large_head() -> None:
             reader, _ = await server.send(*parts)
             assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"%d" % len(body))
         assert server.dropped.total() == 0
-        assert server.connections.held == 0
+        assert sum(server.edge._held.values()) == 0
 
 
 async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
@@ -155,7 +158,7 @@ async def test_requests_sent_far_ahead_end_the_connection() -> None:
         server.answer.clear()
         reader, _ = await server.send(GET * PIPELINED)
         server.answer.set()
-        await wait_until(lambda: server.connections.held == 0)
+        await wait_until(lambda: sum(server.edge._held.values()) == 0)
         assert (await asyncio.wait_for(reader.read(65_536), WAITS)).count(b"200 OK") >= 1
         server.answer.clear()
         reader, _ = await server.send(GET * 1000)
@@ -168,7 +171,7 @@ async def test_a_full_house_drops_those_who_have_sent_nothing_for_longest() -> N
     """A genuine request always finds a place."""
     async with bounded(most=10) as server:
         idle = [await server.send() for _ in range(10)]
-        await wait_until(lambda: len(server.connections._open) == 10)
+        await wait_until(lambda: len(server.edge._open) == 10)
         assert (await server.ask()).endswith(b"\r\n\r\n0")
         assert server.dropped["too_many"] == 10
         for reader, _ in idle:
@@ -180,7 +183,7 @@ async def test_a_full_house_of_those_who_are_being_answered_takes_nobody_more() 
     async with bounded(most=3) as server:
         server.answer.clear()
         busy = [await server.send(GET) for _ in range(3)]
-        await wait_until(lambda: all(one.phase == "answer" for one in server.connections._open))
+        await wait_until(lambda: all(one.phase == "answer" for one in server.edge._open))
         reader, _ = await server.send()
         assert await closed(reader) == b""
         assert server.dropped["too_many"] == 1
@@ -199,8 +202,8 @@ async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> No
         for _ in range(8):
             await server.send(half + b"x" * 150_000)
         await wait_until(lambda: server.dropped["unfinished"] > 0, within=WAITS)
-        assert server.connections.held <= 1_000_000
-        assert 2 + 8 - server.dropped["unfinished"] == len(server.connections._open)
+        assert sum(server.edge._held.values()) <= 1_000_000
+        assert 2 + 8 - server.dropped["unfinished"] == len(server.edge._open)
         server.answer.set()
         assert (await asyncio.wait_for(whole[0].read(4096), WAITS)).endswith(b"\r\n\r\n0")
         small[1].write(b"x" * 199_000)
@@ -212,7 +215,7 @@ async def test_nothing_is_held_for_those_who_have_gone() -> None:
     async with bounded() as server:
         for part in (b"", b"GET / HT", GET, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
             _, writer = await server.send(part)
-            await wait_until(lambda: len(server.connections._open) == 1)
+            await wait_until(lambda: len(server.edge._open) == 1)
             writer.transport.abort()
-            await wait_until(lambda: not server.connections._open)
-        assert server.connections.held == 0
+            await wait_until(lambda: not server.edge._open)
+        assert sum(server.edge._held.values()) == 0

@@ -1,11 +1,10 @@
-"""The short way beside the usual one: the same answer, the same line, the same numbers, the same in the store."""
+"""The receiver alone and behind its ASGI application: the same answers, lines, numbers and messages."""
 
 import asyncio
 import random
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
-import orjson
 import pytest
 import structlog
 from prometheus_client.registry import CollectorRegistry
@@ -20,12 +19,11 @@ from simulator.serialize import serialize
 from simulator.traffic import Habits, Traffic
 from tests.support import wait_until
 from tests.unit.webhook.fakes import FakeLines, FakeShop, error_answer
-from webhook.answers import Answer, Answers
-from webhook.express import Express
+from webhook.access_log import AccessLog
 from webhook.intake import Intake
+from webhook.receiver import VERIFIED_PER_ITERATION, Answer, DeliveryRequest, Receiver
 from webhook.routes import Webhook
 from webhook.signature import sign
-from webhook.turns import CALM_SECONDS, Turns
 
 SECRET: Final = Secret("an-app-secret")
 PAGE, CUSTOMER = PageId("104200000000001"), Psid("7000000000000001")
@@ -35,15 +33,13 @@ WAITS: Final = 20.0
 """Seconds until a test gives up."""
 
 
-class Request:
-    """A POST that has come whole."""
+class Request(DeliveryRequest):
+    """A complete POST."""
 
     def __init__(self, body: bytes, signature: bytes | None, agent: bytes | None, began: float) -> None:
+        headers = [(b"x-hub-signature-256", signature), (b"user-agent", agent)]
+        super().__init__([(name, value) for name, value in headers if value is not None], "173.252.88.66", began)
         self.body = body
-        self.signature = signature
-        self.client: str | None = "173.252.88.66"
-        self.agent = agent
-        self.began = began
         self.answers: list[Answer] = []
 
     def answer(self, answer: Answer) -> None:
@@ -61,15 +57,13 @@ class House:
         self.lines: list[MutableMapping[str, Any]] = []
         metrics = Metrics(self.registry)
         self.intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
-        answers, self.turns = Answers(metrics, FakeLines(self.lines), error_answer), Turns(clock=self.clock)
-        self.express = Express(self.intake, answers, self.turns, clock=self.clock, new_request_id=lambda: "r-1")
+        access_log = AccessLog(metrics, FakeLines(self.lines))
+        self.receiver = Receiver(self.intake, access_log, error_answer, clock=self.clock, new_request_id=lambda: "r-1")
         self.webhook = Webhook(
-            self.intake,
-            answers,
-            self.turns,
+            self.receiver,
+            access_log,
             verify_token=Secret("a-verify-token"),
             max_body_bytes=1 << 20,
-            clock=self.clock,
             new_request_id=lambda: "r-1",
         )
 
@@ -80,13 +74,13 @@ class House:
     def arrive(self, body: bytes, signature: bytes | None = None, agent: bytes | None = None) -> Request:
         """The short way, not answered yet. Without a signature it gets the right one."""
         request = Request(body, signature or sign(body, SECRET), agent, self.now)
-        self.express.arrive(request)
+        self.receiver.receive(request)
         return request
 
     async def shortly(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
         """The short way."""
         request = Request(body, signature, agent, self.now)
-        self.express.arrive(request)
+        self.receiver.receive(request)
         before = len(self.lines)
         async with asyncio.timeout(WAITS):
             while len(self.lines) == before:  # noqa: ASYNC110 - a few turns of the loop, and hundreds of these
@@ -112,6 +106,7 @@ class House:
             "client": ("173.252.88.66", 443),
         }
         await self.webhook(scope, receive, send)
+        await asyncio.sleep(0)  # lines are written at the end of an event-loop iteration
         return sent[0]["status"], sent[0]["headers"], sent[1]["body"]
 
     def numbers(self) -> dict[tuple[str, str], float]:
@@ -153,14 +148,13 @@ def bodies() -> list[bytes]:
 async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the body is, genuine or forged, and whether it can be stored or not."""
     ways = House(), House()
-    monkeypatch.setattr("webhook.answers.log", structlog.wrap_logger(None, processors=[drop]))
+    monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     for number, body in enumerate(bodies()):
         forged = number % 7 == 6
         signature = None if number % 50 == 48 else sign(body + b" " * forged, SECRET)
         agent = None if number % 3 else b"facebookexternalua" * (number % 20)
         for house in ways:
             house.shop.fails = fails if number % 2 else None
-            house.now += CALM_SECONDS + 1
         short = await ways[0].shortly(body, signature, agent)
         assert short == await ways[1].usually(body, signature, agent)
     assert ways[0].shop.stored == ways[1].shop.stored
@@ -202,7 +196,7 @@ async def test_a_poisoned_delivery_costs_its_turn_nothing(house: House, monkeypa
         return read(body, signature)
 
     monkeypatch.setattr(house.intake, "read", poisoned)
-    monkeypatch.setattr("webhook.answers.log", structlog.wrap_logger(None, processors=[drop]))
+    monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     texts = ["before", "poison", "after"]
     requests = [
         house.arrive(serialize(one_message(PAGE, CUSTOMER, text, MessageId(f"m_{text}"), NOW))) for text in texts
@@ -214,7 +208,7 @@ async def test_a_poisoned_delivery_costs_its_turn_nothing(house: House, monkeypa
 
 async def test_a_store_that_takes_too_long_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 while Facebook still listens, whichever way the delivery is kept; what is told later is heard by nobody."""
-    monkeypatch.setattr("webhook.express.ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.01)
     await house.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
     house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
@@ -234,7 +228,7 @@ async def test_a_store_that_takes_too_long_is_not_waited_for(house: House, monke
 
 async def test_who_is_late_is_looked_for_until_nobody_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The younger ones when their own time is over."""
-    monkeypatch.setattr("webhook.express.ANSWER_SECONDS", 0.02)
+    monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.02)
     await house.kept()
     house.shop.hangs = True
     first = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
@@ -280,15 +274,15 @@ async def test_a_stale_route_is_looked_up_once_more(house: House) -> None:
     assert house.lines[0]["stored"] == 2
 
 
-async def test_a_forgery_closes_the_short_way_until_it_is_calm_again(house: House) -> None:
-    """From then on deliveries wait for their turns, as the usual way has them do."""
-    assert house.express.open
-    house.arrive(b"{}", sign(b"forged", SECRET))
-    await wait_until(lambda: len(house.lines) == 1)
-    assert not house.express.open
-    body = orjson.dumps({"object": "page", "entry": []})
-    await house.usually(body, sign(body, SECRET), None)
-    assert not house.express.open
-    house.now = CALM_SECONDS + 1
-    await house.usually(body, sign(body, SECRET), None)
-    assert house.express.open
+async def test_many_deliveries_of_one_iteration_are_verified_in_several(house: House) -> None:
+    """In the order in which they came: other callbacks run in between."""
+    await house.kept()
+    requests = [house.arrive(b"{}", sign(b"forged", SECRET)) for _ in range(3 * VERIFIED_PER_ITERATION)]
+    answered = []
+    for _ in range(4):
+        await asyncio.sleep(0)
+        answered.append(sum(bool(request.answers) for request in requests))
+    assert answered[-1] == len(requests)
+    assert (
+        max(later - earlier for earlier, later in zip([0, *answered], answered, strict=False)) <= VERIFIED_PER_ITERATION
+    )

@@ -1,0 +1,123 @@
+"""The fast entrance for deliveries: from uvicorn's parser to the receiver, without a scope, a task and ASGI's messages.
+
+It takes a POST of `/webhook` with a length, when the connection has no other request in progress. Every other request
+goes the ordinary way, to the same receiver. docs/adr/0022-the-hot-path.md has the figures.
+"""
+
+from functools import lru_cache
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.edge_connection import EdgeConnection
+from app.framing import declared_bytes
+from webhook.access_log import PATH
+from webhook.receiver import ACCEPTED, Answer, DeliveryRequest, Receiver
+
+_PATH: Final = PATH.encode()
+Defaults = tuple[tuple[bytes, bytes], ...]
+
+
+class _Event:
+    def set(self) -> None:
+        """Nothing waits for it."""
+
+
+class DeliveryCycle(DeliveryRequest):
+    """A delivery in progress. It has what uvicorn uses of its own cycle of request and answer."""
+
+    __slots__ = ("_connection", "disconnected", "keep_alive", "parts", "response_complete")
+    message_event = _Event()
+
+    def __init__(self, connection: "DeliveryConnection", began: float) -> None:
+        super().__init__(connection.headers, connection.address(connection.headers), began)
+        self._connection = connection
+        self.parts: list[bytes] = []
+        self.disconnected = self.response_complete = False
+        self.keep_alive = True
+
+    def answer(self, answer: Answer) -> None:
+        """Send the answer; nothing when the sender has closed the connection."""
+        self.response_complete = True
+        self._connection.send(answer, self.keep_alive)
+
+
+class DeliveryConnection(EdgeConnection):
+    """A connection with the fast entrance."""
+
+    def __init__(self, receiver: Receiver, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._receiver = receiver
+        self._delivery: DeliveryCycle | None = None
+
+    def on_message_begin(self) -> None:
+        """The first byte of a head. uvicorn's scope is made when it is needed."""
+        self.url, self.headers, self.expect_100_continue, self._delivery = b"", [], False, None
+        self.begin_head()
+
+    def on_headers_complete(self) -> None:
+        """A whole head."""
+        if not self._enters():
+            url, headers, expects = self.url, self.headers, self.expect_100_continue
+            HttpToolsProtocol.on_message_begin(self)
+            self.url, self.expect_100_continue = url, expects
+            self.headers += headers
+            super().on_headers_complete()
+            return
+        self.check_head()
+        self.begin_body(delivery=True)
+        self._delivery = DeliveryCycle(self, self._receiver.clock())
+        self.cycle = self._delivery  # type: ignore[assignment]
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        if self._delivery is None:
+            super().on_body(body)
+        else:
+            self.count_part(body)
+            self._delivery.parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """A whole request."""
+        delivery, self._delivery = self._delivery, None
+        if delivery is None:
+            super().on_message_complete()
+        else:
+            delivery.body = b"".join(delivery.parts)
+            self.complete_request()
+            self._receiver.receive(delivery)
+
+    def send(self, answer: Answer, keep_alive: bool) -> None:
+        """Send the answer to a delivery."""
+        if self.transport.is_closing():
+            return
+        written = _written(answer, tuple(self.server_state.default_headers))
+        if not keep_alive:
+            written = written.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
+        self.transport.write(written)
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _enters(self) -> bool:
+        parser = self.parser
+        if self.url != _PATH or parser.get_method() != b"POST" or parser.should_upgrade() or self.expect_100_continue:
+            return False
+        if not (self.cycle is None or self.cycle.response_complete) or not parser.should_keep_alive():  # type: ignore[redundant-expr]
+            return False
+        return 0 < declared_bytes(self.headers) <= self.max_body_bytes and parser.get_http_version() == "1.1"
+
+
+def _written(answer: Answer, defaults: Defaults) -> bytes:
+    """An answer as bytes. `defaults` are the server's own headers, which change once a second."""
+    if answer is ACCEPTED:
+        return _written_accepted(defaults)
+    status, headers, body = answer
+    return b"".join([STATUS_LINE[status], *(b"%b: %b\r\n" % header for header in (*defaults, *headers)), b"\r\n", body])
+
+
+@lru_cache(maxsize=2)
+def _written_accepted(defaults: Defaults) -> bytes:
+    status, headers, body = ACCEPTED
+    return _written((status, headers, body), defaults)

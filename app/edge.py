@@ -1,0 +1,228 @@
+"""The limits of the public port: all its connections, and the share of deliveries that other requests cannot take.
+
+`app/edge_connection.py` reports what each connection does; this module decides. No signature and no token is checked
+yet when these limits apply. docs/adr/0021-what-a-sender-may-cost.md
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, Final, Literal, get_args
+
+import structlog
+
+from app.start_queue import StartQueue
+
+HEAD_SECONDS: Final = 10.0
+"""Limit: Time for the head of a request. A telephone on a slow network needs one second."""
+BODY_SECONDS: Final = 10.0
+"""Limit: Time for the body of a request, deliveries excepted. A telephone on a slow network needs one second."""
+DELIVERY_BODY_SECONDS: Final = 3.5
+"""Limit: Time for the body of a delivery. A second is left to store it and to answer within Facebook's five."""
+KEEP_ALIVE_SECONDS: Final = 75
+"""Between two requests. Longer than the 60 s of the usual proxies: when the server closes first, a request may be on
+its way, and a POST that was cut off is a failure for its sender."""
+HEAD_BYTES: Final = 16 * 1024
+"""Limit: Bytes of the head of a request. A token and a dozen headers have 2,000. nginx takes 8 KiB in one line."""
+MOST_HEADERS: Final = 100
+"""Each is two objects in memory, however short it is."""
+PIPELINED: Final = 8
+"""Requests sent before the first of them is answered. Proxies and browsers send none; a read may hold hundreds."""
+DELIVERY_BYTES: Final = 32 * 1024 * 1024
+"""Limit: Bytes of all deliveries that are not answered yet. One has a few thousand bytes, seldom a million."""
+OTHER_BYTES: Final = 16 * 1024 * 1024
+"""Limit: Bytes of all other requests that are not answered yet. One has at most 80 KiB."""
+MOST_CONNECTIONS: Final = 12_288
+"""Limit: Connections of one process; fewer when the system allows fewer open files. An idle one needs some 7 KiB."""
+SPARE_FILES: Final = 512
+"""Open files for everything but the connections. Redis needs up to 250."""
+OTHERS_SHARE: Final = 0.75
+"""Limit: Part of the connections that requests other than deliveries can hold, streams included. The rest is left to
+Facebook, which sends through a few dozen connections."""
+CALLER_SHARE: Final = 1 / 3
+"""Limit: Part of the others' connections that one token can hold, or one address without a token. Two callers cannot
+leave the others without any."""
+STARTED_PER_ITERATION: Final = 4
+"""Limit: Requests other than deliveries that start in one event-loop iteration. A refusal costs 0.3 ms, a read one or
+two. A delivery needs five iterations."""
+UNREAD_BYTES: Final = 64 * 1024 * 1024
+"""Limit: Bytes of all answers that are not read yet. They have to fit into the memory of a pod."""
+CALLER_UNREAD_BYTES: Final = 16 * 1024 * 1024
+"""Limit: Bytes of one caller's answers that are not read yet. The largest answer, 100 long messages, has 6 MB."""
+SWEEP_SECONDS: Final = 0.5
+"""Between two looks at all connections for late ones. A timer for each request would cost more."""
+_DROPPED_TOGETHER: Final = 64
+"""When all connections are in use. Finding the oldest sorts all of them, so it is not done for each new one."""
+
+Phase = Literal["rest", "head", "body", "answer"]
+Dropped = Literal[
+    "head_too_slow",
+    "head_too_large",
+    "body_too_slow",
+    "malformed",
+    "unfinished",
+    "too_many",
+    "pipelined",
+    "unread",
+    "refused",
+]
+
+log = structlog.get_logger()
+
+
+class LimitedConnection:
+    """What `Edge` knows of a connection."""
+
+    loop: Any
+    transport: Any
+    phase: Phase
+    since: float
+    """When the phase began, in the loop's time."""
+    held: int
+    """Bytes received that are not answered yet."""
+    delivery: bool
+    """Whether the request that is received belongs to the share of deliveries."""
+    caller: str
+    """Of the last request that was not a delivery: its token, or its address."""
+
+    def deadline(self) -> float:
+        """When the phase has taken too long, in the loop's time."""
+        raise NotImplementedError
+
+    def late(self) -> None:
+        """Act: the deadline has passed."""
+        raise NotImplementedError
+
+
+class Edge:
+    """All connections of one server. `dropped` counts those that are cut off, and requests that are refused."""
+
+    def __init__(
+        self,
+        most: int,
+        dropped: Callable[[Dropped, int], None],
+        *,
+        delivery_bytes: int = DELIVERY_BYTES,
+        other_bytes: int = OTHER_BYTES,
+    ) -> None:
+        self.dropped = dropped
+        self._most = most
+        self._most_bytes = {True: delivery_bytes, False: other_bytes}
+        self._held = {True: 0, False: 0}
+        """Bytes that are not answered yet: of deliveries, of other requests."""
+        self._open: set[LimitedConnection] = set()
+        self._unread: set[LimitedConnection] = set()
+        self._queue = StartQueue[Callable[[], None]]()
+        self._running: Counter[str] = Counter()
+        """Requests that have started and are not answered yet, by caller; deliveries excepted."""
+        self._sweeping = False
+        for reason in get_args(Dropped):
+            dropped(reason, 0)
+
+    def opened(self, connection: LimitedConnection) -> None:
+        """A new connection. When there are too many, those are dropped that have waited longest for a request."""
+        if len(self._open) >= self._most:
+            waiting = sorted((one for one in self._open if one.phase != "answer"), key=lambda one: one.since)
+            for one in islice(waiting, _DROPPED_TOGETHER):
+                self.drop(one, "too_many")
+            if not waiting:
+                self.drop(connection, "too_many")
+                return
+        self._open.add(connection)
+        if not self._sweeping:
+            self._sweeping = True
+            connection.loop.call_later(SWEEP_SECONDS, self._sweep, connection.loop)
+
+    def closed(self, connection: LimitedConnection) -> None:
+        """A connection is closed."""
+        self._open.discard(connection)
+        self._unread.discard(connection)
+        self.release(connection)
+
+    def drop(self, connection: LimitedConnection, reason: Dropped, answer: bytes = b"") -> None:
+        """Close a connection, after this last answer if there is one."""
+        self.dropped(reason, 1)
+        self.closed(connection)
+        if answer:
+            connection.transport.write(answer)
+            connection.transport.close()
+        else:
+            connection.transport.abort()
+
+    def hold(self, connection: LimitedConnection, size: int) -> None:
+        """So many bytes more. When they are too many, the largest unfinished requests of the same share are dropped."""
+        share = connection.delivery
+        connection.held += size
+        self._held[share] += size
+        # keeps: bytes of all bodies
+        if self._held[share] > self._most_bytes[share]:
+            unfinished = [one for one in self._open if one.phase in {"head", "body"} and one.delivery == share]
+            for one in sorted(unfinished, key=lambda one: one.held, reverse=True):
+                if self._held[share] <= self._most_bytes[share] // 2:
+                    break
+                self.drop(one, "unfinished")
+
+    def release(self, connection: LimitedConnection) -> None:
+        """The bytes of this connection are needed no more."""
+        self._held[connection.delivery] -= connection.held
+        connection.held = 0
+
+    def change_share(self, connection: LimitedConnection, delivery: bool) -> None:
+        """The head says that the request belongs to the other share."""
+        size = connection.held
+        self.release(connection)
+        connection.delivery, connection.held = delivery, size
+        self._held[delivery] += size
+
+    def start(self, loop: Any, caller: str, run: Callable[[], None]) -> None:
+        """Run this in one of the next event-loop iterations, in turn with other callers."""
+        if not self._queue:
+            loop.call_soon(self._start_some, loop)
+        self._queue.add(caller, run)
+
+    def admit(self, caller: str) -> bool:
+        """Whether one more request of this caller may run. `ended` takes it back."""
+        others = self._most * OTHERS_SHARE
+        if self._running.total() >= others or self._running[caller] >= others * CALLER_SHARE:
+            self.dropped("refused", 1)
+            return False
+        self._running[caller] += 1
+        return True
+
+    def ended(self, caller: str) -> None:
+        """A request that was admitted has been answered, or its caller has gone."""
+        self._running[caller] -= 1
+        if not self._running[caller]:
+            del self._running[caller]
+
+    def unread(self, connection: LimitedConnection) -> None:
+        """The answer is sent faster than it is read. When too much waits, the largest connection is dropped."""
+        self._unread.add(connection)
+        own = [one for one in self._unread if one.caller == connection.caller]
+        for group, most in ((own, CALLER_UNREAD_BYTES), (list(self._unread), UNREAD_BYTES)):
+            if _unread_bytes(group) > most:
+                largest = max(group, key=lambda one: one.transport.get_write_buffer_size())
+                log.warning("answer_not_read", unread_bytes=largest.transport.get_write_buffer_size())
+                self.drop(largest, "unread")
+
+    def read(self, connection: LimitedConnection) -> None:
+        """The answer has been read, almost all of it."""
+        self._unread.discard(connection)
+
+    def _start_some(self, loop: Any) -> None:
+        for run in self._queue.take(STARTED_PER_ITERATION):
+            run()
+        if self._queue:
+            loop.call_soon(self._start_some, loop)
+
+    def _sweep(self, loop: Any) -> None:
+        now = loop.time()
+        for one in [one for one in self._open if one.phase != "answer" and now > one.deadline()]:
+            one.late()
+        self._sweeping = bool(self._open)
+        if self._sweeping:
+            loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+
+
+def _unread_bytes(connections: Iterable[LimitedConnection]) -> int:
+    return sum(one.transport.get_write_buffer_size() for one in connections)

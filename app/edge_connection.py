@@ -1,0 +1,311 @@
+"""One connection of the public port: uvicorn's HTTP protocol with limits.
+
+A request starts when it is complete, so a slow body costs no task. uvicorn parses it and keeps the order of answers.
+"""
+
+from functools import lru_cache, partial
+from typing import Any, Final
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.edge import (
+    BODY_SECONDS,
+    DELIVERY_BODY_SECONDS,
+    HEAD_BYTES,
+    HEAD_SECONDS,
+    KEEP_ALIVE_SECONDS,
+    MOST_HEADERS,
+    PIPELINED,
+    Dropped,
+    Edge,
+    LimitedConnection,
+    Phase,
+)
+from app.framing import declared_bytes, refusal
+from domain.audit import client_address
+from webhook.access_log import PATH
+
+OTHER_BODY_BYTES: Final = 64 * 1024
+"""More than any handler takes: a longer request starts before it is complete, and its handler refuses it."""
+BYTES_PER_PART: Final = 64
+"""A body in smaller parts, as in one-byte chunks, is refused: each part is a call of Python."""
+_FREE_PARTS: Final = 64
+_SECONDS: Final[dict[Phase, float]] = {
+    "rest": KEEP_ALIVE_SECONDS,
+    # keeps: time for a head
+    "head": HEAD_SECONDS,
+    "body": BODY_SECONDS,
+}
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+"""Methods whose body no handler reads: it is dropped as it comes."""
+_LONGEST_FORWARDED: Final = 256
+"""Bytes of X-Forwarded-For that the cache of addresses takes: a chain of five proxies."""
+_ADDRESSES: Final = 4096
+
+
+class Refused(Exception):
+    """Stops the parser: the connection is closed."""
+
+
+class EdgeConnection(HttpToolsProtocol, LimitedConnection):
+    """A connection. `busy` is the application that answers the requests which `Edge.admit` refuses."""
+
+    def __init__(self, edge: Edge, busy: Any, max_body_bytes: int, **given: Any) -> None:
+        super().__init__(**given)
+        self.edge = edge
+        self._busy = busy
+        self.max_body_bytes = max_body_bytes
+        self.phase: Phase = "head"
+        self.since = self.loop.time()
+        self.held = 0
+        self.delivery = False
+        self.caller = ""
+        self._parts = self._body_bytes = 0
+        self._upgrading = False
+        self._incomplete: Any = None
+        """The cycle of request and answer that starts when its request is complete."""
+        self._trusted = self.app.trusted_hosts if isinstance(self.app, ProxyHeadersMiddleware) else ()
+
+    def connection_made(self, transport: Any) -> None:
+        """A new connection."""
+        super().connection_made(transport)
+        self.edge.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed."""
+        self.edge.closed(self)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Much of the answer is not read yet."""
+        super().pause_writing()
+        self.edge.unread(self)
+
+    def resume_writing(self) -> None:
+        """Little of the answer is not read yet."""
+        super().resume_writing()
+        self.edge.read(self)
+
+    def deadline(self) -> float:
+        """When the phase has taken too long, in the loop's time."""
+        late = DELIVERY_BODY_SECONDS if self.delivery and self.phase == "body" else _SECONDS[self.phase]
+        return self.since + late
+
+    def late(self) -> None:
+        """The deadline has passed."""
+        if self.phase == "rest":
+            self.edge.closed(self)
+            self.transport.close()
+        elif self.phase == "head":
+            self.edge.drop(self, "head_too_slow")
+        elif self.cycle.response_complete:
+            self.edge.drop(self, "body_too_slow")
+        else:
+            self._refuse("body_too_slow", 408)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of one request or of several."""
+        self.edge.hold(self, len(data))
+        if not self.transport.is_closing():
+            self._parse(data)
+            if (self.phase == "head" and self.held > HEAD_BYTES) or len(self.headers or ()) > MOST_HEADERS:
+                self._refuse("head_too_large", 431)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a head."""
+        super().on_message_begin()
+        self.begin_head()
+
+    def on_headers_complete(self) -> None:
+        """A whole head."""
+        self.check_head()
+        self._upgrading = self.parser.should_upgrade()
+        if self._upgrading:
+            return  # `_parse` reads the head once more, without the header that asks for it
+        super().on_headers_complete()
+        cycle = self.cycle
+        self.begin_body(_is_delivery(cycle))
+        if self.expect_100_continue:
+            cycle.keep_alive = False  # after an early answer the sender may leave out the body
+        if self._incomplete is cycle:
+            if declared_bytes(self.headers) > self._most_body_bytes():
+                self._start()
+            elif self.expect_100_continue:
+                cycle.waiting_for_100_continue = False
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.headers = []  # for headers after a chunked body, which are no part of the request
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self.count_part(body)
+        cycle = self.cycle
+        if cycle.scope["method"] in _WITHOUT_BODY:
+            return
+        super().on_body(body)
+        if self._incomplete is cycle:
+            if len(cycle.body) > self._most_body_bytes():
+                self._start()
+            else:
+                self.flow.resume_reading()  # uvicorn waits for a handler to read the first part
+
+    def on_message_complete(self) -> None:
+        """A whole request."""
+        if self._upgrading:
+            return
+        super().on_message_complete()
+        cycle = self.cycle
+        self.complete_request()
+        if cycle.scope["method"] in _WITHOUT_BODY:
+            self.edge.release(self)
+        if self._incomplete is cycle:
+            self._start()
+
+    def on_response_complete(self) -> None:
+        """A whole answer. `Edge` closes idle connections, so uvicorn's timer for each is left out."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.phase == "answer" and self.cycle.response_complete:
+            self.complete_answer()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
+    def send_400_response(self, msg: str) -> None:
+        """The answer to bytes that are no request."""
+        if not self.transport.is_closing():
+            self.edge.dropped("malformed", 1)
+            super().send_400_response(msg)
+
+    def begin_head(self) -> None:
+        """A head is received now."""
+        self.phase, self.since = "head", self.loop.time()
+        self._parts = self._body_bytes = 0
+
+    def check_head(self) -> None:
+        """Raise Refused when this head is too large, or when the end of its request is in doubt."""
+        if len(self.headers) > MOST_HEADERS or self.held > HEAD_BYTES:
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > HEAD_BYTES or len(self.headers) > MOST_HEADERS:
+                self._refuse("head_too_large", 431)
+                raise Refused
+        status = refusal(self.parser.get_method(), self.parser.get_http_version(), self.headers)
+        if status is not None:
+            self._refuse("malformed", status)
+            raise Refused
+        if len(self.pipeline) >= PIPELINED:
+            self.edge.drop(self, "pipelined")
+            raise Refused
+
+    def begin_body(self, delivery: bool) -> None:
+        """A body is received now, if there is one."""
+        self.phase, self.since = "body", self.loop.time()
+        if delivery != self.delivery:
+            self.edge.change_share(self, delivery)
+
+    def count_part(self, body: bytes) -> None:
+        """Raise Refused when the parts of this body are too small."""
+        self._parts += 1
+        self._body_bytes += len(body)
+        if self._parts > _FREE_PARTS + self._body_bytes // BYTES_PER_PART:
+            self.edge.drop(self, "malformed")
+            raise Refused
+
+    def complete_request(self) -> None:
+        """The request is complete. Its sender waits for the answer, or sends the next one."""
+        if self.cycle.response_complete:
+            self.complete_answer()
+        else:
+            self.phase, self.since = "answer", self.loop.time()
+
+    def complete_answer(self) -> None:
+        """Request and answer are complete."""
+        self.phase, self.since = "rest", self.loop.time()
+        self.edge.release(self)
+
+    def address(self, headers: list[tuple[bytes, bytes]]) -> str | None:
+        """The caller's address, from `X-Forwarded-For` when a trusted proxy sends it."""
+        host = self.client[0] if self.client else None
+        if host in self._trusted:
+            forwarded = b", ".join([value for name, value in headers if name == b"x-forwarded-for"])
+            if 0 < len(forwarded) <= _LONGEST_FORWARDED:
+                return _forwarded(self._trusted, host, forwarded)
+        return host
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                except HttpParserUpgrade as upgrade:
+                    data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                else:
+                    return
+        except HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _head_without_upgrade(self) -> bytes:
+        """The same head without the wish for another protocol, for a parser that has not seen the wish.
+
+        The parser ends such a request at its head, whatever length it has. Its body would be the next request.
+        """
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _refuse(self, reason: Dropped, status: int) -> None:
+        if not self.transport.is_closing():
+            last = b"content-length: 0\r\nconnection: close\r\n\r\n"
+            self.edge.drop(self, reason, STATUS_LINE[status] + last)
+
+    def _most_body_bytes(self) -> int:
+        return self.max_body_bytes if self.delivery else OTHER_BODY_BYTES
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """uvicorn calls this when the request is the next one to be answered."""
+        self._incomplete = cycle
+        if not cycle.more_body:
+            self._start()
+
+    def _start(self) -> None:
+        """Deliveries start now, other requests in turn with those of other callers."""
+        cycle, self._incomplete = self._incomplete, None
+        if _is_delivery(cycle):
+            super()._start_asgi_task(cycle, self.app)
+        else:
+            headers = cycle.scope["headers"]
+            self.caller = _token(headers) or self.address(headers) or ""
+            self.edge.start(self.loop, self.caller, partial(self._start_other, cycle, self.caller))
+
+    def _start_other(self, cycle: Any, caller: str) -> None:
+        if self.transport.is_closing():
+            return
+        if self.edge.admit(caller):
+            super()._start_asgi_task(cycle, partial(self._run, caller))
+        else:
+            super()._start_asgi_task(cycle, self._busy)
+
+    async def _run(self, caller: str, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.edge.ended(caller)
+
+
+def _is_delivery(cycle: Any) -> bool:
+    return bool(cycle.scope["path"] == PATH and cycle.scope["method"] == "POST")
+
+
+def _token(headers: list[tuple[bytes, bytes]]) -> str:
+    """Names a token without keeping it."""
+    return next((str(hash(value)) for name, value in headers if name == b"authorization"), "")
+
+
+@lru_cache(maxsize=_ADDRESSES)
+def _forwarded(trusted: Any, host: str | None, forwarded: bytes) -> str | None:
+    """As uvicorn's ProxyHeadersMiddleware reads it."""
+    return client_address(trusted.get_trusted_client_address(forwarded.decode("latin-1"))[0] or host)

@@ -1,0 +1,31 @@
+"""Pure: the order in which waiting requests start. Callers take turns: many requests of one delay only its own."""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class StartQueue(Generic[T]):
+    """Waiting requests by caller."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[T]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, caller: str, request: T) -> None:
+        """Put a request behind the others of its caller."""
+        self._waiting.setdefault(caller, deque()).append(request)
+
+    def take(self, most: int) -> list[T]:
+        """Remove and return up to `most` requests, one of each caller in turn."""
+        taken: list[T] = []
+        while self._waiting and len(taken) < most:
+            caller = next(iter(self._waiting))
+            requests = self._waiting.pop(caller)
+            taken.append(requests.popleft())
+            if requests:
+                self._waiting[caller] = requests  # behind every other caller
+        return taken

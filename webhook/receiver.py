@@ -1,0 +1,193 @@
+"""Receives deliveries: from a body and its signature to an answer, with the time limit, the count and the log line.
+
+Both entrances use it: the ASGI application (`webhook/routes.py`) and the fast one (`app/delivery_connection.py`). It
+verifies the deliveries of one event-loop iteration together and puts them into one batch, without a task or a timer
+for each. A delivery that waits for more than its own write continues in a task. docs/adr/0022-the-hot-path.md
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final, Protocol
+
+import structlog
+
+from domain.errors import PageInboxError
+from domain.event import Outcome
+from webhook.access_log import PATH, AccessLog, LogEntry
+from webhook.delivery import Delivery
+from webhook.errors import NotInTime
+from webhook.intake import Intake
+
+ANSWER_SECONDS: Final = 4.5
+"""Limit: Time until a delivery is answered. Facebook counts an answer after five seconds as a failure.
+https://developers.facebook.com/docs/messenger-platform/webhooks"""
+VERIFIED_PER_ITERATION: Final = 64
+"""Limit: Deliveries verified in one event-loop iteration. A forged one costs 0.1 ms with its answer and log line, and a
+genuine one needs five iterations: without this limit, a forgery on each of 2,000 connections makes it wait a second."""
+
+Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
+"""Status, headers and body."""
+
+ACCEPTED: Final[Answer] = (200, [(b"content-length", b"0"), (b"cache-control", b"no-store")], b"")
+_TOO_SLOW: Final[Answer] = (408, [(b"content-length", b"0"), (b"connection", b"close")], b"")
+_FAILED: Final[Answer] = (500, [(b"content-length", b"0")], b"")
+_LATE: Final = True
+
+log = structlog.get_logger()
+
+
+class ErrorAnswer(Protocol):
+    """Makes the HTTP answer of an error."""
+
+    def __call__(self, error: PageInboxError, request_id: str) -> Answer:
+        """The answer."""
+        ...
+
+
+class DeliveryRequest:
+    """A POST to `/webhook`, its body set when it is complete. `began` is when its head came, by the receiver's clock.
+
+    `headers` have lower-case names.
+    """
+
+    __slots__ = ("agent", "began", "body", "client", "signature")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], client: str | None, began: float) -> None:
+        self.body = b""
+        self.client = client
+        self.began = began
+        self.signature: bytes | None = None
+        self.agent: bytes | None = None
+        for name, value in headers:
+            if name == b"x-hub-signature-256":
+                self.signature = value if self.signature is None else b""  # two signatures are none
+            elif name == b"user-agent":
+                self.agent = value
+
+    def answer(self, answer: Answer) -> None:
+        """Send the answer. Called once; raises nothing when the sender has closed the connection."""
+        raise NotImplementedError
+
+
+class Receiver:
+    """Receives deliveries. `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        access_log: AccessLog,
+        error_answer: ErrorAnswer,
+        *,
+        clock: Callable[[], float],
+        new_request_id: Callable[[], str],
+    ) -> None:
+        self._intake = intake
+        self._access_log = access_log
+        self._error_answer = error_answer
+        self.clock = clock
+        self._new_request_id = new_request_id
+        self._queue: deque[DeliveryRequest] = deque()
+        self._writing: dict[DeliveryRequest, bool] = {}
+        """Requests whose write is in progress, the oldest first."""
+        self._timer_runs = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def receive(self, request: DeliveryRequest) -> None:
+        """Verify, store and answer a request whose body is complete."""
+        if not self._queue:
+            asyncio.get_running_loop().call_soon(self._take)
+        self._queue.append(request)
+
+    def refuse(self, request: DeliveryRequest, error: Exception) -> None:
+        """Answer an error, count it and log it. A TimeoutError means that the body did not come in time."""
+        request_id, facts = self._new_request_id(), dict[str, Any]()
+        answer = self.error_answer(error, request_id, facts)
+        request.answer(answer)
+        self._log(request, answer[0], request_id, facts)
+
+    def error_answer(self, error: Exception, request_id: str, facts: dict[str, Any]) -> Answer:
+        """The answer of an error, whose reason becomes a fact of the log line. An unexpected error is logged."""
+        if isinstance(error, PageInboxError):
+            facts["reason"] = error.reason
+            return self._error_answer(error, request_id)
+        if isinstance(error, TimeoutError):
+            facts["reason"] = "body_too_slow"
+            return _TOO_SLOW
+        log.error("request_failed", request_id=request_id, route=PATH, exc_info=error)
+        return _FAILED
+
+    def _take(self) -> None:
+        for _ in range(min(len(self._queue), VERIFIED_PER_ITERATION)):
+            request = self._queue.popleft()
+            try:
+                self._begin(request)
+            except Exception as error:  # noqa: BLE001 - `refuse` logs it, and the other requests go on
+                self._writing.pop(request, _LATE)
+                self.refuse(request, error)
+        loop = asyncio.get_running_loop()
+        if self._queue:
+            loop.call_soon(self._take)
+        if self._writing and not self._timer_runs:
+            self._timer_runs = True
+            loop.call_later(ANSWER_SECONDS, self._refuse_late)
+
+    def _begin(self, request: DeliveryRequest) -> None:
+        delivery = self._intake.read(request.body, request.signature)
+        shop = self._intake.shop_of(delivery)
+        if shop is None:
+            self._continue_in_task(request, delivery)
+        else:
+            self._writing[request] = not _LATE
+            self._intake.put_soon(shop, delivery, partial(self._settle, request, delivery))
+
+    def _settle(self, request: DeliveryRequest, delivery: Delivery, result: list[Outcome] | Exception) -> None:
+        if self._writing.pop(request, _LATE) is _LATE:
+            return  # answered by the timer
+        if isinstance(result, Exception):
+            self.refuse(request, result)
+        elif "unknown_page" in result:
+            # The remembered shop of the Page may be out of date. What is stored already is found to be a duplicate.
+            self._continue_in_task(request, delivery)
+        else:
+            self._accept(request, dict(self._intake.count(delivery, result)))
+
+    def _continue_in_task(self, request: DeliveryRequest, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._keep(request, delivery))
+        self._tasks.add(task)  # asyncio itself keeps no strong reference
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep(self, request: DeliveryRequest, delivery: Delivery) -> None:
+        try:
+            async with asyncio.timeout(request.began + ANSWER_SECONDS - self.clock()):
+                kept = await self._intake.keep(delivery)
+        except TimeoutError:
+            self.refuse(request, NotInTime())
+        except Exception as error:  # noqa: BLE001 - `refuse` logs it
+            self.refuse(request, error)
+        else:
+            self._accept(request, dict(kept.outcomes))
+
+    def _refuse_late(self) -> None:
+        """One timer for all requests, set for the oldest one."""
+        now = self.clock()
+        while self._writing:
+            oldest = next(iter(self._writing))
+            left = oldest.began + ANSWER_SECONDS - now
+            if left > 0:
+                asyncio.get_running_loop().call_later(left, self._refuse_late)
+                return
+            del self._writing[oldest]
+            self.refuse(oldest, NotInTime())
+        self._timer_runs = False
+
+    def _accept(self, request: DeliveryRequest, facts: dict[str, Any]) -> None:
+        request.answer(ACCEPTED)
+        self._log(request, 200, self._new_request_id(), facts)
+
+    def _log(self, request: DeliveryRequest, status: int, request_id: str, facts: dict[str, Any]) -> None:
+        facts["body_bytes"] = len(request.body)
+        seconds = self.clock() - request.began
+        self._access_log.add(LogEntry("POST", status, seconds, request_id, request.client, request.agent, facts))
