@@ -6,7 +6,9 @@ off: only an export that ends with its `end` line is whole.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Final, Protocol
 
 import orjson
@@ -19,6 +21,7 @@ from api.call import NO_STORE, call_of
 from api.messages import told_receipt
 from api.phones import with_phone_numbers
 from api.shops import Registry, told_page
+from domain import limits
 from domain.errors import PageInboxError
 from domain.ids import ShopId
 from domain.moment import rfc3339
@@ -28,6 +31,9 @@ MEDIA: Final = "application/x-ndjson"
 
 PATIENCE_SECONDS: Final = 60.0
 """How long the caller may take none of what waits for it."""
+
+RETRY_SECONDS: Final = 30
+"""After which a shop with too many exports may ask again."""
 
 log = structlog.get_logger()
 
@@ -77,6 +83,7 @@ class Exporter:
         self._audit = audit
         self._messages = messages
         self._now = now
+        self._running: Counter[ShopId] = Counter()
 
     async def parts(self, shop: ShopId) -> AsyncIterator[bytes]:
         """Whole lines, some at a time: the shop, its Pages, receipts, the audit log, messages, the end."""
@@ -99,9 +106,22 @@ class Exporter:
     async def export(self, request: Request) -> Response:
         """GET export"""
         shop = call_of(request).shop
-        parts = self.parts(shop)
-        first = await anext(parts)
-        return _Export(_after(first, parts), headers=NO_STORE | _attached(), media_type=MEDIA)
+        if self._running[shop] >= limits.EXPORTS_AT_ONCE:
+            sentence = f"This shop has {limits.EXPORTS_AT_ONCE} exports under way; wait until one has ended."
+            raise limits.RateReached("too_many_exports", sentence, retry_after=RETRY_SECONDS)
+        self._running[shop] += 1
+        try:
+            parts = self.parts(shop)
+            first = await anext(parts)
+        except BaseException:
+            self._ended(shop)
+            raise
+        return _Export(_after(first, parts), partial(self._ended, shop))
+
+    def _ended(self, shop: ShopId) -> None:
+        self._running[shop] -= 1
+        if not self._running[shop]:
+            del self._running[shop]
 
 
 def _line(kind: str, item: bytes) -> bytes:
@@ -122,6 +142,10 @@ async def _after(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[byt
 class _Export(StreamingResponse):
     """Ends without an end, so that the caller's connection is cut, when the store fails or the caller takes nothing."""
 
+    def __init__(self, parts: AsyncIterator[bytes], ended: Callable[[], None]) -> None:
+        super().__init__(parts, headers=NO_STORE | _attached(), media_type=MEDIA)
+        self._ended = ended
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_in_time(message: Message) -> None:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -133,3 +157,5 @@ class _Export(StreamingResponse):
             log.warning("export_cut_off", reason=error.reason)
         except (TimeoutError, ClientDisconnect):
             log.warning("export_cut_off", reason="not_taken")
+        finally:
+            self._ended()

@@ -121,6 +121,8 @@ def _problems(route: Route) -> Sequence[int]:
     statuses = set(route.statuses)
     if route.scope is not None:
         statuses |= {400, 401, 403, 500, 503}
+    if route.scope is not None and route.method != "GET":
+        statuses.add(429)
     if route.body is not None:
         statuses |= {400, 413}
     return sorted(statuses)

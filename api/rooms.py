@@ -14,15 +14,12 @@ import structlog
 from api import sse
 from api.phones import with_phone_numbers
 from api.viewer import End, Viewer
+from domain import limits
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
 from domain.moment import rfc3339
 from domain.stream import Start, Stretch
 
-MOST_OF_A_SHOP: Final = 2_000
-"""Limit: viewers of one shop's live stream in one process. Other shops need room too."""
-MOST: Final = 5_000
-"""Limit: viewers of live streams in one process. A viewer needs about 30 KiB of memory."""
 HEARTBEAT_SECONDS: Final = 15.0
 """What stands between us and a viewer mostly gives up on a silent connection after 30 s or more."""
 READY_AGAIN_BEATS: Final = 240
@@ -80,15 +77,6 @@ class StreamMetrics(Protocol):
     def stream_lag(self, seconds: float, /) -> None:
         """So long after it was stored an event is handed to the connection."""
         ...
-
-
-class TooManyViewers(PageInboxError):
-    """The shop has as many as one process takes."""
-
-    kind: ClassVar[Kind] = "throttled"
-
-    def __init__(self) -> None:
-        super().__init__("too_many_viewers", "This shop has too many open streams; close some.", retry_after=5)
 
 
 class StreamsFull(PageInboxError):
@@ -201,12 +189,13 @@ class Rooms:
         self._closing = False
 
     def refuse_when_full(self, shop: ShopId) -> None:
-        """Raises TooManyViewers, StreamsFull."""
-        if self._closing or len(self._everybody) >= MOST:
+        """Raises RateReached, StreamsFull."""
+        if self._closing or len(self._everybody) >= limits.VIEWERS:
             raise StreamsFull
         room = self._rooms.get(shop)
-        if room is not None and room.members >= MOST_OF_A_SHOP:
-            raise TooManyViewers
+        if room is not None and room.members >= limits.VIEWERS_OF_A_SHOP:
+            sentence = "This shop has too many open streams; close some."
+            raise limits.RateReached("too_many_viewers", sentence, retry_after=5)
 
     def enter(self, shop: ShopId, start: Start) -> tuple[Room, Viewer]:
         """The shop's room, and a viewer at its door. For the task that sends to it."""

@@ -93,7 +93,8 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
     """The route's handler behind its scope. Raises `ValueError` for a route that cannot be guarded."""
     taker = tickets if route.ticketed else None
     scope, handler = route.scope, route.endpoint
-    read = route.method == "GET" and not route.apart
+    # A change is counted and has an entry of its own. Giving a ticket changes nothing: it opens a stream, a read.
+    read = (route.method == "GET" or route.scope in {"messages:read", "graph:read"}) and not route.apart
     if scope is None or "{shop}" not in route.path or not _takes_request(handler):
         raise ValueError(f"{route.name}: a guarded route needs a scope, {{shop}} in its path and an async handler")
     endpoint = cast("Endpoint", handler)

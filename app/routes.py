@@ -104,7 +104,7 @@ def table(services: Services) -> list[Route]:
               description="There is no list: of a blocked conversation no more is kept than what recognises it."),
         Route("PUT", BLOCKED, blocked.put, "blockConversation", PURGE,
               "Block a conversation: delete it and store nothing more of it.", query=BlockQuery, answer=BlockedModel,
-              statuses=(404,), tag="Restricting",
+              statuses=(404, 409), tag="Restricting",
               description="For a customer who objects. It holds until it is lifted, whatever else is deleted."),
         Route("DELETE", BLOCKED, blocked.lift, "unblockConversation", PURGE,
               "Store what is said in a conversation again.", answer=BlockedModel, tag="Restricting"),
@@ -136,6 +136,7 @@ def table(services: Services) -> list[Route]:
               "Disconnect a Page and delete its messages.", answer=ReceiptModel, statuses=(404,), tag="Shop and Pages"),
         Route("GET", f"{SHOP}/export", services.exporter.export, "exportShop", READ,
               "Everything that is kept for the shop, as NDJSON, oldest first.", media="application/x-ndjson",
+              statuses=(429,),
               tag="Reading", apart=True,
               description="One JSON object a line, told apart by `type`: `shop`, each `page` without its token, each "
               "`receipt`, each `audit` entry, each `message` that is kept when the export begins, and `end` with the "

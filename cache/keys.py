@@ -14,6 +14,7 @@ of the watch share one of their own.
     e:{S}             zset    edits that wait for their message                      newest deadline in it
     h:{S}             zset    what was edited, unsent and purged, by microsecond     5 days after the newest
     t:{S}:<hash>      string  whose a ticket for a stream is                         30 s
+    k:{S}             zset    the hashes of the shop's unused tickets, by their end  30 s
     u:{S}:<id>        string  the id of an unsent message, sealed for viewers        the message's
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
@@ -120,7 +121,7 @@ class ShopKeys:
 
     __slots__ = (
         *("_new_conversation_tag", "_new_id", "_new_page_tag", "_page_tags", "audit", "blocked", "changes", "channel"),
-        *("conversations", "hash_tag", "of_put", "receipts", "registry", "shop_index", "waiting_edits"),
+        *("conversations", "hash_tag", "of_put", "receipts", "registry", "shop_index", "tickets", "waiting_edits"),
     )
 
     def __init__(self, shop: ShopId) -> None:
@@ -136,6 +137,7 @@ class ShopKeys:
         self.blocked = b"x:" + self.hash_tag
         self.changes = b"h:" + self.hash_tag
         self.channel = b"a:" + self.hash_tag
+        self.tickets = b"k:" + self.hash_tag
         of_writes = (self.registry, self.shop_index, self.conversations, self.waiting_edits)
         self.of_put = (*of_writes, self.blocked, self.changes)
         """The keys of `put.lua`."""

@@ -20,12 +20,14 @@ from cache.keyring import Keyring
 from cache.keys import AUDIT_SECONDS, shop_keys
 from cache.scripts import AUDIT
 from cache.server.connection import Arg, Connection, scored
-from domain.audit import Access, Damage, Entry
+from domain import limits
+from domain.audit import FACEBOOK, OPERATOR, Access, Damage, Entry
 from domain.cursor import Slice
 from domain.ids import ShopId
 from domain.moment import rfc3339
 
 PURPOSE: Final = "audit"
+DAY: Final = 86_400
 
 TRIES: Final = 50
 """Each failed one means that another replica has appended meanwhile."""
@@ -88,6 +90,7 @@ class AuditLog:
 
         Raises:
             SealKeysMissing: there is no key to authenticate it with.
+            RateReached: it is a change, and the shop has made as many today as it may.
         """
         key_id, key = self._keyring.signing(PURPOSE, shop)
         keys, tail = shop_keys(shop), self._tail(shop)
@@ -98,11 +101,14 @@ class AuditLog:
                 at = now if since is None else since
                 entry, new = chain(head, access, now=now, since=at, times=times, key_id=key_id, key=key, nonce=nonce)
                 before = b"" if head == START else head.write()
-                args: list[Arg] = [before, new.write(), new.sequence, entry, AUDIT_SECONDS * 1000]
+                args: list[Arg] = [before, new.write(), new.sequence, entry, AUDIT_SECONDS * 1000, _most(access)]
                 there = await self._connection.run(AUDIT([keys.registry, keys.audit], args), tries=2)
                 if not there:
                     tail.head = new
                     return
+                if there == b"full":
+                    sentence = "This shop has made too many changes today (UTC)."
+                    raise limits.RateReached("too_many_changes", sentence, retry_after=DAY - int(self._now()) % DAY)
                 tail.head = self._moved_on(shop, head, START if there == b"none" else read_head(there))
         raise Unavailable("audit_busy")
 
@@ -186,6 +192,13 @@ class AuditLog:
     @staticmethod
     def _new_tail(_shop: ShopId) -> _Tail:
         return _Tail()
+
+
+def _most(access: Access) -> int:
+    """How many changes the shop may make in a day; 0 where this one is not counted."""
+    if access.read or access.subject in {OPERATOR, FACEBOOK}:
+        return 0
+    return limits.CHANGES_PER_DAY + (limits.RESERVED_FOR_DELETION if access.action == "purgeMessages" else 0)
 
 
 def _answer(entry: Entry, mac: bytes) -> bytes:

@@ -12,8 +12,10 @@ import orjson
 
 from cache.keyring import Keyring
 from cache.keys import TICKET_SECONDS, shop_keys
+from cache.scripts import GIVE_TICKET, TAKE_TICKET
 from cache.server.connection import Connection
 from cache.signed_text import SignedText
+from domain import limits
 from domain.ids import ShopId
 from domain.shop import Principal
 
@@ -31,10 +33,18 @@ class Tickets:
         self._new_bytes = new_bytes
 
     async def give(self, shop: ShopId, principal: Principal, /) -> str:
-        """A ticket for one stream of this shop, with the rights of this token and no longer than the token lasts."""
+        """A ticket for one stream of this shop, with the rights of this token and no longer than the token lasts.
+
+        Raises:
+            RateReached: the shop has as many unused tickets as it may have.
+        """
         nonce = self._new_bytes(NONCE_BYTES)
         holder = orjson.dumps([principal.subject, sorted(principal.scopes), principal.expires_at])
-        await self._connection.command("SET", _key(shop, nonce), holder, "EX", TICKET_SECONDS)
+        if not await self._connection.run(
+            GIVE_TICKET(_keys(shop, nonce), [holder, TICKET_SECONDS, limits.TICKETS]), tries=2
+        ):
+            sentence = "This shop has too many tickets that were not used; they end after 30 s."
+            raise limits.RateReached("too_many_tickets", sentence, retry_after=TICKET_SECONDS)
         return self._text.write(shop, nonce)
 
     async def take(self, shop: ShopId, ticket: str, /) -> Principal | None:
@@ -43,12 +53,13 @@ class Tickets:
         if nonce is None:
             return None
         # Not twice: a ticket whose answer was lost is lost.
-        holder = await self._connection.command("GETDEL", _key(shop, nonce))
+        holder = await self._connection.run(TAKE_TICKET(_keys(shop, nonce), []))
         if holder is None:
             return None
         subject, scopes, expires_at = orjson.loads(holder)
         return Principal(shop, frozenset(scopes), subject, expires_at)
 
 
-def _key(shop: ShopId, nonce: bytes) -> bytes:
-    return shop_keys(shop).ticket(sha256(nonce).digest())
+def _keys(shop: ShopId, nonce: bytes) -> list[bytes]:
+    keys = shop_keys(shop)
+    return [keys.ticket(sha256(nonce).digest()), keys.tickets]

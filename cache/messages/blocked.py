@@ -9,6 +9,7 @@ from cache.keys import shop_keys
 from cache.registry.shops import Shops
 from cache.scripts import BLOCK
 from cache.server.connection import Connection
+from domain import limits
 from domain.ids import ConversationId, ShopId
 
 
@@ -24,13 +25,17 @@ class Blocked:
 
         Raises:
             NotFound: it is with none of the shop's Pages. A mistyped id would block nobody, in silence.
+            CountReached: the shop has blocked as many conversations as it may.
         """
         if not any(conversation.startswith(f"{page}_") for page in await self._shops.page_ids(shop)):
             raise NotFound("page_not_found", "This conversation is with none of this shop's Pages.")
         keys = shop_keys(shop)
-        return int(
-            float(await self._connection.run(BLOCK([keys.blocked], [keys.conversation_tag(conversation)]), tries=2))
-        )
+        call = BLOCK([keys.blocked], [keys.conversation_tag(conversation), limits.BLOCKED_CONVERSATIONS])
+        since = await self._connection.run(call, tries=2)
+        if since is None:
+            sentence = f"A shop blocks at most {limits.BLOCKED_CONVERSATIONS} conversations; unblock one first."
+            raise limits.CountReached("too_many_blocked", sentence)
+        return int(float(since))
 
     async def lift(self, shop: ShopId, conversation: ConversationId) -> None:
         """Store it again; one that is not blocked stays so."""

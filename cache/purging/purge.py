@@ -7,8 +7,10 @@ another replica, goes on where a crash left it. Steps may run twice or side by s
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -19,6 +21,8 @@ from cache.purging.receipts import Receipts
 from cache.registry.shops import Shops, hash_fields
 from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, UNLOG, Script
 from cache.server.connection import Arg, Connection
+from domain import limits
+from domain.audit import FACEBOOK, OPERATOR
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt
 from ops.metrics import Metrics
@@ -42,6 +46,10 @@ PURGES_LOOKED_AT: Final = 100
 """Unfinished purges whose age is looked up, those first that were noted longest ago. There is seldom more than one."""
 NOTE_SECONDS: Final = 2.0
 """How often a replica at work renews its note."""
+
+RETRY_OPEN: Final = 5
+RETRY_FULL: Final = 3600
+"""Seconds after which to ask again: until some purges are erased; until the oldest receipt may be over."""
 
 log = structlog.get_logger()
 
@@ -74,6 +82,8 @@ class Purger:
         self._now = now
         self._sleep = sleep
         self._erasing: dict[bytes, asyncio.Task[None]] = {}
+        self._open: Counter[ShopId] = Counter()
+        self._turns: WeakValueDictionary[ShopId, asyncio.Semaphore] = WeakValueDictionary()
 
     async def purge_shop(self, shop: ShopId, requested_by: str) -> Receipt:
         """Everything of a shop."""
@@ -108,8 +118,12 @@ class Purger:
         args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, RECEIPT_SECONDS, requested_by, len(ids)]
         for id_of_page in ids:
             args += (id_of_page, b"")
+        args.append(_most_purges("message", requested_by))
         script_keys = [*keys.of_erase, keys.purge(purge), keys.receipts]
-        erased, at = await self._connection.run(ERASE(script_keys, args), tries=2)
+        reply = await self._connection.run(ERASE(script_keys, args), tries=2)
+        if reply is None:
+            raise _too_many_purges(RETRY_FULL)
+        erased, at = reply
         self._metrics.purge("message")
         self._metrics.purged(int(erased))
         receipt = Receipt(purge, "message", int(at) // 1000, requested_by, complete=True, messages_deleted=int(erased))
@@ -134,6 +148,8 @@ class Purger:
         without_token: bool = False,
     ) -> Receipt:
         keys = shop_keys(shop)
+        if self._open[shop] >= limits.OPEN_PURGES + limits.RESERVED_FOR_DELETION * (what == "shop"):
+            raise _too_many_purges(RETRY_OPEN)
         purge = PurgeId(self._new_id())
         job = f"{purge} {shop}".encode()
         # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
@@ -148,10 +164,13 @@ class Purger:
             page or "",
             claim,
             int(without_token),
+            _most_purges(what, by),
         ]
         script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
-        if await self._connection.run(HIDE(script_keys, args), tries=2) is None:
-            raise PageTaken
+        reply = await self._connection.run(HIDE(script_keys, args), tries=2)
+        if reply is None or reply == b"full":
+            await self._connection.command("ZREM", PURGES, job)
+            raise PageTaken if reply is None else _too_many_purges(RETRY_FULL)
         if page is not None:
             await self._shops.release(shop, page, claim)
         self._metrics.purge(what)
@@ -163,24 +182,33 @@ class Purger:
         if task is None:
             task = asyncio.create_task(self._erase(job))
             self._erasing[job] = task
+            self._open[_shop_of(job)] += 1
             self._metrics.purges_running(len(self._erasing))
             task.add_done_callback(lambda _: self._ended(job))
         return task
 
     def _ended(self, job: bytes) -> None:
         del self._erasing[job]
+        shop = _shop_of(job)
+        self._open[shop] -= 1
+        if not self._open[shop]:
+            del self._open[shop]
         self._metrics.purges_running(len(self._erasing))
 
     async def _erase(self, job: bytes) -> None:
+        shop = _shop_of(job)
+        turns = self._turns.get(shop)
+        if turns is None:
+            turns = self._turns[shop] = asyncio.Semaphore(limits.ERASING_AT_ONCE)
         try:
-            await self._erase_all(job)
+            async with turns:
+                await self._erase_all(job)
         except Unavailable as error:
             # `resume` comes back to it: the note stands until everything is erased.
             log.warning("purge_interrupted", reason=error.reason)
 
     async def _erase_all(self, job: bytes) -> None:
-        purge_text, _, shop_text = job.decode().partition(" ")
-        shop, purge = ShopId(shop_text), PurgeId(purge_text)
+        shop, purge = _shop_of(job), PurgeId(job.partition(b" ")[0].decode())
         keys = shop_keys(shop)
         receipt_key = keys.purge(purge)
         fields = hash_fields(await self._connection.command("HGETALL", receipt_key))
@@ -240,8 +268,7 @@ class Purger:
     async def _tell_oldest(self) -> None:
         began = []
         for job in await self._connection.command("ZRANGE", PURGES, 0, PURGES_LOOKED_AT - 1):
-            purge, _, shop = job.decode().partition(" ")
-            receipt = shop_keys(ShopId(shop)).purge(PurgeId(purge))
+            receipt = shop_keys(_shop_of(job)).purge(PurgeId(job.partition(b" ")[0].decode()))
             at, complete = await self._connection.command("HMGET", receipt, "at", "complete")
             if at is not None and complete == b"0":
                 began.append(int(at) / 1_000_000)
@@ -258,3 +285,19 @@ class Purger:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _shop_of(job: bytes) -> ShopId:
+    return ShopId(job.partition(b" ")[2].decode())
+
+
+def _most_purges(what: PurgeTarget, requested_by: str) -> int:
+    """How many purges the shop may have in 30 days; 0 for any number: an operator and Facebook are not limited."""
+    if requested_by in {OPERATOR, FACEBOOK}:
+        return 0
+    return limits.PURGES_IN_30_DAYS + (limits.RESERVED_FOR_DELETION if what == "shop" else 0)
+
+
+def _too_many_purges(seconds: int) -> limits.RateReached:
+    sentence = "This shop has too many purges; to delete much, delete conversations, or all messages of the shop."
+    return limits.RateReached("too_many_purges", sentence, retry_after=seconds)

@@ -20,6 +20,7 @@ from cache.registry.marks import Marks
 from cache.scripts import CLAIM, CONNECT, KEEP_TOKEN, PAUSE_PAGE, RELEASE, REPLACE
 from cache.sealing import Sealer
 from cache.server.connection import Connection
+from domain import limits
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, Shop
@@ -112,13 +113,21 @@ class Shops:
 
         Raises:
             PageTaken: it belongs to another shop.
+            CountReached: the shop has as many Pages as it may have.
         """
         await self._marks.write_first()
-        claimed = await self._connection.run(CLAIM([page_key(page)], [shop, self._new_claim()]), tries=2)
+        claim = self._new_claim()
+        claimed = await self._connection.run(CLAIM([page_key(page)], [shop, claim]), tries=2)
         if not claimed:
             raise PageTaken("page_of_another_shop", "This Page is connected to another shop.")
-        call = CONNECT([shop_keys(shop).registry], [*page_fields.names(page)])
-        return page_fields.page_of(page, *await self._connection.run(call, tries=2))
+        call = CONNECT([shop_keys(shop).registry], [limits.PAGES, *page_fields.names(page)])
+        fields = await self._connection.run(call, tries=2)
+        if fields is None:
+            await self.release(shop, page, claim)
+            raise limits.CountReached(
+                "too_many_pages", f"A shop has at most {limits.PAGES} Pages; disconnect one first."
+            )
+        return page_fields.page_of(page, *fields)
 
     async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState) -> Page:
         """Seal and keep a Page's token and what is known of it, in place of an earlier one.

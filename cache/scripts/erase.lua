@@ -2,11 +2,17 @@
 -- Erases messages by id and leaves tombstones, so that they do not come back, not even when this comes first.
 -- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, h:{S} and, where a receipt is wanted, j:{S}:<purge> and r:{S}
 -- ARGV: hash tag, longest TTL (ms), receipt's life (s), requested by, number of messages,
---       then per message: id, its mid sealed for viewers ('' = they are told of a purge)
--- Reply: how many readable ones of them were there, and the time (µs)
+--       then per message: id, its mid sealed for viewers ('' = they are told of a purge),
+--       then, with a receipt, how many purges the shop may have in a receipt's life (0 = any number)
+-- Reply: nil where the shop has as many purges as it may have, else how many readable ones of them were there, and the time (µs)
 local tag, longest = ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+if KEYS[6] then
+  local purge, most = string.match(KEYS[6], '[^:]*$'), tonumber(ARGV[6 + 2 * tonumber(ARGV[5])])
+  redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now - ARGV[3] * 1000000)
+  if most > 0 and redis.call('ZCARD', KEYS[7]) >= most and not redis.call('ZSCORE', KEYS[7], purge) then return false end
+end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow')
 local watermark, narrow = tonumber(shop[1] or 0), tonumber(shop[2] or 0) > now
 
@@ -66,7 +72,6 @@ if KEYS[6] then
   local purge = string.match(KEYS[6], '[^:]*$')
   redis.call('HSET', KEYS[6], 'what', 'message', 'at', now, 'by', ARGV[4], 'deleted', erased, 'complete', 1)
   redis.call('EXPIRE', KEYS[6], ARGV[3])
-  redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now - ARGV[3] * 1000000)
   redis.call('ZADD', KEYS[7], now, purge)
   redis.call('EXPIRE', KEYS[7], ARGV[3])
   if erased > 0 then note('pmessage:' .. purge) end

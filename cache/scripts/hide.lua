@@ -5,12 +5,17 @@
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
 --       conversations, 8 bytes each), requested by, receipt's life (s), longest TTL (ms), Page to disconnect (or ''), its
---       claim (or ''), 1 to do nothing where that Page has a token
--- Reply: nil where the Page has a token, else the watermark: what was stored at or before it (µs) is hidden, what was sent before it is refused from now on
+--       claim (or ''), 1 to do nothing where that Page has a token, how many purges the shop may have in a receipt's
+--       life (0 = any number)
+-- Reply: nil where the Page has a token, 'full' where the shop has as many purges as it may have, else the watermark:
+--        what was stored at or before it (µs) is hidden, what was sent before it is refused from now on
 if ARGV[9] == '1' and redis.call('HEXISTS', KEYS[1], 't:' .. ARGV[7]) == 1 then return false end
 local tag, what, name, longest = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+local purge, most = string.match(KEYS[3], '[^:]*$'), tonumber(ARGV[10])
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[5] * 1000000)
+if most > 0 and redis.call('ZCARD', KEYS[4]) >= most and not redis.call('ZSCORE', KEYS[4], purge) then return 'full' end
 local function newest_in(key)
   local entry = redis.call('ZRANGE', key, '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
   return tonumber(entry[2] or 0)
@@ -34,8 +39,6 @@ if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[3], 'page', ARGV[7], 'claim', ARGV[8])
 end
 redis.call('EXPIRE', KEYS[3], ARGV[5])
-local purge = string.match(KEYS[3], '[^:]*$')
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[5] * 1000000)
 redis.call('ZADD', KEYS[4], now, purge)
 redis.call('EXPIRE', KEYS[4], ARGV[5])
 -- What viewers are told, at the next moment of the shop's stored time, as in put.lua.

@@ -178,6 +178,19 @@ def test_an_export_that_cannot_go_on_is_cut_off(own_server: OwnServer, tmp_path:
         assert shop.client.get("/export").status_code == 503
 
 
+def test_a_shop_has_few_exports_at_the_same_time(shop: Shop, facebook: Facebook, service: Service) -> None:
+    """Each reads all that is kept. One that ends, or whose caller goes away, makes room for another."""
+    fill(facebook, 2000)
+    with export(shop), export(shop):
+        refused = shop.client.get("/export")
+        assert (refused.status_code, refused.json()["reason"]) == (429, "too_many_exports")
+        assert int(refused.headers["retry-after"]) > 0
+        with Shop(service.url, "shop-2") as other:
+            assert other.client.get("/export").status_code == 200
+    wait_until_blocking(lambda: shop.client.get("/export").status_code == 200, within=20)
+    assert shop.client.get("/export").status_code == 200
+
+
 def test_a_caller_who_goes_away_ends_the_export(shop: Shop, facebook: Facebook, service: Service) -> None:
     """Nothing is read for nobody."""
     fill(facebook, 2000)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from api import rooms as module
-from api.rooms import Room, Rooms, StreamsFull, TooManyViewers
+from api.rooms import Room, Rooms, StreamsFull
 from api.viewer import Viewer
+from domain import limits
 from domain.ids import ShopId
 from domain.stream import Start, StreamEvent, Stretch
 from tests.support import FakeClock, wait_until
@@ -173,13 +174,13 @@ async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> 
 
 async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one is the shop's matter, the other ours; each says when to come back."""
-    monkeypatch.setattr(module, "MOST_OF_A_SHOP", 2)
-    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(limits, "VIEWERS_OF_A_SHOP", 2)
+    monkeypatch.setattr(limits, "VIEWERS", 3)
     house = House()
     await house.enter()
     house.rooms.refuse_when_full(SHOP)
     await house.enter()
-    with pytest.raises(TooManyViewers) as refusal:
+    with pytest.raises(limits.RateReached) as refusal:
         house.rooms.refuse_when_full(SHOP)
     assert (refusal.value.kind, refusal.value.reason) == ("throttled", "too_many_viewers")
     house.rooms.refuse_when_full(ShopId("dara"))

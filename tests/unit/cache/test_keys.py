@@ -31,6 +31,7 @@ def every_key(shop: str) -> list[bytes]:
         keys.purge(PurgeId("p-1")),
         keys.budget(PAGE),
         keys.ticket(b"hash"),
+        keys.tickets,
     ]
 
 
@@ -146,7 +147,14 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
         for row in re.finditer(r"^    (\S+?)(?:\{.*?)? +(?:string|hash|zset) ", module.__doc__, re.MULTILINE)
     }
     made = {key.partition(b"{")[0].decode() for key in every_key("sokha")}
-    made |= {key.decode() for key in OTHERS} | {"page:", "mark:", "w:", "u:", module.deletion_key("<code>").decode()}
+    made |= {key.decode() for key in OTHERS} | {
+        "page:",
+        "mark:",
+        "probe:",
+        "w:",
+        "u:",
+        module.deletion_key("<code>").decode(),
+    }
     assert made == listed
 
 

@@ -1,0 +1,67 @@
+"""What one shop may have and do: every number, and the error that says which one is reached.
+
+A shop's tokens are in many hands, and all shops share one Redis. With these limits, what the tokens of one shop can
+make Redis keep is bounded, whatever they are used for. Messages are not limited here: Facebook sends them, not a token.
+"""
+
+from typing import ClassVar, Final, Literal
+
+from domain.errors import Kind, PageInboxError
+
+PAGES: Final = 100
+"""Limit: Pages of one shop. A shop has one to five. Some calls of Redis look at each of a shop's Pages."""
+
+BLOCKED_CONVERSATIONS: Final = 10_000
+"""Limit: blocked conversations of one shop. A block has no deadline and needs about 100 bytes in Redis."""
+
+PURGES_IN_30_DAYS: Final = 5_000
+"""Limit: purges of one shop in 30 days, while their receipts are kept. A purge of a message or a customer leaves up to
+100 bytes in Redis for each Page of the shop. The purge of all messages of the shop has RESERVED_FOR_DELETION more."""
+
+OPEN_PURGES: Final = 100
+"""Limit: purges of one shop that one process is still erasing. What they purge is hidden at once; erasing takes turns.
+The purge of all messages of the shop has RESERVED_FOR_DELETION more."""
+
+ERASING_AT_ONCE: Final = 2
+"""Limit: purges of one shop that one process erases at the same time. Each takes up to a sixth of Redis' time."""
+
+CHANGES_PER_DAY: Final = 10_000
+"""Limit: changes of one shop in a day (UTC). Each is an entry of the audit log, which is kept for 90 days. The purge of
+all messages of the shop has RESERVED_FOR_DELETION more."""
+
+RESERVED_FOR_DELETION: Final = 100
+"""Limit: further purges of all messages of a shop, where its limits of purges and changes are reached. So a caller with
+a token of the shop cannot keep its owner from deleting everything."""
+
+TICKETS: Final = 1_000
+"""Limit: tickets of one shop that are not used yet. They end after 30 s, and a browser uses its ticket at once."""
+
+EXPORTS_AT_ONCE: Final = 2
+"""Limit: exports of one shop that one process sends at the same time. Each reads all that is kept."""
+
+VIEWERS_OF_A_SHOP: Final = 2_000
+"""Limit: viewers of one shop's live stream in one process. Other shops need room too."""
+
+VIEWERS: Final = 5_000
+"""Limit: viewers of live streams in one process. A viewer needs about 30 KiB of memory."""
+
+CountReason = Literal["too_many_pages", "too_many_blocked"]
+RateReason = Literal["too_many_purges", "too_many_changes", "too_many_tickets", "too_many_exports", "too_many_viewers"]
+
+
+class CountReached(PageInboxError):
+    """The shop has as many as it may have; it must give one up before it gets another."""
+
+    kind: ClassVar[Kind] = "conflict"
+
+    def __init__(self, reason: CountReason, sentence: str) -> None:
+        super().__init__(reason, sentence)
+
+
+class RateReached(PageInboxError):
+    """The shop has done this too often, or does it too often at the same time; `retry_after` in seconds."""
+
+    kind: ClassVar[Kind] = "throttled"
+
+    def __init__(self, reason: RateReason, sentence: str, *, retry_after: int) -> None:
+        super().__init__(reason, sentence, retry_after=retry_after)

@@ -1,0 +1,119 @@
+"""What one shop may have and do is limited in the step that would do it, on every server."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from cache.audit.log import AuditLog
+from cache.keyring import Keyring
+from cache.live.tickets import Tickets
+from domain import limits
+from domain.audit import FACEBOOK, OPERATOR, Access
+from domain.errors import PageInboxError
+from domain.ids import ConversationId, MessageId, PageId, ShopId
+from domain.shop import Principal
+from tests.contract.conftest import PAGE, SHOP, Box
+from tests.service import SEAL_KEY
+
+OTHER = ShopId("another-shop")
+
+
+async def _until_refused(call: Callable[[int], Awaitable[object]], most: int) -> str:
+    """The reason of the refusal, which must come after exactly so many calls, also where all come at once."""
+    results = await asyncio.gather(*(call(number) for number in range(most + 3)), return_exceptions=True)
+    refusals = [result for result in results if isinstance(result, PageInboxError)]
+    assert len(results) - len(refusals) == most, results
+    (reason,) = {refusal.reason for refusal in refusals}
+    (kind,) = {refusal.kind for refusal in refusals}
+    assert (kind == "throttled") == all((refusal.retry_after or 0) > 0 for refusal in refusals)
+    return reason
+
+
+async def test_pages(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused Page is free for another shop; one that is there can be connected again."""
+    monkeypatch.setattr(limits, "PAGES", 4)
+    pages = [PageId(f"90{number}") for number in range(9)]
+    assert await _until_refused(lambda number: box.shops.connect(SHOP, pages[number]), 3) == "too_many_pages"
+    connected = await box.shops.page_ids(SHOP)
+    assert len(connected) == 4
+    for page in pages[:6]:
+        if page in connected:
+            await box.shops.connect(SHOP, page)
+        else:
+            assert await box.shops.owner(page) is None
+    await box.purger.purge_page(SHOP, connected[-1], "me")
+    await box.shops.connect(SHOP, pages[8])
+
+
+async def test_blocked_conversations(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is blocked stays so, and can be blocked again."""
+    monkeypatch.setattr(limits, "BLOCKED_CONVERSATIONS", 3)
+    names = [ConversationId(f"{PAGE}_{number}") for number in range(7)]
+    assert await _until_refused(lambda number: box.blocked.block(SHOP, names[number]), 3) == "too_many_blocked"
+    blocked = [name for name in names if await box.blocked.since(SHOP, name) is not None]
+    assert len(blocked) == 3
+    assert await box.blocked.block(SHOP, blocked[0]) == await box.blocked.since(SHOP, blocked[0])
+
+
+async def test_purges_in_thirty_days(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every kind together. Deleting everything is still possible; an operator and Facebook are not limited."""
+    monkeypatch.setattr(limits, "PURGES_IN_30_DAYS", 4)
+    monkeypatch.setattr(limits, "RESERVED_FOR_DELETION", 2)
+    purger = box.purger
+    await purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
+    assert (
+        await _until_refused(lambda number: purger.purge_message(SHOP, MessageId(f"m_{number}"), "me"), 3)
+        == "too_many_purges"
+    )
+    with pytest.raises(limits.RateReached):
+        await purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
+    assert await _until_refused(lambda _: purger.purge_shop(SHOP, "me"), 2) == "too_many_purges"
+    for subject in (OPERATOR, FACEBOOK):
+        await purger.purge_shop(SHOP, subject)
+    await purger.purge_shop(OTHER, "me")
+    await box.erased()
+    assert not [key for key in await box.keys() if key == b"purges"], "a refused purge leaves no note"
+
+
+async def test_open_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hidden are all of them at once; erased two at a time."""
+    monkeypatch.setattr(limits, "OPEN_PURGES", 0)
+    monkeypatch.setattr(limits, "RESERVED_FOR_DELETION", 1)
+    with pytest.raises(limits.RateReached):
+        await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
+    assert (await box.purger.purge_shop(SHOP, "me")).complete
+
+
+async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads are not counted; a refused change leaves no entry; tomorrow there are as many again."""
+    monkeypatch.setattr(limits, "CHANGES_PER_DAY", 3)
+    monkeypatch.setattr(limits, "RESERVED_FOR_DELETION", 1)
+    log = AuditLog(box.connection, Keyring([SEAL_KEY]), now=time.time, new_nonce=secrets.token_bytes)
+
+    async def record(action: str, subject: str = "me", *, read: bool = False, shop: ShopId = SHOP) -> None:
+        await log.append(shop, Access(action, subject, "127.0.0.1", read=read))
+
+    assert await _until_refused(lambda _: record("connectPage"), 3) == "too_many_changes"
+    assert await _until_refused(lambda _: record("purgeMessages"), 1) == "too_many_changes"
+    await record("listMessages", read=True)
+    await record("connectPage", OPERATOR)
+    await record("deauthorize", FACEBOOK)
+    await record("connectPage", shop=OTHER)
+    assert len((await log.entries(SHOP, limit=50, cursor=None)).items) == 7
+    assert (await log.verify(SHOP))[1] == []
+
+
+async def test_tickets(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A used one makes room for another."""
+    monkeypatch.setattr(limits, "TICKETS", 3)
+    tickets = Tickets(box.connection, Keyring([SEAL_KEY]), new_bytes=secrets.token_bytes)
+    holder = Principal(SHOP, frozenset({"messages:read"}), "me", time.time() + 60)
+    first = await tickets.give(SHOP, holder)
+    assert await _until_refused(lambda _: tickets.give(SHOP, holder), 2) == "too_many_tickets"
+    await tickets.give(OTHER, holder)
+    assert await tickets.take(SHOP, first) == holder
+    assert await tickets.take(SHOP, first) is None
+    await tickets.give(SHOP, holder)
