@@ -11,6 +11,7 @@ from app.inboxes import Inbox
 from app.tools import Tools, with_tools
 from app.where import Where, somewhere
 from domain.audit import OPERATOR
+from domain.errors import PageInboxError
 from domain.ids import PageId, PurgeId, ShopId
 from domain.secret import Secret
 
@@ -148,8 +149,9 @@ def purge(
 ) -> None:
     """Delete messages of a shop: all of them, a conversation's, one, or those of listed customers.
 
-    A file of customers has one id a line, or ids separated by commas or spaces; a header is passed over, ids that
-    nobody knows do no harm, and lines with something else are reported by their number.
+    A file of customers has one id a line, or ids separated by commas or spaces, below a header or without one. Ids of
+    unknown customers do no harm. When a line holds something else than ids, nothing is deleted, and the command names
+    the line.
 
     \b
     Examples:
@@ -186,7 +188,16 @@ def _purge(where: Where, shop: ShopId, start: Callable[[Inbox], Awaitable[dict[s
 
 def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) -> None:
     if customers.refused_lines:
-        click.echo(f"Not only ids stand in these lines: {listed(customers.refused_lines)}.", err=True)
+        lines = f"line{'s' if len(customers.refused_lines) > 1 else ''} {listed(customers.refused_lines)}"
+        raise click.ClickException(
+            f"Nothing was deleted: something else than a customer's id stands in {lines}. A spreadsheet may have "
+            "rewritten an id, as 7.0E+13. Correct the file, then run the command again."
+        )
+    if customers.rounded:
+        raise click.ClickException(
+            "Nothing was deleted: every id ends in zeros after its fifteenth digit. A spreadsheet has rounded the ids. "
+            "Take the list from Facebook again, and do not save it with a spreadsheet."
+        )
     if not customers.ids:
         raise click.ClickException("There is no id in the file.")
     if not yes:
@@ -197,12 +208,22 @@ def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) ->
         store = tools.store
         shops = await store.shops.shop_ids() if shop is None else [shop]
         started: list[tuple[ShopId, PurgeId]] = []
-        with click.progressbar(shops, label="Looking at the shops", file=sys.stderr) as bar:
-            for one in bar:
-                await tools.record(one, "purgeCustomer")
-                receipts = await store.customers.purge_kept(one, customers.ids, OPERATOR)
-                started += [(one, receipt.id) for receipt in receipts]
-                await store.purger.finish()
+        done_shops = 0
+        try:
+            with click.progressbar(shops, label="Looking at the shops", file=sys.stderr) as bar:
+                for one in bar:
+                    await tools.record(one, "purgeCustomer")
+                    receipts = await store.customers.purge_kept(one, customers.ids, OPERATOR)
+                    started += [(one, receipt.id) for receipt in receipts]
+                    await store.purger.finish()
+                    done_shops += 1
+        except PageInboxError:
+            click.echo(
+                f"\nStopped after {done_shops} of {len(shops)} shops. What was deleted stays deleted. Run the same "
+                "command again for the others.",
+                err=True,
+            )
+            raise
         deleted = 0
         for one, purge_id in started:
             done = await store.purger.receipt(one, purge_id)

@@ -29,11 +29,24 @@ def test_ids_are_read_however_they_are_separated(text: str) -> None:
     assert found.refused_lines == ()
 
 
-def test_what_is_no_id_is_told_by_its_line() -> None:
-    """The ids beside it count; what it is, is not told: it may be somebody's name."""
+def test_a_line_with_something_that_is_no_id_is_named_by_its_number() -> None:
+    """What it is, is not repeated: it may be a person's name."""
     found = read_customers([f"{A}\n", "Sok Dara\n", "\n", f"{B},psid,2026-11-26\n", "-7\n", "១២៣៤៥\n", "7" * 65, C])
-    assert found.ids == (A, B, C)
     assert found.refused_lines == (2, 4, 5, 6, 7)
+
+
+@pytest.mark.parametrize("first", ["7.0E+13", "7,000,000,000,000,001", "7000000000000001.0", "៧០០០០០០០០០០០០០០១", "12"])
+def test_a_first_line_that_a_spreadsheet_rewrote_is_no_header(first: str) -> None:
+    """Only words without any digit are one."""
+    assert read_customers([f"{first}\n", f"{B}\n"]).refused_lines == (1,)
+
+
+def test_ids_that_a_spreadsheet_rounded_are_noticed() -> None:
+    """It keeps fifteen digits. A few ids may end in a zero by chance."""
+    assert read_customers([f"{70_000_000_000_000_000 + n * 100}\n" for n in range(5)]).rounded
+    assert not read_customers([f"{70_000_000_000_000_000 + n * 100}\n" for n in range(4)]).rounded
+    assert not read_customers([f"{7_000_000_000_000_000 + n}\n" for n in range(50)]).rounded
+    assert not read_customers([f"{700_000_000_000_000 + n * 10}\n" for n in range(50)]).rounded
 
 
 def test_an_empty_file_and_one_with_a_header_alone_hold_nobody() -> None:
