@@ -21,6 +21,7 @@ from starlette.types import Scope as Connection
 from api.auth import Tokens, Unauthenticated, authorize, bearer
 from api.call import Call, bind
 from api.params import RequestRefused, checked_id, parse_body, parse_query
+from api.paths import id_of
 from domain.audit import Access, client_address
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
@@ -100,7 +101,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
     endpoint = cast("Endpoint", handler)
 
     async def guard(request: Request) -> Response:
-        ids = dict(request.path_params)
+        ids = {name: id_of(part) for name, part in request.path_params.items()}
         # First of all: no key, cache or log line may be made of a text of any length.
         shop = ShopId(checked_id("shop", ids.pop("shop")))
         principal = await _taken(request, shop, taker) or tokens.verify(bearer(request.headers))

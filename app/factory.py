@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import exception_handlers, problem
+from api.paths import SlashesInIds
 from api.route import to_starlette
 from app.routes import table
 from app.wiring import Services, wire
@@ -82,7 +83,7 @@ class Application:
             lifespan=lifespan,
         )
         inner.router.redirect_slashes = False
-        return RequestLog(inner, metrics=self.services.metrics, new_id=self._hooks.new_request_id)
+        return RequestLog(SlashesInIds(inner), metrics=self.services.metrics, new_id=self._hooks.new_request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The hot path first; Starlette for everything else."""
