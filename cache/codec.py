@@ -31,11 +31,11 @@ MESSAGE: Final = 1
 WAITING_EDIT: Final = 2
 _VERSIONS: Final = frozenset((MESSAGE, WAITING_EDIT))
 NONCE_BYTES: Final = 4
-_NONCE_AT: Final = 2
-_PAGE_AT: Final = _NONCE_AT + NONCE_BYTES
-WRITE_NONCE: Final = slice(_NONCE_AT, _PAGE_AT)
-_CONVERSATION_AT: Final = _PAGE_AT + PAGE_TAG_BYTES
-HEADER_BYTES: Final = _CONVERSATION_AT + CONVERSATION_TAG_BYTES
+FLAGS_AT: Final = 1
+WRITE_NONCE: Final = slice(2, 2 + NONCE_BYTES)
+PAGE_TAG: Final = slice(WRITE_NONCE.stop, WRITE_NONCE.stop + PAGE_TAG_BYTES)
+CONVERSATION_TAG: Final = slice(PAGE_TAG.stop, PAGE_TAG.stop + CONVERSATION_TAG_BYTES)
+HEADER_BYTES: Final = CONVERSATION_TAG.stop
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 """Far above what a webhook may carry; a damaged frame must not claim gigabytes."""

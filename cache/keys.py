@@ -29,13 +29,14 @@ of the watch share one of their own.
     {watch}:expiring  zset    watched Pages by when their token ends                  30 days unwritten
     {watch}:beat      string  when a replica last said that it is there              30 days unwritten
     {watch}:outage    string  when nobody was there to take deliveries               5 days
+    {watch}:spread    string  how far the Pages are made due after an outage         30 days unwritten
     deletion:<code>   hash    a person's deletion request: when, and what it waits for  90 days
     purges            zset    purges still erasing, for whoever starts next          30 days
     probe:{<n>}       string  that a server takes writes                             1 min
     lock:sweeper      string  which replica sweeps now                               seconds
     kept              string  what the last sweep counted                            seconds
 
-Beside keys, a channel for each shop, l:{S}: on it is announced that something new stands in the store, and what is told
+Beside keys, a channel for each shop, a:{S}: on it is announced that something new stands in the store, and what is told
 live and kept nowhere goes over it sealed (cache/live/announcements.py).
 
 `<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the shop's id), so that the keys of a message are short and of
@@ -100,6 +101,7 @@ WATCH_GRANTED: Final = b"{watch}:granted"
 WATCH_EXPIRING: Final = b"{watch}:expiring"
 WATCH_BEAT: Final = b"{watch}:beat"
 WATCH_OUTAGE: Final = b"{watch}:outage"
+WATCH_SPREAD: Final = b"{watch}:spread"
 
 WATCH_SECONDS: Final = 30 * 24 * 60 * 60
 """A watch that nobody has written for so long is given up; every Page is looked at daily."""
@@ -114,6 +116,13 @@ SHOP_INDEX: Final = b"s:"
 CONVERSATION_INDEX: Final = b"c:"
 MESSAGE: Final = b"m:"
 AUDIT: Final = b"l:"
+PURGE_MARK: Final = b"w:"
+UNSENT: Final = b"u:"
+BUDGET: Final = b"b:"
+CHANNEL: Final = b"a:"
+
+NEWS: Final = b"+"
+"""What an announcement of a newest moment begins with."""
 
 
 class ShopKeys:
@@ -136,7 +145,7 @@ class ShopKeys:
         self.waiting_edits = b"e:" + self.hash_tag
         self.blocked = b"x:" + self.hash_tag
         self.changes = b"h:" + self.hash_tag
-        self.channel = b"a:" + self.hash_tag
+        self.channel = CHANNEL + self.hash_tag
         self.tickets = b"k:" + self.hash_tag
         of_writes = (self.registry, self.shop_index, self.conversations, self.waiting_edits)
         self.of_put = (*of_writes, self.blocked, self.changes)
@@ -189,7 +198,7 @@ class ShopKeys:
 
     def budget(self, page: PageId) -> bytes:
         """The key of a Page's budgets of Graph."""
-        return b"b:" + self.hash_tag + b":" + self.page_tag(page)
+        return BUDGET + self.hash_tag + b":" + self.page_tag(page)
 
     def ticket(self, hash_: bytes) -> bytes:
         """The key of a ticket for a stream."""

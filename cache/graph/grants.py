@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cache.keys import WATCH_GRANTED, WATCH_SECONDS
-from cache.scripts import GRANT, GRANTED
+from cache.scripts import GRANT
 from cache.server.connection import Connection
 from domain.ids import PageId
 from domain.secret import Secret
@@ -43,19 +43,23 @@ class Grants:
 
     async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:
         """The Pages whose tokens this person granted up to that moment."""
-        return await self._pages(until_ms, "", self._tags(person))
+        tags, found = {tag.encode() for tag in self._tags(person)}, []
+        async for some in self._connection.scan_hash(WATCH_GRANTED):
+            for page, granted in some.items():
+                tag, _, at = granted.partition(b" ")
+                if tag in tags and int(at) <= until_ms + SAME_MOMENT_MS:
+                    found.append(PageId(page.decode()))
+        return found
 
     async def page_until(self, page: PageId, until_ms: int, /) -> list[PageId]:
         """The Page itself, unless its token was granted after that moment."""
-        return await self._pages(until_ms, page, [])
+        granted = await self._connection.command("HGET", WATCH_GRANTED, page)
+        late = granted is not None and int(granted.partition(b" ")[2]) > until_ms + SAME_MOMENT_MS
+        return [] if late else [page]
 
     async def _note(self, page: PageId, person: str | None, at_ms: int, *, keep: int) -> None:
         tags = [] if person is None else self._tags(person)
         await self._connection.run(GRANT([WATCH_GRANTED], [WATCH_SECONDS, page, at_ms, keep, *tags]), tries=2)
-
-    async def _pages(self, until_ms: int, page: str, tags: Sequence[str]) -> list[PageId]:
-        call = GRANTED([WATCH_GRANTED], [until_ms + SAME_MOMENT_MS, page, *tags])
-        return [PageId(found.decode()) for found in await self._connection.run(call, tries=2)]
 
     def _tags(self, person: str) -> list[str]:
         return [hmac.digest(key, person.encode(), "sha256")[:TAG_BYTES].hex() for key in self._keys]

@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from cache.errors import Unavailable
-from cache.keys import shop_keys
+from cache.keys import NEWS, shop_keys
 from cache.server.connection import Connection, Dedicated
 from domain.ids import ShopId
 
@@ -26,7 +26,6 @@ LONGEST_SECONDS: Final = 8.0
 LIVE_WAITING: Final = 1000
 """Live happenings of one shop that wait to be handed on; the oldest are dropped, they are nowhere kept anyway."""
 
-NEWS: Final = b"+"
 LIVE: Final = b"*"
 
 log = structlog.get_logger()

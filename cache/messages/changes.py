@@ -13,7 +13,7 @@ import structlog
 
 from cache.codec import MESSAGE, edited, encode_waiting_edit
 from cache.errors import Corrupt, Unavailable
-from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
+from cache.keys import ShopKeys, shop_keys
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
 from cache.scripts import EDIT, ERASE, EVENT
@@ -106,7 +106,7 @@ class Changes:
             return "unknown_page"
         id_ = keys.message_id(unsend.page, unsend.id)
         sealed = self._unsent.seal(shop, id_, unsend)
-        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, 0, "", 1, id_, sealed]
+        args: list[Arg] = [keys.hash_tag, "", 0, id_, sealed]
         await self._connection.run(ERASE(keys.of_erase, args), tries=2)
         return "unsent"
 
@@ -132,7 +132,7 @@ class Changes:
                     outcome = "edited"
             value = secret.vault.seal(id_, record, *self._secrets.draw(1))
             args: list[Arg] = [keys.hash_tag, self._ttl * 1000, edit.page, id_, there, value, sent_at]
-            args += (secret.seen, secret.field, MAX_TTL_SECONDS * 1000)
+            args += (secret.seen, secret.field)
             script_keys = [keys.registry, keys.shop_index, keys.waiting_edits, keys.blocked, keys.changes]
             reply = await self._connection.run(EDIT(script_keys, args), tries=2)
             if reply[0] == b"s":

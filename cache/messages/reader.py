@@ -5,6 +5,7 @@ The scripts answer the shop's secret with the values, as it stood at that moment
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
@@ -12,7 +13,7 @@ import structlog
 
 from cache.codec import answer, decode, page_flags
 from cache.cursors import Cursors
-from cache.errors import Corrupt, NotFound
+from cache.errors import Corrupt, CursorRefused, NotFound
 from cache.keys import ShopKeys, shop_keys
 from cache.messages.shop_secrets import ShopSecrets
 from cache.registry.shops import Shops
@@ -35,8 +36,29 @@ CALLS_PER_READ: Final = 20
 
 log = structlog.get_logger()
 
+IDS_PER_CALL: Final = 100
+"""Ids looked up in one script call. A message's id does not say at which of the shop's Pages it was sent."""
+CONVERSATIONS_PER_CALL: Final = 250
+"""Conversations that one script call looks at: about 2 ms of the server's time."""
+
 _Found = tuple[bytes | None, bytes, bytes, bytes]
 """The shop's secret as it came with the value, the score in digits, the member and the value."""
+
+
+_Place = tuple[bytes, bytes, int, bytes, bytes]
+"""A conversation's place in the walk, its last activity, message count, and member and value of its last message."""
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Some of a walk over conversations: when the walk began, the place looked at last (empty at the end), the shop's
+    secret, and how many script calls it took."""
+
+    began: int
+    looked: bytes
+    secret: bytes | None
+    places: list[_Place] = field(default_factory=list)
+    calls: int = 0
 
 
 class Reader:
@@ -123,13 +145,15 @@ class Reader:
             NotFound: the shop has none of this id: never received, expired or erased.
         """
         keys = shop_keys(shop)
-        args: list[Arg] = [keys.hash_tag, *await self.possible_ids(shop, keys, id_)]
-        reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
-        if not reply:
-            await self._shops.require(shop)
-            raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
-        score, found, value, secret = reply
-        return answer(self._open(shop, secret, found, value), int(score))
+        ids = await self.possible_ids(shop, keys, id_)
+        for at in range(0, len(ids), IDS_PER_CALL):
+            args: list[Arg] = [keys.hash_tag, *ids[at : at + IDS_PER_CALL]]
+            reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
+            if reply:
+                score, found, value, secret = reply
+                return answer(self._open(shop, secret, found, value), int(score))
+        await self._shops.require(shop)
+        raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
 
     async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
         """What a message is kept under, at each of the shop's Pages."""
@@ -139,7 +163,8 @@ class Reader:
         """Conversations as JSON objects, by last activity as it was when the walk began.
 
         Raises:
-            CursorRefused: the cursor is none of ours.
+            CursorRefused: the cursor is none of ours, or so much has moved since it was made that the order of that
+                time cannot be found any more.
         """
         keys = shop_keys(shop)
         page_tag = b"" if page is None else keys.page_tag(page)
@@ -148,24 +173,50 @@ class Reader:
         if cursor is not None:
             began, position = self._cursors.read(shop, "c", cursor)
         items: list[bytes] = []
-        for _ in range(CALLS_PER_READ):
-            args = [keys.hash_tag, began, position, self._ttl * 1000, limit - len(items), LOOKS_PER_CALL, page_tag]
-            reply = await self._connection.run(CONVERSATIONS([keys.registry, keys.conversations], args), tries=2)
-            began = int(reply[0])
-            for at, count, member, value in zip(reply[3::4], reply[4::4], reply[5::4], reply[6::4], strict=True):
+        calls = met = 0
+        while calls < CALLS_PER_READ and met < limit:
+            stretch = await self._conversations(keys, began, position, limit - met, page_tag)
+            calls, began = calls + stretch.calls, stretch.began
+            places = sorted(stretch.places, key=lambda place: int(place[0]), reverse=True)
+            for _, at, count, member, value in places[: limit - met]:
                 try:
-                    record = self._open(shop, reply[2], member[1:], value)
-                    items.append(_conversation(record, int(at), int(count)))
+                    items.append(_conversation(self._open(shop, stretch.secret, member[1:], value), int(at), count))
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
-            if not reply[1]:
+            if len(places) > limit - met:
+                position = int(places[limit - met - 1][0])
+            elif not stretch.looked:
                 if not items:
                     await self._shops.require(shop)
                 return Slice(items, None)
-            position = int(reply[1])
-            if len(items) >= limit:
-                break
+            else:
+                position = int(stretch.looked)
+            met += len(places)
         return Slice(items, self._cursors.write(shop, "c", int(began), int(position)))
+
+    async def _conversations(
+        self, keys: ShopKeys, began: int | str, position: int | str, wanted: int, page_tag: bytes
+    ) -> _Stretch:
+        """The next places of the walk: first those that have not moved since it began, then those that have, which
+        stood between them.
+        """
+        looked = moved = b""
+        stretch = None
+        for calls in range(1, CALLS_PER_READ + 1):
+            args: list[Arg] = [keys.hash_tag, began, position, wanted, CONVERSATIONS_PER_CALL, page_tag]
+            args += (self._ttl * 1000, looked, moved)
+            reply = await self._connection.run(CONVERSATIONS([keys.registry, keys.conversations], args), tries=2)
+            if stretch is None:
+                began = int(reply[0])
+                stretch = _Stretch(began, reply[1], reply[3])
+                looked = reply[1] or b"0"
+            moved, stretch.calls = reply[2], calls
+            stretch.places += zip(*[iter(reply[4:])] * 5, strict=True)
+            if not moved:
+                return stretch
+        raise CursorRefused(
+            "invalid_cursor", "Too many conversations have moved since this cursor was made; begin again without it."
+        )
 
     def _open(self, shop: ShopId, secret: bytes | None, id_: bytes, value: bytes) -> bytes:
         return self._secrets.to_read(shop, secret).open(id_, value)
@@ -174,12 +225,12 @@ class Reader:
         """The readable ones as JSON; a damaged or moved record is logged and left out, the others stand."""
         answers = []
         secret, vault = b"", None
-        for number, (field, score, member, value) in enumerate(found, 1):
+        for number, (sealed, score, member, value) in enumerate(found, 1):
             if number % OPENED_EACH_TURN == 0:
                 await asyncio.sleep(0)
             try:
-                if vault is None or field != secret:
-                    secret, vault = field or b"", self._secrets.to_read(shop, field)
+                if vault is None or sealed != secret:
+                    secret, vault = sealed or b"", self._secrets.to_read(shop, sealed)
                 answers.append(answer(vault.open(member[1:], value), int(score)))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)

@@ -20,7 +20,7 @@ import structlog
 
 from cache.codec import encode_message, merged
 from cache.errors import UNREACHED, Corrupt, Unavailable, UnavailableReason
-from cache.keys import MAX_TTL_SECONDS, ShopKeys, shop_keys
+from cache.keys import ShopKeys, shop_keys
 from cache.messages.changes import OUTCOMES, WRITE_SECONDS, Changes
 from cache.messages.pace import WAIT_SECONDS, Pace
 from cache.messages.shop_secrets import ShopSecret, ShopSecrets
@@ -341,7 +341,7 @@ class Writer:
 
     def _call(self, parts: Sequence[_Part], secrets: Sequence[ShopSecret], drawn: Iterator[bytes]) -> Call:
         names: list[bytes] = []
-        args: list[Arg] = [self._ttl * 1000, MAX_TTL_SECONDS * 1000]
+        args: list[Arg] = [self._ttl * 1000]
         for part, secret in zip(parts, secrets, strict=True):
             keys, rows = shop_keys(part.shop), part.rows
             names += keys.of_put

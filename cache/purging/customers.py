@@ -7,10 +7,10 @@ so the way from an id to what is kept is the hash of the conversation that it wo
 from collections.abc import Sequence
 from typing import Final
 
-from cache.keys import shop_keys
+from cache.keys import ShopKeys, shop_keys
 from cache.purging.purge import Purger
 from cache.registry.shops import Shops
-from cache.scripts import PRESENT
+from cache.scripts import PRESENT, WAITING
 from cache.server.connection import Arg, Connection
 from domain.ids import Psid, ShopId, conversation_of
 from domain.shop import Receipt
@@ -42,12 +42,25 @@ class Customers:
         """What is kept of any of these customers; no receipt where that is nothing. Erasing may still go on."""
         keys = shop_keys(shop)
         found: list[bytes] = []
+        waiting = await self._waiting(keys)
         for page in await self._shops.page_ids(shop):
             tags = [keys.conversation_tag(conversation_of(page, customer)) for customer in customers]
             for at in range(0, len(tags), LOOKED_UP):
-                args: list[Arg] = [keys.hash_tag, *tags[at : at + LOOKED_UP]]
-                found += await self._connection.run(PRESENT([keys.waiting_edits], args), tries=2)
+                some = tags[at : at + LOOKED_UP]
+                args: list[Arg] = [keys.hash_tag, *some]
+                there = {*await self._connection.run(PRESENT([keys.registry], args), tries=2), *waiting}
+                found += [tag for tag in some if tag in there]
         return [
             await self._purger.purge_conversations(shop, found[at : at + PURGED], requested_by)
             for at in range(0, len(found), PURGED)
         ]
+
+    async def _waiting(self, keys: ShopKeys) -> set[bytes]:
+        """The tags of the conversations in which an edit waits for its message."""
+        tags: set[bytes] = set()
+        position = b"-inf"
+        while position:
+            call = WAITING([keys.waiting_edits], [keys.hash_tag, position, LOOKED_UP])
+            position, *some = await self._connection.run(call, tries=2)
+            tags.update(some)
+        return tags

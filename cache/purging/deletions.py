@@ -9,7 +9,6 @@ from typing import Final
 from cache.errors import NotFound
 from cache.keys import DELETION_SECONDS, deletion_key
 from cache.purging.purge import Purger
-from cache.registry.shops import hash_fields
 from cache.scripts import NOTE_DELETION
 from cache.server.connection import Arg, Connection
 from domain.deletion import Deletion
@@ -30,7 +29,7 @@ class Deletions:
 
     async def take(self, code: str, at_ms: int, /) -> bool:
         """Note a request, before anything is done for it; whether all that it asks was begun before."""
-        return _BEGUN.encode() in await self._note(code, _AT, at_ms)
+        return await self._note(code, _AT, at_ms)
 
     async def wait_for(self, code: str, shop: ShopId, receipt: Receipt, /) -> None:
         """A purge is a part of it; it is done when that is."""
@@ -43,7 +42,9 @@ class Deletions:
 
     async def find(self, code: str, /) -> Deletion | None:
         """What became of it; None where there is none, or was more than 90 days ago."""
-        fields = hash_fields(await self._connection.command("HGETALL", deletion_key(code)))
+        fields: dict[bytes, bytes] = {}
+        async for some in self._connection.scan_hash(deletion_key(code)):
+            fields |= some
         if _AT.encode() not in fields:
             return None
         complete = _BEGUN.encode() in fields
@@ -61,6 +62,7 @@ class Deletions:
         except NotFound:
             return True  # receipts end after 30 days; no purge takes that long
 
-    async def _note(self, code: str, field: str, value: Arg) -> dict[bytes, bytes]:
-        call = NOTE_DELETION([deletion_key(code)], [DELETION_SECONDS, field, value])
-        return hash_fields(await self._connection.run(call, tries=2))
+    async def _note(self, code: str, field: str, value: Arg) -> bool:
+        """Whether all of the request was begun before."""
+        call = NOTE_DELETION([deletion_key(code)], [DELETION_SECONDS, field, value, _BEGUN])
+        return bool(await self._connection.run(call, tries=2))

@@ -15,12 +15,12 @@ from weakref import WeakValueDictionary
 import structlog
 
 from cache.errors import PageTaken, Unavailable
-from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PURGES, RECEIPT_SECONDS, shop_keys
-from cache.messages.reader import Reader
+from cache.keys import CONVERSATION_TAG_BYTES, PURGES, RECEIPT_SECONDS, shop_keys
+from cache.messages.reader import IDS_PER_CALL, Reader
 from cache.purging.receipts import Receipts
-from cache.registry.shops import Shops, hash_fields
+from cache.registry.shops import Shops
 from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, UNLOG, Script
-from cache.server.connection import Arg, Connection
+from cache.server.connection import Arg, Connection, hash_fields
 from domain import limits
 from domain.audit import FACEBOOK, OPERATOR
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
@@ -31,6 +31,8 @@ STEP_MESSAGES: Final = 50
 """Messages erased in one script call: about 0.25 ms, no longer than a page of messages takes to read."""
 STEP_ENTRIES: Final = 500
 """Index entries removed in one script call, which is a tenth of the work."""
+HIDDEN_PER_CALL: Final = 500
+"""Conversations of a customer hidden in one script call."""
 STEP_SECONDS: Final = 0.0017
 """From one step to the next: 100,000 messages are gone within four seconds, and most of the time is left to others. A
 server too slow for that pace is given no pause: the five seconds that are promised come first."""
@@ -115,18 +117,19 @@ class Purger:
         keys = shop_keys(shop)
         purge = PurgeId(self._new_id())
         ids = await self._reader.possible_ids(shop, keys, id_)
-        args: list[Arg] = [keys.hash_tag, MAX_TTL_SECONDS * 1000, RECEIPT_SECONDS, requested_by, len(ids)]
-        for id_of_page in ids:
-            args += (id_of_page, b"")
-        args.append(_most_purges("message", requested_by))
         script_keys = [*keys.of_erase, keys.purge(purge), keys.receipts]
-        reply = await self._connection.run(ERASE(script_keys, args), tries=2)
-        if reply is None:
-            raise _too_many_purges(RETRY_FULL)
-        erased, at = reply
+        erased, at = 0, 0
+        for first in range(0, max(1, len(ids)), IDS_PER_CALL):
+            args: list[Arg] = [keys.hash_tag, requested_by, _most_purges("message", requested_by)]
+            for id_of_page in ids[first : first + IDS_PER_CALL]:
+                args += (id_of_page, b"")
+            reply = await self._connection.run(ERASE(script_keys, args), tries=2)
+            if reply is None:
+                raise _too_many_purges(RETRY_FULL)
+            erased, at = erased + int(reply[0]), at or int(reply[1])
         self._metrics.purge("message")
-        self._metrics.purged(int(erased))
-        receipt = Receipt(purge, "message", int(at) // 1000, requested_by, complete=True, messages_deleted=int(erased))
+        self._metrics.purged(erased)
+        receipt = Receipt(purge, "message", at // 1000, requested_by, complete=True, messages_deleted=erased)
         return self._receipts.signed(shop, receipt)
 
     async def receipt(self, shop: ShopId, purge: PurgeId) -> Receipt:
@@ -154,23 +157,15 @@ class Purger:
         job = f"{purge} {shop}".encode()
         # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
         await self._note(job)
-        args: list[Arg] = [
-            keys.hash_tag,
-            what,
-            tag,
-            by,
-            RECEIPT_SECONDS,
-            MAX_TTL_SECONDS * 1000,
-            page or "",
-            claim,
-            int(without_token),
-            _most_purges(what, by),
-        ]
         script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
-        reply = await self._connection.run(HIDE(script_keys, args), tries=2)
-        if reply is None or reply == b"full":
-            await self._connection.command("ZREM", PURGES, job)
-            raise PageTaken if reply is None else _too_many_purges(RETRY_FULL)
+        common: list[Arg] = [by, page or "", claim, int(without_token), _most_purges(what, by)]
+        # One tag, unless what is purged are the conversations of a customer.
+        for at in range(0, max(1, len(tag)), HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES):
+            part = tag[at : at + HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES]
+            reply = await self._connection.run(HIDE(script_keys, [keys.hash_tag, what, part, *common]), tries=2)
+            if reply is None or reply == b"full":
+                await self._connection.command("ZREM", PURGES, job)
+                raise PageTaken if reply is None else _too_many_purges(RETRY_FULL)
         if page is not None:
             await self._shops.release(shop, page, claim)
         self._metrics.purge(what)
@@ -262,7 +257,8 @@ class Purger:
         """Go on with the purges that nobody is working on; tell how old the oldest unfinished one is."""
         await self._tell_oldest()
         before = int(self._now() - ABANDONED_SECONDS)
-        for job in await self._connection.command("ZRANGE", PURGES, "-inf", before, "BYSCORE"):
+        command = ("ZRANGE", PURGES, "-inf", before, "BYSCORE", "LIMIT", 0, PURGES_LOOKED_AT)
+        for job in await self._connection.command(*command):
             _ = self._start(job)
 
     async def _tell_oldest(self) -> None:

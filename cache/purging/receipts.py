@@ -7,8 +7,7 @@ from typing import Final, get_args
 from cache.errors import NotFound
 from cache.keys import RECEIPT_SECONDS, shop_keys
 from cache.purging.receipt_signature import ReceiptSigner
-from cache.registry.shops import hash_fields
-from cache.server.connection import Connection, scored
+from cache.server.connection import Connection, hash_fields, scored
 from domain.ids import PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt
 

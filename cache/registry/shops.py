@@ -26,6 +26,8 @@ from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, Shop
 
 SCAN_COUNT: Final = 1000
+PAGES_PER_CALL: Final = 100
+"""Pages of a shop that one command reads."""
 
 
 class Shops:
@@ -57,22 +59,29 @@ class Shops:
 
     async def shop(self, shop: ShopId) -> Shop:
         """A shop's state; a shop that was never heard of has no Pages and is not paused."""
-        fields = hash_fields(await self._connection.command("HGETALL", shop_keys(shop).registry))
-        pages = []
-        for id_ in page_fields.page_ids(fields):
-            connected, *others = page_fields.names(id_)
-            pages.append(page_fields.page_of(id_, fields[connected], *map(fields.get, others)))
+        ids, pages, paused = await self.page_ids(shop), [], None
+        for at in range(0, max(1, len(ids)), PAGES_PER_CALL):
+            some = ids[at : at + PAGES_PER_CALL]
+            names = [name for page in some for name in page_fields.names(page)]
+            paused, *values = await self._connection.command("HMGET", shop_keys(shop).registry, "paused", *names)
+            for page, fields in zip(
+                some, zip(*[iter(values)] * len(page_fields.Names._fields), strict=True), strict=True
+            ):
+                if fields[0] is not None:  # else it has left meanwhile
+                    pages.append(page_fields.page_of(page, *fields))
         if not pages:
             await self._marks.require()
-        return Shop(shop, fields.get(b"paused") == b"1", tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))))
+        return Shop(shop, paused == b"1", tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))))
 
     async def require(self, shop: ShopId) -> None:
         """To be called before a shop is told that it has nothing: whether that is so, or its Pages were lost.
 
         That its record is there says nothing: the entry of this very call in its audit log has written one.
         """
-        if not await self.page_ids(shop):
-            await self._marks.require()
+        async for fields in self._connection.scan_hash(shop_keys(shop).registry):
+            if page_fields.page_ids(fields):
+                return
+        await self._marks.require()
 
     async def shop_ids(self) -> list[ShopId]:
         """Every shop that has a record, in no order. It looks at every key there is: for an operator's command."""
@@ -81,7 +90,10 @@ class Shops:
 
     async def page_ids(self, shop: ShopId) -> list[PageId]:
         """Which Pages a shop has, and nothing else of them."""
-        return page_fields.page_ids(await self._connection.command("HKEYS", shop_keys(shop).registry))
+        found: dict[PageId, None] = {}
+        async for fields in self._connection.scan_hash(shop_keys(shop).registry):
+            found |= dict.fromkeys(page_fields.page_ids(fields))
+        return [*found]
 
     async def page(self, shop: ShopId, page: PageId) -> Page:
         """One of a shop's Pages.
@@ -214,8 +226,3 @@ def _page_there(page: PageId, fields: Sequence[bytes | None]) -> Page:
     if not fields or fields[0] is None:
         raise page_not_found()
     return page_fields.page_of(page, fields[0], *fields[1:])
-
-
-def hash_fields(reply: dict[bytes, bytes] | list[bytes]) -> dict[bytes, bytes]:
-    """A hash, whichever protocol it came by."""
-    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
 -- Appends an entry to a shop's audit log, where the log still ends with the one that it was chained to.
+-- USES: now
 -- KEYS: shop:{S}, l:{S}
 -- ARGV: the head it was chained to ('' = none), the head it makes, its sequence, the entry, how long the log lives (ms),
 --       how many changes the shop may make in a day (0 = not counted)
@@ -10,7 +11,7 @@ if head == ARGV[2] then return '' end -- its own answer was lost
 if head ~= ARGV[1] then return head == '' and 'none' or head end
 local most = tonumber(ARGV[6])
 if most > 0 then
-  local day = math.floor(redis.call('TIME')[1] / 86400)
+  local day = math.floor(now / 86400000000)
   local counted = redis.call('HMGET', KEYS[1], 'day', 'changes')
   local changes = tonumber(counted[1]) == day and tonumber(counted[2]) or 0
   if changes >= most then return 'full' end

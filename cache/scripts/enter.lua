@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
 -- What stands between a call of Graph and its Page: token, hold and pace. Takes the next place where there is one.
+-- USES: now, digits, deadline
 -- KEYS: shop:{S}, b:{S}:<tag>
 -- ARGV: the Page's fields of connection, token and state, limit, least time between two calls (µs), longest wait (µs;
 --       below 0 no place is taken)
@@ -8,8 +9,6 @@
 local shop = redis.call('HMGET', KEYS[1], ARGV[1], ARGV[2], ARGV[3])
 if not shop[1] then return {} end
 local limit, spacing, patience = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
 local budget = redis.call('HMGET', KEYS[2], limit .. ':held', limit .. ':last', limit .. ':spacing', limit .. ':slow')
 local held, wait = math.max(0, tonumber(budget[1] or 0) - now), 0
 if held == 0 then
@@ -20,12 +19,9 @@ if held == 0 then
     if wait > patience then
       held, wait = wait, 0
     else
-      redis.call('HSET', KEYS[2], limit .. ':last', string.format('%.0f', place))
+      redis.call('HSET', KEYS[2], limit .. ':last', digits(place))
       -- A minute more: whoever wants his calls further apart than this one still finds when it was.
-      local deadline = string.format('%.0f', math.floor((place + spacing) / 1000) + 60000)
-      if redis.call('PEXPIREAT', KEYS[2], deadline, 'GT') == 0 then
-        redis.call('PEXPIREAT', KEYS[2], deadline, 'NX')
-      end
+      keep_until(KEYS[2], math.floor((place + spacing) / 1000) + 60000)
     end
   end
 end

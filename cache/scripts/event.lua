@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 -- Notes that something came for a Page, to the second.
+-- USES: now, digits
 -- KEYS: shop:{S}   ARGV: Page   Reply: 1, or 0 where the Page is not the shop's
-local shop = redis.call('HMGET', KEYS[1], 'p:' .. ARGV[1], 'l:' .. ARGV[1])
+local shop = redis.call('HMGET', KEYS[1], CONNECTED .. ARGV[1], LAST_EVENT .. ARGV[1])
 if not shop[1] then return 0 end
-local time = redis.call('TIME')
-local now = math.floor((time[1] * 1000000 + time[2]) / 1000)
-if math.abs(now - tonumber(shop[2] or 0)) > 1000 then
-  redis.call('HSET', KEYS[1], 'l:' .. ARGV[1], string.format('%.0f', now))
+local now_ms = math.floor(now / 1000)
+if math.abs(now_ms - tonumber(shop[2] or 0)) > 1000 then
+  redis.call('HSET', KEYS[1], LAST_EVENT .. ARGV[1], digits(now_ms))
 end
 return 1

@@ -1,10 +1,11 @@
 #!lua
 -- Keeps a ticket, unless the shop has as many unused ones as it may have.
+-- USES: now
 -- KEYS: t:{S}:<hash>, k:{S}   ARGV: its holder, its life (s), how many the shop may have   Reply: 1, or 0 where it has
-local time, hash = redis.call('TIME'), string.sub(KEYS[1], -32)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', time[1])
+local seconds, hash = math.floor(now / 1000000), string.sub(KEYS[1], -32)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds)
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) and not redis.call('ZSCORE', KEYS[2], hash) then return 0 end
-redis.call('ZADD', KEYS[2], time[1] + ARGV[2], hash)
+redis.call('ZADD', KEYS[2], seconds + ARGV[2], hash)
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1

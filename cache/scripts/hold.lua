@@ -1,20 +1,17 @@
 #!lua flags=allow-oom
 -- Holds a Page's calls of Graph for a while, or keeps them apart. Of two holds the longer wins, of two paces the later.
+-- USES: now, digits, deadline
 -- KEYS: shop:{S}, b:{S}:<tag>
 -- ARGV: the Page's field of connection, limit, how long (µs), time between two calls (µs; 0 = hold them all)
 -- Reply: 1, or 0 where the Page is not the shop's any more
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 local limit, spacing = ARGV[2], ARGV[4]
-local time = redis.call('TIME')
-local till = time[1] * 1000000 + time[2] + ARGV[3]
-local text = string.format('%.0f', till)
+local till = now + ARGV[3]
+local text = digits(till)
 if spacing ~= '0' then
   redis.call('HSET', KEYS[2], limit .. ':spacing', spacing, limit .. ':slow', text)
 elseif till > tonumber(redis.call('HGET', KEYS[2], limit .. ':held') or 0) then
   redis.call('HSET', KEYS[2], limit .. ':held', text)
 end
-local deadline = string.format('%.0f', math.floor(till / 1000) + 60000)
-if redis.call('PEXPIREAT', KEYS[2], deadline, 'GT') == 0 then
-  redis.call('PEXPIREAT', KEYS[2], deadline, 'NX')
-end
+keep_until(KEYS[2], math.floor(till / 1000) + 60000)
 return 1

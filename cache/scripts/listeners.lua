@@ -9,7 +9,7 @@ if tonumber(listening[2]) == 0 then return '' end
 local told = {}
 local paused = redis.call('HGET', KEYS[1], 'paused') == '1'
 for i = 1, #ARGV, 2 do
-  local page = redis.call('HMGET', KEYS[1], 'p:' .. ARGV[i], 'n:' .. ARGV[i])
+  local page = redis.call('HMGET', KEYS[1], CONNECTED .. ARGV[i], PAUSED .. ARGV[i])
   local answer = '1'
   if not page[1] then
     answer = 'u'

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Notes fields of a person's deletion request; what is noted already stays. Its life is counted from the first note.
--- KEYS: deletion:<code>   ARGV: life (s), then fields and values   Reply: the fields and values there are now
-for i = 2, #ARGV, 2 do redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) end
+-- Notes a field of a person's deletion request; one that is noted already stays. Its life is counted from the first note.
+-- KEYS: deletion:<code>   ARGV: life (s), field, value, another field   Reply: 1 where that other field is there, or 0
+redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3])
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-return redis.call('HGETALL', KEYS[1])
+return redis.call('HEXISTS', KEYS[1], ARGV[4])

@@ -1,5 +1,6 @@
 #!lua flags=no-writes
 -- Readable messages, newest first.
+-- USES: now, digits, record, purges
 -- KEYS: shop:{S}, the index to walk
 -- ARGV: hash tag, from (score, exclusive, or '+inf'), down to (score, inclusive), how many, how many to look at,
 --       flags mask, flags wanted, Page tag wanted (or '')
@@ -9,23 +10,10 @@ local mask, flags, page = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local from = ARGV[2]
 if from ~= '+inf' then from = '(' .. from end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
-local narrow = false
-if shop[2] then
-  local time = redis.call('TIME')
-  narrow = tonumber(shop[2]) > time[1] * 1000000 + time[2]
-end
-local floor = math.max(tonumber(ARGV[3]), tonumber(shop[1] or 0) + 1)
-local floor_text = string.format('%.0f', floor)
-
-local marks = {}
-local function mark(name)
-  local found = marks[name]
-  if not found then
-    found = tonumber(redis.call('GET', 'w:' .. tag .. ':' .. name) or 0)
-    marks[name] = found
-  end
-  return found
-end
+local purged_until = purges(tag, shop[1], shop[2])
+local narrow = tonumber(shop[2] or 0) > now
+-- What has expired may still stand in the index: it is not looked at.
+local floor = digits(math.max(tonumber(ARGV[3]), tonumber(shop[1] or 0) + 1, now - LONGEST_TTL * 1000))
 
 local function fits(member)
   if mask == 0 then return true end
@@ -40,11 +28,11 @@ local reply = {'', shop[3]}
 local found = 0
 while found < wanted and budget > 0 do
   local size = math.min(budget, mask == 0 and wanted - found or 200)
-  local entries = redis.call('ZRANGE', KEYS[2], from, floor_text, 'BYSCORE', 'REV', 'LIMIT', 0, size, 'WITHSCORES')
+  local entries = redis.call('ZRANGE', KEYS[2], from, floor, 'BYSCORE', 'REV', 'LIMIT', 0, size, 'WITHSCORES')
   local names, members, scores = {}, {}, {}
   for i = 1, #entries, 2 do
     if fits(entries[i]) then
-      names[#names + 1] = 'm:' .. tag .. ':' .. string.sub(entries[i], 2)
+      names[#names + 1] = MESSAGE_KEY .. tag .. ':' .. string.sub(entries[i], 2)
       members[#members + 1] = entries[i]
       scores[#scores + 1] = entries[i + 1]
     end
@@ -53,20 +41,15 @@ while found < wanted and budget > 0 do
     local values = redis.call('MGET', unpack(names))
     for i = 1, #names do
       local value = values[i]
-      if value and string.byte(value) == 1 and (page == '' or string.sub(value, 7, 12) == page) then
-        local hidden = false
-        if narrow then
-          hidden = tonumber(scores[i]) <= math.max(mark(string.sub(value, 7, 12)), mark(string.sub(value, 13, 20)))
-        end
-        if not hidden then
-          reply[#reply + 1] = scores[i]
-          reply[#reply + 1] = members[i]
-          reply[#reply + 1] = value
-          found = found + 1
-          if found == wanted then
-            reply[1] = scores[i]
-            return reply
-          end
+      if is_message(value) and (page == '' or page_of(value) == page)
+          and not (narrow and tonumber(scores[i]) <= purged_until(page_of(value), conversation_of(value))) then
+        reply[#reply + 1] = scores[i]
+        reply[#reply + 1] = members[i]
+        reply[#reply + 1] = value
+        found = found + 1
+        if found == wanted then
+          reply[1] = scores[i]
+          return reply
         end
       end
     end

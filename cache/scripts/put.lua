@@ -1,7 +1,8 @@
 #!lua
 -- Stores what has come for some shops, one after the other: all of it or, when the server refuses writes, nothing of it.
+-- USES: now, digits, record, newest, deadline, trim, purges, announce
 -- KEYS: per shop: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
--- ARGV: TTL (ms), longest TTL (ms), then per shop: hash tag, the shop's secret as the writer knows it ('' = none), the
+-- ARGV: TTL (ms), then per shop: hash tag, the shop's secret as the writer knows it ('' = none), the
 --       same as it is to be (these values are sealed under it), number of Pages, number of messages,
 --       then per Page: id, tag
 --       then per message: id, sent_at (ms or ''), value, waiting edit that this value has merged (or '')
@@ -9,17 +10,10 @@
 --   s stored   d duplicate   g gone (erased or purged)   u unknown Page   p paused   b blocked   o older than the TTL
 --   w edit waits
 --   or, where another secret is there: '' and that one; nothing of this shop is stored then
-local call, sub, byte, format = redis.call, string.sub, string.byte, string.format
+local call, sub, byte = redis.call, string.sub, string.byte
 local max, floor, abs = math.max, math.floor, math.abs
-local ttl, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
-local time = call('TIME')
-local now = time[1] * 1000000 + time[2]
+local ttl = tonumber(ARGV[1])
 local now_ms = floor(now / 1000)
-
--- The last moment in an index, in microseconds.
-local function newest_of(key)
-  return tonumber(call('ZRANGE', key, -1, -1, 'WITHSCORES')[2] or 0)
-end
 
 local function index(key, entries, deadline)
   -- No more than 2,000 at once: Lua's unpack has a limit.
@@ -27,8 +21,8 @@ local function index(key, entries, deadline)
     call('ZADD', key, unpack(entries, i, math.min(i + 1999, #entries)))
   end
   -- What has expired is trimmed off now and then: readers do not see it, and each time costs as much as storing does.
-  if now % 16 == 0 then call('ZREMRANGEBYSCORE', key, '-inf', now - longest * 1000) end
-  if call('PEXPIREAT', key, deadline, 'GT') == 0 then call('PEXPIREAT', key, deadline, 'NX') end
+  if now % 16 == 0 then trim(key, LONGEST_TTL * 1000) end
+  keep_until(key, deadline)
 end
 
 -- Stores what has come for one shop, whose keys begin behind `k` and whose arguments behind `a`.
@@ -41,15 +35,14 @@ local function store(k, a)
   local fields, tags = {'paused', 'watermark', 'narrow', 'secret'}, {}
   for i = 1, page_count do
     local page = ARGV[a + 2 * i - 1]
-    fields[4 + i] = 'p:' .. page
-    fields[4 + page_count + i] = 'l:' .. page
-    fields[4 + 2 * page_count + i] = 'n:' .. page
+    fields[4 + i] = CONNECTED .. page
+    fields[4 + page_count + i] = LAST_EVENT .. page
+    fields[4 + 2 * page_count + i] = PAUSED .. page
     tags[i] = ARGV[a + 2 * i]
   end
   a = a + 2 * page_count
   local shop = call('HMGET', registry, unpack(fields))
   local paused, watermark = shop[1] == '1', tonumber(shop[2] or 0)
-  local narrow = tonumber(shop[3] or 0) > now
   local known, paused_page, storing = {}, {}, false
   for i = 1, page_count do
     if shop[4 + i] then
@@ -58,18 +51,18 @@ local function store(k, a)
       storing = storing or not paused_page[tags[i]]
       -- When something came for the Page last, whatever becomes of it: to the second, a write a message would be dear.
       if abs(now_ms - tonumber(shop[4 + page_count + i] or 0)) > 1000 then
-        call('HSET', registry, fields[4 + page_count + i], format('%.0f', now_ms))
+        call('HSET', registry, fields[4 + page_count + i], digits(now_ms))
       end
     end
   end
 
   -- Stored times are unique in a shop, those of changes included, and never run backwards, even if the server's clock
   -- does: cursors depend on it.
-  local newest = newest_of(shop_index)
+  local newest = newest_in(shop_index)
   local score = max(now, watermark + 1, newest + 1)
   local blocking = false
   if call('EXISTS', blocks, changes) > 0 then -- most shops have neither
-    score = max(score, newest_of(changes) + 1)
+    score = max(score, newest_in(changes) + 1)
     blocking = call('EXISTS', blocks) == 1
   end
 
@@ -77,7 +70,7 @@ local function store(k, a)
     local there = shop[4] or ''
     -- A secret under which nothing is kept any more goes, as in edit.lua; but not the one that was drawn for this call.
     if byte(there) == 1 and (there ~= secret or seen == secret) and newest == 0 and call('EXISTS', edits) == 0 then
-      there = '-' .. format('%.0f', now)
+      there = '-' .. digits(now)
       call('HSET', registry, 'secret', there)
     end
     if there ~= secret then
@@ -86,16 +79,7 @@ local function store(k, a)
     end
   end
 
-  local marks = {}
-  local function mark(name)
-    local found = marks[name]
-    if not found then
-      found = tonumber(call('GET', 'w:' .. tag .. ':' .. name) or 0)
-      marks[name] = found
-    end
-    return found
-  end
-
+  local purged_until = purges(tag, watermark, shop[3])
   local blocked = {}
   local function is_blocked(conversation)
     local found = blocked[conversation]
@@ -112,8 +96,8 @@ local function store(k, a)
   for n = 1, message_count do
     local i = a + 4 * n - 3
     local id, sent, value, merged = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
-    local key = 'm:' .. tag .. ':' .. id
-    local page, conversation = sub(value, 7, 12), sub(value, 13, 20)
+    local key = MESSAGE_KEY .. tag .. ':' .. id
+    local page, conversation = page_of(value), conversation_of(value)
     local letter
     if not known[page] then
       letter = 'u'
@@ -122,15 +106,14 @@ local function store(k, a)
     elseif blocking and is_blocked(conversation) then
       letter = 'b'
       -- An edit may have come first, and not have told whose it was.
-      if byte(call('GETRANGE', key, 0, 0)) == 2 then
-        call('ZREM', edits, call('GETRANGE', key, 1, 1) .. id)
+      if byte(call('GETRANGE', key, 0, 0)) == WAITING_EDIT then
+        call('ZREM', edits, call('GETRANGE', key, FLAGS - 1, FLAGS - 1) .. id)
         call('SET', key, '', 'XX', 'KEEPTTL')
       end
     elseif sent and sent + ttl <= now_ms then
       letter = 'o'
     else
-      local purged = watermark
-      if narrow then purged = max(purged, mark(page), mark(conversation)) end
+      local purged = purged_until(page, conversation)
       deadline = floor(score / 1000) + ttl
       if sent and sent * 1000 <= purged then
         letter = call('STRLEN', key) > 0 and 'd' or 'g'
@@ -141,19 +124,19 @@ local function store(k, a)
         local there = call('GET', key)
         if there == '' then
           letter = 'g'
-        elseif byte(there) == 2 then
-          if tonumber(call('ZSCORE', edits, sub(there, 2, 2) .. id) or 0) <= purged then
+        elseif byte(there) == WAITING_EDIT then
+          if tonumber(call('ZSCORE', edits, member_of(there, id)) or 0) <= purged then
             letter = 'g' -- the edit is hidden by a purge that has not erased it yet: its text must not come back
           elseif there == merged then
             call('SET', key, value, 'PXAT', deadline)
-            call('ZREM', edits, sub(there, 2, 2) .. id)
+            call('ZREM', edits, member_of(there, id))
             letter = 's'
           else
             letter = 'w'
             waiting[#waiting + 1] = n
             waiting[#waiting + 1] = there
           end
-        elseif sub(there, 3, 6) == sub(value, 3, 6) then
+        elseif sub(there, NONCE_FROM, NONCE_TO) == sub(value, NONCE_FROM, NONCE_TO) then
           letter = 'S' -- our own write, whose answer was lost: it is indexed already
         else
           letter = 'd'
@@ -161,7 +144,7 @@ local function store(k, a)
       end
     end
     if letter == 's' then
-      local member = sub(value, 2, 2) .. id
+      local member = member_of(value, id)
       members[#members + 1] = score
       members[#members + 1] = member
       local own = by_conversation[conversation]
@@ -182,7 +165,7 @@ local function store(k, a)
   if #members > 0 then
     index(shop_index, members, deadline)
     for conversation, entries in pairs(by_conversation) do
-      index('c:' .. tag .. ':' .. conversation, entries, deadline)
+      index(CONVERSATION_KEY .. tag .. ':' .. conversation, entries, deadline)
     end
     local activities = {}
     for conversation, at in pairs(activity) do
@@ -190,13 +173,12 @@ local function store(k, a)
       activities[#activities + 1] = conversation
     end
     index(KEYS[k + 3], activities, deadline)
-    -- Told last, to whoever listens; that it cannot be told must not cost the message.
-    redis.pcall('SPUBLISH', 'a:' .. tag, '+' .. format('%.0f', score - 1))
+    announce(tag, score - 1)
   end
   return {table.concat(letters), unpack(waiting)}, a + 4 * message_count
 end
 
-local replies, a = {}, 2
+local replies, a = {}, 1
 for k = 0, #KEYS - 6, 6 do
   replies[#replies + 1], a = store(k, a)
 end

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
 -- Erases a few of the messages that a purge has hidden; tombstones stay, so that redeliveries find them.
+-- USES: record
 -- KEYS: the index to walk, s:{S}, v:{S}, e:{S}, j:{S}:<purge>
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many, from (score, exclusive, or '-inf')
 -- Reply: the score reached ('' = this index is done). The waiting edits are walked last: done with them, all is done.
@@ -8,22 +9,24 @@ if from ~= '-inf' then from = '(' .. from end
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
 local gone, conversation, messages, edits, of_customer = {}, nil, {}, {}, {}
 if what == 'customer' then
-  for i = 1, #name, 8 do of_customer[string.sub(name, i, i + 7)] = true end
+  for i = 1, #name, CONVERSATION_TAG_BYTES do
+    of_customer[string.sub(name, i, i + CONVERSATION_TAG_BYTES - 1)] = true
+  end
 end
 for i = 1, #entries, 2 do
   local member = entries[i]
-  local key = 'm:' .. tag .. ':' .. string.sub(member, 2)
-  local head = redis.call('GETRANGE', key, 0, 19)
+  local key = MESSAGE_KEY .. tag .. ':' .. string.sub(member, 2)
+  local head = redis.call('GETRANGE', key, 0, HEADER_TO - 1)
   if head == '' then
     gone[#gone + 1] = member
-  elseif what == 'shop' or (what == 'page' and string.sub(head, 7, 12) == name)
-      or (what == 'conversation' and string.sub(head, 13, 20) == name) or of_customer[string.sub(head, 13, 20)] then
+  elseif what == 'shop' or (what == 'page' and page_of(head) == name)
+      or (what == 'conversation' and conversation_of(head) == name) or of_customer[conversation_of(head)] then
     redis.call('SET', key, '', 'XX', 'KEEPTTL')
-    if string.byte(head) == 2 then
-      edits[#edits + 1] = member
-    else
+    if is_message(head) then
       messages[#messages + 1] = member
-      conversation = string.sub(head, 7, 20)
+      conversation = page_of(head) .. conversation_of(head)
+    else
+      edits[#edits + 1] = member
     end
   end
 end

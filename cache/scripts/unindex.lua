@@ -9,8 +9,8 @@ if from ~= '-inf' then start = '(' .. from end
 local entries = redis.call('ZRANGE', KEYS[1], start, '+inf', 'BYSCORE', 'LIMIT', 0, budget, 'WITHSCORES')
 for i = 1, #entries, 2 do
   local conversation = entries[i]
-  if page == '' or string.sub(conversation, 1, 6) == page then
-    local index = 'c:' .. tag .. ':' .. string.sub(conversation, 7)
+  if page == '' or string.sub(conversation, 1, PAGE_TAG_BYTES) == page then
+    local index = CONVERSATION_KEY .. tag .. ':' .. string.sub(conversation, PAGE_TAG_BYTES + 1)
     local count = redis.call('ZCOUNT', index, '-inf', watermark)
     -- Scores rise with rank: the lowest ranks are the oldest.
     if count > 0 then redis.call('ZREMRANGEBYRANK', index, 0, math.min(count, budget) - 1) end

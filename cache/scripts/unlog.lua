@@ -7,7 +7,7 @@
 local tag, what, name, size, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), ARGV[6]
 if from ~= '-inf' then from = '(' .. from end
 local purged = {}
-local length = what == 'page' and 6 or 8
+local length = what == 'page' and PAGE_TAG_BYTES or CONVERSATION_TAG_BYTES
 for i = 1, #name, length do purged[string.sub(name, i, i + length - 1)] = true end
 
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
@@ -16,11 +16,11 @@ for i = 1, #entries, 2 do
   local kind, id = string.sub(entries[i], 1, 1), string.sub(entries[i], 2)
   local over = what == 'shop'
   if kind == 'e' then
-    over = over or redis.call('STRLEN', 'm:' .. tag .. ':' .. id) == 0
+    over = over or redis.call('STRLEN', MESSAGE_KEY .. tag .. ':' .. id) == 0
   elseif kind == 'x' then
-    local key = 'u:' .. tag .. ':' .. id
-    local head = redis.call('GETRANGE', key, 0, 13)
-    over = over or head == '' or purged[string.sub(head, 1, 6)] or purged[string.sub(head, 7, 14)]
+    local key = UNSENT_KEY .. tag .. ':' .. id
+    local tags = redis.call('GETRANGE', key, 0, PAGE_TAG_BYTES + CONVERSATION_TAG_BYTES - 1)
+    over = over or tags == '' or purged[string.sub(tags, 1, PAGE_TAG_BYTES)] or purged[string.sub(tags, PAGE_TAG_BYTES + 1)]
     if over then redis.call('DEL', key) end
   end
   if over then gone[#gone + 1] = entries[i] end

@@ -24,6 +24,10 @@ CONNECTIONS: Final = 256
 Graph at once on a busy core made some wait longer than one try may take; they are opened as they are needed."""
 
 
+HASH_FIELDS: Final = 500
+"""Fields of a hash that one command reads: about a third of a millisecond of the server's time."""
+
+
 class Commands(Protocol):
     """What every kind of client understands."""
 
@@ -192,6 +196,19 @@ class Connection:
                 if cursor == 0:
                     break
 
+    async def scan_hash(self, key: bytes) -> AsyncIterator[dict[bytes, bytes]]:
+        """The fields of a hash, some at a time; one that is there all the time is among them, maybe twice.
+
+        Raises:
+            Unavailable: it cannot be read.
+        """
+        cursor = 0
+        while True:
+            cursor, fields = await self.command("HSCAN", key, cursor, "COUNT", HASH_FIELDS)
+            yield hash_fields(fields)
+            if int(cursor) == 0:
+                return
+
     async def primaries(self) -> dict[str, Commands]:
         """Every primary by its address; the only one of a server that is no cluster, or of Sentinel's, by ""."""
         if not isinstance(self._client, RedisCluster):
@@ -267,3 +284,8 @@ def scored(reply: Reply) -> list[tuple[bytes, int]]:
     if reply and isinstance(reply[0], (list, tuple)):
         return [(member, int(float(score))) for member, score in reply]
     return [(member, int(float(score))) for member, score in zip(reply[::2], reply[1::2], strict=True)]
+
+
+def hash_fields(reply: dict[bytes, bytes] | list[bytes]) -> dict[bytes, bytes]:
+    """A hash, whichever protocol it came by."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

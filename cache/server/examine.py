@@ -10,8 +10,7 @@ from typing import Final
 
 from cache.errors import NOT_ALLOWED, Unavailable
 from cache.keys import page_of_key
-from cache.registry.shops import hash_fields
-from cache.server.connection import Commands, Connection, Reply, our_errors
+from cache.server.connection import Commands, Connection, Reply, hash_fields, our_errors
 from domain.ids import PageId
 
 NODE_SECONDS: Final = 5.0

@@ -56,7 +56,7 @@ def test_every_requirement_is_locked_by_a_hash(path: Path) -> None:
 
 def test_every_lua_script_has_a_name_in_python_and_the_other_way_round() -> None:
     """A script nobody calls is dead, a name without a file fails at import."""
-    files = {path.stem for path in (ROOT / "cache" / "scripts").iterdir()}
+    files = {path.stem for path in (ROOT / "cache" / "scripts").glob("*.lua")}
     named = {name.lower() for name, value in vars(scripts).items() if isinstance(value, scripts.Script)}
     assert named == files
 
@@ -72,6 +72,21 @@ def test_every_name_of_a_script_is_used() -> None:
     }
     named = {name for name, value in vars(scripts).items() if isinstance(value, scripts.Script)}
     assert named == used - {"Script"}
+
+
+def test_what_scripts_share_is_used_and_stands_once() -> None:
+    """Each block of the prelude; and neither a key's prefix nor a place in a record stands in a script."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "cache" / "scripts").glob("*.lua")}
+    uses = {
+        name
+        for text in texts.values()
+        for line in re.findall(r"^-- USES: (.*)$", text, re.MULTILINE)
+        for name in line.split(", ")
+    }
+    blocks = re.findall(r"^--- (\w+)$", (ROOT / "cache" / "prelude.lua").read_text(encoding="utf-8"), re.MULTILINE)
+    assert uses == set(blocks)
+    again = re.compile(r"'[a-z]:'|sub\([a-z]+, \d+, [2-9]|'TIME'")
+    assert {name: again.findall(text) for name, text in texts.items() if again.search(text)} == {}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "cache" / "scripts").glob("*.lua")), ids=lambda path: path.stem)

@@ -37,7 +37,7 @@ def every_key(shop: str) -> list[bytes]:
 
 WATCH = [
     *(module.WATCH_DUE, module.WATCH_STATUS, module.WATCH_COUNTS, module.WATCH_GRANTED),
-    *(module.WATCH_BEAT, module.WATCH_OUTAGE, module.WATCH_EXPIRING),
+    *(module.WATCH_BEAT, module.WATCH_OUTAGE, module.WATCH_SPREAD, module.WATCH_EXPIRING),
 ]
 OTHERS = [module.PURGES, module.SWEEPER_LOCK, module.KEPT, module.APP_HOLD, *WATCH]
 """What belongs to no shop."""

@@ -62,7 +62,7 @@ class Share:
 
 def shares(call: Call) -> list[Share]:
     """Shop by shop."""
-    found, at = [], 2
+    found, at = [], 1
     for registry in call.keys[::KEYS]:
         _, seen, secret, pages, messages = call.args[at : at + 5]
         first = at + 5 + 2 * int(pages)

@@ -1,0 +1,78 @@
+-- What several scripts share. In front of a script stand the blocks that its line USES names (cache/scripts.py).
+-- A block begins with `--- name`. A word in capitals is a constant from cache/keys.py or cache/codec.py.
+
+--- now
+-- The server's time in microseconds.
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+
+--- digits
+-- A whole number as text: Lua alone writes a large one with an exponent.
+local function digits(number) return string.format('%.0f', number) end
+
+--- record
+-- What the header of a stored value says.
+local function page_of(value) return string.sub(value, PAGE_FROM, PAGE_TO) end
+local function conversation_of(value) return string.sub(value, CONVERSATION_FROM, CONVERSATION_TO) end
+local function is_message(value) return value and string.byte(value) == MESSAGE end
+
+-- The member that stands for the value in an index: flags and id.
+local function member_of(value, id) return string.sub(value, FLAGS, FLAGS) .. id end
+
+--- newest
+-- The newest moment in an index, 0 in an empty one.
+local function newest_in(key)
+  return tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2] or 0)
+end
+
+--- deadline
+-- Keeps a key until this moment (ms) or longer.
+local function keep_until(key, moment)
+  if redis.call('PEXPIREAT', key, moment, 'GT') == 0 then redis.call('PEXPIREAT', key, moment, 'NX') end
+end
+
+--- trim
+-- Takes out of an index what is older than `age` (µs). At most TRIMMED entries in one call: after a quiet time it is much.
+local function trim(key, age)
+  local expired = redis.call('ZCOUNT', key, '-inf', now - age)
+  if expired > 0 then redis.call('ZREMRANGEBYRANK', key, 0, math.min(expired, TRIMMED) - 1) end
+end
+
+--- purges
+-- Returns a function of a Page tag and a conversation tag: what is stored at or before its result (µs) is hidden by a
+-- purge. `narrow` is until when (µs) purges of less than the shop may hide something.
+local function purges(tag, watermark, narrow)
+  watermark = tonumber(watermark or 0)
+  if tonumber(narrow or 0) <= now then
+    return function() return watermark end
+  end
+  local marks = {}
+  local function mark(name)
+    local found = marks[name]
+    if not found then
+      found = tonumber(redis.call('GET', PURGE_MARK .. tag .. ':' .. name) or 0)
+      marks[name] = found
+    end
+    return found
+  end
+  return function(page, conversation) return math.max(watermark, mark(page), mark(conversation)) end
+end
+
+--- announce
+-- Announces the newest moment of a shop to its viewers. A failure must not cost the write.
+local function announce(tag, moment) redis.pcall('SPUBLISH', CHANNEL .. tag, NEWS .. digits(moment)) end
+
+--- change
+-- Moments of messages and changes are unique in a shop and never run backwards, even if the server's clock does:
+-- cursors depend on it.
+local function next_moment(watermark, messages, changes)
+  return math.max(now, tonumber(watermark or 0) + 1, newest_in(messages) + 1, newest_in(changes) + 1)
+end
+
+-- Notes a change for viewers.
+local function note_change(tag, changes, moment, change)
+  redis.call('ZADD', changes, moment, change)
+  trim(changes, LONGEST_TTL * 1000)
+  redis.call('PEXPIRE', changes, LONGEST_TTL)
+  announce(tag, moment)
+end
