@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from api.call import NO_STORE, call_of
+from api.line_ends import on_one_line
 from api.messages import told_receipt
 from api.phones import with_phone_numbers
 from api.shops import Registry, told_page
@@ -126,7 +127,7 @@ class Exporter:
 
 def _line(kind: str, item: bytes) -> bytes:
     """A JSON object as a line that says what it is."""
-    return b'{"type":"%b",%b\n' % (kind.encode(), item[1:])
+    return b'{"type":"%b",%b\n' % (kind.encode(), on_one_line(item[1:]))
 
 
 def _attached() -> dict[str, str]:

@@ -5,6 +5,8 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 
 from typing import Final
 
+from api.line_ends import on_one_line
+
 MEDIA: Final = "text/event-stream"
 
 HEARTBEAT: Final = b":\n"
@@ -12,14 +14,14 @@ HEARTBEAT: Final = b":\n"
 
 
 def encode(name: str, data: bytes, event_id: str | None = None, retry_ms: int | None = None) -> bytes:
-    """One event. `data` is UTF-8; each of its lines, however it ends, becomes one. The id comes behind it: who was cut
-    off within an event has not seen its id.
+    """One event. `data` is JSON in UTF-8; each of its lines, however it ends, becomes one. The id comes after the data:
+    a reader whose connection breaks within an event has not seen its id.
 
     Raises `ValueError` for a name or id that would end its line early, or an id with a NUL, which readers ignore.
     """
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    lines = [b"event: " + _word(name), *(b"data: " + line for line in data.split(b"\n"))]
+    lines = [b"event: " + _word(name), *(b"data: " + line for line in on_one_line(data).split(b"\n"))]
     if event_id is not None:
         lines.append(b"id: " + _word(event_id))
     if retry_ms is not None:

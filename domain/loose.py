@@ -1,5 +1,6 @@
-"""What JSON of others may hold that ours must not: endless ids, numbers that readers bend, halves of emojis."""
+"""What the JSON of others may hold and ours must not: endless ids, numbers that readers round, halves of emojis."""
 
+import math
 import re
 from typing import Any, Final
 
@@ -14,22 +15,31 @@ SAFE_INTEGER: Final = 2**53
 REPLACEMENT: Final = "\ufffd"
 """Stands for half an emoji (`"\\ud83d"`), which clients that cut texts do send and UTF-8 cannot carry."""
 
-_LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
-_DEEPEST: Final = 64
-"""What is nested deeper is cut off; the deepest that is kept is sixteen deep."""
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_ESCAPED: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|\\)"
+)
+"""In JSON: both halves of an emoji, one half alone, or a backslash, behind which `ud83d` is no escape."""
+_HALF: Final = len(b"\\ud83d")
+_LONGEST_NUMBER: Final = 64
+"""Digits. Ids have about 20. Python itself refuses to read 4,300."""
 
 
-def mended(value: Any, depth: int = _DEEPEST) -> Any:
-    """The same JSON value in strings that UTF-8 can carry."""
-    if depth == 0:
-        return None
-    if type(value) is str:
-        return _LONE_SURROGATES.sub(REPLACEMENT, value)
-    if type(value) is dict:
-        return {mended(key): mended(item, depth - 1) for key, item in value.items()}
-    if type(value) is list:
-        return [mended(item, depth - 1) for item in value]
-    return value
+def repaired(body: bytes) -> bytes:
+    """JSON without a byte order mark and with U+FFFD for each half of an emoji: what a strict parser takes.
+
+    One pass over the bytes, so that a body of any shape costs the event loop little.
+    """
+    return _ESCAPED.sub(_without_half, body.removeprefix(_BYTE_ORDER_MARK))
+
+
+def _without_half(escaped: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if len(escaped[0]) == _HALF else escaped[0]
+
+
+def whole_number(digits: str) -> int | float:
+    """For `json.loads`: a whole number of any sensible length as it is; infinity for an absurdly long one."""
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
 
 
 def refused_constant(constant: str) -> Any:

@@ -1,4 +1,6 @@
-"""Log lines: one JSON object a line, in UTC, redacted, written once per turn of the event loop.
+"""Log lines: one JSON object a line, in UTC, redacted, written once per event-loop iteration.
+
+A line holds no control character that a terminal or a log viewer could obey: those are escaped.
 
 `configure` is called once, by the command line, before anything is logged. Modules say
 `log = structlog.get_logger()` and `log.info("slug", key=value)`; ops/redact.py lists the keys that pass.
@@ -8,6 +10,7 @@ import atexit
 import io
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -21,13 +24,17 @@ from ops.log_writer import LineWriter
 from ops.redact import redact
 
 _LIBRARIES_FROM = logging.WARNING
-"""Libraries are heard from here on, whatever LOG_LEVEL: at `debug` some print whole requests, headers included."""
+"""Lowest level of libraries' records, whatever LOG_LEVEL: at `debug` some print whole requests, headers included."""
 
 _CHATTY = {"uvicorn.error": logging.INFO}
-"""Loggers heard earlier: the server's start and stop. It is called error, and means everything but access."""
+"""Loggers with a lower level: the server's start and stop. Its name says error; it logs everything but access."""
 
 _DETAIL = 300
 """Characters taken of a library's message, of its first line only: asyncio puts `repr(exception)` in the second."""
+
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON lets stand as it is and a terminal or a viewer obeys: DEL, C1 controls, ends of lines and the characters
+that change the direction of text. C0 controls are escaped by JSON itself."""
 
 
 class _Stamp:
@@ -44,7 +51,7 @@ class _Stamp:
         return event
 
     def now(self) -> str:
-        """The moment, as every line tells it."""
+        """The current time, as it stands in every line."""
         now = self.clock()
         second = int(now)
         if second != self._second:
@@ -67,10 +74,13 @@ def _told(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mut
 
 def _rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) -> bytes:
     try:
-        return orjson.dumps(event)
+        line = orjson.dumps(event)
     except TypeError:  # a lone surrogate, or an integer beyond 64 bits
         text = json.dumps(event, ensure_ascii=False, default=lambda value: f"<{type(value).__name__}>")
-        return text.encode("utf-8", "replace")
+        line = text.encode("utf-8", "replace")
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _OBEYED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line.decode()).encode()
 
 
 def _lost_line(lines: int) -> bytes:

@@ -1,5 +1,6 @@
 """Events as bytes: what goes in comes out at a reader that keeps to the standard, and nothing else does."""
 
+import orjson
 import pytest
 
 from api import sse
@@ -44,6 +45,15 @@ def test_data_keeps_spaces_and_colons() -> None:
     """One space after the colon is the field's own."""
     for data in (" a", ":", "data: x", "", "ខ្មែរ 🙏"):
         assert read(sse.encode("message", data.encode() + b"!")) == [{"event": "message", "data": data + "!", "id": ""}]
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"])
+def test_an_end_of_line_that_only_unicode_knows_is_escaped(end: str) -> None:
+    """Readers that split by Unicode's rules, as Python's `splitlines`, would end the event there."""
+    sent = sse.encode("message", orjson.dumps({"text": f"a{end}b"})).decode()
+    assert end not in sent
+    (event,) = read(sent.encode())
+    assert orjson.loads(event["data"]) == {"text": f"a{end}b"}
 
 
 @pytest.mark.parametrize("word", ["a\nb", "a\rb", "a\r\nb", "a\0b", "a\u2028b", "\ud83d"])

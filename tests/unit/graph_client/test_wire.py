@@ -1,6 +1,7 @@
 """Questions to Graph as requests, and answers as what they mean."""
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -182,9 +183,36 @@ def test_an_object_need_not_be_a_list() -> None:
 
 
 def test_half_an_emoji_costs_no_answer() -> None:
-    """The fast parser refuses what clients that cut texts do send; whole ones stay whole."""
+    """The fast parser refuses what clients that cut texts do send; whole ones stay whole, and so do backslashes."""
     body = b'{"data":[{"message":"\\ud83d","\\ud83d":"\\ud83d\\ude4f"}]}'
     assert decipher(200, body, LIST).rows() == [{"message": "\ufffd", "\ufffd": "🙏"}]
+    body = rb'{"data":[{"a":"\\ud83d\ude4f","b":"\\\ud83d","c":"\ud83d\ud83d\ude4f"}]}'
+    assert decipher(200, body, LIST).rows() == [{"a": "\\ud83d\ufffd", "b": "\\\ufffd", "c": "\ufffd🙏"}]
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**40, 2**64 - 1, -(2**63)])
+def test_a_whole_number_stays_whole(number: int) -> None:
+    """However long; beside half an emoji too."""
+    assert decipher(200, b'{"data":[{"n":%d}]}' % number, LIST).rows() == [{"n": number}]
+    assert decipher(200, b'{"data":[{"n":%d,"t":"\\ude4f"}]}' % number, LIST).rows() == [{"n": number, "t": "\ufffd"}]
+
+
+def test_half_an_emoji_in_a_large_answer_holds_nobody_up() -> None:
+    """Six megabytes with half an emoji take a few times as long as without, not a hundred times."""
+    row = b'{"message":"\\u179f\\u17bd \\ud83d\\ude4f a\\\\b","n":[1,2.5,{"a":null}]},' * 100_000
+
+    def seconds(text: bytes) -> float:
+        began = time.process_time()
+        decipher(200, b'{"data":[%b{"message":"%b"}]}' % (row, text), LIST)
+        return time.process_time() - began
+
+    whole = min(seconds(b"a") for _ in range(3))
+    assert min(seconds(b"\\ud83d") for _ in range(3)) < 8 * whole
+
+
+def test_an_absurdly_long_number_costs_no_answer() -> None:
+    """Python refuses to read 5,000 digits."""
+    assert decipher(200, b'{"data":[{"id":"1"}],"n":' + b"7" * 5000 + b"}", LIST).rows() == [{"id": "1"}]
 
 
 def test_a_throttled_call_is_charged_to_the_budget_it_was_asked_on() -> None:

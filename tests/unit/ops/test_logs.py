@@ -93,6 +93,17 @@ def test_a_lone_surrogate_or_a_huge_number_does_not_lose_the_line(output: Output
     assert output.lines()[0]["shop"] == "a?"
 
 
+def test_nothing_that_a_terminal_obeys_stands_in_a_line(output: Output) -> None:
+    """C0, DEL, C1, ends of lines and changes of direction are escaped; a reader gets them back."""
+    signs = [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+    words = "ក" + "".join(map(chr, signs)) + "\ud83d"
+    structlog.get_logger().warning("slug", user_agent=words)
+    raw = output.stream.getvalue().decode()
+    assert not set(raw.rstrip("\n")) & set(map(chr, signs))
+    assert raw.count("\n") == 1
+    assert orjson.loads(raw)["user_agent"] == words[:-1] + "?"
+
+
 def test_libraries_are_heard_through_the_same_output(output: Output) -> None:
     """uvicorn's errors are JSON lines too, without a message of an exception."""
     try:

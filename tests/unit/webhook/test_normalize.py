@@ -129,7 +129,7 @@ def test_an_absurdly_long_number_costs_its_own_event_only() -> None:
 
 
 def test_a_deep_event_beside_half_an_emoji_costs_its_own_event_only() -> None:
-    """Both are for the slow reading, which mends strings to a depth that no event we keep comes near."""
+    """The repair of the one half looks at no structure."""
     good = _one({"mid": "m_1", "text": "a\ud83d"})
     deep = b'{"x":' * 600 + b"1" + b"}" * 600
     delivery = normalize(good.replace(b'"messaging":[', b'"messaging":[' + deep + b","))
