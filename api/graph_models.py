@@ -148,8 +148,17 @@ class GraphMessageModel(_Item):
     is_unsupported: bool | MISSING = Field(MISSING, description="Facebook shows it to people, and tells us nothing.")
 
 
+class AddressModel(_Item):
+    """An attachment of a message, as Facebook has it now."""
+
+    type: str = Field(description="As in the message: `image`, `video`, `audio`, `file`, `sticker`, `fallback`.")
+    url: str = Field(description=f"Where the file is. {_EXPIRING}")
+
+
 class CustomerModel(_Item):
-    """A person who wrote to the Page; only `id` where Facebook tells no more."""
+    """A person who wrote to the Page; only `id` where Facebook tells no more. Where Facebook refuses the profile, the
+    name comes from the conversation, without a picture.
+    """
 
     id: str
     name: str | MISSING = MISSING

@@ -4,6 +4,7 @@ from secrets import token_bytes
 from typing import Final
 
 from api import receipt_keys
+from api.attachments import Attachments
 from api.audit import Audit
 from api.blocked import Blocked
 from api.bodies import PageConnect, Pause
@@ -11,6 +12,7 @@ from api.compression import Compression
 from api.docs import description_routes
 from api.graph import Graph
 from api.graph_models import (
+    AddressModel,
     CommentsModel,
     CustomersModel,
     GraphConversationsModel,
@@ -69,6 +71,7 @@ def table(services: Services) -> list[Route]:
         shops_connect_without_token=services.settings.connect_without_proof == "shop",
     )
     graph = Graph(services.graph)
+    attachments = Attachments(services.reader, services.graph)
     stream = Stream(services.rooms, services.tickets, now=services.now)
     audit = Audit(services.audit_log)
     keys = receipt_keys.ReceiptKeys(services.signer)
@@ -86,6 +89,10 @@ def table(services: Services) -> list[Route]:
               "Delete every message of the shop.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/messages/{{id}}", messages.one, "readMessage", READ,
               "One message.", answer=MessageModel, statuses=(404,), tag="Reading"),
+        Route("GET", f"{SHOP}/messages/{{id}}/attachments/{{n}}", attachments.fetch, "fetchAttachment", GRAPH,
+              "The address of an attachment as Facebook gives it now.", answer=AddressModel, statuses=FETCH,
+              tag=FACEBOOK,
+              description="For a picture whose kept address has expired. `n` counts from 0, as in `attachments`."),
         Route("DELETE", f"{SHOP}/messages/{{id}}", messages.purge_one, "purgeMessage", PURGE,
               "Delete one message.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/conversations", messages.conversations, "listConversations", READ,

@@ -15,9 +15,11 @@ Edge = Literal[
     "replies",
     "conversations",
     "conversation_messages",
+    "attachments",
     "customer",
 ]
-"""What hangs on a Page, on one of its posts, comments, live videos or conversations, or a person who wrote to it."""
+"""What hangs on a Page, on one of its posts, comments, live videos, conversations or messages, or a person who wrote to
+it."""
 
 EDGES: tuple[Edge, ...] = get_args(Edge)
 

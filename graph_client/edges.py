@@ -59,11 +59,15 @@ COMMENT_FIELDS: Final = (
 
 CONVERSATION_FIELDS: Final = "id,updated_time,snippet,message_count,unread_count,can_reply,participants{id,name}"
 
-MESSAGE_FIELDS: Final = (
-    "id,created_time,message,from{id,name},to{id,name},"
-    "attachments{id,mime_type,name,size,file_url,image_data,video_data,generic_template},"
+ATTACHMENT_FIELDS: Final = (
+    "id,attachments{id,mime_type,name,size,file_url,image_data,video_data,generic_template},"
     # The parts of a share come only when they are named.
-    "shares{id,link,name,description},sticker,reply_to,is_unsupported"
+    "shares{id,link,name,description},sticker"
+)
+"""What a message carries beside its text."""
+
+MESSAGE_FIELDS: Final = (
+    f"{ATTACHMENT_FIELDS},created_time,message,from{{id,name}},to{{id,name}},reply_to,is_unsupported"
 )
 
 CUSTOMER_FIELDS: Final = "id,name,profile_pic"
@@ -78,12 +82,12 @@ HISTORY_MESSAGE_FIELDS: Final = MESSAGE_FIELDS.replace("{id,name}", "{id}")
 
 def limit_of(edge: Edge) -> Limit:
     """Whose budget a call of this edge is charged to."""
-    return "messenger" if edge in {"conversations", "conversation_messages", "customer"} else "pages"
+    return "messenger" if edge in {"conversations", "conversation_messages", "attachments", "customer"} else "pages"
 
 
 def spacing_of(edge: Edge) -> float:
     """Seconds that Facebook wants between two calls of this edge for one Page; 0.0 where it wants none."""
-    return _PAIR_SECONDS if edge in {"conversations", "conversation_messages"} else 0.0
+    return _PAIR_SECONDS if edge in {"conversations", "conversation_messages", "attachments"} else 0.0
 
 
 def ask_for(query: GraphQuery) -> Ask:
@@ -116,6 +120,8 @@ def ask_for(query: GraphQuery) -> Ask:
             return _list(query, (page, "conversations"), CONVERSATION_FIELDS, query.after, platform="messenger")
         case "conversation_messages":
             return _list(query, (of, "messages"), MESSAGE_FIELDS, query.after)
+        case "attachments":
+            return Ask("GET", (of,), {"fields": ATTACHMENT_FIELDS}, limit=limit_of(query.edge))
         case "customer":
             return Ask("GET", (of,), {"fields": CUSTOMER_FIELDS}, limit=limit_of(query.edge))
 
@@ -132,6 +138,12 @@ def fallback_query(query: GraphQuery, error: GraphError) -> GraphQuery | None:
     if other is None or query.after is not None or not refused:
         return None
     return replace(query, after=write_video_place(other))
+
+
+def conversation_with(page: PageId, customer: str) -> Ask:
+    """The conversation with one person: who takes part in it."""
+    params = {"fields": "id,participants{id,name}", "platform": "messenger", "user_id": customer}
+    return Ask("GET", (page, "conversations"), params, lists=True, limit="messenger")
 
 
 def history_ask(query: GraphQuery) -> Ask:

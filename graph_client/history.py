@@ -46,7 +46,7 @@ def message_of(page: PageId, raw: dict[str, Any]) -> Message:
         raise NotReadable("no_other_side")
     text = raw.get("message")
     text = text if isinstance(text, str) and text else None
-    attachments = _attachments(raw)
+    attachments = attachments_of(raw)
     if text is None and not attachments:
         # Graph names no part that we know: as with webhooks, the shop sees that something was sent.
         attachments = [{"type": _UNSUPPORTED}]
@@ -69,8 +69,11 @@ def _receivers(raw: dict[str, Any]) -> Iterator[str]:
             yield one
 
 
-def _attachments(raw: dict[str, Any]) -> list[Fact]:
-    """Attachments, then a sticker, then shared links, each of them once: stickers and links also come as others."""
+def attachments_of(raw: dict[str, Any]) -> list[Fact]:
+    """What a message carries beside its text: attachments, then a sticker, then shared links, each of them once.
+
+    Stickers and links also come as attachments.
+    """
     facts = [_attachment(item) for item in _rows(raw.get("attachments"))]
     there = {fact.get("url"): fact for fact in facts}
     sticker = _address(raw.get("sticker"))

@@ -1,12 +1,15 @@
 """What a shop asks for, fetched now: one page of an edge, in our form. Nothing of it is kept or logged."""
 
+import re
+from contextlib import suppress
 from dataclasses import replace
 
 from domain.graph import Fetched, GraphQuery
-from domain.ids import ShopId
+from domain.ids import PageId, ShopId
 from graph_client.calls import Calls
-from graph_client.edges import ask_for, fallback_query, spacing_of
-from graph_client.errors import GraphError
+from graph_client.edges import ask_for, conversation_with, fallback_query, spacing_of
+from graph_client.errors import GraphError, ObjectNotFound, ParameterRefused, PermissionMissing
+from graph_client.history import attachments_of
 from graph_client.parse import fetched
 from graph_client.wire import Answer, Ask
 
@@ -18,7 +21,7 @@ class Reader:
         self._calls = calls
 
     async def fetch(self, shop: ShopId, query: GraphQuery) -> Fetched:
-        """One page of what hangs on a Page of this shop.
+        """One page of what hangs on a Page of this shop. A customer is one item, attachments are those of one message.
 
         Videos are tried at their own edge first, whose reading Facebook's reference of v26.0 calls impossible; where
         it is refused, they are picked from the Page's posts.
@@ -27,6 +30,10 @@ class Reader:
             GraphError: Facebook, or its silence, in our words.
             PageInboxError: kind not_found where the Page is not the shop's; unavailable where the store is.
         """
+        if query.edge == "customer":
+            return await self._customer(shop, query)
+        if query.edge == "attachments":
+            return Fetched(attachments_of((await self._call(shop, query)).body), None)
         try:
             return fetched(query, (await self._call(shop, query)).body)
         except GraphError as error:
@@ -34,6 +41,42 @@ class Reader:
             if other is None:
                 raise
             return fetched(other, (await self._call(shop, other)).body)
+
+    async def _customer(self, shop: ShopId, query: GraphQuery) -> Fetched:
+        """The profile. Where Facebook refuses it, or shows no name in it, the name comes from the conversation.
+
+        Profiles take Business Asset User Profile Access; conversations do not, and have the name of each participant.
+        """
+        profile: Fetched | GraphError
+        try:
+            profile = fetched(query, (await self._call(shop, query)).body)
+            if "name" in profile.items[0]:
+                return profile
+        except (ObjectNotFound, PermissionMissing, ParameterRefused) as error:
+            if error.code is None or re.fullmatch("[0-9]+", query.object or "") is None:
+                raise  # no id of a person
+            profile = error
+        name = None
+        with suppress(ObjectNotFound, PermissionMissing, ParameterRefused):
+            name = await self._name_in_conversation(shop, query.page, query.object or "")
+        if name is not None:
+            return Fetched([{"id": query.object, "name": name}], None)
+        if isinstance(profile, GraphError):
+            raise profile
+        return profile
+
+    async def _name_in_conversation(self, shop: ShopId, page: PageId, customer: str) -> str | None:
+        def ask(_: int) -> Ask:
+            return conversation_with(page, customer)
+
+        answer = await self._calls.for_page(shop, page, "conversations", ask, spacing=spacing_of("conversations"))
+        for conversation in fetched(GraphQuery("conversations", page), answer.body).items:
+            people = conversation.get("participants")
+            for person in people if isinstance(people, list) else ():
+                name = person.get("name") if isinstance(person, dict) and person.get("id") == customer else None
+                if isinstance(name, str) and name:
+                    return name
+        return None
 
     async def _call(self, shop: ShopId, query: GraphQuery) -> Answer:
         def ask(items: int) -> Ask:

@@ -19,10 +19,11 @@ from simulator.graph_documents import image
 from simulator.graph_faults import Alters, Fails, Fault, Headers, Says, redirects, throttles
 from simulator.graph_nodes import FakePage
 from simulator.graph_world import World
+from simulator.payloads import from_customer
 from simulator.serialize import Document
-from tests.callers import Operator
+from tests.callers import Facebook, Operator
 from tests.facebook import GraphShop, running_facebook, serving_graph
-from tests.graph import APP_ID, FakeGraph, proof_of
+from tests.graph import APP_ID, FakeGraph, now, proof_of
 from tests.integration.test_canary import values
 from tests.servers import running
 from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, Service
@@ -126,6 +127,7 @@ def ask_for_everything(shop: GraphShop, page: PageId, known: dict[str, str]) -> 
         shop.items(page, edge, limit=3)
     for edge in ("conversations", f"conversations/{known['conversation']}/messages", f"customers/{PSID}"):
         shop.items(page, edge, limit=3)
+    shop.get(f"/messages/{known['kept']}/attachments/0")
     shop.items(page, f"posts/{known['post']}/comments", order="reverse_chronological", filter="stream")
 
 
@@ -233,10 +235,18 @@ def test_what_graph_says_is_afterwards_nowhere(tmp_path: Path) -> None:
         known = {
             "post": post.id,
             "comment": post.edges["comments"][0].id,
+            "kept": page.conversations[PSID].edges["messages"][0].id,
             "live": page.node.edges["live_videos"][0].id,
             "conversation": page.conversations[PSID].id,
         }
+        with Facebook(service.url) as facebook:
+            sent = [{"type": "image", "payload": {"url": "https://cdn.example/kept.jpg"}}]
+            part = from_customer(PAGE, PSID, now(), message={"mid": known["kept"], "attachments": sent})
+            assert facebook.part(part, page=PAGE).status_code == 200
         ask_for_everything(shop, PAGE, known)
+        for graph.world.customers in ("empty", "refused"):
+            shop.items(PAGE, f"customers/{PSID}")
+        graph.world.customers = "full"
         graph.world.live_videos_readable = False
         shop.items(PAGE, "live-videos", limit=2)
         graph.world.videos_readable = False

@@ -99,6 +99,7 @@ FETCHED: dict[Edge, list[dict[str, Any]]] = {
     "replies": [COMMENT | {"id": "7701_5502", "parent": {"id": "7701_5501"}}],
     "conversations": [{"id": "t_1", "updated_time": "2026-02-02T02:40:00.000Z", "participants": [{"id": "7"}]}],
     "conversation_messages": [{"id": "m_1", "message": "", "attachments": [{"mime_type": "image/jpeg"}]}],
+    "attachments": [{"type": "image", "url": "https://cdn.example/a.jpg"}],
     "customer": [{"id": "7", "name": "សុខា"}],
 }
 CONNECTED = PageState(

@@ -23,6 +23,10 @@ from simulator.graph_fields import choose
 PAGE = PageId("104200000000001")
 
 
+NODES = ("attachments", "customer")
+"""What is one thing, and no list."""
+
+
 def query(edge: Edge, **more: object) -> GraphQuery:
     """A question of a shop's; of an object where the edge has one."""
     of = None if edge in ("posts", "videos", "conversations") else "7_8"
@@ -40,6 +44,7 @@ def query(edge: Edge, **more: object) -> GraphQuery:
         ("replies", ("7_8", "comments")),
         ("conversations", (PAGE, "conversations")),
         ("conversation_messages", ("7_8", "messages")),
+        ("attachments", ("7_8",)),
         ("customer", ("7_8",)),
     ],
 )
@@ -47,7 +52,7 @@ def test_each_edge_has_its_place_its_fields_and_its_budget(edge: Edge, path: tup
     """One customer is no list."""
     ask = ask_for(query(edge))
     assert (ask.method, ask.path, ask.limit) == ("GET", path, limit_of(edge))
-    assert ask.lists == (edge != "customer")
+    assert ask.lists == (edge not in NODES)
     assert ask.params["fields"].startswith("id,")
     assert "email" not in ask.params["fields"]
 
@@ -64,6 +69,7 @@ def test_each_edge_has_its_place_its_fields_and_its_budget(edge: Edge, path: tup
         ("UnifiedThread", edges.CONVERSATION_FIELDS),
         ("UnifiedThread", edges.HISTORY_CONVERSATION_FIELDS),
         ("Message", edges.MESSAGE_FIELDS),
+        ("Message", edges.ATTACHMENT_FIELDS),
         ("Message", edges.HISTORY_MESSAGE_FIELDS),
         ("User", edges.CUSTOMER_FIELDS),
     ],
@@ -75,20 +81,21 @@ def test_every_field_is_one_that_its_node_has(node: str, fields: str) -> None:
 
 def test_conversations_and_customers_are_charged_to_messenger() -> None:
     """And only those; two a second per Page of the conversations."""
-    assert [edge for edge in EDGES if limit_of(edge) == "messenger"] == list(EDGES[-3:])
+    assert [edge for edge in EDGES if limit_of(edge) == "messenger"] == list(EDGES[-4:])
     assert {edge: spacing_of(edge) for edge in EDGES if spacing_of(edge)} == {
         "conversations": 0.5,
         "conversation_messages": 0.5,
+        "attachments": 0.5,
     }
 
 
-@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge != "customer"])
+@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in NODES])
 def test_the_number_asked_for_stays_within_graphs_bounds(edge: Edge) -> None:
     """More than a hundred is an error on posts."""
     assert [ask_for(query(edge, limit=limit)).params["limit"] for limit in (0, 1, 100, 101)] == ["1", "1", "100", "100"]
 
 
-@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in ("customer", "videos", "live_videos")])
+@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in (*NODES, "videos", "live_videos")])
 def test_a_cursor_goes_back_as_it_came(edge: Edge) -> None:
     """They are Facebook's and opaque."""
     assert ask_for(query(edge, after="QVFI=")).params["after"] == "QVFI="

@@ -1,0 +1,60 @@
+"""The address of an attachment as Facebook gives it now: the address that is kept with a message expires."""
+
+from typing import ClassVar, Protocol
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.call import answer, call_of
+from api.graph import GraphReader
+from api.params import RequestRefused
+from domain.errors import Kind, PageInboxError
+from domain.graph import GraphQuery
+from domain.ids import MessageId, PageId, ShopId
+
+_LONGEST_PLACE = 4
+"""Digits. Facebook sends at most some dozens of pictures in one message."""
+
+
+class AttachmentNotFound(PageInboxError):
+    """The message is kept, and has no such attachment, or Facebook does not show it any more."""
+
+    kind: ClassVar[Kind] = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("attachment_not_found", "This message has no attachment with this number.")
+
+
+class KeptMessages(Protocol):
+    """Where messages are kept."""
+
+    async def message(self, shop: ShopId, message: MessageId, /) -> bytes:
+        """One message as JSON. Raises kind not_found."""
+        ...
+
+
+class Attachments:
+    """The handler."""
+
+    def __init__(self, messages: KeptMessages, graph: GraphReader) -> None:
+        self._messages = messages
+        self._graph = graph
+
+    async def fetch(self, request: Request) -> Response:
+        """GET messages/{id}/attachments/{n}"""
+        call = call_of(request)
+        message, place = MessageId(call.ids["id"]), _place(call.ids["n"])
+        kept = orjson.loads(await self._messages.message(call.shop, message))
+        if place >= len(kept.get("attachments", ())):
+            raise AttachmentNotFound
+        found = await self._graph.fetch(call.shop, GraphQuery("attachments", PageId(kept["page_id"]), message))
+        if place >= len(found.items) or "url" not in found.items[place]:
+            raise AttachmentNotFound
+        return answer(found.items[place])
+
+
+def _place(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_PLACE):
+        raise RequestRefused("invalid_parameter", "n: must be the number of an attachment, from 0 on.")
+    return int(text)
