@@ -49,7 +49,7 @@ def render(folder: Path) -> Manifests:
     done = _run(*renderer(), str(folder))
     if done.returncode != 0:
         raise RenderRefused(done.stderr.strip())
-    objects: list[Any] = list(yaml.safe_load_all(done.stdout))
+    objects: list[Any] = list(yaml.load_all(done.stdout, yaml.CSafeLoader))
     return Manifests(tuple(objects))
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import kubernetes_validate  # type: ignore[import-untyped]
 from cloudcoil.models.prometheus_operator import v1 as monitoring
+from kubernetes_validate import utils
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tests.k8s.manifests import Manifests, Object, title
@@ -61,6 +62,10 @@ MODELS: Final[dict[tuple[str, str], type[BaseModel]]] = {
     ("monitoring.coreos.com/v1", "PrometheusRule"): monitoring.PrometheusRule,
     ("external-secrets.io/v1", "ExternalSecret"): ExternalSecret,
 }
+
+
+# The library reads a file of two megabytes for each object; every object of a version needs the same one.
+utils.schema_contents = cache(utils.schema_contents)
 
 
 def schemas(manifests: Manifests) -> Iterator[str]:
