@@ -54,31 +54,30 @@ def begun(shop: GraphShop, page: FakePage) -> str:
     return after
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        (Cuts(), "graph_unreachable"),
-        (Cuts(at_once=True), "graph_unreachable"),
-        (OUTAGE, "graph_unavailable"),
-        (Says(200, b'{"data": [', "application/json"), "graph_unavailable"),
-    ],
-    ids=["body-cut", "connection-cut", "outage-page", "half-an-answer"],
-)
+FAULTS: Final[dict[str, tuple[Fault, str]]] = {
+    "the body is cut": (Cuts(), "graph_unreachable"),
+    "the connection is cut": (Cuts(at_once=True), "graph_unreachable"),
+    "an error page": (OUTAGE, "graph_unavailable"),
+    "half an answer": (Says(200, b'{"data": [', "application/json"), "graph_unavailable"),
+}
+
+
 def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
-    graph: FakeGraph, valkey: Server, tmp_path: Path, fault: Fault, reason: str
+    graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Three tries, then the problem; afterwards the same `after` still leads on."""
+    """Three tries, then the problem; afterwards the same `after` still leads on. One service for all faults."""
     with serving_graph(valkey.url, tmp_path / "log", graph) as service, GraphShop(service.url) as shop:
-        page = filled(graph)
-        after = begun(shop, page)
-        graph.seen.forget()
-        graph.faults.script(page.id, fault, times=None)
-        assert refusal(next_page(shop, page, after)) == (502, reason)
-        assert graph.seen.total == 3
-        graph.faults.clear()
-        rest = next_page(shop, page, after).json()["items"]
-        first = shop.fetch(page.id, "posts", limit=LIMIT)["items"]
-        assert len({post["id"] for post in [*first, *rest]}) == 2 * LIMIT
+        for name, (fault, reason) in FAULTS.items():
+            page = filled(graph)
+            after = begun(shop, page)
+            graph.seen.forget()
+            graph.faults.script(page.id, fault, times=None)
+            assert refusal(next_page(shop, page, after)) == (502, reason), name
+            assert graph.seen.total == 3, name
+            graph.faults.clear()
+            rest = next_page(shop, page, after).json()["items"]
+            first = shop.fetch(page.id, "posts", limit=LIMIT)["items"]
+            assert len({post["id"] for post in [*first, *rest]}) == 2 * LIMIT, name
 
 
 def test_a_graph_that_dies_under_a_call_is_502_and_the_store_serves_on(valkey: Server, tmp_path: Path) -> None:
