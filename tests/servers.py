@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,21 @@ def _tool(*command: str, cwd: Path) -> str:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
         raise Absent(f"Redis 7: {command[0]} {command[1]} failed: {last}")
     return done.stdout
+
+
+def service_rights() -> list[str]:
+    """The rights of the service's user, as the manifests give them."""
+    users = (Path(__file__).parents[1] / "k8s/overlays/single/users.acl.example").read_text(encoding="utf-8")
+    (line,) = [words for words in map(str.split, users.splitlines()) if words[1] == "page-inbox"]
+    return line[4:]
+
+
+def for_service_user(server: Server) -> Server:
+    """The same server, reached by a user who has only these rights, and TYPE, by which a test looks at every key."""
+    for client in server.clients():
+        admin(client, "ACL", "SETUSER", "page-inbox", "reset", "on", ">of-the-tests", *service_rights(), "+type")
+    url = server.url.replace("://", "://page-inbox:of-the-tests@", 1)
+    return replace(server, url=url)
 
 
 def free_ports(count: int) -> list[int]:

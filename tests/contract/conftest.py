@@ -169,10 +169,10 @@ class FakeClient(fakeredis.FakeAsyncRedis):
 @pytest.fixture(scope="session")
 def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Valkey 9 apart from the one on which a service of the integration tests lives: it would go on with the purges
-    that a test leaves half done.
+    that a test leaves half done. The store reaches it as a user who has only the rights that the manifests give.
     """
     with servers.running("contract", tmp_path_factory.mktemp("contract"), servers.valkey9()) as server:
-        yield server
+        yield servers.for_service_user(server)
 
 
 @pytest.fixture(params=["fake", "valkey9", "redis82", "redis7", "cluster"])

@@ -20,7 +20,7 @@ from tests.servers import free_ports
 from tests.service import Service, serving, started
 from tests.support import wait_until_blocking
 
-PASSWORDS = {"page-inbox": "a-password", "rewrite": "another-password"}
+PASSWORDS = {"page-inbox": "a-password", "rewrite": "another-password", "test": "a-third"}
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def valkey(manifests: Manifests, home: Path) -> Iterator[int]:
     file.write_text(placed, encoding="utf-8")
     example = (ROOT / "k8s/overlays/single/users.acl.example").read_text(encoding="utf-8")
     filled = example.replace("REWRITE_PASSWORD", PASSWORDS["rewrite"]).replace("PASSWORD", PASSWORDS["page-inbox"])
-    users.write_text(filled, encoding="utf-8")
+    users.write_text(f"{filled}user test on >{PASSWORDS['test']} +@all\n", encoding="utf-8")
     with started([str(find_server()), str(file), "--bind", "127.0.0.1", "--port", str(port)], home / "valkey.log", {}):
         wait_until_blocking(lambda: _answers(port), within=10)
         yield port
@@ -104,7 +104,7 @@ def test_the_probes_tell_a_lost_store_from_a_dead_service(single: Manifests, tmp
             told[name] = ""  # what the other tests give in variables
         with serving("", tmp_path / "log", **told) as service:
             assert {probe: asked(service, path) for probe, path in paths.items()} == dict.fromkeys(paths, 200)
-            with _client(port, "page-inbox") as client:
+            with _client(port, "test") as client:
                 client.shutdown(nosave=True)
             wait_until_blocking(lambda: asked(service, paths["readinessProbe"]) == 503)
             assert asked(service, paths["livenessProbe"]) == 200

@@ -1,0 +1,20 @@
+"""The rights of the service's user in Redis: no more than the code uses, and enough for all it does."""
+
+import re
+from pathlib import Path
+
+from tests.house.sources import ROOT
+from tests.servers import service_rights
+
+OF_THE_CLIENT = {"HELLO", "AUTH", "SELECT", "CLIENT"}
+"""What redis-py sends when it connects."""
+
+
+def test_no_right_is_given_that_the_code_does_not_use() -> None:
+    """A command that is not needed any more goes from the list too."""
+    paths = [path for ending in ("py", "lua") for path in Path(ROOT / "cache").rglob(f"*.{ending}")]
+    used = {word for path in paths for word in re.findall(r"[A-Z]{3,}", path.read_text(encoding="utf-8"))}
+    given = {right[1:].partition("|")[0].upper() for right in service_rights() if right.startswith("+")}
+    assert given - used == OF_THE_CLIENT
+    assert "-@all" in service_rights()
+    assert not any(right.startswith("+@") for right in service_rights())
