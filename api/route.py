@@ -119,7 +119,9 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
         if route.body is not None:
             body = parse_body(route.body, request.headers.get("content-type", ""), await read_body(request))
         page = None if read else ids.get("page")
-        await recorder.record(shop, Access(route.name, principal.subject, client_of(request), page, read=read))
+        await recorder.record(
+            shop, Access(route.name, principal.subject, client_of(request), page, read=read, limited=not read)
+        )
         bind(request, Call(shop, principal, ids, query, body))
         return await endpoint(request)
 

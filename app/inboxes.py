@@ -60,12 +60,14 @@ class Direct:
         purger = self._tools.store.purger
         if conversation:
             await self._tools.record(shop, "purgeConversation")
-            return told_receipt(await purger.purge_conversation(shop, ConversationId(conversation), OPERATOR))
+            return told_receipt(
+                await purger.purge_conversation(shop, ConversationId(conversation), OPERATOR, limited=False)
+            )
         if message:
             await self._tools.record(shop, "purgeMessage")
-            return told_receipt(await purger.purge_message(shop, MessageId(message), OPERATOR))
+            return told_receipt(await purger.purge_message(shop, MessageId(message), OPERATOR, limited=False))
         await self._tools.record(shop, "purgeMessages")
-        return told_receipt(await purger.purge_shop(shop, OPERATOR))
+        return told_receipt(await purger.purge_shop(shop, OPERATOR, limited=False))
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
         """Erases here: no service may be running."""

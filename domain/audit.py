@@ -39,8 +39,9 @@ class Access:
     """Something that is asked for: `action` is the name of the call in the API's description, `subject` the token's
     `sub`, `client` an IP address.
 
-    `page` is told of changes only; no customer, conversation or message is named. Where it is a `read`, further ones of
-    the same minute may share an entry; each change is an entry of its own.
+    `page` is named for changes only; no customer, conversation or message is named. Where it is a `read`, further reads
+    of the same minute may share an entry; each change is an entry of its own. Where it is `limited`, it counts as one
+    of the changes that the shop may make in a day (domain/limits.py).
     """
 
     action: str
@@ -48,6 +49,7 @@ class Access:
     client: str
     page: str | None = None
     read: bool = False
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,9 @@ class Registry(Protocol):
 class PagePurger(Protocol):
     """Takes a Page away."""
 
-    async def purge_page(self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool) -> Receipt:
+    async def purge_page(
+        self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool, limited: bool
+    ) -> Receipt:
         """Disconnect the Page and purge what came for it. Raises kind not_found; conflict where it has a token."""
         ...
 
@@ -93,7 +95,7 @@ class Claims:
         await self._audit.append(other, Access("disconnectPage", FACEBOOK, UNKNOWN_CLIENT, page))
         await self._audit.append(shop, Access("connectPage", FACEBOOK, UNKNOWN_CLIENT, page))
         try:
-            await self._purger.purge_page(other, page, FACEBOOK, without_token=True)
+            await self._purger.purge_page(other, page, FACEBOOK, without_token=True, limited=False)
         except PageInboxError as error:
             if error.kind != "not_found":
                 raise

@@ -31,7 +31,7 @@ class Watched(Protocol):
 class PagePurger(Protocol):
     """Takes a Page away."""
 
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /, *, limited: bool) -> Receipt:
         """Disconnect the Page, forget its token, purge what came for it. Raises kind not_found."""
         ...
 
@@ -59,7 +59,7 @@ class Withdrawn:
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
         """Forget the token and who granted it, purge what came for the Page; None where another did so meanwhile."""
         try:
-            receipt = await self._purger.purge_page(shop, page, requested_by)
+            receipt = await self._purger.purge_page(shop, page, requested_by, limited=False)
         except PageInboxError as error:
             if error.kind != "not_found":
                 raise

@@ -63,7 +63,7 @@ class Pages(Protocol):
 class ShopPurger(Protocol):
     """Deletes."""
 
-    async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
+    async def purge_shop(self, shop: ShopId, requested_by: str, /, *, limited: bool) -> Receipt:
         """Everything kept of a shop."""
         ...
 
@@ -132,7 +132,7 @@ class Withdrawal:
             if self._left(await self._registry.shop(shop), pages):
                 log.info("deauthorized", shop=shop, what="pages")
             else:
-                receipt = await self._purger.purge_shop(shop, FACEBOOK)
+                receipt = await self._purger.purge_shop(shop, FACEBOOK, limited=False)
                 log.info("deauthorized", shop=shop, what="shop", purge_id=receipt.id)
         return len(pages)
 

@@ -21,7 +21,7 @@ from cache.keys import AUDIT_SECONDS, shop_keys
 from cache.scripts import AUDIT
 from cache.server.connection import Arg, Connection, scored
 from domain import limits
-from domain.audit import FACEBOOK, OPERATOR, Access, Damage, Entry
+from domain.audit import Access, Damage, Entry
 from domain.cursor import Slice
 from domain.ids import ShopId
 from domain.moment import rfc3339
@@ -195,8 +195,8 @@ class AuditLog:
 
 
 def _most(access: Access) -> int:
-    """How many changes the shop may make in a day; 0 where this one is not counted."""
-    if access.read or access.subject in {OPERATOR, FACEBOOK}:
+    """How many changes the shop may make in a day; 0 where this access is not counted."""
+    if not access.limited:
         return 0
     return limits.CHANGES_PER_DAY + (limits.RESERVED_FOR_DELETION if access.action == "purgeMessages" else 0)
 

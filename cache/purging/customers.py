@@ -51,7 +51,7 @@ class Customers:
                 there = {*await self._connection.run(PRESENT([keys.registry], args), tries=2), *waiting}
                 found += [tag for tag in some if tag in there]
         return [
-            await self._purger.purge_conversations(shop, found[at : at + PURGED], requested_by)
+            await self._purger.purge_conversations(shop, found[at : at + PURGED], requested_by, limited=False)
             for at in range(0, len(found), PURGED)
         ]
 

@@ -22,7 +22,6 @@ from cache.registry.shops import Shops
 from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, UNLOG, Script
 from cache.server.connection import Arg, Connection, hash_fields
 from domain import limits
-from domain.audit import FACEBOOK, OPERATOR
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt
 from ops.metrics import Metrics
@@ -59,7 +58,11 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Purger:
-    """Purges on a shop's word. Every method raises `Unavailable` when Redis is."""
+    """Purges. Every method raises `Unavailable` when Redis is.
+
+    Where a purge is `limited`, it raises `RateReached` when the shop has as many as it may have (domain/limits.py).
+    What an operator does by hand, and what Facebook demands, is not limited.
+    """
 
     def __init__(
         self,
@@ -87,21 +90,25 @@ class Purger:
         self._open: Counter[ShopId] = Counter()
         self._turns: WeakValueDictionary[ShopId, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def purge_shop(self, shop: ShopId, requested_by: str) -> Receipt:
+    async def purge_shop(self, shop: ShopId, requested_by: str, *, limited: bool = True) -> Receipt:
         """Everything of a shop."""
-        return await self._purge(shop, "shop", b"", requested_by)
+        return await self._purge(shop, "shop", b"", requested_by, limited=limited)
 
-    async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str) -> Receipt:
+    async def purge_conversation(
+        self, shop: ShopId, conversation: ConversationId, requested_by: str, *, limited: bool = True
+    ) -> Receipt:
         """All that one customer and one Page said to each other."""
         tag = shop_keys(shop).conversation_tag(conversation)
-        return await self._purge(shop, "conversation", tag, requested_by)
+        return await self._purge(shop, "conversation", tag, requested_by, limited=limited)
 
-    async def purge_conversations(self, shop: ShopId, tags: Sequence[bytes], requested_by: str) -> Receipt:
+    async def purge_conversations(
+        self, shop: ShopId, tags: Sequence[bytes], requested_by: str, *, limited: bool = True
+    ) -> Receipt:
         """All conversations with these tags, on one receipt (cache/purging/customers.py knows whose they are)."""
-        return await self._purge(shop, "customer", b"".join(tags), requested_by)
+        return await self._purge(shop, "customer", b"".join(tags), requested_by, limited=limited)
 
     async def purge_page(
-        self, shop: ShopId, page: PageId, requested_by: str, *, without_token: bool = False
+        self, shop: ShopId, page: PageId, requested_by: str, *, without_token: bool = False, limited: bool = True
     ) -> Receipt:
         """Disconnect a Page and purge what came for it; with `without_token`, only where it has no token.
 
@@ -110,9 +117,11 @@ class Purger:
             PageTaken: it has a token.
         """
         claim = await self._shops.claim(shop, page)
-        return await self._purge(shop, "page", shop_keys(shop).page_tag(page), requested_by, page, claim, without_token)
+        return await self._purge(
+            shop, "page", shop_keys(shop).page_tag(page), requested_by, page, claim, without_token, limited=limited
+        )
 
-    async def purge_message(self, shop: ShopId, id_: MessageId, requested_by: str) -> Receipt:
+    async def purge_message(self, shop: ShopId, id_: MessageId, requested_by: str, *, limited: bool = True) -> Receipt:
         """One message. One that was never received is kept out in advance."""
         keys = shop_keys(shop)
         purge = PurgeId(self._new_id())
@@ -120,7 +129,7 @@ class Purger:
         script_keys = [*keys.of_erase, keys.purge(purge), keys.receipts]
         erased, at = 0, 0
         for first in range(0, max(1, len(ids)), IDS_PER_CALL):
-            args: list[Arg] = [keys.hash_tag, requested_by, _most_purges("message", requested_by)]
+            args: list[Arg] = [keys.hash_tag, requested_by, _most_purges("message", limited)]
             for id_of_page in ids[first : first + IDS_PER_CALL]:
                 args += (id_of_page, b"")
             reply = await self._connection.run(ERASE(script_keys, args), tries=2)
@@ -149,16 +158,18 @@ class Purger:
         page: PageId | None = None,
         claim: str = "",
         without_token: bool = False,
+        *,
+        limited: bool,
     ) -> Receipt:
         keys = shop_keys(shop)
-        if self._open[shop] >= limits.OPEN_PURGES + limits.RESERVED_FOR_DELETION * (what == "shop"):
+        if limited and self._open[shop] >= limits.OPEN_PURGES + limits.RESERVED_FOR_DELETION * (what == "shop"):
             raise _too_many_purges(RETRY_OPEN)
         purge = PurgeId(self._new_id())
         job = f"{purge} {shop}".encode()
         # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
         await self._note(job)
         script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
-        common: list[Arg] = [by, page or "", claim, int(without_token), _most_purges(what, by)]
+        common: list[Arg] = [by, page or "", claim, int(without_token), _most_purges(what, limited)]
         # One tag, unless what is purged are the conversations of a customer.
         for at in range(0, max(1, len(tag)), HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES):
             part = tag[at : at + HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES]
@@ -287,9 +298,9 @@ def _shop_of(job: bytes) -> ShopId:
     return ShopId(job.partition(b" ")[2].decode())
 
 
-def _most_purges(what: PurgeTarget, requested_by: str) -> int:
-    """How many purges the shop may have in 30 days; 0 for any number: an operator and Facebook are not limited."""
-    if requested_by in {OPERATOR, FACEBOOK}:
+def _most_purges(what: PurgeTarget, limited: bool) -> int:
+    """How many purges the shop may have in 30 days; 0 for any number."""
+    if not limited:
         return 0
     return limits.PURGES_IN_30_DAYS + (limits.RESERVED_FOR_DELETION if what == "shop" else 0)
 

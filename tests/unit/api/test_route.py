@@ -142,7 +142,9 @@ def test_every_call_is_recorded_before_its_handler_runs(house: House, route: Rou
     house.client.request(*call, json=BODIES.get(route.name))
     page = "m_1" if "{page}" in route.path and route.method != "GET" else None
     read = route.method == "GET"
-    assert house.recorder.recorded == [("demo", Access(route.name, "dara", "192.0.2.7", page, read=read))]
+    assert house.recorder.recorded == [
+        ("demo", Access(route.name, "dara", "192.0.2.7", page, read=read, limited=not read))
+    ]
     assert house.store.asked != ()
 
 

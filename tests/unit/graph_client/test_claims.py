@@ -47,9 +47,11 @@ class World:
         assert (shop, page) == (OTHER, PAGE)
         return Credentials(Secret("x"), b"", PageState(0, token_alive=True)) if self.token else None
 
-    async def purge_page(self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool) -> Receipt:
+    async def purge_page(
+        self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool, limited: bool
+    ) -> Receipt:
         """As the store does it."""
-        assert (page, without_token) == (PAGE, True)
+        assert (page, without_token, limited) == (PAGE, True, False)
         if self.token:
             raise Conflict("page_of_another_shop")
         self.purged.append(shop)

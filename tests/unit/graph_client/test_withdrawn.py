@@ -49,7 +49,7 @@ class World:
     async def forget(self, page: PageId, /) -> None:
         self.told.append("forget")
 
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /, *, limited: bool) -> Receipt:
         if self.fails:
             raise self.fails
         self.told.append(f"purge {requested_by}")
