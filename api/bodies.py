@@ -34,11 +34,19 @@ class _Body(BaseModel):
 class PageConnect(_Body):
     """How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without Facebook."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"access_token": "EAA..."}, {}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"access_token": "EAA..."}, {"access_token": "EAA...", "history": False}, {}]}
+    )
 
     access_token: PageToken | MISSING = Field(
         MISSING,
         description="The Page's own token, as `/me/accounts` at Facebook tells it. It is kept sealed and never shown.",
+    )
+
+    history: StrictBool = Field(
+        True,
+        description="With the Page's first token, the messages of the last five days are fetched; false leaves that "
+        "out.",
     )
 
     def token(self) -> Secret | None:

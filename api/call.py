@@ -52,9 +52,9 @@ def call_of(request: Request) -> Call:
     return call
 
 
-def answer(content: Any) -> Response:
-    """200 and JSON."""
-    return Response(orjson.dumps(content), headers=NO_STORE, media_type="application/json")
+def answer(content: Any, *, status: int = 200) -> Response:
+    """The status and JSON."""
+    return Response(orjson.dumps(content), status, headers=NO_STORE, media_type="application/json")
 
 
 def answer_slice(name: str, items: Iterable[bytes], next_cursor: str | None) -> Response:

@@ -91,10 +91,11 @@ def _card(document: Json, method: str, path: str, operation: Json) -> str:
         parts.append(f"<h4>Parameters</h4>{_table(rows)}")
     if body := operation.get("requestBody"):
         parts.append(f"<h4>Body</h4>{_fields(document, body['content']['application/json']['schema'])}")
-    for content in operation["responses"]["200"]["content"].values():
+    (success,) = [status for status in operation["responses"] if status.startswith("2")]
+    for content in operation["responses"][success]["content"].values():
         if content["schema"]:
             parts.append(f"<h4>Answer</h4>{_fields(document, content['schema'])}")
-    statuses = " · ".join(status for status in operation["responses"] if status != "200")
+    statuses = " · ".join(status for status in operation["responses"] if status != success)
     if statuses:
         parts.append(f'<p class="soft">Problems: <a href="#problems">{statuses}</a></p>')
     parts.append(

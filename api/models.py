@@ -158,6 +158,34 @@ class MissingFieldModel(_Answer):
     permission: str | MISSING = Field(MISSING, description="The permission that it needs, where Facebook names one.")
 
 
+class HealingModel(_Answer):
+    """The last fetching of messages that no webhook brought: the history at connecting, or what was missed."""
+
+    status: Literal["waiting", "running", "complete", "cut_short"] = Field(
+        description="`cut_short`: Facebook's list of conversations did not end; it is tried again later."
+    )
+    since: Moment = Field(description="Messages that were sent from then on are fetched.")
+    began_at: Moment | MISSING = MISSING
+    ended_at: Moment | MISSING = MISSING
+    conversations: int | MISSING = Field(MISSING, description="Gone through so far.")
+    messages: int | MISSING = Field(MISSING, description="Fetched so far.")
+    stored: int | MISSING = Field(MISSING, description="Of these, the messages that were not here yet.")
+    reason: str | MISSING = Field(MISSING, description="Why it was cut short.")
+
+
+class UnhealedModel(_Answer):
+    """A conversation that Facebook refuses. It is tried again with growing pauses."""
+
+    conversation: str | MISSING = Field(
+        MISSING, description="Facebook's own id, `t_…`; absent where the list of conversations itself was cut short."
+    )
+    reason: str = Field(description="As of a problem: `object_not_found`, `too_much_data`, `graph_unavailable`, …")
+    since: Moment = Field(description="Messages that were sent from then on may be missing.")
+    tries: int = Field(ge=1)
+    next_try_at: Moment
+    given_up_at: Moment = Field(description="All that may be missing is older than five days then.")
+
+
 class PageModel(_Answer):
     """A connected Page. What is known of its token is absent where it is connected for webhooks alone."""
 
@@ -191,6 +219,12 @@ class PageModel(_Answer):
     )
     healing_since: Moment | MISSING = Field(
         MISSING, description="Messages from here on may be missing; they are being fetched."
+    )
+    healing: HealingModel | MISSING = Field(
+        MISSING, description="How far the fetching is, or how the last one ended; in the answer for one Page alone."
+    )
+    unhealed: list[UnhealedModel] | MISSING = Field(
+        MISSING, description="Conversations that could not be fetched; in the answer for one Page alone."
     )
 
 

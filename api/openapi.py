@@ -109,7 +109,9 @@ def _operation(route: Route) -> Json:
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.body)}}}
     schema = _ref(route.answer) if route.answer else {}
-    answers: Json = {"200": {"description": _first_line(route.answer), "content": {route.media: {"schema": schema}}}}
+    answers: Json = {
+        str(route.status): {"description": _first_line(route.answer), "content": {route.media: {"schema": schema}}}
+    }
     for status in _problems(route):
         answers[str(status)] = {"$ref": f"#/components/responses/{_problem_name(status)}"}
     operation["responses"] = answers

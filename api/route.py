@@ -65,10 +65,10 @@ class Route:
 
     `path` is a Starlette template; a guarded one has `{shop}`. `scope` None is public: its endpoint may also be an ASGI
     application, and its models serve the description alone. `name` becomes the operationId, and the action in the audit
-    log. `statuses` are the problems it answers beyond those that follow from scope, query and body. `also` are further
-    addresses of the same. A route that is not `described` stays out of `/openapi.json`. Where it is `apart`, each call
-    has an entry of its own in the audit log, as every change has. Where it is `ticketed`, `?ticket=` serves in place of
-    a token.
+    log. `status` is that of its success; `statuses` are the problems it answers beyond those of scope, query and body.
+    `also` are further addresses of the same. A route that is not `described` stays out of `/openapi.json`. Where it
+    is `apart`, each call has an entry of its own in the audit log, as every change has. Where it is `ticketed`,
+    `?ticket=` serves in place of a token.
     """
 
     method: Method
@@ -88,6 +88,7 @@ class Route:
     described: bool = True
     apart: bool = False
     ticketed: bool = False
+    status: int = 200
 
 
 def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None = None) -> Endpoint:

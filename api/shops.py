@@ -10,6 +10,7 @@ from api.auth import Forbidden
 from api.bodies import PageConnect, Pause
 from api.call import answer, call_of
 from api.messages import answer_receipt
+from domain.heal import Heal
 from domain.ids import PageId, ShopId
 from domain.moment import rfc3339
 from domain.secret import Secret
@@ -39,8 +40,9 @@ class Registry(Protocol):
 class Connector(Protocol):
     """Brings Pages and takes them away, here and at Facebook."""
 
-    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /) -> Page:
-        """Route the Page's messages to the shop; with a token, check it, keep it sealed and subscribe the webhooks.
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /, *, history: bool) -> Page:
+        """Route the Page's messages to the shop; with a token, check it, keep it sealed and subscribe the webhooks, and
+        with `history` have the last five days fetched.
 
         The shop's own Page may be connected again. Raises kind conflict for another shop's, not_configured where the
         operator has not set what a token needs; invalid or conflict for a token that does not do.
@@ -52,12 +54,27 @@ class Connector(Protocol):
         ...
 
 
+class Healing(Protocol):
+    """Fetches messages that no webhook brought. Every method raises kind unavailable where the store is."""
+
+    async def request(self, shop: ShopId, page: PageId, /) -> Page:
+        """Have the last five days fetched. Raises kind not_found; conflict for a Page without a living token."""
+        ...
+
+    async def progress(self, shop: ShopId, page: PageId, /) -> Heal | None:
+        """How far it is; None where nothing was ever fetched."""
+        ...
+
+
 class Shops:
     """The handlers."""
 
-    def __init__(self, registry: Registry, connector: Connector, *, shops_connect_without_token: bool) -> None:
+    def __init__(
+        self, registry: Registry, connector: Connector, healing: Healing, *, shops_connect_without_token: bool
+    ) -> None:
         self._registry = registry
         self._connector = connector
+        self._healing = healing
         self._shops_connect_without_token = shops_connect_without_token
 
     async def state(self, request: Request) -> Response:
@@ -77,7 +94,15 @@ class Shops:
     async def page(self, request: Request) -> Response:
         """GET pages/{page}"""
         call = call_of(request)
-        return answer(told_page(await self._registry.page(call.shop, PageId(call.ids["page"]))))
+        page = await self._registry.page(call.shop, PageId(call.ids["page"]))
+        return answer(told_page(page) | told_heal(page, await self._healing.progress(call.shop, page.id)))
+
+    async def heal(self, request: Request) -> Response:
+        """POST pages/{page}/heal"""
+        call = call_of(request)
+        page = await self._healing.request(call.shop, PageId(call.ids["page"]))
+        told = told_page(page) | told_heal(page, await self._healing.progress(call.shop, page.id))
+        return answer(told, status=202)
 
     async def patch_page(self, request: Request) -> Response:
         """PATCH pages/{page}"""
@@ -88,13 +113,14 @@ class Shops:
     async def connect(self, request: Request) -> Response:
         """PUT pages/{page}: without the Page's token only where that is allowed, or any shop could take any Page."""
         call = call_of(request)
-        token = call.sent(PageConnect).token()
+        sent, page = call.sent(PageConnect), PageId(call.ids["page"])
+        token = sent.token()
         if token is None and not self._shops_connect_without_token and call.principal.shop != EVERY_SHOP:
             raise Forbidden(
                 "page_token_required",
                 "Send the Page's access_token. Only a token for every shop connects a Page without it.",
             )
-        return answer(told_page(await self._connector.connect(call.shop, PageId(call.ids["page"]), token)))
+        return answer(told_page(await self._connector.connect(call.shop, page, token, history=sent.history)))
 
     async def disconnect(self, request: Request) -> Response:
         """DELETE pages/{page}"""
@@ -119,6 +145,16 @@ def told_page(page: Page) -> dict[str, Any]:
     if page.last_event_at is not None:
         told["last_event_at"] = rfc3339(page.last_event_at)
     return told if page.state is None else told | _state(page.state)
+
+
+def told_heal(page: Page, heal: Heal | None) -> dict[str, Any]:
+    """How far the fetching of messages is that no webhook brought."""
+    since = None if page.state is None else page.state.heal_since
+    if since is not None and (heal is None or heal.status != "running"):
+        shown: dict[str, Any] = {"healing": {"status": "waiting", "since": rfc3339(since)}}
+    else:
+        shown = {} if heal is None else {"healing": heal.document()}
+    return shown | ({"unhealed": [one.document() for one in heal.unhealed]} if heal and heal.unhealed else {})
 
 
 def _state(state: PageState) -> dict[str, Any]:

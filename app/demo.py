@@ -134,7 +134,7 @@ def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, cust
 async def open_shop(app: Application, port: int, token: Secret | None, *, customers: bool) -> None:
     """Connect the demo Page, and let customers write to it until cancelled."""
     services = app.services
-    await services.connector.connect(SHOP, PAGE, token)
+    await services.connector.connect(SHOP, PAGE, token, history=customers)
     if not customers:
         return
     sender = Sender(f"{address(services.settings.host, port)}/webhook", services.settings.app_secrets[0])

@@ -21,6 +21,7 @@ from domain.finding import Finding, Level, worst
 from domain.secret import Secret
 from graph_client.client import Client
 from graph_client.examine import examine_app, examine_pages
+from graph_client.examine_heals import examine_heals
 from ops.examine import examine_settings
 from ops.metrics import Metrics, process_registry
 from ops.outside import examine_public_url
@@ -156,6 +157,8 @@ async def _pages(store: Store, settings: Settings, progress: Progress, *, ask_fa
             sorted(found), store.shops, graph.pages, now=unix_milliseconds, ask_facebook=ask_facebook
         ):
             progress.one()
+            yield finding
+        async for finding in examine_heals(sorted(found), store.shops, graph.heals):
             yield finding
     finally:
         await graph.calls.close()

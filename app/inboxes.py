@@ -3,11 +3,12 @@
 from typing import Any, Protocol
 
 from api.messages import told_receipt
-from api.shops import told_page, told_shop
+from api.shops import told_heal, told_page, told_shop
 from app.tools import Tools
 from domain.audit import OPERATOR
 from domain.ids import ConversationId, MessageId, PageId, ShopId
 from domain.secret import Secret
+from domain.shop import Page
 
 
 class Inbox(Protocol):
@@ -17,8 +18,16 @@ class Inbox(Protocol):
         """The shop's state and its Pages."""
         ...
 
-    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /) -> dict[str, Any]:
-        """Connect a Page; its state."""
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool, /) -> dict[str, Any]:
+        """Connect a Page, with or without its last five days; its state."""
+        ...
+
+    async def heal(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
+        """Have the Page's last five days fetched; its state."""
+        ...
+
+    async def page(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
+        """A Page's state, with how far its healing is."""
         ...
 
     async def disconnect(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
@@ -45,10 +54,23 @@ class Direct:
         await self._tools.record(shop, "listPages")
         return told_shop(await self._tools.store.shops.shop(shop))
 
-    async def connect(self, shop: ShopId, page: PageId, token: Secret | None) -> dict[str, Any]:
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool) -> dict[str, Any]:
         """As the service does it."""
         await self._tools.record(shop, "connectPage", page)
-        return told_page(await self._tools.graph.pages.connect(shop, page, token))
+        return told_page(await self._tools.graph.pages.connect(shop, page, token, history=history))
+
+    async def heal(self, shop: ShopId, page: PageId) -> dict[str, Any]:
+        """Asks for it in the store; a running service does it."""
+        await self._tools.record(shop, "healPage", page)
+        return await self._with_heal(shop, await self._tools.graph.healing.request(shop, page))
+
+    async def page(self, shop: ShopId, page: PageId) -> dict[str, Any]:
+        """From the registry."""
+        await self._tools.record(shop, "readPage")
+        return await self._with_heal(shop, await self._tools.store.shops.page(shop, page))
+
+    async def _with_heal(self, shop: ShopId, page: Page) -> dict[str, Any]:
+        return told_page(page) | told_heal(page, await self._tools.graph.healing.progress(shop, page.id))
 
     async def disconnect(self, shop: ShopId, page: PageId) -> dict[str, Any]:
         """As the service does it."""

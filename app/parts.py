@@ -12,6 +12,7 @@ from cache.audit.log import AuditLog
 from cache.cursors import Cursors
 from cache.graph.budgets import Budgets
 from cache.graph.grants import Grants
+from cache.graph.heals import Heals
 from cache.graph.watchlist import Watchlist
 from cache.keyring import Keyring
 from cache.messages.blocked import Blocked
@@ -31,6 +32,7 @@ from domain.secret import Secret
 from graph_client.calls import Calls
 from graph_client.claims import Claims
 from graph_client.client import Client
+from graph_client.healing import Healing
 from graph_client.pages import Pages
 from graph_client.reader import Reader as GraphReader
 from graph_client.token_death import TokenDeath
@@ -145,6 +147,8 @@ class Graph:
     reader: GraphReader
     pages: Pages
     watchlist: Watchlist
+    heals: Heals
+    healing: Healing
     grants: Grants
     token_died: TokenDeath
     withdrawn: Withdrawn
@@ -154,6 +158,8 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
     """The way to Facebook; not opened yet."""
     secret = settings.app_secrets[0] if settings.app_secrets else None
     watchlist, grants = Watchlist(store.connection), Grants(store.connection, settings.seal_keys)
+    heals = Heals(store.connection)
+    healing = Healing(store.shops, watchlist, heals, now=unix_milliseconds)
     token_died = TokenDeath(store.shops, watchlist, now=unix_milliseconds)
     calls = Calls(
         Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time),
@@ -182,7 +188,7 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
         now=unix_milliseconds,
     )
     withdrawn = Withdrawn(store.shops, watchlist, store.purger, token_died=token_died)
-    return Graph(calls, GraphReader(calls), pages, watchlist, grants, token_died, withdrawn)
+    return Graph(calls, GraphReader(calls), pages, watchlist, heals, healing, grants, token_died, withdrawn)
 
 
 def unix_milliseconds() -> int:

@@ -41,9 +41,19 @@ class Remote:
         """GET ."""
         return await self._ask("GET", shop)
 
-    async def connect(self, shop: ShopId, page: PageId, token: Secret | None) -> dict[str, Any]:
+    async def page(self, shop: ShopId, page: PageId) -> dict[str, Any]:
+        """GET pages/{page}"""
+        return await self._ask("GET", shop, "pages", page)
+
+    async def heal(self, shop: ShopId, page: PageId) -> dict[str, Any]:
+        """POST pages/{page}/heal"""
+        return await self._ask("POST", shop, "pages", page, "heal")
+
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool) -> dict[str, Any]:
         """PUT pages/{page}"""
-        body = {} if token is None else {"access_token": token.reveal()}
+        body: dict[str, Any] = {} if token is None else {"access_token": token.reveal()}
+        if not history:
+            body["history"] = False
         return await self._ask("PUT", shop, "pages", page, body=body)
 
     async def disconnect(self, shop: ShopId, page: PageId) -> dict[str, Any]:
@@ -79,7 +89,7 @@ class Remote:
             )
             raise ServiceRefused("service_unreachable", sentence) from None
         told = _object(answer.content)
-        if answer.status_code == httpx2.codes.OK and told:
+        if answer.status_code in {httpx2.codes.OK, httpx2.codes.ACCEPTED} and told:
             return told
         raise ServiceRefused(
             str(told.get("reason", "no_answer_of_ours")), _sentence(answer.status_code, told, self._url)

@@ -68,6 +68,7 @@ def table(services: Services) -> list[Route]:
     shops = Shops(
         services.shops,
         services.connector,
+        services.healing,
         shops_connect_without_token=services.settings.connect_without_proof == "shop",
     )
     graph = Graph(services.graph)
@@ -136,6 +137,12 @@ def table(services: Services) -> list[Route]:
               "call with a new token reconnects; with `{}` an earlier token stays. A token "
               "that Facebook verifies takes the Page from a shop that connected it without one; nothing that was kept "
               "goes along."),
+        Route("POST", f"{PAGE}/heal", shops.heal, "healPage", ADMIN,
+              "Fetch the last five days of a Page's messages from Facebook.", answer=PageModel, statuses=(404, 409),
+              status=202, tag="Shop and Pages",
+              description="For conversations that do not reach the webhook. The answer comes at once; `healing` and "
+              "`unhealed` of the Page tell how far it is. What is here already is stored once, what was deleted stays "
+              "deleted."),
         Route("PATCH", PAGE, shops.patch_page, "changePage", ADMIN,
               "Pause or resume storing for one Page.", body=Pause, answer=PageModel, statuses=(404,),
               tag="Shop and Pages"),

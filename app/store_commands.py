@@ -1,8 +1,9 @@
 """`page-inbox pages` and `page-inbox purge`: done by hand, directly on Redis or on a running service."""
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import click
 
@@ -15,18 +16,22 @@ from domain.errors import PageInboxError
 from domain.ids import PageId, PurgeId, ShopId
 from domain.secret import Secret
 
+HEAL_LOOK_SECONDS: Final = 2.0
+"""Between two looks at how far a healing is; it makes about a call of Facebook a second."""
+
 
 @click.group()
 def pages() -> None:
-    """Connect, list and disconnect a shop's Pages: directly on Redis and with Facebook, or on a running service."""
+    """Connect, list, heal and disconnect a shop's Pages: on Redis and with Facebook, or on a running service."""
 
 
 @pages.command("connect")
 @click.option("--shop", required=True)
 @click.option("--token-file", type=click.File("r"), help="Where the Page's token is read from; - is standard input.")
+@click.option("--history/--no-history", default=True, help="Fetch the last five days too, with its first token.")
 @click.argument("page")
 @somewhere
-def pages_connect(where: Where, shop: str, token_file: TextIO | None, page: str) -> None:
+def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: bool, page: str) -> None:
     """Connect a Page: with its token for everything, without one for webhooks alone.
 
     The token is checked with Facebook, the app subscribed to the Page's webhooks, and the token kept sealed by the
@@ -44,7 +49,7 @@ def pages_connect(where: Where, shop: str, token_file: TextIO | None, page: str)
         raise click.BadParameter("is empty", param_hint="--token-file")
 
     async def work(inbox: Inbox) -> None:
-        connected = await inbox.connect(ShopId(shop), PageId(page), token)
+        connected = await inbox.connect(ShopId(shop), PageId(page), token, history)
         told = f"{connected['page_id']} is connected to {shop} since {connected['connected_at']}"
         click.echo(f"{told}: {_expected(connected)}")
 
@@ -88,6 +93,48 @@ def pages_list(where: Where, shop: str) -> None:
             click.echo(f"{page['page_id']}  connected {page['connected_at']}{last}{paused}: {_expected(page)}")
 
     where.run(work)
+
+
+@pages.command("heal")
+@click.option("--shop", required=True)
+@click.option("--wait", is_flag=True, help="Wait for the end, and print how far it is.")
+@click.argument("page")
+@somewhere
+def pages_heal(where: Where, shop: str, wait: bool, page: str) -> None:
+    """Fetch the last five days of a Page's messages from Facebook, where some never reached the webhook.
+
+    A running service does it. What is here already is stored once; what was deleted stays deleted.
+
+    \b
+    Examples:
+      page-inbox pages heal --shop sokha 104200000000001
+      page-inbox pages heal --wait --shop sokha 104200000000001
+      TOKEN=eyJ... page-inbox pages heal --url https://inbox.example --shop sokha 104200000000001
+    """
+
+    async def work(inbox: Inbox) -> None:
+        state = await inbox.heal(ShopId(shop), PageId(page))
+        while wait and state["healing"]["status"] in {"waiting", "running"}:
+            click.echo(_progress(state), err=True)
+            await asyncio.sleep(HEAL_LOOK_SECONDS)
+            state = await inbox.page(ShopId(shop), PageId(page))
+        click.echo(_progress(state))
+        for one in state.get("unhealed", []):
+            what = one.get("conversation", "the list of conversations")
+            click.echo(f"Facebook refuses {what}: {one['reason']}. It is tried again at {one['next_try_at']}.")
+
+    where.run(work)
+
+
+def _progress(page: dict[str, Any]) -> str:
+    """How far the healing of a Page is, in a sentence."""
+    healing = page["healing"]
+    if healing["status"] == "waiting":
+        return f"Messages since {healing['since']} will be fetched: a running service begins within seconds."
+    counts = (
+        f"{healing['conversations']} conversations, {healing['messages']} messages, {healing['stored']} of them new"
+    )
+    return f"{healing['status'].replace('_', ' ').capitalize()}: {counts}."
 
 
 @pages.command("disconnect")

@@ -39,6 +39,8 @@ from cache.server.state import ServerState
 from domain.secret import Secret
 from graph_client.calls import Calls
 from graph_client.heal import Healer
+from graph_client.healing import Healing
+from graph_client.heartbeat import Heartbeat
 from graph_client.pages import Pages
 from graph_client.reader import Reader as GraphReader
 from graph_client.watch import Watch
@@ -93,6 +95,8 @@ class Services:
     graph: GraphReader
     connector: Pages
     calls: Calls
+    healing: Healing
+    heartbeat: Heartbeat
     watch: Watch
     verify_token: Secret
     now: Callable[[], float]
@@ -103,7 +107,7 @@ class Services:
         self.tasks.start("redis_state", partial(self.state.run, asyncio.sleep))
         self.tasks.start("sweeper", self.sweeper.run)
         self.tasks.start("purges", self.purger.resume)
-        self.tasks.start("heartbeat", self.watch.run_heartbeat)
+        self.tasks.start("heartbeat", self.heartbeat.run)
         self.tasks.start("watch", self.watch.run)
         self.tasks.start("announcements", self.announcements.run)
         self.tasks.start("stream_heartbeat", self.rooms.beat)
@@ -188,7 +192,15 @@ def wire(
         graph.watchlist,
         store.shops,
         graph.pages,
-        Healer(graph.calls, writer, metrics, sleep=asyncio.sleep),
+        Healer(
+            graph.calls,
+            writer,
+            graph.heals,
+            metrics,
+            now=unix_milliseconds,
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+        ),
         graph.grants,
         metrics,
         token_died=graph.token_died,
@@ -250,6 +262,8 @@ def wire(
         graph=graph.reader,
         connector=graph.pages,
         calls=graph.calls,
+        healing=graph.healing,
+        heartbeat=Heartbeat(graph.watchlist, graph.watchlist, metrics, now=unix_milliseconds, sleep=asyncio.sleep),
         watch=watch,
         verify_token=needed(settings.verify_token, "FACEBOOK_VERIFY_TOKEN"),
         now=now,

@@ -40,6 +40,9 @@ HEADER_BYTES: Final = CONVERSATION_TAG.stop
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 """Far above what a webhook may carry; a damaged frame must not claim gigabytes."""
 
+_UNTIL: Final = "until"
+"""The deadline of a message whose life does not run from its receipt, in Unix milliseconds; the last key, as `_TTL`."""
+
 _TTL: Final = "ttl"
 """A shorter life than five days, in seconds; always the last key, so that `answer` can cut it off unparsed."""
 
@@ -117,10 +120,14 @@ def fields(message: Message) -> dict[str, Any]:
     return body
 
 
-def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int) -> bytes:
-    """The record of a message. `ttl` in seconds is written down only where it is not the usual five days."""
+def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int, *, from_sent: bool = False) -> bytes:
+    """The record of a message. `ttl` in seconds is written down only where it is not the usual five days. With
+    `from_sent` the life runs from `sent_at`, where Facebook gave one.
+    """
     body = fields(message)
-    if ttl != MAX_TTL_SECONDS:
+    if from_sent and message.sent_at is not None:
+        body[_UNTIL] = message.sent_at + ttl * 1000
+    elif ttl != MAX_TTL_SECONDS:
         body[_TTL] = ttl
     page_tag = keys.page_tag(message.page)
     flags = page_flags(page_tag) | (message.direction == "out")
@@ -180,8 +187,9 @@ def _set_text(body: dict[str, Any], text: str | None) -> None:
 
 
 def _pack(body: dict[str, Any]) -> bytes:
-    if _TTL in body:
-        body[_TTL] = body.pop(_TTL)
+    for last in (_TTL, _UNTIL):
+        if last in body:
+            body[last] = body.pop(last)
     return _compress(orjson.dumps(body))
 
 
@@ -194,12 +202,17 @@ def answer(record: bytes, score: int) -> bytes:
     body, ttl = _body(record), MAX_TTL_SECONDS
     if record[0] != MESSAGE:
         raise Corrupt("corrupt_record")
+    received = score // 1000
+    until = received + ttl * 1000
     if body[-2:-1].isdigit():
         head, mark, tail = body.rpartition(b',"ttl":')
         if mark and tail[:-1].isdigit():  # anything but the last key of the object has more than digits behind it
-            body, ttl = head + b"}", int(tail[:-1])
-    received = score // 1000
-    received_at, expires_at = rfc3339(received), rfc3339(received + ttl * 1000)
+            body, until = head + b"}", received + int(tail[:-1]) * 1000
+        else:
+            head, mark, tail = body.rpartition(b',"until":')
+            if mark and tail[:-1].isdigit():
+                body, until = head + b"}", min(until, int(tail[:-1]))
+    received_at, expires_at = rfc3339(received), rfc3339(until)
     return b'%b,"received_at":"%b","expires_at":"%b"}' % (body[:-1], received_at.encode(), expires_at.encode())
 
 

@@ -21,12 +21,15 @@ of the watch share one of their own.
     l:{S}             zset    the audit log (cache/audit/chain.py)                   entry by entry 90 days
     r:{S}             zset    the shop's purges by the microsecond of their request  30 days unwritten
     b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
+    f:{S}:<tag>       string  how far a Page's healing is, refused conversations     5 days unwritten
+    g:{S}:<tag>       zset    tags of the conversations that it has gone through     5 days unwritten
     hold:app          string  nobody calls Graph until this is gone                  as Facebook says
     {watch}:due       zset    which Page is looked at next, and when                 30 days unwritten
     {watch}:status    hash    what can be expected of each watched Page              30 days unwritten
     {watch}:counts    hash    how many Pages there are of each status                30 days unwritten
     {watch}:granted   hash    keyed hash of who granted a Page's token, and when     30 days unwritten
     {watch}:expiring  zset    watched Pages by when their token ends                  30 days unwritten
+    {watch}:unhealed  zset    watched Pages by how many conversations are refused    30 days unwritten
     {watch}:beat      string  when a replica last said that it is there              30 days unwritten
     {watch}:outage    string  when nobody was there to take deliveries               5 days
     {watch}:spread    string  how far the Pages are made due after an outage         30 days unwritten
@@ -99,6 +102,7 @@ WATCH_STATUS: Final = b"{watch}:status"
 WATCH_COUNTS: Final = b"{watch}:counts"
 WATCH_GRANTED: Final = b"{watch}:granted"
 WATCH_EXPIRING: Final = b"{watch}:expiring"
+WATCH_UNHEALED: Final = b"{watch}:unhealed"
 WATCH_BEAT: Final = b"{watch}:beat"
 WATCH_OUTAGE: Final = b"{watch}:outage"
 WATCH_SPREAD: Final = b"{watch}:spread"
@@ -119,6 +123,8 @@ AUDIT: Final = b"l:"
 PURGE_MARK: Final = b"w:"
 UNSENT: Final = b"u:"
 BUDGET: Final = b"b:"
+HEAL: Final = b"f:"
+HEAL_VISITED: Final = b"g:"
 CHANNEL: Final = b"a:"
 
 NEWS: Final = b"+"
@@ -199,6 +205,14 @@ class ShopKeys:
     def budget(self, page: PageId) -> bytes:
         """The key of a Page's budgets of Graph."""
         return BUDGET + self.hash_tag + b":" + self.page_tag(page)
+
+    def heal(self, page: PageId) -> bytes:
+        """The key of how far a Page's healing is."""
+        return HEAL + self.hash_tag + b":" + self.page_tag(page)
+
+    def heal_visited(self, page: PageId) -> bytes:
+        """The key of the conversations that the healing of a Page has gone through."""
+        return HEAL_VISITED + self.hash_tag + b":" + self.page_tag(page)
 
     def ticket(self, hash_: bytes) -> bytes:
         """The key of a ticket for a stream."""

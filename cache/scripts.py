@@ -37,6 +37,8 @@ _CONSTANTS: Final[dict[str, int | bytes]] = {
     "PURGE_MARK": keys.PURGE_MARK,
     "UNSENT_KEY": keys.UNSENT,
     "BUDGET_KEY": keys.BUDGET,
+    "HEAL_KEY": keys.HEAL,
+    "HEAL_VISITED_KEY": keys.HEAL_VISITED,
     "CHANNEL": keys.CHANNEL,
     "NEWS": keys.NEWS,
     "CONNECTED": page_fields.CONNECTED,
@@ -126,8 +128,9 @@ EVENT = Script("event")
 ENTER = Script("enter")
 HOLD = Script("hold")
 HOLD_APP = Script("hold_app")
+HEAL = Script("heal")
 WATCH = Script("watch")
-NOTE_EXPIRY = Script("note_expiry")
+NOTE_SCORE = Script("note_score")
 GRANT = Script("grant")
 NOTE_DELETION = Script("note_deletion")
 TAKE = Script("take")

@@ -1,160 +1,137 @@
-"""Messages that no webhook brought, fetched through the Conversations edge into the store.
+"""Fetches the messages that no webhook brought, through the Conversations edge, into the store.
 
-They come under the same ids and pass the same door: what is there already is stored once, what was purged stays
-purged, what is older than five days is counted and left, and the deadline runs from now.
+They come under the same ids and pass the same checks as deliveries: what is there already is stored once, what was
+purged stays purged, and each lives five days from when it was sent. The work is done in turns (heal_turn.py), so that
+one Page does not keep others waiting. How far a run is, and which conversations Graph refused, stands in the store
+(cache/graph/heals.py).
 """
 
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import structlog
 
-from domain.event import Outcome, Storable
-from domain.graph import Edge, GraphQuery
+from domain.heal import Heal
 from domain.ids import PageId, ShopId
-from domain.message import Message
-from domain.moment import LAST_MOMENT, from_text
 from graph_client.calls import Calls
-from graph_client.edges import history_ask, spacing_of
-from graph_client.errors import GraphError, ObjectNotFound
-from graph_client.history import NotReadable, message_of
-from graph_client.wire import Ask
+from graph_client.conversation_calls import ConversationCalls, StillOurs
+from graph_client.fetched import FetchedMessages, Store
+from graph_client.heal_turn import THE_LIST, HealTurn
 from ops.metrics import Metrics
-
-MOST_MESSAGES: Final = 20_000
-"""Of one Page in one go: 20 MB, and hours of a busy shop. What is beyond is fetched in the next."""
-
-PUT_MESSAGES: Final = 250
-"""In one call of the store, which is one script call."""
-
-ITEMS: Final = 50
-"""Conversations, or messages of one, in one call; where that is too much for Facebook, half of it is asked for."""
-
-PATIENCE_SECONDS: Final = 30.0
-"""Healing can wait."""
-
-REST_SECONDS: Final = 0.5
-"""Between two calls, beside the two a second that Facebook allows: every second place is left to people."""
-
-StillOurs = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger()
 
+NEVER_HEALED: Final = Heal(0, 0, "complete")
 
-class Store(Protocol):
-    """Where messages are kept."""
 
-    async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
-        """Store; an outcome per message once all of it is done. Raises kind unavailable."""
+class HealRecords(Protocol):
+    """Where a Page's healing is written down. Every method raises kind unavailable when the store is."""
+
+    async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
+        """The last run and the refused conversations; None where there are none."""
+        ...
+
+    async def write(self, shop: ShopId, page: PageId, heal: Heal, visited: list[str], /) -> None:
+        """Write it down, and which conversations the run has gone through since the last time."""
+        ...
+
+    async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
+        """Those of the conversations that this run has gone through."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """`ended`: no run is under way. `next_at`: when the next turn is due (milliseconds), None where none is."""
+
+    ended: bool
+    next_at: int | None
+
+
 class Healer:
-    """Fetches what was missed."""
+    """Heals Pages. `now` is Unix milliseconds; `clock` is monotonic, in seconds."""
 
     def __init__(
-        self, calls: Calls, store: Store, metrics: Metrics, *, sleep: Callable[[float], Awaitable[None]]
+        self,
+        calls: Calls,
+        store: Store,
+        records: HealRecords,
+        metrics: Metrics,
+        *,
+        now: Callable[[], int],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
+        for ending in ("complete", "cut_short"):
+            metrics.heal(ending, 0)
+        for outcome in ("refused", "healed", "given_up"):
+            metrics.heal_conversation(outcome, 0)
         self._calls = calls
         self._store = store
+        self._records = records
         self._metrics = metrics
+        self._now = now
+        self._clock = clock
         self._sleep = sleep
 
-    async def heal(self, shop: ShopId, page: PageId, since: int, still_ours: StillOurs) -> int:
-        """Put every message since then (Unix milliseconds), oldest first; how many were new.
+    async def next_at(self, shop: ShopId, page: PageId) -> int | None:
+        """When the next turn is due (milliseconds) by what is written down; None where none is. 0 is at once."""
+        heal = await self._records.read(shop, page)
+        if heal is None:
+            return None
+        return 0 if heal.status == "running" else heal.next_try_at
+
+    async def heal(self, shop: ShopId, page: PageId, since: int | None, still_ours: StillOurs) -> TurnResult:
+        """One turn: go on with the run, or begin one for what was sent since then (Unix milliseconds; None: nothing is
+        asked for); then try refused conversations again.
 
         `still_ours` is awaited before each call: it keeps other replicas from doing the same.
 
         Raises:
-            GraphError: Facebook refuses or is not there; what was fetched so far is stored, and it may be done again.
+            GraphError: the token is dead, a budget is spent, or Graph is out. What was fetched is stored.
             PageInboxError: kind unavailable where the store is.
         """
-        found: list[Message] = []
-        stored = fetched = 0
-        try:
-            async for conversation in self._walk(shop, page, "conversations", None, still_ours):
-                if _moment(conversation, "updated_time") < since:
-                    break
-                await self._missed(shop, page, str(conversation.get("id", "")), since, still_ours, found)
-                if len(found) >= MOST_MESSAGES:
-                    fetched += len(found)
-                    stored += await self._put(shop, found)
-                    found = []
-        except GraphError:
-            await self._put(shop, found)
-            raise
-        fetched += len(found)
-        stored += await self._put(shop, found)
-        log.info("page_healed", shop=shop, page=page, messages=fetched, stored=stored)
-        return stored
+        heal = await self._records.read(shop, page) or NEVER_HEALED
+        now = self._now()
+        if since is None and heal.status != "running":
+            since = next((one.since for one in heal.due(now) if one.conversation == THE_LIST), None)
+        if since is not None and (heal.status != "running" or heal.since > since):
+            heal = Heal(since, max(now, heal.began_at + 1), unhealed=heal.unhealed)
+        turn = HealTurn(
+            heal,
+            ConversationCalls(self._calls, shop, page, self._metrics, still_ours=still_ours, sleep=self._sleep),
+            FetchedMessages(shop, self._store, self._metrics, self._clock),
+            _Record(self._records, shop, page),
+            self._metrics,
+            now=self._now,
+            clock=self._clock,
+        )
+        await turn.take()
+        running = turn.heal.status == "running"
+        if heal.status == "running" and not running:
+            self._log(shop, page, turn.heal)
+        return TurnResult(not running, self._now() if running else turn.heal.next_try_at)
 
-    async def _missed(
-        self, shop: ShopId, page: PageId, conversation: str, since: int, still_ours: StillOurs, found: list[Message]
-    ) -> None:
-        """Add a conversation's messages since then, as they come: newest first; older ones end the walk. One that is
-        listed and cannot be read must not cost the others.
-        """
-        try:
-            await self._add_missed(shop, page, conversation, since, still_ours, found)
-        except ObjectNotFound as error:
-            log.info("conversation_unreadable", page=page, reason=error.reason, code=error.code, trace=error.trace)
-
-    async def _add_missed(
-        self, shop: ShopId, page: PageId, conversation: str, since: int, still_ours: StillOurs, found: list[Message]
-    ) -> None:
-        async for raw in self._walk(shop, page, "conversation_messages", conversation, still_ours):
-            if _moment(raw, "created_time") < since:
-                break
-            try:
-                found.append(message_of(page, raw))
-            except NotReadable as unreadable:
-                self._metrics.healed(unreadable.reason, 1)
-
-    async def _walk(
-        self, shop: ShopId, page: PageId, edge: Edge, of: str | None, still_ours: StillOurs
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Every item of an edge, newest first, a page at a time."""
-        after: str | None = None
-        while True:
-            await still_ours()
-            query = GraphQuery(edge, page, of, limit=ITEMS, after=after)
-
-            def ask(items: int, query: GraphQuery = query) -> Ask:
-                return history_ask(replace(query, limit=items))
-
-            answer = await self._calls.for_page(
-                shop,
-                page,
-                f"heal_{edge}",
-                ask,
-                items=ITEMS,
-                spacing=spacing_of(edge),
-                patience=PATIENCE_SECONDS,
-            )
-            for row in answer.rows():
-                yield row
-            after = answer.after()
-            if after is None:
-                return
-            await self._sleep(REST_SECONDS)
-
-    async def _put(self, shop: ShopId, messages: list[Message]) -> int:
-        """Store them, oldest first: readers go by receipt. How many were new."""
-        # Facebook dates to the second and lists the newest first: of one second, the last listed was said first.
-        messages.reverse()
-        messages.sort(key=lambda message: message.sent_at or 0)
-        stored = 0
-        for at in range(0, len(messages), PUT_MESSAGES):
-            outcomes = Counter(await self._store.put(shop, messages[at : at + PUT_MESSAGES]))
-            for outcome, count in outcomes.items():
-                self._metrics.healed(outcome, count)
-            stored += outcomes["stored"]
-        return stored
+    def _log(self, shop: ShopId, page: PageId, heal: Heal) -> None:
+        if heal.reason is None:
+            log.info("page_healed", shop=shop, page=page, messages=heal.messages, stored=heal.stored)
+        else:
+            log.warning("heal_cut_short", shop=shop, page=page, reason=heal.reason, stored=heal.stored)
 
 
-def _moment(raw: dict[str, Any], name: str) -> int:
-    """A time in Graph's form as milliseconds. One that is missing does not end a walk: the store decides then."""
-    moment = from_text(str(raw.get(name, "")))
-    return LAST_MOMENT if moment is None else moment
+class _Record:
+    """The record of one Page."""
+
+    def __init__(self, records: HealRecords, shop: ShopId, page: PageId) -> None:
+        self._records = records
+        self._shop = shop
+        self._page = page
+
+    async def write(self, heal: Heal, visited: list[str]) -> None:
+        """Write it down."""
+        await self._records.write(self._shop, self._page, heal, visited)
+
+    async def visited(self, heal: Heal, conversations: list[str]) -> set[str]:
+        """Those that the run has gone through."""
+        return await self._records.visited(self._shop, self._page, heal, conversations)

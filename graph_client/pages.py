@@ -16,7 +16,7 @@ from graph_client import edges
 from graph_client.calls import Calls
 from graph_client.errors import GraphRefused, GraphTimeout, ParameterRefused, PermissionMissing, TokenDead
 from graph_client.fields import FIELDS, NEEDED_FIELDS, missing
-from graph_client.schedule import DAY, SOON, missed_since
+from graph_client.schedule import DAY, KEPT, SOON, missed_since
 from graph_client.token_facts import (
     TokenFacts,
     TokenRefused,
@@ -171,8 +171,11 @@ class Pages:
         self._missing_settings = missing_settings
         self._now = now
 
-    async def connect(self, shop: ShopId, page: PageId, token: Secret | None) -> Page:
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, *, history: bool = True) -> Page:
         """Connect a Page: with its token for everything, without one for webhooks alone.
+
+        With its first token the messages of the last five days are fetched too, unless `history` is False: the watch
+        (watch.py) does it, as it fetches missed messages.
 
         The Page is routed and its token kept before Facebook is told to deliver, so that nothing it delivers is
         missed; should that call fail, the watch (watch.py) makes it up. Doing the same again is safe.
@@ -188,16 +191,18 @@ class Pages:
             raise NotConfigured(self._missing_settings)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                return await self._connect(shop, page, token)
+                return await self._connect(shop, page, token, history)
         except TimeoutError:
             raise GraphTimeout from None
 
-    async def _connect(self, shop: ShopId, page: PageId, token: Secret) -> Page:
+    async def _connect(self, shop: ShopId, page: PageId, token: Secret, history: bool) -> Page:
         facts = await self.inspect(token, page)
         lacking = facts.missing_permissions
         require_needed(lacking)
         before = await self._claims.claim(shop, page)
         since = self._missed_since(before)
+        if before.state is None and history:
+            since = self._now() - KEPT
         state = PageState(
             self._now(), token_alive=True, missing_permissions=lacking, heal_since=since, expires_at=facts.expires_at
         )

@@ -39,13 +39,19 @@ def fetched(query: GraphQuery, body: dict[str, Any]) -> Fetched:
     items = [_object(row, DEPTH) for row in answer.rows()]
     after = answer.after()
     if query.edge not in ("videos", "live_videos"):
-        return Fetched(items, after)
+        return Fetched(items, _onward(query, after))
     of = video_place(query.edge, query.after).of
     if of == "posts":
         items = [video for post in items for video in videos_of(post)]
     elif of != query.edge:
         items = [live for video in items if (live := live_video_of(video)) is not None]
-    return Fetched(items, None if after is None else write_video_place(VideoPlace(of, after)))
+    after = None if after is None else write_video_place(VideoPlace(of, after))
+    return Fetched(items, _onward(query, after))
+
+
+def _onward(query: GraphQuery, after: str | None) -> str | None:
+    """Where to go on. A cursor that Graph answers unchanged leads nowhere: it is the end."""
+    return None if after == query.after else after
 
 
 def plain(value: Any, depth: int = DEPTH) -> Any:

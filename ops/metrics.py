@@ -119,6 +119,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("redis_evicted_keys", "gauge", "keys", "Keys that Redis has evicted since it started; must stay 0.",
            across="max"),
     Metric("redis_memory_ratio", "gauge", "", "Redis' used memory by its maxmemory; 0 without a limit.", across="max"),
+    Metric("heals_total", "counter", "runs", "Runs that fetched missed messages of a Page, by how they ended.",
+           ("outcome",)),
+    Metric("heal_conversations_total", "counter", "conversations", "Conversations that Facebook refused while a Page "
+           "was healed, when they were fetched after all, and when they were given up.", ("outcome",)),
+    Metric("unhealed_conversations", "gauge", "conversations", "Conversations that Facebook refuses, and that "
+           "are tried again.", across="max"),
     Metric("check_ok", "gauge", "", "Whether a check of /readyz passes at this scrape: 1 or 0.", ("check",),
            across="min"),
     Metric("task_crashes_total", "counter", "crashes", "Background tasks that crashed and were started again.",
@@ -301,6 +307,18 @@ class Metrics:
     def healed(self, outcome: str, messages: int) -> None:
         """So many messages that webhooks had not brought had this outcome."""
         self._counters["healed_messages_total"].add(messages, (outcome,))
+
+    def heal(self, outcome: str, n: int = 1) -> None:
+        """A run of healing a Page ended: `complete` or `cut_short`; `n` 0 makes an outcome known at start."""
+        self._counters["heals_total"].add(n, (outcome,))
+
+    def heal_conversation(self, outcome: str, n: int = 1) -> None:
+        """A conversation was `refused`, `healed` after all or `given_up`; `n` 0 makes an outcome known at start."""
+        self._counters["heal_conversations_total"].add(n, (outcome,))
+
+    def unhealed(self, conversations: int) -> None:
+        """So many conversations are refused now, at all Pages."""
+        self._gauges["unhealed_conversations"].set(conversations)
 
     def describe(self) -> Iterator[Family]:
         """The families without numbers: the registry refuses a name taken twice."""

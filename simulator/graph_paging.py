@@ -105,6 +105,11 @@ def page_of(nodes: Sequence[Node], wanted: Wanted) -> Found:
     return Found(chosen, _write(chosen[0].rank), _write(chosen[-1].rank), more=ahead, earlier=behind)
 
 
+def cursor_before_all(number: int) -> str:
+    """A cursor behind which a list that is newest first has nothing; another one for each number."""
+    return _write((-number, 0))
+
+
 def _write(rank: _Rank, *, passed: bool = False) -> str:
     return base64.urlsafe_b64encode(f"{rank[0]}:{rank[1]}:{passed:d}".encode()).rstrip(b"=").decode()
 

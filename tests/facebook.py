@@ -65,13 +65,13 @@ class GraphShop(Shop):
         super().__init__(url, name, token)
         self.client.timeout = httpx2.Timeout(READER_WAITS)
 
-    def connect_with(self, page: str, token: Secret) -> httpx2.Response:
-        """Connect a Page with a token; whatever the answer is."""
-        return self.client.put(f"/pages/{page}", json={"access_token": token.reveal()})
+    def connect_with(self, page: str, token: Secret, *, history: bool = False) -> httpx2.Response:
+        """Connect a Page with a token; whatever the answer is. With `history` its last five days are fetched."""
+        return self.client.put(f"/pages/{page}", json={"access_token": token.reveal(), "history": history})
 
-    def bring(self, page: FakePage) -> dict[str, Any]:
+    def bring(self, page: FakePage, *, history: bool = False) -> dict[str, Any]:
         """Connect a Page with its own token, which must succeed; its state."""
-        answer = self.connect_with(page.id, page.token)
+        answer = self.connect_with(page.id, page.token, history=history)
         assert answer.status_code == 200, answer.text
         state: dict[str, Any] = answer.json()
         return state

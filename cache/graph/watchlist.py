@@ -17,9 +17,10 @@ from cache.keys import (
     WATCH_SECONDS,
     WATCH_SPREAD,
     WATCH_STATUS,
+    WATCH_UNHEALED,
 )
-from cache.scripts import BEAT, NOTE_EXPIRY, TAKE, WATCH
-from cache.server.connection import Arg, Connection, hash_fields
+from cache.scripts import BEAT, NOTE_SCORE, TAKE, WATCH
+from cache.server.connection import Arg, Connection, hash_fields, scored
 from domain.ids import PageId
 from domain.shop import PageStatus
 from domain.watch import WITHIN, Outage, Within
@@ -35,7 +36,7 @@ STATUSES: Final[tuple[PageStatus, ...]] = ("connected", "unsubscribed", "reconne
 """Of Pages that are watched; one without a token is not."""
 
 _PAGES: Final = (WATCH_DUE, WATCH_STATUS, WATCH_COUNTS)
-_OF_ONE: Final = (*_PAGES, WATCH_GRANTED, WATCH_EXPIRING)
+_OF_ONE: Final = (*_PAGES, WATCH_GRANTED, WATCH_EXPIRING, WATCH_UNHEALED)
 
 
 class Watchlist:
@@ -55,7 +56,7 @@ class Watchlist:
     async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
         """Count the Page's token among those that end then; None for a token without an end."""
         end = "" if expires_ms is None else str(expires_ms)
-        await self._connection.run(NOTE_EXPIRY([WATCH_EXPIRING], [WATCH_SECONDS, page, end]), tries=2)
+        await self._connection.run(NOTE_SCORE([WATCH_EXPIRING], [WATCH_SECONDS, page, end]), tries=2)
 
     async def expiring(self, now_ms: int, /) -> dict[Within, int]:
         """How many Pages have a token that ends within a day, and within 14 days, those of the day included."""
@@ -63,6 +64,11 @@ class Watchlist:
             within: int(await self._connection.command("ZCOUNT", WATCH_EXPIRING, now_ms, now_ms + longest))
             for within, longest in WITHIN.items()
         }
+
+    async def unhealed(self) -> int:
+        """How many conversations are refused, at all Pages."""
+        found = await self._connection.command("ZRANGE", WATCH_UNHEALED, 0, -1, "WITHSCORES")
+        return sum(score for _, score in scored(found))
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
         """The Pages that are due, at most so many, the longest due first. They are due again when the lease is over;

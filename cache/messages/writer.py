@@ -145,6 +145,18 @@ class Writer:
         stored_next, changed_next = iter(stored), iter(changed)
         return [next(stored_next) if isinstance(event, Message) else next(changed_next) for event in events]
 
+    async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
+        """The same for messages that were fetched from Facebook: the life of each runs from its `sent_at`.
+
+        Raises:
+            Unavailable: some of them may not be stored; putting the same again is safe.
+        """
+        if self._closing:
+            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
+        keys = shop_keys(shop)
+        rows = [self._row(keys, message, from_sent=True) for message in messages]
+        return await self._stored(shop, rows) if rows else []
+
     def put_soon(self, shop: ShopId, messages: Sequence[Message], settle: Settle) -> None:
         """The same for messages alone, without waiting: `settle` is told later, once, what `put` returns or raises.
 
@@ -173,9 +185,9 @@ class Writer:
     def _nonce(self) -> bytes:
         return (next(self._nonces) & 0xFFFFFFFF).to_bytes(4)
 
-    def _row(self, keys: ShopKeys, message: Message) -> _Row:
-        record = encode_message(message, keys, self._nonce(), self._ttl)
-        sent_at = "" if message.sent_at is None else message.sent_at
+    def _row(self, keys: ShopKeys, message: Message, *, from_sent: bool = False) -> _Row:
+        record = encode_message(message, keys, self._nonce(), self._ttl, from_sent=from_sent)
+        sent_at = "" if message.sent_at is None else -message.sent_at if from_sent else message.sent_at
         return _Row(
             message.page, keys.page_tag(message.page), keys.message_id(message.page, message.id), sent_at, record
         )

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Hides all there is of a shop, a Page, some customers or a conversation at once, and writes down that it is to be
--- erased. A Page that is disconnected loses its token, its state and its budgets in the same step; a shop loses the
--- secret that has sealed what is hidden. Of customers one call takes a part: the others of the same purge add to it.
+-- erased. A Page that is disconnected loses its token, its state, its budgets and the record of its healing in the same
+-- step; a shop loses the secret that has sealed what is hidden. Of customers one call takes a part: the others of the
+-- same purge add to it.
 -- USES: now, digits, newest, trim, announce, change
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
@@ -30,7 +31,8 @@ if what == 'customer' then all = (redis.call('HGET', KEYS[3], 'tag') or '') .. n
 redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'deleted', 0, 'complete', 0, 'tag', all)
 if page ~= '' then
   redis.call('HDEL', KEYS[1], CONNECTED .. page, TOKEN .. page, STATE .. page, LAST_EVENT .. page, PAUSED .. page)
-  redis.call('DEL', BUDGET_KEY .. tag .. ':' .. name)
+  local own = tag .. ':' .. name
+  redis.call('DEL', BUDGET_KEY .. own, HEAL_KEY .. own, HEAL_VISITED_KEY .. own)
   redis.call('HSET', KEYS[3], 'page', page, 'claim', ARGV[6])
 end
 redis.call('EXPIRE', KEYS[3], RECEIPT_SECONDS)

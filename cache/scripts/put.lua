@@ -5,20 +5,21 @@
 -- ARGV: TTL (ms), then per shop: hash tag, the shop's secret as the writer knows it ('' = none), the
 --       same as it is to be (these values are sealed under it), number of Pages, number of messages,
 --       then per Page: id, tag
---       then per message: id, sent_at (ms or ''), value, waiting edit that this value has merged (or '')
+--       then per message: id, sent_at (ms or ''; negative where its life runs from then and not from now), value,
+--       waiting edit that this value has merged (or '')
 -- Reply: per shop: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
 --   s stored   d duplicate   g gone (erased or purged)   u unknown Page   p paused   b blocked   o older than the TTL
 --   w edit waits
 --   or, where another secret is there: '' and that one; nothing of this shop is stored then
 local call, sub, byte = redis.call, string.sub, string.byte
-local max, floor, abs = math.max, math.floor, math.abs
+local max, min, floor, abs = math.max, math.min, math.floor, math.abs
 local ttl = tonumber(ARGV[1])
 local now_ms = floor(now / 1000)
 
 local function index(key, entries, deadline)
   -- No more than 2,000 at once: Lua's unpack has a limit.
   for i = 1, #entries, 2000 do
-    call('ZADD', key, unpack(entries, i, math.min(i + 1999, #entries)))
+    call('ZADD', key, 'GT', unpack(entries, i, math.min(i + 1999, #entries)))
   end
   -- What has expired is trimmed off now and then: readers do not see it, and each time costs as much as storing does.
   if now % 16 == 0 then trim(key, LONGEST_TTL * 1000) end
@@ -92,13 +93,15 @@ local function store(k, a)
 
   local letters, waiting = {}, {}
   local members, by_conversation, activity = {}, {}, {}
-  local deadline = now_ms + ttl
+  local deadline, last = now_ms + ttl, now_ms + ttl
   for n = 1, message_count do
     local i = a + 4 * n - 3
     local id, sent, value, merged = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
     local key = MESSAGE_KEY .. tag .. ':' .. id
     local page, conversation = page_of(value), conversation_of(value)
     local letter
+    local from_sent = sent and sent < 0
+    if from_sent then sent = -sent end
     if not known[page] then
       letter = 'u'
     elseif paused_page[page] then
@@ -115,6 +118,8 @@ local function store(k, a)
     else
       local purged = purged_until(page, conversation)
       deadline = floor(score / 1000) + ttl
+      if from_sent then deadline = min(deadline, sent + ttl) end
+      last = max(last, deadline)
       if sent and sent * 1000 <= purged then
         letter = call('STRLEN', key) > 0 and 'd' or 'g'
       -- keeps: a message is stored once
@@ -154,7 +159,10 @@ local function store(k, a)
       end
       own[#own + 1] = score
       own[#own + 1] = member
-      activity[page .. conversation] = score
+      local active = score
+      -- Of the second in which it was sent; the rest of the score keeps activities apart, as cursors need them.
+      if from_sent then active = min(score, floor(sent / 1000) * 1000000 + score % 1000000) end
+      activity[page .. conversation] = max(activity[page .. conversation] or 0, active)
       score = score + 1
     elseif letter == 'S' then
       letter = 's'
@@ -163,16 +171,16 @@ local function store(k, a)
   end
 
   if #members > 0 then
-    index(shop_index, members, deadline)
+    index(shop_index, members, last)
     for conversation, entries in pairs(by_conversation) do
-      index(CONVERSATION_KEY .. tag .. ':' .. conversation, entries, deadline)
+      index(CONVERSATION_KEY .. tag .. ':' .. conversation, entries, last)
     end
     local activities = {}
     for conversation, at in pairs(activity) do
       activities[#activities + 1] = at
       activities[#activities + 1] = conversation
     end
-    index(KEYS[k + 3], activities, deadline)
+    index(KEYS[k + 3], activities, last)
     announce(tag, score - 1)
   end
   return {table.concat(letters), unpack(waiting)}, a + 4 * message_count

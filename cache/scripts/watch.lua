@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Notes when a Page is checked next, and counts the Page under its status; or forgets it. A dead token does not expire.
--- KEYS: {watch}:due, {watch}:status, {watch}:counts, {watch}:granted, {watch}:expiring
+-- KEYS: {watch}:due, {watch}:status, {watch}:counts, {watch}:granted, {watch}:expiring, {watch}:unhealed
 -- ARGV: life (s), Page, when (ms), status ('' = forget it)   Reply: 1
 local life, page, status = ARGV[1], ARGV[2], ARGV[4]
 local before = redis.call('HGET', KEYS[2], page)
@@ -8,6 +8,7 @@ if status == '' then
   redis.call('ZREM', KEYS[1], page)
   redis.call('HDEL', KEYS[2], page)
   redis.call('HDEL', KEYS[4], page)
+  redis.call('ZREM', KEYS[6], page)
 else
   redis.call('ZADD', KEYS[1], ARGV[3], page)
   redis.call('HSET', KEYS[2], page, status)

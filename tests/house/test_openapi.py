@@ -58,7 +58,7 @@ def test_every_operation_demands_the_scope_of_its_route(document: Json) -> None:
         assert operation["security"] == [{scheme: [route.scope]}]
         assert f"`{route.scope}`" in operation["description"]
         assert operation["summary"] == route.summary
-        assert {"200", "400", "401", "403", "500", "503"} <= set(operation["responses"])
+        assert {str(route.status), "400", "401", "403", "500", "503"} <= set(operation["responses"])
     assert {route.scope for route in GUARDED} <= set(SCOPES)
 
 

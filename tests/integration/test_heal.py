@@ -79,6 +79,16 @@ class Inbox:
         with redis.Redis.from_url(self._valkey.url) as client:
             assert client.zadd(WATCH_DUE, {self.page.id: 0}, xx=True, ch=True) == 1
 
+    def pause_over(self) -> None:
+        """Let the pause of each refused conversation be over."""
+        key = ShopKeys(ShopId("shop-1")).heal(self.page.id)
+        with redis.Redis.from_url(self._valkey.url) as client:
+            record = json.loads(client.get(key))
+            for entry in record["unhealed"]:
+                entry["next_try_at"] = 0
+            client.set(key, json.dumps(record), keepttl=True)
+        self.due()
+
     def state(self) -> dict[str, Any]:
         """What is known of the token, as it is written down."""
         with redis.Redis.from_url(self._valkey.url) as client:

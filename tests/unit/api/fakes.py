@@ -42,6 +42,7 @@ from domain.audit import Access
 from domain.cursor import Slice
 from domain.errors import Kind, PageInboxError
 from domain.graph import Edge, Fetched, GraphQuery
+from domain.heal import Heal
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.query import MessageQuery
 from domain.secret import Secret
@@ -125,6 +126,7 @@ class Store:
         self.fails: Exception | None = None
         self.paused = False
         self.blocked: ConversationId | None = None
+        self.heal: Heal | None = None
         self.known_page = Page(PageId("104200000000001"), NOW * 1000)
 
     async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[bytes]:
@@ -215,10 +217,19 @@ class Store:
         """Done."""
         return self._receipt("customer", shop, customer, requested_by)
 
-    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /) -> Page:
+    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /, *, history: bool) -> Page:
         """Connected now; the token is told by its value, so that a test can see it."""
-        self._note("connect", shop, page, token and token.reveal())
+        self._note("connect", shop, page, token and token.reveal(), *(() if history else ("no history",)))
         return Page(page, NOW * 1000, state=None if token is None else CONNECTED)
+
+    async def request(self, shop: ShopId, page: PageId, /) -> Page:
+        """Will be healed."""
+        self._note("heal", shop, page)
+        return Page(page, NOW * 1000, state=replace(CONNECTED, heal_since=NOW * 1000))
+
+    async def progress(self, shop: ShopId, page: PageId, /) -> Heal | None:
+        """As the test says."""
+        return self.heal
 
     def _receipt(self, what: PurgeTarget, *asked: str, complete: bool = True) -> Receipt:
         self._note(what, *asked)
@@ -234,7 +245,7 @@ def table(store: Store) -> list[Route]:
     """Every route of a shop."""
     messages, shops, graph = (
         Messages(store, store, store, Compression(bytes)),
-        Shops(store, store, shops_connect_without_token=True),
+        Shops(store, store, store, shops_connect_without_token=True),
         Graph(store),
     )
     blocked = Blocked(store, store)
@@ -272,6 +283,7 @@ def table(store: Store) -> list[Route]:
         Route("GET", f"{ALL}/pages", shops.pages, "pages", admin, "Pages", answer=PagesModel),
         Route("GET", page, shops.page, "page", admin, "Page", answer=PageModel, statuses=(404,)),
         Route("PUT", page, shops.connect, "connect", admin, "Connect", None, PageConnect, PageModel, (*fetch, 501)),
+        Route("POST", f"{page}/heal", shops.heal, "heal", admin, "Heal", answer=PageModel, status=202),
         Route("PATCH", page, shops.patch_page, "patch_page", admin, "Pause it", body=Pause, answer=PageModel),
         Route("GET", block, blocked.state, "blocked", drop, "Blocked?", answer=BlockedModel),
         Route("PUT", block, blocked.put, "block", drop, "Block", BlockQuery, answer=BlockedModel, statuses=(404,)),

@@ -107,8 +107,9 @@ def test_the_state_of_a_page_is_told(house: House, state: PageState, told: dict[
     """Of each Page alone and in both lists."""
     house.store.known_page = replace(house.store.known_page, state=state, last_event_at=NOW * 1000)
     told = PAGE | {"last_event_at": MOMENT} | told
+    waiting = {"healing": {"status": "waiting", "since": MOMENT}} if "healing_since" in told else {}
     answer = house.client.get(f"{SHOP}/pages/104200000000001")
-    assert answer.json() == told
+    assert answer.json() == told | waiting
     PageModel.model_validate_json(answer.content)
     for path in ("pages", ""):
         assert house.client.get(f"{SHOP}/{path}").json()["pages"] == [told]

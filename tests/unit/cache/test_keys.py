@@ -30,6 +30,8 @@ def every_key(shop: str) -> list[bytes]:
         keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
         keys.purge(PurgeId("p-1")),
         keys.budget(PAGE),
+        keys.heal(PAGE),
+        keys.heal_visited(PAGE),
         keys.ticket(b"hash"),
         keys.tickets,
     ]
@@ -38,6 +40,7 @@ def every_key(shop: str) -> list[bytes]:
 WATCH = [
     *(module.WATCH_DUE, module.WATCH_STATUS, module.WATCH_COUNTS, module.WATCH_GRANTED),
     *(module.WATCH_BEAT, module.WATCH_OUTAGE, module.WATCH_SPREAD, module.WATCH_EXPIRING),
+    module.WATCH_UNHEALED,
 ]
 OTHERS = [module.PURGES, module.SWEEPER_LOCK, module.KEPT, module.APP_HOLD, *WATCH]
 """What belongs to no shop."""

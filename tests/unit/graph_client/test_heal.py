@@ -10,14 +10,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.errors import Kind, PageInboxError
-from domain.event import Outcome, Storable
-from domain.ids import MessageId, ShopId
+from domain.event import Outcome
+from domain.heal import Heal
+from domain.ids import MessageId, PageId, ShopId
 from domain.message import Message
 from domain.moment import rfc3339
+from graph_client.conversation_calls import ITEMS, PATIENCE_SECONDS, REST_SECONDS
 from graph_client.edges import HISTORY_CONVERSATION_FIELDS, HISTORY_MESSAGE_FIELDS
-from graph_client.errors import GraphUnreachable, PermissionMissing, TokenDead
-from graph_client.heal import ITEMS, PATIENCE_SECONDS, PUT_MESSAGES, REST_SECONDS, Healer
-from tests.unit.graph_client.fakes import PAGE, SHOP, WORDS, House, ok, refused, too_much
+from graph_client.errors import GraphUnavailable, GraphUnreachable, PermissionMissing, TokenDead
+from graph_client.fetched import PUT_MESSAGES
+from graph_client.heal import Healer, TurnResult
+from graph_client.heal_turn import TURN_SECONDS
+from tests.unit.graph_client.fakes import PAGE, SHOP, WORDS, Asked, House, ok, refused, too_much
 
 SINCE = 1_770_000_000_000
 CONVERSATIONS = f"GET {PAGE}/conversations"
@@ -58,6 +62,8 @@ class World:
     house: House = field(default_factory=House)
     outcomes: defaultdict[str, Outcome] = field(default_factory=lambda: defaultdict(lambda: "stored"))
     put_: list[list[MessageId]] = field(default_factory=list)
+    record: Heal | None = None
+    gone_through: set[str] = field(default_factory=set)
     lost: bool = False
     leases: int = 0
     leases_left: int = 1000
@@ -66,14 +72,26 @@ class World:
         """A conversation's messages."""
         self.house.facebook.will(f"GET {of}/messages", *answers)
 
-    async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
+    async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
         """As the test says."""
         assert shop == SHOP
         if self.lost:
             raise StoreLost("redis_unreachable")
-        assert all(isinstance(one, Message) for one in events)
-        self.put_.append([one.id for one in events])
-        return [self.outcomes[one.id] for one in events]
+        self.put_.append([one.id for one in messages])
+        return [self.outcomes[one.id] for one in messages]
+
+    async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
+        """What was written last."""
+        return self.record
+
+    async def write(self, shop: ShopId, page: PageId, heal: Heal, visited: list[str], /) -> None:
+        """Keep it."""
+        self.record = heal
+        self.gone_through |= set(visited)
+
+    async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
+        """Of this run."""
+        return self.gone_through & set(conversations)
 
     async def still_ours(self) -> None:
         """Until it is not."""
@@ -81,10 +99,23 @@ class World:
         if self.leases > self.leases_left:
             raise StoreLost("redis_unreachable")
 
+    async def turn(self, since: int | None = SINCE) -> TurnResult:
+        """One turn."""
+        clock = self.house.clock
+        healer = Healer(
+            *(self.house.calls, self, self, self.house.metrics),
+            now=lambda: SINCE + 100_000 + round(clock.seconds() * 1000),
+            clock=clock.seconds,
+            sleep=clock.sleep,
+        )
+        return await healer.heal(SHOP, PAGE, since, self.still_ours)
+
     async def heal(self) -> int:
-        """Everything since then."""
-        healer = Healer(self.house.calls, self, self.house.metrics, sleep=self.house.clock.sleep)
-        return await healer.heal(SHOP, PAGE, SINCE, self.still_ours)
+        """Everything since then, in one turn; how many were new."""
+        result = await self.turn()
+        assert result.ended
+        assert self.record is not None
+        return self.record.stored
 
     def healed(self, outcome: str) -> float:
         """How many are counted as this."""
@@ -147,11 +178,15 @@ async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() ->
     """Every second place is left to people; each call is made only while the Page is ours."""
     world = World()
     world.house.facebook.will(
-        CONVERSATIONS, page_of(conversation("t_1", 90), after="A"), page_of(conversation("t_2", 80))
+        CONVERSATIONS,
+        page_of(conversation("t_1", 90), after="A"),
+        page_of(conversation("t_2", 80)),
+        page_of(conversation("t_3", 95), conversation("t_1", 90), conversation("t_2", 80)),
     )
+    world.will("t_3", page_of(message("m_4", 95)))
     world.will("t_1", page_of(message("m_3", 90), after="B"), page_of(message("m_2", 30), after="C"), page_of())
     world.will("t_2", page_of(message("m_1", 20)))
-    assert await world.heal() == 3
+    assert await world.heal() == 4
     assert [(one.what, one.query.get("after")) for one in world.house.facebook.asked] == [
         (CONVERSATIONS, None),
         ("GET t_1/messages", None),
@@ -159,9 +194,11 @@ async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() ->
         ("GET t_1/messages", "C"),
         (CONVERSATIONS, "A"),
         ("GET t_2/messages", None),
+        (CONVERSATIONS, None),  # a conversation may have moved to the top, where the walk did not meet it
+        ("GET t_3/messages", None),
     ]
     assert world.house.clock.slept == [REST_SECONDS] * 3
-    assert world.leases == 6
+    assert world.leases == 8
 
 
 async def test_it_asks_for_no_more_than_healing_needs_at_the_pace_of_conversations() -> None:
@@ -254,20 +291,6 @@ async def test_messages_are_stored_so_many_at_a_time() -> None:
     assert [mid for mids in world.put_ for mid in mids] == [f"m_{n:03}" for n in range(1, PUT_MESSAGES + 2)]
 
 
-async def test_more_than_fits_in_memory_is_stored_in_several_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of them oldest first; all are counted."""
-    monkeypatch.setattr("graph_client.heal.MOST_MESSAGES", 2)
-    world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(*[conversation(f"t_{n}", 90 - n) for n in (1, 2, 3)]))
-    world.will("t_1", page_of(message("m_1", 89)))
-    world.will("t_2", page_of(message("m_3", 88), message("m_2", 5)))
-    world.will("t_3", page_of(message("m_4", 87)))
-    with capture_logs() as lines:
-        assert await world.heal() == 4
-    assert world.put_ == [["m_2", "m_3", "m_1"], ["m_4"]]
-    assert [(line["messages"], line["stored"]) for line in lines] == [(4, 4)]
-
-
 async def test_a_store_that_is_lost_ends_it() -> None:
     """It is done again later."""
     world = World(lost=True)
@@ -299,13 +322,54 @@ async def test_what_is_logged_is_numbers() -> None:
     ]
 
 
-async def test_a_conversation_that_is_listed_and_cannot_be_read_does_not_cost_the_others() -> None:
-    """It would fail again and again, and nothing be healed."""
+async def test_a_refused_conversation_does_not_cost_the_others_and_is_tried_again() -> None:
+    """It stays on the list with its reason until it is fetched."""
     world = World()
     world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
-    world.will("t_1", refused(100, 33))
+    world.will("t_1", refused(100, 33), page_of(message("m_2", 90)))
     world.will("t_2", page_of(message("m_1", 80)))
-    with capture_logs() as lines:
-        assert await world.heal() == 1
-    assert world.put_ == [["m_1"]]
-    assert [line["reason"] for line in lines if line["event"] == "conversation_unreadable"] == ["object_not_found"]
+    assert await world.heal() == 1
+    assert world.record is not None
+    (entry,) = world.record.unhealed
+    assert (entry.conversation, entry.reason, entry.since, entry.tries) == ("t_1", "object_not_found", SINCE, 1)
+    assert world.house.count("heal_conversations_total", outcome="refused") == 1
+    assert (await world.turn(None)).next_at == entry.next_try_at, "not before its pause is over"
+    await world.house.clock.sleep(70)
+    assert (await world.turn(None)).next_at is None
+    assert world.record.unhealed == ()
+    assert world.put_ == [["m_1"], ["m_2"]]
+    assert world.house.count("heal_conversations_total", outcome="healed") == 1
+
+
+async def test_a_turn_ends_and_the_next_goes_on_where_it_was() -> None:
+    """Other Pages have their turns between; no conversation is fetched twice."""
+    world = World()
+
+    async def slow(_: Asked) -> httpx2.Response:
+        await world.house.clock.sleep(TURN_SECONDS)
+        return page_of(message("m_2", 90))
+
+    page = page_of(conversation("t_1", 90), conversation("t_2", 80))
+    world.house.facebook.will(CONVERSATIONS, page, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.house.facebook.will("GET t_1/messages", slow)
+    world.will("t_2", page_of(message("m_1", 80)))
+    assert not (await world.turn()).ended
+    assert world.put_ == [["m_2"]]
+    assert (await world.turn()).ended
+    assert world.put_ == [["m_2"], ["m_1"]]
+    assert world.record is not None
+    assert (world.record.conversations, world.record.messages, world.record.stored) == (2, 2, 2)
+
+
+async def test_an_outage_of_graph_itself_stops_the_walk() -> None:
+    """Three conversations in a row that Graph fails at are no refusals of these three; all are tried again at once."""
+    world = World()
+    rows = [conversation(f"t_{n}", 90 - n) for n in range(5)]
+    world.house.facebook.will(CONVERSATIONS, page_of(*rows))
+    for n in range(3):
+        world.will(f"t_{n}", *[refused(2) for _ in range(3)])
+    with pytest.raises(GraphUnavailable):
+        await world.heal()
+    assert world.record is not None
+    assert [one.reason for one in world.record.unhealed] == ["graph_unavailable"] * 3
+    assert world.record.status == "running"

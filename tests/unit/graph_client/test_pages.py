@@ -25,7 +25,7 @@ from graph_client.errors import (
 )
 from graph_client.fields import FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
 from graph_client.pages import AppRefused, NotConfigured, Pages
-from graph_client.schedule import DAY, MARGIN, SOON
+from graph_client.schedule import DAY, KEPT, MARGIN, SOON
 from graph_client.token_facts import TokenRefused
 from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, House, ok, refused
 
@@ -166,10 +166,20 @@ async def test_a_page_is_routed_and_its_token_kept_before_facebook_delivers() ->
         f"watch {SOON} unsubscribed",
         SUBSCRIBE,
         "note_state",
-        f"watch {DAY} connected",
+        "watch 0 connected",
     ]
-    assert page.state == PageState(NOW, token_alive=True, subscribed_fields=FIELDS)
+    assert page.state == PageState(NOW, token_alive=True, subscribed_fields=FIELDS, heal_since=NOW - KEPT)
     assert (page.status, world.token) == ("connected", TOKEN)
+
+
+async def test_the_history_can_be_left_out() -> None:
+    """Nothing is fetched then, and the Page is checked tomorrow."""
+    world = World()
+    world.will_connect()
+    page = await world.pages.connect(SHOP, PAGE, TOKEN, history=False)
+    assert page.state is not None
+    assert page.state.heal_since is None
+    assert world.told[-1] == f"watch {DAY} connected"
 
 
 @pytest.mark.parametrize(

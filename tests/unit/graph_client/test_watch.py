@@ -11,9 +11,11 @@ from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, PageStatus
 from domain.watch import Outage, Within
+from graph_client.conversation_calls import StillOurs
 from graph_client.errors import GraphUnavailable, Throttled, TokenDead
 from graph_client.fields import FIELDS
-from graph_client.heal import StillOurs
+from graph_client.heal import TurnResult
+from graph_client.heartbeat import Heartbeat
 from graph_client.pages import Subscription
 from graph_client.schedule import DAY, MARGIN, SILENCE
 from graph_client.token_facts import TokenFacts
@@ -39,6 +41,8 @@ class World:
     due: dict[PageId, int] = field(default_factory=lambda: {PAGE: NOW})
     status: PageStatus | None = None
     resealed: bool = False
+    heal_at: int | None = None
+    ends: bool = True
     person: str | None = "10000000000000042"
     granted_by: tuple[str, int] | None = None
 
@@ -127,11 +131,19 @@ class World:
         self.fields = FIELDS
         return Subscription(FIELDS, {})
 
-    async def heal(self, shop: ShopId, page: PageId, since: int, still_ours: StillOurs, /) -> int:
+    async def heal(self, shop: ShopId, page: PageId, since: int | None, still_ours: StillOurs, /) -> TurnResult:
         """Note from when on."""
         await still_ours()
         self._do("heal", since)
-        return 1
+        return TurnResult(self.ends, self.heal_at if self.ends else NOW)
+
+    async def next_at(self, shop: ShopId, page: PageId, /) -> int | None:
+        """What the test says."""
+        return self.heal_at
+
+    async def unhealed(self) -> int:
+        """None."""
+        return 0
 
     async def died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
         """Note why."""
@@ -139,7 +151,8 @@ class World:
 
     async def look(self) -> Counter[str]:
         """Let the watch look once; what it did, counted."""
-        await watch(self).look_at_some()
+        for check in await watch(self).begin(8):
+            await check
         return Counter(what for what, *_ in self.told)
 
 
@@ -237,7 +250,7 @@ async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() 
     """Though its subscription stands and its last event is young."""
     world = World(last_event_at=NOW - 1000, ended=Outage(NOW - 7_200_000, NOW - 500))
     metrics = Metrics(CollectorRegistry())
-    await watch(world, metrics).beat()
+    await Heartbeat(world, world, metrics, now=lambda: NOW, sleep=never).beat()
     assert world.told == [("beat", 30_000, 60_000)]
     world.told.clear()
     assert (await world.look())["heal"] == 1

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Notes when a Page's token ends.
--- KEYS: {watch}:expiring   ARGV: life (s), Page, when (ms; '' = never)   Reply: 1
+-- Notes a number of a watched Page: when its token ends, or how many of its conversations are refused.
+-- KEYS: the zset   ARGV: life (s), Page, the number ('' = none)   Reply: 1
 if ARGV[3] == '' then
   redis.call('ZREM', KEYS[1], ARGV[2])
 else

@@ -1,0 +1,57 @@
+"""How far the healing of each Page is: a record of the run, and the conversations that it has gone through.
+
+The record names conversations by Facebook's ids, so it has a deadline; those that were gone through are keyed hashes.
+Both keys go when the Page is disconnected (`hide.lua`).
+"""
+
+from typing import Final
+
+import orjson
+
+from cache.keys import MAX_TTL_SECONDS, WATCH_SECONDS, WATCH_UNHEALED, ShopKeys, shop_keys
+from cache.scripts import HEAL, NOTE_SCORE
+from cache.server.connection import Connection
+from domain.heal import Heal, Unhealed
+from domain.ids import ConversationId, PageId, ShopId
+
+HEAL_SECONDS: Final = MAX_TTL_SECONDS
+"""Without a further write. What was missed longer ago would not be kept."""
+
+
+class Heals:
+    """Reads and writes them. Every method raises `Unavailable` when Redis is."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
+        """The last run and the refused conversations; None where there are none, or another version wrote them."""
+        raw = await self._connection.command("GET", shop_keys(shop).heal(page))
+        try:
+            body = orjson.loads(raw or b"null")
+            refused = tuple(Unhealed(**one) for one in body.pop("unhealed"))
+            return Heal(**body, unhealed=refused)
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+            return None
+
+    async def write(self, shop: ShopId, page: PageId, heal: Heal, visited: list[str], /) -> None:
+        """Write it down, and which conversations the run has gone through since the last time."""
+        keys = shop_keys(shop)
+        run = heal.began_at if heal.status == "running" else ""
+        tags = [_tag(keys, one) for one in visited]
+        names = [keys.heal(page), keys.heal_visited(page)]
+        await self._connection.run(HEAL(names, [HEAL_SECONDS, orjson.dumps(heal), run, *tags]), tries=2)
+        count = str(len(heal.unhealed) or "")
+        await self._connection.run(NOTE_SCORE([WATCH_UNHEALED], [WATCH_SECONDS, page, count]), tries=2)
+
+    async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
+        """Those of the conversations that this run has gone through."""
+        keys = shop_keys(shop)
+        tags = [_tag(keys, one) for one in conversations]
+        runs = await self._connection.command("ZMSCORE", keys.heal_visited(page), *tags)
+        found = zip(conversations, runs, strict=True)
+        return {one for one, run in found if run is not None and int(float(run)) == heal.began_at}
+
+
+def _tag(keys: ShopKeys, conversation: str) -> bytes:
+    return keys.conversation_tag(ConversationId(conversation))

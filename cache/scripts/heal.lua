@@ -1,0 +1,11 @@
+#!lua flags=allow-oom
+-- Writes down how far the healing of a Page is, and which conversations the run has gone through since the last time.
+-- KEYS: f:{S}:<tag>, g:{S}:<tag>   ARGV: life (s), record, run ('' = it has ended), then tags of conversations   Reply: 1
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[1])
+if ARGV[3] == '' then
+  redis.call('DEL', KEYS[2])
+elseif #ARGV > 3 then
+  for i = 4, #ARGV do redis.call('ZADD', KEYS[2], ARGV[3], ARGV[i]) end
+  redis.call('EXPIRE', KEYS[2], ARGV[1])
+end
+return 1

@@ -1,0 +1,89 @@
+"""The healing of a Page: how far the fetching of missed messages is, and what could not be fetched."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.moment import rfc3339
+
+HealStatus = Literal["running", "complete", "cut_short"]
+HEAL_STATUSES: tuple[HealStatus, ...] = ("running", "complete", "cut_short")
+
+CutReason = Literal["cursor_repeated", "nothing_new", "too_long", "too_many_refused"]
+"""Why a walk ended before its list did: Graph sent a cursor again; several pages in a row had nothing new; the list was
+longer than our bound; too many conversations were refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unhealed:
+    """A conversation that Graph refused. Times in milliseconds.
+
+    `reason` is the slug of the refusal, or a `CutReason`. Messages from `since` on are missing. It is tried again at
+    `next_try_at`, and given up at `until`: then all that may be missing is older than five days.
+    """
+
+    conversation: str
+    reason: str
+    since: int
+    until: int
+    tries: int
+    next_try_at: int
+
+    def document(self) -> dict[str, object]:
+        """The entry as an answer shows it."""
+        named: dict[str, object] = {"conversation": self.conversation} if self.conversation else {}
+        return {
+            **named,
+            "reason": self.reason,
+            "since": rfc3339(self.since),
+            "tries": self.tries,
+            "next_try_at": rfc3339(self.next_try_at),
+            "given_up_at": rfc3339(self.until),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """One run through a Page's conversations, and what earlier runs could not fetch. Times in milliseconds.
+
+    `since`: messages from then on are fetched. `conversations` were gone through, `messages` fetched, `stored` new.
+    `reason` says why a run was `cut_short`; `tries` counts such ends. `after` is where the list goes on in the next
+    turn. In its `last_look` a run fetches only what has moved to the top of the list meanwhile.
+    """
+
+    since: int
+    began_at: int
+    status: HealStatus = "running"
+    ended_at: int | None = None
+    reason: CutReason | None = None
+    tries: int = 0
+    conversations: int = 0
+    messages: int = 0
+    stored: int = 0
+    after: str | None = None
+    last_look: bool = False
+    unhealed: tuple[Unhealed, ...] = ()
+
+    @property
+    def next_try_at(self) -> int | None:
+        """When a refused conversation is tried again; None where there is none."""
+        return min((one.next_try_at for one in self.unhealed), default=None)
+
+    def due(self, now: int) -> tuple[Unhealed, ...]:
+        """The refused conversations whose pause is over."""
+        return tuple(one for one in self.unhealed if one.next_try_at <= now)
+
+    def document(self) -> dict[str, object]:
+        """The run as an answer shows it; absent facts are left out. Times are RFC 3339."""
+        shown: dict[str, object] = {
+            "status": self.status,
+            "since": rfc3339(self.since),
+            "began_at": rfc3339(self.began_at),
+            "conversations": self.conversations,
+            "messages": self.messages,
+            "stored": self.stored,
+        }
+        if self.ended_at is not None:
+            shown["ended_at"] = rfc3339(self.ended_at)
+        if self.reason is not None:
+            shown["reason"] = self.reason
+        return shown

@@ -1,0 +1,106 @@
+"""Calls of a Page's conversations and their messages, as healing makes them: unhurried, and under the Page's lease."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from domain.graph import Edge, GraphQuery
+from domain.heal import CutReason
+from domain.ids import PageId, ShopId
+from domain.message import Message
+from domain.moment import LAST_MOMENT, from_text
+from graph_client.calls import Calls
+from graph_client.edges import history_ask, spacing_of
+from graph_client.history import NotReadable, message_of
+from graph_client.walk import Walk
+from graph_client.wire import Answer, Ask
+from ops.metrics import Metrics
+
+ITEMS: Final = 50
+"""Conversations, or messages of one, in one call; where that is too much for Facebook, half of it is asked for."""
+
+PATIENCE_SECONDS: Final = 30.0
+"""The longest wait for a place among the Page's calls. Healing can wait."""
+
+REST_SECONDS: Final = 0.5
+"""Between two calls, beside the two a second that Facebook allows: every second place is left to people."""
+
+CONVERSATION_PAGES: Final = 40
+"""Of one conversation's messages: 2,000 messages, more than two people write in five days."""
+
+StillOurs = Callable[[], Awaitable[None]]
+
+
+class ConversationCalls:
+    """Makes the calls of one Page. `still_ours` is awaited before each."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        shop: ShopId,
+        page: PageId,
+        metrics: Metrics,
+        *,
+        still_ours: StillOurs,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._calls = calls
+        self._shop = shop
+        self._page = page
+        self._metrics = metrics
+        self._still_ours = still_ours
+        self._sleep = sleep
+
+    async def conversations(self, after: str | None) -> Answer:
+        """One page of the list of conversations, newest activity first. Raises GraphError."""
+        return await self._fetch("conversations", None, after)
+
+    async def messages(self, conversation: str, since: int, take: "TakeMessages") -> CutReason | None:
+        """Give `take` a conversation's messages since then (milliseconds), page by page, newest first.
+
+        Returns why the walk was cut short, None where it was not. Raises GraphError.
+        """
+        walk = Walk(most_pages=CONVERSATION_PAGES)
+        while not walk.ended:
+            answer = await self._fetch("conversation_messages", conversation, walk.after)
+            rows = walk.take(answer.rows(), answer.after())
+            recent = [row for row in rows if moment(row, "created_time") >= since]
+            await take([message for row in recent for message in self._readable(row)])
+            if len(recent) < len(rows):
+                return None
+        return walk.cut
+
+    def _readable(self, row: dict[str, Any]) -> list[Message]:
+        try:
+            return [message_of(self._page, row)]
+        except NotReadable as unreadable:
+            self._metrics.healed(unreadable.reason, 1)
+            return []
+
+    async def _fetch(self, edge: Edge, of: str | None, after: str | None) -> Answer:
+        if after is not None:
+            await self._sleep(REST_SECONDS)
+        await self._still_ours()
+        query = GraphQuery(edge, self._page, of, limit=ITEMS, after=after)
+
+        def ask(items: int) -> Ask:
+            return history_ask(replace(query, limit=items))
+
+        return await self._calls.for_page(
+            self._shop,
+            self._page,
+            f"heal_{edge}",
+            ask,
+            items=ITEMS,
+            spacing=spacing_of(edge),
+            patience=PATIENCE_SECONDS,
+        )
+
+
+TakeMessages = Callable[[list[Message]], Awaitable[None]]
+
+
+def moment(row: dict[str, Any], name: str) -> int:
+    """A time in Graph's form as milliseconds. One that is missing does not end a walk: the store decides then."""
+    found = from_text(str(row.get(name, "")))
+    return LAST_MOMENT if found is None else found

@@ -1,0 +1,45 @@
+"""What `page-inbox doctor` says of conversations that Facebook refuses while a Page is healed."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from typing import Protocol
+
+from domain.errors import PageInboxError
+from domain.finding import Finding
+from domain.heal import Heal
+from domain.ids import PageId, ShopId
+
+
+class Owners(Protocol):
+    """Knows whose a Page is. Raises kind unavailable when the store is."""
+
+    async def owner(self, page: PageId, /) -> ShopId | None:
+        """The shop of a Page."""
+        ...
+
+
+class HealReader(Protocol):
+    """Where a Page's healing is written down. Raises kind unavailable when the store is."""
+
+    async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
+        """The last run and the refused conversations; None where there are none."""
+        ...
+
+
+async def examine_heals(pages: Iterable[PageId], owners: Owners, records: HealReader) -> AsyncIterator[Finding]:
+    """A warning for each Page with refused conversations. Facebook is not asked."""
+    for page in pages:
+        try:
+            shop = await owners.owner(page)
+            heal = None if shop is None else await records.read(shop, page)
+        except PageInboxError:
+            continue  # the finding about the Page itself says so
+        if heal is not None and heal.unhealed:
+            reasons = Counter(entry.reason for entry in heal.unhealed)
+            counts = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
+            sentence = f"Facebook refuses {len(heal.unhealed)} conversations of this Page of {shop}: {counts}."
+            remedy = (
+                "The running service tries them again. `GET pages/{page}` lists them; "
+                f"`page-inbox pages heal --wait --shop {shop} {page}` tries at once."
+            )
+            yield Finding("unhealed", "warn", sentence, remedy, page)

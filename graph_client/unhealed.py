@@ -1,0 +1,71 @@
+"""Pure: which refusal is of one conversation alone, and when a refused conversation is tried again. Milliseconds."""
+
+from dataclasses import replace
+from typing import Final
+
+from domain.heal import Unhealed
+from graph_client.errors import (
+    GraphError,
+    GraphRefused,
+    GraphTimeout,
+    GraphUnavailable,
+    GraphUnreachable,
+    ObjectNotFound,
+    ParameterRefused,
+    PermissionMissing,
+    TooMuchData,
+)
+
+FIRST_PAUSE: Final = 5 * 60 * 1000
+"""Before the second try; each pause is twice as long as the one before."""
+
+LONGEST_PAUSE: Final = 12 * 60 * 60 * 1000
+
+GONE_PAUSE: Final = 60 * 1000
+"""Before a conversation that Graph calls gone is tried again: a new one may not be known on all of Facebook's machines
+yet."""
+
+GONE_TRIES: Final = 3
+"""A conversation that is gone at so many tries is gone."""
+
+MOST_UNHEALED: Final = 500
+"""Of one Page. Where more are refused, the refusal is not of one conversation, and the walk ends."""
+
+OUTAGE_REFUSALS: Final = 3
+"""So many conversations in a row that Graph fails at are an outage of Graph."""
+
+_OF_ONE: Final = (ObjectNotFound, ParameterRefused, PermissionMissing, GraphRefused, TooMuchData)
+_FAILURES: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout)
+
+
+def is_refusal(error: GraphError) -> bool:
+    """Whether the conversation goes on the list of refused ones. A dead token, a spent budget and a wrong proof say
+    nothing of a conversation.
+    """
+    return isinstance(error, _OF_ONE + _FAILURES)
+
+
+def is_failure(error: GraphError) -> bool:
+    """Whether it may be an outage of Graph, rather than a refusal of this conversation."""
+    return isinstance(error, _FAILURES)
+
+
+def is_outage(error: GraphError, in_a_row: int) -> bool:
+    """Whether Graph as a whole is out. An error that Graph itself reports (code 1 or 2) may be of one conversation."""
+    reported = error.code is not None or isinstance(error, GraphTimeout)
+    return is_failure(error) and (not reported or in_a_row >= OUTAGE_REFUSALS)
+
+
+def refused_again(entry: Unhealed, reason: str, now: int) -> Unhealed | None:
+    """The entry after one more refusal; None when the conversation is given up."""
+    tries = entry.tries + 1
+    gone = reason == entry.reason == ObjectNotFound().reason
+    if now >= entry.until or (gone and tries >= GONE_TRIES):
+        return None
+    return replace(entry, reason=reason, tries=tries, next_try_at=min(now + pause(reason, tries), entry.until))
+
+
+def pause(reason: str, tries: int) -> int:
+    """Before the next try, after so many."""
+    first = GONE_PAUSE if reason == ObjectNotFound().reason else FIRST_PAUSE
+    return min(first << min(tries - 1, 20), LONGEST_PAUSE)

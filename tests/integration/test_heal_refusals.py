@@ -1,0 +1,227 @@
+"""Healing always ends and goes on: lists without an end, refused conversations, many Pages side by side."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from domain.ids import PageId
+from simulator.graph_faults import Alters, Fails, Fault, Fine
+from simulator.graph_refusals import reduce_the_amount
+from simulator.graph_shapes import new_cursors, same_cursor
+from tests.facebook import GraphShop, refusal, running_facebook
+from tests.graph import FakeGraph, now
+from tests.integration.test_heal import BOPHA, DARA, HEALS_WITHIN, MINUTE, SOKHA, Inbox, replicas, summed
+from tests.servers import Server, running
+from tests.support import wait_until_blocking
+
+ENDED: Final = {"complete", "cut_short"}
+SHAPES: Final[dict[str, Callable[[], Alters]]] = {
+    "the same cursor and an empty page": lambda: same_cursor(rows=False),
+    "the same cursor and the same rows": lambda: same_cursor(rows=True),
+    "new cursors and empty pages": new_cursors,
+}
+REFUSALS: Final[dict[str, Fails]] = {
+    "100": Fails(100, message="(#100) Invalid parameter"),
+    "100/2018001": Fails(100, 2018001, message="(#100) No matching user found"),
+    "1": Fails(1, status=500),
+    "230": Fails(230, message="(#230) Requires pages_messaging permission", status=403),
+    "too much": Fails(1, status=500, message=reduce_the_amount().message),
+}
+
+
+@pytest.fixture
+def graph() -> Iterator[FakeGraph]:
+    """Facebook, for one test."""
+    with running_facebook() as graph:
+        yield graph
+
+
+@pytest.fixture(scope="module")
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Valkey whose Pages no other service checks."""
+    with running("heal-refusals", tmp_path_factory.mktemp("heal-refusals-valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(own_valkey: Server) -> Iterator[Server]:
+    """The same, empty; looked over for leaked keys afterwards."""
+    own_valkey.empty()
+    yield own_valkey
+    assert own_valkey.unbounded_keys() == []
+
+
+@pytest.fixture
+def inbox(graph: FakeGraph, valkey: Server) -> Inbox:
+    """A Page at Facebook that is not connected yet."""
+    return Inbox(graph, valkey)
+
+
+def state(shop: GraphShop, page: str) -> dict[str, Any]:
+    """A Page as the API answers it."""
+    found: dict[str, Any] = shop.get(f"/pages/{page}")
+    return found
+
+
+def heal(shop: GraphShop, page: str) -> dict[str, Any]:
+    """Ask for healing, and wait for its end; the Page's state."""
+    answer = shop.client.post(f"/pages/{page}/heal")
+    assert answer.status_code == 202, answer.text
+    wait_until_blocking(lambda: state(shop, page)["healing"]["status"] in ENDED, within=HEALS_WITHIN)
+    return state(shop, page)
+
+
+def messages_path(graph: FakeGraph, inbox: Inbox, psid: str) -> str:
+    """The path of a customer's conversation."""
+    return f"{graph.world.pages[inbox.page.id].conversations[psid].id}/messages"
+
+
+@pytest.mark.parametrize("edge", ["/conversations", "/messages"])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_list_without_an_end_ends_and_what_it_gave_is_stored(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, edge: str, shape: Callable[[], Alters]
+) -> None:
+    """The end is visible, and counted; the cut list is tried again later."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        shop.bring(inbox.page)
+        said = {inbox.says(psid, now() - minutes * MINUTE) for psid in (SOKHA, DARA) for minutes in (3, 2)}
+        where = edge if edge == "/conversations" else messages_path(graph, inbox, SOKHA)
+        graph.faults.script(where, shape(), times=None)
+        graph.seen.forget()
+        found = heal(shop, inbox.page.id)
+        assert set(shop.ids()) == said
+        assert len(graph.seen.of(edge)) <= 30
+        (cut,) = found["unhealed"]
+        assert cut["reason"] in {"cursor_repeated", "nothing_new"}
+        assert ("conversation" in cut) == (edge == "/messages")
+        assert (found["status"], "healing_since" in found) == ("connected", False)
+        ending = "cut_short" if edge == "/conversations" else "complete"
+        assert (found["healing"]["status"], found["healing"]["stored"]) == (ending, len(said))
+        assert summed(services, "heals_total") == {(ending,): 1}
+        wait_until_blocking(lambda: summed(services, "unhealed_conversations") == {(): 1}, within=HEALS_WITHIN)
+
+
+def test_on_demand_a_cursor_that_graph_answers_unchanged_is_the_end(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """Whoever walks the list with `after` comes to its end."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        shop.bring(inbox.page)
+        inbox.says(SOKHA, now() - MINUTE)
+        graph.faults.script("/conversations", same_cursor(rows=True), times=None)
+        first = shop.fetch(inbox.page.id, "conversations")
+        assert first["after"]
+        assert shop.fetch(inbox.page.id, "conversations", after=first["after"])["after"] is None
+
+
+def test_pages_with_endless_lists_keep_no_other_page_waiting(graph: FakeGraph, valkey: Server, tmp_path: Path) -> None:
+    """Twenty of them at two shops, more than two replicas check side by side; a third shop's Page lost its subscription
+    at the same time.
+    """
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one", "two")
+        shops = [stack.enter_context(GraphShop(services[0].url, f"shop-{n}")) for n in (2, 3)]
+        own = stack.enter_context(GraphShop(services[1].url))
+        endless = [(Inbox(graph, valkey), shops[n % 2]) for n in range(20)]
+        for inbox, shop in endless:
+            shop.bring(inbox.page)
+            inbox.says(SOKHA, now() - MINUTE)
+            graph.faults.script(f"{inbox.page.id}/conversations", new_cursors(), times=None)
+        quiet = Inbox(graph, valkey)
+        own.bring(quiet.page)
+        quiet.delivered(services[0], BOPHA, now() - 40 * MINUTE)
+        graph.world.unsubscribe(quiet.page.id)
+        missed = {quiet.says(SOKHA, now() - 20 * MINUTE), quiet.says(DARA, now() - 10 * MINUTE)}
+        quiet.aged(31 * MINUTE)
+        for inbox, shop in endless:
+            assert shop.client.post(f"/pages/{inbox.page.id}/heal").status_code == 202
+        quiet.due()
+        wait_until_blocking(lambda: missed <= set(own.ids()) and quiet.healed(), within=HEALS_WITHIN)
+        assert graph.world.pages[quiet.page.id].subscriptions
+        wait_until_blocking(
+            lambda: all(_ended(shop, inbox.page.id) for inbox, shop in endless), within=2 * HEALS_WITHIN
+        )
+        assert sum(len(shop.ids()) for shop in shops) == len(endless)
+
+
+def _ended(shop: GraphShop, page: PageId) -> bool:
+    return state(shop, page)["healing"]["status"] in ENDED
+
+
+@pytest.mark.parametrize("refused", REFUSALS.values(), ids=REFUSALS)
+def test_one_refused_conversation_does_not_stop_the_others(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, refused: Fault
+) -> None:
+    """The newest of three. It stays on the list with its reason, and is fetched at its next try."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one", "two")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        shop.bring(inbox.page)
+        behind = {inbox.says(DARA, now() - 30 * MINUTE), inbox.says(BOPHA, now() - 20 * MINUTE)}
+        first = inbox.says(SOKHA, now() - 10 * MINUTE)
+        graph.faults.script(messages_path(graph, inbox, SOKHA), refused, times=None)
+        found = heal(shop, inbox.page.id)
+        assert set(shop.ids()) == behind
+        assert (found["healing"]["status"], "healing_since" in found) == ("complete", False)
+        (entry,) = found["unhealed"]
+        assert entry["conversation"] == graph.world.pages[inbox.page.id].conversations[SOKHA].id
+        assert (entry["tries"], entry["since"] < entry["next_try_at"] < entry["given_up_at"]) == (1, True)
+        assert summed(services, "heal_conversations_total") == {("refused",): 1}
+        wait_until_blocking(lambda: summed(services, "unhealed_conversations") == {(): 2}, within=HEALS_WITHIN)
+
+        graph.faults.clear()
+        inbox.pause_over()
+        wait_until_blocking(lambda: "unhealed" not in state(shop, inbox.page.id), within=HEALS_WITHIN)
+        assert set(shop.ids()) == {*behind, first}
+        assert summed(services, "heal_conversations_total") == {("refused",): 1, ("healed",): 1}
+
+
+def test_a_conversation_that_is_gone_is_tried_again_before_it_is_given_up(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """A new one may not be known on all of Facebook's machines yet."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        shop.bring(inbox.page)
+        late, gone = inbox.says(SOKHA, now() - MINUTE), inbox.says(DARA, now() - 2 * MINUTE)
+        fails = Fails(100, 33)
+        graph.faults.script(messages_path(graph, inbox, SOKHA), fails, Fine())
+        graph.faults.script(messages_path(graph, inbox, DARA), fails, times=None)
+        assert len(heal(shop, inbox.page.id)["unhealed"]) == 2
+        inbox.pause_over()
+        wait_until_blocking(lambda: shop.ids() == [late], within=HEALS_WITHIN)
+        wait_until_blocking(lambda: _tries(shop, inbox.page.id) == [2], within=HEALS_WITHIN)
+        inbox.pause_over()
+        wait_until_blocking(lambda: _tries(shop, inbox.page.id) == [], within=HEALS_WITHIN)
+        assert gone not in shop.ids()
+        assert summed(services, "heal_conversations_total")["given_up",] == 1
+
+
+def _tries(shop: GraphShop, page: str) -> list[int]:
+    return [entry["tries"] for entry in state(shop, page).get("unhealed", [])]
+
+
+def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """They say nothing of the conversation: none is on the list of refused ones."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        shop.bring(inbox.page)
+        for psid in (SOKHA, DARA, BOPHA):
+            inbox.says(psid, now() - MINUTE)
+        graph.faults.script("/messages", Fine(), Fails(190, 460, status=401))
+        assert shop.client.post(f"/pages/{inbox.page.id}/heal").status_code == 202
+        wait_until_blocking(lambda: state(shop, inbox.page.id)["status"] == "reconnect", within=HEALS_WITHIN)
+        assert len(shop.ids()) == 1
+        assert "unhealed" not in state(shop, inbox.page.id)
+        assert refusal(shop.client.post(f"/pages/{inbox.page.id}/heal")) == (409, "reconnect_page")

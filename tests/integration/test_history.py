@@ -1,0 +1,188 @@
+"""A Page's first token brings its history: five days of conversations, none of which lives longer than it may."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from domain.ids import Psid
+from simulator.graph_faults import Fails, Stalls
+from simulator.graph_gate import Gate
+from tests.facebook import GraphShop, everything, graph_settings, running_facebook
+from tests.graph import FakeGraph, now
+from tests.integration.test_commands import done
+from tests.integration.test_doctor import doctor
+from tests.integration.test_heal import BOPHA, DARA, DAY, HEALS_WITHIN, MINUTE, SOKHA, VANNA, Inbox, replicas
+from tests.integration.test_heal_refusals import ENDED, heal, messages_path, state
+from tests.servers import Server, running
+from tests.support import wait_until_blocking
+
+KEPT: Final = 5 * DAY
+
+
+@pytest.fixture
+def graph() -> Iterator[FakeGraph]:
+    """Facebook, for one test."""
+    with running_facebook() as graph:
+        yield graph
+
+
+@pytest.fixture(scope="module")
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Valkey whose Pages no other service checks."""
+    with running("history", tmp_path_factory.mktemp("history-valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(own_valkey: Server) -> Iterator[Server]:
+    """The same, empty; looked over for leaked keys afterwards."""
+    own_valkey.empty()
+    yield own_valkey
+    assert own_valkey.unbounded_keys() == []
+
+
+@pytest.fixture
+def inbox(graph: FakeGraph, valkey: Server) -> Inbox:
+    """A Page at Facebook that is not connected yet."""
+    return Inbox(graph, valkey)
+
+
+def moment(text: str) -> int:
+    """A time of an answer in milliseconds."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def ended(shop: GraphShop, page: str) -> bool:
+    """Whether the history is fetched."""
+    return state(shop, page)["healing"]["status"] in ENDED
+
+
+def test_a_page_that_is_connected_brings_its_five_days(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """Each message once, in conversations by their last message; none lives longer than five days from its sending."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one", "two")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        old = inbox.says(VANNA, now() - KEPT - 10 * MINUTE)
+        soon_over = inbox.says(BOPHA, now() - KEPT + 10 * MINUTE)
+        days = [inbox.says(DARA, now() - days * DAY, from_page=days == 3) for days in (4, 3, 2)]
+        today = [inbox.says(SOKHA, now() - minutes * MINUTE) for minutes in (9, 8)]
+        held = Gate()
+        graph.faults.script(messages_path(graph, inbox, DARA), Stalls(held))
+        assert state_of(shop.bring(inbox.page, history=True)) == "connected"
+        wait_until_blocking(lambda: held.waiting == 1, within=HEALS_WITHIN)
+        assert state(shop, inbox.page.id)["healing"]["status"] in {"waiting", "running"}
+        both = inbox.delivered(services[1], SOKHA, now() - MINUTE)
+        held.open()
+        wait_until_blocking(lambda: ended(shop, inbox.page.id), within=HEALS_WITHIN)
+        kept = {message["id"]: message for message in shop.walk()}
+        assert set(kept) == {soon_over, *days, *today, both}
+        assert old not in kept
+        for message in kept.values():
+            if message["id"] != both:
+                assert moment(message["expires_at"]) == moment(message["sent_at"]) + KEPT
+            assert moment(message["expires_at"]) <= moment(message["received_at"]) + KEPT
+        assert kept[days[1]]["direction"] == "out"
+        conversations = shop.get("/conversations")["conversations"]
+        assert [one["customer_id"] for one in conversations] == [SOKHA, DARA, BOPHA], "newest activity first"
+        healing = state(shop, inbox.page.id)["healing"]
+        assert (healing["status"], healing["conversations"], healing["stored"]) == ("complete", 3, 6)
+
+        # Once: connecting it again with its token fetches nothing.
+        asked = len(graph.seen.of("/conversations"))
+        shop.bring(inbox.page, history=True)
+        assert "healing_since" not in state(shop, inbox.page.id)
+        assert len(graph.seen.of("/conversations")) == asked
+
+
+def state_of(page: dict[str, Any]) -> str:
+    """Its status."""
+    status: str = page["status"]
+    return status
+
+
+def test_redis_lets_go_of_a_fetched_message_five_days_after_it_was_sent(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """Not only the answer says so: the key has that deadline, and the message is gone at it."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        inbox.says(SOKHA, now() - KEPT + 25_000)
+        stays = inbox.says(DARA, now() - KEPT + 60 * MINUTE)
+        shop.bring(inbox.page, history=True)
+        wait_until_blocking(lambda: len(shop.ids()) == 2, within=20)
+        deadlines = sorted(moment(message["expires_at"]) for message in shop.walk())
+        (client,) = valkey.clients()
+        assert sorted(client.pexpiretime(key) for key in client.scan_iter("m:*")) == deadlines
+        wait_until_blocking(lambda: shop.ids() == [stays], within=60)
+        assert now() >= deadlines[0]
+
+
+def test_the_owner_can_leave_the_history_out_and_purged_messages_stay_out(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """`{"history": false}`; healing on demand fetches it later. What was purged does not come back with it."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        purged = inbox.says(SOKHA, now() - 30 * MINUTE)
+        graph.seen.forget()
+        shop.bring(inbox.page, history=False)
+        assert "healing" not in state(shop, inbox.page.id)
+        assert graph.seen.of("/conversations") == []
+        assert heal(shop, inbox.page.id)["healing"]["stored"] == 1
+        assert shop.ids() == [purged]
+        shop.purge()
+        later = inbox.says(SOKHA, now() + 1000)
+        assert heal(shop, inbox.page.id)["healing"]["stored"] == 1
+        assert shop.ids() == [later]
+
+
+def test_healing_on_demand_by_command_and_what_doctor_says_of_a_refused_conversation(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """A running service does it; the command waits and prints how far it is, and what Facebook refuses."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        shop.bring(inbox.page)
+        missed = inbox.says(SOKHA, now() - 20 * MINUTE)
+        inbox.says(DARA, now() - 30 * MINUTE)
+        graph.faults.script(messages_path(graph, inbox, DARA), Fails(230, status=403), times=None)
+        said = done(valkey.url, "pages", "heal", "--wait", "--shop", "shop-1", inbox.page.id, **graph_settings(graph))
+        assert "Complete: 2 conversations, 1 messages, 1 of them new." in said
+        assert "permission_missing" in said
+        assert shop.ids() == [missed]
+        _, document = doctor(valkey.url, **graph_settings(graph))
+        (finding,) = [one for one in document["findings"] if one["name"] == "unhealed"]
+        assert (finding["level"], finding["about"]) == ("warn", inbox.page.id)
+        assert "permission_missing (1)" in finding["sentence"]
+
+
+def test_nothing_of_a_healing_is_left_when_its_page_is_disconnected(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """Neither the messages, nor the conversation that Facebook refused; its id is in no log line either."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        inbox.says(SOKHA, now() - 20 * MINUTE, text="canary of the history")
+        inbox.says(DARA, now() - 30 * MINUTE)
+        refused = graph.world.pages[inbox.page.id].conversations[Psid(DARA)].id
+        graph.faults.script(f"{refused}/messages", Fails(100), times=None)
+        shop.bring(inbox.page, history=True)
+        wait_until_blocking(lambda: ended(shop, inbox.page.id), within=HEALS_WITHIN)
+        assert refused.encode() in everything(valkey)
+        assert b"canary of the history" not in everything(valkey), "a body is sealed"
+        shop.purge(f"/pages/{inbox.page.id}")
+        assert refused.encode() not in everything(valkey)
+        log = json.dumps(services[0].lines())
+        assert refused not in log
+        assert "canary of the history" not in log
