@@ -152,7 +152,7 @@ def _amount(name: str, value: float) -> str:
     elif name.endswith("_SECONDS"):
         steps = ((86_400, "days"), (3_600, "hours"), (1, "s"))
     else:
-        return f"{value:,}"
+        return f"{value:.0%}" if 0 < value < 1 else f"{value:,}"
     size, unit = next((size, unit) for size, unit in steps if (value >= size and value % size == 0) or size == 1)
     return f"{value / size:,g} {unit}"
 

@@ -89,9 +89,10 @@ async def post(service: Service, *mids: str) -> int:
 
 
 async def counts(service: Service) -> dict[tuple[str, ...], int]:
-    """Events by kind and outcome since the start."""
+    """Events by kind and outcome since the start; kinds and outcomes that did not occur are left out."""
     with Operator(service.ops_url) as operator:
-        return dict(await asyncio.to_thread(operator.counts, "events_total"))
+        counted = await asyncio.to_thread(operator.counts, "events_total")
+        return {labels: number for labels, number in counted.items() if number}
 
 
 async def ids(service: Service) -> list[str]:
