@@ -21,6 +21,9 @@ ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Limit: bytes of one answer of Graph. A hundred posts have a quarter of a megabyte; a larger answer is requested again
 in smaller pieces."""
 
+PARSED_HERE_BYTES: Final = 256 * 1024
+"""A larger answer is parsed in a thread: what strangers wrote can make it slow, and deliveries must not wait for it."""
+
 CONNECTIONS: Final = 256
 """To one host; the gate of each Page (gate.py) lets four calls through, so sixty Pages can be served at once."""
 
@@ -110,7 +113,9 @@ class Client:
         except httpx2.RequestError:
             return Reply(GraphUnreachable())
         try:
-            return Reply(decipher(response.status_code, bytes(body), ask), usage)
+            if len(body) <= PARSED_HERE_BYTES:
+                return Reply(decipher(response.status_code, bytes(body), ask), usage)
+            return Reply(await asyncio.to_thread(decipher, response.status_code, bytes(body), ask), usage)
         except GraphError as error:
             return Reply(error, usage)
 

@@ -186,6 +186,7 @@ export function createApp({ root, base, sources }) {
       direction: "",
       posts: {},
       reactions: new Map(),
+      unfolded: new Set(), // long texts that are shown whole
       stirred: new Set(),
       postsPage: "",
       shop: null,

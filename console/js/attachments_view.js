@@ -3,13 +3,17 @@
 import { h } from "./view.js";
 import { isFromSources, webAddress } from "./links.js";
 import { icon, picture } from "./parts.js";
+import { textOf } from "./snippet.js";
 import { dateTime, t } from "./words.js";
 
 const gone = new Set(); // voices and videos that Facebook no longer gives
 
+const MOST = 50; // attachments of a message, or products of an attachment, that are shown; Facebook sends fewer
+
 export function attachments(app, all) {
-  const pictures = all.filter((one) => one.type === "image");
-  const others = all.filter((one) => one.type !== "image");
+  const some = all.slice(0, MOST);
+  const pictures = some.filter((one) => one.type === "image");
+  const others = some.filter((one) => one.type !== "image");
   return [
     pictures.length > 0 &&
       h(
@@ -17,31 +21,35 @@ export function attachments(app, all) {
         { class: `pictures many-${Math.min(pictures.length, 3)}` },
         pictures.map((one) => photo(app, one)),
       ),
-    others.map((one) => (SHOWN[one.type] ?? other)(app, one)),
+    others.map((one) => (SHOWN.get(one.type) ?? other)(app, one)),
+    all.length > MOST && h("p", { class: "soft" }, `+${all.length - MOST}`),
   ];
 }
 
-const SHOWN = {
-  sticker: (app, one) =>
-    picture(app, one.url, { class: "sticker", alt: t("kind.sticker") }, placeholder(app, "smile", t("kind.sticker"))),
-  audio: (app, one) => player(app, one, "audio", "voice", t("kind.audio")),
-  video: (app, one) => player(app, one, "video", "play", t("kind.video")),
-  reel: (app, one) => card(app, "play", one.title || t("kind.reel"), t("kind.reel"), one.url),
-  post: (app, one) => card(app, "posts", one.title || t("kind.post"), t("kind.post"), one.url),
-  file: (app, one) => card(app, "file", fileName(one.url) || t("kind.file"), t("kind.file"), one.url),
-  fallback: (app, one) =>
-    card(
-      app,
-      "link",
-      one.title || hostOf(one.url) || t("kind.fallback"),
-      hostOf(one.url) || t("kind.fallback"),
-      one.url,
-    ),
-  location: (app, one) => place(app, one),
-  unsupported: () => h("p", { class: "soft" }, t("kind.unsupported.long")),
-  template,
-  appointment_booking: appointment,
-};
+// A map and not an object, which answers to `valueOf` and `constructor` too.
+const SHOWN = new Map(
+  Object.entries({
+    sticker: (app, one) =>
+      picture(app, one.url, { class: "sticker", alt: t("kind.sticker") }, placeholder(app, "smile", t("kind.sticker"))),
+    audio: (app, one) => player(app, one, "audio", "voice", t("kind.audio")),
+    video: (app, one) => player(app, one, "video", "play", t("kind.video")),
+    reel: (app, one) => card(app, "play", one.title || t("kind.reel"), t("kind.reel"), one.url),
+    post: (app, one) => card(app, "posts", one.title || t("kind.post"), t("kind.post"), one.url),
+    file: (app, one) => card(app, "file", fileName(one.url) || t("kind.file"), t("kind.file"), one.url),
+    fallback: (app, one) =>
+      card(
+        app,
+        "link",
+        one.title || hostOf(one.url) || t("kind.fallback"),
+        hostOf(one.url) || t("kind.fallback"),
+        one.url,
+      ),
+    location: (app, one) => place(app, one),
+    unsupported: () => h("p", { class: "soft" }, t("kind.unsupported.long")),
+    template,
+    appointment_booking: appointment,
+  }),
+);
 
 function photo(app, one) {
   const alt = t("kind.image");
@@ -86,7 +94,7 @@ function card(app, name, title, about, address) {
 }
 
 function place(app, one) {
-  const { lat, long } = one.coordinates ?? {};
+  const { lat, long } = objectOf(one.coordinates);
   if (typeof lat !== "number" || typeof long !== "number") return card(app, "pin", t("kind.location"), "", one.url);
   return card(
     app,
@@ -100,7 +108,7 @@ function place(app, one) {
 function template(app, one) {
   const products = one.product?.elements ?? one.elements;
   if (Array.isArray(products) && products.length) {
-    return products.map((product) =>
+    return products.slice(0, MOST).map(objectOf).map((product) =>
       h(
         "div",
         { class: "attachment product" },
@@ -108,18 +116,18 @@ function template(app, one) {
         h(
           "span",
           { class: "card-text" },
-          h("span", { class: "card-title", dir: "auto" }, String(product.title ?? t("kind.template"))),
-          h("span", { class: "soft small" }, String(product.subtitle ?? "")),
+          h("span", { class: "card-title", dir: "auto" }, textOf(product.title) || t("kind.template")),
+          h("span", { class: "soft small" }, textOf(product.subtitle)),
         ),
       ),
     );
   }
-  const buttons = Array.isArray(one.buttons) ? one.buttons : [];
+  const buttons = Array.isArray(one.buttons) ? one.buttons.slice(0, MOST).map(objectOf) : [];
   return h(
     "div",
     { class: "buttons" },
     typeof one.text === "string" && h("p", { class: "said", dir: "auto" }, one.text),
-    buttons.map((button) => h("span", { class: "offered" }, String(button.title ?? ""))),
+    buttons.map((button) => h("span", { class: "offered" }, textOf(button.title))),
     !one.text && !buttons.length && h("p", { class: "soft" }, one.title || t("kind.template")),
   );
 }
@@ -135,6 +143,8 @@ function appointment(app, one) {
 function other(app, one) {
   return card(app, "file", one.title || t("kind.other"), String(one.type), one.url);
 }
+
+const objectOf = (value) => (typeof value === "object" && value !== null ? value : {});
 
 function hostOf(address) {
   const href = webAddress(address);

@@ -5,6 +5,7 @@ import { ordered } from "./inbox.js";
 import { arrows, avatar, empty, failure, icon, nameOf, sentence, skeleton } from "./parts.js";
 import { finds, question, textsOf } from "./search.js";
 import { whenSeen } from "./seen.js";
+import { snippet } from "./snippet.js";
 import { threadView } from "./thread_view.js";
 import { dayKind } from "./time.js";
 import { clockTime, shortDay, t } from "./words.js";
@@ -177,29 +178,6 @@ function row(app, conversation, place) {
     ),
   );
 }
-
-/** A message in a few words. */
-export function snippet(message) {
-  if (message.text) return message.text;
-  if (message.postback) return message.postback.title ?? t("kind.postback");
-  const type = message.attachments?.[0]?.type;
-  return type ? t(`kind.${KINDS.has(type) ? type : "other"}`) : t("kind.unsupported");
-}
-
-export const KINDS = new Set([
-  "image",
-  "video",
-  "audio",
-  "file",
-  "sticker",
-  "template",
-  "fallback",
-  "location",
-  "reel",
-  "post",
-  "appointment_booking",
-  "unsupported",
-]);
 
 function nothingChosen(app) {
   return h("div", { class: "nothing-chosen" }, empty(app, "chat", t("choose"), t("choose.hint")));

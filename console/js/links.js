@@ -38,12 +38,19 @@ export function isFromSources(text, sources) {
   });
 }
 
+/** Without the punctuation behind an address. A pattern would look at each sign of a long row again and again. */
+function withoutEnd(word) {
+  let end = word.length;
+  while (".,!?;:)]".includes(word[end - 1])) end -= 1;
+  return word.slice(0, end);
+}
+
 /** A text as pieces, `{text}` and `{text, href}`: what begins like a web address becomes a link. */
 export function linked(text) {
   const pieces = [];
   let end = 0;
   for (const match of text.matchAll(/https?:\/\/[^\s<>"'\u200b\u1780-\u17ff]+/gi)) {
-    const word = match[0].replace(/[.,!?;:)\]]+$/, "");
+    const word = withoutEnd(match[0]);
     const href = webAddress(word);
     if (href === null) continue;
     if (match.index > end) pieces.push({ text: text.slice(end, match.index) });

@@ -2,14 +2,27 @@
 
 import { attachments } from "./attachments_view.js";
 import { h } from "./view.js";
-import { snippet } from "./inbox_view.js";
 import { linked } from "./links.js";
 import { copy, icon, iconButton } from "./parts.js";
 import { folded, grouped, question } from "./search.js";
+import { snippet, textOf } from "./snippet.js";
 import { endsSoon, timeLeft } from "./time.js";
 import { clockTime, dateTime, t } from "./words.js";
 
-export function messageView(app, message, { at, name, quoted }) {
+// A longer text is shown in part, with a button for the rest: one text may not push all others off the screen.
+const SHOWN_CHARACTERS = 1_000;
+const SHOWN_LINES = 20;
+
+/** The message, or a placeholder where it has a shape that nobody foresaw: the others are shown all the same. */
+export function messageView(app, message, about) {
+  try {
+    return shown(app, message, about);
+  } catch {
+    return h("li", { key: message.id, class: "message in", tabindex: "-1" }, h("p", { class: "soft" }, t("kind.other")));
+  }
+}
+
+function shown(app, message, { at, name, quoted }) {
   const out = message.direction === "out";
   const left = Date.parse(message.expires_at) - app.clock.now();
   const { key, n } = timeLeft(left);
@@ -30,8 +43,9 @@ export function messageView(app, message, { at, name, quoted }) {
         marks(app, message),
         message.reply_to && quote(app, message.reply_to, quoted),
         message.referral && referral(app, message.referral),
-        message.postback && h("p", { class: "tapped" }, icon(app, "tap"), message.postback.title ?? t("kind.postback")),
-        message.text && said(app, message.text, message.quick_reply),
+        message.postback &&
+          h("p", { class: "tapped", dir: "auto" }, icon(app, "tap"), textOf(message.postback.title) || t("kind.postback")),
+        message.text && said(app, message),
         message.attachments && attachments(app, message.attachments),
         !message.text &&
           !message.attachments &&
@@ -91,13 +105,29 @@ function marks(app, message) {
   return message.standby && h("p", { class: "mark" }, icon(app, "info"), t("standby"));
 }
 
-function said(app, text, quickReply) {
-  const pieces = linked(text).flatMap((piece) =>
+function said(app, { id, text, quick_reply: quickReply }) {
+  const part = app.state.unfolded.has(id) ? text : beginning(text);
+  const pieces = linked(part).flatMap((piece) =>
     piece.href
       ? h("a", { href: piece.href, target: "_blank", rel: "noopener noreferrer nofollow" }, piece.text)
       : highlighted(piece.text, app.state.search),
   );
-  return h("p", { class: quickReply ? "said tapped" : "said", dir: "auto" }, quickReply && icon(app, "tap"), pieces);
+  const unfold = () => {
+    app.state.unfolded.add(id);
+    app.changed();
+  };
+  return [
+    h("p", { class: quickReply ? "said tapped" : "said", dir: "auto" }, quickReply && icon(app, "tap"), pieces),
+    part !== text && h("button", { type: "button", class: "button unfold", onclick: unfold }, t("message.all")),
+  ];
+}
+
+/** As much of a text as is shown at first. */
+function beginning(text) {
+  const lines = text.split("\n", SHOWN_LINES + 1);
+  const part = lines.length > SHOWN_LINES ? lines.slice(0, SHOWN_LINES).join("\n") : text;
+  if (part.length <= SHOWN_CHARACTERS) return part;
+  return part.slice(0, SHOWN_CHARACTERS).replace(/[\ud800-\udbff]$/, ""); // no half of an emoji
 }
 
 /** The text with what is searched for marked; only where folding keeps every letter's place. */
@@ -127,8 +157,9 @@ function quote(app, replyTo, quoted) {
 }
 
 function referral(app, { ads_context_data: ad, product, source }) {
-  const what = ad?.ad_title
-    ? t("referral.ad", { title: ad.ad_title })
+  const title = textOf(ad?.ad_title);
+  const what = title
+    ? t("referral.ad", { title })
     : product
       ? t("referral.product")
       : t(source === "SHORTLINK" ? "referral.link" : "referral.other");

@@ -131,7 +131,7 @@ function announcements(app) {
     if (conversation) {
       news = t("announce.message", {
         name: nameOf(app, conversation),
-        text: announced.message.text ?? t("announce.attachment"),
+        text: announced.message.text?.slice(0, 1_000) ?? t("announce.attachment"),
       });
     }
   }

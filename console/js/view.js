@@ -12,7 +12,14 @@ const REFUSED = new Set(["innerHTML", "outerHTML", "srcdoc", "style"]);
 /** An element: attributes, `on...` handlers, `key` among its neighbours, `ref` told of the node once it is there. */
 export function h(tag, props, ...children) {
   const { key, ref, ...rest } = props ?? {};
-  return { tag, key, ref, props: rest, children: children.flat(Infinity).filter(shown).map(asNode) };
+  return new Description(tag, key, ref, rest, children.flat(Infinity).filter(shown).map(asNode));
+}
+
+/** Only `h` makes these: an object that came from outside is never an element. */
+class Description {
+  constructor(tag, key, ref, props, children) {
+    Object.assign(this, { tag, key, ref, props, children });
+  }
 }
 
 /** Make `root`'s only child look like `wanted`. Whoever had the focus keeps it, where it is still there. */
@@ -26,7 +33,8 @@ export function render(root, wanted) {
 const arrivals = []; // told once the whole page is in place
 
 const shown = (child) => child !== null && child !== undefined && child !== false && child !== "";
-const asNode = (child) => (typeof child === "object" ? child : { text: String(child) });
+const asNode = (child) =>
+  child instanceof Description ? child : { text: typeof child === "object" ? "" : String(child) };
 
 function patchChildren(parent, wanted) {
   const keyed = new Map();

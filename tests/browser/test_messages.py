@@ -1,6 +1,6 @@
 """Reading messages: seeing them arrive, finding one, copying a number, and what they may hold."""
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from playwright.async_api import expect
@@ -168,6 +168,54 @@ async def test_every_kind_of_message_is_shown(console: Console) -> None:
     await expect(messages(page).nth(6)).to_contain_text(WORDS["en"]["kind.unsupported.long"])
     await expect(messages(page).nth(7)).to_contain_text("Start")
     assert await stumbles(page) == []
+
+
+async def test_a_message_of_any_shape_is_shown_or_has_a_placeholder(console: Console) -> None:
+    """Types that every object answers to, nulls and objects where texts belong: the messages around them are shown."""
+    types = ("valueOf", "hasOwnProperty", "__proto__", "constructor", "toString")
+    odd = {"toString": 1, "valueOf": 2, "tag": "a", "props": {"href": "https://evil.example/"}, "children": []}
+    template: dict[str, object] = {"elements": [None, 5, "x", {"title": odd, "image_url": odd, "subtitle": [odd]}]}
+    contents: list[dict[str, Any]] = [
+        *({"attachments": [{"type": name, "payload": {"url": "https://x.example/", "title": "a"}}]} for name in types),
+        {"attachments": [{"type": "template", "payload": template}]},
+        {"attachments": [{"type": "template", "payload": {"buttons": [None, 7, odd], "text": odd}}]},
+        {"attachments": [{"type": "template", "payload": {"product": None}}, {"type": "location", "payload": odd}]},
+        {"attachments": [{"type": "location", "payload": {"coordinates": {"lat": "1", "long": odd}}}]},
+        {"attachments": [{"type": "location", "payload": {"coordinates": 7}}, None, {"type": odd}]},
+        {"attachments": [{"type": "appointment_booking", "payload": {"start_time": 1e300, "status": odd}}]},
+        {"attachments": [{"type": "template", "payload": {"elements": [{"title": "T"}] * 2_000}}]},
+        {"text": "a", "referral": {"ads_context_data": {"ad_title": odd}}, "reply_to": {"story": odd}},
+        {"text": "the last"},
+    ]
+    parts = [part(console, f"m_{number}", **content) for number, content in enumerate(contents)]
+    tap = {**without_message(console), "postback": {"mid": "m_tap", "title": odd, "payload": odd}}
+    console.owner.delivers(tap, *parts)
+    page = await console.open()
+    await open_conversation(page)
+    await expect(messages(page)).to_have_count(len(contents) + 1)
+    await expect(messages(page).last).to_contain_text("the last")
+    assert await page.locator('main a[href*="evil"]').count() == 0
+    assert await page.locator(".product").count() < 100
+    console.owner.delivers({**without_message(console), "postback": {"mid": "m_tap_2", "title": odd, "payload": odd}})
+    await expect(messages(page)).to_have_count(len(contents) + 2)
+
+
+@pytest.mark.parametrize("text", ["ក" * 20_000, "a\n" * 10_000, "https://x.example/" + "." * 19_000 + "a"])
+@pytest.mark.parametrize("language", ["en", "km"])
+async def test_a_long_text_is_folded_until_somebody_wants_all_of_it(console: Console, language: str, text: str) -> None:
+    """It takes less than two screens; a button shows the rest."""
+    console.owner.hears("m_1", text)
+    console.owner.hears("m_2", "the last")
+    page = await console.open(language)
+    await open_conversation(page)
+    await expect(messages(page)).to_have_count(2)
+    long = messages(page).first
+    height = "(node) => node.getBoundingClientRect().height"
+    assert await long.evaluate(height) < 2 * 800
+    assert await stumbles(page) == []
+    await long.get_by_role("button", name=WORDS[language]["message.all"]).click()
+    await expect(long.locator(".said")).to_have_js_property("textContent", text)
+    await expect(long.get_by_role("button", name=WORDS[language]["message.all"])).to_have_count(0)
 
 
 async def test_an_edit_an_unsend_and_a_reaction_change_what_is_shown(console: Console) -> None:

@@ -3,6 +3,7 @@
 Imports for types alone count too: who needs to know a type knows its module.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 
@@ -218,6 +219,19 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert circle(ours) == []
 
 
+_IMPORTED_SCRIPT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'`]\./([\w-]+\.js)["'`]""")
+"""What a JavaScript module imports, exports again or loads later from its own folder."""
+
+
+def test_no_modules_of_the_console_import_each_other_in_a_circle() -> None:
+    """Whether they import it at once, export it again or load it later; and each imports what is there."""
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "console" / "js").glob("*.js")}
+    graph = {name: _IMPORTED_SCRIPT.findall(source) for name, source in scripts.items()}
+    assert circle(graph) == []
+    assert {name for imported in graph.values() for name in imported} <= set(scripts)
+    assert set(scripts) - {name for imported in graph.values() for name in imported} == {"main.js", "early.js"}
+
+
 def test_every_module_says_what_it_is() -> None:
     """In one sentence or more, before anything else."""
     assert [module.path for module in (*HOUSE, *modules("tests", "bench")) if len(module.doc) < 10] == []
@@ -283,6 +297,9 @@ def test_the_other_rules_refuse_what_they_should() -> None:
     read = read_module("ops.x", "x.py", by_name, frozenset({"a.b", "ops.tracing"}))
     assert {one.module for one in read.imports} == {"importlib", "a.b", "ops.tracing"}
     assert circle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
+    scripts = """import { a } from "./a.js"; export * from './b.js';
+        const c = await import(`./c.js`); import "./d.js"; import x from "https://e.js"; from "./f.css" """
+    assert _IMPORTED_SCRIPT.findall(scripts) == ["a.js", "b.js", "c.js", "d.js"]
     assert circle({"a": ["b", "c"], "b": ["c"], "c": []}) == []
     assert not read_module("x", "x.py", '"""A docstring."""\nX = 1').only_docstring
     assert (ROOT / "pyproject.toml").is_file()

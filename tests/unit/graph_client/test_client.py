@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -22,7 +23,7 @@ from graph_client.errors import (
     TokenDead,
     TooMuchData,
 )
-from graph_client.wire import Answer, Ask
+from graph_client.wire import Answer, Ask, decipher
 from tests.unit.graph_client.fakes import APP_SECRET, PAGE, TOKEN, WORDS, Asked, Facebook, body, ok, refused
 
 NOW = 1_770_000_000
@@ -295,3 +296,22 @@ async def test_cancellation_goes_on_to_the_caller() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_large_answer_that_is_slow_to_read_holds_nobody_up() -> None:
+    """Half an emoji among a million backslashes: the event loop goes on while it is read."""
+    raw = rb'{"id":"' + rb"\\a" * 1_000_000 + rb'\ud83d"}'
+    began = time.monotonic()
+    decipher(200, raw, ME)
+    whole = time.monotonic() - began
+
+    facebook = Facebook()
+    facebook.will("GET me", httpx2.Response(200, content=body(raw)))
+    reading = asyncio.create_task(send(facebook.client(), timeout=60))
+    longest = 0.0
+    while not reading.done():
+        began = time.monotonic()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.monotonic() - began)
+    assert isinstance(reading.result(), Answer)
+    assert longest < whole / 2

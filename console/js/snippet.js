@@ -1,0 +1,30 @@
+// A message in a few words.
+
+import { t } from "./words.js";
+
+const LENGTH = 200; // characters; a row of the list shows fewer
+
+export function snippet(message) {
+  if (message.text) return message.text.slice(0, LENGTH);
+  if (message.postback) return textOf(message.postback.title).slice(0, LENGTH) || t("kind.postback");
+  const type = message.attachments?.[0]?.type;
+  return type ? t(`kind.${KINDS.has(type) ? type : "other"}`) : t("kind.unsupported");
+}
+
+/** What came from outside as a text: nothing where it is neither a text nor a number. */
+export const textOf = (value) => (["string", "number"].includes(typeof value) ? String(value) : "");
+
+const KINDS = new Set([
+  "image",
+  "video",
+  "audio",
+  "file",
+  "sticker",
+  "template",
+  "fallback",
+  "location",
+  "reel",
+  "post",
+  "appointment_booking",
+  "unsupported",
+]);
