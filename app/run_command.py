@@ -8,6 +8,7 @@ import click
 
 from app import demo, server
 from app.factory import create_app
+from app.process import serve
 from app.version import VERSION
 from cache.embedded.valkey import Embedded
 from domain.secret import Secret
@@ -54,5 +55,5 @@ async def _run(settings: Settings, log_path: Path, quiet_shop: bool, *, embedded
             click.echo(demo.banner(own, port, ops_port, log_path, customers=not quiet_shop, graph=graph))
             await demo.open_shop(app, port, page_token, customers=not quiet_shop)
 
-        await server.serve(app, beside=beside)
+        await serve(app, beside=beside)
     click.echo("Stopped.")

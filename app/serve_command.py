@@ -6,7 +6,8 @@ import sys
 import click
 
 from app import server
-from app.factory import create_app
+from app.factory import Application, create_app
+from app.process import serve as serve_here
 from app.supervisor import supervise
 from app.version import VERSION
 from ops import logs
@@ -26,8 +27,12 @@ def serve() -> None:
       page-inbox serve
     """
     settings = read_settings(os.environ, command="serve")
+
+    def make() -> Application:
+        return create_app(read_settings(os.environ, command="serve"), hooks(os.environ, version=VERSION))
+
     logs.configure(sys.stdout.buffer, level=settings.log_level)
     if settings.workers > 1:
         server.run(lambda: supervise(settings))
         return
-    server.run(lambda: server.serve(create_app(settings, hooks(os.environ, version=VERSION))))
+    server.run(lambda: serve_here(make(), again=make))

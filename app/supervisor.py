@@ -1,116 +1,222 @@
-"""Several worker processes on one public port: started, watched, replaced, ended together.
+"""Several worker processes on one public port: starts them, replaces one that ends or hangs, ends them together.
 
-The supervisor opens the public port and takes no connection from it; the workers inherit it, and whoever has fewest
-takes the next (docs/adr/0020-worker-processes.md). It serves the operators' port, and speaks there for all.
+Each worker listens on PORT with a socket of its own, and the kernel deals the connections out (SO_REUSEPORT). The
+supervisor serves OPS_PORT for all: once a second, and at each question there, it asks every worker for a report.
+docs/adr/0020-worker-processes.md
 """
 
 import asyncio
+import os
+import signal
 import socket
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Final
+from pathlib import Path
+from typing import Final, Self
 
+import httpx2
+import orjson
 import structlog
 
 from app import server
-from app.overview import SILENT_BEATS, Overview
-from app.turns import Turns
+from app.signals import DRAINING, Signals
 from app.version import VERSION
 from app.wiring import CLOSE_SECONDS
-from app.worker import BEAT_SECONDS
-from app.workers import Worker
+from cache.embedded.tether import tethered
 from domain.errors import PageInboxError
+from ops.health import Result
 from ops.metrics import Metrics, process_registry
 from ops.routes import ops_app
-from ops.settings import Settings
+from ops.settings import Settings, SettingsRefused, read_settings
+from ops.totals import Counted, Family, add_up, count, lasting, metrics_of
 
+BEAT_SECONDS: Final = 1.0
+ANSWER_SECONDS: Final = 2.0
+"""For a worker to report. A check is given up after one."""
+SILENT_BEATS: Final = 5
+"""Beats without a report after which /livez fails. An event loop that turns misses none."""
 HUNG_BEATS: Final = 15
-"""Beats without a report after which a worker is replaced; the operators' port has said so for ten by then. A beat is
-the supervisor's own: where the whole machine stands still, so does it, and nobody is blamed."""
+"""Beats without a report after which a worker is replaced."""
 START_BEATS: Final = 60
-"""A second is usual."""
+"""Beats that a worker gets to start. One is usual."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 5.0
-"""Seconds before the next start of a worker that ended before it had served; each wait is twice the last. One that had
-served is replaced at once."""
-END_SECONDS: Final = server.GRACE_SECONDS + CLOSE_SECONDS + 2
-"""What workers get to end: their own times, and two seconds over."""
+"""Seconds before the next start of a worker that ended before it served; each wait is twice the last."""
+END_SECONDS: Final = server.GRACE_SECONDS + CLOSE_SECONDS + 5
+"""For workers to end: their own times, a last report, and two seconds over."""
 HOW: Final = ("exit", "signal", "hung")
+_HINT: Final = "No worker process serves yet, or one hangs; the supervisor's log lines say which."
+_ROOT: Final = Path(__file__).parents[1]
 
 log = structlog.get_logger()
 
-Start = Callable[[int, socket.socket, Turns], Awaitable[Worker]]
-
 
 class NoWorkerServed(PageInboxError):
-    """A worker ended before any of them had served; why, it has said itself."""
+    """A worker ended before any had served. Its own log lines say why."""
+
+
+class Worker:
+    """A worker process, and its last report. Made by `start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, client: httpx2.AsyncClient) -> None:
+        self.process = process
+        self.serves = False
+        """It has reported once: it takes requests."""
+        self.silent = 0
+        """Beats since the last report, or since the start."""
+        self.hung = self.renewed = False
+        """The supervisor ended it, because it hung or because the settings are read again."""
+        self.counted: Counted = []
+        self._client = client
+
+    @classmethod
+    async def start(cls, port: int) -> Self:
+        """A process that listens on `port`. Call it from the main thread. Raises OSError."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            program = (sys.executable, "-P", "-m", "app.worker", str(port), str(listening.fileno()))
+            # The code that runs here, not what lies in the working directory (-P).
+            path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+            process = await asyncio.create_subprocess_exec(
+                *tethered(program),
+                stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
+                pass_fds=(listening.fileno(),),
+                start_new_session=True,  # Ctrl-C is for the supervisor, which ends the workers in order
+            )
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        return cls(process, httpx2.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER_SECONDS))
+
+    async def report(self, *, checks: bool = False) -> list[Result] | None:
+        """Have it report; its checks where they are wanted, None where it does not answer in time."""
+        try:
+            answer = await self._client.get("/report", params={"checks": 1} if checks else {})
+            report = orjson.loads(answer.content)
+        except (httpx2.RequestError, ValueError):
+            return None
+        self.serves, self.silent, self.counted = True, 0, report["counted"]
+        return [Result(*check) for check in report["checks"]]
+
+    def hangs(self) -> bool:
+        """It served, and has been silent since."""
+        # keeps: a silent worker fails /livez
+        return self.serves and self.silent >= SILENT_BEATS
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, unless it has ended."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait for its end: the exit code, or the negative number of a signal."""
+        try:
+            return await self.process.wait()
+        finally:
+            await self._client.aclose()
 
 
 class Supervisor:
-    """Keeps `count` workers on `listening`, which it closes when it ends."""
+    """Keeps `count` workers. For ops/routes.py it is the registry and the checks of all of them."""
 
-    def __init__(self, count: int, listening: socket.socket, *, start: Start = Worker.start) -> None:
-        self._turns = Turns.create(count)
-        self._listening = listening
+    def __init__(self, count: int, start: Callable[[], Awaitable[Worker]], drain_seconds: float = 0) -> None:
+        self.signals = Signals(self.end, drain_seconds)
+        self._count = count
         self._start = start
         self._workers: dict[int, Worker] = {}
         self._ending = asyncio.Event()
-        self._served = self._in_vain = False
-        registry = process_registry()
-        self._metrics = Metrics(registry, version=VERSION)
-        self.overview = Overview(self._workers.values, registry, self._metrics)
+        self._served = self._failed = False
+        self._ended: Counted = []
+        """What workers that have ended had counted."""
+        self._registry = process_registry()
+        self._metrics = Metrics(self._registry, version=VERSION)
         for how in HOW:
             self._metrics.worker_death(how, 0)
 
-    async def run(self) -> bool:
-        """Return once `end` was called, and every worker has ended: whether any had served before it ended unasked."""
+    def alive(self) -> bool:
+        """No worker hangs. One that starts again does not: the others take its connections."""
+        return not any(worker.hangs() for worker in self._workers.values())
+
+    async def run(self) -> list[Result]:
+        """Each check, passed where it passes in every worker that serves; and whether all of them answer."""
+        serving = [worker for worker in self._workers.values() if worker.serves and not worker.hangs()]
+        reports = await asyncio.gather(*(worker.report(checks=True) for worker in serving))
+        found = {"draining": Result("draining", not self.signals.draining, DRAINING)}
+        for result in (result for report in reports for result in report or ()):
+            if result.name not in found or found[result.name].ok:
+                found[result.name] = result
+        well = bool(serving) and None not in reports and self.alive()
+        self._metrics.check("workers", well)
+        return [*found.values(), Result("workers", well, _HINT)]
+
+    def collect(self) -> Iterator[Family]:
+        """The metrics of all together."""
+        workers = list(self._workers.values())
+        self._metrics.workers(sum(worker.serves and not worker.hangs() for worker in workers))
+        reports = [count(self._registry), self._ended, *(worker.counted for worker in workers)]
+        return metrics_of(add_up(reports))
+
+    async def serve(self) -> bool:
+        """Return when every worker has ended after `end`: False where one ended unasked before any had served."""
         async with asyncio.TaskGroup() as group:
-            keepers = [group.create_task(self._keep(number)) for number in range(1, self._turns.count + 1)]
+            keepers = [group.create_task(self._keep(number)) for number in range(1, self._count + 1)]
             watch = group.create_task(self._watch())
             await self._ending.wait()
             _, left = await asyncio.wait(keepers, timeout=END_SECONDS)
-            for worker in self._workers.values():
-                log.error("worker_left_behind", worker=worker.number, wait_seconds=END_SECONDS)
-                worker.kill()
+            for number, worker in self._workers.items():
+                log.error("worker_left_behind", worker=number, wait_seconds=END_SECONDS)
+                worker.send(signal.SIGKILL)
             if left:
                 await asyncio.wait(left)
             watch.cancel()
-        return not self._in_vain
+        return not self._failed
 
     def end(self) -> None:
-        """Take no more connections, and have the workers finish what is under way."""
+        """Have the workers finish what is under way."""
         self._ending.set()
-        self._listening.close()
         for worker in self._workers.values():
-            worker.terminate()
+            worker.send(signal.SIGTERM)
+
+    async def renew(self) -> None:
+        """Replace one worker after the other: a new one reads the settings and their files again."""
+        for number in list(self._workers):
+            worker = self._workers.get(number)
+            if worker is not None:
+                worker.renewed = True
+                worker.send(signal.SIGTERM)
+                while not (self._ending.is_set() or self._serves(number, worker)):  # noqa: ASYNC110 - two conditions
+                    await asyncio.sleep(BEAT_SECONDS)
+
+    def _serves(self, number: int, instead_of: Worker) -> bool:
+        worker = self._workers.get(number)
+        return worker is not None and worker is not instead_of and worker.serves
 
     async def _keep(self, number: int) -> None:
-        """One worker after the other."""
+        """Keep one worker running, whatever ends it."""
         wait = 0.0
         while not await self._ends_within(wait):
             try:
-                worker = self._workers[number] = await self._start(number, self._listening, self._turns)
+                worker = self._workers[number] = await self._start()
             except OSError:
-                wait = _next(wait)
+                wait = min(max(2 * wait, FIRST_WAIT), LONGEST_WAIT)
                 log.exception("worker_not_started", worker=number, wait_seconds=wait)
                 continue
             if self._ending.is_set():
-                worker.terminate()
-            code = await worker.follow()
+                worker.send(signal.SIGTERM)
+            code = await worker.ended()
             del self._workers[number]
-            self._turns.absent(number)
-            self.overview.retain(worker.counted)
+            self._ended = add_up([self._ended, lasting(worker.counted)])
+            wait = 0.0 if worker.serves else min(max(2 * wait, FIRST_WAIT), LONGEST_WAIT)
             # keeps: a dead worker is replaced
             if self._ending.is_set():
                 return
-            wait = 0.0 if worker.serves else _next(wait)
+            if worker.renewed and worker.serves:
+                continue
             how = "hung" if worker.hung else "signal" if code < 0 else "exit"
             log.error("worker_died", worker=number, reason=how, code=code, wait_seconds=wait)
             self._metrics.worker_death(how)
             self._served |= worker.serves or any(other.serves for other in self._workers.values())
-            if not self._served:
-                # The first that ended had never served, nor had any other: the next would do no better.
-                self._in_vain = True
+            if not self._served:  # the next would end as this one did
+                self._failed = True
                 self.end()
 
     async def _ends_within(self, seconds: float) -> bool:
@@ -119,48 +225,58 @@ class Supervisor:
         return self._ending.is_set()
 
     async def _watch(self) -> None:
-        """Replace the worker that says nothing any more."""
+        """Take a report of each worker once a second, and end one that hangs."""
         while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            for worker in self._workers.values():
+            workers = list(self._workers.items())
+            # One beat is one turn of this loop: where the whole machine stands still, no worker is blamed.
+            await asyncio.gather(asyncio.sleep(BEAT_SECONDS), *(worker.report() for _, worker in workers))
+            for number, worker in workers:
                 worker.silent += 1
                 if worker.serves and worker.silent == SILENT_BEATS:
-                    log.error("worker_hangs", worker=worker.number)
-                    self._turns.absent(worker.number)
-                if worker.serves and worker.silent == HUNG_BEATS - 1:
-                    worker.tell_where()
-                if worker.silent >= (HUNG_BEATS if worker.serves else START_BEATS):
+                    log.error("worker_hangs", worker=number)
+                longest = HUNG_BEATS if worker.serves else START_BEATS
+                if worker.silent == longest:
                     worker.hung = True
-                    worker.kill()
-
-
-def _next(wait: float) -> float:
-    return min(max(2 * wait, FIRST_WAIT), LONGEST_WAIT)
+                    worker.send(signal.SIGABRT)  # it writes where it hangs to standard error
+                elif worker.silent > longest:
+                    worker.send(signal.SIGKILL)
 
 
 async def supervise(settings: Settings) -> None:
     """Serve with several workers until SIGTERM or SIGINT, then finish what is under way.
 
     Raises:
-        PortRefused: one of the two ports cannot be had.
+        PortRefused: one of the two ports is taken.
         NoWorkerServed: no worker could be started.
     """
+    server.raise_open_files()
+    with server.listen(settings.host, settings.port, "PORT") as free:  # so that no other service shares the port
+        port = free.getsockname()[1]
     with (
-        server.listen(settings.host, settings.port, "PORT") as public_socket,
+        server.reserve(settings.host, port),
         server.listen(settings.host, settings.ops_port, "OPS_PORT") as ops_socket,
     ):
-        port, ops_port = public_socket.getsockname()[1], ops_socket.getsockname()[1]
-        log.info("listening", host=settings.host, port=port, ops_port=ops_port)
-        supervisor = Supervisor(settings.workers, public_socket)
-        server.on_signal(supervisor.end)
-        overview = supervisor.overview
-        ops = server.make_server(ops_app(overview, overview, overview.alive), lifespan=False)
+        log.info("listening", host=settings.host, port=port, ops_port=ops_socket.getsockname()[1])
+        supervisor = Supervisor(settings.workers, lambda: Worker.start(port), settings.drain_seconds)
+        ops = server.make_server(ops_app(supervisor, supervisor, supervisor.alive), lifespan=False)
         async with asyncio.TaskGroup() as group:
+            supervisor.signals.install(lambda: _reload(supervisor, group))
             group.create_task(ops.serve([ops_socket]))
             try:
-                served = await supervisor.run()
+                served = await supervisor.serve()
             finally:
                 ops.should_exit = True
     if not served:
         raise NoWorkerServed("no_worker_served", "A worker process ended before any had served; its lines say why.")
     log.info("closed")
+
+
+def _reload(supervisor: Supervisor, group: asyncio.TaskGroup) -> None:
+    """Renew the workers, unless the settings would be refused."""
+    try:
+        read_settings(os.environ, command="serve")
+    except SettingsRefused as refused:
+        log.error("settings_refused", settings=", ".join(name for name, _ in refused.problems))  # noqa: TRY400 - no bug of ours
+        return
+    log.info("settings_read_again")
+    group.create_task(supervisor.renew())

@@ -1,16 +1,12 @@
-"""One of several worker processes: serves the public port, and tells its supervisor once a second how it is.
+"""One of several worker processes: serves the public port, and reports to its supervisor when asked.
 
-Started by app/workers.py as `python -m app.worker LISTENING CONTROL TURNS COUNT NUMBER`: three open files, how many
-workers there are, and which of them this is. The files are the socket that all take connections from, one end of a pair
-of sockets, and the memory of app/turns.py. Up that pair goes one JSON object a line, each second and in answer
-to each number that comes down: what was counted so far, and to a number the results of the checks too. When the other
-end is closed, the supervisor is gone, and the worker ends as it does at SIGTERM.
+Started by app/supervisor.py as `python -m app.worker PORT FILE`. FILE is an open listening socket on loopback: there
+`GET /report` answers what this process has counted, and with `?checks=1` how its checks end.
 """
 
 import asyncio
 import faulthandler
 import os
-import signal
 import socket
 import sys
 from contextlib import suppress
@@ -19,86 +15,71 @@ from typing import Final
 
 import orjson
 import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from app import server
 from app.factory import Application, create_app
-from app.turns import Turns
+from app.process import refuse_unfit_redis
+from app.signals import Signals
 from app.version import VERSION
+from domain.errors import PageInboxError
 from ops import logs
-from ops.settings import read_settings
-from ops.totals import tell
+from ops.settings import SettingsRefused, read_settings
+from ops.totals import count
 from ops.tracing_switch import hooks
 
-BEAT_SECONDS: Final = 1.0
-"""Between two reports. What was counted since the last one is lost with a worker that is killed; one that ends in order
-tells its last word."""
+LAST_REPORT_SECONDS: Final = 3.0
+"""For the supervisor to ask a last time, after the last request is answered: it asks once a second."""
 _POLL_SECONDS: Final = 0.01
 
 
-def main(listening: int, control: int, turns: int, count: int, number: int) -> None:
-    """Serve until told to end."""
-    # What it hangs in, should it hang: files, lines and functions, to standard error.
-    faulthandler.register(signal.SIGQUIT, all_threads=True)
+def main(port: int, file: int) -> None:
+    """Serve until SIGTERM."""
+    faulthandler.enable()  # SIGABRT from the supervisor: write where this process hangs, and end
     settings = read_settings(os.environ, command="serve")
     logs.configure(sys.stdout.buffer, level=settings.log_level)
     server.raise_open_files()
     app = create_app(settings, hooks(os.environ, version=VERSION))
-    held = Turns(turns, count)
-    server.run(lambda: _serve(app, socket.socket(fileno=listening), socket.socket(fileno=control), held, number))
+    public = server.listen(settings.host, port, "PORT", shared=True)
+    server.run(lambda: _serve(app, public, socket.socket(fileno=file)))
 
 
-async def _serve(app: Application, listening: socket.socket, control: socket.socket, turns: Turns, number: int) -> None:
-    await server.refuse_unfit_redis(app.services.state)
-    public = server.make_public(app, turns, number)
-    reader, writer = await asyncio.open_unix_connection(sock=control)
-    reporter = Reporter(app, writer)
+async def _serve(app: Application, public_socket: socket.socket, report_socket: socket.socket) -> None:
+    await refuse_unfit_redis(app.services.state)
+    public, asked = server.make_public(app), asyncio.Event()
+
+    def stop() -> None:
+        public_socket.close()  # from now on the other workers get the connections
+        server.stop(public, app)
+
+    Signals(stop).install()
+
+    async def report(request: Request) -> Response:
+        checks = [astuple(one) for one in await app.services.checks.run()] if request.query_params else []
+        asked.set()
+        return Response(orjson.dumps({"checks": checks, "counted": count(app.services.registry)}))
+
+    reports = server.make_server(Starlette(routes=[Route("/report", report)]), lifespan=False)
     async with asyncio.TaskGroup() as group:
-        beside = [
-            group.create_task(_beat(public, reporter)),
-            group.create_task(_obey(public, app, reader, reporter)),
-        ]
-        await public.serve([listening])
-        for task in beside:
-            task.cancel()
-        with suppress(ConnectionError, TimeoutError):
-            await asyncio.wait_for(reporter.report(), BEAT_SECONDS)
+        group.create_task(_report_once_started(public, reports, report_socket))
+        await public.serve(server.accepting(public_socket, server.ACCEPTED_EACH_TURN))
+        asked.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), LAST_REPORT_SECONDS)
+        reports.should_exit = True
 
 
-class Reporter:
-    """Tells the supervisor."""
-
-    def __init__(self, app: Application, writer: asyncio.StreamWriter) -> None:
-        self._app = app
-        self._writer = writer
-
-    async def report(self, number: int = 0) -> None:
-        """How it is; with a number, its answer to that. Waits for a supervisor that does not read."""
-        told = {"number": number, "checks": [], "counted": tell(self._app.services.registry)}
-        if number:
-            told["checks"] = [[*astuple(one)] for one in await self._app.services.checks.run()]
-        self._writer.write(orjson.dumps(told) + b"\n")
-        await self._writer.drain()
-
-
-async def _beat(public: uvicorn.Server, reporter: Reporter) -> None:
-    while not public.started:  # noqa: ASYNC110 - uvicorn sets no event
+async def _report_once_started(public: uvicorn.Server, reports: uvicorn.Server, listening: socket.socket) -> None:
+    while not public.started and not public.should_exit:  # noqa: ASYNC110 - uvicorn sets no event
         await asyncio.sleep(_POLL_SECONDS)
-    try:
-        while True:
-            await reporter.report()
-            await asyncio.sleep(BEAT_SECONDS)
-    except ConnectionError:
-        pass  # the supervisor is gone: `_obey` sees it too
-
-
-async def _obey(public: uvicorn.Server, app: Application, reader: asyncio.StreamReader, reporter: Reporter) -> None:
-    try:
-        while line := await reader.readline():
-            await reporter.report(int(line))
-    except ConnectionError:
-        pass
-    server.stop(public, app)
+    await reports.serve([listening])
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    try:
+        main(*map(int, sys.argv[1:]))
+    except (PageInboxError, SettingsRefused) as error:
+        sys.exit(f"Error: {error}")

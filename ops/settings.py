@@ -64,6 +64,8 @@ class Settings:
     log_level: str
     data_dir: Path
     max_body_bytes: int
+    drain_seconds: int
+    """Between SIGTERM and the end of service: unready, and still serving."""
 
     def summary(self) -> dict[str, str]:
         """The effective settings by name, fit to be logged: secrets only as `set` or `not set`."""
@@ -147,6 +149,9 @@ SETTINGS: tuple[Setting, ...] = (
             "0 takes any free one.", values.whole(0, 65_535), default="9000"),
     Setting("WEB_CONCURRENCY", "workers", "Worker processes of `serve`, which share `PORT`; each is one core's work.",
             values.whole(1, 64), default="1"),
+    Setting("DRAIN_SECONDS", "drain_seconds", "Seconds after SIGTERM in which `/readyz` fails and requests are still "
+            "answered, so that a proxy can send them elsewhere. A second SIGTERM ends the wait.",
+            values.whole(0, 600, "seconds"), default="0"),
     Setting("LOG_LEVEL", "log_level", "The least grave line that is logged: debug, info, warning, error or critical.",
             values.one_of("debug", "info", "warning", "error", "critical"), default="info"),
     Setting("DATA_DIR", "data_dir", "Where `run` keeps its Valkey and the secrets it made.",

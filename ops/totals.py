@@ -1,7 +1,7 @@
-"""Numbers of several processes as one: each tells its own, and together they come to what a scrape shows.
+"""Adds up what several processes have counted, for one scrape.
 
-Counters and histograms add up. A gauge adds up too (what waits, who watches) where each process has its own share of
-it; where each tells the same thing, as all of them read it in the store, it is told once: the largest or the smallest.
+Counters and histograms add up, and gauges of which each process has a share (messages in its queue). A gauge that every
+process reads in the store (messages kept) is taken once: the largest or the smallest.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,43 +14,42 @@ from ops.metrics import METRICS, Across, Registry
 Family = Metric
 """One metric with all its series, as a registry collects it."""
 
-Told = list[list[Any]]
-"""Families as JSON takes them: name, meaning, type, and samples as name, labels, value."""
+Counted = list[list[Any]]
+"""Metrics as JSON has them: name, meaning, type, and samples as name, labels, value."""
 
 _ACROSS: Final[Mapping[str, Across]] = {
     **{row.full_name: row.across for row in METRICS if row.type == "gauge"},
     "process_start_time_seconds": "min",  # the supervisor's: no worker is older
 }
 _LASTING: Final = ("counter", "histogram")
-"""What was counted stays counted when the process that counted it is gone."""
 
 
-def tell(registry: Registry) -> Told:
-    """What a process has counted so far."""
+def count(registry: Registry) -> Counted:
+    """What this process has counted so far."""
     return [
-        [family.name, family.documentation, family.type, [[s.name, s.labels, s.value] for s in family.samples]]
-        for family in registry.collect()
+        [metric.name, metric.documentation, metric.type, [[s.name, s.labels, s.value] for s in metric.samples]]
+        for metric in registry.collect()
     ]
 
 
-def lasting(told: Told) -> Told:
-    """What of it outlasts the process."""
-    return [family for family in told if family[2] in _LASTING]
+def lasting(counted: Counted) -> Counted:
+    """The part that stays true when the process has ended: no gauge."""
+    return [metric for metric in counted if metric[2] in _LASTING]
 
 
-def together(all_told: Iterable[Told]) -> Told:
-    """What they come to. The order is that of the first who tells a family or a series."""
+def add_up(reports: Iterable[Counted]) -> Counted:
+    """All reports as one, in the order of the first that has a metric or a series."""
     found: dict[str, list[Any]] = {}
     values: dict[str, dict[tuple[Any, ...], list[Any]]] = {}
-    for told in all_told:
-        for name, meaning, type_, samples in told:
-            family = found.setdefault(name, [name, meaning, type_, []])
+    for report in reports:
+        for name, meaning, type_, samples in report:
+            metric = found.setdefault(name, [name, meaning, type_, []])
             series = values.setdefault(name, {})
             across = _ACROSS.get(name, "sum")
             for sample, labels, value in samples:
                 known = series.get(key := (sample, *labels.items()))
                 if known is None:
-                    family[3].append(series.setdefault(key, [sample, labels, value]))
+                    metric[3].append(series.setdefault(key, [sample, labels, value]))
                 elif across == "sum":
                     known[2] += value
                 else:
@@ -58,10 +57,10 @@ def together(all_told: Iterable[Told]) -> Told:
     return list(found.values())
 
 
-def families(told: Told) -> Iterator[Family]:
-    """As they are written down for a scrape."""
-    for name, meaning, type_, samples in told:
-        family = Family(name, meaning, type_)
+def metrics_of(counted: Counted) -> Iterator[Family]:
+    """The metrics as a registry collects them."""
+    for name, meaning, type_, samples in counted:
+        metric = Metric(name, meaning, type_)
         for sample, labels, value in samples:
-            family.add_sample(sample, labels, value)
-        yield family
+            metric.add_sample(sample, labels, value)
+        yield metric

@@ -41,7 +41,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "redis": ("cache",),
     "hiredis": ("cache.server.exchange",),
     "httpx2": (
-        *("app.export_command", "app.receipt_command", "app.remote"),
+        *("app.export_command", "app.receipt_command", "app.remote", "app.supervisor"),
         *("graph_client.client", "ops.outside", "simulator.sender"),
     ),
     "cryptography": ("cache.keyring", "cache.purging.receipt_signature", "cache.sealing", "cache.messages.vault"),
@@ -61,7 +61,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         *("app.token_command", "app.where"),
     ),
     "httptools": ("app.edge_connection",),
-    "uvicorn": ("app.delivery_connection", "app.edge_connection", "app.server", "app.worker"),
+    "uvicorn": ("app.delivery_connection", "app.edge_connection", "app.process", "app.server", "app.worker"),
     "uvloop": ("app.server",),
 }
 """Where a library may be imported. One that is not listed may be imported nowhere; `domain` imports none."""

@@ -6,7 +6,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ops.metrics import METRICS, Metrics, process_registry
-from ops.totals import Told, families, lasting, tell, together
+from ops.totals import Counted, add_up, count, lasting, metrics_of
 
 
 def counted(*deliveries: str, viewers: int = 0, kept: int = 0) -> tuple[Metrics, CollectorRegistry]:
@@ -20,16 +20,16 @@ def counted(*deliveries: str, viewers: int = 0, kept: int = 0) -> tuple[Metrics,
     return metrics, registry
 
 
-def sent(registry: CollectorRegistry) -> Told:
+def sent(registry: CollectorRegistry) -> Counted:
     """As it comes out of the pipe between two processes."""
-    told: Told = orjson.loads(orjson.dumps(tell(registry)))
+    told: Counted = orjson.loads(orjson.dumps(count(registry)))
     return told
 
 
 class Scraped(dict[tuple[str, ...], float]):
     """Every series by name and label values, after it was written down and read again."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: Counted) -> None:
         super().__init__()
         registry = CollectorRegistry()
         registry.register(Once(told))
@@ -43,19 +43,19 @@ class Scraped(dict[tuple[str, ...], float]):
 class Once:
     """Collects what was told."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: Counted) -> None:
         self.told = told
 
     def collect(self):  # type: ignore[no-untyped-def]
         """As a registry does."""
-        return families(self.told)
+        return metrics_of(self.told)
 
 
 def test_one_process_alone_is_told_as_it_is() -> None:
     """Word for word."""
     metrics, registry = counted("accepted", viewers=3, kept=50)
     metrics.request("/webhook", "POST", 200, 0.01)
-    told = together([sent(registry)])
+    told = add_up([sent(registry)])
     once = CollectorRegistry()
     once.register(Once(told))
     ours = [line for line in generate_latest(once).splitlines() if b"page_inbox" in line]
@@ -68,7 +68,7 @@ def test_counters_and_histograms_add_up() -> None:
     one.body(600)
     other.body(600)
     other.body(5000)
-    found = Scraped(together([sent(first), sent(second)]))
+    found = Scraped(add_up([sent(first), sent(second)]))
     assert found["page_inbox_deliveries_total", "accepted"] == 3
     assert found["page_inbox_deliveries_total", "failed"] == 1
     assert found["page_inbox_webhook_body_bytes_bucket", "1024.0"] == 2
@@ -81,7 +81,7 @@ def test_gauges_add_up_where_each_has_a_share_and_else_are_told_once() -> None:
     (one, first), (other, second) = counted(viewers=3, kept=50), counted(viewers=4, kept=50)
     one.check("redis", True)
     other.check("redis", False)
-    found = Scraped(together([sent(first), sent(second)]))
+    found = Scraped(add_up([sent(first), sent(second)]))
     assert found["page_inbox_viewers",] == 7
     assert (found["page_inbox_kept_messages",], found["page_inbox_oldest_kept_message_seconds",]) == (50, 5)
     assert found["page_inbox_check_ok", "redis"] == 0
@@ -103,14 +103,14 @@ def test_the_processes_use_what_they_use_together_and_began_with_the_first() -> 
     for name, value in (("process_start_time_seconds", 7.0), ("process_resident_memory_bytes", 40.0)):
         for one in told:
             next(family for family in one if family[0] == name)[3][0][2] = value
-    found = Scraped(together(told))
+    found = Scraped(add_up(told))
     assert (found["process_start_time_seconds",], found["process_resident_memory_bytes",]) == (7, 80)
 
 
 def test_what_was_told_is_left_as_it_was() -> None:
     """A worker's last report is added up at every scrape anew."""
     told = sent(counted("accepted")[1])
-    assert Scraped(together([told, told])) == Scraped(together([told, told]))
+    assert Scraped(add_up([told, told])) == Scraped(add_up([told, told]))
 
 
 def test_only_gauges_say_how_they_come_together() -> None:

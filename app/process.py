@@ -1,0 +1,136 @@
+"""Serves both ports in this process until a signal ends it; SIGHUP goes on with the settings read again."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import structlog
+import uvicorn
+
+from app import server
+from app.factory import Application
+from app.signals import DRAINING, Signals
+from cache.server.state import ServerState
+from domain.errors import PageInboxError
+from ops.settings import SettingsRefused
+
+REDIS_SECONDS: Final = 1.0
+"""For the first examination of Redis. Without an answer the service starts, and is not ready."""
+_POLL_SECONDS: Final = 0.01
+
+Beside = Callable[[int, int], Coroutine[Any, Any, None]]
+"""Runs while the service does. Its arguments are the public port and the operators' port."""
+
+MakeApp = Callable[[], Application]
+"""Reads the settings and makes the application."""
+
+log = structlog.get_logger()
+
+
+class RedisUnfit(PageInboxError):
+    """A Redis that may lose messages; the sentence says what to change."""
+
+
+async def refuse_unfit_redis(state: ServerState) -> None:
+    """Return when Redis is fit, or cannot be reached yet: then readiness waits for it.
+
+    Raises:
+        RedisUnfit: it may evict keys, or is too old.
+    """
+    try:
+        async with asyncio.timeout(REDIS_SECONDS):
+            finding = await state.unfit()
+    except TimeoutError:
+        return
+    if finding is not None:
+        raise RedisUnfit("redis_unfit", f"{finding.sentence} {finding.remedy}")
+
+
+async def serve(app: Application, *, beside: Beside | None = None, again: MakeApp | None = None) -> None:
+    """Serve until SIGTERM or its like, then finish what is under way. At SIGHUP go on with the application of `again`.
+
+    Raises:
+        PortRefused: one of the two ports cannot be listened to.
+        RedisUnfit: Redis may lose messages.
+        TooFewFiles: this process may open too few files.
+    """
+    settings = app.services.settings
+    server.raise_open_files()
+    await refuse_unfit_redis(app.services.state)
+    with (
+        server.listen(settings.host, settings.port, "PORT") as public_socket,
+        server.listen(settings.host, settings.ops_port, "OPS_PORT") as ops_socket,
+    ):
+        port, ops_port = public_socket.getsockname()[1], ops_socket.getsockname()[1]
+        log.info("listening", host=settings.host, port=port, ops_port=ops_port)
+        async with asyncio.TaskGroup() as group:
+            process = _Process(group, public_socket, ops_socket, settings.drain_seconds)
+            process.start(app)
+            process.signals.install(None if again is None else lambda: process.reload(again))
+            extra = None if beside is None else group.create_task(beside(port, ops_port))
+            await process.ended.wait()
+            if extra is not None:
+                extra.cancel()
+
+
+class _Process:
+    """The applications that this process serves on its two ports: one, and for a moment after SIGHUP two."""
+
+    def __init__(
+        self, group: asyncio.TaskGroup, public: socket.socket, ops: socket.socket, drain_seconds: float
+    ) -> None:
+        self.ended = asyncio.Event()
+        self.signals = Signals(self.stop, drain_seconds)
+        self._group = group
+        self._public = public
+        self._ops = ops
+        self._serving: list[tuple[uvicorn.Server, Application]] = []
+        self._stopping = False
+
+    def start(self, app: Application) -> None:
+        """Serve an application; the one before it ends when this one takes requests."""
+        app.services.metrics.workers(1)
+        app.services.checks.add("draining", self.signals.serving, DRAINING)
+        public, before = server.make_public(app), list(self._serving)
+        self._serving.append((public, app))
+        self._group.create_task(self._serve(public, app))
+        self._group.create_task(self._replace(before, public))
+
+    def stop(self) -> None:
+        """Finish what is under way."""
+        self._stopping = True
+        self._public.close()  # from now on connections are refused
+        for public, app in self._serving:
+            server.stop(public, app)
+
+    def reload(self, again: MakeApp) -> None:
+        """Read the settings and their files again, and go on with them; without a change where they are refused."""
+        if self._stopping or self.signals.draining:
+            return
+        try:
+            app = again()
+        except (SettingsRefused, PageInboxError) as refused:
+            names = [name for name, _ in refused.problems] if isinstance(refused, SettingsRefused) else []
+            log.error("settings_refused", settings=", ".join(names))  # noqa: TRY400 - no bug of ours
+            return
+        log.info("settings_read_again")
+        self.start(app)
+
+    async def _serve(self, public: uvicorn.Server, app: Application) -> None:
+        ops = server.make_server(app.ops, lifespan=False)
+        serving_ops = self._group.create_task(ops.serve([self._ops.dup()]))
+        try:
+            await public.serve(server.accepting(self._public, server.ACCEPTED_EACH_TURN))
+        finally:
+            ops.should_exit = True
+            self._serving.remove((public, app))
+        await serving_ops
+        if not self._serving:
+            self.ended.set()
+
+    async def _replace(self, before: list[tuple[uvicorn.Server, Application]], public: uvicorn.Server) -> None:
+        while not public.started and not public.should_exit:  # noqa: ASYNC110 - uvicorn sets no event
+            await asyncio.sleep(_POLL_SECONDS)
+        for old, app in before if public.started else ():
+            server.stop(old, app)

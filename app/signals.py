@@ -1,0 +1,48 @@
+"""What the signals of a serving process do: SIGTERM and its like stop it in order, SIGHUP reads the settings again."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+"""By default each of these ends a process at once, with requests under way."""
+
+DRAINING: Final = "The service got SIGTERM and stops soon. Send requests to another replica."
+
+log = structlog.get_logger()
+
+
+class Signals:
+    """Calls `stop` at the first of STOPPING; `drain_seconds` later where that is set, or at the second signal.
+
+    Meanwhile `serving` is False, so that proxies send no more requests, and the process still answers them.
+    """
+
+    def __init__(self, stop: Callable[[], None], drain_seconds: float = 0) -> None:
+        self.draining = False
+        self._stop = stop
+        self._drain_seconds = drain_seconds
+
+    def install(self, reload: Callable[[], None] | None = None) -> None:
+        """Handle the signals of this process from now on. Call it inside the event loop."""
+        loop = asyncio.get_running_loop()
+        for number in STOPPING:
+            # keeps: SIGTERM ends in order
+            loop.add_signal_handler(number, self.begin)
+        loop.add_signal_handler(signal.SIGHUP, reload or self.begin)
+
+    def begin(self) -> None:
+        """Stop, or begin to drain."""
+        if self.draining or not self._drain_seconds:
+            self._stop()
+            return
+        self.draining = True
+        log.info("draining", wait_seconds=self._drain_seconds)
+        asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
+
+    async def serving(self) -> bool:
+        """The check: False while the process drains."""
+        return not self.draining

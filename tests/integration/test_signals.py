@@ -1,0 +1,129 @@
+"""What the signals of a running service do, and what it refuses to start with."""
+
+import shlex
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from domain.secret import Secret
+from simulator.serialize import serialize
+from simulator.signing import signed
+from tests.callers import Facebook, Operator, Shop, texts
+from tests.servers import Server
+from tests.service import APP_SECRET, STOP_SECONDS, Service, environment, page_inbox, serving
+from tests.support import wait_until_blocking
+
+NEXT_SECRET = Secret("another-app-secret-of-the-service")
+WITHIN = 30.0
+
+
+def status(service: Service, mid: str, secret: Secret) -> int:
+    """The answer to one delivery."""
+    body = serialize(texts([mid]))
+    return httpx2.post(
+        f"{service.url}/webhook", content=body, headers=signed(body, secret), trust_env=False, timeout=10
+    ).status_code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_that_ends_a_process_ends_this_one_in_order(
+    valkey: Server, tmp_path: Path, number: signal.Signals
+) -> None:
+    """What it has taken is finished, and the exit code is 0."""
+    with serving(valkey.url, tmp_path / "log") as service:
+        service.process.send_signal(number)
+        assert service.process.wait(STOP_SECONDS) == 0
+        assert "closed" in events(service)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sighup_reads_the_files_of_the_settings_again(valkey: Server, tmp_path: Path, workers: str) -> None:
+    """No delivery is refused meanwhile. Settings that would be refused at a start change nothing."""
+    file = tmp_path / "secret"
+    file.write_text(APP_SECRET.reveal())
+    files = {"FACEBOOK_APP_SECRET": "", "FACEBOOK_APP_SECRET_FILE": str(file), "WEB_CONCURRENCY": workers}
+    with serving(valkey.url, tmp_path / "log", **files) as service, Shop(service.url) as shop:
+        shop.connect()
+        with Operator(service.ops_url) as operator:
+            wait_until_blocking(lambda: operator.counts("workers")[()] == int(workers), within=WITHIN)
+        file.write_text("weak")
+        service.process.send_signal(signal.SIGHUP)
+        wait_until_blocking(lambda: events(service).count("settings_refused") == 1, within=WITHIN)
+        assert status(service, "m_before", APP_SECRET) == 200
+
+        file.write_text(f"{NEXT_SECRET.reveal()},{APP_SECRET.reveal()}")
+        done = threading.Event()
+        answers: list[int] = []
+
+        def deliver() -> None:
+            while not done.is_set():
+                answers.append(status(service, f"m_{len(answers)}", APP_SECRET))
+
+        sending = threading.Thread(target=deliver)
+        sending.start()
+        service.process.send_signal(signal.SIGHUP)
+        try:
+            wait_until_blocking(lambda: all_take(service, NEXT_SECRET), within=WITHIN)
+        finally:
+            done.set()
+            sending.join()
+        assert set(answers) == {200}
+        assert service.terminate() == 0
+
+
+def events(service: Service) -> list[str]:
+    """The events of its log."""
+    return [line["event"] for line in service.lines()]
+
+
+def all_take(service: Service, secret: Secret) -> bool:
+    """Whether many new connections in a row take a delivery that this secret signed."""
+    return all(status(service, f"m_next_{number}", secret) == 200 for number in range(12))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_between_sigterm_and_its_end_a_service_is_unready_and_answers(
+    valkey: Server, tmp_path: Path, workers: str
+) -> None:
+    """For DRAIN_SECONDS; a second SIGTERM ends the wait."""
+    drain = {"DRAIN_SECONDS": "600", "WEB_CONCURRENCY": workers}
+    with serving(valkey.url, tmp_path / "log", **drain) as service, Shop(service.url) as shop:
+        shop.connect()
+        service.process.send_signal(signal.SIGTERM)
+        wait_until_blocking(lambda: not service.answers("/readyz"), within=WITHIN)
+        assert service.answers("/livez")
+        with Operator(service.ops_url) as operator:
+            assert {name for name, ok in operator.checks().items() if not ok} == {"draining"}
+        for number in range(5):
+            with Facebook(service.url) as facebook:
+                assert facebook.text(f"m_{number}").status_code == 200
+        assert service.process.poll() is None
+        assert service.terminate() == 0
+
+
+def test_the_wait_ends_by_itself(valkey: Server, tmp_path: Path) -> None:
+    """After DRAIN_SECONDS."""
+    with serving(valkey.url, tmp_path / "log", DRAIN_SECONDS="1") as service:
+        assert service.terminate() == 0
+        assert events(service).count("draining") == 1
+
+
+def test_too_few_open_files_are_refused_at_the_start(valkey: Server) -> None:
+    """With the number that is needed; a service with 256 would take one connection at a time."""
+    command = f"ulimit -n 256 && exec {shlex.join(page_inbox('serve'))}"
+    done = subprocess.run(  # noqa: S603 - our own command
+        ["/bin/sh", "-c", command],
+        env=environment(valkey.url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "256 files and needs 1024" in done.stderr
+    assert "Traceback" not in done.stderr
