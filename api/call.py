@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.ids import ShopId
+from domain.json_bytes import array, named_member, with_first
 from domain.shop import Principal
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -64,7 +65,7 @@ def answer_slice(name: str, items: Iterable[bytes], next_cursor: str | None) -> 
 
 def slice_body(name: str, items: Iterable[bytes], next_cursor: str | None) -> bytes:
     """`{name: [...], "next_cursor": ...}` of items that are JSON already: joined, not parsed again."""
-    return b'{"%b":[%b],"next_cursor":%b}' % (name.encode(), b",".join(items), orjson.dumps(next_cursor))
+    return with_first(orjson.dumps({"next_cursor": next_cursor}), named_member(name, array(items)))
 
 
 def answer_bytes(content: bytes) -> Response:

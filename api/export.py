@@ -25,6 +25,7 @@ from api.shops import Registry, told_page
 from domain import limits
 from domain.errors import PageInboxError
 from domain.ids import ShopId
+from domain.json_bytes import named_member, with_first
 from domain.moment import rfc3339
 from domain.shop import Receipt
 
@@ -127,7 +128,7 @@ class Exporter:
 
 def _line(kind: str, item: bytes) -> bytes:
     """A JSON object as a line that says what it is."""
-    return b'{"type":"%b",%b\n' % (kind.encode(), on_one_line(item[1:]))
+    return on_one_line(with_first(item, named_member("type", orjson.dumps(kind)))) + b"\n"
 
 
 def _attached() -> dict[str, str]:

@@ -17,6 +17,7 @@ import orjson
 from api.phone_characters import SEPARATORS, plain_text, spellings
 from api.phone_plans import LENGTHS, cambodian, foreign, may_be_foreign
 from api.phone_words import goes_on_as_other, said_before
+from domain.json_bytes import named_member, with_last, with_last_in_last
 
 CHARACTERS: Final = 4_000
 """Limit: characters of a text that are searched for telephone numbers. Twice what a Page may write in one message."""
@@ -71,8 +72,9 @@ def with_phone_numbers(item: bytes) -> bytes:
 
 
 def _with(item: bytes, numbers: list[str], nested: bool) -> bytes:
-    end = -2 if nested else -1  # `last_message` stands last in a conversation
-    return b'%b,"phone_numbers":%b%b' % (item[:end], orjson.dumps(numbers), item[end:])
+    added = named_member("phone_numbers", orjson.dumps(numbers))
+    # `last_message` is the last member of a conversation.
+    return with_last_in_last(item, added) if nested else with_last(item, added)
 
 
 def _in_message(message: dict[str, object]) -> list[str]:

@@ -24,6 +24,7 @@ import zstandard
 
 from cache.errors import Corrupt
 from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PAGE_TAG_BYTES, ShopKeys
+from domain.json_bytes import with_last, without_last_number
 from domain.message import Edit, Message
 from domain.moment import rfc3339
 
@@ -199,21 +200,16 @@ def answer(record: bytes, score: int) -> bytes:
     Raises:
         Corrupt: the record is damaged or no message.
     """
-    body, ttl = _body(record), MAX_TTL_SECONDS
+    body, ttl = without_last_number(_body(record), _TTL)
     if record[0] != MESSAGE:
         raise Corrupt("corrupt_record")
     received = score // 1000
-    until = received + ttl * 1000
-    if body[-2:-1].isdigit():
-        head, mark, tail = body.rpartition(b',"ttl":')
-        if mark and tail[:-1].isdigit():  # anything but the last key of the object has more than digits behind it
-            body, until = head + b"}", received + int(tail[:-1]) * 1000
-        else:
-            head, mark, tail = body.rpartition(b',"until":')
-            if mark and tail[:-1].isdigit():
-                body, until = head + b"}", min(until, int(tail[:-1]))
-    received_at, expires_at = rfc3339(received), rfc3339(until)
-    return b'%b,"received_at":"%b","expires_at":"%b"}' % (body[:-1], received_at.encode(), expires_at.encode())
+    expires = received + (MAX_TTL_SECONDS if ttl is None else ttl) * 1000
+    if ttl is None:
+        body, until = without_last_number(body, _UNTIL)
+        expires = expires if until is None else min(expires, until)
+    times = b'"received_at":"%b","expires_at":"%b"' % (rfc3339(received).encode(), rfc3339(expires).encode())
+    return with_last(body, times)
 
 
 def _body(record: bytes) -> bytes:

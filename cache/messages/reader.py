@@ -21,6 +21,7 @@ from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
 from cache.server.connection import Arg, Connection, Reply, scored
 from domain.cursor import Slice
 from domain.ids import MessageId, PageId, ShopId
+from domain.json_bytes import named_member, with_last
 from domain.message import Direction
 from domain.moment import rfc3339
 from domain.query import MessageQuery
@@ -264,4 +265,4 @@ def _conversation(record: bytes, score: int, count: int) -> bytes:
         "message_count": count,
         "last_activity_at": rfc3339(score // 1000),
     }
-    return orjson.dumps(head)[:-1] + b',"last_message":' + last + b"}"
+    return with_last(orjson.dumps(head), named_member("last_message", last))
