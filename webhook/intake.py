@@ -21,10 +21,11 @@ ROUTES_REMEMBERED: Final = 100_000
 """Pages whose shop is remembered. A route that has become wrong costs a second look, never a message: the store itself
 refuses a Page that is not its shop's."""
 
-EVENTS_AT_ONCE: Final = 1_000
-"""Events of one shop that are put together: as many as Facebook says a delivery has at most. A larger delivery is put
-in parts, one after another. What is stored of it stays stored when a later part fails or the time is over, so that each
-redelivery finds less to do. https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
+EVENTS_AT_ONCE: Final = 250
+"""Events of one shop that are put together, as many as one script call stores. A larger delivery (Facebook: 1,000 at
+most) is put in parts, one after another, and other deliveries are stored between them. A part that is stored stays
+stored when a later one fails or the time is over, so that each redelivery finds less to do.
+https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
 
 
 class Store(Protocol):

@@ -10,7 +10,7 @@ from domain.ids import PageId, Psid
 from simulator.payloads import delivery, entry, from_customer
 from simulator.serialize import serialize
 from simulator.signing import signed
-from tests.attack.target import PAGE, Target, attack
+from tests.attack.target import PAGE, Target, attack, slowest_delivery
 
 FACEBOOK_WAITS: Final = 5.0
 TRIES: Final = 5
@@ -46,3 +46,9 @@ async def emojis(target: Target) -> float:
 async def many_messages(target: Target) -> float:
     """More than the queue holds. What one try stores, the next need not store again."""
     return await asyncio.to_thread(_tries, target, ["ok"] * 50_001)
+
+
+@attack("deliveries beside one of 50,001 messages", limit=3, unit="s, slowest of the others")
+async def beside_many_messages(target: Target) -> float:
+    """The large one is stored in parts, and the others' messages go between them."""
+    return await slowest_delivery(target, asyncio.to_thread(_tries, target, ["ok"] * 50_001))

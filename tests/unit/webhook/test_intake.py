@@ -247,3 +247,26 @@ async def test_the_memory_of_routes_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     for page in (*pages, pages[2], pages[0]):
         await house.take(said(page, f"m_{page}"))
     assert house.owners.asked == [*pages, pages[0]]
+
+
+async def test_what_is_stored_of_a_large_delivery_stays_when_the_rest_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is put in parts; the redelivery puts the same parts again, which the store knows as duplicates."""
+    house = House()
+    mids = [f"m_{number}" for number in range(2_001)]
+    whole_put = house.store.put
+
+    async def put(shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
+        if len(house.store.puts) == 3:
+            raise Unavailable("queue_full")
+        return await whole_put(shop, events)
+
+    with monkeypatch.context() as full:
+        full.setattr(house.store, "put", put)
+        with pytest.raises(Unavailable):
+            await house.take(said(PAGE, *mids))
+    assert [mid for _, mid in house.store.kept] == mids[: len(house.store.kept)]
+    assert 0 < len(house.store.kept) < len(mids)
+
+    house.store.kept.clear()
+    assert await house.take(said(PAGE, *mids)) == {"stored": len(mids)}
+    assert [mid for _, mid in house.store.kept] == mids
