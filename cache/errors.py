@@ -31,6 +31,7 @@ UnavailableReason = Literal[
     "queue_full",
     "closing",
     "audit_busy",
+    "contended",
 ]
 UNREACHED: Final = frozenset({"redis_unreachable", "redis_host_unknown", "redis_not_listening", "redis_no_master"})
 """Reasons after which nothing was carried out, or the same call may be sent to another server."""
@@ -60,6 +61,11 @@ class Unavailable(PageInboxError):
 
     def __init__(self, reason: UnavailableReason, sentence: str = "", *, retry_after: int | None = None) -> None:
         super().__init__(reason, sentence, retry_after=retry_after)
+
+
+def contended() -> Unavailable:
+    """Other writers changed the same thing at every try. Redis is well: the same call succeeds a little later."""
+    return Unavailable("contended", retry_after=1)
 
 
 class Corrupt(PageInboxError):

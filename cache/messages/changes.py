@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from cache.codec import MESSAGE, edited, encode_waiting_edit
-from cache.errors import Corrupt, Unavailable
+from cache.errors import Corrupt, Unavailable, contended
 from cache.keys import ShopKeys, shop_keys
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
@@ -143,4 +143,4 @@ class Changes:
                 return OUTCOMES[reply[0].decode()]
             there = reply[1]
             self._secrets.learn(shop, reply[2])
-        raise Unavailable("redis_timeout")
+        raise contended()

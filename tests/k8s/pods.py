@@ -5,7 +5,7 @@ from typing import Any
 
 from app.server import GRACE_SECONDS
 from app.wiring import CLOSE_SECONDS
-from cache.messages.writer import QUEUE_BYTES
+from cache.messages.queue import QUEUE_BYTES
 from tests.k8s.manifests import Manifests, Object, Pod, quantity
 
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}

@@ -15,12 +15,13 @@ from prometheus_client.registry import CollectorRegistry
 from cache.codec import decode, encode_message, encode_waiting_edit
 from cache.errors import Unavailable
 from cache.keys import shop_keys
+from cache.messages import batch as module
 from cache.messages import changes
-from cache.messages import writer as module
+from cache.messages.batch import CALL_MESSAGES
 from cache.messages.pace import MOST, WAIT_SECONDS
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
-from cache.messages.writer import CALL_MESSAGES, Writer
+from cache.messages.writer import Writer
 from cache.scripts import EDIT, ERASE, EVENT, PUT
 from cache.sealing import Sealer
 from cache.server.connection import Arg, Call, Connection, Reply
@@ -179,7 +180,7 @@ class House:
 
     async def taken(self, messages: int) -> None:
         """Until so many are in the queue or under way."""
-        await wait_until(lambda: self.writer._all_messages - self.writer._room_messages == messages)
+        await wait_until(lambda: self.metric("queue_messages") == messages)
 
     async def under_way(self, trips: int = 1) -> None:
         """Until so many round trips have begun."""
@@ -358,7 +359,6 @@ async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(ho
     house.connection.gate.set()
     assert await settled(first, *waiting, *later) == ["stored", *["queue_full"] * late, *["stored"] * (4 - late)]
     assert house.metric("queue_messages") == house.metric("queue_bytes") == 0
-    assert house.writer._waiting == 0
     assert await settled(house.put(text("m_9"))) == ["stored"]
 
 
@@ -608,7 +608,7 @@ async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(house:
     value = house.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
     house.connection.answer_other = lambda call: [b"c", value, call.args[8]]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
-    assert await settled(house.writer.put(SHOP, [edit])) == ["redis_timeout"]
+    assert await settled(house.writer.put(SHOP, [edit])) == ["contended"]
     seen = [call.args[4] for trip in house.connection.trips for call in trip]
     assert seen == [b"", *[value] * (changes.EDIT_TRIES - 1)]
 
@@ -672,7 +672,7 @@ async def test_a_second_round_trip_that_fails_does_not_fail_what_the_first_has_s
 async def test_a_secret_that_changes_again_and_again_is_given_up(house: House) -> None:
     """Nobody purges a shop so often; the writer must not hang on it."""
     house.connection.answer = lambda _: [b"", b"-%d" % len(house.connection.trips)]
-    assert await settled(house.put(text("m_0"))) == ["redis_timeout"]
+    assert await settled(house.put(text("m_0"))) == ["contended"]
     assert len(house.connection.trips) == module.SECRET_TRIES + 1
 
 

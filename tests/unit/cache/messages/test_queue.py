@@ -1,0 +1,97 @@
+"""What waits to be stored, without Redis: its bounds, its fairness, and what has waited too long."""
+
+from itertools import chain
+
+import pytest
+
+from cache.errors import Unavailable
+from cache.messages.pace import WAIT_SECONDS, Pace
+from cache.messages.queue import QueuedPut, WriteQueue
+from cache.messages.row import Row, row_of
+from domain.event import Outcome
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.message import Message
+from tests.support import FakeClock
+
+BUSY, QUIET = ShopId("busy"), ShopId("quiet")
+Result = list[Outcome] | Exception
+
+
+def rows(shop: ShopId, count: int) -> list[Row]:
+    messages = [Message(MessageId(f"m_{n}"), PageId("1"), Psid("7"), "in", "message", None) for n in range(count)]
+    return [row_of(shop, message, b"abcd", 432_000) for message in messages]
+
+
+def queue(clock: FakeClock, messages: int = 100, size: int = 1_000_000, batch: int = 10) -> WriteQueue:
+    pace = Pace(clock.seconds)
+    pace.messages = batch
+    return WriteQueue(pace, clock.seconds, messages, size)
+
+
+def shops(taken: list[list[QueuedPut]]) -> list[tuple[ShopId, int]]:
+    return [(puts[0].shop, sum(len(put.rows) for put in puts)) for puts in taken]
+
+
+def test_a_busy_shop_comes_after_the_others_next_time() -> None:
+    """However much it has sent before them."""
+    waiting = queue(FakeClock())
+    for _ in range(5):
+        waiting.add(BUSY, rows(BUSY, 8), lambda _: None)
+    waiting.add(QUIET, rows(QUIET, 1), lambda _: None)
+    assert shops(waiting.take()) == [(BUSY, 16)]
+    assert shops(waiting.take()) == [(QUIET, 1), (BUSY, 16)]
+    assert shops(waiting.take()) == [(BUSY, 8)]
+    assert waiting.waiting == 0
+
+
+def test_what_is_under_way_counts_until_it_is_settled() -> None:
+    """In messages and in bytes; each caller gets the outcomes of its own messages, once."""
+    waiting = queue(FakeClock(), messages=5)
+    results: list[list[Result]] = [[], []]
+    waiting.add(BUSY, rows(BUSY, 3), results[0].append)
+    waiting.add(BUSY, rows(BUSY, 2), results[1].append)
+    (puts,) = waiting.take()
+    with pytest.raises(Unavailable, match="queue full"):
+        waiting.add(QUIET, rows(QUIET, 1), lambda _: None)
+    assert not waiting.has_room()
+    waiting.fulfil(puts, ["stored", "duplicate", "stored", "erased", "stored"])
+    waiting.fail(puts, Unavailable("redis_timeout"))
+    assert results == [[["stored", "duplicate", "stored"]], [["erased", "stored"]]]
+    assert waiting.unfinished() == (0, 0)
+    waiting.add(QUIET, rows(QUIET, 5), lambda _: None)
+
+
+def test_what_does_not_fit_in_bytes_is_refused() -> None:
+    """The bytes are those of the records."""
+    record = len(rows(BUSY, 1)[0].record)
+    waiting = queue(FakeClock(), size=2 * record)
+    waiting.add(BUSY, rows(BUSY, 2), lambda _: None)
+    with pytest.raises(Unavailable):
+        waiting.add(QUIET, rows(QUIET, 1), lambda _: None)
+
+
+def test_what_has_waited_too_long_is_refused_where_more_waits_than_a_batch_takes() -> None:
+    """What came later stays."""
+    clock = FakeClock()
+    late: list[Result] = []
+    fresh: list[Result] = []
+    waiting = queue(clock)
+    waiting.add(BUSY, rows(BUSY, 9), late.append)
+    clock.advance(WAIT_SECONDS + 0.1)
+    waiting.add(BUSY, rows(BUSY, 4), fresh.append)
+    assert shops(waiting.take()) == [(BUSY, 4)]
+    assert [type(result) for result in late] == [Unavailable]
+    assert fresh == []
+
+
+def test_when_the_store_is_gone_all_that_waits_is_refused() -> None:
+    """Facebook brings it again."""
+    waiting = queue(FakeClock())
+    results: list[Result] = []
+    for shop in (BUSY, QUIET):
+        waiting.add(shop, rows(shop, 2), results.append)
+    error = Unavailable("redis_unreachable")
+    waiting.fail_all(error)
+    assert results == [error, error]
+    assert list(chain(*waiting.take())) == []
+    assert waiting.unfinished() == (0, 0)
