@@ -4,6 +4,7 @@ import asyncio
 import random
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,9 +16,13 @@ from cache.graph.grants import Grants
 from cache.graph.heals import Heals
 from cache.graph.watchlist import Watchlist
 from cache.keyring import Keyring
+from cache.live.timeline import Timeline
 from cache.messages.blocked import Blocked
 from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.sweeper import Sweeper
+from cache.messages.unsent import UnsentIds
+from cache.messages.writer import Writer
 from cache.purging.customers import Customers
 from cache.purging.purge import Purger
 from cache.purging.receipt_signature import ReceiptSigner
@@ -78,6 +83,7 @@ class Store:
     keyring: Keyring
     cursors: Cursors
     secrets: ShopSecrets
+    unsent: UnsentIds
     marks: Marks
     shops: Shops
     reader: Reader
@@ -121,6 +127,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
             keyring,
             cursors,
             shop_secrets,
+            UnsentIds(sealer),
             marks,
             shops,
             reader,
@@ -132,6 +139,40 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
             signer,
         )
     )
+
+
+def make_writer(
+    store: Store, metrics: Metrics, settings: Settings, *, require_fit: Callable[[], None] = lambda: None
+) -> Writer:
+    """The writer of messages. `require_fit` raises while Redis may lose messages."""
+    return Writer(
+        store.connection,
+        store.secrets,
+        store.unsent,
+        metrics,
+        ttl=settings.message_ttl,
+        first_nonce=secrets.randbits(32),
+        clock=time.monotonic,
+        require_fit=require_fit,
+    )
+
+
+def make_sweeper(
+    store: Store, metrics: Metrics, settings: Settings, *, now: Callable[[], float] = time.time
+) -> Sweeper:
+    """Removes expired messages and old entries."""
+    ttl = settings.message_ttl
+    return Sweeper(store.connection, metrics, ttl=ttl, now=now, clock=time.monotonic, sleep=asyncio.sleep)
+
+
+def make_timeline(store: Store, settings: Settings) -> Timeline:
+    """What happened in a shop, for live streams and exports."""
+    return Timeline(store.connection, store.secrets, store.unsent, store.cursors, ttl=settings.message_ttl)
+
+
+def make_budgets(store: Store) -> Budgets:
+    """The rate of Graph calls, shared by all replicas."""
+    return Budgets(store.connection, store.sealer, clock=time.monotonic)
 
 
 def make_exporter(store: Store) -> Exporter:
@@ -163,7 +204,7 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
     token_died = TokenDeath(store.shops, watchlist, now=unix_milliseconds)
     calls = Calls(
         Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time),
-        Budgets(store.connection, store.sealer, clock=time.monotonic),
+        make_budgets(store),
         metrics,
         token_died=token_died,
         clock=time.monotonic,

@@ -14,7 +14,18 @@ import structlog
 from api.auth import Tokens
 from api.export import Exporter
 from api.rooms import Rooms
-from app.parts import SettingMissing, make_connection, make_exporter, make_graph, make_store, needed, unix_milliseconds
+from app.parts import (
+    SettingMissing,
+    make_connection,
+    make_exporter,
+    make_graph,
+    make_store,
+    make_sweeper,
+    make_timeline,
+    make_writer,
+    needed,
+    unix_milliseconds,
+)
 from app.version import VERSION
 from cache.audit.log import AuditLog
 from cache.audit.recording import Audit
@@ -22,11 +33,9 @@ from cache.live.announcements import Announcements
 from cache.live.feed import Feed
 from cache.live.live import Live
 from cache.live.tickets import Tickets
-from cache.live.timeline import Timeline
 from cache.messages.blocked import Blocked
 from cache.messages.reader import Reader
 from cache.messages.sweeper import Sweeper
-from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
 from cache.purging.customers import Customers
 from cache.purging.deletions import Deletions
@@ -171,20 +180,8 @@ def wire(
     checks, tasks = Checks(told=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
     state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
-    unsent = UnsentIds(store.sealer)
-    writer = Writer(
-        store.connection,
-        store.secrets,
-        unsent,
-        metrics,
-        ttl=settings.message_ttl,
-        first_nonce=secrets.randbits(32),
-        clock=time.monotonic,
-        require_fit=state.require,
-    )
-    sweeper = Sweeper(
-        store.connection, metrics, ttl=settings.message_ttl, now=now, clock=time.monotonic, sleep=asyncio.sleep
-    )
+    writer = make_writer(store, metrics, settings, require_fit=state.require)
+    sweeper = make_sweeper(store, metrics, settings, now=now)
     if not settings.app_secrets:
         raise SettingMissing("FACEBOOK_APP_SECRET")
     graph = make_graph(store, metrics, settings)
@@ -211,8 +208,7 @@ def wire(
     live = Live(store.connection, store.shops, store.sealer, metrics)
     intake = Intake(writer, store.shops, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    timeline = Timeline(store.connection, store.secrets, unsent, store.cursors, ttl=settings.message_ttl)
-    feed = Feed(timeline, announcements, store.sealer, sleep=asyncio.sleep)
+    feed = Feed(make_timeline(store, settings), announcements, store.sealer, sleep=asyncio.sleep)
     rooms = Rooms(feed, metrics, now=now, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
         graph.grants,

@@ -1,9 +1,7 @@
 """The store as the application wires it, over every server it is promised to run on."""
 
-import secrets
 import time
-from asyncio import sleep
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,22 +10,17 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
-from cache.cursors import Cursors
+from app.parts import make_budgets, make_store, make_sweeper, make_timeline, make_writer
 from cache.graph.budgets import Budgets
 from cache.graph.watchlist import Watchlist
-from cache.keyring import Keyring
 from cache.live.timeline import Timeline
 from cache.messages.blocked import Blocked
 from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.sweeper import Sweeper
-from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
 from cache.purging.customers import Customers
 from cache.purging.purge import Purger
-from cache.purging.receipt_signature import ReceiptSigner
-from cache.purging.receipts import Receipts
-from cache.registry.marks import Marks
 from cache.registry.shops import Shops
 from cache.sealing import Sealer
 from cache.server.address import connect
@@ -36,7 +29,9 @@ from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
 from domain.query import MessageQuery
+from domain.secret import Secret
 from ops.metrics import Metrics
+from ops.settings import read_settings
 from tests import servers
 from tests.servers import Server
 from tests.service import SEAL_KEY
@@ -116,43 +111,27 @@ class Box:
         return [key async for keys in self.connection.scan(1000) for key in keys]
 
 
-def make_box(connection: Connection, ttl: int = FIVE_DAYS, sealer: Sealer | None = None) -> Box:
-    """Wire a store."""
+def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[Secret] = (SEAL_KEY,)) -> Box:
+    """The store as production wires it."""
+    keys = ",".join(key.reveal() for key in seal_keys)
+    settings = read_settings({"MESSAGE_TTL": str(ttl), "SEAL_KEYS": keys}, command="tool")
     metrics = Metrics(CollectorRegistry())
-    sealer = sealer or Sealer([SEAL_KEY], new_nonce=secrets.token_bytes)
-    marks = Marks(connection, new_word=lambda: secrets.token_hex(8))
-    shops = Shops(connection, marks, new_claim=lambda: secrets.token_hex(4), sealer=sealer)
-    shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
-    keyring = Keyring([SEAL_KEY])
-    cursors = Cursors(keyring)
-    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl)
-    unsent = UnsentIds(sealer)
-    writer = Writer(
-        *(connection, shop_secrets, unsent, metrics),
-        ttl=ttl,
-        first_nonce=secrets.randbits(32),
-        clock=time.monotonic,
-    )
-    timeline = Timeline(connection, shop_secrets, unsent, cursors, ttl=ttl)
-    receipts = Receipts(connection, ReceiptSigner(keyring), now=time.time)
-    purger = Purger(
-        connection,
-        shops,
-        reader,
-        receipts,
-        metrics,
-        new_id=lambda: secrets.token_hex(8),
-        clock=time.monotonic,
-        now=time.time,
-        sleep=sleep,
-    )
-    sweeper = Sweeper(connection, metrics, ttl=ttl, now=time.time, clock=time.monotonic, sleep=sleep)
-    budgets = Budgets(connection, sealer, clock=time.monotonic)
-    watchlist, customers = Watchlist(connection), Customers(connection, shops, purger)
-    blocked = Blocked(connection, shops)
+    store = make_store(connection, metrics, settings)
     return Box(
-        *(connection, shops, reader, writer, purger, sweeper, metrics, sealer, shop_secrets, budgets, watchlist),
-        *(customers, blocked, timeline),
+        connection=connection,
+        shops=store.shops,
+        reader=store.reader,
+        writer=make_writer(store, metrics, settings),
+        purger=store.purger,
+        sweeper=make_sweeper(store, metrics, settings),
+        metrics=metrics,
+        sealer=store.sealer,
+        secrets=store.secrets,
+        budgets=make_budgets(store),
+        watchlist=Watchlist(connection),
+        customers=store.customers,
+        blocked=store.blocked,
+        timeline=make_timeline(store, settings),
     )
 
 

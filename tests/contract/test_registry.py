@@ -129,7 +129,7 @@ async def test_purging_a_shop_leaves_its_pages_connected_with_their_tokens(box: 
 async def test_a_token_under_an_older_key_is_read_and_sealed_anew(box: Box) -> None:
     """Until every token is, the older key must stay."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
-    turning = make_box(box.connection, sealer=sealer(NEWER_KEY, SEAL_KEY)).shops
+    turning = make_box(box.connection, seal_keys=(NEWER_KEY, SEAL_KEY)).shops
     old = await turning.credentials(SHOP, PAGE)
     assert old is not None
     assert await turning.reseal(SHOP, PAGE, old)
@@ -138,7 +138,7 @@ async def test_a_token_under_an_older_key_is_read_and_sealed_anew(box: Box) -> N
     assert (new.token, new.state) == (TOKEN, STATE)
     assert not await turning.reseal(SHOP, PAGE, new), "it is sealed with the newest"
     assert not await turning.reseal(SHOP, PAGE, old), "another has done it already"
-    turned = make_box(box.connection, sealer=sealer(NEWER_KEY)).shops
+    turned = make_box(box.connection, seal_keys=(NEWER_KEY,)).shops
     assert (await turned.credentials(SHOP, PAGE)) == new
     with pytest.raises(SealBroken) as caught:
         await box.shops.credentials(SHOP, PAGE)
@@ -161,7 +161,7 @@ async def test_a_token_moved_to_another_page_does_not_open(box: Box) -> None:
 
 async def test_without_a_key_no_token_is_kept(box: Box) -> None:
     """Rather none than one that lies open."""
-    keyless = make_box(box.connection, sealer=sealer()).shops
+    keyless = make_box(box.connection, seal_keys=()).shops
     with pytest.raises(SealKeysMissing):
         await keyless.keep_token(SHOP, PAGE, TOKEN, STATE)
     assert await box.shops.credentials(SHOP, PAGE) is None

@@ -196,7 +196,7 @@ async def test_a_shop_that_keeps_nothing_any_more_gets_a_fresh_secret(box: Box) 
     await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{PSID}"), "owner")
     await box.erased()
     await box.purger.purge_message(SHOP, MessageId("m_3"), "owner")
-    lacking = make_box(box.connection, sealer=sealer(NEW_KEY))
+    lacking = make_box(box.connection, seal_keys=(NEW_KEY,))
     assert await lacking.put(text("m_4")) == ["stored"]
     after = await secret_of(box)
     assert after != before
@@ -214,9 +214,9 @@ async def test_keys_are_changed_in_two_steps_without_a_moment_unreadable(box: Bo
     """Old; old and new everywhere; new and old; new alone. Nothing is sealed anew but each shop's secret."""
     await fill(box)
     value = await value_of(box, "m_1")
-    prepared = make_box(box.connection, sealer=sealer(SEAL_KEY, NEW_KEY))
-    turned = make_box(box.connection, sealer=sealer(NEW_KEY, SEAL_KEY))
-    done = make_box(box.connection, sealer=sealer(NEW_KEY))
+    prepared = make_box(box.connection, seal_keys=(SEAL_KEY, NEW_KEY))
+    turned = make_box(box.connection, seal_keys=(NEW_KEY, SEAL_KEY))
+    done = make_box(box.connection, seal_keys=(NEW_KEY,))
     for lacking in (done.ids(), done.put(text("m_9"))):
         with pytest.raises(Unavailable):
             await lacking
@@ -228,7 +228,7 @@ async def test_keys_are_changed_in_two_steps_without_a_moment_unreadable(box: Bo
     assert await turned.put(text("m_6")) == ["stored"]
     for one in (prepared, turned):
         assert len(await one.ids()) == 6
-    turned_again = make_box(box.connection, sealer=sealer(NEW_KEY, SEAL_KEY))
+    turned_again = make_box(box.connection, seal_keys=(NEW_KEY, SEAL_KEY))
     await turned_again.put(text("m_7"))
     assert len(await done.ids()) == 7
     assert await value_of(box, "m_1") == value
@@ -237,7 +237,7 @@ async def test_keys_are_changed_in_two_steps_without_a_moment_unreadable(box: Bo
 async def test_a_purge_brings_a_shop_back_whose_key_is_lost(box: Box) -> None:
     """It needs no key; until then nothing of it is overwritten."""
     await fill(box)
-    lacking = make_box(box.connection, sealer=sealer(NEW_KEY))
+    lacking = make_box(box.connection, seal_keys=(NEW_KEY,))
     with pytest.raises(Unavailable):
         await lacking.put(text("m_9"))
     await lacking.purger.purge_shop(SHOP, "operator")
