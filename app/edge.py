@@ -28,8 +28,8 @@ MOST_HEADERS: Final = 100
 """Each is two objects in memory, however short it is."""
 PIPELINED: Final = 8
 """Requests sent before the first of them is answered. Proxies and browsers send none; a read may hold hundreds."""
-DELIVERY_BYTES: Final = 32 * 1024 * 1024
-"""Limit: Bytes of all deliveries that are not answered yet. One has a few thousand bytes, seldom a million."""
+DELIVERY_BYTES: Final = 48 * 1024 * 1024
+"""Limit: Bytes of all deliveries that are not answered yet. Two of the largest fit; a usual one has some thousand."""
 OTHER_BYTES: Final = 16 * 1024 * 1024
 """Limit: Bytes of all other requests that are not answered yet. One has at most 80 KiB."""
 MOST_CONNECTIONS: Final = 12_288

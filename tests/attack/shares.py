@@ -1,0 +1,157 @@
+"""What strangers, readers and one token can take from Facebook: connections, bytes, processor time."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from simulator.payloads import delivery, entry
+from simulator.serialize import serialize
+from simulator.signing import forged, signed
+from tests.attack.target import PAGE, SHOP, Target, attack, slowest_delivery
+from tests.callers import mint, text_part
+from tests.fault.senders import Flood, Sender
+
+FACEBOOK_WAITS: Final = 4.5
+"""Seconds. Facebook waits for five."""
+FLOOD_CONNECTIONS: Final = 1_000
+FLOOD_ANSWERS: Final = 10_000
+OPENED_TOGETHER: Final = 50
+
+
+@asynccontextmanager
+async def connected(target: Target, senders: Sequence[asyncio.Protocol]) -> AsyncIterator[None]:
+    """Each on a connection of its own. A connection that is refused is tried again."""
+    loop = asyncio.get_running_loop()
+    host, port = target.address
+
+    async def connect(sender: asyncio.Protocol) -> None:
+        for _ in range(50):
+            try:
+                await loop.create_connection(lambda: sender, host, port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+    try:
+        for first in range(0, len(senders), OPENED_TOGETHER):
+            await asyncio.gather(*map(connect, senders[first : first + OPENED_TOGETHER]))
+        yield
+    finally:
+        for sender in senders:
+            if (transport := getattr(sender, "transport", None)) is not None:
+                transport.abort()
+
+
+async def flood(target: Target, requests: Iterable[bytes]) -> None:
+    """Each connection sends its request again as soon as it is answered."""
+    statuses: Counter[int] = Counter()
+    floods = [Flood(request, statuses) for request in requests]
+    async with connected(target, floods):
+        for _ in range(300):
+            if statuses.total() >= FLOOD_ANSWERS:
+                break
+            await asyncio.sleep(0.1)
+
+
+def get(path: str, token: str = "", more: str = "", body: bytes = b"") -> bytes:
+    """A GET as bytes."""
+    line = f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{line}{more}\r\n".encode() + body
+
+
+async def seconds(target: Target, attacking: Awaitable[object]) -> float:
+    """Of the slowest delivery beside the attack."""
+    return await slowest_delivery(target, attacking)
+
+
+@attack("unknown addresses on 1,000 connections delay deliveries", limit=FACEBOOK_WAITS, unit="s, the slowest delivery")
+async def unknown_addresses(target: Target) -> float:
+    """404 after 404, as fast as they are answered."""
+    return await seconds(target, flood(target, [get("/nothing")] * FLOOD_CONNECTIONS))
+
+
+@attack("bad tokens on 1,000 connections delay deliveries", limit=FACEBOOK_WAITS, unit="s, the slowest delivery")
+async def bad_tokens(target: Target) -> float:
+    """Each another one."""
+    path = f"/v1/shops/{SHOP}/messages"
+    tokens = [mint(SHOP, key=target.token_key)[:-6] + f"{number:06d}" for number in range(FLOOD_CONNECTIONS)]
+    return await seconds(target, flood(target, [get(path, token) for token in tokens]))
+
+
+@attack("forged deliveries on 1,000 connections delay deliveries", limit=FACEBOOK_WAITS, unit="s, the slowest delivery")
+async def forged_deliveries(target: Target) -> float:
+    """Each answered 401."""
+    body, _ = target.delivery(["m_forged"])
+    ((name, value),) = forged(body, target.app_secret, "other_secret")
+    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\n%b: %b\r\nContent-Length: %d\r\n\r\n" % (name, value, len(body))
+    return await seconds(target, flood(target, [head + body] * FLOOD_CONNECTIONS))
+
+
+@attack("bodies in one-byte chunks on 30 connections delay deliveries", limit=2, unit="s, the slowest delivery")
+async def small_chunks(target: Target) -> float:
+    """Twenty times a megabyte of chunks on each of them."""
+    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"1\r\nx\r\n" * 170_000
+
+    async def attacking() -> None:
+        for _ in range(20):
+            senders = [Sender(head + chunks) for _ in range(30)]
+            async with connected(target, senders):
+                for _ in range(10):
+                    await asyncio.sleep(0.05)
+                    if all(sender.closed for sender in senders):
+                        break
+
+    return await seconds(target, attacking())
+
+
+@attack("bodies sent with 40 streams of one token cut deliveries off", limit=0, unit="of 20 deliveries")
+async def bodies_of_streams(target: Target) -> float:
+    """Each delivery comes in two pieces, as a large one does."""
+    token = mint(SHOP, key=target.token_key)
+    size = 1024 * 1024
+    request = get(f"/v1/shops/{SHOP}/stream", token, f"Content-Length: {size}\r\n", b"x" * size)
+    failed = 0
+    async with connected(target, [Sender(request) for _ in range(40)]):
+        await asyncio.sleep(2)
+        for number in range(20):
+            body, headers = target.delivery([f"m_two_pieces_{number}"])
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            head = b"POST /webhook HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n" % (lines, len(body))
+            sender = Sender(head + body[:100])
+            async with connected(target, [sender]):
+                await asyncio.sleep(0.05)
+                sender.transport.write(body[100:])
+                for _ in range(100):
+                    if sender.status or sender.closed:
+                        break
+                    await asyncio.sleep(0.05)
+            failed += sender.status != 200
+    return failed
+
+
+@attack("answers of 6 MB that 60 connections do not read stay in memory", limit=160, unit="MiB of growth")
+async def unread_answers(target: Target) -> float:
+    """A hundred long messages a page, requested on each connection, and nothing is read."""
+    words = "ក" * 20_000
+    with target.facebook() as facebook:
+        for number in range(100):
+            part = text_part(f"m_long_{number}", words, page=PAGE)
+            body = serialize(delivery([entry(PAGE, 1_770_000_000_000, "messaging", [part])]))  # type: ignore[arg-type]
+            await asyncio.to_thread(facebook.deliver, body, list(signed(body, target.app_secret)))
+    request = get(f"/v1/shops/{SHOP}/messages?limit=100", mint(SHOP, key=target.token_key))
+    with target.shop() as shop:
+        assert len((await asyncio.to_thread(shop.client.get, "/messages?limit=100")).content) > 5_000_000
+    before, most = target.resident_mib(), 0.0
+    senders = [Sender(request) for _ in range(60)]
+    async with connected(target, senders):
+        for sender in senders:
+            if not sender.closed:
+                sender.transport.pause_reading()
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            most = max(most, target.resident_mib() - before)
+    return most
