@@ -42,9 +42,11 @@ Facebook, which sends through a few dozen connections."""
 CALLER_SHARE: Final = 1 / 3
 """Limit: Part of the others' connections that one token can hold, or one address without a token. Two callers cannot
 leave the others without any."""
-STARTED_PER_ITERATION: Final = 4
-"""Limit: Requests other than deliveries that start in one event-loop iteration. A refusal costs 0.3 ms, a read one or
-two. A delivery needs five iterations."""
+PREPARED_TOGETHER: Final = 4
+"""Limit: Requests other than deliveries whose answers are prepared at the same time. Each takes time of every event-loop
+iteration and some memory, and a delivery needs five iterations."""
+PREPARING_SECONDS: Final = 0.2
+"""A request that takes longer waits for Facebook, and another one starts: at least 20 a second."""
 UNREAD_BYTES: Final = 64 * 1024 * 1024
 """Limit: Bytes of all answers that are not read yet. They have to fit into the memory of a pod."""
 CALLER_UNREAD_BYTES: Final = 16 * 1024 * 1024
@@ -94,6 +96,22 @@ class LimitedConnection:
         raise NotImplementedError
 
 
+class Preparation:
+    """An answer that is prepared. It ends once: when it is called, or after PREPARING_SECONDS."""
+
+    def __init__(self, loop: Any, end: Callable[[Any], None]) -> None:
+        self._loop = loop
+        self._end = end
+        self._timer = loop.call_later(PREPARING_SECONDS, self)
+        self._ended = False
+
+    def __call__(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._timer.cancel()
+            self._end(self._loop)
+
+
 class Edge:
     """All connections of one server. `dropped` counts those that are cut off, and requests that are refused."""
 
@@ -112,7 +130,8 @@ class Edge:
         """Bytes that are not answered yet: of deliveries, of other requests."""
         self._open: set[LimitedConnection] = set()
         self._unread: set[LimitedConnection] = set()
-        self._queue = StartQueue[Callable[[], None]]()
+        self._queue = StartQueue[Callable[[Preparation], None]]()
+        self._preparing = 0
         self._running: Counter[str] = Counter()
         """Requests that have started and are not answered yet, by caller; deliveries excepted."""
         self._sweeping = False
@@ -174,8 +193,8 @@ class Edge:
         connection.delivery, connection.held = delivery, size
         self._held[delivery] += size
 
-    def start(self, loop: Any, caller: str, run: Callable[[], None]) -> None:
-        """Run this in one of the next event-loop iterations, in turn with other callers."""
+    def start(self, loop: Any, caller: str, run: Callable[["Preparation"], None]) -> None:
+        """Run this when it is its turn. It is given what it calls when its answer begins."""
         if not self._queue:
             loop.call_soon(self._start_some, loop)
         self._queue.add(caller, run)
@@ -196,11 +215,11 @@ class Edge:
             del self._running[caller]
 
     def unread(self, connection: LimitedConnection) -> None:
-        """The answer is sent faster than it is read. When too much waits, the largest connection is dropped."""
+        """An answer is sent faster than it is read. When several together are too much, the largest is dropped."""
         self._unread.add(connection)
         own = [one for one in self._unread if one.caller == connection.caller]
         for group, most in ((own, CALLER_UNREAD_BYTES), (list(self._unread), UNREAD_BYTES)):
-            if _unread_bytes(group) > most:
+            if len(group) > 1 and _unread_bytes(group) > most:
                 largest = max(group, key=lambda one: one.transport.get_write_buffer_size())
                 log.warning("answer_not_read", unread_bytes=largest.transport.get_write_buffer_size())
                 self.drop(largest, "unread")
@@ -210,8 +229,12 @@ class Edge:
         self._unread.discard(connection)
 
     def _start_some(self, loop: Any) -> None:
-        for run in self._queue.take(STARTED_PER_ITERATION):
-            run()
+        for run in self._queue.take(PREPARED_TOGETHER - self._preparing):
+            self._preparing += 1
+            run(Preparation(loop, self._prepared))
+
+    def _prepared(self, loop: Any) -> None:
+        self._preparing -= 1
         if self._queue:
             loop.call_soon(self._start_some, loop)
 

@@ -22,6 +22,7 @@ from app.edge import (
     Edge,
     LimitedConnection,
     Phase,
+    Preparation,
 )
 from app.framing import declared_bytes, refusal
 from domain.audit import client_address
@@ -281,19 +282,28 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
             self.caller = _token(headers) or self.address(headers) or ""
             self.edge.start(self.loop, self.caller, partial(self._start_other, cycle, self.caller))
 
-    def _start_other(self, cycle: Any, caller: str) -> None:
+    def _start_other(self, cycle: Any, caller: str, prepared: Preparation) -> None:
         if self.transport.is_closing():
-            return
-        if self.edge.admit(caller):
-            super()._start_asgi_task(cycle, partial(self._run, caller))
+            prepared()
+        elif self.edge.admit(caller):
+            super()._start_asgi_task(cycle, partial(self._run, self.app, prepared, partial(self.edge.ended, caller)))
         else:
-            super()._start_asgi_task(cycle, self._busy)
+            super()._start_asgi_task(cycle, partial(self._run, self._busy, prepared, _nothing))
 
-    async def _run(self, caller: str, scope: Any, receive: Any, send: Any) -> None:
+    async def _run(self, app: Any, prepared: Preparation, ended: Any, scope: Any, receive: Any, send: Any) -> None:
+        async def send_prepared(message: Any) -> None:
+            prepared()
+            await send(message)
+
         try:
-            await self.app(scope, receive, send)
+            await app(scope, receive, send_prepared)
         finally:
-            self.edge.ended(caller)
+            prepared()
+            ended()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _is_delivery(cycle: Any) -> bool:
