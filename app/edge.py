@@ -43,8 +43,8 @@ CALLER_SHARE: Final = 1 / 3
 """Limit: Part of the others' connections that one token can hold, or one address without a token. Two callers cannot
 leave the others without any."""
 PREPARED_TOGETHER: Final = 4
-"""Limit: Requests other than deliveries whose answers are prepared at the same time. Each takes time of every event-loop
-iteration and some memory, and a delivery needs five iterations."""
+"""Limit: Requests other than deliveries whose answers are prepared at the same time. Each takes part of every iteration
+of the event loop and some memory, and a delivery needs five iterations."""
 PREPARING_SECONDS: Final = 0.2
 """A request that takes longer waits for Facebook, and another one starts: at least 20 a second."""
 UNREAD_BYTES: Final = 64 * 1024 * 1024
@@ -128,7 +128,7 @@ class Edge:
         self._most_bytes = {True: delivery_bytes, False: other_bytes}
         self._held = {True: 0, False: 0}
         """Bytes that are not answered yet: of deliveries, of other requests."""
-        self._open: set[LimitedConnection] = set()
+        self.connections: set[LimitedConnection] = set()
         self._unread: set[LimitedConnection] = set()
         self._queue = StartQueue[Callable[[Preparation], None]]()
         self._preparing = 0
@@ -138,23 +138,28 @@ class Edge:
         for reason in get_args(Dropped):
             dropped(reason, 0)
 
+    @property
+    def held(self) -> int:
+        """Bytes that are not answered yet."""
+        return sum(self._held.values())
+
     def opened(self, connection: LimitedConnection) -> None:
         """A new connection. When there are too many, those are dropped that have waited longest for a request."""
-        if len(self._open) >= self._most:
-            waiting = sorted((one for one in self._open if one.phase != "answer"), key=lambda one: one.since)
+        if len(self.connections) >= self._most:
+            waiting = sorted((one for one in self.connections if one.phase != "answer"), key=lambda one: one.since)
             for one in islice(waiting, _DROPPED_TOGETHER):
                 self.drop(one, "too_many")
             if not waiting:
                 self.drop(connection, "too_many")
                 return
-        self._open.add(connection)
+        self.connections.add(connection)
         if not self._sweeping:
             self._sweeping = True
             connection.loop.call_later(SWEEP_SECONDS, self._sweep, connection.loop)
 
     def closed(self, connection: LimitedConnection) -> None:
         """A connection is closed."""
-        self._open.discard(connection)
+        self.connections.discard(connection)
         self._unread.discard(connection)
         self.release(connection)
 
@@ -175,7 +180,7 @@ class Edge:
         self._held[share] += size
         # keeps: bytes of all bodies
         if self._held[share] > self._most_bytes[share]:
-            unfinished = [one for one in self._open if one.phase in {"head", "body"} and one.delivery == share]
+            unfinished = [one for one in self.connections if one.phase in {"head", "body"} and one.delivery == share]
             for one in sorted(unfinished, key=lambda one: one.held, reverse=True):
                 if self._held[share] <= self._most_bytes[share] // 2:
                     break
@@ -240,9 +245,9 @@ class Edge:
 
     def _sweep(self, loop: Any) -> None:
         now = loop.time()
-        for one in [one for one in self._open if one.phase != "answer" and now > one.deadline()]:
+        for one in [one for one in self.connections if one.phase != "answer" and now > one.deadline()]:
             one.late()
-        self._sweeping = bool(self._open)
+        self._sweeping = bool(self.connections)
         if self._sweeping:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 

@@ -1,10 +1,7 @@
-"""Debian's Prometheus for tests: promtool and the server, fetched once into `.cache/prometheus`, installed nowhere."""
+"""Debian's Prometheus for tests: promtool and the server."""
 
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,13 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.servers import CACHE, Absent, free_ports
+from tests import debian
+from tests.servers import free_ports
 from tests.support import wait_until_blocking
 
-HOME: Final = CACHE / "prometheus"
 PROGRAMS: Final = ("promtool", "prometheus")
-DOWNLOAD_SECONDS: Final = 120
-"""Some 20 MB."""
 START_SECONDS: Final = 20.0
 
 
@@ -30,51 +25,7 @@ def program(name: str) -> Path:
     Raises:
         Absent: this machine has neither and cannot fetch it; says why.
     """
-    own = shutil.which(name)
-    if own is not None:
-        return Path(own)
-    if not HOME.exists():
-        _fetch()
-    return HOME / name
-
-
-def _fetch() -> None:
-    for tool in ("apt-get", "dpkg"):
-        if shutil.which(tool) is None:
-            raise Absent(f"Prometheus: there is no {tool} on this machine")
-    CACHE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        place = Path(scratch)
-        try:
-            _tool("apt-get", "download", "prometheus", cwd=place)
-        except Absent:
-            if os.geteuid() != 0:
-                raise
-            _tool("apt-get", "update", cwd=place)  # a fresh machine does not know its packages yet
-            _tool("apt-get", "download", "prometheus", cwd=place)
-        for package in place.glob("*.deb"):
-            _tool("dpkg", "-x", str(package), "tree", cwd=place)
-        found = place / "found"
-        found.mkdir()
-        for name in PROGRAMS:
-            shutil.move(place / "tree/usr/bin" / name, found / name)
-            _tool(str(found / name), "--version", cwd=place)
-        if not HOME.exists():  # another run may have been quicker
-            found.rename(HOME)
-
-
-def _tool(*command: str, cwd: Path) -> None:
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed commands
-            command, cwd=cwd, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Absent(f"Prometheus: {command[0]} took longer than {error.timeout:.0f} s") from None
-    except OSError as error:
-        raise Absent(f"Prometheus: {command[0]} does not run here: {error.strerror}") from None
-    if done.returncode != 0:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise Absent(f"Prometheus: {command[0]} {command[1]} failed: {last}")
+    return debian.program(name, package="prometheus", programs=PROGRAMS)
 
 
 def promtool(*arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":

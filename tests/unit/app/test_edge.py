@@ -16,6 +16,7 @@ from app.server import LOOPBACK, listen
 from tests.support import wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+DELIVERY = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
 WAITS = 20
 """Seconds until a test gives up; none of them takes one."""
 
@@ -34,6 +35,8 @@ class Bounded:
         self.edge = Edge(most, self._told, other_bytes=most_bytes)
         self.port = 0
         self.writers: list[asyncio.StreamWriter] = []
+        self.running = 0
+        self.answer_bytes = 0
         self.answer = asyncio.Event()
         self.answer.set()
 
@@ -51,11 +54,17 @@ class Bounded:
                 return
             size += len(message["body"])
             more = message["more_body"]
+        self.running += 1
         await self.answer.wait()
-        told = b"%d" % size
+        told = b"x" * self.answer_bytes or b"%d" % size
         headers = [(b"content-length", b"%d" % len(told))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": told})
+
+    async def busy(self, _scope: Any, _receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+        """Refuses."""
+        await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
 
     async def send(self, *parts: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection on which this has been sent."""
@@ -76,7 +85,7 @@ class Bounded:
 async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[Bounded]:
     """A server on loopback."""
     it = Bounded(most, most_bytes)
-    protocol: Any = partial(EdgeConnection, it.edge, it.app, 1 << 20)
+    protocol: Any = partial(EdgeConnection, it.edge, it.busy, 1 << 20)
     config = uvicorn.Config(
         it.app,
         interface="asgi3",
@@ -141,7 +150,7 @@ async def test_a_large_body_is_no_large_head() -> None:
             reader, _ = await server.send(*parts)
             assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"%d" % len(body))
         assert server.dropped.total() == 0
-        assert sum(server.edge._held.values()) == 0
+        assert server.edge.held == 0
 
 
 async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
@@ -158,7 +167,7 @@ async def test_requests_sent_far_ahead_end_the_connection() -> None:
         server.answer.clear()
         reader, _ = await server.send(GET * PIPELINED)
         server.answer.set()
-        await wait_until(lambda: sum(server.edge._held.values()) == 0)
+        await wait_until(lambda: server.edge.held == 0)
         assert (await asyncio.wait_for(reader.read(65_536), WAITS)).count(b"200 OK") >= 1
         server.answer.clear()
         reader, _ = await server.send(GET * 1000)
@@ -167,29 +176,29 @@ async def test_requests_sent_far_ahead_end_the_connection() -> None:
         server.answer.set()
 
 
-async def test_a_full_house_drops_those_who_have_sent_nothing_for_longest() -> None:
-    """A genuine request always finds a place."""
+async def test_when_all_connections_are_used_the_longest_idle_ones_are_closed() -> None:
+    """A genuine request always gets a connection."""
     async with bounded(most=10) as server:
         idle = [await server.send() for _ in range(10)]
-        await wait_until(lambda: len(server.edge._open) == 10)
+        await wait_until(lambda: len(server.edge.connections) == 10)
         assert (await server.ask()).endswith(b"\r\n\r\n0")
         assert server.dropped["too_many"] == 10
         for reader, _ in idle:
             assert await closed(reader) == b""
 
 
-async def test_a_full_house_of_those_who_are_being_answered_takes_nobody_more() -> None:
-    """They go on; who comes is cut off at once instead of waiting."""
+async def test_when_all_connections_wait_for_answers_a_new_one_is_closed() -> None:
+    """The answers arrive; the new connection is closed at once instead of waiting."""
     async with bounded(most=3) as server:
         server.answer.clear()
-        busy = [await server.send(GET) for _ in range(3)]
-        await wait_until(lambda: all(one.phase == "answer" for one in server.edge._open))
+        busy = [await server.send(DELIVERY) for _ in range(3)]
+        await wait_until(lambda: all(one.phase == "answer" for one in server.edge.connections))
         reader, _ = await server.send()
         assert await closed(reader) == b""
         assert server.dropped["too_many"] == 1
         server.answer.set()
         for reader, _ in busy:
-            assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n0")
+            assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n1")
 
 
 async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> None:
@@ -202,8 +211,8 @@ async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> No
         for _ in range(8):
             await server.send(half + b"x" * 150_000)
         await wait_until(lambda: server.dropped["unfinished"] > 0, within=WAITS)
-        assert sum(server.edge._held.values()) <= 1_000_000
-        assert 2 + 8 - server.dropped["unfinished"] == len(server.edge._open)
+        assert server.edge.held <= 1_000_000
+        assert 2 + 8 - server.dropped["unfinished"] == len(server.edge.connections)
         server.answer.set()
         assert (await asyncio.wait_for(whole[0].read(4096), WAITS)).endswith(b"\r\n\r\n0")
         small[1].write(b"x" * 199_000)
@@ -215,7 +224,64 @@ async def test_nothing_is_held_for_those_who_have_gone() -> None:
     async with bounded() as server:
         for part in (b"", b"GET / HT", GET, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
             _, writer = await server.send(part)
-            await wait_until(lambda: len(server.edge._open) == 1)
+            await wait_until(lambda: len(server.edge.connections) == 1)
             writer.transport.abort()
-            await wait_until(lambda: not server.edge._open)
-        assert sum(server.edge._held.values()) == 0
+            await wait_until(lambda: not server.edge.connections)
+        assert server.edge.held == 0
+
+
+async def test_a_body_of_a_get_holds_no_bytes() -> None:
+    """No handler reads it, however long the answer takes."""
+    async with bounded() as server:
+        server.answer.clear()
+        reader, _ = await server.send(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50_000)
+        await wait_until(lambda: all(one.phase == "answer" for one in server.edge.connections))
+        assert len(server.edge.connections) == 1
+        assert server.edge.held == 0
+        server.answer.set()
+        assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n0")
+
+
+async def test_other_requests_leave_connections_to_deliveries() -> None:
+    """A caller has a third of what the others have, and the others three quarters of all. A refusal is an answer."""
+    async with bounded(most=16) as server:
+        server.answer.clear()
+        for number in range(3):
+            for _ in range(4):
+                await server.send(b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %d\r\n\r\n" % number)
+        await wait_until(lambda: server.running == 12, within=WAITS)
+        assert server.dropped["refused"] == 0
+        assert b" 503 " in await server.ask()
+        assert server.dropped["refused"] == 1
+        reader, _ = await server.send(DELIVERY)
+        await wait_until(lambda: server.running == 13, within=WAITS)
+        server.answer.set()
+        assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n1")
+
+
+async def test_a_body_in_tiny_chunks_is_cut_off() -> None:
+    """Each is a call of Python. Parts of a usual size are taken."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with bounded() as server:
+        reader, _ = await server.send(head + b"1\r\nx\r\n" * 1_000 + b"0\r\n\r\n")
+        assert await closed(reader) == b""
+        assert server.dropped["malformed"] == 1
+        reader, _ = await server.send(head + (b"64\r\n" + b"x" * 100 + b"\r\n") * 300 + b"0\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"30000")
+
+
+async def test_answers_that_are_not_read_are_bounded() -> None:
+    """One caller's: the largest is cut off, the caller's other answers and those of another caller arrive."""
+    async with bounded() as server:
+        server.answer_bytes = 24 * 1024 * 1024
+        unread = []
+        for _ in range(6):
+            reader, writer = await server.send(b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 1\r\n\r\n")
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            unread.append(reader)
+        await wait_until(lambda: server.dropped["unread"] >= 2, within=WAITS)
+        reader, _ = await server.send(
+            b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 2\r\nConnection: close\r\n\r\n"
+        )
+        assert len(await closed(reader)) > server.answer_bytes
+        assert server.dropped["unread"] < 6

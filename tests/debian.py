@@ -1,0 +1,69 @@
+"""Programs of Debian for tests: this machine's own, or fetched once into `.cache/` and installed nowhere."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.servers import CACHE, Absent
+
+DOWNLOAD_SECONDS: Final = 120
+"""Some 20 MB."""
+
+
+def program(name: str, *, package: str, programs: Sequence[str] = ()) -> Path:
+    """A program of this package. `programs` are all that are taken out of it, `name` alone when there are none.
+
+    Raises:
+        Absent: this machine has neither the program nor a way to fetch it; says why.
+    """
+    own = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if own is not None:
+        return Path(own)
+    home = CACHE / package
+    if not home.exists():
+        _fetch(package, programs or (name,), home)
+    return home / name
+
+
+def _fetch(package: str, programs: Sequence[str], home: Path) -> None:
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise Absent(f"{package}: there is no {tool} on this machine")
+    CACHE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        place = Path(scratch)
+        try:
+            _tool("apt-get", "download", package, cwd=place)
+        except Absent:
+            if os.geteuid() != 0:
+                raise
+            _tool("apt-get", "update", cwd=place)  # a fresh machine does not know its packages yet
+            _tool("apt-get", "download", package, cwd=place)
+        for archive in place.glob("*.deb"):
+            _tool("dpkg", "-x", str(archive), "tree", cwd=place)
+        found = place / "found"
+        found.mkdir()
+        for name in programs:
+            (path,) = (path for folder in ("bin", "sbin") for path in place.glob(f"tree/usr/{folder}/{name}"))
+            shutil.move(path, found / name)
+            _tool(str(found / name), "-v" if package in {"nginx", "haproxy"} else "--version", cwd=place)
+        if not home.exists():  # another run may have been quicker
+            found.rename(home)
+
+
+def _tool(*command: str, cwd: Path) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed commands
+            command, cwd=cwd, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Absent(f"{command[0]} took longer than {error.timeout:.0f} s") from None
+    except OSError as error:
+        raise Absent(f"{command[0]} does not run here: {error.strerror}") from None
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise Absent(f"{command[0]} {command[1]} failed: {last}")
