@@ -39,7 +39,7 @@ SPARE_FILES: Final = 512
 OTHERS_SHARE: Final = 0.75
 """Limit: Part of the connections that requests other than deliveries can hold, streams included. The rest is left to
 Facebook, which sends through a few dozen connections."""
-CALLER_SHARE: Final = 1 / 3
+CALLER_SHARE: Final = 0.33
 """Limit: Part of the others' connections that one token can hold, or one address without a token. Two callers cannot
 leave the others without any."""
 PREPARED_TOGETHER: Final = 4
