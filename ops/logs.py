@@ -60,8 +60,8 @@ class _Stamp:
         return f"{self._text}{int((now - second) * 1000):03d}Z"
 
 
-def _told(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """`exc_info` as class and places."""
+def _described(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replaces `exc_info` by the class of the error and the places it came through."""
     if "exc_info" in event:
         held = event.pop("exc_info")
         if held is True:
@@ -84,15 +84,15 @@ def _rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def _lost_line(lines: int) -> bytes:
-    """The line that says how many were lost before it."""
+    """The line that says how many lines before it were lost."""
     return _rendered(None, "", _stamp(None, "warning", {"event": "log_lines_lost", "lines": lines}))
 
 
 _stamp = _Stamp()
 _writer = LineWriter(io.BytesIO())
-_PROCESSORS: list[structlog.typing.Processor] = [_stamp, _told, redact, _rendered]
-"""One list and one writer for the life of the process: loggers cache both at their first line, and follow a later
-`configure` or `structlog.testing.capture_logs` nevertheless."""
+_PROCESSORS: list[structlog.typing.Processor] = [_stamp, _described, redact, _rendered]
+"""One list and one writer for the life of the process. Loggers cache both at their first line; because the objects stay
+the same, a later `configure` or `structlog.testing.capture_logs` still reaches them."""
 
 atexit.register(_writer.close)
 
@@ -126,22 +126,22 @@ def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], floa
 
 
 class Lines:
-    """Lines at level info, past structlog, for what is logged thousands of times a second: a fifth of its cost.
+    """Writes lines of level info without structlog, for a fifth of its cost: access logs have thousands a second.
 
-    A line is a part that many share, redacted and rendered once, and what it has alone. Whoever makes it gives every
-    key once: `event`, the slug, is in the part.
+    A line consists of a part that many lines share, redacted and rendered once, and of facts of its own. The part holds
+    `event`, the slug. No key may stand in both.
     """
 
     def __init__(self, level: str = "info") -> None:
-        self._heard = _level_number(level) <= logging.INFO
+        self._enabled = _level_number(level) <= logging.INFO
 
     def part(self, facts: Mapping[str, Any], /) -> bytes:
-        """What many lines share."""
+        """The part that many lines share, rendered."""
         return _rendered(None, "info", redact(None, "info", dict(facts)))[1:-1]
 
     def write(self, lines: Iterable[tuple[bytes, MutableMapping[str, Any]]], /) -> None:
-        """Each line's part, and what it has alone, which is given away: it is changed."""
-        if not self._heard:
+        """Write lines, each of a part and its own facts. The mapping of facts is changed."""
+        if not self._enabled:
             return
         made, now = [], _stamp.now()
         for part, own in lines:
@@ -159,7 +159,7 @@ def _the_writer(*_names: object) -> LineWriter:
 
 
 class _FromLogging(logging.Handler):
-    """Passes the standard library's records through the same processors."""
+    """Sends the records of `logging` through the same processors."""
 
     def emit(self, record: logging.LogRecord) -> None:
         event: MutableMapping[str, Any] = {"event": "library", "logger": record.name}
@@ -169,5 +169,7 @@ class _FromLogging(logging.Handler):
             event["detail"] = record.msg if isinstance(record.msg, str) else ""
         if record.exc_info:
             event["exc_info"] = record.exc_info
-        line = _rendered(None, "", redact(None, "", _told(None, "", _stamp(None, record.levelname.lower(), event))))
+        line = _rendered(
+            None, "", redact(None, "", _described(None, "", _stamp(None, record.levelname.lower(), event)))
+        )
         _writer.msg(line)

@@ -1,10 +1,10 @@
-"""Pure: the last processor of every log line, which keeps content, secrets and people out of it.
+"""Pure: the last processor of every log line. It removes content, secrets and personal data.
 
-What is not known to be harmless does not pass. Under a key of SAFE_KEYS (ids of ours and counts) a plain value passes
-as it is; under one of TEXT_KEYS a text passes without what looks like a token, a digest, a query or a telephone number;
-what ops/traces.py and the settings' summary have made passes whole. Under any other key only short numbers pass, so
-that `log.info("stored", message=event)`, written without a thought, prints three stars and not a customer's words. A
-new key is entered here and in docs/logging.md, or stays masked.
+Only what is known to be harmless passes. Under a key of SAFE_KEYS (our ids and counts) a plain value passes unchanged.
+Under a key of TEXT_KEYS a text passes without what looks like a token, a digest, a query or a telephone number. What
+ops/traces.py and the settings' summary make passes whole. Under any other key only short numbers pass: a careless
+`log.info("stored", message=event)` prints three stars and not a customer's words. Enter a new key here and in
+docs/logging.md, or it stays masked.
 """
 
 import re
@@ -22,14 +22,14 @@ SAFE_KEYS = frozenset({
     "duration_ms", "body_bytes", "wait_seconds", "events", "messages", "stored",
     "edge", "limit", "code", "subcode", "trace", "tries", "token_reason",
 })  # fmt: skip
-"""Keys whose texts and numbers pass as they are: ids are digits too, and must stay readable. No mid, PSID or
-conversation id stands here: nothing of a purged message may be left in a log line."""
+"""Keys whose texts and numbers pass unchanged: ids are digits too, and must stay readable. No message id, PSID or
+conversation id is among them: nothing of a purged message may remain in a log line."""
 
 ADDRESS_KEYS = frozenset({"client"})
-"""Keys of which only an IP address passes: a proxy may have been told anything."""
+"""Keys under which only an IP address passes: a caller can send any text as its address."""
 
 TEXT_KEYS = frozenset({"detail", "hint", "subject", "user_agent"})
-"""Keys of free text, which is searched."""
+"""Keys of free text. It is searched for secrets and numbers."""
 
 MADE_KEYS = frozenset({"where", "inside", "caused_by", "settings"})
 """Keys of values made to be logged: by ops/traces.py, and by Settings.summary."""
@@ -55,7 +55,7 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     # writes no spaces, so neither side is asked to be a word's end.
     ("", re.compile(r"[+(]{0,2}\d(?:[\s.()/·–\u200b-\u200d\u2060\ufeff-]{0,3}\d){7,}")),
 )
-"""What is masked; each pattern is tried only where its needle occurs, in any case, which is ten times faster."""
+"""What is masked. A pattern is tried only where its first string occurs, in any case: that is ten times faster."""
 
 _LONGEST_ADDRESS = 64
 """Characters of a text that may be an IP address: longer ones would fill the cache of `_is_address`."""

@@ -1,4 +1,4 @@
-"""One element of `changes[]`, `calls[]` or `changed_fields[]`: told by its field, never kept.
+"""Reads one element of `changes[]`, `calls[]` or `changed_fields[]`. Its field says its kind; it is never kept.
 
 https://developers.facebook.com/docs/graph-api/webhooks/reference/page
 """
@@ -38,8 +38,8 @@ def read(change: Any, page: PageId | None) -> Storable | Notice:
     kind, known = _FIELDS.get(field, "other"), _known(page)
     if type(value) is not dict:
         return Notice(kind, known)
-    told = notices.facts(kind, value)
-    return Notice(kind, known, _conversation(known, told), sent_at(value.get("created_time")), told)
+    facts = notices.facts(kind, value)
+    return Notice(kind, known, _conversation(known, facts), sent_at(value.get("created_time")), facts)
 
 
 def read_call(call: Any, page: PageId | None) -> Notice:
@@ -50,15 +50,15 @@ def read_call(call: Any, page: PageId | None) -> Notice:
 
 
 def read_changed_field(field: Any, page: PageId | None) -> Notice:
-    """Something changed and we are not told what: "include values" is off in the app's dashboard."""
+    """The name of a field that changed, without its value: "include values" is off in the app's dashboard."""
     if type(field) is not str:
         raise NotUnderstood("malformed_event")
     return Notice("values_missing", _known(page))
 
 
-def _conversation(page: PageId, told: Fact) -> ConversationId | None:
-    """With whom it would be: Facebook knows a commenter by the id under which they write to the Page."""
-    author = told.get("from", {}).get("id", page)
+def _conversation(page: PageId, facts: Fact) -> ConversationId | None:
+    """The conversation with the author: Facebook gives a commenter the id under which they write to the Page."""
+    author = facts.get("from", {}).get("id", page)
     return None if author == page else conversation_of(page, Psid(author))
 
 

@@ -1,4 +1,4 @@
-"""What one POST held, understood."""
+"""The parts of one delivery after parsing."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,18 +14,18 @@ SkipReason = Literal[
     "empty_entry",  # an entry without any list we know
     "malformed_event",  # an event, or a part of it that we need, has the wrong type
     "unknown_event",  # an event without any key we know
-    "bad_id",  # an id that is no id: wrong type, empty, too long, damaged
+    "bad_id",  # an id of a wrong type, empty, too long or damaged
     "no_mid",  # a message, edit or unsend that does not say which
     "no_page",  # neither the entry nor the event says which Page
     "no_sender",  # a customer without a page-scoped id (`user_ref`: a visitor who has not written yet)
-    "no_recipient",  # the Page wrote to nobody
+    "no_recipient",  # an echo without a recipient
     "page_mismatch",  # the entry and the event name different Pages
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A part that was not understood, and is counted instead of kept; `page` where the entry named one."""
+    """A part that was not understood: it is counted and not kept. `page` is set where the entry names one."""
 
     reason: SkipReason
     page: PageId | None
@@ -41,7 +41,7 @@ class Delivery:
 
 
 class NotUnderstood(Exception):
-    """Raised inside the reading of one event; the walk over the delivery turns it into a Skipped."""
+    """Raised while one event is read. `normalize` turns it into a Skipped."""
 
     def __init__(self, reason: SkipReason) -> None:
         super().__init__(reason)

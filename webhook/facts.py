@@ -1,4 +1,4 @@
-"""What a message carries beside its text, in the shape the API answers it. A fact of the wrong type is left out."""
+"""The parts of a message beside its text, in the shape of the API. A part of the wrong type is left out."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from domain.message import Fact
 from webhook.values import flag, plain
 
 UNSUPPORTED = "unsupported"
-"""The type of an attachment of which Facebook, or we, can only say that it is there."""
+"""The type of an attachment whose content Facebook does not give, or that we cannot read."""
 
 Json = dict[str, Any]
 

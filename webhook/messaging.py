@@ -37,10 +37,10 @@ _NOTICES: Final[dict[str, NoticeKind]] = {
     "order": "order",
     "game_play": "game_play",
 }
-"""The keys that tell an event's kind and are never kept."""
+"""Keys of events that are never kept, and the kind of each."""
 
 _MOST_EDITS = 1_000_000
-"""Facebook's own client stops at five; the bound keeps the number a number everywhere."""
+"""Facebook's own client stops at five. The bound keeps the number small enough for every reader."""
 
 
 def read(event: Any, page: PageId | None) -> Storable | Notice:
@@ -54,7 +54,7 @@ def read_standby(event: Any, page: PageId | None) -> Storable | Notice:
 
 
 def _read(event: Any, page: PageId | None, standby: bool) -> Storable | Notice:
-    """Classified in the order that avoids mistakes: `message` first, its deleted and echo flags, then other keys."""
+    """Looks for `message` first, with its deleted and echo flags, then for other keys: some events have several."""
     if type(event) is not dict:
         raise NotUnderstood("malformed_event")
     message = event.get("message")
@@ -114,8 +114,7 @@ def _postback(event: Json, page: PageId | None, standby: bool) -> Message:
     page, customer = _page_and_customer(event, page, False)
     fact = facts.known({key: item for key, item in postback.items() if key not in ("mid", "referral")})
     moment = sent_at(event.get("timestamp"))
-    told = postback.get("mid") is not None
-    mid = _mid(postback) if told else _postback_id(customer, moment, fact or {})
+    mid = _postback_id(customer, moment, fact or {}) if postback.get("mid") is None else _mid(postback)
     return Message(
         id=mid,
         page=page,
@@ -130,17 +129,17 @@ def _postback(event: Json, page: PageId | None, standby: bool) -> Message:
 
 
 def _postback_id(customer: Psid, moment: int | None, fact: Json) -> MessageId:
-    """The same id for the same tap delivered again: older taps come without a `mid`.
+    """An id for a tap without a `mid`, as older ones come. A redelivery gets the same id.
 
-    Made of who, when, and the payload or else the title, as JSON so that no two taps run together.
+    It is made of the customer, the time, and the payload or else the title; as JSON, so that two taps never look alike.
     """
     what = fact.get("payload", fact.get("title"))
-    told = orjson.dumps([customer, moment, what], option=orjson.OPT_SORT_KEYS)
-    return MessageId("postback:" + blake2b(told, digest_size=16).hexdigest())
+    identity = orjson.dumps([customer, moment, what], option=orjson.OPT_SORT_KEYS)
+    return MessageId("postback:" + blake2b(identity, digest_size=16).hexdigest())
 
 
 def _edit(event: Json, page: PageId | None) -> Edit:
-    """A new text under the old `mid`; a number that is missing counts as the first edit's."""
+    """A new text under the old `mid`. Without a number it counts as the first edit."""
     edit = event["message_edit"]
     if type(edit) is not dict:
         raise NotUnderstood("malformed_event")
@@ -156,7 +155,7 @@ def _edit(event: Json, page: PageId | None) -> Edit:
 
 
 def _unsend(event: Json, message: Json, page: PageId | None) -> Unsend:
-    """Documented for Instagram only; for a Page we obey it all the same, whichever side took the message back."""
+    """Documented for Instagram only. For a Page it is obeyed too, whichever side took the message back."""
     if page is None and flag(message.get("is_echo")):
         page, _ = _page_and_customer(event, None, True)
     else:
@@ -178,7 +177,7 @@ def _mid(part: Json) -> MessageId:
 
 
 def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[PageId, Psid]:
-    """Who wrote with whom: in an echo the sender is the Page. The entry's Page, where it has one, must be that one."""
+    """The Page and the customer of a message. In an echo the Page is the sender. `page` is the entry's, where given."""
     sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
     ours, theirs = (sender, recipient) if echo else (recipient, sender)
     if echo and page is not None and recipient == page:
@@ -198,7 +197,7 @@ def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[Pa
 
 
 def _sides(event: Json, page: PageId | None) -> tuple[PageId, Psid | None]:
-    """The same for events that do not say which side wrote, and may name one side or none; alone, a Page receives."""
+    """The same for events that do not say which side wrote and may name one side or none. A Page alone receives."""
     sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
     if page is None:
         if recipient is None:

@@ -1,7 +1,7 @@
 """Body bytes to a Delivery: what is to be stored, what is only counted, and what was not understood.
 
-Every event stands alone. One that cannot be understood becomes a Skipped with a reason and never disturbs its
-neighbours: an answer other than 200 would make Facebook send all of them again, and unsubscribe the Page after an hour.
+Each event is read on its own. One that cannot be understood becomes a Skipped with a reason, and the others are kept:
+an answer other than 200 would make Facebook send all of them again, and unsubscribe the Page after an hour.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
-"""What viewers are told of what is never kept, in the shape the API gives it. A fact of the wrong type is left out.
+"""Facts about events that are never kept, as viewers of the live stream get them. A fact of the wrong type is left out.
 
-Of kinds that are not listed here nothing is told but that it happened: forms, orders and the like hold personal data
-that nobody looks at in passing.
+For a kind that is not listed here viewers learn only that it happened: forms and orders hold personal data.
 """
 
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from webhook.facts import Json, known
 from webhook.values import sent_at
 
 LONGEST_TEXT: Final = 8_000
-"""Characters told of a post or comment; Facebook's own limit for a comment. What is longer is cut off."""
+"""Characters of the text of a post or comment that are passed on; Facebook's own limit for a comment."""
 MOST: Final = 30
-"""Message ids or photos told of one notice."""
+"""Message ids or photos of one notice that are passed on."""
 
 _FEED_TEXTS: Final = (
     *("item", "verb", "post_id", "comment_id", "parent_id", "message", "reaction_type"),
@@ -27,20 +26,20 @@ _FEED_FLAGS: Final = ("published", "is_hidden")
 
 def _reaction(value: Json) -> Fact:
     """A reaction to a message: `unreact` may come without the rest."""
-    told = _texts(value, ("action", "reaction", "emoji"))
-    return {"message_id": value["mid"], **told} if type(value.get("mid")) is str else told
+    fact = _texts(value, ("action", "reaction", "emoji"))
+    return {"message_id": value["mid"], **fact} if type(value.get("mid")) is str else fact
 
 
 def _watermark(value: Json) -> Fact:
     """Everything the Page has sent up to a time, and the messages that Facebook names."""
-    told: Fact = {}
+    fact: Fact = {}
     moment = sent_at(value.get("watermark"))
     if moment is not None:
-        told["watermark"] = rfc3339(moment)
+        fact["watermark"] = rfc3339(moment)
     mids = value.get("mids")
     if type(mids) is list:
-        told["message_ids"] = [mid for mid in mids[:MOST] if type(mid) is str]
-    return told
+        fact["message_ids"] = [mid for mid in mids[:MOST] if type(mid) is str]
+    return fact
 
 
 def _referral(value: Json) -> Fact:
@@ -50,21 +49,21 @@ def _referral(value: Json) -> Fact:
 
 def _feed(value: Json) -> Fact:
     """A post, comment or reaction on the Page, under Facebook's own names."""
-    told = _texts(value, _FEED_TEXTS)
-    told |= {name: bool(value[name]) for name in _FEED_FLAGS if type(value.get(name)) in (bool, int)}
+    fact = _texts(value, _FEED_TEXTS)
+    fact |= {name: bool(value[name]) for name in _FEED_FLAGS if type(value.get(name)) in (bool, int)}
     photos = value.get("photos")
     if type(photos) is list:
-        told["photos"] = [photo for photo in photos[:MOST] if type(photo) is str]
+        fact["photos"] = [photo for photo in photos[:MOST] if type(photo) is str]
     author = known(value.get("from")) or {}
     if person := _texts(author, ("id", "name")):
-        told["from"] = person
-    return told
+        fact["from"] = person
+    return fact
 
 
 def _live_video(value: Json) -> Fact:
     """A live video that began, ended or changed: its id, and its status as Facebook writes it."""
     found = _texts(value, ("id", "status"))
-    return {"video_id" if name == "id" else name: fact for name, fact in found.items()}
+    return {"video_id" if name == "id" else name: text for name, text in found.items()}
 
 
 _READ: Final[dict[NoticeKind, Callable[[Json], Fact]]] = {
@@ -79,18 +78,18 @@ _READ: Final[dict[NoticeKind, Callable[[Json], Fact]]] = {
 
 
 def facts(kind: NoticeKind, value: Any) -> Fact:
-    """What is told of an event of this kind beside when, where and with whom it happened."""
+    """The facts of an event of this kind, beside its time, Page and conversation."""
     read = _READ.get(kind)
     return read(value) if read is not None and type(value) is dict else {}
 
 
 def _texts(value: Json, names: tuple[str, ...]) -> Fact:
-    """Those that are there; an id that is a number as text."""
-    told: Fact = {}
+    """The texts under these names; an id that is a number becomes text."""
+    fact: Fact = {}
     for name in names:
-        fact = value.get(name)
-        if type(fact) is int and name.endswith("id"):
-            fact = str(fact)
-        if type(fact) is str and fact:
-            told[name] = fact[:LONGEST_TEXT]
-    return told
+        text = value.get(name)
+        if type(text) is int and name.endswith("id"):
+            text = str(text)
+        if type(text) is str and text:
+            fact[name] = text[:LONGEST_TEXT]
+    return fact

@@ -16,11 +16,11 @@ from webhook.errors import PayloadRefused
 
 
 class Exact(float):
-    """A number that an exact reading found not to be a whole one, or absurdly long; a plain float may be a bent id."""
+    """A number that is not whole, or absurdly long, as the exact parser found it. A plain float may be a rounded id."""
 
 
 def parse(body: bytes) -> Any:
-    """The value, read fast: a whole number beyond 64 bits is a float. Raises PayloadRefused for what is not JSON."""
+    """The value, parsed fast: a whole number beyond 64 bits is a float. Raises PayloadRefused for what is not JSON."""
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
     with suppress(orjson.JSONDecodeError):

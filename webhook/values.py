@@ -1,4 +1,4 @@
-"""Facebook's loose types to ours: ids that may be numbers, times that may be seconds, flags that may be words."""
+"""Converts Facebook's loose types: ids that may be numbers, times that may be seconds, flags that may be words."""
 
 import math
 from typing import Any
@@ -9,11 +9,11 @@ from webhook.delivery import NotUnderstood
 from webhook.parse import Exact
 
 DEPTH = 8
-"""How deep a payload is kept; the deepest known, a product's elements, needs three."""
+"""Levels of a payload that are kept. The deepest known payload, a product's elements, needs three."""
 
 
 class Inexact(Exception):
-    """A float stands where a whole number is expected: the fast parser may have bent it, read the body exactly."""
+    """A float stands where a whole number is expected. The fast parser may have rounded it: parse the body exactly."""
 
 
 def ident(value: object, longest: int) -> str:
@@ -33,7 +33,7 @@ def ident(value: object, longest: int) -> str:
 
 
 def sent_at(value: object) -> int | None:
-    """A moment in milliseconds from seconds or milliseconds, number or text; None when absent, 0 or absurd."""
+    """Unix milliseconds from seconds or milliseconds, a number or a text. None when absent, 0 or out of range."""
     if type(value) is int:
         return moment.from_number(value) or None
     if type(value) is str:
@@ -51,7 +51,7 @@ def flag(value: object) -> bool:
 def plain(value: Any, depth: int = DEPTH) -> Any:
     """A JSON value as we keep it: ids and numbers beyond 2^53 as text, nulls left out, nothing deeper than `depth`.
 
-    Raises Inexact when a float may be a bent whole number.
+    Raises Inexact when a float may be a rounded whole number.
     """
     if type(value) is str or type(value) is bool or value is None:
         return value
