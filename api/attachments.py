@@ -6,7 +6,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import answer, call_of
+from api.call import answer_json, call_of
 from api.graph import GraphReader
 from api.params import RequestRefused
 from domain.errors import Kind, PageInboxError
@@ -51,7 +51,7 @@ class Attachments:
         found = await self._graph.fetch(call.shop, GraphQuery("attachments", PageId(kept["page_id"]), message))
         if place >= len(found.items) or "url" not in found.items[place]:
             raise AttachmentNotFound
-        return answer(found.items[place])
+        return answer_json(found.items[place])
 
 
 def _place(text: str) -> int:

@@ -1,15 +1,14 @@
 """Blocked conversations: a customer objects, and nothing that is said with them is stored any more."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import blocked_answer
 from api.call import answer, call_of
-from api.messages import told_receipt
 from api.params import BlockQuery
 from domain.ids import ConversationId, ShopId
-from domain.moment import rfc3339
 from domain.shop import Receipt
 
 
@@ -50,24 +49,19 @@ class Blocked:
         conversation = ConversationId(call.ids["id"])
         since = await self._blocks.block(call.shop, conversation)
         if call.asked(BlockQuery).keep_messages:
-            return answer(_told(conversation, since))
+            return answer(blocked_answer(conversation, since))
         receipt = await self._purger.purge_conversation(call.shop, conversation, call.principal.subject)
-        return answer(_told(conversation, since) | {"purge": told_receipt(receipt)})
+        return answer(blocked_answer(conversation, since, receipt))
 
     async def lift(self, request: Request) -> Response:
         """DELETE conversations/{id}/blocked"""
         call = call_of(request)
         conversation = ConversationId(call.ids["id"])
         await self._blocks.lift(call.shop, conversation)
-        return answer(_told(conversation, None))
+        return answer(blocked_answer(conversation, None))
 
     async def state(self, request: Request) -> Response:
         """GET conversations/{id}/blocked"""
         call = call_of(request)
         conversation = ConversationId(call.ids["id"])
-        return answer(_told(conversation, await self._blocks.since(call.shop, conversation)))
-
-
-def _told(conversation: ConversationId, since: int | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"conversation_id": conversation, "blocked": since is not None}
-    return told if since is None else told | {"since": rfc3339(since)}
+        return answer(blocked_answer(conversation, await self._blocks.since(call.shop, conversation)))

@@ -1,6 +1,8 @@
 """`/docs` and `/openapi.json`: the same document for people and for programs.
 
-The page is one file without scripts; its policy lets nothing load but its own style sheet, known by its digest.
+The page is one file without scripts. Its policy lets nothing load but its own style sheet, known by its digest. The
+usual renderers (Swagger UI, Redoc, Scalar) are one to four megabytes of scripts that set styles of their own, so they
+would need a policy that allows inline styles on the origin that serves the console.
 """
 
 import re

@@ -17,11 +17,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from api.answers import page_answer, receipt_answer
 from api.call import NO_STORE, call_of
 from api.line_ends import on_one_line
-from api.messages import told_receipt
 from api.phones import with_phone_numbers
-from api.shops import Registry, told_page
+from api.shops import Registry
 from domain import limits
 from domain.errors import PageInboxError
 from domain.ids import ShopId
@@ -94,9 +94,9 @@ class Exporter:
         head = {"shop": shop, "paused": state.paused, "exported_at": rfc3339(self._now()), "message_count": count}
         yield _line("shop", orjson.dumps(head))
         for page in state.pages:
-            yield _line("page", orjson.dumps(told_page(page)))
+            yield _line("page", page_answer(page).model_dump_json().encode())
         async for receipt in self._receipts.walk(shop):
-            yield _line("receipt", orjson.dumps(told_receipt(receipt)))
+            yield _line("receipt", receipt_answer(receipt).model_dump_json().encode())
         async for entries in self._audit.walk(shop):
             yield b"".join(_line("audit", entry) for entry in entries)
         exported = 0

@@ -5,7 +5,7 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import Call, answer, call_of
+from api.call import Call, answer_json, call_of
 from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
 from domain.graph import Fetched, GraphQuery
 from domain.ids import PageId, ShopId
@@ -77,7 +77,7 @@ class Graph:
 
     async def _fetch(self, call: Call, query: GraphQuery) -> Response:
         found = await self._reader.fetch(call.shop, query)
-        return answer({"items": found.items, "after": found.after})
+        return answer_json({"items": found.items, "after": found.after})
 
 
 def _page(call: Call) -> PageId:

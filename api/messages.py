@@ -1,11 +1,12 @@
 """What a shop reads and purges: messages, with the telephone numbers in them, conversations, receipts."""
 
 import asyncio
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import receipt_answer
 from api.call import answer, answer_bytes, call_of, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
@@ -112,37 +113,29 @@ class Messages:
     async def purge_all(self, request: Request) -> Response:
         """DELETE messages"""
         call = call_of(request)
-        return answer_receipt(await self._purger.purge_shop(call.shop, call.principal.subject))
+        return answer(receipt_answer(await self._purger.purge_shop(call.shop, call.principal.subject)))
 
     async def purge_conversation(self, request: Request) -> Response:
         """DELETE conversations/{id}"""
         call = call_of(request)
         conversation = ConversationId(call.ids["id"])
-        return answer_receipt(await self._purger.purge_conversation(call.shop, conversation, call.principal.subject))
+        return answer(
+            receipt_answer(await self._purger.purge_conversation(call.shop, conversation, call.principal.subject))
+        )
 
     async def purge_one(self, request: Request) -> Response:
         """DELETE messages/{id}"""
         call = call_of(request)
         message = MessageId(call.ids["id"])
-        return answer_receipt(await self._purger.purge_message(call.shop, message, call.principal.subject))
+        return answer(receipt_answer(await self._purger.purge_message(call.shop, message, call.principal.subject)))
 
     async def purge_customer(self, request: Request) -> Response:
         """DELETE customers/{psid}"""
         call = call_of(request)
         customer = Psid(call.ids["psid"])
-        return answer_receipt(await self._customers.purge(call.shop, customer, call.principal.subject))
+        return answer(receipt_answer(await self._customers.purge(call.shop, customer, call.principal.subject)))
 
     async def receipt(self, request: Request) -> Response:
         """GET purges/{purge_id}"""
         call = call_of(request)
-        return answer_receipt(await self._purger.receipt(call.shop, PurgeId(call.ids["purge_id"])))
-
-
-def answer_receipt(receipt: Receipt) -> Response:
-    """A receipt, as the caller keeps it."""
-    return answer(told_receipt(receipt))
-
-
-def told_receipt(receipt: Receipt) -> dict[str, Any]:
-    """The same as a part of an answer."""
-    return receipt.told() if receipt.signature is None else {**receipt.told(), "signature": receipt.signature}
+        return answer(receipt_answer(await self._purger.receipt(call.shop, PurgeId(call.ids["purge_id"]))))

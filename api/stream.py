@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import sse
 from api.call import Call, answer, call_of
+from api.models import TicketModel
 from api.params import StreamQuery
 from api.rooms import Room, Rooms
 from api.viewer import Viewer
@@ -60,7 +61,7 @@ class Stream:
     async def ticket(self, request: Request) -> Response:
         """POST stream-ticket"""
         call = call_of(request)
-        return answer({"ticket": await self._tickets.give(call.shop, call.principal)})
+        return answer(TicketModel(ticket=await self._tickets.give(call.shop, call.principal)))
 
     async def stream(self, request: Request) -> Response:
         """GET stream"""

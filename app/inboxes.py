@@ -2,8 +2,7 @@
 
 from typing import Any, Protocol
 
-from api.messages import told_receipt
-from api.shops import told_heal, told_page, told_shop
+from api.answers import one_page_answer, page_answer, receipt_answer, shop_answer
 from app.tools import Tools
 from domain.audit import OPERATOR
 from domain.ids import ConversationId, MessageId, PageId, ShopId
@@ -52,12 +51,12 @@ class Direct:
     async def shop(self, shop: ShopId) -> dict[str, Any]:
         """From the registry."""
         await self._tools.record(shop, "listPages")
-        return told_shop(await self._tools.store.shops.shop(shop))
+        return shop_answer(await self._tools.store.shops.shop(shop)).model_dump()
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool) -> dict[str, Any]:
         """As the service does it."""
         await self._tools.record(shop, "connectPage", page)
-        return told_page(await self._tools.graph.pages.connect(shop, page, token, history=history))
+        return page_answer(await self._tools.graph.pages.connect(shop, page, token, history=history)).model_dump()
 
     async def heal(self, shop: ShopId, page: PageId) -> dict[str, Any]:
         """Asks for it in the store; a running service does it."""
@@ -70,29 +69,29 @@ class Direct:
         return await self._with_heal(shop, await self._tools.store.shops.page(shop, page))
 
     async def _with_heal(self, shop: ShopId, page: Page) -> dict[str, Any]:
-        return told_page(page) | told_heal(page, await self._tools.graph.healing.progress(shop, page.id))
+        return one_page_answer(page, await self._tools.graph.healing.progress(shop, page.id)).model_dump()
 
     async def disconnect(self, shop: ShopId, page: PageId) -> dict[str, Any]:
         """As the service does it."""
         await self._tools.record(shop, "disconnectPage", page)
-        return told_receipt(await self._tools.graph.pages.disconnect(shop, page, OPERATOR))
+        return receipt_answer(await self._tools.graph.pages.disconnect(shop, page, OPERATOR)).model_dump()
 
     async def purge(self, shop: ShopId, conversation: str | None, message: str | None) -> dict[str, Any]:
         """As the service does it."""
         purger = self._tools.store.purger
         if conversation:
             await self._tools.record(shop, "purgeConversation")
-            return told_receipt(
-                await purger.purge_conversation(shop, ConversationId(conversation), OPERATOR, limited=False)
-            )
-        if message:
+            receipt = await purger.purge_conversation(shop, ConversationId(conversation), OPERATOR, limited=False)
+        elif message:
             await self._tools.record(shop, "purgeMessage")
-            return told_receipt(await purger.purge_message(shop, MessageId(message), OPERATOR, limited=False))
-        await self._tools.record(shop, "purgeMessages")
-        return told_receipt(await purger.purge_shop(shop, OPERATOR, limited=False))
+            receipt = await purger.purge_message(shop, MessageId(message), OPERATOR, limited=False)
+        else:
+            await self._tools.record(shop, "purgeMessages")
+            receipt = await purger.purge_shop(shop, OPERATOR, limited=False)
+        return receipt_answer(receipt).model_dump()
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
         """Erases here: no service may be running."""
         purger = self._tools.store.purger
         await purger.finish()
-        return told_receipt(await purger.receipt(shop, receipt["purge_id"]))
+        return receipt_answer(await purger.receipt(shop, receipt["purge_id"])).model_dump()

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.moment import rfc3339
-
 HealStatus = Literal["running", "complete", "cut_short"]
 HEAL_STATUSES: tuple[HealStatus, ...] = ("running", "complete", "cut_short")
 
@@ -27,18 +25,6 @@ class Unhealed:
     until: int
     tries: int
     next_try_at: int
-
-    def document(self) -> dict[str, object]:
-        """The entry as an answer shows it."""
-        named: dict[str, object] = {"conversation": self.conversation} if self.conversation else {}
-        return {
-            **named,
-            "reason": self.reason,
-            "since": rfc3339(self.since),
-            "tries": self.tries,
-            "next_try_at": rfc3339(self.next_try_at),
-            "given_up_at": rfc3339(self.until),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +57,3 @@ class Heal:
     def due(self, now: int) -> tuple[Unhealed, ...]:
         """The refused conversations whose pause is over."""
         return tuple(one for one in self.unhealed if one.next_try_at <= now)
-
-    def document(self) -> dict[str, object]:
-        """The run as an answer shows it; absent facts are left out. Times are RFC 3339."""
-        shown: dict[str, object] = {
-            "status": self.status,
-            "since": rfc3339(self.since),
-            "began_at": rfc3339(self.began_at),
-            "conversations": self.conversations,
-            "messages": self.messages,
-            "stored": self.stored,
-        }
-        if self.ended_at is not None:
-            shown["ended_at"] = rfc3339(self.ended_at)
-        if self.reason is not None:
-            shown["reason"] = self.reason
-        return shown

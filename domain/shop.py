@@ -126,8 +126,8 @@ class Receipt:
     messages_deleted: int
     signature: str | None = None
 
-    def told(self) -> dict[str, str | int]:
-        """What it says, as it is answered and signed."""
+    def content(self) -> dict[str, str | int]:
+        """Its members as they are answered and signed, without the signature."""
         return {
             "purge_id": self.id,
             "what": self.what,

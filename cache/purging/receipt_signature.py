@@ -58,7 +58,7 @@ class ReceiptSigner:
         """
         _, seed = self._keyring.signing(PURPOSE)
         private, public = self._pair(seed)
-        payload = orjson.dumps({"shop": shop, **receipt.told()})
+        payload = orjson.dumps({"shop": shop, **receipt.content()})
         return _jws.encode(payload, private, algorithm=ALGORITHM, headers={"kid": public["kid"], "typ": TYPE})
 
     def jwks(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ SHOP = ShopId("sokha")
 def signed(*keys: Secret) -> tuple[dict[str, Any], dict[str, Any]]:
     """A receipt as it is answered, and the keys of the service that has signed it."""
     signer = ReceiptSigner(Keyring(keys or KEYS))
-    return {**RECEIPT.told(), "signature": signer.sign(SHOP, RECEIPT)}, signer.jwks()
+    return {**RECEIPT.content(), "signature": signer.sign(SHOP, RECEIPT)}, signer.jwks()
 
 
 def test_a_receipt_signed_by_another_program_verifies() -> None:
@@ -36,7 +36,7 @@ def test_a_receipt_signed_by_another_program_verifies() -> None:
 def test_our_receipts_verify_by_the_public_keys_alone() -> None:
     """Also as a line of an export, and with its shop beside; what is told is what was signed."""
     receipt, jwks = signed()
-    expected = {"shop": "sokha", **RECEIPT.told()}
+    expected = {"shop": "sokha", **RECEIPT.content()}
     assert verify(receipt, jwks) == expected
     assert verify({"type": "receipt", **receipt}, jwks) == expected
     assert verify({"shop": "sokha", **receipt}, jwks) == expected
@@ -108,7 +108,7 @@ def test_a_bearer_token_is_no_receipt() -> None:
 def test_what_is_no_signature_is_refused(signature: object) -> None:
     """Whatever stands there."""
     with pytest.raises(ReceiptRefused):
-        verify({**RECEIPT.told(), "signature": signature}, signed()[1])
+        verify({**RECEIPT.content(), "signature": signature}, signed()[1])
 
 
 @pytest.mark.parametrize("jwks", [{}, {"keys": None}, {"keys": [1]}, {"keys": []}, {"keys": [{"kty": "oct"}]}])

@@ -1,0 +1,154 @@
+"""Pure: the answers that the API makes itself, as the models of api/models.py. The description is made of them too.
+
+Messages, conversations and audit entries are JSON when they leave the store; tests hold them against the same models.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import MISSING
+
+from api.models import (
+    BlockedModel,
+    HealingModel,
+    MissingFieldModel,
+    PageModel,
+    ReceiptModel,
+    ShopModel,
+    UnhealedModel,
+    WarningModel,
+)
+from domain.heal import Heal, Unhealed
+from domain.ids import ConversationId
+from domain.moment import rfc3339
+from domain.shop import Page, PageState, Receipt, Shop
+
+
+def shop_answer(shop: Shop) -> ShopModel:
+    """A shop with its Pages."""
+    return ShopModel(shop=shop.id, paused=shop.paused, pages=[page_answer(page) for page in shop.pages])
+
+
+def page_answer(page: Page) -> PageModel:
+    """A Page as one of several."""
+    return PageModel(**_page(page))
+
+
+def one_page_answer(page: Page, heal: Heal | None) -> PageModel:
+    """A Page alone, with how far the fetching of missed messages is."""
+    return PageModel(**_page(page), **_healing(page, heal))
+
+
+def receipt_answer(receipt: Receipt) -> ReceiptModel:
+    """A purge's receipt; the signed part of it is `Receipt.content`."""
+    members: dict[str, Any] = {**receipt.content()}
+    if receipt.signature is not None:
+        members["signature"] = receipt.signature
+    return ReceiptModel(**members)
+
+
+def blocked_answer(conversation: ConversationId, since: int | None, purge: Receipt | None = None) -> BlockedModel:
+    """Whether a conversation is blocked, since when, and the purge that came with the block."""
+    members: dict[str, Any] = {"conversation_id": conversation, "blocked": since is not None}
+    if since is not None:
+        members["since"] = rfc3339(since)
+    if purge is not None:
+        members["purge"] = receipt_answer(purge)
+    return BlockedModel(**members)
+
+
+def _page(page: Page) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "page_id": page.id,
+        "connected_at": rfc3339(page.connected_at),
+        "status": page.status,
+        "paused": page.paused,
+    }
+    if page.last_event_at is not None:
+        members["last_event_at"] = rfc3339(page.last_event_at)
+    return members if page.state is None else members | _state(page.state)
+
+
+def _healing(page: Page, heal: Heal | None) -> dict[str, Any]:
+    """How far the fetching of messages is that no webhook brought."""
+    since = None if page.state is None else page.state.heal_since
+    members: dict[str, Any] = {}
+    if since is not None and (heal is None or heal.status != "running"):
+        members["healing"] = HealingModel.model_validate({"status": "waiting", "since": rfc3339(since)})
+    elif heal is not None:
+        members["healing"] = HealingModel(
+            status=heal.status,
+            since=rfc3339(heal.since),
+            began_at=rfc3339(heal.began_at),
+            ended_at=MISSING if heal.ended_at is None else rfc3339(heal.ended_at),
+            conversations=heal.conversations,
+            messages=heal.messages,
+            stored=heal.stored,
+            reason=heal.reason or MISSING,
+        )
+    if heal is not None and heal.unhealed:
+        members["unhealed"] = [_unhealed(one) for one in heal.unhealed]
+    return members
+
+
+def _unhealed(one: Unhealed) -> UnhealedModel:
+    return UnhealedModel(
+        conversation=one.conversation or MISSING,
+        reason=one.reason,
+        since=rfc3339(one.since),
+        tries=one.tries,
+        next_try_at=rfc3339(one.next_try_at),
+        given_up_at=rfc3339(one.until),
+    )
+
+
+def _state(state: PageState) -> dict[str, Any]:
+    """What is known of a Page's token."""
+    members: dict[str, Any] = {
+        "token_alive": state.token_alive,
+        "subscribed": bool(state.subscribed_fields),
+        "subscribed_fields": list(state.subscribed_fields),
+        "missing_permissions": list(state.missing_permissions),
+        "checked_at": rfc3339(state.checked_at),
+    }
+    if state.reason is not None:
+        members["token_reason"] = state.reason
+    if state.heal_since is not None:
+        members["healing_since"] = rfc3339(state.heal_since)
+    if state.expires_at is not None:
+        members["token_expires_at"] = rfc3339(state.expires_at)
+    if state.missing_fields and state.token_alive:
+        members["missing_fields"] = [
+            MissingFieldModel(field=field, permission=permission or MISSING)
+            for field, permission in state.missing_fields.items()
+        ]
+    if warnings := list(_warnings(state)):
+        members["warnings"] = warnings
+    return members
+
+
+def _warnings(state: PageState) -> Iterator[WarningModel]:
+    """What the shop must do although the Page works."""
+    if state.expires_soon and state.expires_at is not None:
+        yield WarningModel(reason="token_expires_soon", detail=_expires_soon(state.expires_at))
+    if state.missing_fields and state.token_alive:
+        yield WarningModel(reason="fields_refused", detail=_fields_refused(state.missing_fields))
+
+
+def _fields_refused(fields: Mapping[str, str]) -> str:
+    """What Facebook does not deliver, and what to grant."""
+    permissions = sorted({permission for permission in fields.values() if permission})
+    grant = f" Grant {', '.join(permissions)}, then connect the Page with the new token." if permissions else ""
+    return f"Facebook refuses to deliver the webhook fields {', '.join(fields)}.{grant}"
+
+
+def _expires_soon(expires_at: int) -> str:
+    """What the shop must do about a token that ends soon.
+
+    A Page token of a person's long-lived token has no end; one of a short-lived token lives for hours
+    (developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived).
+    """
+    return (
+        f"The Page's token ends at {rfc3339(expires_at)}. Connect the Page again before that: exchange the person's "
+        "token for a long-lived one first, then take the Page's token from /me/accounts; that token has no end."
+    )
