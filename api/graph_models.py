@@ -20,6 +20,11 @@ class _Item(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True)
 
+    partial: bool | MISSING = Field(
+        MISSING, description="true where the whole item is more than Facebook gives in one answer."
+    )
+    missing: list[str] | MISSING = Field(MISSING, description="What a `partial` item lacks.")
+
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)

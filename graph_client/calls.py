@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
+from graph_client import field_list
 from graph_client.account import Account, BareAccount, Budgets, Ledger, PageAccount, TokenDied
 from graph_client.client import Client
-from graph_client.errors import GraphError, GraphTimeout, TooMuchData
+from graph_client.errors import FieldUnknown, GraphError, GraphTimeout, TooMuchData
 from graph_client.gate import Gate
 from graph_client.retry import RetryPolicy
 from graph_client.wire import Answer, Ask
@@ -21,6 +23,9 @@ PATIENCE_SECONDS: Final = 4.0
 
 NOTING_SECONDS: Final = 0.25
 """What is left after the deadline of all tries, to count the last of them and write down what came of it."""
+
+LIGHTEST: Final = 2
+"""The last step at which an item is asked for with fewer fields (field_list.py)."""
 
 MakeAsk = Callable[[int], Ask]
 """The request for so many items."""
@@ -51,6 +56,7 @@ class Calls:
         self._draw = draw
         self._policy = policy or RetryPolicy()
         self._gate = Gate()
+        self._unknown_fields: dict[str, set[str]] = {}
 
     async def for_page(
         self,
@@ -62,9 +68,10 @@ class Calls:
         items: int = 1,
         spacing: float = 0.0,
         patience: float = PATIENCE_SECONDS,
+        partial: bool = False,
     ) -> Answer:
         """Call with the Page's own token, on its own budget; `operation` is what the call is counted as, `items` how
-        many are asked for at first.
+        many are asked for at first. With `partial` a single item that is too much is asked for with fewer fields.
 
         Raises:
             GraphError: Facebook, or its silence, in our words.
@@ -75,7 +82,7 @@ class Calls:
         deadline = self._clock() + seconds
         try:
             async with asyncio.timeout(seconds + NOTING_SECONDS), self._gate.turn(page):
-                return await self._run(account, operation, make_ask, items, page, deadline)
+                return await self._run(account, operation, make_ask, items, page, deadline, partial=partial)
         except TimeoutError:
             raise GraphTimeout from None
 
@@ -94,21 +101,37 @@ class Calls:
             raise GraphTimeout from None
 
     async def _run(
-        self, account: Account, operation: str, make_ask: MakeAsk, items: int, page: PageId | None, deadline: float
+        self,
+        account: Account,
+        operation: str,
+        make_ask: MakeAsk,
+        items: int,
+        page: PageId | None,
+        deadline: float,
+        *,
+        partial: bool = False,
     ) -> Answer:
-        tries = 0
+        tries = step = 0
         while True:
+            ask = self._known_fields(operation, make_ask(items))
+            lighter = ask.with_fields(field_list.lighter(ask.fields, step)) if step else ask
             token = await account.admit(deadline - self._clock())
             began = self._clock()
             timeout = min(self._policy.try_seconds, deadline - began)
-            reply = await self._client.send(make_ask(items), token, page=page, timeout=timeout)
+            reply = await self._client.send(lighter, token, page=page, timeout=timeout)
             result = reply.result
             tries += not isinstance(result, TooMuchData)  # which says nothing of Facebook's health
             outcome = result.reason if isinstance(result, GraphError) else "ok"
             self._metrics.graph_call(operation, outcome, self._clock() - began)
             await account.settle(reply)
             if not isinstance(result, GraphError):
-                return result
+                there = field_list.names_of(lighter.fields)
+                return replace(result, missing=tuple(n for n in field_list.names_of(ask.fields) if n not in there))
+            if isinstance(result, FieldUnknown) and self._leave_out(operation, result.field, ask):
+                continue
+            if isinstance(result, TooMuchData) and items == 1 and partial and step < LIGHTEST:
+                step += 1
+                continue
             again = self._policy.next_step(result, tries, items, deadline - self._clock(), self._draw())
             if again is None:
                 log.info(
@@ -126,6 +149,20 @@ class Calls:
             if again.wait:
                 await self._sleep(again.wait)
             items = again.items
+
+    def _known_fields(self, operation: str, ask: Ask) -> Ask:
+        """The question without the fields that Graph's version is known not to have."""
+        unknown = self._unknown_fields.get(operation)
+        return ask.with_fields(field_list.without(ask.fields, unknown)) if unknown else ask
+
+    def _leave_out(self, operation: str, field: str, ask: Ask) -> bool:
+        """Ask for this field no more; False where it was not asked for."""
+        if not field_list.holds(ask.fields, field):
+            return False
+        self._unknown_fields.setdefault(operation, set()).add(field)
+        self._metrics.graph_field_unknown(operation, field)
+        log.warning("graph_field_unknown", edge=operation, field=field)
+        return True
 
     async def close(self) -> None:
         """Close every connection."""

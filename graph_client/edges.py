@@ -15,6 +15,7 @@ from domain.graph import Edge, GraphQuery, Limit
 from domain.ids import PageId
 from domain.secret import Secret
 from graph_client.errors import GraphError, ParameterRefused, ProofRefused, TokenDead
+from graph_client.places import place_params
 from graph_client.videos import other_place, video_place, write_video_place
 from graph_client.wire import Ask
 
@@ -201,7 +202,7 @@ def _object_id(query: GraphQuery) -> str:
 def _list(query: GraphQuery, path: tuple[str, ...], fields: str, after: str | None, **more: str) -> Ask:
     params = {"fields": fields, "limit": str(max(1, min(query.limit, MOST_ITEMS))), **more}
     if after is not None:
-        params["after"] = after
+        params |= place_params(after)
     return Ask("GET", path, params, lists=True, limit=limit_of(query.edge))
 
 

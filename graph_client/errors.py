@@ -16,6 +16,8 @@
         ├── ProofRefused         502     proof_refused        `appsecret_proof`: the app secret, or the other form
         └── GraphRefused         502     graph_refused        everything else that will not go away
 
+FieldUnknown is a ParameterRefused: a field of ours that Graph's version does not have.
+
 No sentence repeats Graph's `message`: it may hold what people wrote, or a token.
 https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
@@ -175,9 +177,9 @@ _BY_SUBCODE: Final[dict[object, TokenReason]] = {
 
 def number(value: object) -> int | None:
     """A code or subcode from a number or its text; None for anything else."""
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
+    if type(value) is str and value.isascii() and value.removeprefix("-").isdigit() and len(value) <= _MOST_DIGITS:
         return int(value)
-    return value if type(value) is int and 0 <= value < 10**_MOST_DIGITS else None
+    return value if type(value) is int and abs(value) < 10**_MOST_DIGITS else None
 
 
 _MOST_DIGITS = 10
@@ -231,6 +233,17 @@ class ParameterRefused(GraphError):
     def __init__(self, told: Told = UNTOLD, *, sentence: str = "") -> None:
         generally = "Facebook refuses these parameters. Check the id; begin again without `after` if there was one."
         super().__init__("parameter_refused", sentence or generally, told)
+
+
+class FieldUnknown(ParameterRefused):
+    """A field that Graph's version does not have, which fails the whole call. `field` is Graph's word for it.
+
+    The call is made again without the field. Callers meet this error only where the field is none that we ask for.
+    """
+
+    def __init__(self, field: str, told: Told = UNTOLD) -> None:
+        super().__init__(told)
+        self.field = field
 
 
 class ProofRefused(GraphError):

@@ -28,16 +28,19 @@ _USUAL_TIME: Final = re.compile(
 """A time as Graph writes it, on a day that every month has: it is ours but for its end, without any reckoning."""
 
 
-def fetched(query: GraphQuery, body: dict[str, Any]) -> Fetched:
+def fetched(query: GraphQuery, answer: Answer) -> Fetched:
     """The items of an answer and where to go on. Never raises; what is no object among the items is left out.
 
-    A customer is one item, with its id even where Facebook tells no more.
+    A customer is one item, with its id even where Facebook tells no more. An item that is too large for Facebook is
+    `partial`, and `missing` names what it lacks.
     """
     if query.edge == "customer":
-        return Fetched([{**_object(body, DEPTH), "id": query.object}], None)
-    answer = Answer(body)
+        return Fetched([{**_object(answer.body, DEPTH), "id": query.object}], None)
     items = [_object(row, DEPTH) for row in answer.rows()]
     after = answer.after()
+    if answer.missing:
+        missing = [_COUNTS.get(name, "share_count" if name == "shares" else name) for name in answer.missing]
+        items = [{**item, "partial": True, "missing": missing} for item in items]
     if query.edge not in ("videos", "live_videos"):
         return Fetched(items, _onward(query, after))
     of = video_place(query.edge, query.after).of

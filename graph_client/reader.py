@@ -35,12 +35,12 @@ class Reader:
         if query.edge == "attachments":
             return Fetched(attachments_of((await self._call(shop, query)).body), None)
         try:
-            return fetched(query, (await self._call(shop, query)).body)
+            return fetched(query, await self._call(shop, query))
         except GraphError as error:
             other = fallback_query(query, error)
             if other is None:
                 raise
-            return fetched(other, (await self._call(shop, other)).body)
+            return fetched(other, await self._call(shop, other))
 
     async def _customer(self, shop: ShopId, query: GraphQuery) -> Fetched:
         """The profile. Where Facebook refuses it, or shows no name in it, the name comes from the conversation.
@@ -49,7 +49,7 @@ class Reader:
         """
         profile: Fetched | GraphError
         try:
-            profile = fetched(query, (await self._call(shop, query)).body)
+            profile = fetched(query, await self._call(shop, query))
             if "name" in profile.items[0]:
                 return profile
         except (ObjectNotFound, PermissionMissing, ParameterRefused) as error:
@@ -70,7 +70,7 @@ class Reader:
             return conversation_with(page, customer)
 
         answer = await self._calls.for_page(shop, page, "conversations", ask, spacing=spacing_of("conversations"))
-        for conversation in fetched(GraphQuery("conversations", page), answer.body).items:
+        for conversation in fetched(GraphQuery("conversations", page), answer).items:
             people = conversation.get("participants")
             for person in people if isinstance(people, list) else ():
                 name = person.get("name") if isinstance(person, dict) and person.get("id") == customer else None
@@ -89,4 +89,5 @@ class Reader:
             ask,
             items=query.limit,
             spacing=spacing_of(query.edge),
+            partial=query.edge not in {"customer", "attachments"},
         )

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from domain.graph import Limit
 from graph_client.errors import (
+    FieldUnknown,
     GraphError,
     GraphRefused,
     GraphUnavailable,
@@ -38,8 +39,21 @@ _MESSENGER = 80_006
 _BUSINESS = range(80_000, 80_100)
 """Limits of a business object; for us always a Page."""
 
-_NOT_THERE = frozenset({33, 2_018_218})
-"""Subcodes of 100: no such object or not for us; no profile of this person to be had."""
+_NOT_THERE: Final = frozenset({33, 2_018_001, 2_018_218})
+"""Subcodes of 100: no such object or not for us; no such message or person; no profile of this person."""
+
+_PROFILE_REFUSED: Final = 2_018_247
+"""Subcode of 100: the token may not read the profiles of persons."""
+
+_NOWHERE: Final = "does not exist, cannot be loaded due to missing permissions"
+_UNKNOWN_FIELD: Final = re.compile(r"nonexisting field \(([a-z0-9_]{1,64})\)")
+_WORDS: Final = re.compile(r"[a-z0-9_]+")
+_PERMISSIONS: Final = (
+    *(*NEEDED_PERMISSIONS, *WANTED_PERMISSIONS),
+    *("pages_manage_posts", "pages_manage_engagement", "pages_utility_messaging", "business_management"),
+    *("pages_read_user_engagement", "read_insights", "pages_user_gender", "pages_user_locale", "pages_user_timezone"),
+)
+"""Names that may be passed on. Other words of Graph's may be what people wrote."""
 
 
 def error_of(status: int, body: object, limit: Limit = "pages") -> GraphError:
@@ -68,7 +82,7 @@ def error_of(status: int, body: object, limit: Limit = "pages") -> GraphError:
 
 def _by_code(code: int, words: str, told: Told, limit: Limit) -> GraphError | None:
     """None for a code that we know nothing of. `words` are Graph's own, in small letters."""
-    if code in (1, 2):
+    if code in (-3, 1, 2):
         return TooMuchData(told) if code == 1 and "reduce the amount of data" in words else GraphUnavailable(told)
     if code in (102, 190):
         return TokenDead(token_reason(told.subcode), told)
@@ -82,10 +96,23 @@ def _by_code(code: int, words: str, told: Told, limit: Limit) -> GraphError | No
 
 
 def _of_100(words: str, told: Told) -> GraphError:
-    """A parameter, but for two things that Graph also says so: nothing there, and (unconfirmed) a wrong proof."""
+    """A parameter; but Graph says other things with this code too: nothing there, a permission, a field of another
+    version, and (unconfirmed) a wrong proof. Without a subcode only its words tell them apart.
+    """
     if told.subcode in _NOT_THERE:
         return ObjectNotFound(told)
-    return ProofRefused(told) if "appsecret_" in words else ParameterRefused(told)
+    if told.subcode == _PROFILE_REFUSED:
+        return PermissionMissing(_named(words), told)
+    if "appsecret_" in words:
+        return ProofRefused(told)
+    if not told.subcode:
+        if _NOWHERE in words:
+            return ObjectNotFound(told)
+        if (field := _UNKNOWN_FIELD.search(words)) is not None:
+            return FieldUnknown(field[1], told)
+        if "permission" in words and (named := _named(words)):
+            return PermissionMissing(named, told)
+    return ParameterRefused(told)
 
 
 def _budget(code: int, limit: Limit) -> Limit | None:
@@ -100,10 +127,13 @@ def _budget(code: int, limit: Limit) -> Limit | None:
 
 def _named(words: str) -> tuple[str, ...]:
     """The permissions that Graph's words name, of those we know: nothing else of its words is passed on."""
-    return tuple(one for one in NEEDED_PERMISSIONS + WANTED_PERMISSIONS if one in words)
+    found = frozenset(_WORDS.findall(words))
+    return tuple(one for one in _PERMISSIONS if one in found)
 
 
 _OTHERS: Final[dict[int, type[ProofRefused | PolicyBlocked | ObjectNotFound | ParameterRefused]]] = {
+    12: ObjectNotFound,  # an id of a form that the version does not have any more
+    21: ObjectNotFound,  # a Page that was merged into another one
     104: ProofRefused,
     368: PolicyBlocked,
     803: ObjectNotFound,

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlencode
 
@@ -20,6 +20,7 @@ from domain.graph import Limit
 from domain.loose import refused_constant, repaired, whole_number
 from domain.secret import Secret
 from graph_client.errors import GraphRedirected, GraphUnavailable, ParameterRefused, Throttled, TokenDead
+from graph_client.places import next_place
 from graph_client.verdicts import error_of
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -47,6 +48,15 @@ class Ask:
     lists: bool = False
     limit: Limit = "pages"
 
+    @property
+    def fields(self) -> str:
+        """Its `fields`; "" where it names none."""
+        return self.params.get("fields", "")
+
+    def with_fields(self, fields: str) -> "Ask":
+        """The same question with other fields."""
+        return replace(self, params={**self.params, "fields": fields})
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
@@ -63,6 +73,8 @@ class Answer:
     """Graph's JSON, in strings that UTF-8 can carry. Holds what people wrote."""
 
     body: dict[str, Any] = field(repr=False)
+    missing: tuple[str, ...] = ()
+    """Fields that were not asked for, because with them an item was too much for Graph."""
 
     def rows(self) -> list[dict[str, Any]]:
         """The objects in `data`; what is no object there is left out."""
@@ -77,16 +89,8 @@ class Answer:
         return found
 
     def after(self) -> str | None:
-        """The cursor to go on from; None at the end, which is where `paging.next` is missing and nowhere else.
-
-        `next` itself holds the access token and an address that is not for us to follow: only its being there counts.
-        """
-        paging = self.body.get("paging")
-        if not isinstance(paging, dict) or not paging.get("next"):
-            return None
-        cursors = paging.get("cursors")
-        after = cursors.get("after") if isinstance(cursors, dict) else None
-        return after if isinstance(after, str) and after else None
+        """The cursor to go on from; None at the end (places.py)."""
+        return next_place(self.body.get("paging"))
 
 
 def proof(token: Secret, app_secret: Secret, at: int | None) -> str:

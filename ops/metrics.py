@@ -103,6 +103,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("graph_seconds", "histogram", "seconds", "Time one call of the Graph API took.", ("edge",), _GRAPH),
     Metric("graph_retries_total", "counter", "calls", "Calls of the Graph API made once more, by what had failed.",
            ("reason",)),
+    Metric("graph_unknown_fields_total", "counter", "fields", "Fields that Facebook's version does not have, and that "
+           "are asked for no more, by edge.", ("edge", "field")),
     Metric("graph_usage_ratio", "histogram", "", "Share of a budget that is used, as Facebook's answers tell it; 1 is "
            "the limit.", ("limit",), _SHARE),
     Metric("graph_holds_total", "counter", "holds", "Times that calls were stopped because a budget was used up.",
@@ -283,6 +285,10 @@ class Metrics:
     def graph_retry(self, reason: str) -> None:
         """A call is made once more."""
         self._counters["graph_retries_total"].add(1, (reason,))
+
+    def graph_field_unknown(self, edge: str, field: str) -> None:
+        """Facebook does not know a field that was asked for; its name is one of ours."""
+        self._counters["graph_unknown_fields_total"].add(1, (edge, field))
 
     def graph_usage(self, limit: str, ratio: float) -> None:
         """An answer told the share of a budget that is used."""

@@ -20,7 +20,7 @@ SAFE_KEYS = frozenset({
     "request_id", "purge_id", "shop", "page", "host", "port", "ops_port",
     "method", "route", "status", "kind", "reason", "what", "check", "task", "error",
     "duration_ms", "body_bytes", "wait_seconds", "events", "messages", "stored",
-    "edge", "limit", "code", "subcode", "trace", "tries", "token_reason",
+    "edge", "field", "limit", "code", "subcode", "trace", "tries", "token_reason",
 })  # fmt: skip
 """Keys whose texts and numbers pass unchanged: ids are digits too, and must stay readable. No message id, PSID or
 conversation id is among them: nothing of a purged message may remain in a log line."""

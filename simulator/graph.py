@@ -137,9 +137,19 @@ class _Graph:
             case ("GET", (_,)):
                 return graph_edges.node(world, call, token)
             case ("GET", (_, _)):
-                return graph_edges.edge(world, call, token)
+                answer = graph_edges.edge(world, call, token)
+                if any(self._is_too_large(row["id"], call) for row in answer["data"]):
+                    raise reduce_the_amount()
+                return answer
             case _:
                 raise unreadable_query(f"Unknown path components or method: {call.method}")
+
+    def _is_too_large(self, identity: str, call: Call) -> bool:
+        level, fields = self._faults.too_large.get(identity, 0), call.params.get("fields", "")
+        small = {"id", "created_time", "updated_time"}
+        return (level >= 1 and ("{" in fields or "(" in fields)) or (
+            level == 2 and not small.issuperset(fields.split(","))
+        )
 
     async def _held_up(self, wait: Coroutine[Any, Any, None], receive: Receive) -> None:
         """Return when the wait is over; raise _NoAnswer when the caller is, or the application, before."""

@@ -31,10 +31,22 @@ _PERMISSIONS: dict[NodeType, tuple[int, tuple[str, ...]]] = {
 }
 """The code that a node is refused with, and the permissions it takes to read it."""
 
+_OF_POSTS = ("since", "until", "__paging_token", "include_hidden", "show_expired")
+
 _EDGES: dict[tuple[str, str], tuple[str, tuple[str, ...], int, tuple[str, ...]]] = {
-    ("Page", "published_posts"): ("PagePost", ("since", "until", "include_hidden", "show_expired"), 10, _READ),
-    ("Page", "posts"): ("PagePost", ("since", "until", "include_hidden", "show_expired"), 10, _READ),
-    ("Page", "feed"): ("PagePost", ("since", "until", "include_hidden", "show_expired"), 10, _READ_VISITORS),
+    ("Page", "published_posts"): (
+        "PagePost",
+        _OF_POSTS,
+        10,
+        _READ,
+    ),
+    ("Page", "posts"): ("PagePost", _OF_POSTS, 10, _READ),
+    ("Page", "feed"): (
+        "PagePost",
+        _OF_POSTS,
+        10,
+        _READ_VISITORS,
+    ),
     ("Page", "videos"): ("Video", ("type",), 10, (*_READ, "pages_show_list")),
     ("Page", "live_videos"): ("LiveVideo", ("broadcast_status", "type"), 10, (*_READ, "pages_show_list")),
     ("Page", "conversations"): ("UnifiedThread", ("platform", "user_id", "folder"), 200, _INBOX),

@@ -144,11 +144,14 @@ class _Script:
 class Faults:
     """What is scripted, and what stands: usage headers, latency, the limit above which data is too much.
 
-    `reduce_above`: a `limit` above it is answered "Please reduce the amount of data"; None for never.
+    `reduce_above`: a `limit` above it is answered "Please reduce the amount of data"; None for never. `too_large`: ids
+    of items that are so answered even alone, and how: at 1 with any field that is a part, a list or an edge, at 2 with
+    any but the id and the times.
     """
 
     def __init__(self) -> None:
         self.reduce_above: int | None = None
+        self.too_large: dict[str, int] = {}
         self.closing = Gate()
         self._lock = threading.Lock()
         self._scripts: list[_Script] = []
@@ -225,7 +228,7 @@ class Faults:
         with self._lock:
             self._scripts.clear()
         self._delays.clear()
-        self._usage, self._app_usage, self.reduce_above = {}, None, None
+        self._usage, self._app_usage, self.reduce_above, self.too_large = {}, None, None, {}
 
     def close(self) -> None:
         """The end: every stalled call is cut off."""

@@ -75,7 +75,7 @@ def test_an_answer_becomes_items_fit_to_be_sent_or_one_of_our_errors(
     ask = Ask("GET", ("1",), lists=edge != "customer")
     query = GraphQuery(edge, PAGE, "7", after=after)
     with suppress(GraphError):
-        found = fetched(query, decipher(status, json.dumps(value).encode(), ask).body)
+        found = fetched(query, decipher(status, json.dumps(value).encode(), ask))
         sent = orjson.dumps([found.items, found.after])
         assert b"CANARY" not in sent.replace(orjson.dumps(found.after), b"")
         assert not {"paging", "email"} & _keys(found.items)

@@ -17,6 +17,7 @@ from graph_client.errors import (
     Throttled,
     TokenDead,
 )
+from graph_client.places import next_place, place_params
 from graph_client.wire import Answer, Ask, HttpRequest, build, decipher
 
 TOKEN, SECRET, NOW = Secret("EAATESTTOKEN"), Secret("shop-app-secret-1"), 1_770_000_000
@@ -126,13 +127,33 @@ def test_an_answer_has_rows_a_cursor_and_nodes() -> None:
         {"cursors": {"after": 7}, "next": "https://x/"},
         {"cursors": {"after": ""}, "next": "https://x/"},
         {"cursors": [], "next": "https://x/"},
-        {"next": "https://x/?after=QVFI"},
+        {"next": "https://x/"},
+        {"next": "https://["},
+        {"next": ["https://x/?after=QVFI"]},
+        {"next": "https://x/?until=1770000000"},
     ],
     ids=repr,
 )
 def test_the_end_is_where_there_is_no_next(paging: object) -> None:
-    """A cursor alone stands on the last page too; an address alone is not looked into."""
+    """A cursor alone stands on the last page too; an address may hold no place."""
     assert decipher(200, json.dumps({"data": [], "paging": paging}).encode(), LIST).after() is None
+
+
+def test_without_cursors_the_address_of_the_next_page_says_where_to_go_on() -> None:
+    """By a cursor, or by a time with a paging token, which come back as one cursor of ours."""
+    body = b'{"data":[],"paging":{"next":"https://x/?access_token=EAA&after=QVFI"}}'
+    assert decipher(200, body, LIST).after() == "QVFI"
+    address = "https://x/?access_token=EAA&until=1770000000&__paging_token=enc_AdC"
+    ours = next_place({"next": address})
+    assert ours is not None
+    assert "EAA" not in ours
+    assert place_params(ours) == {"until": "1770000000", "__paging_token": "enc_AdC"}
+
+
+@pytest.mark.parametrize("place", ["QVFI", "~", "~QVFI", "~W10", "~eyJ1bnRpbCI6MX0", "~eyJhY2Nlc3NfdG9rZW4iOiJFQUEifQ"])
+def test_a_place_that_we_did_not_make_goes_to_graph_as_its_own(place: str) -> None:
+    """Nothing but `after` comes of it, whatever it is made of."""
+    assert place_params(place) == {"after": place}
 
 
 def test_a_short_or_empty_page_is_not_the_end() -> None:
