@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.unit.api.fakes import House
+from tests.unit.api.fakes import Setup
 
 
 @pytest.fixture
-def house() -> House:
+def setup() -> Setup:
     """A fresh one for each test."""
-    return House()
+    return Setup()

@@ -348,7 +348,7 @@ class Recorder:
         self.recorded.append((shop, access))
 
 
-class House:
+class Setup:
     """The API, its store, and a client with a token for everything in the shop `demo`."""
 
     def __init__(self) -> None:

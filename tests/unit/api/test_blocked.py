@@ -1,53 +1,53 @@
 """Blocking a conversation, and deleting by a customer's id."""
 
 from api.models import BlockedModel, ReceiptModel
-from tests.unit.api.fakes import SHOP, House
+from tests.unit.api.fakes import SHOP, Setup
 
 MOMENT = "2026-02-02T02:40:00.000Z"
 CONVERSATION = "104200000000001_7"
 AT = f"{SHOP}/conversations/{CONVERSATION}/blocked"
 
 
-def test_a_conversation_is_blocked_and_what_is_kept_of_it_deleted(house: House) -> None:
+def test_a_conversation_is_blocked_and_what_is_kept_of_it_deleted(setup: Setup) -> None:
     """First it is blocked: nothing may come in behind the deletion."""
-    answer = house.client.put(AT)
+    answer = setup.client.put(AT)
     BlockedModel.model_validate_json(answer.content)
     told = answer.json()
     assert told.pop("purge")["what"] == "conversation"
     assert told == {"conversation_id": CONVERSATION, "blocked": True, "since": MOMENT}
-    assert house.store.asked == ("conversation", "demo", CONVERSATION, "dara")
-    assert house.client.get(AT).json() == told
+    assert setup.store.asked == ("conversation", "demo", CONVERSATION, "dara")
+    assert setup.client.get(AT).json() == told
 
 
-def test_what_is_kept_may_stay_until_it_expires(house: House) -> None:
+def test_what_is_kept_may_stay_until_it_expires(setup: Setup) -> None:
     """Where the customer asked for that."""
-    answer = house.client.put(AT, params={"keep_messages": "true"})
+    answer = setup.client.put(AT, params={"keep_messages": "true"})
     BlockedModel.model_validate_json(answer.content)
     assert answer.json() == {"conversation_id": CONVERSATION, "blocked": True, "since": MOMENT}
-    assert house.store.asked == ("block", "demo", CONVERSATION)
+    assert setup.store.asked == ("block", "demo", CONVERSATION)
 
 
-def test_a_block_is_lifted(house: House) -> None:
+def test_a_block_is_lifted(setup: Setup) -> None:
     """One that was never there too."""
-    house.client.put(AT)
+    setup.client.put(AT)
     for _ in range(2):
-        answer = house.client.delete(AT)
+        answer = setup.client.delete(AT)
         assert answer.json() == {"conversation_id": CONVERSATION, "blocked": False}
         BlockedModel.model_validate_json(answer.content)
-        assert house.client.get(AT).json()["blocked"] is False
+        assert setup.client.get(AT).json()["blocked"] is False
 
 
-def test_nonsense_beside_it_is_refused_before_anything_is_done(house: House) -> None:
+def test_nonsense_beside_it_is_refused_before_anything_is_done(setup: Setup) -> None:
     """A misspelled `keep_messages` must not delete what was to be kept."""
     for query in ("?keep_message=true", "?keep_messages=1"):
-        assert house.client.put(AT + query).status_code == 400
-    assert house.store.asked == ()
+        assert setup.client.put(AT + query).status_code == 400
+    assert setup.store.asked == ()
 
 
-def test_a_customer_is_deleted_by_the_id_alone(house: House) -> None:
+def test_a_customer_is_deleted_by_the_id_alone(setup: Setup) -> None:
     """With a receipt that does not repeat it."""
-    answer = house.client.delete(f"{SHOP}/customers/7011122233344455")
+    answer = setup.client.delete(f"{SHOP}/customers/7011122233344455")
     ReceiptModel.model_validate_json(answer.content)
     assert answer.json()["what"] == "customer"
     assert "7011122233344455" not in answer.text
-    assert house.store.asked == ("customer", "demo", "7011122233344455", "dara")
+    assert setup.store.asked == ("customer", "demo", "7011122233344455", "dara")

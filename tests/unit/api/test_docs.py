@@ -9,7 +9,7 @@ import pytest
 
 from api.docs import curl, render
 from api.openapi import describe
-from tests.unit.api.fakes import House, Store, table
+from tests.unit.api.fakes import Setup, Store, table
 
 VOID = {"meta", "link", "br"}
 
@@ -42,9 +42,9 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture
-def page(house: House) -> str:
+def page(setup: Setup) -> str:
     """The page as it is served."""
-    answer = house.client.get("/docs")
+    answer = setup.client.get("/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     return answer.text
 
@@ -57,7 +57,7 @@ def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: str) -> None
     assert {link[1:] for link in outline.links if link.startswith("#")} <= set(outline.ids)
 
 
-def test_nothing_comes_from_elsewhere_and_nothing_runs(house: House, page: str) -> None:
+def test_nothing_comes_from_elsewhere_and_nothing_runs(setup: Setup, page: str) -> None:
     """No script, no inline style, no address of a third party; the policy names the one style sheet by its digest."""
     outline = Outline(page)
     assert [link for link in outline.links if not link.startswith("#")] == ["data:,", "openapi.json"]
@@ -65,7 +65,7 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs(house: House, page: str) 
     assert "style" not in outline.attributes
     styles = re.findall("<style>(.*?)</style>", page, re.DOTALL)
     digest = b64encode(sha256(styles[0].encode()).digest()).decode()
-    policy = house.client.get("/docs").headers["content-security-policy"]
+    policy = setup.client.get("/docs").headers["content-security-policy"]
     assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
     assert "unsafe" not in policy
     assert "http" not in styles[0]
@@ -77,9 +77,9 @@ def test_the_page_is_light_and_dark(page: str) -> None:
     assert "color-scheme: light dark" in page
 
 
-def test_every_operation_parameter_and_scope_stands_on_the_page(house: House, page: str) -> None:
+def test_every_operation_parameter_and_scope_stands_on_the_page(setup: Setup, page: str) -> None:
     """With a line to copy."""
-    for route in house.routes:
+    for route in setup.routes:
         card = re.search(f'<article id="{route.name}">(.*?)</article>', page, re.DOTALL)
         assert card is not None
         assert f"<code>{route.path}</code>" in card[1]

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from api.errors import STATUS, TITLES, exception_handlers, problem
 from api.models import ProblemModel
 from domain.errors import Kind
-from tests.unit.api.fakes import SHOP, House, Refused
+from tests.unit.api.fakes import SHOP, Refused, Setup
 
 
 def test_every_kind_has_a_status_and_every_status_a_title() -> None:
@@ -59,20 +59,20 @@ def test_who_may_not_is_told_how(kind: Kind, reason: str, told: str) -> None:
     assert problem(Refused(kind, reason), "r").headers["www-authenticate"] == told
 
 
-def test_an_unknown_address_and_method_are_problems_too(house: House) -> None:
+def test_an_unknown_address_and_method_are_problems_too(setup: Setup) -> None:
     """A 405 names every method of the address."""
-    answer = house.client.get("/nowhere")
+    answer = setup.client.get("/nowhere")
     assert (answer.status_code, answer.json()["reason"]) == (404, "route_not_found")
-    answer = house.client.post(f"{SHOP}/pages/1")
+    answer = setup.client.post(f"{SHOP}/pages/1")
     assert (answer.status_code, answer.json()["reason"]) == (405, "method_not_allowed")
     assert answer.headers["allow"] == "DELETE, GET, HEAD, PATCH, PUT"
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_an_error_nobody_expected_tells_nothing(house: House) -> None:
+def test_an_error_nobody_expected_tells_nothing(setup: Setup) -> None:
     """Its sentence may hold anything."""
-    house.store.fails = RuntimeError("the canary")
-    answer = house.client.get(f"{SHOP}/messages")
+    setup.store.fails = RuntimeError("the canary")
+    answer = setup.client.get(f"{SHOP}/messages")
     assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")
     assert "canary" not in answer.text
     ProblemModel.model_validate_json(answer.content)

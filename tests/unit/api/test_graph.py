@@ -17,7 +17,7 @@ from api.graph_models import (
 from domain.errors import Kind
 from domain.graph import EDGES, GraphQuery
 from domain.ids import PageId
-from tests.unit.api.fakes import FETCHED, SHOP, House, Refused
+from tests.unit.api.fakes import FETCHED, SHOP, Refused, Setup
 
 PAGE = PageId("104200000000001")
 ROUTES: list[tuple[str, GraphQuery, type[BaseModel]]] = [
@@ -34,9 +34,9 @@ ROUTES: list[tuple[str, GraphQuery, type[BaseModel]]] = [
 PATHS = [path for path, _, _ in ROUTES]
 
 
-def ask(house: House, path: str) -> Any:
+def ask(setup: Setup, path: str) -> Any:
     """The answer of what hangs on the Page."""
-    return house.client.get(f"{SHOP}/pages/{PAGE}/{path}")
+    return setup.client.get(f"{SHOP}/pages/{PAGE}/{path}")
 
 
 def test_every_edge_has_its_route() -> None:
@@ -46,16 +46,16 @@ def test_every_edge_has_its_route() -> None:
 
 @pytest.mark.parametrize(("path", "query", "model"), ROUTES, ids=PATHS)
 def test_what_facebook_has_is_answered_with_its_cursor(
-    house: House, path: str, query: GraphQuery, model: type[BaseModel]
+    setup: Setup, path: str, query: GraphQuery, model: type[BaseModel]
 ) -> None:
     """As the reader gives it, in the shape that is described; nothing of it may be cached on the way."""
-    answer = ask(house, path)
+    answer = ask(setup, path)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     after = None if query.edge == "customer" else "QVFIUmx1"
     assert answer.json() == {"items": FETCHED[query.edge], "after": after}
     model.model_validate_json(answer.content)
-    assert house.store.asked == ("fetch", "demo", query)
+    assert setup.store.asked == ("fetch", "demo", query)
 
 
 @pytest.mark.parametrize(
@@ -81,19 +81,19 @@ def test_what_facebook_has_is_answered_with_its_cursor(
         ("customers/7?limit=2&after=c", GraphQuery("customer", PAGE, "7")),
     ],
 )
-def test_parameters_reach_the_reader(house: House, path: str, query: GraphQuery) -> None:
+def test_parameters_reach_the_reader(setup: Setup, path: str, query: GraphQuery) -> None:
     """All of them but a customer's, which mean nothing."""
-    assert ask(house, path).status_code == 200
-    assert house.store.asked == ("fetch", "demo", query)
+    assert ask(setup, path).status_code == 200
+    assert setup.store.asked == ("fetch", "demo", query)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_limit_and_after_are_checked_before_anything_is_fetched(house: House, path: str) -> None:
+def test_limit_and_after_are_checked_before_anything_is_fetched(setup: Setup, path: str) -> None:
     """Everywhere alike."""
     for query in ("limit=0", "limit=101", "after=%00", "limit=1&limit=1", "since=1&colour=red"):
-        answer = ask(house, f"{path}?{query}")
+        answer = ask(setup, f"{path}?{query}")
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
-    assert house.store.asked == ()
+    assert setup.store.asked == ()
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -110,11 +110,11 @@ def test_limit_and_after_are_checked_before_anything_is_fetched(house: House, pa
     ],
 )
 def test_a_failure_is_a_problem_of_its_own_status(
-    house: House, path: str, kind: Kind, reason: str, status: int
+    setup: Setup, path: str, kind: Kind, reason: str, status: int
 ) -> None:
     """Facebook's, and ours; with the time to wait where there is one."""
-    house.store.fails = Refused(kind, reason, retry_after=40)
-    answer = ask(house, path)
+    setup.store.fails = Refused(kind, reason, retry_after=40)
+    answer = ask(setup, path)
     assert (answer.status_code, answer.json()["reason"]) == (status, reason)
     assert answer.headers.get("retry-after") == ("40" if status in {429, 503} else None)
 

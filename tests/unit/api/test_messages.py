@@ -7,42 +7,42 @@ import pytest
 
 from api.models import ConversationsModel, MessageModel, MessagesModel, ReceiptModel
 from domain.query import MessageQuery
-from tests.unit.api.fakes import CONVERSATION, MESSAGE, SHOP, House
+from tests.unit.api.fakes import CONVERSATION, MESSAGE, SHOP, Setup
 
 
-def test_messages_come_as_the_store_gives_them_with_a_cursor(house: House) -> None:
+def test_messages_come_as_the_store_gives_them_with_a_cursor(setup: Setup) -> None:
     """Joined, not parsed again."""
-    answer = house.client.get(f"{SHOP}/messages?limit=2&direction=in")
+    answer = setup.client.get(f"{SHOP}/messages?limit=2&direction=in")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == {"messages": [MESSAGE, MESSAGE], "next_cursor": "c1"}
     MessagesModel.model_validate_json(answer.content)
-    assert house.store.asked == ("messages", "demo", MessageQuery(limit=2, direction="in"))
+    assert setup.store.asked == ("messages", "demo", MessageQuery(limit=2, direction="in"))
 
 
 @pytest.mark.parametrize("id_", ["m_1", "mid.$cAAB:1.-_"])
-def test_one_message_is_found_by_any_form_of_id(house: House, id_: str) -> None:
+def test_one_message_is_found_by_any_form_of_id(setup: Setup, id_: str) -> None:
     """Encoded or as it is."""
     for written in (id_, quote(id_, safe="")):
-        answer = house.client.get(f"{SHOP}/messages/{written}")
+        answer = setup.client.get(f"{SHOP}/messages/{written}")
         assert answer.json() == MESSAGE
-        assert house.store.asked == ("message", "demo", id_)
+        assert setup.store.asked == ("message", "demo", id_)
         MessageModel.model_validate_json(answer.content)
 
 
-def test_a_message_that_is_not_there_is_a_404(house: House) -> None:
+def test_a_message_that_is_not_there_is_a_404(setup: Setup) -> None:
     """With the store's own reason."""
-    answer = house.client.get(f"{SHOP}/messages/m_2")
+    answer = setup.client.get(f"{SHOP}/messages/m_2")
     assert (answer.status_code, answer.json()["reason"]) == (404, "message_not_found")
 
 
-def test_conversations_come_with_their_last_message(house: House) -> None:
+def test_conversations_come_with_their_last_message(setup: Setup) -> None:
     """And null where there is no more."""
-    answer = house.client.get(f"{SHOP}/conversations?limit=7&cursor=c&page=1")
+    answer = setup.client.get(f"{SHOP}/conversations?limit=7&cursor=c&page=1")
     assert answer.json() == {"conversations": [CONVERSATION], "next_cursor": None}
     ConversationsModel.model_validate_json(answer.content)
-    assert house.store.asked == ("conversations", "demo", 7, "c", "1")
+    assert setup.store.asked == ("conversations", "demo", 7, "c", "1")
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_conversations_come_with_their_last_message(house: House) -> None:
         ("pages/1", ("page", "demo", "1", "dara")),
     ],
 )
-def test_a_purge_answers_its_receipt(house: House, path: str, asked: tuple[Any, ...]) -> None:
+def test_a_purge_answers_its_receipt(setup: Setup, path: str, asked: tuple[Any, ...]) -> None:
     """On the word of the token's subject."""
-    answer = house.client.delete(f"{SHOP}/{path}")
+    answer = setup.client.delete(f"{SHOP}/{path}")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json() == {
@@ -68,17 +68,17 @@ def test_a_purge_answers_its_receipt(house: House, path: str, asked: tuple[Any, 
         "messages_deleted": 3,
     }
     ReceiptModel.model_validate_json(answer.content)
-    assert house.store.asked == asked
+    assert setup.store.asked == asked
 
 
-def test_a_purge_with_a_filter_is_refused_and_purges_nothing(house: House) -> None:
+def test_a_purge_with_a_filter_is_refused_and_purges_nothing(setup: Setup) -> None:
     """Whoever means one conversation must not lose them all."""
-    answer = house.client.delete(f"{SHOP}/messages?conversation=1_2")
+    answer = setup.client.delete(f"{SHOP}/messages?conversation=1_2")
     assert (answer.status_code, answer.json()["reason"]) == (400, "unknown_parameter")
-    assert house.store.asked == ()
+    assert setup.store.asked == ()
 
 
-def test_a_receipt_can_be_read_again(house: House) -> None:
+def test_a_receipt_can_be_read_again(setup: Setup) -> None:
     """By its id."""
-    assert house.client.get(f"{SHOP}/purges/p-1").json()["purge_id"] == "p-1"
-    assert house.store.asked == ("shop", "demo", "p-1")
+    assert setup.client.get(f"{SHOP}/purges/p-1").json()["purge_id"] == "p-1"
+    assert setup.store.asked == ("shop", "demo", "p-1")

@@ -11,7 +11,7 @@ import schemathesis
 from api.models import ProblemModel
 from api.openapi import describe
 from api.route import Route
-from tests.unit.api.fakes import COMMENT, MESSAGE, SHOP, House, Store, table
+from tests.unit.api.fakes import COMMENT, MESSAGE, SHOP, Setup, Store, table
 
 ROUTES = table(Store())
 
@@ -154,15 +154,15 @@ def test_a_message_fits_its_schema_and_an_absent_receipt_does_not(document: dict
     assert not jsonschema_rs.is_valid(schema, MESSAGE | {"text": None})
 
 
-def test_schemathesis_reads_the_description(house: House) -> None:
+def test_schemathesis_reads_the_description(setup: Setup) -> None:
     """A stranger's parser finds every operation, and its document valid."""
-    answer = house.client.get("/openapi.json")
+    answer = setup.client.get("/openapi.json")
     assert answer.headers["content-type"] == "application/json"
     schema = schemathesis.openapi.from_dict(answer.json())
     schema.validate()
-    assert len(list(schema.get_all_operations())) == len(house.routes)
+    assert len(list(schema.get_all_operations())) == len(setup.routes)
 
 
-def test_a_problem_fits_its_schema(house: House) -> None:
+def test_a_problem_fits_its_schema(setup: Setup) -> None:
     """The one every other answer refers to."""
-    ProblemModel.model_validate_json(house.client.get(f"{SHOP}/messages/none").content)
+    ProblemModel.model_validate_json(setup.client.get(f"{SHOP}/messages/none").content)

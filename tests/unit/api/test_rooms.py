@@ -78,7 +78,7 @@ class FakeMetrics:
         """Not looked at."""
 
 
-class House:
+class Setup:
     """Rooms over both."""
 
     def __init__(self) -> None:
@@ -110,63 +110,63 @@ async def taken(viewer: Viewer) -> list[str]:
 
 async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
     """And ends with the last of them."""
-    house = House()
-    inside = [await house.enter() for _ in range(100)]
-    house.feed.say(message(5), position=7)
-    assert house.feed.follows == 1
+    setup = Setup()
+    inside = [await setup.enter() for _ in range(100)]
+    setup.feed.say(message(5), position=7)
+    assert setup.feed.follows == 1
     for _, viewer in inside:
         assert await taken(viewer) == ["message 5", "ready 7"]
-    assert house.metrics.sent == [("message", 100)]
-    assert house.metrics.connected == 100
+    assert setup.metrics.sent == [("message", 100)]
+    assert setup.metrics.connected == 100
     for room, viewer in inside:
         viewer.end("left")
-        house.rooms.exit(SHOP, room, viewer)
-    await wait_until(lambda: house.feed.following == {})
-    assert (house.metrics.connected, set(house.metrics.ended)) == (0, {"left"})
-    await house.enter()
-    assert house.feed.follows == 2
+        setup.rooms.exit(SHOP, room, viewer)
+    await wait_until(lambda: setup.feed.following == {})
+    assert (setup.metrics.connected, set(setup.metrics.ended)) == (0, {"left"})
+    await setup.enter()
+    assert setup.feed.follows == 2
 
 
 async def test_a_room_asks_for_a_rest_as_long_as_telling_everybody_takes() -> None:
     """One viewer costs next to nothing, a thousand some 50 ms."""
-    house = House()
-    await house.enter()
-    alone = house.feed.say(message(5), position=5)
+    setup = Setup()
+    await setup.enter()
+    alone = setup.feed.say(message(5), position=5)
     for _ in range(999):
-        await house.enter(5)
-    crowded = house.feed.say(message(6), position=6)
+        await setup.enter(5)
+    crowded = setup.feed.say(message(6), position=6)
     assert (alone, crowded) == (module.PACE_SECONDS, 1000 * module.PACE_SECONDS)
 
 
 async def test_a_viewer_joins_when_it_has_caught_up_and_gets_nothing_twice() -> None:
     """One that has read further than its room waits for what is new to it."""
-    house = House()
-    room, first = await house.enter()
-    house.feed.say(message(5), position=5)
-    _, late = house.rooms.enter(SHOP, Start(3, 3))
+    setup = Setup()
+    room, first = await setup.enter()
+    setup.feed.say(message(5), position=5)
+    _, late = setup.rooms.enter(SHOP, Start(3, 3))
     assert not room.join(late)
     late.position = late.taken = 6
     assert room.join(late)
-    house.feed.say(message(6), message(7), position=7)
+    setup.feed.say(message(6), message(7), position=7)
     assert await taken(late) == ["ready 6", "message 7"]
     assert await taken(first) == ["message 5", "ready 5", "message 6", "message 7"]
 
 
 async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> None:
     """Who was behind reads the store; who was not gets the event."""
-    house = House()
-    _, quick = await house.enter()
-    _, slow = await house.enter()
-    house.feed.say(position=1)
+    setup = Setup()
+    _, quick = await setup.enter()
+    _, slow = await setup.enter()
+    setup.feed.say(position=1)
     await taken(quick)
     await taken(slow)
-    house.feed.say(message(5), position=5)
+    setup.feed.say(message(5), position=5)
     await taken(quick)
-    house.feed.say(StreamEvent("purge", b'{"what":"page"}', 6), position=6)
+    setup.feed.say(StreamEvent("purge", b'{"what":"page"}', 6), position=6)
     assert await taken(quick) == ["purge 6"]
     assert await slow.next() is None
     assert (slow.behind, slow.position) == (True, 0)
-    house.feed.say(StreamEvent("purge", b'{"what":"shop"}', 7, ends=True), position=7)
+    setup.feed.say(StreamEvent("purge", b'{"what":"shop"}', 7, ends=True), position=7)
     assert await taken(quick) == ["purge 7"]
     assert await quick.next() is None
     assert (quick.ended, slow.ended) == ("purge", None)
@@ -176,26 +176,26 @@ async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: 
     """The one is the shop's matter, the other ours; each says when to come back."""
     monkeypatch.setattr(limits, "VIEWERS_OF_A_SHOP", 2)
     monkeypatch.setattr(limits, "VIEWERS", 3)
-    house = House()
-    await house.enter()
-    house.rooms.refuse_when_full(SHOP)
-    await house.enter()
+    setup = Setup()
+    await setup.enter()
+    setup.rooms.refuse_when_full(SHOP)
+    await setup.enter()
     with pytest.raises(limits.RateReached) as refusal:
-        house.rooms.refuse_when_full(SHOP)
+        setup.rooms.refuse_when_full(SHOP)
     assert (refusal.value.kind, refusal.value.reason) == ("throttled", "too_many_viewers")
-    house.rooms.refuse_when_full(ShopId("dara"))
-    await house.enter(shop=ShopId("dara"))
+    setup.rooms.refuse_when_full(ShopId("dara"))
+    await setup.enter(shop=ShopId("dara"))
     with pytest.raises(StreamsFull) as full:
-        house.rooms.refuse_when_full(ShopId("third"))
+        setup.rooms.refuse_when_full(ShopId("third"))
     assert (full.value.kind, full.value.reason) == ("unavailable", "streams_full")
 
 
 async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_stands() -> None:
     """Who has just heard something else does not."""
-    house = House()
-    _, viewer = await house.enter()
-    beating = asyncio.create_task(house.rooms.beat())
-    house.feed.say(position=9)
+    setup = Setup()
+    _, viewer = await setup.enter()
+    beating = asyncio.create_task(setup.rooms.beat())
+    setup.feed.say(position=9)
     assert await taken(viewer) == ["ready 9"]
     seen = [await viewer.next() for _ in range(300)]
     beating.cancel()
@@ -203,33 +203,33 @@ async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_
     assert len(told) in {1, 2}
     assert told[0] is not None
     assert b"event: ready" in told[0]
-    assert set(house.clock.slept) == {module.HEARTBEAT_SECONDS}
+    assert set(setup.clock.slept) == {module.HEARTBEAT_SECONDS}
 
 
 async def test_a_follower_that_crashes_ends_its_viewers() -> None:
     """They come back, to a new one."""
-    house = House()
-    house.feed.fails = RuntimeError("a bug")
-    room, viewer = house.rooms.enter(SHOP, Start(0, 0))
+    setup = Setup()
+    setup.feed.fails = RuntimeError("a bug")
+    room, viewer = setup.rooms.enter(SHOP, Start(0, 0))
     assert room.join(viewer)
     await wait_until(lambda: viewer.ended is not None)
     assert viewer.ended == "failed"
-    _, late = house.rooms.enter(SHOP, Start(0, 0))
+    _, late = setup.rooms.enter(SHOP, Start(0, 0))
     assert room.join(late)
     assert late.ended == "failed"
-    house.feed.fails = None
-    await house.enter()
-    house.rooms.exit(SHOP, room, viewer)
-    assert SHOP in house.feed.following
+    setup.feed.fails = None
+    await setup.enter()
+    setup.rooms.exit(SHOP, room, viewer)
+    assert SHOP in setup.feed.following
 
 
 async def test_after_the_end_nobody_gets_in() -> None:
     """Everybody is told why."""
-    house = House()
-    _, viewer = await house.enter()
-    await house.rooms.close()
+    setup = Setup()
+    _, viewer = await setup.enter()
+    await setup.rooms.close()
     assert viewer.ended == "closing"
     with pytest.raises(StreamsFull):
-        house.rooms.refuse_when_full(SHOP)
-    _, late = house.rooms.enter(SHOP, Start(0, 0))
+        setup.rooms.refuse_when_full(SHOP)
+    _, late = setup.rooms.enter(SHOP, Start(0, 0))
     assert late.ended == "closing"

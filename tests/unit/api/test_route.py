@@ -20,7 +20,7 @@ from api.params import ConversationsQuery
 from api.route import MAX_BODY, Route, client_of, guarded, to_starlette
 from domain.audit import UNKNOWN_CLIENT, Access
 from domain.shop import SCOPES
-from tests.unit.api.fakes import ALL, SECRET, SHOP, House, Recorder, Store, Unavailable, table
+from tests.unit.api.fakes import ALL, SECRET, SHOP, Recorder, Setup, Store, Unavailable, table
 
 ROUTES = table(Store())
 BODIES: dict[str, dict[str, Any]] = {"patch": {"paused": True}, "patch_page": {"paused": True}, "connect": {}}
@@ -30,97 +30,97 @@ def _path(route: Route) -> str:
     return re.sub(r"{(\w+)}", lambda found: "demo" if found[1] == "shop" else "m_1", route.path)
 
 
-def _send(house: House, route: Route, headers: dict[str, str]) -> Any:
-    house.client.headers.clear()
-    return house.client.request(route.method, _path(route), headers=headers, json={})
+def _send(setup: Setup, route: Route, headers: dict[str, str]) -> Any:
+    setup.client.headers.clear()
+    return setup.client.request(route.method, _path(route), headers=headers, json={})
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-def test_every_route_refuses_strangers_other_shops_and_other_scopes(house: House, route: Route) -> None:
+def test_every_route_refuses_strangers_other_shops_and_other_scopes(setup: Setup, route: Route) -> None:
     """And its handler is never reached."""
     assert route.scope is not None
-    answer = _send(house, route, {})
+    answer = _send(setup, route, {})
     assert (answer.status_code, answer.json()["reason"]) == (401, "token_missing")
-    answer = _send(house, route, {"Authorization": "Bearer a.b.c"})
+    answer = _send(setup, route, {"Authorization": "Bearer a.b.c"})
     assert (answer.status_code, answer.json()["reason"]) == (401, "token_malformed")
-    answer = _send(house, route, house.bearer("other", *SCOPES))
+    answer = _send(setup, route, setup.bearer("other", *SCOPES))
     assert (answer.status_code, answer.json()["reason"]) == (403, "wrong_shop")
     others = [scope for scope in SCOPES if scope != route.scope]
-    answer = _send(house, route, house.bearer("demo", *others))
+    answer = _send(setup, route, setup.bearer("demo", *others))
     assert (answer.status_code, answer.json()["reason"]) == (403, "scope_missing")
-    assert house.store.asked == ()
+    assert setup.store.asked == ()
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-def test_every_route_refuses_a_parameter_it_does_not_know(house: House, route: Route) -> None:
+def test_every_route_refuses_a_parameter_it_does_not_know(setup: Setup, route: Route) -> None:
     """Before its handler runs."""
-    answer = house.client.request(route.method, _path(route), params={"colour": "red"})
+    answer = setup.client.request(route.method, _path(route), params={"colour": "red"})
     assert (answer.status_code, answer.json()["reason"]) == (400, "unknown_parameter")
-    assert house.store.asked == ()
+    assert setup.store.asked == ()
 
 
-def test_the_back_end_reaches_every_shop_and_must_name_one(house: House) -> None:
+def test_the_back_end_reaches_every_shop_and_must_name_one(setup: Setup) -> None:
     """`*` is a claim, not a shop."""
-    headers = house.bearer("*")
-    assert house.client.get("/v1/shops/any/pages", headers=headers).status_code == 200
-    assert house.store.asked == ("shop", "any")
+    headers = setup.bearer("*")
+    assert setup.client.get("/v1/shops/any/pages", headers=headers).status_code == 200
+    assert setup.store.asked == ("shop", "any")
     for star in ("*", "%2A"):
-        answer = house.client.get(f"/v1/shops/{star}/pages", headers=headers)
+        answer = setup.client.get(f"/v1/shops/{star}/pages", headers=headers)
         assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_parameter")
 
 
-def test_ids_of_the_path_are_checked(house: House) -> None:
+def test_ids_of_the_path_are_checked(setup: Setup) -> None:
     """After the token, before the store."""
     for written in ("a%00b", "a%0Ab", "x" * 513):
-        answer = house.client.get(f"{SHOP}/messages/{written}")
+        answer = setup.client.get(f"{SHOP}/messages/{written}")
         assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_parameter")
-    assert house.store.asked == ()
+    assert setup.store.asked == ()
 
 
-def test_a_body_over_the_cap_is_refused_by_its_length_and_by_counting(house: House) -> None:
+def test_a_body_over_the_cap_is_refused_by_its_length_and_by_counting(setup: Setup) -> None:
     """Whether or not it declares its size."""
 
     def chunks() -> Iterator[bytes]:
         yield from [b" " * 1024] * (MAX_BODY // 1024 + 1)
 
     for content in (b" " * (MAX_BODY + 1), chunks()):
-        answer = house.client.put(f"{SHOP}/pages/1", content=content)
+        answer = setup.client.put(f"{SHOP}/pages/1", content=content)
         assert (answer.status_code, answer.json()["reason"]) == (413, "body_too_large")
-    answer = house.client.put(f"{SHOP}/pages/1", content=b"{}".ljust(MAX_BODY))
+    answer = setup.client.put(f"{SHOP}/pages/1", content=b"{}".ljust(MAX_BODY))
     assert answer.status_code == 200
 
 
-def test_a_body_nobody_asked_for_is_not_read(house: House) -> None:
+def test_a_body_nobody_asked_for_is_not_read(setup: Setup) -> None:
     """A DELETE with a body is a DELETE."""
-    answer = house.client.request("DELETE", f"{SHOP}/messages/m_1", content=b"{" * (MAX_BODY + 1))
+    answer = setup.client.request("DELETE", f"{SHOP}/messages/m_1", content=b"{" * (MAX_BODY + 1))
     assert answer.status_code == 200
 
 
-def test_head_is_answered_like_get(house: House) -> None:
+def test_head_is_answered_like_get(setup: Setup) -> None:
     """By the same handler, guarded the same way."""
-    assert house.client.head(f"{SHOP}/messages").status_code == 200
-    house.client.headers.clear()
-    assert house.client.head(f"{SHOP}/messages").status_code == 401
+    assert setup.client.head(f"{SHOP}/messages").status_code == 200
+    setup.client.headers.clear()
+    assert setup.client.head(f"{SHOP}/messages").status_code == 401
 
 
-def _noting(house: House, seen: list[dict[str, Any]]) -> TestClient:
-    """The house behind something that sees each request's state afterwards, as the log line does."""
+def _noting(setup: Setup, seen: list[dict[str, Any]]) -> TestClient:
+    """The setup behind something that sees each request's state afterwards, as the log line does."""
 
     async def app(scope: Connection, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope["state"] = {}
             seen.append(scope["state"])
-        await house.app(scope, receive, send)
+        await setup.app(scope, receive, send)
 
     return TestClient(app)
 
 
-def test_the_log_line_learns_shop_and_subject(house: House) -> None:
+def test_the_log_line_learns_shop_and_subject(setup: Setup) -> None:
     """Of a stranger nothing, of the wrong shop's bearer who it was."""
     seen: list[dict[str, Any]] = []
-    client = _noting(house, seen)
-    client.get("/v1/shops/any/pages", headers=house.bearer("*"))
-    client.get(f"{SHOP}/pages", headers=house.bearer("other"))
+    client = _noting(setup, seen)
+    client.get("/v1/shops/any/pages", headers=setup.bearer("*"))
+    client.get(f"{SHOP}/pages", headers=setup.bearer("other"))
     client.get(f"{SHOP}/pages")
     assert [state["log"] for state in seen] == [
         {"shop": "any", "subject": "dara"},
@@ -130,30 +130,30 @@ def test_the_log_line_learns_shop_and_subject(house: House) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-def test_every_call_is_recorded_before_its_handler_runs(house: House, route: Route) -> None:
+def test_every_call_is_recorded_before_its_handler_runs(setup: Setup, route: Route) -> None:
     """Who, what and from where; a change names its Page. One that cannot be recorded goes no further: 503."""
-    house.recorder.error = Unavailable()
+    setup.recorder.error = Unavailable()
     call = (route.method, _path(route))
-    answer = house.client.request(*call, json=BODIES.get(route.name))
+    answer = setup.client.request(*call, json=BODIES.get(route.name))
     assert (answer.status_code, answer.json()["reason"]) == (503, "redis_unreachable")
-    assert house.store.asked == ()
+    assert setup.store.asked == ()
 
-    house.recorder.error = None
-    house.client.request(*call, json=BODIES.get(route.name))
+    setup.recorder.error = None
+    setup.client.request(*call, json=BODIES.get(route.name))
     page = "m_1" if "{page}" in route.path and route.method != "GET" else None
     read = route.method == "GET"
-    assert house.recorder.recorded == [
+    assert setup.recorder.recorded == [
         ("demo", Access(route.name, "dara", "192.0.2.7", page, read=read, limited=not read))
     ]
-    assert house.store.asked != ()
+    assert setup.store.asked != ()
 
 
-def test_what_is_refused_before_is_not_recorded(house: House) -> None:
+def test_what_is_refused_before_is_not_recorded(setup: Setup) -> None:
     """It has reached nothing; a stranger cannot fill a shop's log."""
-    assert house.client.get(f"{SHOP}/messages?colour=red").status_code == 400
-    assert house.client.get("/v1/shops/other/messages").status_code == 403
-    assert house.client.get(f"{SHOP}/messages", headers={"Authorization": ""}).status_code == 401
-    assert house.recorder.recorded == []
+    assert setup.client.get(f"{SHOP}/messages?colour=red").status_code == 400
+    assert setup.client.get("/v1/shops/other/messages").status_code == 403
+    assert setup.client.get(f"{SHOP}/messages", headers={"Authorization": ""}).status_code == 401
+    assert setup.recorder.recorded == []
 
 
 @pytest.mark.parametrize(
@@ -196,13 +196,13 @@ async def test_a_handler_reached_past_its_guard_fails() -> None:
         call_of(request)
 
 
-def test_a_handler_that_wants_another_model_than_its_route_declares_fails(house: House) -> None:
+def test_a_handler_that_wants_another_model_than_its_route_declares_fails(setup: Setup) -> None:
     """A mistake in the table shows in the first test."""
-    wrong = replace(house.routes[0], query=ConversationsQuery)
-    routes = to_starlette([wrong], house.tokens, house.recorder)
+    wrong = replace(setup.routes[0], query=ConversationsQuery)
+    routes = to_starlette([wrong], setup.tokens, setup.recorder)
     app = Starlette(routes=[*routes], exception_handlers=exception_handlers())
     with pytest.raises(TypeError, match="MessagesQuery"):
-        TestClient(app).get(f"{SHOP}/messages", headers=house.bearer())
+        TestClient(app).get(f"{SHOP}/messages", headers=setup.bearer())
 
 
 def test_a_public_route_may_be_a_function_or_an_asgi_application() -> None:

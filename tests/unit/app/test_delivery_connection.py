@@ -68,7 +68,7 @@ class CountingReceiver(Receiver):
         super().receive(request)
 
 
-class House:
+class Setup:
     """A service of one kind of connection: what it has stored and logged."""
 
     def __init__(self, *, short: bool) -> None:
@@ -116,30 +116,30 @@ class House:
 
 
 @asynccontextmanager
-async def served(*, short: bool) -> AsyncIterator[House]:
+async def served(*, short: bool) -> AsyncIterator[Setup]:
     """Such a service on loopback."""
-    house = House(short=short)
+    setup = Setup(short=short)
     config = uvicorn.Config(
-        house.app,
+        setup.app,
         interface="asgi3",
         loop="none",
-        http=house.protocol,
+        http=setup.protocol,
         ws="none",
         lifespan="off",
         log_config=None,
         date_header=False,
         forwarded_allow_ips=LOOPBACK[0],
     )
-    house.server = _Server(config)
+    setup.server = _Server(config)
     with listen(LOOPBACK[0], 0, "PORT") as socket:
-        house.port = socket.getsockname()[1]
-        task = asyncio.create_task(house.server.serve([socket]))
-        started = house.server
+        setup.port = socket.getsockname()[1]
+        task = asyncio.create_task(setup.server.serve([socket]))
+        started = setup.server
         await wait_until(lambda: started.started)
         try:
-            yield house
+            yield setup
         finally:
-            house.server.should_exit = True
+            setup.server.should_exit = True
             await task
 
 
@@ -207,16 +207,16 @@ async def test_both_kinds_of_connection_answer_alike(case: str) -> None:
 
 async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
     """And told that it was the connection's last."""
-    async with served(short=True) as house:
-        await house.said([ONE], 1)
+    async with served(short=True) as setup:
+        await setup.said([ONE], 1)
         settles: list[Any] = []
-        house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
-        reader, writer = await house.connect()
+        setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+        reader, writer = await setup.connect()
         writer.write(post(body("m_2")))
         await wait_until(lambda: len(settles) == 1)
-        assert house.server is not None
-        house.server.should_exit = True
-        connections = house.server.server_state.connections
+        assert setup.server is not None
+        setup.server.should_exit = True
+        connections = setup.server.server_state.connections
         await wait_until(lambda: all(not one.cycle.keep_alive for one in connections if one.cycle))  # type: ignore[union-attr]
         settles[0](["stored"])
         answer = await asyncio.wait_for(reader.read(), WAITS)
@@ -227,16 +227,16 @@ async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
 
 async def test_a_sender_who_leaves_costs_nobody_anything() -> None:
     """Its messages are stored; its answer goes nowhere."""
-    async with served(short=True) as house:
-        await house.said([ONE], 1)
+    async with served(short=True) as setup:
+        await setup.said([ONE], 1)
         settles: list[Any] = []
-        house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
-        _, writer = await house.connect()
+        setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+        _, writer = await setup.connect()
         writer.write(post(body("m_2")))
         await wait_until(lambda: len(settles) == 1)
         writer.transport.abort()
-        connections = house.server.server_state.connections if house.server else set()
+        connections = setup.server.server_state.connections if setup.server else set()
         await wait_until(lambda: not connections)
         settles[0](["stored"])
-        await wait_until(lambda: len(house.lines) == 2)
-        assert house.lines[1]["status"] == 200
+        await wait_until(lambda: len(setup.lines) == 2)
+        assert setup.lines[1]["status"] == 200

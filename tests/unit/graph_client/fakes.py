@@ -165,7 +165,7 @@ class Budgets:
 
 
 @dataclass
-class House:
+class Setup:
     """Real calls between the fakes; `deaths` are the tokens that died, `draw` is every number that is drawn."""
 
     facebook: Facebook = field(default_factory=Facebook)

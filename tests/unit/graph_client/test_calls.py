@@ -36,7 +36,7 @@ from tests.unit.graph_client.fakes import (
     Budgets,
     Entry,
     Facebook,
-    House,
+    Setup,
     ok,
     refused,
     too_much,
@@ -51,15 +51,15 @@ def posts(items: int) -> Ask:
     return Ask("GET", (PAGE, "published_posts"), {"limit": str(items)}, lists=True)
 
 
-async def call(house: House, items: int = 100, patience: float = 4.0) -> Answer:
+async def call(setup: Setup, items: int = 100, patience: float = 4.0) -> Answer:
     """Posts of the Page."""
-    return await house.calls.for_page(SHOP, PAGE, "posts", posts, items=items, patience=patience)
+    return await setup.calls.for_page(SHOP, PAGE, "posts", posts, items=items, patience=patience)
 
 
-async def failed(house: House, error: type[GraphError], items: int = 100) -> GraphError:
+async def failed(setup: Setup, error: type[GraphError], items: int = 100) -> GraphError:
     """The error of this kind that posts of the Page end with."""
     with pytest.raises(error) as refusal:
-        await call(house, items)
+        await call(setup, items)
     return refusal.value
 
 
@@ -71,63 +71,63 @@ async def never(_: Asked) -> httpx2.Response:
 
 async def test_a_call_goes_out_with_the_pages_token_and_is_counted() -> None:
     """Under its edge, with its time."""
-    house = House()
+    setup = Setup()
 
     async def slowly(asked: Asked) -> httpx2.Response:
-        house.clock.advance(0.3)
+        setup.clock.advance(0.3)
         return ok({"data": [{"id": asked.token}]})
 
-    house.facebook.will(POSTS, slowly)
-    assert (await call(house)).rows() == [{"id": TOKEN.reveal()}]
-    assert house.budgets.asked == [("pages", 0.0, 4.0)]
-    assert house.count("graph_calls_total", edge="posts", outcome="ok") == 1
-    assert house.count("graph_seconds_sum", edge="posts") == pytest.approx(0.3)
+    setup.facebook.will(POSTS, slowly)
+    assert (await call(setup)).rows() == [{"id": TOKEN.reveal()}]
+    assert setup.budgets.asked == [("pages", 0.0, 4.0)]
+    assert setup.count("graph_calls_total", edge="posts", outcome="ok") == 1
+    assert setup.count("graph_seconds_sum", edge="posts") == pytest.approx(0.3)
 
 
 async def test_while_a_budget_is_held_nothing_is_sent() -> None:
     """Every call made then would prolong it."""
-    house = House(budgets=Budgets(Entry(held=41.2)))
-    error = await failed(house, Throttled)
+    setup = Setup(budgets=Budgets(Entry(held=41.2)))
+    error = await failed(setup, Throttled)
     assert error.retry_after == 42
-    assert house.facebook.asked == []
-    assert house.count("graph_calls_total", edge="posts", outcome="throttled") == 0
+    assert setup.facebook.asked == []
+    assert setup.count("graph_calls_total", edge="posts", outcome="throttled") == 0
 
 
 async def test_a_reserved_place_is_waited_for_before_anything_is_sent() -> None:
     """Each try takes its own."""
-    house = House(budgets=Budgets(Entry(wait=0.4)))
+    setup = Setup(budgets=Budgets(Entry(wait=0.4)))
     sent = []
 
     async def note(_: Asked) -> httpx2.Response:
-        sent.append(house.clock.seconds())
+        sent.append(setup.clock.seconds())
         return refused(2) if len(sent) == 1 else ok()
 
-    house.facebook.will(POSTS, note, note)
-    await call(house)
-    assert house.clock.slept == [0.4, pytest.approx(0.3), 0.4]
+    setup.facebook.will(POSTS, note, note)
+    await call(setup)
+    assert setup.clock.slept == [0.4, pytest.approx(0.3), 0.4]
     assert sent == [pytest.approx(0.4), pytest.approx(1.1)]
 
 
 @pytest.mark.parametrize(("draw", "waits"), [(0.0, [0.2, 0.4]), (0.5, [0.3, 0.6]), (1.0, [0.4, 0.8])])
 async def test_a_hiccup_is_tried_again_after_waits_that_chance_spreads(draw: float, waits: list[float]) -> None:
     """Three tries; the third may succeed."""
-    house = House(draw=draw)
-    house.facebook.will(POSTS, refused(2), httpx2.ReadError("cut"), ok({"data": [{"id": "1"}]}))
-    assert (await call(house)).rows() == [{"id": "1"}]
-    assert house.clock.slept == pytest.approx(waits)
-    assert house.count("graph_retries_total", reason="graph_unavailable") == 1
-    assert house.count("graph_retries_total", reason="graph_unreachable") == 1
-    assert house.count("graph_calls_total", edge="posts", outcome="graph_unreachable") == 1
-    assert house.count("graph_calls_total", edge="posts", outcome="ok") == 1
+    setup = Setup(draw=draw)
+    setup.facebook.will(POSTS, refused(2), httpx2.ReadError("cut"), ok({"data": [{"id": "1"}]}))
+    assert (await call(setup)).rows() == [{"id": "1"}]
+    assert setup.clock.slept == pytest.approx(waits)
+    assert setup.count("graph_retries_total", reason="graph_unavailable") == 1
+    assert setup.count("graph_retries_total", reason="graph_unreachable") == 1
+    assert setup.count("graph_calls_total", edge="posts", outcome="graph_unreachable") == 1
+    assert setup.count("graph_calls_total", edge="posts", outcome="ok") == 1
 
 
 async def test_an_outage_is_an_error_after_the_last_try() -> None:
     """A fourth would only add to it."""
-    house = House()
-    house.facebook.will(POSTS, *[httpx2.ConnectError("no route") for _ in range(9)])
-    await failed(house, GraphUnreachable)
-    assert len(house.facebook.asked) == TRIES
-    assert house.count("graph_retries_total", reason="graph_unreachable") == TRIES - 1
+    setup = Setup()
+    setup.facebook.will(POSTS, *[httpx2.ConnectError("no route") for _ in range(9)])
+    await failed(setup, GraphUnreachable)
+    assert len(setup.facebook.asked) == TRIES
+    assert setup.count("graph_retries_total", reason="graph_unreachable") == TRIES - 1
 
 
 @pytest.mark.parametrize(
@@ -136,56 +136,56 @@ async def test_an_outage_is_an_error_after_the_last_try() -> None:
 )
 async def test_what_a_second_call_cannot_mend_is_asked_once(code: int, error: type[GraphError]) -> None:
     """Graph's own words stay with us."""
-    house = House()
-    house.facebook.will(POSTS, refused(code))
-    assert WORDS not in str(await failed(house, error))
-    assert len(house.facebook.asked) == 1
-    assert house.clock.slept == []
+    setup = Setup()
+    setup.facebook.will(POSTS, refused(code))
+    assert WORDS not in str(await failed(setup, error))
+    assert len(setup.facebook.asked) == 1
+    assert setup.clock.slept == []
 
 
 async def test_too_much_data_is_asked_for_in_halves_down_to_one() -> None:
     """However many tries that takes, and without a wait."""
-    house = House()
-    house.facebook.will(POSTS, *[too_much() for _ in range(9)])
-    await failed(house, TooMuchData)
-    assert [one.query["limit"] for one in house.facebook.asked] == ["100", "50", "25", "12", "6", "3", "1"]
-    assert house.clock.slept == []
-    assert house.count("graph_retries_total", reason="too_much_data") == 6
+    setup = Setup()
+    setup.facebook.will(POSTS, *[too_much() for _ in range(9)])
+    await failed(setup, TooMuchData)
+    assert [one.query["limit"] for one in setup.facebook.asked] == ["100", "50", "25", "12", "6", "3", "1"]
+    assert setup.clock.slept == []
+    assert setup.count("graph_retries_total", reason="too_much_data") == 6
 
 
 async def test_an_answer_beyond_the_cap_is_asked_for_in_halves_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is ours that is full, not Facebook."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
-    house = House()
+    setup = Setup()
 
     async def as_many(asked: Asked) -> httpx2.Response:
         return ok({"data": [{"id": "x" * 90}] * int(asked.query["limit"])})
 
-    house.facebook.will(POSTS, *[as_many] * 9)
-    assert len((await call(house, items=25)).rows()) == 6
-    assert [one.query["limit"] for one in house.facebook.asked] == ["25", "12", "6"]
+    setup.facebook.will(POSTS, *[as_many] * 9)
+    assert len((await call(setup, items=25)).rows()) == 6
+    assert [one.query["limit"] for one in setup.facebook.asked] == ["25", "12", "6"]
 
 
 async def test_halving_uses_up_no_tries() -> None:
     """Facebook was well all the time: its hiccup afterwards has its three tries."""
-    house = House()
-    house.facebook.will(POSTS, *[too_much() for _ in range(4)], refused(2), refused(2), ok())
-    await call(house)
-    assert [one.query["limit"] for one in house.facebook.asked] == ["100", "50", "25", "12", "6", "6", "6"]
+    setup = Setup()
+    setup.facebook.will(POSTS, *[too_much() for _ in range(4)], refused(2), refused(2), ok())
+    await call(setup)
+    assert [one.query["limit"] for one in setup.facebook.asked] == ["100", "50", "25", "12", "6", "6", "6"]
 
 
 async def test_a_token_that_dies_is_told_once_with_the_reason() -> None:
     """Nobody calls with it again: the next try would be told by the store."""
-    house = House()
-    house.facebook.will(POSTS, refused(2), refused(190, 460))
-    await failed(house, TokenDead)
-    ((credentials, error),) = house.deaths
+    setup = Setup()
+    setup.facebook.will(POSTS, refused(2), refused(190, 460))
+    await failed(setup, TokenDead)
+    ((credentials, error),) = setup.deaths
     assert (credentials, error.token_reason) == (CREDENTIALS, "password_changed")
-    house.budgets.entry = Entry(Credentials(TOKEN, b"seal", replace(ALIVE, token_alive=False, reason="expired")))
-    dead = await failed(house, TokenDead)
+    setup.budgets.entry = Entry(Credentials(TOKEN, b"seal", replace(ALIVE, token_alive=False, reason="expired")))
+    dead = await failed(setup, TokenDead)
     assert isinstance(dead, TokenDead)
     assert dead.token_reason == "expired"
-    assert (len(house.facebook.asked), len(house.deaths)) == (2, 1)
+    assert (len(setup.facebook.asked), len(setup.deaths)) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -200,68 +200,68 @@ async def test_a_token_that_dies_is_told_once_with_the_reason() -> None:
 )
 async def test_a_throttle_holds_the_budget_that_its_code_names(code: int, told: tuple[object, ...]) -> None:
     """The call is charged to `messenger` here; codes that name no budget mean that one."""
-    house = House()
-    house.facebook.will(f"GET {PERSON}", refused(code))
+    setup = Setup()
+    setup.facebook.will(f"GET {PERSON}", refused(code))
     with pytest.raises(Throttled) as error:
-        await house.calls.for_page(SHOP, PAGE, "customer", lambda _: Ask("GET", (PERSON,), limit="messenger"))
-    assert house.budgets.told == [told]
+        await setup.calls.for_page(SHOP, PAGE, "customer", lambda _: Ask("GET", (PERSON,), limit="messenger"))
+    assert setup.budgets.told == [told]
     assert error.value.retry_after == told[-1]
-    assert house.budgets.asked == [("messenger", 0.0, 4.0)]
+    assert setup.budgets.asked == [("messenger", 0.0, 4.0)]
 
 
 @pytest.mark.parametrize(("used", "told"), [(60, []), (80, ["slow"]), (100, ["hold"])])
 async def test_what_headers_say_of_a_budget_is_written_down(used: int, told: list[str]) -> None:
     """On answers as on errors, of every try."""
-    house = House()
+    setup = Setup()
     header = f'{{"{PAGE}":[{{"type":"pages","call_count":{used}}}]}}'
-    house.facebook.will(POSTS, refused(2, x_business_use_case_usage=header), ok(x_business_use_case_usage=header))
-    await call(house)
-    assert [what for what, *_ in house.budgets.told] == told * 2
-    assert house.count("graph_usage_ratio_count", limit="pages") == 2
+    setup.facebook.will(POSTS, refused(2, x_business_use_case_usage=header), ok(x_business_use_case_usage=header))
+    await call(setup)
+    assert [what for what, *_ in setup.budgets.told] == told * 2
+    assert setup.count("graph_usage_ratio_count", limit="pages") == 2
 
 
 async def test_a_block_holds_everything_of_the_page() -> None:
     """A person must see to it first."""
-    house = House()
-    house.facebook.will(POSTS, refused(368))
-    assert (await failed(house, PolicyBlocked)).retry_after == 3600
-    assert house.budgets.told == [("hold", "pages", 3600), ("hold", "messenger", 3600)]
+    setup = Setup()
+    setup.facebook.will(POSTS, refused(368))
+    assert (await failed(setup, PolicyBlocked)).retry_after == 3600
+    assert setup.budgets.told == [("hold", "pages", 3600), ("hold", "messenger", 3600)]
 
 
 async def test_when_a_try_took_too_long_the_next_gets_what_is_left() -> None:
     """And without half a second there is no next."""
-    house = House(policy=RetryPolicy(tries=9, deadline=1.65))
+    setup = Setup(policy=RetryPolicy(tries=9, deadline=1.65))
 
     async def slow(_: Asked) -> httpx2.Response:
-        house.clock.advance(0.9)
+        setup.clock.advance(0.9)
         return refused(2)
 
-    house.facebook.will(POSTS, *[slow] * 9)
+    setup.facebook.will(POSTS, *[slow] * 9)
     with pytest.raises(GraphUnavailable):
-        await call(house, patience=0.0)
-    assert len(house.facebook.asked) == 1
-    house.draw = 0.0
+        await call(setup, patience=0.0)
+    assert len(setup.facebook.asked) == 1
+    setup.draw = 0.0
     with pytest.raises(GraphUnavailable):
-        await call(house, patience=0.0)
-    assert len(house.facebook.asked) == 3
+        await call(setup, patience=0.0)
+    assert len(setup.facebook.asked) == 3
 
 
 async def test_a_try_that_is_too_slow_is_made_again_within_the_deadline() -> None:
     """One slow try and a second chance."""
-    house = House(policy=RetryPolicy(try_seconds=0.02))
-    house.facebook.will(POSTS, never, ok({"data": [{"id": "1"}]}))
+    setup = Setup(policy=RetryPolicy(try_seconds=0.02))
+    setup.facebook.will(POSTS, never, ok({"data": [{"id": "1"}]}))
     async with asyncio.timeout(5):
-        assert (await call(house)).rows() == [{"id": "1"}]
-    assert house.count("graph_retries_total", reason="graph_timeout") == 1
+        assert (await call(setup)).rows() == [{"id": "1"}]
+    assert setup.count("graph_retries_total", reason="graph_timeout") == 1
 
 
 async def test_the_deadline_is_over_all_tries_and_the_last_is_counted_and_logged_too() -> None:
     """Silence is what most needs to be seen."""
-    house = House(policy=RetryPolicy(deadline=0.05))
-    house.facebook.will(POSTS, never)
+    setup = Setup(policy=RetryPolicy(deadline=0.05))
+    setup.facebook.will(POSTS, never)
     with capture_logs() as lines, pytest.raises(GraphTimeout):
-        await call(house, patience=0.0)
-    assert house.count("graph_calls_total", edge="posts", outcome="graph_timeout") == 1
+        await call(setup, patience=0.0)
+    assert setup.count("graph_calls_total", edge="posts", outcome="graph_timeout") == 1
     assert [line["reason"] for line in lines] == ["graph_timeout"]
 
 
@@ -273,39 +273,39 @@ async def test_a_store_that_hangs_is_cut_off_by_the_deadline_too() -> None:
             await asyncio.Event().wait()
             raise AssertionError("unreachable")
 
-    house = House(budgets=Hanging(), policy=RetryPolicy(deadline=0.05))
+    setup = Setup(budgets=Hanging(), policy=RetryPolicy(deadline=0.05))
     with pytest.raises(GraphTimeout):
-        await call(house, patience=0.0)
+        await call(setup, patience=0.0)
 
 
 async def test_of_one_page_so_many_calls_go_out_at_once() -> None:
     """The next goes when one has ended, and has so much less time and patience."""
-    house = House()
+    setup = Setup()
     go = asyncio.Event()
 
     async def when_told(_: Asked) -> httpx2.Response:
         await go.wait()
         return ok()
 
-    house.facebook.will(POSTS, *[when_told] * (CALLS_AT_ONCE + 1))
+    setup.facebook.will(POSTS, *[when_told] * (CALLS_AT_ONCE + 1))
     async with asyncio.TaskGroup() as tasks:
         for _ in range(CALLS_AT_ONCE + 1):
-            tasks.create_task(call(house))
+            tasks.create_task(call(setup))
         for _ in range(50):
             await asyncio.sleep(0)
-        assert len(house.facebook.asked) == CALLS_AT_ONCE
-        house.clock.advance(11)
+        assert len(setup.facebook.asked) == CALLS_AT_ONCE
+        setup.clock.advance(11)
         go.set()
-    assert len(house.facebook.asked) == CALLS_AT_ONCE + 1
-    assert house.budgets.asked == [("pages", 0.0, 4.0)] * CALLS_AT_ONCE + [("pages", 0.0, 1.0)]
+    assert len(setup.facebook.asked) == CALLS_AT_ONCE + 1
+    assert setup.budgets.asked == [("pages", 0.0, 4.0)] * CALLS_AT_ONCE + [("pages", 0.0, 1.0)]
 
 
 async def test_what_is_logged_of_a_failure_names_the_page_and_no_person() -> None:
     """Numbers, Facebook's trace, and never its words."""
-    house = House()
-    house.facebook.will(f"GET {PERSON}", refused(10, 2018300))
+    setup = Setup()
+    setup.facebook.will(f"GET {PERSON}", refused(10, 2018300))
     with capture_logs() as lines, pytest.raises(PermissionMissing):
-        await house.calls.for_page(SHOP, PAGE, "customer", lambda _: Ask("GET", (PERSON,), {"fields": "id,name"}))
+        await setup.calls.for_page(SHOP, PAGE, "customer", lambda _: Ask("GET", (PERSON,), {"fields": "id,name"}))
     assert lines == [
         {
             "event": "graph_failed",
@@ -323,50 +323,50 @@ async def test_what_is_logged_of_a_failure_names_the_page_and_no_person() -> Non
 
 async def test_nothing_of_a_call_that_went_well_is_logged() -> None:
     """Its number is a metric."""
-    house = House()
-    house.facebook.will(POSTS, ok())
+    setup = Setup()
+    setup.facebook.will(POSTS, ok())
     with capture_logs() as lines:
-        await call(house)
+        await call(setup)
     assert lines == []
 
 
 async def test_what_makes_no_sense_is_refused_before_anything_is_asked() -> None:
     """Not even the store."""
-    house = House()
+    setup = Setup()
 
     def refuse(_: int) -> Ask:
         raise ParameterRefused
 
     with pytest.raises(ParameterRefused):
-        await house.calls.for_page(SHOP, PAGE, "videos", refuse)
-    assert (house.budgets.asked, house.facebook.asked) == ([], [])
+        await setup.calls.for_page(SHOP, PAGE, "videos", refuse)
+    assert (setup.budgets.asked, setup.facebook.asked) == ([], [])
 
 
 async def test_a_token_of_no_page_is_called_with_on_nobodys_budget() -> None:
     """And made again as others are."""
-    house = House()
-    house.facebook.will("GET me", refused(2), ok({"id": "1"}))
-    answer = await house.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
+    setup = Setup()
+    setup.facebook.will("GET me", refused(2), ok({"id": "1"}))
+    answer = await setup.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
     assert answer.body == {"id": "1"}
-    assert [one.token for one in house.facebook.asked] == [APP_TOKEN.reveal()] * 2
-    assert house.budgets.asked == []
+    assert [one.token for one in setup.facebook.asked] == [APP_TOKEN.reveal()] * 2
+    assert setup.budgets.asked == []
 
 
 async def test_a_token_of_no_page_that_is_dead_marks_no_page() -> None:
     """It has none."""
-    house = House()
-    house.facebook.will("GET me", refused(190, 463))
+    setup = Setup()
+    setup.facebook.will("GET me", refused(190, 463))
     with pytest.raises(TokenDead):
-        await house.calls.with_token(Secret("EAA-other"), "me", Ask("GET", ("me",)))
-    assert (house.deaths, len(house.facebook.asked)) == ([], 1)
+        await setup.calls.with_token(Secret("EAA-other"), "me", Ask("GET", ("me",)))
+    assert (setup.deaths, len(setup.facebook.asked)) == ([], 1)
 
 
 async def test_a_call_with_a_token_of_no_page_ends_with_its_deadline() -> None:
     """As others do."""
-    house = House(policy=RetryPolicy(deadline=0.05))
-    house.facebook.will("GET me", never)
+    setup = Setup(policy=RetryPolicy(deadline=0.05))
+    setup.facebook.will("GET me", never)
     with pytest.raises(GraphTimeout):
-        await house.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
+        await setup.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
 
 
 async def test_closing_closes_the_connections() -> None:
@@ -379,10 +379,10 @@ async def test_closing_closes_the_connections() -> None:
 
     facebook = Facebook()
     facebook.will("GET me", ok({}))
-    house = House(facebook=facebook)
-    await house.calls.close()
-    house.calls._client._transport = Transport(facebook)
-    await house.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
+    setup = Setup(facebook=facebook)
+    await setup.calls.close()
+    setup.calls._client._transport = Transport(facebook)
+    await setup.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
     assert closed == []
-    await house.calls.close()
+    await setup.calls.close()
     assert len(closed) == 1

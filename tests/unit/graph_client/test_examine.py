@@ -77,7 +77,7 @@ async def test_a_used_up_budget_says_nothing_of_the_secret() -> None:
 
 
 @dataclass
-class House:
+class Setup:
     """Pages as the registry knows them, and what Facebook says of each."""
 
     known: dict[PageId, Credentials | PageInboxError | None] = field(default_factory=dict)
@@ -165,41 +165,41 @@ async def test_a_page_is_told_with_its_state(
     asked: bool,
 ) -> None:
     """Facebook is not asked with a token that is dead or that there is not."""
-    house = House({ME: known}, {ME: says}, fields)
-    finding = (await house.found())[ME]
+    setup = Setup({ME: known}, {ME: says}, fields)
+    finding = (await setup.found())[ME]
     assert (finding.name, finding.level, word in finding.sentence) == ("page", level, True), finding
-    assert (house.asked == [ME]) is asked
+    assert (setup.asked == [ME]) is asked
 
 
 async def test_without_facebook_what_is_known_here_is_told() -> None:
     """As the last look left it; nobody is asked."""
-    house = House({ME: CREDENTIALS, PageId("2"): None, PageId("3"): DEAD})
-    told = await house.found(ask_facebook=False)
-    assert [told[page].level for page in house.known] == ["warn", "ok", "fail"]
-    assert house.asked == []
+    setup = Setup({ME: CREDENTIALS, PageId("2"): None, PageId("3"): DEAD})
+    told = await setup.found(ask_facebook=False)
+    assert [told[page].level for page in setup.known] == ["warn", "ok", "fail"]
+    assert setup.asked == []
 
 
 async def test_many_pages_are_asked_about_a_few_at_a_time() -> None:
     """Each of them."""
-    house = House({PageId(str(n)): CREDENTIALS for n in range(50)})
-    assert {finding.level for finding in (await house.found()).values()} == {"ok"}
-    assert len(house.asked) == 50
-    assert house.most_at_once == AT_ONCE
+    setup = Setup({PageId(str(n)): CREDENTIALS for n in range(50)})
+    assert {finding.level for finding in (await setup.found()).values()} == {"ok"}
+    assert len(setup.asked) == 50
+    assert setup.most_at_once == AT_ONCE
 
 
 async def test_an_outage_ends_the_questions_and_every_page_is_told_all_the_same() -> None:
     """A thousand time limits in a row help nobody."""
     pages = [PageId(str(n)) for n in range(50)]
-    house = House(dict.fromkeys(pages, CREDENTIALS), dict.fromkeys(pages, raising(GraphUnreachable())))
-    assert {finding.level for finding in (await house.found()).values()} == {"warn"}
-    assert GIVE_UP <= len(house.asked) <= GIVE_UP + AT_ONCE
+    setup = Setup(dict.fromkeys(pages, CREDENTIALS), dict.fromkeys(pages, raising(GraphUnreachable())))
+    assert {finding.level for finding in (await setup.found()).values()} == {"warn"}
+    assert GIVE_UP <= len(setup.asked) <= GIVE_UP + AT_ONCE
 
 
 async def test_a_page_whose_questions_hang_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a time limit over all of them."""
     monkeypatch.setattr(examine, "PAGE_SECONDS", 0.01)
 
-    class Hanging(House):
+    class Hanging(Setup):
         async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
             await asyncio.Event().wait()
             return ()

@@ -21,7 +21,7 @@ from graph_client.errors import GraphUnavailable, GraphUnreachable, PermissionMi
 from graph_client.fetched import PUT_MESSAGES
 from graph_client.heal import Healer, TurnResult
 from graph_client.heal_turn import TURN_SECONDS
-from tests.unit.graph_client.fakes import PAGE, SHOP, WORDS, Asked, House, ok, refused, too_much
+from tests.unit.graph_client.fakes import PAGE, SHOP, WORDS, Asked, Setup, ok, refused, too_much
 
 SINCE = 1_770_000_000_000
 CONVERSATIONS = f"GET {PAGE}/conversations"
@@ -59,7 +59,7 @@ def page_of(*rows: dict[str, Any], after: str | None = None) -> httpx2.Response:
 class World:
     """Facebook, the store and the lease; `put` are the ids of every call of the store."""
 
-    house: House = field(default_factory=House)
+    setup: Setup = field(default_factory=Setup)
     outcomes: defaultdict[str, Outcome] = field(default_factory=lambda: defaultdict(lambda: "stored"))
     put_: list[list[MessageId]] = field(default_factory=list)
     record: Heal | None = None
@@ -70,7 +70,7 @@ class World:
 
     def will(self, of: str, *answers: httpx2.Response | Exception) -> None:
         """A conversation's messages."""
-        self.house.facebook.will(f"GET {of}/messages", *answers)
+        self.setup.facebook.will(f"GET {of}/messages", *answers)
 
     async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
         """As the test says."""
@@ -101,9 +101,9 @@ class World:
 
     async def turn(self, since: int | None = SINCE) -> TurnResult:
         """One turn."""
-        clock = self.house.clock
+        clock = self.setup.clock
         healer = Healer(
-            *(self.house.calls, self, self, self.house.metrics),
+            *(self.setup.calls, self, self, self.setup.metrics),
             now=lambda: SINCE + 100_000 + round(clock.seconds() * 1000),
             clock=clock.seconds,
             sleep=clock.sleep,
@@ -119,13 +119,13 @@ class World:
 
     def healed(self, outcome: str) -> float:
         """How many are counted as this."""
-        return self.house.count("healed_messages_total", outcome=outcome)
+        return self.setup.count("healed_messages_total", outcome=outcome)
 
 
 async def test_messages_of_all_conversations_are_stored_oldest_first() -> None:
     """Graph tells the newest first; readers of the store go by receipt."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", page_of(message("m_5", 90), message("m_2", 20)))
     world.will("t_2", page_of(message("m_4", 80), message("m_3", 70), message("m_1", 10)))
     assert await world.heal() == 5
@@ -136,7 +136,7 @@ async def test_messages_of_all_conversations_are_stored_oldest_first() -> None:
 async def test_of_one_second_what_was_said_first_is_stored_first() -> None:
     """Facebook dates to the second; its own order tells."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 9)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 9)))
     world.will("t_1", page_of(message("m_2", 9), message("m_1", 9), after="B"), page_of(message("m_0", 9)))
     await world.heal()
     assert world.put_ == [["m_0", "m_1", "m_2"]]
@@ -146,7 +146,7 @@ async def test_what_is_there_already_or_stays_gone_is_counted_as_that() -> None:
     """It passes the same door as webhooks do; only new ones are told."""
     world = World()
     world.outcomes |= {"m_1": "duplicate", "m_2": "erased", "m_3": "too_old"}
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", page_of(*[message(f"m_{n}", n) for n in (4, 3, 2, 1)]))
     assert await world.heal() == 1
     assert [world.healed(one) for one in ("stored", "duplicate", "erased", "too_old")] == [1, 1, 1, 1]
@@ -156,19 +156,19 @@ async def test_a_conversation_that_was_quiet_since_ends_the_walk() -> None:
     """Those after it are older still; the first moment itself counts as missing."""
     world = World()
     quiet = [conversation("t_3", -1), conversation("t_4", -2)]
-    world.house.facebook.will(
+    world.setup.facebook.will(
         CONVERSATIONS, page_of(conversation("t_1", 5), conversation("t_2", 0), *quiet, after="never asked for")
     )
     world.will("t_1", page_of(message("m_2", 5)))
     world.will("t_2", page_of(message("m_1", 0)))
     assert await world.heal() == 2
-    assert world.house.facebook.told == [CONVERSATIONS, "GET t_1/messages", "GET t_2/messages"]
+    assert world.setup.facebook.told == [CONVERSATIONS, "GET t_1/messages", "GET t_2/messages"]
 
 
 async def test_an_older_message_ends_the_walk_through_its_conversation() -> None:
     """What was said before that did come."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 5)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 5)))
     world.will("t_1", page_of(message("m_2", 5), message("m_1", 0), message("m_0", -1), after="never asked for"))
     assert await world.heal() == 2
     assert world.put_ == [["m_1", "m_2"]]
@@ -177,7 +177,7 @@ async def test_an_older_message_ends_the_walk_through_its_conversation() -> None
 async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() -> None:
     """Every second place is left to people; each call is made only while the Page is ours."""
     world = World()
-    world.house.facebook.will(
+    world.setup.facebook.will(
         CONVERSATIONS,
         page_of(conversation("t_1", 90), after="A"),
         page_of(conversation("t_2", 80)),
@@ -187,7 +187,7 @@ async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() ->
     world.will("t_1", page_of(message("m_3", 90), after="B"), page_of(message("m_2", 30), after="C"), page_of())
     world.will("t_2", page_of(message("m_1", 20)))
     assert await world.heal() == 4
-    assert [(one.what, one.query.get("after")) for one in world.house.facebook.asked] == [
+    assert [(one.what, one.query.get("after")) for one in world.setup.facebook.asked] == [
         (CONVERSATIONS, None),
         ("GET t_1/messages", None),
         ("GET t_1/messages", "B"),
@@ -197,37 +197,37 @@ async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() ->
         (CONVERSATIONS, None),  # a conversation may have moved to the top, where the walk did not meet it
         ("GET t_3/messages", None),
     ]
-    assert world.house.clock.slept == [REST_SECONDS] * 3
+    assert world.setup.clock.slept == [REST_SECONDS] * 3
     assert world.leases == 8
 
 
 async def test_it_asks_for_no_more_than_healing_needs_at_the_pace_of_conversations() -> None:
     """No names, no snippets; it can wait for its turn."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", page_of())
     await world.heal()
-    asked = [(one.query["fields"], one.query["limit"]) for one in world.house.facebook.asked]
+    asked = [(one.query["fields"], one.query["limit"]) for one in world.setup.facebook.asked]
     assert asked == [(HISTORY_CONVERSATION_FIELDS, str(ITEMS)), (HISTORY_MESSAGE_FIELDS, str(ITEMS))]
-    assert world.house.facebook.asked[0].query["platform"] == "messenger"
-    assert world.house.budgets.asked == [("messenger", 0.5, PATIENCE_SECONDS)] * 2
-    assert world.house.count("graph_calls_total", edge="heal_conversations", outcome="ok") == 1
-    assert world.house.count("graph_calls_total", edge="heal_conversation_messages", outcome="ok") == 1
+    assert world.setup.facebook.asked[0].query["platform"] == "messenger"
+    assert world.setup.budgets.asked == [("messenger", 0.5, PATIENCE_SECONDS)] * 2
+    assert world.setup.count("graph_calls_total", edge="heal_conversations", outcome="ok") == 1
+    assert world.setup.count("graph_calls_total", edge="heal_conversation_messages", outcome="ok") == 1
 
 
 async def test_too_much_at_once_is_asked_for_in_halves() -> None:
     """Facebook finds messages heavy."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", too_much(), page_of(message("m_1", 9)))
     assert await world.heal() == 1
-    assert [one.query["limit"] for one in world.house.facebook.asked] == [str(ITEMS), str(ITEMS), str(ITEMS // 2)]
+    assert [one.query["limit"] for one in world.setup.facebook.asked] == [str(ITEMS), str(ITEMS), str(ITEMS // 2)]
 
 
 async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_told() -> None:
     """Also what came of the conversation in which it failed; the rest is fetched when it is done again."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", page_of(message("m_2", 90)))
     world.will("t_2", page_of(message("m_1", 80), after="B"), *[httpx2.ReadError("cut") for _ in range(3)])
     with capture_logs() as lines, pytest.raises(GraphUnreachable):
@@ -240,17 +240,17 @@ async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_to
 async def test_a_token_that_dies_midway_is_told_as_that() -> None:
     """Once, and the messages are safe."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), after="A"), refused(190, 460))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), after="A"), refused(190, 460))
     world.will("t_1", page_of(message("m_1", 90)))
     with pytest.raises(TokenDead):
         await world.heal()
-    assert (world.put_, len(world.house.deaths)) == ([["m_1"]], 1)
+    assert (world.put_, len(world.setup.deaths)) == ([["m_1"]], 1)
 
 
 async def test_when_facebook_refuses_at_once_nothing_is_stored() -> None:
     """There is nothing."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, refused(10))
+    world.setup.facebook.will(CONVERSATIONS, refused(10))
     with pytest.raises(PermissionMissing):
         await world.heal()
     assert world.put_ == []
@@ -259,7 +259,7 @@ async def test_when_facebook_refuses_at_once_nothing_is_stored() -> None:
 async def test_what_cannot_be_read_is_counted_and_the_rest_stored() -> None:
     """Graph tells details of the newest messages only."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     unreadable = [
         message("m_5", 80, id=None),
         message("m_4", 70, **{"from": None}),
@@ -275,7 +275,7 @@ async def test_what_cannot_be_read_is_counted_and_the_rest_stored() -> None:
 async def test_a_message_without_a_time_ends_no_walk() -> None:
     """The store decides what becomes of it."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of({"id": "t_1"}))
+    world.setup.facebook.will(CONVERSATIONS, page_of({"id": "t_1"}))
     world.will("t_1", page_of(message("m_2", 90, created_time=None), message("m_1", 80)))
     assert await world.heal() == 2
     assert world.put_ == [["m_2", "m_1"]]
@@ -284,7 +284,7 @@ async def test_a_message_without_a_time_ends_no_walk() -> None:
 async def test_messages_are_stored_so_many_at_a_time() -> None:
     """The store answers others in between."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 900)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 900)))
     world.will("t_1", page_of(*[message(f"m_{n:03}", n) for n in range(PUT_MESSAGES + 1, 0, -1)]))
     assert await world.heal() == PUT_MESSAGES + 1
     assert [len(one) for one in world.put_] == [PUT_MESSAGES, 1]
@@ -294,7 +294,7 @@ async def test_messages_are_stored_so_many_at_a_time() -> None:
 async def test_a_store_that_is_lost_ends_it() -> None:
     """It is done again later."""
     world = World(lost=True)
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", page_of(message("m_1", 90)))
     with pytest.raises(StoreLost):
         await world.heal()
@@ -303,17 +303,17 @@ async def test_a_store_that_is_lost_ends_it() -> None:
 async def test_a_lease_that_cannot_be_renewed_ends_it_before_the_next_call() -> None:
     """Another replica may be at it."""
     world = World(leases_left=1)
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     with pytest.raises(StoreLost):
         await world.heal()
-    assert world.house.facebook.told == [CONVERSATIONS]
+    assert world.setup.facebook.told == [CONVERSATIONS]
 
 
 async def test_what_is_logged_is_numbers() -> None:
     """No words, no person, no conversation."""
     world = World()
     world.outcomes["m_1"] = "duplicate"
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", page_of(message("m_2", 90), message("m_3", 85, **{"from": None}), message("m_1", 80)))
     with capture_logs() as lines:
         await world.heal()
@@ -325,20 +325,20 @@ async def test_what_is_logged_is_numbers() -> None:
 async def test_a_refused_conversation_does_not_cost_the_others_and_is_tried_again() -> None:
     """It stays on the list with its reason until it is fetched."""
     world = World()
-    world.house.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", refused(100, 33), page_of(message("m_2", 90)))
     world.will("t_2", page_of(message("m_1", 80)))
     assert await world.heal() == 1
     assert world.record is not None
     (entry,) = world.record.unhealed
     assert (entry.conversation, entry.reason, entry.since, entry.tries) == ("t_1", "object_not_found", SINCE, 1)
-    assert world.house.count("heal_conversations_total", outcome="refused") == 1
+    assert world.setup.count("heal_conversations_total", outcome="refused") == 1
     assert (await world.turn(None)).next_at == entry.next_try_at, "not before its pause is over"
-    await world.house.clock.sleep(70)
+    await world.setup.clock.sleep(70)
     assert (await world.turn(None)).next_at is None
     assert world.record.unhealed == ()
     assert world.put_ == [["m_1"], ["m_2"]]
-    assert world.house.count("heal_conversations_total", outcome="healed") == 1
+    assert world.setup.count("heal_conversations_total", outcome="healed") == 1
 
 
 async def test_a_turn_ends_and_the_next_goes_on_where_it_was() -> None:
@@ -346,12 +346,12 @@ async def test_a_turn_ends_and_the_next_goes_on_where_it_was() -> None:
     world = World()
 
     async def slow(_: Asked) -> httpx2.Response:
-        await world.house.clock.sleep(TURN_SECONDS)
+        await world.setup.clock.sleep(TURN_SECONDS)
         return page_of(message("m_2", 90))
 
     page = page_of(conversation("t_1", 90), conversation("t_2", 80))
-    world.house.facebook.will(CONVERSATIONS, page, page_of(conversation("t_1", 90), conversation("t_2", 80)))
-    world.house.facebook.will("GET t_1/messages", slow)
+    world.setup.facebook.will(CONVERSATIONS, page, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.setup.facebook.will("GET t_1/messages", slow)
     world.will("t_2", page_of(message("m_1", 80)))
     assert not (await world.turn()).ended
     assert world.put_ == [["m_2"]]
@@ -365,7 +365,7 @@ async def test_an_outage_of_graph_itself_stops_the_walk() -> None:
     """Three conversations in a row that Graph fails at are no refusals of these three; all are tried again at once."""
     world = World()
     rows = [conversation(f"t_{n}", 90 - n) for n in range(5)]
-    world.house.facebook.will(CONVERSATIONS, page_of(*rows))
+    world.setup.facebook.will(CONVERSATIONS, page_of(*rows))
     for n in range(3):
         world.will(f"t_{n}", *[refused(2) for _ in range(3)])
     with pytest.raises(GraphUnavailable):

@@ -27,7 +27,7 @@ from graph_client.fields import FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
 from graph_client.pages import AppRefused, NotConfigured, Pages
 from graph_client.schedule import DAY, KEPT, MARGIN, SOON
 from graph_client.token_facts import TokenRefused
-from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, House, ok, refused
+from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, Setup, ok, refused
 
 APP, NOW = "200000000000001", 1_770_000_000_000
 DEBUG, SUBSCRIPTION = "GET debug_token", f"GET {PAGE}/subscribed_apps"
@@ -56,7 +56,7 @@ class World:
 
     state: PageState | None = None
     missing_settings: Sequence[str] = ()
-    house: House = field(default_factory=House)
+    setup: Setup = field(default_factory=Setup)
     fails: dict[str, PageInboxError] = field(default_factory=dict)
     token: Secret | None = None
     replaced: bool = False
@@ -64,10 +64,10 @@ class World:
     granted_by: str | None = "nobody was asked"
 
     def __post_init__(self) -> None:
-        self.facebook = self.house.facebook
+        self.facebook = self.setup.facebook
         self.told = self.facebook.told
         self.pages = Pages(
-            self.house.calls,
+            self.setup.calls,
             self,
             self,
             self,
@@ -259,7 +259,7 @@ async def test_a_token_that_will_not_do_changes_nothing(told: dict[str, Any], er
     with pytest.raises(error):
         await world.connected()
     assert world.told == [DEBUG]
-    assert world.house.deaths == []
+    assert world.setup.deaths == []
 
 
 async def test_what_is_only_wanted_may_be_missing_and_is_told() -> None:
@@ -297,7 +297,7 @@ async def test_when_facebook_refuses_the_apps_own_token_no_page_is_blamed(code: 
         await world.connected()
     assert (refusal.value.kind, refusal.value.reason) == ("upstream_failed", "app_token_refused")
     assert WORDS not in str(refusal.value)
-    assert (world.told, world.house.deaths) == ([DEBUG], [])
+    assert (world.told, world.setup.deaths) == ([DEBUG], [])
 
 
 async def test_of_a_token_of_which_facebook_tells_this_app_nothing_another_app_is_the_reason() -> None:

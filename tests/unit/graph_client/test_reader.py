@@ -8,7 +8,7 @@ from domain.errors import PageInboxError
 from domain.graph import Fetched, GraphQuery
 from graph_client.errors import GraphError, ObjectNotFound, ParameterRefused, Throttled, TokenDead
 from graph_client.reader import Reader
-from tests.unit.graph_client.fakes import PAGE, SHOP, Budgets, Entry, House, ok, refused, too_much
+from tests.unit.graph_client.fakes import PAGE, SHOP, Budgets, Entry, Setup, ok, refused, too_much
 
 VIDEOS, POSTS = f"GET {PAGE}/videos", f"GET {PAGE}/published_posts"
 
@@ -24,19 +24,19 @@ VIDEO_POST = {
 }
 
 
-async def fetch(house: House, query: GraphQuery) -> Fetched:
+async def fetch(setup: Setup, query: GraphQuery) -> Fetched:
     """One page of it."""
-    return await Reader(house.calls).fetch(SHOP, query)
+    return await Reader(setup.calls).fetch(SHOP, query)
 
 
 async def test_posts_are_fetched_with_their_fields_and_in_our_form() -> None:
     """One call, counted under its edge; the cursor leads on."""
-    house = House()
-    house.facebook.will(POSTS, ok(more("QVFI", {"id": "1", "created_time": "2026-02-02T02:41:10+0000"})))
-    found = await fetch(house, GraphQuery("posts", PAGE, limit=7))
+    setup = Setup()
+    setup.facebook.will(POSTS, ok(more("QVFI", {"id": "1", "created_time": "2026-02-02T02:41:10+0000"})))
+    found = await fetch(setup, GraphQuery("posts", PAGE, limit=7))
     assert found == Fetched([{"id": "1", "created_time": "2026-02-02T02:41:10.000Z"}], "QVFI")
-    assert house.facebook.asked[0].query["limit"] == "7"
-    assert house.count("graph_calls_total", edge="posts", outcome="ok") == 1
+    assert setup.facebook.asked[0].query["limit"] == "7"
+    assert setup.count("graph_calls_total", edge="posts", outcome="ok") == 1
 
 
 @pytest.mark.parametrize(
@@ -52,29 +52,29 @@ async def test_posts_are_fetched_with_their_fields_and_in_our_form() -> None:
 )
 async def test_every_edge_is_charged_to_its_budget_at_its_pace(query: GraphQuery, asked: tuple[Any, ...]) -> None:
     """Conversations come twice a second at most."""
-    house = House(budgets=Budgets(Entry(held=1)))
+    setup = Setup(budgets=Budgets(Entry(held=1)))
     with pytest.raises(Throttled):
-        await fetch(house, query)
-    assert house.budgets.asked == [asked]
+        await fetch(setup, query)
+    assert setup.budgets.asked == [asked]
 
 
 async def test_fewer_items_are_asked_for_when_those_are_too_much() -> None:
     """The shop gets them with a cursor as ever: fewer are not the end."""
-    house = House()
-    house.facebook.will(POSTS, too_much(), ok(more("QVFI", {"id": "1"})))
-    assert await fetch(house, GraphQuery("posts", PAGE, limit=10)) == Fetched([{"id": "1"}], "QVFI")
-    assert [one.query["limit"] for one in house.facebook.asked] == ["10", "5"]
+    setup = Setup()
+    setup.facebook.will(POSTS, too_much(), ok(more("QVFI", {"id": "1"})))
+    assert await fetch(setup, GraphQuery("posts", PAGE, limit=10)) == Fetched([{"id": "1"}], "QVFI")
+    assert [one.query["limit"] for one in setup.facebook.asked] == ["10", "5"]
 
 
 async def test_videos_are_asked_for_at_their_own_edge_first() -> None:
     """And the walk stays there."""
-    house = House()
-    house.facebook.will(VIDEOS, ok(more("QVFI", {"id": "1"})), ok({"data": [{"id": "2"}]}))
-    first = await fetch(house, GraphQuery("videos", PAGE))
+    setup = Setup()
+    setup.facebook.will(VIDEOS, ok(more("QVFI", {"id": "1"})), ok({"data": [{"id": "2"}]}))
+    first = await fetch(setup, GraphQuery("videos", PAGE))
     assert first.items == [{"id": "1"}]
-    assert await fetch(house, GraphQuery("videos", PAGE, after=first.after)) == Fetched([{"id": "2"}], None)
-    assert house.facebook.told == [VIDEOS, VIDEOS]
-    assert house.facebook.asked[1].query["after"] == "QVFI"
+    assert await fetch(setup, GraphQuery("videos", PAGE, after=first.after)) == Fetched([{"id": "2"}], None)
+    assert setup.facebook.told == [VIDEOS, VIDEOS]
+    assert setup.facebook.asked[1].query["after"] == "QVFI"
 
 
 @pytest.mark.parametrize(("code", "subcode"), [(100, None), (100, 33), (3, None), (10, None)])
@@ -82,15 +82,15 @@ async def test_where_facebook_refuses_the_list_of_videos_they_are_picked_from_po
     code: int, subcode: int | None
 ) -> None:
     """And the walk goes on among posts, without asking for videos again."""
-    house = House()
-    house.facebook.will(VIDEOS, refused(code, subcode))
-    house.facebook.will(POSTS, ok(more("QVFI", VIDEO_POST, {"id": "8"})), ok({"data": [VIDEO_POST]}))
-    first = await fetch(house, GraphQuery("videos", PAGE, limit=7))
+    setup = Setup()
+    setup.facebook.will(VIDEOS, refused(code, subcode))
+    setup.facebook.will(POSTS, ok(more("QVFI", VIDEO_POST, {"id": "8"})), ok({"data": [VIDEO_POST]}))
+    first = await fetch(setup, GraphQuery("videos", PAGE, limit=7))
     assert [(one["id"], one["title"]) for one in first.items] == [("9", "Silk")]
-    second = await fetch(house, GraphQuery("videos", PAGE, limit=7, after=first.after))
+    second = await fetch(setup, GraphQuery("videos", PAGE, limit=7, after=first.after))
     assert ([one["id"] for one in second.items], second.after) == (["9"], None)
-    assert house.facebook.told == [VIDEOS, POSTS, POSTS]
-    assert [(one.query["limit"], one.query.get("after")) for one in house.facebook.asked[1:]] == [
+    assert setup.facebook.told == [VIDEOS, POSTS, POSTS]
+    assert [(one.query["limit"], one.query.get("after")) for one in setup.facebook.asked[1:]] == [
         ("7", None),
         ("7", "QVFI"),
     ]
@@ -101,36 +101,36 @@ async def test_where_facebook_refuses_the_list_of_videos_they_are_picked_from_po
 )
 async def test_other_refusals_of_videos_are_answers(code: int, error: type[PageInboxError]) -> None:
     """Posts would be refused likewise."""
-    house = House()
-    house.facebook.will(VIDEOS, refused(code))
+    setup = Setup()
+    setup.facebook.will(VIDEOS, refused(code))
     with pytest.raises(error):
-        await fetch(house, GraphQuery("videos", PAGE))
-    assert house.facebook.told == [VIDEOS]
+        await fetch(setup, GraphQuery("videos", PAGE))
+    assert setup.facebook.told == [VIDEOS]
 
 
 async def test_a_walk_over_videos_that_is_refused_midway_does_not_begin_among_posts() -> None:
     """Places in the one list are none in the other."""
-    house = House()
-    house.facebook.will(VIDEOS, refused(100))
+    setup = Setup()
+    setup.facebook.will(VIDEOS, refused(100))
     with pytest.raises(ParameterRefused):
-        await fetch(house, GraphQuery("videos", PAGE, after="vQVFI"))
-    assert house.facebook.told == [VIDEOS]
+        await fetch(setup, GraphQuery("videos", PAGE, after="vQVFI"))
+    assert setup.facebook.told == [VIDEOS]
 
 
 async def test_when_posts_are_refused_too_that_is_the_answer() -> None:
     """Each list is asked once."""
-    house = House()
-    house.facebook.will(VIDEOS, refused(10))
-    house.facebook.will(POSTS, refused(10))
+    setup = Setup()
+    setup.facebook.will(VIDEOS, refused(10))
+    setup.facebook.will(POSTS, refused(10))
     with pytest.raises(GraphError) as refusal:
-        await fetch(house, GraphQuery("videos", PAGE))
+        await fetch(setup, GraphQuery("videos", PAGE))
     assert refusal.value.reason == "permission_missing"
-    assert house.facebook.told == [VIDEOS, POSTS]
+    assert setup.facebook.told == [VIDEOS, POSTS]
 
 
 async def test_a_customer_is_one_item() -> None:
     """With the id that was asked for."""
-    house = House()
-    house.facebook.will("GET 7000000000000001", ok({"name": "Sokha"}))
-    found = await fetch(house, GraphQuery("customer", PAGE, "7000000000000001"))
+    setup = Setup()
+    setup.facebook.will("GET 7000000000000001", ok({"name": "Sokha"}))
+    found = await fetch(setup, GraphQuery("customer", PAGE, "7000000000000001"))
     assert found == Fetched([{"name": "Sokha", "id": "7000000000000001"}], None)

@@ -89,7 +89,7 @@ class FakeTeller:
         self.told += [notice.kind for notice in notices]
 
 
-class House:
+class Setup:
     """An intake over all three."""
 
     def __init__(self, pages: dict[PageId, ShopId] | None = None) -> None:
@@ -116,157 +116,157 @@ def said(page: PageId, *mids: str) -> Document:
 
 async def test_a_signed_message_of_a_connected_page_is_put_for_its_shop() -> None:
     """And counted by kind and outcome."""
-    house = House()
-    assert await house.take(said(PAGE, "m_1", "m_2")) == {"stored": 2}
-    assert house.store.kept == [(SHOP, "m_1"), (SHOP, "m_2")]
-    assert house.counted("message", "stored") == 2
+    setup = Setup()
+    assert await setup.take(said(PAGE, "m_1", "m_2")) == {"stored": 2}
+    assert setup.store.kept == [(SHOP, "m_1"), (SHOP, "m_2")]
+    assert setup.counted("message", "stored") == 2
 
 
 async def test_a_page_is_looked_up_once_and_its_shop_remembered() -> None:
     """The registry is asked for a busy Page once, not for every message."""
-    house = House()
+    setup = Setup()
     for number in range(3):
-        await house.take(said(PAGE, f"m_{number}"))
-    assert house.owners.asked == [PAGE]
+        await setup.take(said(PAGE, f"m_{number}"))
+    assert setup.owners.asked == [PAGE]
 
 
 async def test_an_unknown_page_is_counted_and_not_remembered() -> None:
     """Asked once per delivery; connected a moment later, its next message is stored."""
-    house = House({})
-    assert await house.take(said(PAGE, "m_1", "m_2")) == {"unknown_page": 2}
-    assert house.owners.asked == [PAGE]
-    assert house.store.puts == []
-    assert house.intake._routes == {}, "a stranger's Pages take no room"
-    house.owners.pages[PAGE] = SHOP
-    assert await house.take(said(PAGE, "m_3")) == {"stored": 1}
-    assert house.store.kept == [(SHOP, "m_3")]
+    setup = Setup({})
+    assert await setup.take(said(PAGE, "m_1", "m_2")) == {"unknown_page": 2}
+    assert setup.owners.asked == [PAGE]
+    assert setup.store.puts == []
+    assert setup.intake._routes == {}, "a stranger's Pages take no room"
+    setup.owners.pages[PAGE] = SHOP
+    assert await setup.take(said(PAGE, "m_3")) == {"stored": 1}
+    assert setup.store.kept == [(SHOP, "m_3")]
 
 
 async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message() -> None:
     """The Page has moved to another shop since; all of its messages in the delivery go there."""
-    house = House()
-    await house.take(said(PAGE, "m_1"))
-    house.store.pages[PAGE] = OTHER_SHOP
-    assert await house.take(said(PAGE, "m_2", "m_3", "m_4")) == {"stored": 3}
-    assert house.store.kept[1:] == [(OTHER_SHOP, mid) for mid in ("m_2", "m_3", "m_4")]
-    assert house.owners.asked == [PAGE, PAGE]
-    assert house.counted("message", "unknown_page") == 0
+    setup = Setup()
+    await setup.take(said(PAGE, "m_1"))
+    setup.store.pages[PAGE] = OTHER_SHOP
+    assert await setup.take(said(PAGE, "m_2", "m_3", "m_4")) == {"stored": 3}
+    assert setup.store.kept[1:] == [(OTHER_SHOP, mid) for mid in ("m_2", "m_3", "m_4")]
+    assert setup.owners.asked == [PAGE, PAGE]
+    assert setup.counted("message", "unknown_page") == 0
 
 
 async def test_two_deliveries_that_meet_one_stale_route_lose_nothing() -> None:
     """Both are refused by the old shop; the second learns it when the first has forgotten the route already."""
-    house = House()
-    await house.take(said(PAGE, "m_1"))
-    house.store.pages[PAGE] = OTHER_SHOP
-    house.store.gates[SHOP], house.owners.gate = asyncio.Event(), asyncio.Event()
-    both = asyncio.gather(house.take(said(PAGE, "m_2")), house.take(said(PAGE, "m_3")))
-    await wait_until(lambda: len(house.store.puts) == 3)
-    house.store.gates[SHOP].set()
-    await wait_until(lambda: len(house.owners.asked) >= 2)
-    house.owners.gate.set()
+    setup = Setup()
+    await setup.take(said(PAGE, "m_1"))
+    setup.store.pages[PAGE] = OTHER_SHOP
+    setup.store.gates[SHOP], setup.owners.gate = asyncio.Event(), asyncio.Event()
+    both = asyncio.gather(setup.take(said(PAGE, "m_2")), setup.take(said(PAGE, "m_3")))
+    await wait_until(lambda: len(setup.store.puts) == 3)
+    setup.store.gates[SHOP].set()
+    await wait_until(lambda: len(setup.owners.asked) >= 2)
+    setup.owners.gate.set()
     assert list(await both) == [{"stored": 1}, {"stored": 1}]
-    assert sorted(house.store.kept[1:]) == [(OTHER_SHOP, "m_2"), (OTHER_SHOP, "m_3")]
+    assert sorted(setup.store.kept[1:]) == [(OTHER_SHOP, "m_2"), (OTHER_SHOP, "m_3")]
 
 
 async def test_a_page_that_its_shop_refuses_again_is_unknown() -> None:
     """The claim is there and the shop's record is not: two looks, then counted, and no third."""
-    house = House()
-    house.store.pages = {}
-    assert await house.take(said(PAGE, "m_1")) == {"unknown_page": 1}
-    assert house.store.puts == [SHOP, SHOP]
-    assert house.counted("message", "unknown_page") == 1
+    setup = Setup()
+    setup.store.pages = {}
+    assert await setup.take(said(PAGE, "m_1")) == {"unknown_page": 1}
+    assert setup.store.puts == [SHOP, SHOP]
+    assert setup.counted("message", "unknown_page") == 1
 
 
 async def test_one_shops_failure_fails_the_request_after_all_have_settled() -> None:
     """Facebook is asked to deliver again, and nothing of this delivery is left running behind the answer."""
-    house = House({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
-    house.store.fails[SHOP] = Unavailable("queue_full", retry_after=2)
-    house.store.gates[OTHER_SHOP] = asyncio.Event()
-    request = asyncio.ensure_future(house.take(said(PAGE, "m_1"), said(OTHER_PAGE, "m_2")))
-    await wait_until(lambda: len(house.store.puts) == 2)
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
+    setup.store.fails[SHOP] = Unavailable("queue_full", retry_after=2)
+    setup.store.gates[OTHER_SHOP] = asyncio.Event()
+    request = asyncio.ensure_future(setup.take(said(PAGE, "m_1"), said(OTHER_PAGE, "m_2")))
+    await wait_until(lambda: len(setup.store.puts) == 2)
     for _ in range(5):
         await asyncio.sleep(0)
     assert not request.done()
-    house.store.gates[OTHER_SHOP].set()
+    setup.store.gates[OTHER_SHOP].set()
     with pytest.raises(Unavailable) as refusal:
         await request
     assert refusal.value.reason == "queue_full"
-    assert house.store.kept == [(OTHER_SHOP, "m_2")]
+    assert setup.store.kept == [(OTHER_SHOP, "m_2")]
 
 
 async def test_what_is_not_kept_and_what_is_not_understood_is_counted_and_fails_nothing() -> None:
     """A read receipt, a broken event and a message in one delivery: the message is stored."""
-    house = House()
+    setup = Setup()
     parts = [
         from_customer(PAGE, CUSTOMER, NOW, read={"watermark": NOW}),
         from_customer(PAGE, CUSTOMER, NOW, message={"text": "no mid"}),
         from_page(PAGE, CUSTOMER, NOW, message={"mid": "m_1", "is_echo": True}),
     ]
-    taken = await house.take(entry(PAGE, NOW, "messaging", parts))
+    taken = await setup.take(entry(PAGE, NOW, "messaging", parts))
     assert taken == {"not_kept": 1, "skipped": 1, "stored": 1}
-    assert house.counted("read", "not_kept") == 1
-    assert house.counted("skipped", "no_mid") == 1
-    assert house.counted("echo", "stored") == 1
+    assert setup.counted("read", "not_kept") == 1
+    assert setup.counted("skipped", "no_mid") == 1
+    assert setup.counted("echo", "stored") == 1
 
 
 async def test_nothing_is_parsed_before_it_is_verified() -> None:
     """A forged body that is no JSON is refused for its signature."""
-    house = House()
+    setup = Setup()
     with pytest.raises(SignatureRefused):
-        await house.intake.take(b"no json", sign(b"other", SECRET))
+        await setup.intake.take(b"no json", sign(b"other", SECRET))
     with pytest.raises(SignatureRefused):
-        await house.intake.take(b"no json", None)
+        await setup.intake.take(b"no json", None)
     with pytest.raises(PayloadRefused):
-        await house.intake.take(b"no json", sign(b"no json", SECRET))
-    assert house.owners.asked == []
+        await setup.intake.take(b"no json", sign(b"no json", SECRET))
+    assert setup.owners.asked == []
 
 
 async def test_nothing_is_parsed_that_would_wait_too_long() -> None:
     """A store with more than it can take refuses before the work; but nobody learns of it without a signature."""
-    house = House()
-    house.store.full = RuntimeError("full")
+    setup = Setup()
+    setup.store.full = RuntimeError("full")
     with pytest.raises(SignatureRefused):
-        await house.intake.take(b"no json", sign(b"other", SECRET))
+        await setup.intake.take(b"no json", sign(b"other", SECRET))
     with pytest.raises(RuntimeError, match="full"):
-        await house.intake.take(b"no json", sign(b"no json", SECRET))
+        await setup.intake.take(b"no json", sign(b"no json", SECRET))
 
 
 async def test_a_delivery_without_events_asks_nobody() -> None:
     """The dashboard's test, or an empty list: nothing to store, nothing that could fail."""
-    house = House()
+    setup = Setup()
     body = orjson.dumps({"object": "page", "entry": []})
-    assert (await house.intake.take(body, sign(body, SECRET))).outcomes == {}
-    assert house.owners.asked == []
+    assert (await setup.intake.take(body, sign(body, SECRET))).outcomes == {}
+    assert setup.owners.asked == []
 
 
 async def test_the_memory_of_routes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest goes first, and costs one more look when it comes back."""
     monkeypatch.setattr("webhook.intake.ROUTES_REMEMBERED", 2)
     pages = [PageId(str(number)) for number in (1, 2, 3)]
-    house = House(dict.fromkeys(pages, SHOP))
+    setup = Setup(dict.fromkeys(pages, SHOP))
     for page in (*pages, pages[2], pages[0]):
-        await house.take(said(page, f"m_{page}"))
-    assert house.owners.asked == [*pages, pages[0]]
+        await setup.take(said(page, f"m_{page}"))
+    assert setup.owners.asked == [*pages, pages[0]]
 
 
 async def test_what_is_stored_of_a_large_delivery_stays_when_the_rest_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is put in parts; the redelivery puts the same parts again, which the store knows as duplicates."""
-    house = House()
+    setup = Setup()
     mids = [f"m_{number}" for number in range(2_001)]
-    whole_put = house.store.put
+    whole_put = setup.store.put
 
     async def put(shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
-        if len(house.store.puts) == 3:
+        if len(setup.store.puts) == 3:
             raise Unavailable("queue_full")
         return await whole_put(shop, events)
 
     with monkeypatch.context() as full:
-        full.setattr(house.store, "put", put)
+        full.setattr(setup.store, "put", put)
         with pytest.raises(Unavailable):
-            await house.take(said(PAGE, *mids))
-    assert [mid for _, mid in house.store.kept] == mids[: len(house.store.kept)]
-    assert 0 < len(house.store.kept) < len(mids)
+            await setup.take(said(PAGE, *mids))
+    assert [mid for _, mid in setup.store.kept] == mids[: len(setup.store.kept)]
+    assert 0 < len(setup.store.kept) < len(mids)
 
-    house.store.kept.clear()
-    assert await house.take(said(PAGE, *mids)) == {"stored": len(mids)}
-    assert [mid for _, mid in house.store.kept] == mids
+    setup.store.kept.clear()
+    assert await setup.take(said(PAGE, *mids)) == {"stored": len(mids)}
+    assert [mid for _, mid in setup.store.kept] == mids

@@ -47,7 +47,7 @@ class Request(DeliveryRequest):
         self.answers.append(answer)
 
 
-class House:
+class Setup:
     """Both ways over one store."""
 
     def __init__(self) -> None:
@@ -123,9 +123,9 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
+def setup() -> Setup:
     """A fresh one for each test."""
-    return House()
+    return Setup()
 
 
 def drop(_logger: object, _method: str, _event: MutableMapping[str, Any]) -> str:
@@ -147,14 +147,14 @@ def bodies() -> list[bytes]:
 @pytest.mark.parametrize("fails", [None, Unavailable("queue_full", retry_after=2), KeyError("private words")])
 async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the body is, genuine or forged, and whether it can be stored or not."""
-    ways = House(), House()
+    ways = Setup(), Setup()
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     for number, body in enumerate(bodies()):
         forged = number % 7 == 6
         signature = None if number % 50 == 48 else sign(body + b" " * forged, SECRET)
         agent = None if number % 3 else b"facebookexternalua" * (number % 20)
-        for house in ways:
-            house.shop.fails = fails if number % 2 else None
+        for setup in ways:
+            setup.shop.fails = fails if number % 2 else None
         short = await ways[0].shortly(body, signature, agent)
         assert short == await ways[1].usually(body, signature, agent)
     assert ways[0].shop.stored == ways[1].shop.stored
@@ -163,13 +163,13 @@ async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: 
     assert ways[0].numbers() == ways[1].numbers()
 
 
-async def test_what_a_turn_brings_is_put_before_anything_is_answered(house: House) -> None:
+async def test_what_a_turn_brings_is_put_before_anything_is_answered(setup: Setup) -> None:
     """Each delivery is answered when its own messages are stored."""
-    await house.kept()
+    await setup.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
-    house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+    setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
     requests = [
-        house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId(f"m_{number}"), NOW))) for number in range(3)
+        setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId(f"m_{number}"), NOW))) for number in range(3)
     ]
     await wait_until(lambda: len(settles) == 3)
     assert [request.answers for request in requests] == [[], [], []]
@@ -177,79 +177,79 @@ async def test_what_a_turn_brings_is_put_before_anything_is_answered(house: Hous
     settles[2](Unavailable("redis_full"))
     assert [[answer[0] for answer in request.answers] for request in requests] == [[], [200], [503]]
     settles[0](["duplicate"])
-    await wait_until(lambda: len(house.lines) == 3)
-    assert [line.get("stored", line.get("duplicate", line.get("reason"))) for line in house.lines] == [
+    await wait_until(lambda: len(setup.lines) == 3)
+    assert [line.get("stored", line.get("duplicate", line.get("reason"))) for line in setup.lines] == [
         1,
         "redis_full",
         1,
     ]
 
 
-async def test_a_poisoned_delivery_costs_its_turn_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake of ours while one is read is a 500 for that one."""
-    await house.kept()
-    read = house.intake.read
+    await setup.kept()
+    read = setup.intake.read
 
     def poisoned(body: bytes, signature: bytes | None) -> Any:
         if b"poison" in body:
             raise RecursionError
         return read(body, signature)
 
-    monkeypatch.setattr(house.intake, "read", poisoned)
+    monkeypatch.setattr(setup.intake, "read", poisoned)
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     texts = ["before", "poison", "after"]
     requests = [
-        house.arrive(serialize(one_message(PAGE, CUSTOMER, text, MessageId(f"m_{text}"), NOW))) for text in texts
+        setup.arrive(serialize(one_message(PAGE, CUSTOMER, text, MessageId(f"m_{text}"), NOW))) for text in texts
     ]
-    await wait_until(lambda: len(house.lines) == 3)
+    await wait_until(lambda: len(setup.lines) == 3)
     assert [answer[0] for request in requests for answer in request.answers] == [200, 500, 200]
-    assert [event.id for event in house.shop.stored] == ["m_before", "m_after"]
+    assert [event.id for event in setup.shop.stored] == ["m_before", "m_after"]
 
 
-async def test_a_store_that_takes_too_long_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 while Facebook still listens, whichever way the delivery is kept; what is told later is heard by nobody."""
     monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.01)
-    await house.kept()
+    await setup.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
-    house.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
-    house.shop.hangs = True
-    one = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
+    setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+    setup.shop.hangs = True
+    one = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
     await wait_until(lambda: len(settles) == 1)
-    house.now = 1.0
+    setup.now = 1.0
     # Of a Page that is not known yet: that one waits in a task.
-    other = house.arrive(serialize(one_message(PageId("2"), CUSTOMER, "x", MessageId("m_2"), NOW)))
-    await wait_until(lambda: len(house.lines) == 2)
+    other = setup.arrive(serialize(one_message(PageId("2"), CUSTOMER, "x", MessageId("m_2"), NOW)))
+    await wait_until(lambda: len(setup.lines) == 2)
     assert [request.answers[0][0] for request in (one, other)] == [503, 503]
-    assert [line["reason"] for line in house.lines] == ["not_in_time", "not_in_time"]
+    assert [line["reason"] for line in setup.lines] == ["not_in_time", "not_in_time"]
     settles[0](["stored"])
     await asyncio.sleep(0)
     assert len(one.answers) == 1
 
 
-async def test_who_is_late_is_looked_for_until_nobody_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_is_late_is_looked_for_until_nobody_waits(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """The younger ones when their own time is over."""
     monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.02)
-    await house.kept()
-    house.shop.hangs = True
-    first = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
+    await setup.kept()
+    setup.shop.hangs = True
+    first = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
     await asyncio.sleep(0)
-    house.now = 0.015
-    second = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_2"), NOW)))
-    house.now = 0.02
+    setup.now = 0.015
+    second = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_2"), NOW)))
+    setup.now = 0.02
     await wait_until(lambda: bool(first.answers))
     assert second.answers == []
-    house.now = 0.04
+    setup.now = 0.04
     await wait_until(lambda: bool(second.answers))
-    house.now = 1.0
-    third = house.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_3"), NOW)))
+    setup.now = 1.0
+    third = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_3"), NOW)))
     await asyncio.sleep(0)
-    house.now = 2.0
+    setup.now = 2.0
     await wait_until(lambda: bool(third.answers))
 
 
-async def test_a_stale_route_is_looked_up_once_more(house: House) -> None:
+async def test_a_stale_route_is_looked_up_once_more(setup: Setup) -> None:
     """The Page has moved to another shop: the delivery goes on as a task, and loses nothing."""
-    await house.kept()
+    await setup.kept()
     moved = ShopId("dara")
 
     def refuse(_shop: ShopId, _events: Any, settle: Callable[[list[Outcome] | Exception], None]) -> None:
@@ -257,27 +257,27 @@ async def test_a_stale_route_is_looked_up_once_more(house: House) -> None:
 
     async def put(shop: ShopId, events: Any) -> list[Outcome]:
         if shop != moved:
-            house.shop.owner = owner  # type: ignore[method-assign]
+            setup.shop.owner = owner  # type: ignore[method-assign]
             return ["unknown_page"] * len(events)
-        house.shop.stored += events
+        setup.shop.stored += events
         return ["stored"] * len(events)
 
     async def owner(_page: PageId) -> ShopId | None:
         return moved
 
-    house.shop.put_soon, house.shop.put = refuse, put  # type: ignore[method-assign,assignment]
+    setup.shop.put_soon, setup.shop.put = refuse, put  # type: ignore[method-assign,assignment]
     parts = [from_customer(PAGE, CUSTOMER, NOW, message={"mid": mid, "text": "x"}) for mid in ("m_1", "m_2")]
-    request = house.arrive(serialize(delivery([entry(PAGE, NOW, "messaging", parts)])))
-    await wait_until(lambda: bool(house.lines))
+    request = setup.arrive(serialize(delivery([entry(PAGE, NOW, "messaging", parts)])))
+    await wait_until(lambda: bool(setup.lines))
     assert request.answers[0][0] == 200
-    assert [event.id for event in house.shop.stored] == ["m_1", "m_2"]
-    assert house.lines[0]["stored"] == 2
+    assert [event.id for event in setup.shop.stored] == ["m_1", "m_2"]
+    assert setup.lines[0]["stored"] == 2
 
 
-async def test_many_deliveries_of_one_iteration_are_verified_in_several(house: House) -> None:
+async def test_many_deliveries_of_one_iteration_are_verified_in_several(setup: Setup) -> None:
     """In the order in which they came: other callbacks run in between."""
-    await house.kept()
-    requests = [house.arrive(b"{}", sign(b"forged", SECRET)) for _ in range(3 * VERIFIED_PER_ITERATION)]
+    await setup.kept()
+    requests = [setup.arrive(b"{}", sign(b"forged", SECRET)) for _ in range(3 * VERIFIED_PER_ITERATION)]
     answered = []
     for _ in range(4):
         await asyncio.sleep(0)

@@ -29,7 +29,7 @@ BODY: Final = serialize(one_message(PageId("1"), Psid("7"), "private words", Mes
 Message = MutableMapping[str, Any]
 
 
-class House:
+class Setup:
     """The application, what it answered and what it logged."""
 
     def __init__(self) -> None:
@@ -105,78 +105,78 @@ def chunks(*parts: bytes) -> list[Message]:
 
 
 @pytest.fixture
-def house() -> House:
+def setup() -> Setup:
     """A fresh one for each test."""
-    return House()
+    return Setup()
 
 
-async def test_a_signed_delivery_is_stored_and_answered_200_without_a_body(house: House) -> None:
+async def test_a_signed_delivery_is_stored_and_answered_200_without_a_body(setup: Setup) -> None:
     """And one line tells what it came to."""
-    assert await house.deliver(BODY) == 200
-    assert house.body == b""
-    assert [event.id for event in house.shop.stored] == ["m_1"]
-    assert house.deliveries() == {"accepted": 1}
-    (line,) = house.lines
+    assert await setup.deliver(BODY) == 200
+    assert setup.body == b""
+    assert [event.id for event in setup.shop.stored] == ["m_1"]
+    assert setup.deliveries() == {"accepted": 1}
+    (line,) = setup.lines
     assert line["event"] == "request"
     assert line["route"] == "/webhook"
     assert (line["status"], line["stored"], line["body_bytes"]) == (200, 1, len(BODY))
     assert line["client"] == "173.252.88.66"
 
 
-async def test_a_body_in_many_parts_is_one_body(house: House) -> None:
+async def test_a_body_in_many_parts_is_one_body(setup: Setup) -> None:
     """However the server cuts it, empty parts included."""
-    assert await house.deliver(BODY[:1], b"", BODY[1:100], BODY[100:]) == 200
-    assert len(house.shop.stored) == 1
+    assert await setup.deliver(BODY[:1], b"", BODY[1:100], BODY[100:]) == 200
+    assert len(setup.shop.stored) == 1
 
 
-async def test_a_body_over_the_cap_is_refused_by_its_declared_length(house: House) -> None:
+async def test_a_body_over_the_cap_is_refused_by_its_declared_length(setup: Setup) -> None:
     """Before a byte of it is read."""
-    assert await house.deliver(BODY, headers=[(b"content-length", b"%d" % (CAP + 1))]) == 413
-    assert house.received == 0
-    assert house.deliveries() == {"too_large": 1}
+    assert await setup.deliver(BODY, headers=[(b"content-length", b"%d" % (CAP + 1))]) == 413
+    assert setup.received == 0
+    assert setup.deliveries() == {"too_large": 1}
 
 
-async def test_a_body_over_the_cap_is_refused_as_soon_as_it_is_over(house: House) -> None:
+async def test_a_body_over_the_cap_is_refused_as_soon_as_it_is_over(setup: Setup) -> None:
     """Where no length was declared, or a wrong one: the rest is not read."""
-    assert await house.deliver(b" " * (CAP + 1)) == 413
-    assert await house.deliver(b" " * CAP, b" ", b"never read") == 413
-    assert house.received == 2
-    assert await house.deliver(b" " * CAP, b" ", headers=[(b"content-length", b"5")]) == 413
+    assert await setup.deliver(b" " * (CAP + 1)) == 413
+    assert await setup.deliver(b" " * CAP, b" ", b"never read") == 413
+    assert setup.received == 2
+    assert await setup.deliver(b" " * CAP, b" ", headers=[(b"content-length", b"5")]) == 413
 
 
-async def test_a_body_of_exactly_the_cap_is_read(house: House) -> None:
+async def test_a_body_of_exactly_the_cap_is_read(setup: Setup) -> None:
     """White space around JSON is JSON."""
     padded = BODY + b" " * (CAP - len(BODY))
-    assert await house.deliver(padded, headers=[(b"content-length", b"%d" % CAP)]) == 200
-    assert await house.deliver(padded[:10], padded[10:]) == 200
+    assert await setup.deliver(padded, headers=[(b"content-length", b"%d" % CAP)]) == 200
+    assert await setup.deliver(padded[:10], padded[10:]) == 200
 
 
-async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(house: House) -> None:
+async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(setup: Setup) -> None:
     """Neither before nor within its body."""
     gone: Message = {"type": "http.disconnect"}
-    assert await house.call(gone) is None
+    assert await setup.call(gone) is None
     first = {"type": "http.request", "body": BODY, "more_body": True}
-    assert await house.call(first, gone, headers=[(b"x-hub-signature-256", sign(BODY, SECRET))]) is None
-    assert house.shop.stored == []
-    assert house.deliveries() == {}
+    assert await setup.call(first, gone, headers=[(b"x-hub-signature-256", sign(BODY, SECRET))]) is None
+    assert setup.shop.stored == []
+    assert setup.deliveries() == {}
 
 
-async def test_a_body_that_does_not_come_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_does_not_come_is_given_up(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """408, and the connection is closed: it holds half a request."""
     monkeypatch.setattr("webhook.routes.ANSWER_SECONDS", 0.01)
-    assert await house.call({"type": "http.request", "body": BODY, "more_body": True}) == 408
-    assert (b"connection", b"close") in house.sent[0]["headers"]
-    assert house.deliveries() == {"too_slow": 1}
-    assert house.lines[0]["reason"] == "body_too_slow"
+    assert await setup.call({"type": "http.request", "body": BODY, "more_body": True}) == 408
+    assert (b"connection", b"close") in setup.sent[0]["headers"]
+    assert setup.deliveries() == {"too_slow": 1}
+    assert setup.lines[0]["reason"] == "body_too_slow"
 
 
-async def test_a_store_that_takes_too_long_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 while Facebook still listens; it will deliver again."""
     monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.01)
-    house.shop.hangs = True
-    assert await house.deliver(BODY) == 503
-    assert house.deliveries() == {"unavailable": 1}
-    assert house.lines[0]["reason"] == "not_in_time"
+    setup.shop.hangs = True
+    assert await setup.deliver(BODY) == 503
+    assert setup.deliveries() == {"unavailable": 1}
+    assert setup.lines[0]["reason"] == "not_in_time"
 
 
 @pytest.mark.parametrize(
@@ -189,72 +189,72 @@ async def test_a_store_that_takes_too_long_is_not_waited_for(house: House, monke
     ],
 )
 async def test_a_refusal_says_why_and_repeats_nothing(
-    house: House, status: int, outcome: str, body: bytes, signature: bytes | None
+    setup: Setup, status: int, outcome: str, body: bytes, signature: bytes | None
 ) -> None:
     """Neither the body nor a digest, neither in the answer nor in the line."""
     headers = [] if signature is None else [(b"x-hub-signature-256", signature)]
-    assert await house.call(*chunks(body), headers=headers) == status
-    assert house.deliveries() == {outcome: 1}
-    told = house.body + repr(house.lines).encode()
+    assert await setup.call(*chunks(body), headers=headers) == status
+    assert setup.deliveries() == {outcome: 1}
+    told = setup.body + repr(setup.lines).encode()
     assert b"private" not in told
     assert b"no json" not in told
     assert sign(body, SECRET)[7:] not in told
-    assert house.lines[0]["reason"] in told.decode()
-    assert house.shop.stored == []
+    assert setup.lines[0]["reason"] in told.decode()
+    assert setup.shop.stored == []
 
 
-async def test_what_cannot_be_stored_is_answered_503(house: House) -> None:
+async def test_what_cannot_be_stored_is_answered_503(setup: Setup) -> None:
     """Facebook delivers again."""
-    house.shop.fails = Unavailable("redis_timeout")
-    assert await house.deliver(BODY) == 503
-    assert house.deliveries() == {"unavailable": 1}
-    assert house.lines[0]["reason"] == "redis_timeout"
+    setup.shop.fails = Unavailable("redis_timeout")
+    assert await setup.deliver(BODY) == 503
+    assert setup.deliveries() == {"unavailable": 1}
+    assert setup.lines[0]["reason"] == "redis_timeout"
 
 
-async def test_a_mistake_of_ours_is_a_500_without_a_word(house: House) -> None:
+async def test_a_mistake_of_ours_is_a_500_without_a_word(setup: Setup) -> None:
     """Not a lost request, and not a 200."""
-    house.shop.fails = KeyError("private words")
-    assert await house.deliver(BODY) == 500
-    assert house.body == b""
-    assert house.deliveries() == {"failed": 1}
+    setup.shop.fails = KeyError("private words")
+    assert await setup.deliver(BODY) == 500
+    assert setup.body == b""
+    assert setup.deliveries() == {"failed": 1}
 
 
 @pytest.mark.parametrize("challenge", [b"1158201444", b"a%20b%2Fc", b"%E1%9E%80", b"%FF%FE", b"0012"])
-async def test_the_handshake_answers_the_challenge_byte_for_byte(house: House, challenge: bytes) -> None:
+async def test_the_handshake_answers_the_challenge_byte_for_byte(setup: Setup, challenge: bytes) -> None:
     """Whatever bytes it is made of; as plain text, which no browser takes for a page."""
     query = b"hub.mode=subscribe&hub.verify_token=a-verify-token&hub.challenge=" + challenge
-    assert await house.call(method="GET", query=query) == 200
+    assert await setup.call(method="GET", query=query) == 200
     expected = {b"a%20b%2Fc": b"a b/c", b"%E1%9E%80": "ក".encode(), b"%FF%FE": b"\xff\xfe"}.get(challenge, challenge)
-    assert house.body == expected
-    assert (b"content-type", b"text/plain; charset=utf-8") in house.sent[0]["headers"]
-    assert (b"x-content-type-options", b"nosniff") in house.sent[0]["headers"]
+    assert setup.body == expected
+    assert (b"content-type", b"text/plain; charset=utf-8") in setup.sent[0]["headers"]
+    assert (b"x-content-type-options", b"nosniff") in setup.sent[0]["headers"]
 
 
-async def test_a_handshake_with_another_token_is_refused(house: House) -> None:
+async def test_a_handshake_with_another_token_is_refused(setup: Setup) -> None:
     """403, and it is no delivery."""
     query = b"hub.mode=subscribe&hub.verify_token=another&hub.challenge=1"
-    assert await house.call(method="GET", query=query) == 403
-    assert house.lines[0]["reason"] == "handshake_token"
-    assert house.deliveries() == {}
+    assert await setup.call(method="GET", query=query) == 403
+    assert setup.lines[0]["reason"] == "handshake_token"
+    assert setup.deliveries() == {}
 
 
-async def test_head_is_get_without_the_body(house: House) -> None:
+async def test_head_is_get_without_the_body(setup: Setup) -> None:
     """With the length that GET would have."""
     query = b"hub.mode=subscribe&hub.verify_token=a-verify-token&hub.challenge=12345"
-    assert await house.call(method="HEAD", query=query) == 200
-    assert house.body == b""
-    assert (b"content-length", b"5") in house.sent[0]["headers"]
+    assert await setup.call(method="HEAD", query=query) == 200
+    assert setup.body == b""
+    assert (b"content-length", b"5") in setup.sent[0]["headers"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "BREW"])
-async def test_other_methods_are_refused_by_name(house: House, method: str) -> None:
+async def test_other_methods_are_refused_by_name(setup: Setup, method: str) -> None:
     """405 with the ones there are; a word of the client's own is no label."""
-    assert await house.call(method=method) == 405
-    assert (b"allow", b"GET, HEAD, POST") in house.sent[0]["headers"]
-    assert house.lines[0]["method"] == ("OTHER" if method == "BREW" else method)
+    assert await setup.call(method=method) == 405
+    assert (b"allow", b"GET, HEAD, POST") in setup.sent[0]["headers"]
+    assert setup.lines[0]["method"] == ("OTHER" if method == "BREW" else method)
 
 
-async def test_a_user_agent_is_cut_in_the_line(house: House) -> None:
+async def test_a_user_agent_is_cut_in_the_line(setup: Setup) -> None:
     """A header of our callers' choice cannot fill the log."""
-    await house.deliver(BODY, headers=[(b"user-agent", b"x" * 10_000)])
-    assert len(house.lines[0]["user_agent"]) == 200
+    await setup.deliver(BODY, headers=[(b"user-agent", b"x" * 10_000)])
+    assert len(setup.lines[0]["user_agent"]) == 200

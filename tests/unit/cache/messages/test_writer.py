@@ -141,7 +141,7 @@ class FakeConnection(Connection):
         return self.values.get(args[0])
 
 
-class House:
+class Setup:
     """A writer, its connection and its metrics."""
 
     def __init__(self, **limits: int) -> None:
@@ -188,9 +188,9 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
+def setup() -> Setup:
     """A fresh one for each test."""
-    return House()
+    return Setup()
 
 
 async def settled(*tasks: Awaitable[Any]) -> list[str]:
@@ -199,76 +199,76 @@ async def settled(*tasks: Awaitable[Any]) -> list[str]:
     return [one.reason if isinstance(one, Unavailable) else "stored" for one in results]
 
 
-async def test_what_arrives_in_one_turn_goes_in_one_call(house: House) -> None:
+async def test_what_arrives_in_one_turn_goes_in_one_call(setup: Setup) -> None:
     """Ten requests, two shops."""
-    puts = [house.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
+    puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
     assert await asyncio.gather(*puts) == [["stored"]] * 10
-    ((call,),) = house.connection.trips
+    ((call,),) = setup.connection.trips
     assert [len(share.rows) for share in shares(call)] == [5, 5]
     assert {share.registry for share in shares(call)} == {shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry}
-    assert house.metric("store_batch_messages_sum") == 10
+    assert setup.metric("store_batch_messages_sum") == 10
 
 
-async def test_on_a_cluster_each_shop_has_a_call_of_its_own(house: House) -> None:
+async def test_on_a_cluster_each_shop_has_a_call_of_its_own(setup: Setup) -> None:
     """In the same round trip: the keys of one call must lie in one slot."""
-    house.connection.cluster = True
-    puts = [house.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
+    setup.connection.cluster = True
+    puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
     assert await asyncio.gather(*puts) == [["stored"]] * 10
-    (trip,) = house.connection.trips
+    (trip,) = setup.connection.trips
     assert sizes(trip) == [[5], [5]]
 
 
-async def test_a_call_that_is_refused_is_taken_apart(house: House) -> None:
+async def test_a_call_that_is_refused_is_taken_apart(setup: Setup) -> None:
     """One shop's damaged keys do not cost the others their messages; these are known again by their nonces."""
     damaged = shop_keys(SHOP).registry
-    house.connection.answer = lambda share: Unavailable("redis_refused") if share.registry == damaged else stored(share)
-    puts = [house.put(text("m_0"), shop=shop) for shop in (ShopId("first"), SHOP, OTHER_SHOP)]
+    setup.connection.answer = lambda share: Unavailable("redis_refused") if share.registry == damaged else stored(share)
+    puts = [setup.put(text("m_0"), shop=shop) for shop in (ShopId("first"), SHOP, OTHER_SHOP)]
     assert await settled(*puts) == ["stored", "redis_refused", "stored"]
-    assert [sizes(trip) for trip in house.connection.trips] == [[[1, 1, 1]], [[1]], [[1]], [[1]]]
-    nonces = [[row[2][2:6] for share in shares(call) for row in share.rows] for (call,) in house.connection.trips]
+    assert [sizes(trip) for trip in setup.connection.trips] == [[[1, 1, 1]], [[1]], [[1]], [[1]]]
+    nonces = [[row[2][2:6] for share in shares(call) for row in share.rows] for (call,) in setup.connection.trips]
     assert nonces[0] == [one for (one,) in nonces[1:]]
-    assert house.metric("store_errors_total", reason="redis_refused") == 1
+    assert setup.metric("store_errors_total", reason="redis_refused") == 1
 
 
-async def test_a_call_that_found_no_room_is_not_taken_apart(house: House) -> None:
+async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> None:
     """A full server would say so once for each shop."""
-    house.connection.answer = lambda _: Unavailable("redis_full")
-    puts = [house.put(text("m_0"), shop=shop) for shop in (SHOP, OTHER_SHOP)]
+    setup.connection.answer = lambda _: Unavailable("redis_full")
+    puts = [setup.put(text("m_0"), shop=shop) for shop in (SHOP, OTHER_SHOP)]
     assert await settled(*puts) == ["redis_full", "redis_full"]
-    assert len(house.connection.trips) == 1
+    assert len(setup.connection.trips) == 1
 
 
-async def test_who_does_not_wait_is_told(house: House) -> None:
+async def test_who_does_not_wait_is_told(setup: Setup) -> None:
     """The outcomes, or what was raised; what is refused at once is raised at once."""
     told: list[Any] = []
-    house.writer.put_soon(SHOP, many(2), told.append)
+    setup.writer.put_soon(SHOP, many(2), told.append)
     await wait_until(lambda: bool(told))
     assert told == [["stored", "stored"]]
-    house.connection.failures = [Unavailable("redis_full")]
-    house.writer.put_soon(SHOP, many(1), told.append)
+    setup.connection.failures = [Unavailable("redis_full")]
+    setup.writer.put_soon(SHOP, many(1), told.append)
     await wait_until(lambda: len(told) == 2)
     assert told[1].reason == "redis_full"
-    await house.writer.close()
+    await setup.writer.close()
     with pytest.raises(Unavailable) as refusal:
-        house.writer.put_soon(SHOP, many(1), told.append)
+        setup.writer.put_soon(SHOP, many(1), told.append)
     assert refusal.value.reason == "closing"
     assert len(told) == 2
 
 
-async def test_what_arrives_during_a_round_trip_waits_for_the_next(house: House) -> None:
+async def test_what_arrives_during_a_round_trip_waits_for_the_next(setup: Setup) -> None:
     """And goes together."""
-    house.connection.gate.clear()
-    first = house.put(text("m_0"))
-    await house.under_way()
-    others = [house.put(text(f"m_{n}")) for n in range(1, 4)]
-    await house.taken(4)
+    setup.connection.gate.clear()
+    first = setup.put(text("m_0"))
+    await setup.under_way()
+    others = [setup.put(text(f"m_{n}")) for n in range(1, 4)]
+    await setup.taken(4)
     assert not first.done()
-    house.connection.gate.set()
+    setup.connection.gate.set()
     await asyncio.gather(first, *others)
-    assert [sizes(trip) for trip in house.connection.trips] == [[[1]], [[3]]]
+    assert [sizes(trip) for trip in setup.connection.trips] == [[[1]], [[3]]]
 
 
-async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(house: House) -> None:
+async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(setup: Setup) -> None:
     """251 and more messages of a shop are several calls of one round trip; each caller gets its own."""
 
     def every_third_a_duplicate(share: Share) -> Reply:
@@ -279,274 +279,274 @@ async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(house:
     messages = many(count)
     keys = shop_keys(SHOP)
     ids_of = {keys.message_id(PAGE, message.id): number for number, message in enumerate(messages)}
-    house.connection.answer = every_third_a_duplicate
+    setup.connection.answer = every_third_a_duplicate
     cuts = [0, 1, 249, 251, 500, count]
-    puts = [house.put(*messages[a:b]) for a, b in pairwise(cuts)]
+    puts = [setup.put(*messages[a:b]) for a, b in pairwise(cuts)]
     outcomes = [outcome for one in await asyncio.gather(*puts) for outcome in one]
     assert outcomes == ["duplicate" if number % 3 == 0 else "stored" for number in range(count)]
-    (trip,) = house.connection.trips
+    (trip,) = setup.connection.trips
     assert sizes(trip) == [[CALL_MESSAGES], [CALL_MESSAGES], [60]]
     assert [row[0] for call in trip for row in only(call).rows] == list(ids_of)
 
 
-async def test_a_round_trip_is_bounded(house: House) -> None:
+async def test_a_round_trip_is_bounded(setup: Setup) -> None:
     """Shops beyond the bound go in the next one."""
-    puts = [house.put(*many(MOST // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
+    puts = [setup.put(*many(MOST // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
     await asyncio.gather(*puts)
-    messages = [sum(sum(call) for call in sizes(trip)) for trip in house.connection.trips]
+    messages = [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips]
     assert messages == [MOST, MOST // 2]
 
 
 async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
     """At once: nobody waits for room that may not come."""
-    house = House(queue_messages=3)
-    house.connection.gate.clear()
-    first = house.put(*many(2))
-    await house.under_way()
-    assert await settled(house.put(*many(2, 2))) == ["queue_full"]
-    second = house.put(text("m_9"))
-    await house.taken(3)
-    assert not await house.writer.accepting()
-    house.connection.gate.set()
+    setup = Setup(queue_messages=3)
+    setup.connection.gate.clear()
+    first = setup.put(*many(2))
+    await setup.under_way()
+    assert await settled(setup.put(*many(2, 2))) == ["queue_full"]
+    second = setup.put(text("m_9"))
+    await setup.taken(3)
+    assert not await setup.writer.accepting()
+    setup.connection.gate.set()
     assert await settled(first, second) == ["stored", "stored"]
-    assert house.metric("queue_messages") == 0
-    assert await house.writer.accepting()
-    assert await settled(house.put(*many(3))) == ["stored"]
+    assert setup.metric("queue_messages") == 0
+    assert await setup.writer.accepting()
+    assert await settled(setup.put(*many(3))) == ["stored"]
 
 
 async def test_a_queue_full_of_bytes_refuses_too() -> None:
     """Few messages may be large."""
     big = text("m_0", "".join(chr(0x4E00 + n * 37 % 20_000) for n in range(2_000)))
-    house = House(queue_bytes=len(encode_message(big, shop_keys(SHOP), b"abcd", 432_000)) * 3 // 2)
-    house.connection.gate.clear()
-    first = house.put(big)
-    await house.under_way()
-    assert await settled(house.put(big)) == ["queue_full"]
-    small = house.put(text("m_1"))
-    house.connection.gate.set()
+    setup = Setup(queue_bytes=len(encode_message(big, shop_keys(SHOP), b"abcd", 432_000)) * 3 // 2)
+    setup.connection.gate.clear()
+    first = setup.put(big)
+    await setup.under_way()
+    assert await settled(setup.put(big)) == ["queue_full"]
+    small = setup.put(text("m_1"))
+    setup.connection.gate.set()
     assert await settled(first, small) == ["stored", "stored"]
-    assert house.metric("queue_bytes") == 0
-    assert await settled(house.put(big)) == ["stored"]
+    assert setup.metric("queue_bytes") == 0
+    assert await settled(setup.put(big)) == ["stored"]
 
 
-async def test_what_would_wait_too_long_is_refused_at_once(house: House) -> None:
+async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None:
     """Behind a round trip that hangs, while there is room; what came before is stored."""
-    house.connection.gate.clear()
-    first = house.put(text("m_0"))
-    await house.under_way()
-    second = house.put(text("m_1"))
-    await house.taken(2)
-    house.clock.advance(WAIT_SECONDS + 0.1)
-    assert await settled(house.put(text("m_2"))) == ["queue_full"]
-    house.connection.gate.set()
-    assert await settled(first, second, house.put(text("m_3"))) == ["stored"] * 3
-    assert house.metric("queue_messages") == 0
+    setup.connection.gate.clear()
+    first = setup.put(text("m_0"))
+    await setup.under_way()
+    second = setup.put(text("m_1"))
+    await setup.taken(2)
+    setup.clock.advance(WAIT_SECONDS + 0.1)
+    assert await settled(setup.put(text("m_2"))) == ["queue_full"]
+    setup.connection.gate.set()
+    assert await settled(first, second, setup.put(text("m_3"))) == ["stored"] * 3
+    assert setup.metric("queue_messages") == 0
 
 
 @pytest.mark.parametrize("late", [2, 4])
-async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(house: House, late: int) -> None:
+async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(setup: Setup, late: int) -> None:
     """It was let in before the store became slow; what came later is stored, also where that is nothing."""
-    house.writer._pace.messages = 3
-    house.connection.gate.clear()
-    first = house.put(text("m_0"))
-    await house.under_way()
-    waiting = [house.put(text(f"m_{n + 1}"), shop=ShopId(f"shop-{n % 2}")) for n in range(late)]
-    await house.taken(1 + late)
-    house.clock.advance(WAIT_SECONDS / 3)
-    later = [house.put(text(f"m_{n + 7}")) for n in range(4 - late)]
-    await house.taken(5)
-    house.clock.advance(WAIT_SECONDS * 0.8)
-    house.connection.gate.set()
+    setup.writer._pace.messages = 3
+    setup.connection.gate.clear()
+    first = setup.put(text("m_0"))
+    await setup.under_way()
+    waiting = [setup.put(text(f"m_{n + 1}"), shop=ShopId(f"shop-{n % 2}")) for n in range(late)]
+    await setup.taken(1 + late)
+    setup.clock.advance(WAIT_SECONDS / 3)
+    later = [setup.put(text(f"m_{n + 7}")) for n in range(4 - late)]
+    await setup.taken(5)
+    setup.clock.advance(WAIT_SECONDS * 0.8)
+    setup.connection.gate.set()
     assert await settled(first, *waiting, *later) == ["stored", *["queue_full"] * late, *["stored"] * (4 - late)]
-    assert house.metric("queue_messages") == house.metric("queue_bytes") == 0
-    assert await settled(house.put(text("m_9"))) == ["stored"]
+    assert setup.metric("queue_messages") == setup.metric("queue_bytes") == 0
+    assert await settled(setup.put(text("m_9"))) == ["stored"]
 
 
-async def test_what_has_waited_long_is_stored_where_it_fits(house: House) -> None:
+async def test_what_has_waited_long_is_stored_where_it_fits(setup: Setup) -> None:
     """A store that stood still for a moment is as quick as ever afterwards."""
-    house.connection.gate.clear()
-    first = house.put(text("m_0"))
-    await house.under_way()
-    waiting = [house.put(text(f"m_{n + 1}")) for n in range(4)]
-    await house.taken(5)
-    house.clock.advance(WAIT_SECONDS + 0.1)
-    house.connection.gate.set()
+    setup.connection.gate.clear()
+    first = setup.put(text("m_0"))
+    await setup.under_way()
+    waiting = [setup.put(text(f"m_{n + 1}")) for n in range(4)]
+    await setup.taken(5)
+    setup.clock.advance(WAIT_SECONDS + 0.1)
+    setup.connection.gate.set()
     assert await settled(first, *waiting) == ["stored"] * 5
 
 
 async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left of it goes behind the other shop's, and everything is stored in its order."""
     monkeypatch.setattr(module, "WRITE_SECONDS", 60.0)  # thousands are made while the first waits
-    house.connection.gate.clear()
-    first = house.put(text("m_first"))
-    await house.under_way()
-    flood = [house.put(*many(MOST // 4, n * MOST)) for n in range(6)]
-    other = house.put(text("m_1"), shop=OTHER_SHOP)
-    await house.taken(2 + 6 * (MOST // 4))
-    house.connection.gate.set()
+    setup.connection.gate.clear()
+    first = setup.put(text("m_first"))
+    await setup.under_way()
+    flood = [setup.put(*many(MOST // 4, n * MOST)) for n in range(6)]
+    other = setup.put(text("m_1"), shop=OTHER_SHOP)
+    await setup.taken(2 + 6 * (MOST // 4))
+    setup.connection.gate.set()
     assert await settled(first, other, *flood) == ["stored"] * 8
-    shops = [[bytes(share.registry) for call in trip for share in shares(call)] for trip in house.connection.trips]
+    shops = [[bytes(share.registry) for call in trip for share in shares(call)] for trip in setup.connection.trips]
     theirs, ours = shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry
     assert set(shops[1]) == {theirs}
     assert shops[2][0] == ours
-    assert [sum(sum(call) for call in sizes(trip)) for trip in house.connection.trips] == [1, MOST, 1 + MOST // 2]
-    ids = [row[0] for trip in house.connection.trips for call in trip for share in shares(call) for row in share.rows
+    assert [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips] == [1, MOST, 1 + MOST // 2]
+    ids = [row[0] for trip in setup.connection.trips for call in trip for share in shares(call) for row in share.rows
            if share.registry == theirs]  # fmt: skip
     assert len(ids) == len(set(ids)) == 1 + 6 * (MOST // 4)
 
 
-async def test_a_failure_fails_what_is_under_way_and_what_waits(house: House) -> None:
+async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) -> None:
     """What waited behind it has waited long enough; the room is given back, and the next put is tried afresh."""
-    house.connection.gate.clear()
-    first = house.put(text("m_0"))
-    await house.under_way()
-    behind = [house.put(text("m_1")), house.put(text("m_2"), shop=OTHER_SHOP)]
-    await house.taken(3)
-    house.connection.failures = [Unavailable("redis_full")]
-    house.connection.gate.set()
+    setup.connection.gate.clear()
+    first = setup.put(text("m_0"))
+    await setup.under_way()
+    behind = [setup.put(text("m_1")), setup.put(text("m_2"), shop=OTHER_SHOP)]
+    await setup.taken(3)
+    setup.connection.failures = [Unavailable("redis_full")]
+    setup.connection.gate.set()
     assert await settled(first, *behind) == ["redis_full"] * 3
-    assert len(house.connection.trips) == 1
-    assert house.metric("queue_messages") == house.metric("queue_bytes") == 0
-    assert house.metric("store_errors_total", reason="redis_full") == 1
-    assert await settled(house.put(text("m_3"))) == ["stored"]
+    assert len(setup.connection.trips) == 1
+    assert setup.metric("queue_messages") == setup.metric("queue_bytes") == 0
+    assert setup.metric("store_errors_total", reason="redis_full") == 1
+    assert await settled(setup.put(text("m_3"))) == ["stored"]
 
 
-async def test_one_shops_failure_is_not_anothers(house: House) -> None:
+async def test_one_shops_failure_is_not_anothers(setup: Setup) -> None:
     """On a cluster, where each call of a round trip has its own reply."""
-    house.connection.cluster = True
-    house.connection.answer = lambda share: (
+    setup.connection.cluster = True
+    setup.connection.answer = lambda share: (
         Unavailable("redis_refused") if share.registry == shop_keys(SHOP).registry else stored(share)
     )
-    puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
+    puts = [setup.put(text("m_0")), setup.put(text("m_1"), shop=OTHER_SHOP)]
     assert await settled(*puts) == ["redis_refused", "stored"]
-    assert house.metric("queue_messages") == 0
+    assert setup.metric("queue_messages") == 0
 
 
 @pytest.mark.parametrize("reason", ["redis_unreachable", "redis_timeout"])
-async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(house: House, reason: Any) -> None:
+async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(setup: Setup, reason: Any) -> None:
     """With the same nonce in the value, by which `put.lua` knows its own earlier write."""
-    house.connection.failures = [Unavailable(reason)]
-    assert await settled(house.put(text("m_0"))) == ["stored"]
-    first, second = house.connection.trips
+    setup.connection.failures = [Unavailable(reason)]
+    assert await settled(setup.put(text("m_0"))) == ["stored"]
+    first, second = setup.connection.trips
     assert only(first[0]).rows == only(second[0]).rows
-    assert house.metric("store_errors_total", reason=reason) == 0
+    assert setup.metric("store_errors_total", reason=reason) == 0
 
 
-async def test_it_is_sent_once_more_and_not_for_ever(house: House) -> None:
+async def test_it_is_sent_once_more_and_not_for_ever(setup: Setup) -> None:
     """Facebook delivers again."""
-    house.connection.failures = [Unavailable("redis_unreachable"), Unavailable("redis_unreachable")]
-    assert await settled(house.put(text("m_0"))) == ["redis_unreachable"]
-    assert len(house.connection.trips) == 2
+    setup.connection.failures = [Unavailable("redis_unreachable"), Unavailable("redis_unreachable")]
+    assert await settled(setup.put(text("m_0"))) == ["redis_unreachable"]
+    assert len(setup.connection.trips) == 2
 
 
 @pytest.mark.parametrize("reason", ["redis_full", "redis_read_only", "redis_refused", "redis_loading"])
-async def test_a_refusal_is_not_sent_again(house: House, reason: Any) -> None:
+async def test_a_refusal_is_not_sent_again(setup: Setup, reason: Any) -> None:
     """The server has said no; it says so again a millisecond later."""
-    house.connection.failures = [Unavailable(reason)]
-    assert await settled(house.put(text("m_0"))) == [reason]
-    assert len(house.connection.trips) == 1
+    setup.connection.failures = [Unavailable(reason)]
+    assert await settled(setup.put(text("m_0"))) == [reason]
+    assert len(setup.connection.trips) == 1
 
 
-async def test_a_server_that_does_not_answer_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_does_not_answer_is_given_up(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """In time to answer Facebook."""
     monkeypatch.setattr(module, "WRITE_SECONDS", 0.01)
-    house.connection.gate.clear()
-    assert await settled(house.put(text("m_0"))) == ["redis_timeout"]
-    assert house.metric("queue_messages") == 0
+    setup.connection.gate.clear()
+    assert await settled(setup.put(text("m_0"))) == ["redis_timeout"]
+    assert setup.metric("queue_messages") == 0
 
 
-async def test_the_nonces_of_two_messages_differ(house: House) -> None:
+async def test_the_nonces_of_two_messages_differ(setup: Setup) -> None:
     """Also of one message put twice: a duplicate is no write of ours whose answer was lost."""
-    await asyncio.gather(house.put(text("m_0")), house.put(text("m_0")))
-    ((call,),) = house.connection.trips
+    await asyncio.gather(setup.put(text("m_0")), setup.put(text("m_0")))
+    ((call,),) = setup.connection.trips
     nonces = [row[2][2:6] for row in only(call).rows]
     assert nonces == [b"\x00\x00\x00\x07", b"\x00\x00\x00\x08"]
 
 
-async def test_a_caller_that_is_cancelled_costs_the_others_nothing(house: House) -> None:
+async def test_a_caller_that_is_cancelled_costs_the_others_nothing(setup: Setup) -> None:
     """Its messages are stored all the same, and its room is given back."""
-    house.connection.gate.clear()
-    gone, stays = house.put(text("m_0")), house.put(text("m_1"))
-    await house.under_way()
+    setup.connection.gate.clear()
+    gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
+    await setup.under_way()
     gone.cancel()
     await asyncio.wait([gone])
-    house.connection.gate.set()
+    setup.connection.gate.set()
     assert await stays == ["stored"]
-    assert sizes(house.connection.trips[0]) == [[2]]
-    assert house.metric("queue_messages") == 0
+    assert sizes(setup.connection.trips[0]) == [[2]]
+    assert setup.metric("queue_messages") == 0
 
 
-async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(house: House) -> None:
+async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(setup: Setup) -> None:
     """Nothing is set on a future that has ended."""
-    house.connection.gate.clear()
-    gone, stays = house.put(text("m_0")), house.put(text("m_1"))
-    await house.under_way()
+    setup.connection.gate.clear()
+    gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
+    await setup.under_way()
     gone.cancel()
     await asyncio.wait([gone])
-    house.connection.failures = [Unavailable("redis_full")]
-    house.connection.gate.set()
+    setup.connection.failures = [Unavailable("redis_full")]
+    setup.connection.gate.set()
     assert await settled(stays) == ["redis_full"]
-    assert house.metric("queue_messages") == 0
+    assert setup.metric("queue_messages") == 0
 
 
-async def test_closing_finishes_what_came_and_refuses_what_comes(house: House) -> None:
+async def test_closing_finishes_what_came_and_refuses_what_comes(setup: Setup) -> None:
     """The stop of a process loses nothing that it has taken in."""
-    house.connection.gate.clear()
-    first = house.put(text("m_0"))
-    await house.under_way()
-    second = house.put(text("m_1"))
-    await house.taken(2)
-    closing = asyncio.create_task(house.writer.close())
+    setup.connection.gate.clear()
+    first = setup.put(text("m_0"))
+    await setup.under_way()
+    second = setup.put(text("m_1"))
+    await setup.taken(2)
+    closing = asyncio.create_task(setup.writer.close())
     await asyncio.sleep(0)
-    assert not await house.writer.accepting()
-    late = [house.put(text("m_2")), asyncio.create_task(house.writer.put(SHOP, [Unsend(MessageId("m_0"), PAGE, None)]))]
+    assert not await setup.writer.accepting()
+    late = [setup.put(text("m_2")), asyncio.create_task(setup.writer.put(SHOP, [Unsend(MessageId("m_0"), PAGE, None)]))]
     assert await settled(*late) == ["closing", "closing"]
     assert not closing.done()
-    house.connection.gate.set()
+    setup.connection.gate.set()
     await closing
     assert await settled(first, second) == ["stored", "stored"]
 
 
-async def test_closing_an_idle_writer_is_instant(house: House) -> None:
+async def test_closing_an_idle_writer_is_instant(setup: Setup) -> None:
     """Twice as well."""
-    await house.writer.close()
-    await house.writer.close()
-    assert house.connection.trips == []
+    await setup.writer.close()
+    await setup.writer.close()
+    assert setup.connection.trips == []
 
 
-async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(house: House) -> None:
+async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(setup: Setup) -> None:
     """The next put goes its way."""
-    house.connection.failures = [RuntimeError("a bug")]
+    setup.connection.failures = [RuntimeError("a bug")]
     with pytest.raises(RuntimeError):
-        await house.put(text("m_0"))
-    assert house.metric("queue_messages") == 0
-    assert await settled(house.put(text("m_1"))) == ["stored"]
+        await setup.put(text("m_0"))
+    assert setup.metric("queue_messages") == 0
+    assert await settled(setup.put(text("m_1"))) == ["stored"]
 
 
-async def test_the_letters_of_the_script_are_outcomes(house: House) -> None:
+async def test_the_letters_of_the_script_are_outcomes(setup: Setup) -> None:
     """Each of them, in the order of the messages."""
-    house.connection.answer = lambda _: [b"sdgoup"]
-    outcomes = await house.put(*many(6))
+    setup.connection.answer = lambda _: [b"sdgoup"]
+    outcomes = await setup.put(*many(6))
     assert outcomes == ["stored", "duplicate", "erased", "too_old", "unknown_page", "paused"]
 
 
-async def test_each_page_of_a_call_is_named_once(house: House) -> None:
+async def test_each_page_of_a_call_is_named_once(setup: Setup) -> None:
     """With its tag, for the script to look it up in the shop's record."""
-    await house.put(text("m_0"), text("m_1", page=OTHER_PAGE), text("m_2"))
-    ((call,),) = house.connection.trips
+    await setup.put(text("m_0"), text("m_1", page=OTHER_PAGE), text("m_2"))
+    ((call,),) = setup.connection.trips
     keys = shop_keys(SHOP)
     assert call.digest == PUT([], []).digest
     assert only(call).pages == [PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
 
 
-async def test_a_message_whose_edit_came_first_is_stored_with_it(house: House) -> None:
+async def test_a_message_whose_edit_came_first_is_stored_with_it(setup: Setup) -> None:
     """Also behind a split: the number in the reply counts within its shop's share of the call."""
     keys = shop_keys(SHOP)
     edit = Edit(MessageId(f"m_{CALL_MESSAGES + 1}"), PAGE, CUSTOMER, 1, "edited", None)
     wanted = keys.message_id(PAGE, edit.id)
-    waiting = house.sealed(wanted, encode_waiting_edit(edit, keys, b"abcd"))
+    waiting = setup.sealed(wanted, encode_waiting_edit(edit, keys, b"abcd"))
 
     def answer(share: Share) -> Reply:
         for number, row in enumerate(share.rows, 1):
@@ -556,89 +556,89 @@ async def test_a_message_whose_edit_came_first_is_stored_with_it(house: House) -
                 return [bytes(letters), number, waiting]
         return stored(share)
 
-    house.connection.answer = answer
-    assert await house.put(*many(CALL_MESSAGES + 3)) == ["stored"] * (CALL_MESSAGES + 3)
-    last = only(house.connection.trips[-1][0]).rows
+    setup.connection.answer = answer
+    assert await setup.put(*many(CALL_MESSAGES + 3)) == ["stored"] * (CALL_MESSAGES + 3)
+    last = only(setup.connection.trips[-1][0]).rows
     assert [row[0] for row in last] == [wanted]
-    body = house.body(last[0])
+    body = setup.body(last[0])
     assert (body["text"], body["edits"], body["id"]) == ("edited", 1, edit.id)
 
 
-async def test_an_edit_nobody_can_read_does_not_cost_the_message(house: House) -> None:
+async def test_an_edit_nobody_can_read_does_not_cost_the_message(setup: Setup) -> None:
     """It is stored as it was said."""
     damaged = b"\x02" + bytes(40)
-    house.connection.answer = lambda share: [b"w", 1, damaged] if share.rows[0][3] != damaged else stored(share)
-    assert await house.put(text("m_0", "as it was said")) == ["stored"]
-    assert house.body(only(house.connection.trips[-1][0]).rows[0])["text"] == "as it was said"
+    setup.connection.answer = lambda share: [b"w", 1, damaged] if share.rows[0][3] != damaged else stored(share)
+    assert await setup.put(text("m_0", "as it was said")) == ["stored"]
+    assert setup.body(only(setup.connection.trips[-1][0]).rows[0])["text"] == "as it was said"
 
 
-async def test_the_outcomes_of_mixed_events_come_in_their_order(house: House) -> None:
+async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) -> None:
     """Messages first, since an edit may be of one of them; the answer is in the order that was asked."""
-    house.connection.answer = lambda _: [b"sd"]
+    setup.connection.answer = lambda _: [b"sd"]
     events: list[Storable] = [
         Unsend(MessageId("m_7"), PAGE, None),
         text("m_0"),
         Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "x", None),
         text("m_1"),
     ]
-    assert await house.writer.put(SHOP, events) == ["unsent", "stored", "edit_waiting", "duplicate"]
-    digests = [call.digest for trip in house.connection.trips for call in trip]
+    assert await setup.writer.put(SHOP, events) == ["unsent", "stored", "edit_waiting", "duplicate"]
+    digests = [call.digest for trip in setup.connection.trips for call in trip]
     assert digests == [script([], []).digest for script in (PUT, EVENT, ERASE, EDIT)]
 
 
-async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(house: House) -> None:
+async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(setup: Setup) -> None:
     """No tombstone for strangers."""
-    house.connection.answer_other = lambda _: 0
-    assert await house.writer.put(SHOP, [Unsend(MessageId("m_7"), PAGE, None)]) == ["unknown_page"]
-    assert [call.digest for trip in house.connection.trips for call in trip] == [EVENT([], []).digest]
+    setup.connection.answer_other = lambda _: 0
+    assert await setup.writer.put(SHOP, [Unsend(MessageId("m_7"), PAGE, None)]) == ["unknown_page"]
+    assert [call.digest for trip in setup.connection.trips for call in trip] == [EVENT([], []).digest]
 
 
-async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(house: House) -> None:
+async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(setup: Setup) -> None:
     """It will never be readable: an error would have Facebook deliver it for ever."""
-    house.connection.answer_other = lambda call: [b"c", b"\x01damaged", call.args[8]]
+    setup.connection.answer_other = lambda call: [b"c", b"\x01damaged", call.args[8]]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
-    assert await house.writer.put(SHOP, [edit]) == ["unreadable"]
-    assert len(house.connection.trips) == 1
+    assert await setup.writer.put(SHOP, [edit]) == ["unreadable"]
+    assert len(setup.connection.trips) == 1
 
 
-async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(house: House) -> None:
+async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(setup: Setup) -> None:
     """Compare and set: never over a text that it has not seen."""
     rival = Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None)
     id_ = shop_keys(SHOP).message_id(PAGE, rival.id)
-    value = house.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
-    house.connection.answer_other = lambda call: [b"c", value, call.args[8]]
+    value = setup.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
+    setup.connection.answer_other = lambda call: [b"c", value, call.args[8]]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
-    assert await settled(house.writer.put(SHOP, [edit])) == ["contended"]
-    seen = [call.args[4] for trip in house.connection.trips for call in trip]
+    assert await settled(setup.writer.put(SHOP, [edit])) == ["contended"]
+    seen = [call.args[4] for trip in setup.connection.trips for call in trip]
     assert seen == [b"", *[value] * (changes.EDIT_TRIES - 1)]
 
 
-async def test_values_are_sealed_anew_under_the_secret_that_stands(house: House) -> None:
+async def test_values_are_sealed_anew_under_the_secret_that_stands(setup: Setup) -> None:
     """The script refused those of a secret it does not know, and told the one that is there; the nonce stays."""
     others = ShopSecrets(Sealer([SEAL_KEY], new_nonce=token_bytes), new_bytes=token_bytes, clock=lambda: 0.0)
     there = others.for_writing(SHOP)
-    house.connection.answer = lambda share: stored(share) if share.secret == there.field else [b"", there.field]
-    assert await house.put(text("m_0", "hello"), text("m_1")) == ["stored", "stored"]
-    first, second = house.connection.trips
+    setup.connection.answer = lambda share: stored(share) if share.secret == there.field else [b"", there.field]
+    assert await setup.put(text("m_0", "hello"), text("m_1")) == ["stored", "stored"]
+    first, second = setup.connection.trips
     before, after = only(first[0]), only(second[0])
     assert [row[2][:20] for row in before.rows] == [row[2][:20] for row in after.rows]
     assert all(a[2][20:] != b[2][20:] for a, b in zip(before.rows, after.rows, strict=True))
     assert [after.seen, after.secret] == [there.field, there.field]
     row = after.rows[0]
     assert decode(there.vault.open(row[0], row[2])).json()["text"] == "hello"
-    assert await house.put(text("m_2")) == ["stored"]
-    assert len(house.connection.trips) == 3, "it is known from now on"
+    assert await setup.put(text("m_2")) == ["stored"]
+    assert len(setup.connection.trips) == 3, "it is known from now on"
 
 
-async def test_only_what_was_refused_is_sent_again(house: House) -> None:
+async def test_only_what_was_refused_is_sent_again(setup: Setup) -> None:
     """The parts of other shops are stored already."""
     erased = b"-1770000000000000"
-    house.connection.answer = lambda share: (
+    setup.connection.answer = lambda share: (
         [b"", erased] if share.registry == shop_keys(SHOP).registry and share.seen != erased else stored(share)
     )
-    puts = [house.put(*many(CALL_MESSAGES + 1)), house.put(text("m_1"), shop=OTHER_SHOP)]
+    puts = [setup.put(*many(CALL_MESSAGES + 1)), setup.put(text("m_1"), shop=OTHER_SHOP)]
     assert [len(outcomes) for outcomes in await asyncio.gather(*puts)] == [CALL_MESSAGES + 1, 1]
-    first, second = house.connection.trips
+    first, second = setup.connection.trips
     assert sizes(first) == [[CALL_MESSAGES], [1, 1]]
     assert sizes(second) == [[CALL_MESSAGES], [1]]
     again = [only(call) for call in second]
@@ -646,44 +646,44 @@ async def test_only_what_was_refused_is_sent_again(house: House) -> None:
     assert again[0].secret == again[1].secret != only(first[0]).secret
 
 
-async def test_a_secret_that_no_key_opens_fails_its_shop_alone(house: House) -> None:
+async def test_a_secret_that_no_key_opens_fails_its_shop_alone(setup: Setup) -> None:
     """503, and Facebook brings it again to a replica that has the key."""
     foreign = Sealer([Secret(b64encode(b"a key that this process has not.").decode())], new_nonce=token_bytes)
     field = foreign.seal(bytes(32), shop=SHOP, purpose="shop-secret", place="")
-    house.connection.answer = lambda share: (
+    setup.connection.answer = lambda share: (
         [b"", field] if share.registry == shop_keys(SHOP).registry else stored(share)
     )
-    puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
+    puts = [setup.put(text("m_0")), setup.put(text("m_1"), shop=OTHER_SHOP)]
     assert await settled(*puts) == ["seal_key_missing", "stored"]
-    assert house.metric("store_errors_total", reason="seal_key_missing") == 1
-    assert house.metric("queue_messages") == 0
+    assert setup.metric("store_errors_total", reason="seal_key_missing") == 1
+    assert setup.metric("queue_messages") == 0
 
 
-async def test_a_second_round_trip_that_fails_does_not_fail_what_the_first_has_stored(house: House) -> None:
+async def test_a_second_round_trip_that_fails_does_not_fail_what_the_first_has_stored(setup: Setup) -> None:
     """Each caller is told the truth about its own."""
-    house.connection.failures = [None, Unavailable("redis_full")]
-    house.connection.answer = lambda share: (
+    setup.connection.failures = [None, Unavailable("redis_full")]
+    setup.connection.answer = lambda share: (
         [b"", b"-1"] if share.registry == shop_keys(SHOP).registry else stored(share)
     )
-    puts = [house.put(text("m_0")), house.put(text("m_1"), shop=OTHER_SHOP)]
+    puts = [setup.put(text("m_0")), setup.put(text("m_1"), shop=OTHER_SHOP)]
     assert await settled(*puts) == ["redis_full", "stored"]
 
 
-async def test_a_secret_that_changes_again_and_again_is_given_up(house: House) -> None:
+async def test_a_secret_that_changes_again_and_again_is_given_up(setup: Setup) -> None:
     """Nobody purges a shop so often; the writer must not hang on it."""
-    house.connection.answer = lambda _: [b"", b"-%d" % len(house.connection.trips)]
-    assert await settled(house.put(text("m_0"))) == ["contended"]
-    assert len(house.connection.trips) == module.SECRET_TRIES + 1
+    setup.connection.answer = lambda _: [b"", b"-%d" % len(setup.connection.trips)]
+    assert await settled(setup.put(text("m_0"))) == ["contended"]
+    assert len(setup.connection.trips) == module.SECRET_TRIES + 1
 
 
-async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(house: House) -> None:
+async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(setup: Setup) -> None:
     """What was merged here may have been purged meanwhile."""
     edit = Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "purged", None)
     id_ = shop_keys(SHOP).message_id(PAGE, edit.id)
-    waiting = house.sealed(id_, encode_waiting_edit(edit, shop_keys(SHOP), b"abcd"))
+    waiting = setup.sealed(id_, encode_waiting_edit(edit, shop_keys(SHOP), b"abcd"))
     replies = iter([[b"w", 1, waiting], [b"", b"-1"], [b"s"]])
-    house.connection.answer = lambda _: next(replies)
-    assert await house.put(text("m_0", "as it was said")) == ["stored"]
-    last = only(house.connection.trips[-1][0]).rows[0]
-    assert house.body(last)["text"] == "as it was said"
+    setup.connection.answer = lambda _: next(replies)
+    assert await setup.put(text("m_0", "as it was said")) == ["stored"]
+    last = only(setup.connection.trips[-1][0]).rows[0]
+    assert setup.body(last)["text"] == "as it was said"
     assert last[3] == b""
