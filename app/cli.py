@@ -1,10 +1,12 @@
 """`page-inbox`: the command line. A command's module is loaded when the command is called, or its help is shown."""
 
 import importlib
+import os
 from typing import Any, Final
 
 import click
 
+from app.running import settings_of_run
 from app.version import VERSION
 from domain.errors import PageInboxError
 from ops.settings import SettingsRefused
@@ -12,6 +14,7 @@ from ops.settings import SettingsRefused
 COMMANDS: Final = {
     "audit": "app.audit_command",
     "doctor": "app.doctor_command",
+    "env": "app.env_command",
     "export": "app.export_command",
     "pages": "app.store_commands",
     "purge": "app.store_commands",
@@ -23,6 +26,9 @@ COMMANDS: Final = {
     "token": "app.token_command",
 }
 """A command's name and its module. The module has a click command of the same name."""
+
+_OWN_SETTINGS: Final = {"run", "serve", "env"}
+"""Commands that do not take their settings from a `run` that is running."""
 
 NO_SIMULATOR: Final = """\
 This command needs the package `simulator`, which is not installed: production leaves it out.
@@ -74,7 +80,8 @@ def _without_simulator(name: str) -> click.Command:
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, prog_name="page-inbox")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """A Facebook Page inbox for small shops: messages are kept five days, and purged when asked.
 
     \b
@@ -82,3 +89,5 @@ def main() -> None:
     Run it for real:                          page-inbox serve
     Every setting and its value now:          page-inbox settings
     """
+    if context.invoked_subcommand not in _OWN_SETTINGS:
+        os.environ |= settings_of_run(os.environ)

@@ -13,6 +13,7 @@ import click
 import httpx2
 import orjson
 
+from app.counted import counted
 from app.parts import make_exporter
 from app.tools import Tools, with_tools
 from app.where import Where, somewhere
@@ -42,6 +43,8 @@ def export(where: Where, shop: str, out: Path) -> None:
       page-inbox export --shop sokha --out sokha.ndjson
       TOKEN=eyJ... page-inbox export --url https://inbox.example --shop sokha --out sokha.ndjson
     """
+    if not out.absolute().parent.is_dir():
+        raise click.ClickException(f"There is no folder {out.parent}. Make it first, then export again.")
     service = where.service()
     if service is None:
 
@@ -110,4 +113,4 @@ async def _save(parts: AsyncIterator[bytes], out: Path) -> str:
     if end is None or end["messages"] != messages:
         raise ExportFailed("export_cut_off", f"It was cut off; {part} holds what came, and is no whole copy.")
     part.replace(out)
-    return f"{messages} messages exported to {out}."
+    return f"{counted(messages, 'message')} exported to {out}."

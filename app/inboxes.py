@@ -55,7 +55,7 @@ class Direct:
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool) -> dict[str, Any]:
         """As the service does it."""
-        await self._tools.record(shop, "connectPage", page)
+        await self._tools.record(shop, "connectPage", page, new=True)
         return page_answer(await self._tools.graph.pages.connect(shop, page, token, history=history)).model_dump()
 
     async def heal(self, shop: ShopId, page: PageId) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from app import demo, server
+from app import demo, running, server
 from app.factory import create_app
 from app.process import serve
 from app.version import VERSION
@@ -33,7 +33,7 @@ def run(quiet_shop: bool) -> None:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = demo.with_own_secrets(settings)
     log_path = settings.data_dir / "page-inbox.log"
-    with log_path.open("wb") as log:
+    with log_path.open("ab") as log:
         logs.configure(log, level=settings.log_level)
         if settings.redis_url:
             server.run(lambda: _run(settings, log_path, quiet_shop, embedded=False))
@@ -49,11 +49,15 @@ async def _run(settings: Settings, log_path: Path, quiet_shop: bool, *, embedded
 
         async def beside(port: int, ops_port: int) -> None:
             await demo.ready(port, own.host)
+            running.note(own, os.getpid())
             if embedded:
                 app.services.tasks.start("rewrite", app.services.sweeper.rewrite_daily)
             graph = page_token is not None
             click.echo(demo.banner(own, port, ops_port, log_path, customers=not quiet_shop, graph=graph))
             await demo.open_shop(app, port, page_token, customers=not quiet_shop)
 
-        await serve(app, beside=beside)
+        try:
+            await serve(app, beside=beside)
+        finally:
+            running.forget(own)
     click.echo("Stopped.")

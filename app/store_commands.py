@@ -7,9 +7,10 @@ from typing import Any, Final, TextIO
 
 import click
 
+from app.counted import counted
 from app.customer_file import CustomerList, listed, read_customers
 from app.inboxes import Inbox
-from app.tools import Tools, with_tools
+from app.tools import Tools, check_store, with_tools
 from app.where import Where, somewhere
 from domain.audit import OPERATOR
 from domain.errors import PageInboxError
@@ -86,7 +87,9 @@ def pages_list(where: Where, shop: str) -> None:
 
     async def work(inbox: Inbox) -> None:
         state = await inbox.shop(ShopId(shop))
-        click.echo(f"{shop} has {len(state['pages'])} Pages" + (" and is paused." if state["paused"] else "."))
+        click.echo(
+            f"{shop} has {counted(len(state['pages']), 'Page')}" + (" and is paused." if state["paused"] else ".")
+        )
         for page in state["pages"]:
             last = f", last event {page['last_event_at']}" if "last_event_at" in page else ""
             paused = ", paused" if page["paused"] else ""
@@ -150,6 +153,7 @@ def pages_disconnect(where: Where, shop: str, page: str, yes: bool) -> None:
     \b
     Example:   page-inbox pages disconnect --shop sokha 104200000000001
     """
+    where.check()
     if not yes:
         click.confirm(f"Disconnect {page} and delete its messages for ever?", abort=True)
     _purge(where, ShopId(shop), lambda inbox: inbox.disconnect(ShopId(shop), PageId(page)))
@@ -166,11 +170,12 @@ def pages_accept_loss(yes: bool) -> None:
     \b
     Example:   page-inbox pages accept-loss
     """
+    check_store()
     if not yes:
         click.confirm("Take the Pages that Redis has now for all there are?", abort=True)
 
     async def work(tools: Tools) -> None:
-        click.echo(f"{await tools.store.shops.accept_loss()} Pages are connected; no other counts as lost.")
+        click.echo(f"Redis has {counted(await tools.store.shops.accept_loss(), 'Page')}. No other Page counts as lost.")
 
     with_tools(work)
 
@@ -217,6 +222,7 @@ def purge(
     if not shop:
         raise click.UsageError("Missing option '--shop'.")
     what = f"conversation {conversation}" if conversation else f"message {message}" if message else "every message"
+    where.check()
     if not yes:
         click.confirm(f"Delete {what} of {shop} for ever?", abort=True)
 
@@ -228,7 +234,7 @@ def _purge(where: Where, shop: ShopId, start: Callable[[Inbox], Awaitable[dict[s
         receipt = await start(inbox)
         click.echo("Nothing of it can be read any more. Erasing ...", err=True)
         receipt = await inbox.erased(shop, receipt)
-        click.echo(f"Purge {receipt['purge_id']}: {receipt['messages_deleted']} messages deleted.")
+        click.echo(f"Purge {receipt['purge_id']}: {counted(receipt['messages_deleted'], 'message')} deleted.")
 
     where.run(work)
 
@@ -247,9 +253,10 @@ def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) ->
         )
     if not customers.ids:
         raise click.ClickException("There is no id in the file.")
+    check_store()
     if not yes:
         where = f"of {shop}" if shop else "of every shop"
-        click.confirm(f"Delete what is kept of {len(customers.ids)} customers {where} for ever?", abort=True)
+        click.confirm(f"Delete what is kept of {counted(len(customers.ids), 'customer')} {where} for ever?", abort=True)
 
     async def work(tools: Tools) -> None:
         store = tools.store
@@ -275,7 +282,10 @@ def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) ->
         for one, purge_id in started:
             done = await store.purger.receipt(one, purge_id)
             deleted += done.messages_deleted
-            click.echo(f"Purge {done.id}: {done.messages_deleted} messages of {one} deleted.")
-        click.echo(f"{len(customers.ids)} customers looked for in {len(shops)} shops: {deleted} messages deleted.")
+            click.echo(f"Purge {done.id}: {counted(done.messages_deleted, 'message')} of {one} deleted.")
+        click.echo(
+            f"{counted(len(customers.ids), 'customer')} looked for in {counted(len(shops), 'shop')}: "
+            f"{counted(deleted, 'message')} deleted."
+        )
 
     with_tools(work)

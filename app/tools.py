@@ -6,13 +6,21 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from app.parts import Graph, Store, make_connection, make_graph, make_store
+from app.parts import Graph, Store, make_connection, make_graph, make_store, needed
 from app.version import VERSION
 from domain.audit import AT_THE_STORE, OPERATOR, Access
+from domain.errors import PageInboxError
 from domain.ids import PageId, ShopId
 from ops import logs
 from ops.metrics import Metrics, process_registry
 from ops.settings import read_settings
+
+
+class NoSuchShop(PageInboxError):
+    """A shop that a command is asked about, mostly a misspelt one."""
+
+    def __init__(self, shop: ShopId) -> None:
+        super().__init__("shop_not_found", f"There is no shop {shop} in this Redis.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +30,24 @@ class Tools:
     store: Store
     graph: Graph
 
-    async def record(self, shop: ShopId, action: str, page: PageId | None = None) -> None:
-        """Call it before it is done: `action` is the operationId of the call that does the same over HTTP."""
+    async def record(self, shop: ShopId, action: str, page: PageId | None = None, *, new: bool = False) -> None:
+        """Call it before it is done: `action` is the operationId of the call that does the same over HTTP.
+
+        Raises:
+            NoSuchShop: nothing was ever written of this shop, and the action is not one for a `new` shop.
+        """
+        if not new and not await self.store.shops.known(shop):
+            raise NoSuchShop(shop)
         await self.store.audit_log.append(shop, Access(action, OPERATOR, AT_THE_STORE, page))
+
+
+def check_store() -> None:
+    """Return when the settings are there without which no command reaches the store.
+
+    Raises:
+        SettingMissing: one of them is not.
+    """
+    needed(read_settings(os.environ, command="tool").redis_url, "REDIS_URL")
 
 
 def with_tools(

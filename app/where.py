@@ -11,7 +11,7 @@ import click
 
 from app.inboxes import Direct, Inbox
 from app.remote import remote
-from app.tools import with_tools
+from app.tools import check_store, with_tools
 from domain.secret import Secret
 from ops import logs
 
@@ -39,6 +39,11 @@ class Where:
 
         logs.configure(sys.stderr.buffer, level="warning")
         asyncio.run(there())
+
+    def check(self) -> None:
+        """Return when the settings are there that the command needs. To be called before a person is asked anything."""
+        if self.service() is None:
+            check_store()
 
     def service(self) -> tuple[str, Secret] | None:
         """Address and token of the service, None for the store itself. Raises `UsageError` without a token."""

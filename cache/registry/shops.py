@@ -88,6 +88,11 @@ class Shops:
         found = [shop_of_key(key) async for keys in self._connection.scan(SCAN_COUNT) for key in keys]
         return sorted({shop for shop in found if shop is not None})
 
+    async def known(self, shop: ShopId) -> bool:
+        """Whether anything was ever written of this shop: it has a record, or an audit log."""
+        keys = shop_keys(shop)
+        return bool(await self._connection.command("EXISTS", keys.registry, keys.audit))
+
     async def page_ids(self, shop: ShopId) -> list[PageId]:
         """Which Pages a shop has, and nothing else of them."""
         found: dict[PageId, None] = {}

@@ -88,7 +88,7 @@ def test_an_operator_is_told_of_the_loss_and_may_go_on_without_the_lost_pages(
         accept = page_inbox("pages", "accept-loss", "--yes")
         with started(accept, tmp_path / "accepted", environment(breakable.url)) as command:
             assert command.wait(20) == 0
-        assert "1 Pages" in (tmp_path / "accepted").read_text()
+        assert "1 Page" in (tmp_path / "accepted").read_text()
         assert facebook.text("m_3", page=other).status_code == 200
         wait_until_blocking(lambda: operator.checks()["registry"])
         assert shop.ids() == ["m_2"]

@@ -56,7 +56,14 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "zstandard": ("api.compression", "cache.codec"),
     "click": (
         "app.audit_command",
-        *("app.cli", "app.doctor_command", "app.export_command", "app.receipt_command", "app.run_command"),
+        *(
+            "app.cli",
+            "app.doctor_command",
+            "app.env_command",
+            "app.export_command",
+            "app.receipt_command",
+            "app.run_command",
+        ),
         *("app.serve_command", "app.settings_command", "app.simulate_command", "app.store_commands"),
         *("app.token_command", "app.where"),
     ),

@@ -183,7 +183,7 @@ def test_pages_are_connected_listed_and_disconnected_by_hand(
         assert (taken.returncode, "another shop" in taken.stderr) == (1, True)
         assert call(valkey_url, "pages", "disconnect", "--shop", "shop-1", PAGE).returncode == 1, "it asks first"
         assert shop.ids() == ["m_1"]
-        assert "1 messages deleted" in done(valkey_url, "pages", "disconnect", "--shop", "shop-1", "--yes", PAGE)
+        assert "1 message deleted" in done(valkey_url, "pages", "disconnect", "--shop", "shop-1", "--yes", PAGE)
         assert shop.ids() == []
     assert PAGE not in done(valkey_url, "pages", "list", "--shop", "shop-1")
 
@@ -253,10 +253,10 @@ def test_disconnecting_by_hand_ends_the_subscription(
     with Facebook(graph_service.url) as facebook:
         for found in (page, stays):
             facebook.text(f"m_{found.id}", page=found.id)
-    assert "1 messages deleted" in done(graph_store.url, *disconnect, page.id, **graph_settings(graph))
+    assert "1 message deleted" in done(graph_store.url, *disconnect, page.id, **graph_settings(graph))
     assert page.subscriptions == {}
     graph.faults.script(stays.id, OUTAGE, times=None)
-    assert "1 messages deleted" in done(graph_store.url, *disconnect, stays.id, **graph_settings(graph))
+    assert "1 message deleted" in done(graph_store.url, *disconnect, stays.id, **graph_settings(graph))
     assert graph_shop.get("/pages") == {"pages": []}
     assert graph_shop.ids() == []
 
@@ -270,9 +270,9 @@ def test_purge_by_hand_takes_a_message_a_conversation_or_everything(
     purge = ("purge", "--shop", "shop-1")
     assert call(valkey_url, *purge).returncode == 1, "it asks first"
     assert len(shop.ids()) == 4
-    assert "1 messages deleted" in done(valkey_url, *purge, "--yes", "--message", "m_0")
+    assert "1 message deleted" in done(valkey_url, *purge, "--yes", "--message", "m_0")
     assert shop.ids() == ["m_3", "m_2", "m_1"]
-    assert "1 messages deleted" in done(valkey_url, *purge, "--yes", "--conversation", f"{PAGE}_22")
+    assert "1 message deleted" in done(valkey_url, *purge, "--yes", "--conversation", f"{PAGE}_22")
     assert shop.ids() == ["m_3", "m_1"]
     said = done(valkey_url, *purge, "--yes")
     assert shop.ids() == []
@@ -364,7 +364,7 @@ def test_a_deletion_that_is_cut_short_says_how_far_it_came(
         assert "Run the same command again" in result.stderr
         with redis.Redis.from_url(store.url) as client:
             client.delete(shop_keys(ShopId("shop-2")).audit)
-        assert "customers looked for" in done(store.url, "purge", "--customers", str(notice), "--yes")
+        assert "1 customer looked for" in done(store.url, "purge", "--customers", str(notice), "--yes")
         for number in (1, 2):
             with Shop(service.url, f"shop-{number}") as shop:
                 assert shop.ids() == []
@@ -386,10 +386,10 @@ def test_pages_and_purge_work_on_a_running_service_too(
         for n, customer in enumerate([CUSTOMER, "22", "33"]):
             facebook.text(f"m_{n}", page=found.id, customer=customer)
     assert call(None, "purge", *where, **token).returncode == 1, "it asks first"
-    assert "1 messages deleted" in done(None, "purge", *where, "--yes", "--message", "m_0", **token)
-    assert "1 messages deleted" in done(None, "purge", *where, "--yes", "--conversation", f"{found.id}_22", **token)
+    assert "1 message deleted" in done(None, "purge", *where, "--yes", "--message", "m_0", **token)
+    assert "1 message deleted" in done(None, "purge", *where, "--yes", "--conversation", f"{found.id}_22", **token)
     assert graph_shop.ids() == ["m_2"]
-    assert "1 messages deleted" in done(None, "pages", "disconnect", *where, "--yes", found.id, **token)
+    assert "1 message deleted" in done(None, "pages", "disconnect", *where, "--yes", found.id, **token)
     assert graph_shop.get("/pages") == {"pages": []}
     assert done(None, "purge", *where, "--yes", "--token", token["TOKEN"]).startswith("Purge ")
     assert (found.token.reveal() in said, found.subscriptions) == (False, {})
@@ -425,6 +425,53 @@ def test_an_address_where_no_service_is_reached_is_named(service: Service) -> No
         assert (result.returncode, named in result.stderr) == (1, True), result.stderr
     result = call(None, "purge", "--customers", "-", "--url", service.url, typed="22\n", TOKEN=mint("shop-1"))
     assert (result.returncode, "--customers" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("pages", "list", "--shop"),
+        ("pages", "disconnect", PAGE, "--yes", "--shop"),
+        ("purge", "--yes", "--shop"),
+        ("purge", "--yes", "--message", "m_1", "--shop"),
+        ("audit", "--shop"),
+        ("audit", "--verify", "--shop"),
+        ("export", "--out", "x.ndjson", "--shop"),
+    ],
+    ids=" ".join,
+)
+def test_a_misspelt_shop_is_no_shop_and_leaves_no_audit_log(
+    service: Service, valkey: Server, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1 and one sentence; nothing is written of it."""
+    monkeypatch.chdir(tmp_path)
+    with Shop(service.url) as shop:
+        shop.connect()
+    result = call(valkey.url, *command, "shpo-1")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.strip() == "Error: There is no shop shpo-1 in this Redis."
+    assert b"shpo-1" not in everything(valkey)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_into_a_folder_that_is_not_there_is_one_sentence(service: Service, valkey_url: str) -> None:
+    """Before anything is read."""
+    result = call(valkey_url, "export", "--shop", "shop-1", "--out", "/nonexistent/x.ndjson")
+    assert result.returncode == 1
+    assert result.stderr.strip() == "Error: There is no folder /nonexistent. Make it first, then export again."
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("purge", "--shop", "shop-1"), ("pages", "disconnect", "--shop", "shop-1", PAGE), ("pages", "accept-loss")],
+    ids=" ".join,
+)
+def test_a_missing_setting_is_named_before_a_person_is_asked(command: tuple[str, ...], tmp_path: Path) -> None:
+    """Nobody types yes for nothing."""
+    result = call(None, *command, typed="y\n", DATA_DIR=str(tmp_path))
+    assert result.returncode == 1
+    assert "REDIS_URL is not set" in result.stderr
+    assert "[y/N]" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_one_machine_without_docker(folder: Path, typed: Typed) -> None:
         json.JSONDecoder().raw_decode(said, said.index(f'{{"{name}":['))[0] for name in ("messages", "items")
     )
     assert (len(read["messages"]), len(posts["items"])) == (5, 1)
-    assert "sokha has 1 Pages" in said
+    assert "sokha has 1 Page" in said
     assert re.search(r"Purge \w+: \d+ messages deleted", said)
     assert not [word for word in (APP_SECRET.reveal(), page.token.reveal()) if word in said]
 

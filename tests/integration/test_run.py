@@ -84,6 +84,62 @@ def data() -> Iterator[Path]:
         yield Path(directory) / "data"
 
 
+def called(data: Path, *arguments: str, typed: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+    """A command of a person who has set DATA_DIR and nothing else."""
+    environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data), **settings})
+    return subprocess.run(  # noqa: S603 - our own command
+        page_inbox(*arguments), env=environ, capture_output=True, text=True, timeout=60, check=False, input=typed
+    )
+
+
+def test_commands_find_the_run_by_its_data_dir(data: Path) -> None:
+    """Nothing is exported by hand. When it has ended, a command says which setting is missing."""
+    with running(data, "--quiet-shop") as inbox:
+        done = called(data, "pages", "list", "--shop", "demo-shop")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("demo-shop has 1 Page.\n104200000000001  connected ")
+        token = called(data, "token", "--shop", "demo-shop", "--scope", "messages:read").stdout.strip()
+        answer = httpx2.get(
+            f"{inbox.address}/v1/shops/demo-shop/messages",
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+        )
+        assert answer.json() == {"messages": [], "next_cursor": None}
+        assert called(data, "doctor").returncode in {0, 1}
+        done = called(data, "simulate", "--url", f"{inbox.address}/webhook", "--count", "20")
+        assert (done.returncode, "WARNING" in done.stdout) == (0, False), done.stderr
+        other = called(data, "pages", "list", "--shop", "demo-shop", REDIS_URL="redis://127.0.0.1:1")
+        assert other.returncode == 1, "a command that is about another store does not use this one"
+        assert (data / "running.json").stat().st_mode & 0o777 == 0o600
+    done = called(data, "pages", "list", "--shop", "demo-shop")
+    assert (done.returncode, "REDIS_URL is not set" in done.stderr) == (1, True)
+    assert not (data / "running.json").exists()
+
+
+def test_env_prints_what_other_programs_need(data: Path) -> None:
+    """A shell reads it, and a command that knows nothing of DATA_DIR works with it."""
+    done = called(data, "env")
+    assert (done.returncode, str(data) in done.stderr) == (1, True)
+    with running(data, "--quiet-shop"):
+        done = called(data, "env")
+        assert done.returncode == 0
+        exported = dict(line.removeprefix("export ").split("=", 1) for line in done.stdout.splitlines())
+        settings = {name: shlex.split(value)[0] for name, value in exported.items()}
+        elsewhere = called(data.parent / "nothing-here", "pages", "list", "--shop", "demo-shop", **settings)
+        assert (elsewhere.returncode, "1 Page" in elsewhere.stdout) == (0, True), elsewhere.stderr
+
+
+def test_a_second_run_does_not_wipe_the_log_of_the_first(data: Path) -> None:
+    """It is refused, since the data directory is in use; what the first wrote stays."""
+    with running(data, "--quiet-shop"):
+        before = (data / "page-inbox.log").read_bytes()
+        assert before
+        second = called(data, "run", "--quiet-shop")
+        assert second.returncode == 1
+        assert (data / "page-inbox.log").read_bytes().startswith(before)
+        assert (data / "running.json").exists()
+
+
 def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
     """Nothing set, nothing installed beside: a banner, lines to copy that work, and the operators' port."""
     with running(data) as inbox:

@@ -1,0 +1,25 @@
+"""`page-inbox env`: what to export so that every program works beside a running `page-inbox run`."""
+
+import os
+import shlex
+
+import click
+
+from app.running import data_dir, settings_of_run
+
+
+@click.command()
+def env() -> None:
+    """Print the settings of the `page-inbox run` that runs on this machine, secrets included, as lines for a shell.
+
+    Commands of `page-inbox` find them by themselves, in DATA_DIR. Other programs do not.
+
+    \b
+    Example:   eval "$(page-inbox env)"
+    """
+    found = settings_of_run({name: value for name, value in os.environ.items() if name == "DATA_DIR"})
+    if not found:
+        place = data_dir(os.environ)
+        raise click.ClickException(f"No `page-inbox run` is running with its data in {place}. Is DATA_DIR right?")
+    for name, value in found.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
