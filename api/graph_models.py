@@ -18,7 +18,7 @@ _EXPIRING = "Stops working after a while."
 class _Item(BaseModel):
     """Facebook may add fields."""
 
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     partial: bool | MISSING = Field(
         MISSING, description="true where the whole item is more than Facebook gives in one answer."
@@ -27,7 +27,7 @@ class _Item(BaseModel):
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     after: str | None = Field(
         description="Where to go on, as `after=`; null is the end. A short or empty page alone is not."

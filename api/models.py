@@ -16,13 +16,13 @@ Moment = Annotated[str, Field(pattern=_MOMENT, json_schema_extra={"format": "dat
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class AttachmentModel(BaseModel):
     """Something sent beside or instead of a text, flat as Facebook gave it."""
 
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     type: str = Field(description="`image`, `video`, `audio`, `file`, `sticker`, `template`, `fallback`, …")
     url: str | MISSING = Field(

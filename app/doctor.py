@@ -5,19 +5,25 @@ question has a time limit: who does not answer is a finding, and never the end.
 """
 
 import asyncio
+import resource
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from app.edge import MOST_CONNECTIONS, SPARE_FILES
 from app.parts import Store, make_connection, make_graph, make_store, unix_milliseconds
+from app.server import LEAST_OPEN_FILES
 from app.version import VERSION
 from cache.errors import Unavailable
 from cache.server.connection import Connection
 from cache.server.examine import NodeFacts, every_page, examine
 from cache.server.node_findings import judge, unreachable
+from domain.errors import PageInboxError
 from domain.finding import Finding, Level, worst
+from domain.ids import PageId
+from domain.query import MessageQuery
 from domain.secret import Secret
 from graph_client.client import Client
 from graph_client.examine import examine_app, examine_pages
@@ -27,6 +33,9 @@ from ops.metrics import Metrics, process_registry
 from ops.outside import examine_public_url
 from ops.settings import Settings, read_text
 
+SEALED_SECONDS: Final = 10.0
+SHOPS_TRIED: Final = 50
+"""Pages whose shops are tried with SEAL_KEYS."""
 WALK_SECONDS: Final = 60.0
 """To find the Pages among all keys; a million keys take a second."""
 
@@ -83,6 +92,7 @@ async def diagnose(environ: Mapping[str, str], progress: Progress) -> AsyncItera
     settings, findings = examine_settings(environ, read_text)
     for finding in findings:
         yield finding
+    yield _open_files()
     store = make_store(make_connection(settings), _metrics(), settings) if settings.redis_url else None
     try:
         reached = store is not None
@@ -97,6 +107,8 @@ async def diagnose(environ: Mapping[str, str], progress: Progress) -> AsyncItera
             async for finding in examine_public_url(settings.public_url, settings.verify_token, _new_word):
                 yield finding
         if store is not None and reached:
+            async for finding in _registry(store):
+                yield finding
             # Calls are signed with the first secret alone; where it fails, every Page's would.
             ask_facebook = app[:1] != [] and app[0].level == "ok"
             async for finding in _pages(store, settings, progress, ask_facebook=ask_facebook):
@@ -162,5 +174,48 @@ async def _pages(store: Store, settings: Settings, progress: Progress, *, ask_fa
             yield finding
     finally:
         await graph.calls.close()
-    if not found:
-        yield Finding("pages", "ok", "No Page is connected yet.")
+    async for finding in _sealed(store, sorted(found)):
+        yield finding
+
+
+async def _registry(store: Store) -> AsyncIterator[Finding]:
+    """Whether Redis still has every Page that was connected; the service answers deliveries 503 otherwise."""
+    try:
+        await store.marks.require(connected=True)
+    except Unavailable as error:
+        if error.reason == "registry_lost":
+            remedy = "Restore the data of Redis, or go on without them: `page-inbox pages accept-loss`."
+            yield Finding("registry", "fail", "Redis has lost Pages: every delivery is answered 503.", remedy)
+        elif error.reason == "no_page_connected":
+            remedy = "Connect a Page. If there should be Pages, REDIS_URL leads to another server or database."
+            yield Finding("registry", "warn", "No Page is connected yet: every delivery is answered 503.", remedy)
+        return
+    yield Finding("registry", "ok", "Redis has every Page that was connected.")
+
+
+async def _sealed(store: Store, pages: Sequence[PageId]) -> AsyncIterator[Finding]:
+    """Whether SEAL_KEYS open what is kept for some of the shops: the newest message of each is read."""
+    try:
+        async with asyncio.timeout(SEALED_SECONDS):
+            owners = [await store.shops.owner(page) for page in pages[:SHOPS_TRIED]]
+            for shop in dict.fromkeys(filter(None, owners)):
+                await store.reader.messages(shop, MessageQuery(limit=1))
+    except Unavailable as error:
+        if error.reason == "seal_key_missing":
+            sentence = "SEAL_KEYS open nothing of what is kept: no message can be read or stored."
+            remedy = "Add the key that sealed it to SEAL_KEYS, behind the first."
+            yield Finding("keys", "fail", sentence, remedy, "SEAL_KEYS")
+    except (TimeoutError, PageInboxError):
+        pass  # a slow server or a damaged record is another finding's matter
+
+
+def _open_files() -> Finding:
+    """Whether the service could open enough files here."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    remedy = "Raise it: `ulimit -n`, LimitNOFILE= of systemd, or --ulimit nofile= of the container."
+    if 0 <= most < LEAST_OPEN_FILES:
+        return Finding("files", "fail", f"A process may open {most} files here; `serve` refuses that.", remedy)
+    if 0 <= most < MOST_CONNECTIONS + SPARE_FILES:
+        sentence = f"A process may open {most} files here: fewer connections than the service could serve."
+        return Finding("files", "warn", sentence, remedy)
+    return Finding("files", "ok", "A process may open enough files here.")

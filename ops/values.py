@@ -131,6 +131,12 @@ def masked_url(url: Secret) -> str:
 def web_url(text: str) -> str:
     """An http or https address, without a slash at its end."""
     url = _split(text)
+    try:
+        _ = url.port
+    except ValueError:
+        raise Malformed("has a port that is no number from 0 to 65535") from None
+    if any(letter.isspace() for letter in text):
+        raise Malformed("is not an address: it holds white space")
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
         raise Malformed("must be an address like https://inbox.example.com, without user, query or fragment")
     return text.rstrip("/")

@@ -23,6 +23,7 @@ CONFIG: Final = (
     "appendfsync",
     "auto-aof-rewrite-percentage",
     "min-replicas-to-write",
+    "save",
     "slowlog-log-slower-than",
     "slowlog-max-len",
 )

@@ -214,6 +214,9 @@ def _leftovers(info: _Info, config: _Config, about: str) -> Finding:
         sentence = "The append-only file is never rewritten by itself: expired and purged messages stay in it."
         remedy = "Set auto-aof-rewrite-percentage 100, and have BGREWRITEAOF run daily."
         return Finding("redis.leftovers", "warn", sentence, remedy, about)
+    if config.get("save"):
+        sentence = f"Redis writes snapshots (save {config['save']}): a file keeps what has expired until the next one."
+        return Finding("redis.leftovers", "warn", sentence, 'Set save to "": the append-only file is enough.', about)
     return Finding("redis.leftovers", "ok", "No slow log; what has expired leaves the files.", about=about)
 
 

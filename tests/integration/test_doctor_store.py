@@ -1,0 +1,83 @@
+"""`page-inbox doctor` on what stops a service: lost Pages, another seal key, few open files, mistyped addresses."""
+
+import base64
+import json
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.callers import Facebook, Shop
+from tests.servers import Server
+from tests.service import environment, page_inbox, serving
+
+OTHER_KEY = base64.b64encode(b"another-key-of-the-service-32byt").decode()
+
+
+def findings(redis_url: str | None, files: int = 0, **settings: str) -> dict[str, list[dict[str, Any]]]:
+    """What it says, by the name of the finding; `files` is a limit of open files."""
+    command = f"ulimit -n {files} && exec " if files else "exec "
+    done = subprocess.run(  # noqa: S603 - our own command
+        ["/bin/sh", "-c", command + shlex.join(page_inbox("doctor", "--json"))],
+        env=environment(redis_url, **settings),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.stderr == ""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for finding in json.loads(done.stdout)["findings"]:
+        found.setdefault(finding["name"], []).append(finding)
+    return found
+
+
+@pytest.mark.timeout(180)
+def test_what_the_service_would_answer_503_for_is_said(valkey: Server, tmp_path: Path) -> None:
+    """An empty store, a whole one, one that is sealed with another key, and one that has lost Pages."""
+    with redis.Redis.from_url(valkey.url) as client:
+        client.flushall()
+    (empty,) = findings(valkey.url)["registry"]
+    assert (empty["level"], "503" in empty["sentence"]) == ("warn", True)
+    with (
+        serving(valkey.url, tmp_path / "log") as service,
+        Shop(service.url) as shop,
+        Facebook(service.url) as facebook,
+    ):
+        shop.connect()
+        assert facebook.text("m_1").status_code == 200
+    whole = findings(valkey.url)
+    assert [one["level"] for one in whole["registry"]] == ["ok"]
+    assert not any("open nothing" in one["sentence"] for one in whole["keys"])
+    sealed = findings(valkey.url, SEAL_KEYS=OTHER_KEY)
+    assert [one["level"] for one in sealed["keys"] if "open nothing" in one["sentence"]] == ["fail"]
+    with redis.Redis.from_url(valkey.url) as client:
+        (mark,) = client.scan_iter(match="mark:*")
+        client.set(mark, b"lost:" + client.get(mark))  # as a process of the service does that misses a Page
+    (lost,) = findings(valkey.url)["registry"]
+    assert (lost["level"], "lost" in lost["sentence"]) == ("fail", True)
+
+
+@pytest.mark.parametrize(("files", "level"), [(256, "fail"), (2048, "warn")])
+def test_few_open_files_are_said(files: int, level: str) -> None:
+    """`serve` would refuse the one and serve few connections with the other."""
+    assert [one["level"] for one in findings(None, files=files)["files"]] == [level]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "https://inbox.example:99999"),
+        ("PUBLIC_URL", "https://inbox example"),
+        ("GRAPH_URL", "https://graph.example:abc"),
+        ("REDIS_URL", "redis://127.0.0.1:abc/0"),
+        ("REDIS_URL", "redis://[::1"),
+    ],
+)
+def test_an_address_with_a_typing_mistake_is_a_finding(name: str, value: str) -> None:
+    """And no traceback."""
+    found = findings(value) if name == "REDIS_URL" else findings(None, 0, FACEBOOK_APP_ID="1", **{name: value})
+    assert [one["level"] for one in found["settings"] if one["about"] == name] == ["fail"]
