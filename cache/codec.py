@@ -60,7 +60,7 @@ _decompress = zstandard.ZstdDecompressor(
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DecodedRecord:
     """A record taken apart; `body` is the JSON object as bytes."""
 
     version: int
@@ -145,14 +145,14 @@ def encode_waiting_edit(edit: Edit, keys: ShopKeys, nonce: bytes) -> bytes:
     return b"".join((head, nonce, page_tag, tail, _compress(orjson.dumps(body))))
 
 
-def decode(record: bytes) -> Record:
+def decode(record: bytes) -> DecodedRecord:
     """Take a record apart.
 
     Raises:
         Corrupt: it is of an unknown version, or damaged.
     """
     body = _body(record)
-    return Record(record[0], record[:HEADER_BYTES], body)
+    return DecodedRecord(record[0], record[:HEADER_BYTES], body)
 
 
 def edited(record: bytes, edit: Edit) -> bytes | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from cache import codec, keys
 from cache.registry import page_fields
-from cache.server.connection import Arg, Call
+from cache.server.connection import Arg, ScriptCall
 
 TRIMMED: Final = 5_000
 """Expired index entries that one call removes: about 2 ms. One write in 16 does so, and none adds more than 250."""
@@ -87,7 +87,7 @@ def _lua(value: int | bytes) -> str:
 
 
 class Script:
-    """One script; calling it makes a `Call`."""
+    """One script; calling it makes a `ScriptCall`."""
 
     def __init__(self, name: str) -> None:
         self._source = _source(name)
@@ -96,8 +96,8 @@ class Script:
         # The first line says so to the server too.
         self._writes = "no-writes" not in self._source.partition("\n")[0]
 
-    def __call__(self, keys: list[bytes], args: list[Arg]) -> Call:
-        return Call(self._source, self._digest, keys, args, self._writes)
+    def __call__(self, keys: list[bytes], args: list[Arg]) -> ScriptCall:
+        return ScriptCall(self._source, self._digest, keys, args, self._writes)
 
 
 PUT = Script("put")

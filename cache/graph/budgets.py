@@ -29,7 +29,7 @@ TAKE_NO_PLACE: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CallSlot:
     """What stands before a call; seconds.
 
     `credentials` None: the Page is connected for webhooks alone. `held` not 0: nothing may be called for so long, and
@@ -50,7 +50,7 @@ class Budgets:
         self._clock = clock
         self._app_held_until = self._app_looked_at = -math.inf
 
-    async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> Entry:
+    async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> CallSlot:
         """Take the Page's next place in a budget: `spacing` seconds after the one before, or further where Facebook
         wants it slower. Where that is longer than `patience` seconds away, it is `held` for so long instead.
 
@@ -71,7 +71,7 @@ class Budgets:
             raise page_not_found()
         held, wait, sealed, known = reply
         credentials = page_fields.credentials_of(self._sealer, shop, page, sealed or None, known)
-        return Entry(credentials, max(app_held, held / 1_000_000), wait / 1_000_000)
+        return CallSlot(credentials, max(app_held, held / 1_000_000), wait / 1_000_000)
 
     async def hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, /) -> None:
         """Hold the Page's calls of one budget; of two holds the longer wins. For a Page that has left, nothing."""

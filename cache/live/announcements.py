@@ -1,8 +1,8 @@
-"""Hearing of what is announced: one connection to each node of the store, whatever the number of shops.
+"""Subscriptions to the shops' channels: one connection to each node of the store, whatever the number of shops.
 
-An announcement holds nothing that is kept: `+` and the newest moment in a shop's stored time, or `*` and what is told
-live, sealed. One may be lost, with the connection or the node; who listens reads the store now and then all the same.
-Sharded channels (SSUBSCRIBE, Redis 7) stay in their shop's slot: in a cluster no other node hears of them.
+An announcement contains nothing that is kept: `+` and the newest moment in a shop's stored time, or `*` and events that
+are not kept, sealed. An announcement may be lost with the connection or the node: followers also read the store now and
+then. Sharded channels (SSUBSCRIBE, Redis 7) stay in their shop's slot, so the other nodes of a cluster do not get them.
 """
 
 import asyncio
@@ -24,87 +24,87 @@ AGAIN_SECONDS: Final = 0.5
 LONGEST_SECONDS: Final = 8.0
 """Before the next try where a node is not to be had; each wait is twice the last, up to the longest."""
 LIVE_WAITING: Final = 1000
-"""Live happenings of one shop that wait to be handed on; the oldest are dropped, they are nowhere kept anyway."""
+"""Announcements of one shop that wait for their follower; the oldest are dropped."""
 
 LIVE: Final = b"*"
 
 log = structlog.get_logger()
 
 
-class Ear:
-    """What one follower of a shop hears."""
+class ShopSubscription:
+    """The announcements of one shop, for one follower."""
 
     def __init__(self, channel: bytes) -> None:
         self.channel = channel
         self.reached = 0
-        """What its follower has read up to: news of that is none."""
+        """The moment up to which its follower has read the store: news of that or earlier is ignored."""
         self.live: deque[bytes] = deque(maxlen=LIVE_WAITING)
-        self._heard = asyncio.Event()
-        self._listening = asyncio.Event()
+        self._announced = asyncio.Event()
+        self._confirmed = asyncio.Event()
 
-    def hear(self, announcement: bytes) -> None:
-        """Something is announced."""
+    def receive(self, announcement: bytes) -> None:
+        """An announcement has come."""
         if not announcement.startswith(NEWS):
             self.live.append(announcement[1:])
         elif int(announcement[1:]) <= self.reached:
             return
-        self._heard.set()
+        self._announced.set()
 
     def confirm(self) -> None:
-        """From now on everything is heard; something may have been missed before."""
-        if not self._listening.is_set():
-            self._listening.set()
-            self._heard.set()
+        """From now on every announcement comes; some may have been missed before."""
+        if not self._confirmed.is_set():
+            self._confirmed.set()
+            self._announced.set()
 
     def lose(self) -> None:
-        """From now on nothing is heard until `confirm`."""
-        self._listening.clear()
+        """From now on none comes, until `confirm`."""
+        self._confirmed.clear()
 
-    async def listening(self, seconds: float) -> None:
-        """Return when everything is heard, or after so long."""
+    async def confirmed(self, seconds: float) -> None:
+        """Return when every announcement comes, at the latest after `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._listening.wait()
+                await self._confirmed.wait()
 
     def take_live(self) -> list[bytes]:
-        """What was told live since the last time."""
+        """What was announced live since the last call."""
         taken = list(self.live)
         self.live.clear()
         return taken
 
-    async def heard(self, seconds: float) -> None:
-        """Return when something was heard since the last time, or after so long."""
+    async def announced(self, seconds: float) -> None:
+        """Return when an announcement has come since the last call, at the latest after `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._heard.wait()
-        self._heard.clear()
+                await self._announced.wait()
+        self._announced.clear()
 
 
 class Announcements:
-    """Listens for shops, in the background."""
+    """Keeps the subscriptions, in the background."""
 
     def __init__(self, connection: Connection, *, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._connection = connection
         self._sleep = sleep
-        self._ears: dict[bytes, Ear] = {}
+        self._subscriptions: dict[bytes, ShopSubscription] = {}
         self._lines: dict[str, _Line] = {}
         self._changed = asyncio.Event()
 
-    def listen(self, shop: ShopId) -> Ear:
-        """Listen for a shop. One ear at a time hears a shop."""
-        ear = Ear(shop_keys(shop).channel)
-        self._ears[ear.channel] = ear
+    def subscribe(self, shop: ShopId) -> ShopSubscription:
+        """Subscribe to a shop. A shop has one subscription at a time."""
+        subscription = ShopSubscription(shop_keys(shop).channel)
+        self._subscriptions[subscription.channel] = subscription
         self._changed.set()
-        return ear
+        return subscription
 
-    def forget(self, ear: Ear) -> None:
-        """Listen for it no more."""
-        if self._ears.get(ear.channel) is ear:
-            del self._ears[ear.channel]
+    def unsubscribe(self, subscription: ShopSubscription) -> None:
+        """End a subscription."""
+        if self._subscriptions.get(subscription.channel) is subscription:
+            del self._subscriptions[subscription.channel]
             self._changed.set()
 
     async def run(self) -> None:
-        """Keep a line to every node that has a shop somebody listens for, until cancelled."""
+        """Keep a connection to every node that has a shop with a subscription, until cancelled."""
         wait = AGAIN_SECONDS
         try:
             while True:
@@ -112,7 +112,7 @@ class Announcements:
                 self._changed.clear()
                 ended = self._drop_ended()
                 if any(any(line.channels.values()) for line in ended):
-                    wait = AGAIN_SECONDS  # it had been good for something
+                    wait = AGAIN_SECONDS  # it did work
                 if ended:
                     await self._sleep(wait)
                     wait = min(2 * wait, LONGEST_SECONDS)
@@ -127,22 +127,22 @@ class Announcements:
         ended = {node: line for node, line in self._lines.items() if line.task.done()}
         for node, line in ended.items():
             del self._lines[node]
-            for channel in line.channels.keys() & self._ears.keys():
-                self._ears[channel].lose()
+            for channel in line.channels.keys() & self._subscriptions.keys():
+                self._subscriptions[channel].lose()
         return list(ended.values())
 
     async def _tend(self) -> None:
-        """Leave channels that nobody wants any more, and find a line for each that somebody wants."""
+        """Leave channels without a subscription, and find a connection for each subscription."""
         taken: set[bytes] = set()
         for line in list(self._lines.values()):
-            with suppress(Unavailable):  # it has ended, and is looked after in the next turn
-                for channel in line.channels.keys() - self._ears.keys():
+            with suppress(Unavailable):  # it has ended; the next iteration opens another
+                for channel in line.channels.keys() - self._subscriptions.keys():
                     await line.unsubscribe(channel)
             for channel, confirmed in line.channels.items():
-                if confirmed and channel in self._ears:
-                    self._ears[channel].confirm()
+                if confirmed and channel in self._subscriptions:
+                    self._subscriptions[channel].confirm()
             taken |= line.channels.keys()
-        for channel in self._ears.keys() - taken:
+        for channel in self._subscriptions.keys() - taken:
             try:
                 node = await self._connection.node_of(channel)
             except Unavailable as error:
@@ -151,44 +151,46 @@ class Announcements:
                 self._changed.set()
                 continue
             if node not in self._lines:
-                self._lines[node] = _Line(self._connection, node, self._ears, self._changed)
+                self._lines[node] = _Line(self._connection, node, self._subscriptions, self._changed)
             with suppress(Unavailable):
                 await self._lines[node].subscribe(channel)
 
 
 class _Line:
     """One connection to a node, and the channels on it: those that were asked for, and whether the node has confirmed.
-    `ended` is set when it is to be looked after.
+    `ended` is set when the connection or a channel has ended.
     """
 
-    def __init__(self, connection: Connection, node: str, ears: dict[bytes, Ear], ended: asyncio.Event) -> None:
+    def __init__(
+        self, connection: Connection, node: str, subscriptions: dict[bytes, ShopSubscription], ended: asyncio.Event
+    ) -> None:
         self.channels: dict[bytes, bool] = {}
-        self._ears = ears
+        self._subscriptions = subscriptions
         self._ended = ended
         self._opened: asyncio.Future[Dedicated] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(self._run(connection, node), name="announcements of a node")
 
     async def subscribe(self, channel: bytes) -> None:
-        """Ask for a channel; its ear is told when the node has confirmed.
+        """Ask for a channel; its subscription is confirmed when the node has answered.
 
         Raises:
             Unavailable: the line is lost.
         """
         self.channels[channel] = False
-        await self._say("SSUBSCRIBE", channel)
+        await self._send("SSUBSCRIBE", channel)
 
     async def unsubscribe(self, channel: bytes) -> None:
-        """Ask to hear no more of it. Raises as `subscribe` does."""
+        """Leave a channel. Raises as `subscribe` does."""
         del self.channels[channel]
-        await self._say("SUNSUBSCRIBE", channel)
+        await self._send("SUNSUBSCRIBE", channel)
 
-    async def _say(self, *words: str | bytes) -> None:
+    async def _send(self, *words: str | bytes) -> None:
         opened: set[asyncio.Future[Any]] = {self._opened, self.task}
         await asyncio.wait(opened, return_when=asyncio.FIRST_COMPLETED)
         if self.task.done():
             raise Unavailable("redis_unreachable")
         try:
-            await self._opened.result().say(*words)
+            await self._opened.result().send(*words)
         except Unavailable:
             self.task.cancel()
             raise
@@ -197,34 +199,34 @@ class _Line:
         try:
             async with connection.dedicated(node) as line:
                 self._opened.set_result(line)
-                await self._listen(line)
+                await self._receive_all(line)
         except Unavailable as error:
             log.warning("announcements_lost", reason=error.reason)
         finally:
             self._ended.set()
 
-    async def _listen(self, line: Dedicated) -> None:
+    async def _receive_all(self, line: Dedicated) -> None:
         while True:
-            reply = await line.hear(IDLE_SECONDS)
+            reply = await line.receive(IDLE_SECONDS)
             if reply is None:
-                await line.say("PING")
-                reply = await line.hear(IDLE_SECONDS)
+                await line.send("PING")
+                reply = await line.receive(IDLE_SECONDS)
             if reply is None:
                 raise Unavailable("redis_timeout")
             if isinstance(reply, list) and len(reply) == 3:
-                self._hear(*reply)
+                self._receive(*reply)
 
-    def _hear(self, what: bytes, channel: bytes, data: bytes) -> None:
-        ear = self._ears.get(channel)
-        if what == b"smessage" and ear is not None:
-            ear.hear(data)
+    def _receive(self, what: bytes, channel: bytes, data: bytes) -> None:
+        subscription = self._subscriptions.get(channel)
+        if what == b"smessage" and subscription is not None:
+            subscription.receive(data)
         elif what == b"ssubscribe" and channel in self.channels:
             self.channels[channel] = True
-            if ear is not None:
-                ear.confirm()
+            if subscription is not None:
+                subscription.confirm()
         elif what == b"sunsubscribe" and self.channels.get(channel):
             # Its slot has moved to another node.
             del self.channels[channel]
-            if ear is not None:
-                ear.lose()
+            if subscription is not None:
+                subscription.lose()
             self._ended.set()

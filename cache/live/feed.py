@@ -1,7 +1,7 @@
-"""Following a shop: what is stored is read, what is told live is passed on.
+"""Following a shop: what is stored is read, what is announced live is passed on.
 
-The store is read when something is announced, and every few seconds all the same: what nobody announced, or announced
-to a connection that was lost, comes a little later and never too late.
+The store is read when something is announced, and every few seconds without an announcement: one that was lost delays
+what it announced by a few seconds at most.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,8 +20,8 @@ READ_SECONDS: Final = 3.0
 """Between two reads where nothing is announced."""
 AGAIN_SECONDS: Final = 1.0
 """Between two tries where the store cannot be read."""
-LISTENING_SECONDS: Final = 1.0
-"""What the first connection of a follower to its announcements may take before it begins without."""
+SUBSCRIBE_SECONDS: Final = 1.0
+"""What a follower waits for its subscription before it begins without."""
 
 Deliver = Callable[[Stretch], float | None]
 """Takes a stretch; for how many seconds it wants no other."""
@@ -66,27 +66,27 @@ class Feed:
 
     async def follow(self, shop: ShopId, after: int, deliver: Deliver, /) -> None:
         """Deliver everything behind a position as it comes, until cancelled; nothing twice. An empty stretch moves the
-        position on, and the first one says that from now on what is told live is heard too. Where Redis is lost, it
-        waits, and goes on where it was.
+        position on, and the first one says that live events come too from now on. Where Redis is lost, it waits, and
+        goes on where it was.
         """
-        ear = self._announcements.listen(shop)
+        subscription = self._announcements.subscribe(shop)
         try:
-            await ear.listening(LISTENING_SECONDS)
+            await subscription.confirmed(SUBSCRIBE_SECONDS)
             while True:
                 try:
                     stretch = await self._timeline.read(shop, after)
                 except Unavailable:
-                    # Said nowhere: a thousand followers would say it each second, and the check of Redis does.
+                    # Not logged: a thousand followers would log it each second, and the check of Redis does.
                     await self._sleep(AGAIN_SECONDS)
                     continue
                 heed_cancellation()
-                after = ear.reached = stretch.position
+                after = subscription.reached = stretch.position
                 rest = deliver(stretch)
                 if rest:
                     await self._sleep(rest)
                 if not stretch.more:
-                    await ear.heard(READ_SECONDS)
-                if live := read_live(self._sealer, shop, ear.take_live()):
+                    await subscription.announced(READ_SECONDS)
+                if live := read_live(self._sealer, shop, subscription.take_live()):
                     deliver(Stretch(live, after))
         finally:
-            self._announcements.forget(ear)
+            self._announcements.unsubscribe(subscription)

@@ -23,7 +23,7 @@ from cache.messages.changes import OUTCOMES, WRITE_SECONDS
 from cache.messages.row import Row
 from cache.messages.shop_secrets import ShopSecret, ShopSecrets
 from cache.scripts import PUT
-from cache.server.connection import Arg, Call, Connection, Reply
+from cache.server.connection import Arg, Connection, Reply, ScriptCall
 from domain.event import Outcome
 from domain.ids import ShopId
 from ops.metrics import Metrics
@@ -156,7 +156,7 @@ class BatchStore:
                 first, messages = at, len(part.rows)
         yield first, len(parts)
 
-    def _call(self, parts: Sequence[Part], secrets: Sequence[ShopSecret], drawn: Iterator[bytes]) -> Call:
+    def _call(self, parts: Sequence[Part], secrets: Sequence[ShopSecret], drawn: Iterator[bytes]) -> ScriptCall:
         names: list[bytes] = []
         args: list[Arg] = [self._ttl * 1000]
         for part, secret in zip(parts, secrets, strict=True):
@@ -171,7 +171,7 @@ class BatchStore:
                 args += (row.id, row.sent_at, seal(row.id, row.record, next(drawn)), row.merged)
         return PUT(names, args)
 
-    async def _send(self, calls: list[Call]) -> list[Reply | Unavailable]:
+    async def _send(self, calls: list[ScriptCall]) -> list[Reply | Unavailable]:
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 try:

@@ -14,7 +14,7 @@ import structlog
 from cache.errors import Unavailable
 from cache.keys import AUDIT, AUDIT_SECONDS, KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
 from cache.scripts import AUDIT_TRIM, COUNT
-from cache.server.connection import Call, Connection, Reply
+from cache.server.connection import Connection, Reply, ScriptCall
 from ops.metrics import Metrics
 
 SWEEP_SECONDS: Final = 30
@@ -104,7 +104,7 @@ class Sweeper:
             logs = [name for name, count in zip(logs, dropped, strict=True) if count == TRIM_ENTRIES]
             await self._sleep(0)
 
-    async def _at_once(self, calls: Iterable[Call]) -> list[Reply]:
+    async def _at_once(self, calls: Iterable[ScriptCall]) -> list[Reply]:
         """Their replies, by one round trip: one for each of ten thousand shops would take a minute."""
         calls = list(calls)
         replies = await self._connection.runs(calls) if calls else []

@@ -37,7 +37,7 @@ class Commands(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ScriptCall:
     """One script call: its keys share a slot."""
 
     source: str
@@ -69,13 +69,13 @@ def heed_cancellation() -> None:
 
 
 class Dedicated:
-    """One connection for oneself: what a server tells without being asked is heard on it."""
+    """One connection for one user, on which the server also sends what was not asked for."""
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
 
-    async def say(self, *words: Arg) -> None:
-        """Send a command; its reply is heard.
+    async def send(self, *words: Arg) -> None:
+        """Send a command; `receive` returns its reply.
 
         Raises:
             Unavailable: it could not be sent.
@@ -84,11 +84,11 @@ class Dedicated:
             await self._connection.send_command(*words, check_health=False)
         heed_cancellation()
 
-    async def hear(self, seconds: float) -> Reply:
-        """What the server says next; None where it has been silent for so long.
+    async def receive(self, seconds: float) -> Reply:
+        """What the server sends next; None where nothing came for `seconds`.
 
         Raises:
-            Unavailable: the connection is lost, or what was said was refused.
+            Unavailable: the connection is lost, or the server refused a command.
         """
         with our_errors():
             return await self._connection.read_response(timeout=seconds, disconnect_on_error=False, push_request=True)
@@ -132,7 +132,7 @@ class Connection:
                     raise reply
         return replies
 
-    async def run(self, call: Call, *, tries: int = 1) -> Reply:
+    async def run(self, call: ScriptCall, *, tries: int = 1) -> Reply:
         """One script call; the script is sent along where the server does not know it yet.
 
         `tries` above 1 is for calls that may be carried out twice: reads, and writes that come to the same.
@@ -149,7 +149,7 @@ class Connection:
                 if tries <= 0 or error.reason not in UNREACHED:
                     raise
 
-    async def _run(self, call: Call) -> Reply:
+    async def _run(self, call: ScriptCall) -> Reply:
         (reply,) = await self._way.round_trip([(call.keys[0], _words(call))], writes=call.writes)
         if isinstance(reply, redis_errors.NoScriptError):
             return await self._client.execute_command("EVAL", call.source, *_words(call)[2:])
@@ -157,7 +157,7 @@ class Connection:
             raise reply
         return reply
 
-    async def runs(self, calls: Sequence[Call]) -> list[Reply | Unavailable]:
+    async def runs(self, calls: Sequence[ScriptCall]) -> list[Reply | Unavailable]:
         """Several script calls in one round trip; each has its own reply or error.
 
         Raises:
@@ -171,7 +171,7 @@ class Connection:
         with our_errors():
             return await self._way.round_trip(requests, writes=True)
 
-    async def _settled(self, call: Call, reply: Reply) -> Reply | Unavailable:
+    async def _settled(self, call: ScriptCall, reply: Reply) -> Reply | Unavailable:
         try:
             with our_errors():
                 # keeps: a forgotten script is sent again
@@ -275,7 +275,7 @@ class Connection:
             await client.aclose()
 
 
-def _words(call: Call) -> tuple[Arg, ...]:
+def _words(call: ScriptCall) -> tuple[Arg, ...]:
     return ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from cache.errors import NotFound
-from cache.graph.budgets import APP_SECONDS, Budgets, Entry
+from cache.graph.budgets import APP_SECONDS, Budgets, CallSlot
 from cache.keys import APP_HOLD, shop_keys
 from domain.graph import Limit
 from domain.ids import PageId, ShopId
@@ -24,7 +24,7 @@ STATE = PageState(1_790_000_000_000, token_alive=True)
 
 async def enter(
     box: Budgets, page: PageId = PAGE, limit: Limit = "messenger", spacing: float = 0.5, patience: float = 4.0
-) -> Entry:
+) -> CallSlot:
     """Conversations are asked for at most twice a second of one Page."""
     return await box.enter(SHOP, page, limit, spacing=spacing, patience=patience)
 
@@ -36,7 +36,7 @@ async def budget(box: Box, page: PageId = PAGE) -> list[bytes]:
 
 async def test_an_entry_brings_the_token_and_what_is_known_of_it(box: Box) -> None:
     """In the same round trip; a Page without one has none."""
-    assert await enter(box.budgets, limit="pages", spacing=0) == Entry(None, 0.0, 0.0)
+    assert await enter(box.budgets, limit="pages", spacing=0) == CallSlot(None, 0.0, 0.0)
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     entry = await enter(box.budgets, limit="pages", spacing=0)
     assert entry.credentials == await box.shops.credentials(SHOP, PAGE)
@@ -89,8 +89,8 @@ async def test_a_pace_is_of_one_page_and_one_budget(box: Box) -> None:
     """Posts do not wait for conversations, nor one Page for another."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     await enter(box.budgets, spacing=60)
-    assert await enter(box.budgets, limit="pages", spacing=60) == Entry(None, 0.0, 0.0)
-    assert await enter(box.budgets, OTHER_PAGE, spacing=60) == Entry(None, 0.0, 0.0)
+    assert await enter(box.budgets, limit="pages", spacing=60) == CallSlot(None, 0.0, 0.0)
+    assert await enter(box.budgets, OTHER_PAGE, spacing=60) == CallSlot(None, 0.0, 0.0)
 
 
 async def test_a_hold_stops_one_budget_of_one_page_on_every_replica(box: Box) -> None:
@@ -143,7 +143,7 @@ async def test_a_page_near_its_limit_is_slowed_down(box: Box) -> None:
     await box.budgets.slow(SHOP, PAGE, "messenger", 20, 300)
     await enter(box.budgets, spacing=0)
     await box.budgets.slow(SHOP, PAGE, "messenger", 0, 300)
-    assert await enter(box.budgets, spacing=0) == Entry(None, 0.0, 0.0)
+    assert await enter(box.budgets, spacing=0) == CallSlot(None, 0.0, 0.0)
 
 
 async def test_every_budget_has_a_deadline_after_all_that_it_says(box: Box) -> None:

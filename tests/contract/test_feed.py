@@ -88,7 +88,7 @@ async def test_what_is_stored_is_announced(box: Box) -> None:
 async def test_what_is_not_announced_is_found_all_the_same(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a follower who hears nothing at all."""
     monkeypatch.setattr("cache.live.feed.READ_SECONDS", 0.05)
-    monkeypatch.setattr("cache.live.feed.LISTENING_SECONDS", 0.05)
+    monkeypatch.setattr("cache.live.feed.SUBSCRIBE_SECONDS", 0.05)
     monkeypatch.setattr(Announcements, "run", lambda _: asyncio.sleep(NEVER))
     async with following(box) as follower:
         await box.put(text("m_1"))

@@ -2,8 +2,12 @@
 
 import asyncio
 
+import pytest
+
+from cache.errors import Unavailable
 from cache.graph.watchlist import NEAR, Watchlist
 from cache.keys import OUTAGE_SECONDS, WATCH_BEAT, WATCH_OUTAGE, WATCH_SECONDS
+from cache.server.connection import Reply, ScriptCall
 from domain.ids import PageId
 from domain.watch import Outage
 from tests.contract.conftest import Box
@@ -82,6 +86,31 @@ async def test_after_an_outage_all_are_due_evenly_spread(box: Box) -> None:
     assert abs(len(first_half) - 600) <= 2
     second_half = {*await box.watchlist.take(NOW + 60_000, LEASE, 2000)} - {every[0]}
     assert first_half | second_half == {*every[1:]}
+
+
+async def test_another_replica_goes_on_where_one_died_while_it_made_pages_due(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left to be done stands in Redis."""
+    every = pages(1201)
+    for page in every:
+        await box.watchlist.watch(page, NOW + 10**8, "connected")
+    await box.watchlist.beat(NOW - 2 * LONGEST, LONGEST, SPREAD)
+    run, calls = box.connection.run, 0
+
+    async def die_after_the_first(call: ScriptCall, *, tries: int = 1) -> Reply:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise Unavailable("redis_unreachable")
+        return await run(call, tries=tries)
+
+    monkeypatch.setattr(box.connection, "run", die_after_the_first)
+    with pytest.raises(Unavailable):
+        await box.watchlist.beat(NOW, LONGEST, SPREAD)
+    monkeypatch.undo()
+    assert await Watchlist(box.connection).beat(NOW + 1, LONGEST, SPREAD) is None
+    assert {*await box.watchlist.take(NOW + SPREAD, LEASE, 2000)} == {*every}
 
 
 async def test_a_beat_without_an_outage_makes_nothing_due(box: Box) -> None:

@@ -32,6 +32,10 @@ async def test_a_persons_pages_are_found_and_the_person_is_not_in_the_store(box:
     kept = await box.connection.command("HGET", WATCH_GRANTED, PAGE)
     assert SOKHA.encode() not in kept
     assert await Grants(box.connection, [NEWER_KEY]).pages_of(SOKHA, NOW) == []
+    many = [PageId(str(number)) for number in range(1500)]
+    for page in many:
+        await grants.granted(page, DARA, NOW)
+    assert {*await grants.pages_of(DARA, NOW)} >= {*many}, "more than one call reads"
     assert WATCH_SECONDS - 60 < await box.connection.command("TTL", WATCH_GRANTED) <= WATCH_SECONDS
 
 

@@ -24,7 +24,7 @@ from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
 from cache.scripts import EDIT, ERASE, EVENT, PUT
 from cache.sealing import Sealer
-from cache.server.connection import Arg, Call, Connection, Reply
+from cache.server.connection import Arg, Connection, Reply, ScriptCall
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Edit, Message, Unsend
@@ -61,7 +61,7 @@ class Share:
     rows: list[tuple[Any, ...]]
 
 
-def shares(call: Call) -> list[Share]:
+def shares(call: ScriptCall) -> list[Share]:
     """Shop by shop."""
     found, at = [], 1
     for registry in call.keys[::KEYS]:
@@ -75,13 +75,13 @@ def shares(call: Call) -> list[Share]:
     return found
 
 
-def only(call: Call) -> Share:
+def only(call: ScriptCall) -> Share:
     """The only one."""
     (share,) = shares(call)
     return share
 
 
-def sizes(trip: Sequence[Call]) -> list[list[int]]:
+def sizes(trip: Sequence[ScriptCall]) -> list[list[int]]:
     """Messages of each shop in each call."""
     return [[len(share.rows) for share in shares(call)] for call in trip]
 
@@ -101,16 +101,16 @@ class FakeConnection(Connection):
     def __init__(self) -> None:
         super().__init__(fakeredis.FakeAsyncRedis(protocol=2))
         self.answer: Callable[[Share], Reply] = stored
-        self.answer_other: Callable[[Call], Reply] = lambda _: [b"s"]
+        self.answer_other: Callable[[ScriptCall], Reply] = lambda _: [b"s"]
         self.cluster = False
         self.failures: list[BaseException | None] = []
-        self.trips: list[list[Call]] = []
+        self.trips: list[list[ScriptCall]] = []
         self.commands: list[tuple[Any, ...]] = []
         self.values: dict[str, Any] = {}
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def runs(self, calls: Sequence[Call]) -> list[Reply | Unavailable]:
+    async def runs(self, calls: Sequence[ScriptCall]) -> list[Reply | Unavailable]:
         """One round trip."""
         self.trips.append(list(calls))
         await self.gate.wait()
@@ -119,7 +119,7 @@ class FakeConnection(Connection):
             raise failure
         return [self._answered(call) for call in calls]
 
-    def _answered(self, call: Call) -> Reply:
+    def _answered(self, call: ScriptCall) -> Reply:
         if call.digest != PUT([], []).digest:
             return self.answer_other(call)
         replies = [self.answer(share) for share in shares(call)]
@@ -130,7 +130,7 @@ class FakeConnection(Connection):
         """As the test says."""
         return self.cluster
 
-    async def run(self, call: Call, *, tries: int = 1) -> Reply:
+    async def run(self, call: ScriptCall, *, tries: int = 1) -> Reply:
         """A script outside the queue."""
         assert tries == 2
         return (await self.runs([call]))[0]
