@@ -10,7 +10,7 @@ from api.answers import receipt_answer
 from api.call import answer, answer_bytes, call_of, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
-from api.phones import with_phone_numbers
+from api.phone_places import PhoneNumbers
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.query import MessageQuery
@@ -77,6 +77,7 @@ class Messages:
         compression: Compression,
     ) -> None:
         self._reader = reader
+        self._with_phone_numbers = PhoneNumbers().add
         self._compression = compression
         self._purger = purger
         self._customers = customers
@@ -91,7 +92,7 @@ class Messages:
         """GET messages/{id}"""
         call = call_of(request)
         found = await self._reader.message(call.shop, MessageId(call.ids["id"]))
-        return answer_bytes(with_phone_numbers(found))
+        return answer_bytes(self._with_phone_numbers(found))
 
     async def conversations(self, request: Request) -> Response:
         """GET conversations"""
@@ -106,7 +107,7 @@ class Messages:
         for number, item in enumerate(found.items, 1):
             if number % SEARCHED_EACH_TURN == 0:
                 await asyncio.sleep(0)
-            items.append(with_phone_numbers(item))
+            items.append(self._with_phone_numbers(item))
         body = slice_body(name, items, found.next_cursor)
         return self._compression.answer(body, request.headers.get("accept-encoding", ""))
 

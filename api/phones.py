@@ -1,4 +1,4 @@
-"""Pure: finds the telephone numbers in a message when it is read. They are never stored and never remembered.
+"""Pure: finds the telephone numbers in a message when it is read. They are never stored.
 
 A Cambodian number is found as people there write it: with its 0, with +855, 855 or 00855, in any grouping, in Latin,
 Khmer, Thai or wide digits, with the invisible characters that Khmer text holds. Another country's number needs + or 00.
@@ -55,6 +55,20 @@ _BACKSLASH: Final = ord("\\")
 
 def with_phone_numbers(item: bytes) -> bytes:
     """A message's JSON, or that of a conversation with its `last_message`, with `phone_numbers` where there are any."""
+    return with_numbers(item, *in_item(item))
+
+
+def with_numbers(item: bytes, numbers: list[str], nested: bool) -> bytes:
+    """The JSON with these numbers. `nested`: its message is the `last_message` of a conversation."""
+    if not numbers:
+        return item
+    added = named_member("phone_numbers", orjson.dumps(numbers))
+    # `last_message` is the last member of a conversation.
+    return with_last_in_last(item, added) if nested else with_last(item, added)
+
+
+def in_item(item: bytes) -> tuple[list[str], bool]:
+    """The numbers in a message's JSON, and whether the message is nested in a conversation's, where there are any."""
     start = item.find(_TEXT) + len(_TEXT)
     has_text, has_reply = start >= len(_TEXT), b'"quick_reply":' in item
     if has_text and not has_reply:
@@ -62,19 +76,12 @@ def with_phone_numbers(item: bytes) -> bytes:
         if item[end - 1] != _BACKSLASH:  # else a quotation mark in the text, or a backslash at its end
             text = item[start:end]
             numbers = in_text(orjson.loads(b'"%b"' % text) if b"\\" in text else text.decode())
-            return _with(item, numbers, item.find(b'"last_message":', 0, start) >= 0) if numbers else item
+            return numbers, bool(numbers) and item.find(b'"last_message":', 0, start) >= 0
     elif not has_reply and b'"text":' not in item:  # else an edit has added the text behind the other fields
-        return item
+        return [], False
     message = orjson.loads(item)
     nested = "last_message" in message
-    numbers = _in_message(message["last_message"] if nested else message)
-    return _with(item, numbers, nested) if numbers else item
-
-
-def _with(item: bytes, numbers: list[str], nested: bool) -> bytes:
-    added = named_member("phone_numbers", orjson.dumps(numbers))
-    # `last_message` is the last member of a conversation.
-    return with_last_in_last(item, added) if nested else with_last(item, added)
+    return _in_message(message["last_message"] if nested else message), nested
 
 
 def _in_message(message: dict[str, object]) -> list[str]:
