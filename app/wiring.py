@@ -29,6 +29,7 @@ from app.parts import (
 from app.version import VERSION
 from cache.audit.log import AuditLog
 from cache.audit.recording import Audit
+from cache.graph.taps import Taps
 from cache.live.announcements import Announcements
 from cache.live.feed import Feed
 from cache.live.live import Live
@@ -192,6 +193,7 @@ def wire(
         Healer(
             graph.calls,
             writer,
+            Taps(store.reader),
             graph.heals,
             metrics,
             now=unix_milliseconds,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from domain.event import Outcome
-from domain.ids import ShopId
+from domain.ids import ConversationId, ShopId
 from domain.message import Message
 from ops.metrics import Metrics
 
@@ -14,6 +14,10 @@ PUT_MESSAGES: Final = 250
 
 HELD_SECONDS: Final = 10.0
 """How long a fetched message waits for others, so that those of several conversations are stored in their order."""
+
+
+SAME_TAP: Final = 1_500
+"""Milliseconds between the webhook's time of a tap and Graph's, which is cut to the second."""
 
 
 class Store(Protocol):
@@ -26,17 +30,26 @@ class Store(Protocol):
         ...
 
 
+class Taps(Protocol):
+    """Knows tapped buttons that came by webhook without a message id, as older ones do."""
+
+    async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
+        """The time (milliseconds) and title of each tap that was received since then. Raises kind unavailable."""
+        ...
+
+
 class FetchedMessages:
     """Collects messages of one shop and stores them. `clock` is monotonic, in seconds.
 
     `messages` were fetched and readable, `stored` of them were new.
     """
 
-    def __init__(self, shop: ShopId, store: Store, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, shop: ShopId, store: Store, taps: Taps, metrics: Metrics, clock: Callable[[], float]) -> None:
         self.messages = 0
         self.stored = 0
         self._shop = shop
         self._store = store
+        self._taps = taps
         self._metrics = metrics
         self._clock = clock
         self._waiting: list[Message] = []
@@ -60,7 +73,7 @@ class FetchedMessages:
 
     async def store(self) -> None:
         """Store what waits, oldest first: readers go by receipt. Raises kind unavailable where the store is."""
-        messages, self._waiting = self._waiting, []
+        messages, self._waiting = await self._without_taps(self._waiting), []
         # Facebook dates to the second and lists the newest first: of one second, the last listed was said first.
         messages.reverse()
         messages.sort(key=lambda message: message.sent_at or 0)
@@ -69,3 +82,26 @@ class FetchedMessages:
             for outcome, count in outcomes.items():
                 self._metrics.healed(outcome, count)
             self.stored += outcomes["stored"]
+
+    async def _without_taps(self, messages: list[Message]) -> list[Message]:
+        """The messages without those that are taps which came by webhook, where the tap had no message id. Graph lists
+        a tap as a message with the button's title as its text, and dates it to the second.
+        """
+        kept: list[Message] = []
+        taps: dict[ConversationId, list[tuple[int, str]]] = {}
+        for message in messages:
+            sent, conversation = message.sent_at, message.conversation
+            if message.direction == "out" or message.text is None or sent is None:
+                kept.append(message)
+                continue
+            if conversation not in taps:
+                first = min(one.sent_at or sent for one in messages if one.conversation == conversation)
+                since = first - SAME_TAP
+                taps[conversation] = await self._taps.without_id(self._shop, conversation, since)
+            same = [tap for tap in taps[conversation] if tap[1] == message.text and abs(tap[0] - sent) <= SAME_TAP]
+            if same:
+                taps[conversation].remove(same[0])
+                self._metrics.healed("duplicate", 1)
+            else:
+                kept.append(message)
+        return kept

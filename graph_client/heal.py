@@ -16,7 +16,7 @@ from domain.heal import Heal
 from domain.ids import PageId, ShopId
 from graph_client.calls import Calls
 from graph_client.conversation_calls import ConversationCalls, StillOurs
-from graph_client.fetched import FetchedMessages, Store
+from graph_client.fetched import FetchedMessages, Store, Taps
 from graph_client.heal_turn import THE_LIST, HealTurn
 from ops.metrics import Metrics
 
@@ -56,6 +56,7 @@ class Healer:
         self,
         calls: Calls,
         store: Store,
+        taps: Taps,
         records: HealRecords,
         metrics: Metrics,
         *,
@@ -69,6 +70,7 @@ class Healer:
             metrics.heal_conversation(outcome, 0)
         self._calls = calls
         self._store = store
+        self._taps = taps
         self._records = records
         self._metrics = metrics
         self._now = now
@@ -101,7 +103,7 @@ class Healer:
         turn = HealTurn(
             heal,
             ConversationCalls(self._calls, shop, page, self._metrics, still_ours=still_ours, sleep=self._sleep),
-            FetchedMessages(shop, self._store, self._metrics, self._clock),
+            FetchedMessages(shop, self._store, self._taps, self._metrics, self._clock),
             _Record(self._records, shop, page),
             self._metrics,
             now=self._now,

@@ -6,6 +6,7 @@ import { read, write } from "./session.js";
 const KEPT = "page-inbox.customers";
 const AT_ONCE = 2;
 const PAUSE = 60; // seconds without asking after a refusal that names no time
+const OF_ONE = new Set(["object_not_found", "not_found", "parameter_refused", "permission_missing"]);
 
 /** `known` has what Facebook told, by Page and customer; `problem` is why it is not asked at the moment. */
 export function createCustomers({ api, may, changed, now = () => Date.now() }) {
@@ -42,8 +43,10 @@ export function createCustomers({ api, may, changed, now = () => Date.now() }) {
       customers.problem = null;
       write(KEPT, JSON.stringify([...known]));
     } catch (problem) {
-      if (problem.reason === "object_not_found" || problem.reason === "not_found") {
+      if (OF_ONE.has(problem.reason)) {
+        // The profile of one person is refused. Facebook may have the others.
         known.set(key, { name: "", picture: "" });
+        if (problem.reason === "permission_missing") customers.problem = problem;
       } else {
         // It would be refused to the others too: leave Facebook alone for a while.
         customers.problem = problem;

@@ -233,3 +233,25 @@ async def test_the_page_is_changed_as_little_as_possible(modules: Modules) -> No
         "refused": ["innerHTML", "style", "srcdoc"],
         "href": False,
     }
+
+
+@pytest.mark.parametrize("reason", ["parameter_refused", "object_not_found", "permission_missing"])
+async def test_a_name_that_is_refused_does_not_keep_the_others_from_being_asked(modules: Modules, reason: str) -> None:
+    """Nor is a list mentioned: of the refusals only a missing permission is shown."""
+    ask = """(async () => {
+        let answered = 0;
+        let done;
+        const all = new Promise((resolve) => { done = resolve; });
+        const json = async (method, path) => {
+            if (path.endsWith("/1")) throw { reason: a };
+            return { items: [{ name: `name of ${path.at(-1)}` }] };
+        };
+        const changed = () => { answered += 1; if (answered === 4) done(); };
+        const customers = m.createCustomers({ api: { json }, may: () => true, changed });
+        for (const one of ["1", "2", "3", "4"]) customers.want("9", one);
+        await all;
+        sessionStorage.clear();
+        return [...["1", "2", "3", "4"].map((one) => customers.of("9", one).name)];
+    })()"""
+    names = ["", "name of 2", "name of 3", "name of 4"]
+    assert await modules.run("customers", ask, reason) == names

@@ -11,6 +11,8 @@ from domain.ids import PageId
 from simulator.graph_faults import Alters, Fails, Fault, Fine
 from simulator.graph_refusals import reduce_the_amount
 from simulator.graph_shapes import new_cursors, same_cursor
+from simulator.payloads import delivery, entry
+from tests.callers import Facebook
 from tests.facebook import GraphShop, refusal, running_facebook
 from tests.graph import FakeGraph, now
 from tests.integration.test_heal import BOPHA, DARA, HEALS_WITHIN, MINUTE, SOKHA, Inbox, replicas, summed
@@ -225,3 +227,26 @@ def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
         assert len(shop.ids()) == 1
         assert "unhealed" not in state(shop, inbox.page.id)
         assert refusal(shop.client.post(f"/pages/{inbox.page.id}/heal")) == (409, "reconnect_page")
+
+
+def test_a_tap_without_an_id_that_came_by_webhook_is_there_once_after_healing(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """Graph lists it as a message with the button's title. The same words at another time are another message."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        shop.bring(inbox.page)
+        at = now() - 20 * MINUTE
+        tap = {"title": "ចាប់ផ្តើម", "payload": "GET_STARTED"}
+        part = {"sender": {"id": SOKHA}, "recipient": {"id": inbox.page.id}, "timestamp": at + 321, "postback": tap}
+        with Facebook(services[0].url) as facebook:
+            assert facebook.deliver(delivery([entry(inbox.page.id, at, "messaging", [part])])).status_code == 200
+        inbox.says(SOKHA, at + 321, text=tap["title"])
+        typed = inbox.says(SOKHA, at + MINUTE, text=tap["title"])
+        other = inbox.says(DARA, at + 321, text=tap["title"])
+        heal(shop, inbox.page.id)
+        kept = list(shop.walk())
+        assert sorted(message["kind"] for message in kept) == ["message", "message", "postback"]
+        assert {message["id"] for message in kept if message["kind"] == "message"} == {typed, other}
+        assert summed(services, "healed_messages_total") == {("stored",): 2, ("duplicate",): 1}

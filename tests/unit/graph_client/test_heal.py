@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from domain.errors import Kind, PageInboxError
 from domain.event import Outcome
 from domain.heal import Heal
-from domain.ids import MessageId, PageId, ShopId
+from domain.ids import ConversationId, MessageId, PageId, ShopId
 from domain.message import Message
 from domain.moment import rfc3339
 from graph_client.conversation_calls import ITEMS, PATIENCE_SECONDS, REST_SECONDS
@@ -63,6 +63,7 @@ class World:
     outcomes: defaultdict[str, Outcome] = field(default_factory=lambda: defaultdict(lambda: "stored"))
     put_: list[list[MessageId]] = field(default_factory=list)
     record: Heal | None = None
+    taps: list[tuple[int, str]] = field(default_factory=list)
     gone_through: set[str] = field(default_factory=set)
     lost: bool = False
     leases: int = 0
@@ -79,6 +80,10 @@ class World:
             raise StoreLost("redis_unreachable")
         self.put_.append([one.id for one in messages])
         return [self.outcomes[one.id] for one in messages]
+
+    async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
+        """As the test says."""
+        return list(self.taps)
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
         """What was written last."""
@@ -103,7 +108,7 @@ class World:
         """One turn."""
         clock = self.setup.clock
         healer = Healer(
-            *(self.setup.calls, self, self, self.setup.metrics),
+            *(self.setup.calls, self, self, self, self.setup.metrics),
             now=lambda: SINCE + 100_000 + round(clock.seconds() * 1000),
             clock=clock.seconds,
             sleep=clock.sleep,
