@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.call import answer_json, call_of
 from api.graph import GraphReader
-from api.params import RequestRefused
+from api.params import InvalidRequest
 from domain.errors import Kind, PageInboxError
 from domain.graph import GraphQuery
 from domain.ids import MessageId, PageId, ShopId
@@ -56,5 +56,5 @@ class Attachments:
 
 def _place(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_PLACE):
-        raise RequestRefused("invalid_parameter", "n: must be the number of an attachment, from 0 on.")
+        raise InvalidRequest("invalid_parameter", "n: must be the number of an attachment, from 0 on.")
     return int(text)

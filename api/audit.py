@@ -28,6 +28,6 @@ class Audit:
     async def list(self, request: Request) -> Response:
         """GET audit"""
         call = call_of(request)
-        query = call.asked(AuditQuery)
+        query = call.query_as(AuditQuery)
         found = await self._reader.entries(call.shop, limit=query.limit, cursor=query.cursor)
         return answer_slice("entries", found.items, found.next_cursor)

@@ -48,7 +48,7 @@ class Blocked:
         call = call_of(request)
         conversation = ConversationId(call.ids["id"])
         since = await self._blocks.block(call.shop, conversation)
-        if call.asked(BlockQuery).keep_messages:
+        if call.query_as(BlockQuery).keep_messages:
             return answer(blocked_answer(conversation, since))
         receipt = await self._purger.purge_conversation(call.shop, conversation, call.principal.subject)
         return answer(blocked_answer(conversation, since, receipt))

@@ -22,7 +22,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class AuthorizedCall:
     """The shop it is about, who asks, the path's other ids, and query and body as the route's models."""
 
     shop: ShopId
@@ -31,24 +31,24 @@ class Call:
     query: BaseModel | None
     body: BaseModel | None
 
-    def asked(self, model: type[Model]) -> Model:
+    def query_as(self, model: type[Model]) -> Model:
         """The query; `TypeError` when the route does not declare `model`."""
         return _expect(self.query, model)
 
-    def sent(self, model: type[Model]) -> Model:
+    def body_as(self, model: type[Model]) -> Model:
         """The body; `TypeError` when the route does not declare `model`."""
         return _expect(self.body, model)
 
 
-def bind(request: Request, call: Call) -> None:
+def bind(request: Request, call: AuthorizedCall) -> None:
     """Lay the call beside the request, for its handler."""
     request.scope[_KEY] = call
 
 
-def call_of(request: Request) -> Call:
+def call_of(request: Request) -> AuthorizedCall:
     """What the route's guard bound. `RuntimeError` for a request that passed none: no handler runs unguarded."""
     call = request.scope.get(_KEY)
-    if not isinstance(call, Call):
+    if not isinstance(call, AuthorizedCall):
         raise RuntimeError("a handler was reached without its guard")  # noqa: TRY004 - the caller's type is right
     return call
 

@@ -5,7 +5,7 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import Call, answer_json, call_of
+from api.call import AuthorizedCall, answer_json, call_of
 from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
 from domain.graph import Fetched, GraphQuery
 from domain.ids import PageId, ShopId
@@ -32,42 +32,44 @@ class Graph:
     async def posts(self, request: Request) -> Response:
         """GET posts"""
         call = call_of(request)
-        return await self._fetch(call, call.asked(PostsQuery).query("posts", _page(call)))
+        return await self._fetch(call, call.query_as(PostsQuery).query("posts", _page(call)))
 
     async def videos(self, request: Request) -> Response:
         """GET videos"""
         call = call_of(request)
-        return await self._fetch(call, call.asked(EdgeQuery).query("videos", _page(call)))
+        return await self._fetch(call, call.query_as(EdgeQuery).query("videos", _page(call)))
 
     async def live_videos(self, request: Request) -> Response:
         """GET live-videos"""
         call = call_of(request)
-        return await self._fetch(call, call.asked(EdgeQuery).query("live_videos", _page(call)))
+        return await self._fetch(call, call.query_as(EdgeQuery).query("live_videos", _page(call)))
 
     async def live_comments(self, request: Request) -> Response:
         """GET live-videos/{video}/comments"""
         call = call_of(request)
-        return await self._fetch(call, call.asked(CommentsQuery).query("live_comments", _page(call), call.ids["video"]))
+        return await self._fetch(
+            call, call.query_as(CommentsQuery).query("live_comments", _page(call), call.ids["video"])
+        )
 
     async def comments(self, request: Request) -> Response:
         """GET posts/{post}/comments"""
         call = call_of(request)
-        return await self._fetch(call, call.asked(CommentsQuery).query("comments", _page(call), call.ids["post"]))
+        return await self._fetch(call, call.query_as(CommentsQuery).query("comments", _page(call), call.ids["post"]))
 
     async def replies(self, request: Request) -> Response:
         """GET comments/{comment}/replies"""
         call = call_of(request)
-        return await self._fetch(call, call.asked(CommentsQuery).query("replies", _page(call), call.ids["comment"]))
+        return await self._fetch(call, call.query_as(CommentsQuery).query("replies", _page(call), call.ids["comment"]))
 
     async def conversations(self, request: Request) -> Response:
         """GET conversations"""
         call = call_of(request)
-        return await self._fetch(call, call.asked(EdgeQuery).query("conversations", _page(call)))
+        return await self._fetch(call, call.query_as(EdgeQuery).query("conversations", _page(call)))
 
     async def conversation_messages(self, request: Request) -> Response:
         """GET conversations/{id}/messages"""
         call = call_of(request)
-        query = call.asked(EdgeQuery).query("conversation_messages", _page(call), call.ids["id"])
+        query = call.query_as(EdgeQuery).query("conversation_messages", _page(call), call.ids["id"])
         return await self._fetch(call, query)
 
     async def customer(self, request: Request) -> Response:
@@ -75,10 +77,10 @@ class Graph:
         call = call_of(request)
         return await self._fetch(call, GraphQuery("customer", _page(call), call.ids["psid"]))
 
-    async def _fetch(self, call: Call, query: GraphQuery) -> Response:
+    async def _fetch(self, call: AuthorizedCall, query: GraphQuery) -> Response:
         found = await self._reader.fetch(call.shop, query)
         return answer_json({"items": found.items, "after": found.after})
 
 
-def _page(call: Call) -> PageId:
+def _page(call: AuthorizedCall) -> PageId:
     return PageId(call.ids["page"])

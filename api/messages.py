@@ -85,7 +85,7 @@ class Messages:
     async def list(self, request: Request) -> Response:
         """GET messages"""
         call = call_of(request)
-        found = await self._reader.messages(call.shop, call.asked(MessagesQuery).query())
+        found = await self._reader.messages(call.shop, call.query_as(MessagesQuery).query())
         return await self._slice(request, "messages", found)
 
     async def one(self, request: Request) -> Response:
@@ -97,7 +97,7 @@ class Messages:
     async def conversations(self, request: Request) -> Response:
         """GET conversations"""
         call = call_of(request)
-        query = call.asked(ConversationsQuery)
+        query = call.query_as(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
         found = await self._reader.conversations(call.shop, limit=query.limit, cursor=query.cursor, page=page)
         return await self._slice(request, "conversations", found)

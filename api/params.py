@@ -48,7 +48,7 @@ RequestReason = Literal[
 ]
 
 
-class RequestRefused(PageInboxError):
+class InvalidRequest(PageInboxError):
     """The caller's mistake."""
 
     kind: ClassVar[Kind] = "invalid"
@@ -189,44 +189,44 @@ class StreamQuery(Query):
 
 
 def checked_id(name: str, text: str) -> str:
-    """An id of the path. Raises `RequestRefused` (invalid_parameter)."""
+    """An id of the path. Raises `InvalidRequest` (invalid_parameter)."""
     try:
         return _id(text)
     except ValueError as error:
-        raise RequestRefused("invalid_parameter", f"{name}: {error}.") from None
+        raise InvalidRequest("invalid_parameter", f"{name}: {error}.") from None
 
 
 def parse_query(model: type[Model] | None, pairs: Iterable[tuple[str, str]]) -> Model | None:
-    """The query as `model`, from its decoded pairs; no model, no parameters. Raises `RequestRefused`."""
+    """The query as `model`, from its decoded pairs; no model, no parameters. Raises `InvalidRequest`."""
     known = {field.alias or name for name, field in model.model_fields.items()} if model else set()
     given: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:
-            raise RequestRefused("unknown_parameter", f"Unknown query parameter{_shown(name)}.")
+            raise InvalidRequest("unknown_parameter", f"Unknown query parameter{_shown(name)}.")
         if name in given:
-            raise RequestRefused("repeated_parameter", f"{name}: may stand only once.")
+            raise InvalidRequest("repeated_parameter", f"{name}: may stand only once.")
         given[name] = value
     if model is None:
         return None
     try:
         return model.model_validate({name: value for name, value in given.items() if value})
     except ValidationError as error:
-        raise RequestRefused("invalid_parameter", _sentence(error)) from None
+        raise InvalidRequest("invalid_parameter", _sentence(error)) from None
 
 
 def parse_body(model: type[Model], content_type: str, body: bytes) -> Model:
-    """A JSON body as `model`; `content_type` is the header, empty when absent. Raises `RequestRefused`."""
+    """A JSON body as `model`; `content_type` is the header, empty when absent. Raises `InvalidRequest`."""
     media = content_type.partition(";")[0].strip().lower()
     if media and media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-        raise RequestRefused("content_type_unsupported", "Send the body as Content-Type: application/json.")
+        raise InvalidRequest("content_type_unsupported", "Send the body as Content-Type: application/json.")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         if not first["loc"]:
-            raise RequestRefused("body_malformed", "The body must be a JSON object.") from None
+            raise InvalidRequest("body_malformed", "The body must be a JSON object.") from None
         reason: RequestReason = "unknown_field" if first["type"] == "extra_forbidden" else "invalid_field"
-        raise RequestRefused(reason, _sentence(error)) from None
+        raise InvalidRequest(reason, _sentence(error)) from None
 
 
 def _sentence(error: ValidationError) -> str:

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from api.auth import Tokens, Unauthenticated, authorize, bearer
-from api.call import Call, bind
-from api.params import RequestRefused, checked_id, parse_body, parse_query
+from api.call import AuthorizedCall, bind
+from api.params import InvalidRequest, checked_id, parse_body, parse_query
 from api.paths import id_of
 from domain.audit import Access, client_address
 from domain.errors import Kind, PageInboxError
@@ -34,7 +34,7 @@ Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class BodyTooLarge(PageInboxError):
+class RequestBodyTooLarge(PageInboxError):
     """More bytes than the API reads."""
 
     kind: ClassVar[Kind] = "too_large"
@@ -112,7 +112,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
         log["shop"] = shop
         if shop == EVERY_SHOP:
             # Only a token for every shop gets here; it must still say which.
-            raise RequestRefused("invalid_parameter", f"shop: {EVERY_SHOP} is not a shop.")
+            raise InvalidRequest("invalid_parameter", f"shop: {EVERY_SHOP} is not a shop.")
         for name, text in ids.items():
             checked_id(name, text)
         query = parse_query(route.query, _pairs(request))
@@ -123,7 +123,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
         await recorder.record(
             shop, Access(route.name, principal.subject, client_of(request), page, read=read, limited=not read)
         )
-        bind(request, Call(shop, principal, ids, query, body))
+        bind(request, AuthorizedCall(shop, principal, ids, query, body))
         return await endpoint(request)
 
     return guard
@@ -170,15 +170,15 @@ def to_starlette(
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, refused as soon as it is known to be over `MAX_BODY`. Raises `BodyTooLarge`."""
+    """The body, refused as soon as it is known to be over `MAX_BODY`. Raises `RequestBodyTooLarge`."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > MAX_BODY:
-        raise BodyTooLarge
+        raise RequestBodyTooLarge
     read = bytearray()
     async for chunk in request.stream():
         read += chunk
         if len(read) > MAX_BODY:
-            raise BodyTooLarge
+            raise RequestBodyTooLarge
     return bytes(read)
 
 

@@ -83,7 +83,7 @@ class Shops:
     async def patch(self, request: Request) -> Response:
         """PATCH ."""
         call = call_of(request)
-        return answer(shop_answer(await self._registry.pause(call.shop, call.sent(Pause).paused)))
+        return answer(shop_answer(await self._registry.pause(call.shop, call.body_as(Pause).paused)))
 
     async def pages(self, request: Request) -> Response:
         """GET pages"""
@@ -106,12 +106,12 @@ class Shops:
         """PATCH pages/{page}"""
         call = call_of(request)
         page = PageId(call.ids["page"])
-        return answer(page_answer(await self._registry.pause_page(call.shop, page, call.sent(Pause).paused)))
+        return answer(page_answer(await self._registry.pause_page(call.shop, page, call.body_as(Pause).paused)))
 
     async def connect(self, request: Request) -> Response:
         """PUT pages/{page}: without the Page's token only where that is allowed, or any shop could take any Page."""
         call = call_of(request)
-        sent, page = call.sent(PageConnect), PageId(call.ids["page"])
+        sent, page = call.body_as(PageConnect), PageId(call.ids["page"])
         token = sent.token()
         if token is None and not self._shops_connect_without_token and call.principal.shop != EVERY_SHOP:
             raise Forbidden(

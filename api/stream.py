@@ -1,8 +1,8 @@
-"""The live stream of a shop: `GET stream`, and `POST stream-ticket` for who cannot send a token in a header.
+"""The live stream of a shop: `GET stream`, and `POST stream-ticket` for callers that cannot send a token in a header.
 
-A stream begins where the viewer left it (`Last-Event-ID`), or now; it sends what the store has behind that, then goes
-on as things happen. Each event that is kept bears an id. Whatever ends it, the viewer comes back with the last id it
-has seen, and misses nothing and gets nothing twice.
+A stream begins after the event in `Last-Event-ID`, or now. It sends the stored events from there on, then each event as
+it happens. Each stored event has an id. When a stream ends, the viewer connects again with the last id that it has: it
+misses no event and gets none twice.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import sse
-from api.call import Call, answer, call_of
+from api.call import AuthorizedCall, answer, call_of
+from api.fan_out import FanOut, ShopViewers
 from api.models import TicketModel
 from api.params import StreamQuery
-from api.rooms import Room, Rooms
 from api.viewer import Viewer
 from domain.errors import PageInboxError
 from domain.ids import ShopId
@@ -27,34 +27,34 @@ from domain.shop import Principal
 from domain.stream import Start
 
 AGAIN_SECONDS: Final = 1.0
-"""Between two tries of a viewer that is behind while the store cannot be read."""
+"""Pause between two reads of a viewer that is behind, while the store cannot be read."""
 
 LAST_SECONDS: Final = 5.0
-"""What a viewer that is stuck gets to read the rest, once its stream has ended; our own end waits no longer."""
+"""Time for a blocked viewer to read the rest after its stream has ended. The end of the service waits no longer."""
 
 _LONGEST: Final = 7 * 24 * 60 * 60.0
-"""Seconds that a stream may last whatever its token says: a timer cannot be set for any distance."""
+"""Longest time of a stream in seconds, whatever its token says: timers have a limit."""
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
-    # Nginx keeps back what it takes for slow otherwise.
+    # Otherwise nginx buffers the events.
     "X-Accel-Buffering": "no",
 }
 
 
 class TicketGiver(Protocol):
-    """Gives tickets, good for one stream each."""
+    """Gives tickets; each opens one stream."""
 
     async def give(self, shop: ShopId, principal: Principal, /) -> str:
-        """A ticket for a stream of this shop, in the name of the bearer and no longer than his token."""
+        """A ticket with the rights of this token, for a stream that lasts no longer than the token."""
         ...
 
 
 class Stream:
     """The handlers. `now` is Unix seconds."""
 
-    def __init__(self, rooms: Rooms, tickets: TicketGiver, *, now: Callable[[], float]) -> None:
-        self._rooms = rooms
+    def __init__(self, fan_out: FanOut, tickets: TicketGiver, *, now: Callable[[], float]) -> None:
+        self._fan_out = fan_out
         self._tickets = tickets
         self._now = now
 
@@ -66,75 +66,75 @@ class Stream:
     async def stream(self, request: Request) -> Response:
         """GET stream"""
         call = call_of(request)
-        query = call.asked(StreamQuery)
-        self._rooms.refuse_when_full(call.shop)
+        query = call.query_as(StreamQuery)
+        self._fan_out.refuse_when_full(call.shop)
         event_id = request.headers.get("last-event-id") or query.last_event_id
-        here = self._rooms.position(call.shop)
+        here = self._fan_out.position(call.shop)
         if event_id is None and query.since is None and here is not None:
             start = Start(here, here)
         else:
-            start = await self._rooms.feed.start(call.shop, event_id=event_id, since=query.since)
+            start = await self._fan_out.feed.start(call.shop, event_id=event_id, since=query.since)
         if request.method == "HEAD":
             return Response(headers=_HEADERS, media_type=sse.MEDIA)
-        return _EventStream(self._rooms, call, start, call.principal.expires_at - self._now())
+        return _EventStream(self._fan_out, call, start, call.principal.expires_at - self._now())
 
 
 class _EventStream(Response):
     """One open stream. `seconds` is how long it may last."""
 
-    def __init__(self, rooms: Rooms, call: Call, start: Start, seconds: float) -> None:
+    def __init__(self, fan_out: FanOut, call: AuthorizedCall, start: Start, seconds: float) -> None:
         super().__init__(headers=_HEADERS, media_type=sse.MEDIA)
-        # Its length is not known.
+        # The length of a stream is not known.
         self.raw_headers = [header for header in self.raw_headers if header[0] != b"content-length"]
-        self._rooms = rooms
+        self._fan_out = fan_out
         self._shop = call.shop
         self._start = start
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until it ends."""
-        room, viewer = self._rooms.enter(self._shop, self._start)
+        """Send events until the stream ends."""
+        group, viewer = self._fan_out.enter(self._shop, self._start)
         expiry = asyncio.get_running_loop().call_later(min(self._seconds, _LONGEST), viewer.end, "token_expired")
-        gone = asyncio.create_task(_gone(receive), name="a viewer leaves")
-        gone.add_done_callback(lambda _: viewer.end("left"))
+        disconnect = asyncio.create_task(_until_disconnect(receive), name="a viewer leaves")
+        disconnect.add_done_callback(lambda _: viewer.end("left"))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             try:
-                await self._serve(room, viewer, send)
+                await self._serve(group, viewer, send)
             except asyncio.CancelledError:
                 if viewer.ended is None or _uncancel() > 0:
                     raise
             if viewer.ended != "left":
-                # One that is stuck may read on after all, and then it sees why and that this is the end.
+                # A blocked viewer may go on reading; then it gets the reason, and the end of the answer.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LAST_SECONDS):
-                        told = sse.encode("end", orjson.dumps({"reason": viewer.ended}))
-                        await send({"type": "http.response.body", "body": told, "more_body": False})
+                        data = sse.encode("end", orjson.dumps({"reason": viewer.ended}))
+                        await send({"type": "http.response.body", "body": data, "more_body": False})
         finally:
             expiry.cancel()
-            gone.cancel()
-            self._rooms.exit(self._shop, room, viewer)
+            disconnect.cancel()
+            self._fan_out.exit(self._shop, group, viewer)
 
-    async def _serve(self, room: Room, viewer: Viewer, send: Send) -> None:
+    async def _serve(self, group: ShopViewers, viewer: Viewer, send: Send) -> None:
         if self._start.gap is not None:
-            told = orjson.dumps({"reason": self._start.gap})
-            await _send(viewer, send, self._rooms.encode(self._shop, "gap", told, self._start.position))
+            data = orjson.dumps({"reason": self._start.gap})
+            await _send(viewer, send, self._fan_out.encode(self._shop, "gap", data, self._start.position))
         while viewer.ended is None:
             if viewer.behind:
-                room.leave(viewer)
-                await self._catch_up(room, viewer, send)
+                group.leave(viewer)
+                await self._catch_up(group, viewer, send)
             before = viewer.taken
             while (chunk := await viewer.next()) is not None:
                 await _send(viewer, send, chunk)
                 if viewer.taken > before:
                     before = viewer.taken
-                    self._rooms.sent(before)
+                    self._fan_out.sent(before)
 
-    async def _catch_up(self, room: Room, viewer: Viewer, send: Send) -> None:
-        """Read the store by itself until it has what everybody in the room has."""
-        while viewer.ended is None and not room.join(viewer):
+    async def _catch_up(self, group: ShopViewers, viewer: Viewer, send: Send) -> None:
+        """Read the store until this viewer has the same events as the other viewers of the shop."""
+        while viewer.ended is None and not group.join(viewer):
             try:
-                stretch = await self._rooms.feed.read(self._shop, viewer.position)
+                stretch = await self._fan_out.feed.read(self._shop, viewer.position)
             except PageInboxError as error:
                 if not error.transient:
                     raise
@@ -142,10 +142,10 @@ class _EventStream(Response):
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             for event in stretch.events:
-                self._rooms.metrics.streamed(event.name, 1)
+                self._fan_out.metrics.streamed(event.name, 1)
             if stretch.events:
                 chunk = b"".join(
-                    self._rooms.encode(self._shop, one.name, one.data, one.position) for one in stretch.events
+                    self._fan_out.encode(self._shop, one.name, one.data, one.position) for one in stretch.events
                 )
                 await _send(viewer, send, chunk)
             viewer.position = viewer.taken = stretch.position
@@ -159,7 +159,7 @@ async def _send(viewer: Viewer, send: Send, chunk: bytes) -> None:
     viewer.sending = False
 
 
-async def _gone(receive: Receive) -> None:
+async def _until_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

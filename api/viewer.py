@@ -1,21 +1,21 @@
-"""One viewer of a stream: what waits to be sent to it, and why it ended."""
+"""One viewer of a stream: the events that wait to be sent, and why the stream ended."""
 
 import asyncio
 from typing import Any, Final, Literal
 
 QUEUE: Final = 512
-"""Events that wait for one viewer. Its connection holds some hundred KiB before the first has to wait here."""
+"""Limit: events that wait for one viewer. Its connection holds about 100 KiB before the first event waits here."""
 
 End = Literal["left", "slow", "purge", "token_expired", "closing", "failed"]
-"""Why a stream ended: the viewer went away; it did not take what was sent; everything was purged; its token is over;
-the service stops; something went wrong on our side."""
+"""Why a stream ended: the viewer closed it; the viewer did not read what was sent; the shop was purged; the token
+ended; the service stops; an error of the service."""
 
 
 class Viewer:
-    """What is pushed is taken in order. Made in the task that sends, which `end` cancels where it is stuck.
+    """Sends events in the order in which they are pushed. Make it in the task that sends: `end` cancels a blocked send.
 
-    `position` is up to where everything has been pushed, `taken` up to where it has been taken. `quiet` says that
-    nothing was pushed since the last heartbeat, `behind` that it must read the store by itself.
+    Every event up to `position` has been pushed, every event up to `taken` has been taken by the sender. `quiet`:
+    nothing was pushed since the last heartbeat. `behind`: the viewer must read the store by itself.
     """
 
     def __init__(self, position: int) -> None:
@@ -26,11 +26,11 @@ class Viewer:
         self._waiting: list[bytes] = []
         self._wake: asyncio.Future[None] | None = None
         self.sending = False
-        """Set by the sender while it waits for what it sends to be taken."""
+        """Set by the sender while it waits for the connection."""
         self._sender: asyncio.Task[Any] | None = asyncio.current_task()
 
     def push(self, chunk: bytes, position: int | None = None) -> None:
-        """Give it something to send; what is stored, with its position."""
+        """Add something to send; a stored event with its position."""
         if self.ended is not None or self.behind:
             return
         self.quiet = False
@@ -40,29 +40,29 @@ class Viewer:
         if len(self._waiting) > QUEUE:
             self.end("slow")
         else:
-            self._rouse()
+            self._wake_sender()
 
     def rewind(self) -> None:
-        """Throw away what waits: some of it must not be sent any more. It reads the store from where it has got to."""
+        """Drop what waits: some of it must not be sent any more. The viewer reads the store again from `taken`."""
         if self._waiting:
             self._waiting.clear()
             self.position = self.taken
             self.behind = True
-            self._rouse()
+            self._wake_sender()
 
     def end(self, why: End) -> None:
-        """End it; the first reason stands. What waits is still sent, unless the sender is stuck: then nobody takes it,
-        and the viewer reads it when it comes back.
+        """End the stream; the first reason counts. What waits is still sent, unless the send is blocked: then the
+        viewer reads it from the store when it connects again.
         """
         if self.ended is not None:
             return
         self.ended = why
         if self.sending and self._sender is not None:
             self._sender.cancel()
-        self._rouse()
+        self._wake_sender()
 
     async def next(self) -> bytes | None:
-        """All that waits, as one; None where it has ended or is behind."""
+        """All that waits, joined; None where the stream has ended or the viewer is behind."""
         while not self._waiting:
             if self.ended is not None or self.behind:
                 return None
@@ -76,6 +76,6 @@ class Viewer:
         self.taken = self.position
         return chunk
 
-    def _rouse(self) -> None:
+    def _wake_sender(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)

@@ -73,7 +73,7 @@ def table(services: Services) -> list[Route]:
     )
     graph = Graph(services.graph)
     attachments = Attachments(services.reader, services.graph)
-    stream = Stream(services.rooms, services.tickets, now=services.now)
+    stream = Stream(services.fan_out, services.tickets, now=services.now)
     audit = Audit(services.audit_log)
     keys = receipt_keys.ReceiptKeys(services.signer)
     facebook = callbacks.Callbacks(

@@ -170,7 +170,7 @@ def stop(server: uvicorn.Server, app: Application) -> None:
     """Streams end at once: the server waits for what is under way, and they would never end by themselves."""
     server.should_exit = True
     # keeps: streams end in order
-    app.services.rooms.end_all("closing")
+    app.services.fan_out.end_all("closing")
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

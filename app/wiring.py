@@ -13,7 +13,7 @@ import structlog
 
 from api.auth import Tokens
 from api.export import Exporter
-from api.rooms import Rooms
+from api.fan_out import FanOut
 from app.parts import (
     SettingMissing,
     make_connection,
@@ -94,7 +94,7 @@ class Services:
     sweeper: Sweeper
     intake: Intake
     announcements: Announcements
-    rooms: Rooms
+    fan_out: FanOut
     live: Live
     tickets: Tickets
     audit: Audit
@@ -120,14 +120,14 @@ class Services:
         self.tasks.start("heartbeat", self.heartbeat.run)
         self.tasks.start("watch", self.watch.run)
         self.tasks.start("announcements", self.announcements.run)
-        self.tasks.start("stream_heartbeat", self.rooms.beat)
+        self.tasks.start("stream_heartbeat", self.fan_out.beat)
         self.tasks.start("live", self.live.run)
         self.tasks.start("audit", self.audit.run)
         log.info("opened", version=VERSION, command=self.settings.command, settings=self.settings.summary())
 
     async def close(self) -> None:
         """Finish what has been taken in, then let go of everything."""
-        await self.rooms.close()
+        await self.fan_out.close()
         await self.writer.close()
         await self.tasks.close(CLOSE_SECONDS)
         await self.audit.close()
@@ -211,7 +211,7 @@ def wire(
     intake = Intake(writer, store.shops, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
     feed = Feed(make_timeline(store, settings), announcements, store.sealer, sleep=asyncio.sleep)
-    rooms = Rooms(feed, metrics, now=now, sleep=asyncio.sleep)
+    fan_out = FanOut(feed, metrics, now=now, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
         graph.grants,
         store.shops,
@@ -249,7 +249,7 @@ def wire(
         sweeper=sweeper,
         intake=intake,
         announcements=announcements,
-        rooms=rooms,
+        fan_out=fan_out,
         live=live,
         tickets=Tickets(store.connection, store.keyring, new_bytes=secrets.token_bytes),
         audit=audit,

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from api.bodies import LONGEST_PAGE_TOKEN, PageConnect
-from api.params import RequestRefused, parse_body
+from api.params import InvalidRequest, parse_body
 from domain.secret import Secret
 
 TOKEN = "EAAB-secret_of.the|Page~"
@@ -39,7 +39,7 @@ def test_a_token_hides_itself() -> None:
 )
 def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(token: str) -> None:
     """With one sentence for all of them."""
-    with pytest.raises(RequestRefused) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         connect(token)
     assert refused.value.reason == "invalid_field"
     assert str(refused.value) == "access_token: must be 1 to 4096 printable ASCII characters without spaces."
@@ -48,7 +48,7 @@ def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(token: str
 @pytest.mark.parametrize("token", [None, 5, True, [TOKEN], {"access_token": TOKEN}])
 def test_a_token_that_is_no_text_is_refused(token: object) -> None:
     """Null too: whoever means webhooks alone sends `{}`."""
-    with pytest.raises(RequestRefused, match=r"^access_token: ") as refused:
+    with pytest.raises(InvalidRequest, match=r"^access_token: ") as refused:
         connect(token)
     assert refused.value.reason == "invalid_field"
     assert TOKEN not in str(refused.value)
@@ -56,6 +56,6 @@ def test_a_token_that_is_no_text_is_refused(token: object) -> None:
 
 def test_a_token_under_another_name_is_not_repeated() -> None:
     """A misspelt field must not connect for webhooks alone in silence."""
-    with pytest.raises(RequestRefused) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         parse_body(PageConnect, "", orjson.dumps({"token": TOKEN}))
     assert (refused.value.reason, str(refused.value)) == ("unknown_field", "Unknown field token.")

@@ -3,7 +3,7 @@
 import pytest
 
 from api.graph_params import LONGEST_AFTER, CommentsQuery, EdgeQuery, PostsQuery
-from api.params import RequestRefused, parse_query
+from api.params import InvalidRequest, parse_query
 from domain.graph import GraphQuery
 from domain.ids import PageId
 
@@ -60,7 +60,7 @@ def test_a_cursor_is_opaque_and_of_any_length_facebook_could_mean() -> None:
 )
 def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -> None:
     """Before anything is asked of Facebook."""
-    with pytest.raises(RequestRefused, match=f"^{name}: ") as refused:
+    with pytest.raises(InvalidRequest, match=f"^{name}: ") as refused:
         parse_query(CommentsQuery, [(name, value)])
     assert refused.value.reason == "invalid_parameter"
     assert len(value) < 4 or value not in str(refused.value)
@@ -71,6 +71,6 @@ def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -
 )
 def test_what_an_edge_does_not_have_is_refused(model: type[EdgeQuery], name: str) -> None:
     """Facebook passes over some of them in silence, which widens the answer."""
-    with pytest.raises(RequestRefused) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         parse_query(model, [(name, "1")])
     assert refused.value.reason == "unknown_parameter"

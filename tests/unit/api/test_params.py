@@ -7,8 +7,8 @@ from api.params import (
     LONGEST_CURSOR,
     LONGEST_ID,
     ConversationsQuery,
+    InvalidRequest,
     MessagesQuery,
-    RequestRefused,
     checked_id,
     parse_body,
     parse_query,
@@ -69,7 +69,7 @@ def test_a_range_that_ends_before_it_begins_is_a_question_too() -> None:
 )
 def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -> None:
     """It may hold what a log must not."""
-    with pytest.raises(RequestRefused, match=f"^{name}: ") as refused:
+    with pytest.raises(InvalidRequest, match=f"^{name}: ") as refused:
         parse_query(MessagesQuery, [(name, value)])
     assert refused.value.reason == "invalid_parameter"
     assert len(value) < 4 or value not in str(refused.value)
@@ -78,21 +78,21 @@ def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -
 @pytest.mark.parametrize("model", [MessagesQuery, ConversationsQuery, None])
 def test_an_unknown_parameter_is_refused(model: type[MessagesQuery] | None) -> None:
     """A misspelt filter must not widen what is asked."""
-    with pytest.raises(RequestRefused, match="Unknown query parameter conversations") as refused:
+    with pytest.raises(InvalidRequest, match="Unknown query parameter conversations") as refused:
         parse_query(model, [("conversations", "1_2")])
     assert refused.value.reason == "unknown_parameter"
 
 
 def test_a_name_that_looks_like_a_value_is_not_repeated() -> None:
     """Whoever forgets the `=` sends the value as a name."""
-    with pytest.raises(RequestRefused) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         parse_query(MessagesQuery, [("+855 12 345 678", "")])
     assert str(refused.value) == "Unknown query parameter."
 
 
 def test_a_repeated_parameter_is_refused() -> None:
     """Which of the two would count?"""
-    with pytest.raises(RequestRefused) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         parse_query(MessagesQuery, [("page", "1"), ("page", "1")])
     assert refused.value.reason == "repeated_parameter"
 
@@ -107,7 +107,7 @@ def test_a_json_body_is_read_with_or_without_its_media_type(media: str) -> None:
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "json", "text/x+json"])
 def test_another_media_type_is_refused(media: str) -> None:
     """With a sentence that says what to send."""
-    with pytest.raises(RequestRefused, match="application/json") as refused:
+    with pytest.raises(InvalidRequest, match="application/json") as refused:
         parse_body(Pause, media, b'{"paused":true}')
     assert refused.value.reason == "content_type_unsupported"
 
@@ -132,7 +132,7 @@ def test_another_media_type_is_refused(media: str) -> None:
 )
 def test_a_body_of_another_shape_is_refused(body: bytes, reason: str) -> None:
     """Strictly: 1 is not true."""
-    with pytest.raises(RequestRefused) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         parse_body(Pause, "", body)
     assert refused.value.reason == reason
 
@@ -146,7 +146,7 @@ def test_ids_are_opaque(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "x" * (LONGEST_ID + 1), "a\x00", "a\nb", "\x85", "\ud800"])
 def test_ids_no_log_line_should_meet_are_refused(text: str) -> None:
     """Control characters, lone surrogates, endless ones."""
-    with pytest.raises(RequestRefused, match=r"^id: ") as refused:
+    with pytest.raises(InvalidRequest, match=r"^id: ") as refused:
         checked_id("id", text)
     assert refused.value.reason == "invalid_parameter"
     assert text == "" or text not in str(refused.value)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api import rooms as module
-from api.rooms import Room, Rooms, StreamsFull
+from api import fan_out as module
+from api.fan_out import FanOut, ShopViewers, StreamsFull
 from api.viewer import Viewer
 from domain import limits
 from domain.ids import ShopId
@@ -79,18 +79,18 @@ class FakeMetrics:
 
 
 class Setup:
-    """Rooms over both."""
+    """FanOut over both."""
 
     def __init__(self) -> None:
         self.feed, self.metrics, self.clock = FakeFeed(), FakeMetrics(), FakeClock()
-        self.rooms = Rooms(self.feed, self.metrics, now=lambda: self.clock.moment() / 1000, sleep=self.clock.sleep)
+        self.fan_out = FanOut(self.feed, self.metrics, now=lambda: self.clock.moment() / 1000, sleep=self.clock.sleep)
 
-    async def enter(self, position: int = 0, shop: ShopId = SHOP) -> tuple[Room, Viewer]:
+    async def enter(self, position: int = 0, shop: ShopId = SHOP) -> tuple[ShopViewers, Viewer]:
         """Somebody who has caught up."""
-        room, viewer = self.rooms.enter(shop, Start(position, position))
+        group, viewer = self.fan_out.enter(shop, Start(position, position))
         await wait_until(lambda: shop in self.feed.following)
-        assert room.join(viewer)
-        return room, viewer
+        assert group.join(viewer)
+        return group, viewer
 
 
 def message(position: int, **facts: Any) -> StreamEvent:
@@ -118,9 +118,9 @@ async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
         assert await taken(viewer) == ["message 5", "ready 7"]
     assert setup.metrics.sent == [("message", 100)]
     assert setup.metrics.connected == 100
-    for room, viewer in inside:
+    for group, viewer in inside:
         viewer.end("left")
-        setup.rooms.exit(SHOP, room, viewer)
+        setup.fan_out.exit(SHOP, group, viewer)
     await wait_until(lambda: setup.feed.following == {})
     assert (setup.metrics.connected, set(setup.metrics.ended)) == (0, {"left"})
     await setup.enter()
@@ -139,14 +139,14 @@ async def test_a_room_asks_for_a_rest_as_long_as_telling_everybody_takes() -> No
 
 
 async def test_a_viewer_joins_when_it_has_caught_up_and_gets_nothing_twice() -> None:
-    """One that has read further than its room waits for what is new to it."""
+    """One that has read further than its group waits for what is new to it."""
     setup = Setup()
-    room, first = await setup.enter()
+    group, first = await setup.enter()
     setup.feed.say(message(5), position=5)
-    _, late = setup.rooms.enter(SHOP, Start(3, 3))
-    assert not room.join(late)
+    _, late = setup.fan_out.enter(SHOP, Start(3, 3))
+    assert not group.join(late)
     late.position = late.taken = 6
-    assert room.join(late)
+    assert group.join(late)
     setup.feed.say(message(6), message(7), position=7)
     assert await taken(late) == ["ready 6", "message 7"]
     assert await taken(first) == ["message 5", "ready 5", "message 6", "message 7"]
@@ -178,15 +178,15 @@ async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: 
     monkeypatch.setattr(limits, "VIEWERS", 3)
     setup = Setup()
     await setup.enter()
-    setup.rooms.refuse_when_full(SHOP)
+    setup.fan_out.refuse_when_full(SHOP)
     await setup.enter()
     with pytest.raises(limits.RateReached) as refusal:
-        setup.rooms.refuse_when_full(SHOP)
+        setup.fan_out.refuse_when_full(SHOP)
     assert (refusal.value.kind, refusal.value.reason) == ("throttled", "too_many_viewers")
-    setup.rooms.refuse_when_full(ShopId("dara"))
+    setup.fan_out.refuse_when_full(ShopId("dara"))
     await setup.enter(shop=ShopId("dara"))
     with pytest.raises(StreamsFull) as full:
-        setup.rooms.refuse_when_full(ShopId("third"))
+        setup.fan_out.refuse_when_full(ShopId("third"))
     assert (full.value.kind, full.value.reason) == ("unavailable", "streams_full")
 
 
@@ -194,7 +194,7 @@ async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_
     """Who has just heard something else does not."""
     setup = Setup()
     _, viewer = await setup.enter()
-    beating = asyncio.create_task(setup.rooms.beat())
+    beating = asyncio.create_task(setup.fan_out.beat())
     setup.feed.say(position=9)
     assert await taken(viewer) == ["ready 9"]
     seen = [await viewer.next() for _ in range(300)]
@@ -210,16 +210,16 @@ async def test_a_follower_that_crashes_ends_its_viewers() -> None:
     """They come back, to a new one."""
     setup = Setup()
     setup.feed.fails = RuntimeError("a bug")
-    room, viewer = setup.rooms.enter(SHOP, Start(0, 0))
-    assert room.join(viewer)
+    group, viewer = setup.fan_out.enter(SHOP, Start(0, 0))
+    assert group.join(viewer)
     await wait_until(lambda: viewer.ended is not None)
     assert viewer.ended == "failed"
-    _, late = setup.rooms.enter(SHOP, Start(0, 0))
-    assert room.join(late)
+    _, late = setup.fan_out.enter(SHOP, Start(0, 0))
+    assert group.join(late)
     assert late.ended == "failed"
     setup.feed.fails = None
     await setup.enter()
-    setup.rooms.exit(SHOP, room, viewer)
+    setup.fan_out.exit(SHOP, group, viewer)
     assert SHOP in setup.feed.following
 
 
@@ -227,9 +227,9 @@ async def test_after_the_end_nobody_gets_in() -> None:
     """Everybody is told why."""
     setup = Setup()
     _, viewer = await setup.enter()
-    await setup.rooms.close()
+    await setup.fan_out.close()
     assert viewer.ended == "closing"
     with pytest.raises(StreamsFull):
-        setup.rooms.refuse_when_full(SHOP)
-    _, late = setup.rooms.enter(SHOP, Start(0, 0))
+        setup.fan_out.refuse_when_full(SHOP)
+    _, late = setup.fan_out.enter(SHOP, Start(0, 0))
     assert late.ended == "closing"
