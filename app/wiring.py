@@ -178,7 +178,7 @@ def wire(
     registry = process_registry()
     metrics = hooks.metrics(registry, version=VERSION)
     metrics.watch_log(logs.lost_lines)
-    checks, tasks = Checks(told=metrics.check), Tasks(told=metrics.task_crash)
+    checks, tasks = Checks(count=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
     state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
     writer = make_writer(store, metrics, settings, require_fit=state.require)

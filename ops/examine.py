@@ -13,7 +13,7 @@ from ops import values
 from ops.settings import FACEBOOK, SETTINGS, Settings, SettingsRefused, read_settings
 from ops.strength import weakness
 
-_REMEDY: Final = "Mend it, then start the service anew."
+_REMEDY: Final = "Fix it, then restart the service."
 
 _WANTED: Final = (
     ("FACEBOOK_APP_ID", "no Page can be connected with a token, and nothing fetched from Facebook.",

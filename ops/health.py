@@ -13,13 +13,13 @@ import structlog
 Check = Callable[[], Awaitable[object]]
 """Passes by returning anything but False, fails by raising."""
 
-Told = Callable[[str, bool], None]
-"""Is told the name of a check and whether it passed, each time."""
+Count = Callable[[str, bool], None]
+"""Called after each check with its name and whether it passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check ended, fit for an answer. One that does not gate is told, and leaves the process ready."""
+    """How a check ended, fit for an answer. A failed one that does not gate leaves the process ready."""
 
     name: str
     ok: bool
@@ -30,8 +30,8 @@ class Result:
 class Checks:
     """The registered checks, run together."""
 
-    def __init__(self, *, told: Told = lambda _name, _ok: None) -> None:
-        self._told = told
+    def __init__(self, *, count: Count = lambda _name, _ok: None) -> None:
+        self._count = count
         self._checks: dict[str, tuple[Check, str, float, bool]] = {}
         self._failing: dict[str, str] = {}
         """Name to the class of the last failure."""
@@ -64,11 +64,11 @@ class Checks:
             error = cancelled
         except Exception as raised:  # noqa: BLE001 - any failure of a check is a result
             error = raised
-        self._tell(name, error)
-        self._told(name, error is None)
+        self._log_change(name, error)
+        self._count(name, error is None)
         return Result(name, error is None, hint, gates)
 
-    def _tell(self, name: str, error: BaseException | None) -> None:
+    def _log_change(self, name: str, error: BaseException | None) -> None:
         before = self._failing.pop(name, None)
         if error is None:
             if before is not None:

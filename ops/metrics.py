@@ -171,7 +171,7 @@ class Metrics:
         self._events.add(n, (kind, outcome))
 
     def body(self, *sizes: int) -> None:
-        """Webhook bodies of so many bytes were read."""
+        """Webhook bodies of these sizes, in bytes, were read."""
         self._body_bytes.observe((), *sizes)
 
     def stored(self, seconds: float, messages: int) -> None:
@@ -184,7 +184,7 @@ class Metrics:
         self._counters["store_errors_total"].add(n, (reason,))
 
     def watch_queue(self, look: Callable[[], tuple[int, int]]) -> None:
-        """Have this told at each scrape: how many messages wait to be stored, and their bytes."""
+        """Ask at each scrape how many messages wait to be stored, and how many bytes they are."""
         self._look_at_queue = look
 
     def watch_log(self, lost_lines: Callable[[], int]) -> None:
@@ -205,15 +205,15 @@ class Metrics:
         self._counters["purges_total"].add(n, (what,))
 
     def purged(self, messages: int) -> None:
-        """So many messages were erased by a purge."""
+        """A purge erased this many messages."""
         self._counters["purged_messages_total"].add(messages)
 
     def purges_running(self, purges: int) -> None:
-        """So many purges still erase."""
+        """This many purges still erase."""
         self._gauges["purges_running"].set(purges)
 
     def oldest_purge(self, seconds: float) -> None:
-        """So old is the oldest purge that still erases, whichever replica is at it."""
+        """Age of the oldest purge that still erases, in any replica."""
         self._gauges["oldest_purge_seconds"].set(seconds)
 
     def redis(self, *, clock_skew: float, evicted: int, memory: float) -> None:
@@ -231,11 +231,11 @@ class Metrics:
         self._counters["task_crashes_total"].add(n, (task,))
 
     def workers(self, workers: int) -> None:
-        """So many worker processes serve."""
+        """This many worker processes serve."""
         self._gauges["workers"].set(workers)
 
     def worker_death(self, how: str, n: int = 1) -> None:
-        """A worker process has ended unasked; `n` 0 makes a way known at start."""
+        """A worker process ended without being asked; `n` 0 makes a way known at start."""
         self._counters["worker_deaths_total"].add(n, (how,))
 
     def request(self, route: str, method: str, status: int, *seconds: float) -> None:
@@ -250,11 +250,11 @@ class Metrics:
         self._counters["connections_dropped_total"].add(n, (reason,))
 
     def viewers(self, viewers: int) -> None:
-        """So many viewers are connected."""
+        """This many viewers are connected."""
         self._gauges["viewers"].set(viewers)
 
     def streamed(self, event: str, viewers: int) -> None:
-        """An event is sent to so many viewers."""
+        """An event is sent to this many viewers."""
         self._counters["stream_events_total"].add(viewers, (event,))
 
     def stream_ended(self, reason: str) -> None:
@@ -262,7 +262,7 @@ class Metrics:
         self._counters["streams_ended_total"].add(1, (reason,))
 
     def stream_lag(self, seconds: float) -> None:
-        """So long after it was stored something was sent to a viewer."""
+        """Seconds between storing a message and sending it to a viewer."""
         self._histograms["stream_lag_seconds"].observe((), seconds)
 
     def audit(self, outcome: str, n: int = 1) -> None:
@@ -270,11 +270,11 @@ class Metrics:
         self._counters["audit_entries_total"].add(n, (outcome,))
 
     def callback(self, callback: str, outcome: str, n: int = 1) -> None:
-        """Facebook told that a person removes the app or wants deletion; `n` 0 makes an outcome known at start."""
+        """Facebook reports that a person removes the app or wants deletion; `n` 0 makes an outcome known at start."""
         self._counters["callbacks_total"].add(n, (callback, outcome))
 
     def told_live(self, outcome: str, n: int = 1) -> None:
-        """So many events that are not kept were told to viewers, or not."""
+        """This many events that are not kept were sent to viewers, or not."""
         self._counters["live_notices_total"].add(n, (outcome,))
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
@@ -283,7 +283,7 @@ class Metrics:
         self._histograms["graph_seconds"].observe((edge,), seconds)
 
     def graph_retry(self, reason: str) -> None:
-        """A call is made once more."""
+        """A call is repeated."""
         self._counters["graph_retries_total"].add(1, (reason,))
 
     def graph_field_unknown(self, edge: str, field: str) -> None:
@@ -291,7 +291,7 @@ class Metrics:
         self._counters["graph_unknown_fields_total"].add(1, (edge, field))
 
     def graph_usage(self, limit: str, ratio: float) -> None:
-        """An answer told the share of a budget that is used."""
+        """An answer of Facebook says which share of a rate limit is used."""
         self._histograms["graph_usage_ratio"].observe((limit,), ratio)
 
     def graph_hold(self, limit: str) -> None:
@@ -299,7 +299,7 @@ class Metrics:
         self._counters["graph_holds_total"].add(1, (limit,))
 
     def pages(self, status: str, pages: int) -> None:
-        """So many Pages with a token are in this state now."""
+        """This many Pages with a token are in this state now."""
         self._gauges["pages"].set(pages, (status,))
 
     def pages_token_expiring(self, within: str, pages: int) -> None:
@@ -311,7 +311,7 @@ class Metrics:
         self._counters["subscriptions_restored_total"].add()
 
     def healed(self, outcome: str, messages: int) -> None:
-        """So many messages that webhooks had not brought had this outcome."""
+        """This many messages that no webhook delivered had this outcome."""
         self._counters["healed_messages_total"].add(messages, (outcome,))
 
     def heal(self, outcome: str, n: int = 1) -> None:

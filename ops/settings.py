@@ -152,7 +152,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DRAIN_SECONDS", "drain_seconds", "Seconds after SIGTERM in which `/readyz` fails and requests are still "
             "answered, so that a proxy can send them elsewhere. A second SIGTERM ends the wait.",
             values.whole(0, 600, "seconds"), default="0"),
-    Setting("LOG_LEVEL", "log_level", "The least grave line that is logged: debug, info, warning, error or critical.",
+    Setting("LOG_LEVEL", "log_level", "Minimum log level: debug, info, warning, error or critical.",
             values.one_of("debug", "info", "warning", "error", "critical"), default="info"),
     Setting("DATA_DIR", "data_dir", "Where `run` keeps its Valkey and the secrets it made.",
             values.directory, default=".data"),
@@ -167,11 +167,11 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 class SettingsRefused(ValueError):
-    """What has to be mended before a start: `problems` as (setting, sentence). Holds no value of any setting."""
+    """What has to be fixed before a start: `problems` as (setting, sentence). Holds no value of any setting."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         lines = [f"  {name} {sentence}" for name, sentence in problems]
-        super().__init__("\n".join(["These settings must be mended first:", *lines]))
+        super().__init__("\n".join(["Fix these settings first:", *lines]))
         self.problems = problems
 
 

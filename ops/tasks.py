@@ -14,7 +14,7 @@ FIRST_WAIT = 0.5
 """Seconds before the first restart; each following wait is twice the last."""
 LONGEST_WAIT = 30.0
 STEADY = 60.0
-"""Seconds without a crash after which a task counts as healthy, and waits begin anew."""
+"""Seconds without a crash after which a task counts as healthy, and waits start again from the first."""
 
 
 class Tasks:

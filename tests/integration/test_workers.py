@@ -144,6 +144,18 @@ def test_a_worker_that_hangs_fails_livez_and_the_others_answer(valkey: Server, t
         assert len(service.workers()) == 2
 
 
+def test_a_worker_that_goes_on_hanging_is_replaced(valkey: Server, tmp_path: Path) -> None:
+    """After 15 s; then /livez passes again."""
+    with two_workers(valkey, tmp_path / "log") as service, Operator(service.ops_url) as operator:
+        hanging = service.workers()[0]
+        os.kill(hanging, signal.SIGSTOP)
+        wait_until_blocking(lambda: hanging not in service.workers(), within=3 * WITHIN)
+        wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
+        assert operator.counts("worker_deaths_total") == {("hung",): 1, ("exit",): 0, ("signal",): 0}
+        wait_until_blocking(lambda: service.answers("/livez"), within=WITHIN)
+        assert service.terminate() == 0
+
+
 def test_a_killed_worker_is_replaced_and_what_it_had_counted_is_still_told(valkey: Server, tmp_path: Path) -> None:
     """No counter falls, which a scraper would take for a restart. One that ends in order has told all it counted."""
     with two_workers(valkey, tmp_path / "log") as service, Operator(service.ops_url) as operator:

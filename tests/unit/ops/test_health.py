@@ -125,7 +125,7 @@ def test_two_checks_of_one_name_are_refused() -> None:
 async def test_each_result_is_told_by_name() -> None:
     """Which is how a metric learns of it."""
     told: list[tuple[str, bool]] = []
-    checks = Checks(told=lambda name, ok: told.append((name, ok)))
+    checks = Checks(count=lambda name, ok: told.append((name, ok)))
     checks.add("redis", failing, "look whether Redis runs")
     checks.add("loop", passing, "restart the process")
     await checks.run()

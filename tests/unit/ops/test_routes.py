@@ -85,7 +85,7 @@ def test_nothing_else_is_here(path: str) -> None:
 def test_a_scrape_runs_the_checks_first() -> None:
     """So that it never tells of yesterday's Redis."""
     registry = CollectorRegistry()
-    checks = Checks(told=Metrics(registry).check)
+    checks = Checks(count=Metrics(registry).check)
     checks.add("redis", failing, "look whether Redis runs")
     text = TestClient(ops_app(registry, checks)).get("/metrics").text
     assert 'page_inbox_check_ok{check="redis"} 0.0' in text
