@@ -1,4 +1,4 @@
-// Questions before anything is deleted, and the receipt afterwards.
+// Questions before anything is deleted or paused, and the receipt afterwards.
 
 import { h } from "./view.js";
 import { failure, icon, iconButton } from "./parts.js";
@@ -14,7 +14,8 @@ export function dialogs(app) {
     app.state.dialog = null;
     app.changed();
   };
-  const inside = dialog.receipt ? receipt(app, dialog, close) : question(app, dialog, close);
+  const ask = dialog.kind === "pause" ? pauseQuestion : question;
+  const inside = dialog.receipt ? receipt(app, dialog, close) : ask(app, dialog, close);
   return h(
     "dialog",
     {
@@ -88,6 +89,26 @@ function question(app, dialog, close) {
         { type: "submit", class: "button danger", disabled: !typedRight || Boolean(dialog.busy) },
         t(dialog.busy ? "deleting" : `delete.${dialog.kind}.do`),
       ),
+    ),
+  );
+}
+
+function pauseQuestion(app, dialog, close) {
+  const pause = async (event) => {
+    event.preventDefault();
+    close();
+    await (dialog.page ? app.shop.pausePage(dialog.page, true) : app.shop.pause(true));
+  };
+  return h(
+    "form",
+    { key: "pause", class: "stack", onsubmit: pause },
+    h("h2", { id: "dialog-title" }, icon(app, "pause"), t("pause.question")),
+    h("p", {}, dialog.page ? t("pause.about.page", { page: dialog.page }) : t("pause.about")),
+    h(
+      "div",
+      { class: "dialog-buttons" },
+      h("button", { type: "button", class: "button", onclick: close, ref: (node) => node.focus() }, t("cancel")),
+      h("button", { type: "submit", class: "button danger" }, t("pause.do")),
     ),
   );
 }

@@ -26,6 +26,7 @@ export function page(app) {
       "main",
       { id: "main", tabindex: "-1" },
       signedIn && strip(app),
+      signedIn && pausedBanner(app),
       signedIn ? VIEWS[state.view](app) : signInView(app),
     ),
     signedIn && dialogs(app),
@@ -105,6 +106,25 @@ function connection(app) {
 function strip(app) {
   const now = app.state.connection;
   return (now === "reconnecting" || now === "offline") && h("p", { class: `strip ${now}` }, t(`status.${now}.long`));
+}
+
+/** Seen in every view: what arrives while storing is paused is lost. Only who may resume it knows of it. */
+function pausedBanner(app) {
+  const { shop } = app.state;
+  const pages = shop?.pages.filter((one) => one.paused) ?? [];
+  if (!shop?.paused && !pages.length) return null;
+  const resume = () => {
+    if (shop.paused) app.shop.pause(false);
+    else pages.forEach((one) => app.shop.pausePage(one.page_id, false));
+  };
+  const which = pages.map((one) => one.page_id).join(", ");
+  return h(
+    "div",
+    { class: "paused-banner", role: "status" },
+    icon(app, "pause"),
+    h("p", {}, shop.paused ? t("paused.banner") : t("paused.banner.pages", { pages: which })),
+    h("button", { type: "button", class: "button slim", onclick: resume }, icon(app, "play"), t("paused.resume")),
+  );
 }
 
 function languages(app) {

@@ -45,11 +45,21 @@ function storing(app) {
     h("p", { class: "soft" }, t(paused ? "storing.paused.about" : "storing.on.about")),
     h(
       "button",
-      { type: "button", class: paused ? "button primary" : "button", onclick: () => app.shop.pause(!paused) },
+      {
+        type: "button",
+        class: paused ? "button primary" : "button",
+        onclick: () => (paused ? app.shop.pause(false) : askToPause(app)),
+      },
       icon(app, paused ? "play" : "pause"),
       t(paused ? "storing.resume" : "storing.pause"),
     ),
   );
+}
+
+/** Pausing loses messages, so it is asked about first; `page` is absent for the whole shop. */
+function askToPause(app, page) {
+  app.state.dialog = { kind: "pause", page };
+  app.changed();
 }
 
 function pages(app) {
@@ -92,7 +102,7 @@ function pages(app) {
               type: "button",
               class: "button slim",
               "aria-label": t(one.paused ? "pages.resume.one" : "pages.pause.one", { page: one.page_id }),
-              onclick: () => app.shop.pausePage(one.page_id, !one.paused),
+              onclick: () => (one.paused ? app.shop.pausePage(one.page_id, false) : askToPause(app, one.page_id)),
             },
             icon(app, one.paused ? "play" : "pause"),
             t(one.paused ? "storing.resume" : "storing.pause"),

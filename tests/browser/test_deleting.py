@@ -114,20 +114,34 @@ async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: 
 
 
 async def test_storing_is_paused_and_resumed(console: Console) -> None:
-    """For the shop, and for one of its Pages."""
+    """For the shop, and for one of its Pages: asked about first, and seen in every view until it is resumed."""
     words = WORDS["en"]
     page = await console.open()
     await page.get_by_role("button", name=words["view.shop"], exact=True).click()
-    await page.get_by_role("button", name=words["storing.pause"], exact=True).click()
+    pause, dialog = page.get_by_role("button", name=words["storing.pause"], exact=True), page.get_by_role("dialog")
+    await pause.click()
+    await expect(dialog).to_contain_text(words["pause.about"])
+    await dialog.get_by_role("button", name=words["cancel"]).click()
+    await expect(dialog).to_have_count(0)
+    assert console.owner.get("/")["paused"] is False
+    await pause.click()
+    await dialog.get_by_role("button", name=words["pause.do"], exact=True).click()
     await expect(page.get_by_text(words["storing.paused"])).to_be_visible()
     assert console.owner.get("/")["paused"] is True
-    await page.get_by_role("button", name=words["storing.resume"], exact=True).click()
+    for view in ("inbox", "posts", "shop"):
+        await page.get_by_role("button", name=words[f"view.{view}"], exact=True).click()
+        await expect(page.get_by_text(words["paused.banner"])).to_be_visible()
+    assert await stumbles(page) == []
+    await page.get_by_role("button", name=words["paused.resume"], exact=True).click()
     await expect(page.get_by_text(words["storing.on"])).to_be_visible()
+    await expect(page.get_by_text(words["paused.banner"])).to_have_count(0)
     assert console.owner.get("/")["paused"] is False
     name = words["pages.pause.one"].format(page=console.owner.page.id)
     await page.get_by_role("button", name=name).click()
+    await dialog.get_by_role("button", name=words["pause.do"], exact=True).click()
     await expect(page.get_by_text(words["pages.paused"], exact=True)).to_be_visible()
     assert console.owner.get(f"/pages/{console.owner.page.id}")["paused"] is True
+    await expect(page.get_by_text(words["paused.banner.pages"].format(pages=console.owner.page.id))).to_be_visible()
 
 
 async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: Console) -> None:
