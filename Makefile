@@ -23,10 +23,10 @@ $(STAMP): requirements/dev.txt pyproject.toml simulator/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable simulator
 	@touch $(STAMP)
 
-run: $(STAMP)  ## the whole service on this machine, with a demo shop; Ctrl-C stops it
+run: $(STAMP)  ## run the whole service on this machine, with a demo shop; Ctrl-C stops it
 	@$(BIN)/page-inbox run
 
-test: $(STAMP)  ## every test; what this machine cannot have is skipped with its reason printed
+test: $(STAMP)  ## run every test; tests that this machine cannot run are skipped with the reason
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 lint: $(STAMP)  ## format, lint rules, strict types, dead code
@@ -38,14 +38,14 @@ lint: $(STAMP)  ## format, lint rules, strict types, dead code
 check: lint  ## make lint, and the quick tests: import rules, documents, manifests, alert rules
 	$(BIN)/python -m pytest -q -p no:randomly $(IN_PARALLEL) tests/house tests/k8s tests/ops --ignore=tests/ops/test_live.py
 
-format: $(STAMP)  ## rewrite the code the way `make check` wants it
+format: $(STAMP)  ## format the code as `make check` requires it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 docs: $(STAMP)  ## write docs/reference.md from the tables in the code
 	$(BIN)/python -m docs.generate
 
-lock: $(STAMP)  ## renew the hash-locked requirements from pyproject.toml
+lock: $(STAMP)  ## update the hash-locked requirements from pyproject.toml
 	@for set in "runtime:" "tracing:--extra tracing" "dev:--extra embedded --extra tracing --group dev" \
 	  "bench:--extra embedded --extra tracing --group dev --group bench" \
 	  "fuzz:--extra embedded --extra tracing --group dev --group fuzz"; do \
@@ -54,43 +54,43 @@ lock: $(STAMP)  ## renew the hash-locked requirements from pyproject.toml
 	@$(BIN)/uv pip compile --group pyproject.toml:build --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --custom-compile-command 'make lock' -o requirements/build.txt
 
-image: $(STAMP)  ## build the container image and prove what it promises; needs root on Debian
+image: $(STAMP)  ## build the container image and test it; needs root on Debian
 	$(BIN)/python -m tests.image
 
-sbom: $(STAMP)  ## list everything inside the image, from the lock, into build/sbom.cdx.json
+sbom: $(STAMP)  ## list everything inside the image, from the lock files, in build/sbom.cdx.json
 	$(BIN)/python -m tests.image.sbom build/sbom.cdx.json
 
-screenshot: $(STAMP)  ## the picture in README: the console over the demo shop
+screenshot: $(STAMP)  ## make the picture in README: the console with the demo shop
 	$(BIN)/python -m tests.browser.screenshot docs/console.png
 
-bench: $(STAMP)  ## every figure with its reference, side by side, as ratios
+bench: $(STAMP)  ## measure everything beside its reference program, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench
 
-bench-check: $(STAMP)  ## what has moved since the stored run of the benchmark; exit code 1 for the worse
+bench-check: $(STAMP)  ## compare with the stored run of the benchmark; exit code 1 if something is slower
 	$(BIN)/python -m bench.check
 
-bench-store: $(STAMP)  ## make the last run of the benchmark the stored one, with its picture and capacity table
+bench-store: $(STAMP)  ## store the last run of the benchmark, with its picture and capacity table
 	$(BIN)/python -m bench.store
 
-chart: $(STAMP)  ## the picture in docs/capacity.md: what a delivery and a read cost as a store grows
+chart: $(STAMP)  ## draw the picture in docs/capacity.md: the cost of a delivery and a read as a store grows
 	$(BIN)/python -m bench.chart
 
 attack: $(STAMP)  ## attack the service as a stranger, a customer and a shop; URL=... attacks a running one
 	$(BIN)/python -m tests.attack $(if $(URL),--url $(URL)) $(ARGS)
 
-reliability: $(STAMP)  ## break everything that can break, and write docs/reliability.md's table from it
+reliability: $(STAMP)  ## cause every fault at full length, and write the table in docs/reliability.md
 	@mkdir -p build && rm -f build/faults.ndjson
 	FAULT_ROWS=build/faults.ndjson FAULT_EFFORT=full $(BIN)/python -m pytest tests/fault
 	$(BIN)/python -m tests.fault.rows build/faults.ndjson docs/reliability.md
 
-mutations: $(STAMP)  ## take away what keeps each promise, one at a time, and see its test fail
+mutations: $(STAMP)  ## change each line that a promise depends on, one at a time, and expect its test to fail
 	$(BIN)/python -m tests.fault.mutate
 
-fuzz: $(STAMP)  ## bodies of every spelling and broken ones against a model, BODIES=1000000 unless said otherwise
+fuzz: $(STAMP)  ## send valid and broken bodies with unusual JSON, BODIES=1000000 by default, and compare with a model
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz.parser -max_total_time=$(PARSER_SECONDS)
 	$(BIN)/python -m tests.fuzz --bodies $(BODIES)
 
-soak: $(STAMP)  ## load while everything breaks, MINUTES=60 unless said otherwise, and what must not grow
+soak: $(STAMP)  ## run under load with a fault every ten seconds, MINUTES=60 by default, and check that nothing grows
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --document docs/reliability.md
