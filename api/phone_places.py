@@ -6,6 +6,7 @@ reveal nothing of it, before or after it is gone. A place is used only with the 
 """
 
 import re
+from itertools import islice
 from typing import Final
 
 from api.phone_characters import SEPARATORS, plain_text
@@ -17,6 +18,8 @@ _PREFIXES: Final = ("+855", "+")
 """What need not stand before a number's digits in the text: dialled in Cambodia it begins with 0."""
 _DIGIT = re.compile(rb"[0-9]|\xe1\x9f[\xa0-\xa9]|\xe0\xb9[\x90-\x99]|\xef\xbc[\x90-\x99]")
 """Latin, Khmer, Thai, full width; in UTF-8."""
+_DIGITS_LOOKED_AT: Final = 300
+"""In one message. A number behind them is searched for at each reading, which `api/phones.py` bounds."""
 _SEPARATORS: Final = SEPARATORS.encode()
 _NO_SEPARATORS: Final = dict.fromkeys(map(ord, SEPARATORS))
 
@@ -56,7 +59,7 @@ def _places_of(numbers: list[str], item: bytes) -> tuple[_Place, ...] | None:
     if not numbers:
         return ()
     places = []
-    digits = list(_DIGIT.finditer(item, max(item.find(b'"text":"'), 0)))
+    digits = list(islice(_DIGIT.finditer(item, max(item.find(b'"text":"'), 0)), _DIGITS_LOOKED_AT))
     row = "".join(plain_text(digit[0].decode()) for digit in digits)
     for number in numbers:
         prefix = next(prefix for prefix in _PREFIXES if number.startswith(prefix))

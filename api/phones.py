@@ -77,7 +77,7 @@ def in_item(item: bytes) -> tuple[list[str], bool]:
             text = item[start:end]
             numbers = in_text(orjson.loads(b'"%b"' % text) if b"\\" in text else text.decode())
             return numbers, bool(numbers) and item.find(b'"last_message":', 0, start) >= 0
-    elif not has_reply and b'"text":' not in item:  # else an edit has added the text behind the other fields
+    elif not has_reply and b'"edits":' not in item:  # else an edit may have added the text behind the other fields
         return [], False
     message = orjson.loads(item)
     nested = "last_message" in message

@@ -87,13 +87,13 @@ def _get(target: Target, path: str) -> int:
 
 
 def _processor_ms(target: Target, path: str) -> float:
-    """The least of three reads: the machine may do something else at the same time."""
+    """The first read, or the least of two more: what a first read remembers must not hide what each read costs."""
     found = []
     for _ in range(3):
         before = target.processor_seconds()
         _get(target, path)
         found.append((target.processor_seconds() - before) * 1000)
-    return min(found)
+    return max(found[0], min(found[1:]))
 
 
 @attack("a read of 100 messages that were written to be dear", limit=250, unit="ms of processor time, worst shape")

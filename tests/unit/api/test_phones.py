@@ -110,7 +110,9 @@ def test_an_answer_has_the_numbers_of_its_text() -> None:
 def test_wherever_the_text_stands_and_whatever_must_be_escaped(text: str, order: tuple[str, str]) -> None:
     """An edit puts a text that was not there behind the other fields."""
     facts = {"kind": "message", "text": text}
-    message = {"id": "m_1"} | {name: facts[name] for name in order} | {"sent_at": "2026-02-02T02:40:00.123Z"}
+    message = (
+        {"id": "m_1"} | {name: facts[name] for name in order} | {"edits": 1, "sent_at": "2026-02-02T02:40:00.123Z"}
+    )
     assert orjson.loads(with_phone_numbers(orjson.dumps(message))) == message | {"phone_numbers": ["+85512000123"]}
 
 
