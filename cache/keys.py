@@ -1,7 +1,7 @@
 """Every key, every deadline, and the list of keys that are permanent. Pure.
 
-One shop's keys share the hash tag `{shop}` and so one slot of a Redis Cluster: a script may touch all of them. Those
-of the watch share one of their own.
+One shop's keys share the hash tag `{shop}` and so one slot of a Redis Cluster: a script may touch all of them. The
+keys of the watch share another slot.
 
     page:{P}          hash    which shop a Page belongs to                           permanent
     shop:{S}          hash    paused, Pages, sealed tokens and secret, watermark     permanent
@@ -23,24 +23,24 @@ of the watch share one of their own.
     b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
     f:{S}:<tag>       string  how far a Page's healing is, refused conversations     5 days unwritten
     g:{S}:<tag>       zset    tags of the conversations that it has gone through     5 days unwritten
-    hold:app          string  nobody calls Graph until this is gone                  as Facebook says
+    hold:app          string  no calls of Graph while this is there                  as Facebook says
     {watch}:due       zset    which Page is looked at next, and when                 30 days unwritten
     {watch}:status    hash    what can be expected of each watched Page              30 days unwritten
     {watch}:counts    hash    how many Pages there are of each status                30 days unwritten
     {watch}:granted   hash    keyed hash of who granted a Page's token, and when     30 days unwritten
     {watch}:expiring  zset    watched Pages by when their token ends                  30 days unwritten
     {watch}:unhealed  zset    watched Pages by how many conversations are refused    30 days unwritten
-    {watch}:beat      string  when a replica last said that it is there              30 days unwritten
-    {watch}:outage    string  when nobody was there to take deliveries               5 days
+    {watch}:beat      string  last sign of life of any replica                       30 days unwritten
+    {watch}:outage    string  when no replica took deliveries                        5 days
     {watch}:spread    string  how far the Pages are made due after an outage         30 days unwritten
     deletion:<code>   hash    a person's deletion request: when, and what it waits for  90 days
-    purges            zset    purges still erasing, for whoever starts next          30 days
+    purges            zset    purges that are still erasing, for any replica         30 days
     probe:{<n>}       string  that a server takes writes                             1 min
     lock:sweeper      string  which replica sweeps now                               seconds
     kept              string  what the last sweep counted                            seconds
 
-Beside keys, a channel for each shop, a:{S}: on it is announced that something new stands in the store, and what is told
-live and kept nowhere goes over it sealed (cache/live/announcements.py).
+Each shop also has a channel, a:{S}. It announces that the store has something new, and carries live events, which are
+not kept, sealed (cache/live/announcements.py).
 
 `<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the shop's id), so that the keys of a message are short and of
 one length whatever Facebook's ids look like.

@@ -1,8 +1,8 @@
-"""Edits and unsends: changes to what is kept, or to what has not come yet.
+"""Edits and unsends: changes to messages that are kept, or that have not come yet.
 
-They are rare beside messages, so each makes its own round trips. An edit is sent as one that waits for its message;
-where the message is there, `edit.lua` answers it, it is changed here, and written if nobody else has written meanwhile.
-An unsend leaves a tombstone (`erase.lua`).
+They are rarer than messages, so each makes its own round trips. An edit is sent as one that waits for its message.
+Where the message is there, `edit.lua` replies it; it is changed here and written if it is still the same there. An
+unsend leaves a tombstone (`erase.lua`).
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Pure: how much goes into one round trip to the store, and how long what comes now would wait for its own.
+"""How many messages go into one round trip to the store, and how long a new message would wait for its own. Pure.
 
-A store that is too slow for what comes is found out by its round trips: they are made smaller until they are short
-again, and grow back when they are. What would wait too long is better refused at once, while whoever sent it still has
-the time to ask another replica: a queue that is only bounded by its length is as long in time as the store is slow.
+Round trips show when the store is too slow: they are made smaller until they are short again, and then grow back. What
+would wait too long is refused at once, while its sender still has the time to ask another replica. A queue that is
+bounded only by its length is as long in time as the store is slow.
 """
 
 from collections.abc import Callable
