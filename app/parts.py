@@ -153,6 +153,7 @@ def make_writer(
         ttl=settings.message_ttl,
         first_nonce=secrets.randbits(32),
         clock=time.monotonic,
+        now=time.time,
         require_fit=require_fit,
     )
 

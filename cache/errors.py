@@ -25,6 +25,7 @@ UnavailableReason = Literal[
     "redis_not_replicated",
     "redis_refused",
     "redis_unfit",
+    "redis_clock_wrong",
     "no_page_connected",
     "registry_lost",
     "seal_key_missing",

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,31 @@ def program(name: str, *, package: str, programs: Sequence[str] = ()) -> Path:
     return home / name
 
 
+def library(name: str, *, package: str) -> Path:
+    """A shared library of this package. Raises Absent as `program` does."""
+    home = CACHE / package
+    if not home.exists():
+        with _unpacked(package) as tree:
+            tree.rename(home)
+    (found, *_) = home.rglob(name)
+    return found
+
+
 def _fetch(package: str, programs: Sequence[str], home: Path) -> None:
+    with _unpacked(package) as tree:
+        found = tree.with_name("found")
+        found.mkdir()
+        for name in programs:
+            (path,) = (path for folder in ("bin", "sbin") for path in tree.glob(f"usr/{folder}/{name}"))
+            shutil.move(path, found / name)
+            _tool(str(found / name), "-v" if package in {"nginx", "haproxy"} else "--version", cwd=tree)
+        if not home.exists():  # another run may have been quicker
+            found.rename(home)
+
+
+@contextmanager
+def _unpacked(package: str) -> Iterator[Path]:
+    """The folder with the files of a package, for as long as the context lasts."""
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise Absent(f"{package}: there is no {tool} on this machine")
@@ -45,14 +70,7 @@ def _fetch(package: str, programs: Sequence[str], home: Path) -> None:
             _tool("apt-get", "download", package, cwd=place)
         for archive in place.glob("*.deb"):
             _tool("dpkg", "-x", str(archive), "tree", cwd=place)
-        found = place / "found"
-        found.mkdir()
-        for name in programs:
-            (path,) = (path for folder in ("bin", "sbin") for path in place.glob(f"tree/usr/{folder}/{name}"))
-            shutil.move(path, found / name)
-            _tool(str(found / name), "-v" if package in {"nginx", "haproxy"} else "--version", cwd=place)
-        if not home.exists():  # another run may have been quicker
-            found.rename(home)
+        yield place / "tree"
 
 
 def _tool(*command: str, cwd: Path) -> None:

@@ -13,6 +13,7 @@ from typing import get_args
 import structlog
 
 from cache.errors import Unavailable, UnavailableReason
+from cache.messages.age import a_clock_is_wrong
 from cache.messages.batch import BatchStore, Part
 from cache.messages.changes import Changes
 from cache.messages.pace import Pace
@@ -30,7 +31,10 @@ log = structlog.get_logger()
 
 
 class Writer:
-    """Stores what came for a shop. `clock` is monotonic, in seconds; `first_nonce` a random number for this process."""
+    """Stores what came for a shop.
+
+    `clock` is monotonic, in seconds; `now` is in Unix seconds; `first_nonce` is a random number for this process.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Writer:
         ttl: int,
         first_nonce: int,
         clock: Callable[[], float],
+        now: Callable[[], float],
         require_fit: Callable[[], None] = lambda: None,
         queue_messages: int = QUEUE_MESSAGES,
         queue_bytes: int = QUEUE_BYTES,
@@ -50,6 +55,7 @@ class Writer:
         self._ttl = ttl
         self._nonces = count(first_nonce)
         self._changes = Changes(connection, secrets, unsent, ttl=ttl, new_nonce=self._nonce)
+        self._now = now
         self._require_fit = require_fit
         self._pace = Pace(clock)
         self._queue = WriteQueue(self._pace, clock, queue_messages, queue_bytes)
@@ -156,6 +162,10 @@ class Writer:
 
     async def _flush(self, shops: Sequence[Sequence[QueuedPut]]) -> None:
         def settle(number: int, result: list[Outcome] | Unavailable) -> None:
+            if not isinstance(result, Unavailable) and a_clock_is_wrong(
+                parts[number].rows, result, ttl=self._ttl, now=self._now()
+            ):
+                result = Unavailable("redis_clock_wrong", retry_after=RETRY_AFTER_SECONDS)
             if isinstance(result, Unavailable):
                 self._metrics.store_error(result.reason)
                 self._queue.fail(shops[number], result)

@@ -1,8 +1,10 @@
 """A Redis that would lose acknowledged messages, or takes no writes: the service refuses it and says why."""
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,11 @@ import httpx2
 import pytest
 import redis
 
-from tests.callers import Facebook, Operator, Shop
-from tests.servers import Server, admin
+from domain.ids import MessageId
+from simulator.payloads import one_message
+from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop
+from tests.debian import library
+from tests.servers import Absent, Server, admin
 from tests.service import Service, environment, page_inbox, serving
 from tests.support import wait_until_blocking
 
@@ -109,6 +114,35 @@ def test_what_redis_does_not_tell_is_said_loudly_and_does_not_stop_the_service(o
         lines = service.lines()
     assert not found["redis_known"]
     assert any(line["event"] == "redis_finding" and line["level"] == "warning" for line in lines)
+
+
+@pytest.fixture(scope="session")
+def faketime() -> Path:
+    """The library that gives one process another time of day."""
+    try:
+        return library("libfaketime.so.1", package="libfaketime")
+    except Absent as reason:
+        pytest.skip(str(reason))
+
+
+def test_a_message_that_only_redis_calls_too_old_is_refused_and_not_dropped(
+    own: Server, faketime: Path, tmp_path: Path
+) -> None:
+    """The clock of Redis is five days and an hour ahead of the service's: a wrong clock must not drop a message."""
+    behind = timedelta(days=5, hours=1)
+    wrong = {"LD_PRELOAD": str(faketime), "FAKETIME": f"-{behind // timedelta(seconds=1)}s"}
+    sent = int((time.time() - behind.total_seconds()) * 1000)
+    delivery = one_message(PAGE, CUSTOMER, "hello", MessageId("m_wrong"), sent)
+    with (
+        serving(own.url, tmp_path / "log", FAKETIME_DONT_FAKE_MONOTONIC="1", **wrong) as service,
+        Shop(service.url) as shop,
+        Facebook(service.url) as facebook,
+    ):
+        shop.connect()
+        assert facebook.deliver(delivery).status_code == 503
+        assert not checks(service)["redis_clock"]
+    with serving(own.url, tmp_path / "log2") as service, Facebook(service.url) as facebook:
+        assert facebook.deliver(delivery).status_code == 200, "by both clocks it is too old now"
 
 
 def test_a_store_without_any_page_answers_deliveries_503(own: Server, tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ class Setup:
             ttl=432_000,
             first_nonce=7,
             clock=self.clock.seconds,
+            now=lambda: 0.0,
             require_fit=lambda: None,
             **limits,
         )
