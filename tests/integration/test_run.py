@@ -1,7 +1,10 @@
 """`page-inbox run`: the whole thing on one machine, as a person meets it."""
 
+import json
+import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +18,7 @@ import httpx2
 import pytest
 
 from tests.callers import Facebook, Shop
+from tests.documents import ROOT, commands
 from tests.service import APP_SECRET, START_SECONDS, STOP_SECONDS, TOKEN_KEY, environment, page_inbox, started
 from tests.support import wait_until_blocking
 
@@ -152,6 +156,32 @@ def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
         assert "page_inbox_deliveries_total" in httpx2.get(ops, trust_env=False).text
         assert httpx2.get(f"{inbox.address}/docs", trust_env=False).status_code == 200
         assert all(address.startswith("http://127.0.0.1:") for address in re.findall(r"http://\S+", inbox.said))
+
+
+@pytest.mark.skipif(shutil.which("curl") is None or shutil.which("make") is None, reason="needs curl and make")
+def test_the_commands_of_the_readme_answer_as_it_shows(data: Path) -> None:
+    """`make run` starts this program, and the `curl` line, with the printed token, gets the fields of the example."""
+    run, read = commands("README.md", "## Try it")
+    assert run == "make run\n"
+    recipe = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    assert recipe.stdout.rstrip().endswith("page-inbox run")
+    (example,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    shown = json.loads(example)
+    with running(data) as inbox:
+        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        (token,) = re.findall(r"export TOKEN=(\S+)", inbox.said)
+        typed = read.replace("http://127.0.0.1:8000", inbox.address)
+        told = subprocess.run(  # noqa: S603 - README's own words
+            ["/bin/sh", "-eu", "-c", typed],
+            env={**os.environ, "TOKEN": token},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        answer = json.loads(told.stdout)
+    assert answer.keys() == shown.keys()
+    assert len(answer["messages"]) == 1
+    assert shown["messages"][0].keys() - {"text"} <= answer["messages"][0].keys(), "only a picture has no text"
 
 
 def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data: Path) -> None:
