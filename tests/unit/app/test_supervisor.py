@@ -1,0 +1,141 @@
+"""Workers started, asked, replaced and ended, with workers that are no processes."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from app.supervisor import Supervisor, Worker
+from ops.health import Result
+from ops.metrics import Metrics, process_registry
+from ops.totals import count
+from tests.support import wait_until
+
+REDIS = Result("redis", True, "Look at Redis.")
+NO_REDIS = Result("redis", False, "Look at Redis.")
+
+
+class FakeWorker:
+    """Reports `results`, or does not answer where they are None; ends at a signal, or by `end`."""
+
+    def __init__(self, results: list[Result] | None = None, *, serves: bool = True, deliveries: int = 0) -> None:
+        self.serves = serves
+        self.silent = 0
+        self.hung = self.renewed = False
+        self.results = results
+        registry = process_registry()
+        Metrics(registry).delivery("accepted", deliveries)
+        self.counted = count(registry)
+        self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def end(self, code: int) -> None:
+        """It ends."""
+        if not self.code.done():
+            self.code.set_result(code)
+
+    def send(self, number: signal.Signals) -> None:
+        """Every signal ends it, SIGTERM in order."""
+        self.end(0 if number == signal.SIGTERM else -number)
+
+    def hangs(self) -> bool:
+        """It never does."""
+        return False
+
+    async def report(self, *, checks: bool = False) -> list[Result] | None:
+        """Its checks."""
+        return self.results if checks else []
+
+    async def ended(self) -> int:
+        """Its exit code."""
+        return await self.code
+
+
+@asynccontextmanager
+async def supervised(workers: int, make: Callable[[int], FakeWorker]) -> AsyncIterator[tuple[Supervisor, list[Any]]]:
+    """A supervisor, and its workers in the order of their start; `make` is given how many were started before."""
+    started: list[Any] = []
+
+    async def start() -> Worker:
+        made = make(len(started))
+        started.append(made)
+        return cast("Worker", made)
+
+    supervisor = Supervisor(workers, start)
+    serving = asyncio.create_task(supervisor.serve())
+    await wait_until(lambda: len(started) >= workers)
+    try:
+        yield supervisor, started
+    finally:
+        supervisor.end()
+        await serving
+
+
+def value(supervisor: Supervisor, name: str) -> float:
+    """Of all series of a metric together."""
+    return sum(s.value for family in supervisor.collect() for s in family.samples if s.name == f"page_inbox_{name}")
+
+
+async def passed(supervisor: Supervisor) -> dict[str, bool]:
+    """Each check, and whether it passed."""
+    return {result.name: result.ok for result in await supervisor.run()}
+
+
+async def test_what_a_worker_counted_stays_when_it_ends_and_another_takes_its_place() -> None:
+    """No counter falls, which Prometheus would take for a restart."""
+    async with supervised(2, lambda _: FakeWorker([], deliveries=20)) as (supervisor, started):
+        assert value(supervisor, "deliveries_total") == 40
+        started[0].end(-9)
+        await wait_until(lambda: len(started) == 3)
+        assert value(supervisor, "deliveries_total") == 60
+        assert value(supervisor, "worker_deaths_total") == 1
+        assert value(supervisor, "workers") == 2
+
+
+async def test_a_check_passes_where_it_passes_in_every_worker() -> None:
+    """And all of them must answer."""
+    async with supervised(2, lambda _: FakeWorker([REDIS])) as (supervisor, started):
+        assert await passed(supervisor) == {"draining": True, "redis": True, "workers": True}
+        started[1].results = [NO_REDIS]
+        assert await passed(supervisor) == {"draining": True, "redis": False, "workers": True}
+        started[1].results = None
+        assert await passed(supervisor) == {"draining": True, "redis": True, "workers": False}
+
+
+async def test_a_worker_that_starts_again_makes_nothing_unready() -> None:
+    """The others serve. Without any that serves, the service is not ready."""
+    async with supervised(2, lambda before: FakeWorker([REDIS], serves=not before)) as (supervisor, started):
+        assert await passed(supervisor) == {"draining": True, "redis": True, "workers": True}
+        started[0].serves = False
+        assert await passed(supervisor) == {"draining": True, "workers": False}
+
+
+async def test_a_start_that_the_system_refuses_is_tried_again() -> None:
+    """As long as one worker serves, a second that cannot be started ends nothing."""
+    refusals = [OSError("no more processes")]
+
+    def make(before: int) -> FakeWorker:
+        if before and refusals:
+            raise refusals.pop()
+        return FakeWorker([])
+
+    started: list[FakeWorker] = []
+
+    async def start() -> Worker:
+        made = make(len(started))
+        started.append(made)
+        return cast("Worker", made)
+
+    supervisor = Supervisor(2, start)
+    serving = asyncio.create_task(supervisor.serve())
+    await wait_until(lambda: len(started) == 2, 30)
+    supervisor.end()
+    assert await serving is True
+
+
+async def test_settings_read_again_replace_one_worker_after_the_other() -> None:
+    """Neither counts as one that died."""
+    async with supervised(2, lambda _: FakeWorker([])) as (supervisor, started):
+        await supervisor.renew()
+        assert len(started) == 4
+        assert value(supervisor, "worker_deaths_total") == 0
