@@ -102,12 +102,19 @@ class Service:
 
 
 @contextmanager
-def serving(redis_url: str, log: Path, *, ready: str = "/readyz", **settings: str) -> Iterator[Service]:
+def serving(
+    redis_url: str, log: Path, *, ready: str = "/readyz", open_files: int = 0, **settings: str
+) -> Iterator[Service]:
     """A service that answers `ready` on its operators' port (`/livez` where there is no Redis yet).
+
+    With `open_files` it can have no more of them.
 
     Whatever became of it in between, it is gone afterwards.
     """
-    with started(page_inbox("serve"), log, environment(redis_url, **settings)) as process:
+    command = page_inbox("serve")
+    if open_files:
+        command = ["sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh", *command]
+    with started(command, log, environment(redis_url, **settings)) as process:
         wait_until_blocking(lambda: _listening(process, log), within=START_SECONDS)
         told = _listening(process, log)
         service = Service(process, log, told["port"], told["ops_port"])

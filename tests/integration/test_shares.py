@@ -1,0 +1,58 @@
+"""Deliveries are answered while streams hold all the connections that they can get."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from simulator.serialize import serialize
+from simulator.signing import signed
+from tests.callers import Shop, mint, texts
+from tests.fault.senders import Sender, connected
+from tests.servers import Server
+from tests.service import APP_SECRET, serving
+from tests.support import wait_until
+
+OPEN_FILES: Final = 1_024
+"""Half of them are connections, and three quarters of these are for streams and other requests."""
+STREAMS: Final = 300
+WAVES: Final = 3
+"""A stream that Redis is too slow for is refused, and its connection can be used again."""
+DELIVERIES: Final = 30
+WITHIN: Final = 60.0
+
+
+async def test_streams_leave_connections_to_deliveries(valkey: Server, tmp_path: Path) -> None:
+    """Of too many streams some are refused. No delivery is, and /readyz says so."""
+    with serving(valkey.url, tmp_path / "log", open_files=OPEN_FILES) as service:
+        with Shop(service.url) as shop:
+            shop.connect()
+            path = str(shop.client.base_url.path).rstrip("/")
+            name = path.rpartition("/")[2]
+        requests = [
+            f"GET {path}/stream HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {mint(name, subject=f'viewer-{number % 10}')}\r\n\r\n".encode()
+            for number in range(STREAMS)
+        ]
+        senders: list[Sender] = []
+        async with AsyncExitStack() as stack:
+            for _ in range(WAVES):
+                wave = [Sender(request) for request in requests]
+                senders += wave
+                await stack.enter_async_context(connected(service, wave))
+                await wait_until(lambda wave=wave: all(one.status or one.closed for one in wave), WITHIN)  # type: ignore[misc]
+            async with httpx2.AsyncClient(trust_env=False, timeout=WITHIN) as web:
+                statuses = []
+                for number in range(DELIVERIES):
+                    body = serialize(texts([f"m_{number}"]))
+                    headers = [*signed(body, APP_SECRET), (b"Connection", b"close")]
+                    try:
+                        answer = await web.post(f"{service.url}/webhook", content=body, headers=headers)
+                        statuses.append(answer.status_code)
+                    except httpx2.TransportError:
+                        statuses.append(0)
+                assert statuses == [200] * DELIVERIES
+                assert (await web.get(f"{service.ops_url}/readyz")).status_code == 200
+            assert any(b'"too_many_requests"' in one.answer for one in senders)
+            assert sum(one.status == 200 and not one.closed for one in senders) > 100
