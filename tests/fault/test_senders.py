@@ -121,7 +121,7 @@ async def test_large_bodies_are_refused_and_cost_no_memory(service: Service, row
     before, cut = resident_bytes(service), dropped(service)
     chunk = b"%x\r\n%b\r\n" % (MIB, b"x" * MIB)
     declared = [Sender(HEAD + b"Content-Length: 99999999999\r\n\r\n" + b"x" * 1000) for _ in range(20)]
-    chunked = [Sender(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 5) for _ in range(4)]
+    chunked = [Sender(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 19) for _ in range(2)]
     halves = [Sender(posted(b"x" * 3 * MIB)[: -2 * MIB]) for _ in range(100)]
     async with genuine(service) as load, connected(service, [*declared, *chunked]):
         await wait_until(lambda: all(sender.status for sender in (*declared, *chunked)), WITHIN)
