@@ -103,7 +103,7 @@ class Service:
 
 @contextmanager
 def serving(
-    redis_url: str, log: Path, *, ready: str = "/readyz", open_files: int = 0, **settings: str
+    redis_url: str, log: Path, *, ready: str = "/readyz", open_files: str = "", **settings: str
 ) -> Iterator[Service]:
     """A service that answers `ready` on its operators' port (`/livez` where there is no Redis yet).
 

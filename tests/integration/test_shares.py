@@ -14,7 +14,7 @@ from tests.servers import Server
 from tests.service import APP_SECRET, serving
 from tests.support import wait_until
 
-OPEN_FILES: Final = 1_024
+OPEN_FILES: Final = "1024"
 """Half of them are connections, and three quarters of these are for streams and other requests."""
 STREAMS: Final = 300
 WAVES: Final = 3
