@@ -56,7 +56,10 @@ class MessageModel(_Answer):
     edits: int | MISSING = Field(MISSING, ge=1, description="How often its text was edited; `text` is the newest.")
     sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
     received_at: Moment = Field(description="When Page Inbox first received it.")
-    expires_at: Moment = Field(description="When it is gone, whatever happens to it until then.")
+    expires_at: Moment = Field(
+        description="When it is gone, whatever happens to it until then: five days after its receipt, or after its "
+        "sending for a message that was fetched from Facebook."
+    )
 
 
 class MessagesModel(_Answer):

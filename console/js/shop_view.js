@@ -85,6 +85,12 @@ function pages(app) {
               { class: "state bad" },
               t("pages.token_ends", { when: dateTime(Date.parse(one.token_expires_at)) }),
             ),
+          one.healing_since &&
+            h(
+              "span",
+              { class: "state fair" },
+              t("pages.healing", { when: dateTime(Date.parse(one.healing_since)) }),
+            ),
           one.missing_fields &&
             h(
               "span",

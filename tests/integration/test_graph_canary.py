@@ -93,6 +93,11 @@ def faults() -> Iterator[tuple[Fault, ...]]:
     for code, subcode in ((1, None), (2, 99), (10, None), (100, 33), (100, None), (200, None), (506, None), (77, 7)):
         fails = Fails(code, subcode, message=WORDS, headers=headers, extra=told)
         yield (fails,) * 3
+    for code, subcode in ((-3, None), (12, None), (21, None), (100, 2018001), (100, 2018247)):
+        yield (Fails(code, subcode, message=WORDS, headers=headers, extra=told),) * 3
+    yield (Fails(100, message=f"Tried accessing nonexisting field (canary) on node type ({WORDS})", extra=told),)
+    yield (Fails(100, message=f"nonexisting field (story) {WORDS}", extra=told),)
+    yield (Fails(100, message=f"{WORDS} requires pages_canary permission", extra=told),)
     yield (Fails(100, 33, status=200, message=WORDS, extra=told),)
     yield (redirects(f"https://canary.example/v26.0/x?access_token={token_of(PAGE).reveal()}"),)
     html, plain = f"<html><title>{WORDS}</title></html>".encode(), "application/json"
