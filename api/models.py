@@ -51,7 +51,8 @@ class MessageModel(_Answer):
     phone_numbers: list[Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]] | MISSING = Field(
         MISSING,
         min_length=1,
-        description="Telephone numbers in `text`, as E.164; also one that a quick reply sent. Found at this reading.",
+        description="Telephone numbers in the first 4,000 characters of `text`, as E.164; also one that a quick reply "
+        "sent. Found at this reading.",
     )
     edits: int | MISSING = Field(MISSING, ge=1, description="How often its text was edited; `text` is the newest.")
     sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
