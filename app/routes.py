@@ -207,6 +207,7 @@ def console_routes(graph_url: str) -> list[Route]:
     """The console and its files. Where Graph is not Facebook's own, as in `page-inbox run`, so are the pictures."""
     console = Console(() if graph_url == OF_FACEBOOK else (graph_url,))
     return [
+        Route("GET", "/", console.begin, "begin", None, "The way to the console.", described=False),
         Route("GET", "/console", console.page, "console", None, "The shop owner's page.", described=False),
         Route("GET", "/console/{version}/{file:path}", console.file, "consoleFile", None,
               "What that page is made of.", described=False),

@@ -40,6 +40,7 @@ def simulate(
         tuple(map(PageId, pages)), count=count, rate=rate, duplicates=duplicates, disorder=disorder, forged=forged
     )
     sender = Sender(url, secret)
+    asyncio.run(sender.check())
     with click.progressbar(length=count, label="Sending", file=sys.stderr) as bar:
 
         def progress(summary: Summary) -> None:

@@ -82,6 +82,10 @@ class Console:
             "X-Content-Type-Options": "nosniff",
         }
 
+    async def begin(self, _: Request) -> Response:
+        """GET /: a person who types the host's name comes to the console."""
+        return Response(status_code=307, headers={"location": "console", "cache-control": _KEEP_NOTHING})
+
     async def page(self, request: Request) -> Response:
         """GET /console"""
         return self._answer(request, self._page, _ASK_FIRST)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
+from domain.errors import PageInboxError
 from domain.secret import Secret
 from simulator.ledger import Ledger
 from simulator.plan import Plan, PlanRefused, Post, posts
@@ -21,6 +22,9 @@ Progress = Callable[[Summary], None]
 
 FACEBOOK_WAITS = 5.0
 """Seconds; a later answer is a failure (developers.facebook.com/docs/messenger-platform/webhooks)."""
+
+CHECK_SECONDS = 2.0
+"""For the first answer of a service before anything is sent."""
 
 _AGAIN_AFTER = 0.02
 """Seconds between two questions whether a starting service answers."""
@@ -45,6 +49,10 @@ async def until_answered(url: str) -> None:
                 await asyncio.sleep(_AGAIN_AFTER)
             else:
                 return
+
+
+class TargetRefused(PageInboxError):
+    """The address does not take what would be sent."""
 
 
 class Sender:
@@ -72,6 +80,24 @@ class Sender:
         self._concurrency = concurrency
         self._timeout = timeout
         self._transport = transport
+
+    async def check(self) -> None:
+        """Return when the address takes a signed delivery without events, or cannot store one at this moment.
+
+        Raises:
+            TargetRefused: within `CHECK_SECONDS`, with what is wrong.
+        """
+        body = b'{"object":"page","entry":[]}'
+        try:
+            async with asyncio.timeout(CHECK_SECONDS), self._client() as client:
+                status = (await client.post(self._url, content=body, headers=signed(body, self._secret))).status_code
+        except (TimeoutError, httpx2.RequestError):
+            raise TargetRefused("no_answer", f"{self._url} does not answer. Is the service running?") from None
+        if status == httpx2.codes.UNAUTHORIZED:
+            told = "The service refuses the signature: its FACEBOOK_APP_SECRET is another one."
+            raise TargetRefused("signature_refused", told)
+        if status not in (httpx2.codes.OK, httpx2.codes.SERVICE_UNAVAILABLE):
+            raise TargetRefused("no_webhook", f"{self._url} answers {status}, as no webhook does. It ends in /webhook.")
 
     async def run(
         self,

@@ -18,7 +18,8 @@ export function messageView(app, message, about) {
   try {
     return shown(app, message, about);
   } catch {
-    return h("li", { key: message.id, class: "message in", tabindex: "-1" }, h("p", { class: "soft" }, t("kind.other")));
+    const words = h("p", { class: "soft" }, t("kind.other"));
+    return h("li", { key: message.id, class: "message in", tabindex: "-1" }, words);
   }
 }
 
@@ -44,7 +45,12 @@ function shown(app, message, { at, name, quoted }) {
         message.reply_to && quote(app, message.reply_to, quoted),
         message.referral && referral(app, message.referral),
         message.postback &&
-          h("p", { class: "tapped", dir: "auto" }, icon(app, "tap"), textOf(message.postback.title) || t("kind.postback")),
+          h(
+            "p",
+            { class: "tapped", dir: "auto" },
+            icon(app, "tap"),
+            textOf(message.postback.title) || t("kind.postback"),
+          ),
         message.text && said(app, message),
         message.attachments && attachments(app, message.attachments),
         !message.text &&

@@ -26,6 +26,7 @@ PUBLIC = {
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/.well-known/jwks.json"),
+    ("GET", "/"),
     ("GET", "/console"),
     ("GET", "/console/{version}/{file:path}"),
 }
@@ -182,6 +183,6 @@ def test_what_facebook_signs_is_refused_without_its_signature(client: TestClient
 def test_what_is_not_in_the_table_is_not_there(client: TestClient) -> None:
     """404 and 405 as problems, also with a good token; no trailing slash opens another door."""
     bearer = token("demo", *SCOPES)
-    for path in ("/", "/v1", "/v1/shops", "/v1/shops/demo/nothing", "/v1/shops/demo/messages/", "/metrics", "/readyz"):
+    for path in ("/v1", "/v1/shops", "/v1/shops/demo/nothing", "/v1/shops/demo/messages/", "/metrics", "/readyz"):
         assert ask(client, "GET", path, bearer) == (404, "route_not_found")
     assert ask(client, "POST", "/v1/shops/demo/messages", bearer) == (405, "method_not_allowed")

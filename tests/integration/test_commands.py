@@ -291,6 +291,24 @@ def test_simulated_traffic_is_stored_and_its_forgeries_refused(service: Service,
     assert len(shop.ids()) >= int(readable) > 0
 
 
+@pytest.mark.parametrize(
+    ("path", "secret", "named"),
+    [
+        ("/webhook", "another-secret-than-the-services", "FACEBOOK_APP_SECRET is another one"),
+        ("/nothing", APP_SECRET.reveal(), "answers 404"),
+        ("http://127.0.0.1:9/webhook", APP_SECRET.reveal(), "does not answer"),
+    ],
+    ids=["another secret", "no webhook", "nobody there"],
+)
+def test_simulate_says_what_is_wrong_before_it_sends(service: Service, path: str, secret: str, named: str) -> None:
+    """In one sentence; without, it would try for a minute and more."""
+    url = path if path.startswith("http") else f"{service.url}{path}"
+    result = call(None, "simulate", "--url", url, "--count", "200", FACEBOOK_APP_SECRET=secret)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ")
+    assert named in result.stderr
+
+
 def test_listed_customers_are_deleted_in_every_shop(service: Service, valkey_url: str, tmp_path: Path) -> None:
     """From a file as Facebook's notices have it."""
     other_page = "104200000000002"

@@ -133,6 +133,13 @@ def test_env_prints_what_other_programs_need(data: Path) -> None:
         assert (elsewhere.returncode, "1 Page" in elsewhere.stdout) == (0, True), elsewhere.stderr
 
 
+def test_the_hosts_name_alone_leads_to_the_console(data: Path) -> None:
+    """For a person who types it."""
+    with running(data, "--quiet-shop") as inbox:
+        answer = httpx2.get(f"{inbox.address}/", follow_redirects=True, trust_env=False)
+        assert (answer.status_code, answer.url.path) == (200, "/console")
+
+
 def test_a_second_run_does_not_wipe_the_log_of_the_first(data: Path) -> None:
     """It is refused, since the data directory is in use; what the first wrote stays."""
     with running(data, "--quiet-shop"):
