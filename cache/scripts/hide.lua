@@ -32,7 +32,7 @@ redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'deleted', 
 if page ~= '' then
   redis.call('HDEL', KEYS[1], CONNECTED .. page, TOKEN .. page, STATE .. page, LAST_EVENT .. page, PAUSED .. page)
   local own = tag .. ':' .. name
-  redis.call('DEL', BUDGET_KEY .. own, HEAL_KEY .. own, HEAL_VISITED_KEY .. own)
+  redis.call('UNLINK', BUDGET_KEY .. own, HEAL_KEY .. own, HEAL_VISITED_KEY .. own) -- the last may be long
   redis.call('HSET', KEYS[3], 'page', page, 'claim', ARGV[6])
 end
 redis.call('EXPIRE', KEYS[3], RECEIPT_SECONDS)
