@@ -8,14 +8,14 @@ from typing import Any, Final
 import pytest
 
 from domain.ids import PageId
-from simulator.graph_faults import Alters, Fails, Fault, Fine
+from simulator.graph_faults import Alters, Fails, Fault, Fine, throttles
 from simulator.graph_refusals import reduce_the_amount
 from simulator.graph_shapes import new_cursors, same_cursor
 from simulator.payloads import delivery, entry
 from tests.callers import Facebook
 from tests.facebook import GraphShop, refusal, running_facebook
 from tests.graph import FakeGraph, now
-from tests.integration.test_heal import BOPHA, DARA, HEALS_WITHIN, MINUTE, SOKHA, Inbox, replicas, summed
+from tests.integration.test_heal import BOPHA, DARA, HEALS_WITHIN, MINUTE, SOKHA, Inbox, events, replicas, summed
 from tests.servers import Server, running
 from tests.support import wait_until_blocking
 
@@ -211,22 +211,28 @@ def _tries(shop: GraphShop, page: str) -> list[int]:
     return [entry["tries"] for entry in state(shop, page).get("unhealed", [])]
 
 
+@pytest.mark.parametrize("budget", [False, True], ids=["dead token", "spent budget"])
 def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, budget: bool
 ) -> None:
-    """They say nothing of the conversation: none is on the list of refused ones."""
+    """They say nothing of the conversation: none is on the list of refused ones. What was fetched is stored."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
         shop.bring(inbox.page)
         for psid in (SOKHA, DARA, BOPHA):
             inbox.says(psid, now() - MINUTE)
-        graph.faults.script("/messages", Fine(), Fails(190, 460, status=401))
+        spent = throttles(80006, page=inbox.page.id, kind="messenger", minutes=5)
+        graph.faults.script("/messages", Fine(), spent if budget else Fails(190, 460, status=401))
         assert shop.client.post(f"/pages/{inbox.page.id}/heal").status_code == 202
-        wait_until_blocking(lambda: state(shop, inbox.page.id)["status"] == "reconnect", within=HEALS_WITHIN)
+        wait_until_blocking(lambda: events(services, "look_failed"), within=HEALS_WITHIN)
         assert len(shop.ids()) == 1
-        assert "unhealed" not in state(shop, inbox.page.id)
-        assert refusal(shop.client.post(f"/pages/{inbox.page.id}/heal")) == (409, "reconnect_page")
+        found = state(shop, inbox.page.id)
+        assert "unhealed" not in found
+        assert found["status"] == ("connected" if budget else "reconnect")
+        assert found["healing"]["status"] == "running", "it goes on when it can"
+        if not budget:
+            assert refusal(shop.client.post(f"/pages/{inbox.page.id}/heal")) == (409, "reconnect_page")
 
 
 def test_a_tap_without_an_id_that_came_by_webhook_is_there_once_after_healing(
