@@ -1,4 +1,4 @@
-"""Who is asking, and may they: a bearer JWT becomes a `Principal`, a `Principal` is held against a shop and a scope.
+"""Authentication and authorization: a bearer JWT becomes a `Principal`, which is checked against a shop and a scope.
 
 Refused: tokens without an end, for another audience, signed with anything but our HS256 secrets or, for the
 asymmetric algorithms, the public keys of the set. The algorithm is bound to the key and never taken from the token:
@@ -33,13 +33,13 @@ NOT_BEFORE_LEEWAY = 5.0
 """Seconds by which an issuer's clock may be ahead of ours. `exp` has none: the issuer chose that moment on purpose."""
 
 REMEMBERED = 1_024
-"""Verified tokens remembered. A verification costs some 50 microseconds, which every single read would pay."""
+"""Verified tokens that are cached. A verification takes about 50 microseconds, as long as a short read."""
 
 _SCOPES = frozenset(SCOPES)
 """Other words of a token's scope mean nothing here and are not kept."""
 
 UNKNOWN_SUBJECT = "unknown"
-"""Stands for a token without `sub`; receipts and the audit log show it."""
+"""The subject in receipts and the audit log where a token has no `sub`."""
 
 
 TokenReason = Literal["token_missing", "token_malformed", "token_expired", "token_invalid", "ticket_invalid"]
@@ -47,7 +47,7 @@ ScopeReason = Literal["wrong_shop", "scope_missing", "page_token_required"]
 
 
 class Unauthenticated(PageInboxError):
-    """Nobody we know."""
+    """The request has no valid token."""
 
     kind: ClassVar[Kind] = "unauthenticated"
 
@@ -56,7 +56,7 @@ class Unauthenticated(PageInboxError):
 
 
 class Forbidden(PageInboxError):
-    """Somebody we know, who may not."""
+    """The token is valid and does not allow this."""
 
     kind: ClassVar[Kind] = "forbidden"
 
@@ -86,7 +86,7 @@ class Tokens:
         self._verified: OrderedDict[str, Principal] = OrderedDict()
 
     def verify(self, token: str) -> Principal:
-        """The bearer of `token`. Raises `Unauthenticated`."""
+        """The principal of `token`. Raises `Unauthenticated`."""
         known = self._verified.get(token)
         if known is None:
             known = self._principal(_claims(token, self._keys))
@@ -118,7 +118,7 @@ class Tokens:
         return jwt.encode(claims, self._secrets[0].reveal_bytes(), algorithm="HS256")
 
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
-        """The bearer, from claims whose signature was verified."""
+        """The principal, from claims whose signature was verified."""
         ends = _seconds(claims, "exp")
         if "nbf" in claims and _seconds(claims, "nbf") > self._now() + NOT_BEFORE_LEEWAY:
             raise Unauthenticated("token_invalid", "The token is not valid yet (nbf).")

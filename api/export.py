@@ -32,7 +32,7 @@ from domain.shop import Receipt
 MEDIA: Final = "application/x-ndjson"
 
 PATIENCE_SECONDS: Final = 60.0
-"""How long the caller may take none of what waits for it."""
+"""Seconds that the caller may read nothing before the export is cut off."""
 
 RETRY_SECONDS: Final = 30
 """After which a shop with too many exports may ask again."""

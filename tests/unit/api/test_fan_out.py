@@ -127,7 +127,7 @@ async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
     assert setup.feed.follows == 2
 
 
-async def test_a_room_asks_for_a_rest_as_long_as_telling_everybody_takes() -> None:
+async def test_the_follower_waits_as_long_as_sending_to_all_viewers_takes() -> None:
     """One viewer costs next to nothing, a thousand some 50 ms."""
     setup = Setup()
     await setup.enter()
