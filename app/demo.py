@@ -121,11 +121,14 @@ def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, cust
 
     export TOKEN={token}
 
-  Read, walk, delete:
+  Read:
 
     curl -s -H "Authorization: Bearer $TOKEN" "{shop}/messages?limit=5"
     curl -s -H "Authorization: Bearer $TOKEN" "{shop}/conversations?limit=5"
-{posts}    curl -s -H "Authorization: Bearer $TOKEN" -X DELETE "{shop}/messages"
+{posts}
+  Delete every message of the demo shop:
+
+    curl -s -H "Authorization: Bearer $TOKEN" -X DELETE "{shop}/messages"
 
   Ctrl-C stops everything. What is kept stays in {settings.data_dir} until its five days are over.
 """

@@ -181,7 +181,7 @@ def pages_accept_loss(yes: bool) -> None:
 
 
 @click.command()
-@click.option("--shop", help="The shop; with --customers every shop, unless it is given.")
+@click.option("--shop", help="The shop. Needed, except with --customers, which without it searches every shop.")
 @click.option("--conversation", help="Only this conversation.")
 @click.option("--message", help="Only this message.")
 @click.option(
@@ -199,10 +199,10 @@ def purge(
     customers: TextIO | None,
     yes: bool,
 ) -> None:
-    """Delete messages of a shop: all of them, a conversation's, one, or those of listed customers.
+    """Delete messages of a shop: all, those of one conversation, a single one, or those of the customers in a file.
 
-    A file of customers has one id a line, or ids separated by commas or spaces, below a header or without one. Ids of
-    unknown customers do no harm. When a line holds something else than ids, nothing is deleted, and the command names
+    A file of customers has one id per line, or ids separated by commas or spaces; a header line is allowed. Ids of
+    unknown customers do no harm. If a line contains anything else than ids, nothing is deleted, and the command names
     the line.
 
     \b

@@ -1,6 +1,6 @@
-"""Pages that a person, or the Page itself, has taken back from the app, as Facebook tells us.
+"""Pages that a person, or the Page itself, has removed from the app, as a callback of Facebook says.
 
-Their tokens are dead already: Graph is asked nothing here, since it would refuse the very token that it is about.
+Their tokens are dead, and Graph would refuse them, so this module does not call Graph.
 """
 
 from typing import Protocol
@@ -21,15 +21,15 @@ class Registry(Protocol):
 
 
 class Watched(Protocol):
-    """Which Page is looked at when."""
+    """When each Page is checked."""
 
     async def forget(self, page: PageId, /) -> None:
-        """Look no more."""
+        """Stop checking this Page."""
         ...
 
 
 class PagePurger(Protocol):
-    """Takes a Page away."""
+    """Disconnects a Page."""
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /, *, limited: bool) -> Receipt:
         """Disconnect the Page, forget its token, purge what came for it. Raises kind not_found."""
@@ -37,7 +37,7 @@ class PagePurger(Protocol):
 
 
 class Withdrawn:
-    """What becomes of such Pages. Every method raises kind unavailable when the store is."""
+    """Handles such Pages. Every method raises kind `unavailable` when the store is unavailable."""
 
     def __init__(self, registry: Registry, watched: Watched, purger: PagePurger, *, token_died: TokenDied) -> None:
         self._registry = registry
@@ -46,18 +46,18 @@ class Withdrawn:
         self._token_died = token_died
 
     async def mark_dead(self, shop: ShopId, page: PageId, /) -> None:
-        """Have nobody call Graph for the Page until it is connected with a new token."""
+        """Mark the token dead, so that nothing calls Graph for this Page until it is connected with a new token."""
         try:
             credentials = await self._registry.credentials(shop, page)
         except PageInboxError as error:
             if error.kind not in {"not_found", "conflict"}:
                 raise
-            return  # not the shop's any more, or a token that nobody can open: none is called with
+            return  # the Page left the shop, or its token cannot be decrypted: no call uses it
         if credentials is not None and credentials.state.token_alive:
             await self._token_died(shop, page, credentials, TokenDead("deauthorized"))
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
-        """Forget the token and who granted it, purge what came for the Page; None where another did so meanwhile."""
+        """Delete the token, who granted it, and the messages of the Page. None if it was disconnected before."""
         try:
             receipt = await self._purger.purge_page(shop, page, requested_by, limited=False)
         except PageInboxError as error:

@@ -6,9 +6,9 @@ model.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, cast
 
-from cache.errors import Unavailable
+from cache.errors import Unavailable, UnavailableReason
 from cache.server.examine import NodeFacts
 from domain.finding import Finding, Level
 
@@ -29,7 +29,7 @@ FULL_SHARE: Final = 0.8
 SLOW_SECONDS: Final = 0.05
 """A round trip within one data centre takes a thousandth. A delivery needs two, and has five seconds."""
 
-_REACHED: Final = {
+REASONS: Final[dict[UnavailableReason, tuple[str, str]]] = {
     "redis_unreachable": (
         "No connection to Redis.",
         "Is the server up, and REDIS_URL right: host, port, rediss:// for TLS?",
@@ -87,13 +87,44 @@ _REACHED: Final = {
         "Is the server stuck or overloaded (its log, its CPU)? Does a firewall drop the answers?",
     ),
     "redis_loading": ("Redis is loading its data.", "Wait until it has; its log says how far it is."),
+    "redis_refused": (
+        "Redis refuses a command for another reason.",
+        "Look at its log, and at what its user may do (ACL). A damaged key of one shop also ends here.",
+    ),
+    "redis_unfit": (
+        "Redis may lose messages: its eviction policy or its version is wrong.",
+        "Set maxmemory-policy noeviction; use Redis 7.0, Valkey 7.2, or newer.",
+    ),
+    "redis_clock_wrong": (
+        "Redis calls a message too old that is young by this machine's clock.",
+        "Set the clocks of both machines by NTP.",
+    ),
+    "no_page_connected": (
+        "No Page was ever connected in this Redis.",
+        "Is it the right server and database? Then connect a Page.",
+    ),
+    "registry_lost": (
+        "Redis has lost Pages that were connected.",
+        "Restore its data, or accept the loss: page-inbox pages accept-loss.",
+    ),
+    "seal_key_missing": (
+        "No key of SEAL_KEYS decrypts a shop's secret.",
+        "Put the missing key behind the first one in SEAL_KEYS.",
+    ),
+    "queue_full": (
+        "More arrives than Redis stores, or Redis is slow.",
+        "Look at the time to store a batch; give Redis a faster machine, or the service more replicas.",
+    ),
+    "closing": ("The process is stopping.", "Nothing: Facebook delivers again."),
+    "audit_busy": ("Too many replicas write to one shop's audit log.", "Nothing: the caller tries again."),
+    "contended": ("The same message was changed by others at every try.", "Nothing: Facebook delivers again."),
 }
-_OTHERWISE: Final = ("Redis refuses what the service needs.", "Look at its log, and at what its user may do (ACL).")
+"""For each reason of a failure: what is wrong, and what to do."""
 
 
 def unreachable(error: Unavailable, about: str = "") -> Finding:
     """A server that could not be asked."""
-    sentence, remedy = _REACHED.get(error.reason, _OTHERWISE)
+    sentence, remedy = REASONS[cast("UnavailableReason", error.reason)]
     return Finding("redis.unreachable", "fail", sentence, remedy, about)
 
 

@@ -34,6 +34,13 @@ EVENTS = {names(name)[0]: (set(levels.split(", ")), set(names(fields))) for name
 FIELDS = {names(name)[0]: how for name, _, how in rows("Fields")}
 
 
+def test_each_event_and_field_has_one_row() -> None:
+    """A merge of two wordings of a row leaves both."""
+    for heading in ("Events", "Fields"):
+        found = [row[0] for row in rows(heading)]
+        assert sorted(found) == sorted(set(found))
+
+
 def test_every_event_of_the_code_is_in_the_table_and_no_other() -> None:
     """By the name under which it is found in the log."""
     assert set(EVENTS) == set(all_events()) | BY_HAND

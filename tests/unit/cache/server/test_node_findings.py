@@ -7,7 +7,7 @@ import pytest
 
 from cache.errors import Unavailable, UnavailableReason
 from cache.server.examine import NodeFacts
-from cache.server.node_findings import judge, unreachable
+from cache.server.node_findings import REASONS, judge, unreachable
 from domain.finding import Finding, Level
 
 INFO = {
@@ -163,3 +163,8 @@ def test_why_a_server_cannot_be_asked_is_told_with_what_to_do(reason: Any) -> No
     assert (finding.name, finding.level, finding.about) == ("redis.unreachable", "fail", "node-1")
     assert finding.sentence
     assert finding.remedy
+
+
+def test_every_reason_of_a_failure_has_a_sentence_and_a_remedy() -> None:
+    """The runbook and doctor show them."""
+    assert set(REASONS) == set(get_args(UnavailableReason))
