@@ -179,9 +179,12 @@ class Reader:
             stretch = await self._conversations(keys, began, position, limit - met, page_tag)
             calls, began = calls + stretch.calls, stretch.began
             places = sorted(stretch.places, key=lambda place: int(place[0]), reverse=True)
-            for _, at, count, member, value in places[: limit - met]:
+            for place, at, count, member, value in places[: limit - met]:
+                # A message that was fetched counts from when it was sent, which is before its own score.
+                active = min(int(place), int(at))
                 try:
-                    items.append(_conversation(self._open(shop, stretch.secret, member[1:], value), int(at), count))
+                    record = self._open(shop, stretch.secret, member[1:], value)
+                    items.append(_conversation(record, int(at), active, count))
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
             if len(places) > limit - met:
@@ -254,7 +257,7 @@ def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
     return mask, flags
 
 
-def _conversation(record: bytes, score: int, count: int) -> bytes:
+def _conversation(record: bytes, score: int, active: int, count: int) -> bytes:
     body = decode(record).json()
     last = answer(record, score)
     page, conversation = body["page_id"], body["conversation_id"]
@@ -263,6 +266,6 @@ def _conversation(record: bytes, score: int, count: int) -> bytes:
         "page_id": page,
         "customer_id": conversation[len(page) + 1 :],
         "message_count": count,
-        "last_activity_at": rfc3339(score // 1000),
+        "last_activity_at": rfc3339(active // 1000),
     }
     return with_last(orjson.dumps(head), named_member("last_message", last))

@@ -134,6 +134,7 @@ export function createApp({ root, base, sources }) {
   function arrive({ view, conversation }) {
     state.view = state.views().includes(view) ? view : state.views()[0];
     state.dialog = null;
+    if (state.view === "shop" && may("shop:admin")) app.shop.load();
     if (conversation) app.inbox.open(conversation);
     else app.inbox.close();
   }

@@ -3,6 +3,7 @@
 import { path } from "./api.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
+const KEPT = 5 * 24 * 3_600_000; // milliseconds that a message is kept
 
 /** The inbox as nobody has read it yet. */
 export function emptyInbox() {
@@ -23,6 +24,9 @@ export function inOrder(thread) {
   );
 }
 
+/** A message that was fetched from Facebook counts from when it was sent, as its deadline does. */
+const activityOf = (message) => new Date(Date.parse(message.expires_at) - KEPT).toISOString();
+
 /** Pure but for its arguments: take a message in; whether it is a new one. */
 export function take(inbox, threads, message) {
   const conversation = inbox.conversations.get(message.conversation_id);
@@ -35,9 +39,10 @@ export function take(inbox, threads, message) {
     conversation.last_message = message;
     return false;
   }
-  if (message.received_at < conversation.last_activity_at || known) return false;
+  const active = activityOf(message);
+  if (active < conversation.last_activity_at || known) return false;
   conversation.last_message = message;
-  conversation.last_activity_at = message.received_at;
+  conversation.last_activity_at = active;
   conversation.message_count += 1;
   return true;
 }

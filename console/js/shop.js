@@ -7,6 +7,7 @@ import { read, write } from "./session.js";
 const RECEIPTS = "page-inbox.receipts";
 const AGAIN = 1500; // milliseconds between two looks at a purge that still erases
 const AUDIT = 50;
+const PROGRESS = 2000; // milliseconds between two looks at how far the fetching of messages is
 
 export function createShop({
   api,
@@ -49,11 +50,28 @@ export function createShop({
     }
   }
 
+  function putPage(page) {
+    state.shop.pages = state.shop.pages.map((one) => (one.page_id === page.page_id ? page : one));
+    changed();
+  }
+
+  /** Show how far the fetching of messages is, as long as a Page is fetched and somebody may see it. */
+  async function followFetching() {
+    const shop = state.shop;
+    const fetched = () => shop.pages.filter((one) => one.healing_since && one.status !== "reconnect");
+    // Another answer of `load` has its own loop.
+    while (state.shop === shop && state.session && state.view === "shop" && fetched().length > 0) {
+      for (const one of fetched()) putPage(await api.json("GET", path("pages", one.page_id)));
+      await pause(PROGRESS);
+    }
+  }
+
   return {
     load: () =>
       attempt(async () => {
         state.shopProblem = null;
         state.shop = await api.json("GET", "");
+        attempt(followFetching);
       }),
     pause: (paused) =>
       attempt(async () => {
@@ -63,8 +81,7 @@ export function createShop({
     pausePage: (page, paused) =>
       attempt(async () => {
         state.shopProblem = null;
-        const changedPage = await api.json("PATCH", path("pages", page), { body: { paused } });
-        state.shop.pages = state.shop.pages.map((one) => (one.page_id === page ? changedPage : one));
+        putPage(await api.json("PATCH", path("pages", page), { body: { paused } }));
       }),
     /** Delete a message, a conversation or everything. Gives the receipt; throws a Problem. */
     async purge(kind, id) {

@@ -88,8 +88,10 @@ function pages(app) {
           one.healing_since &&
             h(
               "span",
-              { class: "state fair" },
+              { class: "state fair healing" },
               t("pages.healing", { when: dateTime(Date.parse(one.healing_since)) }),
+              // Only the answer for one Page has the counts, and only once the fetching has begun.
+              one.healing?.messages !== undefined && [" ", t("pages.healing.progress", one.healing)],
             ),
           one.missing_fields &&
             h(

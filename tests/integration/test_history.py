@@ -91,6 +91,9 @@ def test_a_page_that_is_connected_brings_its_five_days(
         assert kept[days[1]]["direction"] == "out"
         conversations = shop.get("/conversations")["conversations"]
         assert [one["customer_id"] for one in conversations] == [SOKHA, DARA, BOPHA], "newest activity first"
+        activities = [moment(one["last_activity_at"]) for one in conversations]
+        assert activities == sorted(activities, reverse=True)
+        assert activities[1] // 1000 == moment(kept[days[-1]]["sent_at"]) // 1000
         healing = state(shop, inbox.page.id)["healing"]
         assert (healing["status"], healing["conversations"], healing["stored"]) == ("complete", 3, 6)
 
