@@ -193,7 +193,7 @@ def wire(
         Healer(
             graph.calls,
             writer,
-            Taps(store.reader),
+            Taps(store.reader, store.connection),
             graph.heals,
             metrics,
             now=unix_milliseconds,

@@ -177,6 +177,14 @@ class ShopKeys:
         hashed.update(f"{page}\0{mid.removeprefix('m_')}".encode())
         return hashed.digest()
 
+    def tap_id(self, conversation: ConversationId, title: str, second: int) -> bytes:
+        """What a purged tap without a message id is kept out under: Facebook lists such a tap under an id of its own,
+        with the button's title as text and the time (Unix seconds).
+        """
+        hashed = self._new_id()
+        hashed.update(f"tap\0{conversation}\0{second}\0{title}".encode())
+        return hashed.digest()
+
     def page_tag(self, page: PageId) -> bytes:
         """What marks a Page's messages."""
         tag = self._page_tags.get(page)

@@ -1,7 +1,7 @@
 """The message, as the rest of the service sees it."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from domain.frozen import frozen
 from domain.ids import ConversationId, MessageId, PageId, Psid, conversation_of
@@ -11,6 +11,9 @@ Kind = Literal["message", "postback"]
 
 Fact = dict[str, Any]
 """A JSON object in the shape the API answers it."""
+
+TAP: Final = "postback:"
+"""What the id begins with that a tapped button gets here, where Facebook gave it none."""
 
 
 @frozen

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from domain.event import Outcome
-from domain.ids import ConversationId, ShopId
+from domain.ids import ConversationId, MessageId, ShopId
 from domain.message import Message
 from ops.metrics import Metrics
 
@@ -35,6 +35,10 @@ class Taps(Protocol):
 
     async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
         """The time (milliseconds) and title of each tap that was received since then. Raises kind unavailable."""
+        ...
+
+    async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
+        """Those of the messages that are such taps and were purged alone. Raises kind unavailable."""
         ...
 
 
@@ -84,9 +88,13 @@ class FetchedMessages:
             self.stored += outcomes["stored"]
 
     async def _without_taps(self, messages: list[Message]) -> list[Message]:
-        """The messages without those that are taps which came by webhook, where the tap had no message id. Graph lists
-        a tap as a message with the button's title as its text, and dates it to the second.
+        """The messages without those that are taps which came by webhook, where the tap had no message id, and which
+        are kept or were purged. Graph lists a tap as a message with the button's title as its text, and dates it to the
+        second.
         """
+        purged = await self._taps.purged(self._shop, [message for message in messages if message.direction == "in"])
+        self._metrics.healed("erased", len(purged))
+        messages = [message for message in messages if message.id not in purged]
         kept: list[Message] = []
         taps: dict[ConversationId, list[tuple[int, str]]] = {}
         for message in messages:

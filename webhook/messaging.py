@@ -11,7 +11,7 @@ import orjson
 from domain.event import Notice, NoticeKind, Storable
 from domain.ids import MessageId, PageId, Psid, conversation_of
 from domain.loose import ID_LENGTH, MID_LENGTH
-from domain.message import Direction, Edit, Message, Unsend
+from domain.message import TAP, Direction, Edit, Message, Unsend
 from webhook import facts, notices
 from webhook.delivery import NotUnderstood, SkipReason
 from webhook.facts import Json
@@ -135,7 +135,7 @@ def _postback_id(customer: Psid, moment: int | None, fact: Json) -> MessageId:
     """
     what = fact.get("payload", fact.get("title"))
     identity = orjson.dumps([customer, moment, what], option=orjson.OPT_SORT_KEYS)
-    return MessageId("postback:" + blake2b(identity, digest_size=16).hexdigest())
+    return MessageId(TAP + blake2b(identity, digest_size=16).hexdigest())
 
 
 def _edit(event: Json, page: PageId | None) -> Edit:

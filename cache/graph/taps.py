@@ -1,11 +1,15 @@
 """Tapped buttons that came by webhook without a message id of Facebook's, by the time of the tap and the title."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
 
+from cache.keys import shop_keys
 from cache.messages.reader import Reader
-from domain.ids import ConversationId, ShopId
+from cache.server.connection import Connection
+from domain.ids import ConversationId, MessageId, ShopId
+from domain.message import TAP, Message
 from domain.moment import from_text
 from domain.query import MessageQuery
 
@@ -17,8 +21,9 @@ MOST_PAGES: Final = 20
 class Taps:
     """Finds them. Raises `Unavailable` when Redis is, or has lost the shop."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, connection: Connection) -> None:
         self._reader = reader
+        self._connection = connection
 
     async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
         """The time (milliseconds) and title of each tap of a conversation that was received since then."""
@@ -29,9 +34,23 @@ class Taps:
             page = await self._reader.messages(shop, query)
             for message in map(orjson.loads, page.items):
                 sent, title = from_text(message.get("sent_at", "")), message.get("postback", {}).get("title")
-                if message["kind"] == "postback" and message["id"].startswith("postback:") and sent and title:
+                if message["kind"] == "postback" and message["id"].startswith(TAP) and sent and title:
                     found.append((sent, title))
             cursor = page.next_cursor
             if cursor is None:
                 break
         return found
+
+    async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
+        """Those of the messages that are such taps and were purged alone; one message for each purged tap."""
+        keys = shop_keys(shop)
+        possible: dict[bytes, MessageId] = {}
+        # Graph's time is cut to the second, and may be of the second before or after.
+        for lag in (0, -1, 1):
+            for message in messages:
+                if message.text is not None and message.sent_at is not None:
+                    second = message.sent_at // 1000 + lag
+                    possible.setdefault(keys.tap_id(message.conversation, message.text, second), message.id)
+        commands = [("EXISTS", keys.message(id_)) for id_ in possible]
+        there = await self._connection.commands_at_once(commands) if commands else []
+        return {id_ for id_, exists in zip(possible.values(), there, strict=True) if exists}

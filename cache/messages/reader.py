@@ -22,8 +22,8 @@ from cache.server.connection import Arg, Connection, Reply, scored
 from domain.cursor import Slice
 from domain.ids import MessageId, PageId, ShopId
 from domain.json_bytes import named_member, with_last
-from domain.message import Direction
-from domain.moment import rfc3339
+from domain.message import TAP, Direction
+from domain.moment import from_text, rfc3339
 from domain.query import MessageQuery
 
 LOOKS_PER_CALL: Final = 1000
@@ -159,6 +159,19 @@ class Reader:
     async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
         """What a message is kept under, at each of the shop's Pages."""
         return [keys.message_id(page, id_) for page in await self._shops.page_ids(shop)]
+
+    async def tap_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
+        """What else keeps a message out once it is erased: for a tap without a message id of Facebook's, what Facebook
+        lists it as. Empty for any other message, and for a tap that is not there.
+        """
+        if not id_.startswith(TAP):
+            return []
+        try:
+            tap = orjson.loads(await self.message(shop, id_))
+        except (NotFound, Corrupt):
+            return []
+        sent, title = from_text(tap.get("sent_at", "")), tap.get("postback", {}).get("title")
+        return [keys.tap_id(tap["conversation_id"], title, sent // 1000)] if sent and title else []
 
     async def conversations(self, shop: ShopId, *, limit: int, cursor: str | None, page: PageId | None) -> Slice[bytes]:
         """Conversations as JSON objects, by last activity as it was when the walk began.

@@ -125,7 +125,7 @@ class Purger:
         """One message. One that was never received is kept out in advance."""
         keys = shop_keys(shop)
         purge = PurgeId(self._new_id())
-        ids = await self._reader.possible_ids(shop, keys, id_)
+        ids = [*await self._reader.tap_ids(shop, keys, id_), *await self._reader.possible_ids(shop, keys, id_)]
         script_keys = [*keys.of_erase, keys.purge(purge), keys.receipts]
         erased, at = 0, 0
         for first in range(0, max(1, len(ids)), IDS_PER_CALL):

@@ -256,3 +256,26 @@ def test_a_tap_without_an_id_that_came_by_webhook_is_there_once_after_healing(
         assert sorted(message["kind"] for message in kept) == ["message", "message", "postback"]
         assert {message["id"] for message in kept if message["kind"] == "message"} == {typed, other}
         assert summed(services, "healed_messages_total") == {("stored",): 2, ("duplicate",): 1}
+
+
+def test_a_tap_without_an_id_that_was_purged_alone_stays_out(
+    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+) -> None:
+    """Graph lists it under an id of its own. The same words at another time are another message, which comes."""
+    with ExitStack() as stack:
+        services = replicas(stack, valkey, graph, tmp_path, "one")
+        shop = stack.enter_context(GraphShop(services[0].url))
+        shop.bring(inbox.page)
+        at = now() - 20 * MINUTE
+        tap = {"title": "ចាប់ផ្តើម", "payload": "GET_STARTED"}
+        part = {"sender": {"id": SOKHA}, "recipient": {"id": inbox.page.id}, "timestamp": at + 321, "postback": tap}
+        with Facebook(services[0].url) as facebook:
+            assert facebook.deliver(delivery([entry(inbox.page.id, at, "messaging", [part])])).status_code == 200
+        (kept,) = shop.ids()
+        assert shop.purge(f"/messages/{kept}")["messages_deleted"] == 1
+        inbox.says(SOKHA, at + 321, text=tap["title"])
+        typed = inbox.says(SOKHA, at + MINUTE, text=tap["title"])
+        other = inbox.says(DARA, at + 321, text=tap["title"])
+        heal(shop, inbox.page.id)
+        assert set(shop.ids()) == {typed, other}
+        assert summed(services, "healed_messages_total") == {("stored",): 2, ("erased",): 1}

@@ -85,6 +85,10 @@ class World:
         """As the test says."""
         return list(self.taps)
 
+    async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
+        """None are."""
+        return set()
+
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
         """What was written last."""
         return self.record
