@@ -50,6 +50,14 @@ class DeliveryConnection(EdgeConnection):
         self._receiver = receiver
         self._delivery: DeliveryCycle | None = None
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed. Cycle and connection refer to each other: without this, a body that is not complete
+        stays in memory until the garbage collector runs, which counts objects and not bytes.
+        """
+        if self._delivery is not None:
+            self._delivery.parts = []
+        super().connection_lost(exc)
+
     def on_message_begin(self) -> None:
         """The first byte of a head. uvicorn's scope is made when it is needed."""
         self.url, self.headers, self.expect_100_continue, self._delivery = b"", [], False, None
@@ -85,6 +93,7 @@ class DeliveryConnection(EdgeConnection):
             super().on_message_complete()
         else:
             delivery.body = b"".join(delivery.parts)
+            delivery.parts = []
             self.complete_request()
             self._receiver.receive(delivery)
 

@@ -86,6 +86,8 @@ class LimitedConnection:
     """Whether the request that is received belongs to the share of deliveries."""
     caller: str
     """Of the last request that was not a delivery: its token, or its address."""
+    queued: bool
+    """Whether a request of it waits to be started."""
 
     def deadline(self) -> float:
         """When the phase has taken too long, in the loop's time."""
@@ -129,7 +131,8 @@ class Edge:
         self._held = {True: 0, False: 0}
         """Bytes that are not answered yet: of deliveries, of other requests."""
         self.connections: set[LimitedConnection] = set()
-        self._unread: set[LimitedConnection] = set()
+        self._unread: dict[LimitedConnection, None] = {}
+        """Those whose answer is not read, the longest first."""
         self._queue = StartQueue[Callable[[Preparation], None]]()
         self._preparing = 0
         self._running: Counter[str] = Counter()
@@ -146,7 +149,9 @@ class Edge:
     def opened(self, connection: LimitedConnection) -> None:
         """A new connection. When there are too many, those are dropped that have waited longest for a request."""
         if len(self.connections) >= self._most:
-            waiting = sorted((one for one in self.connections if one.phase != "answer"), key=lambda one: one.since)
+            # Requests that are not started yet are waiting too. Connections that brought a delivery are dropped last.
+            waiting = [one for one in self.connections if one.phase != "answer" or one.queued]
+            waiting.sort(key=lambda one: (one.delivery, one.since))
             for one in islice(waiting, _DROPPED_TOGETHER):
                 self.drop(one, "too_many")
             if not waiting:
@@ -160,7 +165,7 @@ class Edge:
     def closed(self, connection: LimitedConnection) -> None:
         """A connection is closed."""
         self.connections.discard(connection)
-        self._unread.discard(connection)
+        self._unread.pop(connection, None)
         self.release(connection)
 
     def drop(self, connection: LimitedConnection, reason: Dropped, answer: bytes = b"") -> None:
@@ -180,7 +185,12 @@ class Edge:
         self._held[share] += size
         # keeps: bytes of all bodies
         if self._held[share] > self._most_bytes[share]:
-            unfinished = [one for one in self.connections if one.phase in {"head", "body"} and one.delivery == share]
+            # A request behind an answer that is not read is unfinished too: nothing else would ever release its bytes.
+            unfinished = [
+                one
+                for one in self.connections
+                if one.delivery == share and (one.phase in {"head", "body"} or one in self._unread)
+            ]
             for one in sorted(unfinished, key=lambda one: one.held, reverse=True):
                 if self._held[share] <= self._most_bytes[share] // 2:
                     break
@@ -220,18 +230,19 @@ class Edge:
             del self._running[caller]
 
     def unread(self, connection: LimitedConnection) -> None:
-        """An answer is sent faster than it is read. When several together are too much, the largest is dropped."""
-        self._unread.add(connection)
+        """An answer is sent faster than it is read. When several together are too much, the one unread for the longest
+        time is dropped: an honest reader goes on reading.
+        """
+        self._unread[connection] = None
         own = [one for one in self._unread if one.caller == connection.caller]
         for group, most in ((own, CALLER_UNREAD_BYTES), (list(self._unread), UNREAD_BYTES)):
             if len(group) > 1 and _unread_bytes(group) > most:
-                largest = max(group, key=lambda one: one.transport.get_write_buffer_size())
-                log.warning("answer_not_read", unread_bytes=largest.transport.get_write_buffer_size())
-                self.drop(largest, "unread")
+                log.warning("answer_not_read", unread_bytes=group[0].transport.get_write_buffer_size())
+                self.drop(group[0], "unread")
 
     def read(self, connection: LimitedConnection) -> None:
         """The answer has been read, almost all of it."""
-        self._unread.discard(connection)
+        self._unread.pop(connection, None)
 
     def _start_some(self, loop: Any) -> None:
         for run in self._queue.take(PREPARED_TOGETHER - self._preparing):

@@ -63,6 +63,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         self.held = 0
         self.delivery = False
         self.caller = ""
+        self.queued = False
         self._parts = self._body_bytes = 0
         self._upgrading = False
         self._incomplete: Any = None
@@ -280,9 +281,11 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         else:
             headers = cycle.scope["headers"]
             self.caller = _token(headers) or self.address(headers) or ""
+            self.queued = True
             self.edge.start(self.loop, self.caller, partial(self._start_other, cycle, self.caller))
 
     def _start_other(self, cycle: Any, caller: str, prepared: Preparation) -> None:
+        self.queued = False
         if self.transport.is_closing():
             prepared()
         elif self.edge.admit(caller):

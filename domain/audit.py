@@ -29,7 +29,7 @@ def client_address(host: str | None) -> str:
 @lru_cache(maxsize=1024)
 def _usual_form(host: str) -> str:
     try:
-        return str(ip_address(host))
+        return UNKNOWN_CLIENT if "%" in host else str(ip_address(host))  # a zone is free text
     except ValueError:
         return UNKNOWN_CLIENT
 

@@ -16,22 +16,22 @@ BLOCKED_CONVERSATIONS: Final = 10_000
 
 PURGES_IN_30_DAYS: Final = 5_000
 """Limit: purges of one shop in 30 days, while their receipts are kept. A purge of a message or a customer leaves up to
-100 bytes in Redis for each Page of the shop. The purge of all messages of the shop has RESERVED_FOR_DELETION more."""
+100 bytes in Redis for each Page of the shop. The purge of all messages of the shop is never refused for this: it
+removes the oldest receipt."""
 
 OPEN_PURGES: Final = 100
 """Limit: purges of one shop that one process is still erasing. What they purge is hidden at once; erasing takes turns.
-The purge of all messages of the shop has RESERVED_FOR_DELETION more."""
+The purge of all messages of the shop is not counted."""
 
 ERASING_AT_ONCE: Final = 2
 """Limit: purges of one shop that one process erases at the same time. Each takes up to a sixth of Redis' time."""
 
 CHANGES_PER_DAY: Final = 10_000
-"""Limit: changes of one shop in a day (UTC). Each is an entry of the audit log, which is kept for 90 days. The purge of
-all messages of the shop has RESERVED_FOR_DELETION more."""
+"""Limit: changes of one shop in a day (UTC). Each is an entry of the audit log, which is kept for 90 days."""
 
-RESERVED_FOR_DELETION: Final = 100
-"""Limit: further purges of all messages of a shop, where its limits of purges and changes are reached. So a caller with
-a token of the shop cannot keep its owner from deleting everything."""
+DELETION_PAUSE_SECONDS: Final = 10
+"""Limit: time between two purges of all messages of a shop, when its changes of the day are used up. So no caller can
+keep the owner from deleting everything: who uses up this limit deletes what the owner wants deleted."""
 
 TICKETS: Final = 1_000
 """Limit: tickets of one shop that are not used yet. They end after 30 s, and a browser uses its ticket at once."""

@@ -191,3 +191,4 @@ class Receiver:
         facts["body_bytes"] = len(request.body)
         seconds = self.clock() - request.began
         self._access_log.add(LogEntry("POST", status, seconds, request_id, request.client, request.agent, facts))
+        request.body = b""  # an open connection refers to its last request: at rest it must not keep a body

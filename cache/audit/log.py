@@ -101,14 +101,16 @@ class AuditLog:
                 at = now if since is None else since
                 entry, new = chain(head, access, now=now, since=at, times=times, key_id=key_id, key=key, nonce=nonce)
                 before = b"" if head == START else head.write()
-                args: list[Arg] = [before, new.write(), new.sequence, entry, AUDIT_SECONDS * 1000, _most(access)]
+                args: list[Arg] = [before, new.write(), new.sequence, entry, AUDIT_SECONDS * 1000, *_allowed(access)]
                 there = await self._connection.run(AUDIT([keys.registry, keys.audit], args), tries=2)
                 if not there:
                     tail.head = new
                     return
                 if there == b"full":
                     sentence = "This shop has made too many changes today (UTC)."
-                    raise limits.RateReached("too_many_changes", sentence, retry_after=DAY - int(self._now()) % DAY)
+                    deletes = access.action == "purgeMessages"
+                    wait = limits.DELETION_PAUSE_SECONDS if deletes else DAY - int(self._now()) % DAY
+                    raise limits.RateReached("too_many_changes", sentence, retry_after=wait)
                 tail.head = self._moved_on(shop, head, START if there == b"none" else read_head(there))
         raise Unavailable("audit_busy")
 
@@ -194,11 +196,12 @@ class AuditLog:
         return _Tail()
 
 
-def _most(access: Access) -> int:
-    """How many changes the shop may make in a day; 0 where this access is not counted."""
+def _allowed(access: Access) -> tuple[int, int]:
+    """How many changes the shop may make in a day, 0 = not counted; µs after which one more is allowed, 0 = none."""
     if not access.limited:
-        return 0
-    return limits.CHANGES_PER_DAY + (limits.RESERVED_FOR_DELETION if access.action == "purgeMessages" else 0)
+        return 0, 0
+    pause = max(1, limits.DELETION_PAUSE_SECONDS * 1_000_000) if access.action == "purgeMessages" else 0
+    return limits.CHANGES_PER_DAY, pause
 
 
 def _answer(entry: Entry, mac: bytes) -> bytes:

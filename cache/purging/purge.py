@@ -129,7 +129,7 @@ class Purger:
         script_keys = [*keys.of_erase, keys.purge(purge), keys.receipts]
         erased, at = 0, 0
         for first in range(0, max(1, len(ids)), IDS_PER_CALL):
-            args: list[Arg] = [keys.hash_tag, requested_by, _most_purges("message", limited)]
+            args: list[Arg] = [keys.hash_tag, requested_by, _most_purges(limited)]
             for id_of_page in ids[first : first + IDS_PER_CALL]:
                 args += (id_of_page, b"")
             reply = await self._connection.run(ERASE(script_keys, args), tries=2)
@@ -162,14 +162,14 @@ class Purger:
         limited: bool,
     ) -> Receipt:
         keys = shop_keys(shop)
-        if limited and self._open[shop] >= limits.OPEN_PURGES + limits.RESERVED_FOR_DELETION * (what == "shop"):
+        if limited and what != "shop" and self._open[shop] >= limits.OPEN_PURGES:
             raise _too_many_purges(RETRY_OPEN)
         purge = PurgeId(self._new_id())
         job = f"{purge} {shop}".encode()
         # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
         await self._note(job)
         script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
-        common: list[Arg] = [by, page or "", claim, int(without_token), _most_purges(what, limited)]
+        common: list[Arg] = [by, page or "", claim, int(without_token), _most_purges(limited)]
         # One tag, unless what is purged are the conversations of a customer.
         for at in range(0, max(1, len(tag)), HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES):
             part = tag[at : at + HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES]
@@ -298,11 +298,9 @@ def _shop_of(job: bytes) -> ShopId:
     return ShopId(job.partition(b" ")[2].decode())
 
 
-def _most_purges(what: PurgeTarget, limited: bool) -> int:
+def _most_purges(limited: bool) -> int:
     """How many purges the shop may have in 30 days; 0 for any number."""
-    if not limited:
-        return 0
-    return limits.PURGES_IN_30_DAYS + (limits.RESERVED_FOR_DELETION if what == "shop" else 0)
+    return limits.PURGES_IN_30_DAYS if limited else 0
 
 
 def _too_many_purges(seconds: int) -> limits.RateReached:

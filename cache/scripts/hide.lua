@@ -14,7 +14,17 @@ local tag, what, name, page = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 if ARGV[7] == '1' and redis.call('HEXISTS', KEYS[1], TOKEN .. page) == 1 then return false end
 local purge, most = string.match(KEYS[3], '[^:]*$'), tonumber(ARGV[8])
 trim(KEYS[4], RECEIPT_SECONDS * 1000000)
-if most > 0 and redis.call('ZCARD', KEYS[4]) >= most and not redis.call('ZSCORE', KEYS[4], purge) then return 'full' end
+if most > 0 and redis.call('ZCARD', KEYS[4]) >= most and not redis.call('ZSCORE', KEYS[4], purge) then
+  if what ~= 'shop' then return 'full' end
+  -- Deleting everything is never refused. Receipts of finished purges make room, so that their number stays bounded.
+  for _, oldest in ipairs(redis.call('ZRANGE', KEYS[4], 0, 1)) do
+    local receipt = string.sub(KEYS[3], 1, -#purge - 1) .. oldest
+    if redis.call('HGET', receipt, 'complete') ~= '0' then
+      redis.call('UNLINK', receipt)
+      redis.call('ZREM', KEYS[4], oldest)
+    end
+  end
+end
 local watermark = math.max(now, newest_in(KEYS[2]), newest_in(KEYS[5]))
 local text = digits(watermark)
 if what == 'shop' then

@@ -42,9 +42,9 @@ async def emojis(target: Target) -> float:
     return await asyncio.to_thread(_tries, target, ["\U0001f64f" * 20_000] * 70)
 
 
-@attack("a delivery of 50,001 messages", limit=3, unit="tries until it is taken")
+@attack("a delivery of 50,001 messages", limit=10, unit="tries until it is taken")
 async def many_messages(target: Target) -> float:
-    """More than the queue holds. What one try stores, the next need not store again."""
+    """More than the queue holds. What one try stores, the next does not store again."""
     return await asyncio.to_thread(_tries, target, ["ok"] * 50_001)
 
 

@@ -4,6 +4,8 @@ import base64
 import json
 import shlex
 import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from tests.servers import Server
 from tests.service import environment, page_inbox, serving
 
 OTHER_KEY = base64.b64encode(b"another-key-of-the-service-32byt").decode()
+
+OwnServer = Callable[..., AbstractContextManager[Server]]
 
 
 def findings(redis_url: str | None, files: int = 0, **settings: str) -> dict[str, list[dict[str, Any]]]:
@@ -36,29 +40,28 @@ def findings(redis_url: str | None, files: int = 0, **settings: str) -> dict[str
 
 
 @pytest.mark.timeout(180)
-def test_what_the_service_would_answer_503_for_is_said(valkey: Server, tmp_path: Path) -> None:
+def test_what_the_service_would_answer_503_for_is_said(own_server: OwnServer, tmp_path: Path) -> None:
     """An empty store, a whole one, one that is sealed with another key, and one that has lost Pages."""
-    with redis.Redis.from_url(valkey.url) as client:
-        client.flushall()
-    (empty,) = findings(valkey.url)["registry"]
-    assert (empty["level"], "503" in empty["sentence"]) == ("warn", True)
-    with (
-        serving(valkey.url, tmp_path / "log") as service,
-        Shop(service.url) as shop,
-        Facebook(service.url) as facebook,
-    ):
-        shop.connect()
-        assert facebook.text("m_1").status_code == 200
-    whole = findings(valkey.url)
-    assert [one["level"] for one in whole["registry"]] == ["ok"]
-    assert not any("open nothing" in one["sentence"] for one in whole["keys"])
-    sealed = findings(valkey.url, SEAL_KEYS=OTHER_KEY)
-    assert [one["level"] for one in sealed["keys"] if "open nothing" in one["sentence"]] == ["fail"]
-    with redis.Redis.from_url(valkey.url) as client:
-        (mark,) = client.scan_iter(match="mark:*")
-        client.set(mark, b"lost:" + client.get(mark))  # as a process of the service does that misses a Page
-    (lost,) = findings(valkey.url)["registry"]
-    assert (lost["level"], "lost" in lost["sentence"]) == ("fail", True)
+    with own_server() as valkey:
+        (empty,) = findings(valkey.url)["registry"]
+        assert (empty["level"], "503" in empty["sentence"]) == ("warn", True)
+        with (
+            serving(valkey.url, tmp_path / "log") as service,
+            Shop(service.url) as shop,
+            Facebook(service.url) as facebook,
+        ):
+            shop.connect()
+            assert facebook.text("m_1").status_code == 200
+        whole = findings(valkey.url)
+        assert [one["level"] for one in whole["registry"]] == ["ok"]
+        assert not any("open nothing" in one["sentence"] for one in whole["keys"])
+        sealed = findings(valkey.url, SEAL_KEYS=OTHER_KEY)
+        assert [one["level"] for one in sealed["keys"] if "open nothing" in one["sentence"]] == ["fail"]
+        with redis.Redis.from_url(valkey.url) as client:
+            (mark,) = client.scan_iter(match="mark:*")
+            client.set(mark, b"lost:" + client.get(mark))  # as a process of the service does that misses a Page
+        (lost,) = findings(valkey.url)["registry"]
+        assert (lost["level"], "lost" in lost["sentence"]) == ("fail", True)
 
 
 @pytest.mark.parametrize(("files", "level"), [(256, "fail"), (2048, "warn")])

