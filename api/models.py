@@ -67,7 +67,7 @@ class MessagesModel(_Answer):
     """Messages, newest receipt first."""
 
     messages: list[MessageModel]
-    next_cursor: str | None = Field(description="Where to go on; null is the end.")
+    next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
 
 
 class ConversationModel(_Answer):
@@ -85,7 +85,7 @@ class ConversationsModel(_Answer):
     """Conversations, newest activity first."""
 
     conversations: list[ConversationModel]
-    next_cursor: str | None = Field(description="Where to go on; null is the end.")
+    next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
 
 
 class TicketModel(BaseModel):
@@ -145,7 +145,7 @@ class AuditModel(_Answer):
     """Entries of the audit log, newest first."""
 
     entries: list[AuditEntryModel]
-    next_cursor: str | None = Field(description="Where to go on; null is the end.")
+    next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
 
 
 class WarningModel(_Answer):

@@ -100,7 +100,15 @@ def _moment(text: object) -> object:
 Id = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"pattern": PLAIN}), AfterValidator(_id)
 ]
-Limit = Annotated[int, Field(ge=1, le=MOST, description="How many, at most."), BeforeValidator(_limit)]
+Limit = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=MOST,
+        description="How many, at most. A page of long items has fewer: only a null cursor means the end.",
+    ),
+    BeforeValidator(_limit),
+]
 _Flag = Annotated[bool, BeforeValidator(_flag)]
 _Cursor = Annotated[
     Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN}), AfterValidator(_cursor)]

@@ -1,10 +1,17 @@
 """One viewer of a stream: the events that wait to be sent, and why the stream ended."""
 
 import asyncio
+from collections import deque
 from typing import Any, Final, Literal
 
 QUEUE: Final = 512
 """Limit: events that wait for one viewer. Its connection holds about 100 KiB before the first event waits here."""
+
+QUEUE_BYTES: Final = 1024 * 1024
+"""Limit: bytes of the events that wait for one viewer; one single event may have more. A text can be 120 KB of JSON."""
+
+SENT_BYTES: Final = 256 * 1024
+"""Limit: bytes of events that are joined to be sent together. Larger parts are not sent faster."""
 
 End = Literal["left", "slow", "purge", "token_expired", "closing", "failed"]
 """Why a stream ended: the viewer closed it; the viewer did not read what was sent; the shop was purged; the token
@@ -23,7 +30,9 @@ class Viewer:
         self.ended: End | None = None
         self.quiet = False
         self.behind = True
-        self._waiting: list[bytes] = []
+        self._waiting: deque[tuple[bytes, int]] = deque()
+        """What to send, each with the position that the viewer has when it is sent."""
+        self._bytes = 0
         self._wake: asyncio.Future[None] | None = None
         self.sending = False
         """Set by the sender while it waits for the connection."""
@@ -36,33 +45,36 @@ class Viewer:
         self.quiet = False
         if position is not None:
             self.position = position
-        self._waiting.append(chunk)
-        if len(self._waiting) > QUEUE:
+        if len(self._waiting) >= QUEUE or (self._waiting and self._bytes + len(chunk) > QUEUE_BYTES):
             self.end("slow")
         else:
+            self._waiting.append((chunk, self.position))
+            self._bytes += len(chunk)
             self._wake_sender()
 
     def rewind(self) -> None:
         """Drop what waits: some of it must not be sent any more. The viewer reads the store again from `taken`."""
         if self._waiting:
-            self._waiting.clear()
+            self._drop()
             self.position = self.taken
             self.behind = True
             self._wake_sender()
 
     def end(self, why: End) -> None:
-        """End the stream; the first reason counts. What waits is still sent, unless the send is blocked: then the
-        viewer reads it from the store when it connects again.
+        """End the stream; the first reason counts. What waits is still sent, unless the viewer is slow or the send is
+        blocked: then the viewer reads it from the store when it connects again.
         """
         if self.ended is not None:
             return
         self.ended = why
+        if why == "slow" or self.sending:
+            self._drop()
         if self.sending and self._sender is not None:
             self._sender.cancel()
         self._wake_sender()
 
     async def next(self) -> bytes | None:
-        """All that waits, joined; None where the stream has ended or the viewer is behind."""
+        """The next of what waits, up to SENT_BYTES joined; None where the stream has ended or the viewer is behind."""
         while not self._waiting:
             if self.ended is not None or self.behind:
                 return None
@@ -71,10 +83,18 @@ class Viewer:
                 await self._wake
             finally:
                 self._wake = None
-        chunk = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+        chunk, self.taken = self._waiting.popleft()
+        chunks, size = [chunk], len(chunk)
+        while self._waiting and size + len(self._waiting[0][0]) <= SENT_BYTES:
+            chunk, self.taken = self._waiting.popleft()
+            chunks.append(chunk)
+            size += len(chunk)
+        self._bytes -= size
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _drop(self) -> None:
         self._waiting.clear()
-        self.taken = self.position
-        return chunk
+        self._bytes = 0
 
     def _wake_sender(self) -> None:
         if self._wake is not None and not self._wake.done():

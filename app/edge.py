@@ -50,7 +50,7 @@ PREPARING_SECONDS: Final = 0.2
 UNREAD_BYTES: Final = 64 * 1024 * 1024
 """Limit: Bytes of all answers that are not read yet. They have to fit into the memory of a pod."""
 CALLER_UNREAD_BYTES: Final = 16 * 1024 * 1024
-"""Limit: Bytes of one caller's answers that are not read yet. The largest answer, 100 long messages, has 6 MB."""
+"""Limit: Bytes of one caller's answers that are not read yet. A page of a list has 2 MiB, or one item more."""
 SWEEP_SECONDS: Final = 0.5
 """Between two looks at all connections for late ones. A timer for each request would cost more."""
 _DROPPED_TOGETHER: Final = 64

@@ -23,6 +23,9 @@ from domain.stream import Start, StreamEvent, Stretch
 
 LOOKS_PER_READ: Final = 200
 """Entries one script call looks at: about half a millisecond of the server's time."""
+READ_BYTES: Final = 256 * 1024
+"""Limit: bytes of events that are read from the store at once for a stream; one single event may have more. A short
+value of Redis can be a long JSON."""
 BACKLOG: Final = 50_000
 """Messages that are sent again at most; whoever has missed more had better read the newest and go on from there."""
 SLACK: Final = 600_000_000
@@ -79,16 +82,22 @@ class Timeline:
         """A stretch, where the stored time stands, and the server's clock; None looks at nothing but these two."""
         keys = shop_keys(shop)
         size = 0 if after is None else LOOKS_PER_READ
-        call = FOLLOW([keys.registry, keys.shop_index, keys.changes], [keys.hash_tag, after or 0, size])
+        call = FOLLOW([keys.registry, keys.shop_index, keys.changes], [keys.hash_tag, after or 0, size, READ_BYTES])
         reply = await self._connection.run(call, tries=2)
         server_time, newest, looked, more = map(int, reply[:4])
         now = max(newest, server_time - SLACK)
-        events = []
+        events: list[StreamEvent] = []
+        read = 0
         for what, score, first, second in zip(*(reply[at::4] for at in range(5, 9)), strict=True):
             try:
                 events.append(self._event(shop, reply[4], what, int(score), first, second))
             except (Corrupt, SealBroken) as error:
                 log.warning("record_unreadable", reason=error.reason)
+                continue
+            read += len(events[-1].data)
+            if read >= READ_BYTES:
+                looked, more = int(score), 1
+                break
         position = looked if more else max(looked, server_time - SLACK)
         return Stretch(events, position, more=bool(more)), now, server_time
 

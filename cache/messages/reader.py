@@ -30,6 +30,12 @@ LOOKS_PER_CALL: Final = 1000
 """Index entries one script call walks over while it filters: about a millisecond of the server's time."""
 WALKED_PER_CALL: Final = 100
 """Messages read in one step of a walk: some 50 KB, about 0.2 ms of the server's time."""
+PAGE_BYTES: Final = 2 * 1024 * 1024
+"""Limit: bytes of JSON after which a page of messages or conversations ends early; one item goes beyond it. A short
+value of Redis can be a long JSON, and one caller may leave 16 MiB of answers unread."""
+STEP_BYTES: Final = 256 * 1024
+"""Limit: bytes of messages that an export reads at once; one message goes beyond it. An export sends each
+part before it reads the next one."""
 OPENED_EACH_TURN: Final = 25
 """Messages made readable before others have their turn: about 0.3 ms. Who walks a whole shop keeps nobody waiting."""
 CALLS_PER_READ: Final = 20
@@ -75,7 +81,7 @@ class Reader:
         self._cursors = cursors
 
     async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[bytes]:
-        """Messages as JSON objects.
+        """Messages as JSON objects: fewer than `query.limit` where they have PAGE_BYTES.
 
         Cursors are stored times, unique and rising in a shop: what arrives later never shifts a walk that has begun.
 
@@ -93,23 +99,30 @@ class Reader:
             (at,) = self._cursors.read(shop, "m", query.cursor)
             position = at if position is None else min(at, position)
         floor = 0 if query.since is None else query.since * 1000
-        found: list[_Found] = []
+        items: list[bytes] = []
+        room, left, last = PAGE_BYTES, query.limit, 0
         for _ in range(CALLS_PER_READ):
-            # One more than wanted tells whether there is a next page.
-            wanted = query.limit + 1 - len(found)
             start = "+inf" if position is None else position
-            args: list[Arg] = [keys.hash_tag, start, floor, wanted, LOOKS_PER_CALL, mask, flags, page_tag]
+            # One more than wanted tells whether there is a next page.
+            args: list[Arg] = [keys.hash_tag, start, floor, left + 1, LOOKS_PER_CALL, mask, flags, page_tag]
+            args.append(PAGE_BYTES)
             reply = await self._connection.run(PAGE([keys.registry, index], args), tries=2)
-            found += _found(reply)
-            if len(found) > query.limit:
-                found = found[: query.limit]
-                return Slice(await self._answers(shop, found), self._cursors.write(shop, "m", int(found[-1][1])))
+            found = _found(reply)
+            answers, opened = await self._answers(shop, found[:left], room)
+            items += answers
+            left, room = left - opened, room - sum(map(len, answers))
+            if opened:
+                last = int(found[opened - 1][1])
+            if opened < len(found):
+                return Slice(items, self._cursors.write(shop, "m", last))
             if not reply[0]:
-                if not found:
+                if not last:
                     await self._shops.require(shop)
-                return Slice(await self._answers(shop, found), None)
+                return Slice(items, None)
             position = int(reply[0])
-        return Slice(await self._answers(shop, found), self._cursors.write(shop, "m", position or 0))
+            if room <= 0:
+                break
+        return Slice(items, self._cursors.write(shop, "m", position or 0))
 
     async def count(self, shop: ShopId) -> int:
         """How many messages are kept; those that a purge of less than the shop hides count until they are erased."""
@@ -133,11 +146,14 @@ class Reader:
             return
         position = b"-inf"
         while position:
-            args: list[Arg] = [keys.hash_tag, position, newest[0][1], WALKED_PER_CALL]
+            args: list[Arg] = [keys.hash_tag, position, newest[0][1], WALKED_PER_CALL, STEP_BYTES]
             reply = await self._connection.run(WALK([keys.registry, keys.shop_index], args), tries=2)
             position = reply[0]
-            if found := _found(reply):
-                yield await self._answers(shop, found)
+            found = _found(reply)
+            while found:
+                answers, opened = await self._answers(shop, found, STEP_BYTES)
+                found = found[opened:]
+                yield answers
 
     async def message(self, shop: ShopId, id_: MessageId) -> bytes:
         """One message as a JSON object.
@@ -174,7 +190,8 @@ class Reader:
         return [keys.tap_id(tap["conversation_id"], title, sent // 1000)] if sent and title else []
 
     async def conversations(self, shop: ShopId, *, limit: int, cursor: str | None, page: PageId | None) -> Slice[bytes]:
-        """Conversations as JSON objects, by last activity as it was when the walk began.
+        """Conversations as JSON objects, by last activity as it was when the walk began: fewer than `limit` where they
+        have PAGE_BYTES.
 
         Raises:
             CursorRefused: the cursor is none of ours, or so much has moved since it was made that the order of that
@@ -188,11 +205,14 @@ class Reader:
             began, position = self._cursors.read(shop, "c", cursor)
         items: list[bytes] = []
         calls = met = 0
-        while calls < CALLS_PER_READ and met < limit:
+        room = PAGE_BYTES
+        while calls < CALLS_PER_READ and met < limit and room > 0:
             stretch = await self._conversations(keys, began, position, limit - met, page_tag)
             calls, began = calls + stretch.calls, stretch.began
             places = sorted(stretch.places, key=lambda place: int(place[0]), reverse=True)
+            opened = 0
             for place, at, count, member, value in places[: limit - met]:
+                opened += 1
                 # A message that was fetched counts from when it was sent, which is before its own score.
                 active = min(int(place), int(at))
                 try:
@@ -200,15 +220,19 @@ class Reader:
                     items.append(_conversation(record, int(at), active, count))
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
-            if len(places) > limit - met:
-                position = int(places[limit - met - 1][0])
+                    continue
+                room -= len(items[-1])
+                if room <= 0:
+                    break
+            if opened < len(places):
+                position = int(places[opened - 1][0])
             elif not stretch.looked:
                 if not items:
                     await self._shops.require(shop)
                 return Slice(items, None)
             else:
                 position = int(stretch.looked)
-            met += len(places)
+            met += opened
         return Slice(items, self._cursors.write(shop, "c", int(began), int(position)))
 
     async def _conversations(
@@ -238,9 +262,11 @@ class Reader:
     def _open(self, shop: ShopId, secret: bytes | None, id_: bytes, value: bytes) -> bytes:
         return self._secrets.to_read(shop, secret).open(id_, value)
 
-    async def _answers(self, shop: ShopId, found: list[_Found]) -> list[bytes]:
-        """The readable ones as JSON; a damaged or moved record is logged and left out, the others stand."""
-        answers = []
+    async def _answers(self, shop: ShopId, found: list[_Found], room: int) -> tuple[list[bytes], int]:
+        """The readable ones as JSON, up to the one that fills `room` bytes, and how many of `found` were opened. A
+        damaged or moved record is logged and left out, the others stand.
+        """
+        answers: list[bytes] = []
         secret, vault = b"", None
         for number, (sealed, score, member, value) in enumerate(found, 1):
             if number % OPENED_EACH_TURN == 0:
@@ -251,7 +277,11 @@ class Reader:
                 answers.append(answer(vault.open(member[1:], value), int(score)))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)
-        return answers
+                continue
+            room -= len(answers[-1])
+            if room <= 0:
+                return answers, number
+        return answers, len(found)
 
 
 def _found(reply: Reply) -> list[_Found]:

@@ -3,11 +3,11 @@
 -- a purge is passed over.
 -- USES: now, digits, record, newest, purges
 -- KEYS: shop:{S}, s:{S}, h:{S}
--- ARGV: hash tag, after (score, exclusive), how many entries to look at
+-- ARGV: hash tag, after (score, exclusive), how many entries to look at, how many bytes to reply (or one value more)
 -- Reply: the time (µs), the newest score there is, the score looked at last, whether more is left (1 or 0), the shop's
 --        secret, then fours: what (m message, e edit, x unsend, p purge), its score, and
 --        m and e: the message's own score, its id and value; x: id, sealed mid; p: what was purged, purge id
-local tag, after, size = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local tag, after, size, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local watermark = tonumber(shop[1] or 0)
 local purged_until = purges(tag, shop[1], shop[2])
@@ -18,6 +18,7 @@ if newest <= tonumber(after) then return reply end
 local function tell(what, score, first, second)
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = what, score, first, second
+  bytes = bytes - #second
 end
 -- A message, by its own score.
 local function tell_message(what, score, own, id, value)
@@ -70,6 +71,7 @@ for _ = 1, size do
   else
     return reply
   end
+  if bytes <= 0 then break end
 end
 if newest > tonumber(reply[3]) then reply[4] = 1 end
 return reply

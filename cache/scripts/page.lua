@@ -3,10 +3,10 @@
 -- USES: now, digits, record, purges
 -- KEYS: shop:{S}, the index to walk
 -- ARGV: hash tag, from (score, exclusive, or '+inf'), down to (score, inclusive), how many, how many to look at,
---       flags mask, flags wanted, Page tag wanted (or '')
+--       flags mask, flags wanted, Page tag wanted (or ''), how many bytes to reply (or one value more)
 -- Reply: the score looked at last ('' = nothing is left), the shop's secret, then triples of score, member and value
 local tag, wanted, budget = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
-local mask, flags, page = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local mask, flags, page, bytes = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
 local from = ARGV[2]
 if from ~= '+inf' then from = '(' .. from end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
@@ -47,7 +47,8 @@ while found < wanted and budget > 0 do
         reply[#reply + 1] = members[i]
         reply[#reply + 1] = value
         found = found + 1
-        if found == wanted then
+        bytes = bytes - #value
+        if found == wanted or bytes <= 0 then
           reply[1] = scores[i]
           return reply
         end

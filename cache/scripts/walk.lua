@@ -2,9 +2,10 @@
 -- Readable messages, oldest first.
 -- USES: now, record, purges
 -- KEYS: shop:{S}, s:{S}
--- ARGV: hash tag, after (score, exclusive, or '-inf'), up to (score, inclusive), how many to look at
+-- ARGV: hash tag, after (score, exclusive, or '-inf'), up to (score, inclusive), how many to look at,
+--       how many bytes to reply (or one value more)
 -- Reply: the score looked at last ('' = nothing is left), the shop's secret, then triples of score, member and value
-local tag, size = ARGV[1], tonumber(ARGV[4])
+local tag, size, bytes = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local purged_until = purges(tag, shop[1], shop[2])
 local after = ARGV[2] == '-inf' and 0 or tonumber(ARGV[2])
@@ -21,6 +22,11 @@ for i = 1, #names do
     reply[#reply + 1] = score
     reply[#reply + 1] = entries[2 * i - 1]
     reply[#reply + 1] = value
+    bytes = bytes - #value
+    if bytes <= 0 and i < #names then
+      reply[1] = score
+      return reply
+    end
   end
 end
 return reply

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from api.viewer import QUEUE, Viewer
+from api.viewer import QUEUE, QUEUE_BYTES, SENT_BYTES, Viewer
 
 
 def made(position: int = 0) -> Viewer:
@@ -39,6 +39,60 @@ async def test_one_that_takes_nothing_is_ended_when_its_queue_is_full() -> None:
     assert viewer.ended == "slow"
 
 
+async def test_one_that_takes_nothing_is_ended_when_its_queue_has_too_many_bytes() -> None:
+    """Not sooner; what waits is dropped, and the viewer resumes behind what was taken."""
+    viewer = made()
+    event = b"x" * (QUEUE_BYTES // 4)
+    for n in range(1, 5):
+        viewer.push(event, n)
+    assert viewer.ended is None
+    viewer.push(b"x", 5)
+    assert viewer.ended == "slow"
+    assert await viewer.next() is None
+    assert viewer.taken == 0
+
+
+async def test_what_was_taken_makes_room() -> None:
+    """Ten times as many bytes as may wait."""
+    viewer = made()
+    for n in range(1, 41):
+        viewer.push(b"x" * (QUEUE_BYTES // 4), n)
+        assert await viewer.next() is not None
+    assert (viewer.ended, viewer.taken) == (None, 40)
+
+
+async def test_a_rewind_makes_room() -> None:
+    """What was dropped does not count."""
+    viewer = made()
+    viewer.push(b"x" * QUEUE_BYTES, 1)
+    viewer.rewind()
+    viewer.behind = False
+    viewer.push(b"x" * QUEUE_BYTES, 1)
+    assert viewer.ended is None
+
+
+async def test_one_event_may_be_larger_than_the_queue() -> None:
+    """Otherwise a live viewer would never get it."""
+    viewer = made()
+    viewer.push(b"x" * (2 * QUEUE_BYTES), 1)
+    chunk = await viewer.next()
+    assert chunk is not None
+    assert len(chunk) == 2 * QUEUE_BYTES
+
+
+async def test_what_waits_is_taken_in_parts_with_the_position_of_each() -> None:
+    """No part joins the whole queue. A stream that ends still sends all of them."""
+    viewer = made()
+    event = b"x" * (SENT_BYTES // 2 - 1)
+    for n in range(1, 6):
+        viewer.push(event, n)
+    viewer.end("closing")
+    taken = []
+    while (chunk := await viewer.next()) is not None:
+        taken.append((len(chunk) // len(event), viewer.taken))
+    assert taken == [(2, 2), (2, 4), (1, 5)]
+
+
 async def test_a_sender_that_is_stuck_is_cancelled_by_the_end() -> None:
     """Nobody waits for a viewer that does not read."""
     stuck = asyncio.Event()
@@ -47,6 +101,7 @@ async def test_a_sender_that_is_stuck_is_cancelled_by_the_end() -> None:
     async def send() -> None:
         viewer = made()
         viewers.append(viewer)
+        viewer.push(b"waits", 1)
         viewer.sending = True
         await stuck.wait()
 
@@ -55,6 +110,7 @@ async def test_a_sender_that_is_stuck_is_cancelled_by_the_end() -> None:
     viewers[0].end("closing")
     with pytest.raises(asyncio.CancelledError):
         await sender
+    assert await viewers[0].next() is None
 
 
 async def test_one_that_waits_is_told_of_the_end_and_gets_what_was_pushed_before() -> None:

@@ -1,0 +1,94 @@
+"""Messages that are short in the store and long as JSON: every read takes them in parts, and each exactly once."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import orjson
+import pytest
+
+from cache.live.timeline import READ_BYTES
+from cache.messages.reader import PAGE_BYTES, STEP_BYTES
+from domain.ids import Psid, conversation_of
+from domain.query import MessageQuery
+from tests.contract.conftest import PAGE, SHOP, Box, text
+
+COUNT = 80
+WORDS = "\x01" * 20_000
+PAGES = -(-COUNT // (PAGE_BYTES // 120_000 + 1))
+LONGEST = 125_000
+"""Bytes of such a message as JSON."""
+
+
+@pytest.fixture(autouse=True)
+async def long_messages(box: Box) -> list[str]:
+    """Ten MB of JSON, each message of another customer; the ids, newest first."""
+    for number in range(COUNT):
+        await box.put(text(f"m_{number}", WORDS, customer=Psid(f"{7_000_000_000_000_000 + number}")))
+    return [f"m_{number}" for number in reversed(range(COUNT))]
+
+
+def _ids(items: Sequence[bytes]) -> list[str]:
+    return [orjson.loads(item)["id"] for item in items]
+
+
+async def test_a_page_of_messages_ends_early_and_its_cursor_goes_on(box: Box, long_messages: list[str]) -> None:
+    """With and without a filter. A smaller limit still holds."""
+    for limit, filters in ((100, {}), (100, {"direction": "in"}), (COUNT, {}), (7, {"page": PAGE})):
+        found, cursor, sizes = [], None, []
+        while True:
+            page = await box.reader.messages(SHOP, MessageQuery(limit, cursor, **filters))
+            sizes.append(sum(map(len, page.items)))
+            found += _ids(page.items)
+            assert len(page.items) <= limit
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert found == long_messages
+        assert max(sizes) < PAGE_BYTES + LONGEST
+        assert len(sizes) == (PAGES if limit >= COUNT else -(-COUNT // limit))
+
+
+async def test_a_page_of_conversations_ends_early_and_its_cursor_goes_on(box: Box, long_messages: list[str]) -> None:
+    """Also where some have moved since the walk began."""
+    expected = [conversation_of(PAGE, Psid(f"{7_000_000_000_000_000 + n}")) for n in reversed(range(COUNT))]
+    found, cursor, sizes = [], None, []
+    while True:
+        page = await box.reader.conversations(SHOP, limit=100, cursor=cursor, page=None)
+        sizes.append(sum(map(len, page.items)))
+        found += _ids(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+        await box.put(text(f"m_more_{cursor}", "x", customer=Psid("7000000000000000")))
+    assert found == expected
+    assert max(sizes) < PAGE_BYTES + LONGEST
+    assert len(sizes) == PAGES
+
+
+async def test_an_export_is_read_in_small_parts(box: Box, long_messages: list[str]) -> None:
+    """Each message once, oldest first."""
+    parts = [part async for part in box.reader.walk(SHOP)]
+    assert [one for part in parts for one in _ids(part)] == long_messages[::-1]
+    assert max(sum(map(len, part)) for part in parts) < STEP_BYTES + LONGEST
+
+
+async def test_a_stream_is_read_in_small_parts(box: Box, long_messages: list[str]) -> None:
+    """Each event once, in order, and no part that is empty before the end."""
+    position, found = 0, []
+    while (stretch := await box.timeline.read(SHOP, position)).events:
+        assert sum(len(event.data) for event in stretch.events) < READ_BYTES + LONGEST
+        found += stretch.events
+        position = stretch.position
+    assert _ids([event.data for event in found]) == long_messages[::-1]
+    assert all((one.position or 0) < (other.position or 0) for one, other in pairwise(found))
+
+
+async def test_a_message_longer_than_a_part_is_a_part_of_its_own(box: Box, long_messages: list[str]) -> None:
+    """Five MB of JSON that Redis cannot make shorter than a part either."""
+    words = "".join(chr(0x4E00 + number * number % 20_000 * 7 % 20_000) for number in range(1_700_000))
+    await box.put(text("m_longest", words))
+    page = await box.reader.messages(SHOP, MessageQuery(limit=100))
+    assert _ids(page.items) == ["m_longest"]
+    assert (await box.ids()) == ["m_longest", *long_messages]
+    parts = [part async for part in box.reader.walk(SHOP)]
+    assert _ids(parts[-1])[-1] == "m_longest"
