@@ -201,6 +201,20 @@ async def test_when_all_connections_wait_for_answers_a_new_one_is_closed() -> No
             assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n1")
 
 
+async def test_requests_that_are_not_started_yet_make_room_for_a_delivery() -> None:
+    """Every connection waits for its turn, each with another token: the delivery gets a connection all the same."""
+    async with bounded(most=16) as server:
+        server.answer.clear()
+        waiting = [b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %d\r\n\r\n" % number for number in range(16)]
+        for request in waiting:
+            await server.send(request)
+        await wait_until(lambda: len(server.edge.connections) == 16)
+        reader, _ = await server.send(DELIVERY)
+        await wait_until(lambda: server.dropped["too_many"] > 0)
+        server.answer.set()
+        assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n1")
+
+
 async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> None:
     """Whoever holds little, and whoever is whole, is left in peace."""
     half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
