@@ -117,8 +117,9 @@ async def test_another_shops_token_begins_anew(console: Console) -> None:
     page = await console.open()
     await open_conversation(page)
     await console.refuse_tokens(page)
-    await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
-    await page.get_by_role("button", name=WORDS["en"]["audit.show"]).click()
+    await page.get_by_role(
+        "button", name=WORDS["en"]["view.shop"], exact=True
+    ).click()  # which asks for the shop's state
     await expect(page.get_by_label("Token", exact=True)).to_be_visible()
     await page.unroute_all()
     await page.get_by_label("Token", exact=True).fill(mint("another-shop"))
