@@ -30,6 +30,12 @@ CONFIG: Final = (
 _SCAN_COUNT: Final = 1000
 
 
+def number(info: Mapping[str, str], name: str) -> int:
+    """A number that a server says of itself; 0 where there is none."""
+    text = info.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
     """What one primary told. `info` and `config` by the server's own names, None where it refuses to tell.
@@ -48,8 +54,7 @@ class NodeFacts:
 
     def number(self, name: str) -> int:
         """A number of `info`; 0 where there is none."""
-        text = (self.info or {}).get(name, "")
-        return int(text) if text.isascii() and text.isdigit() else 0
+        return number(self.info or {}, name)
 
     @property
     def memory_share(self) -> float:

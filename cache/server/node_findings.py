@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from cache.errors import Unavailable, UnavailableReason
-from cache.server.examine import NodeFacts
+from cache.server.examine import NodeFacts, number
 from domain.finding import Finding, Level
 
 _Info = Mapping[str, str]
@@ -184,7 +184,7 @@ def _version(info: _Info, about: str) -> Finding:
 
 
 def _policy(info: _Info, about: str) -> Finding:
-    policy, evicted = info.get("maxmemory_policy"), _number(info, "evicted_keys")
+    policy, evicted = info.get("maxmemory_policy"), number(info, "evicted_keys")
     remedy = "Set maxmemory-policy to noeviction, in the server's configuration and not only with CONFIG SET."
     if policy is None:
         return Finding("redis.policy", "warn", "Redis does not tell its maxmemory-policy.", remedy, about)
@@ -198,7 +198,7 @@ def _policy(info: _Info, about: str) -> Finding:
 
 
 def _memory(info: _Info, about: str) -> Finding:
-    most, used = _number(info, "maxmemory"), _number(info, "used_memory")
+    most, used = number(info, "maxmemory"), number(info, "used_memory")
     if not most:
         return Finding("redis.memory", "ok", f"{_mebibytes(used)} used; no maxmemory is set.", about=about)
     sentence = f"{_mebibytes(used)} of {_mebibytes(most)} used."
@@ -255,7 +255,7 @@ def _replication(info: _Info, config: _Config, about: str) -> Finding:
     if info.get("role", "master") != "master":
         remedy = "Let REDIS_URL lead to the primary; redis+sentinel:// finds it by itself."
         return Finding("redis.replication", "fail", "This is a replica: it takes no messages.", remedy, about)
-    replicas = _number(info, "connected_slaves")
+    replicas = number(info, "connected_slaves")
     least = int((config or {}).get("min-replicas-to-write") or 0)
     if replicas < least:
         sentence = f"{replicas} replicas are connected, and it takes writes with {least} or more only."
@@ -272,11 +272,6 @@ def _cluster(state: str, about: str) -> Finding:
         return Finding("redis.cluster", "ok", "The cluster serves all its slots.", about=about)
     remedy = "CLUSTER NODES shows which primary is gone; bring it or its replica back."
     return Finding("redis.cluster", "fail", "The cluster does not serve all its slots.", remedy, about)
-
-
-def _number(info: _Info, name: str) -> int:
-    text = info.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _mebibytes(count: int) -> str:
