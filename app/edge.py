@@ -179,7 +179,7 @@ class Edge:
             connection.transport.abort()
 
     def hold(self, connection: LimitedConnection, size: int) -> None:
-        """So many bytes more. When they are too many, the largest unfinished requests of the same share are dropped."""
+        """Hold `size` more bytes. When too many are held, the largest unfinished requests of that share are dropped."""
         share = connection.delivery
         connection.held += size
         self._held[share] += size

@@ -29,7 +29,7 @@ from domain.ids import ShopId
 from ops.metrics import Metrics
 
 CALL_MESSAGES: Final = 250
-"""Messages in one script call: 2 to 4 ms of the server's time, in which nobody else is served."""
+"""Messages in one script call: 2 to 4 ms of the server's time, in which it serves no other call."""
 MERGE_TRIES: Final = 8
 """Each is lost only to an edit that came between; Facebook allows five of a message."""
 SECRET_TRIES: Final = 8
@@ -99,7 +99,7 @@ class BatchStore:
         another one for those whose secret this process did not know.
 
         Raises:
-            Unavailable: nobody knows what is stored.
+            Unavailable: it is not known what is stored.
         """
         replies = await self._seal_and_send(parts)
         for _ in range(SECRET_TRIES):
