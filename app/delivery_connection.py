@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.edge_connection import EdgeConnection
 from app.framing import declared_bytes
-from webhook.access_log import PATH
+from ops.access_log import PATH
 from webhook.receiver import ACCEPTED, Answer, DeliveryRequest, Receiver
 
 _PATH: Final = PATH.encode()

@@ -26,7 +26,7 @@ from app.edge import (
 )
 from app.framing import declared_bytes, refusal
 from domain.audit import client_address
-from webhook.access_log import PATH
+from ops.access_log import PATH
 
 OTHER_BODY_BYTES: Final = 64 * 1024
 """More than any handler takes: a longer request starts before it is complete, and its handler refuses it."""

@@ -19,11 +19,11 @@ from app.wiring import Services, wire
 from domain.audit import client_address
 from domain.errors import PageInboxError
 from ops import logs
+from ops.access_log import PATH, AccessLog
 from ops.hooks import NO_HOOKS, Hooks
 from ops.middleware import RequestLog
 from ops.routes import ops_app
 from ops.settings import Settings
-from webhook.access_log import PATH, AccessLog
 from webhook.receiver import Answer, Receiver
 from webhook.routes import Webhook
 
@@ -41,7 +41,7 @@ class Application:
         self._hooks = hooks
         self.ops = ops_app(services.registry, services.checks)
         self.routes = table(services)
-        access_log = AccessLog(services.metrics, logs.Lines(services.settings.log_level))
+        access_log = AccessLog(services.metrics, enabled=logs.enabled(services.settings.log_level))
         self.receiver = Receiver(
             services.intake, access_log, _error_answer, clock=time.perf_counter, new_request_id=hooks.new_request_id
         )

@@ -20,10 +20,10 @@ from starlette.routing import Route as OperatorsRoute
 from app.cli import main
 from cache import keys
 from cache.server.node_findings import REASONS
+from ops.access_log import PATH as WEBHOOK
 from ops.metrics import METRICS
 from ops.settings import SETTINGS, Setting
 from tests.house.unplugged import application
-from webhook import access_log as webhook
 
 ROOT: Final = Path(__file__).parents[1]
 REFERENCE: Final = ROOT / "docs" / "reference.md"
@@ -88,8 +88,8 @@ def reference() -> str:
 
 
 _WEBHOOK: Final[list[Row]] = [
-    ("GET", f"`{webhook.PATH}`", "Facebook", "The handshake: answers the challenge byte for byte."),
-    ("POST", f"`{webhook.PATH}`", "Facebook", "A delivery, signed with the app secret."),
+    ("GET", f"`{WEBHOOK}`", "Facebook", "The handshake: answers the challenge byte for byte."),
+    ("POST", f"`{WEBHOOK}`", "Facebook", "A delivery, signed with the app secret."),
 ]
 
 

@@ -13,7 +13,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, BinaryIO
 
 import orjson
@@ -125,29 +125,24 @@ def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], floa
     return _writer
 
 
-class Lines:
-    """Writes lines of level info without structlog, for a fifth of its cost: access logs have thousands a second.
+def enabled(level: str) -> bool:
+    """Whether lines of level info are written where `level` is the lowest one."""
+    return _level_number(level) <= logging.INFO
 
-    A line consists of a part that many lines share, redacted and rendered once, and of facts of its own. The part holds
-    `event`, the slug. No key may stand in both.
-    """
 
-    def __init__(self, level: str = "info") -> None:
-        self._enabled = _level_number(level) <= logging.INFO
+def timestamp() -> str:
+    """The current time, as it stands in every line."""
+    return _stamp.now()
 
-    def part(self, facts: Mapping[str, Any], /) -> bytes:
-        """The part that many lines share, rendered."""
-        return _rendered(None, "info", redact(None, "info", dict(facts)))[1:-1]
 
-    def write(self, lines: Iterable[tuple[bytes, MutableMapping[str, Any]]], /) -> None:
-        """Write lines, each of a part and its own facts. The mapping of facts is changed."""
-        if not self._enabled:
-            return
-        made, now = [], _stamp.now()
-        for part, own in lines:
-            own["timestamp"], own["level"] = now, "info"
-            made.append(b"{%b,%b" % (part, _rendered(None, "info", redact(None, "info", own))[1:]))
-        _writer.extend(made)
+def render(event: MutableMapping[str, Any]) -> bytes:
+    """An event, redacted, as a JSON object. The mapping is changed."""
+    return _rendered(None, "info", redact(None, "info", event))
+
+
+def write(lines: Sequence[bytes]) -> None:
+    """Write rendered lines without structlog, for a fifth of its cost. Each is without its end."""
+    _writer.extend(lines)
 
 
 def _level_number(level: str) -> int:

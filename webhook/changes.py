@@ -9,8 +9,7 @@ from domain.event import Notice, NoticeKind, Storable
 from domain.ids import ConversationId, PageId, Psid, conversation_of
 from domain.message import Fact
 from webhook import messaging, notices
-from webhook.delivery import NotUnderstood
-from webhook.values import sent_at
+from webhook.values import NotUnderstood, sent_at
 
 _FIELDS: Final[dict[str, NoticeKind]] = {
     "feed": "feed",

@@ -5,7 +5,6 @@ Facebook is answered 200 only when this returns: every message in the body that 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from domain.event import Notice, Outcome, Settle, Storable
@@ -13,8 +12,7 @@ from domain.ids import PageId, ShopId
 from domain.message import Edit, Message, Unsend
 from domain.secret import Secret
 from ops.metrics import Metrics
-from webhook.delivery import Delivery
-from webhook.normalize import normalize
+from webhook.normalize import Delivery, normalize
 from webhook.signature import verify
 
 ROUTES_REMEMBERED: Final = 100_000
@@ -60,13 +58,6 @@ class Owners(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a delivery came to: how many events of each outcome."""
-
-    outcomes: dict[str, int]
-
-
 class Intake:
     """Takes deliveries in."""
 
@@ -80,16 +71,6 @@ class Intake:
         self._app_secrets = tuple(app_secrets)
         self._routes: dict[PageId, ShopId] = {}
 
-    async def take(self, body: bytes, signature: bytes | None) -> Taken:
-        """Take one delivery in, all of it.
-
-        Raises:
-            SignatureRefused: it is not from Facebook.
-            PayloadRefused: it is, but it is no JSON.
-            PageInboxError: kind `unavailable`: it could not be stored; Facebook will deliver again.
-        """
-        return await self.keep(self.read(body, signature))
-
     def read(self, body: bytes, signature: bytes | None) -> Delivery:
         """What a body holds, once it is verified.
 
@@ -102,8 +83,8 @@ class Intake:
         self._store.admit()
         return normalize(body)
 
-    async def keep(self, delivery: Delivery) -> Taken:
-        """Store it, all of it.
+    async def keep(self, delivery: Delivery) -> dict[str, int]:
+        """Store all of it; how many events had each outcome.
 
         Raises:
             PageInboxError: kind `unavailable`: it could not be stored; Facebook will deliver again.
@@ -120,7 +101,7 @@ class Intake:
         if delivery.notices:
             # Last: what Facebook delivers again, because something was not stored, is told once.
             self._teller.tell(delivery.notices)
-        return Taken(outcomes)
+        return outcomes
 
     def shop_of(self, delivery: Delivery) -> ShopId | None:
         """Whose it is, where it holds messages of one Page and nothing else, and the Page's shop is remembered."""

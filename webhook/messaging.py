@@ -13,9 +13,8 @@ from domain.ids import MessageId, PageId, Psid, conversation_of
 from domain.loose import ID_LENGTH, MID_LENGTH
 from domain.message import TAP, Direction, Edit, Message, Unsend
 from webhook import facts, notices
-from webhook.delivery import NotUnderstood, SkipReason
 from webhook.facts import Json
-from webhook.values import flag, ident, sent_at
+from webhook.values import NotUnderstood, SkipReason, flag, ident, sent_at
 
 _NOTICES: Final[dict[str, NoticeKind]] = {
     "read": "read",

@@ -5,17 +5,14 @@ an answer other than 200 would make Facebook send all of them again, and unsubsc
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.event import Notice, Storable
 from domain.ids import PageId
 from domain.loose import ID_LENGTH
 from webhook import changes, messaging
-from webhook.delivery import Delivery, NotUnderstood, Skipped, SkipReason
-from webhook.parse import parse, parse_exactly
-from webhook.values import Inexact, ident
-
-__all__ = ["Delivery", "SkipReason", "Skipped", "normalize"]
+from webhook.values import Inexact, NotUnderstood, SkipReason, ident, parse, parse_exactly
 
 _DASHBOARD = PageId("0")
 """The Page of the dashboard's Test button; it belongs to no shop."""
@@ -28,6 +25,23 @@ _LISTS: Final[dict[str, Callable[[Any, PageId | None], Storable | Notice]]] = {
     "changed_fields": changes.read_changed_field,
 }
 """An entry's lists, all optional, several possible, and how one element of each is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A part that was not understood: it is counted and not kept. `page` is set where the entry names one."""
+
+    reason: SkipReason
+    page: PageId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The parts of one POST, each list in the order of the body."""
+
+    events: list[Storable]
+    notices: list[Notice]
+    skipped: list[Skipped]
 
 
 def normalize(body: bytes) -> Delivery:

@@ -9,16 +9,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import structlog
 
 from domain.errors import PageInboxError
 from domain.event import Outcome
-from webhook.access_log import PATH, AccessLog, LogEntry
-from webhook.delivery import Delivery
+from ops.access_log import PATH, AccessLog, LogEntry
 from webhook.errors import NotInTime
 from webhook.intake import Intake
+from webhook.normalize import Delivery
 
 ANSWER_SECONDS: Final = 4.5
 """Limit: Time until a delivery is answered. Facebook counts an answer after five seconds as a failure.
@@ -103,21 +103,19 @@ class Receiver:
 
     def refuse(self, request: DeliveryRequest, error: Exception) -> None:
         """Answer an error, count it and log it. A TimeoutError means that the body did not come in time."""
-        request_id, facts = self._new_request_id(), dict[str, Any]()
-        answer = self.error_answer(error, request_id, facts)
+        request_id = self._new_request_id()
+        answer, reason = self.error_answer(error, request_id)
         request.answer(answer)
-        self._log(request, answer[0], request_id, facts)
+        self._log(request, answer[0], request_id, reason, None)
 
-    def error_answer(self, error: Exception, request_id: str, facts: dict[str, Any]) -> Answer:
-        """The answer of an error, whose reason becomes a fact of the log line. An unexpected error is logged."""
+    def error_answer(self, error: Exception, request_id: str) -> tuple[Answer, str | None]:
+        """The answer to an error, and the reason for its log line. An unexpected error is logged and has no reason."""
         if isinstance(error, PageInboxError):
-            facts["reason"] = error.reason
-            return self._error_answer(error, request_id)
+            return self._error_answer(error, request_id), error.reason
         if isinstance(error, TimeoutError):
-            facts["reason"] = "body_too_slow"
-            return _TOO_SLOW
+            return _TOO_SLOW, "body_too_slow"
         log.error("request_failed", request_id=request_id, route=PATH, exc_info=error)
-        return _FAILED
+        return _FAILED, None
 
     def _take(self) -> None:
         for _ in range(min(len(self._queue), VERIFIED_PER_ITERATION)):
@@ -152,7 +150,7 @@ class Receiver:
             # The remembered shop of the Page may be out of date. What is stored already is found to be a duplicate.
             self._continue_in_task(request, delivery)
         else:
-            self._accept(request, dict(self._intake.count(delivery, result)))
+            self._accept(request, self._intake.count(delivery, result))
 
     def _continue_in_task(self, request: DeliveryRequest, delivery: Delivery) -> None:
         task = asyncio.create_task(self._keep(request, delivery))
@@ -162,13 +160,13 @@ class Receiver:
     async def _keep(self, request: DeliveryRequest, delivery: Delivery) -> None:
         try:
             async with asyncio.timeout(request.began + ANSWER_SECONDS - self.clock()):
-                kept = await self._intake.keep(delivery)
+                outcomes = await self._intake.keep(delivery)
         except TimeoutError:
             self.refuse(request, NotInTime())
         except Exception as error:  # noqa: BLE001 - `refuse` logs it
             self.refuse(request, error)
         else:
-            self._accept(request, dict(kept.outcomes))
+            self._accept(request, outcomes)
 
     def _refuse_late(self) -> None:
         """One timer for all requests, set for the oldest one."""
@@ -183,12 +181,20 @@ class Receiver:
             self.refuse(oldest, NotInTime())
         self._timer_runs = False
 
-    def _accept(self, request: DeliveryRequest, facts: dict[str, Any]) -> None:
+    def _accept(self, request: DeliveryRequest, outcomes: dict[str, int]) -> None:
         request.answer(ACCEPTED)
-        self._log(request, 200, self._new_request_id(), facts)
+        self._log(request, 200, self._new_request_id(), None, outcomes)
 
-    def _log(self, request: DeliveryRequest, status: int, request_id: str, facts: dict[str, Any]) -> None:
-        facts["body_bytes"] = len(request.body)
-        seconds = self.clock() - request.began
-        self._access_log.add(LogEntry("POST", status, seconds, request_id, request.client, request.agent, facts))
+    def _log(
+        self,
+        request: DeliveryRequest,
+        status: int,
+        request_id: str,
+        reason: str | None,
+        outcomes: dict[str, int] | None,
+    ) -> None:
+        seconds, size = self.clock() - request.began, len(request.body)
+        self._access_log.add(
+            LogEntry("POST", status, seconds, request_id, request.client, request.agent, reason, size, outcomes)
+        )
         request.body = b""  # an open connection refers to its last request: at rest it must not keep a body

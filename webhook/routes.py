@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from domain.secret import Secret
-from webhook.access_log import AccessLog, LogEntry
+from ops.access_log import AccessLog, LogEntry
 from webhook.errors import BodyTooLarge, HandshakeRefused
 from webhook.handshake import challenge
 from webhook.receiver import ANSWER_SECONDS, Answer, DeliveryRequest, Receiver
@@ -79,18 +79,19 @@ class Webhook:
         return b"".join(parts)
 
     def _answer_other(self, scope: Scope) -> Answer:
-        began, request_id, facts = self._receiver.clock(), self._new_request_id(), dict[str, Any]()
+        began, request_id, reason = self._receiver.clock(), self._new_request_id(), None
         method = scope["method"]
         if method in {"GET", "HEAD"}:
             try:
                 answer = self._handshake(scope)
             except HandshakeRefused as error:
-                answer = self._receiver.error_answer(error, request_id, facts)
+                answer, reason = self._receiver.error_answer(error, request_id)
         else:
             answer = 405, [(b"allow", b"GET, HEAD, POST"), (b"content-length", b"0")], b""
         request = _AsgiRequest(scope, began)
         seconds = self._receiver.clock() - began
-        self._access_log.add(LogEntry(method, answer[0], seconds, request_id, request.client, request.agent, facts))
+        entry = LogEntry(method, answer[0], seconds, request_id, request.client, request.agent, reason)
+        self._access_log.add(entry)
         return answer
 
     def _handshake(self, scope: Scope) -> Answer:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from domain.ids import PageId
 from domain.secret import Secret
 from webhook.errors import PayloadRefused, RequestRefused, SignatureRefused
-from webhook.parse import parse_exactly
+from webhook.values import parse_exactly
 
 LONGEST: Final = 4096
 """Characters. Real ones have about 250; larger ones are not hashed."""

@@ -1,19 +1,86 @@
-"""Converts Facebook's loose types: ids that may be numbers, times that may be seconds, flags that may be words."""
+"""Facebook's JSON: parsed, and its loose types converted: ids that may be numbers, times that may be seconds.
 
+orjson is the fast parser. It refuses half of an emoji (`"\\ud83d"`), which clients that cut texts do send: those halves
+are replaced first. It rounds whole numbers beyond 64 bits to floats, which would change an id: such a body is parsed
+once more by the standard library, which keeps every digit.
+"""
+
+import json
 import math
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final, Literal
+
+import orjson
 
 from domain import moment
-from domain.loose import REPLACEMENT, SAFE_INTEGER
-from webhook.delivery import NotUnderstood
-from webhook.parse import Exact
+from domain.loose import REPLACEMENT, SAFE_INTEGER, refused_constant, repaired, whole_number
+from webhook.errors import PayloadRefused
 
-DEPTH = 8
+DEPTH: Final = 8
 """Levels of a payload that are kept. The deepest known payload, a product's elements, needs three."""
+
+SkipReason = Literal[
+    "not_an_object",  # the body is JSON, but no object
+    "other_object",  # `object` is not `page`: another product's webhook
+    "malformed_entry",  # `entry`, one of its elements or one of their lists has the wrong type
+    "empty_entry",  # an entry without any list we know
+    "malformed_event",  # an event, or a part of it that we need, has the wrong type
+    "unknown_event",  # an event without any key we know
+    "bad_id",  # an id of a wrong type, empty, too long or damaged
+    "no_mid",  # a message, edit or unsend that does not say which
+    "no_page",  # neither the entry nor the event says which Page
+    "no_sender",  # a customer without a page-scoped id (`user_ref`: a visitor who has not written yet)
+    "no_recipient",  # an echo without a recipient
+    "page_mismatch",  # the entry and the event name different Pages
+]
+
+
+class NotUnderstood(Exception):
+    """Raised while one event is read. `normalize` turns it into a Skipped."""
+
+    def __init__(self, reason: SkipReason) -> None:
+        super().__init__(reason)
+        self.reason: SkipReason = reason
 
 
 class Inexact(Exception):
     """A float stands where a whole number is expected. The fast parser may have rounded it: parse the body exactly."""
+
+
+class Exact:
+    """A number that is not whole, or absurdly long, as the exact parser found it. A plain float may be a rounded id."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, digits: str | float) -> None:
+        self.number = float(digits)
+
+
+def parse(body: bytes) -> Any:
+    """The value, parsed fast: a whole number beyond 64 bits is a float. Raises PayloadRefused for what is not JSON."""
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(body)
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(repaired(body))
+    return parse_exactly(body)  # orjson also refuses a number of hundreds of digits
+
+
+def parse_exactly(body: bytes) -> Any:
+    """The value with every whole number whole and every other number an Exact.
+
+    Raises PayloadRefused for what is not UTF-8, not JSON, or nested deeper than the interpreter's stack.
+    """
+    # keeps: nested JSON is refused
+    with suppress(ValueError, RecursionError):
+        text = repaired(body).decode()
+        return json.loads(text, parse_int=_whole, parse_float=Exact, parse_constant=refused_constant)
+    # Outside the handler: the parser's own error holds the body, and nothing that we raise may lead to it.
+    raise PayloadRefused("not_json")
+
+
+def _whole(digits: str) -> int | Exact:
+    number = whole_number(digits)
+    return Exact(number) if isinstance(number, float) else number
 
 
 def ident(value: object, longest: int) -> str:
@@ -38,14 +105,15 @@ def sent_at(value: object) -> int | None:
         return moment.from_number(value) or None
     if type(value) is str:
         return moment.from_text(value) or None
-    if isinstance(value, float) and math.isfinite(value):
-        return moment.from_number(int(value)) or None
+    number = value.number if isinstance(value, Exact) else value
+    if isinstance(number, float) and math.isfinite(number):
+        return moment.from_number(int(number)) or None
     return None
 
 
 def flag(value: object) -> bool:
     """True for `true`, `1` and `"true"`; Facebook sends all three."""
-    return value in (True, "true")
+    return (value.number if isinstance(value, Exact) else value) in (True, "true")
 
 
 def plain(value: Any, depth: int = DEPTH) -> Any:
@@ -62,7 +130,7 @@ def plain(value: Any, depth: int = DEPTH) -> Any:
             raise Inexact
         return value
     if type(value) is Exact:
-        return float(value) if math.isfinite(value) else None
+        return value.number if math.isfinite(value.number) else None
     if depth == 0:
         return None
     if type(value) is list:

@@ -17,15 +17,15 @@ import orjson
 
 with atheris.instrument_imports(include=["webhook", "domain"]):
     from webhook import normalize
-    from webhook.parse import parse_exactly
+    from webhook.values import parse_exactly
 
 from cache.codec import decode, encode_message
 from cache.keys import shop_keys
 from domain.ids import ShopId
 from domain.message import Message
 from tests.fuzz.world import World, garbled
-from webhook.delivery import Delivery
 from webhook.errors import PayloadRefused
+from webhook.normalize import Delivery
 
 SEEDS = 300
 

@@ -15,7 +15,7 @@ from tests.house.sources import ROOT, Import, Module, modules, packages, pyproje
 OURS: dict[str, tuple[str, ...]] = {
     "domain": (),
     "ops": ("domain.finding", "domain.secret"),
-    "webhook": ("domain", "ops.metrics"),
+    "webhook": ("domain", "ops.access_log", "ops.metrics"),
     "cache": ("domain", "ops.metrics"),
     "graph_client": ("domain", "ops.metrics"),
     "api": ("domain",),
@@ -77,8 +77,8 @@ PURE = (
     *("api.models", "api.openapi", "api.params"),
     *("cache.codec", "cache.cursors", "cache.keys"),
     *("ops.meters", "ops.redact", "ops.traces", "ops.values"),
-    *("webhook.changes", "webhook.delivery", "webhook.facts", "webhook.handshake", "webhook.messaging"),
-    *("webhook.normalize", "webhook.parse", "webhook.signature", "webhook.values"),
+    *("webhook.changes", "webhook.facts", "webhook.handshake", "webhook.messaging"),
+    *("webhook.normalize", "webhook.signature", "webhook.values"),
 )
 """Functions of values, whether or not their docstring says so; beside them all of `domain`, and every module whose
 docstring begins with "Pure" or says it in its first line."""

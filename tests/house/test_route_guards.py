@@ -18,8 +18,8 @@ from app.factory import Application, create_app
 from domain.ids import ShopId
 from domain.secret import Secret
 from domain.shop import EVERY_SHOP, SCOPES, Scope
+from ops.access_log import PATH
 from ops.settings import read_settings
-from webhook.access_log import PATH
 
 KEY = Secret("token-key-of-the-guarded-house-32")
 PUBLIC = {

@@ -17,12 +17,12 @@ from app.edge_connection import EdgeConnection
 from app.server import LOOPBACK, listen
 from domain.ids import MessageId, PageId, Psid
 from domain.secret import Secret
+from ops.access_log import AccessLog
 from ops.metrics import Metrics
 from simulator.payloads import one_message
 from simulator.serialize import serialize
 from tests.support import wait_until
-from tests.unit.webhook.fakes import FakeLines, FakeShop, error_answer
-from webhook.access_log import AccessLog
+from tests.unit.webhook.fakes import FakeShop, error_answer, lines_into
 from webhook.intake import Intake
 from webhook.receiver import DeliveryRequest, Receiver
 from webhook.routes import Webhook
@@ -77,7 +77,7 @@ class Setup:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
         intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
-        access_log = AccessLog(metrics, FakeLines(self.lines))
+        access_log = AccessLog(metrics, write=lines_into(self.lines))
         self.receiver = CountingReceiver(
             intake, access_log, error_answer, clock=lambda: 0.0, new_request_id=lambda: "r-1"
         )

@@ -9,8 +9,11 @@ from typing import Any, NoReturn
 import orjson
 import pytest
 import structlog
+from prometheus_client.registry import CollectorRegistry
 
 from ops import logs
+from ops.access_log import AccessLog, LogEntry
+from ops.metrics import Metrics
 
 
 class Output:
@@ -54,11 +57,11 @@ def test_a_line_is_one_json_object_with_time_level_and_event(output: Output) -> 
 def test_lines_below_the_level_are_left_out(output: Output) -> None:
     """LOG_LEVEL."""
     output.configure("warning")
+    assert not logs.enabled("warning")
+    assert logs.enabled("info")
     log = structlog.get_logger()
     log.info("quiet")
     log.error("loud")
-    quiet = logs.Lines("warning")
-    quiet.write([(quiet.part({"event": "quiet"}), {})])
     assert [line["event"] for line in output.lines()] == ["loud"]
 
 
@@ -135,11 +138,9 @@ def test_a_library_message_whose_arguments_do_not_fit_is_told_without_them(outpu
 async def test_the_lines_of_one_turn_are_written_together(output: Output) -> None:
     """One system call a turn, however many requests it answered."""
     log = structlog.get_logger()
-    lines = logs.Lines()
     for number in range(3):
         log.info("request", status=number)
-    part = lines.part({"event": "request"})
-    lines.write([(part, {"status": 3}), (part, {"status": 4})])
+    logs.write([logs.render({"event": "request", "status": number}) for number in (3, 4)])
     assert output.stream.getvalue() == b""
     await asyncio.sleep(0)
     assert [line["status"] for line in output.lines()] == [0, 1, 2, 3, 4]
@@ -148,17 +149,29 @@ async def test_the_lines_of_one_turn_are_written_together(output: Output) -> Non
     assert len(output.lines()) == 6
 
 
-def test_a_line_in_two_parts_is_the_line_of_a_logger(output: Output) -> None:
-    """With the same redaction in both parts, whatever stands in them."""
+def test_a_rendered_event_is_redacted(output: Output) -> None:
+    """As the line of a logger is, whatever stands in it."""
     words = {"event": "request", "client": "012345678", "user_agent": "ring 012345678", "text": "private"}
     own = {"status": 200, "body_bytes": 7, "stored": 1, "reason": "x", "mid": "m_1", "shop": ["sokha"]}
     structlog.get_logger().info(**words, **own)
-    lines = logs.Lines()
-    lines.write([(lines.part(words), dict(own))])
+    logs.write([logs.render({**words, **own})])
     one, other = output.lines()
-    assert one == other
+    assert {**one, "timestamp": "", "level": ""} == {**other, "timestamp": "", "level": ""}
     assert b"private" not in output.stream.getvalue()
     assert b"012345678" not in output.stream.getvalue()
+
+
+async def test_an_access_line_names_a_caller_only_by_its_address(output: Output) -> None:
+    """What a caller sends as its address or its browser is redacted, and cached after that."""
+    access_log = AccessLog(Metrics(CollectorRegistry()))
+    for _ in range(2):
+        access_log.add(LogEntry("POST", 200, 0.0015, "r-1", "012345678", b"ring 012345678", None, 7, {"stored": 1}))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    one, other = output.lines()
+    assert one == other
+    assert (one["client"], one["user_agent"]) == ("***", "ring ***")
+    assert (one["stored"], one["duration_ms"], one["level"]) == (1, 1.5, "info")
 
 
 def test_lines_left_by_a_loop_that_ended_are_written_by_the_next_line(output: Output) -> None:

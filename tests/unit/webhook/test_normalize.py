@@ -10,9 +10,9 @@ import pytest
 from domain.event import NoticeKind
 from domain.ids import PageId
 from domain.message import Message
-from webhook.delivery import SkipReason
 from webhook.errors import PayloadRefused
 from webhook.normalize import Delivery, Skipped, normalize
+from webhook.values import SkipReason
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "deliveries"
 CASES: list[dict[str, Any]] = [

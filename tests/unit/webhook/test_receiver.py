@@ -13,13 +13,13 @@ from cache.errors import Unavailable
 from domain.event import Outcome
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
+from ops.access_log import AccessLog
 from ops.metrics import Metrics
 from simulator.payloads import delivery, entry, from_customer, one_message
 from simulator.serialize import serialize
 from simulator.traffic import Habits, Traffic
 from tests.support import wait_until
-from tests.unit.webhook.fakes import FakeLines, FakeShop, error_answer
-from webhook.access_log import AccessLog
+from tests.unit.webhook.fakes import FakeShop, error_answer, lines_into
 from webhook.intake import Intake
 from webhook.receiver import VERIFIED_PER_ITERATION, Answer, DeliveryRequest, Receiver
 from webhook.routes import Webhook
@@ -57,7 +57,7 @@ class Setup:
         self.lines: list[MutableMapping[str, Any]] = []
         metrics = Metrics(self.registry)
         self.intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
-        access_log = AccessLog(metrics, FakeLines(self.lines))
+        access_log = AccessLog(metrics, write=lines_into(self.lines))
         self.receiver = Receiver(self.intake, access_log, error_answer, clock=self.clock, new_request_id=lambda: "r-1")
         self.webhook = Webhook(
             self.receiver,

@@ -11,11 +11,11 @@ from prometheus_client.registry import CollectorRegistry
 from cache.errors import Unavailable
 from domain.ids import MessageId, PageId, Psid
 from domain.secret import Secret
+from ops.access_log import AccessLog
 from ops.metrics import Metrics
 from simulator.payloads import one_message
 from simulator.serialize import serialize
-from tests.unit.webhook.fakes import FakeLines, FakeShop, error_answer
-from webhook.access_log import AccessLog
+from tests.unit.webhook.fakes import FakeShop, error_answer, lines_into
 from webhook.intake import Intake
 from webhook.receiver import Receiver
 from webhook.routes import Webhook
@@ -39,7 +39,7 @@ class Setup:
         self.lines: list[MutableMapping[str, Any]] = []
         self.sent: list[Message] = []
         self.received = 0
-        access_log = AccessLog(metrics, FakeLines(self.lines))
+        access_log = AccessLog(metrics, write=lines_into(self.lines))
         intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
         receiver = Receiver(intake, access_log, error_answer, clock=lambda: 0.0, new_request_id=lambda: "r-1")
         self.app = Webhook(
