@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.errors import exception_handlers, problem
 from api.paths import SlashesInIds
 from api.route import to_starlette
+from app.first_series import make_known
 from app.routes import table
 from app.wiring import Services, wire
 from domain.audit import client_address
@@ -41,6 +42,7 @@ class Application:
         self._hooks = hooks
         self.ops = ops_app(services.registry, services.checks)
         self.routes = table(services)
+        make_known(services.metrics, self.routes)
         access_log = AccessLog(services.metrics, enabled=logs.enabled(services.settings.log_level))
         self.receiver = Receiver(
             services.intake, access_log, _error_answer, clock=time.perf_counter, new_request_id=hooks.new_request_id

@@ -162,6 +162,13 @@ class Metrics:
         self._lost_lines_counted = 0
         registry.register(self)
 
+    def known(self, name: str, labels: tuple[str, ...]) -> None:
+        """Make a series of a counter or a histogram known before anything happened. `name` is without the prefix."""
+        if name in self._counters:
+            self._counters[name].add(0, labels)
+        else:
+            self._histograms[name].prepare(labels)
+
     def delivery(self, outcome: str, n: int = 1) -> None:
         """A delivery was answered; `n` 0 makes an outcome known at start, so that its rate begins at zero."""
         self._deliveries.add(n, (outcome,))

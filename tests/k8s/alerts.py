@@ -19,6 +19,7 @@ metadata:
   name: page-inbox
   labels:
     app.kubernetes.io/name: page-inbox
+    release: kube-prometheus-stack
 spec:
 """
 

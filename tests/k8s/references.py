@@ -230,4 +230,24 @@ def monitors(manifests: Manifests) -> Iterator[str]:
                     yield f"{title(one)} does not ask the operators' port for /metrics"
 
 
-CHECKS = (names, workloads, services, ingresses, volumes, external_secrets, scaling, monitors)
+def alerts(manifests: Manifests) -> Iterator[str]:
+    """The objects of the monitoring have the label that its Helm release selects; alerts link to a web page; the
+    dashboard comes with them.
+    """
+    rules = manifests.of("PrometheusRule")
+    releases = {one["metadata"]["labels"].get("release") for one in (*rules, *manifests.of("ServiceMonitor"))}
+    if len(releases) > 1 or None in releases:
+        yield f"the monitoring's objects have the releases {releases}: Prometheus does not take them all"
+    for rule in (rule for one in rules for group in one["spec"]["groups"] for rule in group["rules"]):
+        link = urlsplit(rule.get("annotations", {}).get("runbook_url", ""))
+        if "alert" in rule and not (link.scheme == "https" and link.netloc and link.fragment):
+            yield f"{rule['alert']} links to {link.geturl()!r}, which is no web page"
+    dashboards = [one for one in manifests.of("ConfigMap") if "dashboard.json" in one["data"]]
+    if len(dashboards) != len(rules):
+        yield "the alerts come without the dashboard"
+    for one in dashboards:
+        if one["metadata"].get("labels", {}).get("grafana_dashboard") != "1":
+            yield f"{title(one)} is not labelled as a dashboard of Grafana"
+
+
+CHECKS = (names, workloads, services, ingresses, volumes, external_secrets, scaling, monitors, alerts)

@@ -72,6 +72,23 @@ def test_the_host_of_the_public_address_is_set_in_one_place(folders: Path) -> No
     assert (spec["rules"][0]["host"], spec["tls"][0]["hosts"]) == ("inbox.a-shop.example", ["inbox.a-shop.example"])
 
 
+def test_the_runbook_and_the_release_of_the_monitoring_are_set_in_one_place(folders: Path) -> None:
+    """In the overlay's monitoring.env, which is not applied."""
+    file = folders / "overlays" / "production" / "monitoring.env"
+    file.write_text("RUNBOOK_URL=https://wiki.a-shop.example/inbox\nPROMETHEUS_RELEASE=metrics\n", encoding="utf-8")
+    manifests = render(folders / "overlays" / "production")
+    assert problems(manifests) == []
+    [rules], [monitor] = manifests.of("PrometheusRule"), manifests.of("ServiceMonitor")
+    links = [
+        rule["annotations"]["runbook_url"] for group in rules["spec"]["groups"] for rule in group["rules"]
+        if "alert" in rule
+    ]  # fmt: skip
+    assert "https://wiki.a-shop.example/inbox#pageinboxnotscraped" in links
+    assert all(link.startswith("https://wiki.a-shop.example/inbox#pageinbox") for link in links)
+    assert rules["metadata"]["labels"]["release"] == monitor["metadata"]["labels"]["release"] == "metrics"
+    assert manifests.find("ConfigMap", "page-inbox-monitoring") is None
+
+
 def test_a_changed_setting_rolls_the_pods(folders: Path) -> None:
     """The config map has another name then."""
     place = folders / "overlays" / "single"

@@ -21,7 +21,8 @@ RUNBOOK: Final = ROOT / "docs" / "runbook.md"
 Rule = dict[str, Any]
 Samples = Sequence[float]
 """A series' values, one each interval, from the beginning on. Rising ones that end in _total or _count are counters."""
-LABELS: Final = 'namespace="shops",job="page-inbox",instance="a"'
+LABELS: Final = {"namespace": "shops", "job": "page-inbox", "instance": "a"}
+"""What a series has where it does not say otherwise."""
 
 
 def read_rules() -> dict[str, Any]:
@@ -105,7 +106,8 @@ def _written(value: float) -> str:
 
 
 def _labelled(name: str) -> str:
-    return f"{name[:-1]},{LABELS}}}" if name.endswith("}") else f"{name}{{{LABELS}}}"
+    labels = ",".join(f'{label}="{value}"' for label, value in LABELS.items() if f'{label}="' not in name)
+    return f"{name[:-1]},{labels}}}" if name.endswith("}") else f"{name}{{{labels}}}"
 
 
 def is_counter(name: str, held: Samples) -> bool:

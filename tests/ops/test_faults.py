@@ -11,7 +11,7 @@ from tests.house.sources import ROOT
 from tests.ops.judge import panels, problems_of_dashboard, problems_of_rules
 from tests.ops.rules import RUNBOOK, alerts, all_rules, read_rules
 
-DASHBOARD = ROOT / "ops" / "dashboard.json"
+DASHBOARD = ROOT / "k8s" / "components" / "monitoring" / "dashboard.json"
 
 Document = dict[str, Any]
 
