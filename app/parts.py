@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from api.export import Exporter
+from app.catch_up import CatchUp
 from cache.audit.log import AuditLog
 from cache.cursors import Cursors
 from cache.graph.budgets import Budgets
@@ -156,6 +157,12 @@ def make_writer(
         now=time.time,
         require_fit=require_fit,
     )
+
+
+def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) -> CatchUp:
+    """Brings older data up to date. It works while the guard of the connection holds back every reply."""
+    store = make_store(connection.unguarded(), metrics, settings)
+    return CatchUp(Watchlist(store.connection), store.shops, now=unix_milliseconds)
 
 
 def make_sweeper(

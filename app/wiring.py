@@ -14,8 +14,10 @@ import structlog
 from api.auth import Tokens
 from api.export import Exporter
 from api.fan_out import FanOut
+from app.catch_up import CatchUp
 from app.parts import (
     SettingMissing,
+    make_catch_up,
     make_connection,
     make_exporter,
     make_graph,
@@ -46,6 +48,7 @@ from cache.registry.marks import Marks
 from cache.registry.shops import Shops
 from cache.server.connection import Connection
 from cache.server.state import ServerState
+from cache.server.went_back import WentBackCheck
 from domain.secret import Secret
 from graph_client.calls import Calls
 from graph_client.heal import Healer
@@ -78,6 +81,8 @@ class Services:
 
     settings: Settings
     state: ServerState
+    went_back: WentBackCheck
+    catch_up: CatchUp
     registry: Registry
     metrics: Metrics
     checks: Checks
@@ -114,6 +119,7 @@ class Services:
     async def open(self) -> None:
         """Start what runs beside the requests. Redis need not be there yet."""
         self.tasks.start("marks", partial(self.marks.run, asyncio.sleep))
+        self.tasks.start("went_back", partial(self.went_back.run, asyncio.sleep))
         self.tasks.start("redis_state", partial(self.state.run, asyncio.sleep))
         self.tasks.start("sweeper", self.sweeper.run)
         self.tasks.start("purges", self.purger.resume)
@@ -133,6 +139,8 @@ class Services:
         await self.audit.close()
         await self.purger.close()
         await self.calls.close()
+        await self.went_back.close()
+        await self.catch_up.close()
         await self.connection.close()
         log.info("closed")
 
@@ -180,6 +188,8 @@ def wire(
     metrics.watch_log(logs.lost_lines)
     checks, tasks = Checks(count=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
+    catch_up = make_catch_up(store.connection, metrics, settings)
+    went_back = WentBackCheck(store.connection, metrics, catch_up, process=secrets.token_hex(8), now=unix_milliseconds)
     state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
     writer = make_writer(store, metrics, settings, require_fit=state.require)
     sweeper = make_sweeper(store, metrics, settings, now=now)
@@ -233,6 +243,8 @@ def wire(
     return Services(
         settings=settings,
         state=state,
+        went_back=went_back,
+        catch_up=catch_up,
         registry=registry,
         metrics=metrics,
         checks=checks,

@@ -26,6 +26,7 @@ UnavailableReason = Literal[
     "redis_refused",
     "redis_unfit",
     "redis_clock_wrong",
+    "redis_went_back",
     "no_page_connected",
     "registry_lost",
     "seal_key_missing",

@@ -36,6 +36,7 @@ keys of the watch share another slot.
     deletion:<code>   hash    a person's deletion request: when, and what it waits for  90 days
     purges            zset    purges that are still erasing, for any replica         30 days
     probe:{<n>}       string  that a server takes writes                             1 min
+    beat:{<n>}:<p>    string  when the process <p> was last here (cache/server/went_back.py)  1 day
     lock:sweeper      string  which replica sweeps now                               seconds
     kept              string  what the last sweep counted                            seconds
 
@@ -91,6 +92,10 @@ PAGE_TAGS_REMEMBERED: Final = 100
 CACHED_ID_LENGTH: Final = 64
 """Characters of a shop's or Page's id up to which what is derived from it is cached. Page ids have some 16, and the
 keys of one shop contain its id fifteen times."""
+
+BEAT: Final = b"beat:"
+BEAT_SECONDS: Final = 24 * 60 * 60
+"""A process beats every second. What is left of one that has ended is gone a day later."""
 
 PURGES: Final = b"purges"
 SWEEPER_LOCK: Final = b"lock:sweeper"
@@ -253,6 +258,12 @@ def probe_keys(*, clustered: bool) -> tuple[bytes, ...]:
     """What a readiness check writes: one key, in a cluster one key for each part of the slots."""
     marks = mark_keys() if clustered else mark_keys()[:1]
     return tuple(mark.replace(b"mark:", b"probe:") for mark in marks)
+
+
+def beat_keys(process: str, *, clustered: bool) -> tuple[bytes, ...]:
+    """Where a process writes that it is here: one key, in a cluster one key for each part of the slots."""
+    marks = mark_keys() if clustered else mark_keys()[:1]
+    return tuple(mark.replace(b"mark:", BEAT) + b":" + process.encode() for mark in marks)
 
 
 def mark_keys() -> tuple[bytes, ...]:

@@ -121,6 +121,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("redis_evicted_keys", "gauge", "keys", "Keys that Redis has evicted since it started; must stay 0.",
            across="max"),
     Metric("redis_memory_ratio", "gauge", "", "Redis' used memory by its maxmemory; 0 without a limit.", across="max"),
+    Metric("redis_went_back_total", "counter", "losses",
+           "Times that Redis came back with older data than it had before."),
     Metric("heals_total", "counter", "runs", "Runs that fetched missed messages of a Page, by how they ended.",
            ("outcome",)),
     Metric("heal_conversations_total", "counter", "conversations", "Conversations that Facebook refused while a Page "
@@ -228,6 +230,10 @@ class Metrics:
         self._gauges["redis_clock_skew_seconds"].set(clock_skew)
         self._gauges["redis_evicted_keys"].set(evicted)
         self._gauges["redis_memory_ratio"].set(memory)
+
+    def redis_went_back(self) -> None:
+        """Redis has come back with older data."""
+        self._counters["redis_went_back_total"].add()
 
     def check(self, name: str, ok: bool) -> None:
         """How a check of /readyz ended."""

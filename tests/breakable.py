@@ -14,6 +14,7 @@ class Breakable:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._persistent = True
         self._server = Embedded.start(directory)
         self.url = self._server.url
 
@@ -40,8 +41,19 @@ class Breakable:
 
     def start(self) -> None:
         """Come back with the same data at the same address."""
-        self._server = Embedded.start(self._directory)
+        self._server = Embedded.start(self._directory, persistent=self._persistent)
         assert self._server.url == self.url
+
+    def snapshot(self) -> None:
+        """Write all data of this moment to an RDB file, for `go_back`."""
+        with self.client() as client:
+            client.save()
+
+    def go_back(self) -> None:
+        """SIGKILL, then start with the data of the snapshot."""
+        self.kill()
+        self._persistent = False  # with an append-only file the server would not read the snapshot
+        self.start()
 
     def fill_up(self) -> None:
         """Writes are refused, reads go on."""

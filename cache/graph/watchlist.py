@@ -93,7 +93,14 @@ class Watchlist:
         due sooner stays so; where this is cut short, the next beat goes on. Before the very first beat there was no
         outage.
         """
-        args: list[Arg] = [WATCH_SECONDS, now_ms, longest_ms, OUTAGE_SECONDS, NEAR, spread_ms, SPREAD_PER_CALL]
+        return await self._beat(now_ms, longest_ms, spread_ms, "")
+
+    async def lost_since(self, since_ms: int, now_ms: int, spread_ms: int, /) -> None:
+        """Say that messages which were stored after `since_ms` are lost: that is an outage that ends now."""
+        await self._beat(now_ms, 0, spread_ms, since_ms)
+
+    async def _beat(self, now_ms: int, longest_ms: int, spread_ms: int, since: Arg) -> Outage | None:
+        args: list[Arg] = [WATCH_SECONDS, now_ms, longest_ms, OUTAGE_SECONDS, NEAR, spread_ms, SPREAD_PER_CALL, since]
         call = BEAT([WATCH_BEAT, WATCH_OUTAGE, WATCH_DUE, WATCH_SPREAD], args)
         began, left = await self._connection.run(call)
         while left:

@@ -5,14 +5,16 @@
 -- USES: digits
 -- KEYS: {watch}:beat, {watch}:outage, {watch}:due, {watch}:spread
 -- ARGV: life (s), now (ms), longest time between two beats that is no outage (ms), how long an outage is kept (s),
---       how near two outages are one (ms), over how long the Pages are due (ms), how many Pages in one call
+--       how near two outages are one (ms), over how long the Pages are due (ms), how many Pages in one call,
+--       since when messages are lost (ms; '' where none are known to be)
 -- Reply: when the outage began (ms), or '' where there was none, which only the first call after it gets;
 --        1 where Pages are left to be made due, or 0
 local life, now, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[7])
 local before = tonumber(redis.call('GET', KEYS[1]) or now)
+if ARGV[8] ~= '' then before = math.min(before, tonumber(ARGV[8])) end
 -- The replicas' clocks differ: the latest of them counts.
 redis.call('SET', KEYS[1], digits(math.max(now, before)), 'EX', life)
-local ended = now - before > tonumber(ARGV[3])
+local ended = now - before > tonumber(ARGV[3]) or ARGV[8] ~= ''
 if ended then
   local began = before
   local began_before, ended_before = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+) (%d+)$')

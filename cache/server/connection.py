@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -33,6 +34,27 @@ class Commands(Protocol):
 
     async def execute_command(self, *args: Any, **options: Any) -> Reply:
         """Send one command, return its reply."""
+        ...
+
+
+class ReplyGuard(Protocol):
+    """Decides whether Redis may be used, and whether a reply may (cache/server/went_back.py)."""
+
+    @property
+    def unsure(self) -> bool:
+        """Whether to `compare` before the next reply is used."""
+        ...
+
+    def opened(self) -> None:
+        """A connection was opened."""
+        ...
+
+    def require(self) -> None:
+        """Raise `Unavailable` where Redis must not be used now."""
+        ...
+
+    async def compare(self) -> None:
+        """Raise `Unavailable` where a reply must not be used."""
         ...
 
 
@@ -104,6 +126,39 @@ class Connection:
         self._client = client
         self._way = Nodes(client) if isinstance(client, RedisCluster) else One(client, wait_replicas)
         self._beside = beside
+        self._guard: ReplyGuard | None = None
+
+    def guard(self, guard: ReplyGuard) -> None:
+        """Have this guard decide, for every connection that is opened from now on."""
+
+        async def opened(connection: AbstractConnection) -> None:
+            await connection.on_connect_check_health(check_health=False)
+            guard.opened()
+
+        self._guard = guard
+        client = self._client
+        if isinstance(client, RedisCluster):
+            nodes = client.nodes_manager
+            known = (*client.startup_nodes, *nodes.startup_nodes.values(), *nodes.nodes_cache.values())
+            places = [client.connection_kwargs, nodes.connection_kwargs, *(node.connection_kwargs for node in known)]
+        else:
+            places = [client.connection_pool.connection_kwargs]
+        for options in places:
+            options["redis_connect_func"] = opened
+
+    def unguarded(self) -> "Connection":
+        """The same, without a guard."""
+        other = copy(self)
+        other._guard = None  # noqa: SLF001 - of the same class
+        return other
+
+    def _require(self) -> None:
+        if self._guard is not None:
+            self._guard.require()
+
+    async def _compare(self) -> None:
+        if self._guard is not None and self._guard.unsure:
+            await self._guard.compare()
 
     @property
     def clustered(self) -> bool:
@@ -116,8 +171,11 @@ class Connection:
         Raises:
             Unavailable: it could not be carried out, or its answer was lost.
         """
+        self._require()
         with our_errors():
-            return await self._client.execute_command(*args)
+            reply = await self._client.execute_command(*args)
+        await self._compare()
+        return reply
 
     async def commands_at_once(self, commands: Sequence[tuple[str, bytes, *tuple[Arg, ...]]]) -> list[Reply]:
         """Several commands of one key each, in one round trip of each node that has one of the keys.
@@ -140,14 +198,18 @@ class Connection:
         Raises:
             Unavailable: it could not be carried out, or its answer was lost.
         """
+        self._require()
         while True:
             tries -= 1
             try:
                 with our_errors():
-                    return await self._run(call)
+                    reply = await self._run(call)
             except Unavailable as error:
                 if tries <= 0 or error.reason not in UNREACHED:
                     raise
+            else:
+                await self._compare()
+                return reply
 
     async def _run(self, call: ScriptCall) -> Reply:
         (reply,) = await self._way.round_trip([(call.keys[0], _words(call))], writes=call.writes)
@@ -168,8 +230,11 @@ class Connection:
 
     async def _replies(self, requests: Sequence[Request]) -> list[Reply | Exception]:
         """A reply to each, or why there is none; of a server that is no cluster, all of them or none."""
+        self._require()
         with our_errors():
-            return await self._way.round_trip(requests, writes=True)
+            replies = await self._way.round_trip(requests, writes=True)
+        await self._compare()
+        return replies
 
     async def _settled(self, call: ScriptCall, reply: Reply) -> Reply | Unavailable:
         try:
@@ -189,6 +254,7 @@ class Connection:
         for node in (await self.primaries()).values():
             cursor = 0
             while True:
+                self._require()
                 with our_errors():
                     reply = await node.execute_command("SCAN", cursor, "COUNT", count)
                 cursor = int(reply[0])

@@ -99,6 +99,10 @@ REASONS: Final[dict[UnavailableReason, tuple[str, str]]] = {
         "Redis calls a message too old that is young by this machine's clock.",
         "Set the clocks of both machines by NTP.",
     ),
+    "redis_went_back": (
+        "Redis has older data than before.",
+        "Wait: purges and lost messages are caught up now. Then find out why it lost its last writes.",
+    ),
     "no_page_connected": (
         "No Page was ever connected in this Redis.",
         "Is it the right server and database? Then connect a Page.",

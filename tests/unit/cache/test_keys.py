@@ -154,6 +154,7 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
         "page:",
         "mark:",
         "probe:",
+        "beat:",
         "w:",
         "u:",
         module.deletion_key("<code>").decode(),

@@ -1,0 +1,161 @@
+"""Notices that Redis has come back with older data than it had, and holds back every reply until that is put right.
+
+Redis loses its last writes without a word when it loads an old snapshot, when a replica that lagged behind takes over,
+or when its append-only file was cut. So each process writes the time, its beat, into Redis once a second, under keys of
+its own: one, or in a cluster one for each part of the slots. Data that lack the last beat are older than they were.
+
+A server comes back over new connections only. So whenever a connection was opened, the beats are compared before the
+next reply is used. No caller ever sees older data. While the data are brought up to date, every call raises
+`redis_went_back`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from cache.errors import Unavailable
+from cache.keys import BEAT_SECONDS, WATCH_BEAT, beat_keys
+from cache.server.connection import Connection
+from domain.errors import PageInboxError
+from ops.metrics import Metrics
+
+INTERVAL_SECONDS: Final = 1.0
+"""Between two beats: a loss of less may go unnoticed."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """The data of Redis are those of `since`, or of a moment before; they were newer at `seen`. Unix milliseconds."""
+
+    since: int
+    seen: int
+
+
+CatchUp = Callable[[WentBack | None], Awaitable[None]]
+"""Brings older data up to date, over a connection that is not held back; None at the start of the process."""
+
+
+class WentBackCheck:
+    """Beats, compares, and has older data brought up to date. `now` is Unix milliseconds.
+
+    `process` tells this process from all others. With `catch_up_first`, nothing may use Redis before `catch_up` has
+    run once: data may have gone back while no process was there to notice it.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        metrics: Metrics,
+        catch_up: CatchUp,
+        *,
+        process: str,
+        now: Callable[[], int],
+        catch_up_first: bool = False,
+    ) -> None:
+        self._connection = connection.unguarded()
+        self._metrics = metrics
+        self._catch_up = catch_up
+        self._now = now
+        self._keys = beat_keys(process, clustered=connection.clustered)
+        self._first = self._last = 0  # beats that Redis has acknowledged
+        self._opened = self._compared = 0  # connections opened, and how many of them before the last comparison
+        self._comparing = asyncio.Lock()
+        self._behind = catch_up_first
+        self._went_back: WentBack | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._putting_right: asyncio.Task[None] | None = None
+        connection.guard(self)
+
+    def opened(self) -> None:
+        """A connection was opened: the server may be another one."""
+        self._opened += 1
+
+    @property
+    def unsure(self) -> bool:
+        """Whether a connection was opened since the beats were compared."""
+        return self._opened != self._compared
+
+    def require(self) -> None:
+        """Return when the data are as new as they were.
+
+        Raises:
+            Unavailable: `redis_went_back`.
+        """
+        if self._behind:
+            raise Unavailable(
+                "redis_went_back", "Redis has older data than before; they are brought up to date now.", retry_after=1
+            )
+
+    async def compare(self) -> None:
+        """Compare the beats, if a connection was opened.
+
+        Raises:
+            Unavailable: the data are older than they were, or Redis does not answer.
+        """
+        async with self._comparing:
+            if self.unsure and not self._behind:
+                opened = self._opened
+                await self._look()
+                self._compared = opened
+        self.require()
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Beat again and again; where data are older, have them brought up to date."""
+        while True:
+            if self._behind:
+                await self._put_right()
+            else:
+                with suppress(PageInboxError):  # Redis is not there: /readyz says so
+                    await self._beat()
+            await sleep(INTERVAL_SECONDS)
+
+    async def close(self) -> None:
+        """Stop what was begun beside `run`."""
+        if self._putting_right is not None:
+            self._putting_right.cancel()
+            await asyncio.gather(self._putting_right, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        await self._look()
+        if not self._behind:
+            await self._write()
+
+    async def _write(self) -> None:
+        beat = max(self._now(), self._last + 1)
+        await self._connection.commands_at_once([("SET", key, beat, "EX", BEAT_SECONDS) for key in self._keys])
+        self._first, self._last = self._first or beat, beat
+
+    async def _look(self) -> None:
+        """Compare. A beat that is older than the last one, or missing, says that the data are older."""
+        last = self._last
+        if not last:
+            return
+        *found, of_any = await self._connection.commands_at_once([("GET", key) for key in (*self._keys, WATCH_BEAT)])
+        if self._behind or min(int(beat or 0) for beat in found) >= last:
+            return
+        # Where its own beat is missing, the data may be older than this process.
+        oldest = min(self._first, int(of_any or self._first))
+        self._went_back = WentBack(min(int(beat or oldest) for beat in found), last)
+        self._behind = True
+        self._metrics.redis_went_back()
+        log.error("redis_went_back", seconds=(last - self._went_back.since) // 1000)
+        self._putting_right = asyncio.create_task(self._put_right())
+
+    async def _put_right(self) -> None:
+        """Bring the data up to date, and let every caller use them. Where it fails, `run` tries again."""
+        async with self._one_at_a_time:
+            if not self._behind:
+                return
+            try:
+                await self._catch_up(self._went_back)
+                await self._write()
+            except PageInboxError as error:
+                log.warning("catch_up_failed", reason=error.reason)
+            else:
+                self._went_back, self._behind = None, False

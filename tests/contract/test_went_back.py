@@ -1,0 +1,96 @@
+"""One server whose data are older than they were is noticed, and no reply is used before they are put right."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from app.parts import unix_milliseconds
+from cache.errors import Unavailable
+from cache.keys import beat_keys
+from cache.server.address import connect
+from cache.server.connection import Connection
+from cache.server.went_back import WentBack, WentBackCheck
+from ops.metrics import Metrics
+from tests.support import wait_until
+
+PROCESS = "of-the-test"
+
+
+@dataclass
+class Guarded:
+    """A connection under guard, and what was caught up."""
+
+    connection: Connection
+    last_key: bytes
+    caught_up: list[WentBack | None] = field(default_factory=list)
+    allowed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def catch_up(self, went_back: WentBack | None) -> None:
+        """Wait for the test's word."""
+        await self.allowed.wait()
+        self.caught_up.append(went_back)
+
+    async def beat(self) -> int | None:
+        """What stands under the last key."""
+        found = await self.connection.unguarded().command("GET", self.last_key)
+        return None if found is None else int(found)
+
+    async def refusal(self) -> str:
+        """Why a read is refused; "" where it is answered."""
+        try:
+            await self.connection.command("GET", self.last_key)
+        except Unavailable as error:
+            return error.reason
+        return ""
+
+
+@pytest.fixture
+async def guarded(store_url: str) -> AsyncIterator[Guarded]:
+    """Beating, and fast."""
+    connection = connect(store_url)
+    found = Guarded(connection, beat_keys(PROCESS, clustered=connection.clustered)[-1])
+    metrics = Metrics(CollectorRegistry())
+    check = WentBackCheck(connection, metrics, found.catch_up, process=PROCESS, now=unix_milliseconds)
+    running = asyncio.create_task(check.run(lambda _: asyncio.sleep(0.01)))
+    yield found
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    await check.close()
+    for key in beat_keys(PROCESS, clustered=connection.clustered):
+        await connection.unguarded().command("DEL", key)
+    await connection.close()
+
+
+@pytest.mark.parametrize("older", [1_700_000_000_000, None])
+async def test_older_data_of_one_server_are_noticed_and_held_back_until_they_are_put_right(
+    guarded: Guarded, older: int | None
+) -> None:
+    """A beat that is older than the last one, or that is not there any more."""
+    await wait_until(guarded.beat, within=20)
+    assert await guarded.refusal() == ""
+    raw = guarded.connection.unguarded()
+
+    async def lose_the_last_beat() -> bool:
+        """A beat that is under way may still come after this."""
+        if older is None:
+            await raw.command("DEL", guarded.last_key)
+        else:
+            await raw.command("SET", guarded.last_key, older)
+        return await guarded.refusal() == "redis_went_back"
+
+    await wait_until(lose_the_last_beat, within=20)
+    assert guarded.caught_up == []
+    guarded.allowed.set()
+
+    async def open_again() -> bool:
+        return await guarded.refusal() == ""
+
+    await wait_until(open_again, within=20)
+    (went_back,) = guarded.caught_up
+    assert went_back is not None
+    assert went_back.since == older or (older is None and went_back.since <= went_back.seen)

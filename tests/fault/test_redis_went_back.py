@@ -1,0 +1,88 @@
+"""Redis comes back older than it was: the service notices it, says so, and fetches again what was lost."""
+
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from cache.keys import BEAT
+from domain.ids import MessageId, Psid
+from tests.breakable import Breakable
+from tests.callers import PAGE, Facebook, Operator, Shop, text_part
+from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
+from tests.graph import now
+from tests.service import serving
+from tests.support import wait_until_blocking
+
+CUSTOMER = Psid("7000000000000101")
+
+
+def wait_for_beat(breakable: Breakable) -> None:
+    """Return when the service has written its beat once more."""
+    with breakable.client() as client:
+
+        def beats() -> list[bytes | None]:
+            return [client.get(key) for key in client.scan_iter(match=BEAT + b"*", count=1000)]
+
+        before = beats()
+        wait_until_blocking(lambda: beats() and beats() != before, within=30)
+
+
+@pytest.mark.timeout(240)
+def test_messages_that_redis_lost_are_fetched_again_and_pages_without_a_token_are_named(
+    breakable: Breakable, tmp_path: Path
+) -> None:
+    """The service lives on, Redis returns with an older snapshot."""
+    mids = count()
+    with (
+        running_facebook() as graph,
+        serving_graph(breakable.url, tmp_path / "log", graph) as service,
+        GraphShop(service.url) as shop,
+        Facebook(service.url) as facebook,
+        Operator(service.ops_url) as operator,
+    ):
+        page = new_page(graph.world)
+        shop.bring(page)
+        shop.connect(PAGE)
+
+        def said() -> str:
+            mid, at = MessageId(f"m_{next(mids)}"), now()
+            graph.world.say(page, CUSTOMER, "1 dress", at=at, mid=mid)
+            part = text_part(mid, "1 dress", page=page.id, customer=CUSTOMER, at=at)
+            assert facebook.part(part, page=page.id).status_code == 200
+            return mid
+
+        kept = said()
+        breakable.snapshot()
+        wait_for_beat(breakable)
+        lost = [said() for _ in range(3)]
+        assert operator.counts("redis_went_back_total") == {(): 0}
+
+        breakable.go_back()
+        wait_until_blocking(lambda: operator.counts("redis_went_back_total") == {(): 1}, within=60)
+        wait_until_blocking(lambda: service.answers("/readyz"), within=60)
+        wait_until_blocking(lambda: set(shop.ids()) == {kept, *lost}, within=120)
+        (line,) = [line for line in service.lines() if line["event"] == "redis_went_back"]
+        assert 0 < line["seconds"] < 240
+        named = [line["page"] for line in service.lines() if line["event"] == "page_not_healed"]
+        assert named == [PAGE]
+        assert operator.checks()["redis"]
+
+
+def test_a_restart_of_redis_that_loses_nothing_is_no_alarm(breakable: Breakable, tmp_path: Path) -> None:
+    """Neither a restart nor a short break."""
+    with (
+        serving(breakable.url, tmp_path / "log") as service,
+        Facebook(service.url) as facebook,
+        Shop(service.url) as shop,
+        Operator(service.ops_url) as operator,
+    ):
+        shop.connect()
+        assert facebook.text("m_1").status_code == 200
+        wait_for_beat(breakable)
+        breakable.stop()
+        breakable.start()
+        wait_until_blocking(lambda: facebook.text("m_2").status_code == 200, within=30)
+        wait_for_beat(breakable)
+        assert operator.counts("redis_went_back_total") == {(): 0}
+        assert shop.ids() == ["m_2", "m_1"]
