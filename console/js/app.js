@@ -6,7 +6,7 @@ import { createInbox, emptyInbox, expire } from "./inbox.js";
 import { createLive } from "./live.js";
 import { createNews } from "./news.js";
 import { createPosts } from "./posts.js";
-import { keepPlace } from "./scrolling.js";
+import { createThreadScroll } from "./scrolling.js";
 import { lookAgain } from "./seen.js";
 import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
 import { createShop } from "./shop.js";
@@ -21,6 +21,7 @@ export function createApp({ root, base, sources }) {
   const state = fresh();
   const clock = createClock();
   const app = { state, base, sources, clock, changed, signIn, signOut, chooseLanguage, chooseTheme, show, may, say };
+  app.threadScroll = createThreadScroll({ changed });
   let drawn = false;
   let atEnd;
 
@@ -32,7 +33,7 @@ export function createApp({ root, base, sources }) {
 
   function draw() {
     drawn = false;
-    const restore = keepPlace(root, state.selected);
+    const restore = app.threadScroll.keepPlace(state.selected);
     render(root, page(app));
     restore();
     document.title = page.title(app);

@@ -2,7 +2,7 @@
 
 import { h } from "./view.js";
 import { isFromSources, webAddress } from "./links.js";
-import { icon, picture } from "./parts.js";
+import { canShow, icon, picture } from "./parts.js";
 import { textOf } from "./snippet.js";
 import { dateTime, t } from "./words.js";
 
@@ -10,18 +10,22 @@ const gone = new Set(); // voices and videos that Facebook no longer gives
 
 const MOST = 50; // attachments of a message, or products of an attachment, that are shown; Facebook sends fewer
 
-export function attachments(app, all) {
-  const some = all.slice(0, MOST);
-  const pictures = some.filter((one) => one.type === "image");
-  const others = some.filter((one) => one.type !== "image");
+/** Messenger sends some stickers as an image with the sticker's number. */
+export const isSticker = (one) => one.type === "sticker" || Boolean(one.sticker_id);
+
+export function attachments(app, { id, attachments: all }) {
+  const some = all.slice(0, MOST).map(objectOf);
+  const isPicture = (one) => one.type === "image" && !isSticker(one);
+  const pictures = some.map((one, place) => ({ one, place })).filter(({ one }) => isPicture(one));
+  const others = some.filter((one) => !isPicture(one));
   return [
     pictures.length > 0 &&
       h(
         "div",
-        { class: `pictures many-${Math.min(pictures.length, 3)}` },
-        pictures.map((one) => photo(app, one)),
+        { class: pictures.length > 1 ? "pictures album" : "pictures" },
+        pictures.map(({ one, place }) => photo(app, one.url, `${id} ${place}`)),
       ),
-    others.map((one) => (SHOWN.get(one.type) ?? other)(app, one)),
+    others.map((one) => (SHOWN.get(isSticker(one) ? "sticker" : one.type) ?? other)(app, one)),
     all.length > MOST && h("p", { class: "soft" }, `+${all.length - MOST}`),
   ];
 }
@@ -51,9 +55,18 @@ const SHOWN = new Map(
   }),
 );
 
-function photo(app, one) {
-  const alt = t("kind.image");
-  return picture(app, one.url, { class: "photo", alt }, placeholder(app, "image", t("picture.gone")));
+/** A picture in a place of fixed size, so that nothing moves when it comes; whole, and larger at a press. */
+function photo(app, url, id) {
+  if (!canShow(app, url)) return placeholder(app, "image", t("picture.gone"));
+  const open = () => {
+    app.state.dialog = { kind: "picture", id };
+    app.changed();
+  };
+  return h(
+    "button",
+    { key: id, type: "button", class: "photo-place", "aria-label": t("picture.open"), onclick: open },
+    picture(app, url, { class: "photo" }, null),
+  );
 }
 
 function placeholder(app, name, text) {

@@ -2,6 +2,7 @@
 
 import { h } from "./view.js";
 import { failure, icon, iconButton } from "./parts.js";
+import { pictureViewer } from "./picture_viewer.js";
 import { receiptFacts } from "./shop_view.js";
 import { t } from "./words.js";
 
@@ -14,13 +15,17 @@ export function dialogs(app) {
     app.state.dialog = null;
     app.changed();
   };
-  const ask = dialog.kind === "pause" ? pauseQuestion : question;
-  const inside = dialog.receipt ? receipt(app, dialog, close) : ask(app, dialog, close);
+  const content = dialog.receipt ? receipt : (CONTENTS[dialog.kind] ?? question);
+  const inside = content(app, dialog, close);
+  if (!inside) {
+    app.state.dialog = null;
+    return null;
+  }
   return h(
     "dialog",
     {
       key: "dialog",
-      class: "dialog",
+      class: `dialog ${dialog.kind}-dialog`,
       "aria-labelledby": "dialog-title",
       oncancel: close,
       onclose: close,
@@ -31,6 +36,8 @@ export function dialogs(app) {
     h("div", { class: "dialog-box" }, inside),
   );
 }
+
+const CONTENTS = { pause: pauseQuestion, picture: pictureViewer };
 
 function question(app, dialog, close) {
   const word = t("purge.word");

@@ -20,6 +20,13 @@ export function webAddress(text) {
   return PLAIN.has(url.protocol) && !url.username && !url.password ? url.href : null;
 }
 
+/** Where a picture is downloaded: Facebook's servers send it as a file when they are asked with `dl=1`. */
+export function saveAddress(text) {
+  const url = new URL(text);
+  if (url.hostname.endsWith(".fbcdn.net")) url.searchParams.set("dl", "1");
+  return url.href;
+}
+
 /** Facebook's own page for a path or an address of its, or null. */
 export function facebookAddress(text) {
   if (typeof text !== "string") return null;

@@ -52,7 +52,7 @@ function shown(app, message, { at, name, quoted }) {
             textOf(message.postback.title) || t("kind.postback"),
           ),
         message.text && said(app, message),
-        message.attachments && attachments(app, message.attachments),
+        message.attachments && attachments(app, message),
         !message.text &&
           !message.attachments &&
           !message.postback &&

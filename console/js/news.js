@@ -19,6 +19,7 @@ export function createNews(app) {
   function arrived(message) {
     const fresh = take(state.inbox, state.threads, message);
     if (!state.inbox.conversations.has(message.conversation_id)) again();
+    if (fresh && state.selected === message.conversation_id) app.threadScroll.countArrival();
     if (message.direction !== "in" || !fresh) return;
     const looking = state.view === "inbox" && state.selected === message.conversation_id && !document.hidden;
     if (!looking) {

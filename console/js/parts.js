@@ -66,9 +66,12 @@ export function empty(app, name, title, text) {
   );
 }
 
+/** Whether a picture's address is one of Facebook's and has not failed. */
+export const canShow = (app, address) => Boolean(address) && !broken.has(address) && isFromSources(address, app.sources);
+
 /** A picture from Facebook's servers, or `instead`. */
 export function picture(app, address, props, instead) {
-  if (!address || broken.has(address) || !isFromSources(address, app.sources)) return instead;
+  if (!canShow(app, address)) return instead;
   const onerror = () => {
     broken.add(address);
     app.changed();

@@ -1,26 +1,67 @@
-// Where the reader is in a thread stays where it is, whatever is added above or below.
+// Where the reader is in a thread stays where it is, whatever is added above or below it.
+//
+// `atEnd` is true while the newest message is in view. Then the end stays in view too: when a message comes, when a
+// picture turns out larger than its reserved place, when the window changes its size.
 
 const NEAR = 60; // pixels from the end that still count as being at the end
-let shownBefore = null;
 
-/** Called before a thread is drawn; gives what to call afterwards. */
-export function keepPlace(root, conversation) {
-  const box = root.querySelector(".thread-scroll");
-  const same = box && shownBefore === conversation;
-  const filled = box?.querySelector(".message") != null;
-  const ended = same && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
-  const anchor = same && !ended ? firstVisible(box) : null;
-  const offset = anchor?.getBoundingClientRect().top;
-  return () => {
-    const now = root.querySelector(".thread-scroll");
-    if (!now) {
-      shownBefore = null;
-      return;
-    }
-    if (!same || ended || !filled) now.scrollTop = now.scrollHeight;
-    else if (anchor?.isConnected) now.scrollTop += anchor.getBoundingClientRect().top - offset;
-    shownBefore = conversation;
-  };
+export function createThreadScroll({ changed }) {
+  let box = null;
+  let shownBefore = null;
+  const grown = new ResizeObserver(() => scroll.atEnd && toBottom());
+  const scroll = { atEnd: true, arrived: 0, attach, onScroll, keepPlace, toEnd, countArrival };
+
+  function toBottom() {
+    if (box) box.scrollTop = box.scrollHeight;
+  }
+
+  /** A new thread's box is in the page; its only child holds the messages. */
+  function attach(node) {
+    box = node;
+    Object.assign(scroll, { atEnd: true, arrived: 0 });
+    grown.disconnect();
+    grown.observe(box);
+    grown.observe(box.firstElementChild);
+  }
+
+  function onScroll() {
+    const atEnd = isAtEnd();
+    if (atEnd === scroll.atEnd) return;
+    scroll.atEnd = atEnd;
+    if (atEnd) scroll.arrived = 0;
+    changed();
+  }
+
+  /** A message has arrived in the open thread. */
+  function countArrival() {
+    if (!scroll.atEnd) scroll.arrived += 1;
+  }
+
+  function toEnd() {
+    Object.assign(scroll, { atEnd: true, arrived: 0 });
+    toBottom();
+    changed();
+  }
+
+  /** Called before a thread is drawn; gives the function to call afterwards. */
+  function keepPlace(conversation) {
+    const same = box?.isConnected && shownBefore === conversation;
+    const filled = box?.querySelector(".message") != null;
+    const anchor = same && !scroll.atEnd ? firstVisible(box) : null;
+    const offset = anchor?.getBoundingClientRect().top;
+    return () => {
+      if (!box?.isConnected) {
+        box = shownBefore = null;
+        return;
+      }
+      if (!same || scroll.atEnd || !filled) toBottom();
+      else if (anchor?.isConnected) box.scrollTop += anchor.getBoundingClientRect().top - offset;
+      shownBefore = conversation;
+    };
+  }
+
+  const isAtEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
+  return scroll;
 }
 
 function firstVisible(box) {

@@ -3,7 +3,7 @@
 import { h } from "./view.js";
 import { inOrder } from "./inbox.js";
 import { messageView } from "./message_view.js";
-import { arrows, avatar, failure, iconButton, nameOf, skeleton } from "./parts.js";
+import { arrows, avatar, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
 import { dayKind, midnight } from "./time.js";
 import { dayOf, t } from "./words.js";
 
@@ -45,15 +45,36 @@ export function threadView(app) {
     ),
     h(
       "div",
-      {
-        class: "thread-scroll",
-        tabindex: "0",
-        role: "region",
-        "aria-label": t("thread.with", { name }),
-        onscroll: (event) => event.currentTarget.scrollTop < 120 && ready(thread) && app.inbox.older(),
-      },
-      body(app, thread, conversation, name),
+      { class: "thread-frame" },
+      h(
+        "div",
+        {
+          class: "thread-scroll",
+          tabindex: "0",
+          role: "region",
+          "aria-label": t("thread.with", { name }),
+          ref: app.threadScroll.attach,
+          onscroll: (event) => {
+            app.threadScroll.onScroll();
+            if (event.currentTarget.scrollTop < 120 && ready(thread)) app.inbox.older();
+          },
+        },
+        h("div", { class: "thread-content" }, body(app, thread, conversation, name)),
+      ),
+      ready(thread) && toNewest(app),
     ),
+  );
+}
+
+/** While the newest message is out of view: how many have arrived, and the way to them. */
+function toNewest(app) {
+  const { atEnd, arrived, toEnd } = app.threadScroll;
+  if (atEnd) return null;
+  return h(
+    "button",
+    { type: "button", class: "button to-newest", onclick: toEnd },
+    icon(app, "down"),
+    arrived ? t("unread", { n: arrived }) : t("thread.newest"),
   );
 }
 

@@ -9,7 +9,10 @@ const PROPERTIES = new Set(["value", "checked", "disabled"]);
 const ADDRESSES = new Set(["href", "src", "poster"]);
 const REFUSED = new Set(["innerHTML", "outerHTML", "srcdoc", "style"]);
 
-/** An element: attributes, `on...` handlers, `key` among its neighbours, `ref` told of the node once it is there. */
+/**
+ * An element: attributes, `on...` handlers, `key` among its neighbours, `pixels` as `{paddingTop: 12}`, and `ref`, which
+ * is called with the node once it is in the page.
+ */
 export function h(tag, props, ...children) {
   const { key, ref, ...rest } = props ?? {};
   return new Description(tag, key, ref, rest, children.flat(Infinity).filter(shown).map(asNode));
@@ -84,14 +87,20 @@ function patch(node, wanted) {
   const before = node.pageInboxProps ?? {};
   for (const name of Object.keys(before)) if (!(name in wanted.props)) set(node, name, null);
   for (const [name, value] of Object.entries(wanted.props)) {
-    if (before[name] !== value || PROPERTIES.has(name)) set(node, name, value);
+    if (before[name] !== value && !PROPERTIES.has(name)) set(node, name, value);
   }
   node.pageInboxProps = wanted.props;
   patchChildren(node, wanted.children);
+  // After the children: a select has a value only once its options are there.
+  for (const name of PROPERTIES) if (name in wanted.props) set(node, name, wanted.props[name]);
 }
 
 function set(node, name, value) {
   if (REFUSED.has(name)) throw new Error(`${name} is never set`);
+  if (name === "pixels") {
+    for (const [side, size] of Object.entries(value ?? {})) node.style[side] = `${size}px`;
+    return;
+  }
   if (name.startsWith("on")) {
     // A handler that returns false would undo what the browser does by itself.
     node[name] = value ? (event) => void value(event) : null;

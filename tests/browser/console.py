@@ -13,7 +13,7 @@ from simulator.graph_nodes import FakePage
 from simulator.happening import Container
 from simulator.payloads import delivery, entry
 from simulator.serialize import Document
-from tests.callers import Facebook, mint
+from tests.callers import Facebook, mint, text_part
 from tests.facebook import GraphShop
 from tests.house.sources import ROOT
 
@@ -21,7 +21,7 @@ SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 PATIENCE: Final = 30_000
 """Milliseconds for whatever is waited for: two cores may be busy with other things."""
 
-SIZES: Final = {"wide": (1280, 800), "narrow": (360, 740)}
+SIZES: Final = {"wide": (1280, 800), "narrow": (390, 740)}
 EVERY_LOOK: Final = [(language, size) for language in ("en", "km") for size in SIZES]
 LOCALES: Final = {"en": "en-GB", "km": "km-KH"}
 
@@ -128,6 +128,12 @@ class Console:
             and origin not in self.allowed
         ):
             self.strangers.append(request.url)
+
+
+def part(console: Console, mid: str, **content: object) -> Document:
+    """An element of `messaging` by the usual customer, with this content alone."""
+    whole = text_part(mid, page=console.owner.page.id)
+    return {**whole, "message": {"mid": mid, **content}}
 
 
 def rows(page: Page) -> Locator:

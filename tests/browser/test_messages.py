@@ -13,6 +13,7 @@ from tests.browser.console import (
     Console,
     messages,
     open_conversation,
+    part,
     rows,
     shot,
     stumbles,
@@ -24,12 +25,6 @@ expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OTHER: Final = "7000000000000002"
-
-
-def part(console: Console, mid: str, **content: object) -> dict[str, object]:
-    """An element of `messaging` by the usual customer, with just this content."""
-    whole = text_part(mid, page=console.owner.page.id)
-    return {**whole, "message": {"mid": mid, **content}}
 
 
 @pytest.mark.parametrize(("language", "size"), EVERY_LOOK)

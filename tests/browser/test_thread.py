@@ -1,0 +1,148 @@
+"""A conversation on the screen: it stays at its newest message, and its pictures are whole."""
+
+import asyncio
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.browser.console import (
+    EVERY_LOOK,
+    PATIENCE,
+    WORDS,
+    Console,
+    messages,
+    open_conversation,
+    part,
+    shot,
+    stumbles,
+)
+from tests.callers import text_part
+
+expect.set_options(timeout=PATIENCE)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CDN: Final = "https://scontent.xx.fbcdn.net"
+SLIP: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="600" height="1300"><rect width="600" height="1300" fill="#fff"/>'
+    '<rect width="600" height="90" fill="#0a6"/><rect y="1210" width="600" height="90" fill="#c33"/></svg>'
+)
+"""A payment slip: its head is green and its foot is red."""
+
+FROM_END: Final = "(box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight)"
+"""Pixels that lie below the part of a thread which is in view."""
+
+
+WIDTH_SOON: Final = """async (one, least) => {
+    while (one.clientWidth < least) await new Promise(requestAnimationFrame);
+    return true;
+}"""
+"""Waits until an element is as wide as that."""
+
+
+def image(number: int) -> dict[str, Any]:
+    """A picture at Facebook."""
+    return {"type": "image", "payload": {"url": f"{CDN}/{number}.jpg"}}
+
+
+async def signed_in(console: Console, answer: Any, language: str = "en", size: str = "wide") -> Page:
+    """The console, with `answer` for each request to Facebook's server of pictures."""
+    console.allowed.add(CDN)
+    page = await console.window(language, size)
+    await page.route(f"{CDN}/**", answer)
+    await page.goto(f"{console.address}#token={console.owner.token()}")
+    return page
+
+
+async def slip(route: Route) -> None:
+    """The picture."""
+    await route.fulfill(body=SLIP, content_type="image/svg+xml")
+
+
+async def test_a_thread_stays_at_its_newest_message_while_pictures_load(console: Console) -> None:
+    """Also when one comes late; no message moves when a picture comes."""
+    fill = [text_part(f"m_{number}", f"text {number}", page=console.owner.page.id) for number in range(20)]
+    console.owner.delivers(*fill, *(part(console, f"m_p{n}", attachments=[image(n)]) for n in range(4)))
+    console.owner.hears("m_last", "is it paid?")
+    gate = asyncio.Event()
+
+    async def later(route: Route) -> None:
+        await gate.wait()
+        await slip(route)
+
+    page = await signed_in(console, later)
+    await open_conversation(page)
+    box = page.locator(".thread-scroll")
+    await expect(messages(page)).to_have_count(25)
+    height = await box.evaluate("(box) => box.scrollHeight")
+    gate.set()
+    await expect(page.locator(".photo").last).to_have_js_property("naturalWidth", 600)
+    assert await box.evaluate("(box) => box.scrollHeight") == height
+    assert await box.evaluate(FROM_END) <= 1
+
+
+async def test_new_messages_below_are_counted_on_a_button_that_leads_to_them(console: Console) -> None:
+    """A reader who has scrolled up stays there."""
+    console.owner.delivers(*(text_part(f"m_{n}", f"text {n}", page=console.owner.page.id) for n in range(40)))
+    page = await console.open()
+    await open_conversation(page)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    box, button = page.locator(".thread-scroll"), page.locator(".to-newest")
+    await expect(button).to_have_count(0)
+    await box.evaluate("(box) => { box.scrollTop = 300; }")
+    await expect(button).to_have_text(WORDS["en"]["thread.newest"])
+    console.owner.hears("m_new", "are you there?")
+    await expect(button).to_have_text("1 new message")
+    assert await box.evaluate("(box) => box.scrollTop") == 300
+    assert await stumbles(page) == []
+    await button.click()
+    await expect(button).to_have_count(0)
+    assert await box.evaluate(FROM_END) <= 1
+    console.owner.hears("m_newer", "hello?")
+    await expect(messages(page).last).to_contain_text("hello?")
+    assert await box.evaluate(FROM_END) <= 1
+
+
+@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
+    console: Console, language: str, size: str
+) -> None:
+    """Head and foot of a slip are in view; keys zoom, go to the other pictures of the thread, and close; a link saves it."""
+    words = WORDS[language]
+    console.owner.delivers(
+        part(console, "m_1", attachments=[image(1)]), part(console, "m_2", attachments=[image(n) for n in range(2, 9)])
+    )
+    page = await signed_in(console, slip, language, size)
+    await open_conversation(page)
+    await expect(page.locator(".photo")).to_have_count(8)
+    fits = "(all) => all.map((one) => getComputedStyle(one).objectFit)"
+    assert set(await page.locator(".photo").evaluate_all(fits)) == {"contain"}
+    assert await stumbles(page) == []
+    await shot(page, f"album-{language}-{size}")
+    await page.get_by_role("button", name=words["picture.open"]).first.click()
+    dialog, picture = page.get_by_role("dialog"), page.locator(".viewer-picture")
+    await expect(picture).to_have_attribute("src", f"{CDN}/1.jpg")
+    assert await stumbles(page) == []
+    await shot(page, f"picture-{language}-{size}")
+    before = await picture.evaluate("(one) => one.clientWidth")
+    await page.keyboard.press("+")
+    assert await picture.evaluate(WIDTH_SOON, before * 1.9)
+    await page.keyboard.press("0")
+    await page.keyboard.press("ArrowRight")
+    await expect(picture).to_have_attribute("src", f"{CDN}/2.jpg")
+    save = dialog.get_by_role("link", name=words["picture.save"])
+    await expect(save).to_have_attribute("href", f"{CDN}/2.jpg?dl=1")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+
+
+async def test_a_sticker_that_is_sent_as_an_image_is_small(console: Console) -> None:
+    """And no picture to open."""
+    payload = {"url": f"{CDN}/sticker.png", "sticker_id": 369239263222822}
+    console.owner.delivers(part(console, "m_1", attachments=[{"type": "image", "payload": payload}]))
+    page = await signed_in(console, slip)
+    await open_conversation(page)
+    sticker = page.locator(".message img")
+    await expect(sticker).to_be_visible()
+    assert await sticker.evaluate("(one) => one.clientHeight") <= 130
+    await expect(page.locator(".photo-place")).to_have_count(0)
