@@ -67,7 +67,8 @@ export function empty(app, name, title, text) {
 }
 
 /** Whether a picture's address is one of Facebook's and has not failed. */
-export const canShow = (app, address) => Boolean(address) && !broken.has(address) && isFromSources(address, app.sources);
+export const canShow = (app, address) =>
+  Boolean(address) && !broken.has(address) && isFromSources(address, app.sources);
 
 /** A picture from Facebook's servers, or `instead`. */
 export function picture(app, address, props, instead) {
