@@ -1,27 +1,38 @@
-"""Pure: the answers that the API makes itself, as the models of api/models.py. The description is made of them too.
+"""Pure: makes the answers, in the shapes of api/models.py.
 
-Messages, conversations and audit entries are JSON when they leave the store; tests hold them against the same models.
+Messages and conversations are joined from bytes for speed (api/json_bytes.py); all else is made by the models.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import MISSING
+import orjson
+from pydantic import MISSING, BaseModel
 
+from api.json_bytes import member, with_last
 from api.models import (
+    AuditEntryModel,
     BlockedModel,
+    ErasedModel,
     HealingModel,
+    LiveModel,
     MissingFieldModel,
     PageModel,
+    PurgeEventModel,
     ReceiptModel,
     ShopModel,
     UnhealedModel,
     WarningModel,
 )
+from domain.audit import Entry
+from domain.event import Notice
 from domain.heal import Heal, Unhealed
 from domain.ids import ConversationId
+from domain.kept import KeptConversation, KeptMessage
+from domain.message import Unsend
 from domain.moment import rfc3339
 from domain.shop import Page, PageState, Receipt, Shop
+from domain.stream import PurgeEvent, StreamEvent
 
 
 def shop_answer(shop: Shop) -> ShopModel:
@@ -47,6 +58,62 @@ def receipt_answer(receipt: Receipt) -> ReceiptModel:
     return ReceiptModel(**members)
 
 
+def message_json(message: KeptMessage, phone_numbers: Sequence[str] = ()) -> bytes:
+    """A `MessageModel` as JSON."""
+    received, expires = rfc3339(message.received_at).encode(), rfc3339(message.expires_at).encode()
+    added = b'"received_at":"%b","expires_at":"%b"' % (received, expires)
+    if phone_numbers:
+        added += b',"phone_numbers":' + orjson.dumps(phone_numbers)
+    return with_last(message.content, added)
+
+
+def conversation_json(conversation: KeptConversation, phone_numbers: Sequence[str] = ()) -> bytes:
+    """A `ConversationModel` as JSON; the numbers are those in its last message."""
+    head = {
+        "id": conversation.id,
+        "page_id": conversation.page,
+        "customer_id": conversation.customer,
+        "message_count": conversation.message_count,
+        "last_activity_at": rfc3339(conversation.last_activity_at),
+    }
+    last = message_json(conversation.last_message, phone_numbers)
+    return with_last(orjson.dumps(head), member("last_message", last))
+
+
+def event_json(event: StreamEvent, phone_numbers: Sequence[str] = ()) -> bytes:
+    """The `data` of a stored or live event; the numbers are those in its message."""
+    match event.content:
+        case KeptMessage() as message:
+            return message_json(message, phone_numbers)
+        case Unsend() as unsend:
+            return json_of(ErasedModel(id=unsend.id, page_id=unsend.page))
+        case PurgeEvent() as purge:
+            return json_of(PurgeEventModel(purge_id=purge.id, what=purge.what))
+        case Notice() as notice:
+            return json_of(_live(notice))
+
+
+def audit_entry_answer(entry: Entry) -> AuditEntryModel:
+    """An entry of the audit log."""
+    access = entry.access
+    return AuditEntryModel(
+        at=rfc3339(entry.at),
+        since=MISSING if entry.since == entry.at else rfc3339(entry.since),
+        sub=access.subject,
+        action=access.action,
+        page=MISSING if access.page is None else access.page,
+        client=access.client,
+        times=entry.times,
+        sequence=entry.sequence,
+        mac=entry.mac.hex(),
+    )
+
+
+def json_of(answer: BaseModel) -> bytes:
+    """A model as JSON. Absent facts are left out."""
+    return answer.model_dump_json().encode()
+
+
 def blocked_answer(conversation: ConversationId, since: int | None, purge: Receipt | None = None) -> BlockedModel:
     """Whether a conversation is blocked, since when, and the purge that came with the block."""
     members: dict[str, Any] = {"conversation_id": conversation, "blocked": since is not None}
@@ -55,6 +122,15 @@ def blocked_answer(conversation: ConversationId, since: int | None, purge: Recei
     if purge is not None:
         members["purge"] = receipt_answer(purge)
     return BlockedModel(**members)
+
+
+def _live(notice: Notice) -> LiveModel:
+    members: dict[str, Any] = {"kind": notice.kind, "page_id": notice.page}
+    if notice.conversation is not None:
+        members["conversation_id"] = notice.conversation
+    if notice.sent_at is not None:
+        members["sent_at"] = rfc3339(notice.sent_at)
+    return LiveModel(**notice.facts | members)
 
 
 def _page(page: Page) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from api.params import InvalidRequest
 from domain.errors import Kind, PageInboxError
 from domain.graph import GraphQuery
 from domain.ids import MessageId, PageId, ShopId
+from domain.kept import KeptMessage
 
 _LONGEST_PLACE = 4
 """Digits. Facebook sends at most some dozens of pictures in one message."""
@@ -29,8 +30,8 @@ class AttachmentNotFound(PageInboxError):
 class KeptMessages(Protocol):
     """Where messages are kept."""
 
-    async def message(self, shop: ShopId, message: MessageId, /) -> bytes:
-        """One message as JSON. Raises kind not_found."""
+    async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
+        """One message. Raises kind not_found."""
         ...
 
 
@@ -45,7 +46,7 @@ class Attachments:
         """GET messages/{id}/attachments/{n}"""
         call = call_of(request)
         message, place = MessageId(call.ids["id"]), _place(call.ids["n"])
-        kept = orjson.loads(await self._messages.message(call.shop, message))
+        kept = orjson.loads((await self._messages.message(call.shop, message)).content)
         if place >= len(kept.get("attachments", ())):
             raise AttachmentNotFound
         found = await self._graph.fetch(call.shop, GraphQuery("attachments", PageId(kept["page_id"]), message))

@@ -5,16 +5,19 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import answer_slice, call_of
+from api.answers import audit_entry_answer
+from api.call import answer, call_of
+from api.models import AuditModel
 from api.params import AuditQuery
+from domain.audit import Entry
 from domain.cursor import Slice
 from domain.ids import ShopId
 
 
 class AuditReader(Protocol):
-    """Reads a shop's audit log; every entry is JSON in the shape the API answers it."""
+    """Reads a shop's audit log."""
 
-    async def entries(self, shop: ShopId, /, *, limit: int, cursor: str | None) -> Slice[bytes]:
+    async def entries(self, shop: ShopId, /, *, limit: int, cursor: str | None) -> Slice[Entry]:
         """Entries, newest first."""
         ...
 
@@ -30,4 +33,5 @@ class Audit:
         call = call_of(request)
         query = call.query_as(AuditQuery)
         found = await self._reader.entries(call.shop, limit=query.limit, cursor=query.cursor)
-        return answer_slice("entries", found.items, found.next_cursor)
+        entries = [audit_entry_answer(entry) for entry in found.items]
+        return answer(AuditModel(entries=entries, next_cursor=found.next_cursor))

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import json_of
+from api.json_bytes import array, member, with_first
 from domain.ids import ShopId
-from domain.json_bytes import array, named_member, with_first
 from domain.shop import Principal
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -55,7 +56,7 @@ def call_of(request: Request) -> AuthorizedCall:
 
 def answer(content: BaseModel, *, status: int = 200) -> Response:
     """The status and a model as JSON; absent facts are left out."""
-    return Response(content.model_dump_json(), status, headers=NO_STORE, media_type="application/json")
+    return Response(json_of(content), status, headers=NO_STORE, media_type="application/json")
 
 
 def answer_json(content: Any) -> Response:
@@ -63,14 +64,9 @@ def answer_json(content: Any) -> Response:
     return answer_bytes(orjson.dumps(content))
 
 
-def answer_slice(name: str, items: Iterable[bytes], next_cursor: str | None) -> Response:
-    """200 and a slice."""
-    return answer_bytes(slice_body(name, items, next_cursor))
-
-
 def slice_body(name: str, items: Iterable[bytes], next_cursor: str | None) -> bytes:
     """`{name: [...], "next_cursor": ...}` of items that are JSON already: joined, not parsed again."""
-    return with_first(orjson.dumps({"next_cursor": next_cursor}), named_member(name, array(items)))
+    return with_first(orjson.dumps({"next_cursor": next_cursor}), member(name, array(items)))
 
 
 def answer_bytes(content: bytes) -> Response:

@@ -17,15 +17,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api.answers import page_answer, receipt_answer
+from api.answers import audit_entry_answer, json_of, message_json, page_answer, receipt_answer
 from api.call import NO_STORE, call_of
+from api.json_bytes import member, with_first
 from api.line_ends import on_one_line
-from api.phones import with_phone_numbers
+from api.phones import in_message
 from api.shops import Registry
 from domain import limits
+from domain.audit import Entry
 from domain.errors import PageInboxError
 from domain.ids import ShopId
-from domain.json_bytes import named_member, with_first
+from domain.kept import KeptMessage
 from domain.moment import rfc3339
 from domain.shop import Receipt
 
@@ -47,8 +49,8 @@ class MessageWalker(Protocol):
         """How many there are, or a few more."""
         ...
 
-    def walk(self, shop: ShopId, /) -> AsyncIterator[list[bytes]]:
-        """All of them as JSON in the shape the API answers them, oldest first, some at a time."""
+    def walk(self, shop: ShopId, /) -> AsyncIterator[list[KeptMessage]]:
+        """All of them, oldest first, some at a time."""
         ...
 
 
@@ -63,8 +65,8 @@ class ReceiptWalker(Protocol):
 class AuditWalker(Protocol):
     """Reads a shop's whole audit log."""
 
-    def walk(self, shop: ShopId, /) -> AsyncIterator[list[bytes]]:
-        """Entries as JSON in the shape the API answers them, oldest first, some at a time."""
+    def walk(self, shop: ShopId, /) -> AsyncIterator[list[Entry]]:
+        """All entries, oldest first, some at a time."""
         ...
 
 
@@ -94,15 +96,15 @@ class Exporter:
         head = {"shop": shop, "paused": state.paused, "exported_at": rfc3339(self._now()), "message_count": count}
         yield _line("shop", orjson.dumps(head))
         for page in state.pages:
-            yield _line("page", page_answer(page).model_dump_json().encode())
+            yield _line("page", json_of(page_answer(page)))
         async for receipt in self._receipts.walk(shop):
-            yield _line("receipt", receipt_answer(receipt).model_dump_json().encode())
+            yield _line("receipt", json_of(receipt_answer(receipt)))
         async for entries in self._audit.walk(shop):
-            yield b"".join(_line("audit", entry) for entry in entries)
+            yield b"".join(_line("audit", json_of(audit_entry_answer(entry))) for entry in entries)
         exported = 0
         async for messages in self._messages.walk(shop):
             exported += len(messages)
-            yield b"".join(_line("message", with_phone_numbers(message)) for message in messages)
+            yield b"".join(_line("message", message_json(one, in_message(one.content))) for one in messages)
         yield _line("end", orjson.dumps({"messages": exported}))
 
     async def export(self, request: Request) -> Response:
@@ -128,7 +130,7 @@ class Exporter:
 
 def _line(kind: str, item: bytes) -> bytes:
     """A JSON object as a line that says what it is."""
-    return on_one_line(with_first(item, named_member("type", orjson.dumps(kind)))) + b"\n"
+    return on_one_line(with_first(item, member("type", orjson.dumps(kind)))) + b"\n"
 
 
 def _attached() -> dict[str, str]:

@@ -8,17 +8,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, Protocol
 
-import orjson
 import structlog
 
 from api import sse
-from api.phones import with_phone_numbers
-from api.viewer import End, Viewer
+from api.answers import event_json, json_of
+from api.models import GapModel, ReadyModel
+from api.phones import in_message
+from api.viewer import Viewer
 from domain import limits
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
+from domain.kept import KeptMessage
 from domain.moment import rfc3339
-from domain.stream import Start, Stretch
+from domain.stream import End, Gap, Start, StreamEvent, Stretch
 
 HEARTBEAT_SECONDS: Final = 15.0
 """Proxies usually close a connection on which nothing is sent for 30 s or more."""
@@ -31,8 +33,6 @@ PACE_SECONDS: Final = 50e-6
 """Processor time to send to one viewer, most of it in the system. After each batch of events the follower waits for
 this time per viewer. So a busy shop with many viewers leaves time for others, and its next events go out together.
 Measured with a thousand viewers and a hundred messages a second: p99 is 177 ms at 25 µs and 93 ms at 50 µs."""
-
-_OF_MESSAGES: Final = frozenset({"message", "edited"})
 
 log = structlog.get_logger()
 
@@ -156,7 +156,7 @@ class ShopViewers:
                 if viewer.behind:
                     self.viewers.discard(viewer)
         for event in stretch.events:
-            chunk = self._fan_out.encode(self._shop, event.name, event.data, event.position)
+            chunk = self._fan_out.encode(self._shop, event)
             receivers = [one for one in self.viewers if event.position is None or one.position < event.position]
             for viewer in receivers:
                 viewer.push(chunk, event.position)
@@ -229,15 +229,19 @@ class FanOut:
         viewers = self._shops.get(shop)
         return None if viewers is None else viewers.position
 
-    def encode(self, shop: ShopId, name: str, data: bytes, position: int | None) -> bytes:
-        """An event as bytes; a message is written as the API answers it."""
-        if name in _OF_MESSAGES:
-            data = with_phone_numbers(data)
-        return sse.encode(name, data, None if position is None else self.feed.event_id(shop, position))
+    def encode(self, shop: ShopId, event: StreamEvent) -> bytes:
+        """An event as bytes."""
+        numbers = in_message(event.content.content) if isinstance(event.content, KeptMessage) else ()
+        id_ = None if event.position is None else self.feed.event_id(shop, event.position)
+        return sse.encode(event.name, event_json(event, numbers), id_)
+
+    def gap(self, shop: ShopId, gap: Gap, position: int) -> bytes:
+        """The event that says: events were lost, and the stream begins at this position."""
+        return sse.encode("gap", json_of(GapModel(reason=gap)), self.feed.event_id(shop, position))
 
     def ready(self, shop: ShopId, position: int) -> bytes:
         """The event that says: everything up to this position is sent, and further events come as they happen."""
-        data = orjson.dumps({"at": rfc3339(round(self._now() * 1000))})
+        data = json_of(ReadyModel(at=rfc3339(round(self._now() * 1000))))
         return sse.encode("ready", data, self.feed.event_id(shop, position), RETRY_MS)
 
     def sent(self, position: int) -> None:

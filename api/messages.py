@@ -1,18 +1,20 @@
 """What a shop reads and purges: messages, with the telephone numbers in them, conversations, receipts."""
 
 import asyncio
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import receipt_answer
+from api.answers import conversation_json, message_json, receipt_answer
 from api.call import answer, answer_bytes, call_of, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
+from domain.kept import KeptConversation, KeptMessage
 from domain.query import MessageQuery
 from domain.shop import Receipt
 
@@ -20,20 +22,23 @@ SEARCHED_EACH_TURN: Final = 10
 """Items searched for telephone numbers in one event-loop iteration. One takes 10 us, or 2 ms if written to be slow."""
 
 
-class MessageReader(Protocol):
-    """Reads what is kept of one shop; every item is JSON in the shape the API answers it."""
+Kept = TypeVar("Kept", KeptMessage, KeptConversation)
 
-    async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[bytes]:
+
+class MessageReader(Protocol):
+    """Reads what is kept of one shop."""
+
+    async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[KeptMessage]:
         """Messages, newest receipt first."""
         ...
 
-    async def message(self, shop: ShopId, message: MessageId, /) -> bytes:
+    async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
         """One message; raises an error of kind not_found."""
         ...
 
     async def conversations(
         self, shop: ShopId, /, *, limit: int, cursor: str | None, page: PageId | None
-    ) -> Slice[bytes]:
+    ) -> Slice[KeptConversation]:
         """Conversations, newest activity first."""
         ...
 
@@ -77,7 +82,7 @@ class Messages:
         compression: Compression,
     ) -> None:
         self._reader = reader
-        self._with_phone_numbers = PhoneNumbers().add
+        self._phone_numbers = PhoneNumbers()
         self._compression = compression
         self._purger = purger
         self._customers = customers
@@ -86,13 +91,13 @@ class Messages:
         """GET messages"""
         call = call_of(request)
         found = await self._reader.messages(call.shop, call.query_as(MessagesQuery).query())
-        return await self._slice(request, "messages", found)
+        return await self._slice(request, "messages", found, self._message)
 
     async def one(self, request: Request) -> Response:
         """GET messages/{id}"""
         call = call_of(request)
         found = await self._reader.message(call.shop, MessageId(call.ids["id"]))
-        return answer_bytes(self._with_phone_numbers(found))
+        return answer_bytes(self._message(found))
 
     async def conversations(self, request: Request) -> Response:
         """GET conversations"""
@@ -100,14 +105,22 @@ class Messages:
         query = call.query_as(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
         found = await self._reader.conversations(call.shop, limit=query.limit, cursor=query.cursor, page=page)
-        return await self._slice(request, "conversations", found)
+        return await self._slice(request, "conversations", found, self._conversation)
 
-    async def _slice(self, request: Request, name: str, found: Slice[bytes]) -> Response:
+    def _message(self, message: KeptMessage) -> bytes:
+        return message_json(message, self._phone_numbers.find(message.content))
+
+    def _conversation(self, conversation: KeptConversation) -> bytes:
+        return conversation_json(conversation, self._phone_numbers.find(conversation.last_message.content))
+
+    async def _slice(
+        self, request: Request, name: str, found: Slice[Kept], as_json: Callable[[Kept], bytes]
+    ) -> Response:
         items = []
         for number, item in enumerate(found.items, 1):
             if number % SEARCHED_EACH_TURN == 0:
                 await asyncio.sleep(0)
-            items.append(self._with_phone_numbers(item))
+            items.append(as_json(item))
         body = slice_body(name, items, found.next_cursor)
         return self._compression.answer(body, request.headers.get("accept-encoding", ""))
 

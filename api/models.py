@@ -1,14 +1,19 @@
-"""The answers, as models: `/openapi.json` is made of them, and tests hold answers against them.
+"""What an answer looks like: the models of all answers and of the stream's events.
+
+`api/answers.py` makes the answers with them, `/openapi.json` is made from them, and tests compare answers with them.
 
 Absent facts are left out of an answer, never null. A field may be added later: readers pass over what they do not know.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 
+from domain.event import NoticeKind
 from domain.message import Direction, Kind
 from domain.shop import PageStatus, PurgeTarget
+from domain.stream import End, Gap
 
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 Moment = Annotated[str, Field(pattern=_MOMENT, json_schema_extra={"format": "date-time"})]
@@ -86,6 +91,62 @@ class ConversationsModel(_Answer):
 
     conversations: list[ConversationModel]
     next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
+
+
+class ErasedModel(_Answer):
+    """A message that its sender took back."""
+
+    id: str
+    page_id: str
+
+
+class PurgeEventModel(_Answer):
+    """Something was deleted at the shop's request, as the receipt says."""
+
+    purge_id: str
+    what: PurgeTarget
+
+
+class LiveModel(BaseModel):
+    """Something that happened and is never kept; with further members that depend on the kind."""
+
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+
+    kind: NoticeKind
+    page_id: str
+    conversation_id: str | MISSING = MISSING
+    sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
+
+
+class ReadyModel(_Answer):
+    """Everything up to here is sent; further events come as they happen."""
+
+    at: Moment
+
+
+class GapModel(_Answer):
+    """The stream cannot go on after the id that was sent. It begins now: read the messages again."""
+
+    reason: Gap
+
+
+class EndModel(_Answer):
+    """The stream ends. Open it again, with a new token where that is the reason."""
+
+    reason: End
+
+
+STREAM_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
+    "message": MessageModel,
+    "edited": MessageModel,
+    "erased": ErasedModel,
+    "purge": PurgeEventModel,
+    "live": LiveModel,
+    "ready": ReadyModel,
+    "gap": GapModel,
+    "end": EndModel,
+}
+"""The `data` of each event of a stream, by the event's name."""
 
 
 class TicketModel(BaseModel):

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import CoreSchema
 
+from api import sse
 from api.errors import MEDIA, TITLES
-from api.models import ProblemModel
+from api.models import STREAM_EVENTS, ProblemModel
 from api.params import LONGEST_ID, PLAIN
 from api.route import Route
 
@@ -108,10 +109,10 @@ def _operation(route: Route) -> Json:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.body)}}}
-    schema = _ref(route.answer) if route.answer else {}
-    answers: Json = {
-        str(route.status): {"description": _first_line(route.answer), "content": {route.media: {"schema": schema}}}
-    }
+    content: Json = {"schema": _ref(route.answer) if route.answer else {}}
+    if route.media == sse.MEDIA:
+        content["x-events"] = {name: _ref(model) for name, model in STREAM_EVENTS.items()}
+    answers: Json = {str(route.status): {"description": _first_line(route.answer), "content": {route.media: content}}}
     for status in _problems(route):
         answers[str(status)] = {"$ref": f"#/components/responses/{_problem_name(status)}"}
     operation["responses"] = answers
@@ -160,10 +161,12 @@ def _query_parameters(model: type[BaseModel] | None) -> list[Json]:
 
 
 def _schemas(routes: Sequence[Route]) -> Json:
-    """Every model of the table, by its name."""
+    """Every model of the table and of the stream's events, by its name."""
     asked: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemModel, "serialization"): None}
     asked |= {(route.body, "validation"): None for route in routes if route.body}
     asked |= {(route.answer, "serialization"): None for route in routes if route.answer}
+    if any(route.media == sse.MEDIA for route in routes):
+        asked |= {(model, "serialization"): None for model in STREAM_EVENTS.values()}
     template = "#/components/schemas/{model}"
     _, definitions = models_json_schema([*asked], ref_template=template, schema_generator=_Plain)
     schemas: Json = definitions["$defs"]

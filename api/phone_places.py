@@ -1,7 +1,7 @@
 """Pure: remembers where telephone numbers stand in messages that were read before, and never what the numbers are.
 
 A shop's composer reads the same newest messages every few seconds. The search of 50 messages takes as long as the rest
-of the answer. Of a message only a hash of its JSON and the places of its numbers in these bytes are remembered: both
+of the answer. Of a message only a hash of its content and the places of its numbers in these bytes are remembered: both
 reveal nothing of it, before or after it is gone. A place is used only with the very bytes in which it was found.
 """
 
@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from api.phone_characters import SEPARATORS, plain_text
-from api.phones import in_item, with_numbers
+from api.phones import in_message
 
 REMEMBERED: Final = 10_000
 """Limit: messages of which one process remembers where numbers stand. The newest 50 of 200 shops, in some 3 MB."""
@@ -28,7 +28,7 @@ _Place = tuple[str, int, int]
 
 
 class PhoneNumbers:
-    """Adds `phone_numbers` to what is read.
+    """Finds the numbers in what is read.
 
     The hash is Python's own: SipHash, 64 bits, with a random key for each process. That a message is taken for one of
     10,000 others has a probability of 5e-16.
@@ -36,30 +36,29 @@ class PhoneNumbers:
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
-        self._known: dict[int, tuple[tuple[_Place, ...], bool]] = {}
+        self._known: dict[int, tuple[_Place, ...]] = {}
 
-    def add(self, item: bytes) -> bytes:
-        """The same as `with_phone_numbers`."""
-        hash_ = hash(item)
-        known = self._known.get(hash_)
-        if known is not None:
-            places, nested = known
-            return with_numbers(item, [_read(item, place) for place in places], nested) if places else item
-        numbers, nested = in_item(item)
-        found = _places_of(numbers, item)
+    def find(self, content: bytes) -> list[str]:
+        """The same as `phones.in_message`."""
+        hash_ = hash(content)
+        places = self._known.get(hash_)
+        if places is not None:
+            return [_read(content, place) for place in places] if places else []
+        numbers = in_message(content)
+        found = _places_of(numbers, content)
         if found is not None:
             if len(self._known) >= self._remembered:
                 del self._known[next(iter(self._known))]  # the oldest
-            self._known[hash_] = found, nested
-        return with_numbers(item, numbers, nested)
+            self._known[hash_] = found
+        return numbers
 
 
-def _places_of(numbers: list[str], item: bytes) -> tuple[_Place, ...] | None:
+def _places_of(numbers: list[str], content: bytes) -> tuple[_Place, ...] | None:
     """Where these numbers stand in the JSON. None where one of them cannot be read from its place again."""
     if not numbers:
         return ()
     places = []
-    digits = list(islice(_DIGIT.finditer(item, max(item.find(b'"text":"'), 0)), _DIGITS_LOOKED_AT))
+    digits = list(islice(_DIGIT.finditer(content, max(content.find(b'"text":"'), 0)), _DIGITS_LOOKED_AT))
     row = "".join(plain_text(digit[0].decode()) for digit in digits)
     for number in numbers:
         prefix = next(prefix for prefix in _PREFIXES if number.startswith(prefix))
@@ -68,15 +67,15 @@ def _places_of(numbers: list[str], item: bytes) -> tuple[_Place, ...] | None:
         if at < 0:
             return None
         place = prefix, digits[at].start(), digits[at + len(rest) - 1].end()
-        if _read(item, place) != number:
+        if _read(content, place) != number:
             return None
         places.append(place)
     return tuple(places)
 
 
-def _read(item: bytes, place: _Place) -> str:
+def _read(content: bytes, place: _Place) -> str:
     prefix, start, end = place
-    digits = item[start:end].translate(None, _SEPARATORS)
+    digits = content[start:end].translate(None, _SEPARATORS)
     if digits.isdigit():
         return prefix + digits.decode()
     return prefix + plain_text(digits.decode(errors="replace")).translate(_NO_SEPARATORS)

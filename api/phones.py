@@ -12,12 +12,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-import orjson
-
+from api.json_bytes import text_and_quick_reply
 from api.phone_characters import SEPARATORS, plain_text, spellings
 from api.phone_plans import LENGTHS, cambodian, foreign, may_be_foreign
 from api.phone_words import goes_on_as_other, said_before
-from domain.json_bytes import named_member, with_last, with_last_in_last
 
 CHARACTERS: Final = 4_000
 """Limit: characters of a text that are searched for telephone numbers. Twice what a Page may write in one message."""
@@ -48,49 +46,15 @@ _IN_ADDRESS = re.compile(r"(?:https?://|www\.|\.[a-z]{2,9}/|@)[!-~]*\Z", re.IGNO
 _CHAT_LINK = re.compile(r"(?:t|wa|zalo)\.me/\+?\Z", re.IGNORECASE)
 _MAIL_AFTER = re.compile(r"[!-+\-.-:<-?A-~]{0,64}+@")
 
-_TEXT: Final = b'"kind":"message","text":"'
-"""Where the text of a stored message stands; nothing that a customer wrote stands before it."""
-_BACKSLASH: Final = ord("\\")
 
+def in_message(content: bytes) -> list[str]:
+    """The numbers in a message's content: in its text, and one that a quick reply sent.
 
-def with_phone_numbers(item: bytes) -> bytes:
-    """A message's JSON, or that of a conversation with its `last_message`, with `phone_numbers` where there are any."""
-    return with_numbers(item, *in_item(item))
-
-
-def with_numbers(item: bytes, numbers: list[str], nested: bool) -> bytes:
-    """The JSON with these numbers. `nested`: its message is the `last_message` of a conversation."""
-    if not numbers:
-        return item
-    added = named_member("phone_numbers", orjson.dumps(numbers))
-    # `last_message` is the last member of a conversation.
-    return with_last_in_last(item, added) if nested else with_last(item, added)
-
-
-def in_item(item: bytes) -> tuple[list[str], bool]:
-    """The numbers in a message's JSON, and whether the message is nested in a conversation's, where there are any."""
-    start = item.find(_TEXT) + len(_TEXT)
-    has_text, has_reply = start >= len(_TEXT), b'"quick_reply":' in item
-    if has_text and not has_reply:
-        end = item.find(b'"', start)
-        if item[end - 1] != _BACKSLASH:  # else a quotation mark in the text, or a backslash at its end
-            text = item[start:end]
-            numbers = in_text(orjson.loads(b'"%b"' % text) if b"\\" in text else text.decode())
-            return numbers, bool(numbers) and item.find(b'"last_message":', 0, start) >= 0
-    elif not has_reply and b'"edits":' not in item:  # else an edit may have added the text behind the other fields
-        return [], False
-    message = orjson.loads(item)
-    nested = "last_message" in message
-    return _in_message(message["last_message"] if nested else message), nested
-
-
-def _in_message(message: dict[str, object]) -> list[str]:
-    """The numbers in the text, and the one that a quick reply of the type `user_phone_number` sends as its payload.
-
-    Any other payload is the shop's own code.
+    A quick reply of the type `user_phone_number` sends the number as its payload. Any other payload is the shop's own
+    code.
     https://developers.facebook.com/docs/messenger-platform/send-messages/quick-replies
     """
-    text, reply = message.get("text"), message.get("quick_reply")
+    text, reply = text_and_quick_reply(content)
     found = in_text(text) if isinstance(text, str) else []
     payload = reply.get("payload") if isinstance(reply, dict) else None
     if isinstance(payload, str) and len(payload) < CHARACTERS and _RUN.fullmatch(plain_text(payload).strip(" +(")):

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import sse
+from api.answers import json_of
 from api.call import AuthorizedCall, answer, call_of
 from api.fan_out import FanOut, ShopViewers
-from api.models import TicketModel
+from api.models import EndModel, TicketModel
 from api.params import StreamQuery
 from api.viewer import Viewer
 from domain.errors import PageInboxError
@@ -108,7 +108,7 @@ class _EventStream(Response):
                 # A blocked viewer may go on reading; then it gets the reason, and the end of the answer.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LAST_SECONDS):
-                        data = sse.encode("end", orjson.dumps({"reason": viewer.ended}))
+                        data = sse.encode("end", json_of(EndModel(reason=viewer.ended or "failed")))
                         await send({"type": "http.response.body", "body": data, "more_body": False})
         finally:
             expiry.cancel()
@@ -117,8 +117,7 @@ class _EventStream(Response):
 
     async def _serve(self, group: ShopViewers, viewer: Viewer, send: Send) -> None:
         if self._start.gap is not None:
-            data = orjson.dumps({"reason": self._start.gap})
-            await _send(viewer, send, self._fan_out.encode(self._shop, "gap", data, self._start.position))
+            await _send(viewer, send, self._fan_out.gap(self._shop, self._start.gap, self._start.position))
         while viewer.ended is None:
             if viewer.behind:
                 group.leave(viewer)
@@ -144,9 +143,7 @@ class _EventStream(Response):
             for event in stretch.events:
                 self._fan_out.metrics.streamed(event.name, 1)
             if stretch.events:
-                chunk = b"".join(
-                    self._fan_out.encode(self._shop, one.name, one.data, one.position) for one in stretch.events
-                )
+                chunk = b"".join(self._fan_out.encode(self._shop, event) for event in stretch.events)
                 await _send(viewer, send, chunk)
             viewer.position = viewer.taken = stretch.position
             if any(event.ends for event in stretch.events):

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import deque
-from typing import Any, Final, Literal
+from typing import Any, Final
+
+from domain.stream import End
 
 QUEUE: Final = 512
 """Limit: events that wait for one viewer. Its connection holds about 100 KiB before the first event waits here."""
@@ -12,10 +14,6 @@ QUEUE_BYTES: Final = 1024 * 1024
 
 SENT_BYTES: Final = 256 * 1024
 """Limit: bytes of events that are joined to be sent together. Larger parts are not sent faster."""
-
-End = Literal["left", "slow", "purge", "token_expired", "closing", "failed"]
-"""Why a stream ended: the viewer closed it; the viewer did not read what was sent; the shop was purged; the token
-ended; the service stops; an error of the service."""
 
 
 class Viewer:

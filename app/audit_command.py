@@ -1,14 +1,13 @@
 """`page-inbox audit`: who did what in a shop, and whether its log is whole."""
 
 import sys
-from typing import Any
 
 import click
-import orjson
 
 from app.tools import Tools, with_tools
-from domain.audit import Damage
+from domain.audit import Damage, Entry
 from domain.ids import ShopId
+from domain.moment import rfc3339
 
 _SENTENCES = {
     "changed": "does not say any more what was written",
@@ -40,7 +39,7 @@ def audit(shop: str, limit: int, verify: bool) -> None:
         left, cursor = limit, None
         while left:
             page = await tools.store.audit_log.entries(ShopId(shop), limit=min(left, 100), cursor=cursor)
-            for entry in map(orjson.loads, page.items):
+            for entry in page.items:
                 click.echo(_line(entry))
             left, cursor = left - min(left, 100), page.next_cursor
             if cursor is None:
@@ -58,10 +57,11 @@ def audit(shop: str, limit: int, verify: bool) -> None:
         sys.exit(1)
 
 
-def _line(entry: dict[str, Any]) -> str:
-    times = f" x{entry['times']}" if entry["times"] > 1 else ""
-    page = f" {entry['page']}" if "page" in entry else ""
-    return f"{entry['at']}  {entry['sub']}  {entry['action']}{page}{times}  {entry['client']}"
+def _line(entry: Entry) -> str:
+    access = entry.access
+    times = f" x{entry.times}" if entry.times > 1 else ""
+    page = f" {access.page}" if access.page is not None else ""
+    return f"{rfc3339(entry.at)}  {access.subject}  {access.action}{page}{times}  {access.client}"
 
 
 def _place(damage: Damage) -> str:

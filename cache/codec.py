@@ -1,6 +1,6 @@
 """What is kept of a message: a record, which cache/messages/vault.py seals before it is stored. Pure.
 
-A record is a header of fixed length, which the scripts read, and a body, which nobody reads without the shop's secret:
+A record is a header of fixed length, which the scripts read, and a body, which only the shop's secret makes readable:
 
     0      version: MESSAGE, or WAITING_EDIT for an edit that came before its message
     1      flags: bit 0 the direction (1 = out), bits 1-7 the first of the Page's tag, to skip others when filtering
@@ -9,9 +9,9 @@ A record is a header of fixed length, which the scripts read, and a body, which 
     12-19  conversation tag
     20-    zstd frame of the JSON body, with a dictionary that is part of the package
 
-A message's JSON is the API's answer without `received_at` and `expires_at`, which follow from the score in the index,
-so that reading needs no parsing. A value is a sealed record; an empty one is a tombstone: there was a message here, and
-it is erased.
+A message's JSON has the members of the API's message (api/models.py) but for those that follow from when it is read and
+where it stands in the index. So the API answers it without parsing it.
+A value is a sealed record; an empty one is a tombstone: there was a message here, and it is erased.
 The first byte tells the dictionary and the layout: a new one must keep the old readable for five days.
 """
 
@@ -24,7 +24,7 @@ import zstandard
 
 from cache.errors import Corrupt
 from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PAGE_TAG_BYTES, ShopKeys
-from domain.json_bytes import with_last, without_last_number
+from domain.kept import KeptMessage
 from domain.message import Edit, Message
 from domain.moment import rfc3339
 
@@ -45,7 +45,7 @@ _UNTIL: Final = "until"
 """The deadline of a message whose life does not run from its receipt, in Unix milliseconds; the last key, as `_TTL`."""
 
 _TTL: Final = "ttl"
-"""A shorter life than five days, in seconds; always the last key, so that `answer` can cut it off unparsed."""
+"""A shorter life than five days, in seconds; always the last key, so that `kept` can cut it off unparsed."""
 
 _DICTIONARY = zstandard.ZstdCompressionDict(files("cache").joinpath("record.dict").read_bytes())
 # Magic number, checksum and dictionary id are the same in every value: 12 bytes that need not be kept.
@@ -88,7 +88,7 @@ def page_flags(page_tag: bytes) -> int:
 
 
 def fields(message: Message) -> dict[str, Any]:
-    """A message as the API answers it, without the times that follow from its place in the index."""
+    """The members of a message's JSON."""
     body: dict[str, Any] = {
         "id": message.id,
         "page_id": message.page,
@@ -194,22 +194,33 @@ def _pack(body: dict[str, Any]) -> bytes:
     return _compress(orjson.dumps(body))
 
 
-def answer(record: bytes, score: int) -> bytes:
-    """A message as the API answers it, from its record and its index score (microseconds).
+def kept(record: bytes, score: int) -> KeptMessage:
+    """A message as readers get it, from its record and its index score (microseconds).
 
     Raises:
-        Corrupt: the record is damaged or no message.
+        Corrupt: the record is damaged or is not one of a message.
     """
-    body, ttl = without_last_number(_body(record), _TTL)
+    content, ttl = _without_last_number(_body(record), _TTL)
     if record[0] != MESSAGE:
         raise Corrupt("corrupt_record")
     received = score // 1000
     expires = received + (MAX_TTL_SECONDS if ttl is None else ttl) * 1000
     if ttl is None:
-        body, until = without_last_number(body, _UNTIL)
+        content, until = _without_last_number(content, _UNTIL)
         expires = expires if until is None else min(expires, until)
-    times = b'"received_at":"%b","expires_at":"%b"' % (rfc3339(received).encode(), rfc3339(expires).encode())
-    return with_last(body, times)
+    return KeptMessage(content, received, expires)
+
+
+def _without_last_number(body: bytes, name: str) -> tuple[bytes, int | None]:
+    """The JSON object without its last member and that member's value, where it has this name and is a whole number.
+
+    The object needs another member. A text cannot be taken for the member: digits alone stand behind the member's name.
+    """
+    if body[-2:-1].isdigit():
+        head, mark, tail = body.rpartition(b',"%b":' % name.encode())
+        if mark and tail[:-1].isdigit():
+            return head + b"}", int(tail[:-1])
+    return body, None
 
 
 def _body(record: bytes) -> bytes:

@@ -56,7 +56,8 @@ class Access:
 class Entry:
     """One entry of a shop's log: `access` was asked for `times` times from `since` to `at`, in milliseconds.
 
-    `sequence` counts from 1 without a gap. `previous_at` is the `at` of the entry before, 0 for the first.
+    `sequence` counts from 1 without a gap. `previous_at` is the `at` of the entry before, 0 for the first. `mac`
+    authenticates the entry and all entries before it.
     """
 
     sequence: int
@@ -65,6 +66,7 @@ class Entry:
     times: int
     access: Access
     previous_at: int
+    mac: bytes
 
 
 Breach = Literal["changed", "removed", "moved", "forked", "key_unknown", "head_changed"]

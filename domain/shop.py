@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from domain.ids import PageId, PurgeId, ShopId
 from domain.moment import rfc3339
@@ -108,6 +108,8 @@ class Principal:
 
 
 PurgeTarget = Literal["shop", "page", "customer", "conversation", "message"]
+PURGE_TARGETS: Final[dict[bytes, PurgeTarget]] = {name.encode(): name for name in get_args(PurgeTarget)}
+"""By the name under which the store keeps them."""
 
 
 @dataclass(frozen=True, slots=True)

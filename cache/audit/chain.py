@@ -88,8 +88,8 @@ def chain(
     return entry, Head(sequence, at, _link(entry, sequence))
 
 
-def read_entry(stored: bytes, sequence: int) -> tuple[Entry, bytes]:
-    """An entry and its MAC; not verified.
+def read_entry(stored: bytes, sequence: int) -> Entry:
+    """An entry; its MAC is not verified.
 
     Raises:
         Corrupt: it is none.
@@ -97,7 +97,7 @@ def read_entry(stored: bytes, sequence: int) -> tuple[Entry, bytes]:
     try:
         at, since, times, action, subject, client, page, previous_at = orjson.loads(stored[_BODY_AT:])
         access = Access(action, subject, client, page)
-        return Entry(sequence, at, since, times, access, previous_at), stored[_MAC_AT:_BODY_AT]
+        return Entry(sequence, at, since, times, access, previous_at, stored[_MAC_AT:_BODY_AT])
     except (orjson.JSONDecodeError, ValueError, TypeError):
         raise Corrupt("corrupt_record") from None
 
@@ -134,7 +134,7 @@ def examine(stored: Sequence[tuple[bytes, int]], head: Head, key: Key, *, kept_s
         elif sequence < above - 1:
             found.append(("removed", sequence + 1, above - 1))
         later, above = ((one, sequence) if sure else None), sequence
-    if later is not None and later[1] > 1 and read_entry(*later)[0].previous_at > kept_since + CLOCKS_MILLISECONDS:
+    if later is not None and later[1] > 1 and read_entry(*later).previous_at > kept_since + CLOCKS_MILLISECONDS:
         found.append(("removed", 1, later[1] - 1))  # too young to have been dropped
     found += _spoilt(spoilt, key)
     return _joined(found)

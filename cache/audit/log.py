@@ -8,9 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Final
 
-import orjson
 import structlog
 
 from cache.audit.chain import NONCE_BYTES, START, Head, chain, examine, read_entry, read_head
@@ -24,7 +23,6 @@ from domain import limits
 from domain.audit import Access, Damage, Entry
 from domain.cursor import Slice
 from domain.ids import ShopId
-from domain.moment import rfc3339
 
 PURPOSE: Final = "audit"
 DAY: Final = 86_400
@@ -114,8 +112,8 @@ class AuditLog:
                 tail.head = self._moved_on(shop, head, START if there == b"none" else read_head(there))
         raise Unavailable("audit_busy")
 
-    async def entries(self, shop: ShopId, *, limit: int, cursor: str | None) -> Slice[bytes]:
-        """Entries as JSON objects, newest first.
+    async def entries(self, shop: ShopId, *, limit: int, cursor: str | None) -> Slice[Entry]:
+        """Entries, newest first.
 
         Raises:
             CursorRefused: the cursor is none of ours.
@@ -125,13 +123,13 @@ class AuditLog:
             (sequence,) = self._cursors.read(shop, "a", cursor)
             below = f"({sequence}"
         found = await self._range(shop, below, "-inf", "REV", limit + 1)
-        items = [_answer(entry, mac) for entry, mac in self._readable(found[:limit])]
-        return Slice(items, self._cursors.write(shop, "a", found[limit - 1][1]) if len(found) > limit else None)
+        next_cursor = self._cursors.write(shop, "a", found[limit - 1][1]) if len(found) > limit else None
+        return Slice(self._readable(found[:limit]), next_cursor)
 
-    async def walk(self, shop: ShopId) -> AsyncIterator[list[bytes]]:
-        """All entries as JSON objects, oldest first, some at a time; those that come meanwhile too."""
+    async def walk(self, shop: ShopId) -> AsyncIterator[list[Entry]]:
+        """All entries, oldest first, some at a time; those that come meanwhile too."""
         async for found in self._walk(shop):
-            yield [_answer(entry, mac) for entry, mac in self._readable(found)]
+            yield self._readable(found)
 
     async def verify(self, shop: ShopId) -> tuple[int, list[Damage]]:
         """How many entries there are, and everything that is wrong with them."""
@@ -169,18 +167,18 @@ class AuditLog:
         reply = await self._connection.command(*command, "LIMIT", 0, count, "WITHSCORES")
         return scored(reply)
 
-    def _readable(self, stored: list[tuple[bytes, int]]) -> list[tuple[Entry, bytes]]:
+    def _readable(self, stored: list[tuple[bytes, int]]) -> list[Entry]:
         """Those that are still to be kept; a damaged one is logged and left out."""
         kept_since = int((self._now() - AUDIT_SECONDS) * 1000)
         readable = []
         for one, sequence in stored:
             try:
-                entry, mac = read_entry(one, sequence)
+                entry = read_entry(one, sequence)
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)
                 continue
             if entry.at >= kept_since:
-                readable.append((entry, mac))
+                readable.append(entry)
         return readable
 
     def _moved_on(self, shop: ShopId, known: Head, there: Head) -> Head:
@@ -202,16 +200,3 @@ def _allowed(access: Access) -> tuple[int, int]:
         return 0, 0
     pause = max(1, limits.DELETION_PAUSE_SECONDS * 1_000_000) if access.action == "purgeMessages" else 0
     return limits.CHANGES_PER_DAY, pause
-
-
-def _answer(entry: Entry, mac: bytes) -> bytes:
-    """An entry as the API answers it."""
-    access = entry.access
-    told: dict[str, Any] = {"at": rfc3339(entry.at)}
-    if entry.since != entry.at:
-        told["since"] = rfc3339(entry.since)
-    told |= {"sub": access.subject, "action": access.action}
-    if access.page is not None:
-        told["page"] = access.page
-    told |= {"client": access.client, "times": entry.times, "sequence": entry.sequence, "mac": mac.hex()}
-    return orjson.dumps(told)

@@ -32,7 +32,7 @@ class Taps:
         for _ in range(MOST_PAGES):
             query = MessageQuery(PAGE, cursor, conversation, direction="in", since=since)
             page = await self._reader.messages(shop, query)
-            for message in map(orjson.loads, page.items):
+            for message in (orjson.loads(one.content) for one in page.items):
                 sent, title = from_text(message.get("sent_at", "")), message.get("postback", {}).get("title")
                 if message["kind"] == "postback" and message["id"].startswith(TAP) and sent and title:
                     found.append((sent, title))

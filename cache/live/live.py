@@ -21,7 +21,6 @@ from cache.sealing import Sealer
 from cache.server.connection import Arg, Connection
 from domain.event import Notice
 from domain.ids import PageId, ShopId
-from domain.moment import rfc3339
 from domain.stream import StreamEvent
 from ops.metrics import Metrics
 
@@ -30,7 +29,8 @@ WAITING: Final = 2_000
 AT_ONCE: Final = 50
 """Notices told in one turn."""
 OWNERS_REMEMBERED: Final = 10_000
-PURPOSE: Final = "live"
+PURPOSE: Final = "live-notice"
+"""Another purpose than that of the release before: neither release opens what the other one has sent."""
 
 log = structlog.get_logger()
 
@@ -99,7 +99,7 @@ class Live:
         told = []
         for notice, answer in zip(notices, answers.decode(), strict=True):
             if answer == "1":
-                told.append(describe(notice))
+                told.append(_packed(notice))
             else:
                 self._metrics.told_live("refused")
                 if answer == "u":
@@ -130,15 +130,9 @@ def read_live(sealer: Sealer, shop: ShopId, announcements: Sequence[bytes]) -> l
         except SealBroken:
             log.warning("live_unreadable", shop=shop)
             continue
-        events += [StreamEvent("live", orjson.dumps(one)) for one in told]
+        events += [StreamEvent("live", Notice(*one)) for one in told]
     return events
 
 
-def describe(notice: Notice) -> dict[str, Any]:
-    """A notice in the shape of the API."""
-    told: dict[str, Any] = {"kind": notice.kind, "page_id": notice.page}
-    if notice.conversation is not None:
-        told["conversation_id"] = notice.conversation
-    if notice.sent_at is not None:
-        told["sent_at"] = rfc3339(notice.sent_at)
-    return told | {name: fact for name, fact in notice.facts.items() if name not in told}
+def _packed(notice: Notice) -> list[Any]:
+    return [notice.kind, notice.page, notice.conversation, notice.sent_at, notice.facts]

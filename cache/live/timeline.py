@@ -7,10 +7,9 @@ Each is read as it is now: what has been erased or purged since is not told any 
 
 from typing import Final
 
-import orjson
 import structlog
 
-from cache.codec import answer
+from cache.codec import kept
 from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, SealBroken
 from cache.keys import ID_BYTES, shop_keys
@@ -18,8 +17,11 @@ from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
 from cache.scripts import FOLLOW
 from cache.server.connection import Connection
-from domain.ids import ShopId
-from domain.stream import Start, StreamEvent, Stretch
+from domain.ids import PurgeId, ShopId
+from domain.kept import KeptMessage
+from domain.message import Unsend
+from domain.shop import PURGE_TARGETS
+from domain.stream import PurgeEvent, Start, StreamEvent, StreamEventName, Stretch
 
 LOOKS_PER_READ: Final = 200
 """Entries one script call looks at: about half a millisecond of the server's time."""
@@ -31,6 +33,11 @@ BACKLOG: Final = 50_000
 SLACK: Final = 600_000_000
 """Microseconds by which a position stays behind the server's clock where nothing is stored: a clock that is set back by
 less gives no moment twice."""
+
+_NAMES: Final[dict[bytes, StreamEventName]] = {b"m": "message", b"e": "edited", b"x": "erased", b"p": "purge"}
+"""The events, by the letter that `follow.lua` replies."""
+_SMALL: Final = 200
+"""Bytes that any other event than a message counts."""
 
 log = structlog.get_logger()
 
@@ -90,27 +97,26 @@ class Timeline:
         read = 0
         for what, score, first, second in zip(*(reply[at::4] for at in range(5, 9)), strict=True):
             try:
-                events.append(self._event(shop, reply[4], what, int(score), first, second))
+                content = self._content(shop, reply[4], what, first, second)
             except (Corrupt, SealBroken) as error:
                 log.warning("record_unreadable", reason=error.reason)
                 continue
-            read += len(events[-1].data)
+            events.append(StreamEvent(_NAMES[what], content, int(score)))
+            read += len(content.content) if isinstance(content, KeptMessage) else _SMALL
             if read >= READ_BYTES:
                 looked, more = int(score), 1
                 break
         position = looked if more else max(looked, server_time - SLACK)
         return Stretch(events, position, more=bool(more)), now, server_time
 
-    def _event(
-        self, shop: ShopId, secret: bytes | None, what: bytes, score: int, first: bytes, second: bytes
-    ) -> StreamEvent:
+    def _content(
+        self, shop: ShopId, secret: bytes | None, what: bytes, first: bytes, second: bytes
+    ) -> KeptMessage | Unsend | PurgeEvent:
         match what:
             case b"m" | b"e":
                 record = self._secrets.to_read(shop, secret).open(second[:ID_BYTES], second[ID_BYTES:])
-                return StreamEvent("message" if what == b"m" else "edited", answer(record, int(first)), score)
+                return kept(record, int(first))
             case b"x":
-                return StreamEvent("erased", self._unsent.open(shop, first, second), score)
+                return self._unsent.open(shop, first, second)
             case _:
-                purged = first.decode()
-                data = orjson.dumps({"purge_id": second.decode(), "what": purged})
-                return StreamEvent("purge", data, score, ends=purged == "shop")
+                return PurgeEvent(PurgeId(second.decode()), PURGE_TARGETS[first])

@@ -1,6 +1,6 @@
-"""Reading a shop's messages and conversations: one round trip each, newest first, from JSON to JSON without parsing.
+"""Reads a shop's messages and conversations, newest first, in one round trip each.
 
-The scripts answer the shop's secret with the values, as it stood at that moment: what opens them is never out of date.
+The scripts reply the shop's secret with the values, as it is at that moment: what opens them is never out of date.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 import structlog
 
-from cache.codec import answer, decode, page_flags
+from cache.codec import kept, page_flags
 from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, NotFound
 from cache.keys import ShopKeys, shop_keys
@@ -20,10 +20,10 @@ from cache.registry.shops import Shops
 from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
 from cache.server.connection import Arg, Connection, Reply, scored
 from domain.cursor import Slice
-from domain.ids import MessageId, PageId, ShopId
-from domain.json_bytes import named_member, with_last
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.kept import KeptConversation, KeptMessage
 from domain.message import TAP, Direction
-from domain.moment import from_text, rfc3339
+from domain.moment import from_text
 from domain.query import MessageQuery
 
 LOOKS_PER_CALL: Final = 1000
@@ -37,9 +37,9 @@ STEP_BYTES: Final = 256 * 1024
 """Limit: bytes of messages that an export reads at once; one message goes beyond it. An export sends each
 part before it reads the next one."""
 OPENED_EACH_TURN: Final = 25
-"""Messages made readable before others have their turn: about 0.3 ms. Who walks a whole shop keeps nobody waiting."""
+"""Messages made readable in one event-loop iteration: about 0.3 ms."""
 CALLS_PER_READ: Final = 20
-"""After so many calls a read answers what it has, with a cursor to go on: nobody waits long for a rare match."""
+"""After this number of calls a read answers what it has, with a cursor to go on."""
 
 log = structlog.get_logger()
 
@@ -48,8 +48,11 @@ IDS_PER_CALL: Final = 100
 CONVERSATIONS_PER_CALL: Final = 250
 """Conversations that one script call looks at: about 2 ms of the server's time."""
 
-_Found = tuple[bytes | None, bytes, bytes, bytes]
-"""The shop's secret as it came with the value, the score in digits, the member and the value."""
+_ADDED_BYTES: Final = 100
+"""Bytes that an answer adds to a message's content."""
+
+_Found = tuple[bytes, bytes, bytes]
+"""The score in digits, the member and the value."""
 
 
 _Place = tuple[bytes, bytes, int, bytes, bytes]
@@ -80,13 +83,13 @@ class Reader:
         self._secrets = secrets
         self._cursors = cursors
 
-    async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[bytes]:
-        """Messages as JSON objects: fewer than `query.limit` where they have PAGE_BYTES.
+    async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[KeptMessage]:
+        """Messages: fewer than `query.limit` where they have PAGE_BYTES.
 
         Cursors are stored times, unique and rising in a shop: what arrives later never shifts a walk that has begun.
 
         Raises:
-            CursorRefused: the cursor is none of ours.
+            CursorRefused: the cursor is not one of this service.
         """
         keys = shop_keys(shop)
         index = keys.shop_index
@@ -99,7 +102,7 @@ class Reader:
             (at,) = self._cursors.read(shop, "m", query.cursor)
             position = at if position is None else min(at, position)
         floor = 0 if query.since is None else query.since * 1000
-        items: list[bytes] = []
+        items: list[KeptMessage] = []
         room, left, last = PAGE_BYTES, query.limit, 0
         for _ in range(CALLS_PER_READ):
             start = "+inf" if position is None else position
@@ -108,11 +111,11 @@ class Reader:
             args.append(PAGE_BYTES)
             reply = await self._connection.run(PAGE([keys.registry, index], args), tries=2)
             found = _found(reply)
-            answers, opened = await self._answers(shop, found[:left], room)
-            items += answers
-            left, room = left - opened, room - sum(map(len, answers))
+            messages, opened = await self._open_all(shop, reply[1], found[:left], room)
+            items += messages
+            left, room = left - opened, room - sum(map(_size, messages))
             if opened:
-                last = int(found[opened - 1][1])
+                last = int(found[opened - 1][0])
             if opened < len(found):
                 return Slice(items, self._cursors.write(shop, "m", last))
             if not reply[0]:
@@ -130,8 +133,8 @@ class Reader:
         watermark = await self._connection.command("HGET", keys.registry, "watermark")
         return int(await self._connection.command("ZCOUNT", keys.shop_index, f"({int(watermark or 0)}", "+inf"))
 
-    async def walk(self, shop: ShopId) -> AsyncIterator[list[bytes]]:
-        """All messages that are kept at the beginning of the walk, as JSON objects, oldest first, some at a time.
+    async def walk(self, shop: ShopId) -> AsyncIterator[list[KeptMessage]]:
+        """All messages that are kept at the beginning of the walk, oldest first, some at a time.
 
         What arrives meanwhile is not among them; what is purged or expires before the walk comes to it is not either.
         """
@@ -151,12 +154,12 @@ class Reader:
             position = reply[0]
             found = _found(reply)
             while found:
-                answers, opened = await self._answers(shop, found, STEP_BYTES)
+                messages, opened = await self._open_all(shop, reply[1], found, STEP_BYTES)
                 found = found[opened:]
-                yield answers
+                yield messages
 
-    async def message(self, shop: ShopId, id_: MessageId) -> bytes:
-        """One message as a JSON object.
+    async def message(self, shop: ShopId, id_: MessageId) -> KeptMessage:
+        """One message.
 
         Raises:
             NotFound: the shop has none of this id: never received, expired or erased.
@@ -168,7 +171,7 @@ class Reader:
             reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
             if reply:
                 score, found, value, secret = reply
-                return answer(self._open(shop, secret, found, value), int(score))
+                return kept(self._secrets.to_read(shop, secret).open(found, value), int(score))
         await self._shops.require(shop)
         raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
 
@@ -183,19 +186,20 @@ class Reader:
         if not id_.startswith(TAP):
             return []
         try:
-            tap = orjson.loads(await self.message(shop, id_))
+            tap = orjson.loads((await self.message(shop, id_)).content)
         except (NotFound, Corrupt):
             return []
         sent, title = from_text(tap.get("sent_at", "")), tap.get("postback", {}).get("title")
         return [keys.tap_id(tap["conversation_id"], title, sent // 1000)] if sent and title else []
 
-    async def conversations(self, shop: ShopId, *, limit: int, cursor: str | None, page: PageId | None) -> Slice[bytes]:
-        """Conversations as JSON objects, by last activity as it was when the walk began: fewer than `limit` where they
-        have PAGE_BYTES.
+    async def conversations(
+        self, shop: ShopId, *, limit: int, cursor: str | None, page: PageId | None
+    ) -> Slice[KeptConversation]:
+        """Conversations, by last activity as it was when the walk began: fewer than `limit` where they have PAGE_BYTES.
 
         Raises:
-            CursorRefused: the cursor is none of ours, or so much has moved since it was made that the order of that
-                time cannot be found any more.
+            CursorRefused: the cursor is not one of this service, or so much has moved since it was made that the order
+                of that time cannot be found any more.
         """
         keys = shop_keys(shop)
         page_tag = b"" if page is None else keys.page_tag(page)
@@ -203,7 +207,7 @@ class Reader:
         position: int | str = "+inf"
         if cursor is not None:
             began, position = self._cursors.read(shop, "c", cursor)
-        items: list[bytes] = []
+        items: list[KeptConversation] = []
         calls = met = 0
         room = PAGE_BYTES
         while calls < CALLS_PER_READ and met < limit and room > 0:
@@ -216,12 +220,12 @@ class Reader:
                 # A message that was fetched counts from when it was sent, which is before its own score.
                 active = min(int(place), int(at))
                 try:
-                    record = self._open(shop, stretch.secret, member[1:], value)
-                    items.append(_conversation(record, int(at), active, count))
+                    record = self._secrets.to_read(shop, stretch.secret).open(member[1:], value)
+                    items.append(_conversation(kept(record, int(at)), active, count))
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
                     continue
-                room -= len(items[-1])
+                room -= _size(items[-1].last_message)
                 if room <= 0:
                     break
             if opened < len(places):
@@ -259,35 +263,37 @@ class Reader:
             "invalid_cursor", "Too many conversations have moved since this cursor was made; begin again without it."
         )
 
-    def _open(self, shop: ShopId, secret: bytes | None, id_: bytes, value: bytes) -> bytes:
-        return self._secrets.to_read(shop, secret).open(id_, value)
+    async def _open_all(
+        self, shop: ShopId, sealed: bytes | None, found: list[_Found], room: int
+    ) -> tuple[list[KeptMessage], int]:
+        """The readable ones, up to the one that fills `room` bytes, and how many of `found` were opened.
 
-    async def _answers(self, shop: ShopId, found: list[_Found], room: int) -> tuple[list[bytes], int]:
-        """The readable ones as JSON, up to the one that fills `room` bytes, and how many of `found` were opened. A
-        damaged or moved record is logged and left out, the others stand.
+        `sealed` is the shop's secret as it came with them. A damaged or moved record is logged and left out.
         """
-        answers: list[bytes] = []
-        secret, vault = b"", None
-        for number, (sealed, score, member, value) in enumerate(found, 1):
+        messages: list[KeptMessage] = []
+        for number, (score, member, value) in enumerate(found, 1):
             if number % OPENED_EACH_TURN == 0:
                 await asyncio.sleep(0)
             try:
-                if vault is None or sealed != secret:
-                    secret, vault = sealed or b"", self._secrets.to_read(shop, sealed)
-                answers.append(answer(vault.open(member[1:], value), int(score)))
+                record = self._secrets.to_read(shop, sealed).open(member[1:], value)
+                messages.append(kept(record, int(score)))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)
                 continue
-            room -= len(answers[-1])
+            room -= _size(messages[-1])
             if room <= 0:
-                return answers, number
-        return answers, len(found)
+                return messages, number
+        return messages, len(found)
 
 
 def _found(reply: Reply) -> list[_Found]:
     """What `page.lua` and `walk.lua` reply, value by value."""
-    secret = reply[1]
-    return [(secret, *triple) for triple in zip(reply[2::3], reply[3::3], reply[4::3], strict=True)]
+    return list(zip(reply[2::3], reply[3::3], reply[4::3], strict=True))
+
+
+def _size(message: KeptMessage) -> int:
+    """About how many bytes the message takes in an answer."""
+    return len(message.content) + _ADDED_BYTES
 
 
 def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
@@ -300,15 +306,8 @@ def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
     return mask, flags
 
 
-def _conversation(record: bytes, score: int, active: int, count: int) -> bytes:
-    body = decode(record).json()
-    last = answer(record, score)
-    page, conversation = body["page_id"], body["conversation_id"]
-    head = {
-        "id": conversation,
-        "page_id": page,
-        "customer_id": conversation[len(page) + 1 :],
-        "message_count": count,
-        "last_activity_at": rfc3339(active // 1000),
-    }
-    return with_last(orjson.dumps(head), named_member("last_message", last))
+def _conversation(last: KeptMessage, active: int, count: int) -> KeptConversation:
+    message = orjson.loads(last.content)
+    page, conversation = message["page_id"], message["conversation_id"]
+    customer = Psid(conversation[len(page) + 1 :])
+    return KeptConversation(conversation, page, customer, count, active // 1000, last)

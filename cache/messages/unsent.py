@@ -1,8 +1,8 @@
-"""The id of a message that was taken back: viewers are told it, so it is kept for them, sealed, until the message would
+"""The id of a message that its sender took back. It is kept for viewers of the stream, sealed, until the message would
 have expired. Pure.
 
-Nothing else of the message stands anywhere, and what it is kept under is a hash. It goes with a purge of what the
-message belonged to.
+Nothing else of the message is kept, and the name of its key is a hash. A purge of what the message belonged to erases
+it.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ PURPOSE: Final = "unsent-id"
 
 
 class UnsentIds:
-    """Seals and opens them."""
+    """Seals and opens these ids."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
@@ -28,13 +28,14 @@ class UnsentIds:
         Raises:
             SealKeysMissing: there is no key to seal with.
         """
-        told = orjson.dumps({"id": unsend.id, "page_id": unsend.page})
-        return self._sealer.seal(told, shop=shop, purpose=PURPOSE, place=id_.hex())
+        unsent = orjson.dumps({"id": unsend.id, "page_id": unsend.page})
+        return self._sealer.seal(unsent, shop=shop, purpose=PURPOSE, place=id_.hex())
 
-    def open(self, shop: ShopId, id_: bytes, sealed: bytes) -> bytes:
-        """What viewers are told, as JSON.
+    def open(self, shop: ShopId, id_: bytes, sealed: bytes) -> Unsend:
+        """The unsend, without its time.
 
         Raises:
             SealBroken: no key of ours opens it.
         """
-        return self._sealer.open(sealed, shop=shop, purpose=PURPOSE, place=id_.hex())
+        unsent = orjson.loads(self._sealer.open(sealed, shop=shop, purpose=PURPOSE, place=id_.hex()))
+        return Unsend(unsent["id"], unsent["page_id"], None)

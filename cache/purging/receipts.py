@@ -2,19 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Final, get_args
+from typing import Final
 
 from cache.errors import NotFound
 from cache.keys import RECEIPT_SECONDS, shop_keys
 from cache.purging.receipt_signature import ReceiptSigner
 from cache.server.connection import Connection, hash_fields, scored
 from domain.ids import PurgeId, ShopId
-from domain.shop import PurgeTarget, Receipt
+from domain.shop import PURGE_TARGETS, Receipt
 
 WALKED: Final = 100
 """Ids looked up in one step of a walk."""
-
-_TARGETS: Final[dict[bytes, PurgeTarget]] = {name.encode(): name for name in get_args(PurgeTarget)}
 
 
 class Receipts:
@@ -57,7 +55,7 @@ class Receipts:
             return None
         receipt = Receipt(
             purge,
-            _TARGETS[fields[b"what"]],
+            PURGE_TARGETS[fields[b"what"]],
             int(fields[b"at"]) // 1000,
             fields[b"by"].decode(),
             fields[b"complete"] == b"1",

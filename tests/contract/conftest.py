@@ -10,6 +10,7 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
+from api.answers import conversation_json, message_json
 from app.parts import make_budgets, make_store, make_sweeper, make_timeline, make_writer
 from cache.graph.budgets import Budgets
 from cache.graph.watchlist import Watchlist
@@ -82,7 +83,7 @@ class Box:
         cursor = None
         while True:
             page = await self.reader.messages(shop, MessageQuery(**({"limit": 100, "cursor": cursor} | query)))
-            found += map(orjson.loads, page.items)
+            found += [orjson.loads(message_json(one)) for one in page.items]
             cursor = page.next_cursor
             if cursor is None:
                 return found
@@ -97,7 +98,7 @@ class Box:
         cursor = None
         while True:
             slice_ = await self.reader.conversations(SHOP, limit=limit, cursor=cursor, page=page)
-            found += map(orjson.loads, slice_.items)
+            found += [orjson.loads(conversation_json(one)) for one in slice_.items]
             cursor = slice_.next_cursor
             if cursor is None:
                 return found

@@ -5,16 +5,17 @@ import secrets
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from typing import Any
 
-import orjson
 import pytest
 
+from api.answers import audit_entry_answer
 from cache.audit.log import AuditLog
 from cache.errors import CursorRefused, SealKeysMissing, Unavailable
 from cache.keyring import Keyring
 from cache.keys import AUDIT_SECONDS, shop_keys
 from cache.messages.sweeper import TRIM_ENTRIES, Sweeper
-from domain.audit import Access, Damage
+from domain.audit import Access, Damage, Entry
 from domain.ids import ShopId
 from domain.secret import Secret
 from tests.contract.conftest import FIVE_DAYS, PAGE, SHOP, Box
@@ -30,6 +31,11 @@ def log_of(box: Box, now: Callable[[], float] = time.time, keys: tuple[Secret, .
     return AuditLog(box.connection, Keyring(keys), now=now, new_nonce=secrets.token_bytes)
 
 
+def json_entry(entry: Entry) -> dict[str, Any]:
+    """As the API answers it."""
+    return audit_entry_answer(entry).model_dump()
+
+
 async def test_entries_are_read_newest_first_page_by_page(box: Box) -> None:
     """New ones never shift a walk that has begun; another shop's are not among them."""
     log = log_of(box)
@@ -41,11 +47,11 @@ async def test_entries_are_read_newest_first_page_by_page(box: Box) -> None:
     second = await log.entries(SHOP, limit=2, cursor=first.next_cursor)
     third = await log.entries(SHOP, limit=2, cursor=second.next_cursor)
     assert third.next_cursor is None
-    entries = [orjson.loads(one) for one in (*first.items, *second.items, *third.items)]
+    entries = [json_entry(one) for one in (*first.items, *second.items, *third.items)]
     assert [entry["sub"] for entry in entries] == ["sub-4", "sub-3", "sub-2", "sub-1", "sub-0"]
     assert [entry["sequence"] for entry in entries] == [5, 4, 3, 2, 1]
     assert {entry["page"] for entry in entries} == {PAGE}
-    walked = [orjson.loads(one) for some in [s async for s in log.walk(SHOP)] for one in some]
+    walked = [json_entry(one) for some in [s async for s in log.walk(SHOP)] for one in some]
     assert [entry["sequence"] for entry in walked] == [1, 2, 3, 4, 5, 6]
     assert walked[:5] == entries[::-1]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from api.answers import event_json
 from cache.keys import shop_keys
 from cache.scripts import HIDE
 from cache.server.connection import Arg
@@ -33,7 +34,7 @@ async def told(box: Box, after: int = 0) -> list[tuple[str, Any]]:
     assert not stretch.more
     positions = [event.position or 0 for event in stretch.events]
     assert positions == sorted(set(positions))
-    return [(event.name, about(event.data)) for event in stretch.events]
+    return [(event.name, about(event_json(event))) for event in stretch.events]
 
 
 def about(data: bytes) -> Any:
@@ -61,7 +62,7 @@ async def test_an_edit_is_told_with_the_message_as_it_is_now(box: Box) -> None:
     assert await told(box, seen) == [("edited", ("m_1", "aaa"))]
     assert await told(box) == [("message", ("m_1", "aaa")), ("message", ("m_2", "b")), ("edited", ("m_1", "aaa"))]
     (edited,) = (await box.timeline.read(SHOP, seen)).events
-    assert edited.data == await box.reader.message(SHOP, MessageId("m_1"))
+    assert edited.content == await box.reader.message(SHOP, MessageId("m_1"))
 
 
 async def test_an_edit_that_came_first_is_no_event_of_its_own(box: Box) -> None:
@@ -82,7 +83,7 @@ async def test_an_unsend_is_told_by_id_until_the_message_would_have_expired(box:
     assert await told(box, seen) == [("erased", "m_1")]
     assert await told(box) == [("erased", "m_1")]
     (event,) = (await box.timeline.read(SHOP, seen)).events
-    assert orjson.loads(event.data) == {"id": "m_1", "page_id": PAGE}
+    assert orjson.loads(event_json(event)) == {"id": "m_1", "page_id": PAGE}
     (key,) = [key for key in await box.keys() if key.startswith(b"u:")]
     assert await box.connection.command("PEXPIRETIME", key) == deadline
     assert b"m_1" not in await box.connection.command("GET", key)
@@ -118,7 +119,7 @@ async def test_a_purged_message_is_told_as_a_purge_without_its_id(box: Box) -> N
     await box.put(unsend("m_2"))
     receipts = [await box.purger.purge_message(SHOP, MessageId(mid), "owner") for mid in ("m_1", "m_2", "m_never")]
     (event,) = (await box.timeline.read(SHOP, seen)).events
-    assert (event.name, orjson.loads(event.data)) == ("purge", {"purge_id": receipts[0].id, "what": "message"})
+    assert (event.name, orjson.loads(event_json(event))) == ("purge", {"purge_id": receipts[0].id, "what": "message"})
     assert not event.ends
     assert await changes(box) == [f"pmessage:{receipts[0].id}".encode()]
     assert [key for key in await box.keys() if key.startswith(b"u:")] == []
@@ -161,8 +162,8 @@ async def test_a_purge_of_the_shop_drops_everything_that_was_told(box: Box) -> N
     receipt = await box.purger.purge_shop(SHOP, "me")
     await box.put(text("m_4", "new"))
     first, second = (await box.timeline.read(SHOP, seen)).events
-    assert (first.name, first.ends, about(first.data)) == ("purge", True, "shop")
-    assert (second.name, about(second.data)) == ("message", ("m_4", "new"))
+    assert (first.name, first.ends, about(event_json(first))) == ("purge", True, "shop")
+    assert (second.name, about(event_json(second))) == ("message", ("m_4", "new"))
     await box.erased()
     assert await changes(box) == [f"pshop:{receipt.id}".encode()]
     assert [key for key in await box.keys() if key.startswith(b"u:")] == []

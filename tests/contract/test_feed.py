@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
+from api.answers import event_json
 from cache.live.announcements import Announcements
 from cache.live.feed import Feed
 from cache.live.timeline import BACKLOG
@@ -29,7 +30,7 @@ class Follower:
     def told(self) -> list[tuple[str, str]]:
         """Name of each event and the id of what it is about."""
         return [
-            (event.name, orjson.loads(event.data).get("id", ""))
+            (event.name, orjson.loads(event_json(event)).get("id", ""))
             for stretch in self.stretches
             for event in stretch.events
         ]
@@ -114,7 +115,7 @@ async def test_reading_from_any_position_goes_on_without_gap_or_repetition(box: 
     second = await timeline.read(SHOP, first.position)
     events = first.events + second.events
     assert not second.more
-    assert [orjson.loads(event.data)["id"] for event in events] == [f"m_{n}" for n in range(250)]
+    assert [orjson.loads(event_json(event))["id"] for event in events] == [f"m_{n}" for n in range(250)]
     for at in (0, 17, 199, 200, 249):
         rest = await timeline.read(SHOP, events[at].position or 0)
         assert rest.events == events[at + 1 : at + 201]

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from api.answers import event_json
 from cache.live.live import WAITING, Live
 from domain.event import Notice
 from domain.ids import ConversationId, PageId, ShopId
@@ -38,7 +39,7 @@ async def telling(box: Box) -> AsyncIterator[Live]:
 def lives(follower: Follower) -> list[dict[str, Any]]:
     """What it was told live."""
     events: list[StreamEvent] = [event for stretch in follower.stretches for event in stretch.events]
-    return [orjson.loads(event.data) for event in events if event.name == "live"]
+    return [orjson.loads(event_json(event)) for event in events if event.name == "live"]
 
 
 def outcomes(box: Box) -> dict[str, float]:

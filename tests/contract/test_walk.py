@@ -17,7 +17,7 @@ from tests.service import SEAL_KEY
 
 async def walked(box: Box) -> list[str]:
     """The ids of all messages, in the order of the walk."""
-    return [orjson.loads(one)["id"] for some in [s async for s in box.reader.walk(SHOP)] for one in some]
+    return [orjson.loads(one.content)["id"] for some in [s async for s in box.reader.walk(SHOP)] for one in some]
 
 
 async def test_a_walk_meets_every_message_once_oldest_first(box: Box) -> None:
@@ -50,7 +50,7 @@ async def test_what_comes_or_is_purged_during_a_walk_is_not_in_it(box: Box) -> N
     await box.purger.purge_conversation(SHOP, conversation_of(PAGE, other), "owner")
     await box.purger.purge_page(SHOP, other_page, "owner")
     await box.put(text("m_late"))
-    assert [orjson.loads(one)["id"] for some in [s async for s in walk] for one in some] == ["m_stays"]
+    assert [orjson.loads(one.content)["id"] for some in [s async for s in walk] for one in some] == ["m_stays"]
 
     walk = box.reader.walk(SHOP)
     assert len(await anext(walk)) == WALKED_PER_CALL

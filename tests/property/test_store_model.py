@@ -144,7 +144,7 @@ class Comparison(RuleBasedStateMachine):
         looked_up = {}
         for name in PLACES:
             try:
-                one = orjson.loads(await self.box.reader.message(SHOP, MessageId(name)))
+                one = orjson.loads((await self.box.reader.message(SHOP, MessageId(name))).content)
             except NotFound:
                 continue
             looked_up[name] = (one["text"], one.get("edits", 0))

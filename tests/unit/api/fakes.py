@@ -43,7 +43,8 @@ from domain.cursor import Slice
 from domain.errors import Kind, PageInboxError
 from domain.graph import Edge, Fetched, GraphQuery
 from domain.heal import Heal
-from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
+from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId, conversation_of
+from domain.kept import KeptConversation, KeptMessage
 from domain.query import MessageQuery
 from domain.secret import Secret
 from domain.shop import SCOPES, Page, PageState, PurgeTarget, Receipt, Scope, Shop
@@ -53,7 +54,8 @@ SECRET = Secret("a secret of thirty-two bytes or more")
 OTHER_SECRET = Secret("another one, which signed before now")
 SHOP = "/v1/shops/demo"
 
-MESSAGE = {
+PAGE = PageId("104200000000001")
+CONTENT = {
     "id": "m_1",
     "page_id": "104200000000001",
     "conversation_id": "104200000000001_7",
@@ -61,9 +63,9 @@ MESSAGE = {
     "kind": "message",
     "text": "តម្លៃប៉ុន្មាន?",
     "attachments": [{"type": "image", "url": "https://cdn.example/a.jpg", "sticker_id": "1"}],
-    "received_at": "2026-02-02T02:40:00.000Z",
-    "expires_at": "2026-02-07T02:40:00.000Z",
 }
+MESSAGE = CONTENT | {"received_at": "2026-02-02T02:40:00.000Z", "expires_at": "2026-02-07T02:40:00.000Z"}
+KEPT = KeptMessage(orjson.dumps(CONTENT), NOW * 1000, (NOW + 432_000) * 1000)
 CONVERSATION = {
     "id": "104200000000001_7",
     "page_id": "104200000000001",
@@ -129,24 +131,26 @@ class Store:
         self.heal: Heal | None = None
         self.known_page = Page(PageId("104200000000001"), NOW * 1000)
 
-    async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[bytes]:
+    async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[KeptMessage]:
         """Two messages, and there is more."""
         self._note("messages", shop, query)
-        return Slice([orjson.dumps(MESSAGE)] * 2, "c1")
+        return Slice([KEPT] * 2, "c1")
 
-    async def message(self, shop: ShopId, message: MessageId, /) -> bytes:
+    async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
         """One of the known."""
         self._note("message", shop, message)
         if message not in self.known:
             raise Refused("not_found", "message_not_found")
-        return orjson.dumps(MESSAGE)
+        return KEPT
 
     async def conversations(
         self, shop: ShopId, /, *, limit: int, cursor: str | None, page: PageId | None
-    ) -> Slice[bytes]:
+    ) -> Slice[KeptConversation]:
         """One, and that is all."""
         self._note("conversations", shop, limit, cursor, page)
-        return Slice([orjson.dumps(CONVERSATION)], None)
+        customer = Psid("7")
+        kept = KeptConversation(conversation_of(PAGE, customer), PAGE, customer, 1, NOW * 1000, KEPT)
+        return Slice([kept], None)
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
         """Still erasing."""

@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -11,8 +10,9 @@ from api import fan_out as module
 from api.fan_out import FanOut, ShopViewers, StreamsFull
 from api.viewer import Viewer
 from domain import limits
-from domain.ids import ShopId
-from domain.stream import Start, StreamEvent, Stretch
+from domain.ids import PurgeId, ShopId
+from domain.kept import KeptMessage
+from domain.stream import PurgeEvent, Start, StreamEvent, Stretch
 from tests.support import FakeClock, wait_until
 
 SHOP = ShopId("sokha")
@@ -93,9 +93,9 @@ class Setup:
         return group, viewer
 
 
-def message(position: int, **facts: Any) -> StreamEvent:
+def message(position: int) -> StreamEvent:
     """A stored message."""
-    return StreamEvent("message", b'{"id":"m_%d"}' % position, position, **facts)
+    return StreamEvent("message", KeptMessage(b'{"id":"m_%d"}' % position, 0, 0), position)
 
 
 async def taken(viewer: Viewer) -> list[str]:
@@ -162,11 +162,11 @@ async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> 
     await taken(slow)
     setup.feed.say(message(5), position=5)
     await taken(quick)
-    setup.feed.say(StreamEvent("purge", b'{"what":"page"}', 6), position=6)
+    setup.feed.say(StreamEvent("purge", PurgeEvent(PurgeId("p"), "page"), 6), position=6)
     assert await taken(quick) == ["purge 6"]
     assert await slow.next() is None
     assert (slow.behind, slow.position) == (True, 0)
-    setup.feed.say(StreamEvent("purge", b'{"what":"shop"}', 7, ends=True), position=7)
+    setup.feed.say(StreamEvent("purge", PurgeEvent(PurgeId("p"), "shop"), 7), position=7)
     assert await taken(quick) == ["purge 7"]
     assert await quick.next() is None
     assert (quick.ended, slow.ended) == ("purge", None)

@@ -1,4 +1,4 @@
-"""Numbers of messages that were read before: the same answers, from places that tell nothing."""
+"""Numbers of messages that were read before: the same numbers, from places that reveal nothing."""
 
 import json
 import random
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.phone_places import PhoneNumbers
-from api.phones import with_phone_numbers
+from api.phones import in_message
 from simulator.texts import customer_line, phone
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "phones.json").read_text(encoding="utf-8"))
@@ -17,18 +17,17 @@ TEXTS = [case["text"] for half in VECTORS.values() for case in half]
 
 
 def message(text: str, **parts: object) -> bytes:
-    """A message's JSON."""
+    """A message's content."""
     return orjson.dumps(
         {"id": "m_0120001234567", "kind": "message", "text": text, **parts, "sent_at": "2026-02-02T02:40:00.123Z"}
     )
 
 
-def test_every_labelled_text_is_answered_the_same_again_and_again() -> None:
-    """A message, and the same as a conversation's last; from the first read on, and from its places."""
+def test_every_labelled_text_has_the_same_numbers_again_and_again() -> None:
+    """From the first read on, and from its places."""
     numbers = PhoneNumbers()
     for text in TEXTS:
-        for item in (message(text), orjson.dumps({"id": "c", "last_message": orjson.Fragment(message(text))})):
-            assert [numbers.add(item) for _ in range(3)] == [with_phone_numbers(item)] * 3
+        assert [numbers.find(message(text)) for _ in range(3)] == [in_message(message(text))] * 3
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,20 +40,20 @@ def test_whatever_stands_between_and_around_the_digits_the_answer_is_the_same(se
         text = "\n".join(customer_line(rng, rng.randrange(4)) for _ in range(2))
         at = rng.randrange(len(text) + 1)
         item = message(text[:at] + odd + text[at:], quick_reply={"payload": phone(rng)} if rng.random() < 0.2 else None)
-        assert [numbers.add(item) for _ in range(2)] == [with_phone_numbers(item)] * 2
+        assert [numbers.find(item) for _ in range(2)] == [in_message(item)] * 2
 
 
 def test_an_edited_message_has_the_numbers_of_its_new_text() -> None:
-    """Places serve only with the very bytes they were found in."""
+    """A place is used only with the very bytes in which it was found."""
     numbers = PhoneNumbers()
     for last in ("123", "456", "123"):
-        assert orjson.loads(numbers.add(message(f"012 000 {last}")))["phone_numbers"] == [f"+85512000{last}"]
+        assert numbers.find(message(f"012 000 {last}")) == [f"+85512000{last}"]
 
 
 def test_what_is_remembered_reveals_nothing_of_a_message() -> None:
     """No digits of a number, no word, no id."""
     numbers = PhoneNumbers()
-    assert b"+85512345678" in numbers.add(message("ឈ្មោះ Sokha ទូរស័ព្ទ 012 345 678"))
+    assert numbers.find(message("ឈ្មោះ Sokha ទូរស័ព្ទ 012 345 678")) == ["+85512345678"]
     remembered = repr(vars(numbers))
     assert not [part for part in ("12345678", "012 345 678", "345", "Sokha", "m_0120001234567") if part in remembered]
 
@@ -64,5 +63,5 @@ def test_only_a_bounded_number_of_messages_is_remembered() -> None:
     numbers = PhoneNumbers(3)
     items = [message(f"012 000 12{last}") for last in range(5)]
     for item in (*items, *items):
-        assert numbers.add(item) == with_phone_numbers(item)
+        assert numbers.find(item) == in_message(item)
         assert sum(len(part) for part in vars(numbers).values() if isinstance(part, dict)) <= 3

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from api.answers import message_json
+from api.models import MessageModel
 from cache import codec
-from cache.codec import answer, decode, edited, encode_message, encode_waiting_edit, fields, merged
+from cache.codec import decode, edited, encode_message, encode_waiting_edit, fields, kept, merged
 from cache.errors import Corrupt
 from cache.keys import MAX_TTL_SECONDS, ShopKeys
 from domain.ids import MessageId, PageId, Psid, ShopId
@@ -71,7 +73,7 @@ def stored(message: Message, ttl: int = MAX_TTL_SECONDS) -> bytes:
 
 
 def answered(value: bytes) -> dict[str, Any]:
-    found = orjson.loads(answer(value, SCORE))
+    found = orjson.loads(message_json(kept(value, SCORE)))
     assert isinstance(found, dict)
     return found
 
@@ -92,6 +94,16 @@ def test_any_message_is_answered_as_it_was_said(message: Message, ttl: int) -> N
     assert from_text(found.pop("expires_at")) == SCORE // 1000 + ttl * 1000
     assert found == fields(message)
     assert found.get("text") == message.text
+
+
+def test_the_members_of_a_record_are_those_of_the_api() -> None:
+    """Each member of an answer is in the record, or follows from when and where it is read."""
+    fact = {"a": 1}
+    facts: dict[str, Any] = dict.fromkeys(("quick_reply", "reply_to", "postback", "referral"), fact)
+    whole = said(**facts, attachments=[{"type": "image"}], standby=True, edits=1, app_id="1", metadata="x", sent_at=1)
+    added = {"received_at", "expires_at", "phone_numbers"}
+    assert set(fields(whole)) | added == set(MessageModel.model_fields)
+    MessageModel.model_validate_json(message_json(kept(stored(whole), SCORE), ["+85512000123"]))
 
 
 def test_absent_facts_are_left_out() -> None:
@@ -175,7 +187,7 @@ def test_a_waiting_edit_is_no_message() -> None:
     waiting = encode_waiting_edit(edit(1, "private"), KEYS, NONCE)
     assert waiting[0] == codec.WAITING_EDIT
     with pytest.raises(Corrupt):
-        answer(waiting, SCORE)
+        kept(waiting, SCORE)
 
 
 def test_a_waiting_edit_whose_customer_is_unknown_has_a_tag_of_zeros() -> None:
@@ -198,7 +210,7 @@ def test_a_damaged_value_is_corrupt_or_another_value_and_never_a_crash(data: st.
     value = bytearray(stored(said("តម្លៃប៉ុន្មាន? how much?" * 3, attachments=[{"type": "image", "url": "x"}])))
     for _ in range(data.draw(st.integers(1, 3))):
         value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    for read in (lambda: decode(bytes(value)).json(), lambda: answer(bytes(value), SCORE)):
+    for read in (lambda: decode(bytes(value)).json(), lambda: kept(bytes(value), SCORE)):
         try:
             read()
         except Corrupt as error:

@@ -60,10 +60,10 @@ def test_an_entry_says_what_was_written() -> None:
         key=KEYS[b"key1"],
         nonce=b"nonc",
     )
-    entry, mac = read_entry(one, 8)
+    entry = read_entry(one, 8)
     assert (entry.sequence, entry.at, entry.since, entry.times, entry.previous_at) == (8, NOW + 5, NOW + 2, 3, NOW)
     assert entry.access == access
-    assert (head.sequence, head.at, mac) == (8, NOW + 5, one[24:40])
+    assert (head.sequence, head.at, entry.mac) == (8, NOW + 5, one[24:40])
     assert read_head(head.write()) == head
 
 

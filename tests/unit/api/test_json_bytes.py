@@ -6,7 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.json_bytes import array, named_member, with_first, with_last, with_last_in_last, without_last_number
+from api.json_bytes import array, member, text_and_quick_reply, with_first, with_last
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(['"', "\\", '","ttl":5}', "}"])
 VALUES = st.recursive(
@@ -24,30 +24,22 @@ def test_members_are_added_in_front_and_behind(item: dict[str, Any], value: Any)
     item.pop(NEW, None)
     if not item:
         return
-    added = named_member(NEW, orjson.dumps(value))
+    added = member(NEW, orjson.dumps(value))
     assert with_last(orjson.dumps(item), added) == orjson.dumps(item | {NEW: value})
     assert with_first(orjson.dumps(item), added) == orjson.dumps({NEW: value} | item)
 
 
-@given(OBJECTS, OBJECTS, VALUES)
-def test_the_last_object_in_an_object_is_extended(item: dict[str, Any], last: dict[str, Any], value: Any) -> None:
-    """The others are left as they are."""
-    whole = {name: one for name, one in item.items() if name != "last"} | {"last": last}
-    added = named_member(NEW, orjson.dumps(value))
-    wanted = whole | {"last": {name: one for name, one in last.items() if name != NEW} | {NEW: value}}
-    if NEW not in last:
-        assert with_last_in_last(orjson.dumps(whole), added) == orjson.dumps(wanted)
-
-
-@given(OBJECTS, st.integers(0, 2**53))
-def test_a_last_number_is_taken_off(item: dict[str, Any], number: int) -> None:
-    """And only a last one of that name."""
-    item.pop("ttl", None)
-    if not item:
-        return
-    raw = orjson.dumps(item)
-    assert without_last_number(raw, "ttl") == (raw, None)
-    assert without_last_number(with_last(raw, named_member("ttl", b"%d" % number)), "ttl") == (raw, number)
+@given(TEXTS, st.none() | st.dictionaries(TEXTS, TEXTS, max_size=2), st.booleans(), st.booleans())
+def test_text_and_quick_reply_are_what_parsing_finds(text: str, reply: Any, has_text: bool, edited: bool) -> None:
+    """Also where an edit wrote the text behind the other members, and where the text looks like JSON."""
+    message: dict[str, Any] = {"id": '"text":"no"', "kind": "message"}
+    if has_text and not edited:
+        message["text"] = text
+    if reply is not None:
+        message["quick_reply"] = reply
+    if edited:
+        message |= {"edits": 1} | ({"text": text} if has_text else {})
+    assert text_and_quick_reply(orjson.dumps(message)) == (message.get("text"), message.get("quick_reply"))
 
 
 @given(st.lists(VALUES, max_size=4))

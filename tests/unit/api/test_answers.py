@@ -1,0 +1,86 @@
+"""Answers and events have the shape of their models, and absent facts are left out."""
+
+import orjson
+import pytest
+
+from api.answers import audit_entry_answer, conversation_json, event_json, message_json
+from api.models import STREAM_EVENTS, AuditEntryModel, ConversationModel, MessageModel
+from api.openapi import describe
+from api.route import Route
+from api.sse import MEDIA
+from domain.audit import Access, Entry
+from domain.event import Notice
+from domain.ids import MessageId, Psid, PurgeId, conversation_of
+from domain.kept import KeptConversation
+from domain.message import Unsend
+from domain.stream import PurgeEvent, StreamEvent
+from tests.unit.api.fakes import CONVERSATION, KEPT, MESSAGE, NOW, PAGE
+
+NUMBERS = ["+85512000123"]
+
+
+def test_a_message_gets_its_times_and_numbers() -> None:
+    """`phone_numbers` is absent where there is none."""
+    assert orjson.loads(message_json(KEPT)) == MESSAGE
+    assert orjson.loads(message_json(KEPT, NUMBERS)) == MESSAGE | {"phone_numbers": NUMBERS}
+    MessageModel.model_validate_json(message_json(KEPT, NUMBERS))
+
+
+def test_a_conversation_has_the_numbers_in_its_last_message() -> None:
+    """The message is nested in it."""
+    kept = KeptConversation(conversation_of(PAGE, Psid("7")), PAGE, Psid("7"), 1, NOW * 1000, KEPT)
+    assert orjson.loads(conversation_json(kept)) == CONVERSATION
+    found = conversation_json(kept, NUMBERS)
+    assert orjson.loads(found) == CONVERSATION | {"last_message": MESSAGE | {"phone_numbers": NUMBERS}}
+    ConversationModel.model_validate_json(found)
+
+
+@pytest.mark.parametrize(
+    ("event", "answered"),
+    [
+        (StreamEvent("message", KEPT, 1), MESSAGE),
+        (StreamEvent("edited", KEPT, 1), MESSAGE),
+        (StreamEvent("erased", Unsend(MessageId("m_1"), PAGE, None), 1), {"id": "m_1", "page_id": PAGE}),
+        (StreamEvent("purge", PurgeEvent(PurgeId("p-1"), "page"), 1), {"purge_id": "p-1", "what": "page"}),
+        (StreamEvent("live", Notice("typing", PAGE)), {"kind": "typing", "page_id": PAGE}),
+        (
+            StreamEvent("live", Notice("feed", PAGE, None, NOW * 1000, {"from": {"id": "7"}, "kind": "post"})),
+            {"kind": "feed", "page_id": PAGE, "sent_at": "2026-02-02T02:40:00.000Z", "from": {"id": "7"}},
+        ),
+    ],
+    ids=lambda one: one.name if isinstance(one, StreamEvent) else "",
+)
+def test_each_event_of_a_stream_has_the_shape_of_its_model(event: StreamEvent, answered: object) -> None:
+    """A fact of a notice never replaces its kind, Page or time."""
+    assert orjson.loads(event_json(event)) == answered
+    STREAM_EVENTS[event.name].model_validate_json(event_json(event))
+
+
+def test_an_entry_of_the_audit_log_leaves_out_what_is_absent() -> None:
+    """One read, and a change that was asked for twice."""
+    one = Entry(1, NOW * 1000, NOW * 1000, 1, Access("listMessages", "dara", "192.0.2.7"), 0, bytes(16))
+    two = Entry(
+        2, NOW * 1000, NOW * 1000 - 1, 2, Access("connectPage", "dara", "192.0.2.7", PAGE), NOW * 1000, bytes(16)
+    )
+    first, second = (audit_entry_answer(entry).model_dump() for entry in (one, two))
+    assert second == first | {
+        "since": "2026-02-02T02:39:59.999Z",
+        "action": "connectPage",
+        "page": PAGE,
+        "times": 2,
+        "sequence": 2,
+    }
+    AuditEntryModel.model_validate_json(audit_entry_answer(two).model_dump_json())
+
+
+def test_the_description_of_a_stream_names_the_model_of_each_event() -> None:
+    """As `x-events` beside the media type, which has no schema of its own."""
+
+    async def handler(_request: object) -> None: ...
+
+    route = Route("GET", "/v1/shops/{shop}/stream", handler, "stream", "messages:read", "Stream", media=MEDIA)  # type: ignore[arg-type]
+    document = describe([route], version="1.0")
+    (path,) = document["paths"].values()
+    events = path["get"]["responses"]["200"]["content"][MEDIA]["x-events"]
+    assert set(events) == set(STREAM_EVENTS)
+    assert {one["$ref"].rpartition("/")[2] for one in events.values()} <= set(document["components"]["schemas"])
