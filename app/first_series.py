@@ -8,11 +8,10 @@ from itertools import product
 from typing import Final, get_args
 
 from api.route import Route
-from api.viewer import End
 from domain.event import Outcome
 from domain.graph import EDGES, Limit
 from domain.shop import PageStatus, PurgeTarget
-from domain.stream import StreamEventName
+from domain.stream import End, StreamEventName
 from graph_client.errors import Reason
 from ops.access_log import PATH
 from ops.metrics import Metrics
