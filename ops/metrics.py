@@ -68,7 +68,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("store_seconds", "histogram", "seconds", "Time one batch took to be stored and acknowledged.",
            bounds=_WRITE),
     Metric("store_batch_messages", "histogram", "messages", "Messages stored in one batch.", bounds=_BATCH),
-    Metric("store_errors_total", "counter", "batches", "Batches that could not be stored, by reason.", ("reason",)),
+    Metric("store_errors_total", "counter", "batches", "Batches that could not be stored, and Pages that could "
+           "not be looked up, by reason.", ("reason",)),
     Metric("queue_messages", "gauge", "messages", "Messages waiting to be stored."),
     Metric("queue_bytes", "gauge", "bytes", "Bytes of the messages waiting to be stored."),
     Metric("kept_messages", "gauge", "messages", "Messages kept at present, of all shops.", across="max"),

@@ -5,7 +5,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,15 +63,16 @@ class Prometheus:
         result: list[dict[str, Any]] = found["result"]
         return result
 
-    def firing(self) -> set[str]:
-        """Names of the alerts that fire now."""
+    def firing(self, job: str = "") -> set[str]:
+        """Names of the alerts that fire now, of one job or of all."""
         found = self.api("alerts") or {"alerts": []}
-        return {alert["labels"]["alertname"] for alert in found["alerts"] if alert["state"] == "firing"}
+        labels = [alert["labels"] for alert in found["alerts"] if alert["state"] == "firing"]
+        return {label["alertname"] for label in labels if job in {"", label.get("job")}}
 
 
 @contextmanager
-def running(directory: Path, targets: Sequence[str], rules: str = "groups: []") -> Iterator[Prometheus]:
-    """A server that scrapes these `host:port` each second, as the job `page-inbox`, and evaluates these rules.
+def running(directory: Path, targets: Mapping[str, int], rules: str = "groups: []") -> Iterator[Prometheus]:
+    """A server that scrapes these ports of this machine each second, each as a job, and evaluates these rules.
 
     Raises:
         Absent: this machine cannot have one.
@@ -80,7 +81,9 @@ def running(directory: Path, targets: Sequence[str], rules: str = "groups: []") 
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(directory / "rules.yaml")],
-        "scrape_configs": [{"job_name": "page-inbox", "static_configs": [{"targets": list(targets)}]}],
+        "scrape_configs": [
+            {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for job, port in targets.items()
+        ],
     }
     (directory / "prometheus.yaml").write_text(json.dumps(config))  # YAML includes JSON
     (port,) = free_ports(1)

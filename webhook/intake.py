@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
+from domain.errors import PageInboxError
 from domain.event import Notice, Outcome, Settle, Storable
 from domain.ids import PageId, ShopId
 from domain.message import Edit, Message, Unsend
@@ -183,7 +184,11 @@ class Intake:
 
     async def _find(self, page: PageId) -> ShopId | None:
         """Only found Pages are remembered: one that is connected now must not be missed because it was not before."""
-        shop = await self._owners.owner(page)
+        try:
+            shop = await self._owners.owner(page)
+        except PageInboxError as error:
+            self._metrics.store_error(error.reason)
+            raise
         if shop is not None:
             if len(self._routes) >= ROUTES_REMEMBERED:
                 self._routes.pop(next(iter(self._routes)))

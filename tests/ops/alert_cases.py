@@ -208,6 +208,8 @@ CASES: tuple[Case, ...] = (
     Case("PageInboxUnknownPage", "more than three in an hour", events((9, 0, 60), (9, 0.07, 60)), 103),
     Case("PageInboxUnknownPage", "less than three in an hour", events((9, 0.045, 120)), silent=(60, 90, 120)),
     Case("PageInboxRegistryLost", "the check fails", checks("registry", (1, 10), (0, 30)), 10),
+    Case("PageInboxRegistryLost", "one delivery, and no Page was ever connected",
+         once('page_inbox_store_errors_total{reason="no_page_connected"}', 10, 30), 10),
     Case("PageInboxRegistryLost", "nearly all", events((10, 0, 30), (0, 10, 30)), 36),
     Case("PageInboxRegistryLost", "four in ten minutes, and nothing else", events((0, 0.4, 40)), 8),
     Case("PageInboxRegistryLost", "less than three, and nothing else", events((0, 0.25, 40)), silent=(10, 20, 40)),

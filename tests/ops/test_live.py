@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import re
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -31,10 +32,10 @@ WATCHED: Final = ("PageInboxNotScraped", "PageInboxRedisUnreachable", "PageInbox
 """What a stop of Redis, and then of the service, must set off."""
 
 
-def hurried(document: dict[str, Any]) -> str:
-    """The rules with every window at ten seconds, and every wait at one."""
+def hurried(document: dict[str, Any], watched: Iterable[str]) -> str:
+    """These alerts with every window at ten seconds, and every wait at one."""
     chosen: list[dict[str, Any]] = []
-    for name in WATCHED:
+    for name in watched:
         groups = alone(document, name)["groups"]
         chosen += [rule for group in groups for rule in group["rules"] if "alert" in rule]
     rules = copy.deepcopy(chosen)
@@ -52,7 +53,7 @@ def test_the_alert_fires_when_redis_stops_and_ends_when_it_is_back(breakable: Br
         serving(breakable.url, tmp_path / "log") as service,
         Facebook(service.url) as facebook,
         Shop(service.url) as shop,
-        _or_skip(running(tmp_path, [f"127.0.0.1:{service.ops_port}"], hurried(read_rules()))) as prometheus,
+        _or_skip(running(tmp_path, {"page-inbox": service.ops_port}, hurried(read_rules(), WATCHED))) as prometheus,
     ):
         shop.connect()
 
@@ -96,7 +97,7 @@ def test_no_panel_is_ever_empty_and_promtool_likes_the_metrics(breakable: Breaka
         GraphShop(service.url) as shop,
         Facebook(service.url) as facebook,
         Operator(service.ops_url) as operator,
-        _or_skip(running(tmp_path, [f"127.0.0.1:{service.ops_port}"])) as prometheus,
+        _or_skip(running(tmp_path, {"page-inbox": service.ops_port})) as prometheus,
     ):
         # Before anything happens: a panel may show no number (no request has a duration yet), but it shows its series.
         wait_until_blocking(lambda: bool(prometheus.query("count_over_time(up[1m]) > 1")), within=20)

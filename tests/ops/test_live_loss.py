@@ -1,0 +1,94 @@
+"""A real Prometheus fires the alert of each fault that would lose acknowledged messages or bring purged ones back.
+
+Each fault has an installation of its own, which is a job of the one Prometheus.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import pytest
+import redis
+
+from domain.ids import MessageId
+from simulator.payloads import one_message
+from tests.callers import CUSTOMER, PAGE, Facebook, Shop
+from tests.debian import library
+from tests.ops.rules import read_rules
+from tests.ops.test_live import hurried
+from tests.prometheus import promtool, running
+from tests.servers import Absent, Server, admin
+from tests.service import Service, serving
+from tests.support import wait_until_blocking
+
+ALERTS: Final = {
+    "evicting": "PageInboxRedisMayLoseMessages",
+    "clock": "PageInboxClockOff",
+    "old": "PageInboxClockOff",
+    "empty": "PageInboxRegistryLost",
+    "flushed": "PageInboxRegistryLost",
+}
+"""The job of each fault, and the alert that must fire for it."""
+TOO_OLD: Final = timedelta(days=5, hours=1)
+WITHIN: Final = 120.0
+"""The service looks at its Redis once a minute, and the machine may be busy."""
+
+OwnServer = Callable[..., AbstractContextManager[Server]]
+
+
+@pytest.mark.timeout(400)
+def test_each_fault_that_loses_messages_fires_its_alert_and_no_other_installation_is_alerted(
+    own_server: OwnServer, tmp_path: Path
+) -> None:
+    """Redis may evict; its clock is wrong; a message is too old; no Page was ever connected; the Pages are gone."""
+    try:
+        promtool("--version")
+        faketime = library("libfaketime.so.1", package="libfaketime")
+    except Absent as absent:
+        pytest.skip(str(absent))
+    ahead = {
+        "LD_PRELOAD": str(faketime),
+        "FAKETIME": f"-{TOO_OLD // timedelta(seconds=1)}s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    servers: dict[str, Server] = {}
+    services: dict[str, Service] = {}
+    senders: dict[str, Facebook] = {}
+    mids = count()
+    with ExitStack() as stack:
+        for job in (*ALERTS, "well"):
+            servers[job] = stack.enter_context(own_server(job))
+            settings = ahead if job == "clock" else {}
+            services[job] = stack.enter_context(serving(servers[job].url, tmp_path / f"{job}.log", **settings))
+            senders[job] = stack.enter_context(Facebook(services[job].url))
+            if job != "empty":
+                with Shop(services[job].url) as shop:
+                    shop.connect()
+        ports = {job: service.ops_port for job, service in services.items()}
+        rules = hurried(read_rules(), sorted(set(ALERTS.values())))
+        prometheus = stack.enter_context(running(tmp_path, ports, rules))
+        wait_until_blocking(lambda: len(prometheus.query("count_over_time(up[1m]) > 1")) == len(ports), within=WITHIN)
+
+        with redis.Redis.from_url(servers["evicting"].url) as client:
+            admin(client, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        with redis.Redis.from_url(servers["flushed"].url) as client:
+            client.flushall()
+        sent = int((time.time() - TOO_OLD.total_seconds()) * 1000)
+
+        def all_fire() -> bool:
+            old = one_message(PAGE, CUSTOMER, "hello", MessageId(f"m_old{next(mids)}"), sent)
+            assert senders["old"].deliver(old).status_code == 200
+            assert senders["empty"].text(f"m_{next(mids)}").status_code == 503
+            senders["flushed"].text(f"m_{next(mids)}")
+            assert senders["well"].text(f"m_{next(mids)}").status_code == 200
+            return all(alert in prometheus.firing(job) for job, alert in ALERTS.items())
+
+        wait_until_blocking(all_fire, within=WITHIN, told=lambda: str({job: prometheus.firing(job) for job in ports}))
+        assert {job: prometheus.firing(job) for job in ports} == {
+            **{job: {alert} for job, alert in ALERTS.items()},
+            "well": set(),
+        }
