@@ -42,7 +42,7 @@ format: $(STAMP)  ## format the code as `make check` requires it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(STAMP)  ## write docs/reference.md from the tables in the code
+docs: $(STAMP)  ## write docs/reference.md and the client's types from the tables in the code
 	$(BIN)/python -m docs.generate
 
 lock: $(STAMP)  ## update the hash-locked requirements from pyproject.toml

@@ -44,6 +44,7 @@ from api.stream_docs import STREAM
 from app.parts import unix_milliseconds
 from app.version import VERSION
 from app.wiring import Services
+from client import files as client_files
 from console.routes import Console
 from ops.settings import FACEBOOK as OF_FACEBOOK
 from webhook import callbacks
@@ -205,10 +206,13 @@ def table(services: Services) -> list[Route]:
 
 def console_routes(graph_url: str) -> list[Route]:
     """The console and its files. Where Graph is not Facebook's own, as in `page-inbox run`, so are the pictures."""
-    console = Console(() if graph_url == OF_FACEBOOK else (graph_url,))
+    pictures = () if graph_url == OF_FACEBOOK else (graph_url,)
+    console = Console(client_files.MODULE, client_files.TYPES, pictures)
     return [
         Route("GET", "/", console.begin, "begin", None, "The way to the console.", described=False),
         Route("GET", "/console", console.page, "console", None, "The shop owner's page.", described=False),
         Route("GET", "/console/{version}/{file:path}", console.file, "consoleFile", None,
               "What that page is made of.", described=False),
+        Route("GET", "/client/{file}", console.client, "client", None,
+              "The JavaScript client of this API (`v1.js`), and its types.", described=False),
     ]  # fmt: skip

@@ -25,6 +25,9 @@ FACEBOOK_PICTURES: Final = ("https://*.fbcdn.net", "https://*.fbsbx.com", "https
 sends, and a picture from his own server would tell him when and where it is read."""
 
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
+_A_DAY: Final = "public, max-age=86400, stale-while-revalidate=604800"
+"""Within v1 the client gets additions alone, so that a page may use one of another release for a while."""
+
 _ASK_FIRST: Final = "no-cache"
 _KEEP_NOTHING: Final = "no-store"
 
@@ -61,15 +64,20 @@ class _File:
 
 
 class Console:
-    """The page and its files. `pictures` are sources of pictures beside Facebook's, as a policy writes them."""
+    """The page and its files, and the client of the API on which the page is built.
 
-    def __init__(self, pictures: Sequence[str] = ()) -> None:
+    `client` is the client's module and `types` its types. `pictures` are sources of pictures beside Facebook's, as a
+    policy writes them.
+    """
+
+    def __init__(self, client: Path, types: Iterable[Path], pictures: Sequence[str] = ()) -> None:
         self._sources = (*FACEBOOK_PICTURES, *pictures)
-        self._files = {
-            path.relative_to(HERE).as_posix(): _file(KINDS[path.suffix], path.read_bytes())
-            for path in sorted(HERE.rglob("*"))
-            if path.suffix in KINDS
-        }
+        own = {path.relative_to(HERE).as_posix(): path for path in sorted(HERE.rglob("*")) if path.suffix in KINDS}
+        # The client has an address among the page's files too, so that the page always gets the one of its release.
+        paths = {**own, f"js/{client.name}": client}
+        self._files = {name: _file(KINDS[path.suffix], path.read_bytes()) for name, path in paths.items()}
+        self._client = {path.name: _file("text/plain", path.read_bytes()) for path in types}
+        self._client["v1.js"] = self._files[f"js/{client.name}"]
         self.version = _digest("".join(f"{name}={file.etag}" for name, file in self._files.items()).encode())
         self._page = _file("text/html", self._rendered().encode())
         self._headers = {
@@ -97,6 +105,16 @@ class Console:
             raise HTTPException(404)
         ours = request.path_params["version"] == self.version
         return self._answer(request, file, _FOR_EVER if ours else _KEEP_NOTHING)
+
+    async def client(self, request: Request) -> Response:
+        """GET /client/{file}: for pages of any origin."""
+        file = self._client.get(request.path_params["file"])
+        if file is None:
+            raise HTTPException(404)
+        answer = self._answer(request, file, _A_DAY)
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return answer
 
     def _answer(self, request: Request, file: _File, keeping: str) -> Response:
         headers = {**self._headers, "Cache-Control": keeping, "ETag": file.etag}

@@ -1,4 +1,4 @@
-"""`make docs`: writes docs/reference.md from the tables in the code.
+"""`make docs`: writes docs/reference.md from the tables in the code, and the client's types from `/openapi.json`.
 
 Commands come from the Makefile and from click, settings from `ops/settings.py`, routes from `app/routes.py` and
 `ops/routes.py`, metrics from `ops/metrics.py`, keys from the docstring of `cache/keys.py`. A limit is a constant whose
@@ -20,6 +20,7 @@ from starlette.routing import Route as OperatorsRoute
 from app.cli import main
 from cache import keys
 from cache.server.node_findings import REASONS
+from docs import client_types
 from ops.access_log import PATH as WEBHOOK
 from ops.metrics import METRICS
 from ops.settings import SETTINGS, Setting
@@ -27,6 +28,7 @@ from tests.house.unplugged import application
 
 ROOT: Final = Path(__file__).parents[1]
 REFERENCE: Final = ROOT / "docs" / "reference.md"
+TYPES: Final = ROOT / "client" / "answers.d.ts"
 
 _RECIPE: Final = re.compile(r"^([a-z-]+):.*?## (.*)$", re.MULTILINE)
 _KEY: Final = re.compile(r"^    (\S+) +(string|hash|zset|stream|list|set) +(.+?)  +(.+)$")
@@ -190,5 +192,11 @@ def _table(head: Row, rows: Iterable[Row]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
 
 
+def generated() -> dict[Path, str]:
+    """Every file that `make docs` writes, and its whole text."""
+    return {REFERENCE: reference(), TYPES: client_types.types()}
+
+
 if __name__ == "__main__":
-    REFERENCE.write_text(reference(), encoding="utf-8")
+    for path, text in generated().items():
+        path.write_text(text, encoding="utf-8")

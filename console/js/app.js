@@ -1,9 +1,7 @@
 // The application: one state, what may happen to it, and one picture of it at most for each frame.
 
-import { createApi } from "./api.js";
 import { createCustomers } from "./customers.js";
 import { createInbox, emptyInbox, expire } from "./inbox.js";
-import { createLive } from "./live.js";
 import { createNews } from "./news.js";
 import { createPosts } from "./posts.js";
 import { createThreadScroll } from "./scrolling.js";
@@ -11,6 +9,7 @@ import { lookAgain } from "./seen.js";
 import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
 import { createShop } from "./shop.js";
 import { createClock } from "./time.js";
+import { PageInbox } from "./page-inbox.js";
 import { page } from "./page_view.js";
 import { render } from "./view.js";
 import { speak } from "./words.js";
@@ -24,6 +23,7 @@ export function createApp({ root, base, sources }) {
   app.threadScroll = createThreadScroll({ changed });
   let drawn = false;
   let atEnd;
+  let listening = new AbortController();
 
   function changed() {
     if (drawn) return;
@@ -39,17 +39,30 @@ export function createApp({ root, base, sources }) {
     document.title = page.title(app);
   }
 
-  const api = createApi({
-    session: () => state.session ?? { token: "", shop: "" },
-    onRefused: () => expired("signin.refused"),
-    onTime: (moment) => clock.hear(moment),
+  const api = new PageInbox({
+    url: location.origin,
+    token(problem) {
+      if (problem) expired("signin.refused");
+      return state.session?.token;
+    },
+    patience: 0,
+    onAnswer: (answer) => clock.hear(Date.parse(answer.headers.get("date") ?? "")),
   });
   app.shop = createShop({ api, state, changed, say });
   app.posts = createPosts({ api, state, changed, now: clock.now });
   app.inbox = createInbox({ api, state, changed });
   startAnew();
   const news = createNews(app);
-  const live = createLive({ api, onState: connection, onEvent: news, onFresh: app.inbox.refresh });
+
+  async function listen() {
+    listening.abort();
+    const { signal } = (listening = new AbortController());
+    try {
+      for await (const event of api.stream({ signal, onState: connection })) news(event);
+    } catch {
+      // The token is refused: whoever signs in next listens again.
+    }
+  }
 
   function startAnew() {
     app.customers = createCustomers({ api, may: () => may("graph:read"), changed });
@@ -58,6 +71,8 @@ export function createApp({ root, base, sources }) {
   function connection(now) {
     if (now === "live" && state.connection === "reconnecting") say("status.back");
     state.connection = now;
+    // What is kept can be shown without a stream, and if not, why.
+    if (["reconnecting", "offline"].includes(now) && state.inbox.status === "loading") app.inbox.refresh();
     changed();
   }
 
@@ -80,11 +95,13 @@ export function createApp({ root, base, sources }) {
       startAnew();
     }
     Object.assign(state, { session, lastShop: session.shop, signInProblem: null, everyShop: false });
+    api.shop = session.shop;
+    api.forgetToken();
     remember(session);
     clearTimeout(atEnd);
     atEnd = setTimeout(() => expired("signin.expired"), Math.min(session.ends - clock.now(), 2 ** 31 - 1));
     if (!state.views().includes(state.view)) state.view = state.views()[0];
-    if (may("messages:read")) live.start();
+    if (may("messages:read")) listen();
     if (may("shop:admin")) app.shop.load();
     if (may("messages:purge")) app.shop.followAll();
     changed();
@@ -92,15 +109,13 @@ export function createApp({ root, base, sources }) {
 
   function expired(reason) {
     if (!state.session) return;
-    live.stop();
-    live.forget();
+    listening.abort();
     Object.assign(state, { session: null, signInProblem: reason, dialog: null, connection: "connecting" });
     changed();
   }
 
   function signOut() {
-    live.stop();
-    live.forget();
+    listening.abort();
     clearTimeout(atEnd);
     forgetEverything();
     Object.assign(state, fresh());
@@ -153,7 +168,6 @@ export function createApp({ root, base, sources }) {
 
   function begin() {
     addEventListener("popstate", (event) => arrive(event.state ?? { view: "inbox", conversation: null }));
-    addEventListener("online", live.again);
     // Another address with a token, opened in the same tab: `early.js` takes it, as always.
     addEventListener("hashchange", () => location.hash.includes("token=") && location.reload());
     addEventListener("offline", () => connection("offline"));

@@ -1,6 +1,6 @@
 // Names and pictures of customers, asked of Facebook when they come into view, and kept in this tab alone.
 
-import { path } from "./api.js";
+import { path } from "./page-inbox.js";
 import { read, write } from "./session.js";
 
 const KEPT = "page-inbox.customers";

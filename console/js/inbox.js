@@ -1,6 +1,6 @@
 // What is kept of conversations and messages in this tab's memory, and how news changes it.
 
-import { path } from "./api.js";
+import { path } from "./page-inbox.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
 const KEPT = 5 * 24 * 3_600_000; // milliseconds that a message is kept

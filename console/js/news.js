@@ -38,8 +38,10 @@ export function createNews(app) {
     }
   }
 
-  return function news(event, data) {
-    switch (event) {
+  return function news({ type, data, reload }) {
+    if (type === "start") return app.inbox.refresh();
+    if (reload) again();
+    switch (type) {
       case "message":
         arrived(data);
         break;
@@ -49,18 +51,9 @@ export function createNews(app) {
       case "erased":
         if (lose(state.inbox, state.threads, data.id)) again();
         break;
-      case "end":
-        if (data.reason === "purge") again();
-        return; // the connection comes back by itself
-      case "purge":
-      case "gap":
-        again();
-        break;
       case "live":
         happened(data);
         break;
-      default:
-        return; // newer ones than this page knows
     }
     app.changed();
   };

@@ -1,6 +1,6 @@
 // A Page's posts, their comments and replies: fetched when asked for, kept in this tab's own storage until forgotten.
 
-import { path } from "./api.js";
+import { path } from "./page-inbox.js";
 import { drop, read, write } from "./session.js";
 
 const POSTS = 10;

@@ -1,6 +1,6 @@
 // What an owner does with the shop: pause, export, delete, follow receipts, read the audit log.
 
-import { path } from "./api.js";
+import { path } from "./page-inbox.js";
 import { placeOf } from "./inbox.js";
 import { read, write } from "./session.js";
 

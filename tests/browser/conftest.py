@@ -11,6 +11,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.browser.chromium import ARGUMENTS, Absent, chromium
 from tests.browser.console import Console, Owner
+from tests.browser.modules import Modules
 from tests.callers import Facebook
 from tests.facebook import calm, new_page, running_facebook, serving_graph
 from tests.graph import FakeGraph
@@ -94,3 +95,12 @@ async def console(browser: Browser, owner: Owner) -> AsyncIterator[Console]:
     await opened.close()
     assert opened.complaints == []
     assert opened.strangers == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def modules(browser: Browser, service: Service) -> AsyncIterator[Modules]:
+    """The page without a session, the same for all: nothing here leaves anything behind."""
+    page = await browser.new_page()
+    await page.goto(f"{service.url}/console")
+    yield Modules(page)
+    await page.close()

@@ -1,68 +1,10 @@
 """The console's pure modules, tried one by one in the browser that runs them."""
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page
 
-from tests.service import Service
+from tests.browser.modules import Modules
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-class Modules:
-    """Calls what a module exports."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-
-    async def run(self, module: str, expression: str, argument: Any = None) -> Any:
-        """The value of an expression in which `m` is the module and `a` the argument, which travel as JSON."""
-        script = f"""async (a) => {{
-            const base = document.querySelector('meta[name="page-inbox-base"]').content;
-            const m = await import(`${{base}}/js/{module}.js`);
-            return ({expression});
-        }}"""
-        return await self._page.evaluate(script, argument)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def modules(browser: Browser, service: Service) -> AsyncIterator[Modules]:
-    """The page without a session, the same for all: nothing here leaves anything behind."""
-    page = await browser.new_page()
-    await page.goto(f"{service.url}/console")
-    yield Modules(page)
-    await page.close()
-
-
-async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:
-    """Fields, comments, ids that stay, several lines of data; every way to end a line; no event without its end."""
-    text = (
-        '\ufeff: hello\n\nevent: message\nid: 7\ndata: {"a":\ndata:  1}\n\n'
-        "data: plain\r\n\r\n:\nid\ndata\rretry: 1500\r\revent: lost\ndata: never"
-    )
-    expected = [
-        {"event": "message", "data": '{"a":\n 1}', "id": "7"},
-        {"event": "message", "data": "plain", "id": "7"},
-        {"event": "message", "data": "", "id": ""},
-    ]
-    read = """(() => {
-        const retries = [];
-        const all = [];
-        for (let size = 1; size <= a.length; size += 1) {
-            const parser = m.createParser();
-            const found = [];
-            for (let at = 0; at < a.length; at += size) {
-                found.push(...parser.feed(a.slice(at, at + size), (wait) => retries.push(wait)));
-            }
-            all.push(JSON.stringify(found));
-        }
-        return { distinct: [...new Set(all)].map((one) => JSON.parse(one)), retries: [...new Set(retries)] };
-    })()"""
-    found = await modules.run("sse", read, text)
-    assert found == {"distinct": [expected], "retries": [1500]}
 
 
 @pytest.mark.parametrize(
@@ -170,12 +112,6 @@ async def test_numbers_are_grouped_as_cambodians_read_them(modules: Modules) -> 
     numbers = ["+85512345678", "+855971234567", "+8613800138000"]
     expected = ["+855 12 345 678", "+855 97 123 4567", "+8613800138000"]
     assert await modules.run("search", "a.map(m.grouped)", numbers) == expected
-
-
-async def test_attempts_come_ever_later_and_never_together(modules: Modules) -> None:
-    """From half a second to half a minute, the later half of each wait by chance."""
-    waits = await modules.run("live", "[0, 1, 2, 10].flatMap((n) => [m.backoff(n, 0), m.backoff(n, 1)])")
-    assert waits == [250, 500, 500, 1000, 1000, 2000, 15_000, 30_000]
 
 
 async def test_what_is_no_token_makes_no_session(modules: Modules) -> None:

@@ -20,8 +20,9 @@ OURS: dict[str, tuple[str, ...]] = {
     "graph_client": ("domain", "ops.metrics"),
     "api": ("domain",),
     "simulator": ("domain", "webhook.signature"),
+    "client": (),
     "console": (),
-    "app": ("api", "cache", "console", "domain", "graph_client", "ops", "simulator", "webhook"),
+    "app": ("api", "cache", "client", "console", "domain", "graph_client", "ops", "simulator", "webhook"),
 }
 """What of ours a package may import beside itself: packages, or single modules. Nobody imports `app`."""
 
@@ -232,11 +233,22 @@ _IMPORTED_SCRIPT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'`]\./([\w-]+\.js)
 
 def test_no_modules_of_the_console_import_each_other_in_a_circle() -> None:
     """Whether they import it at once, export it again or load it later; and each imports what is there."""
-    scripts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "console" / "js").glob("*.js")}
+    paths = [*(ROOT / "console" / "js").glob("*.js"), ROOT / "client" / "page-inbox.js"]
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in paths}
     graph = {name: _IMPORTED_SCRIPT.findall(source) for name, source in scripts.items()}
+    assert graph["page-inbox.js"] == []
     assert circle(graph) == []
     assert {name for imported in graph.values() for name in imported} <= set(scripts)
     assert set(scripts) - {name for imported in graph.values() for name in imported} == {"main.js", "early.js"}
+
+
+def test_the_client_is_the_only_module_of_the_console_that_calls_the_service() -> None:
+    """And the client itself imports nothing, from anywhere."""
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "console" / "js").glob("*.js")}
+    calls = re.compile(r"(?:await|return|=) fetch\(|EventSource|XMLHttpRequest|WebSocket|sendBeacon")
+    assert {name for name, source in scripts.items() if calls.search(source)} <= {"words.js"}
+    client = (ROOT / "client" / "page-inbox.js").read_text(encoding="utf-8")
+    assert not re.search(r"^\s*import\b|\bimport\(|\brequire\(|^export .* from ", client, re.MULTILINE)
 
 
 def test_every_module_says_what_it_is() -> None:

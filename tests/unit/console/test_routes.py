@@ -10,13 +10,14 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from client.files import MODULE, TYPES
 from console.routes import HERE, KINDS, Console, policy
 
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     """The two routes alone."""
-    console = Console()
+    console = Console(MODULE, TYPES)
     routes = [Route("/console", console.page), Route("/console/{version}/{file:path}", console.file)]
     found = TestClient(Starlette(routes=routes), headers={"Accept-Encoding": "identity"})
     yield found
@@ -88,6 +89,7 @@ def test_every_file_that_the_page_names_is_there_and_has_its_type(client: TestCl
         answer = client.get(f"{base(client)}/{name}")
         assert answer.status_code == 200
         assert answer.headers["content-type"].partition(";")[0] == KINDS[f".{name.rpartition('.')[2]}"]
+    assert "js/page-inbox.js" in named
     modules = {path.relative_to(HERE).as_posix() for path in HERE.rglob("*") if path.suffix in {".js", ".css"}}
     assert modules <= named
 
@@ -98,6 +100,22 @@ def test_every_file_that_the_page_names_is_there_and_has_its_type(client: TestCl
 def test_nothing_else_is_given_out(client: TestClient, name: str) -> None:
     """No source of ours, no folder, nothing outside."""
     assert client.get(f"/console/x/{name.replace('..', '%2e%2e')}").status_code == 404
+
+
+def test_a_page_of_any_origin_may_load_the_client_and_keeps_it_for_a_day() -> None:
+    """It is the module that the console uses too; its types lie beside it, and nothing else."""
+    console = Console(MODULE, TYPES)
+    routes = [Route("/client/{file}", console.client), Route("/console/{version}/{file:path}", console.file)]
+    client = TestClient(Starlette(routes=routes))
+    answer = client.get("/client/v1.js", headers={"Origin": "https://composer.example"})
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["cache-control"].startswith("public, max-age=86400")
+    assert answer.content == MODULE.read_bytes() == client.get("/console/x/js/page-inbox.js").content
+    assert [client.get(f"/client/{path.name}").text for path in TYPES] == [path.read_text("utf-8") for path in TYPES]
+    assert client.get("/client/files.py").status_code == 404
+    client.close()
 
 
 def test_nothing_stands_inline_in_the_page(client: TestClient) -> None:

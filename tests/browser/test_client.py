@@ -1,0 +1,276 @@
+"""The client in a browser, with answers that the test has written: what it asks, gives, repeats and refuses."""
+
+import re
+from typing import Any, Final
+
+import pytest
+
+from tests.browser.modules import Modules
+from tests.house.sources import ROOT
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SHOP: Final = "https://inbox.example/v1/shops/s"
+
+_CALLS: Final = """(async () => {
+    const [asked, waits, states, events] = [[], [], [], []];
+    const fetch = async (url, { method, headers, signal, body }) => {
+        const token = headers.Authorization.slice(7);
+        asked.push({ method, url, token, body: body ?? null, last: headers["Last-Event-ID"] ?? null });
+        const { status = 200, json, pieces = [], breaks = false, headers: more = {} } = a.answers.shift() ?? {};
+        if (status === 0) throw new TypeError("no network");
+        const encoder = new TextEncoder();
+        const stream = new ReadableStream({
+            pull(controller) {
+                if (pieces.length) controller.enqueue(encoder.encode(pieces.shift()));
+                else if (breaks) controller.error(new TypeError("broken"));
+                else controller.close();
+            },
+        });
+        return new Response(json === undefined ? stream : JSON.stringify(json), { status, headers: more });
+    };
+    const wait = async (milliseconds) => { waits.push(milliseconds); };
+    const options = { url: "https://inbox.example/", shop: "s", token: "t", fetch, wait, random: () => 1 };
+    const make = (more = {}) => new m.PageInbox({ ...options, ...more });
+    const onState = (state, why) => states.push([state, why?.reason ?? why ?? null]);
+    const plain = ({ status, reason, retryAfter, transient }) => ({ status, reason, retryAfter, transient });
+    const failed = async (job) => { try { await job(); return null; } catch (error) { return plain(error); } };
+    const follow = async (inbox, most = Infinity, more = {}) => failed(async () => {
+        for await (const event of inbox.stream({ onState, ...more })) {
+            events.push(event);
+            if (events.length >= most) break;
+        }
+    });
+    const result = await (async () => { BODY })();
+    return { result, asked, waits, states, events };
+})()"""
+
+
+async def calls(modules: Modules, body: str, *answers: dict[str, Any]) -> dict[str, Any]:
+    """What a piece of script gives, and what went on meanwhile, where the service gives these answers in turn."""
+    found: dict[str, Any] = await modules.run("page-inbox", _CALLS.replace("BODY", body), {"answers": list(answers)})
+    return found
+
+
+def sent(*events: str, **more: Any) -> dict[str, Any]:
+    """A stream with these events, `name id {json}` each; it ends after them, or breaks."""
+    lines = [f"event: {name}\ndata: {data}\n" + (f"id: {key}\n" if key != "-" else "") + "\n"
+             for name, key, data in (event.split(" ", 2) for event in events)]  # fmt: skip
+    return {"pieces": lines, **more}
+
+
+def refusal(status: int, reason: str, **headers: str) -> dict[str, Any]:
+    """Problem JSON."""
+    return {"status": status, "json": {"reason": reason, "detail": "A sentence."}, "headers": headers}
+
+
+async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:
+    """Comments, several lines of data, every way to end a line; no event without its end, and none that is not JSON."""
+    text = (
+        '\ufeff: hello\n\nevent: message\nid: 7\ndata: {"a":\ndata:  "\u1780"}\n\n'
+        'data: 1\r\n\r\n:\nid\ndata\rretry: 1500\r\revent: live\ndata:{"b":2}\r\r\nevent: lost\ndata: 3'
+    )
+    body = """
+        const all = [];
+        for (let size = 1; size <= a.answers[0].length; size += 1) {
+            const text = a.answers[0];
+            const pieces = [];
+            for (let at = 0; at < text.length; at += size) pieces.push(text.slice(at, at + size));
+            let connections = 0;
+            const fetch = async () => {
+                connections += 1;
+                const encoder = new TextEncoder();
+                const pull = (to) => pieces.length ? to.enqueue(encoder.encode(pieces.shift())) : to.close();
+                return new Response(new ReadableStream({ pull }), { status: connections > 1 ? 403 : 200 });
+            };
+            const found = [];
+            await failed(async () => {
+                for await (const { type, id, data } of make({ fetch }).stream()) found.push([type, id, data]);
+            });
+            all.push(JSON.stringify(found));
+        }
+        return [...new Set(all)].map((one) => JSON.parse(one));
+    """
+    found = await modules.run("page-inbox", _CALLS.replace("BODY", body), {"answers": [text]})
+    events = [["start", "", {}], ["message", "7", {"a": "\u1780"}], ["message", "", 1], ["live", "", {"b": 2}]]
+    assert found["result"] == [events]
+
+
+async def test_a_stream_goes_on_after_everything_that_can_end_it(modules: Modules) -> None:
+    """Each event once and in order; every connection resumes after the last one; the wait is what the service says."""
+    found = await calls(
+        modules,
+        "return follow(make());",
+        sent('ready 1 {"x":1}', 'message 2 {"id":"m2"}', breaks=True),
+        {"status": 0},
+        refusal(503, "unavailable", **{"Retry-After": "7"}),
+        refusal(429, "too_many_viewers", **{"Retry-After": "5"}),
+        sent('message 2 {"id":"m2"}', 'live - {"kind":"read"}', 'message 3 {"id":"m3"}', 'end - {"reason":"closing"}'),
+        sent('end - {"reason":"slow"}'),
+        sent('purge 4 {"what":"shop"}', 'end - {"reason":"purge"}'),
+        sent('end - {"reason":"failed"}'),
+        sent('gap 5 {"reason":"expired"}', 'new-kind 6 {"y":1}', 'message 5 {"id":"again"}'),
+        refusal(403, "scope_missing"),
+    )
+    assert [(one["type"], one["id"], one["reload"]) for one in found["events"]] == [
+        ("start", "", True),
+        *(("ready", "1", False), ("message", "2", False), ("live", "", False), ("message", "3", False)),
+        *(("purge", "4", True), ("gap", "5", True), ("new-kind", "6", False)),
+    ]
+    assert [one["last"] for one in found["asked"]] == [None, "2", "2", "2", "2", "3", "3", "4", "4", "6"]
+    assert {(one["method"], one["url"]) for one in found["asked"]} == {("GET", f"{SHOP}/stream")}
+    assert found["waits"] == [500, 1000, 7000, 5000, 500, 500, 500, 1000, 2000]
+    assert found["result"] == {"status": 403, "reason": "scope_missing", "retryAfter": 0, "transient": False}
+    assert found["states"] == [
+        *(["connecting", None], ["live", None], ["reconnecting", "offline"], ["live", None]),
+        *(["reconnecting", "failed"], ["live", None], ["reconnecting", "offline"]),
+    ]
+
+
+async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -> None:
+    """Once for all calls that need it. A callback that fails, or gives the same token again, is called again later."""
+    body = """
+        const given = ["t1", "fails", "t1", "t2", "t2"];
+        const told = [];
+        const token = async (problem) => {
+            told.push(problem?.reason ?? null);
+            const next = given.shift();
+            if (next === "fails") throw new Error("the back end is down");
+            return next;
+        };
+        const inbox = make({ token });
+        await follow(inbox, 3);
+        const both = await Promise.all([inbox.json("GET", ""), inbox.json("GET", "/pages")]);
+        return [told, both];
+    """
+    found = await calls(
+        modules,
+        body,
+        sent("ready 1 {}", 'end - {"reason":"token_expired"}'),
+        refusal(401, "token_expired"),
+        refusal(401, "token_expired"),
+        refusal(401, "token_expired"),
+        sent('message 2 {"id":"m2"}'),
+        {"json": 1},
+        {"json": 2},
+    )
+    told, both = found["result"]
+    assert told == [None, "token_expired", "token_expired", "token_expired"]
+    assert [one["token"] for one in found["asked"]] == ["t1", "t1", "t1", "t1", "t2", "t2", "t2"]
+    assert [one["type"] for one in found["events"]] == ["start", "ready", "message"]
+    assert (both, found["states"][-2:]) == ([1, 2], [["reconnecting", "token_unavailable"], ["live", None]])
+
+
+@pytest.mark.parametrize("token", ["t", None])
+async def test_without_another_token_the_refusal_is_thrown(modules: Modules, token: str | None) -> None:
+    """For a fixed token, and for a callback that has no other one; the service is not asked again and again."""
+    source = "'t'" if token else "(problem) => problem ? null : 't'"
+    body = f"const i = make({{ token: {source} }}); return [await follow(i), await failed(() => i.receipt('p'))];"
+    found = await calls(modules, body, refusal(401, "token_invalid"), refusal(401, "token_invalid"))
+    assert [one["reason"] for one in found["result"]] == ["token_invalid", "token_invalid"]
+    assert len(found["asked"]) == 2
+
+
+async def test_lists_go_on_to_their_end(modules: Modules) -> None:
+    """Also over an empty page; filters go along, empty ones are left out; ids are encoded."""
+    body = """
+        const inbox = make();
+        const all = [];
+        for await (const one of inbox.messages({ conversation: "1_2", direction: "" })) all.push(one);
+        for await (const one of inbox.replies("9", "5_1/x", { limit: 2 })) all.push(one);
+        return all;
+    """
+    found = await calls(
+        modules,
+        body,
+        {"json": {"messages": [1, 2], "next_cursor": "c1"}},
+        {"json": {"messages": [], "next_cursor": "c2"}},
+        {"json": {"messages": [3], "next_cursor": None}},
+        {"json": {"items": [4], "after": None}},
+    )
+    assert found["result"] == [1, 2, 3, 4]
+    assert [one["url"] for one in found["asked"]] == [
+        f"{SHOP}/messages?conversation=1_2",
+        f"{SHOP}/messages?conversation=1_2&cursor=c1",
+        f"{SHOP}/messages?conversation=1_2&cursor=c2",
+        f"{SHOP}/pages/9/comments/5_1%2Fx/replies?limit=2",
+    ]
+
+
+async def test_a_read_is_repeated_while_the_service_is_away_and_a_change_is_not(modules: Modules) -> None:
+    """Nor what Facebook refuses, which the service has repeated itself."""
+    body = """
+        const inbox = make();
+        const read = await inbox.message("m");
+        const change = await failed(() => inbox.purgeMessage("m"));
+        const graph = await failed(() => inbox.customer("9", "7"));
+        const impatient = await failed(() => make({ patience: 0 }).message("m"));
+        return [read, change, graph, impatient];
+    """
+    down = refusal(503, "unavailable", **{"Retry-After": "2"})
+    throttled = refusal(429, "throttled", **{"Retry-After": "40"})
+    found = await calls(modules, body, {"status": 0}, down, {"json": {"id": "m"}}, down, throttled, {"status": 0})
+    read, change, graph, impatient = found["result"]
+    assert read == {"id": "m"}
+    assert change == {"status": 503, "reason": "unavailable", "retryAfter": 2, "transient": True}
+    assert graph == {"status": 429, "reason": "throttled", "retryAfter": 40, "transient": True}
+    assert impatient == {"status": 0, "reason": "offline", "retryAfter": 0, "transient": True}
+    assert found["waits"] == [500, 2000]
+    assert [one["method"] for one in found["asked"]] == ["GET", "GET", "GET", "DELETE", "GET", "GET"]
+
+
+async def test_a_purge_is_followed_to_its_end(modules: Modules) -> None:
+    """Until the bytes are erased too."""
+    running, complete = ({"purge_id": "p", "status": status} for status in ("running", "complete"))
+    body = "const inbox = make(); return inbox.completed(await inbox.purgeConversation('1_2'));"
+    found = await calls(modules, body, {"json": running}, {"json": running}, {"json": complete})
+    assert found["result"] == complete
+    assert [(one["method"], one["url"].removeprefix(SHOP)) for one in found["asked"]] == [
+        ("DELETE", "/conversations/1_2"),
+        ("GET", "/purges/p"),
+        ("GET", "/purges/p"),
+    ]
+
+
+async def test_an_export_that_is_cut_off_is_an_error(modules: Modules) -> None:
+    """After the lines that came."""
+    body = """
+        const lines = [];
+        const read = (inbox) => failed(async () => { for await (const one of inbox.export()) lines.push(one.type); });
+        return [await read(make()), await read(make()), lines];
+    """
+    whole = {"pieces": ['{"type":"sh', 'op"}\n{"type":"end"}\n']}
+    cut = {"pieces": ['{"type":"shop"}\n{"type":"mess']}
+    (first, second, lines) = (await calls(modules, body, whole, cut))["result"]
+    assert (first, second["reason"], lines) == (None, "offline", ["shop", "end", "shop"])
+
+
+async def test_a_stream_that_is_stopped_is_over(modules: Modules) -> None:
+    """By its signal, in whatever it does just then; no error, and no further call."""
+    body = """
+        const stop = new AbortController();
+        const fetch = (url, { signal }) => new Promise((_, fail) => {
+            signal.addEventListener("abort", () => fail(new DOMException("", "AbortError")));
+            setTimeout(() => stop.abort(), 10);
+        });
+        return follow(make({ fetch }), Infinity, { signal: stop.signal });
+    """
+    found = await calls(modules, body)
+    assert (found["result"], found["events"], found["states"]) == (None, [], [["connecting", None]])
+
+
+async def test_repetitions_come_ever_later_and_never_together(modules: Modules) -> None:
+    """From half a second to half a minute, the later half of each wait by chance."""
+    waits = await modules.run("page-inbox", "[0, 1, 2, 10].flatMap((n) => [m.backoff(n, 0), m.backoff(n, 1)])")
+    assert waits == [250, 500, 500, 1000, 1000, 2000, 15_000, 30_000]
+
+
+async def test_the_types_name_what_the_module_has(modules: Modules) -> None:
+    """Every export and every method, and no other."""
+    script = "[Object.keys(m), Object.getOwnPropertyNames(m.PageInbox.prototype).filter((n) => n !== 'constructor')]"
+    exports, methods = await modules.run("page-inbox", script)
+    types = (ROOT / "client" / "page-inbox.d.ts").read_text(encoding="utf-8")
+    assert set(re.findall(r"^export (?:class|function) (\w+)", types, re.MULTILINE)) == set(exports)
+    body = types.partition("export class PageInbox {")[2].partition("\n}")[0]
+    named = set(re.findall(r"^  (\w+)(?:<[^>]*>)?\(", body, re.MULTILINE)) - {"constructor"}
+    assert named == set(methods)
