@@ -60,7 +60,7 @@ export function createApp({ root, base, sources }) {
     try {
       for await (const event of api.stream({ signal, onState: connection })) news(event);
     } catch {
-      // The token is refused: whoever signs in next listens again.
+      // The token is refused. The next sign-in starts another stream.
     }
   }
 

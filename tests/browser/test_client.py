@@ -131,9 +131,9 @@ async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -
     """Once for all calls that need it. A callback that fails, or gives the same token again, is called again later."""
     body = """
         const given = ["t1", "fails", "t1", "t2", "t2"];
-        const told = [];
+        const reasons = [];
         const token = async (problem) => {
-            told.push(problem?.reason ?? null);
+            reasons.push(problem?.reason ?? null);
             const next = given.shift();
             if (next === "fails") throw new Error("the back end is down");
             return next;
@@ -141,7 +141,7 @@ async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -
         const inbox = make({ token });
         await follow(inbox, 3);
         const both = await Promise.all([inbox.json("GET", ""), inbox.json("GET", "/pages")]);
-        return [told, both];
+        return [reasons, both];
     """
     found = await calls(
         modules,
@@ -154,8 +154,8 @@ async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -
         {"json": 1},
         {"json": 2},
     )
-    told, both = found["result"]
-    assert told == [None, "token_expired", "token_expired", "token_expired"]
+    reasons, both = found["result"]
+    assert reasons == [None, "token_expired", "token_expired", "token_expired"]
     assert [one["token"] for one in found["asked"]] == ["t1", "t1", "t1", "t1", "t2", "t2", "t2"]
     assert [one["type"] for one in found["events"]] == ["start", "ready", "message"]
     assert (both, found["states"][-2:]) == ([1, 2], [["reconnecting", "token_unavailable"], ["live", None]])
