@@ -47,8 +47,13 @@ def fences() -> list[str]:
 
 
 def server_arguments() -> list[str]:
-    """What compose.yaml starts Valkey with, after the program's name."""
-    return shlex.split(compose()["services"]["valkey"]["command"])[1:]
+    """What compose.yaml starts Valkey with, as options of its command line; but for its folder and its users."""
+    valkey = compose()["services"]["valkey"]
+    _, file, *options = valkey["command"]
+    (source,) = [volume.split(":")[0] for volume in valkey["volumes"] if volume.split(":")[1] == file]
+    lines = [shlex.split(line, comments=True) for line in (ROOT / source).read_text(encoding="utf-8").splitlines()]
+    settings = [line for line in lines if line and line[0] not in {"dir", "aclfile"}]
+    return [*(word for name, value in settings for word in (f"--{name}", value)), *options]
 
 
 @dataclass

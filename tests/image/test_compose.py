@@ -1,5 +1,6 @@
 """compose.yaml: its schema, its fences, its settings; and its Valkey, started for real with those very arguments."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -9,6 +10,7 @@ from typing import Any, Final
 import pytest
 import redis
 import yaml
+from redis.exceptions import NoPermissionError
 
 from app import server, wiring
 from cache.embedded.valkey import PERSISTENT, SETTINGS, WIPING
@@ -17,18 +19,20 @@ from ops.settings import read_settings
 from tests.callers import Facebook, Shop
 from tests.house.sources import ROOT, pyproject
 from tests.image.running import compose, fences, server_arguments
+from tests.k8s.configuration import OF_A_POD
 from tests.servers import free_ports, running
 from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, VERIFY_TOKEN, serving
 
 SERVICES: Final[dict[str, Any]] = compose()["services"]
 INBOX: Final[dict[str, Any]] = SERVICES["page-inbox"]
+USERS: Final = [one["source"] for one in SERVICES["valkey"]["secrets"]]
 MOUNTED: Final = "/run/secrets/"
 NAMES: Final = {setting.name: setting for setting in settings.SETTINGS}
 
 
 def valkey_settings() -> dict[str, str]:
     """What compose.yaml gives Valkey, by name."""
-    words = server_arguments()
+    words = server_arguments()  # the last one of a name counts
     return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
@@ -85,9 +89,10 @@ def test_every_variable_is_a_setting_and_every_secret_a_file() -> None:
             assert setting.secret
             files[setting.name.lower()] = value
         else:
-            assert not setting.secret or setting.name == "REDIS_URL", f"{name} stands in the open"
+            assert not setting.secret, f"{name} stands in the open"
     assert files == {name: f"{MOUNTED}{name}" for name in INBOX["secrets"]}
-    assert compose()["secrets"] == {name: {"file": f"./secrets/{name}"} for name in INBOX["secrets"]}
+    every = {*INBOX["secrets"], *USERS, *SERVICES["rewrite"]["secrets"]}
+    assert compose()["secrets"] == {name: {"file": f"./secrets/{name}"} for name in every}
 
 
 def test_serve_starts_with_what_is_set() -> None:
@@ -97,7 +102,8 @@ def test_serve_starts_with_what_is_set() -> None:
 
     def mounted(path: str) -> str:
         contents[path] += 1
-        return "A" * 43 + "=" if path.endswith("seal_keys") else f"the text of {path} and some more words"
+        held = {"seal_keys": "A" * 43 + "=", "redis_url": "redis://page-inbox:word@valkey:6379/0"}
+        return held.get(path.removeprefix(MOUNTED), f"the text of {path} and some more words")
 
     found = read_settings(environ, command="serve", read_file=mounted)
     assert (found.port, found.ops_port, found.public_url) == (8000, 9000, None)
@@ -126,14 +132,8 @@ def test_the_programs_of_the_health_checks_are_python_and_parse() -> None:
 
 def test_valkey_is_set_as_our_own_is() -> None:
     """Everything that decides over five days and over loss; what it has besides is said there."""
-    besides = {
-        "maxmemory": "512mb",
-        "protected-mode": "no",
-        "commandlog-request-larger-than": "-1",
-        "commandlog-reply-larger-than": "-1",
-    }
-    assert valkey_settings() == dict((*SETTINGS, *PERSISTENT)) | besides
-    assert SERVICES["valkey"]["volumes"] == ["valkey:/data"]
+    assert valkey_settings() == dict((*SETTINGS, *PERSISTENT, *OF_A_POD)) | {"maxmemory": "512mb"}
+    assert "valkey:/data" in SERVICES["valkey"]["volumes"]
 
 
 def test_what_valkey_frees_is_overwritten() -> None:
@@ -147,7 +147,37 @@ def test_what_valkey_frees_is_overwritten() -> None:
 
 def test_the_file_is_rewritten_daily() -> None:
     """By the third service: expired bodies leave the disk."""
-    assert SERVICES["rewrite"]["command"][2] == "while valkey-cli -h valkey BGREWRITEAOF; do sleep 86400; done"
+    program = SERVICES["rewrite"]["command"][2]
+    assert "--user rewrite --no-auth-warning BGREWRITEAOF; do sleep 86400; done" in program
+    assert set(re.findall(r"/run/secrets/(\w+)", program)) == set(SERVICES["rewrite"]["secrets"])
+
+
+def test_the_lines_at_the_head_of_the_file_make_every_secret_and_users_that_valkey_accepts(tmp_path: Path) -> None:
+    """Typed as they stand: each user may do its own work and nothing else, and the service reads its address."""
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    lines = "\n".join(line[6:] for line in text.splitlines() if line.startswith("#     "))
+    script = re.sub(r" +\((?:from|users)[^)]*\)", "", lines).partition("echo vm.")[0]
+    (tmp_path / "k8s").symlink_to(ROOT / "k8s")
+    done = subprocess.run(
+        ["/bin/sh", "-eu", "-c", script], cwd=tmp_path, input=b"an-app-secret", capture_output=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    made = {path.name: path.read_text().strip() for path in (tmp_path / "secrets").iterdir()}
+    assert made.keys() == compose()["secrets"].keys()
+    (port,) = free_ports(1)
+    extra = [*server_arguments(), "--port", str(port), "--bind", "127.0.0.1"]
+    with running("users", tmp_path / "valkey", extra=[*extra, "--aclfile", str(tmp_path / "secrets/valkey_users")]):
+        with redis.Redis.from_url(made["redis_url"].replace("valkey:6379", f"127.0.0.1:{port}")) as service:
+            assert service.set("key", "value")
+            with pytest.raises(NoPermissionError):
+                service.flushall()
+        rewrite = redis.Redis(port=port, username="rewrite", password=made["rewrite_password"])
+        with rewrite, pytest.raises(NoPermissionError):
+            rewrite.get("key")
+        with redis.Redis(port=port) as stranger:
+            assert stranger.ping()
+            with pytest.raises(NoPermissionError):
+                stranger.get("key")
 
 
 def test_a_message_outlives_a_restart_of_valkey(tmp_path: Path) -> None:

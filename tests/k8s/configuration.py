@@ -17,6 +17,8 @@ NOT_TOLD = {"DATA_DIR"}
 OF_A_POD = (
     # The probes' user has no password: protected mode would refuse every other pod.
     ("protected-mode", "no"),
+    # A second installation in the same server would use the same keys.
+    ("databases", "1"),
     # Beside the slow log, Valkey 8.1 keeps arguments of what is large: message bodies, that is.
     ("commandlog-request-larger-than", "-1"),
     ("commandlog-reply-larger-than", "-1"),
@@ -123,6 +125,9 @@ def store(manifests: Manifests) -> Iterator[str]:
         limit = quantity(pod.containers[0].get("resources", {}).get("limits", {}).get("memory", 0))
         if not 0 < quantity(told.get("maxmemory", "0")) * 1.5 <= limit:
             yield f"{pod.title} is killed before it is full"
+        requested = quantity(pod.containers[0].get("resources", {}).get("requests", {}).get("memory", 0))
+        if requested < quantity(told.get("maxmemory", "0")):
+            yield f"{pod.title} requests less memory than its maxmemory"
         claims = {one["metadata"]["name"] for one in pod.workload["spec"].get("volumeClaimTemplates", [])}
         mounts = {one["name"]: one["mountPath"] for one in pod.containers[0]["volumeMounts"]}
         if told.get("dir") not in [mounts.get(name) for name in claims]:

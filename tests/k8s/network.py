@@ -12,6 +12,9 @@ EVERYWHERE = {"0.0.0.0/0": PRIVATE, "::/0": PRIVATE_6}
 
 REDIS_PORT = 6379
 
+NODE_LOCAL_DNS = {"ipBlock": {"cidr": "169.254.20.10/32"}}
+"""https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/"""
+
 
 def policies(manifests: Manifests) -> Iterator[str]:
     """Each policy is about pods that are there, names ports that are open, and no rule of it is for everybody."""
@@ -82,7 +85,9 @@ def service(manifests: Manifests) -> Iterator[str]:
     into, out = list(_rules(manifests, pod, "ingress")), list(_rules(manifests, pod, "egress"))
     if not _peers(into, "http"):
         yield "nobody may ask the public port"
-    monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    if _namespace("ingress-nginx") not in _peers(into, "http"):
+        yield "the usual ingress controller may not ask the public port"
+    monitoring = _namespace("monitoring")
     if _peers(into, "ops") != [monitoring]:
         yield "the operators' port is not for the monitoring alone"
     for monitor in manifests.of("ServiceMonitor"):
@@ -90,10 +95,16 @@ def service(manifests: Manifests) -> Iterator[str]:
             if monitoring not in _peers(into, endpoint["port"]):
                 yield f"{title(monitor)} asks port {endpoint['port']}, which no policy lets through"
     for pod_out in (pod, *(one for one in manifests.pods() if one.workload["kind"] == "CronJob")):
-        if not all(_peers(_rules(manifests, pod_out, "egress"), 53, way) for way in ("UDP", "TCP")):
-            yield f"{pod_out.title} may not ask name servers"
+        for way in ("UDP", "TCP"):
+            servers = _peers(_rules(manifests, pod_out, "egress"), 53, way)
+            if not any("podSelector" in peer for peer in servers) or NODE_LOCAL_DNS not in servers:
+                yield f"{pod_out.title} may not ask name servers"
     yield from _facebook(out)
     yield from _redis(manifests, _peers(out, REDIS_PORT))
+
+
+def _namespace(name: str) -> Object:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def _facebook(out: list[Object]) -> Iterator[str]:

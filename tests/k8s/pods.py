@@ -26,6 +26,12 @@ LEAST_SLEEP = 5
 MARGIN = 10
 """Seconds between the server's own end and the kill: connections to Redis and Facebook are closed in them."""
 
+LOG_BYTES = 2 * 5 * 10 * 2**20
+"""The log of a container counts as its ephemeral storage: the kubelet keeps five files of 10 MiB (containerLogMaxFiles,
+containerLogMaxSize), and looks now and then, so twice that is possible.
+https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
+"""
+
 LEAST_USER = 10_000
 """Below are users that a node may have."""
 
@@ -150,6 +156,10 @@ def resources(manifests: Manifests) -> Iterator[str]:
                 yield f"{pod.title} requests more memory than it may have"
             if "cpu" in limits:
                 yield f"{pod.title} has a limit of processor time, which stalls it"
+            disk = quantity(limits.get("ephemeral-storage", 0))
+            folders = [one["emptyDir"] for one in pod.spec.get("volumes", []) if "emptyDir" in one]
+            if disk < LOG_BYTES + sum(quantity(one.get("sizeLimit", 0)) for one in folders):
+                yield f"{pod.title} is evicted when its log and its folders are full"
     for pod in service_pods(manifests):
         limit = quantity(pod.containers[0].get("resources", {}).get("limits", {}).get("memory", 0))
         if limit < 3 * QUEUE_BYTES:

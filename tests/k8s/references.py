@@ -79,6 +79,21 @@ def ingresses(manifests: Manifests) -> Iterator[str]:
                 yield f"{where} has no certificate for {host}"
 
 
+def routes(manifests: Manifests) -> Iterator[str]:
+    """An HTTPRoute stands in place of the Ingresses, and leads to the same."""
+    for route in manifests.of("HTTPRoute"):
+        where = title(route)
+        if manifests.of("Ingress"):
+            yield f"{where} is there beside an Ingress"
+        if route["spec"]["hostnames"] != [_public_host(manifests)]:
+            yield f"{where} answers for {route['spec']['hostnames']}, and PUBLIC_URL says {_public_host(manifests)}"
+        for rule in route["spec"]["rules"]:
+            for backend in rule["backendRefs"]:
+                yield from _backend(manifests, where, {**backend, "port": {"number": backend["port"]}})
+    if not manifests.of("HTTPRoute") and not manifests.of("Ingress"):
+        yield "nothing leads to the public port"
+
+
 def _backend(manifests: Manifests, where: str, backend: dict[str, Any]) -> Iterator[str]:
     service = manifests.find("Service", backend["name"])
     if service is None:
@@ -250,4 +265,4 @@ def alerts(manifests: Manifests) -> Iterator[str]:
             yield f"{title(one)} is not labelled as a dashboard of Grafana"
 
 
-CHECKS = (names, workloads, services, ingresses, volumes, external_secrets, scaling, monitors, alerts)
+CHECKS = (names, workloads, services, ingresses, routes, volumes, external_secrets, scaling, monitors, alerts)

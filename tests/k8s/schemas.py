@@ -57,10 +57,55 @@ class ExternalSecret(_Strict):
     spec: _ExternalSecretSpec
 
 
+class _Parent(_Strict):
+    name: str = Field(min_length=1)
+    namespace: str = Field(min_length=1)
+
+
+class _Path(_Strict):
+    type: Literal["Exact", "PathPrefix"]
+    value: str = Field(pattern=r"^/")
+
+
+class _Match(_Strict):
+    path: _Path
+
+
+class _Timeouts(_Strict):
+    request: str = Field(pattern=r"^([0-9]{1,5}(h|m|s|ms)){1,4}$")
+
+
+class _Backend(_Strict):
+    name: str = Field(min_length=1)
+    port: int = Field(ge=1, le=65535)
+
+
+class _RouteRule(_Strict):
+    matches: list[_Match] = Field(min_length=1)
+    timeouts: _Timeouts
+    backend_refs: list[_Backend] = Field(alias="backendRefs", min_length=1)
+
+
+class _RouteSpec(_Strict):
+    parent_refs: list[_Parent] = Field(alias="parentRefs", min_length=1)
+    hostnames: list[str] = Field(min_length=1)
+    rules: list[_RouteRule] = Field(min_length=1, max_length=16)
+
+
+class HTTPRoute(_Strict):
+    """As much of gateway.networking.k8s.io/v1 as we use (https://gateway-api.sigs.k8s.io/reference/spec/)."""
+
+    api_version: Literal["gateway.networking.k8s.io/v1"] = Field(alias="apiVersion")
+    kind: Literal["HTTPRoute"]
+    metadata: Object
+    spec: _RouteSpec
+
+
 MODELS: Final[dict[tuple[str, str], type[BaseModel]]] = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): monitoring.ServiceMonitor,
     ("monitoring.coreos.com/v1", "PrometheusRule"): monitoring.PrometheusRule,
     ("external-secrets.io/v1", "ExternalSecret"): ExternalSecret,
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): HTTPRoute,
 }
 
 
