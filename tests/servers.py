@@ -21,6 +21,7 @@ from redis.exceptions import MovedError
 
 from cache.embedded.valkey import Embedded, find_server
 from cache.keys import PERMANENT, mark_keys
+from cache.server.exchange import TimeLimits
 from tests.support import wait_until_blocking
 
 CACHE = Path(__file__).parents[1] / ".cache"
@@ -31,6 +32,9 @@ REDIS7_PACKAGES = (
 )
 """The program in Debian 12's redis-tools is the server; its first argument decides. The package redis-server holds
 only start scripts, which would start a daemon."""
+
+PATIENT = TimeLimits(connect=30, answer=30, write=60)
+"""For a store in the tests' own process: a busy machine may stop it for seconds."""
 
 MARK = "of-the-tests"
 """Always the same, so that a service which lives through many tests never finds it changed."""

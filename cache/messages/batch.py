@@ -19,7 +19,7 @@ import structlog
 from cache.codec import merged
 from cache.errors import UNREACHED, Corrupt, Unavailable, contended
 from cache.keys import shop_keys
-from cache.messages.changes import OUTCOMES, WRITE_SECONDS
+from cache.messages.changes import OUTCOMES
 from cache.messages.row import Row
 from cache.messages.shop_secrets import ShopSecret, ShopSecrets
 from cache.scripts import PUT
@@ -173,7 +173,7 @@ class BatchStore:
 
     async def _send(self, calls: list[ScriptCall]) -> list[Reply | Unavailable]:
         try:
-            async with asyncio.timeout(WRITE_SECONDS):
+            async with asyncio.timeout(self._connection.limits.write):
                 try:
                     return await self._connection.runs(calls)
                 except Unavailable as error:

@@ -22,9 +22,6 @@ from domain.event import Outcome
 from domain.ids import ShopId
 from domain.message import Edit, Unsend
 
-WRITE_SECONDS: Final = 1.7
-"""From sending to giving up, a second try included. With one failed round trip to wait for first, the answer is still
-out well before Facebook's 5 s are over."""
 CHANGES_AT_ONCE: Final = 16
 """Edits and unsends of one delivery under way: few of the connections, the rest is for others."""
 EDIT_TRIES: Final = 8
@@ -93,7 +90,7 @@ class Changes:
 
     async def _change(self, shop: ShopId, keys: ShopKeys, change: Edit | Unsend) -> Outcome:
         try:
-            async with asyncio.timeout(WRITE_SECONDS):
+            async with asyncio.timeout(self._connection.limits.write):
                 if isinstance(change, Unsend):
                     return await self._unsend(shop, keys, change)
                 return await self._edit(shop, keys, change)

@@ -18,8 +18,8 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-from cache.server.connection import CONNECT_SECONDS, CONNECTIONS, Connection
-from cache.server.exchange import SOCKET_SECONDS
+from cache.server.connection import CONNECTIONS, Connection
+from cache.server.exchange import IN_SERVICE, TimeLimits
 
 SENTINEL_PORT: Final = 26379
 REDIS_PORT: Final = 6379
@@ -41,15 +41,15 @@ class Tls:
         return {"ssl_ca_certs": self.ca or None, "ssl_certfile": self.cert or None, "ssl_keyfile": self.key or None}
 
 
-def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls()) -> Connection:
+def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls(), limits: TimeLimits = IN_SERVICE) -> Connection:
     """A connection to a checked address (`ops/values.py` checks it).
 
     `wait_replicas` replicas have a write before it counts as done; a cluster ignores the number.
     """
     # The client's own ten retries would repeat a write whose answer was lost, and take a minute to give up.
     options: dict[str, Any] = {
-        "socket_timeout": SOCKET_SECONDS,
-        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": limits.answer,
+        "socket_connect_timeout": limits.connect,
         "retry": Retry(NoBackoff(), 0),
     }
     scheme, _, rest = url.partition("://")
@@ -57,8 +57,8 @@ def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls()) -> Connection:
     if encrypted:
         options |= tls.options()
     if not scheme.endswith(("+sentinel", "+cluster")):
-        pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=SOCKET_SECONDS, **options)
-        return Connection(Redis.from_pool(pool), wait_replicas=wait_replicas)
+        pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=limits.answer, **options)
+        return Connection(Redis.from_pool(pool), wait_replicas=wait_replicas, limits=limits)
     if encrypted:
         options["ssl"] = True
     # urlsplit knows one host; here are several, separated by commas.
@@ -71,7 +71,7 @@ def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls()) -> Connection:
         own |= {"username": unquote(user) or None, "password": unquote(password) or None}
     if scheme.endswith("+cluster"):
         nodes = [ClusterNode(*_host_and_port(host, REDIS_PORT)) for host in hosts.split(",")]
-        return Connection(RedisCluster(startup_nodes=nodes, **own))
+        return Connection(RedisCluster(startup_nodes=nodes, **own), limits=limits)
     asked = dict(parse_qsl(query))
     of_sentinels = {"username": asked.get("sentinel_username"), "password": asked.get("sentinel_password")}
     name, _, database = path.partition("/")
@@ -82,7 +82,7 @@ def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls()) -> Connection:
         **own,
     )
     # keeps: the current primary is used
-    return Connection(sentinel.master_for(name), beside=sentinel.sentinels, wait_replicas=wait_replicas)
+    return Connection(sentinel.master_for(name), beside=sentinel.sentinels, wait_replicas=wait_replicas, limits=limits)
 
 
 def _host_and_port(text: str, default: int) -> tuple[str, int]:

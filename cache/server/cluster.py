@@ -28,10 +28,11 @@ LOOK_SECONDS: Final = 0.25
 
 
 class Nodes:
-    """The primaries of a cluster, as `client` knows them."""
+    """The primaries of a cluster, as `client` knows them; each answers within `seconds`."""
 
-    def __init__(self, client: RedisCluster) -> None:
+    def __init__(self, client: RedisCluster, seconds: float) -> None:
         self._client = client
+        self._seconds = seconds
         self._looking: asyncio.Task[None] | None = None
 
     async def round_trip(self, requests: Sequence[Request], *, writes: bool = True) -> list[Reply | Exception]:
@@ -73,7 +74,7 @@ class Nodes:
             connection = node.acquire_connection()
             try:
                 await node.disconnect_if_needed(connection)
-                replies = await exchange(connection, requests)
+                replies = await exchange(connection, requests, self._seconds)
             finally:
                 node.release(connection)
         except (RedisError, OSError) as error:

@@ -14,12 +14,11 @@ from redis.asyncio.connection import AbstractConnection
 
 from cache.errors import UNREACHED, Unavailable
 from cache.server.cluster import Nodes
+from cache.server.exchange import IN_SERVICE, One, Request, TimeLimits
 from cache.server.exchange import Arg as Arg
-from cache.server.exchange import One, Request
 from cache.server.exchange import Reply as Reply
 from cache.server.failures import reason_of
 
-CONNECT_SECONDS: Final = 0.5
 CONNECTIONS: Final = 256
 """A call waits for a free one instead of failing; readers and the writer share them. With 64, two hundred readers of
 Graph at once on a busy core made some wait longer than one try may take; they are opened as they are needed."""
@@ -122,9 +121,21 @@ class Connection:
     `runs` sends several script calls at once and never retries: whether a call may be repeated is known to its caller.
     """
 
-    def __init__(self, client: Redis | RedisCluster, beside: Sequence[Redis] = (), *, wait_replicas: int = 0) -> None:
+    def __init__(
+        self,
+        client: Redis | RedisCluster,
+        beside: Sequence[Redis] = (),
+        *,
+        wait_replicas: int = 0,
+        limits: TimeLimits = IN_SERVICE,
+    ) -> None:
         self._client = client
-        self._way = Nodes(client) if isinstance(client, RedisCluster) else One(client, wait_replicas)
+        self.limits = limits
+        self._way: Nodes | One
+        if isinstance(client, RedisCluster):
+            self._way = Nodes(client, limits.answer)
+        else:
+            self._way = One(client, wait_replicas, limits.answer)
         self._beside = beside
         self._guard: ReplyGuard | None = None
 

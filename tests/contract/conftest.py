@@ -34,7 +34,7 @@ from domain.secret import Secret
 from ops.metrics import Metrics
 from ops.settings import read_settings
 from tests import servers
-from tests.servers import Server
+from tests.servers import PATIENT, Server
 from tests.service import SEAL_KEY
 
 FIVE_DAYS = 432_000
@@ -159,9 +159,9 @@ def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 async def box(request: pytest.FixtureRequest, flushed: Callable[[str], Server]) -> AsyncIterator[Box]:
     """A store with one connected Page, over each server in turn."""
     if request.param == "fake":
-        connection = Connection(FakeClient(server=request.getfixturevalue("fake_server"), protocol=2))
+        connection = Connection(FakeClient(server=request.getfixturevalue("fake_server"), protocol=2), limits=PATIENT)
     else:
-        connection = connect(flushed(request.param).url)
+        connection = connect(flushed(request.param).url, limits=PATIENT)
     made = make_box(connection)
     await made.shops.connect(SHOP, PAGE)
     yield made

@@ -14,7 +14,7 @@ from cache.registry.shops import Shops
 from cache.sealing import Sealer
 from cache.server.address import connect
 from domain.ids import PageId, ShopId
-from tests.servers import Server
+from tests.servers import PATIENT, Server
 
 SHOP, PAGE, OTHER = ShopId("sokha"), PageId("104200000000001"), PageId("104200000000002")
 
@@ -28,7 +28,7 @@ async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
         words = iter("abcdefgh")
 
         def start(url: str) -> Process:
-            connection = connect(url)
+            connection = connect(url, limits=PATIENT)
             stack.push_async_callback(connection.close)
             marks = Marks(connection, new_word=lambda: next(words))
             return marks, Shops(connection, marks, new_claim=lambda: "claim", sealer=Sealer([], new_nonce=bytes))

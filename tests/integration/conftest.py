@@ -32,14 +32,14 @@ def service(shared_service: Service, valkey: Server) -> Service:
 @pytest.fixture
 def facebook(service: Service) -> Iterator[Facebook]:
     """Facebook, knowing the app's secret."""
-    with Facebook(service.url) as caller:
+    with Facebook(service.url, patient=True) as caller:
         yield caller
 
 
 @pytest.fixture
 def shop(service: Service) -> Iterator[Shop]:
     """A shop with one connected Page."""
-    with Shop(service.url) as caller:
+    with Shop(service.url, patient=True) as caller:
         caller.connect()
         yield caller
 
@@ -99,7 +99,7 @@ def graph_service(shared_graph_service: Service, graph_store: Server) -> Service
 @pytest.fixture
 def graph_shop(graph_service: Service) -> Iterator[GraphShop]:
     """A shop without Pages."""
-    with GraphShop(graph_service.url) as caller:
+    with GraphShop(graph_service.url, patient=True) as caller:
         yield caller
 
 

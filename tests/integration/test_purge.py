@@ -15,7 +15,7 @@ from cache.server.address import connect
 from domain.ids import MessageId, PageId, Psid, ShopId
 from tests.callers import PAGE, Shop
 from tests.contract.conftest import make_box, text
-from tests.servers import Server
+from tests.servers import PATIENT, Server
 from tests.service import serving
 from tests.support import wait_until_blocking
 
@@ -31,7 +31,7 @@ def fill(url: str, shop: str, page: str, count: int) -> None:
     """So many messages in 500 conversations, written by the store itself: deliveries would take a minute."""
 
     async def put() -> None:
-        box = make_box(connect(url))
+        box = make_box(connect(url, limits=PATIENT))
         await box.shops.connect(ShopId(shop), PageId(page))
         for first in range(0, count, AT_ONCE):
             messages = [

@@ -14,7 +14,7 @@ from cache.errors import UNREACHED, Unavailable
 from cache.server.address import connect
 from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
 from tests.contract.test_feed import following
-from tests.servers import Server, free_ports, valkey9
+from tests.servers import PATIENT, Server, free_ports, valkey9
 from tests.support import wait_until, wait_until_blocking
 
 PASSWORD = "hunter2 &@:/,"
@@ -29,7 +29,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def store_at(url: str) -> AsyncIterator[Box]:
     """A store behind a URL."""
-    made = make_box(connect(url))
+    made = make_box(connect(url, limits=PATIENT))
     try:
         yield made
     finally:

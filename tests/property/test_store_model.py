@@ -25,7 +25,7 @@ from domain.message import Edit, Message, Unsend
 from tests.contract.conftest import FIVE_DAYS, SHOP, Box, make_box, text
 from tests.property import store_model as model
 from tests.property.store_model import Place, State, Step
-from tests.servers import Server
+from tests.servers import PATIENT, Server
 
 PAGES: Final = ("page-a", "page-b")
 PLACES: Final = {
@@ -78,7 +78,7 @@ class Comparison(RuleBasedStateMachine):
         self.states = frozenset({State(frozenset(PAGES))})
 
     async def _open(self) -> Box:
-        box = make_box(to_server(self.server.url))
+        box = make_box(to_server(self.server.url, limits=PATIENT))
         for page in PAGES:
             await box.shops.connect(SHOP, PageId(page))
         return box

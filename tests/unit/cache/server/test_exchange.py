@@ -8,6 +8,7 @@ from redis.exceptions import ResponseError
 
 from cache.server import exchange
 from cache.server.exchange import One
+from tests.servers import PATIENT
 
 ASKED: Final = [(b"key", ("GET", "key"))]
 
@@ -74,7 +75,7 @@ def one(pool: FakePool) -> One:
     """Over that pool."""
     client: Any = FakeClient()
     client.connection_pool = pool
-    return One(client)
+    return One(client, replicas=0, seconds=PATIENT.answer)
 
 
 async def test_a_connection_that_has_just_been_used_is_used_again(one: One, pool: FakePool) -> None:
