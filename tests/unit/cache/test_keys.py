@@ -90,6 +90,17 @@ def test_the_ids_are_what_they_were() -> None:
     assert ShopKeys(ShopId("a}{b")).hash_tag == b"{a%7D%7Bb}"
 
 
+def test_no_key_has_a_nul_byte() -> None:
+    """`redis-cli --cluster import` cuts a key there, and loses it. One hash in twenty has one."""
+    keys = ShopKeys(SHOP)
+    made = [keys.message(keys.message_id(PAGE, MessageId(f"m_{n}"))) for n in range(300)]
+    made += [keys.message(keys.tap_id(ConversationId("c"), "title", n)) for n in range(300)]
+    made += [keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_{n}"))) for n in range(300)]
+    made += [keys.budget(PageId(str(n))) for n in range(300)]
+    made += [keys.ticket(bytes([n, 0, 255])) for n in range(255)]
+    assert [key for key in made if b"\0" in key] == []
+
+
 def test_the_prefix_of_a_message_id_does_not_count() -> None:
     """Standby copies come without it."""
     keys = ShopKeys(SHOP)
