@@ -1,4 +1,6 @@
-"""What is done when Redis has come back with older data: lost messages are fetched again, or their Pages named."""
+"""What is done when Redis has come back with older data: purges are done again, lost messages are fetched again, and
+Pages for which that is impossible are named. At the start of a process with a journal, purges are done again too.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -7,6 +9,7 @@ from typing import Final
 import structlog
 
 from cache.graph.watchlist import Watchlist
+from cache.purging.replay import PurgeReplay
 from cache.registry.shops import Shops
 from cache.server.went_back import WentBack
 from domain.errors import PageInboxError
@@ -19,22 +22,27 @@ log = structlog.get_logger()
 
 
 class CatchUp:
-    """Brings older data up to date. `now` is Unix milliseconds; `watchlist` and `shops` are on a connection without a
-    guard.
+    """Brings older data up to date. `now` is Unix milliseconds; the others are on a connection without a guard, and
+    without a journal of purges `replay` is None.
     """
 
-    def __init__(self, watchlist: Watchlist, shops: Shops, *, now: Callable[[], int]) -> None:
+    def __init__(
+        self, replay: PurgeReplay | None, watchlist: Watchlist, shops: Shops, *, now: Callable[[], int]
+    ) -> None:
+        self._replay = replay
         self._watchlist = watchlist
         self._shops = shops
         self._now = now
         self._naming: asyncio.Task[None] | None = None
 
     async def __call__(self, went_back: WentBack | None) -> None:
-        """Make every Page with a token due, to be healed from that moment on.
+        """Do the purges of the journal again, then make every Page with a token due, to be healed from that moment on.
 
         Raises:
-            Unavailable: Redis does not answer.
+            Unavailable: Redis does not answer, or the journal cannot be read.
         """
+        if self._replay is not None:
+            await self._replay.run()
         if went_back is None:
             return
         await self._watchlist.lost_since(went_back.since, self._now(), SPREAD)

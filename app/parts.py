@@ -25,9 +25,11 @@ from cache.messages.sweeper import Sweeper
 from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
 from cache.purging.customers import Customers
+from cache.purging.journal import PurgeJournal
 from cache.purging.purge import Purger
 from cache.purging.receipt_signature import ReceiptSigner
 from cache.purging.receipts import Receipts
+from cache.purging.replay import PurgeReplay
 from cache.registry.marks import Marks
 from cache.registry.shops import Shops
 from cache.sealing import Sealer
@@ -94,6 +96,7 @@ class Store:
     audit_log: AuditLog
     receipts: Receipts
     signer: ReceiptSigner
+    journal: PurgeJournal | None
 
 
 def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
@@ -102,6 +105,9 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
     shops = Shops(connection, marks, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
+    journal = None
+    if settings.purge_journal is not None:
+        journal = PurgeJournal(settings.purge_journal, sealer, process=secrets.token_hex(8), now=time.time)
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
     keyring = Keyring(settings.seal_keys)
     cursors = Cursors(keyring)
@@ -118,6 +124,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
         clock=time.monotonic,
         now=time.time,
         sleep=asyncio.sleep,
+        journal=journal,
     )
     customers, blocked = Customers(connection, shops, purger), Blocked(connection, shops)
     audit_log = AuditLog(connection, keyring, now=time.time, new_nonce=secrets.token_bytes)
@@ -138,6 +145,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
             audit_log,
             receipts,
             signer,
+            journal,
         )
     )
 
@@ -162,7 +170,8 @@ def make_writer(
 def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) -> CatchUp:
     """Brings older data up to date. It works while the guard of the connection holds back every reply."""
     store = make_store(connection.unguarded(), metrics, settings)
-    return CatchUp(Watchlist(store.connection), store.shops, now=unix_milliseconds)
+    replay = None if store.journal is None else PurgeReplay(store.connection, store.journal)
+    return CatchUp(replay, Watchlist(store.connection), store.shops, now=unix_milliseconds)
 
 
 def make_sweeper(

@@ -189,7 +189,14 @@ def wire(
     checks, tasks = Checks(count=metrics.check), Tasks(told=metrics.task_crash)
     store = make_store(connection or make_connection(settings), metrics, settings)
     catch_up = make_catch_up(store.connection, metrics, settings)
-    went_back = WentBackCheck(store.connection, metrics, catch_up, process=secrets.token_hex(8), now=unix_milliseconds)
+    went_back = WentBackCheck(
+        store.connection,
+        metrics,
+        catch_up,
+        process=secrets.token_hex(8),
+        now=unix_milliseconds,
+        catch_up_first=store.journal is not None,
+    )
     state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
     writer = make_writer(store, metrics, settings, require_fit=state.require)
     sweeper = make_sweeper(store, metrics, settings, now=now)

@@ -27,6 +27,7 @@ UnavailableReason = Literal[
     "redis_unfit",
     "redis_clock_wrong",
     "redis_went_back",
+    "purge_journal_failed",
     "no_page_connected",
     "registry_lost",
     "seal_key_missing",

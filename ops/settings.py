@@ -63,6 +63,8 @@ class Settings:
     graph_version: str
     log_level: str
     data_dir: Path
+    purge_journal: Path | None
+    """A directory."""
     max_body_bytes: int
     drain_seconds: int
     """Between SIGTERM and the end of service: unready, and still serving."""
@@ -156,6 +158,9 @@ SETTINGS: tuple[Setting, ...] = (
             values.one_of("debug", "info", "warning", "error", "critical"), default="info"),
     Setting("DATA_DIR", "data_dir", "Where `run` keeps its Valkey and the secrets it made.",
             values.directory, default=".data"),
+    Setting("PURGE_JOURNAL", "purge_journal", "A directory, not on Redis' disk, in which each purge is noted, sealed, "
+            "before it is answered. At a start, and when Redis comes back with older data, purges that Redis does not "
+            "know are done again before anything is answered.", values.directory),
     # Facebook states no maximum for Pages. For WhatsApp, on the same system, it states 3 MB for a delivery. If that is
     # counted before JSON's escaping, a character of one byte can become six (`\u0001`): 18 MB. Those also are 1,000
     # updates, the most that one delivery holds, of 18 KB each: texts of 3,000 Khmer characters. A body that is refused

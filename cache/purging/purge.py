@@ -15,11 +15,13 @@ from weakref import WeakValueDictionary
 import structlog
 
 from cache.errors import PageTaken, Unavailable
-from cache.keys import CONVERSATION_TAG_BYTES, PURGES, RECEIPT_SECONDS, shop_keys
+from cache.keys import CONVERSATION_TAG_BYTES, PURGES, shop_keys
 from cache.messages.reader import IDS_PER_CALL, Reader
+from cache.purging.hiding import hide, note_purge
+from cache.purging.journal import JournalEntry, PurgeJournal
 from cache.purging.receipts import Receipts
 from cache.registry.shops import Shops
-from cache.scripts import ERASE, HIDE, NOTE, STEP, UNINDEX, UNLOG, Script
+from cache.scripts import ERASE, STEP, UNINDEX, UNLOG, Script
 from cache.server.connection import Arg, Connection, hash_fields
 from domain import limits
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
@@ -30,8 +32,6 @@ STEP_MESSAGES: Final = 50
 """Messages erased in one script call: about 0.25 ms, no longer than a page of messages takes to read."""
 STEP_ENTRIES: Final = 500
 """Index entries removed in one script call, which is a tenth of the work."""
-HIDDEN_PER_CALL: Final = 500
-"""Conversations of a customer hidden in one script call."""
 STEP_SECONDS: Final = 0.0017
 """From one step to the next: 100,000 messages are gone within four seconds, and most of the time is left to others. A
 server too slow for that pace is given no pause: the five seconds that are promised come first."""
@@ -76,6 +76,7 @@ class Purger:
         clock: Callable[[], float],
         now: Callable[[], float],
         sleep: Sleep,
+        journal: PurgeJournal | None = None,
     ) -> None:
         self._connection = connection
         self._shops = shops
@@ -86,6 +87,7 @@ class Purger:
         self._clock = clock
         self._now = now
         self._sleep = sleep
+        self._journal = journal
         self._erasing: dict[bytes, asyncio.Task[None]] = {}
         self._open: Counter[ShopId] = Counter()
         self._turns: WeakValueDictionary[ShopId, asyncio.Semaphore] = WeakValueDictionary()
@@ -136,6 +138,8 @@ class Purger:
             if reply is None:
                 raise _too_many_purges(RETRY_FULL)
             erased, at = erased + int(reply[0]), at or int(reply[1])
+        hexadecimal = tuple(id_of_page.hex() for id_of_page in ids)
+        await self._write_down(JournalEntry(shop, purge, "message", at, requested_by, ids=hexadecimal, deleted=erased))
         self._metrics.purge("message")
         self._metrics.purged(erased)
         receipt = Receipt(purge, "message", at // 1000, requested_by, complete=True, messages_deleted=erased)
@@ -161,27 +165,32 @@ class Purger:
         *,
         limited: bool,
     ) -> Receipt:
-        keys = shop_keys(shop)
         if limited and what != "shop" and self._open[shop] >= limits.OPEN_PURGES:
             raise _too_many_purges(RETRY_OPEN)
         purge = PurgeId(self._new_id())
         job = f"{purge} {shop}".encode()
         # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
         await self._note(job)
-        script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
-        common: list[Arg] = [by, page or "", claim, int(without_token), _most_purges(limited)]
-        # One tag, unless what is purged are the conversations of a customer.
-        for at in range(0, max(1, len(tag)), HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES):
-            part = tag[at : at + HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES]
-            reply = await self._connection.run(HIDE(script_keys, [keys.hash_tag, what, part, *common]), tries=2)
-            if reply is None or reply == b"full":
-                await self._connection.command("ZREM", PURGES, job)
-                raise PageTaken if reply is None else _too_many_purges(RETRY_FULL)
+        at = await hide(
+            self._connection, shop, purge, what, tag, by,
+            page=page or "", claim=claim, without_token=without_token, most=_most_purges(limited),
+        )  # fmt: skip
+        if at is None or at == b"full":
+            await self._connection.command("ZREM", PURGES, job)
+            raise PageTaken if at is None else _too_many_purges(RETRY_FULL)
+        await self._write_down(
+            JournalEntry(shop, purge, what, int(at), by, tag=tag.hex(), page=page or "", claim=claim)
+        )
         if page is not None:
             await self._shops.release(shop, page, claim)
         self._metrics.purge(what)
         await asyncio.wait([self._start(job)], timeout=ANSWER_SECONDS)
         return await self.receipt(shop, purge)
+
+    async def _write_down(self, entry: JournalEntry) -> None:
+        """So that it can be done again where Redis comes back with older data."""
+        if self._journal is not None:
+            await self._journal.append(entry)
 
     def _start(self, job: bytes) -> asyncio.Task[None]:
         task = self._erasing.get(job)
@@ -253,7 +262,7 @@ class Purger:
             await self._sleep(max(0.0, due - now))
 
     async def _note(self, job: bytes) -> None:
-        await self._connection.run(NOTE([PURGES], [job, int(self._now()), RECEIPT_SECONDS]), tries=2)
+        await note_purge(self._connection, job, int(self._now()))
 
     async def resume(self) -> None:
         """Go on with purges that have lost their replica, and look for more, until cancelled."""

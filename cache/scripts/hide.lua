@@ -7,7 +7,8 @@
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
 --       conversations), requested by, Page to disconnect (or ''), its claim (or ''),
---       1 to do nothing where that Page has a token, how many purges the shop may have in a receipt's life (0 = any number)
+--       1 to do nothing where that Page has a token, how many purges the shop may have in a receipt's life (0 = any number),
+--       the watermark of a purge that is done again ('' = none): what was stored after it stays readable
 -- Reply: nil where the Page has a token, 'full' where the shop has as many purges as it may have, else the watermark:
 --        what was stored at or before it (µs) is hidden, what was sent before it is refused from now on
 local tag, what, name, page = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
@@ -25,16 +26,22 @@ if most > 0 and redis.call('ZCARD', KEYS[4]) >= most and not redis.call('ZSCORE'
     end
   end
 end
-local watermark = math.max(now, newest_in(KEYS[2]), newest_in(KEYS[5]))
+local newest = newest_in(KEYS[2])
+local watermark = tonumber(ARGV[9]) or math.max(now, newest, newest_in(KEYS[5]))
 local text = digits(watermark)
+local function hidden_until(before) return math.max(watermark, tonumber(before or 0)) end
 if what == 'shop' then
-  redis.call('HSET', KEYS[1], 'watermark', text, 'secret', '-' .. text)
+  local before = redis.call('HGET', KEYS[1], 'watermark')
+  redis.call('HSET', KEYS[1], 'watermark', digits(hidden_until(before)))
+  -- What came after the watermark is sealed by the secret that is there now.
+  if newest <= watermark then redis.call('HSET', KEYS[1], 'secret', '-' .. text) end
 else
   local size = what == 'customer' and CONVERSATION_TAG_BYTES or #name
   for i = 1, #name, size do
-    redis.call('SET', PURGE_MARK .. tag .. ':' .. string.sub(name, i, i + size - 1), text, 'PX', LONGEST_TTL)
+    local mark = PURGE_MARK .. tag .. ':' .. string.sub(name, i, i + size - 1)
+    redis.call('SET', mark, digits(hidden_until(redis.call('GET', mark))), 'PX', LONGEST_TTL)
   end
-  redis.call('HSET', KEYS[1], 'narrow', digits(watermark + LONGEST_TTL * 1000))
+  redis.call('HSET', KEYS[1], 'narrow', digits(math.max(watermark, now) + LONGEST_TTL * 1000))
 end
 local all = name
 if what == 'customer' then all = (redis.call('HGET', KEYS[3], 'tag') or '') .. name end

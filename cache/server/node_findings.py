@@ -103,6 +103,10 @@ REASONS: Final[dict[UnavailableReason, tuple[str, str]]] = {
         "Redis has older data than before.",
         "Wait: purges and lost messages are caught up now. Then find out why it lost its last writes.",
     ),
+    "purge_journal_failed": (
+        "The journal of purges cannot be written or read.",
+        "Free space in the directory that PURGE_JOURNAL names, and let the service's user write there.",
+    ),
     "no_page_connected": (
         "No Page was ever connected in this Redis.",
         "Is it the right server and database? Then connect a Page.",

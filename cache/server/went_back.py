@@ -19,7 +19,7 @@ import structlog
 
 from cache.errors import Unavailable
 from cache.keys import BEAT_SECONDS, WATCH_BEAT, beat_keys
-from cache.server.connection import Connection
+from cache.server.connection import Connection, heed_cancellation
 from domain.errors import PageInboxError
 from ops.metrics import Metrics
 
@@ -68,6 +68,8 @@ class WentBackCheck:
         self._comparing = asyncio.Lock()
         self._behind = catch_up_first
         self._went_back: WentBack | None = None
+        self._failed = ""
+        """Why catching up failed last, so that each reason is logged once."""
         self._one_at_a_time = asyncio.Lock()
         self._putting_right: asyncio.Task[None] | None = None
         connection.guard(self)
@@ -113,6 +115,7 @@ class WentBackCheck:
             else:
                 with suppress(PageInboxError):  # Redis is not there: /readyz says so
                     await self._beat()
+            heed_cancellation()
             await sleep(INTERVAL_SECONDS)
 
     async def close(self) -> None:
@@ -156,6 +159,8 @@ class WentBackCheck:
                 await self._catch_up(self._went_back)
                 await self._write()
             except PageInboxError as error:
-                log.warning("catch_up_failed", reason=error.reason)
+                if error.reason != self._failed:
+                    self._failed = error.reason
+                    log.warning("catch_up_failed", reason=error.reason)
             else:
-                self._went_back, self._behind = None, False
+                self._went_back, self._behind, self._failed = None, False, ""

@@ -1,0 +1,139 @@
+"""A journal of purges on this machine's disk: it outlives a Redis that comes back with older data.
+
+A purge adds one sealed line, on disk before the purge is answered. Each process writes a file of its own for each day,
+so that processes and replicas may share a directory, also over a network; every process reads all files. A line holds
+what `hide.lua` and `erase.lua` need to do the purge again: no content, and ids of persons only as keyed hashes.
+"""
+
+import asyncio
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import orjson
+import structlog
+
+from cache.errors import SealBroken, Unavailable
+from cache.keys import MAX_TTL_SECONDS
+from cache.sealing import Sealer
+from domain.ids import ShopId
+
+SUFFIX: Final = ".purges"
+PURPOSE: Final = "purge-journal"
+NO_SHOP: Final = ShopId("")
+"""Lines are sealed for no shop: which shop purges is sealed too."""
+
+KEPT_SECONDS: Final = MAX_TTL_SECONDS
+"""What was purged longer ago is expired in any copy of the data."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One purge. `at` is its watermark or moment in microseconds; `tag` and `ids` are hexadecimal.
+
+    `page` and `claim` are set where the purge disconnects a Page; `ids` and `deleted` where it is of single messages.
+    """
+
+    shop: str
+    purge: str
+    what: str
+    at: int
+    by: str
+    tag: str = ""
+    page: str = ""
+    claim: str = ""
+    ids: tuple[str, ...] = ()
+    deleted: int = 0
+
+
+class PurgeJournal:
+    """The journal in a directory. `process` names this process's files; `now` is Unix seconds."""
+
+    def __init__(self, directory: Path, sealer: Sealer, *, process: str, now: Callable[[], float]) -> None:
+        self._directory = directory
+        self._sealer = sealer
+        self._process = process
+        self._now = now
+        self._one_at_a_time = asyncio.Lock()
+
+    async def append(self, entry: JournalEntry) -> None:
+        """Write a purge; it is on disk once this returns.
+
+        Raises:
+            Unavailable: `purge_journal_failed`.
+            SealKeysMissing: there is no key to seal it with.
+        """
+        plain = orjson.dumps({name: value for name, value in asdict(entry).items() if value})
+        sealed = self._sealer.seal(plain, shop=NO_SHOP, purpose=PURPOSE, place="")
+        async with self._one_at_a_time:
+            try:
+                await asyncio.to_thread(self._write, b"\n" + b64encode(sealed) + b"\n")
+            except OSError:
+                raise Unavailable("purge_journal_failed", "The purge is done, and could not be noted.") from None
+
+    def _write(self, line: bytes) -> None:
+        day = datetime.fromtimestamp(self._now(), UTC).date()
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._directory / f"{day}-{self._process}{SUFFIX}"
+        new = not path.exists()
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            if os.write(file, line) < len(line):  # the next line begins with a line end, and so stays whole
+                raise OSError
+            os.fsync(file)
+        finally:
+            os.close(file)
+        if new:
+            _sync(self._directory)  # else a crash of the machine may lose the file's name
+            self._forget_old()
+
+    def _forget_old(self) -> None:
+        """Remove the files whose purges are all too old to matter."""
+        oldest = str(datetime.fromtimestamp(self._now(), UTC).date() - timedelta(seconds=KEPT_SECONDS + 86_400))
+        for path in self._directory.glob(f"*{SUFFIX}"):
+            if path.name < oldest:
+                path.unlink(missing_ok=True)
+
+    def read(self) -> list[JournalEntry]:
+        """The purges of the last five days, of all processes, oldest first. A line that cannot be read is logged.
+
+        A file's last line may be cut short: its purge was never answered.
+
+        Raises:
+            Unavailable: `purge_journal_failed`.
+        """
+        since = int((self._now() - KEPT_SECONDS) * 1_000_000)
+        found: list[JournalEntry] = []
+        unreadable = 0
+        try:
+            for path in sorted(self._directory.glob(f"*{SUFFIX}")):
+                *lines, _cut = path.read_bytes().split(b"\n")
+                for line in filter(None, lines):
+                    try:
+                        found.append(self._open(line))
+                    except (SealBroken, ValueError, TypeError):
+                        unreadable += 1
+        except OSError:
+            raise Unavailable("purge_journal_failed", "The journal of purges cannot be read.") from None
+        if unreadable:
+            log.error("purge_journal_unreadable", lines=unreadable)
+        return sorted((entry for entry in found if entry.at >= since), key=lambda entry: entry.at)
+
+    def _open(self, line: bytes) -> JournalEntry:
+        plain = self._sealer.open(b64decode(line, validate=True), shop=NO_SHOP, purpose=PURPOSE, place="")
+        fields = orjson.loads(plain)
+        return JournalEntry(**{**fields, "ids": tuple(fields.get("ids", ()))})
+
+
+def _sync(directory: Path) -> None:
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,81 @@
+"""Does again the purges of the journal that Redis does not know any more, because its data are older than they were."""
+
+import asyncio
+from typing import Final, get_args
+
+import structlog
+
+from cache.errors import Corrupt
+from cache.keys import page_key, shop_keys
+from cache.messages.reader import IDS_PER_CALL
+from cache.purging.hiding import hide, note_purge
+from cache.purging.journal import JournalEntry, PurgeJournal
+from cache.scripts import ERASE
+from cache.server.connection import Arg, Connection
+from domain.ids import PageId, PurgeId, ShopId
+from domain.shop import PurgeTarget
+
+LOOKED_UP: Final = 500
+"""Receipts looked up in one round trip."""
+
+_TARGETS: Final[dict[str, PurgeTarget]] = {name: name for name in get_args(PurgeTarget)}
+
+log = structlog.get_logger()
+
+
+class PurgeReplay:
+    """Replays. `connection` has no guard: all other calls wait until this is done."""
+
+    def __init__(self, connection: Connection, journal: PurgeJournal) -> None:
+        self._connection = connection
+        self._journal = journal
+
+    async def run(self) -> int:
+        """Do again every purge of the last five days whose receipt is missing; how many those were. What they hide is
+        unreadable once this returns, and is erased by the replicas that look for abandoned purges.
+
+        Raises:
+            Unavailable: not all of them could be done.
+        """
+        entries = await asyncio.to_thread(self._journal.read)
+        missing: list[JournalEntry] = []
+        for first in range(0, len(entries), LOOKED_UP):
+            some = entries[first : first + LOOKED_UP]
+            receipts = [shop_keys(ShopId(entry.shop)).purge(PurgeId(entry.purge)) for entry in some]
+            there = await self._connection.commands_at_once([("EXISTS", key) for key in receipts])
+            missing += [entry for entry, exists in zip(some, there, strict=True) if not exists]
+        for entry in missing:
+            await self._again(entry)
+        if missing:
+            log.warning("purges_replayed", events=len(missing))
+        return len(missing)
+
+    async def _again(self, entry: JournalEntry) -> None:
+        shop, purge = ShopId(entry.shop), PurgeId(entry.purge)
+        what = _TARGETS.get(entry.what)
+        if what is None:
+            raise Corrupt
+        if what == "message":
+            await self._erase(shop, purge, entry)
+            return
+        page, claim = entry.page, entry.claim
+        # A Page that was connected again since then stays connected.
+        if page and await self._connection.command("HMGET", page_key(PageId(page)), "shop", "claim") != [
+            shop.encode(),
+            claim.encode(),
+        ]:
+            page = claim = ""
+        await note_purge(self._connection, f"{purge} {shop}".encode(), 0)
+        await hide(
+            self._connection, shop, purge, what, bytes.fromhex(entry.tag), entry.by, page=page, claim=claim, at=entry.at
+        )
+
+    async def _erase(self, shop: ShopId, purge: PurgeId, entry: JournalEntry) -> None:
+        keys = shop_keys(shop)
+        for first in range(0, len(entry.ids), IDS_PER_CALL):
+            args: list[Arg] = [keys.hash_tag, entry.by, 0]
+            for id_ in entry.ids[first : first + IDS_PER_CALL]:
+                args += (bytes.fromhex(id_), b"")
+            await self._connection.run(ERASE([*keys.of_erase, keys.purge(purge), keys.receipts], args), tries=2)
+        # The receipt says what the first one said.
+        await self._connection.command("HSET", keys.purge(purge), "at", entry.at, "deleted", entry.deleted)

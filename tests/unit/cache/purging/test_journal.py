@@ -1,0 +1,65 @@
+"""The journal of purges: what was written is read, by any process, for five days; what is damaged is counted."""
+
+import secrets
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from cache.purging.journal import JournalEntry, PurgeJournal
+from cache.sealing import Sealer
+from tests.service import SEAL_KEY
+
+NOON = 1_770_000_000.0
+DAY = 86_400
+
+
+def journal(directory: Path, process: str = "one", at: float = NOON) -> PurgeJournal:
+    """As a process has it."""
+    return PurgeJournal(directory, Sealer([SEAL_KEY], new_nonce=secrets.token_bytes), process=process, now=lambda: at)
+
+
+def entry(purge: str, at: float = NOON) -> JournalEntry:
+    """A purge of one message."""
+    return JournalEntry("sokha", purge, "message", int(at * 1_000_000), "owner", ids=("0a", "0b"), deleted=1)
+
+
+def files(directory: Path) -> list[Path]:
+    """What is on disk."""
+    return sorted(directory.iterdir())
+
+
+async def test_every_process_reads_what_all_have_written_oldest_first(tmp_path: Path) -> None:
+    """In one directory."""
+    first, second = entry("p-1", NOON - 60), entry("p-2")
+    await journal(tmp_path / "new", "two").append(second)
+    await journal(tmp_path / "new", "one").append(first)
+    assert journal(tmp_path / "new", "three").read() == [first, second]
+
+
+async def test_a_purge_of_more_than_five_days_ago_is_neither_read_nor_kept_on_disk(tmp_path: Path) -> None:
+    """What it hides is expired by then."""
+    await journal(tmp_path).append(entry("p-old"))
+    later = NOON + 5 * DAY + 60
+    assert journal(tmp_path, at=later).read() == []
+    await journal(tmp_path, at=later + 2 * DAY).append(entry("p-new", later + 2 * DAY))
+    (file,) = files(tmp_path)
+    assert [one.purge for one in journal(tmp_path, at=later + 2 * DAY).read()] == ["p-new"]
+    assert b"sokha" not in file.read_bytes()
+
+
+async def test_a_line_that_was_cut_costs_no_other_line(tmp_path: Path) -> None:
+    """A full disk leaves half a line; its purge was not answered."""
+    await journal(tmp_path).append(entry("p-1"))
+    (file,) = files(tmp_path)
+    with file.open("ab") as opened:
+        opened.write(b"\nAbCd")
+    assert [one.purge for one in journal(tmp_path).read()] == ["p-1"]
+    await journal(tmp_path).append(entry("p-2"))
+    with capture_logs() as logged:
+        assert [one.purge for one in journal(tmp_path).read()] == ["p-1", "p-2"]
+    assert [line["event"] for line in logged] == ["purge_journal_unreadable"]
+
+
+def test_a_directory_that_is_not_there_holds_no_purge(tmp_path: Path) -> None:
+    """As before the first purge."""
+    assert journal(tmp_path / "nothing").read() == []
