@@ -23,15 +23,16 @@ class _Event:
         """Nothing waits for it."""
 
 
-class DeliveryCycle(DeliveryRequest):
+class DeliveryCycle:
     """A delivery in progress. It has what uvicorn uses of its own cycle of request and answer."""
 
-    __slots__ = ("_connection", "disconnected", "keep_alive", "parts", "response_complete")
+    __slots__ = ("_connection", "began", "disconnected", "headers", "keep_alive", "parts", "response_complete")
     message_event = _Event()
 
     def __init__(self, connection: "DeliveryConnection", began: float) -> None:
-        super().__init__(connection.headers, connection.address(connection.headers), began)
         self._connection = connection
+        self.headers = connection.headers
+        self.began = began
         self.parts: list[bytes] = []
         self.disconnected = self.response_complete = False
         self.keep_alive = True
@@ -92,10 +93,11 @@ class DeliveryConnection(EdgeConnection):
         if delivery is None:
             super().on_message_complete()
         else:
-            delivery.body = b"".join(delivery.parts)
-            delivery.parts = []
+            body, headers = b"".join(delivery.parts), delivery.headers
+            delivery.parts, delivery.headers = [], []
             self.complete_request()
-            self._receiver.receive(delivery)
+            client = self.address(headers)
+            self._receiver.receive(DeliveryRequest(headers, body, client, delivery.began, delivery.answer))
 
     def send(self, answer: Answer, keep_alive: bool) -> None:
         """Send the answer to a delivery."""

@@ -9,6 +9,8 @@ import signal
 import sys
 from typing import Final
 
+from app import compiled
+
 ENDED: Final = 128 + signal.SIGTERM
 """What shells call the exit code of a process that SIGTERM ended."""
 
@@ -16,4 +18,5 @@ ENDED: Final = 128 + signal.SIGTERM
 def main() -> None:
     """`page-inbox`. Whatever serves puts a handler of its own in place of this one (server.py)."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))
+    compiled.use()
     importlib.import_module("app.cli").main(prog_name="page-inbox")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import fairness, graph, growth, ingest, machine, memory, purges, reads, scale, startup, stream
+from bench import ablations, fairness, graph, growth, ingest, machine, memory, purges, reads, scale, startup, stream
 from bench.effort import Effort, Say
 from bench.figures import Row, Skipped, table
 
@@ -19,6 +19,7 @@ LATEST: Final = Path(__file__).parent / "latest.json"
 
 MEASURES: Final[dict[str, Callable[[Path, Effort, Say], Sequence[Row | Skipped]]]] = {
     "ingest": ingest.measure,
+    "ablations": ablations.measure,
     "scale": scale.measure,
     "memory": memory.measure,
     "reads": reads.measure,

@@ -26,6 +26,7 @@ from domain.shop import EVERY_SHOP, SCOPES
 
 _TOKEN_KEY: Final = Secret("token-key-of-the-benchmark-32-bytes-long")
 _SEAL_KEY: Final = base64.b64encode(b"key that seals in the benchmark!").decode()
+PROGRAM: Final = ("app", "serve")
 _DELIVERIES_AT_ONCE: Final = 1_000
 """How many prepared bodies are held while a store is filled: some 30 MB."""
 
@@ -107,19 +108,31 @@ def settings(valkey_url: str, port: int, ops_port: int, **more: str) -> dict[str
 
 
 @contextmanager
-def inbox(directory: Path, **more: str) -> Iterator[Inbox]:
+def inbox(directory: Path, program: Sequence[str] = PROGRAM, **more: str) -> Iterator[Inbox]:
     """A service with an empty store of its own, its log going to a file; `more` are further settings."""
-    with store(directory / "valkey") as valkey, serving(directory, valkey.url, valkey.url, **more) as own:
+    with (
+        store(directory / "valkey") as valkey,
+        serving(directory, valkey.url, valkey.url, program=program, **more) as own,
+    ):
         yield own
 
 
 @contextmanager
-def serving(directory: Path, url: str, node: str, core: Core = "measured", /, **more: str) -> Iterator[Inbox]:
+def serving(
+    directory: Path,
+    url: str,
+    node: str,
+    core: Core = "measured",
+    /,
+    *,
+    program: Sequence[str] = PROGRAM,
+    **more: str,
+) -> Iterator[Inbox]:
     """A service on the store at `url`, of which `node` is one server, or the only one."""
     port, ops_port = free_port(), free_port()
     with (
         running(
-            [sys.executable, "-m", "app", "serve"],
+            [sys.executable, "-m", *program],
             settings(url, port, ops_port, **more),
             directory / "serve.log",
             port=port,

@@ -63,8 +63,16 @@ class Intake:
     """Takes deliveries in."""
 
     def __init__(
-        self, store: Store, owners: Owners, teller: Teller, metrics: Metrics, *, app_secrets: Sequence[Secret]
+        self,
+        store: Store,
+        owners: Owners,
+        teller: Teller,
+        metrics: Metrics,
+        *,
+        app_secrets: Sequence[Secret],
+        routes_remembered: int = ROUTES_REMEMBERED,
     ) -> None:
+        self._routes_remembered = routes_remembered
         self._store = store
         self._owners = owners
         self._teller = teller
@@ -190,7 +198,7 @@ class Intake:
             self._metrics.store_error(error.reason)
             raise
         if shop is not None:
-            if len(self._routes) >= ROUTES_REMEMBERED:
+            if len(self._routes) >= self._routes_remembered:
                 self._routes.pop(next(iter(self._routes)))
             self._routes[page] = shop
         return shop

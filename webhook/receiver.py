@@ -48,17 +48,25 @@ class ErrorAnswer(Protocol):
 
 
 class DeliveryRequest:
-    """A POST to `/webhook`, its body set when it is complete. `began` is when its head came, by the receiver's clock.
+    """A POST to `/webhook`. `began` is when its head came, by the receiver's clock; `headers` have lower-case names.
 
-    `headers` have lower-case names.
+    `answer` sends the answer. It is called once, and raises nothing when the sender has closed the connection.
     """
 
-    __slots__ = ("agent", "began", "body", "client", "signature")
+    __slots__ = ("agent", "answer", "began", "body", "client", "signature")
 
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]], client: str | None, began: float) -> None:
-        self.body = b""
+    def __init__(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+        client: str | None,
+        began: float,
+        answer: Callable[[Answer], None],
+    ) -> None:
+        self.body = body
         self.client = client
         self.began = began
+        self.answer = answer
         self.signature: bytes | None = None
         self.agent: bytes | None = None
         for name, value in headers:
@@ -67,13 +75,9 @@ class DeliveryRequest:
             elif name == b"user-agent":
                 self.agent = value
 
-    def answer(self, answer: Answer) -> None:
-        """Send the answer. Called once; raises nothing when the sender has closed the connection."""
-        raise NotImplementedError
-
 
 class Receiver:
-    """Receives deliveries. `clock` is monotonic, in seconds."""
+    """Receives deliveries. `clock` is monotonic, in seconds. A delivery is answered within `answer_seconds`."""
 
     def __init__(
         self,
@@ -83,7 +87,9 @@ class Receiver:
         *,
         clock: Callable[[], float],
         new_request_id: Callable[[], str],
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
+        self.answer_seconds = answer_seconds
         self._intake = intake
         self._access_log = access_log
         self._error_answer = error_answer
@@ -130,7 +136,7 @@ class Receiver:
             loop.call_soon(self._take)
         if self._writing and not self._timer_runs:
             self._timer_runs = True
-            loop.call_later(ANSWER_SECONDS, self._refuse_late)
+            loop.call_later(self.answer_seconds, self._refuse_late)
 
     def _begin(self, request: DeliveryRequest) -> None:
         delivery = self._intake.read(request.body, request.signature)
@@ -159,7 +165,7 @@ class Receiver:
 
     async def _keep(self, request: DeliveryRequest, delivery: Delivery) -> None:
         try:
-            async with asyncio.timeout(request.began + ANSWER_SECONDS - self.clock()):
+            async with asyncio.timeout(request.began + self.answer_seconds - self.clock()):
                 outcomes = await self._intake.keep(delivery)
         except TimeoutError:
             self.refuse(request, NotInTime())
@@ -173,7 +179,7 @@ class Receiver:
         now = self.clock()
         while self._writing:
             oldest = next(iter(self._writing))
-            left = oldest.began + ANSWER_SECONDS - now
+            left = oldest.began + self.answer_seconds - now
             if left > 0:
                 asyncio.get_running_loop().call_later(left, self._refuse_late)
                 return

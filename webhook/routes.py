@@ -9,7 +9,7 @@ from domain.secret import Secret
 from ops.access_log import AccessLog, LogEntry
 from webhook.errors import BodyTooLarge, HandshakeRefused
 from webhook.handshake import challenge
-from webhook.receiver import ANSWER_SECONDS, Answer, DeliveryRequest, Receiver
+from webhook.receiver import Answer, DeliveryRequest, Receiver
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -48,17 +48,16 @@ class Webhook:
     async def _deliver(self, scope: Scope, receive: Receive) -> Answer | None:
         """The answer to a delivery, None when the sender has closed the connection."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        request = _AsgiRequest(scope, self._receiver.clock(), answered)
+        client, headers, began = _client(scope), scope["headers"], self._receiver.clock()
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._receiver.answer_seconds):
                 body = await self._body(scope, receive)
         except (TimeoutError, BodyTooLarge) as error:
-            self._receiver.refuse(request, error)
+            self._receiver.refuse(DeliveryRequest(headers, b"", client, began, answered.set_result), error)
         else:
             if body is None:
                 return None
-            request.body = body
-            self._receiver.receive(request)
+            self._receiver.receive(DeliveryRequest(headers, body, client, began, answered.set_result))
         # Shielded: the receiver answers each request once, also when this task is cancelled.
         return await asyncio.shield(answered)
 
@@ -88,9 +87,9 @@ class Webhook:
                 answer, reason = self._receiver.error_answer(error, request_id)
         else:
             answer = 405, [(b"allow", b"GET, HEAD, POST"), (b"content-length", b"0")], b""
-        request = _AsgiRequest(scope, began)
+        agent = next((value for name, value in scope["headers"] if name == b"user-agent"), None)
         seconds = self._receiver.clock() - began
-        entry = LogEntry(method, answer[0], seconds, request_id, request.client, request.agent, reason)
+        entry = LogEntry(method, answer[0], seconds, request_id, _client(scope), agent, reason)
         self._access_log.add(entry)
         return answer
 
@@ -102,17 +101,9 @@ class Webhook:
         return 200, [*_PLAIN, (b"content-length", b"%d" % len(answer))], answer
 
 
-class _AsgiRequest(DeliveryRequest):
-    __slots__ = ("_answered",)
-
-    def __init__(self, scope: Scope, began: float, answered: "asyncio.Future[Answer] | None" = None) -> None:
-        client = scope.get("client")
-        super().__init__(scope["headers"], client[0] if client else None, began)
-        self._answered = answered
-
-    def answer(self, answer: Answer) -> None:
-        if self._answered is not None:
-            self._answered.set_result(answer)
+def _client(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
 
 
 _PLAIN: Final = [

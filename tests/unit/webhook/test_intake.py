@@ -92,12 +92,19 @@ class FakeTeller:
 class Setup:
     """An intake over all three."""
 
-    def __init__(self, pages: dict[PageId, ShopId] | None = None) -> None:
+    def __init__(self, pages: dict[PageId, ShopId] | None = None, *, routes_remembered: int = 100) -> None:
         pages = {PAGE: SHOP} if pages is None else pages
         self.store, self.owners = FakeStore(pages), FakeOwners(pages)
         self.registry = CollectorRegistry()
         self.teller = FakeTeller()
-        self.intake = Intake(self.store, self.owners, self.teller, Metrics(self.registry), app_secrets=[SECRET])
+        self.intake = Intake(
+            self.store,
+            self.owners,
+            self.teller,
+            Metrics(self.registry),
+            app_secrets=[SECRET],
+            routes_remembered=routes_remembered,
+        )
 
     async def take(self, *entries: Document) -> dict[str, int]:
         """Deliver, signed; the outcomes."""
@@ -243,11 +250,10 @@ async def test_a_delivery_without_events_asks_nobody() -> None:
     assert setup.owners.asked == []
 
 
-async def test_the_memory_of_routes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_memory_of_routes_is_bounded() -> None:
     """The oldest goes first, and costs one more look when it comes back."""
-    monkeypatch.setattr("webhook.intake.ROUTES_REMEMBERED", 2)
     pages = [PageId(str(number)) for number in (1, 2, 3)]
-    setup = Setup(dict.fromkeys(pages, SHOP))
+    setup = Setup(dict.fromkeys(pages, SHOP), routes_remembered=2)
     for page in (*pages, pages[2], pages[0]):
         await setup.take(said(page, f"m_{page}"))
     assert setup.owners.asked == [*pages, pages[0]]

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 import pytest
@@ -10,7 +10,7 @@ import structlog
 from prometheus_client.registry import CollectorRegistry
 
 from cache.errors import Unavailable
-from domain.event import Outcome
+from domain.event import Outcome, Settle
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
 from ops.access_log import AccessLog
@@ -33,18 +33,14 @@ WAITS: Final = 20.0
 """Seconds until a test gives up."""
 
 
-class Request(DeliveryRequest):
-    """A complete POST."""
+class Request:
+    """A complete POST and its answers."""
 
     def __init__(self, body: bytes, signature: bytes | None, agent: bytes | None, began: float) -> None:
-        headers = [(b"x-hub-signature-256", signature), (b"user-agent", agent)]
-        super().__init__([(name, value) for name, value in headers if value is not None], "173.252.88.66", began)
-        self.body = body
         self.answers: list[Answer] = []
-
-    def answer(self, answer: Answer) -> None:
-        """Keep it."""
-        self.answers.append(answer)
+        headers = [(b"x-hub-signature-256", signature), (b"user-agent", agent)]
+        sent = [(name, value) for name, value in headers if value is not None]
+        self.delivery = DeliveryRequest(sent, body, "173.252.88.66", began, self.answers.append)
 
 
 class Setup:
@@ -74,13 +70,13 @@ class Setup:
     def arrive(self, body: bytes, signature: bytes | None = None, agent: bytes | None = None) -> Request:
         """The short way, not answered yet. Without a signature it gets the right one."""
         request = Request(body, signature or sign(body, SECRET), agent, self.now)
-        self.receiver.receive(request)
+        self.receiver.receive(request.delivery)
         return request
 
     async def shortly(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
         """The short way."""
         request = Request(body, signature, agent, self.now)
-        self.receiver.receive(request)
+        self.receiver.receive(request.delivery)
         before = len(self.lines)
         async with asyncio.timeout(WAITS):
             while len(self.lines) == before:  # noqa: ASYNC110 - a few turns of the loop, and hundreds of these
@@ -186,16 +182,16 @@ async def test_what_a_turn_brings_is_put_before_anything_is_answered(setup: Setu
 
 
 async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake of ours while one is read is a 500 for that one."""
+    """An unexpected error of one delivery is a 500 for that one."""
     await setup.kept()
-    read = setup.intake.read
+    put_soon = setup.shop.put_soon
 
-    def poisoned(body: bytes, signature: bytes | None) -> Any:
-        if b"poison" in body:
+    def poisoned(shop: ShopId, messages: Sequence[Any], settle: Settle) -> None:
+        if messages[0].text == "poison":
             raise RecursionError
-        return read(body, signature)
+        put_soon(shop, messages, settle)
 
-    monkeypatch.setattr(setup.intake, "read", poisoned)
+    monkeypatch.setattr(setup.shop, "put_soon", poisoned)
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     texts = ["before", "poison", "after"]
     requests = [
@@ -206,9 +202,9 @@ async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypa
     assert [event.id for event in setup.shop.stored] == ["m_before", "m_after"]
 
 
-async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> None:
     """503 while Facebook still listens, whichever way the delivery is kept; what is told later is heard by nobody."""
-    monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.01)
+    setup.receiver.answer_seconds = 0.01
     await setup.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
     setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
@@ -226,9 +222,9 @@ async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup, monke
     assert len(one.answers) == 1
 
 
-async def test_who_is_late_is_looked_for_until_nobody_waits(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_is_late_is_looked_for_until_nobody_waits(setup: Setup) -> None:
     """The younger ones when their own time is over."""
-    monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.02)
+    setup.receiver.answer_seconds = 0.02
     await setup.kept()
     setup.shop.hangs = True
     first = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))

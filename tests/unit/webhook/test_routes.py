@@ -41,9 +41,9 @@ class Setup:
         self.received = 0
         access_log = AccessLog(metrics, write=lines_into(self.lines))
         intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
-        receiver = Receiver(intake, access_log, error_answer, clock=lambda: 0.0, new_request_id=lambda: "r-1")
+        self.receiver = Receiver(intake, access_log, error_answer, clock=lambda: 0.0, new_request_id=lambda: "r-1")
         self.app = Webhook(
-            receiver, access_log, verify_token=VERIFY_TOKEN, max_body_bytes=CAP, new_request_id=lambda: "r-1"
+            self.receiver, access_log, verify_token=VERIFY_TOKEN, max_body_bytes=CAP, new_request_id=lambda: "r-1"
         )
 
     async def call(
@@ -161,18 +161,18 @@ async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(set
     assert setup.deliveries() == {}
 
 
-async def test_a_body_that_does_not_come_is_given_up(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_does_not_come_is_given_up(setup: Setup) -> None:
     """408, and the connection is closed: it holds half a request."""
-    monkeypatch.setattr("webhook.routes.ANSWER_SECONDS", 0.01)
+    setup.receiver.answer_seconds = 0.01
     assert await setup.call({"type": "http.request", "body": BODY, "more_body": True}) == 408
     assert (b"connection", b"close") in setup.sent[0]["headers"]
     assert setup.deliveries() == {"too_slow": 1}
     assert setup.lines[0]["reason"] == "body_too_slow"
 
 
-async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> None:
     """503 while Facebook still listens; it will deliver again."""
-    monkeypatch.setattr("webhook.receiver.ANSWER_SECONDS", 0.01)
+    setup.receiver.answer_seconds = 0.01
     setup.shop.hangs = True
     assert await setup.deliver(BODY) == 503
     assert setup.deliveries() == {"unavailable": 1}

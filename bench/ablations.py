@@ -1,0 +1,49 @@
+"""What each thing that makes a delivery fast is worth: the service without it, in processor time of a delivery.
+
+Processor time, and the least of the rounds, because both hold on a machine that does other work too.
+"""
+
+import random
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from app import compiled
+from bench import starters
+from bench.contestants.ablated import VARIANTS
+from bench.effort import Effort, Say
+from bench.figures import Row, Skipped
+from bench.inbox import PROGRAM, inbox
+from bench.load import pour, single_messages, tenants
+from cache.keys import SHOP_INDEX
+
+GROUP: Final = "ablations, processor time of a delivery of one message"
+OWN: Final = "as it is"
+SHOPS: Final = 50
+WARM_UP_SECONDS: Final = 0.3
+PER_SECOND: Final = 20_000
+"""Requests that are prepared for each second of a round: more than any variant answers."""
+
+
+def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
+    """Alternate the variants, each from an empty store, all with the same bodies in a round."""
+    shops = tenants(SHOPS)
+    spent: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        racers = [stack.enter_context(starters.bare(directory))]
+        for name in (OWN, *VARIANTS):
+            program = PROGRAM if name == OWN else ("bench.contestants.ablated", name)
+            own = stack.enter_context(inbox(directory / name.replace(" ", "-"), program))
+            racers.append(starters.Racer(name, own.server, own.valkey, SHOP_INDEX, own.begin))
+        for number in range(effort.rounds + 1):
+            prepared = single_messages(int(PER_SECOND * effort.seconds), shops, random.Random())
+            for racer in racers:
+                racer.begin(shops)
+                cpu = racer.server.cpu_seconds
+                poured = pour(racer.server.port, prepared, seconds=effort.seconds, warm_up=WARM_UP_SECONDS, cpu=cpu)
+                racer.check(poured.answered)
+                spent.setdefault(racer.name, []).append(poured.busy / poured.per_second * 1e6)
+            say(f"ablations, round {number + 1}: " + ", ".join(f"{name} {us[-1]:.0f} us" for name, us in spent.items()))
+    if not compiled.folder(compiled.ROOT).is_dir():
+        return [Skipped(GROUP, OWN, "these sources are not compiled: `make build`")]
+    return [Row(GROUP, name, us, "us", OWN, spent[OWN]) for name, us in spent.items()]
