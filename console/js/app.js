@@ -5,7 +5,8 @@ import { createInbox, emptyInbox, expire } from "./inbox.js";
 import { createNews } from "./news.js";
 import { createPosts } from "./posts.js";
 import { createThreadScroll } from "./scrolling.js";
-import { lookAgain } from "./seen.js";
+import { createOrderHold } from "./order_hold.js";
+import { createRowWindow } from "./row_window.js";
 import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
 import { createShop } from "./shop.js";
 import { createClock } from "./time.js";
@@ -21,6 +22,8 @@ export function createApp({ root, base, sources }) {
   const clock = createClock();
   const app = { state, base, sources, clock, changed, signIn, signOut, chooseLanguage, chooseTheme, show, may, say };
   app.threadScroll = createThreadScroll({ changed });
+  app.orderHold = createOrderHold({ changed });
+  app.rowWindow = createRowWindow({ changed, onSeen: (ids) => ids.forEach(wantName) });
   let drawn = false;
   let atEnd;
   let listening = new AbortController();
@@ -36,6 +39,7 @@ export function createApp({ root, base, sources }) {
     const restore = app.threadScroll.keepPlace(state.selected);
     render(root, page(app));
     restore();
+    app.rowWindow.restore();
     document.title = page.title(app);
   }
 
@@ -66,6 +70,11 @@ export function createApp({ root, base, sources }) {
 
   function startAnew() {
     app.customers = createCustomers({ api, may: () => may("graph:read"), changed });
+  }
+
+  function wantName(id) {
+    const conversation = state.inbox.conversations.get(id);
+    if (conversation) app.customers.want(conversation.page_id, conversation.customer_id);
   }
 
   function connection(now) {
@@ -174,7 +183,6 @@ export function createApp({ root, base, sources }) {
     addEventListener("keydown", (event) => app.onKey?.(event));
     setInterval(() => {
       expire(state.inbox, state.threads, clock.now());
-      lookAgain();
       changed();
     }, MOMENT);
     const { token, shop } = remembered();

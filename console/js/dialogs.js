@@ -51,11 +51,10 @@ function question(app, dialog, close) {
     app.changed();
     try {
       const given = await app.shop.purge(dialog.kind, dialog.id);
-      const lostNewest = app.inbox.forget(dialog.kind, dialog.id);
+      app.inbox.forget(dialog.kind, dialog.id).forEach(app.inbox.readLast);
       if (dialog.kind === "message") {
         close();
         app.say("deleted.message");
-        if (lostNewest) app.inbox.refresh();
       } else {
         dialog.receipt = given;
       }

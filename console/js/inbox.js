@@ -3,6 +3,9 @@
 import { path } from "./page-inbox.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
+const MOST = 100; // conversations of one call, where many are read again
+const MOST_THREADS = 20; // conversations whose messages stay in memory, the last opened ones
+const MOST_CALLS = 10; // for conversations that are not here; each is among the newest
 const KEPT = 5 * 24 * 3_600_000; // milliseconds that a message is kept
 
 /** The inbox as nobody has read it yet. */
@@ -56,7 +59,7 @@ export function change(inbox, threads, message) {
   if (conversation?.last_message.id === message.id) conversation.last_message = message;
 }
 
-/** Forget a message; whether a conversation has lost its newest, and must be asked for again. */
+/** Forget a message; the conversations that have lost their newest one. */
 export function lose(inbox, threads, id) {
   for (const [conversation, thread] of threads) {
     if (thread.messages.delete(id)) {
@@ -64,7 +67,7 @@ export function lose(inbox, threads, id) {
       if (kept) kept.message_count = Math.max(1, kept.message_count - 1);
     }
   }
-  return [...inbox.conversations.values()].some((conversation) => conversation.last_message.id === id);
+  return [...inbox.conversations.values()].filter((one) => one.last_message.id === id).map((one) => one.id);
 }
 
 /** Forget whatever is over its deadline; whether anything was. */
@@ -84,26 +87,88 @@ export function expire(inbox, threads, now) {
 
 const nextPlace = (thread) => (thread.newest = (thread.newest ?? 0) + 1);
 
-/** What may be done with the inbox; each tells `changed` when there is something to show. */
+/** What may be done with the inbox; each calls `changed` when there is something to show. */
 export function createInbox({ api, state, changed }) {
+  let reading = null;
+  let stale = false;
+  let arrived = []; // messages that the stream brings while everything is read again
+
   async function read(query) {
     return api.json("GET", "/conversations", { query: { limit: AT_ONCE, ...query } });
   }
 
-  async function refresh() {
-    try {
-      const answer = await read({});
-      state.inbox.conversations = new Map(answer.conversations.map((one) => [one.id, one]));
-      Object.assign(state.inbox, { status: "ready", problem: null, cursor: answer.next_cursor });
-      for (const id of state.threads.keys()) if (id !== state.selected) state.threads.delete(id);
-      if (state.selected && !state.inbox.conversations.has(state.selected) && !answer.next_cursor) close();
-      changed();
-      if (state.selected) await open(state.selected, { again: true });
-    } catch (problem) {
-      if (state.inbox.status !== "ready") state.inbox.status = "failed";
-      state.inbox.problem = problem;
-      changed();
+  /** Read again as much of the list as was here. A call meanwhile makes it begin once more, after this time. */
+  function refresh() {
+    stale = true;
+    reading ??= readAll().finally(() => (reading = null));
+    return reading;
+  }
+
+  async function readAll() {
+    const { inbox } = state;
+    while (stale) {
+      stale = false;
+      try {
+        const conversations = new Map();
+        const wanted = inbox.conversations.size;
+        let cursor = "";
+        arrived = [];
+        do {
+          const answer = await read({ cursor, limit: wanted > AT_ONCE ? MOST : AT_ONCE });
+          for (const one of answer.conversations) conversations.set(one.id, one);
+          cursor = answer.next_cursor;
+        } while (cursor !== null && conversations.size < wanted);
+        if (inbox !== state.inbox) return; // another shop meanwhile
+        Object.assign(inbox, { conversations, cursor, status: "ready", problem: null });
+        for (const message of arrived.splice(0)) take(inbox, new Map(), message);
+        for (const id of state.threads.keys()) if (id !== state.selected) state.threads.delete(id);
+        if (state.selected && !conversations.has(state.selected) && cursor === null) close();
+        changed();
+        if (state.selected) await open(state.selected, { again: true });
+      } catch (problem) {
+        if (inbox.status !== "ready") inbox.status = "failed";
+        inbox.problem = problem;
+        changed();
+      }
     }
+  }
+
+  /** Read the newest conversations until these are here. All others, and how far the list is read, stay as they are. */
+  async function readNewest(ids) {
+    const { inbox } = state;
+    if (inbox.status !== "ready") return refresh();
+    const missing = new Set(ids);
+    try {
+      let cursor = "";
+      for (let calls = 0; missing.size && cursor !== null && calls < MOST_CALLS; calls += 1) {
+        const answer = await read({ cursor });
+        for (const one of answer.conversations) {
+          const known = inbox.conversations.get(one.id);
+          if (!known || known.last_activity_at < one.last_activity_at) inbox.conversations.set(one.id, one);
+          missing.delete(one.id);
+        }
+        cursor = answer.next_cursor;
+      }
+      inbox.problem = null;
+    } catch (problem) {
+      inbox.problem = problem;
+    }
+    changed();
+  }
+
+  /** A conversation has lost its newest message: the one before it is the newest now, or the conversation is over. */
+  async function readLast(id) {
+    const { inbox } = state;
+    try {
+      const answer = await api.json("GET", "/messages", { query: { conversation: id, limit: 1 } });
+      const [last] = answer.messages;
+      const conversation = inbox.conversations.get(id);
+      if (!last) forget(state, "conversation", id);
+      else if (conversation) Object.assign(conversation, { last_message: last, last_activity_at: activityOf(last) });
+    } catch (problem) {
+      inbox.problem = problem;
+    }
+    changed();
   }
 
   async function more() {
@@ -137,10 +202,12 @@ export function createInbox({ api, state, changed }) {
     if (before && before.status === "ready" && !again) return changed();
     const thread = before ?? { status: "loading", messages: new Map(), cursor: null, busy: false, problem: null };
     if (thread.status === "failed") thread.status = "loading";
+    state.threads.delete(id);
     state.threads.set(id, thread);
+    for (const oldest of state.threads.keys()) if (state.threads.size > MOST_THREADS) state.threads.delete(oldest);
     changed();
     try {
-      // As far back as before, so that nobody loses his place.
+      // As far back as before: the reader's place stays.
       const wanted = thread.messages.size;
       const found = [];
       let cursor = "";
@@ -182,7 +249,20 @@ export function createInbox({ api, state, changed }) {
     changed();
   }
 
-  return { refresh, more, open, older, close, forget: (kind, id) => forget(state, kind, id) };
+  return {
+    refresh,
+    readNewest,
+    readLast,
+    more,
+    open,
+    older,
+    close,
+    take(message) {
+      if (reading) arrived.push(message);
+      return take(state.inbox, state.threads, message);
+    },
+    forget: (kind, id) => forget(state, kind, id),
+  };
 }
 
 /** Put messages that came newest first before those that are there. */
@@ -206,7 +286,7 @@ function forget(state, kind, id) {
     state.threads.clear();
     state.selected = null;
   }
-  return true;
+  return [];
 }
 
 /** The path of one message, or of one conversation. */

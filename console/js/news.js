@@ -1,24 +1,38 @@
-// What the stream tells, and what becomes of it.
+// What the stream brings, and how it changes what is shown.
 
-import { change, lose, take } from "./inbox.js";
+import { change, lose } from "./inbox.js";
+
+const MOST_REACTIONS = 500; // that stay in memory, the newest ones
+const TOGETHER = 150; // milliseconds within which several reasons to read something lead to one reading
+
+/** A function that does the job once for all its calls within a moment. */
+function together(job) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
+      job();
+    }, TOGETHER);
+  };
+}
 
 export function createNews(app) {
   const { state } = app;
-  let asking = false;
-
-  /** Read the conversations again, once for however many reasons came together. */
-  function again() {
-    if (asking) return;
-    asking = true;
-    setTimeout(() => {
-      asking = false;
-      app.inbox.refresh();
-    }, 150);
-  }
+  const unknown = new Set(); // conversations that are not here and have a new message
+  const again = together(() => app.inbox.refresh());
+  const readUnknown = together(() => {
+    app.inbox.readNewest([...unknown]);
+    unknown.clear();
+  });
 
   function arrived(message) {
-    const fresh = take(state.inbox, state.threads, message);
-    if (!state.inbox.conversations.has(message.conversation_id)) again();
+    const fresh = app.inbox.take(message);
+    if (!state.inbox.conversations.has(message.conversation_id)) {
+      unknown.add(message.conversation_id);
+      readUnknown();
+    }
     if (fresh && state.selected === message.conversation_id) app.threadScroll.countArrival();
     if (message.direction !== "in" || !fresh) return;
     const looking = state.view === "inbox" && state.selected === message.conversation_id && !document.hidden;
@@ -33,6 +47,8 @@ export function createNews(app) {
     if (kind === "reaction" && id) {
       if (action === "unreact") state.reactions.delete(id);
       else state.reactions.set(id, emoji ?? "👍");
+      const { reactions } = state;
+      for (const oldest of reactions.keys()) if (reactions.size > MOST_REACTIONS) reactions.delete(oldest);
     } else if (kind === "feed" && page && from?.id !== page) {
       state.stirred.add(page);
     }
@@ -40,7 +56,9 @@ export function createNews(app) {
 
   return function news({ type, data, reload }) {
     if (type === "start") return app.inbox.refresh();
-    if (reload) again();
+    // What this page has deleted is gone from it already.
+    const own = type === "purge" && state.receipts.some((one) => one.purge_id === data.purge_id);
+    if (reload && !own) again();
     switch (type) {
       case "message":
         arrived(data);
@@ -49,7 +67,7 @@ export function createNews(app) {
         change(state.inbox, state.threads, data);
         break;
       case "erased":
-        if (lose(state.inbox, state.threads, data.id)) again();
+        lose(state.inbox, state.threads, data.id).forEach(app.inbox.readLast);
         break;
       case "live":
         happened(data);

@@ -10,8 +10,8 @@ const ADDRESSES = new Set(["href", "src", "poster"]);
 const REFUSED = new Set(["innerHTML", "outerHTML", "srcdoc", "style"]);
 
 /**
- * An element: attributes, `on...` handlers, `key` among its neighbours, `pixels` as `{paddingTop: 12}`, and `ref`: it is
- * called with the node once that is in the page.
+ * An element: attributes, `on...` handlers, `key` among its neighbours, `pixels` as `{paddingTop: 12}`, and `ref`: it
+ * is called with the node once that is in the page.
  */
 export function h(tag, props, ...children) {
   const { key, ref, ...rest } = props ?? {};

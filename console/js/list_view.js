@@ -1,0 +1,128 @@
+// The list of conversations. Of a long list only the rows near the view are in the page.
+
+import { filters } from "./filters_view.js";
+import { found } from "./found.js";
+import { arrows, avatar, empty, failure, icon, nameOf, sentence, skeleton } from "./parts.js";
+import { snippet } from "./snippet.js";
+import { dayKind } from "./time.js";
+import { h } from "./view.js";
+import { clockTime, shortDay, t } from "./words.js";
+
+const AHEAD = 1_000; // pixels before the end of the list, at which more of it is read
+
+export function listView(app) {
+  const { inbox } = app.state;
+  if (inbox.status === "loading") return [filters(app), h("div", { class: "list-scroll" }, skeleton("line-bone", 7))];
+  if (inbox.status === "failed") {
+    return [filters(app), h("div", { class: "list-scroll" }, failure(app, inbox.problem, app.inbox.refresh))];
+  }
+  return [filters(app), list(app)];
+}
+
+function list(app) {
+  const { inbox, search, page, direction } = app.state;
+  const shown = found(app);
+  const filtered = Boolean(search || page || direction);
+  return h(
+    "div",
+    {
+      key: "list",
+      class: "list-scroll",
+      ref: app.rowWindow.attach,
+      onpointermove: app.orderHold.onMove,
+      onpointerleave: app.orderHold.release,
+      onscroll: (event) => {
+        app.rowWindow.onScroll();
+        if (nearEnd(event.currentTarget)) app.inbox.more();
+      },
+    },
+    inbox.problem && failure(app, inbox.problem, app.inbox.refresh),
+    app.customers.problem &&
+      h("p", { class: "aside" }, icon(app, "info"), t("customer.problem"), " ", sentence(app.customers.problem)),
+    filtered && h("p", { class: "count", role: "status" }, t("found", { n: shown.length })),
+    shown.length === 0 &&
+      (filtered
+        ? empty(app, "search", t("found.none"), t("found.hint"))
+        : empty(app, "chat", t("inbox.empty"), t("inbox.empty.hint"))),
+    rows(app, shown),
+    inbox.cursor !== null &&
+      h("button", { type: "button", class: "button more", disabled: inbox.busy, onclick: app.inbox.more }, t("more")),
+  );
+}
+
+function rows(app, shown) {
+  const { from, to, pixels } = app.rowWindow.rangeOf(shown.map((one) => one.id));
+  const chosen = shown.findIndex((one) => one.id === app.state.selected);
+  // The Tab key leads to the chosen row, or to the first one that is drawn.
+  const first = chosen >= from && chosen < to ? chosen : from;
+  return h(
+    "ul",
+    { class: "rows", pixels, onkeydown: (event) => keys(app, event, shown.length) },
+    shown.slice(from, to).map((one, step) => {
+      const place = from + step;
+      return row(app, one, { place, total: shown.length, first: place === first });
+    }),
+  );
+}
+
+function keys(app, event, total) {
+  const ends = { Home: 0, End: total - 1 };
+  if (event.key in ends && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    event.preventDefault();
+    app.rowWindow.reveal(ends[event.key], { focus: true });
+  } else {
+    arrows(event, ".row");
+  }
+}
+
+function row(app, conversation, { place, total, first }) {
+  const { state, clock } = app;
+  const { id, last_message: last } = conversation;
+  const customer = app.customers.of(conversation.page_id, conversation.customer_id);
+  const name = nameOf(app, conversation);
+  const unread = state.unread.get(id) ?? 0;
+  const chosen = state.selected === id;
+  const at = Date.parse(conversation.last_activity_at);
+  const when = dayKind(at, clock.now()) === "today" ? clockTime(at) : shortDay(at);
+  return h(
+    "li",
+    { key: id, "aria-posinset": place + 1, "aria-setsize": total },
+    h(
+      "button",
+      {
+        type: "button",
+        class: `row${unread ? " unread" : ""}`,
+        "data-conversation": id,
+        "aria-current": chosen ? "true" : null,
+        tabindex: first ? "0" : "-1",
+        onclick: () => app.show("inbox", id),
+      },
+      avatar(app, customer, name, conversation.customer_id),
+      h(
+        "span",
+        { class: "row-text" },
+        h("span", { class: "row-top" }, h("span", { class: "row-name" }, name), h("time", { class: "row-time" }, when)),
+        h(
+          "span",
+          { class: "row-bottom" },
+          h(
+            "span",
+            { class: "row-snippet" },
+            last.direction === "out" && h("span", { class: "you" }, t("you")),
+            snippet(last),
+          ),
+          (last.phone_numbers?.length ?? 0) > 0 && icon(app, "phone"),
+          unread > 0 &&
+            h(
+              "span",
+              { class: "badge" },
+              t("number", { n: unread }),
+              h("span", { class: "unseen" }, t("unread", { n: unread })),
+            ),
+        ),
+      ),
+    ),
+  );
+}
+
+const nearEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < AHEAD;

@@ -1,0 +1,177 @@
+"""A long list of conversations: it stays where it is, and it stays fast."""
+
+import json
+import time
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import CDPSession, Page, Route, expect
+
+from domain.moment import rfc3339
+from tests.browser.console import PATIENCE, Console, rows, stumbles
+
+expect.set_options(timeout=PATIENCE)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MANY: Final = 5_000
+LIVE_COSTS: Final = 0.050
+"""Seconds of the main thread for one live message, at most."""
+
+SEARCH_COSTS: Final = 0.100
+"""Seconds of the main thread from a letter to the list that answers it, at most."""
+
+SEARCH: Final = """async (typed) => {
+    const field = document.getElementById("search");
+    field.value = typed;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
+def customer(number: int) -> str:
+    """The customer in that place of the list."""
+    return str(7_000_000_000_000_000 + number)
+
+
+def conversation(page: str, number: int, at: float) -> dict[str, Any]:
+    """One that the service could list."""
+    identity = f"{page}_{customer(number)}"
+    moment = rfc3339(int((at - number) * 1000))
+    message = {
+        "id": f"m_{number}",
+        "page_id": page,
+        "conversation_id": identity,
+        "direction": "in",
+        "kind": "message",
+        "text": f"question {number} ខ្ញុំចង់ទិញ",
+        "sent_at": moment,
+        "received_at": moment,
+        "expires_at": rfc3339(int((at - number + 5 * 86_400) * 1000)),
+    }
+    head = {"id": identity, "page_id": page, "customer_id": customer(number), "message_count": 1}
+    return {**head, "last_message": message, "last_activity_at": moment}
+
+
+async def with_many(console: Console, total: int, at_once: int) -> Page:
+    """The console over a list of which each call gives `at_once`; messages and stream are the service's own."""
+    page = await console.window()
+    everything = [conversation(console.owner.page.id, number, time.time() - 60) for number in range(total)]
+
+    async def answer(route: Route) -> None:
+        cursor = route.request.url.partition("cursor=")[2].partition("&")[0]
+        begin = int(cursor or 0)
+        end = begin + at_once
+        body = {"conversations": everything[begin:end], "next_cursor": str(end) if end < total else None}
+        await route.fulfill(body=json.dumps(body), content_type="application/json")
+
+    async def no_name(route: Route) -> None:
+        await route.fulfill(body='{"items": [], "after": null}', content_type="application/json")
+
+    await page.route("**/conversations?*", answer)
+    await page.route("**/customers/*", no_name)
+    await page.goto(f"{console.address}#token={console.owner.token('messages:read', 'messages:purge')}")
+    await expect(page.locator(".connection.live")).to_be_visible()
+    await rows(page).first.wait_for()
+    return page
+
+
+async def metrics(cdp: CDPSession) -> dict[str, float]:
+    """Chromium's own figures of the page; durations are processor time in seconds."""
+    return {one["name"]: one["value"] for one in (await cdp.send("Performance.getMetrics"))["metrics"]}
+
+
+async def test_a_message_of_a_conversation_that_is_not_loaded_leaves_the_list_as_it_is(console: Console) -> None:
+    """What was read of the list stays, and the row at the upper edge stays where it is."""
+    page = await with_many(console, 400, 100)
+    box, any_row = page.locator(".list-scroll"), page.locator(".rows > li").first
+    for loaded in (200, 300, 400):
+        await box.evaluate("(box) => { box.scrollTop = box.scrollHeight; }")
+        await expect(any_row).to_have_attribute("aria-setsize", str(loaded))
+    middle = page.locator(".row", has_text="question 250 ")
+    await box.evaluate("(box) => { box.scrollTop = box.scrollHeight * 0.625; }")
+    await expect(middle).to_be_visible()
+    where = "(one) => Math.round(one.getBoundingClientRect().top)"
+    before = await middle.evaluate(where)
+    await page.unroute("**/conversations?*")
+    console.owner.hears("m_live", "I am new here", "7999999999999999")
+    await expect(any_row).to_have_attribute("aria-setsize", "401")
+    assert await middle.evaluate(where) == before
+
+
+async def test_no_row_moves_under_a_pointer_that_moves(console: Console) -> None:
+    """The new message is shown in its row at once; the row comes to the top when the pointer leaves the list."""
+    for number in range(4):
+        console.owner.hears(f"m_{number}", f"text {number}", customer(number))
+    page = await console.open()
+    await expect(rows(page)).to_have_count(4)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    await rows(page).nth(1).hover()
+    console.owner.hears("m_live", "look at this", customer(0))
+    await expect(rows(page).nth(3)).to_contain_text("look at this")
+    await page.mouse.move(900, 400)
+    await expect(rows(page).first).to_contain_text("look at this")
+
+
+async def test_a_live_message_among_thousands_of_conversations_costs_little(console: Console) -> None:
+    """Processor time of the page's main thread, from its arrival to its row; the page does not grow."""
+    page = await with_many(console, MANY, MANY)
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+    costs = []
+    for number in range(5):
+        before = await metrics(cdp)
+        console.owner.hears(f"m_live_{number}", f"live {number}", customer(1_000 + number))
+        await expect(rows(page).first).to_contain_text(f"live {number}")
+        costs.append((await metrics(cdp))["TaskDuration"] - before["TaskDuration"])
+    assert min(costs) <= LIVE_COSTS, costs
+    assert await rows(page).count() < 100
+
+
+async def test_search_among_thousands_of_conversations_answers_at_once(console: Console) -> None:
+    """Letter by letter, in either script, by name and by number."""
+    page = await with_many(console, MANY, MANY)
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+    costs = []
+    for typed in ("q", "question 4321", "ទិញ", "៤៣២១", "", "Customer …4321"):
+        before = await metrics(cdp)
+        await page.evaluate(SEARCH, typed)
+        costs.append((await metrics(cdp))["TaskDuration"] - before["TaskDuration"])
+    await expect(rows(page)).to_have_count(1)
+    assert max(costs) <= SEARCH_COSTS, costs
+
+
+async def test_every_row_of_a_long_list_is_reached_by_keys(console: Console) -> None:
+    """Home, End and the arrows move the focus; a reader's program knows the place of each row."""
+    page = await with_many(console, 1_000, 1_000)
+    await rows(page).first.focus()
+    await page.keyboard.press("End")
+    last = page.locator(".row", has_text="question 999 ")
+    await expect(last).to_be_focused()
+    await expect(page.locator(".rows > li").last).to_have_attribute("aria-posinset", "1000")
+    await page.keyboard.press("ArrowUp")
+    await expect(page.locator(".row", has_text="question 998 ")).to_be_focused()
+    await page.keyboard.press("Home")
+    await expect(page.locator(".row", has_text="question 0 ")).to_be_focused()
+    assert await stumbles(page) == []
+
+
+async def test_a_day_of_messages_leaves_the_page_as_large_as_before(console: Console) -> None:
+    """Of an open conversation each message is kept; of the others the newest one."""
+    page = await with_many(console, MANY, MANY)
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("Performance.enable")
+
+    async def heap() -> float:
+        await cdp.send("HeapProfiler.collectGarbage")
+        return (await metrics(cdp))["JSHeapUsedSize"]
+
+    async def deliver(first: int, last: int) -> None:
+        for number in range(first, last):
+            console.owner.hears(f"m_live_{number}", f"live {number}", customer(number % 50))
+        await expect(rows(page).first).to_contain_text(f"live {last - 1}")
+
+    await deliver(0, 100)
+    before = await heap()
+    await deliver(100, 400)
+    assert await heap() - before < 1_000_000
