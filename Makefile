@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 IN_PARALLEL := -n 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint check format docs lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
+.PHONY: help setup build run composer test lint check format docs lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ build: $(STAMP)  ## compile the modules that a delivery passes, which then cost 
 
 run: $(STAMP)  ## run the whole service on this machine, with a demo shop; Ctrl-C stops it
 	@$(BIN)/page-inbox run
+
+composer: $(STAMP)  ## beside `make run`: run the example of an order composer on the client (examples/composer)
+	@$(BIN)/python examples/composer/server.py
 
 test: $(STAMP)  ## run every test; tests that this machine cannot run are skipped with the reason
 	$(BIN)/python -m pytest $(IN_PARALLEL)

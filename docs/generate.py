@@ -1,4 +1,5 @@
-"""`make docs`: writes docs/reference.md from the tables in the code, and the client's types from `/openapi.json`.
+"""`make docs`: writes docs/reference.md from the tables in the code, the client's types from `/openapi.json`, and
+the hash of the client into docs/integrate.md.
 
 Commands come from the Makefile and from click, settings from `ops/settings.py`, routes from `app/routes.py` and
 `ops/routes.py`, metrics from `ops/metrics.py`, keys from the docstring of `cache/keys.py`. A limit is a constant whose
@@ -10,7 +11,9 @@ import importlib
 import itertools
 import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from hashlib import sha384
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +23,7 @@ from starlette.routing import Route as OperatorsRoute
 from app.cli import main
 from cache import keys
 from cache.server.node_findings import REASONS
+from client.files import MODULE
 from docs import client_types
 from ops.access_log import PATH as WEBHOOK
 from ops.metrics import METRICS
@@ -28,6 +32,7 @@ from tests.house.unplugged import application
 
 ROOT: Final = Path(__file__).parents[1]
 REFERENCE: Final = ROOT / "docs" / "reference.md"
+INTEGRATE: Final = ROOT / "docs" / "integrate.md"
 TYPES: Final = ROOT / "client" / "answers.d.ts"
 
 _RECIPE: Final = re.compile(r"^([a-z-]+):.*?## (.*)$", re.MULTILINE)
@@ -192,9 +197,15 @@ def _table(head: Row, rows: Iterable[Row]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
 
 
+def with_integrity(text: str, module: bytes) -> str:
+    """A document with the hash of the client that a browser compares (www.w3.org/TR/SRI)."""
+    return re.sub(r"sha384-[\w+/=]{64}", "sha384-" + b64encode(sha384(module).digest()).decode(), text)
+
+
 def generated() -> dict[Path, str]:
     """Every file that `make docs` writes, and its whole text."""
-    return {REFERENCE: reference(), TYPES: client_types.types()}
+    integrate = with_integrity(INTEGRATE.read_text(encoding="utf-8"), MODULE.read_bytes())
+    return {REFERENCE: reference(), TYPES: client_types.types(), INTEGRATE: integrate}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.house.unplugged import application
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-WRITTEN_BY_HAND = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/api.md", "docs/threats.md")
+WRITTEN_BY_HAND = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/api.md", "docs/integrate.md", "docs/threats.md")
 
 
 def rows(document: str, heading: str) -> list[list[str]]:
@@ -61,7 +61,7 @@ def test_every_failure_of_facebook_is_explained() -> None:
 def test_every_folder_is_in_the_readme() -> None:
     """Each package, and what stands beside the packages."""
     listed = {row[0].strip("`/") for row in rows(README, "Where is what")}
-    assert listed == {*packages(), "bench", "docs", "k8s", "proxy", "tests"}
+    assert listed == {*packages(), "bench", "docs", "examples", "k8s", "proxy", "tests"}
 
 
 def test_the_example_answer_is_json() -> None:
