@@ -19,6 +19,7 @@ from cache.graph.watchlist import Watchlist
 from cache.keyring import Keyring
 from cache.live.timeline import Timeline
 from cache.messages.blocked import Blocked
+from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.sweeper import Sweeper
@@ -31,6 +32,7 @@ from cache.purging.receipt_signature import ReceiptSigner
 from cache.purging.receipts import Receipts
 from cache.purging.replay import PurgeReplay
 from cache.registry.marks import Marks
+from cache.registry.routes import Routes
 from cache.registry.shops import Shops
 from cache.sealing import Sealer
 from cache.server.address import Tls, connect
@@ -89,6 +91,7 @@ class Store:
     unsent: UnsentIds
     marks: Marks
     shops: Shops
+    routes: Routes
     reader: Reader
     purger: Purger
     customers: Customers
@@ -108,7 +111,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     journal = None
     if settings.purge_journal is not None:
         journal = PurgeJournal(settings.purge_journal, sealer, process=secrets.token_hex(8), now=time.time)
-    shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes, clock=time.monotonic)
+    shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes)
     keyring = Keyring(settings.seal_keys)
     cursors = Cursors(keyring)
     reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl)
@@ -138,6 +141,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
             UnsentIds(sealer),
             marks,
             shops,
+            Routes(connection, shops, shop_secrets),
             reader,
             purger,
             customers,
@@ -172,6 +176,11 @@ def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) 
     store = make_store(connection.unguarded(), metrics, settings)
     replay = None if store.journal is None else PurgeReplay(store.connection, store.journal)
     return CatchUp(replay, Watchlist(store.connection), store.shops, now=unix_milliseconds)
+
+
+def make_page_writer(store: Store, writer: Writer, metrics: Metrics) -> PageWriter:
+    """The writer of what comes for Pages."""
+    return PageWriter(writer, store.routes, metrics, clock=time.monotonic)
 
 
 def make_sweeper(

@@ -21,6 +21,7 @@ from app.parts import (
     make_connection,
     make_exporter,
     make_graph,
+    make_page_writer,
     make_store,
     make_sweeper,
     make_timeline,
@@ -199,6 +200,7 @@ def wire(
     )
     state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
     writer = make_writer(store, metrics, settings, require_fit=state.require)
+    page_writer = make_page_writer(store, writer, metrics)
     sweeper = make_sweeper(store, metrics, settings, now=now)
     if not settings.app_secrets:
         raise SettingMissing("FACEBOOK_APP_SECRET")
@@ -209,7 +211,7 @@ def wire(
         graph.pages,
         Healer(
             graph.calls,
-            writer,
+            page_writer,
             Taps(store.reader, store.connection),
             graph.heals,
             metrics,
@@ -225,7 +227,7 @@ def wire(
     )
     audit = Audit(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
     live = Live(store.connection, store.shops, store.sealer, metrics)
-    intake = Intake(writer, store.shops, live, metrics, app_secrets=settings.app_secrets)
+    intake = Intake(page_writer, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
     feed = Feed(make_timeline(store, settings), announcements, store.sealer, sleep=asyncio.sleep)
     fan_out = FanOut(feed, metrics, now=now, sleep=asyncio.sleep)

@@ -25,6 +25,15 @@ local function newest_in(key)
   return tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2] or 0)
 end
 
+--- secret
+-- A shop's secret is over when it was erased, or when values were stored under it and none of them is kept any more.
+local function is_over(secret, used, index, edits)
+  return string.byte(secret or '') ~= SEALED or used and redis.call('EXISTS', index, edits) == 0
+end
+
+-- What a write says of the secret that sealed its values (cache/messages/shop_secrets.py).
+local function secret_id(secret) return string.sub(secret or '', SECRET_ID_FROM, SECRET_ID_TO) end
+
 --- deadline
 -- Keeps a key until this moment (ms) or longer.
 local function keep_until(key, moment)

@@ -11,7 +11,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-from cache import codec, keys
+from cache import codec, keys, sealing
 from cache.registry import page_fields
 from cache.server.connection import Arg, ScriptCall
 
@@ -32,6 +32,9 @@ _CONSTANTS: Final[dict[str, int | bytes]] = {
     "HEADER_TO": codec.HEADER_BYTES,
     "PAGE_TAG_BYTES": keys.PAGE_TAG_BYTES,
     "CONVERSATION_TAG_BYTES": keys.CONVERSATION_TAG_BYTES,
+    "SEALED": sealing.VERSION[0],
+    "SECRET_ID_FROM": sealing.NONCE.start + 1,
+    "SECRET_ID_TO": sealing.NONCE.stop,
     "MESSAGE_KEY": keys.MESSAGE,
     "CONVERSATION_KEY": keys.CONVERSATION_INDEX,
     "PURGE_MARK": keys.PURGE_MARK,
@@ -117,6 +120,7 @@ UNLOG = Script("unlog")
 NOTE = Script("note")
 CLAIM = Script("claim")
 CONNECT = Script("connect")
+ROUTE = Script("route")
 RELEASE = Script("release")
 REPLACE = Script("replace")
 KEEP_TOKEN = Script("keep_token")

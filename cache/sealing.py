@@ -37,6 +37,7 @@ TAG_BYTES: Final = 16
 _KEY_AT: Final = len(VERSION)
 _NONCE_AT: Final = _KEY_AT + KEY_ID_BYTES
 _CIPHERTEXT_AT: Final = _NONCE_AT + NONCE_BYTES
+NONCE: Final = slice(_NONCE_AT, _CIPHERTEXT_AT)
 
 DERIVED_KEYS: Final = 1024
 """Remembered for the shops that are busy; deriving one takes longer than sealing with it."""
@@ -65,9 +66,18 @@ class Sealer:
         """
         if not self._keys:
             raise SealKeysMissing
-        nonce = self._new_nonce(NONCE_BYTES)
-        ciphertext = self._cipher(0, shop, purpose).encrypt(nonce, plain, _bound_to(shop, purpose, place))
-        return b"".join((VERSION, self._key_ids[0], nonce, ciphertext))
+        return self._seal(plain, self._new_nonce(NONCE_BYTES), shop, purpose, place)
+
+    def reseal(self, sealed: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
+        """The same plain value, sealed with the first key. The nonce stays, so it can serve as the value's id.
+
+        A nonce must not seal two values with one key. Here it seals the same value, which gives the same bytes.
+
+        Raises:
+            SealBroken: its key is not among ours, it was sealed for another place, or it is damaged.
+        """
+        plain = self.open(sealed, shop=shop, purpose=purpose, place=place)
+        return self._seal(plain, sealed[NONCE], shop, purpose, place)
 
     def open(self, sealed: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
         """What was sealed for this place.
@@ -90,6 +100,10 @@ class Sealer:
     def is_current(self, sealed: bytes) -> bool:
         """Whether it was sealed with the first key: if not, sealing it again lets an older key be retired."""
         return bool(self._keys) and sealed[:_NONCE_AT] == VERSION + self._key_ids[0]
+
+    def _seal(self, plain: bytes, nonce: bytes, shop: ShopId, purpose: str, place: str) -> bytes:
+        ciphertext = self._cipher(0, shop, purpose).encrypt(nonce, plain, _bound_to(shop, purpose, place))
+        return b"".join((VERSION, self._key_ids[0], nonce, ciphertext))
 
     def _derive(self, number: int, shop: ShopId, purpose: str) -> AESGCM:
         """The cipher of one shop and purpose under one master key."""

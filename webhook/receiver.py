@@ -140,12 +140,10 @@ class Receiver:
 
     def _begin(self, request: DeliveryRequest) -> None:
         delivery = self._intake.read(request.body, request.signature)
-        shop = self._intake.shop_of(delivery)
-        if shop is None:
+        self._writing[request] = not _LATE
+        if not self._intake.put_soon(delivery, partial(self._settle, request, delivery)):
+            del self._writing[request]
             self._continue_in_task(request, delivery)
-        else:
-            self._writing[request] = not _LATE
-            self._intake.put_soon(shop, delivery, partial(self._settle, request, delivery))
 
     def _settle(self, request: DeliveryRequest, delivery: Delivery, result: list[Outcome] | Exception) -> None:
         if self._writing.pop(request, _LATE) is _LATE:
@@ -153,7 +151,7 @@ class Receiver:
         if isinstance(result, Exception):
             self.refuse(request, result)
         elif "unknown_page" in result:
-            # The remembered shop of the Page may be out of date. What is stored already is found to be a duplicate.
+            # What is remembered of the Page may be out of date. What is stored already is found to be a duplicate.
             self._continue_in_task(request, delivery)
         else:
             self._accept(request, self._intake.count(delivery, result))

@@ -114,7 +114,7 @@ class Timeline:
     ) -> KeptMessage | Unsend | PurgeEvent:
         match what:
             case b"m" | b"e":
-                record = self._secrets.to_read(shop, secret).open(second[:ID_BYTES], second[ID_BYTES:])
+                record = self._secrets.vault(shop, secret).open(second[:ID_BYTES], second[ID_BYTES:])
                 return kept(record, int(first))
             case b"x":
                 return self._unsent.open(shop, first, second)

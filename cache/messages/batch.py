@@ -4,9 +4,8 @@ One script call carries the messages of several shops, except on a cluster, wher
 write whose answer was lost is sent once more: each value contains a nonce by which `put.lua` tells our own earlier
 write from a duplicate.
 
-Values are sealed when they are sent, under the shop's secret as this process knows it. Where another one stands, after
-a purge or at a shop this process has not met, `put.lua` stores nothing and replies that one; the values are
-sealed again.
+Values are sealed when they are sent, under the secret of their route. Where the shop has another secret by then,
+`put.lua` stores nothing, and the outcomes are those of an unknown Page: the caller looks the Page up again.
 """
 
 import asyncio
@@ -21,19 +20,17 @@ from cache.errors import UNREACHED, Corrupt, Unavailable, contended
 from cache.keys import shop_keys
 from cache.messages.changes import OUTCOMES
 from cache.messages.row import Row
-from cache.messages.shop_secrets import ShopSecret, ShopSecrets
+from cache.messages.shop_secrets import ShopSecrets, secret_id
+from cache.registry.routes import Route
 from cache.scripts import PUT
 from cache.server.connection import Arg, Connection, Reply, ScriptCall
 from domain.event import Outcome
-from domain.ids import ShopId
 from ops.metrics import Metrics
 
 CALL_MESSAGES: Final = 250
 """Messages in one script call: 2 to 4 ms of the server's time, in which it serves no other call."""
 MERGE_TRIES: Final = 8
 """Each is lost only to an edit that came between; Facebook allows five of a message."""
-SECRET_TRIES: Final = 8
-"""Each is lost only to a purge of the shop, or to another process' first message of it, that came between."""
 
 log = structlog.get_logger()
 
@@ -42,7 +39,7 @@ log = structlog.get_logger()
 class Part:
     """Messages of one shop that are stored together."""
 
-    shop: ShopId
+    route: Route
     rows: Sequence[Row]
 
 
@@ -76,10 +73,10 @@ class BatchStore:
         for one in shops:
             first = len(parts)
             rows = one.rows
-            parts += [Part(one.shop, rows[at : at + CALL_MESSAGES]) for at in range(0, len(rows), CALL_MESSAGES)]
+            parts += [Part(one.route, rows[at : at + CALL_MESSAGES]) for at in range(0, len(rows), CALL_MESSAGES)]
             spans.append((first, len(parts)))
         began = self._clock()
-        replies = await self._store_parts(parts)
+        replies = await self._seal_and_send(parts)
         self._metrics.stored(self._clock() - began, sum([len(part.rows) for part in parts]))
         unsettled = []
         for number, (first, end) in enumerate(spans):
@@ -94,39 +91,16 @@ class BatchStore:
             except Unavailable as error:
                 settle(number, error)
 
-    async def _store_parts(self, parts: Sequence[Part]) -> list[Reply | Unavailable]:
-        """The replies of the script to these parts, each sealed under the secret of its shop. One round trip, and
-        another one for those whose secret this process did not know.
+    async def _seal_and_send(self, parts: Sequence[Part]) -> list[Reply | Unavailable]:
+        """The replies of the script to these parts, in one round trip.
 
         Raises:
             Unavailable: it is not known what is stored.
         """
-        replies = await self._seal_and_send(parts)
-        for _ in range(SECRET_TRIES):
-            again = []
-            for at, reply in enumerate(replies):
-                if (secret := _other_secret(reply)) is not None:
-                    try:
-                        self._secrets.learn(parts[at].shop, secret)
-                        again.append(at)
-                    except Unavailable as error:
-                        replies[at] = error
-            if not again:
-                return replies
-            try:
-                answers = await self._seal_and_send([parts[at] for at in again])
-            except Unavailable as error:
-                answers = [error] * len(again)  # the others are stored
-            for at, answer in zip(again, answers, strict=True):
-                replies[at] = answer
-        return [reply if _other_secret(reply) is None else contended() for reply in replies]
-
-    async def _seal_and_send(self, parts: Sequence[Part]) -> list[Reply | Unavailable]:
-        secrets = [self._secrets.for_writing(part.shop) for part in parts]
         drawn = iter(self._secrets.draw(sum([len(part.rows) for part in parts])))
         calls, ends = [], []
         for first, end in self._spans(parts):
-            calls.append(self._call(parts[first:end], secrets[first:end], drawn))
+            calls.append(self._call(parts[first:end], drawn))
             ends.append((first, end))
         replies: list[Reply | Unavailable] = []
         for (first, end), reply in zip(ends, await self._send(calls), strict=True):
@@ -141,9 +115,6 @@ class BatchStore:
                         replies += await self._seal_and_send([part])
                     except Unavailable as error:
                         replies.append(error)
-        for part, secret, reply in zip(parts, secrets, replies, strict=True):
-            if secret.seen is not secret.field and not isinstance(reply, Unavailable) and reply[0]:
-                self._secrets.settled(part.shop, secret)
         return replies
 
     def _spans(self, parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
@@ -156,17 +127,18 @@ class BatchStore:
                 first, messages = at, len(part.rows)
         yield first, len(parts)
 
-    def _call(self, parts: Sequence[Part], secrets: Sequence[ShopSecret], drawn: Iterator[bytes]) -> ScriptCall:
+    def _call(self, parts: Sequence[Part], drawn: Iterator[bytes]) -> ScriptCall:
         names: list[bytes] = []
         args: list[Arg] = [self._ttl * 1000]
-        for part, secret in zip(parts, secrets, strict=True):
-            keys, rows = shop_keys(part.shop), part.rows
+        for part in parts:
+            (shop, secret), rows = part.route, part.rows
+            keys = shop_keys(shop)
             names += keys.of_put
             pages = {row.page: row.page_tag for row in rows}
-            args += (keys.hash_tag, secret.seen, secret.field, len(pages), len(rows))
+            args += (keys.hash_tag, secret_id(secret), len(pages), len(rows))
             for page in pages.items():
                 args += page
-            seal = secret.vault.seal
+            seal = self._secrets.vault(shop, secret).seal
             for row in rows:
                 args += (row.id, row.sent_at, seal(row.id, row.record, next(drawn)), row.merged)
         return PUT(names, args)
@@ -190,49 +162,34 @@ class BatchStore:
                 raise reply
             found = list(reply[0].decode())
             for number, waiting in zip(reply[1::2], reply[2::2], strict=True):
-                found[number - 1] = await self._put_with_edit(part.shop, part.rows[number - 1], waiting)
+                found[number - 1] = await self._put_with_edit(part.route, part.rows[number - 1], waiting)
             letters += found
         return [OUTCOMES[letter] for letter in letters]
 
-    async def _put_with_edit(self, shop: ShopId, row: Row, waiting: bytes) -> str:
+    async def _put_with_edit(self, route: Route, row: Row, waiting: bytes) -> str:
         """Store a message whose edit came first, with the edit in it."""
         for _ in range(MERGE_TRIES):
-            (reply,) = await self._seal_and_send([Part(shop, [self._merged(shop, row, waiting)])])
+            (reply,) = await self._seal_and_send([Part(route, [self._merged(route, row, waiting)])])
             if isinstance(reply, Unavailable):
                 raise reply
-            if (secret := _other_secret(reply)) is not None:
-                # A purge came between: what waited may be gone with it, and must not come back in this message.
-                self._secrets.learn(shop, secret)
-                waiting = b""
-                continue
             letter: str = reply[0].decode()
             if letter != "w":
                 return letter
             waiting = reply[2]
         raise contended()
 
-    def _merged(self, shop: ShopId, row: Row, waiting: bytes) -> Row:
-        """The message with the edit in it; as it was said where none waits."""
+    def _merged(self, route: Route, row: Row, waiting: bytes) -> Row:
+        """The message with the edit in it; as it was sent where the edit cannot be read."""
         record = row.record
-        if waiting:
-            try:
-                record = merged(record, self._secrets.for_writing(shop).vault.open(row.id, waiting))
-            except Corrupt as error:
-                log.warning("record_unreadable", reason=error.reason)
-                # an edit that nobody can read must not cost the message
+        try:
+            record = merged(record, self._secrets.vault(*route).open(row.id, waiting))
+        except Corrupt as error:
+            log.warning("record_unreadable", reason=error.reason)
         return replace(row, record=record, merged=waiting)
 
 
 def _plain(reply: Reply | Unavailable) -> list[Outcome] | None:
-    """The outcomes that a reply tells; None where there is more to do."""
+    """The outcomes of a reply; None where there is more to do."""
     if isinstance(reply, Unavailable) or len(reply) > 1:
         return None
     return [OUTCOMES[letter] for letter in reply[0].decode()]
-
-
-def _other_secret(reply: Reply | Unavailable) -> bytes | None:
-    """What stands in the shop's record in place of the secret that was given; None where the script did its work."""
-    if isinstance(reply, Unavailable) or reply[0]:
-        return None
-    there: bytes = reply[1]
-    return there

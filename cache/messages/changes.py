@@ -14,8 +14,9 @@ import structlog
 from cache.codec import MESSAGE, edited, encode_waiting_edit
 from cache.errors import Corrupt, Unavailable, contended
 from cache.keys import ShopKeys, shop_keys
-from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.shop_secrets import ShopSecrets, secret_id
 from cache.messages.unsent import UnsentIds
+from cache.registry.routes import Route
 from cache.scripts import EDIT, ERASE, EVENT
 from cache.server.connection import Arg, Connection
 from domain.event import Outcome
@@ -62,14 +63,14 @@ class Changes:
         self._ttl = ttl
         self._new_nonce = new_nonce
 
-    async def make(self, shop: ShopId, changes: Sequence[Edit | Unsend]) -> list[Outcome]:
+    async def make(self, route: Route, changes: Sequence[Edit | Unsend]) -> list[Outcome]:
         """An outcome per change, in order. Those of one message are made one after the other, those of different ones
         side by side: a delivery may hold a thousand, and each is a round trip or two.
 
         Raises:
             Unavailable: some of it may not be done; making the same again is safe.
         """
-        keys = shop_keys(shop)
+        keys = shop_keys(route.shop)
         by_message: dict[bytes, list[int]] = {}
         for at, change in enumerate(changes):
             by_message.setdefault(keys.message_id(change.page, change.id), []).append(at)
@@ -80,7 +81,7 @@ class Changes:
         async def change_one(places: list[int]) -> None:
             async with turns:
                 for at in places:
-                    outcomes[at] = await self._change(shop, keys, changes[at])
+                    outcomes[at] = await self._change(route, keys, changes[at])
 
         # All are awaited even when one fails: nothing of this delivery is left running behind its answer.
         for failure in await asyncio.gather(*map(change_one, by_message.values()), return_exceptions=True):
@@ -88,12 +89,12 @@ class Changes:
                 raise failure
         return [outcomes[at] for at in range(len(changes))]
 
-    async def _change(self, shop: ShopId, keys: ShopKeys, change: Edit | Unsend) -> Outcome:
+    async def _change(self, route: Route, keys: ShopKeys, change: Edit | Unsend) -> Outcome:
         try:
             async with asyncio.timeout(self._connection.limits.write):
                 if isinstance(change, Unsend):
-                    return await self._unsend(shop, keys, change)
-                return await self._edit(shop, keys, change)
+                    return await self._unsend(route.shop, keys, change)
+                return await self._edit(route, keys, change)
         except TimeoutError:
             raise Unavailable("redis_timeout") from None
 
@@ -107,18 +108,18 @@ class Changes:
         await self._connection.run(ERASE(keys.of_erase, args), tries=2)
         return "unsent"
 
-    async def _edit(self, shop: ShopId, keys: ShopKeys, edit: Edit) -> Outcome:
+    async def _edit(self, route: Route, keys: ShopKeys, edit: Edit) -> Outcome:
         """Change what is there, and write if nobody else has written meanwhile."""
         id_ = keys.message_id(edit.page, edit.id)
         sent_at = "" if edit.sent_at is None else edit.sent_at
         waiting = encode_waiting_edit(edit, keys, self._new_nonce())
+        vault = self._secrets.vault(*route)
         there = b""
         for _ in range(EDIT_TRIES):
-            secret = self._secrets.for_writing(shop)
             record, outcome = waiting, _WAITING
             if there:
                 try:
-                    newer = edited(secret.vault.open(id_, there), edit)
+                    newer = edited(vault.open(id_, there), edit)
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
                     return "unreadable"
@@ -127,17 +128,14 @@ class Changes:
                 record = newer
                 if there[0] == MESSAGE:
                     outcome = "edited"
-            value = secret.vault.seal(id_, record, *self._secrets.draw(1))
+            value = vault.seal(id_, record, *self._secrets.draw(1))
             args: list[Arg] = [keys.hash_tag, self._ttl * 1000, edit.page, id_, there, value, sent_at]
-            args += (secret.seen, secret.field)
+            args.append(secret_id(route.secret))
             script_keys = [keys.registry, keys.shop_index, keys.waiting_edits, keys.blocked, keys.changes]
             reply = await self._connection.run(EDIT(script_keys, args), tries=2)
             if reply[0] == b"s":
-                if secret.seen is not secret.field:
-                    self._secrets.settled(shop, secret)
                 return outcome
             if reply[0] != b"c":
                 return OUTCOMES[reply[0].decode()]
             there = reply[1]
-            self._secrets.learn(shop, reply[2])
         raise contended()

@@ -10,8 +10,8 @@ from typing import Final
 from cache.errors import Unavailable
 from cache.messages.pace import WAIT_SECONDS, Pace
 from cache.messages.row import Row
+from cache.registry.routes import Route
 from domain.event import Outcome, Settle
-from domain.ids import ShopId
 
 QUEUE_MESSAGES: Final = 50_000
 """Limit: messages of one process that are not stored yet. The fastest ingest seen is 30,000 a second."""
@@ -27,11 +27,11 @@ def queue_full() -> Unavailable:
 
 @dataclass(slots=True)
 class QueuedPut:
-    """Messages of one shop from one caller. `settle` gets their outcomes, or the error, once. `since` is when they
+    """Messages of one route from one caller. `settle` gets their outcomes, or the error, once. `since` is when they
     came, in seconds of the queue's clock; `size` their bytes.
     """
 
-    shop: ShopId
+    route: Route
     rows: list[Row]
     size: int
     since: float
@@ -47,7 +47,8 @@ class WriteQueue:
         self._clock = clock
         self._most_messages, self._most_bytes = most_messages, most_bytes
         self._messages = self._bytes = self._waiting = 0
-        self._pending: dict[ShopId, list[QueuedPut]] = {}
+        self._pending: dict[Route, list[QueuedPut]] = {}
+        """By route: a shop has more than one only for a moment after a purge, or while some of its Pages are paused."""
 
     @property
     def waiting(self) -> int:
@@ -67,7 +68,7 @@ class WriteQueue:
         if self._pace.too_long(self._waiting):
             raise queue_full()
 
-    def add(self, shop: ShopId, rows: list[Row], settle: Settle) -> None:
+    def add(self, route: Route, rows: list[Row], settle: Settle) -> None:
         """Have these messages wait.
 
         Raises:
@@ -80,10 +81,10 @@ class WriteQueue:
         self._messages += len(rows)
         self._bytes += size
         self._waiting += len(rows)
-        put = QueuedPut(shop, rows, size, self._clock(), settle)
-        waiting = self._pending.get(shop)
+        put = QueuedPut(route, rows, size, self._clock(), settle)
+        waiting = self._pending.get(route)
         if waiting is None:
-            self._pending[shop] = [put]
+            self._pending[route] = [put]
         else:
             waiting.append(put)
 
@@ -92,13 +93,13 @@ class WriteQueue:
         self._refuse_late()
         taken, messages = [], 0
         while self._pending and messages < self._pace.messages:
-            shop = next(iter(self._pending))
-            puts, count = self._pending.pop(shop), 0
+            route = next(iter(self._pending))
+            puts, count = self._pending.pop(route), 0
             while count < len(puts) and messages < self._pace.messages:
                 messages += len(puts[count].rows)
                 count += 1
             if count < len(puts):
-                self._pending[shop] = puts[count:]
+                self._pending[route] = puts[count:]
             taken.append(puts[:count])
         self._waiting -= messages
         return taken
@@ -108,13 +109,13 @@ class WriteQueue:
         if self._waiting <= self._pace.messages:
             return
         latest = self._clock() - WAIT_SECONDS
-        for shop, puts in list(self._pending.items()):
+        for route, puts in list(self._pending.items()):
             late = [put for put in puts if put.since < latest]
             if late:
                 self._waiting -= sum([len(put.rows) for put in late])
-                self._pending[shop] = [put for put in puts if put.since >= latest]
-                if not self._pending[shop]:
-                    del self._pending[shop]
+                self._pending[route] = [put for put in puts if put.since >= latest]
+                if not self._pending[route]:
+                    del self._pending[route]
                 self.fail(late, queue_full())
 
     def fulfil(self, puts: Sequence[QueuedPut], outcomes: Sequence[Outcome]) -> None:

@@ -171,7 +171,7 @@ class Reader:
             reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
             if reply:
                 score, found, value, secret = reply
-                return kept(self._secrets.to_read(shop, secret).open(found, value), int(score))
+                return kept(self._secrets.vault(shop, secret).open(found, value), int(score))
         await self._shops.require(shop)
         raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
 
@@ -220,7 +220,7 @@ class Reader:
                 # A message that was fetched counts from when it was sent, which is before its own score.
                 active = min(int(place), int(at))
                 try:
-                    record = self._secrets.to_read(shop, stretch.secret).open(member[1:], value)
+                    record = self._secrets.vault(shop, stretch.secret).open(member[1:], value)
                     items.append(_conversation(kept(record, int(at)), active, count))
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
@@ -275,7 +275,7 @@ class Reader:
             if number % OPENED_EACH_TURN == 0:
                 await asyncio.sleep(0)
             try:
-                record = self._secrets.to_read(shop, sealed).open(member[1:], value)
+                record = self._secrets.vault(shop, sealed).open(member[1:], value)
                 messages.append(kept(record, int(score)))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)

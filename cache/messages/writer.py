@@ -21,6 +21,7 @@ from cache.messages.queue import QUEUE_BYTES, QUEUE_MESSAGES, RETRY_AFTER_SECOND
 from cache.messages.row import Row, row_of
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
+from cache.registry.routes import Route
 from cache.server.connection import Connection
 from domain.event import Outcome, Settle, Storable
 from domain.ids import ShopId
@@ -73,45 +74,45 @@ class Writer:
         self._require_fit()
         self._queue.admit()
 
-    async def put(self, shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
-        """Store, edit and erase; an outcome per event, in order.
+    async def put(self, route: Route, events: Sequence[Storable]) -> list[Outcome]:
+        """Store, edit and erase; an outcome per event, in order. `unknown_page` also where the shop has another secret.
 
         Raises:
             Unavailable: some of it may not be stored; putting the same again is safe.
         """
         self._refuse_when_closing()
-        rows = [self._row(shop, event) for event in events if isinstance(event, Message)]
-        stored: list[Outcome] = await self._stored(shop, rows) if rows else []
+        rows = [self._row(route.shop, event) for event in events if isinstance(event, Message)]
+        stored: list[Outcome] = await self._stored(route, rows) if rows else []
         if len(rows) == len(events):
             return stored
-        changed = await self._changes.make(shop, [event for event in events if not isinstance(event, Message)])
+        changed = await self._changes.make(route, [event for event in events if not isinstance(event, Message)])
         stored_next, changed_next = iter(stored), iter(changed)
         return [next(stored_next) if isinstance(event, Message) else next(changed_next) for event in events]
 
-    async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
+    async def put_fetched(self, route: Route, messages: Sequence[Message]) -> list[Outcome]:
         """The same for messages that were fetched from Facebook: the life of each runs from its `sent_at`.
 
         Raises:
             Unavailable: some of them may not be stored; putting the same again is safe.
         """
         self._refuse_when_closing()
-        rows = [self._row(shop, message, from_sent=True) for message in messages]
-        return await self._stored(shop, rows) if rows else []
+        rows = [self._row(route.shop, message, from_sent=True) for message in messages]
+        return await self._stored(route, rows) if rows else []
 
-    def put_soon(self, shop: ShopId, messages: Sequence[Message], settle: Settle) -> None:
+    def put_soon(self, route: Route, messages: Sequence[Message], settle: Settle) -> None:
         """The same for messages alone, without waiting: `settle` gets what `put` returns or raises, later and once.
 
         Raises:
             Unavailable: they are not taken at all; `settle` gets nothing.
         """
         self._refuse_when_closing()
-        self._enqueue(shop, [self._row(shop, message) for message in messages], settle)
+        self._enqueue(route, [self._row(route.shop, message) for message in messages], settle)
 
     def _refuse_when_closing(self) -> None:
         if self._closing:
             raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
 
-    def _stored(self, shop: ShopId, rows: list[Row]) -> "asyncio.Future[list[Outcome]]":
+    def _stored(self, route: Route, rows: list[Row]) -> "asyncio.Future[list[Outcome]]":
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
 
         def settle(result: list[Outcome] | Exception) -> None:
@@ -122,7 +123,7 @@ class Writer:
             else:
                 done.set_result(result)
 
-        self._enqueue(shop, rows, settle)
+        self._enqueue(route, rows, settle)
         return done
 
     def _nonce(self) -> bytes:
@@ -131,8 +132,8 @@ class Writer:
     def _row(self, shop: ShopId, message: Message, *, from_sent: bool = False) -> Row:
         return row_of(shop, message, self._nonce(), self._ttl, from_sent=from_sent)
 
-    def _enqueue(self, shop: ShopId, rows: list[Row], settle: Settle) -> None:
-        self._queue.add(shop, rows, settle)
+    def _enqueue(self, route: Route, rows: list[Row], settle: Settle) -> None:
+        self._queue.add(route, rows, settle)
         if self._flushing is None:
             # The task starts in the next event-loop iteration: all that this one's requests bring goes with it.
             self._flushing = asyncio.create_task(self._flush_all())
@@ -172,7 +173,7 @@ class Writer:
             else:
                 self._queue.fulfil(shops[number], result)
 
-        parts = [Part(puts[0].shop, [row for put in puts for row in put.rows]) for puts in shops]
+        parts = [Part(puts[0].route, [row for put in puts for row in put.rows]) for puts in shops]
         await self._batches.store(parts, settle)
 
     async def accepting(self) -> bool:

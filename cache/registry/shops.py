@@ -45,17 +45,37 @@ class Shops:
         Raises:
             Unavailable: also where no Page at all was ever connected, since this may be the wrong Redis.
         """
-        owner = await self._connection.command("HGET", page_key(page), "shop")
-        if owner is None:
+        shop = await self.claimant(page)
+        if shop is not None:
+            connected = page_fields.names(page).connected
+            found = await self._connection.command("HEXISTS", shop_keys(shop).registry, connected)
+            await self.check_marks(found=bool(found))
+        return shop
+
+    async def claimant(self, page: PageId) -> ShopId | None:
+        """The shop that has claimed a Page: its record says whether the Page is connected.
+
+        Raises:
+            Unavailable: also where no Page at all was ever connected, since this may be the wrong Redis.
+        """
+        shop = await self._connection.command("HGET", page_key(page), "shop")
+        if shop is None:
             # keeps: a lost Page is not an unknown Page
             await self._marks.require(connected=True)
             return None
-        shop = ShopId(owner.decode())
-        if await self._connection.command("HEXISTS", shop_keys(shop).registry, page_fields.names(page).connected):
+        return ShopId(shop.decode())
+
+    async def check_marks(self, *, found: bool) -> None:
+        """To be called after a look into the record of the shop that has claimed a Page. A Page that was not found
+        there is being connected or disconnected, or Redis has lost it.
+
+        Raises:
+            Unavailable: Redis has lost Pages.
+        """
+        if found:
             await self._marks.write_first()
         else:
-            await self._marks.require()  # else it is being connected, or has just been disconnected
-        return shop
+            await self._marks.require()
 
     async def shop(self, shop: ShopId) -> Shop:
         """A shop's state; a shop that was never heard of has no Pages and is not paused."""

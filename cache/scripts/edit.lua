@@ -1,14 +1,15 @@
 #!lua
 -- Puts an edited value in place of the one it was made from.
--- USES: now, digits, record, newest, deadline, trim, purges, announce, change
+-- USES: now, digits, record, newest, secret, deadline, trim, purges, announce, change
 -- KEYS: shop:{S}, s:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: hash tag, TTL (ms), Page id, message id, value it was made from ('' = nothing there), new value, sent_at (ms or ''),
---       the shop's secret as the writer knows it ('' = none), the same as it is to be (the new value is sealed under it)
--- Reply: 's' done   'g' gone (erased or purged)   'u' unknown Page   'p' paused   'b' blocked   or, after 'c', the value
---        that is there now ('' = none) and the secret that is there now
+--       id of the secret that sealed the new value
+-- Reply: 's' done   'g' gone (erased or purged)   'p' paused   'b' blocked   or, after 'c', the value that is there now
+--        'u' the Page is not the shop's, or the secret is not: look the Page up again
 local tag, page, id, seen, value, sent = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local key = MESSAGE_KEY .. tag .. ':' .. id
-local shop = redis.call('HMGET', KEYS[1], 'paused', 'watermark', 'narrow', 'secret', CONNECTED .. page, LAST_EVENT .. page, PAUSED .. page)
+local shop = redis.call('HMGET', KEYS[1], 'paused', 'watermark', 'narrow', 'secret', CONNECTED .. page, LAST_EVENT .. page, PAUSED .. page,
+  'secret_used')
 if not shop[5] then return {'u'} end
 if math.abs(now / 1000 - tonumber(shop[6] or 0)) > 1000 then
   redis.call('HSET', KEYS[1], LAST_EVENT .. page, digits(math.floor(now / 1000)))
@@ -28,16 +29,10 @@ elseif sent and sent * 1000 <= purged then
   return {'g'}
 end
 
-local secret = shop[4] or ''
--- A secret under which nothing is kept any more goes, as in put.lua; but not the one that was drawn for this very call.
-if string.byte(secret) == 1 and (secret ~= ARGV[9] or ARGV[8] == ARGV[9])
-    and redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then
-  secret = '-' .. digits(now)
-  redis.call('HSET', KEYS[1], 'secret', secret)
-end
-if there == value then return {'s'} end
-if there and there ~= seen or secret ~= ARGV[8] and secret ~= ARGV[9] then return {'c', there or '', secret} end
-if secret ~= ARGV[9] then redis.call('HSET', KEYS[1], 'secret', ARGV[9]) end
+if secret_id(shop[4]) ~= ARGV[8] or is_over(shop[4], shop[8], KEYS[2], KEYS[3]) then return {'u'} end
+if there == value then return {'s'} end -- our own write, whose answer was lost
+if there and there ~= seen then return {'c', there} end
+if not shop[8] then redis.call('HSET', KEYS[1], 'secret_used', 1) end
 
 if there then
   redis.call('SET', key, value, 'XX', 'KEEPTTL')

@@ -1,16 +1,14 @@
 #!lua
 -- Stores what has come for some shops, one after the other: all of it or, when the server refuses writes, nothing of it.
--- USES: now, digits, record, newest, deadline, trim, purges, announce
+-- USES: now, digits, record, newest, secret, deadline, trim, purges, announce
 -- KEYS: per shop: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
--- ARGV: TTL (ms), then per shop: hash tag, the shop's secret as the writer knows it ('' = none), the
---       same as it is to be (these values are sealed under it), number of Pages, number of messages,
+-- ARGV: TTL (ms), then per shop: hash tag, id of the secret that sealed the values, number of Pages, number of messages,
 --       then per Page: id, tag
 --       then per message: id, sent_at (ms or ''; negative where its life runs from then and not from now), value,
 --       waiting edit that this value has merged (or '')
 -- Reply: per shop: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
---   s stored   d duplicate   g gone (erased or purged)   u unknown Page   p paused   b blocked   o older than the TTL
---   w edit waits
---   or, where another secret is there: '' and that one; nothing of this shop is stored then
+--   s stored   d duplicate   g gone (erased or purged)   p paused   b blocked   o older than the TTL   w edit waits
+--   u the Page is not the shop's, or the secret is not (nothing of this shop is stored then): look the Page up again
 local call, sub, byte = redis.call, string.sub, string.byte
 local max, min, floor, abs = math.max, math.min, math.floor, math.abs
 local ttl = tonumber(ARGV[1])
@@ -29,16 +27,16 @@ end
 -- Stores what has come for one shop, whose keys begin behind `k` and whose arguments behind `a`.
 local function store(k, a)
   local registry, shop_index, edits, blocks, changes = KEYS[k + 1], KEYS[k + 2], KEYS[k + 4], KEYS[k + 5], KEYS[k + 6]
-  local tag, seen, secret = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  local page_count, message_count = tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
-  a = a + 5
+  local tag, sealed_by = ARGV[a + 1], ARGV[a + 2]
+  local page_count, message_count = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
+  a = a + 4
 
-  local fields, tags = {'paused', 'watermark', 'narrow', 'secret'}, {}
+  local fields, tags = {'paused', 'watermark', 'narrow', 'secret', 'secret_used'}, {}
   for i = 1, page_count do
     local page = ARGV[a + 2 * i - 1]
-    fields[4 + i] = CONNECTED .. page
-    fields[4 + page_count + i] = LAST_EVENT .. page
-    fields[4 + 2 * page_count + i] = PAUSED .. page
+    fields[5 + i] = CONNECTED .. page
+    fields[5 + page_count + i] = LAST_EVENT .. page
+    fields[5 + 2 * page_count + i] = PAUSED .. page
     tags[i] = ARGV[a + 2 * i]
   end
   a = a + 2 * page_count
@@ -46,13 +44,13 @@ local function store(k, a)
   local paused, watermark = shop[1] == '1', tonumber(shop[2] or 0)
   local known, paused_page, storing = {}, {}, false
   for i = 1, page_count do
-    if shop[4 + i] then
+    if shop[5 + i] then
       known[tags[i]] = true
-      paused_page[tags[i]] = paused or shop[4 + 2 * page_count + i] == '1'
+      paused_page[tags[i]] = paused or shop[5 + 2 * page_count + i] == '1'
       storing = storing or not paused_page[tags[i]]
       -- When something came for the Page last, whatever becomes of it: to the second, a write a message would be dear.
-      if abs(now_ms - tonumber(shop[4 + page_count + i] or 0)) > 1000 then
-        call('HSET', registry, fields[4 + page_count + i], digits(now_ms))
+      if abs(now_ms - tonumber(shop[5 + page_count + i] or 0)) > 1000 then
+        call('HSET', registry, fields[5 + page_count + i], digits(now_ms))
       end
     end
   end
@@ -67,17 +65,8 @@ local function store(k, a)
     blocking = call('EXISTS', blocks) == 1
   end
 
-  if storing then
-    local there = shop[4] or ''
-    -- A secret under which nothing is kept any more goes, as in edit.lua; but not the one that was drawn for this call.
-    if byte(there) == 1 and (there ~= secret or seen == secret) and newest == 0 and call('EXISTS', edits) == 0 then
-      there = '-' .. digits(now)
-      call('HSET', registry, 'secret', there)
-    end
-    if there ~= secret then
-      if there ~= seen then return {'', there}, a + 4 * message_count end
-      call('HSET', registry, 'secret', secret)
-    end
+  if storing and (secret_id(shop[4]) ~= sealed_by or newest == 0 and is_over(shop[4], shop[5], shop_index, edits)) then
+    return {string.rep('u', message_count)}, a + 4 * message_count
   end
 
   local purged_until = purges(tag, watermark, shop[3])
@@ -171,6 +160,7 @@ local function store(k, a)
   end
 
   if #members > 0 then
+    if not shop[5] then call('HSET', registry, 'secret_used', 1) end
     index(shop_index, members, last)
     for conversation, entries in pairs(by_conversation) do
       index(CONVERSATION_KEY .. tag .. ':' .. conversation, entries, last)

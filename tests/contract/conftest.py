@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fakeredis
@@ -11,17 +11,19 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from api.answers import conversation_json, message_json
-from app.parts import make_budgets, make_store, make_sweeper, make_timeline, make_writer
+from app.parts import Store, make_budgets, make_page_writer, make_store, make_sweeper, make_timeline, make_writer
 from cache.graph.budgets import Budgets
 from cache.graph.watchlist import Watchlist
 from cache.live.timeline import Timeline
 from cache.messages.blocked import Blocked
+from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.sweeper import Sweeper
 from cache.messages.writer import Writer
 from cache.purging.customers import Customers
 from cache.purging.purge import Purger
+from cache.registry.routes import Route, Routes
 from cache.registry.shops import Shops
 from cache.sealing import Sealer
 from cache.server.address import connect
@@ -54,11 +56,23 @@ def text(mid: str, words: str = "សួស្តី", **facts: Any) -> Message:
     return Message(id=MessageId(mid), **(known | facts))
 
 
+class RoutesIn(Routes):
+    """Looks Pages up in one shop, whether or not it has claimed them."""
+
+    def __init__(self, routes: Routes, shop: ShopId) -> None:
+        self._all, self._shop = routes, shop
+
+    async def find(self, page: PageId) -> Route | None:
+        """The route of a Page in this shop."""
+        return await self._all.find_in(self._shop, page)
+
+
 @dataclass
 class Box:
     """Everything the store consists of, on one connection."""
 
     connection: Connection
+    store: Store
     shops: Shops
     reader: Reader
     writer: Writer
@@ -72,10 +86,14 @@ class Box:
     customers: Customers
     blocked: Blocked
     timeline: Timeline
+    page_writers: dict[ShopId, PageWriter] = field(default_factory=dict)
 
     async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
-        """What the intake does."""
-        return await self.writer.put(shop, events)
+        """What the intake does, for Pages of this shop."""
+        if shop not in self.page_writers:
+            routes = RoutesIn(self.store.routes, shop)
+            self.page_writers[shop] = make_page_writer(replace(self.store, routes=routes), self.writer, self.metrics)
+        return await self.page_writers[shop].put(events)
 
     async def read(self, shop: ShopId = SHOP, **query: Any) -> list[dict[str, Any]]:
         """All messages, walked page by page."""
@@ -120,6 +138,7 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[S
     store = make_store(connection, metrics, settings)
     return Box(
         connection=connection,
+        store=store,
         shops=store.shops,
         reader=store.reader,
         writer=make_writer(store, metrics, settings),

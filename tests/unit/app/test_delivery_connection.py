@@ -22,7 +22,7 @@ from ops.metrics import Metrics
 from simulator.payloads import one_message
 from simulator.serialize import serialize
 from tests.support import wait_until
-from tests.unit.webhook.fakes import FakeShop, error_answer, lines_into
+from tests.unit.webhook.fakes import FakeShop, error_answer, held, lines_into
 from webhook.intake import Intake
 from webhook.receiver import Answer, Receiver
 from webhook.routes import Webhook
@@ -76,7 +76,7 @@ class Setup:
         self.lines: list[MutableMapping[str, Any]] = []
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry)
-        intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
+        intake = Intake(self.shop, self.shop, metrics, app_secrets=[SECRET])
         access_log = AccessLog(metrics, write=lines_into(self.lines))
         self.receiver = Receiver(intake, access_log, error_answer, clock=lambda: 0.0, new_request_id=lambda: "r-1")
         self.app = Webhook(
@@ -208,7 +208,7 @@ async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
     async with served(short=True) as setup:
         await setup.said([ONE], 1)
         settles: list[Any] = []
-        setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+        setup.shop.put_soon = held(settles)  # type: ignore[method-assign,assignment]
         reader, writer = await setup.connect()
         writer.write(post(body("m_2")))
         await wait_until(lambda: len(settles) == 1)
@@ -228,7 +228,7 @@ async def test_a_sender_who_leaves_costs_nobody_anything() -> None:
     async with served(short=True) as setup:
         await setup.said([ONE], 1)
         settles: list[Any] = []
-        setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+        setup.shop.put_soon = held(settles)  # type: ignore[method-assign,assignment]
         _, writer = await setup.connect()
         writer.write(post(body("m_2")))
         await wait_until(lambda: len(settles) == 1)

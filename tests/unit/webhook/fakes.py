@@ -1,4 +1,4 @@
-"""What the webhook stands on, played: store and registry, the table of errors, the log."""
+"""What the webhook stands on, played: the store, the table of errors, the log."""
 
 import asyncio
 import json
@@ -9,43 +9,57 @@ import orjson
 
 from domain.errors import PageInboxError
 from domain.event import Notice, Outcome, Settle, Storable
-from domain.ids import PageId, ShopId
+from domain.ids import PageId
+from domain.message import Message
 
 
 class FakeShop:
-    """Store and registry in one: knows every Page, stores all, or fails."""
+    """Knows every Page, stores all, or fails."""
 
     def __init__(self) -> None:
         self.stored: list[Storable] = []
         self.fails: BaseException | None = None
         self.hangs = False
+        self.pages: set[PageId] = set()
 
     def tell(self, notices: Sequence[Notice], /) -> None:
         """Nobody listens."""
 
-    async def owner(self, _page: PageId) -> ShopId | None:
-        """Always the same."""
-        return ShopId("sokha")
-
-    def put_soon(self, _shop: ShopId, messages: Sequence[Storable], settle: Settle) -> None:
-        """Store, and tell at once; or never."""
+    def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
+        """Store messages of one Page that was met before, and settle at once or never."""
+        if {type(event) for event in events} != {Message} or {event.page for event in events} - self.pages:
+            return False
         if self.fails is not None:
             raise self.fails
         if not self.hangs:
-            self.stored += messages
-            settle(["stored"] * len(messages))
+            self.stored += events
+            settle(["stored"] * len(events))
+        return True
 
     def admit(self) -> None:
         """There is always room."""
 
-    async def put(self, _shop: ShopId, events: Sequence[Storable]) -> list[Outcome]:
+    async def put(self, events: Sequence[Storable]) -> list[Outcome]:
         """Store."""
+        self.pages |= {event.page for event in events}
         if self.fails is not None:
             raise self.fails
         if self.hangs:
             await asyncio.Event().wait()
         self.stored += events
         return ["stored"] * len(events)
+
+
+def held(settles: list[Settle]) -> Callable[[Sequence[Storable], Settle], bool]:
+    """A `put_soon` of the Page 104200000000001 alone, which settles when the test does."""
+
+    def put_soon(events: Sequence[Storable], settle: Settle) -> bool:
+        if events[0].page != "104200000000001":
+            return False
+        settles.append(settle)
+        return True
+
+    return put_soon
 
 
 def error_answer(error: PageInboxError, request_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -11,7 +11,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from cache.errors import Unavailable
 from domain.event import Outcome, Settle
-from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.ids import MessageId, PageId, Psid
 from domain.secret import Secret
 from ops.access_log import AccessLog
 from ops.metrics import Metrics
@@ -19,7 +19,7 @@ from simulator.payloads import delivery, entry, from_customer, one_message
 from simulator.serialize import serialize
 from simulator.traffic import Habits, Traffic
 from tests.support import wait_until
-from tests.unit.webhook.fakes import FakeShop, error_answer, lines_into
+from tests.unit.webhook.fakes import FakeShop, error_answer, held, lines_into
 from webhook.intake import Intake
 from webhook.receiver import VERIFIED_PER_ITERATION, Answer, DeliveryRequest, Receiver
 from webhook.routes import Webhook
@@ -52,7 +52,7 @@ class Setup:
         self.registry = CollectorRegistry()
         self.lines: list[MutableMapping[str, Any]] = []
         metrics = Metrics(self.registry)
-        self.intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
+        self.intake = Intake(self.shop, self.shop, metrics, app_secrets=[SECRET])
         access_log = AccessLog(metrics, write=lines_into(self.lines))
         self.receiver = Receiver(self.intake, access_log, error_answer, clock=self.clock, new_request_id=lambda: "r-1")
         self.webhook = Webhook(
@@ -163,7 +163,7 @@ async def test_what_a_turn_brings_is_put_before_anything_is_answered(setup: Setu
     """Each delivery is answered when its own messages are stored."""
     await setup.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
-    setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+    setup.shop.put_soon = held(settles)  # type: ignore[method-assign,assignment]
     requests = [
         setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId(f"m_{number}"), NOW))) for number in range(3)
     ]
@@ -186,10 +186,10 @@ async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypa
     await setup.kept()
     put_soon = setup.shop.put_soon
 
-    def poisoned(shop: ShopId, messages: Sequence[Any], settle: Settle) -> None:
+    def poisoned(messages: Sequence[Any], settle: Settle) -> bool:
         if messages[0].text == "poison":
             raise RecursionError
-        put_soon(shop, messages, settle)
+        return put_soon(messages, settle)
 
     monkeypatch.setattr(setup.shop, "put_soon", poisoned)
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
@@ -207,7 +207,7 @@ async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> No
     setup.receiver.answer_seconds = 0.01
     await setup.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
-    setup.shop.put_soon = lambda _shop, _events, settle: settles.append(settle)  # type: ignore[method-assign,assignment]
+    setup.shop.put_soon = held(settles)  # type: ignore[method-assign,assignment]
     setup.shop.hangs = True
     one = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
     await wait_until(lambda: len(settles) == 1)
@@ -243,25 +243,15 @@ async def test_who_is_late_is_looked_for_until_nobody_waits(setup: Setup) -> Non
     await wait_until(lambda: bool(third.answers))
 
 
-async def test_a_stale_route_is_looked_up_once_more(setup: Setup) -> None:
-    """The Page has moved to another shop: the delivery goes on as a task, and loses nothing."""
+async def test_a_page_that_is_not_the_remembered_shops_any_more_goes_on_in_a_task(setup: Setup) -> None:
+    """The Page has moved to another shop: the whole delivery is put again, and loses nothing."""
     await setup.kept()
-    moved = ShopId("dara")
 
-    def refuse(_shop: ShopId, _events: Any, settle: Callable[[list[Outcome] | Exception], None]) -> None:
+    def refuse(_events: Any, settle: Callable[[list[Outcome] | Exception], None]) -> bool:
         settle(["stored", "unknown_page"])
+        return True
 
-    async def put(shop: ShopId, events: Any) -> list[Outcome]:
-        if shop != moved:
-            setup.shop.owner = owner  # type: ignore[method-assign]
-            return ["unknown_page"] * len(events)
-        setup.shop.stored += events
-        return ["stored"] * len(events)
-
-    async def owner(_page: PageId) -> ShopId | None:
-        return moved
-
-    setup.shop.put_soon, setup.shop.put = refuse, put  # type: ignore[method-assign,assignment]
+    setup.shop.put_soon = refuse  # type: ignore[method-assign,assignment]
     parts = [from_customer(PAGE, CUSTOMER, NOW, message={"mid": mid, "text": "x"}) for mid in ("m_1", "m_2")]
     request = setup.arrive(serialize(delivery([entry(PAGE, NOW, "messaging", parts)])))
     await wait_until(lambda: bool(setup.lines))

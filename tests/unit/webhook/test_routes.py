@@ -40,7 +40,7 @@ class Setup:
         self.sent: list[Message] = []
         self.received = 0
         access_log = AccessLog(metrics, write=lines_into(self.lines))
-        intake = Intake(self.shop, self.shop, self.shop, metrics, app_secrets=[SECRET])
+        intake = Intake(self.shop, self.shop, metrics, app_secrets=[SECRET])
         self.receiver = Receiver(intake, access_log, error_answer, clock=lambda: 0.0, new_request_id=lambda: "r-1")
         self.app = Webhook(
             self.receiver, access_log, verify_token=VERIFY_TOKEN, max_body_bytes=CAP, new_request_id=lambda: "r-1"

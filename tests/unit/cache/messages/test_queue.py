@@ -8,18 +8,19 @@ from cache.errors import Unavailable
 from cache.messages.pace import WAIT_SECONDS, Pace
 from cache.messages.queue import QueuedPut, WriteQueue
 from cache.messages.row import Row, row_of
+from cache.registry.routes import Route
 from domain.event import Outcome
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
 from tests.support import FakeClock
 
-BUSY, QUIET = ShopId("busy"), ShopId("quiet")
+BUSY, QUIET = Route(ShopId("busy"), b"its secret"), Route(ShopId("quiet"), b"its secret")
 Result = list[Outcome] | Exception
 
 
-def rows(shop: ShopId, count: int) -> list[Row]:
+def rows(route: Route, count: int) -> list[Row]:
     messages = [Message(MessageId(f"m_{n}"), PageId("1"), Psid("7"), "in", "message", None) for n in range(count)]
-    return [row_of(shop, message, b"abcd", 432_000) for message in messages]
+    return [row_of(route.shop, message, b"abcd", 432_000) for message in messages]
 
 
 def queue(clock: FakeClock, messages: int = 100, size: int = 1_000_000, batch: int = 10) -> WriteQueue:
@@ -28,8 +29,8 @@ def queue(clock: FakeClock, messages: int = 100, size: int = 1_000_000, batch: i
     return WriteQueue(pace, clock.seconds, messages, size)
 
 
-def shops(taken: list[list[QueuedPut]]) -> list[tuple[ShopId, int]]:
-    return [(puts[0].shop, sum(len(put.rows) for put in puts)) for puts in taken]
+def shops(taken: list[list[QueuedPut]]) -> list[tuple[Route, int]]:
+    return [(puts[0].route, sum(len(put.rows) for put in puts)) for puts in taken]
 
 
 def test_a_busy_shop_comes_after_the_others_next_time() -> None:

@@ -18,9 +18,10 @@ from cache.keys import shop_keys
 from cache.messages import changes
 from cache.messages.batch import CALL_MESSAGES
 from cache.messages.pace import MOST, WAIT_SECONDS
-from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.shop_secrets import ShopSecrets, secret_id
 from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
+from cache.registry.routes import Route
 from cache.scripts import EDIT, ERASE, EVENT, PUT
 from cache.sealing import Sealer
 from cache.server.connection import Arg, Connection, Reply, ScriptCall
@@ -56,8 +57,7 @@ class Share:
     """What a put holds for one shop, as the script gets it."""
 
     registry: bytes
-    seen: Arg
-    secret: Arg
+    sealed_by: Arg
     pages: list[Arg]
     rows: list[tuple[Any, ...]]
 
@@ -66,11 +66,11 @@ def shares(call: ScriptCall) -> list[Share]:
     """Shop by shop."""
     found, at = [], 1
     for registry in call.keys[::KEYS]:
-        _, seen, secret, pages, messages = call.args[at : at + 5]
-        first = at + 5 + 2 * int(pages)
+        _, sealed_by, pages, messages = call.args[at : at + 4]
+        first = at + 4 + 2 * int(pages)
         at_end = first + ROW * int(messages)
         rows = [tuple(call.args[row : row + ROW]) for row in range(first, at_end, ROW)]
-        found.append(Share(registry, seen, secret, list(call.args[at + 5 : first]), rows))
+        found.append(Share(registry, sealed_by, list(call.args[at + 4 : first]), rows))
         at = at_end
     assert at == len(call.args)
     return found
@@ -150,7 +150,8 @@ class Setup:
         self.clock = FakeClock()
         self.registry = CollectorRegistry()
         sealer = Sealer([SEAL_KEY], new_nonce=token_bytes)
-        self.secrets = ShopSecrets(sealer, new_bytes=token_bytes, clock=lambda: 0.0)
+        self.secrets = ShopSecrets(sealer, new_bytes=token_bytes)
+        self.routes: dict[ShopId, Route] = {}
         self.writer = Writer(
             self.connection,
             self.secrets,
@@ -170,15 +171,19 @@ class Setup:
 
     def sealed(self, id_: bytes, record: bytes) -> bytes:
         """A value as the writer would seal it."""
-        return self.secrets.for_writing(SHOP).vault.seal(id_, record, token_bytes(8))
+        return self.secrets.vault(*self.route()).seal(id_, record, token_bytes(8))
 
     def body(self, row: tuple[Any, ...]) -> dict[str, Any]:
         """What a row of a put says, opened."""
-        return decode(self.secrets.for_writing(SHOP).vault.open(row[0], row[2])).json()
+        return decode(self.secrets.vault(*self.route()).open(row[0], row[2])).json()
+
+    def route(self, shop: ShopId = SHOP) -> Route:
+        """As a lookup finds it."""
+        return self.routes.setdefault(shop, Route(shop, self.secrets.new(shop)))
 
     def put(self, *messages: Message, shop: ShopId = SHOP) -> "asyncio.Task[list[Outcome]]":
         """A request of its own."""
-        return asyncio.create_task(self.writer.put(shop, messages))
+        return asyncio.create_task(self.writer.put(self.route(shop), messages))
 
     async def taken(self, messages: int) -> None:
         """Until so many are in the queue or under way."""
@@ -243,16 +248,16 @@ async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> Non
 async def test_who_does_not_wait_is_told(setup: Setup) -> None:
     """The outcomes, or what was raised; what is refused at once is raised at once."""
     told: list[Any] = []
-    setup.writer.put_soon(SHOP, many(2), told.append)
+    setup.writer.put_soon(setup.route(), many(2), told.append)
     await wait_until(lambda: bool(told))
     assert told == [["stored", "stored"]]
     setup.connection.failures = [Unavailable("redis_full")]
-    setup.writer.put_soon(SHOP, many(1), told.append)
+    setup.writer.put_soon(setup.route(), many(1), told.append)
     await wait_until(lambda: len(told) == 2)
     assert told[1].reason == "redis_full"
     await setup.writer.close()
     with pytest.raises(Unavailable) as refusal:
-        setup.writer.put_soon(SHOP, many(1), told.append)
+        setup.writer.put_soon(setup.route(), many(1), told.append)
     assert refusal.value.reason == "closing"
     assert len(told) == 2
 
@@ -500,7 +505,10 @@ async def test_closing_finishes_what_came_and_refuses_what_comes(setup: Setup) -
     closing = asyncio.create_task(setup.writer.close())
     await asyncio.sleep(0)
     assert not await setup.writer.accepting()
-    late = [setup.put(text("m_2")), asyncio.create_task(setup.writer.put(SHOP, [Unsend(MessageId("m_0"), PAGE, None)]))]
+    late = [
+        setup.put(text("m_2")),
+        asyncio.create_task(setup.writer.put(setup.route(), [Unsend(MessageId("m_0"), PAGE, None)])),
+    ]
     assert await settled(*late) == ["closing", "closing"]
     assert not closing.done()
     setup.connection.gate.set()
@@ -580,7 +588,7 @@ async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) ->
         Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "x", None),
         text("m_1"),
     ]
-    assert await setup.writer.put(SHOP, events) == ["unsent", "stored", "edit_waiting", "duplicate"]
+    assert await setup.writer.put(setup.route(), events) == ["unsent", "stored", "edit_waiting", "duplicate"]
     digests = [call.digest for trip in setup.connection.trips for call in trip]
     assert digests == [script([], []).digest for script in (PUT, EVENT, ERASE, EDIT)]
 
@@ -588,15 +596,15 @@ async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) ->
 async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(setup: Setup) -> None:
     """No tombstone for strangers."""
     setup.connection.answer_other = lambda _: 0
-    assert await setup.writer.put(SHOP, [Unsend(MessageId("m_7"), PAGE, None)]) == ["unknown_page"]
+    assert await setup.writer.put(setup.route(), [Unsend(MessageId("m_7"), PAGE, None)]) == ["unknown_page"]
     assert [call.digest for trip in setup.connection.trips for call in trip] == [EVENT([], []).digest]
 
 
 async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(setup: Setup) -> None:
     """It will never be readable: an error would have Facebook deliver it for ever."""
-    setup.connection.answer_other = lambda call: [b"c", b"\x01damaged", call.args[8]]
+    setup.connection.answer_other = lambda _: [b"c", b"\x01damaged"]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
-    assert await setup.writer.put(SHOP, [edit]) == ["unreadable"]
+    assert await setup.writer.put(setup.route(), [edit]) == ["unreadable"]
     assert len(setup.connection.trips) == 1
 
 
@@ -605,84 +613,39 @@ async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(setup:
     rival = Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None)
     id_ = shop_keys(SHOP).message_id(PAGE, rival.id)
     value = setup.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
-    setup.connection.answer_other = lambda call: [b"c", value, call.args[8]]
+    setup.connection.answer_other = lambda _: [b"c", value]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
-    assert await settled(setup.writer.put(SHOP, [edit])) == ["contended"]
+    assert await settled(setup.writer.put(setup.route(), [edit])) == ["contended"]
     seen = [call.args[4] for trip in setup.connection.trips for call in trip]
     assert seen == [b"", *[value] * (changes.EDIT_TRIES - 1)]
 
 
-async def test_values_are_sealed_anew_under_the_secret_that_stands(setup: Setup) -> None:
-    """The script refused those of a secret it does not know, and told the one that is there; the nonce stays."""
-    others = ShopSecrets(Sealer([SEAL_KEY], new_nonce=token_bytes), new_bytes=token_bytes, clock=lambda: 0.0)
-    there = others.for_writing(SHOP)
-    setup.connection.answer = lambda share: stored(share) if share.secret == there.field else [b"", there.field]
-    assert await setup.put(text("m_0", "hello"), text("m_1")) == ["stored", "stored"]
-    first, second = setup.connection.trips
-    before, after = only(first[0]), only(second[0])
-    assert [row[2][:20] for row in before.rows] == [row[2][:20] for row in after.rows]
-    assert all(a[2][20:] != b[2][20:] for a, b in zip(before.rows, after.rows, strict=True))
-    assert [after.seen, after.secret] == [there.field, there.field]
-    row = after.rows[0]
-    assert decode(there.vault.open(row[0], row[2])).json()["text"] == "hello"
-    assert await setup.put(text("m_2")) == ["stored"]
-    assert len(setup.connection.trips) == 3, "it is known from now on"
+async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -> None:
+    """The script gets its id; two routes of one shop, as for a moment after a purge, do not mix."""
+    before = setup.route()
+    after = Route(SHOP, setup.secrets.new(SHOP))
+    puts = [setup.writer.put(route, [text("m_0", "hello")]) for route in (before, after)]
+    assert await asyncio.gather(*puts) == [["stored"]] * 2
+    ((call,),) = setup.connection.trips
+    for route, share in zip([before, after], shares(call), strict=True):
+        assert share.sealed_by == secret_id(route.secret)
+        ((id_, _, value, _),) = share.rows
+        assert decode(setup.secrets.vault(*route).open(id_, value)).json()["text"] == "hello"
 
 
-async def test_only_what_was_refused_is_sent_again(setup: Setup) -> None:
-    """The parts of other shops are stored already."""
-    erased = b"-1770000000000000"
-    setup.connection.answer = lambda share: (
-        [b"", erased] if share.registry == shop_keys(SHOP).registry and share.seen != erased else stored(share)
-    )
-    puts = [setup.put(*many(CALL_MESSAGES + 1)), setup.put(text("m_1"), shop=OTHER_SHOP)]
-    assert [len(outcomes) for outcomes in await asyncio.gather(*puts)] == [CALL_MESSAGES + 1, 1]
-    first, second = setup.connection.trips
-    assert sizes(first) == [[CALL_MESSAGES], [1, 1]]
-    assert sizes(second) == [[CALL_MESSAGES], [1]]
-    again = [only(call) for call in second]
-    assert [share.seen for share in again] == [erased, erased]
-    assert again[0].secret == again[1].secret != only(first[0]).secret
-
-
-async def test_a_secret_that_no_key_opens_fails_its_shop_alone(setup: Setup) -> None:
-    """503, and Facebook brings it again to a replica that has the key."""
-    foreign = Sealer([Secret(b64encode(b"a key that this process has not.").decode())], new_nonce=token_bytes)
-    field = foreign.seal(bytes(32), shop=SHOP, purpose="shop-secret", place="")
-    setup.connection.answer = lambda share: (
-        [b"", field] if share.registry == shop_keys(SHOP).registry else stored(share)
-    )
-    puts = [setup.put(text("m_0")), setup.put(text("m_1"), shop=OTHER_SHOP)]
-    assert await settled(*puts) == ["seal_key_missing", "stored"]
-    assert setup.metric("store_errors_total", reason="seal_key_missing") == 1
-    assert setup.metric("queue_messages") == 0
-
-
-async def test_a_second_round_trip_that_fails_does_not_fail_what_the_first_has_stored(setup: Setup) -> None:
-    """Each caller is told the truth about its own."""
-    setup.connection.failures = [None, Unavailable("redis_full")]
-    setup.connection.answer = lambda share: (
-        [b"", b"-1"] if share.registry == shop_keys(SHOP).registry else stored(share)
-    )
-    puts = [setup.put(text("m_0")), setup.put(text("m_1"), shop=OTHER_SHOP)]
-    assert await settled(*puts) == ["redis_full", "stored"]
-
-
-async def test_a_secret_that_changes_again_and_again_is_given_up(setup: Setup) -> None:
-    """Nobody purges a shop so often; the writer must not hang on it."""
-    setup.connection.answer = lambda _: [b"", b"-%d" % len(setup.connection.trips)]
-    assert await settled(setup.put(text("m_0"))) == ["contended"]
-    assert len(setup.connection.trips) < 20
+@pytest.mark.parametrize("event", [text("m_0"), Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "x", None)])
+async def test_a_secret_that_is_not_the_shops_any_more_is_as_an_unknown_page(setup: Setup, event: Storable) -> None:
+    """For whoever has looked the Page up to do so again; here nothing is sent again."""
+    setup.connection.answer, setup.connection.answer_other = (lambda _: [b"u"]), (lambda _: [b"u"])
+    assert await setup.writer.put(setup.route(), [event]) == ["unknown_page"]
+    assert len(setup.connection.trips) == 1
 
 
 async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(setup: Setup) -> None:
-    """What was merged here may have been purged meanwhile."""
+    """What was merged here may have been purged meanwhile: the message is put again without it."""
     edit = Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "purged", None)
     id_ = shop_keys(SHOP).message_id(PAGE, edit.id)
     waiting = setup.sealed(id_, encode_waiting_edit(edit, shop_keys(SHOP), b"abcd"))
-    replies = iter([[b"w", 1, waiting], [b"", b"-1"], [b"s"]])
+    replies = iter([[b"w", 1, waiting], [b"u"]])
     setup.connection.answer = lambda _: next(replies)
-    assert await setup.put(text("m_0", "as it was said")) == ["stored"]
-    last = only(setup.connection.trips[-1][0]).rows[0]
-    assert setup.body(last)["text"] == "as it was said"
-    assert last[3] == b""
+    assert await setup.put(text("m_0", "as it was said")) == ["unknown_page"]

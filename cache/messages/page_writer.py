@@ -1,0 +1,154 @@
+"""Stores what comes for Pages: finds the route of each (its shop and the shop's secret), and stores by it.
+
+Routes are remembered. A wrong one costs a second lookup and never a message: the scripts store nothing for a Page that
+is not its shop's, or under a secret that is not the shop's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from itertools import starmap
+from typing import Any, Final, cast
+
+from cache.errors import Unavailable, contended
+from cache.messages.writer import Writer
+from cache.registry.routes import Route, Routes
+from domain.event import Outcome, Settle, Storable
+from domain.ids import PageId, ShopId
+from domain.message import Message
+from ops.metrics import Metrics
+
+ROUTES_REMEMBERED: Final = 100_000
+"""Pages whose route one process remembers: 300 bytes each. Another one costs a lookup."""
+ROUTES_SECONDS: Final = 86_400.0
+"""All routes are looked up again after a day: a lookup seals the shop's secret with the first of SEAL_KEYS."""
+EVENTS_AT_ONCE: Final = 250
+"""Events of one shop that are put together, as many as one script call stores. A larger delivery (Facebook: 1,000 at
+most) is put in parts, one after another, and other deliveries are stored between them. A part that is stored stays
+stored when a later one fails or the time is over, so that each redelivery finds less to do.
+https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
+
+_Find = Callable[[PageId], Awaitable[Route | None]]
+_Put = Callable[[Route, Sequence[Any]], Awaitable[list[Outcome]]]
+
+
+class PageWriter:
+    """Stores what comes for Pages. `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        routes: Routes,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float],
+        routes_remembered: int = ROUTES_REMEMBERED,
+    ) -> None:
+        self._routes_remembered = routes_remembered
+        self._writer = writer
+        self._routes = routes
+        self._metrics = metrics
+        self._clock = clock
+        self._remembered: dict[PageId, Route] = {}
+        self._forget_at = clock() + ROUTES_SECONDS
+        self.admit = writer.admit
+
+    def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
+        """Store messages of one Page without waiting: `settle` gets what `Writer.put` returns or raises, later and
+        once. False where only `put` can do it, because the route is not remembered or the events are others.
+
+        Raises:
+            Unavailable: they are not taken at all; `settle` gets nothing.
+        """
+        if not 0 < len(events) <= EVENTS_AT_ONCE:
+            return False
+        page = events[0].page
+        for event in events:
+            if type(event) is not Message or event.page != page:
+                return False
+        route = self._known(page)
+        if route is None:
+            return False
+        self._writer.put_soon(route, cast("Sequence[Message]", events), settle)
+        return True
+
+    async def put(self, events: Sequence[Storable]) -> list[Outcome]:
+        """Store, edit and erase; an outcome per event, in order.
+
+        Raises:
+            Unavailable: some of it may not be stored; putting the same again is safe.
+        """
+        return await self._put(events, self._route, self._writer.put)
+
+    async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
+        """The same for messages that were fetched from Facebook for a shop: the life of each runs from its `sent_at`.
+        A Page that is another shop's by now is unknown.
+
+        Raises:
+            Unavailable: some of them may not be stored; putting the same again is safe.
+        """
+        return await self._put(messages, partial(self._routes.find_in, shop), self._writer.put_fetched)
+
+    async def _put(self, events: Sequence[Storable], find: _Find, put: _Put) -> list[Outcome]:
+        outcomes = await self._put_once(events, find, put)
+        stale = [at for at, outcome in enumerate(outcomes) if outcome is None]
+        if stale:
+            again = await self._put_once([events[at] for at in stale], find, put)
+            for at, outcome in zip(stale, again, strict=True):
+                outcomes[at] = outcome
+        known = [outcome for outcome in outcomes if outcome is not None]
+        if len(known) < len(events):
+            error = contended()
+            self._metrics.store_error(error.reason)
+            raise error
+        return known
+
+    async def _put_once(self, events: Sequence[Storable], find: _Find, put: _Put) -> list[Outcome | None]:
+        """None for an event whose route was stale; the route is forgotten."""
+        routes: dict[PageId, Route | None] = {}
+        by_route: dict[Route, list[int]] = {}
+        for at, event in enumerate(events):
+            if event.page not in routes:
+                routes[event.page] = await find(event.page)
+            route = routes[event.page]
+            if route is not None:
+                by_route.setdefault(route, []).append(at)
+        outcomes: list[Outcome | None] = ["unknown_page"] * len(events)
+
+        async def put_by(route: Route, places: list[int]) -> None:
+            for first in range(0, len(places), EVENTS_AT_ONCE):
+                part = places[first : first + EVENTS_AT_ONCE]
+                for at, outcome in zip(part, await put(route, [events[at] for at in part]), strict=True):
+                    outcomes[at] = outcome
+                    if outcome == "unknown_page":
+                        outcomes[at] = None
+                        if self._remembered.get(events[at].page) == route:
+                            del self._remembered[events[at].page]
+
+        # All are awaited even when one fails: nothing of this delivery is left running behind its answer.
+        for failure in await asyncio.gather(*starmap(put_by, by_route.items()), return_exceptions=True):
+            if failure is not None:
+                raise failure
+        return outcomes
+
+    def _known(self, page: PageId) -> Route | None:
+        now = self._clock()
+        if now >= self._forget_at:
+            self._remembered.clear()
+            self._forget_at = now + ROUTES_SECONDS
+        return self._remembered.get(page)
+
+    async def _route(self, page: PageId) -> Route | None:
+        """Only found Pages are remembered: one that is connected now must not be missed because it was not before."""
+        route = self._known(page)
+        if route is None:
+            try:
+                route = await self._routes.find(page)
+            except Unavailable as error:
+                self._metrics.store_error(error.reason)
+                raise
+            if route is not None:
+                if len(self._remembered) >= self._routes_remembered:
+                    del self._remembered[next(iter(self._remembered))]
+                self._remembered[page] = route
+        return route

@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+-- Looks a Page up in its shop, and the secret that seals what comes for it. Writes the offered secret where the shop has
+-- none or it is over, unless storing is paused: a shop for which nothing is stored gets no secret.
+-- USES: secret
+-- KEYS: shop:{S}, s:{S}, e:{S}
+-- ARGV: the Page's fields of connection and pause (cache/registry/page_fields.py), a new sealed secret
+-- Reply: the shop's secret ('' = none, because storing is paused), or nil where the Page is not the shop's
+local shop = redis.call('HMGET', KEYS[1], ARGV[1], ARGV[2], 'paused', 'secret', 'secret_used')
+if not shop[1] then return false end
+if not is_over(shop[4], shop[5], KEYS[2], KEYS[3]) then return shop[4] end
+if shop[2] == '1' or shop[3] == '1' then return '' end
+redis.call('HSET', KEYS[1], 'secret', ARGV[3])
+redis.call('HDEL', KEYS[1], 'secret_used')
+return ARGV[3]

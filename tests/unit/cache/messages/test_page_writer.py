@@ -1,0 +1,254 @@
+"""Finding the shop of a Page over fakes of the writer and of the lookup: what is looked up again, and what is lost."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+from prometheus_client.registry import CollectorRegistry
+
+from cache.errors import Unavailable
+from cache.messages.page_writer import EVENTS_AT_ONCE, ROUTES_SECONDS, PageWriter
+from cache.messages.writer import Writer
+from cache.registry.routes import Route, Routes
+from domain.event import Outcome, Settle, Storable
+from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.message import Message, Unsend
+from ops.metrics import Metrics
+from tests.support import FakeClock, wait_until
+
+PAGE, OTHER_PAGE, THIRD_PAGE = (PageId(number) for number in "123")
+SHOP, OTHER_SHOP = Route(ShopId("sokha"), b"her secret"), Route(ShopId("dara"), b"his secret")
+AFTER_PURGE = Route(SHOP.shop, b"another secret")
+
+
+def text(mid: str, page: PageId = PAGE) -> Message:
+    return Message(MessageId(mid), page, Psid("7"), "in", "message", None, text="x")
+
+
+def many(count: int) -> list[Message]:
+    return [text(f"m_{number}") for number in range(count)]
+
+
+class FakeWriter:
+    """Keeps what it is given by the route that is right for its Page."""
+
+    def __init__(self, routes: dict[PageId, Route]) -> None:
+        self.routes = routes
+        self.kept: list[tuple[Route, MessageId]] = []
+        self.puts: list[Route] = []
+        self.fails: dict[Route, Exception] = {}
+        self.gates: dict[Route, asyncio.Event] = {}
+
+    def admit(self) -> None:
+        """There is always room."""
+
+    async def put(self, route: Route, events: Sequence[Storable]) -> list[Outcome]:
+        """Store; wait first where the route has a gate."""
+        self.puts.append(route)
+        if route in self.gates:
+            await self.gates[route].wait()
+        if route in self.fails:
+            raise self.fails[route]
+        self.kept += [(route, event.id) for event in events if self.routes.get(event.page) == route]
+        return ["stored" if self.routes.get(event.page) == route else "unknown_page" for event in events]
+
+    put_fetched = put
+
+    def put_soon(self, route: Route, messages: Sequence[Storable], settle: Settle) -> None:
+        """Store at once."""
+        self.kept += [(route, message.id) for message in messages]
+        settle(["stored"] * len(messages))
+
+
+class FakeRoutes:
+    """Answers from a dict and notes the lookups; the answer is what was true when a lookup began."""
+
+    def __init__(self, routes: dict[PageId, Route]) -> None:
+        self.routes = routes
+        self.lookups: list[PageId] = []
+        self.gate: asyncio.Event | None = None
+        self.fails: Unavailable | None = None
+
+    async def find(self, page: PageId) -> Route | None:
+        """Where what comes for the Page is stored."""
+        self.lookups.append(page)
+        if self.fails is not None:
+            raise self.fails
+        found = self.routes.get(page)
+        if self.gate is not None:
+            await self.gate.wait()
+        return found
+
+    async def find_in(self, shop: ShopId, page: PageId) -> Route | None:
+        """The same in one shop."""
+        found = await self.find(page)
+        return found if found is not None and found.shop == shop else None
+
+
+class Setup:
+    """A page writer over both. The lookup finds what is right, unless a test says otherwise."""
+
+    def __init__(self, routes: dict[PageId, Route] | None = None, *, routes_remembered: int = 100) -> None:
+        self.true_routes = {PAGE: SHOP} if routes is None else routes
+        self.writer, self.routes = FakeWriter(self.true_routes), FakeRoutes(self.true_routes)
+        self.clock, self.registry = FakeClock(), CollectorRegistry()
+        writer, lookup = cast("Writer", self.writer), cast("Routes", self.routes)
+        self.page_writer = PageWriter(
+            writer, lookup, Metrics(self.registry), clock=self.clock.seconds, routes_remembered=routes_remembered
+        )
+
+    async def put(self, *events: Storable) -> list[Outcome]:
+        """What comes in one delivery."""
+        return await self.page_writer.put(events)
+
+    def put_soon(self, *events: Storable) -> list[Any] | None:
+        """The same without waiting; None where it is not possible."""
+        results: list[Any] = []
+        return results if self.page_writer.put_soon(events, results.append) else None
+
+
+async def test_a_page_is_looked_up_once_and_its_route_remembered() -> None:
+    """A busy Page costs one lookup, not one for every message; after a day it is looked up again."""
+    setup = Setup()
+    for number in range(3):
+        assert await setup.put(text(f"m_{number}"), text(f"n_{number}")) == ["stored", "stored"]
+    assert setup.routes.lookups == [PAGE]
+    setup.clock.advance(ROUTES_SECONDS)
+    await setup.put(text("m_3"))
+    assert setup.routes.lookups == [PAGE, PAGE]
+
+
+async def test_an_unknown_page_is_not_remembered() -> None:
+    """One lookup per delivery; connected a moment later, its next message is stored."""
+    setup = Setup({})
+    assert await setup.put(text("m_1"), text("m_2")) == ["unknown_page", "unknown_page"]
+    assert setup.routes.lookups == [PAGE]
+    assert setup.writer.puts == []
+    setup.true_routes[PAGE] = SHOP
+    assert await setup.put(text("m_3")) == ["stored"]
+
+
+async def test_a_lookup_that_fails_is_counted() -> None:
+    """An alert counts deliveries that find no Page at all."""
+    setup = Setup()
+    setup.routes.fails = Unavailable("no_page_connected")
+    with pytest.raises(Unavailable):
+        await setup.put(text("m_1"))
+    counted = {"reason": "no_page_connected"}
+    assert setup.registry.get_sample_value("page_inbox_store_errors_total", counted) == 1
+
+
+@pytest.mark.parametrize("now", [OTHER_SHOP, AFTER_PURGE])
+async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message(now: Route) -> None:
+    """The Page has moved to another shop, or the shop has another secret since a purge; what else came is stored."""
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
+    await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
+    setup.true_routes[PAGE] = now
+    outcomes = await setup.put(text("m_3"), text("m_4", OTHER_PAGE), text("m_5"), text("m_6", THIRD_PAGE))
+    assert outcomes == ["stored", "stored", "stored", "unknown_page"]
+    assert sorted(setup.writer.kept[2:], key=lambda kept: kept[1]) == [(now, "m_3"), (OTHER_SHOP, "m_4"), (now, "m_5")]
+    assert setup.routes.lookups == [PAGE, OTHER_PAGE, THIRD_PAGE, PAGE]
+
+
+async def test_two_deliveries_that_meet_one_stale_route_lose_nothing() -> None:
+    """Both are refused by the old shop; one forgets the route when the other has forgotten it already."""
+    setup = Setup()
+    await setup.put(text("m_1"))
+    setup.true_routes[PAGE] = OTHER_SHOP
+    setup.writer.gates[SHOP], setup.routes.gate = asyncio.Event(), asyncio.Event()
+    both = asyncio.gather(setup.put(text("m_2")), setup.put(text("m_3")))
+    await wait_until(lambda: len(setup.writer.puts) == 3)
+    setup.writer.gates[SHOP].set()
+    await wait_until(lambda: len(setup.routes.lookups) >= 2)
+    setup.routes.gate.set()
+    assert list(await both) == [["stored"], ["stored"]]
+    assert sorted(setup.writer.kept[1:]) == [(OTHER_SHOP, "m_2"), (OTHER_SHOP, "m_3")]
+
+
+async def test_a_route_that_is_stale_twice_is_refused_as_contended() -> None:
+    """Something changed twice within a moment: Facebook delivers again, and no third lookup is made now."""
+    setup = Setup()
+    setup.routes.routes = {PAGE: AFTER_PURGE}
+    with pytest.raises(Unavailable) as refusal:
+        await setup.put(text("m_1"))
+    assert refusal.value.reason == "contended"
+    assert setup.registry.get_sample_value("page_inbox_store_errors_total", {"reason": "contended"}) == 1
+    assert setup.writer.puts == [AFTER_PURGE, AFTER_PURGE]
+    setup.routes.routes = setup.true_routes
+    assert await setup.put(text("m_1")) == ["stored"]
+
+
+async def test_one_shops_failure_fails_the_delivery_after_all_have_settled() -> None:
+    """Nothing of this delivery is left running behind its answer."""
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
+    setup.writer.fails[SHOP] = Unavailable("queue_full", retry_after=2)
+    setup.writer.gates[OTHER_SHOP] = asyncio.Event()
+    request = asyncio.ensure_future(setup.put(text("m_1"), text("m_2", OTHER_PAGE)))
+    await wait_until(lambda: len(setup.writer.puts) == 2)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not request.done()
+    setup.writer.gates[OTHER_SHOP].set()
+    with pytest.raises(Unavailable) as refusal:
+        await request
+    assert refusal.value.reason == "queue_full"
+    assert setup.writer.kept == [(OTHER_SHOP, "m_2")]
+
+
+async def test_messages_of_one_known_page_are_put_without_waiting() -> None:
+    """Everything else takes the other way, so that it can be looked up."""
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: SHOP})
+    assert setup.put_soon(text("m_1")) is None
+    await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
+    assert setup.put_soon(text("m_3"), text("m_4")) == [["stored", "stored"]]
+    assert setup.put_soon() is None
+    assert setup.put_soon(text("m_5"), text("m_6", OTHER_PAGE)) is None
+    assert setup.put_soon(text("m_5"), Unsend(MessageId("m_3"), PAGE, None)) is None
+    assert setup.put_soon(*many(EVENTS_AT_ONCE + 1)) is None
+    assert setup.routes.lookups == [PAGE, OTHER_PAGE]
+
+
+async def test_what_was_fetched_for_a_shop_is_not_stored_for_another() -> None:
+    """The Page has moved since it was asked for: the new shop has not asked Facebook for these."""
+    setup = Setup()
+    await setup.put(text("m_1"))
+    assert await setup.page_writer.put_fetched(SHOP.shop, [text("m_2")]) == ["stored"]
+    setup.true_routes[PAGE] = OTHER_SHOP
+    assert await setup.page_writer.put_fetched(SHOP.shop, [text("m_3")]) == ["unknown_page"]
+    assert await setup.page_writer.put_fetched(OTHER_SHOP.shop, [text("m_4")]) == ["stored"]
+    assert setup.writer.kept == [(SHOP, "m_1"), (SHOP, "m_2"), (OTHER_SHOP, "m_4")]
+
+
+async def test_the_memory_of_routes_is_bounded() -> None:
+    """The oldest goes first, and costs one more lookup when its Page comes back."""
+    pages = [PAGE, OTHER_PAGE, THIRD_PAGE]
+    setup = Setup(dict.fromkeys(pages, SHOP), routes_remembered=2)
+    for page in (*pages, THIRD_PAGE, PAGE):
+        await setup.put(text(f"m_{page}", page))
+    assert setup.routes.lookups == [*pages, PAGE]
+
+
+async def test_what_is_stored_of_a_large_delivery_stays_when_the_rest_fails() -> None:
+    """It is put in parts; the redelivery puts the same parts again, which the store knows as duplicates."""
+    setup = Setup()
+    messages = many(2_001)
+    whole_put = setup.writer.put
+
+    async def put(route: Route, events: Sequence[Storable]) -> list[Outcome]:
+        if len(setup.writer.puts) == 3:
+            setup.writer.fails[SHOP] = Unavailable("queue_full")
+        return await whole_put(route, events)
+
+    setup.writer.put = put  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await setup.put(*messages)
+    kept = [mid for _, mid in setup.writer.kept]
+    assert 0 < len(kept) < len(messages)
+    assert kept == [message.id for message in messages[: len(kept)]]
+
+    setup.writer.kept.clear()
+    setup.writer.put = whole_put  # type: ignore[method-assign]
+    setup.writer.fails.clear()
+    assert await setup.put(*messages) == ["stored"] * len(messages)
+    assert [mid for _, mid in setup.writer.kept] == [message.id for message in messages]
