@@ -1,9 +1,12 @@
 // The application: one state, what may happen to it, and one picture of it at most for each frame.
 
 import { createCustomers } from "./customers.js";
-import { createInbox, emptyInbox, expire } from "./inbox.js";
+import { createInbox } from "./inbox.js";
+import { emptyInbox, expire } from "./inbox_state.js";
+import { createKept } from "./kept.js";
 import { createNews } from "./news.js";
 import { createPosts } from "./posts.js";
+import { choose } from "./preferences.js";
 import { createThreadScroll } from "./scrolling.js";
 import { createOrderHold } from "./order_hold.js";
 import { createRowWindow } from "./row_window.js";
@@ -29,6 +32,9 @@ export function createApp({ root, base, sources }) {
   let listening = new AbortController();
 
   function changed() {
+    // Here and not while drawing: a page in the background is not drawn.
+    app.customers?.prune();
+    state.unread?.prune();
     if (drawn) return;
     drawn = true;
     requestAnimationFrame(draw);
@@ -69,7 +75,14 @@ export function createApp({ root, base, sources }) {
   }
 
   function startAnew() {
-    app.customers = createCustomers({ api, may: () => may("graph:read"), changed });
+    app.customers = createCustomers({ api, may: () => may("graph:read"), changed, now: clock.now, deadlineOf });
+    state.unread = createKept({ name: "page-inbox.unread", now: clock.now, deadlineOf });
+  }
+
+  /** When a conversation ends; 0 if it is gone, undefined while the list is not read. */
+  function deadlineOf(id) {
+    if (state.inbox.status !== "ready") return undefined;
+    return Date.parse(state.inbox.conversations.get(id)?.last_message.expires_at ?? "") || 0;
   }
 
   function wantName(id) {
@@ -134,7 +147,7 @@ export function createApp({ root, base, sources }) {
 
   async function chooseLanguage(language) {
     await speak(language, base);
-    keep("language", language);
+    choose("language", language);
     changed();
   }
 
@@ -142,7 +155,7 @@ export function createApp({ root, base, sources }) {
   function chooseTheme(theme) {
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
-    keep("theme", theme);
+    choose("theme", theme);
     changed();
   }
 
@@ -204,7 +217,7 @@ export function createApp({ root, base, sources }) {
       inbox: emptyInbox(),
       threads: new Map(),
       selected: null,
-      unread: new Map(),
+      unread: null, // new messages by conversation
       search: "",
       page: "",
       direction: "",
@@ -234,13 +247,4 @@ function viewsFor(may) {
   if (may("messages:read")) views.push("inbox");
   if (may("graph:read")) views.push("posts");
   return [...views, "shop"];
-}
-
-function keep(name, value) {
-  try {
-    if (value) localStorage.setItem(`page-inbox.${name}`, value);
-    else localStorage.removeItem(`page-inbox.${name}`);
-  } catch {
-    // It lasts as long as the page.
-  }
 }

@@ -1,6 +1,6 @@
 // What search and filters leave of the conversations.
 
-import { ordered } from "./inbox.js";
+import { ordered } from "./inbox_state.js";
 import { nameOf } from "./parts.js";
 import { folded, findsFolded, question, textsOf } from "./search.js";
 

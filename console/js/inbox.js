@@ -1,93 +1,14 @@
-// What is kept of conversations and messages in this tab's memory, and how news changes it.
+// What may be done with conversations and messages: read them, read more of them, open one, forget one.
 
+import { activityOf, forget, place, take } from "./inbox_state.js";
 import { path } from "./page-inbox.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
 const MOST = 100; // conversations of one call, where many are read again
 const MOST_THREADS = 20; // conversations whose messages stay in memory, the last opened ones
 const MOST_CALLS = 10; // for conversations that are not here; each is among the newest
-const KEPT = 5 * 24 * 3_600_000; // milliseconds that a message is kept
 
-/** The inbox as nobody has read it yet. */
-export function emptyInbox() {
-  return { status: "loading", problem: null, conversations: new Map(), cursor: null, busy: false };
-}
-
-/** Conversations, newest activity first. */
-export function ordered(inbox) {
-  return [...inbox.conversations.values()].sort((one, other) =>
-    one.last_activity_at < other.last_activity_at ? 1 : one.last_activity_at > other.last_activity_at ? -1 : 0,
-  );
-}
-
-/** A thread's messages, oldest first. */
-export function inOrder(thread) {
-  return [...thread.messages.values()].sort((one, other) =>
-    one.received_at < other.received_at ? -1 : one.received_at > other.received_at ? 1 : one.place - other.place,
-  );
-}
-
-/** A message that was fetched from Facebook counts from when it was sent, as its deadline does. */
-const activityOf = (message) => new Date(Date.parse(message.expires_at) - KEPT).toISOString();
-
-/** Pure but for its arguments: take a message in; whether it is a new one. */
-export function take(inbox, threads, message) {
-  const conversation = inbox.conversations.get(message.conversation_id);
-  const thread = threads.get(message.conversation_id);
-  const known = thread?.messages.get(message.id);
-  thread?.messages.set(message.id, { ...message, place: known?.place ?? nextPlace(thread) });
-  if (!conversation) return !known;
-  const last = conversation.last_message;
-  if (last.id === message.id) {
-    conversation.last_message = message;
-    return false;
-  }
-  const active = activityOf(message);
-  if (active < conversation.last_activity_at || known) return false;
-  conversation.last_message = message;
-  conversation.last_activity_at = active;
-  conversation.message_count += 1;
-  return true;
-}
-
-/** A message whose text was edited; it stays in its place. */
-export function change(inbox, threads, message) {
-  const thread = threads.get(message.conversation_id);
-  const known = thread?.messages.get(message.id);
-  if (known) thread.messages.set(message.id, { ...message, place: known.place });
-  const conversation = inbox.conversations.get(message.conversation_id);
-  if (conversation?.last_message.id === message.id) conversation.last_message = message;
-}
-
-/** Forget a message; the conversations that have lost their newest one. */
-export function lose(inbox, threads, id) {
-  for (const [conversation, thread] of threads) {
-    if (thread.messages.delete(id)) {
-      const kept = inbox.conversations.get(conversation);
-      if (kept) kept.message_count = Math.max(1, kept.message_count - 1);
-    }
-  }
-  return [...inbox.conversations.values()].filter((one) => one.last_message.id === id).map((one) => one.id);
-}
-
-/** Forget whatever is over its deadline; whether anything was. */
-export function expire(inbox, threads, now) {
-  let any = false;
-  for (const thread of threads.values()) {
-    for (const message of thread.messages.values()) {
-      if (Date.parse(message.expires_at) <= now) any = thread.messages.delete(message.id) || any;
-    }
-  }
-  for (const conversation of inbox.conversations.values()) {
-    if (Date.parse(conversation.last_message.expires_at) <= now)
-      any = inbox.conversations.delete(conversation.id) || any;
-  }
-  return any;
-}
-
-const nextPlace = (thread) => (thread.newest = (thread.newest ?? 0) + 1);
-
-/** What may be done with the inbox; each calls `changed` when there is something to show. */
+/** Each function calls `changed` when there is something to show. */
 export function createInbox({ api, state, changed }) {
   let reading = null;
   let stale = false;
@@ -144,7 +65,7 @@ export function createInbox({ api, state, changed }) {
         const answer = await read({ cursor });
         for (const one of answer.conversations) {
           const known = inbox.conversations.get(one.id);
-          if (!known || known.last_activity_at < one.last_activity_at) inbox.conversations.set(one.id, one);
+          if (!known || known.last_activity_at <= one.last_activity_at) inbox.conversations.set(one.id, one);
           missing.delete(one.id);
         }
         cursor = answer.next_cursor;
@@ -263,30 +184,6 @@ export function createInbox({ api, state, changed }) {
     },
     forget: (kind, id) => forget(state, kind, id),
   };
-}
-
-/** Put messages that came newest first before those that are there. */
-function place(thread, newestFirst) {
-  for (const message of newestFirst) {
-    if (thread.messages.has(message.id)) continue;
-    thread.oldest = (thread.oldest ?? 0) - 1;
-    thread.messages.set(message.id, { ...message, place: thread.oldest });
-  }
-}
-
-function forget(state, kind, id) {
-  if (kind === "conversation") {
-    state.inbox.conversations.delete(id);
-    state.threads.delete(id);
-    if (state.selected === id) state.selected = null;
-  } else if (kind === "message") {
-    return lose(state.inbox, state.threads, id);
-  } else {
-    state.inbox.conversations.clear();
-    state.threads.clear();
-    state.selected = null;
-  }
-  return [];
 }
 
 /** The path of one message, or of one conversation. */

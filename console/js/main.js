@@ -1,10 +1,12 @@
 // Where the page begins: its words, who is signed in, and the first picture of it.
 import { createApp } from "./app.js";
-import { LANGUAGES, speak } from "./words.js";
+import { preference } from "./preferences.js";
+import { LANGUAGES, speak, useNumerals } from "./words.js";
 
-const told = (name) => document.querySelector(`meta[name="page-inbox-${name}"]`).content;
-const base = told("base");
+const meta = (name) => document.querySelector(`meta[name="page-inbox-${name}"]`).content;
+const base = meta("base");
 const wanted = document.documentElement.lang;
 
+useNumerals(preference("numerals"));
 await speak(LANGUAGES.includes(wanted) ? wanted : "en", base);
-createApp({ root: document.getElementById("app"), base, sources: told("pictures").split(" ") }).begin();
+createApp({ root: document.getElementById("app"), base, sources: meta("pictures").split(" ") }).begin();

@@ -23,15 +23,14 @@ export function messageView(app, message, about) {
   }
 }
 
-function shown(app, message, { at, name, quoted }) {
+function shown(app, message, { at, name, quoted, follows, goesOn }) {
   const out = message.direction === "out";
   const left = Date.parse(message.expires_at) - app.clock.now();
-  const { key, n } = timeLeft(left);
   return h(
     "li",
     {
       key: message.id,
-      class: `message ${out ? "out" : "in"}`,
+      class: `message ${out ? "out" : "in"}${follows ? " follows" : ""}`,
       tabindex: "-1",
       "aria-label": t(out ? "message.out" : "message.in", { name, time: clockTime(at) }),
     },
@@ -76,22 +75,24 @@ function shown(app, message, { at, name, quoted }) {
         { class: "phones" },
         message.phone_numbers.map((one) => phone(app, one)),
       ),
-    h(
-      "p",
-      { class: "meta" },
-      h("time", { datetime: message.sent_at ?? message.received_at, title: dateTime(at) }, clockTime(at)),
-      app.state.reactions.has(message.id) && reaction(app.state.reactions.get(message.id)),
-      message.edits && h("span", {}, t("edited")),
-      h(
-        "span",
-        {
-          class: `left${endsSoon(left) ? " soon" : ""}`,
-          title: t("left.until", { when: dateTime(Date.parse(message.expires_at)) }),
-        },
-        icon(app, "clock"),
-        t(key, { n }),
-      ),
-    ),
+    meta(app, message, { at, goesOn, left }),
+  );
+}
+
+/** Below the last message of a group its time; below any message what is to be said of it alone. */
+function meta(app, message, { at, goesOn, left }) {
+  const reacted = app.state.reactions.get(message.id);
+  const soon = endsSoon(left);
+  if (goesOn && !reacted && !message.edits && !soon) return null;
+  const { key, n } = timeLeft(left);
+  const until = t("left.until", { when: dateTime(Date.parse(message.expires_at)) });
+  return h(
+    "p",
+    { class: "meta" },
+    !goesOn && h("time", { datetime: message.sent_at ?? message.received_at, title: dateTime(at) }, clockTime(at)),
+    reacted && reaction(reacted),
+    message.edits && h("span", {}, t("edited")),
+    soon && h("span", { class: "left soon", title: until }, icon(app, "clock"), t(key, { n })),
   );
 }
 

@@ -1,6 +1,6 @@
 // What the stream brings, and how it changes what is shown.
 
-import { change, lose } from "./inbox.js";
+import { change, isHistory, lose } from "./inbox_state.js";
 
 const MOST_REACTIONS = 500; // that stay in memory, the newest ones
 const TOGETHER = 150; // milliseconds within which several reasons to read something lead to one reading
@@ -28,17 +28,18 @@ export function createNews(app) {
   });
 
   function arrived(message) {
+    const id = message.conversation_id;
+    const wasKnown = state.inbox.conversations.has(id);
     const fresh = app.inbox.take(message);
-    if (!state.inbox.conversations.has(message.conversation_id)) {
-      unknown.add(message.conversation_id);
+    if (!wasKnown && state.inbox.conversations.has(id)) {
+      // How many messages it has is known to the service alone.
+      unknown.add(id);
       readUnknown();
     }
-    if (fresh && state.selected === message.conversation_id) app.threadScroll.countArrival();
-    if (message.direction !== "in" || !fresh) return;
-    const looking = state.view === "inbox" && state.selected === message.conversation_id && !document.hidden;
-    if (!looking) {
-      state.unread.set(message.conversation_id, (state.unread.get(message.conversation_id) ?? 0) + 1);
-    }
+    if (fresh && state.selected === id) app.threadScroll.countArrival();
+    if (message.direction !== "in" || !fresh || isHistory(message)) return;
+    const looking = state.view === "inbox" && state.selected === id && !document.hidden;
+    if (!looking) state.unread.set(id, (state.unread.get(id) ?? 0) + 1, Date.parse(message.expires_at));
     state.announced = { message, number: (state.announced?.number ?? 0) + 1 };
   }
 

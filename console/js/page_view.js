@@ -36,10 +36,12 @@ export function page(app) {
 
 /** What the browser's tab is called. */
 page.title = ({ state }) => {
-  const unread = [...state.unread.values()].reduce((sum, one) => sum + one, 0);
+  const unread = unreadOf(state);
   const name = state.session ? `${t(`view.${state.view}`)} · ${state.session.shop}` : "";
   return `${unread ? `(${unread}) ` : ""}${name ? `${name} · ` : ""}Page Inbox`;
 };
+
+const unreadOf = (state) => state.unread.values().reduce((sum, one) => sum + one, 0);
 
 function header(app, signedIn) {
   const { state } = app;
@@ -67,7 +69,7 @@ function header(app, signedIn) {
 
 function navigation(app) {
   const { state } = app;
-  const unread = [...state.unread.values()].reduce((sum, one) => sum + one, 0);
+  const unread = unreadOf(state);
   const link = (view) =>
     h(
       "button",

@@ -1,6 +1,6 @@
 // A picture of the open thread on the full screen: zoom, the pictures before and after it, and a way to save it.
 
-import { inOrder } from "./inbox.js";
+import { inOrder } from "./inbox_state.js";
 import { isSticker } from "./attachments_view.js";
 import { saveAddress } from "./links.js";
 import { canShow, icon, iconButton } from "./parts.js";

@@ -2,6 +2,7 @@
 
 import { h } from "./view.js";
 import { failure, icon } from "./parts.js";
+import { settings } from "./settings_view.js";
 import { dateTime, has, t } from "./words.js";
 
 const STATUSES = { connected: "good", webhooks_only: "fair", unsubscribed: "fair", reconnect: "bad" };
@@ -19,6 +20,7 @@ export function shopView(app) {
     app.may("messages:purge") && deleting(app),
     state.receipts.length > 0 && receipts(app),
     admin && audit(app),
+    settings(app),
     h(
       "p",
       { class: "soft small footnote" },

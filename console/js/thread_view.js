@@ -1,11 +1,13 @@
 // One conversation: who it is with, and its messages by day, oldest first.
 
 import { h } from "./view.js";
-import { inOrder } from "./inbox.js";
+import { inOrder } from "./inbox_state.js";
 import { messageView } from "./message_view.js";
 import { arrows, avatar, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
-import { dayKind, midnight } from "./time.js";
+import { dayKind, midnight, timeLeft } from "./time.js";
 import { dayOf, t } from "./words.js";
+
+const TOGETHER = 5 * 60_000; // milliseconds between two messages of a group, at most
 
 export function threadView(app) {
   const { state } = app;
@@ -97,23 +99,38 @@ function body(app, thread, conversation, name) {
   ];
 }
 
+/** Messages with a head for each day. Those of one side within a few minutes are a group with one time. */
 function byDay(app, messages, thread, name) {
-  const items = [];
-  let day = null;
-  for (const message of messages) {
-    const at = Date.parse(message.sent_at ?? message.received_at);
-    if (midnight(at) !== day) {
-      day = midnight(at);
-      const kind = dayKind(at, app.clock.now());
-      items.push(
-        h(
-          "li",
-          { key: `day-${day}-${message.id}`, class: "day" },
-          h("span", {}, kind === "earlier" ? dayOf(at) : t(`day.${kind}`)),
-        ),
-      );
-    }
-    items.push(messageView(app, message, { at, name, quoted: thread.messages.get(message.reply_to?.id) }));
-  }
-  return items;
+  const all = messages.map((message) => ({ message, at: Date.parse(message.sent_at ?? message.received_at) }));
+  return all.flatMap((one, place) => {
+    const [before, after] = [all[place - 1], all[place + 1]];
+    const about = {
+      at: one.at,
+      name,
+      quoted: thread.messages.get(one.message.reply_to?.id),
+      follows: belong(before, one),
+      goesOn: belong(one, after),
+    };
+    const newDay = !before || midnight(before.at) !== midnight(one.at);
+    return [newDay && dayHead(app, one, all), messageView(app, one.message, about)];
+  });
+}
+
+/** Whether two neighbours are of one group. */
+function belong(one, next) {
+  if (!one || !next || one.message.direction !== next.message.direction) return false;
+  return midnight(one.at) === midnight(next.at) && Math.abs(next.at - one.at) < TOGETHER;
+}
+
+/** The day, and how long its first message to end has left. */
+function dayHead(app, { at, message }, all) {
+  const day = midnight(at);
+  const kind = dayKind(at, app.clock.now());
+  const ends = all.filter((one) => midnight(one.at) === day).map((one) => Date.parse(one.message.expires_at));
+  const { key, n } = timeLeft(Math.min(...ends) - app.clock.now());
+  return h(
+    "li",
+    { key: `day-${day}-${message.id}`, class: "day" },
+    h("span", {}, kind === "earlier" ? dayOf(at) : t(`day.${kind}`), " · ", t(key, { n })),
+  );
 }

@@ -4,6 +4,7 @@ export const LANGUAGES = ["en", "km"];
 const KHMER_DIGITS = "០១២៣៤៥៦៧៨៩";
 
 let language = "en";
+let numerals = ""; // `khmer`, or Latin ones, which telephones there show too
 let words = {};
 let rules;
 
@@ -18,7 +19,7 @@ export async function speak(wanted, base) {
 
 export const spoken = () => language;
 
-/** The words for a key. `values.n` chooses among plural forms; numbers are written in the language's digits. */
+/** The words for a key. `values.n` chooses among plural forms. Numbers are in the reader's numerals. */
 export function t(key, values = {}) {
   const found = words[key];
   const text = typeof found === "object" ? (found[plural(values.n)] ?? found.other) : found;
@@ -28,10 +29,16 @@ export function t(key, values = {}) {
 
 export const has = (key) => key in words;
 
-/** A number in the language's digits. */
+/** Write numbers in Khmer from now on where the language is Khmer: `khmer`; or in Latin numerals. */
+export function useNumerals(wanted) {
+  numerals = wanted;
+}
+
+/** A number in the numerals of the reader's choice. */
 export function written(value) {
   if (typeof value !== "number") return String(value ?? "");
-  return language === "km" ? String(value).replace(/\d/g, (digit) => KHMER_DIGITS[digit]) : String(value);
+  if (language !== "km" || numerals !== "khmer") return String(value);
+  return String(value).replace(/\d/g, (digit) => KHMER_DIGITS[digit]);
 }
 
 // Many browsers come without Khmer dates, so days and months are words of our own in every language.

@@ -1,6 +1,7 @@
 """A conversation on the screen: it stays at its newest message, and its pictures are whole."""
 
 import asyncio
+import time
 from typing import Any, Final
 
 import pytest
@@ -146,3 +147,37 @@ async def test_a_sticker_that_is_sent_as_an_image_is_small(console: Console) -> 
     await expect(sticker).to_be_visible()
     assert await sticker.evaluate("(one) => one.clientHeight") <= 130
     await expect(page.locator(".photo-place")).to_have_count(0)
+
+
+async def test_short_messages_of_one_side_are_grouped(console: Console) -> None:
+    """One time below several within minutes; the days that are left stand at the head of the day alone."""
+    now = int(time.time() * 1000)
+    minute = 60_000
+    moments = [now - 20 * minute, now - 19 * minute, now - 18 * minute, now - 2 * minute]
+    page_id = console.owner.page.id
+    console.owner.delivers(*(text_part(f"m_{n}", f"text {n}", page=page_id, at=at) for n, at in enumerate(moments)))
+    page = await console.open()
+    await open_conversation(page)
+    await expect(messages(page)).to_have_count(4)
+    times = [await messages(page).nth(place).locator("time").count() for place in range(4)]
+    assert times == [0, 0, 1, 1]
+    days = WORDS["en"]["left.days"]["other"].format(n=5)
+    await expect(page.get_by_text(days)).to_have_count(1)
+    await expect(page.locator(".day")).to_contain_text(days)
+
+
+async def test_numerals_are_latin_until_the_reader_chooses_khmer_ones(console: Console) -> None:
+    """The choice stays in the browser."""
+    words = WORDS["km"]
+    console.owner.hears("m_1", "hello")
+    page = await console.open("km")
+    await open_conversation(page)
+    await expect(page.locator(".thread-who")).to_contain_text(words["thread.count"]["other"].format(n="1"))
+    await page.get_by_role("button", name=words["view.shop"], exact=True).click()
+    await page.get_by_label(words["settings.numerals"]).select_option("khmer")
+    assert await stumbles(page) == []
+    await shot(page, "settings-km")
+    await page.reload()
+    await page.get_by_role("button", name=words["view.inbox"], exact=True).click()
+    await open_conversation(page)
+    await expect(page.locator(".thread-who")).to_contain_text(words["thread.count"]["other"].format(n="១"))

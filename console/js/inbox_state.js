@@ -1,0 +1,138 @@
+// What this tab's memory has of conversations and messages, and how a message changes it. Pure but for its arguments.
+
+const KEPT = 5 * 24 * 3_600_000; // milliseconds that a message is kept
+const NEWS = 10 * 60_000; // milliseconds after its sending, within which a fetched message is new to the shop
+
+/** The inbox before it is read. */
+export function emptyInbox() {
+  return { status: "loading", problem: null, conversations: new Map(), cursor: null, busy: false };
+}
+
+/** Conversations, newest activity first. */
+export function ordered(inbox) {
+  return [...inbox.conversations.values()].sort((one, other) =>
+    one.last_activity_at < other.last_activity_at ? 1 : one.last_activity_at > other.last_activity_at ? -1 : 0,
+  );
+}
+
+/** A thread's messages, oldest first. */
+export function inOrder(thread) {
+  return [...thread.messages.values()].sort((one, other) =>
+    one.received_at < other.received_at ? -1 : one.received_at > other.received_at ? 1 : one.place - other.place,
+  );
+}
+
+/** A message that was fetched from Facebook counts from when it was sent, as its deadline does. */
+export const activityOf = (message) => new Date(Date.parse(message.expires_at) - KEPT).toISOString();
+
+/** A message that was fetched from Facebook long after it was sent: the shop has seen it there, so it is not news. */
+export function isHistory(message) {
+  const sent = Date.parse(message.sent_at ?? message.received_at);
+  const fetched = Date.parse(message.expires_at) - sent <= KEPT;
+  return fetched && Date.parse(message.received_at) - sent > NEWS;
+}
+
+/** A conversation of which only its newest message is known. */
+function begun(message) {
+  return {
+    id: message.conversation_id,
+    page_id: message.page_id,
+    customer_id: message.conversation_id.slice(message.page_id.length + 1),
+    message_count: 1,
+    last_message: message,
+    last_activity_at: activityOf(message),
+  };
+}
+
+/** Take a message in; whether it is a new one. */
+export function take(inbox, threads, message) {
+  const conversation = inbox.conversations.get(message.conversation_id);
+  const thread = threads.get(message.conversation_id);
+  const known = thread?.messages.get(message.id);
+  thread?.messages.set(message.id, { ...message, place: known?.place ?? nextPlace(thread) });
+  if (!conversation) {
+    const shown = inbox.status === "ready" && isInReach(inbox, message);
+    if (shown) inbox.conversations.set(message.conversation_id, begun(message));
+    return !known;
+  }
+  const last = conversation.last_message;
+  if (last.id === message.id) {
+    conversation.last_message = message;
+    return false;
+  }
+  const active = activityOf(message);
+  if (active < conversation.last_activity_at || known) return false;
+  conversation.last_message = message;
+  conversation.last_activity_at = active;
+  conversation.message_count += 1;
+  return true;
+}
+
+/** A message whose text was edited; it stays in its place. */
+export function change(inbox, threads, message) {
+  const thread = threads.get(message.conversation_id);
+  const known = thread?.messages.get(message.id);
+  if (known) thread.messages.set(message.id, { ...message, place: known.place });
+  const conversation = inbox.conversations.get(message.conversation_id);
+  if (conversation?.last_message.id === message.id) conversation.last_message = message;
+}
+
+/** Forget a message; the conversations that have lost their newest one. */
+export function lose(inbox, threads, id) {
+  for (const [conversation, thread] of threads) {
+    if (thread.messages.delete(id)) {
+      const kept = inbox.conversations.get(conversation);
+      if (kept) kept.message_count = Math.max(1, kept.message_count - 1);
+    }
+  }
+  return [...inbox.conversations.values()].filter((one) => one.last_message.id === id).map((one) => one.id);
+}
+
+/** Forget whatever is over its deadline; whether anything was. */
+export function expire(inbox, threads, now) {
+  let any = false;
+  for (const thread of threads.values()) {
+    for (const message of thread.messages.values()) {
+      if (Date.parse(message.expires_at) <= now) any = thread.messages.delete(message.id) || any;
+    }
+  }
+  for (const conversation of inbox.conversations.values()) {
+    if (Date.parse(conversation.last_message.expires_at) <= now)
+      any = inbox.conversations.delete(conversation.id) || any;
+  }
+  return any;
+}
+
+/** Whether the list, as far as it is read, reaches back to a message. */
+function isInReach(inbox, message) {
+  if (inbox.cursor === null) return true;
+  const active = activityOf(message);
+  return [...inbox.conversations.values()].some((one) => one.last_activity_at < active);
+}
+
+const nextPlace = (thread) => (thread.newest = (thread.newest ?? 0) + 1);
+
+/** Put messages that came newest first before those that are there. */
+export function place(thread, newestFirst) {
+  for (const message of newestFirst) {
+    if (thread.messages.has(message.id)) continue;
+    thread.oldest = (thread.oldest ?? 0) - 1;
+    thread.messages.set(message.id, { ...message, place: thread.oldest });
+  }
+}
+
+/** Forget a message, a conversation or everything; the conversations that have lost their newest message. */
+export function forget(state, kind, id) {
+  if (kind === "conversation") {
+    state.inbox.conversations.delete(id);
+    state.threads.delete(id);
+    if (state.selected === id) state.selected = null;
+  } else if (kind === "message") {
+    return lose(state.inbox, state.threads, id);
+  } else {
+    state.inbox.conversations.clear();
+    state.threads.clear();
+    state.selected = null;
+  }
+  return [];
+}

@@ -1,0 +1,96 @@
+"""What the browser's storage keeps of a conversation: no longer than the conversation."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from domain.ids import Psid
+from tests.browser.console import PATIENCE, WORDS, Console, open_conversation, rows
+from tests.browser.modules import Modules
+from tests.graph import FakeGraph, now
+
+expect.set_options(timeout=PATIENCE)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SOKHA, DARA = "7000000000000001", "7000000000000002"
+STORAGE = "JSON.stringify([{ ...sessionStorage }, { ...localStorage }])"
+
+
+async def with_names(console: Console, graph: FakeGraph) -> Page:
+    """Two conversations whose names have come from Facebook."""
+    for mid, psid, name in (("m_1", SOKHA, "canary of Sokha"), ("m_2", DARA, "canary of Dara")):
+        graph.world.meet(console.owner.page, Psid(psid), name, now())
+        console.owner.hears(mid, "hello", psid)
+    page = await console.open()
+    await expect(rows(page)).to_contain_text(["canary of Dara", "canary of Sokha"])
+    assert "canary of Sokha" in await page.evaluate(STORAGE)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    return page
+
+
+async def test_a_name_goes_with_its_conversation(console: Console, graph: FakeGraph) -> None:
+    """Deleted here, and deleted in another window; nothing of it is in the page either."""
+    page = await with_names(console, graph)
+    await open_conversation(page, 1)
+    await page.get_by_role("button", name=WORDS["en"]["delete.conversation"]).click()
+    await page.get_by_role("button", name=WORDS["en"]["delete.conversation.do"], exact=True).click()
+    await expect(page.get_by_role("dialog")).to_contain_text(WORDS["en"]["receipt.title"])
+    kept = await page.evaluate(STORAGE)
+    assert "canary of Dara" in kept
+    assert "canary of Sokha" not in kept
+    console.owner.purge(f"/conversations/{console.owner.page.id}_{DARA}")
+    await expect(rows(page)).to_have_count(0)
+    assert "canary" not in await page.evaluate(STORAGE)
+    assert "canary" not in await page.content()
+
+
+async def test_deleting_everything_leaves_no_name(console: Console, graph: FakeGraph) -> None:
+    """Not in the storage, not in the page."""
+    page = await with_names(console, graph)
+    await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
+    await page.get_by_role("button", name=WORDS["en"]["purge.start"]).click()
+    await page.locator("#confirm").fill(WORDS["en"]["purge.word"])
+    await page.get_by_role("button", name=WORDS["en"]["delete.shop.do"], exact=True).last.click()
+    await expect(page.get_by_role("dialog")).to_contain_text(WORDS["en"]["receipt.complete"])
+    assert "canary" not in await page.evaluate(STORAGE)
+    assert "canary" not in await page.content()
+
+
+async def test_the_storage_has_the_conversations_deadline(modules: Modules) -> None:
+    """A new message moves it; over it, nothing is left, also of a page that was away in the meantime."""
+    script = """(() => {
+        let clock = 1_000;
+        let ends = { a: 2_000, b: 3_000 };
+        const made = () => m.createKept({ name: "test", deadlineOf: (id) => ends?.[id] ?? (ends ? 0 : undefined),
+                                          now: () => clock });
+        const stored = () => sessionStorage.getItem("test");
+        const kept = made();
+        for (const id of ["a", "b", "gone"]) kept.set(id, `name of ${id}`);
+        const found = [stored()];
+        ends = { a: 5_000, b: 3_000 };
+        clock = 3_000;
+        kept.prune();
+        found.push(stored());
+        ends = undefined;  // a reload: the list is not read yet
+        clock = 5_000;
+        made();
+        found.push(stored());
+        sessionStorage.clear();
+        return found.map((text) => JSON.parse(text).map(([id]) => id));
+    })()"""
+    assert await modules.run("kept", script) == [["a", "b"], ["a"], []]
+
+
+async def test_what_is_unread_survives_a_reload_and_history_is_not_unread(console: Console) -> None:
+    """Until the conversation is opened or gone."""
+    console.owner.hears("m_1", "first", SOKHA)
+    page = await console.open()
+    await expect(rows(page)).to_have_count(1)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    console.owner.hears("m_2", "second", DARA)
+    await expect(rows(page).first.locator(".badge")).to_contain_text("1")
+    await page.reload()
+    await expect(rows(page).first.locator(".badge")).to_contain_text("1")
+    await expect(rows(page)).to_have_count(2)
+    console.owner.purge(f"/conversations/{console.owner.page.id}_{DARA}")
+    await expect(rows(page)).to_have_count(1)
+    assert DARA not in await page.evaluate(STORAGE)
