@@ -5,6 +5,7 @@ and pushed to each viewer. A viewer that is behind reads the store by itself unt
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, Protocol
 
@@ -34,7 +35,22 @@ PACE_SECONDS: Final = 50e-6
 this time per viewer. So a busy shop with many viewers leaves time for others, and its next events go out together.
 Measured with a thousand viewers and a hundred messages a second: p99 is 177 ms at 25 µs and 93 ms at 50 µs."""
 
+WOKEN_EACH_TURN: Final = 8
+"""Viewers that send in one turn of their shop: about 0.4 ms."""
+
 log = structlog.get_logger()
+
+
+class Turns(Protocol):
+    """Shares the event loop between shops: a piece of work takes about 0.3 ms."""
+
+    async def turn(self, shop: ShopId, /) -> None:
+        """Return when the next piece of this shop's work may run."""
+        ...
+
+    def call(self, shop: ShopId, run: Callable[[], None], /) -> None:
+        """Call this when the next piece of this shop's work may run."""
+        ...
 
 
 class Feed(Protocol):
@@ -99,6 +115,7 @@ class ShopViewers:
         self._fan_out = fan_out
         self._shop = shop
         self._live = False
+        self._to_wake: deque[Viewer] = deque()
         self._follower = asyncio.create_task(
             fan_out.feed.follow(shop, position, self._deliver), name="stream of a shop"
         )
@@ -125,6 +142,12 @@ class ShopViewers:
         """Push nothing more to this viewer."""
         self.viewers.discard(viewer)
 
+    def wake_soon(self, viewer: Viewer) -> None:
+        """Have a viewer send what waits for it, some viewers in each turn of the shop."""
+        if not self._to_wake:
+            self._fan_out.turns.call(self._shop, self._wake_some)
+        self._to_wake.append(viewer)
+
     def close(self) -> None:
         """End the follower."""
         self._follower.cancel()
@@ -139,6 +162,12 @@ class ShopViewers:
             else:
                 viewer.push(sse.HEARTBEAT)
                 viewer.quiet = True
+
+    def _wake_some(self) -> None:
+        for _ in range(min(WOKEN_EACH_TURN, len(self._to_wake))):
+            self._to_wake.popleft().wake()
+        if self._to_wake:
+            self._fan_out.turns.call(self._shop, self._wake_some)
 
     def _follower_ended(self, follower: "asyncio.Task[None]") -> None:
         if not follower.cancelled() and (error := follower.exception()) is not None:
@@ -178,12 +207,14 @@ class FanOut:
         self,
         feed: Feed,
         metrics: StreamMetrics,
+        turns: Turns,
         *,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.feed = feed
         self.metrics = metrics
+        self.turns = turns
         self._now = now
         self._sleep = sleep
         self._shops: dict[ShopId, ShopViewers] = {}
@@ -204,7 +235,7 @@ class FanOut:
         viewers = self._shops.get(shop)
         if viewers is None or viewers.dead:
             viewers = self._shops[shop] = ShopViewers(self, shop, start.now)
-        viewer = Viewer(start.position)
+        viewer = Viewer(start.position, viewers.wake_soon)
         if self._closing:
             viewer.end("closing")
         viewers.members += 1

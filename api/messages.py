@@ -1,8 +1,7 @@
 """What a shop reads and purges: messages, with the telephone numbers in them, conversations, receipts."""
 
-import asyncio
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,15 +11,13 @@ from api.call import answer, answer_bytes, call_of, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
+from api.phones import SEARCHED_EACH_TURN
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.kept import KeptConversation, KeptMessage
 from domain.query import MessageQuery
 from domain.shop import Receipt
-
-SEARCHED_EACH_TURN: Final = 10
-"""Items searched for telephone numbers in one event-loop iteration. One takes 10 us, or 2 ms if written to be slow."""
-
+from domain.turn import Turn
 
 Kept = TypeVar("Kept", KeptMessage, KeptConversation)
 
@@ -80,10 +77,12 @@ class Messages:
         purger: Purger,
         customers: CustomerPurger,
         compression: Compression,
+        turn: Turn,
     ) -> None:
         self._reader = reader
         self._phone_numbers = PhoneNumbers()
         self._compression = compression
+        self._turn = turn
         self._purger = purger
         self._customers = customers
 
@@ -117,9 +116,9 @@ class Messages:
         self, request: Request, name: str, found: Slice[Kept], as_json: Callable[[Kept], bytes]
     ) -> Response:
         items = []
-        for number, item in enumerate(found.items, 1):
+        for number, item in enumerate(found.items):
             if number % SEARCHED_EACH_TURN == 0:
-                await asyncio.sleep(0)
+                await self._turn(call_of(request).shop)
             items.append(as_json(item))
         body = slice_body(name, items, found.next_cursor)
         return self._compression.answer(body, request.headers.get("accept-encoding", ""))

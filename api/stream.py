@@ -20,6 +20,7 @@ from api.call import AuthorizedCall, answer, call_of
 from api.fan_out import FanOut, ShopViewers
 from api.models import EndModel, TicketModel
 from api.params import StreamQuery
+from api.phones import SEARCHED_EACH_TURN
 from api.viewer import Viewer
 from domain.errors import PageInboxError
 from domain.ids import ShopId
@@ -143,8 +144,12 @@ class _EventStream(Response):
             for event in stretch.events:
                 self._fan_out.metrics.streamed(event.name, 1)
             if stretch.events:
-                chunk = b"".join(self._fan_out.encode(self._shop, event) for event in stretch.events)
-                await _send(viewer, send, chunk)
+                chunks = []
+                for number, event in enumerate(stretch.events):
+                    if number % SEARCHED_EACH_TURN == 0:
+                        await self._fan_out.turns.turn(self._shop)
+                    chunks.append(self._fan_out.encode(self._shop, event))
+                await _send(viewer, send, b"".join(chunks))
             viewer.position = viewer.taken = stretch.position
             if any(event.ends for event in stretch.events):
                 viewer.end("purge")

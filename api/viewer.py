@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from domain.stream import End
@@ -19,11 +20,13 @@ SENT_BYTES: Final = 256 * 1024
 class Viewer:
     """Sends events in the order in which they are pushed. Make it in the task that sends: `end` cancels a blocked send.
 
+    `wake_soon` gets the viewer when something waits for its idle sender; it has to call `wake` soon.
+
     Every event up to `position` has been pushed, every event up to `taken` has been taken by the sender. `quiet`:
     nothing was pushed since the last heartbeat. `behind`: the viewer must read the store by itself.
     """
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, wake_soon: Callable[[Any], None]) -> None:
         self.position = self.taken = position
         self.ended: End | None = None
         self.quiet = False
@@ -32,6 +35,9 @@ class Viewer:
         """What to send, each with the position that the viewer has when it is sent."""
         self._bytes = 0
         self._wake: asyncio.Future[None] | None = None
+        self._wake_soon = wake_soon
+        self._woken = False
+        """Whether `wake` will be called soon."""
         self.sending = False
         """Set by the sender while it waits for the connection."""
         self._sender: asyncio.Task[Any] | None = asyncio.current_task()
@@ -48,7 +54,9 @@ class Viewer:
         else:
             self._waiting.append((chunk, self.position))
             self._bytes += len(chunk)
-            self._wake_sender()
+            if self._wake is not None and not self._woken:
+                self._woken = True
+                self._wake_soon(self)
 
     def rewind(self) -> None:
         """Drop what waits: some of it must not be sent any more. The viewer reads the store again from `taken`."""
@@ -56,7 +64,7 @@ class Viewer:
             self._drop()
             self.position = self.taken
             self.behind = True
-            self._wake_sender()
+            self.wake()
 
     def end(self, why: End) -> None:
         """End the stream; the first reason counts. What waits is still sent, unless the viewer is slow or the send is
@@ -69,7 +77,13 @@ class Viewer:
             self._drop()
         if self.sending and self._sender is not None:
             self._sender.cancel()
-        self._wake_sender()
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the sender go on, if it waits for something to send."""
+        self._woken = False
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
     async def next(self) -> bytes | None:
         """The next of what waits, up to SENT_BYTES joined; None where the stream has ended or the viewer is behind."""
@@ -93,7 +107,3 @@ class Viewer:
     def _drop(self) -> None:
         self._waiting.clear()
         self._bytes = 0
-
-    def _wake_sender(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)

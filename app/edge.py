@@ -40,8 +40,11 @@ OTHERS_SHARE: Final = 0.75
 """Limit: Part of the connections that requests other than deliveries can hold, streams included. The rest is left to
 Facebook, which sends through a few dozen connections."""
 CALLER_SHARE: Final = 0.33
-"""Limit: Part of the others' connections that one token can hold, or one address without a token. Two callers cannot
-leave the others without any."""
+"""Limit: Part of the others' connections that one shop can hold, or one token or address whose shop is not known. Two
+callers cannot leave the others without any."""
+KNOWN_TOKENS: Final = 10_000
+"""Pairs of token and shop whose token was verified for the shop. The next request with such a pair counts as one of the
+shop's, so a shop has one share however many tokens it uses."""
 PREPARED_TOGETHER: Final = 4
 """Limit: Requests other than deliveries whose answers are prepared at the same time. Each takes part of every iteration
 of the event loop and some memory, and a delivery needs five iterations."""
@@ -85,7 +88,7 @@ class LimitedConnection:
     delivery: bool
     """Whether the request that is received belongs to the share of deliveries."""
     caller: str
-    """Of the last request that was not a delivery: its token, or its address."""
+    """Of the last request that was not a delivery: its shop, its token, or its address."""
     queued: bool
     """Whether a request of it waits to be started."""
 
@@ -137,6 +140,8 @@ class Edge:
         self._preparing = 0
         self._running: Counter[str] = Counter()
         """Requests that have started and are not answered yet, by caller; deliveries excepted."""
+        self._shops: dict[tuple[str, str], str] = {}
+        """Names a caller, by token and shop, where the token was verified for the shop; the oldest first."""
         self._sweeping = False
         for reason in get_args(Dropped):
             dropped(reason, 0)
@@ -207,6 +212,21 @@ class Edge:
         self.release(connection)
         connection.delivery, connection.held = delivery, size
         self._held[delivery] += size
+
+    def caller_of(self, token: str, shop: str) -> str:
+        """Names the caller of a request for a shop: the shop where its token is known, else the token."""
+        return self._shops.get((token, shop), token)
+
+    def verified(self, token: str, shop: str) -> None:
+        """The token was verified for this shop."""
+        if (token, shop) not in self._shops:
+            if len(self._shops) >= KNOWN_TOKENS:
+                del self._shops[next(iter(self._shops))]
+            self._shops[token, shop] = f"shop {shop}"
+
+    def refused(self, token: str, shop: str) -> None:
+        """The token is not good for this shop, or no longer."""
+        self._shops.pop((token, shop), None)
 
     def start(self, loop: Any, caller: str, run: Callable[["Preparation"], None]) -> None:
         """Run this when it is its turn. It is given what it calls when its answer begins."""

@@ -44,6 +44,7 @@ _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _LONGEST_FORWARDED: Final = 256
 """Bytes of X-Forwarded-For that the cache of addresses takes: a chain of five proxies."""
 _ADDRESSES: Final = 4096
+_SHOPS: Final = "/v1/shops/"
 
 
 class Refused(Exception):
@@ -280,22 +281,32 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
             super()._start_asgi_task(cycle, self.app)
         else:
             headers = cycle.scope["headers"]
-            self.caller = _token(headers) or self.address(headers) or ""
+            token, shop = _token(headers), _shop(cycle.scope["path"])
+            self.caller = self.edge.caller_of(token, shop) or self.address(headers) or ""
             self.queued = True
-            self.edge.start(self.loop, self.caller, partial(self._start_other, cycle, self.caller))
+            self.edge.start(self.loop, self.caller, partial(self._start_other, cycle, self.caller, token, shop))
 
-    def _start_other(self, cycle: Any, caller: str, prepared: Preparation) -> None:
+    def _start_other(self, cycle: Any, caller: str, token: str, shop: str, prepared: Preparation) -> None:
         self.queued = False
         if self.transport.is_closing():
             prepared()
         elif self.edge.admit(caller):
-            super()._start_asgi_task(cycle, partial(self._run, self.app, prepared, partial(self.edge.ended, caller)))
+            run = partial(self._run, self.app, prepared, partial(self.edge.ended, caller), token, shop)
+            super()._start_asgi_task(cycle, run)
         else:
-            super()._start_asgi_task(cycle, partial(self._run, self._busy, prepared, _nothing))
+            super()._start_asgi_task(cycle, partial(self._run, self._busy, prepared, _nothing, "", ""))
 
-    async def _run(self, app: Any, prepared: Preparation, ended: Any, scope: Any, receive: Any, send: Any) -> None:
+    async def _run(
+        self, app: Any, prepared: Preparation, ended: Any, token: str, shop: str, scope: Any, receive: Any, send: Any
+    ) -> None:
         async def send_prepared(message: Any) -> None:
             prepared()
+            if token and shop and message["type"] == "http.response.start":
+                # The guard of the route sets it once the token is verified for the shop.
+                if scope["state"].get("log", {}).get("shop") == shop and message["status"] not in (401, 403):
+                    self.edge.verified(token, shop)
+                else:
+                    self.edge.refused(token, shop)
             await send(message)
 
         try:
@@ -316,6 +327,11 @@ def _is_delivery(cycle: Any) -> bool:
 def _token(headers: list[tuple[bytes, bytes]]) -> str:
     """Names a token without keeping it."""
     return next((str(hash(value)) for name, value in headers if name == b"authorization"), "")
+
+
+def _shop(path: str) -> str:
+    """The shop in the path of the API; empty for any other path."""
+    return path[len(_SHOPS) :].partition("/")[0] if path.startswith(_SHOPS) else ""
 
 
 @lru_cache(maxsize=_ADDRESSES)

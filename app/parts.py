@@ -38,7 +38,9 @@ from cache.sealing import Sealer
 from cache.server.address import Tls, connect
 from cache.server.connection import Connection
 from domain.errors import PageInboxError
+from domain.ids import ShopId
 from domain.secret import Secret
+from domain.turn import Turn
 from graph_client.calls import Calls
 from graph_client.claims import Claims
 from graph_client.client import Client
@@ -102,8 +104,13 @@ class Store:
     journal: PurgeJournal | None
 
 
-def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
-    """Registry, reader and purger on one connection."""
+async def next_iteration(_shop: ShopId) -> None:
+    """Let everything else run first."""
+    await asyncio.sleep(0)
+
+
+def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, turn: Turn = next_iteration) -> Store:
+    """Registry, reader and purger on one connection. `turn` comes before each piece of a long read."""
     ttl = settings.message_ttl
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
@@ -114,7 +121,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> 
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes)
     keyring = Keyring(settings.seal_keys)
     cursors = Cursors(keyring)
-    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl)
+    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl, turn=turn)
     signer = ReceiptSigner(keyring)
     receipts = Receipts(connection, signer, now=time.time)
     purger = Purger(
@@ -191,9 +198,9 @@ def make_sweeper(
     return Sweeper(store.connection, metrics, ttl=ttl, now=now, clock=time.monotonic, sleep=asyncio.sleep)
 
 
-def make_timeline(store: Store, settings: Settings) -> Timeline:
+def make_timeline(store: Store, settings: Settings, *, turn: Turn = next_iteration) -> Timeline:
     """What happened in a shop, for live streams and exports."""
-    return Timeline(store.connection, store.secrets, store.unsent, store.cursors, ttl=settings.message_ttl)
+    return Timeline(store.connection, store.secrets, store.unsent, store.cursors, ttl=settings.message_ttl, turn=turn)
 
 
 def make_budgets(store: Store) -> Budgets:
@@ -201,9 +208,9 @@ def make_budgets(store: Store) -> Budgets:
     return Budgets(store.connection, store.sealer, clock=time.monotonic)
 
 
-def make_exporter(store: Store) -> Exporter:
-    """Who exports everything that is kept of a shop."""
-    return Exporter(store.shops, store.receipts, store.audit_log, store.reader, now=unix_milliseconds)
+def make_exporter(store: Store, *, turn: Turn = next_iteration) -> Exporter:
+    """Exports everything that is kept of a shop."""
+    return Exporter(store.shops, store.receipts, store.audit_log, store.reader, now=unix_milliseconds, turn=turn)
 
 
 @dataclass(frozen=True, slots=True)

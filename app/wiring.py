@@ -29,6 +29,7 @@ from app.parts import (
     needed,
     unix_milliseconds,
 )
+from app.shop_turns import ShopTurns
 from app.version import VERSION
 from cache.audit.log import AuditLog
 from cache.audit.recording import Audit
@@ -99,6 +100,7 @@ class Services:
     blocked: Blocked
     sweeper: Sweeper
     intake: Intake
+    turns: ShopTurns
     announcements: Announcements
     fan_out: FanOut
     live: Live
@@ -188,7 +190,8 @@ def wire(
     metrics = hooks.metrics(registry, version=VERSION)
     metrics.watch_log(logs.lost_lines)
     checks, tasks = Checks(count=metrics.check), Tasks(told=metrics.task_crash)
-    store = make_store(connection or make_connection(settings), metrics, settings)
+    turns = ShopTurns()
+    store = make_store(connection or make_connection(settings), metrics, settings, turn=turns.turn)
     catch_up = make_catch_up(store.connection, metrics, settings)
     went_back = WentBackCheck(
         store.connection,
@@ -229,8 +232,8 @@ def wire(
     live = Live(store.connection, store.shops, store.sealer, metrics)
     intake = Intake(page_writer, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    feed = Feed(make_timeline(store, settings), announcements, store.sealer, sleep=asyncio.sleep)
-    fan_out = FanOut(feed, metrics, now=now, sleep=asyncio.sleep)
+    feed = Feed(make_timeline(store, settings, turn=turns.turn), announcements, store.sealer, sleep=asyncio.sleep)
+    fan_out = FanOut(feed, metrics, turns, now=now, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
         graph.grants,
         store.shops,
@@ -276,7 +279,8 @@ def wire(
         audit=audit,
         audit_log=store.audit_log,
         withdrawal=withdrawal,
-        exporter=make_exporter(store),
+        exporter=make_exporter(store, turn=turns.turn),
+        turns=turns,
         signer=store.signer,
         graph=graph.reader,
         connector=graph.pages,

@@ -9,7 +9,7 @@ from typing import Final
 from simulator.payloads import delivery, entry
 from simulator.serialize import serialize
 from simulator.signing import forged, signed
-from tests.attack.target import PAGE, SHOP, Target, attack, slowest_delivery
+from tests.attack.target import OTHER_PAGE, OTHER_SHOP, PAGE, SHOP, Target, attack, slowest_delivery
 from tests.callers import mint, text_part
 from tests.fault.senders import Flood, Sender
 
@@ -18,6 +18,7 @@ SLOWEST: Final = 1.5
 FLOOD_CONNECTIONS: Final = 1_000
 FLOOD_ANSWERS: Final = 10_000
 OPENED_TOGETHER: Final = 50
+ANSWERS_COMPARED: Final = 100
 
 
 @asynccontextmanager
@@ -160,3 +161,49 @@ async def unread_answers(target: Target) -> float:
             await asyncio.sleep(0.1)
             most = max(most, target.resident_mib() - before)
     return most
+
+
+async def answers_for_each(target: Target, many: Sequence[bytes], one: bytes) -> float:
+    """How many of the many requests are answered for each answer to the one; each is sent again when it is answered."""
+    theirs: Counter[int] = Counter()
+    own: Counter[int] = Counter()
+    async with connected(target, [Flood(request, theirs) for request in many]):
+        for _ in range(300):
+            if theirs.total() >= 10 * len(many):
+                break
+            await asyncio.sleep(0.1)
+        async with connected(target, [Flood(one, own)]):
+            theirs.clear()
+            for _ in range(300):
+                if own.total() >= ANSWERS_COMPARED:
+                    break
+                await asyncio.sleep(0.1)
+    assert set(theirs) | set(own) == {200}
+    return theirs.total() / own.total()
+
+
+async def filled(target: Target, count: int = 200) -> None:
+    """Both shops have messages."""
+    with target.facebook() as facebook:
+        for page in (PAGE, OTHER_PAGE):
+            body, headers = target.delivery([f"m_{page}_{number}" for number in range(count)], page)
+            assert (await asyncio.to_thread(facebook.deliver, body, headers)).status_code == 200
+
+
+@attack("reads with 60 tokens of one shop answered for each read of another shop", limit=6, unit="reads")
+async def many_tokens_of_one_shop(target: Target) -> float:
+    """A shop that reads with many tokens has no larger share than a shop that reads with one."""
+    await filled(target)
+    tokens = [mint(SHOP, key=target.token_key, subject=f"staff-{number}") for number in range(60)]
+    many = [get(f"/v1/shops/{SHOP}/messages?limit=50", token) for token in tokens]
+    one = get(f"/v1/shops/{OTHER_SHOP}/messages?limit=50", mint(OTHER_SHOP, key=target.token_key))
+    return await answers_for_each(target, many, one)
+
+
+@attack("reads of one shop answered for each read of another with the same token", limit=6, unit="reads")
+async def one_token_for_every_shop(target: Target) -> float:
+    """A back end with one token for every shop: a shop that is read on 60 connections does not delay another."""
+    await filled(target)
+    token = mint("*", key=target.token_key)
+    many = [get(f"/v1/shops/{SHOP}/messages?limit=100", token)] * 60
+    return await answers_for_each(target, many, get(f"/v1/shops/{OTHER_SHOP}/messages?limit=50", token))

@@ -9,6 +9,7 @@ import pytest
 from api import fan_out as module
 from api.fan_out import FanOut, ShopViewers, StreamsFull
 from api.viewer import Viewer
+from app.shop_turns import ShopTurns
 from domain import limits
 from domain.ids import PurgeId, ShopId
 from domain.kept import KeptMessage
@@ -83,7 +84,9 @@ class Setup:
 
     def __init__(self) -> None:
         self.feed, self.metrics, self.clock = FakeFeed(), FakeMetrics(), FakeClock()
-        self.fan_out = FanOut(self.feed, self.metrics, now=lambda: self.clock.moment() / 1000, sleep=self.clock.sleep)
+        self.fan_out = FanOut(
+            self.feed, self.metrics, ShopTurns(), now=lambda: self.clock.moment() / 1000, sleep=self.clock.sleep
+        )
 
     async def enter(self, position: int = 0, shop: ShopId = SHOP) -> tuple[ShopViewers, Viewer]:
         """Somebody who has caught up."""
@@ -199,7 +202,7 @@ async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_
     assert await taken(viewer) == ["ready 9"]
     seen = [await viewer.next() for _ in range(300)]
     beating.cancel()
-    told = [chunk for chunk in seen if chunk != b":\n"]
+    told = [chunk for chunk in seen if chunk is None or chunk.replace(b":\n", b"")]
     assert len(told) in {1, 2}
     assert told[0] is not None
     assert b"event: ready" in told[0]
@@ -233,3 +236,30 @@ async def test_after_the_end_nobody_gets_in() -> None:
         setup.fan_out.refuse_when_full(SHOP)
     _, late = setup.fan_out.enter(SHOP, Start(0, 0))
     assert late.ended == "closing"
+
+
+async def test_a_thousand_viewers_do_not_all_send_in_one_iteration() -> None:
+    """An event goes to some viewers in each iteration; between these another shop has its turns."""
+    setup = Setup()
+    sent: list[int] = []
+    watching_now: list[int] = []
+
+    async def watch(number: int) -> None:
+        _, viewer = await setup.enter()
+        watching_now.append(number)
+        while await viewer.next() is not None:
+            sent.append(number)
+
+    watching = [asyncio.create_task(watch(number)) for number in range(1_000)]
+    await wait_until(lambda: len(watching_now) == 1_000)
+    setup.feed.say(message(5), position=7)
+    most = before = 0
+    async with asyncio.timeout(30):
+        while len(set(sent)) < 1_000:
+            before = len(sent)
+            await asyncio.sleep(0)
+            most = max(most, len(sent) - before)
+    assert most <= 2 * module.WOKEN_EACH_TURN
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)

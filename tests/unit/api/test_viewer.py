@@ -9,7 +9,7 @@ from api.viewer import QUEUE, QUEUE_BYTES, SENT_BYTES, Viewer
 
 def made(position: int = 0) -> Viewer:
     """A viewer that has caught up."""
-    viewer = Viewer(position)
+    viewer = Viewer(position, Viewer.wake)
     viewer.behind = False
     return viewer
 

@@ -1,0 +1,54 @@
+"""Shares the event loop between shops: in each iteration one piece of work runs, of each waiting shop in turn.
+
+A long read is done in pieces of about 0.3 ms. One shop can have many reads, exports and viewers at the same time: all
+of them together wait for one turn at a time. So another shop's read waits for one piece of theirs, not for all, and a
+delivery waits for one piece in each iteration that it needs.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from app.start_queue import StartQueue
+from domain.ids import ShopId
+
+
+class ShopTurns:
+    """Made for one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting = StartQueue[Callable[[], None]]()
+        self._used = False
+        """Whether a piece has run in this iteration."""
+
+    async def turn(self, shop: ShopId) -> None:
+        """Return when the next piece of this shop's work may run."""
+        if not self._used:
+            self._use()
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(shop, partial(_resolve, future))
+        await future
+
+    def call(self, shop: ShopId, run: Callable[[], None]) -> None:
+        """Call this when the next piece of this shop's work may run."""
+        self._waiting.add(shop, run)
+        if not self._used:
+            self._use()
+
+    def _use(self) -> None:
+        self._used = True
+        asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        waiting = self._waiting.take(1)
+        self._used = bool(waiting)
+        for run in waiting:
+            run()
+            # After `run`: the task that it wakes asks for its next turn before the next one is given away.
+            asyncio.get_running_loop().call_soon(self._next)
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():  # it is done where the task that waits was cancelled
+        future.set_result(None)

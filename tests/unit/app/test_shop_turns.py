@@ -1,0 +1,69 @@
+"""Shops share the event loop: one piece of work in each iteration, of each waiting shop in turn."""
+
+import asyncio
+
+from app.shop_turns import ShopTurns
+from domain.ids import ShopId
+
+BUSY, QUIET = ShopId("busy"), ShopId("quiet")
+
+
+async def work(turns: ShopTurns, shop: ShopId, pieces: int, done: list[str]) -> None:
+    """One read in pieces."""
+    for _ in range(pieces):
+        await turns.turn(shop)
+        done.append(shop)
+
+
+async def test_many_reads_of_one_shop_have_the_share_of_one() -> None:
+    """A read of another shop waits for one piece of theirs before each of its own."""
+    turns, done = ShopTurns(), list[str]()
+    many = [asyncio.create_task(work(turns, BUSY, 50, done)) for _ in range(100)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    before = len(done)
+    await work(turns, QUIET, 8, done)
+    assert len(done) - before <= 2 * 8 + 2
+    for task in many:
+        task.cancel()
+    await asyncio.gather(*many, return_exceptions=True)
+
+
+async def test_one_piece_runs_in_an_iteration() -> None:
+    """A delivery waits for no more than that."""
+    turns, done = ShopTurns(), list[str]()
+    tasks = [asyncio.create_task(work(turns, ShopId(f"{n}"), 20, done)) for n in range(5)]
+    await asyncio.sleep(0)
+    for _ in range(20):
+        before = len(done)
+        await asyncio.sleep(0)
+        assert len(done) - before <= 2
+    await asyncio.gather(*tasks)
+    assert len(done) == 100
+
+
+async def test_a_cancelled_read_holds_nobody_up() -> None:
+    """Its turn passes."""
+    turns, done = ShopTurns(), list[str]()
+    gone = [asyncio.create_task(work(turns, BUSY, 5, done)) for _ in range(20)]
+    await asyncio.sleep(0)
+    for task in gone:
+        task.cancel()
+    async with asyncio.timeout(20):
+        await work(turns, BUSY, 3, done)
+    assert done.count(BUSY) >= 3
+
+
+async def test_a_callback_waits_for_its_turn_too() -> None:
+    """One that asks for the next turn in its turn does not keep others waiting."""
+    turns, called = ShopTurns(), list[int]()
+
+    def again() -> None:
+        called.append(1)
+        turns.call(BUSY, again)
+
+    turns.call(BUSY, again)
+    done: list[str] = []
+    async with asyncio.timeout(20):
+        await work(turns, QUIET, 10, done)
+    assert len(called) <= 12
