@@ -36,6 +36,11 @@ keep the owner from deleting everything: who uses up this limit deletes what the
 TICKETS: Final = 1_000
 """Limit: tickets of one shop that are not used yet. They end after 30 s, and a browser uses its ticket at once."""
 
+REFUSED_TOKENS: Final = 20
+"""Limit: tokens of Pages that Facebook refuses for one shop within ten minutes, in one process. Facebook counts each
+check of a token against the app, so one shop that sends made-up tokens would take the calls of all shops."""
+REFUSED_TOKENS_SECONDS: Final = 600
+
 EXPORTS_AT_ONCE: Final = 2
 """Limit: exports of one shop that one process sends at the same time. Each reads all that is kept."""
 
@@ -46,7 +51,14 @@ VIEWERS: Final = 5_000
 """Limit: viewers of live streams in one process. A viewer needs about 30 KiB of memory."""
 
 CountReason = Literal["too_many_pages", "too_many_blocked"]
-RateReason = Literal["too_many_purges", "too_many_changes", "too_many_tickets", "too_many_exports", "too_many_viewers"]
+RateReason = Literal[
+    "too_many_purges",
+    "too_many_changes",
+    "too_many_tickets",
+    "too_many_exports",
+    "too_many_viewers",
+    "too_many_refused_tokens",
+]
 
 
 class CountReached(PageInboxError):

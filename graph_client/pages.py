@@ -17,6 +17,7 @@ from graph_client.calls import Calls
 from graph_client.errors import GraphRefused, GraphTimeout, ParameterRefused, PermissionMissing, TokenDead
 from graph_client.fields import FIELDS, NEEDED_FIELDS, missing
 from graph_client.schedule import DAY, KEPT, SOON, missed_since
+from graph_client.token_checks import TokenChecks
 from graph_client.token_facts import (
     TokenFacts,
     TokenRefused,
@@ -170,6 +171,7 @@ class Pages:
         self._app_token = app_token
         self._missing_settings = missing_settings
         self._now = now
+        self._token_checks = TokenChecks(now=now)
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, *, history: bool = True) -> Page:
         """Connect a Page: with its token for everything, without one for webhooks alone.
@@ -183,6 +185,7 @@ class Pages:
         Raises:
             PageInboxError: kind conflict for another shop's Page; not_configured.
             TokenRefused: another app's, another Page's, no Page's.
+            RateReached: Facebook has refused too many tokens of this shop.
             GraphError: Facebook refuses the token, or cannot be asked.
         """
         if token is None:
@@ -196,7 +199,8 @@ class Pages:
             raise GraphTimeout from None
 
     async def _connect(self, shop: ShopId, page: PageId, token: Secret, history: bool) -> Page:
-        facts = await self.inspect(token, page)
+        with self._token_checks.check(shop):
+            facts = await self.inspect(token, page)
         lacking = facts.missing_permissions
         require_needed(lacking)
         before = await self._claims.claim(shop, page)

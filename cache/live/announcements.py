@@ -24,7 +24,9 @@ AGAIN_SECONDS: Final = 0.5
 LONGEST_SECONDS: Final = 8.0
 """Before the next try where a node is not to be had; each wait is twice the last, up to the longest."""
 LIVE_WAITING: Final = 1000
-"""Announcements of one shop that wait for their follower; the oldest are dropped."""
+"""Limit: announcements of one shop that wait for their follower; the oldest are dropped."""
+LIVE_BYTES: Final = 1024 * 1024
+"""Limit: bytes of these announcements. One can have 400 KB: fifty long comments."""
 
 LIVE: Final = b"*"
 
@@ -38,14 +40,18 @@ class ShopSubscription:
         self.channel = channel
         self.reached = 0
         """The moment up to which its follower has read the store: news of that or earlier is ignored."""
-        self.live: deque[bytes] = deque(maxlen=LIVE_WAITING)
+        self._live: deque[bytes] = deque()
+        self._live_bytes = 0
         self._announced = asyncio.Event()
         self._confirmed = asyncio.Event()
 
     def receive(self, announcement: bytes) -> None:
         """An announcement has come."""
         if not announcement.startswith(NEWS):
-            self.live.append(announcement[1:])
+            self._live.append(announcement[1:])
+            self._live_bytes += len(announcement)
+            while len(self._live) > LIVE_WAITING or (self._live_bytes > LIVE_BYTES and len(self._live) > 1):
+                self._live_bytes -= len(self._live.popleft()) + 1
         elif int(announcement[1:]) <= self.reached:
             return
         self._announced.set()
@@ -68,8 +74,9 @@ class ShopSubscription:
 
     def take_live(self) -> list[bytes]:
         """What was announced live since the last call."""
-        taken = list(self.live)
-        self.live.clear()
+        taken = list(self._live)
+        self._live.clear()
+        self._live_bytes = 0
         return taken
 
     async def announced(self, seconds: float) -> None:

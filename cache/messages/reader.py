@@ -255,7 +255,7 @@ class Reader:
         stretch = None
         for calls in range(1, CALLS_PER_READ + 1):
             args: list[Arg] = [keys.hash_tag, began, position, wanted, CONVERSATIONS_PER_CALL, page_tag]
-            args += (self._ttl * 1000, looked, moved)
+            args += (self._ttl * 1000, looked, moved, PAGE_BYTES)
             reply = await self._connection.run(CONVERSATIONS([keys.registry, keys.conversations], args), tries=2)
             if stretch is None:
                 began = int(reply[0])

@@ -6,12 +6,13 @@
 -- KEYS: shop:{S}, v:{S}
 -- ARGV: hash tag, when the walk began (score, '+inf' for now), from (score, exclusive, or '+inf'), how many,
 --       how many to look at, Page tag wanted (or ''), TTL (ms),
---       down to (score; '' = look at those that have not moved first), where to go on among the moved (score, exclusive)
+--       down to (score; '' = look at those that have not moved first), where to go on among the moved (score, exclusive),
+--       how many bytes to reply (or one value more)
 -- Reply: when the walk began, the score looked at last among those that have not moved ('' = none of them is left),
 --        where to go on among the moved ('' = none is left), the shop's secret,
 --        then fives in no order: place in the walk, activity, message count, member and value of the last message
 local tag, began, from, wanted, budget = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local page, ttl, looked, moved = ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9]
+local page, ttl, looked, moved, bytes = ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
 local oldest = now - ttl * 1000 + 1
 if began == '+inf' then
   local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
@@ -58,6 +59,8 @@ local function look_at(conversation, place)
   end
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = place, at, count, member, value
+  bytes = bytes - #value
+  if bytes <= 0 then budget = 0 end
   return true
 end
 

@@ -1,7 +1,9 @@
 """Messages that are short in the store and long as JSON: every read takes them in parts, and each exactly once."""
 
+import secrets
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import orjson
 import pytest
@@ -98,3 +100,28 @@ async def test_a_message_longer_than_a_part_is_a_part_of_its_own(box: Box, long_
     assert (await box.ids()) == ["m_longest", *long_messages]
     parts = [part async for part in box.reader.walk(SHOP)]
     assert _ids(parts[-1])[-1] == "m_longest"
+
+
+async def test_each_reply_of_a_page_of_conversations_is_bounded(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where Redis cannot make the messages shorter: 5 MB in all."""
+    for number in range(40):
+        await box.put(text(f"m_random_{number}", secrets.token_hex(120_000), customer=Psid(f"{number}")))
+    replies: list[int] = []
+    run = box.connection.run
+
+    async def counting(call: Any, **options: Any) -> Any:
+        reply = await run(call, **options)
+        replies.append(sum(len(part) for part in reply if isinstance(part, bytes)))
+        return reply
+
+    monkeypatch.setattr(box.connection, "run", counting)
+    found, cursor = [], None
+    while True:
+        page = await box.reader.conversations(SHOP, limit=100, cursor=cursor, page=None)
+        found += [one.customer for one in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert found[:40] == [f"{number}" for number in reversed(range(40))]
+    assert len(found) == 40 + COUNT
+    assert max(replies) < PAGE_BYTES + 200_000

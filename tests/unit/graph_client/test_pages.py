@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from domain.errors import Kind, PageInboxError
 from domain.ids import PageId, PurgeId, ShopId
+from domain.limits import REFUSED_TOKENS, REFUSED_TOKENS_SECONDS, RateReached
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
 from graph_client.errors import (
@@ -62,6 +63,7 @@ class World:
     replaced: bool = False
     last_event_at: int | None = None
     granted_by: str | None = "nobody was asked"
+    passed: int = 0
 
     def __post_init__(self) -> None:
         self.facebook = self.setup.facebook
@@ -76,7 +78,7 @@ class World:
             app_id=APP,
             app_token=APP_TOKEN,
             missing_settings=self.missing_settings,
-            now=lambda: NOW,
+            now=lambda: NOW + self.passed,
         )
 
     def _do(self, what: str, *facts: object) -> None:
@@ -308,6 +310,27 @@ async def test_of_a_token_of_which_facebook_tells_this_app_nothing_another_app_i
         await world.connected()
     assert refusal.value.reason == "token_of_another_app"
     assert world.told == [DEBUG]
+
+
+async def test_made_up_tokens_of_one_shop_do_not_use_up_the_calls_of_the_app() -> None:
+    """After twenty that Facebook has refused it is not asked again; an outage does not count."""
+    world = World()
+    for _ in range(REFUSED_TOKENS):
+        world.facebook.will(DEBUG, ok({}))
+        with pytest.raises(GraphUnavailable):
+            await world.connected()
+        world.facebook.will(DEBUG, refused(100))
+        with pytest.raises(TokenRefused):
+            await world.connected()
+    asked = len(world.told)
+    with pytest.raises(RateReached) as refusal:
+        await world.connected()
+    assert (refusal.value.reason, refusal.value.retry_after) == ("too_many_refused_tokens", REFUSED_TOKENS_SECONDS)
+    assert len(world.told) == asked
+    world.passed += REFUSED_TOKENS_SECONDS * 1000
+    world.facebook.will(DEBUG, refused(100))
+    with pytest.raises(TokenRefused):
+        await world.connected()
 
 
 async def test_an_answer_about_no_token_at_all_is_an_outage() -> None:
