@@ -24,9 +24,9 @@ AGAIN_SECONDS: Final = 0.5
 LONGEST_SECONDS: Final = 8.0
 """Before the next try where a node is not to be had; each wait is twice the last, up to the longest."""
 LIVE_WAITING: Final = 1000
-"""Limit: announcements of one shop that wait for their follower; the oldest are dropped."""
+"""Limit: announcements of one shop that wait for their follower. The oldest are dropped: live events are never kept."""
 LIVE_BYTES: Final = 1024 * 1024
-"""Limit: bytes of these announcements. One can have 400 KB: fifty long comments."""
+"""Limit: bytes of announcements of one shop that wait. One can have 400 KB: fifty long comments."""
 
 LIVE: Final = b"*"
 
