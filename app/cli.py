@@ -13,12 +13,15 @@ from ops.settings import SettingsRefused
 
 COMMANDS: Final = {
     "audit": "app.audit_command",
+    "backup": "app.backup_commands",
+    "copy": "app.backup_commands",
     "doctor": "app.doctor_command",
     "env": "app.env_command",
     "export": "app.export_command",
     "pages": "app.store_commands",
     "purge": "app.store_commands",
     "receipt": "app.receipt_command",
+    "restore": "app.backup_commands",
     "run": "app.run_command",
     "serve": "app.serve_command",
     "settings": "app.settings_command",

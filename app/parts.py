@@ -49,6 +49,7 @@ from graph_client.pages import Pages
 from graph_client.reader import Reader as GraphReader
 from graph_client.token_death import TokenDeath
 from graph_client.withdrawn import Withdrawn
+from ops import values
 from ops.metrics import Metrics
 from ops.settings import Settings
 
@@ -79,6 +80,16 @@ def make_connection(settings: Settings) -> Connection:
     """
     tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
     return connect(needed(settings.redis_url, "REDIS_URL").reveal(), settings.wait_replicas, tls)
+
+
+def make_connection_to(url: str, settings: Settings) -> Connection:
+    """The way to another Redis, with the same certificates.
+
+    Raises:
+        Malformed: it is no address of a Redis.
+    """
+    tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
+    return connect(values.redis_url(url).reveal(), tls=tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +189,15 @@ def make_writer(
     )
 
 
+def make_replay(store: Store) -> PurgeReplay | None:
+    """Does the purges of the journal again; None without a journal."""
+    return None if store.journal is None else PurgeReplay(store.connection, store.journal)
+
+
 def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) -> CatchUp:
     """Brings older data up to date. It works while the guard of the connection holds back every reply."""
     store = make_store(connection.unguarded(), metrics, settings)
-    replay = None if store.journal is None else PurgeReplay(store.connection, store.journal)
-    return CatchUp(replay, Watchlist(store.connection), store.shops, now=unix_milliseconds)
+    return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, now=unix_milliseconds)
 
 
 def make_page_writer(store: Store, writer: Writer, metrics: Metrics) -> PageWriter:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from app.parts import Graph, Store, make_connection, make_graph, make_store, needed
+from app.parts import Graph, Store, make_connection, make_graph, make_replay, make_store, needed
 from app.version import VERSION
 from domain.audit import AT_THE_STORE, OPERATOR, Access
 from domain.errors import PageInboxError
@@ -51,9 +51,17 @@ def check_store() -> None:
 
 
 def with_tools(
-    work: Callable[[Tools], Awaitable[None]], shop: ShopId | None = None, action: str = "", page: PageId | None = None
+    work: Callable[[Tools], Awaitable[None]],
+    shop: ShopId | None = None,
+    action: str = "",
+    page: PageId | None = None,
+    *,
+    replay: bool = True,
 ) -> None:
-    """Record what is asked for, then do it. Work for several shops is given none here, and records each by itself."""
+    """Record what is asked for, then do it. Work for several shops is given none here, and records each by itself.
+
+    With a journal of purges, those that Redis does not know are done again first, unless `replay` is false.
+    """
     settings = read_settings(os.environ, command="tool")
 
     async def connected() -> None:
@@ -62,6 +70,8 @@ def with_tools(
         graph = make_graph(store, metrics, settings)
         try:
             tools = Tools(store, graph)
+            if replay and (again := make_replay(store)) is not None:
+                await again.run()
             if shop is not None:
                 await tools.record(shop, action, page)
             await work(tools)

@@ -30,9 +30,9 @@ class PurgeReplay:
         self._connection = connection
         self._journal = journal
 
-    async def run(self) -> int:
-        """Do again every purge of the last five days whose receipt is missing; how many those were. What they hide is
-        unreadable once this returns, and is erased by the replicas that look for abandoned purges.
+    async def run(self, *, every: bool = False) -> int:
+        """Do again the purges of the last five days whose receipt is missing, or every one; how many those were. What
+        they hide is unreadable once this returns, and is erased by the replicas that look for abandoned purges.
 
         Raises:
             Unavailable: not all of them could be done.
@@ -43,7 +43,7 @@ class PurgeReplay:
             some = entries[first : first + LOOKED_UP]
             receipts = [shop_keys(ShopId(entry.shop)).purge(PurgeId(entry.purge)) for entry in some]
             there = await self._connection.commands_at_once([("EXISTS", key) for key in receipts])
-            missing += [entry for entry, exists in zip(some, there, strict=True) if not exists]
+            missing += [entry for entry, exists in zip(some, there, strict=True) if every or not exists]
         for entry in missing:
             await self._again(entry)
         if missing:

@@ -57,6 +57,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "zstandard": ("api.compression", "cache.codec"),
     "click": (
         "app.audit_command",
+        "app.backup_commands",
         *(
             "app.cli",
             "app.doctor_command",

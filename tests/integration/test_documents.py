@@ -34,7 +34,7 @@ from tests.servers import free_ports
 from tests.service import APP_SECRET
 
 PAGE: Final = PageId("104200000000001")
-SECONDS: Final = 50
+SECONDS: Final = 100
 """A quarter is usual."""
 
 Typed = Callable[..., str]
@@ -72,6 +72,8 @@ def typed(folder: Path) -> Typed:
             )
             try:
                 code = shell.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                code = -1
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(shell.pid, signal.SIGKILL)
@@ -112,6 +114,40 @@ def test_one_machine_without_docker(folder: Path, typed: Typed) -> None:
     assert "sokha has 1 Page" in said
     assert re.search(r"Purge \w+: \d+ messages deleted", said)
     assert not [word for word in (APP_SECRET.reveal(), page.token.reveal()) if word in said]
+
+
+def test_backup_restore_and_copy(folder: Path, typed: Typed) -> None:
+    """A backup, a loss of everything, and a move: the shop has its Page, and its messages where they were moved."""
+    try:
+        (folder / "bin" / "valkey-server").symlink_to(find_server())
+    except EmbeddedRefused as error:
+        pytest.skip(str(error))
+    port, ops_port = free_ports(2)
+    first, *others = commands("docs/operate.md", "### Without Docker")
+    backup, lost, moved = (
+        "".join(commands("docs/backup.md", heading))
+        for heading in (
+            "## A backup each hour, and a journal of purges",
+            "## Redis is lost",
+            "## Moving to another Redis, or to a cluster",
+        )
+    )
+    send = f'page-inbox simulate --url "http://127.0.0.1:{port}/webhook" --page {PAGE} --count 5\n'
+    end = 'kill "$(cat inbox.pid)"\nkill "$(cat new/valkey.pid)"\n'
+    # Up to the connected Page; the rest is what the other test types.
+    script = "".join([first, "cp facebook/* secrets/\n", *others[:3], backup, send, lost, send, moved, end])
+    script = script.replace("PORT=8000 OPS_PORT=9000", f"PORT={port} OPS_PORT={ops_port}")
+    (folder / "facebook").mkdir()
+    (folder / "facebook" / "FACEBOOK_APP_SECRET").write_text(APP_SECRET.reveal())
+    with running_facebook() as graph:
+        page = graph.world.add_page(PAGE)
+        (folder / "facebook" / "page-token").write_text(page.token.reveal())
+        said = typed(script, GRAPH_URL=graph.url)
+    assert "holds 1 Page and no message" in said
+    assert "1 Page restored" in said
+    assert said.count("sokha has 1 Page") == 2
+    assert len(re.findall(r"deliveries +5 of 5", said)) == 2
+    assert "All are equal" in said
 
 
 def _answer(said: str, beginning: str) -> Any:

@@ -1,0 +1,158 @@
+"""What a backup holds: the registry, what is blocked, receipts, purge marks and the watch. No message.
+
+So no purge can come back with a backup. Of a message that was erased, the empty value stays that keeps it out when
+Facebook sends it again. A shop's secret is left out: it would open messages in other copies of the data.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from cache.backup.file import BackupRefused, BackupWriter, read_backup
+from cache.backup.records import Part, read_parts, write_commands
+from cache.graph.watchlist import Watchlist
+from cache.keys import (
+    MAX_TTL_SECONDS,
+    MESSAGE,
+    PURGE_MARK,
+    PURGES,
+    WATCH_COUNTS,
+    WATCH_DUE,
+    WATCH_EXPIRING,
+    WATCH_GRANTED,
+    WATCH_STATUS,
+    WATCH_UNHEALED,
+    mark_keys,
+)
+from cache.messages.shop_secrets import FIELD as SECRET
+from cache.purging.replay import PurgeReplay
+from cache.registry.marks import Marks
+from cache.sealing import Sealer
+from cache.server.connection import Connection
+
+SCAN_COUNT: Final = 1000
+
+KEPT: Final = (b"shop:", b"x:", b"j:", b"r:", b"deletion:", PURGE_MARK)
+WATCH: Final = (WATCH_DUE, WATCH_STATUS, WATCH_COUNTS, WATCH_GRANTED, WATCH_EXPIRING, WATCH_UNHEALED)
+SHOP: Final = b"shop:"
+PAGE: Final = b"page:"
+"""Stand at the end: once they are restored, deliveries find their shop, and are stored."""
+AT_ONCE: Final = 100
+"""Keys that are read side by side."""
+
+Progress = Callable[[int], None]
+"""Called with how many more keys or items are done."""
+
+
+class Backup:
+    """Makes backups and restores them. `new_bytes` draws so many random bytes; `now` is Unix milliseconds.
+
+    Every method raises `Unavailable` when Redis is.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        sealer: Sealer,
+        marks: Marks,
+        replay: PurgeReplay | None,
+        *,
+        new_bytes: Callable[[int], bytes],
+        now: Callable[[], int],
+    ) -> None:
+        self._connection = connection
+        self._sealer = sealer
+        self._marks = marks
+        self._replay = replay
+        self._new_bytes = new_bytes
+        self._now = now
+
+    async def write(self, path: Path, progress: Progress) -> int:
+        """Write a backup; how many Pages it holds. The service may run meanwhile.
+
+        Raises:
+            BackupRefused: the file cannot be written, or there is nothing to back up.
+            SealKeysMissing: there is no key to seal it with.
+        """
+        pages: list[bytes] = []
+        with BackupWriter(path, self._sealer, new_bytes=self._new_bytes) as file:
+            async for keys in self._connection.scan(SCAN_COUNT):
+                pages += [key for key in keys if key.startswith(PAGE)]
+                for part in await self._read(await self._kept(keys)):
+                    file.write(part)
+                progress(len(keys))
+            if not pages:
+                raise BackupRefused("This Redis has no Page: there is nothing to back up. Is REDIS_URL the right one?")
+            for first in range(0, len(pages), SCAN_COUNT):
+                for part in await self._read(pages[first : first + SCAN_COUNT]):
+                    file.write(part)
+            for part in await self._read([mark_keys()[0]]):
+                file.write(part)
+            file.finish()
+        return len(set(pages))
+
+    async def _kept(self, keys: list[bytes]) -> list[bytes]:
+        """Those of the keys that a backup holds, without Pages and marks."""
+        messages = [key for key in keys if key.startswith(MESSAGE)]
+        sizes = await self._connection.commands_at_once([("STRLEN", key) for key in messages])
+        erased = [key for key, size in zip(messages, sizes, strict=True) if not size]
+        return erased + [key for key in keys if key.startswith(KEPT) or key in WATCH or key == PURGES]
+
+    async def _read(self, keys: list[bytes]) -> list[Part]:
+        found: list[Part] = []
+        for first in range(0, len(keys), AT_ONCE):
+            for parts in await asyncio.gather(*(self._parts(key) for key in keys[first : first + AT_ONCE])):
+                found += parts
+        return found
+
+    async def _parts(self, key: bytes) -> list[Part]:
+        parts = [part async for part in read_parts(self._connection, key)]
+        if key.startswith(MESSAGE):
+            return [part for part in parts if not part.items[0][1]]  # it may be a message by now
+        if key.startswith(SHOP):
+            parts = [replace(part, items=[item for item in part.items if item[0] != SECRET]) for part in parts]
+        return [part for part in parts if part.items]
+
+    def verify(self, path: Path) -> int:
+        """How many items a whole backup holds: as many as `restore` reports progress for.
+
+        Raises:
+            BackupRefused: the file is no whole backup, or no key opens it.
+        """
+        return sum(len(part.items) for block in read_backup(path, self._sealer) for part in block)
+
+    async def restore(self, path: Path, progress: Progress, *, force: bool = False) -> int:
+        """Restore a backup into an empty Redis; how many Pages it held. With `force` also into one that is not empty.
+        What is there already stays as it is. Then the purges of the journal are done again, and every Page is due.
+
+        Raises:
+            BackupRefused: the file is no whole backup, or Redis is not empty.
+        """
+        _ = self.verify(path)  # nothing is written of a damaged one
+        if not force:
+            await self._require_empty()
+        pages = 0
+        for block in read_backup(path, self._sealer):
+            now = self._now()
+            wanted = [part for part in block if part.deadline < 0 or part.deadline > now]
+            await self._connection.commands_at_once([command for part in wanted for command in write_commands(part)])
+            pages += sum(part.key.startswith(PAGE) for part in block)
+            progress(sum(len(part.items) for part in block))
+        await self._marks.accept()
+        if self._replay is not None:
+            # Also those whose receipts are there: they may have been done in the empty Redis, when no Page was there.
+            await self._replay.run(every=True)
+        await Watchlist(self._connection).lost_since(self._now() - MAX_TTL_SECONDS * 1000, self._now(), 0)
+        return pages
+
+    async def _require_empty(self) -> None:
+        async for keys in self._connection.scan(SCAN_COUNT):
+            messages = [key for key in keys if key.startswith(MESSAGE)]
+            sizes = await self._connection.commands_at_once([("STRLEN", key) for key in messages])
+            if any(sizes) or any(key.startswith(PAGE) for key in keys):
+                raise BackupRefused(
+                    "This Redis is not empty: it has Pages or messages. Let REDIS_URL name an empty one, or add "
+                    "--force: then what is there stays as it is, and only what is missing is restored."
+                )

@@ -1,0 +1,112 @@
+"""Copies everything to another Redis, a single server or a cluster, and compares what is there afterwards.
+
+Each key goes as the server dumps it, with its deadline to the millisecond. Then the content of every key is read from
+both and compared. What belongs to running processes alone is left out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from cache.backup.records import digests
+from cache.errors import Unavailable
+from cache.keys import BEAT, KEPT, SWEEPER_LOCK
+from cache.registry.marks import Marks
+from cache.server.connection import Connection
+from domain.errors import PageInboxError
+
+SCAN_COUNT: Final = 500
+AT_ONCE: Final = 50
+"""Keys in one round trip. A large one may take longer than a call may: then they go one by one."""
+LEFT_OUT: Final = (BEAT, b"probe:", SWEEPER_LOCK, KEPT)
+ENDS_SOON: Final = 60_000
+"""Milliseconds: a key that ends within this may be gone on one side only, since clocks differ."""
+
+Progress = Callable[[int], None]
+
+
+class CopyRefused(PageInboxError):
+    """What stands in the way of a copy."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("copy_refused", sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How many keys were compared, and how many of them differ or are missing."""
+
+    keys: int
+    different: int
+
+
+class Copy:
+    """Copies from one to the other. `now` is Unix milliseconds. Every method raises `Unavailable` when either is."""
+
+    def __init__(self, source: Connection, target: Connection, marks: Marks, *, now: Callable[[], int]) -> None:
+        self._source = source
+        self._target = target
+        self._marks = marks
+        self._now = now
+
+    async def run(self, progress: Progress) -> int:
+        """Copy every key; how many those were. `marks` are the target's: a cluster has more of them.
+
+        Raises:
+            CopyRefused: the target is not empty, or does not understand what the source dumps.
+        """
+        async for keys in self._target.scan(SCAN_COUNT):
+            if any(not key.startswith(LEFT_OUT) for key in keys):
+                raise CopyRefused("The Redis that --to names is not empty: name an empty one.")
+        copied = 0
+        async for keys in self._source.scan(SCAN_COUNT):
+            wanted = [key for key in keys if not key.startswith(LEFT_OUT)]
+            for first in range(0, len(wanted), AT_ONCE):
+                copied += await self._copy(wanted[first : first + AT_ONCE])
+            progress(len(keys))
+        await self._marks.accept()
+        return copied
+
+    async def _copy(self, keys: list[bytes]) -> int:
+        try:
+            found = await self._source.commands_at_once(
+                [command for key in keys for command in (("DUMP", key), ("PEXPIRETIME", key))]
+            )
+            there = [
+                (key, dump, deadline)
+                for key, dump, deadline in zip(keys, found[::2], found[1::2], strict=True)
+                if dump is not None
+            ]
+            await self._target.commands_at_once(
+                [("RESTORE", key, max(0, deadline), dump, "REPLACE", "ABSTTL") for key, dump, deadline in there]
+            )
+        except Unavailable as error:
+            if error.reason == "redis_timeout" and len(keys) > 1:
+                return sum([await self._copy([key]) for key in keys])
+            if error.reason == "redis_refused":
+                raise CopyRefused(
+                    "The Redis that --to names refuses the data: it must be as new as the source, and of the same kind "
+                    "(Redis or Valkey)."
+                ) from None
+            raise
+        return len(there)
+
+    async def compare(self, progress: Progress) -> Compared:
+        """Compare the content and deadline of every key of the source, and then count the target's."""
+        compared = different = 0
+        async for keys in self._source.scan(SCAN_COUNT):
+            wanted = [key for key in keys if not key.startswith((*LEFT_OUT, b"mark:"))]
+            for first in range(0, len(wanted), AT_ONCE):
+                some = wanted[first : first + AT_ONCE]
+                here, there = await digests(self._source, some), await digests(self._target, some)
+                unequal = [key for key, one, other in zip(some, here, there, strict=True) if one != other]
+                different += len(unequal) - await self._ending(unequal)
+                compared += len(some)
+            progress(len(keys))
+        return Compared(compared, different)
+
+    async def _ending(self, keys: list[bytes]) -> int:
+        """How many of them have ended, or end so soon that they may be gone on one side only."""
+        soon = self._now() + ENDS_SOON
+        deadlines = await self._source.commands_at_once([("PEXPIRETIME", key) for key in keys])
+        return sum(deadline == -2 or 0 < deadline < soon for deadline in deadlines)

@@ -1,0 +1,146 @@
+"""A backup as a file: sealed blocks, in their order, with an end that says that nothing is missing.
+
+    "page-inbox backup 1\n", 16 bytes drawn for this file, then per block: 4 bytes of length, the sealed block
+
+A block is a list of parts (cache/backup/records.py) as zlib-compressed JSON, whose bytes are written as Latin-1. It is
+sealed under its number and the 16 bytes, so that no block can be moved, left out, or taken from another backup.
+"""
+
+import os
+import zlib
+from base64 import b16encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Self
+
+import orjson
+
+from cache.backup.records import Part
+from cache.errors import SealBroken
+from cache.sealing import Sealer
+from domain.errors import PageInboxError
+from domain.ids import ShopId
+
+HEAD: Final = b"page-inbox backup 1\n"
+PURPOSE: Final = "backup"
+NO_SHOP: Final = ShopId("")
+DRAWN_BYTES: Final = 16
+BLOCK_ITEMS: Final = 2_000
+_LENGTH_BYTES: Final = 4
+
+
+class BackupRefused(PageInboxError):
+    """A file that is no whole backup, or that cannot be opened or written."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("backup_refused", sentence)
+
+
+class BackupWriter:
+    """Writes a backup; a context manager. The file has its name only once it is whole. `new_bytes` draws so many.
+
+    Raises:
+        BackupRefused: the file cannot be written.
+        SealKeysMissing: there is no key to seal it with.
+    """
+
+    def __init__(self, path: Path, sealer: Sealer, *, new_bytes: Callable[[int], bytes]) -> None:
+        self._path = path
+        self._unfinished = path.with_name(path.name + ".unfinished")
+        self._sealer = sealer
+        self._drawn = new_bytes(DRAWN_BYTES)
+        self._waiting: list[Part] = []
+        self._items = self._blocks = self.parts = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self._unfinished.unlink(missing_ok=True)
+            file = os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise BackupRefused(f"{self._path} cannot be written: {error.strerror}.") from None
+        self._file = os.fdopen(file, "wb")
+        self._file.write(HEAD + self._drawn)
+        return self
+
+    def write(self, part: Part) -> None:
+        """Add a part."""
+        self._waiting.append(part)
+        self._items += len(part.items)
+        self.parts += 1
+        if self._items >= BLOCK_ITEMS:
+            self._write_block(self._waiting)
+            self._waiting, self._items = [], 0
+
+    def finish(self) -> None:
+        """Write what is left and the end, and give the file its name."""
+        if self._waiting:
+            self._write_block(self._waiting)
+        self._write_block([])
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._unfinished.rename(self._path)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._unfinished.unlink(missing_ok=True)
+
+    def _write_block(self, parts: list[Part]) -> None:
+        plain = zlib.compress(orjson.dumps([_written(part) for part in parts]))
+        sealed = self._sealer.seal(plain, shop=NO_SHOP, purpose=PURPOSE, place=_place(self._drawn, self._blocks))
+        try:
+            self._file.write(len(sealed).to_bytes(_LENGTH_BYTES) + sealed)
+        except OSError as error:
+            raise BackupRefused(f"{self._path} cannot be written: {error.strerror}.") from None
+        self._blocks += 1
+
+
+def read_backup(path: Path, sealer: Sealer) -> Iterator[list[Part]]:
+    """The parts of a backup, block by block. Only at its end it is known that the file is whole: read it twice.
+
+    Raises:
+        BackupRefused: it is no backup, not whole, or sealed with another key.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(HEAD)) != HEAD:
+                raise BackupRefused(f"{path} is no backup of `page-inbox backup`.")
+            drawn, number = file.read(DRAWN_BYTES), 0
+            while parts := _read_block(file, sealer, _place(drawn, number), path, first=not number):
+                yield parts
+                number += 1
+            if file.read(1):
+                raise BackupRefused(f"{path} was changed: something stands behind its end.")
+    except OSError as error:
+        raise BackupRefused(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _read_block(file: BinaryIO, sealer: Sealer, place: str, path: Path, *, first: bool) -> list[Part]:
+    length = int.from_bytes(file.read(_LENGTH_BYTES))
+    sealed = file.read(length)
+    if not length or len(sealed) < length:
+        raise BackupRefused(f"{path} is cut short: take a whole copy of it.")
+    try:
+        plain = sealer.open(sealed, shop=NO_SHOP, purpose=PURPOSE, place=place)
+    except SealBroken:
+        if first:
+            raise BackupRefused(
+                f"No key of SEAL_KEYS opens {path}. Put the key it was made with behind the first one in SEAL_KEYS."
+            ) from None
+        raise BackupRefused(f"{path} is damaged or was changed: take another copy of it.") from None
+    return [_read(document) for document in orjson.loads(zlib.decompress(plain))]
+
+
+def _place(drawn: bytes, number: int) -> str:
+    return f"{b16encode(drawn).decode()} {number}"
+
+
+def _written(part: Part) -> list[object]:
+    items = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in part.items]
+    return [part.key.decode("latin-1"), part.type, part.deadline, items]
+
+
+def _read(document: list[Any]) -> Part:
+    key, type_, deadline, items = document
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in items]
+    return Part(key.encode("latin-1"), type_, deadline, pairs)

@@ -1,0 +1,119 @@
+"""Reads the content of keys, whatever server holds them, and writes it to another.
+
+A large hash or sorted set comes in several parts. Content is compared by digests, because two servers may encode the
+same content differently.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from cache.errors import Corrupt
+from cache.server.connection import Arg, Connection, scored
+
+PART: Final = 500
+"""Fields, members or entries of one part."""
+
+Command = tuple[str, bytes, *tuple[Arg, ...]]
+"""As `Connection.commands_at_once` takes it."""
+
+Items = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a key's content. `deadline` is Unix milliseconds, -1 for a permanent key.
+
+    `items`: fields and values of a hash; members and scores of a sorted set; of a string one value, under "".
+    """
+
+    key: bytes
+    type: str
+    deadline: int
+    items: Items
+
+
+async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[Part]:
+    """The content of a key; nothing for one that is not there.
+
+    Raises:
+        Unavailable: it cannot be read.
+        Corrupt: it has a type that the service does not use.
+    """
+    type_, deadline = await connection.commands_at_once([("TYPE", key), ("PEXPIRETIME", key)])
+    match type_:
+        case b"string":
+            value = await connection.command("GET", key)
+            if value is not None:
+                yield Part(key, "string", deadline, [(b"", value)])
+        case b"hash":
+            async for fields in connection.scan_hash(key):
+                yield Part(key, "hash", deadline, [*fields.items()])
+        case b"zset":
+            async for items in _members(connection, key):
+                yield Part(key, "zset", deadline, items)
+        case b"stream":
+            async for items in _entries(connection, key):
+                yield Part(key, "stream", deadline, items)
+        case b"none":
+            return
+        case _:
+            raise Corrupt
+
+
+async def _members(connection: Connection, key: bytes) -> AsyncIterator[Items]:
+    first = 0
+    while found := scored(await connection.command("ZRANGE", key, first, first + PART - 1, "WITHSCORES")):
+        yield [(member, b"%d" % score) for member, score in found]
+        first += PART
+
+
+async def _entries(connection: Connection, key: bytes) -> AsyncIterator[Items]:
+    after = b"-"
+    while found := await connection.command("XRANGE", key, after, "+", "COUNT", PART):
+        yield [(id_, b"\0".join(_flat(fields))) for id_, fields in found]
+        after = b"(" + found[-1][0]
+
+
+def _flat(fields: dict[bytes, bytes] | list[bytes]) -> list[bytes]:
+    return [part for pair in fields.items() for part in pair] if isinstance(fields, dict) else fields
+
+
+def write_commands(part: Part) -> list[Command]:
+    """What writes a part. What is there already, a field or a member or a deadline, stays as it is.
+
+    Raises:
+        Corrupt: a part of a stream, which only `copy` knows how to write.
+    """
+    commands: list[Command]
+    match part.type:
+        case "string":
+            commands = [("SET", part.key, part.items[0][1], "NX")]
+        case "hash":
+            commands = [("HSETNX", part.key, name, value) for name, value in part.items]
+        case "zset":
+            flat = (piece for member, score in part.items for piece in (score, member))
+            rest: tuple[Arg, ...] = ("NX", *flat)
+            commands = [("ZADD", part.key, *rest)]
+        case _:
+            raise Corrupt
+    if part.deadline > 0:
+        commands.append(("PEXPIREAT", part.key, part.deadline, "NX"))
+    return commands
+
+
+async def digests(connection: Connection, keys: Sequence[bytes]) -> list[bytes]:
+    """A digest of the content and deadline of each key; b"" for one that is not there."""
+    return await asyncio.gather(*(_digest(connection, key) for key in keys))
+
+
+async def _digest(connection: Connection, key: bytes) -> bytes:
+    sum_, head = 0, b""
+    async for part in read_parts(connection, key):
+        head = f"{part.type} {part.deadline}".encode()
+        for name, value in part.items:
+            # A sum: hashes come in any order.
+            sum_ += int.from_bytes(sha256(len(name).to_bytes(4) + name + value).digest())
+    return sha256(head + sum_.to_bytes(40)).digest() if head else b""
