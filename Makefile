@@ -18,9 +18,13 @@ setup: $(STAMP)  ## create .venv with the locked dependencies (instant when noth
 
 $(STAMP): requirements/dev.txt pyproject.toml simulator/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Page Inbox needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 " if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable simulator
+	@echo "Installing into .venv, once; this takes about a minute."
+	@echo "1 of 3: a Python environment"
+	@$(PYTHON) -m venv .venv
+	@echo "2 of 3: $$(grep -c '==' requirements/dev.txt) packages"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@echo "3 of 3: Page Inbox"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable simulator
 	@touch $(STAMP)
 
 build: $(STAMP)  ## compile the modules that a delivery passes, which then cost half of the processor time; needs a C compiler

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from app.counted import counted
 from app.tools import Tools, with_tools
 from domain.audit import Damage, Entry
 from domain.ids import ShopId
@@ -48,7 +49,10 @@ def audit(shop: str, limit: int, verify: bool) -> None:
     async def look(tools: Tools) -> None:
         count, damages = await tools.store.audit_log.verify(ShopId(shop))
         found.extend(damages)
-        click.echo(f"{count} entries: " + ("something is wrong." if found else "all as they were written."))
+        click.echo(
+            f"{counted(count, 'entry', 'entries')}: "
+            + ("something is wrong." if found else "all as they were written.")
+        )
         for damage in damages:
             click.echo(f"  {_place(damage)} {_SENTENCES[damage.breach]}.")
 

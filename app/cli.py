@@ -1,7 +1,9 @@
 """`page-inbox`: the command line. A command's module is loaded when the command is called, or its help is shown."""
 
+import errno
 import importlib
 import os
+from contextlib import suppress
 from typing import Any, Final
 
 import click
@@ -39,7 +41,7 @@ In a clone of the repository, `make setup` installs it; so does `pip install ./s
 
 
 class _Commands(click.Group):
-    """Commands loaded by name. Our own errors become a sentence and exit code 1; any other exception is a bug."""
+    """Commands loaded by name. An error of ours or of a file is a sentence and exit code 1; any other is a bug."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         """Every name."""
@@ -61,8 +63,27 @@ class _Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (PageInboxError, SettingsRefused) as error:
-            raise click.ClickException(str(error)) from None
+        except Exception as error:
+            sentence = _sentence(error)
+            if sentence is None:
+                raise
+            raise click.ClickException(sentence) from None
+
+
+def _sentence(error: Exception) -> str | None:
+    """What a person needs to know about an error that is not a bug; None for a bug."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, PageInboxError | SettingsRefused):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}."
+    if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
+        with suppress(OSError):
+            # Python writes what is left when it ends, and would complain once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return f"What this command says or writes cannot be written: {error.strerror}."
+    return None
 
 
 def _without_simulator(name: str) -> click.Command:

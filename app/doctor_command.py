@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 import orjson
 
+from app.counted import counted
 from app.doctor import Verdict, diagnose
 from domain.finding import Finding
 from ops import logs
@@ -85,7 +86,7 @@ def _say_pages(pages: Sequence[Finding]) -> None:
     for page in well if len(well) <= MOST_WELL_PAGES else ():
         _say(page)
     if len(well) > MOST_WELL_PAGES:
-        _say(Finding("page", "ok", f"{len(well)} Pages are well."))
+        _say(Finding("page", "ok", f"{counted(len(well), 'Page is', 'Pages are')} well."))
     for page in pages:
         if page.level != "ok":
             _say(page)

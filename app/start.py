@@ -18,5 +18,8 @@ ENDED: Final = 128 + signal.SIGTERM
 def main() -> None:
     """`page-inbox`. Whatever serves puts a handler of its own in place of this one (server.py)."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))
+    if sys.stdout is None:
+        # The next file that is opened would take its number, and get what is meant for a person.
+        sys.exit("Error: Standard output is closed. Give it a file, a pipe or /dev/null.")
     compiled.use()
     importlib.import_module("app.cli").main(prog_name="page-inbox")

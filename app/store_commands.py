@@ -134,9 +134,8 @@ def _progress(page: dict[str, Any]) -> str:
     healing = page["healing"]
     if healing["status"] == "waiting":
         return f"Messages since {healing['since']} will be fetched: a running service begins within seconds."
-    counts = (
-        f"{healing['conversations']} conversations, {healing['messages']} messages, {healing['stored']} of them new"
-    )
+    conversations, messages = counted(healing["conversations"], "conversation"), counted(healing["messages"], "message")
+    counts = f"{conversations}, {messages}, {healing['stored']} of them new"
     return f"{healing['status'].replace('_', ' ').capitalize()}: {counts}."
 
 
@@ -273,8 +272,8 @@ def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) ->
                     done_shops += 1
         except PageInboxError:
             click.echo(
-                f"\nStopped after {done_shops} of {len(shops)} shops. What was deleted stays deleted. Run the same "
-                "command again for the others.",
+                f"\nStopped after {done_shops} of {counted(len(shops), 'shop')}. What was deleted stays deleted. "
+                "Run the same command again for the others.",
                 err=True,
             )
             raise

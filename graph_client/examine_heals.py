@@ -37,7 +37,7 @@ async def examine_heals(pages: Iterable[PageId], owners: Owners, records: HealRe
         if heal is not None and heal.unhealed:
             reasons = Counter(entry.reason for entry in heal.unhealed)
             counts = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
-            sentence = f"Facebook refuses {len(heal.unhealed)} conversations of this Page of {shop}: {counts}."
+            sentence = f"Facebook refuses {len(heal.unhealed)} of the conversations of this Page of {shop}: {counts}."
             remedy = (
                 "The running service tries them again. `GET pages/{page}` lists them; "
                 f"`page-inbox pages heal --wait --shop {shop} {page}` tries at once."

@@ -36,12 +36,17 @@ def ops_app(registry: Collector, checks: Checks, alive: Callable[[], bool] = _it
         return JSONResponse({"status": "ok" if turns else "hangs"}, 200 if turns else 503, headers=_FRESH)
 
     async def readyz(_request: Request) -> Response:
-        """200 when every check that gates passes, else 503; of each check its name, whether it passed, what to do."""
+        """200 when every check that gates passes, else 503.
+
+        Each check has its name and result, and a hint if it failed.
+        """
         results = await checks.run()
         ready = all(result.ok for result in results if result.gates)
         answer = {
             "status": "ok" if ready else "unavailable",
-            "checks": [{"name": result.name, "ok": result.ok, "hint": result.hint} for result in results],
+            "checks": [
+                {"name": result.name, "ok": result.ok, "hint": "" if result.ok else result.hint} for result in results
+            ],
         }
         return JSONResponse(answer, 200 if ready else 503, headers=_FRESH)
 

@@ -99,7 +99,9 @@ class Summary:
             "events": f"{self.events:,} ({self._kinds_told()})",
         }
         if self.ledger is not None:
-            lines["readable"] = f"{len(self.readable):,} messages should be readable now"
+            lines["readable"] = (
+                f"{len(self.readable):,} message{'s' * (len(self.readable) != 1)} should be readable now"
+            )
         if self.accepted:
             lines["WARNING"] = f"{self.accepted:,} forged deliveries were accepted: signatures are not checked"
         return "\n".join(f"{name:<11} {told}" for name, told in lines.items())

@@ -3,6 +3,8 @@
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +37,16 @@ def claim(directory: Path) -> int:
         os.close(lock)
         raise
     return lock
+
+
+@contextmanager
+def claimed(directory: Path) -> Iterator[None]:
+    """The same for the time of a `with` block. Raises EmbeddedRefused."""
+    lock = claim(directory)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _take(lock: int, directory: Path) -> None:

@@ -13,8 +13,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote
@@ -76,8 +77,9 @@ IN_MEMORY: Final[tuple[tuple[str, str], ...]] = (("save", ""), ("appendonly", "n
 class Embedded:
     """A running private server. Made by `start`; a context manager that stops it on leaving."""
 
-    def __init__(self, process: subprocess.Popen[bytes], sock: Path, log: Path, undo: ExitStack) -> None:
-        self._process = process
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], sock: Path, log: Path, undo: ExitStack) -> None:
+        self._start = start
+        self._process = start()
         self._socket = sock
         self._undo = undo
         self._owner = os.getpid()
@@ -111,10 +113,14 @@ class Embedded:
             )
             command = [str(binary), *(part for name, value in settings for part in (f"--{name}", value)), *extra]
             # The server holds the claim too: until it is gone, however its parent ended, nobody else writes here.
-            process = spawn(command, log=log, keep_open=claimed, environment=WIPING)
-            undo.callback(_end, process)
-            _wait_until_ready(process, sock, log)
-            return cls(process, sock, log, undo.pop_all())
+            start = partial(spawn, command, log=log, keep_open=claimed, environment=WIPING)
+            server = cls(start, sock, log, undo.pop_all())
+            try:
+                _wait_until_ready(server._process, sock, log)
+            except BaseException:
+                server.stop()
+                raise
+            return server
 
     @property
     def url(self) -> str:
@@ -126,6 +132,13 @@ class Embedded:
         """The server's process."""
         return self._process.pid
 
+    def start_again(self) -> bool:
+        """Start the server again when it has ended, as after SIGKILL; whether it had. It answers a moment later."""
+        if self._process.poll() is None:
+            return False
+        self._process = self._start()
+        return True
+
     def stop(self) -> None:
         """End the server, after what it has acknowledged is on disk. A second call does nothing.
 
@@ -133,6 +146,7 @@ class Embedded:
         """
         if os.getpid() == self._owner:
             atexit.unregister(self.stop)
+            _end(self._process)
             self._undo.close()
 
     def __enter__(self) -> Self:

@@ -200,7 +200,7 @@ def _policy(info: _Info, about: str) -> Finding:
         sentence = f"maxmemory-policy is {policy}: when memory runs out, messages and Pages are thrown away in silence."
         return Finding("redis.policy", "fail", sentence, remedy, about)
     if evicted:
-        sentence = f"maxmemory-policy is noeviction now, but {evicted} keys were thrown away since the server started."
+        sentence = f"maxmemory-policy is noeviction now, but Redis has evicted keys since it started: {evicted}."
         return Finding("redis.policy", "warn", sentence, "Messages or Pages are missing: see `pages list`.", about)
     return Finding("redis.policy", "ok", "maxmemory-policy is noeviction.", about=about)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import redis
 
 from tests.callers import Facebook, Shop
 from tests.documents import ROOT, commands
@@ -149,6 +150,48 @@ def test_a_second_run_does_not_wipe_the_log_of_the_first(data: Path) -> None:
         assert second.returncode == 1
         assert (data / "page-inbox.log").read_bytes().startswith(before)
         assert (data / "running.json").exists()
+
+
+def test_a_second_run_on_a_redis_of_its_own_does_not_end_what_commands_find_of_the_first(
+    data: Path, valkey_url: str
+) -> None:
+    """The data directory belongs to the first one, whatever Redis each of them has."""
+    with running(data, "--quiet-shop", REDIS_URL=valkey_url):
+        noted = (data / "running.json").read_bytes()
+        second = called(data, "run", "--quiet-shop", REDIS_URL=valkey_url)
+        assert (second.returncode, "is in use by process" in second.stderr) == (1, True), second.stderr
+        assert (data / "running.json").read_bytes() == noted
+
+
+def test_its_valkey_is_started_again_when_it_is_killed(data: Path) -> None:
+    """With the messages that it had on disk."""
+    own = {"FACEBOOK_APP_SECRET": APP_SECRET.reveal(), "TOKEN_KEYS": TOKEN_KEY.reveal()}
+    with running(data, "--quiet-shop", **own) as inbox, Facebook(inbox.address) as facebook:
+        wait_until_blocking(lambda: facebook.text("m_0").status_code == 200 and inbox.messages(), within=20)
+        with redis.Redis.from_url(f"unix://{data}/valkey/valkey.sock") as client:
+            found: Any = client.info("server")
+        os.kill(found["process_id"], signal.SIGKILL)
+        wait_until_blocking(lambda: facebook.text("m_1").status_code == 200, within=30)
+        assert {message["id"] for message in inbox.messages()} == {"m_0", "m_1"}
+
+
+@pytest.mark.parametrize("wrong", ["file/data", "file", "data"])
+def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, wrong: str) -> None:
+    """A file in its place, a folder in the place of the log."""
+    (tmp_path / "file").touch()
+    (tmp_path / "data/page-inbox.log").mkdir(parents=True)
+    told = called(tmp_path / wrong, "run", "--quiet-shop")
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1), told.stderr
+    assert str(tmp_path) in told.stderr
+
+
+@pytest.mark.parametrize("output", ["1>&-", "1>/dev/full"])
+def test_an_output_that_takes_nothing_is_one_sentence(data: Path, output: str) -> None:
+    """Closed, or full."""
+    environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data)})
+    command = ["sh", "-c", f'exec "$@" {output}', "sh", *page_inbox("run", "--quiet-shop")]
+    told = subprocess.run(command, env=environ, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # noqa: S603
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1), told.stderr
 
 
 def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:

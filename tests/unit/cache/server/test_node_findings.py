@@ -59,7 +59,7 @@ def test_a_server_as_we_start_it_ourselves_is_well() -> None:
     [
         ({"valkey_version": "7.0.1"}, "redis.version", "fail", "Valkey 7.0.1"),
         ({"maxmemory_policy": "allkeys-lru"}, "redis.policy", "fail", "allkeys-lru"),
-        ({"evicted_keys": "12"}, "redis.policy", "warn", "12 keys"),
+        ({"evicted_keys": "12"}, "redis.policy", "warn", ": 12"),
         ({"maxmemory": "2000000", "used_memory": "1900000"}, "redis.memory", "warn", "of"),
         ({"maxmemory": "2000000", "used_memory": "1500000"}, "redis.memory", "ok", "of"),
         ({"aof_enabled": "0"}, "redis.persistence", "warn", "append-only"),
