@@ -1,5 +1,6 @@
 """The route table: method, path, handler, scope. Whoever asks "who may call this?" finds it here and nowhere else."""
 
+from collections.abc import Sequence
 from secrets import token_bytes
 from typing import Final
 
@@ -201,13 +202,13 @@ def table(services: Services) -> list[Route]:
               "What became of such a request, for the person.", described=False),
     ]  # fmt: skip
     described = description_routes(routes, version=VERSION, public_url=services.settings.public_url)
-    return [*routes, *described, *console_routes(services.settings.graph_url)]
+    return [*routes, *described, *console_routes(services.settings.graph_url, services.settings.cors_origins)]
 
 
-def console_routes(graph_url: str) -> list[Route]:
+def console_routes(graph_url: str, partners: Sequence[str]) -> list[Route]:
     """The console and its files. Where Graph is not Facebook's own, as in `page-inbox run`, so are the pictures."""
     pictures = () if graph_url == OF_FACEBOOK else (graph_url,)
-    console = Console(client_files.MODULE, client_files.TYPES, pictures)
+    console = Console(client_files.MODULE, client_files.TYPES, pictures, partners)
     return [
         Route("GET", "/", console.begin, "begin", None, "The way to the console.", described=False),
         Route("GET", "/console", console.page, "console", None, "The shop owner's page.", described=False),

@@ -32,9 +32,10 @@ _ASK_FIRST: Final = "no-cache"
 _KEEP_NOTHING: Final = "no-store"
 
 
-def policy(pictures: Iterable[str]) -> str:
-    """The Content-Security-Policy: our own files, our own API, and pictures from these sources."""
+def policy(pictures: Iterable[str], partners: Iterable[str] = ()) -> str:
+    """The Content-Security-Policy: our own files, our own API, pictures from these sources, in frames of partners."""
     sources = " ".join(pictures)
+    embedders = " ".join(partners) or "'none'"
     return "; ".join(
         (
             "default-src 'none'",
@@ -45,7 +46,7 @@ def policy(pictures: Iterable[str]) -> str:
             f"media-src {sources}",
             "base-uri 'none'",
             "form-action 'none'",
-            "frame-ancestors 'none'",
+            f"frame-ancestors {embedders}",
             # Text becomes HTML nowhere: a browser that knows these refuses every innerHTML.
             "require-trusted-types-for 'script'",
             "trusted-types 'none'",
@@ -67,11 +68,14 @@ class Console:
     """The page and its files, and the client of the API on which the page is built.
 
     `client` is the client's module and `types` its types. `pictures` are sources of pictures beside Facebook's, as a
-    policy writes them.
+    policy writes them. `partners` are the origins of pages that may embed or open the console and get orders from it.
     """
 
-    def __init__(self, client: Path, types: Iterable[Path], pictures: Sequence[str] = ()) -> None:
+    def __init__(
+        self, client: Path, types: Iterable[Path], pictures: Sequence[str] = (), partners: Sequence[str] = ()
+    ) -> None:
         self._sources = (*FACEBOOK_PICTURES, *pictures)
+        self._partners = partners
         own = {path.relative_to(HERE).as_posix(): path for path in sorted(HERE.rglob("*")) if path.suffix in KINDS}
         # The client has an address among the page's files too, so that the page always gets the one of its release.
         paths = {**own, f"js/{client.name}": client}
@@ -81,8 +85,9 @@ class Console:
         self.version = _digest("".join(f"{name}={file.etag}" for name, file in self._files.items()).encode())
         self._page = _file("text/html", self._rendered().encode())
         self._headers = {
-            "Content-Security-Policy": policy(self._sources),
-            "Cross-Origin-Opener-Policy": "same-origin",
+            "Content-Security-Policy": policy(self._sources, partners),
+            # A page that has opened the console hears from it only in the same group of browsing contexts.
+            "Cross-Origin-Opener-Policy": "unsafe-none" if partners else "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
             "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
             "Referrer-Policy": "no-referrer",
@@ -131,7 +136,12 @@ class Console:
         # All at once: else a telephone would fetch them one after the other, as each names the next.
         early = "\n".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in modules)
         page = (HERE / "index.html").read_text(encoding="utf-8")
-        values = {"{base}": base, "{modules}": early, "{pictures}": escape(" ".join(self._sources))}
+        values = {
+            "{base}": base,
+            "{modules}": early,
+            "{pictures}": escape(" ".join(self._sources)),
+            "{partners}": escape(" ".join(self._partners)),
+        }
         for name, value in values.items():
             page = page.replace(name, value)
         return page

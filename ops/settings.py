@@ -138,8 +138,8 @@ SETTINGS: tuple[Setting, ...] = (
             "Page's token: `backend` (only bearer tokens with `shop: \"*\"`) or `shop` (any token with `shop:admin`).",
             values.one_of("backend", "shop"), default="backend", default_for_run="shop"),
     Setting("PUBLIC_URL", "public_url", "Where the service is reached from outside.", values.web_url),
-    Setting("CORS_ORIGINS", "cors_origins", "Web origins that may call the API from a browser, comma separated.",
-            values.origins, empty=(), default_for_run="http://127.0.0.1:8100"),
+    Setting("CORS_ORIGINS", "cors_origins", "Web origins whose pages may call the API, embed the console and get "
+            "orders from it, comma separated.", values.origins, empty=(), default_for_run="http://127.0.0.1:8100"),
     Setting("TRUSTED_PROXIES", "trusted_proxies", "Addresses or networks of the proxies before the service, comma "
             "separated: the caller's address is what they tell in `X-Forwarded-For`. Others are not believed, but for "
             "this machine itself.", values.networks, empty=()),

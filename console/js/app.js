@@ -6,6 +6,7 @@ import { emptyInbox, expire } from "./inbox_state.js";
 import { createKept } from "./kept.js";
 import { createNews } from "./news.js";
 import { createPosts } from "./posts.js";
+import { createPartner } from "./partner.js";
 import { choose } from "./preferences.js";
 import { createThreadScroll } from "./scrolling.js";
 import { createOrderHold } from "./order_hold.js";
@@ -20,7 +21,7 @@ import { speak } from "./words.js";
 
 const MOMENT = 15_000; // milliseconds between two looks at what has expired, and at how long the rest has left
 
-export function createApp({ root, base, sources }) {
+export function createApp({ root, base, sources, partners }) {
   const state = fresh();
   const clock = createClock();
   const app = { state, base, sources, clock, changed, signIn, signOut, chooseLanguage, chooseTheme, show, may, say };
@@ -62,6 +63,7 @@ export function createApp({ root, base, sources }) {
   app.posts = createPosts({ api, state, changed, now: clock.now });
   app.inbox = createInbox({ api, state, changed });
   startAnew();
+  app.partner = createPartner({ origins: partners, onFound: changed });
   const news = createNews(app);
 
   async function listen() {
@@ -231,6 +233,7 @@ export function createApp({ root, base, sources }) {
       audit: null,
       exporting: null,
       receipts: [],
+      picked: new Map(), // ids of the messages that are in a conversation's order
       dialog: null,
       said: null,
       announced: null,

@@ -2,6 +2,7 @@
 
 import { h } from "./view.js";
 import { failure, icon, iconButton } from "./parts.js";
+import { orderView } from "./order_view.js";
 import { pictureViewer } from "./picture_viewer.js";
 import { receiptFacts } from "./shop_view.js";
 import { t } from "./words.js";
@@ -37,7 +38,21 @@ export function dialogs(app) {
   );
 }
 
-const CONTENTS = { pause: pauseQuestion, picture: pictureViewer };
+const CONTENTS = { pause: pauseQuestion, picture: pictureViewer, order: orderSheet };
+
+function orderSheet(app, _, close) {
+  return h(
+    "div",
+    { key: "order", class: "stack" },
+    h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", { id: "dialog-title" }, icon(app, "receipt"), t("order")),
+      iconButton(app, "close", t("close"), close),
+    ),
+    orderView(app),
+  );
+}
 
 function question(app, dialog, close) {
   const word = t("purge.word");

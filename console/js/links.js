@@ -2,9 +2,9 @@
 
 const PLAIN = new Set(["http:", "https:"]);
 
-/** A web address or one of our own, or null: `javascript:`, `data:` and whatever else runs or hides never pass. */
+/** A web address, one of our own, or a telephone number; else null: `javascript:`, `data:` and the like never pass. */
 export function safeAddress(text) {
-  if (/^(\/(?!\/)|#|blob:)/.test(text)) return text;
+  if (/^(\/(?!\/)|#|blob:)/.test(text) || /^tel:\+\d{7,15}$/.test(text)) return text;
   return webAddress(text);
 }
 

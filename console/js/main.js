@@ -4,9 +4,15 @@ import { preference } from "./preferences.js";
 import { LANGUAGES, speak, useNumerals } from "./words.js";
 
 const meta = (name) => document.querySelector(`meta[name="page-inbox-${name}"]`).content;
+const list = (name) => meta(name).split(" ").filter(Boolean);
 const base = meta("base");
 const wanted = document.documentElement.lang;
 
 useNumerals(preference("numerals"));
 await speak(LANGUAGES.includes(wanted) ? wanted : "en", base);
-createApp({ root: document.getElementById("app"), base, sources: meta("pictures").split(" ") }).begin();
+createApp({
+  root: document.getElementById("app"),
+  base,
+  sources: list("pictures"),
+  partners: list("partners"),
+}).begin();

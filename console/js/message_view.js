@@ -4,6 +4,7 @@ import { attachments } from "./attachments_view.js";
 import { h } from "./view.js";
 import { linked } from "./links.js";
 import { copy, icon, iconButton } from "./parts.js";
+import { togglePicked } from "./order_view.js";
 import { folded, grouped, question } from "./search.js";
 import { snippet, textOf } from "./snippet.js";
 import { endsSoon, timeLeft } from "./time.js";
@@ -25,12 +26,14 @@ export function messageView(app, message, about) {
 
 function shown(app, message, { at, name, quoted, follows, goesOn }) {
   const out = message.direction === "out";
+  const picked = app.state.picked.get(message.conversation_id)?.has(message.id) ?? false;
+  const pick = () => togglePicked(app, message.id);
   const left = Date.parse(message.expires_at) - app.clock.now();
   return h(
     "li",
     {
       key: message.id,
-      class: `message ${out ? "out" : "in"}${follows ? " follows" : ""}`,
+      class: `message ${out ? "out" : "in"}${follows ? " follows" : ""}${picked ? " picked" : ""}`,
       tabindex: "-1",
       "aria-label": t(out ? "message.out" : "message.in", { name, time: clockTime(at) }),
     },
@@ -39,7 +42,7 @@ function shown(app, message, { at, name, quoted, follows, goesOn }) {
       { class: "bubble-row" },
       h(
         "div",
-        { class: `bubble${bare(message) ? " bare" : ""}` },
+        { class: `bubble${bare(message) ? " bare" : ""}`, onclick: (event) => isPick(event) && pick() },
         marks(app, message),
         message.reply_to && quote(app, message.reply_to, quoted),
         message.referral && referral(app, message.referral),
@@ -57,6 +60,10 @@ function shown(app, message, { at, name, quoted, follows, goesOn }) {
           !message.postback &&
           h("p", { class: "soft" }, t("kind.unsupported.long")),
       ),
+      iconButton(app, picked ? "check" : "plus", t("order.pick"), pick, {
+        class: `icon-button quiet pick${picked ? " on" : ""}`,
+        "aria-pressed": String(picked),
+      }),
       app.may("messages:purge") &&
         iconButton(
           app,
@@ -78,6 +85,9 @@ function shown(app, message, { at, name, quoted, follows, goesOn }) {
     meta(app, message, { at, goesOn, left }),
   );
 }
+
+/** A press on the message itself, and not on something in it, nor the end of a selection. */
+const isPick = ({ target }) => !target.closest("a, button, audio, video") && getSelection().isCollapsed;
 
 /** Below the last message of a group its time; below any message what is to be said of it alone. */
 function meta(app, message, { at, goesOn, left }) {
@@ -182,7 +192,7 @@ function phone(app, number) {
     "span",
     { key: number, class: "phone" },
     icon(app, "phone"),
-    h("span", { class: "phone-number" }, grouped(number)),
+    h("a", { class: "phone-number", href: `tel:${number}` }, grouped(number)),
     h(
       "button",
       {

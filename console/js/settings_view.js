@@ -5,6 +5,8 @@ import { choose, preference } from "./preferences.js";
 import { h } from "./view.js";
 import { spoken, t, useNumerals } from "./words.js";
 
+const FILLED_IN = { name: "{name}", phone: "{phone}", text: "{text}", json: "{json}" };
+
 export function settings(app) {
   return h(
     "section",
@@ -12,6 +14,7 @@ export function settings(app) {
     h("h2", {}, icon(app, "settings"), t("settings.title")),
     h("p", { class: "soft" }, t("settings.about")),
     spoken() === "km" && numerals(app),
+    orderAddress(app),
   );
 }
 
@@ -34,6 +37,28 @@ function numerals(app) {
       h("option", { value: "khmer" }, t("settings.numerals.khmer")),
     ),
   );
+}
+
+/** Where an order is opened in the shop's own system. */
+function orderAddress(app) {
+  const field = h("input", {
+    id: "order-address",
+    class: "select wide-field",
+    type: "url",
+    value: preference("order-address"),
+    placeholder: "https://pos.example/new#phone={phone}&text={text}",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "order-address-hint",
+    oninput: (event) => {
+      choose("order-address", event.target.value.trim());
+      app.changed();
+    },
+  });
+  return [
+    setting("order-address", field),
+    h("p", { id: "order-address-hint", class: "soft small" }, t("settings.order-address.hint", FILLED_IN)),
+  ];
 }
 
 function setting(name, field) {

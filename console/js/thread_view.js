@@ -4,6 +4,7 @@ import { h } from "./view.js";
 import { inOrder } from "./inbox_state.js";
 import { messageView } from "./message_view.js";
 import { arrows, avatar, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
+import { pickedOf } from "./order_view.js";
 import { dayKind, midnight, timeLeft } from "./time.js";
 import { dayOf, t } from "./words.js";
 
@@ -65,6 +66,25 @@ export function threadView(app) {
       ),
       ready(thread) && toNewest(app),
     ),
+    orderBar(app),
+  );
+}
+
+/** Where there is no room for the order beside the thread: how much is in it, and the way to it. */
+function orderBar(app) {
+  const count = pickedOf(app.state).length;
+  const open = () => {
+    app.state.dialog = { kind: "order" };
+    app.changed();
+  };
+  return (
+    count > 0 &&
+    h(
+      "button",
+      { type: "button", class: "button primary order-bar", onclick: open },
+      icon(app, "receipt"),
+      t("order.bar", { n: count }),
+    )
   );
 }
 

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, async_playwright
 from tests.browser.chromium import ARGUMENTS, Absent, chromium
 from tests.browser.console import Console, Owner
 from tests.browser.modules import Modules
+from tests.browser.partner import serving_partner
 from tests.callers import Facebook
 from tests.facebook import calm, new_page, running_facebook, serving_graph
 from tests.graph import FakeGraph
@@ -68,11 +69,20 @@ def graph(shared_graph: FakeGraph) -> FakeGraph:
 
 
 @pytest.fixture(scope="session")
-def service(shared_graph: FakeGraph, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def partner() -> Iterator[str]:
+    """The origin of a shop's own system: it may embed the console, and gets orders from it."""
+    with serving_partner() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+def service(shared_graph: FakeGraph, partner: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """`page-inbox serve` on a Valkey of its own."""
     with (
         running("console", tmp_path_factory.mktemp("console-valkey")) as valkey,
-        serving_graph(valkey.url, tmp_path_factory.mktemp("console") / "log", shared_graph) as found,
+        serving_graph(
+            valkey.url, tmp_path_factory.mktemp("console") / "log", shared_graph, CORS_ORIGINS=partner
+        ) as found,
     ):
         yield found
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Route
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Frame, Locator, Page, Request, Route
 
 from domain.shop import SCOPES, Scope
 from simulator.graph_nodes import FakePage
@@ -141,7 +141,7 @@ def rows(page: Page) -> Locator:
     return page.locator(".row")
 
 
-def messages(page: Page) -> Locator:
+def messages(page: Page | Frame) -> Locator:
     """The messages of the open conversation."""
     return page.locator(".message")
 

@@ -53,6 +53,16 @@ def test_the_policy_lets_nothing_in_but_our_own_files_and_facebooks_pictures(cli
         assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
+def test_pages_of_the_listed_origins_may_embed_the_console_and_open_it() -> None:
+    """No others; and their windows can hear from it."""
+    console = Console(MODULE, TYPES, (), ("https://pos.example",))
+    with TestClient(Starlette(routes=[Route("/console", console.page)])) as page:
+        answer = page.get("/console")
+    assert directives(answer)["frame-ancestors"] == "https://pos.example"
+    assert answer.headers["cross-origin-opener-policy"] == "unsafe-none"
+    assert '<meta name="page-inbox-partners" content="https://pos.example">' in answer.text
+
+
 def test_the_demos_pictures_are_let_in_beside() -> None:
     """From the Graph that is not Facebook's own."""
     assert "img-src 'self' http://127.0.0.1:1;" in policy(["http://127.0.0.1:1"])

@@ -1,0 +1,53 @@
+// Pure: an order, gathered from the messages that the reader has picked. Nothing of it is stored.
+
+/** A Cambodian number as people there write it, 012 345 678; any other one as it is. */
+export function localNumber(number) {
+  const [, start, end] = /^\+855(\d\d)(\d{6,7})$/.exec(number) ?? [];
+  return start ? `0${start} ${end.slice(0, 3)} ${end.slice(3)}` : number;
+}
+
+/** What the picked messages, oldest first, say of an order. `name` is the customer's, as far as it is known. */
+export function gathered({ conversation, name, messages }) {
+  const attachments = messages.flatMap((one) => one.attachments ?? []).filter((one) => one && typeof one === "object");
+  return {
+    conversation_id: conversation.id,
+    page_id: conversation.page_id,
+    customer: { id: conversation.customer_id, name },
+    phone_numbers: [...new Set(messages.flatMap((one) => one.phone_numbers ?? []))],
+    places: attachments.filter((one) => one.type === "location").flatMap(placeOf),
+    photos: attachments
+      .filter((one) => one.type === "image" && !one.sticker_id && typeof one.url === "string")
+      .map((one) => one.url),
+    messages: messages.map(({ id, direction, text = "", sent_at }) => ({ id, direction, text, sent_at })),
+  };
+}
+
+function placeOf({ coordinates }) {
+  const { lat, long } = coordinates ?? {};
+  if (typeof lat !== "number" || typeof long !== "number") return [];
+  return [{ lat, long, map: `https://www.openstreetmap.org/?mlat=${lat}&mlon=${long}#map=17/${lat}/${long}` }];
+}
+
+/** The order as a person would write it down, a fact to a line. */
+export function asText(order) {
+  const said = order.messages.map((one) => one.text).filter(Boolean);
+  const places = order.places.map((one) => one.map);
+  const lines = [order.customer.name, ...order.phone_numbers.map(localNumber), ...places, ...said, ...order.photos];
+  return lines.filter(Boolean).join("\n");
+}
+
+export const asJson = (order) => JSON.stringify(order, null, 2);
+
+/** A template with `{name}`, `{phone}`, `{text}` and `{json}` filled in; null if that is no web address. */
+export function orderAddress(template, order) {
+  const values = {
+    name: order.customer.name,
+    phone: order.phone_numbers[0] ?? "",
+    text: asText(order),
+    json: JSON.stringify(order),
+  };
+  const address = template.trim().replace(/\{(\w+)\}/g, (whole, name) =>
+    name in values ? encodeURIComponent(values[name]) : whole,
+  );
+  return /^https?:\/\//i.test(address) ? address : null;
+}

@@ -1,0 +1,97 @@
+// The order beside the thread, or on a sheet over it: what the picked messages say, and ways to take it along.
+
+import { inOrder } from "./inbox_state.js";
+import { webAddress } from "./links.js";
+import { asJson, asText, gathered, localNumber, orderAddress } from "./order.js";
+import { copy, empty, icon, iconButton, nameOf, picture } from "./parts.js";
+import { preference } from "./preferences.js";
+import { snippet } from "./snippet.js";
+import { h } from "./view.js";
+import { t } from "./words.js";
+
+/** The picked messages of the open conversation, oldest first. */
+export function pickedOf(state) {
+  const picked = state.picked.get(state.selected);
+  const thread = state.threads.get(state.selected);
+  return picked && thread ? inOrder(thread).filter((one) => picked.has(one.id)) : [];
+}
+
+/** Put a message of the open conversation into the order, or take it out. */
+export function togglePicked(app, id) {
+  const { picked, selected } = app.state;
+  const ids = picked.get(selected) ?? new Set();
+  if (!ids.delete(id)) ids.add(id);
+  picked.set(selected, ids);
+  app.changed();
+}
+
+export function orderView(app) {
+  const { state } = app;
+  const messages = pickedOf(state);
+  const conversation = state.inbox.conversations.get(state.selected);
+  if (!conversation || messages.length === 0) return empty(app, "receipt", t("order.empty"), t("order.empty.hint"));
+  const known = app.customers.of(conversation.page_id, conversation.customer_id)?.name;
+  const order = gathered({ conversation, name: known || nameOf(app, conversation), messages });
+  return h(
+    "div",
+    { class: "order" },
+    h("p", { class: "order-name" }, order.customer.name),
+    order.phone_numbers.map((one) =>
+      h("a", { key: one, class: "order-line", href: `tel:${one}` }, icon(app, "phone"), localNumber(one)),
+    ),
+    order.places.map((one) =>
+      h(
+        "a",
+        { key: one.map, class: "order-line", href: one.map, target: "_blank", rel: "noopener noreferrer" },
+        icon(app, "pin"),
+        `${one.lat.toFixed(5)}, ${one.long.toFixed(5)}`,
+      ),
+    ),
+    h(
+      "ul",
+      { class: "order-messages" },
+      messages.map((one) => line(app, one)),
+    ),
+    order.photos.length > 0 &&
+      h(
+        "div",
+        { class: "order-photos" },
+        order.photos.map((url) => picture(app, url, { class: "order-photo", alt: t("kind.image") }, null)),
+      ),
+    actions(app, order),
+  );
+}
+
+function line(app, message) {
+  return h(
+    "li",
+    { key: message.id, class: "order-message" },
+    h("span", { dir: "auto" }, snippet(message)),
+    iconButton(app, "close", t("order.remove"), () => togglePicked(app, message.id)),
+  );
+}
+
+function actions(app, order) {
+  const button = (name, key, onclick, more = "") =>
+    h("button", { type: "button", class: `button${more}`, onclick }, icon(app, name), t(key));
+  const address = webAddress(orderAddress(preference("order-address"), order));
+  return h(
+    "div",
+    { class: "order-actions" },
+    app.partner.found &&
+      button("outside", "order.send", () => (app.partner.send(order), app.say("order.sent")), " primary"),
+    address &&
+      h(
+        "a",
+        { class: "button", href: address, target: "_blank", rel: "noopener noreferrer" },
+        icon(app, "outside"),
+        t("order.open"),
+      ),
+    button("copy", "order.text", () => copy(app, asText(order))),
+    button("copy", "order.json", () => copy(app, asJson(order))),
+    button("trash", "order.clear", () => {
+      app.state.picked.delete(app.state.selected);
+      app.changed();
+    }),
+  );
+}

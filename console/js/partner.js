@@ -1,0 +1,33 @@
+// The shop's own system: a page that has opened the console or embeds it, of an origin that the operator has listed.
+//
+// The console says `page-inbox:ready`. The page answers `page-inbox:hello`, and gets `page-inbox:order` when the reader
+// sends an order. Messages of other origins are ignored.
+
+const READY = "page-inbox:ready";
+const HELLO = "page-inbox:hello";
+const ORDER = "page-inbox:order";
+
+/** `origins` may take orders; `onFound` is called once such a page has answered. */
+export function createPartner({ origins, onFound }) {
+  const partner = { found: false, send };
+  let target = null;
+  let origin = "";
+  const above = window.opener ?? (window.parent === window ? null : window.parent);
+  if (!above || origins.length === 0) return partner;
+
+  addEventListener("message", (event) => {
+    if (event.source !== above || !origins.includes(event.origin) || event.data?.type !== HELLO) return;
+    target = event.source;
+    origin = event.origin;
+    partner.found = true;
+    onFound();
+  });
+  // It says nothing about the shop, so any page may hear it.
+  above.postMessage({ type: READY, version: 1 }, "*");
+
+  function send(order) {
+    target?.postMessage({ type: ORDER, version: 1, order }, origin);
+  }
+
+  return partner;
+}
