@@ -8,6 +8,9 @@ STAMP := .venv/.installed
 # Four test processes, also on two cores: tests wait for timers and servers more than they compute.
 IN_PARALLEL := -n 4 --dist worksteal
 
+# Compiled modules are used by every test process, and by the services that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup build run composer test lint check format docs lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
 

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Iterator
 from functools import cache
-from typing import Final, Literal
+from importlib import import_module
+from typing import Any, Final, Literal
 
-import kubernetes_validate  # type: ignore[import-untyped]
-from cloudcoil.models.prometheus_operator import v1 as monitoring
-from kubernetes_validate import utils
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tests.k8s.manifests import Manifests, Object, title
@@ -101,16 +99,26 @@ class HTTPRoute(_Strict):
     spec: _RouteSpec
 
 
-MODELS: Final[dict[tuple[str, str], type[BaseModel]]] = {
-    ("monitoring.coreos.com/v1", "ServiceMonitor"): monitoring.ServiceMonitor,
-    ("monitoring.coreos.com/v1", "PrometheusRule"): monitoring.PrometheusRule,
-    ("external-secrets.io/v1", "ExternalSecret"): ExternalSecret,
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"): HTTPRoute,
-}
+@cache
+def models() -> dict[tuple[str, str], type[BaseModel]]:
+    """By apiVersion and kind. The library's models are imported here because that takes seconds."""
+    monitoring = import_module("cloudcoil.models.prometheus_operator.v1")
+    return {
+        ("monitoring.coreos.com/v1", "ServiceMonitor"): monitoring.ServiceMonitor,
+        ("monitoring.coreos.com/v1", "PrometheusRule"): monitoring.PrometheusRule,
+        ("external-secrets.io/v1", "ExternalSecret"): ExternalSecret,
+        ("gateway.networking.k8s.io/v1", "HTTPRoute"): HTTPRoute,
+    }
 
 
-# The library reads a file of two megabytes for each object; every object of a version needs the same one.
-utils.schema_contents = cache(utils.schema_contents)
+@cache
+def kubernetes_validate() -> Any:
+    """The library, imported here because that takes seconds. It reads a file of two megabytes for each object; every
+    object of a version needs the same one.
+    """
+    utils: Any = import_module("kubernetes_validate.utils")
+    utils.schema_contents = cache(utils.schema_contents)
+    return import_module("kubernetes_validate")
 
 
 def schemas(manifests: Manifests) -> Iterator[str]:
@@ -123,17 +131,18 @@ def schemas(manifests: Manifests) -> Iterator[str]:
 def _problems(text: str) -> tuple[str, ...]:
     """Cached: most objects are the same in every combination, and a schema takes long to load."""
     one: Object = json.loads(text)
-    model = MODELS.get((one["apiVersion"], one["kind"]))
+    model = models().get((one["apiVersion"], one["kind"]))
     return tuple(_by_version(one) if model is None else _by_model(one, model))
 
 
 def _by_version(one: Object) -> Iterator[str]:
+    library = kubernetes_validate()
     for version in VERSIONS:
         try:
-            kubernetes_validate.validate(one, version, strict=True)
-        except kubernetes_validate.SchemaNotFoundError:
+            library.validate(one, version, strict=True)
+        except library.SchemaNotFoundError:
             yield f"{version} knows no {one['kind']} of {one['apiVersion']}"
-        except kubernetes_validate.ValidationError as error:
+        except library.ValidationError as error:
             place = ".".join(map(str, error.path))
             yield f"{version} refuses {place}: {error.message[:200]}"
 

@@ -10,7 +10,7 @@ from tests.house.sources import pyproject
 from tests.k8s.alerts import OBJECT, SOURCE, prometheus_rule
 from tests.k8s.checks import problems
 from tests.k8s.renderer import ROOT, render
-from tests.k8s.schemas import MODELS
+from tests.k8s.schemas import models
 
 OVERLAYS = tuple(sorted(path.name for path in (ROOT / "k8s" / "overlays").iterdir()))
 COMPONENTS = tuple(sorted(path.name for path in (ROOT / "k8s" / "components").iterdir()))
@@ -117,4 +117,4 @@ def test_the_alerts_are_those_of_their_source() -> None:
 def test_every_kind_that_is_no_part_of_kubernetes_has_a_model(folders: Path) -> None:
     """The list names nothing that is no longer used."""
     every = render(choose(folders, "production", COMPONENTS))
-    assert set(MODELS) <= {(one["apiVersion"], one["kind"]) for one in every.objects}
+    assert set(models()) <= {(one["apiVersion"], one["kind"]) for one in every.objects}
