@@ -10,7 +10,7 @@ import structlog
 
 from cache.graph.watchlist import Watchlist
 from cache.purging.replay import PurgeReplay
-from cache.registry.shops import Shops
+from cache.registry.registry import Registry
 from cache.server.went_back import WentBack
 from domain.errors import PageInboxError
 from graph_client.heartbeat import SPREAD
@@ -27,7 +27,7 @@ class CatchUp:
     """
 
     def __init__(
-        self, replay: PurgeReplay | None, watchlist: Watchlist, shops: Shops, *, now: Callable[[], int]
+        self, replay: PurgeReplay | None, watchlist: Watchlist, shops: Registry, *, now: Callable[[], int]
     ) -> None:
         self._replay = replay
         self._watchlist = watchlist

@@ -10,7 +10,7 @@ from domain.secret import Secret
 from domain.shop import Page
 
 
-class Inbox(Protocol):
+class CommandTarget(Protocol):
     """What commands do. Every method raises `PageInboxError`, whose sentence is for people."""
 
     async def shop(self, shop: ShopId, /) -> dict[str, Any]:

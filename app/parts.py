@@ -18,7 +18,7 @@ from cache.graph.heals import Heals
 from cache.graph.watchlist import Watchlist
 from cache.keyring import Keyring
 from cache.live.timeline import Timeline
-from cache.messages.blocked import Blocked
+from cache.messages.blocks import Blocks
 from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
@@ -32,8 +32,8 @@ from cache.purging.receipt_signature import ReceiptSigner
 from cache.purging.receipts import Receipts
 from cache.purging.replay import PurgeReplay
 from cache.registry.marks import Marks
+from cache.registry.registry import Registry
 from cache.registry.routes import Routes
-from cache.registry.shops import Shops
 from cache.sealing import Sealer
 from cache.server.address import Tls, connect
 from cache.server.connection import Connection
@@ -44,11 +44,11 @@ from domain.turn import Turn
 from graph_client.calls import Calls
 from graph_client.claims import Claims
 from graph_client.client import Client
+from graph_client.graph_reader import GraphReader
 from graph_client.healing import Healing
+from graph_client.page_remover import PageRemover
 from graph_client.pages import Pages
-from graph_client.reader import Reader as GraphReader
 from graph_client.token_death import TokenDeath
-from graph_client.withdrawn import Withdrawn
 from ops import values
 from ops.metrics import Metrics
 from ops.settings import Settings
@@ -103,12 +103,12 @@ class Store:
     secrets: ShopSecrets
     unsent: UnsentIds
     marks: Marks
-    shops: Shops
+    shops: Registry
     routes: Routes
     reader: Reader
     purger: Purger
     customers: Customers
-    blocked: Blocked
+    blocked: Blocks
     audit_log: AuditLog
     receipts: Receipts
     signer: ReceiptSigner
@@ -125,7 +125,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
     ttl = settings.message_ttl
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
-    shops = Shops(connection, marks, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
+    shops = Registry(connection, marks, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
     journal = None
     if settings.purge_journal is not None:
         journal = PurgeJournal(settings.purge_journal, sealer, process=secrets.token_hex(8), now=time.time)
@@ -147,7 +147,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
         sleep=asyncio.sleep,
         journal=journal,
     )
-    customers, blocked = Customers(connection, shops, purger), Blocked(connection, shops)
+    customers, blocked = Customers(connection, shops, purger), Blocks(connection, shops)
     audit_log = AuditLog(connection, keyring, now=time.time, new_nonce=secrets.token_bytes)
     return Store(
         *(
@@ -229,7 +229,7 @@ def make_exporter(store: Store, *, turn: Turn = next_iteration) -> Exporter:
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class GraphParts:
     """What asks Facebook."""
 
     calls: Calls
@@ -240,10 +240,10 @@ class Graph:
     healing: Healing
     grants: Grants
     token_died: TokenDeath
-    withdrawn: Withdrawn
+    withdrawn: PageRemover
 
 
-def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
+def make_graph(store: Store, metrics: Metrics, settings: Settings) -> GraphParts:
     """The way to Facebook; not opened yet."""
     secret = settings.app_secrets[0] if settings.app_secrets else None
     watchlist, grants = Watchlist(store.connection), Grants(store.connection, settings.seal_keys)
@@ -276,8 +276,8 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings) -> Graph:
         missing_settings=[name for name, value in needs.items() if not value],
         now=unix_milliseconds,
     )
-    withdrawn = Withdrawn(store.shops, watchlist, store.purger, token_died=token_died)
-    return Graph(calls, GraphReader(calls), pages, watchlist, heals, healing, grants, token_died, withdrawn)
+    withdrawn = PageRemover(store.shops, watchlist, store.purger, token_died=token_died)
+    return GraphParts(calls, GraphReader(calls), pages, watchlist, heals, healing, grants, token_died, withdrawn)
 
 
 def unix_milliseconds() -> int:

@@ -9,7 +9,7 @@ import click
 
 from app.counted import counted
 from app.customer_file import CustomerList, listed, read_customers
-from app.inboxes import Inbox
+from app.inboxes import CommandTarget
 from app.tools import Tools, check_store, with_tools
 from app.where import Where, somewhere
 from domain.audit import OPERATOR
@@ -49,7 +49,7 @@ def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: b
     if token is not None and not token:
         raise click.BadParameter("is empty", param_hint="--token-file")
 
-    async def work(inbox: Inbox) -> None:
+    async def work(inbox: CommandTarget) -> None:
         connected = await inbox.connect(ShopId(shop), PageId(page), token, history)
         told = f"{connected['page_id']} is connected to {shop} since {connected['connected_at']}"
         click.echo(f"{told}: {_expected(connected)}")
@@ -85,7 +85,7 @@ def pages_list(where: Where, shop: str) -> None:
       TOKEN=eyJ... page-inbox pages list --url https://inbox.example --shop sokha
     """
 
-    async def work(inbox: Inbox) -> None:
+    async def work(inbox: CommandTarget) -> None:
         state = await inbox.shop(ShopId(shop))
         click.echo(
             f"{shop} has {counted(len(state['pages']), 'Page')}" + (" and is paused." if state["paused"] else ".")
@@ -115,7 +115,7 @@ def pages_heal(where: Where, shop: str, wait: bool, page: str) -> None:
       TOKEN=eyJ... page-inbox pages heal --url https://inbox.example --shop sokha 104200000000001
     """
 
-    async def work(inbox: Inbox) -> None:
+    async def work(inbox: CommandTarget) -> None:
         state = await inbox.heal(ShopId(shop), PageId(page))
         while wait and state["healing"]["status"] in {"waiting", "running"}:
             click.echo(_progress(state), err=True)
@@ -228,8 +228,8 @@ def purge(
     _purge(where, ShopId(shop), lambda inbox: inbox.purge(ShopId(shop), conversation, message))
 
 
-def _purge(where: Where, shop: ShopId, start: Callable[[Inbox], Awaitable[dict[str, Any]]]) -> None:
-    async def work(inbox: Inbox) -> None:
+def _purge(where: Where, shop: ShopId, start: Callable[[CommandTarget], Awaitable[dict[str, Any]]]) -> None:
+    async def work(inbox: CommandTarget) -> None:
         receipt = await start(inbox)
         click.echo("Nothing of it can be read any more. Erasing ...", err=True)
         receipt = await inbox.erased(shop, receipt)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from app.parts import Graph, Store, make_connection, make_graph, make_replay, make_store, needed
+from app.parts import GraphParts, Store, make_connection, make_graph, make_replay, make_store, needed
 from app.version import VERSION
 from domain.audit import AT_THE_STORE, OPERATOR, Access
 from domain.errors import PageInboxError
@@ -28,7 +28,7 @@ class Tools:
     """The store, and the way to Facebook."""
 
     store: Store
-    graph: Graph
+    graph: GraphParts
 
     async def record(self, shop: ShopId, action: str, page: PageId | None = None, *, new: bool = False) -> None:
         """Call it before it is done: `action` is the operationId of the call that does the same over HTTP.

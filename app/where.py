@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app.inboxes import Direct, Inbox
+from app.inboxes import CommandTarget, Direct
 from app.remote import remote
 from app.tools import check_store, with_tools
 from domain.secret import Secret
@@ -25,7 +25,7 @@ class Where:
     url: str | None
     token: Secret | None
 
-    def run(self, work: Callable[[Inbox], Awaitable[None]]) -> None:
+    def run(self, work: Callable[[CommandTarget], Awaitable[None]]) -> None:
         """Do it there."""
 
         service = self.service()

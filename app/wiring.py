@@ -32,13 +32,13 @@ from app.parts import (
 from app.shop_turns import ShopTurns
 from app.version import VERSION
 from cache.audit.log import AuditLog
-from cache.audit.recording import Audit
+from cache.audit.recording import Recorder
 from cache.graph.taps import Taps
 from cache.live.announcements import Announcements
 from cache.live.feed import Feed
 from cache.live.live import Live
 from cache.live.tickets import Tickets
-from cache.messages.blocked import Blocked
+from cache.messages.blocks import Blocks
 from cache.messages.reader import Reader
 from cache.messages.sweeper import Sweeper
 from cache.messages.writer import Writer
@@ -47,22 +47,22 @@ from cache.purging.deletions import Deletions
 from cache.purging.purge import Purger
 from cache.purging.receipt_signature import ReceiptSigner
 from cache.registry.marks import Marks
-from cache.registry.shops import Shops
+from cache.registry.registry import Registry
 from cache.server.connection import Connection
 from cache.server.state import ServerState
 from cache.server.went_back import WentBackCheck
 from domain.secret import Secret
 from graph_client.calls import Calls
+from graph_client.graph_reader import GraphReader
 from graph_client.heal import Healer
 from graph_client.healing import Healing
 from graph_client.heartbeat import Heartbeat
 from graph_client.pages import Pages
-from graph_client.reader import Reader as GraphReader
 from graph_client.watch import Watch
 from ops import logs
 from ops.health import Checks
 from ops.hooks import NO_HOOKS, Hooks
-from ops.metrics import Metrics, Registry, process_registry
+from ops.metrics import MetricRegistry, Metrics, process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
 from webhook.intake import Intake
@@ -85,19 +85,19 @@ class Services:
     state: ServerState
     went_back: WentBackCheck
     catch_up: CatchUp
-    registry: Registry
+    registry: MetricRegistry
     metrics: Metrics
     checks: Checks
     tasks: Tasks
     connection: Connection
     marks: Marks
     tokens: Tokens
-    shops: Shops
+    shops: Registry
     reader: Reader
     writer: Writer
     purger: Purger
     customers: Customers
-    blocked: Blocked
+    blocked: Blocks
     sweeper: Sweeper
     intake: Intake
     turns: ShopTurns
@@ -105,7 +105,7 @@ class Services:
     fan_out: FanOut
     live: Live
     tickets: Tickets
-    audit: Audit
+    audit: Recorder
     audit_log: AuditLog
     withdrawal: Withdrawal
     exporter: Exporter
@@ -228,7 +228,7 @@ def wire(
         now=unix_milliseconds,
         sleep=asyncio.sleep,
     )
-    audit = Audit(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
+    audit = Recorder(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
     live = Live(store.connection, store.shops, store.sealer, metrics)
     intake = Intake(page_writer, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)

@@ -13,11 +13,11 @@ from typing import Final
 
 from bench import ablations, fairness, graph, growth, ingest, machine, memory, purges, reads, scale, startup, stream
 from bench.effort import Effort, Say
-from bench.figures import Row, Skipped, table
+from bench.figures import Figure, NotMeasured, table
 
 LATEST: Final = Path(__file__).parent / "latest.json"
 
-MEASURES: Final[dict[str, Callable[[Path, Effort, Say], Sequence[Row | Skipped]]]] = {
+MEASURES: Final[dict[str, Callable[[Path, Effort, Say], Sequence[Figure | NotMeasured]]]] = {
     "ingest": ingest.measure,
     "ablations": ablations.measure,
     "scale": scale.measure,
@@ -65,13 +65,13 @@ def report(figures: Sequence[str], effort: Effort) -> None:
     facts = machine.facts()
     for name, fact in facts.items():
         print(f"{name:10} {fact}", flush=True)
-    found: list[Row | Skipped] = []
+    found: list[Figure | NotMeasured] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch, machine.on_core("rest"):
         for figure in figures:
             say(f"{figure} ...")
             found += MEASURES[figure](Path(scratch) / figure, effort, say)
-    rows = [row for row in found if isinstance(row, Row)]
-    skipped = [one for one in found if isinstance(one, Skipped)]
+    rows = [row for row in found if isinstance(row, Figure)]
+    skipped = [one for one in found if isinstance(one, NotMeasured)]
     print(f"\n{table(rows, skipped)}\n")
     told = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -12,7 +12,7 @@ from app import compiled
 from bench import starters
 from bench.contestants.ablated import VARIANTS
 from bench.effort import Effort, Say
-from bench.figures import Row, Skipped
+from bench.figures import Figure, NotMeasured
 from bench.inbox import PROGRAM, inbox
 from bench.load import pour, single_messages, tenants
 from cache.keys import SHOP_INDEX
@@ -25,7 +25,7 @@ PER_SECOND: Final = 20_000
 """Requests that are prepared for each second of a round: more than any variant answers."""
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:
     """Alternate the variants, each from an empty store, all with the same bodies in a round."""
     shops = tenants(SHOPS)
     spent: dict[str, list[float]] = {}
@@ -45,5 +45,5 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
                 spent.setdefault(racer.name, []).append(poured.busy / poured.per_second * 1e6)
             say(f"ablations, round {number + 1}: " + ", ".join(f"{name} {us[-1]:.0f} us" for name, us in spent.items()))
     if not compiled.folder(compiled.ROOT).is_dir():
-        return [Skipped(GROUP, OWN, "these sources are not compiled: `make build`")]
-    return [Row(GROUP, name, us, "us", OWN, spent[OWN]) for name, us in spent.items()]
+        return [NotMeasured(GROUP, OWN, "these sources are not compiled: `make build`")]
+    return [Figure(GROUP, name, us, "us", OWN, spent[OWN]) for name, us in spent.items()]

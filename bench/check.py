@@ -32,7 +32,7 @@ class Incomparable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Comparison:
     """What became of one ratio."""
 
     name: str
@@ -57,16 +57,16 @@ def rounds_of(run: Mapping[str, Any]) -> dict[str, tuple[list[float], bool]]:
     }
 
 
-def compare(before: Rounds, now: Rounds) -> list[Finding]:
+def compare(before: Rounds, now: Rounds) -> list[Comparison]:
     """Every ratio of either, what is worse first."""
     found = []
     for name in {**before, **now}:
         old, more_is_better = before.get(name) or now[name]
         new = now[name][0] if name in now else []
         if name not in before:
-            found.append(Finding(name, [], new, "new"))
+            found.append(Comparison(name, [], new, "new"))
         else:
-            found.append(Finding(name, old, new, _verdict(old, new, more_is_better) if new else "missing"))
+            found.append(Comparison(name, old, new, _verdict(old, new, more_is_better) if new else "missing"))
     order = ("worse", "missing", "better", "new", "same")
     return sorted(found, key=lambda finding: order.index(finding.verdict))
 

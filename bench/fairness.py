@@ -19,7 +19,7 @@ from typing import Any, Final
 from app.server import raise_open_files
 from bench.caller import Caller
 from bench.effort import GRAND_MESSAGES, Effort, Say
-from bench.figures import Row, quantile
+from bench.figures import Figure, quantile
 from bench.inbox import Inbox, inbox
 from bench.load import Tenant, single_messages, tenants
 
@@ -40,7 +40,7 @@ PATIENCE_SECONDS: Final = 120.0
 Beside = Callable[[Inbox, Tenant, Event], None]
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """In each round: the others alone, then beside each of the three."""
     raise_open_files()
     big, *others = tenants(1 + OTHERS)
@@ -72,7 +72,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
                 + ", ".join(f"{name} {found[name, 'reads'][-1]:.1f} ms" for name in cases)
             )
     return [
-        Row(GROUP, f"{name}: {what}", found[name, what], "ms", "without it", found["alone", what], at_most=2.0)
+        Figure(GROUP, f"{name}: {what}", found[name, what], "ms", "without it", found["alone", what], at_most=2.0)
         for name in cases
         for what in ("reads", "deliveries")
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Figure:
     """A figure beside its reference. `rounds` and `reference_rounds` belong together one by one."""
 
     group: str
@@ -62,7 +62,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class NotMeasured:
     """What this machine cannot measure, and why."""
 
     group: str
@@ -83,7 +83,7 @@ def shown(number: float) -> str:
     return f"{number:,.{digits}f}"
 
 
-def table(rows: Sequence[Row], skipped: Sequence[Skipped]) -> str:
+def table(rows: Sequence[Figure], skipped: Sequence[NotMeasured]) -> str:
     """The rows for people, group by group."""
     head = ("", "median", "spread", "unit", "beside", "its median", "ratio", "goal", "")
     lines: list[tuple[str, ...]] = [head]

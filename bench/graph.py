@@ -21,7 +21,7 @@ import uvloop
 from bench.caller import Caller, request
 from bench.contestants.graph import APP_ID, token_of
 from bench.effort import Effort, Say
-from bench.figures import Row, quantile
+from bench.figures import Figure, quantile
 from bench.inbox import Inbox, inbox
 from bench.load import APP_SECRET, Tenant, tenants
 from bench.machine import on_core
@@ -50,12 +50,12 @@ _STALL: Final = 1.25
 _SEAL_KEY: Final = b64encode(b"seal-key-of-the-benchmark-32-by.").decode()
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """Both in turn."""
     return [*_overhead(directory / "overhead", effort, say), *_stall(directory / "stall", effort, say)]
 
 
-def _overhead(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def _overhead(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """Alternate our service, and what a user would write instead: httpx2 on a connection that is kept, JSON parsed."""
     (shop,) = tenants(1)
     reads = effort.count(READS)
@@ -82,7 +82,7 @@ def _overhead(directory: Path, effort: Effort, say: Say) -> list[Row]:
             say(f"graph, round {number + 1}: posts p50 {found['posts', 'own'][-1]:.0f} us")
     beside = "httpx2 to Facebook"
     return [
-        Row(GROUP, f"{name}, p50", found[name, "own"], "us", beside, found[name, "direct"], at_most=1.3)
+        Figure(GROUP, f"{name}, p50", found[name, "own"], "us", beside, found[name, "direct"], at_most=1.3)
         for name in asked
     ]
 
@@ -102,7 +102,7 @@ async def _directly(request_: HttpRequest, reads: int) -> list[float]:
     return taken[WARM_UP:]
 
 
-def _stall(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def _stall(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """Alternate rounds in which all fifty Pages answer, and in which one does not; the other 49 are timed."""
     *calm, stalled = tenants(PAGES + 1)
     others, healthy = calm[:-1], calm[-1]
@@ -118,7 +118,7 @@ def _stall(directory: Path, effort: Effort, say: Say) -> list[Row]:
                 p99[stalls].append(quantile(taken, 0.99) * 1e3)
             say(f"graph, round {number + 1}: p99 of {len(taken):,} reads {p99[True][-1]:.0f} ms while a Page stalls")
     name = "the others' p99 while one stalls"
-    return [Row(STALL_GROUP, name, p99[True], "ms", "while none stalls", p99[False], at_most=1.1)]
+    return [Figure(STALL_GROUP, name, p99[True], "ms", "while none stalls", p99[False], at_most=1.1)]
 
 
 async def _crowd(own: Inbox, others: Sequence[Tenant], last: Tenant, seconds: float) -> list[float]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.caller import Caller
 from bench.effort import Effort, Say
-from bench.figures import Row, quantile
+from bench.figures import Figure, quantile
 from bench.inbox import Inbox, inbox
 from bench.load import Tenant, pour, single_messages, tenants
 
@@ -54,7 +54,7 @@ COSTS: Final = {
 }
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """In each round, each level from an empty store: fill, read, then pour."""
     rows = []
     for axis in (MESSAGES, ONE_SHOP, SHOPS) if effort.full else (MESSAGES,):
@@ -81,15 +81,15 @@ def _row(
     level: tuple[int, int],
     least: tuple[int, int],
     found: dict[tuple[str, tuple[int, int]], list[float]],
-) -> Row:
+) -> Figure:
     label, unit = COSTS[name]
     values, beside = found[name, level], found[name, least]
     title = f"{label} at {axis.size(level):,}"
     if level == least:
-        return Row(axis.name, title, values, unit)
+        return Figure(axis.name, title, values, unit)
     allowed = math.log(10 * axis.size(level)) / math.log(10 * axis.size(least)) * BESIDE_LEAST
     most = allowed if name in {"delivery", "read"} else None
-    return Row(axis.name, title, values, unit, f"{axis.size(least):,}", beside[: len(values)], at_most=most)
+    return Figure(axis.name, title, values, unit, f"{axis.size(least):,}", beside[: len(values)], at_most=most)
 
 
 def _at(own: Inbox, level: tuple[int, int], prepared: Sequence[bytes], effort: Effort) -> dict[str, float]:

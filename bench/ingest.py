@@ -8,7 +8,7 @@ from typing import Final
 
 from bench import starters
 from bench.effort import Effort, Say
-from bench.figures import Row, Skipped
+from bench.figures import Figure, NotMeasured
 from bench.load import pour, single_messages, tenants
 
 GROUP: Final = "ingest, deliveries of one message"
@@ -23,7 +23,7 @@ FASTEST: Final = 65_000
 """Requests a second that nobody here exceeds; so many are prepared. Whoever does runs out of them, not of time."""
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:
     """Alternate the contestants, each from an empty store, all with the same fresh bodies in a round."""
     shops = tenants(SHOPS)
     missing = starters.without_node()
@@ -51,8 +51,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
                 busy[racer.name].append(poured.busy)
             told = ", ".join(f"{name} {found[-1]:,.0f}/s" for name, found in rates.items())
             say(f"ingest, round {number + 1}: {told}")
-    rows: list[Row | Skipped] = [
-        Row(
+    rows: list[Figure | NotMeasured] = [
+        Figure(
             GROUP,
             "Page Inbox",
             rates[OWN],
@@ -66,8 +66,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
         if name != OWN
     ]
     each = [share / rate * 1e6 for share, rate in zip(busy[OWN], rates[OWN], strict=True)]
-    rows.append(Row(GROUP, PROCESSOR_TIME, each, "us"))
-    return rows + [Skipped(GROUP, name, missing) for name in ("Fastify + ioredis", "Express + ioredis") if missing]
+    rows.append(Figure(GROUP, PROCESSOR_TIME, each, "us"))
+    return rows + [NotMeasured(GROUP, name, missing) for name in ("Fastify + ioredis", "Express + ioredis") if missing]
 
 
 def _cost(rates: list[float], busy: list[float]) -> str:

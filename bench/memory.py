@@ -9,7 +9,7 @@ import orjson
 from bench import memory_parts
 from bench.caller import Caller, request
 from bench.effort import Effort, Say
-from bench.figures import Row, Skipped
+from bench.figures import Figure, NotMeasured
 from bench.inbox import Inbox, inbox, kept
 from bench.load import Tenant, mixed_traffic, tenants
 from bench.memory_parts import kept_in, used
@@ -29,7 +29,7 @@ CUSTOMERS: Final = 25
 """of each shop: ten messages or so with each in five days"""
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:
     """Store what the simulator's customers write and send; then read all of it back."""
     shops = tenants(SHOPS)
     with inbox(directory / "memory") as own:
@@ -56,8 +56,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row | Skipped]:
     per_message, json = (after - before) / found, size / found
     say(f"memory: {found:,} messages in {conversations:,} conversations, {per_message:.0f} bytes each")
     note = f"{found:,} messages, {conversations:,} conversations, {SHOPS} shops"
-    whole = Row(GROUP, MESSAGE, [per_message], "bytes", "its compact JSON", [json], at_most=MOST_OF_JSON, note=note)
-    rest = [Row(GROUP, SHOP, [(before - empty) / SHOPS], "bytes"), Row(GROUP, ENTRY, [entry], "bytes")]
+    whole = Figure(GROUP, MESSAGE, [per_message], "bytes", "its compact JSON", [json], at_most=MOST_OF_JSON, note=note)
+    rest = [Figure(GROUP, SHOP, [(before - empty) / SHOPS], "bytes"), Figure(GROUP, ENTRY, [entry], "bytes")]
     return [whole, *rest, *memory_parts.measure(parts, directory / "parts", say)]
 
 

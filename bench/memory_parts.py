@@ -16,7 +16,7 @@ from typing import Any, Final
 import redis
 
 from bench.effort import Say
-from bench.figures import Row, Skipped
+from bench.figures import Figure, NotMeasured
 from bench.machine import on_core
 from cache.embedded.valkey import Embedded
 from tests.servers import Absent, redis7, redis82, valkey9
@@ -30,7 +30,7 @@ _Command = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredData:
     """What a store holds of messages: their keys, values and deadlines; the members of their indexes by key."""
 
     messages: Sequence[tuple[bytes, bytes, int]]
@@ -43,7 +43,7 @@ def used(client: redis.Redis) -> int:
     return int(info["used_memory"]) - int(info["mem_clients_normal"])
 
 
-def kept_in(client: redis.Redis) -> Kept:
+def kept_in(client: redis.Redis) -> StoredData:
     """Read all of it."""
     keys = list(client.scan_iter(match=b"m:*", count=10_000))
     texts = _asked(client, [("GET", key) for key in keys])
@@ -52,34 +52,34 @@ def kept_in(client: redis.Redis) -> Kept:
     names = [key for prefix in (b"s:*", b"c:*", b"v:*") for key in client.scan_iter(match=prefix, count=10_000)]
     members: list[Any] = [client.zrange(name, 0, -1, withscores=True) for name in names]
     deadlines = _asked(client, [("PEXPIRETIME", name) for name in names])
-    return Kept(messages, list(zip(names, members, deadlines, strict=True)))
+    return StoredData(messages, list(zip(names, members, deadlines, strict=True)))
 
 
-def measure(kept: Kept, directory: Path, say: Say) -> list[Row | Skipped]:
+def measure(kept: StoredData, directory: Path, say: Say) -> list[Figure | NotMeasured]:
     """Each server that can be had."""
-    rows: list[Row | Skipped] = []
+    rows: list[Figure | NotMeasured] = []
     for name, find in SERVERS.items():
         try:
             binary = find()
         except Absent as absent:
-            rows.append(Skipped(GROUP, name, str(absent)))
+            rows.append(NotMeasured(GROUP, name, str(absent)))
             continue
         say(f"memory by part: {name}")
         slug = name.replace(" ", "-")
         parts = _laid_down(_steps(kept), len(kept.messages), binary, directory / slug)
-        rows += [Row(GROUP, f"{name}, {part}", [size], "bytes") for part, size in parts.items()]
-        rows.append(Row(GROUP, f"{name}, all of it", [sum(parts.values())], "bytes"))
+        rows += [Figure(GROUP, f"{name}, {part}", [size], "bytes") for part, size in parts.items()]
+        rows.append(Figure(GROUP, f"{name}, all of it", [sum(parts.values())], "bytes"))
         hashes = _laid_down({"in hashes": _in_hashes(kept)}, len(kept.messages), binary, directory / f"{slug}-hashes")
         if hashes:
             values = sum(size for part, size in parts.items() if not part.startswith("index"))
             beside = "its key, body and deadline"
             rows.append(
-                Row(GROUP, f"{name}, a field of a hash instead", list(hashes.values()), "bytes", beside, [values])
+                Figure(GROUP, f"{name}, a field of a hash instead", list(hashes.values()), "bytes", beside, [values])
             )
     return rows
 
 
-def _steps(kept: Kept) -> dict[str, Iterator[_Command]]:
+def _steps(kept: StoredData) -> dict[str, Iterator[_Command]]:
     names = {b"s": "index of the shop", b"c": "index of the conversation", b"v": "index of conversations"}
     return {
         "key": (("SET", key, b"") for key, _, _ in kept.messages),
@@ -89,14 +89,14 @@ def _steps(kept: Kept) -> dict[str, Iterator[_Command]]:
     }
 
 
-def _index(kept: Kept, prefix: bytes) -> Iterator[_Command]:
+def _index(kept: StoredData, prefix: bytes) -> Iterator[_Command]:
     for name, members, end in kept.indexes:
         if name.startswith(prefix + b":"):
             yield ("ZADD", name, *(part for member, score in members for part in (int(score), member)))
             yield ("PEXPIREAT", name, end)
 
 
-def _in_hashes(kept: Kept) -> Iterator[_Command]:
+def _in_hashes(kept: StoredData) -> Iterator[_Command]:
     for key, text, end in kept.messages:
         shop, _, id_ = key.removeprefix(b"m:").partition(b"}:")
         yield ("HSETEX", b"h:" + shop + b"}", "PXAT", end, "FIELDS", 1, id_, text)

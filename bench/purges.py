@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bench.caller import Caller
 from bench.effort import Effort, Say
-from bench.figures import Row, quantile
+from bench.figures import Figure, quantile
 from bench.inbox import Inbox, inbox
 from bench.load import Tenant, tenants
 
@@ -22,7 +22,7 @@ MOST_ROUNDS: Final = 3
 PATIENCE_SECONDS: Final = 120.0
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """In each round: fill a shop, time another shop's reads, then purge the first and time them again."""
     big, other = tenants(2)
     count, calm_reads = effort.count(MESSAGES), effort.count(CALM_READS)
@@ -44,9 +44,9 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
             say(f"purge, round {number + 1}: gone after {erased:.2f} s, {len(taken):,} reads beside it")
     what = f"{count:,} messages"
     return [
-        Row(GROUP, f"{what}, until unreadable (200)", unreadable, "ms"),
-        Row(GROUP, f"{what}, until gone", gone, "ms"),
-        Row(GROUP, "another shop's reads, p99", during, "ms", "without a purge", calm, at_most=2.0),
+        Figure(GROUP, f"{what}, until unreadable (200)", unreadable, "ms"),
+        Figure(GROUP, f"{what}, until gone", gone, "ms"),
+        Figure(GROUP, "another shop's reads, p99", during, "ms", "without a purge", calm, at_most=2.0),
     ]
 
 

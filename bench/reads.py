@@ -18,7 +18,7 @@ import orjson
 
 from bench.caller import Caller, request
 from bench.effort import Effort, Say
-from bench.figures import Row, quantile
+from bench.figures import Figure, quantile
 from bench.inbox import Inbox, inbox
 from bench.load import Tenant, tenants
 from bench.processes import Process, free_port, running
@@ -54,7 +54,7 @@ class _Side:
             return taken, count / (self.server.cpu_seconds() - cpu)
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """Alternate the pages of both servers, one request after another on one connection."""
     (shop,) = tenants(1)
     count, reads = effort.count(MESSAGES), effort.count(READS)
@@ -85,12 +85,12 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
             say(f"reads, round {number + 1}: first page p50 {found['first', 'own', 'p50'][-1]:.0f} us")
     names = {"first": "first page", "deep": "deep page", "fresh": FRESH_RATE.partition(",")[0]}
     rows = [
-        Row(GROUP, f"{names[name]}, {label}", found[name, "own", label], "us", BESIDE, found[name, "bare", label])
+        Figure(GROUP, f"{names[name]}, {label}", found[name, "own", label], "us", BESIDE, found[name, "bare", label])
         for name in ours.asked
         for label in ("p50", "p99")
     ]
     return rows + [
-        Row(GROUP, f"{label}, of a busy core", found[name, "own", "rate"], "per second", BESIDE,
+        Figure(GROUP, f"{label}, of a busy core", found[name, "own", "rate"], "per second", BESIDE,
             found[name, "bare", "rate"], at_least=GOAL if name == "first" else None)
         for name, label in names.items()
     ]  # fmt: skip

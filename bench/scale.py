@@ -18,7 +18,7 @@ import redis
 
 from bench.cluster import cluster
 from bench.effort import Effort, Say
-from bench.figures import Row
+from bench.figures import Figure
 from bench.inbox import Inbox, kept, serving, store
 from bench.ingest import FASTEST, SHOPS, WARM_UP_SECONDS
 from bench.load import Tenant, pour, single_messages, tenants
@@ -47,7 +47,7 @@ class Contestant:
         return sum(kept(node, SHOP_INDEX) for node in self.nodes)
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """Alternate the contestants, each from an empty store, all with the same fresh bodies in a round."""
     shops = tenants(SHOPS)
     rates: dict[str, list[float]] = {name: [] for name in (ONE, TWO, ONE_PRIMARY, THREE_PRIMARIES)}
@@ -81,14 +81,14 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
         if all(busy[name])
     }
     rows = [
-        Row(GROUP, TWO, rates[TWO], "per second", ONE, rates[ONE], note=_cores(busy[TWO], busy[ONE])),
-        Row(GROUP, THREE_PRIMARIES, rates[THREE_PRIMARIES], "per second", ONE_PRIMARY, rates[ONE_PRIMARY],
+        Figure(GROUP, TWO, rates[TWO], "per second", ONE, rates[ONE], note=_cores(busy[TWO], busy[ONE])),
+        Figure(GROUP, THREE_PRIMARIES, rates[THREE_PRIMARIES], "per second", ONE_PRIMARY, rates[ONE_PRIMARY],
             note=_cores(busy[THREE_PRIMARIES], busy[ONE_PRIMARY]) + "; one process keeps no primary busy"),
-        Row(GROUP, ONE_PRIMARY, rates[ONE_PRIMARY], "per second", "no cluster", rates[ONE]),
+        Figure(GROUP, ONE_PRIMARY, rates[ONE_PRIMARY], "per second", "no cluster", rates[ONE]),
     ]  # fmt: skip
     if len(each) == len(rates):
         note = "a further core of its own would bring so much again"
-        rows.insert(1, Row(GROUP, f"{TWO}, by time used", each[TWO], "per core", ONE, each[ONE], note=note))
+        rows.insert(1, Figure(GROUP, f"{TWO}, by time used", each[TWO], "per core", ONE, each[ONE], note=note))
     return rows
 
 

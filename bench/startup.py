@@ -9,7 +9,7 @@ from typing import Final
 
 from bench import starters
 from bench.effort import Effort, Say
-from bench.figures import Row
+from bench.figures import Figure
 
 GROUP: Final = "start"
 REST_SECONDS: Final = 0.3
@@ -21,7 +21,7 @@ ENTRANTS: Final[dict[str, Callable[[Path], AbstractContextManager[starters.Racer
 }
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """Start each in turn."""
     ready: dict[str, list[float]] = defaultdict(list)
     held: dict[str, list[float]] = defaultdict(list)
@@ -33,7 +33,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
                 held[name].append(racer.server.resident_bytes() / 2**20)
         say(f"start, round {number + 1}: ready after {ready['own'][-1]:.0f} ms")
     return [
-        Row(GROUP, label, found["own"], unit, name, found[name])
+        Figure(GROUP, label, found["own"], unit, name, found[name])
         for label, unit, found in (("until ready", "ms", ready), ("memory at rest", "MiB", held))
         for name in list(ENTRANTS)[1:]
     ]

@@ -20,7 +20,7 @@ import uvloop
 
 from app.server import raise_open_files
 from bench.effort import Effort, Say
-from bench.figures import Row, quantile
+from bench.figures import Figure, quantile
 from bench.inbox import Inbox, inbox
 from bench.load import Tenant, named_messages, tenants
 
@@ -49,7 +49,7 @@ class _Times:
     seen: list[float] = field(default_factory=list)
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """Alternate the three."""
     raise_open_files()
     viewers = effort.count(VIEWERS)
@@ -77,14 +77,15 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Row]:
                 + ", ".join(f"{name} p99 {found[name, 'p99'][-1]:.1f} ms" for name in cases)
             )
     rows = [
-        Row(GROUP, f"{name}, {label}", found[name, label], "ms", "until it is answered", found[name, f"answer {label}"],
+        Figure(
+            GROUP, f"{name}, {label}", found[name, label], "ms", "until it is answered", found[name, f"answer {label}"],
             note="goal: under 100 ms" if label == "p99" else "")
         for name in cases
         for label in ("p50", "p99")
     ]  # fmt: skip
     for name in list(cases)[1:]:
-        rows.append(Row(GROUP, f"{name}, memory of each", found[name, "memory"], "KiB", note="goal: under 40 KiB"))
-        rows.append(Row(GROUP, f"{name}, processor at {RATE} messages/s", found[name, "busy"], "of a core"))
+        rows.append(Figure(GROUP, f"{name}, memory of each", found[name, "memory"], "KiB", note="goal: under 40 KiB"))
+        rows.append(Figure(GROUP, f"{name}, processor at {RATE} messages/s", found[name, "busy"], "of a core"))
     return rows
 
 

@@ -28,7 +28,7 @@ PAGE_LIMITS: Final[tuple[Limit, ...]] = ("pages", "messenger")
 log = structlog.get_logger()
 
 
-class Entry(Protocol):
+class CallSlot(Protocol):
     """What the store says before a call."""
 
     @property
@@ -50,7 +50,7 @@ class Entry(Protocol):
 class Budgets(Protocol):
     """What may be called when, on every replica. Seconds. Every method raises kind unavailable when the store is."""
 
-    async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> Entry:
+    async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> CallSlot:
         """Take the next place. Raises kind not_found for a Page that is not the shop's."""
         ...
 
@@ -91,7 +91,7 @@ TokenDied = Callable[[ShopId, PageId, Credentials, TokenDead], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class Ledger:
+class BudgetRecorder:
     """Where budgets are written down: in the store, and as metrics."""
 
     budgets: Budgets
@@ -115,7 +115,7 @@ class PageAccount:
     longest wait for a place.
     """
 
-    ledger: Ledger
+    ledger: BudgetRecorder
     shop: ShopId
     page: PageId
     limit: Limit
@@ -165,7 +165,7 @@ class PageAccount:
 class BareAccount:
     """A token that no Page has been given yet, or the app's own: nobody's budget but the app's."""
 
-    ledger: Ledger
+    ledger: BudgetRecorder
     token: Secret
 
     async def admit(self, left: float) -> Secret:

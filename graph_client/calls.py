@@ -10,7 +10,7 @@ import structlog
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from graph_client import field_list
-from graph_client.account import Account, BareAccount, Budgets, Ledger, PageAccount, TokenDied
+from graph_client.account import Account, BareAccount, BudgetRecorder, Budgets, PageAccount, TokenDied
 from graph_client.client import Client
 from graph_client.errors import FieldUnknown, GraphError, GraphTimeout, TooMuchData
 from graph_client.gate import Gate
@@ -50,7 +50,7 @@ class Calls:
     ) -> None:
         self._client = client
         self._metrics = metrics
-        self._ledger = Ledger(budgets, metrics, token_died, sleep)
+        self._ledger = BudgetRecorder(budgets, metrics, token_died, sleep)
         self._clock = clock
         self._sleep = sleep
         self._draw = draw

@@ -35,7 +35,7 @@ class Registry(Protocol):
         ...
 
 
-class PagePurger(Protocol):
+class Purger(Protocol):
     """Takes a Page away."""
 
     async def purge_page(
@@ -56,7 +56,7 @@ class AuditLog(Protocol):
 class Claims:
     """Claims Pages whose token Facebook has verified. Raises kind unavailable when the store is."""
 
-    def __init__(self, registry: Registry, purger: PagePurger, audit: AuditLog) -> None:
+    def __init__(self, registry: Registry, purger: Purger, audit: AuditLog) -> None:
         self._registry = registry
         self._purger = purger
         self._audit = audit

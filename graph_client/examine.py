@@ -104,7 +104,7 @@ class Registry(Protocol):
         ...
 
 
-class Looker(Protocol):
+class Pages(Protocol):
     """Asks Facebook about a Page. Every method raises GraphError when Facebook refuses or is not there."""
 
     async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
@@ -117,7 +117,7 @@ class Looker(Protocol):
 
 
 async def examine_pages(
-    pages: Iterable[PageId], registry: Registry, looker: Looker, *, now: Callable[[], int], ask_facebook: bool = True
+    pages: Iterable[PageId], registry: Registry, looker: Pages, *, now: Callable[[], int], ask_facebook: bool = True
 ) -> AsyncIterator[Finding]:
     """One finding for each Page, in no order; without `ask_facebook` only what is known here.
 
@@ -147,7 +147,7 @@ async def examine_pages(
 
 
 async def _examined(
-    page: PageId, registry: Registry, looker: Looker, now: Callable[[], int], *, ask_facebook: bool
+    page: PageId, registry: Registry, looker: Pages, now: Callable[[], int], *, ask_facebook: bool
 ) -> tuple[Finding, bool]:
     """A finding, and whether Facebook left us without an answer."""
     try:
@@ -167,7 +167,7 @@ async def _examined(
         return _found(page, "fail", f"{error}", remedy), False
 
 
-async def _page(page: PageId, registry: Registry, looker: Looker, now: int, *, ask_facebook: bool) -> Finding:
+async def _page(page: PageId, registry: Registry, looker: Pages, now: int, *, ask_facebook: bool) -> Finding:
     shop = await registry.owner(page)
     if shop is None:
         return _found(page, "ok", "It was disconnected just now.")

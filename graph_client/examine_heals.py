@@ -10,7 +10,7 @@ from domain.heal import Heal
 from domain.ids import PageId, ShopId
 
 
-class Owners(Protocol):
+class Registry(Protocol):
     """Knows whose a Page is. Raises kind unavailable when the store is."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
@@ -18,7 +18,7 @@ class Owners(Protocol):
         ...
 
 
-class HealReader(Protocol):
+class Heals(Protocol):
     """Where a Page's healing is written down. Raises kind unavailable when the store is."""
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
@@ -26,7 +26,7 @@ class HealReader(Protocol):
         ...
 
 
-async def examine_heals(pages: Iterable[PageId], owners: Owners, records: HealReader) -> AsyncIterator[Finding]:
+async def examine_heals(pages: Iterable[PageId], owners: Registry, records: Heals) -> AsyncIterator[Finding]:
     """A warning for each Page with refused conversations. Facebook is not asked."""
     for page in pages:
         try:

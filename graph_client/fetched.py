@@ -20,7 +20,7 @@ SAME_TAP: Final = 1_500
 """Milliseconds between the webhook's time of a tap and Graph's, which is cut to the second."""
 
 
-class Store(Protocol):
+class Writer(Protocol):
     """Where messages are kept."""
 
     async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
@@ -48,7 +48,7 @@ class FetchedMessages:
     `messages` were fetched and readable, `stored` of them were new.
     """
 
-    def __init__(self, shop: ShopId, store: Store, taps: Taps, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, shop: ShopId, store: Writer, taps: Taps, metrics: Metrics, clock: Callable[[], float]) -> None:
         self.messages = 0
         self.stored = 0
         self._shop = shop

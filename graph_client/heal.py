@@ -16,7 +16,7 @@ from domain.heal import Heal
 from domain.ids import PageId, ShopId
 from graph_client.calls import Calls
 from graph_client.conversation_calls import ConversationCalls, StillOurs
-from graph_client.fetched import FetchedMessages, Store, Taps
+from graph_client.fetched import FetchedMessages, Taps, Writer
 from graph_client.heal_turn import THE_LIST, HealTurn
 from ops.metrics import Metrics
 
@@ -55,7 +55,7 @@ class Healer:
     def __init__(
         self,
         calls: Calls,
-        store: Store,
+        store: Writer,
         taps: Taps,
         records: HealRecords,
         metrics: Metrics,

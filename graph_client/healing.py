@@ -27,7 +27,7 @@ class Registry(Protocol):
         ...
 
 
-class Watched(Protocol):
+class Watchlist(Protocol):
     """Which Page is checked when."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
@@ -35,7 +35,7 @@ class Watched(Protocol):
         ...
 
 
-class HealReader(Protocol):
+class Heals(Protocol):
     """Where a Page's healing is written down."""
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
@@ -46,7 +46,7 @@ class HealReader(Protocol):
 class Healing:
     """Asks for it, and reads it. `now` is Unix milliseconds. The watch (watch.py) of a running service does it."""
 
-    def __init__(self, registry: Registry, watched: Watched, records: HealReader, *, now: Callable[[], int]) -> None:
+    def __init__(self, registry: Registry, watched: Watchlist, records: Heals, *, now: Callable[[], int]) -> None:
         self._registry = registry
         self._watched = watched
         self._records = records

@@ -104,7 +104,7 @@ class Registry(Protocol):
         ...
 
 
-class Watched(Protocol):
+class Watchlist(Protocol):
     """Which Page is looked at when."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
@@ -128,7 +128,7 @@ class Grants(Protocol):
         ...
 
 
-class PagePurger(Protocol):
+class Purger(Protocol):
     """Takes a Page away."""
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
@@ -151,9 +151,9 @@ class Pages:
         self,
         calls: Calls,
         registry: Registry,
-        watched: Watched,
+        watched: Watchlist,
         grants: Grants,
-        purger: PagePurger,
+        purger: Purger,
         claims: Claims,
         *,
         app_id: str,

@@ -22,7 +22,7 @@ class States(Protocol):
         ...
 
 
-class Watched(Protocol):
+class Watchlist(Protocol):
     """Which Page is looked at when."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
@@ -33,7 +33,7 @@ class Watched(Protocol):
 class TokenDeath:
     """Called with a token that has just died. `now` is Unix milliseconds."""
 
-    def __init__(self, states: States, watched: Watched, *, now: Callable[[], int]) -> None:
+    def __init__(self, states: States, watched: Watchlist, *, now: Callable[[], int]) -> None:
         self._states = states
         self._watched = watched
         self._now = now

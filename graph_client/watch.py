@@ -99,7 +99,7 @@ class Registry(Protocol):
         ...
 
 
-class Looker(Protocol):
+class Pages(Protocol):
     """Asks Facebook about a Page. Every method raises GraphError when Facebook refuses or is not there."""
 
     async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
@@ -142,7 +142,7 @@ class Watch:
         self,
         watchlist: Watchlist,
         registry: Registry,
-        looker: Looker,
+        looker: Pages,
         healer: Healer,
         grants: Grants,
         metrics: Metrics,

@@ -9,14 +9,14 @@ from typing import Final, Protocol
 
 from starlette.types import ASGIApp
 
-from ops.metrics import Metrics, Registry
+from ops.metrics import MetricRegistry, Metrics
 from ops.middleware import new_request_id
 
 
 class NewMetrics(Protocol):
     """Makes metrics."""
 
-    def __call__(self, registry: Registry, *, version: str) -> Metrics:
+    def __call__(self, registry: MetricRegistry, *, version: str) -> Metrics:
         """On this registry."""
         ...
 

@@ -20,7 +20,7 @@ from ops.meters import OTHER, Counter, Gauge, Histogram
 
 PREFIX = "page_inbox_"
 
-Registry = CollectorRegistry
+MetricRegistry = CollectorRegistry
 """What metrics are registered on and scraped from, for those who hold one and need not know whose it is."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

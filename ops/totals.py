@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from prometheus_client.metrics_core import Metric
 
-from ops.metrics import METRICS, Across, Registry
+from ops.metrics import METRICS, Across, MetricRegistry
 
 Family = Metric
 """One metric with all its series, as a registry collects it."""
@@ -24,7 +24,7 @@ _ACROSS: Final[Mapping[str, Across]] = {
 _LASTING: Final = ("counter", "histogram")
 
 
-def count(registry: Registry) -> Counted:
+def count(registry: MetricRegistry) -> Counted:
     """What this process has counted so far."""
     return [
         [metric.name, metric.documentation, metric.type, [[s.name, s.labels, s.value] for s in metric.samples]]

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ops.hooks import Hooks
 from ops.meters import OTHER
-from ops.metrics import METHODS, Metrics, Registry
+from ops.metrics import METHODS, MetricRegistry, Metrics
 from ops.middleware import new_request_id
 from ops.traces import describe
 
@@ -83,7 +83,7 @@ class Traced:
 class TracedMetrics(Metrics):
     """Counts, and tells the span of this request what is counted, or makes one of what has just ended."""
 
-    def __init__(self, tracer: Tracer, registry: Registry, *, version: str = "unknown") -> None:
+    def __init__(self, tracer: Tracer, registry: MetricRegistry, *, version: str = "unknown") -> None:
         super().__init__(registry, version=version)
         self._tracer = tracer
 

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from simulator import graph_apps, graph_edges
 from simulator.graph_call import Call, check, read_call
 from simulator.graph_faults import Alters, Cuts, Fails, Fault, Faults, Headers, Pads, Says, Stalls
-from simulator.graph_gate import Gate
+from simulator.graph_gate import Barrier
 from simulator.graph_paging import DEFAULT_LIMIT
-from simulator.graph_refusals import GraphRefused, reduce_the_amount, unreadable_query
+from simulator.graph_refusals import GraphErrorAnswer, reduce_the_amount, unreadable_query
 from simulator.graph_seen import Seen
 from simulator.graph_world import World
 from simulator.serialize import Document, serialize
@@ -79,7 +79,7 @@ class _Graph:
             await self._held_up(asyncio.sleep(latency), receive)
         if isinstance(fault, Stalls):
             until = fault.until
-            await self._held_up(until.passed() if isinstance(until, Gate) else asyncio.sleep(until), receive)
+            await self._held_up(until.passed() if isinstance(until, Barrier) else asyncio.sleep(until), receive)
         if isinstance(fault, Says):
             answer = _Answer(send, fault.status, (*fault.headers, *self._faults.headers(page)), fault.content_type)
             self._seen.answers[fault.status] += 1
@@ -107,7 +107,7 @@ class _Graph:
             return fault.status, fault.document(trace), fault.headers
         try:
             document = self._looked_up(call)
-        except GraphRefused as refusal:
+        except GraphErrorAnswer as refusal:
             return refusal.status, refusal.document(trace), ()
         if isinstance(fault, Alters):
             changed = copy.deepcopy(document)  # parts of an answer are parts of the world

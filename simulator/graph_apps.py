@@ -6,7 +6,7 @@ https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps an
 from simulator.graph_call import Call, on_page, only, permit, why_dead
 from simulator.graph_fields import choose
 from simulator.graph_nodes import Token
-from simulator.graph_refusals import GraphRefused, bad_parameter, dead_token, no_such_object
+from simulator.graph_refusals import GraphErrorAnswer, bad_parameter, dead_token, no_such_object
 from simulator.graph_world import World
 from simulator.serialize import Document
 
@@ -64,7 +64,7 @@ def subscribe(world: World, call: Call, token: Token) -> Document:
         if needed is not None and needed not in token.scopes:
             # The first field that the token may not have makes the whole list refused.
             told = f"(#200) To subscribe to the {field} field, one of these permissions is needed: {needed}"
-            raise GraphRefused(200, told, status=403)
+            raise GraphErrorAnswer(200, told, status=403)
     world.pages[page].subscriptions[token.app_id] = fields
     return {"success": True}
 
@@ -86,7 +86,7 @@ def _page(world: World, call: Call, token: Token) -> str:
     if page is None or (token.type == "PAGE" and not on_page(token, page.id)):
         raise no_such_object(name, call.method)
     if token.type != "PAGE":
-        raise GraphRefused(210, "(#210) A page access token is required to request this resource.", status=403)
+        raise GraphErrorAnswer(210, "(#210) A page access token is required to request this resource.", status=403)
     permit(token, 200, ("pages_manage_metadata", "pages_show_list"))
     return name
 

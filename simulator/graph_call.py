@@ -13,7 +13,7 @@ from domain.ids import PageId
 from domain.secret import Secret
 from simulator.graph_nodes import Token
 from simulator.graph_refusals import (
-    GraphRefused,
+    GraphErrorAnswer,
     bad_parameter,
     dead_token,
     permission_missing,
@@ -120,10 +120,10 @@ def _check_proof(world: World, call: Call, token: str) -> None:
         raise _proof_refused(world, "Invalid appsecret_proof provided in the API argument")
 
 
-def _proof_refused(world: World, message: str) -> GraphRefused:
+def _proof_refused(world: World, message: str) -> GraphErrorAnswer:
     if world.proof_code == 100:
-        return GraphRefused(100, message, type="GraphMethodException")
-    return GraphRefused(104, f"(#104) Incorrect signature: {message}", type="GraphMethodException")
+        return GraphErrorAnswer(100, message, type="GraphMethodException")
+    return GraphErrorAnswer(104, f"(#104) Incorrect signature: {message}", type="GraphMethodException")
 
 
 def permit(token: Token, code: int, scopes: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from simulator.graph_call import Call, on_page, only, permit
 from simulator.graph_fields import Chosen, choose
 from simulator.graph_nodes import Node, NodeType, Token
 from simulator.graph_paging import DEFAULT_LIMIT, MOST, Place, Wanted, page_of
-from simulator.graph_refusals import GraphRefused, bad_parameter, no_such_object
+from simulator.graph_refusals import GraphErrorAnswer, bad_parameter, no_such_object
 from simulator.graph_render import listed, newest_first, render, summary_of
 from simulator.graph_world import World
 from simulator.serialize import Document
@@ -76,12 +76,12 @@ def node(world: World, call: Call, token: Token) -> Document:
     permit(token, *_PERMISSIONS[found.type])
     if found.type == "User":
         if world.customers == "refused":
-            raise GraphRefused(100, "(#100) No profile available for this user.", subcode=2018218)
+            raise GraphErrorAnswer(100, "(#100) No profile available for this user.", subcode=2018218)
         if world.customers == "empty":
             return {}
     chosen = choose(found.type, call.params.get("fields"))
     if found.type == "Message" and found.above is not None and found.rank < _oldest_readable(world, found.above):
-        raise GraphRefused(100, "(#100) The message you are trying to read has been deleted", subcode=2018001)
+        raise GraphErrorAnswer(100, "(#100) The message you are trying to read has been deleted", subcode=2018001)
     return render(found, chosen, _place(call))
 
 
@@ -128,7 +128,7 @@ def _object(world: World, call: Call, token: Token) -> Node:
     if found is None or not (on_page(token, found.page) or token.type == "USER"):
         raise no_such_object(name)
     if token.type == "USER" and found.type not in ("Page", "PagePost", "Video", "Comment"):
-        raise GraphRefused(210, "(#210) A page access token is required to request this resource.", status=403)
+        raise GraphErrorAnswer(210, "(#210) A page access token is required to request this resource.", status=403)
     return found
 
 
@@ -164,7 +164,7 @@ def _seconds(text: str | None) -> int | None:
 
 def _videos_may_be_read(world: World, call: Call) -> None:
     if not world.videos_readable:
-        raise GraphRefused(3, "(#3) Application does not have the capability to make this API call.")
+        raise GraphErrorAnswer(3, "(#3) Application does not have the capability to make this API call.")
     if call.params.get("type", "tagged") not in ("uploaded", "tagged"):
         raise bad_parameter("Param type must be one of {TAGGED, UPLOADED}")
 

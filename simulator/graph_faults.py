@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from simulator.graph_gate import Gate
+from simulator.graph_gate import Barrier
 from simulator.serialize import Document
 
 Headers = tuple[tuple[str, str], ...]
@@ -48,7 +48,7 @@ class Fails:
 class Stalls:
     """Nothing for so many seconds, or until the gate opens; then the answer as usual."""
 
-    until: Gate | float
+    until: Barrier | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Faults:
     def __init__(self) -> None:
         self.reduce_above: int | None = None
         self.too_large: dict[str, int] = {}
-        self.closing = Gate()
+        self.closing = Barrier()
         self._lock = threading.Lock()
         self._scripts: list[_Script] = []
         self._delays: dict[str | None, float] = {}

@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 
-class Gate:
+class Barrier:
     """Something is held up until somebody opens it; once open it stays so."""
 
     def __init__(self) -> None:

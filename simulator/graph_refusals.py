@@ -7,7 +7,7 @@ Codes and subcodes as in developers.facebook.com/docs/graph-api/guides/error-han
 from simulator.serialize import Document
 
 
-class GraphRefused(Exception):
+class GraphErrorAnswer(Exception):
     """A call that Graph answers with an error. `message` is what Facebook writes, names and ids included."""
 
     def __init__(
@@ -38,9 +38,9 @@ class GraphRefused(Exception):
         return {"error": {**error, "fbtrace_id": trace}}
 
 
-def no_such_object(name: str, method: str = "GET") -> GraphRefused:
+def no_such_object(name: str, method: str = "GET") -> GraphErrorAnswer:
     """It does not exist, or this token may not know that it does."""
-    return GraphRefused(
+    return GraphErrorAnswer(
         100,
         f"Unsupported {method.lower()} request. Object with ID '{name}' does not exist, cannot be loaded due to missing"
         " permissions, or does not support this operation.",
@@ -49,30 +49,30 @@ def no_such_object(name: str, method: str = "GET") -> GraphRefused:
     )
 
 
-def bad_parameter(message: str) -> GraphRefused:
+def bad_parameter(message: str) -> GraphErrorAnswer:
     """A parameter that is unknown, or whose value Graph does not take."""
-    return GraphRefused(100, f"(#100) {message}")
+    return GraphErrorAnswer(100, f"(#100) {message}")
 
 
-def unknown_field(field: str, node_type: str) -> GraphRefused:
+def unknown_field(field: str, node_type: str) -> GraphErrorAnswer:
     """One such field makes the whole call fail."""
     return bad_parameter(f"Tried accessing nonexisting field ({field}) on node type ({node_type})")
 
 
-def unreadable_query(message: str) -> GraphRefused:
+def unreadable_query(message: str) -> GraphErrorAnswer:
     """Path or `fields` that cannot be parsed, or no token at all."""
-    return GraphRefused(2500, message)
+    return GraphErrorAnswer(2500, message)
 
 
-def permission_missing(code: int, permission: str) -> GraphRefused:
+def permission_missing(code: int, permission: str) -> GraphErrorAnswer:
     """10 for what a Page shows, 200 for its inbox and its settings."""
-    return GraphRefused(code, f"(#{code}) Requires {permission} permission to manage the object", status=403)
+    return GraphErrorAnswer(code, f"(#{code}) Requires {permission} permission to manage the object", status=403)
 
 
-def reduce_the_amount() -> GraphRefused:
+def reduce_the_amount() -> GraphErrorAnswer:
     """The code is that of an outage; only the words tell that asking for less would help."""
     message = "Please reduce the amount of data you're asking for, then retry your request"
-    return GraphRefused(1, message, status=500)
+    return GraphErrorAnswer(1, message, status=500)
 
 
 _DEAD = {
@@ -87,9 +87,9 @@ _DEAD = {
 }
 
 
-def dead_token(subcode: int | None) -> GraphRefused:
+def dead_token(subcode: int | None) -> GraphErrorAnswer:
     """A token that was good once, or, with subcode None, never."""
     if subcode is None:
-        return GraphRefused(190, "Invalid OAuth access token - Cannot parse access token", status=401)
+        return GraphErrorAnswer(190, "Invalid OAuth access token - Cannot parse access token", status=401)
     told = _DEAD.get(subcode, "The session is invalid.")
-    return GraphRefused(190, f"Error validating access token: {told}", subcode=subcode, status=401)
+    return GraphErrorAnswer(190, f"Error validating access token: {told}", subcode=subcode, status=401)

@@ -11,7 +11,7 @@ Container = Literal["messaging", "standby", "changes", "calls"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ExpectedMessage:
     """A message or postback that a receiver should keep; `sent_at` in milliseconds, `text` None where there is none."""
 
     page: PageId
@@ -23,7 +23,7 @@ class Kept:
     text: str | None
 
 
-Effect = Kept | Edit | Unsend
+Effect = ExpectedMessage | Edit | Unsend
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from domain.ids import MessageId, PageId
 from domain.message import Edit, Unsend
-from simulator.happening import Effect, Kept
+from simulator.happening import Effect, ExpectedMessage
 
 _Key = tuple[PageId, MessageId]
 
@@ -18,19 +18,21 @@ class Ledger:
     """Write down what is sent and what is acknowledged; ask `readable` at the end."""
 
     def __init__(self) -> None:
-        self._kept: dict[_Key, Kept] = {}
+        self._kept: dict[_Key, ExpectedMessage] = {}
         self._edits: dict[_Key, Edit] = {}
         self._unsent: set[_Key] = set()
         self._in_doubt: set[Edit | Unsend] = set()
 
     def sending(self, effects: Iterable[Effect]) -> None:
         """On the way: until it is acknowledged, a change may have been applied or not."""
-        self._in_doubt.update(effect for effect in effects if not isinstance(effect, Kept) and not self._knows(effect))
+        self._in_doubt.update(
+            effect for effect in effects if not isinstance(effect, ExpectedMessage) and not self._knows(effect)
+        )
 
     def acknowledged(self, effects: Iterable[Effect]) -> None:
         """Answered 200."""
         for effect in effects:
-            if isinstance(effect, Kept):
+            if isinstance(effect, ExpectedMessage):
                 self._kept[effect.page, effect.mid] = effect
                 continue
             self._in_doubt.discard(effect)
@@ -40,7 +42,7 @@ class Ledger:
             elif key not in self._edits or effect.number > self._edits[key].number:
                 self._edits[key] = effect
 
-    def readable(self) -> list[Kept]:
+    def readable(self) -> list[ExpectedMessage]:
         """The messages acknowledged and not taken back, with their last texts.
 
         Left out is what nobody outside can tell: a message with a change on the way that was never acknowledged.

@@ -12,7 +12,7 @@ from domain.ids import MessageId
 from domain.message import Edit, Kind, Unsend
 from simulator import attachments, texts
 from simulator.customers import Conversation, Written, new_mid
-from simulator.happening import Container, Happening, Kept
+from simulator.happening import Container, ExpectedMessage, Happening
 from simulator.payloads import from_customer, from_page
 from simulator.serialize import Document
 
@@ -22,8 +22,8 @@ _INBOX_APP = 263902037430900
 """The app id in echoes of what staff type in the Page's own inbox; a number, not a text."""
 
 
-def _kept(chat: Conversation, mid: MessageId, at: int, text: str | None, kind: Kind = "message") -> Kept:
-    return Kept(chat.page, mid, chat.psid, "in", kind, at, text)
+def _kept(chat: Conversation, mid: MessageId, at: int, text: str | None, kind: Kind = "message") -> ExpectedMessage:
+    return ExpectedMessage(chat.page, mid, chat.psid, "in", kind, at, text)
 
 
 def _said(kind: str, chat: Conversation, rng: random.Random, at: int, content: Document) -> Happening:
@@ -113,7 +113,7 @@ def _echoed(kind: str, chat: Conversation, rng: random.Random, at: int, content:
     sender: Document = {"app_id": _INBOX_APP} if rng.random() < 0.8 else {}
     chat.by_page.append(mid)
     part = from_page(chat.page, chat.psid, at, message={"mid": mid, "is_echo": True, **sender, **content})
-    effect = Kept(chat.page, mid, chat.psid, "out", "message", at, content.get("text"))
+    effect = ExpectedMessage(chat.page, mid, chat.psid, "out", "message", at, content.get("text"))
     return Happening(kind, chat.page, container, part, effect)
 
 

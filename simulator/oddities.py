@@ -6,7 +6,7 @@ Seen: ids as numbers, times in seconds or as text, keys nobody has heard of.
 import dataclasses
 import random
 
-from simulator.happening import Happening, Kept
+from simulator.happening import ExpectedMessage, Happening
 from simulator.serialize import Document
 
 
@@ -38,6 +38,6 @@ def made_odd(happening: Happening, rng: random.Random) -> Happening:
         return dataclasses.replace(happening, part=_numbered(part))
     if oddity == "seconds":
         return _in_seconds(happening, part, rng)
-    if isinstance(happening.effect, Kept) and isinstance(part.get("message"), dict):
+    if isinstance(happening.effect, ExpectedMessage) and isinstance(part.get("message"), dict):
         return dataclasses.replace(happening, part={**part, "message": {**part["message"], "vibe": {"score": 1}}})
     return happening

@@ -15,7 +15,7 @@ from simulator.customers import Crowd
 from simulator.happening import Effect
 from simulator.serialize import Document, serialize
 from simulator.signing import FORGERIES, Forgery
-from simulator.traffic import Delivery, Habits, Traffic
+from simulator.traffic import Habits, SimulatedDelivery, Traffic
 
 RETRY_WAITS = (0.0, 1.0, 5.0, 15.0)
 """Seconds before each further attempt: "immediately, then a few more times" (messenger-platform/webhooks). Facebook
@@ -86,7 +86,7 @@ def posts(plan: Plan, rng: random.Random, now: Callable[[], int]) -> Iterator[Po
 
 def _drawn(plan: Plan, rng: random.Random, now: Callable[[], int]) -> Iterator[Post]:
     traffic = Traffic(plan.pages, rng, plan.habits, plan.crowd)
-    sent: deque[Delivery] = deque(maxlen=_REPEATABLE)
+    sent: deque[SimulatedDelivery] = deque(maxlen=_REPEATABLE)
     for _ in itertools.repeat(None) if plan.count is None else itertools.repeat(None, plan.count):
         draw = rng.random()
         if sent and draw < plan.duplicates:

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simulator.happening import Kept
+from simulator.happening import ExpectedMessage
 from simulator.ledger import Ledger
 from simulator.plan import Post
 
@@ -73,7 +73,7 @@ class Summary:
         return answer == OK
 
     @property
-    def readable(self) -> list[Kept]:
+    def readable(self) -> list[ExpectedMessage]:
         """The messages the other side must be able to show now; see `Ledger.readable`."""
         return self.ledger.readable() if self.ledger is not None else []
 

@@ -30,7 +30,7 @@ _MOST_NOTIFICATION_DELAY = 900
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class SimulatedDelivery:
     """One body, the kinds of its events in order, and what a receiver should make of it."""
 
     document: Document
@@ -61,7 +61,7 @@ class Traffic:
         self._crowd = crowd or Crowd(pages, self._habits.customers, rng)
         self._overtaken: deque[Happening] = deque()
 
-    def delivery(self, now: int) -> Delivery:
+    def delivery(self, now: int) -> SimulatedDelivery:
         """The next delivery, sent at `now` (milliseconds)."""
         size = self._batch_size()
         happenings = [self._overtaken.popleft() for _ in range(min(size, len(self._overtaken)))]
@@ -70,7 +70,7 @@ class Traffic:
         self._overtaken.extend(happening.later for happening in happenings if happening.later is not None)
         effects = tuple(happening.effect for happening in happenings if happening.effect is not None)
         kinds = tuple(happening.kind for happening in happenings)
-        return Delivery(delivery(self._entries(happenings, now)), kinds, effects)
+        return SimulatedDelivery(delivery(self._entries(happenings, now)), kinds, effects)
 
     def _batch_size(self) -> int:
         if self._rng.random() < 0.7:

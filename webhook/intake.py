@@ -14,7 +14,7 @@ from webhook.normalize import Delivery, normalize
 from webhook.signature import verify
 
 
-class Store(Protocol):
+class Writer(Protocol):
     """Where messages are kept."""
 
     def admit(self) -> None:
@@ -43,7 +43,7 @@ class Teller(Protocol):
 class Intake:
     """Takes deliveries in."""
 
-    def __init__(self, store: Store, teller: Teller, metrics: Metrics, *, app_secrets: Sequence[Secret]) -> None:
+    def __init__(self, store: Writer, teller: Teller, metrics: Metrics, *, app_secrets: Sequence[Secret]) -> None:
         self._store = store
         self._teller = teller
         self._metrics = metrics

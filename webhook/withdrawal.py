@@ -48,7 +48,7 @@ class Registry(Protocol):
         ...
 
 
-class Pages(Protocol):
+class PageRemover(Protocol):
     """Takes Pages away without asking Facebook."""
 
     async def mark_dead(self, shop: ShopId, page: PageId, /) -> None:
@@ -105,7 +105,7 @@ class Withdrawal:
         self,
         grants: Grants,
         registry: Registry,
-        pages: Pages,
+        pages: PageRemover,
         purger: ShopPurger,
         deletions: Deletions,
         recorder: Recorder,

@@ -47,7 +47,7 @@ class _Fold:
     opening: "asyncio.Task[None] | None" = None
 
 
-class Audit:
+class Recorder:
     """Records accesses. `now` in Unix seconds, `clock` rising seconds."""
 
     def __init__(

@@ -13,7 +13,7 @@ from typing import Final
 
 from cache.keys import APP_HOLD, shop_keys
 from cache.registry import page_fields
-from cache.registry.shops import page_not_found
+from cache.registry.registry import page_not_found
 from cache.scripts import ENTER, HOLD, HOLD_APP
 from cache.sealing import Sealer
 from cache.server.connection import Connection

@@ -35,7 +35,7 @@ PURPOSE: Final = "live-notice"
 log = structlog.get_logger()
 
 
-class Owners(Protocol):
+class Registry(Protocol):
     """Who a Page belongs to."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
@@ -46,7 +46,7 @@ class Owners(Protocol):
 class Live:
     """Tells, in the background, and reads what was told."""
 
-    def __init__(self, connection: Connection, owners: Owners, sealer: Sealer, metrics: Metrics) -> None:
+    def __init__(self, connection: Connection, owners: Registry, sealer: Sealer, metrics: Metrics) -> None:
         self._connection = connection
         self._owners = owners
         self._sealer = sealer

@@ -15,7 +15,7 @@ from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, NotFound
 from cache.keys import ShopKeys, shop_keys
 from cache.messages.shop_secrets import ShopSecrets
-from cache.registry.shops import Shops
+from cache.registry.registry import Registry
 from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
 from cache.server.connection import Arg, Connection, Reply, scored
 from domain.cursor import Slice
@@ -78,7 +78,7 @@ class Reader:
     """
 
     def __init__(
-        self, connection: Connection, shops: Shops, secrets: ShopSecrets, cursors: Cursors, *, ttl: int, turn: Turn
+        self, connection: Connection, shops: Registry, secrets: ShopSecrets, cursors: Cursors, *, ttl: int, turn: Turn
     ) -> None:
         self._connection = connection
         self._ttl = ttl

@@ -9,7 +9,7 @@ from typing import Final
 
 from cache.keys import ShopKeys, shop_keys
 from cache.purging.purge import Purger
-from cache.registry.shops import Shops
+from cache.registry.registry import Registry
 from cache.scripts import PRESENT, WAITING
 from cache.server.connection import Arg, Connection
 from domain.ids import Psid, ShopId, conversation_of
@@ -24,7 +24,7 @@ PURGED: Final = 500
 class Customers:
     """Deletes. Every method raises `Unavailable` when Redis is."""
 
-    def __init__(self, connection: Connection, shops: Shops, purger: Purger) -> None:
+    def __init__(self, connection: Connection, shops: Registry, purger: Purger) -> None:
         self._connection = connection
         self._shops = shops
         self._purger = purger

@@ -20,7 +20,7 @@ from cache.messages.reader import IDS_PER_CALL, Reader
 from cache.purging.hiding import hide, note_purge
 from cache.purging.journal import JournalEntry, PurgeJournal
 from cache.purging.receipts import Receipts
-from cache.registry.shops import Shops
+from cache.registry.registry import Registry
 from cache.scripts import ERASE, STEP, UNINDEX, UNLOG, Script
 from cache.server.connection import Arg, Connection, hash_fields
 from domain import limits
@@ -67,7 +67,7 @@ class Purger:
     def __init__(
         self,
         connection: Connection,
-        shops: Shops,
+        shops: Registry,
         reader: Reader,
         receipts: Receipts,
         metrics: Metrics,

@@ -1,6 +1,6 @@
 """Marks tell a store in which no Page was ever connected from one that has lost its Pages.
 
-The registry (cache/registry/shops.py) is no cache: a server that comes back empty, restarted without its file or
+The registry (cache/registry/registry.py) is no cache: a server that comes back empty, restarted without its file or
 replaced by an empty replica, would have every delivery answered 200 as if nobody had connected its Page. So permanent
 keys, the marks, are written before the first Page is connected. All of them hold the same word, which is drawn once for
 an installation:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cache.keys import shop_keys
 from cache.messages.shop_secrets import FIELD, ShopSecrets
 from cache.registry import page_fields
-from cache.registry.shops import Shops
+from cache.registry.registry import Registry
 from cache.scripts import REPLACE, ROUTE
 from cache.server.connection import Connection
 from domain.ids import PageId, ShopId
@@ -25,7 +25,7 @@ class Route(NamedTuple):
 class Routes:
     """Looks routes up. Every method raises `Unavailable` when Redis is unavailable, or has lost the Page."""
 
-    def __init__(self, connection: Connection, shops: Shops, secrets: ShopSecrets) -> None:
+    def __init__(self, connection: Connection, shops: Registry, secrets: ShopSecrets) -> None:
         self._connection = connection
         self._shops = shops
         self._secrets = secrets

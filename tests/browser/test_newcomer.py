@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from domain.ids import Psid
 from domain.secret import Secret
 from simulator.graph_faults import Stalls
-from simulator.graph_gate import Gate
+from simulator.graph_gate import Barrier
 from simulator.graph_world import SCOPES
 from tests.browser.console import LOCALES, PATIENCE, WORDS, Console, Owner, messages, rows, shot, stumbles
 from tests.facebook import new_page
@@ -59,7 +59,7 @@ async def test_the_way_of_a_newcomer(browser: Browser, newcomer: Owner, graph: F
     for number in range(AT_ONCE):
         graph.world.say(shop_page, SOKHA, f"question {number}", at=now() - 30 * MINUTE + number * 1000)
     graph.world.say(shop_page, DARA, "6 days ago", at=now() - 6 * DAY)
-    held = Gate()
+    held = Barrier()
     of_dara = f"{shop_page.conversations[DARA].id}/messages"
     graph.faults.script(of_dara, Stalls(held), times=None)
     newcomer.bring(shop_page, history=True)

@@ -15,7 +15,7 @@ from app.parts import Store, make_budgets, make_page_writer, make_store, make_sw
 from cache.graph.budgets import Budgets
 from cache.graph.watchlist import Watchlist
 from cache.live.timeline import Timeline
-from cache.messages.blocked import Blocked
+from cache.messages.blocks import Blocks
 from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
@@ -23,8 +23,8 @@ from cache.messages.sweeper import Sweeper
 from cache.messages.writer import Writer
 from cache.purging.customers import Customers
 from cache.purging.purge import Purger
+from cache.registry.registry import Registry
 from cache.registry.routes import Route, Routes
-from cache.registry.shops import Shops
 from cache.sealing import Sealer
 from cache.server.address import connect
 from cache.server.connection import Connection
@@ -73,7 +73,7 @@ class Box:
 
     connection: Connection
     store: Store
-    shops: Shops
+    shops: Registry
     reader: Reader
     writer: Writer
     purger: Purger
@@ -84,7 +84,7 @@ class Box:
     budgets: Budgets
     watchlist: Watchlist
     customers: Customers
-    blocked: Blocked
+    blocked: Blocks
     timeline: Timeline
     page_writers: dict[ShopId, PageWriter] = field(default_factory=dict)
 

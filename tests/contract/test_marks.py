@@ -10,7 +10,7 @@ import redis
 from cache.errors import Unavailable
 from cache.keys import mark_keys, page_key, shop_keys
 from cache.registry.marks import Marks
-from cache.registry.shops import Shops
+from cache.registry.registry import Registry
 from cache.sealing import Sealer
 from cache.server.address import connect
 from domain.ids import PageId, ShopId
@@ -18,7 +18,7 @@ from tests.servers import PATIENT, Server
 
 SHOP, PAGE, OTHER = ShopId("sokha"), PageId("104200000000001"), PageId("104200000000002")
 
-Process = tuple[Marks, Shops]
+Process = tuple[Marks, Registry]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
             connection = connect(url, limits=PATIENT)
             stack.push_async_callback(connection.close)
             marks = Marks(connection, new_word=lambda: next(words))
-            return marks, Shops(connection, marks, new_claim=lambda: "claim", sealer=Sealer([], new_nonce=bytes))
+            return marks, Registry(connection, marks, new_claim=lambda: "claim", sealer=Sealer([], new_nonce=bytes))
 
         yield lambda url: partial(start, url)
 
@@ -52,7 +52,7 @@ async def is_lost(call: Awaitable[object]) -> bool:
     return False
 
 
-async def refused(shops: Shops, page: PageId = PAGE) -> bool:
+async def refused(shops: Registry, page: PageId = PAGE) -> bool:
     """Whether a Page that is not found counts as lost; else nobody has it."""
     return await is_lost(shops.owner(page)) or await shops.owner(page) is not None
 

@@ -11,7 +11,7 @@ import pytest
 
 from cache.errors import UNREACHED
 from simulator.graph_faults import OUTAGE, Cuts, Fault, Says, Stalls
-from simulator.graph_gate import Gate
+from simulator.graph_gate import Barrier
 from simulator.graph_made_up import made_up
 from simulator.graph_nodes import FakePage
 from tests.breakable import Breakable
@@ -82,7 +82,7 @@ def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
 
 def test_a_graph_that_dies_under_a_call_is_502_and_the_store_serves_on(valkey: Server, tmp_path: Path) -> None:
     """The call is under way when Graph's process goes; nobody listens at its address from then on."""
-    held = Gate()
+    held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
         with running_facebook() as graph:
@@ -117,7 +117,7 @@ def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
     reasons: frozenset[str],
 ) -> None:
     """Whether a call may go out, and with which token, stands in Redis. The call that is out already is answered."""
-    held = Gate()
+    held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
         service = stack.enter_context(serving_graph(breakable.url, tmp_path / "log", graph))
@@ -144,7 +144,7 @@ def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
 
 def test_a_budget_that_cannot_be_written_down_is_503(graph: FakeGraph, breakable: Breakable, tmp_path: Path) -> None:
     """Graph says stop while Redis is gone: nobody is told that all is well, and nothing hangs."""
-    held = Gate()
+    held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
         service = stack.enter_context(serving_graph(breakable.url, tmp_path / "log", graph))
@@ -169,7 +169,7 @@ def test_a_token_revoked_in_the_middle_is_409_at_once_and_nobody_calls_with_it_a
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
     """Of several calls under way each tells it; on the other replica too no call goes out any more."""
-    held = Gate()
+    held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(PLACES))
         one = stack.enter_context(serving_graph(valkey.url, tmp_path / "one", graph))
@@ -199,7 +199,7 @@ def test_a_graph_that_never_answers_is_504_within_the_grace_of_a_sigterm(
 
     The deadline of each is twelve seconds, which the callers here and the service's grace outlast by three.
     """
-    forever = Gate()
+    forever = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(2 * PLACES))
         service = stack.enter_context(serving_graph(valkey.url, tmp_path / "log", graph))

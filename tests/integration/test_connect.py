@@ -18,7 +18,7 @@ from domain.secret import Secret
 from graph_client.fields import FIELDS, NEEDED_PERMISSIONS
 from graph_client.schedule import DAY
 from simulator.graph_faults import OUTAGE, Alters, Cuts, Fails, Fault, Stalls
-from simulator.graph_gate import Gate
+from simulator.graph_gate import Barrier
 from simulator.graph_nodes import FakePage
 from simulator.graph_world import SCOPES
 from tests.callers import Facebook
@@ -446,7 +446,7 @@ def test_a_late_refusal_of_the_older_token_does_not_harm_the_newer(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """A call is under way while the Page gets another token; that it fails says nothing of that one."""
-    gate, newer = Gate(), token_of("Meanwhile")
+    gate, newer = Barrier(), token_of("Meanwhile")
     graph.faults.script("published_posts", Stalls(gate))
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(graph_shop.ask, page.id, "posts")
@@ -493,7 +493,7 @@ def test_a_disconnect_unsubscribes_forgets_and_purges(
 
 @pytest.mark.parametrize(
     ("fault", "times"),
-    [(OUTAGE, 3), (Cuts(at_once=True), 3), (Fails(80001), 1), (Fails(190, 460, 401), 1), (Stalls(Gate()), None)],
+    [(OUTAGE, 3), (Cuts(at_once=True), 3), (Fails(80001), 1), (Fails(190, 460, 401), 1), (Stalls(Barrier()), None)],
     ids=["outage", "unreachable", "throttled", "dead token", "stalled"],
 )
 def test_a_disconnect_does_not_depend_on_facebook(

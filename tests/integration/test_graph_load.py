@@ -10,7 +10,7 @@ import pytest
 
 from graph_client.gate import BUSY_SECONDS, CALLS_AT_ONCE, WAITING
 from simulator.graph_faults import Stalls
-from simulator.graph_gate import Gate
+from simulator.graph_gate import Barrier
 from simulator.graph_nodes import FakePage
 from tests.callers import mint
 from tests.facebook import READER_WAITS, GraphShop, new_page, refusal
@@ -65,7 +65,7 @@ async def test_a_page_that_stalls_stands_in_the_way_of_no_other(
         await asyncio.to_thread(graph_shop.bring, one)
     graph.seen.forget()
     stalled, *others = pages
-    stall, hold = Gate(), Gate()
+    stall, hold = Barrier(), Barrier()
     graph.faults.script(stalled.id, Stalls(stall), times=None)
     for one in others:
         graph.faults.script(one.id, Stalls(hold), times=READERS)

@@ -17,7 +17,7 @@ from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.secret import Secret
 from simulator.graph_documents import image
 from simulator.graph_faults import OUTAGE, Alters, Fine, Stalls
-from simulator.graph_gate import Gate
+from simulator.graph_gate import Barrier
 from simulator.graph_nodes import FakePage
 from simulator.graph_world import SCOPES
 from simulator.payloads import delivery, entry
@@ -213,7 +213,7 @@ def test_a_lost_subscription_with_fifteen_unseen_messages_heals_once_with_two_re
         ]
         said = [*told, *unseen]
         assert len(said) == 15
-        held = Gate()
+        held = Barrier()
         graph.faults.script("/conversations", Stalls(held))
         moments = write_down_calls(graph)
         asked_before = len(graph.seen.of("/subscribed_apps"))
@@ -336,7 +336,7 @@ def test_a_heal_whose_replica_ends_is_taken_up_by_another(
 
     A replica that is asked to end does not wait for the call under way.
     """
-    held = Gate()
+    held = Barrier()
     with ExitStack() as stack:
         (service,) = replicas(stack, valkey, graph, tmp_path, "one")
         with GraphShop(service.url) as shop:

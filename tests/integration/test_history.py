@@ -11,7 +11,7 @@ import pytest
 
 from domain.ids import Psid
 from simulator.graph_faults import Fails, Stalls
-from simulator.graph_gate import Gate
+from simulator.graph_gate import Barrier
 from tests.facebook import GraphShop, everything, graph_settings, running_facebook
 from tests.graph import FakeGraph, now
 from tests.integration.test_commands import done
@@ -73,7 +73,7 @@ def test_a_page_that_is_connected_brings_its_five_days(
         soon_over = inbox.says(BOPHA, now() - KEPT + 10 * MINUTE)
         days = [inbox.says(DARA, now() - days * DAY, from_page=days == 3) for days in (4, 3, 2)]
         today = [inbox.says(SOKHA, now() - minutes * MINUTE) for minutes in (9, 8)]
-        held = Gate()
+        held = Barrier()
         graph.faults.script(messages_path(graph, inbox, DARA), Stalls(held))
         assert state_of(shop.bring(inbox.page, history=True)) == "connected"
         wait_until_blocking(lambda: held.waiting == 1, within=HEALS_WITHIN)

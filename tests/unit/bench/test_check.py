@@ -8,10 +8,10 @@ import pytest
 
 from bench import check
 from bench.check import Incomparable, compare, report
-from bench.figures import Row
+from bench.figures import Figure
 
 
-def run(*rows: Row, divisor: int = 1, skipped: list[dict[str, str]] | None = None) -> dict[str, Any]:
+def run(*rows: Figure, divisor: int = 1, skipped: list[dict[str, str]] | None = None) -> dict[str, Any]:
     """A run's JSON."""
     return {
         "environment": {"processor": "one"},
@@ -21,9 +21,9 @@ def run(*rows: Row, divisor: int = 1, skipped: list[dict[str, str]] | None = Non
     }
 
 
-def row(ratios: list[float], unit: str = "us", name: str = "reads") -> Row:
+def row(ratios: list[float], unit: str = "us", name: str = "reads") -> Figure:
     """A figure whose rounds have these ratios."""
-    return Row("group", name, ratios, unit, "a bare one", [1.0] * len(ratios))
+    return Figure("group", name, ratios, unit, "a bare one", [1.0] * len(ratios))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_a_machine_cannot_measure_is_no_failure() -> None:
 
 def test_figures_without_a_reference_are_not_compared() -> None:
     """They depend on the machine."""
-    assert check.rounds_of(run(Row("group", "purge", [5.0], "ms"))) == {}
+    assert check.rounds_of(run(Figure("group", "purge", [5.0], "ms"))) == {}
 
 
 @pytest.mark.parametrize(("stored", "last"), [(1, 10), (10, 1)])

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from domain.graph import Limit
 from domain.ids import PageId, ShopId
 from domain.shop import Credentials
-from graph_client.account import SLOW_SECONDS, BareAccount, Ledger, PageAccount
+from graph_client.account import SLOW_SECONDS, BareAccount, BudgetRecorder, PageAccount
 from graph_client.client import Reply
 from graph_client.errors import (
     GraphError,
@@ -40,7 +40,7 @@ class Books:
         self.clock = FakeClock()
         self.deaths: list[tuple[Credentials, TokenDead]] = []
         self._registry = CollectorRegistry()
-        self.ledger = Ledger(self.budgets, Metrics(self._registry), self._died, self.clock.sleep)
+        self.ledger = BudgetRecorder(self.budgets, Metrics(self._registry), self._died, self.clock.sleep)
 
     async def _died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
         assert (shop, page) == (SHOP, PAGE)

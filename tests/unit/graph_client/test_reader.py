@@ -7,7 +7,7 @@ import pytest
 from domain.errors import PageInboxError
 from domain.graph import Fetched, GraphQuery
 from graph_client.errors import GraphError, ObjectNotFound, ParameterRefused, Throttled, TokenDead
-from graph_client.reader import Reader
+from graph_client.graph_reader import GraphReader
 from tests.unit.graph_client.fakes import PAGE, SHOP, Budgets, Entry, Setup, ok, refused, too_much
 
 VIDEOS, POSTS = f"GET {PAGE}/videos", f"GET {PAGE}/published_posts"
@@ -26,7 +26,7 @@ VIDEO_POST = {
 
 async def fetch(setup: Setup, query: GraphQuery) -> Fetched:
     """One page of it."""
-    return await Reader(setup.calls).fetch(SHOP, query)
+    return await GraphReader(setup.calls).fetch(SHOP, query)
 
 
 async def test_posts_are_fetched_with_their_fields_and_in_our_form() -> None:

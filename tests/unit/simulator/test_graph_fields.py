@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.graph_fields import choose
-from simulator.graph_refusals import GraphRefused
+from simulator.graph_refusals import GraphErrorAnswer
 
 
 def test_names_modifiers_and_what_lies_inside_are_understood() -> None:
@@ -45,7 +45,7 @@ def test_without_fields_comes_a_tiny_default() -> None:
 )
 def test_one_unknown_field_refuses_the_whole_call(node_type: str, fields: str, named: str) -> None:
     """At any depth; what v3.3 took from posts is unknown too."""
-    with pytest.raises(GraphRefused) as refused:
+    with pytest.raises(GraphErrorAnswer) as refused:
         choose(node_type, fields)
     assert refused.value.code == 100
     assert named in refused.value.message
@@ -56,7 +56,7 @@ def test_one_unknown_field_refuses_the_whole_call(node_type: str, fields: str, n
 )
 def test_what_cannot_be_parsed_is_refused_as_such(fields: str) -> None:
     """With the code of a query that nobody understands, or that of a field nobody knows."""
-    with pytest.raises(GraphRefused) as refused:
+    with pytest.raises(GraphErrorAnswer) as refused:
         choose("PagePost", fields)
     assert refused.value.code in (2500, 100)
 
@@ -64,6 +64,6 @@ def test_what_cannot_be_parsed_is_refused_as_such(fields: str) -> None:
 @pytest.mark.parametrize("fields", ["message.limit(1)", "comments.limit(x)", "comments.nonsense(1)"])
 def test_a_modifier_in_the_wrong_place_is_refused(fields: str) -> None:
     """Only edges have some."""
-    with pytest.raises(GraphRefused) as refused:
+    with pytest.raises(GraphErrorAnswer) as refused:
         choose("PagePost", fields)
     assert refused.value.code == 100

@@ -5,7 +5,7 @@ import pytest
 from domain.ids import PageId
 from simulator.graph_nodes import Node
 from simulator.graph_paging import Found, Place, Wanted, page_of
-from simulator.graph_refusals import GraphRefused
+from simulator.graph_refusals import GraphErrorAnswer
 
 NODES = [Node(str(n), "Comment", PageId("1"), (1000 * n, n), {}) for n in range(10)]
 
@@ -64,7 +64,7 @@ def test_a_list_that_grows_does_not_shift_a_walk() -> None:
 @pytest.mark.parametrize("cursor", ["", "x", "!", "MTI", "YTpiOmM", "ÿ"])
 def test_a_mangled_cursor_is_refused(cursor: str) -> None:
     """With the code of a bad parameter."""
-    with pytest.raises(GraphRefused) as refused:
+    with pytest.raises(GraphErrorAnswer) as refused:
         page_of(NODES, Wanted(after=cursor))
     assert refused.value.code == 100
 

@@ -7,11 +7,11 @@ import pytest
 
 from domain.ids import MessageId, PageId, Psid
 from domain.message import Edit, Unsend
-from simulator.happening import Effect, Kept
+from simulator.happening import Effect, ExpectedMessage
 from simulator.ledger import Ledger
 
 PAGE, MID, PSID = PageId("1"), MessageId("m_1"), Psid("7")
-KEPT = Kept(PAGE, MID, PSID, "in", "message", 1, "one")
+KEPT = ExpectedMessage(PAGE, MID, PSID, "in", "message", 1, "one")
 FIRST, SECOND = (Edit(MID, PAGE, PSID, number, f"edit {number}", number) for number in (1, 2))
 UNSEND = Unsend(MID, PAGE, 9)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.ids import MessageId, PageId, Psid
 from domain.message import Edit
-from simulator.happening import Happening, Kept
+from simulator.happening import ExpectedMessage, Happening
 from simulator.oddities import as_number, made_odd
 from simulator.payloads import dashboard_test, delivery, entry, from_customer, from_page
 
@@ -60,12 +60,15 @@ def odd(happening: Happening) -> list[Happening]:
 
 def test_odd_spellings_keep_the_meaning() -> None:
     """Numbers for ids, seconds or text for times, a key nobody knows; the message stays the same message."""
-    kept = Kept(PAGE, MessageId("m_1"), PSID, "in", "message", AT, "បាទ")
+    kept = ExpectedMessage(PAGE, MessageId("m_1"), PSID, "in", "message", AT, "បាទ")
     part = from_customer(PAGE, PSID, AT, message={"mid": "m_1", "text": "បាទ"})
     parts: list[Any] = []
     for one in odd(Happening("text", PAGE, "messaging", part, kept)):
-        assert isinstance(one.effect, Kept)
-        assert one.effect in (kept, Kept(PAGE, MessageId("m_1"), PSID, "in", "message", AT // 1000 * 1000, "បាទ"))
+        assert isinstance(one.effect, ExpectedMessage)
+        assert one.effect in (
+            kept,
+            ExpectedMessage(PAGE, MessageId("m_1"), PSID, "in", "message", AT // 1000 * 1000, "បាទ"),
+        )
         parts.append(one.part)
     assert any(one["sender"]["id"] == int(PSID) for one in parts)
     assert {AT, AT // 1000, str(AT // 1000)} == {one["timestamp"] for one in parts}

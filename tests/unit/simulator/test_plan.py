@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from domain.ids import PageId
-from simulator.happening import Kept
+from simulator.happening import ExpectedMessage
 from simulator.plan import Plan, PlanRefused, Post, posts
 from simulator.signing import FORGERIES
 from simulator.traffic import Habits
@@ -62,7 +62,9 @@ def test_every_forgery_occurs_and_shares_no_message_with_a_genuine_delivery() ->
     assert {post.forgery for post in sent if post.nature == "forged"} == set(FORGERIES)
 
     def mids(*natures: str) -> set[str]:
-        return {e.mid for post in sent if post.nature in natures for e in post.effects if isinstance(e, Kept)}
+        return {
+            e.mid for post in sent if post.nature in natures for e in post.effects if isinstance(e, ExpectedMessage)
+        }
 
     assert not mids("forged") & mids("new", "duplicate")
 

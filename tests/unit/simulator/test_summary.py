@@ -3,12 +3,12 @@
 import pytest
 
 from domain.ids import MessageId, PageId, Psid
-from simulator.happening import Kept
+from simulator.happening import ExpectedMessage
 from simulator.ledger import Ledger
 from simulator.plan import Post
 from simulator.summary import Summary
 
-KEPT = Kept(PageId("1"), MessageId("m_secret_id"), Psid("7"), "in", "message", 1, "a private text")
+KEPT = ExpectedMessage(PageId("1"), MessageId("m_secret_id"), Psid("7"), "in", "message", 1, "a private text")
 NEW = Post("new", b"{}", ("text", "read"), (KEPT,))
 DUPLICATE = Post("duplicate", b"{}", ("text", "read"), (KEPT,))
 FORGED = Post("forged", b"{}", ("text",), (KEPT,), "unsigned")

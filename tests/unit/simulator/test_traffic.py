@@ -12,23 +12,23 @@ import pytest
 
 from domain.ids import PageId
 from domain.message import Edit, Unsend
-from simulator.happening import Kept
+from simulator.happening import ExpectedMessage
 from simulator.poison import REASONS
 from simulator.serialize import serialize
-from simulator.traffic import KINDS, Delivery, Habits, Traffic
+from simulator.traffic import KINDS, Habits, SimulatedDelivery, Traffic
 
 PAGES = (PageId("104200000000001"), PageId("104200000000002"))
 NOW = 1_770_000_000_000
 
 
-def deliveries(seed: int = 7, habits: Habits | None = None) -> Iterator[Delivery]:
+def deliveries(seed: int = 7, habits: Habits | None = None) -> Iterator[SimulatedDelivery]:
     traffic = Traffic(PAGES, random.Random(seed), habits)
     for tick in range(10**6):
         yield traffic.delivery(NOW + 1000 * tick)
 
 
-def with_events(count: int, seed: int = 7, habits: Habits | None = None) -> list[Delivery]:
-    taken: list[Delivery] = []
+def with_events(count: int, seed: int = 7, habits: Habits | None = None) -> list[SimulatedDelivery]:
+    taken: list[SimulatedDelivery] = []
     for one in deliveries(seed, habits):
         taken.append(one)
         count -= len(one.kinds)
@@ -37,7 +37,7 @@ def with_events(count: int, seed: int = 7, habits: Habits | None = None) -> list
     return taken
 
 
-def parts(drawn: list[Delivery], container: str) -> list[dict[str, Any]]:
+def parts(drawn: list[SimulatedDelivery], container: str) -> list[dict[str, Any]]:
     return [part for one in drawn for entry in one.document["entry"] for part in entry.get(container, ())]
 
 
@@ -66,7 +66,7 @@ def test_the_events_told_are_the_events_in_the_body() -> None:
 
 def test_message_ids_have_todays_form_and_none_comes_twice() -> None:
     """`m_` and 86 characters of base64url."""
-    mids = [effect.mid for one in with_events(2_000) for effect in one.effects if isinstance(effect, Kept)]
+    mids = [effect.mid for one in with_events(2_000) for effect in one.effects if isinstance(effect, ExpectedMessage)]
     assert all(re.fullmatch(r"m_[A-Za-z0-9_-]{86}", mid) for mid in mids)
     assert len(set(mids)) == len(mids) > 1_000
 
@@ -80,7 +80,7 @@ def test_what_should_be_kept_is_what_the_bodies_say() -> None:
             for content in (part.get("message"), part.get("postback"))
             if content and not content.get("is_deleted")
         }
-        assert said == {(effect.mid, effect.text) for effect in one.effects if isinstance(effect, Kept)}
+        assert said == {(effect.mid, effect.text) for effect in one.effects if isinstance(effect, ExpectedMessage)}
 
 
 def test_edits_rise_and_some_come_before_their_message() -> None:
@@ -90,7 +90,7 @@ def test_edits_rise_and_some_come_before_their_message() -> None:
     early: dict[str, str | None] = {}
     for one in with_events(6_000):
         for effect in one.effects:
-            if isinstance(effect, Kept):
+            if isinstance(effect, ExpectedMessage):
                 known.add(effect.mid)
                 assert effect.text != early.pop(effect.mid, "")
             elif isinstance(effect, Edit):
@@ -126,7 +126,7 @@ def test_broken_events_come_at_the_rate_asked_for_and_promise_nothing() -> None:
     broken = {kind: number for kind, number in kinds.items() if kind.startswith("broken_")}
     assert set(broken) == {f"broken_{why}" for why in REASONS}
     assert 0.07 < sum(broken.values()) / kinds.total() < 0.13
-    texts = [effect.text for one in drawn for effect in one.effects if isinstance(effect, Kept)]
+    texts = [effect.text for one in drawn for effect in one.effects if isinstance(effect, ExpectedMessage)]
     assert "មិនត្រូវទុក" not in texts
     assert [json.loads(serialize(one.document)) for one in drawn]
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from cache.audit.recording import FOLD_SECONDS, LINGER_SECONDS, MOST_FOLDS, Audit
+from cache.audit.recording import FOLD_SECONDS, LINGER_SECONDS, MOST_FOLDS, Recorder
 from cache.errors import Unavailable
 from domain.audit import Access
 from domain.ids import ShopId
@@ -41,7 +41,7 @@ class Setup:
         self.log = Log()
         self.clock = FakeClock()
         self.metrics = Metrics(CollectorRegistry())
-        self.audit = Audit(
+        self.audit = Recorder(
             self.log,
             self.metrics,
             now=lambda: self.clock.moment() / 1000,

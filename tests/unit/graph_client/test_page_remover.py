@@ -9,7 +9,7 @@ from domain.errors import Kind, PageInboxError
 from domain.ids import PageId, PurgeId, ShopId
 from domain.shop import Credentials, PageState, Receipt
 from graph_client.errors import TokenDead
-from graph_client.withdrawn import Withdrawn
+from graph_client.page_remover import PageRemover
 from tests.unit.graph_client.fakes import CREDENTIALS, PAGE, SHOP, TOKEN
 
 DONE = Receipt(PurgeId("purge-1"), "page", 1, "facebook", complete=True, messages_deleted=3)
@@ -59,8 +59,8 @@ class World:
         self.told.append(error.token_reason)
 
     @property
-    def withdrawn(self) -> Withdrawn:
-        return Withdrawn(self, self, self, token_died=self.died)
+    def withdrawn(self) -> PageRemover:
+        return PageRemover(self, self, self, token_died=self.died)
 
 
 DEAD = Credentials(TOKEN, b"seal", PageState(1, token_alive=False, reason="expired"))

@@ -20,7 +20,7 @@ class Registry(Protocol):
         ...
 
 
-class Watched(Protocol):
+class Watchlist(Protocol):
     """When each Page is checked."""
 
     async def forget(self, page: PageId, /) -> None:
@@ -28,7 +28,7 @@ class Watched(Protocol):
         ...
 
 
-class PagePurger(Protocol):
+class Purger(Protocol):
     """Disconnects a Page."""
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /, *, limited: bool) -> Receipt:
@@ -36,10 +36,10 @@ class PagePurger(Protocol):
         ...
 
 
-class Withdrawn:
+class PageRemover:
     """Handles such Pages. Every method raises kind `unavailable` when the store is unavailable."""
 
-    def __init__(self, registry: Registry, watched: Watched, purger: PagePurger, *, token_died: TokenDied) -> None:
+    def __init__(self, registry: Registry, watched: Watchlist, purger: Purger, *, token_died: TokenDied) -> None:
         self._registry = registry
         self._watched = watched
         self._purger = purger

@@ -14,7 +14,7 @@ from graph_client.parse import fetched
 from graph_client.wire import Answer, Ask
 
 
-class Reader:
+class GraphReader:
     """Fetches."""
 
     def __init__(self, calls: Calls) -> None:

@@ -6,17 +6,17 @@ one step with the write. It holds until the shop lifts it: it outlives purges, a
 
 from cache.errors import NotFound
 from cache.keys import shop_keys
-from cache.registry.shops import Shops
+from cache.registry.registry import Registry
 from cache.scripts import BLOCK
 from cache.server.connection import Connection
 from domain import limits
 from domain.ids import ConversationId, ShopId
 
 
-class Blocked:
+class Blocks:
     """What a shop has blocked. Every method raises `Unavailable` when Redis is."""
 
-    def __init__(self, connection: Connection, shops: Shops) -> None:
+    def __init__(self, connection: Connection, shops: Registry) -> None:
         self._connection = connection
         self._shops = shops
 

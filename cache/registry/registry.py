@@ -30,7 +30,7 @@ PAGES_PER_CALL: Final = 100
 """Pages of a shop that one command reads."""
 
 
-class Shops:
+class Registry:
     """The registry of shops and Pages. Every method raises `Unavailable` when Redis is, or has lost what is asked."""
 
     def __init__(self, connection: Connection, marks: Marks, *, new_claim: Callable[[], str], sealer: Sealer) -> None:
