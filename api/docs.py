@@ -1,8 +1,9 @@
 """`/docs` and `/openapi.json`: the same document for people and for programs.
 
-The page is one file without scripts. Its policy lets nothing load but its own style sheet, known by its digest. The
-usual renderers (Swagger UI, Redoc, Scalar) are one to four megabytes of scripts that set styles of their own, so they
-would need a policy that allows inline styles on the origin that serves the console.
+The page is one file, which also works without its script. The policy allows its own style sheet and script, known by
+their digests, and calls of this service, nothing else. The usual renderers (Swagger UI, Redoc, Scalar) are one to four
+megabytes of scripts that set styles of their own. They would need a policy that allows inline styles on the origin that
+serves the console, and a copy of them in every image, because the page must work without the internet.
 """
 
 import re
@@ -10,41 +11,60 @@ from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.docs_style import STYLE
+from api.errors import MEDIA
 from api.openapi import describe
 from api.route import Route
 
 Json = dict[str, Any]
 
-POLICY = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+SCRIPT: Final = Path(__file__).with_name("docs.js")
 
-_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_HERE: Final = "https://address-of-this-service.invalid"
+"""Stands in the document for the address of the service, until a request says which it is."""
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+
+
+def policy(style: str, script: str) -> str:
+    """The Content-Security-Policy of the page."""
+    return (
+        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def description_routes(routes: Sequence[Route], *, version: str, public_url: str | None = None) -> list[Route]:
-    """The two public routes that describe `routes`; they do not describe themselves."""
-    document = describe(routes, version=version, public_url=public_url)
-    json, page = orjson.dumps(document), render(document).encode()
+    """The two public routes that describe `routes`; they do not describe themselves. Without a `public_url` they name
+    the address that the request was sent to.
+    """
+    script = SCRIPT.read_text(encoding="utf-8")
+    document = describe(routes, version=version, url=public_url.rstrip("/") if public_url else _HERE)
+    json, page = orjson.dumps(document), render(document, script).encode()
+    headers = {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": policy(STYLE, script),
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
-    async def openapi(_: Request) -> Response:
-        return Response(json, headers=_HEADERS, media_type="application/json")
+    async def openapi(request: Request) -> Response:
+        return Response(_with_address(json, request), headers=headers, media_type="application/json")
 
-    async def docs(_: Request) -> Response:
-        return Response(page, headers=_HEADERS, media_type="text/html")
+    async def docs(request: Request) -> Response:
+        return Response(_with_address(page, request), headers=headers, media_type="text/html")
 
     return [
         Route("GET", "/openapi.json", openapi, "openapi", None, "This document.", described=False),
@@ -52,8 +72,15 @@ def description_routes(routes: Sequence[Route], *, version: str, public_url: str
     ]
 
 
-def render(document: Json) -> str:
-    """The whole page. Pure: everything on it is in the document."""
+def _with_address(body: bytes, request: Request) -> bytes:
+    host = request.headers.get("host", "")
+    # What a stranger writes into the header must not become a part of the page.
+    address = f"{request.url.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
+    return body.replace(_HERE.encode(), address.encode())
+
+
+def render(document: Json, script: str = "") -> str:
+    """The whole page. Pure: everything on it is in the document, but for what the script does."""
     info = document["info"]
     operations = [
         (method, path, operation)
@@ -74,7 +101,7 @@ def render(document: Json) -> str:
 <title>{title}: API</title><link rel="icon" href="data:,"><style>{STYLE}</style></head>
 <body><nav aria-label="Calls"><a class="skip" href="#top">Skip to the text</a><strong>{title}</strong>{links}</nav>
 <main id="top"><h1>{title} <small>{escape(info["version"])} · <a href="openapi.json">openapi.json</a></small></h1>
-{about}{_problems(document)}{cards}</main></body></html>
+{about}{_problems(document)}{cards}</main><script>{script}</script></body></html>
 """
 
 
@@ -95,20 +122,25 @@ def _card(document: Json, method: str, path: str, operation: Json) -> str:
         parts.append(f"<h4>Body</h4>{_fields(document, body['content']['application/json']['schema'])}")
     (success,) = [status for status in operation["responses"] if status.startswith("2")]
     for content in operation["responses"][success]["content"].values():
-        if content["schema"]:
+        if "$ref" in content["schema"]:
             parts.append(f"<h4>Answer</h4>{_fields(document, content['schema'])}")
+        for event, reference in content.get("x-events", {}).items():
+            parts.append(f"<details><summary><code>{event}</code></summary>{_fields(document, reference)}</details>")
+        if "example" in content:
+            parts.append(_example("Example of the answer", content["example"]))
     statuses = " · ".join(status for status in operation["responses"] if status != success)
     if statuses:
         parts.append(f'<p class="soft">Problems: <a href="#problems">{statuses}</a></p>')
     parts.append(
-        f'<h4>Example</h4><pre tabindex="0"><code>{escape(curl(document, method, path, operation))}</code></pre>'
+        '<h4>Call</h4><pre tabindex="0" class="curl"><code>'
+        f"{escape(curl(document, method, path, operation))}</code></pre>"
     )
     return f'<article id="{name}">{"".join(parts)}</article>'
 
 
 def curl(document: Json, method: str, path: str, operation: Json) -> str:
     """A line to copy; `$TOKEN` holds the token."""
-    base = (document.get("servers") or [{"url": "http://127.0.0.1:8000"}])[0]["url"]
+    base = document["servers"][0]["url"].rstrip("/")
     for parameter in operation.get("parameters", []):
         path = path.replace(f"{{{parameter['name']}}}", str(parameter.get("example", "")))
     words = ["curl"]
@@ -125,12 +157,24 @@ def curl(document: Json, method: str, path: str, operation: Json) -> str:
 
 
 def _problems(document: Json) -> str:
-    components = document["components"]
-    rows = [(name, "", answer["description"]) for name, answer in components["responses"].items()]
-    if not rows:
+    responses = document["components"]["responses"]
+    if not responses:
         return ""
+    parts = []
+    for name, answer in responses.items():
+        examples = answer["content"][MEDIA]["examples"]
+        rows = [(reason, "", example["value"]["detail"]) for reason, example in examples.items()]
+        first = next(iter(examples.values()))["value"]
+        parts.append(f"<h3>{first['status']} {escape(name)}</h3>{_table(rows)}{_example('Example', first)}")
     schema = _fields(document, {"$ref": "#/components/schemas/ProblemModel"})
-    return f'<h2 id="problems">Problems</h2><article>{_table(rows)}<h4>Fields</h4>{schema}</article>'
+    return f'<h2 id="problems">Problems</h2><article>{"".join(parts)}<h4>Fields</h4>{schema}</article>'
+
+
+def _example(title: str, value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return (
+        f'<details><summary>{title}</summary><pre tabindex="0"><code>{escape(text, quote=False)}</code></pre></details>'
+    )
 
 
 def _fields(document: Json, schema: Json) -> str:

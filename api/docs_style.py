@@ -70,6 +70,13 @@ pre {
 }
 pre code { background: none; padding: 0; overflow-wrap: normal; }
 .wide { overflow-x: auto; }
+.bar { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: .6rem 0; }
+.bar label { display: grid; flex: 1 1 12rem; color: var(--soft); font-size: .85em; }
+.bar input, .bar textarea, .bar button {
+  font: inherit; color: var(--ink); background: var(--code); border: 1px solid var(--line); border-radius: .3rem;
+  padding: .3rem .6rem; min-width: 0; width: 100%;
+}
+.bar button { flex: none; width: auto; cursor: pointer; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .9rem .4rem 0; border-top: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; border-top: 0; white-space: nowrap; }

@@ -6,10 +6,11 @@ Absent facts are left out of an answer, never null. A field may be added later: 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 
+from api.fact_models import AttachmentModel, PostbackModel, QuickReplyModel, ReferralModel, ReplyToModel
 from domain.event import NoticeKind
 from domain.message import Direction, Kind
 from domain.shop import PageStatus, PurgeTarget
@@ -24,18 +25,6 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
-class AttachmentModel(BaseModel):
-    """Something sent beside or instead of a text, flat as Facebook gave it."""
-
-    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
-
-    type: str = Field(description="`image`, `video`, `audio`, `file`, `sticker`, `template`, `fallback`, …")
-    url: str | MISSING = Field(
-        MISSING, description="Where Facebook keeps it. Such addresses stop working after a while."
-    )
-    title: str | MISSING = MISSING
-
-
 class MessageModel(_Answer):
     """What a customer and a Page said to each other, once."""
 
@@ -46,10 +35,10 @@ class MessageModel(_Answer):
     kind: Kind
     text: str | MISSING = MISSING
     attachments: list[AttachmentModel] | MISSING = MISSING
-    quick_reply: dict[str, Any] | MISSING = Field(MISSING, description="The button that was chosen.")
-    reply_to: dict[str, Any] | MISSING = Field(MISSING, description="The message, or story, it answers.")
-    postback: dict[str, Any] | MISSING = Field(MISSING, description="The button of a `postback`: title and payload.")
-    referral: dict[str, Any] | MISSING = Field(MISSING, description="The ad, product or link the customer came from.")
+    quick_reply: QuickReplyModel | MISSING = MISSING
+    reply_to: ReplyToModel | MISSING = MISSING
+    postback: PostbackModel | MISSING = MISSING
+    referral: ReferralModel | MISSING = MISSING
     app_id: str | MISSING = Field(MISSING, description="The app that sent an `out` message; absent for staff's own.")
     metadata: str | MISSING = Field(MISSING, description="What that app noted with it.")
     standby: bool | MISSING = Field(MISSING, description="Another application held the conversation.")
@@ -305,6 +294,25 @@ class ShopModel(_Answer):
     shop: str
     paused: bool = Field(description="While true, nothing that arrives is stored.")
     pages: list[PageModel]
+
+
+class KeyModel(BaseModel):
+    """A public key (RFC 7517)."""
+
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+
+    kid: str = Field(description="The `kid` in the header of a receipt's signature.")
+    kty: str
+    crv: str | MISSING = MISSING
+    x: str | MISSING = MISSING
+    use: str | MISSING = MISSING
+    alg: str | MISSING = MISSING
+
+
+class JwksModel(_Answer):
+    """The public keys that sign receipts."""
+
+    keys: list[KeyModel]
 
 
 class ProblemModel(_Answer):

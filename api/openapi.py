@@ -2,53 +2,41 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
+import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import CoreSchema
 
 from api import sse
 from api.errors import MEDIA, TITLES
+from api.examples import CONVERSATION, EXAMPLES, EXPORT, PAGE, PSID
 from api.models import STREAM_EVENTS, ProblemModel
 from api.params import LONGEST_ID, PLAIN
+from api.problems import REASONS
 from api.route import Route
 
 Json = dict[str, Any]
 
+NDJSON: Final = "application/x-ndjson"
+
 _PATH_PARAMETERS = {
-    "shop": ("The shop; a token is for one shop.", "demo"),
-    "page": ("Facebook's id of the Page.", "104200000000001"),
+    "shop": ("The shop; a token is for one shop.", "demo-shop"),
+    "page": ("Facebook's id of the Page.", PAGE),
     "post": ("`id` of a post, percent-encoded.", "104200000000001_7701"),
     "comment": ("`id` of a comment, percent-encoded.", "7701_5501"),
-    "psid": ("The customer's id, as this Page knows them.", "7000000000000001"),
+    "psid": ("The customer's id, as this Page knows them.", PSID),
+    "n": ("The number of the attachment, from 0.", "0"),
+    "video": ("`id` of a live video.", "9901"),
     "purge_id": ("`purge_id` of a receipt.", "p-1"),
 }
 """Meaning and an example."""
 
-_ID = ("Its `id`, percent-encoded.", "m_1")
-
-_REASONS = {
-    400: "A parameter, a field or the body is refused, by us or by Facebook (`parameter_refused`); `detail` says "
-    "which. A Page's token may be of another app, another Page or a person: `token_of_another_app`, "
-    "`token_of_another_page`, `token_not_of_a_page`.",
-    401: "No token, or not a good one: `token_missing`, `token_malformed`, `token_expired`, `token_invalid`, "
-    "`ticket_invalid`.",
-    403: "The token is for another shop (`wrong_shop`) or lacks the scope (`scope_missing`).",
-    404: "There is none, or none of this shop; at Facebook, none that the Page's token may see (`object_not_found`).",
-    405: "This address does not answer to this method.",
-    409: "The Page belongs to another shop (`page_of_another_shop`); it has no token that Facebook accepts and must be "
-    "connected with a new one (`reconnect_page`); or its token may not do this (`permission_missing`).",
-    413: "The body is too large.",
-    429: "Facebook has had enough calls for a while (`throttled`), or has blocked the Page (`policy_blocked`); or the "
-    "shop has too many open streams (`too_many_viewers`): try again after `Retry-After` seconds, not before.",
-    500: "Something went wrong on our side.",
-    501: "The operator has not set what this needs (`setting_missing`); `detail` names it.",
-    502: "Facebook failed; what may pass was tried again: `graph_unavailable`, `graph_unreachable`, `too_much_data`, "
-    "`graph_refused`, `proof_refused`, `graph_redirected`.",
-    503: "The store is not to be reached, or no more streams can be opened here (`streams_full`): try again after "
-    "`Retry-After` seconds.",
-    504: "Facebook did not answer in time (`graph_timeout`).",
+_IDS = {
+    "messages": ("`id` of a message, percent-encoded.", "m_1"),
+    "conversations": ("`conversation_id` of a message, percent-encoded.", CONVERSATION),
+    "facebook": ("`id` of a conversation as Facebook has it.", "t_10001"),
 }
 
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
@@ -71,8 +59,8 @@ Facebook's own field names, and what Facebook does not tell is absent.
 Errors are problem JSON (RFC 9457). Nothing may be cached on the way."""
 
 
-def describe(routes: Iterable[Route], *, version: str, public_url: str | None = None) -> Json:
-    """The document. Raises `ValueError` when two routes have one name."""
+def describe(routes: Iterable[Route], *, version: str, url: str = "/") -> Json:
+    """The document of a service at `url`. Raises `ValueError` when two routes have one name."""
     described = [route for route in routes if route.described]
     names = [route.name for route in described]
     if len(set(names)) < len(names):
@@ -81,10 +69,11 @@ def describe(routes: Iterable[Route], *, version: str, public_url: str | None = 
     for route in described:
         paths.setdefault(_template(route.path), {})[route.method.lower()] = _operation(route)
     problems = sorted({status for route in described for status in _problems(route)})
-    document: Json = {
+    return {
         "openapi": "3.1.0",
         "info": {"title": "Page Inbox", "version": version, "description": _ABOUT},
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in described) if tag],
+        "servers": [{"url": url}],
         "paths": paths,
         "components": {
             "schemas": _schemas(described),
@@ -92,9 +81,6 @@ def describe(routes: Iterable[Route], *, version: str, public_url: str | None = 
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
-    if public_url:
-        document["servers"] = [{"url": public_url.rstrip("/")}]
-    return document
 
 
 def _operation(route: Route) -> Json:
@@ -109,14 +95,26 @@ def _operation(route: Route) -> Json:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.body)}}}
-    content: Json = {"schema": _ref(route.answer) if route.answer else {}}
-    if route.media == sse.MEDIA:
-        content["x-events"] = {name: _ref(model) for name, model in STREAM_EVENTS.items()}
-    answers: Json = {str(route.status): {"description": _first_line(route.answer), "content": {route.media: content}}}
+    answers: Json = {
+        str(route.status): {"description": _first_line(route.answer), "content": {route.media: _content(route)}}
+    }
     for status in _problems(route):
         answers[str(status)] = {"$ref": f"#/components/responses/{_problem_name(status)}"}
     operation["responses"] = answers
     return operation
+
+
+def _content(route: Route) -> Json:
+    """The body of a good answer, with an example."""
+    if route.media == sse.MEDIA:
+        events = {name: _ref(model) for name, model in STREAM_EVENTS.items()}
+        example = "\n".join(
+            f"event: {name}\ndata: {orjson.dumps(EXAMPLES[model]).decode()}\n" for name, model in STREAM_EVENTS.items()
+        )
+        return {"schema": {"type": "string"}, "example": example, "x-events": events}
+    if route.answer is None:
+        return {"schema": {}, **({"example": EXPORT} if route.media == NDJSON else {})}
+    return {"schema": _ref(route.answer)} | ({"example": EXAMPLES[route.answer]} if route.answer in EXAMPLES else {})
 
 
 def _problems(route: Route) -> Sequence[int]:
@@ -134,12 +132,17 @@ def _problems(route: Route) -> Sequence[int]:
 def _path_parameters(path: str) -> list[Json]:
     parameters = []
     for name in re.findall(r"{([^}:]+)", path):
-        meaning, example = _PATH_PARAMETERS.get(name, _ID)
+        meaning, example = _PATH_PARAMETERS.get(name) or _id(path)
         schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": PLAIN}
         parameters.append(
             {"name": name, "in": "path", "required": True, "description": meaning, "schema": schema, "example": example}
         )
     return parameters
+
+
+def _id(path: str) -> tuple[str, str]:
+    """What `{id}` of a path means, and an example."""
+    return _IDS["facebook" if "/pages/" in path else "conversations" if "/conversations/" in path else "messages"]
 
 
 def _query_parameters(model: type[BaseModel] | None) -> list[Json]:
@@ -178,10 +181,18 @@ def _ref(model: type[BaseModel]) -> Json:
 
 
 def _problem(status: int) -> Json:
-    answer: Json = {"description": _REASONS.get(status, TITLES[status])}
+    reasons = REASONS.get(status, {})
+    meanings = " ".join(f"`{reason}`: {meaning}" for reason, meaning in reasons.items()) or TITLES[status]
+    answer: Json = {"description": meanings}
     if status in _HEADERS:
         answer["headers"] = _HEADERS[status]
-    return answer | {"content": {MEDIA: {"schema": _ref(ProblemModel)}}}
+    examples = {reason: {"value": _example(status, reason, meaning)} for reason, meaning in reasons.items()}
+    return answer | {"content": {MEDIA: {"schema": _ref(ProblemModel), "examples": examples}}}
+
+
+def _example(status: int, reason: str, meaning: str) -> Json:
+    facts = {"title": TITLES[status], "status": status, "detail": meaning, "reason": reason}
+    return {"type": "about:blank", **facts, "request_id": "4f7c2c0c6f0b4b0e8a54b6a5e0b7d3a1"}
 
 
 def _problem_name(status: int) -> str:
@@ -198,7 +209,9 @@ def _first_line(model: type[BaseModel] | None) -> str:
 
 
 class _Plain(GenerateJsonSchema):
-    """JSON Schema without the titles pydantic makes of names; what may be absent is not for that reason null."""
+    """JSON Schema without the titles pydantic makes of names. What may be absent is not for that reason null. Requests
+    are closed, answers are open.
+    """
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -214,6 +227,8 @@ class _Plain(GenerateJsonSchema):
     def model_schema(self, schema: Any) -> Json:
         described = super().model_schema(schema)
         described.pop("title", None)
+        if self.mode == "serialization":
+            described.pop("additionalProperties", None)  # an answer may get further fields
         return described
 
     def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> Json:

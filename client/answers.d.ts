@@ -12,13 +12,17 @@ export interface Address {
   url: string;
 }
 
-/** Something sent beside or instead of a text, flat as Facebook gave it. */
+/** Something sent beside or instead of a text. Which fields it has depends on `type`. `image`, `video`, `audio`, `file`: `url`. `sticker`: `url`, `sticker_id`. `location`: `coordinates`, `title`, `url`. `fallback` (a shared link), `reel`, `post`: `url`, `title`. `template`: a product's `elements`, or `template_type` with `text` and `buttons`. `unsupported`: Facebook does not say what it is. Others are passed on as they are. */
 export interface Attachment {
-  /** `image`, `video`, `audio`, `file`, `sticker`, `template`, `fallback`, … */
+  /** `image`, `video`, `audio`, `file`, `sticker`, `location`, `template`, `fallback`, … */
   type: string;
   /** Where Facebook keeps it. Such addresses stop working after a while. */
   url?: string;
   title?: string;
+  /** Of a `sticker`: 369239263222822 is the thumb. */
+  sticker_id?: string;
+  /** Of a `location`. */
+  coordinates?: Coordinates;
 }
 
 /** Who asked for what, when and from where. No content, no customer. */
@@ -106,6 +110,12 @@ export interface Conversations {
   conversations: Array<Conversation>;
   /** Where to go on; only null is the end, not a short page. */
   next_cursor: string | null;
+}
+
+/** A place. */
+export interface Coordinates {
+  lat?: number;
+  long?: number;
 }
 
 /** A person who wrote to the Page; only `id` where Facebook tells no more. Where Facebook refuses the profile, the name comes from the conversation, without a picture. */
@@ -213,6 +223,22 @@ export interface Healing {
   reason?: string;
 }
 
+/** The public keys that sign receipts. */
+export interface Jwks {
+  keys: Array<Key>;
+}
+
+/** A public key (RFC 7517). */
+export interface Key {
+  /** The `kid` in the header of a receipt's signature. */
+  kid: string;
+  kty: string;
+  crv?: string;
+  x?: string;
+  use?: string;
+  alg?: string;
+}
+
 /** Something that happened and is never kept; with further members that depend on the kind. */
 export interface Live {
   kind: "reaction" | "read" | "delivery" | "typing" | "referral" | "optin" | "account_linking" | "thread_control" | "app_roles" | "policy_enforcement" | "customer_information" | "feedback" | "order" | "game_play" | "call" | "feed" | "mention" | "conversations" | "leadgen" | "ratings" | "live_videos" | "videos" | "dashboard_test" | "values_missing" | "other";
@@ -262,14 +288,10 @@ export interface Message {
   kind: "message" | "postback";
   text?: string;
   attachments?: Array<Attachment>;
-  /** The button that was chosen. */
-  quick_reply?: Record<string, unknown>;
-  /** The message, or story, it answers. */
-  reply_to?: Record<string, unknown>;
-  /** The button of a `postback`: title and payload. */
-  postback?: Record<string, unknown>;
-  /** The ad, product or link the customer came from. */
-  referral?: Record<string, unknown>;
+  quick_reply?: QuickReply;
+  reply_to?: ReplyTo;
+  postback?: Postback;
+  referral?: Referral;
   /** The app that sent an `out` message; absent for staff's own. */
   app_id?: string;
   /** What that app noted with it. */
@@ -412,6 +434,14 @@ export interface Post {
   share_count?: number;
 }
 
+/** The button of a message of the kind `postback`. */
+export interface Postback {
+  title?: string;
+  /** What the app that made the button wrote into it. */
+  payload?: string;
+  referral?: Referral;
+}
+
 /** Posts of the Page, newest first. */
 export interface Posts {
   /** Where to go on, as `after=`; null is the end. A short or empty page alone is not. */
@@ -437,6 +467,12 @@ export interface Problem {
 export interface PurgeEvent {
   purge_id: string;
   what: "shop" | "page" | "customer" | "conversation" | "message";
+}
+
+/** The suggestion that the customer tapped. Its title is the message's `text`. */
+export interface QuickReply {
+  /** What the app that offered it wrote into it. */
+  payload?: string;
 }
 
 /** Everything up to here is sent; further events come as they happen. */
@@ -465,6 +501,30 @@ export interface Reference {
   /** What a `partial` item lacks. */
   missing?: Array<string>;
   id: string;
+}
+
+/** The ad, product or link that the customer came from. */
+export interface Referral {
+  /** `ADS`, `SHORTLINK`, … */
+  source?: string;
+  type?: string;
+  /** What the link or ad was given to pass on. */
+  ref?: string;
+  ad_id?: string;
+  /** `id` of the product whose page the customer asked from. */
+  product?: Record<string, unknown>;
+  /** What the ad showed: `ad_title`, `photo_url`, `post_id` and others. */
+  ads_context_data?: Record<string, unknown>;
+}
+
+/** What a message answers. */
+export interface ReplyTo {
+  /** The `id` of a message, which can be one that is not kept here. */
+  id?: string;
+  /** The sender answers an own message. */
+  is_self_reply?: boolean;
+  /** Instagram's older form for a story. */
+  story?: Record<string, unknown>;
 }
 
 /** The state of a shop. */
@@ -662,3 +722,62 @@ export interface FetchCustomerQuery {
   /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
   after?: string;
 }
+
+/** Reasons of problems. A release can add some. */
+export type Reason =
+  | "app_token_refused"
+  | "attachment_not_found"
+  | "body_incomplete"
+  | "body_malformed"
+  | "body_too_large"
+  | "closing"
+  | "contended"
+  | "content_type_unsupported"
+  | "corrupt_record"
+  | "graph_redirected"
+  | "graph_refused"
+  | "graph_timeout"
+  | "graph_unavailable"
+  | "graph_unreachable"
+  | "internal_error"
+  | "invalid_cursor"
+  | "invalid_field"
+  | "invalid_parameter"
+  | "message_not_found"
+  | "object_not_found"
+  | "page_not_found"
+  | "page_of_another_shop"
+  | "page_token_required"
+  | "parameter_refused"
+  | "permission_missing"
+  | "policy_blocked"
+  | "proof_refused"
+  | "purge_not_found"
+  | "reconnect_page"
+  | "redis_unreachable"
+  | "repeated_parameter"
+  | "route_not_found"
+  | "scope_missing"
+  | "setting_missing"
+  | "streams_full"
+  | "throttled"
+  | "ticket_invalid"
+  | "token_expired"
+  | "token_invalid"
+  | "token_malformed"
+  | "token_missing"
+  | "token_not_of_a_page"
+  | "token_of_another_app"
+  | "token_of_another_page"
+  | "too_many_blocked"
+  | "too_many_changes"
+  | "too_many_exports"
+  | "too_many_pages"
+  | "too_many_purges"
+  | "too_many_requests"
+  | "too_many_tickets"
+  | "too_many_viewers"
+  | "too_much_data"
+  | "unknown_field"
+  | "unknown_parameter"
+  | "wrong_shop";

@@ -5,6 +5,7 @@ import type {
   Comment,
   Conversation,
   Customer,
+  Erased,
   FetchCommentsQuery,
   FetchConversationMessagesQuery,
   FetchConversationsQuery,
@@ -13,13 +14,18 @@ import type {
   FetchPostsQuery,
   FetchRepliesQuery,
   FetchVideosQuery,
+  Gap,
   GraphConversation,
   GraphMessage,
   ListConversationsQuery,
   ListMessagesQuery,
+  Live,
   LiveVideo,
   Message,
   Post,
+  PurgeEvent,
+  Ready,
+  Reason,
   Receipt,
   Video,
 } from "./answers.js";
@@ -31,7 +37,7 @@ export class Problem extends Error {
   /** The HTTP status; 0 where there was no answer. */
   readonly status: number;
   /** The service's slug; without an answer `offline`, `no_answer` or `token_unavailable`. */
-  readonly reason: string;
+  readonly reason: Reason | "offline" | "no_answer" | "token_unavailable" | (string & {});
   readonly requestId: string;
   /** Seconds that the service asks to wait; 0 where it says nothing. */
   readonly retryAfter: number;
@@ -80,11 +86,11 @@ interface Event<Type extends string, Data> {
 export type StreamEvent =
   | Event<"start", Record<string, never>>
   | Event<"message" | "edited", Message>
-  | Event<"erased", { id: string; page_id: string }>
-  | Event<"purge", { what: Receipt["what"]; purge_id: string }>
-  | Event<"live", { kind: string } & Record<string, unknown>>
-  | Event<"gap", { reason: "unknown" | "expired" | "too_far" }>
-  | Event<"ready", Record<string, unknown>>;
+  | Event<"erased", Erased>
+  | Event<"purge", PurgeEvent>
+  | Event<"live", Live & Record<string, unknown>>
+  | Event<"gap", Gap>
+  | Event<"ready", Ready>;
 
 export type StreamState = "connecting" | "live" | "reconnecting" | "offline";
 

@@ -1,13 +1,19 @@
 """The document that is served describes the table that serves."""
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema_rs
 import pytest
 from starlette.testclient import TestClient
 
+from api.auth import ScopeReason, TokenReason
+from api.models import ProblemModel
+from api.params import RequestReason
+from cache.errors import NotFoundReason
+from domain.limits import CountReason, RateReason
 from domain.shop import SCOPES
+from graph_client.errors import Reason as GraphReason
 from tests.house.unplugged import application
 
 Json = dict[str, Any]
@@ -45,8 +51,9 @@ def test_it_is_openapi_3_1_with_a_title_and_a_place(document: Json) -> None:
 
 
 def test_every_guarded_route_is_described_and_nothing_else(document: Json) -> None:
-    """By method and path."""
-    assert set(operations(document)) == {(route.method, route.path) for route in GUARDED}
+    """By method and path; of the public ones, the keys that verify receipts."""
+    keys = ("GET", "/.well-known/jwks.json")
+    assert set(operations(document)) == {(route.method, route.path) for route in GUARDED} | {keys}
 
 
 def test_every_operation_demands_the_scope_of_its_route(document: Json) -> None:
@@ -82,6 +89,39 @@ def test_every_schema_is_a_schema(document: Json) -> None:
     """Of JSON Schema 2020-12, which OpenAPI 3.1 uses unchanged."""
     for schema in document["components"]["schemas"].values():
         jsonschema_rs.validator_for({**schema, "components": document["components"]})
+
+
+def test_every_answer_and_every_reason_of_a_problem_has_an_example(document: Json) -> None:
+    """Which fits its schema, so that a reader sees what comes."""
+    for methods in document["paths"].values():
+        for name, operation in ((one["operationId"], one) for one in methods.values()):
+            (status,) = [status for status in operation["responses"] if status.startswith("2")]
+            (content,) = operation["responses"][status]["content"].values()
+            assert "example" in content, name
+            if "$ref" in content["schema"]:
+                jsonschema_rs.validate(content["schema"] | {"components": document["components"]}, content["example"])
+    for answer in document["components"]["responses"].values():
+        examples = answer["content"]["application/problem+json"]["examples"]
+        assert examples
+        for reason, example in examples.items():
+            assert ProblemModel.model_validate(example["value"]).reason == reason
+
+
+def test_answers_are_open_for_new_fields_and_requests_are_closed(document: Json) -> None:
+    """A generated client must read the answers of a later release; a misspelt field is refused."""
+    schemas = document["components"]["schemas"]
+    closed = {name for name, schema in schemas.items() if schema.get("additionalProperties") is False}
+    assert closed == {route.body.__name__ for route in ROUTES if route.body}
+
+
+def test_every_reason_is_described(document: Json) -> None:
+    """Of the closed lists that a caller can meet, each under its status; those of Redis have a table of their own."""
+    examples = [
+        one["content"]["application/problem+json"]["examples"] for one in document["components"]["responses"].values()
+    ]
+    described = {reason for one in examples for reason in one}
+    for reasons in (RequestReason, TokenReason, ScopeReason, CountReason, RateReason, GraphReason, NotFoundReason):
+        assert set(get_args(reasons)) <= described
 
 
 def references(part: Any) -> set[str]:

@@ -18,7 +18,7 @@ ROUTES = table(Store())
 @pytest.fixture
 def document() -> dict[str, Any]:
     """The whole table described."""
-    return describe(ROUTES, version="1.0", public_url="https://inbox.example/")
+    return describe(ROUTES, version="1.0", url="https://inbox.example")
 
 
 def _references(part: Any) -> set[str]:
@@ -65,7 +65,7 @@ def test_scopes_problems_and_servers_are_told(document: dict[str, Any]) -> None:
         *("200", "400", "401", "403", "404", "409", "413", "429", "500", "501", "502", "503", "504")
     ]
     assert connect["responses"]["503"] == {"$ref": "#/components/responses/ServiceUnavailable"}
-    assert "servers" not in describe(ROUTES, version="1.0")
+    assert describe(ROUTES, version="1.0")["servers"] == [{"url": "/"}]
 
 
 def test_query_parameters_are_optional_and_never_null(document: dict[str, Any]) -> None:
