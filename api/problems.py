@@ -59,6 +59,7 @@ REASONS: Final[Mapping[int, Mapping[str, str]]] = {
         "too_many_exports": "The shop has too many exports at the same time.",
         "too_many_purges": "The shop has purged too often in 30 days, or has too many unfinished purges.",
         "too_many_changes": "The shop has made too many changes today.",
+        "too_many_refused_tokens": "Facebook has refused too many Page tokens of the shop.",
     },
     500: {
         "internal_error": "The service has an error. Its log has the details under `request_id`.",

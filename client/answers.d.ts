@@ -774,6 +774,7 @@ export type Reason =
   | "too_many_exports"
   | "too_many_pages"
   | "too_many_purges"
+  | "too_many_refused_tokens"
   | "too_many_requests"
   | "too_many_tickets"
   | "too_many_viewers"
