@@ -191,8 +191,8 @@ def _problem(status: int) -> Json:
 
 
 def _example(status: int, reason: str, meaning: str) -> Json:
-    facts = {"title": TITLES[status], "status": status, "detail": meaning, "reason": reason}
-    return {"type": "about:blank", **facts, "request_id": "4f7c2c0c6f0b4b0e8a54b6a5e0b7d3a1"}
+    members = {"title": TITLES[status], "status": status, "detail": meaning, "reason": reason}
+    return {"type": "about:blank", **members, "request_id": "4f7c2c0c6f0b4b0e8a54b6a5e0b7d3a1"}
 
 
 def _problem_name(status: int) -> str:
