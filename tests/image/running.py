@@ -52,8 +52,9 @@ def server_arguments() -> list[str]:
     _, file, *options = valkey["command"]
     (source,) = [volume.split(":")[0] for volume in valkey["volumes"] if volume.split(":")[1] == file]
     lines = [shlex.split(line, comments=True) for line in (ROOT / source).read_text(encoding="utf-8").splitlines()]
-    settings = [line for line in lines if line and line[0] not in {"dir", "aclfile"}]
-    return [*(word for name, value in settings for word in (f"--{name}", value)), *options]
+    places = {options.index(name) + n for name in ("--dir", "--aclfile") for n in (0, 1)}
+    others = [word for at, word in enumerate(options) if at not in places]
+    return [*(word for name, value in filter(None, lines) for word in (f"--{name}", value)), *others]
 
 
 @dataclass

@@ -130,7 +130,9 @@ def store(manifests: Manifests) -> Iterator[str]:
             yield f"{pod.title} requests less memory than its maxmemory"
         claims = {one["metadata"]["name"] for one in pod.workload["spec"].get("volumeClaimTemplates", [])}
         mounts = {one["name"]: one["mountPath"] for one in pod.containers[0]["volumeMounts"]}
-        if told.get("dir") not in [mounts.get(name) for name in claims]:
+        arguments = pod.containers[0].get("args", [])
+        places = dict(zip(arguments[::2], arguments[1::2], strict=False))
+        if places.get("--dir") not in [mounts.get(name) for name in claims]:
             yield f"{pod.title} does not keep its data on its volume"
         if not any(_rewrites(job) for job in manifests.of("CronJob")):
             yield f"nothing rewrites the file of {pod.title} daily"

@@ -31,15 +31,15 @@ def single(rendered: Callable[[str], Manifests]) -> Manifests:
 
 @contextmanager
 def valkey(manifests: Manifests, home: Path) -> Iterator[int]:
-    """A Valkey by the rendered file, with the users of the example; its port. Only paths and address are ours."""
+    """A Valkey by the rendered file, with the users of the example; its port. Only its places and address are ours."""
     [configuration] = [one["data"]["valkey.conf"] for one in manifests.of("ConfigMap") if "valkey.conf" in one["data"]]
     file, users, [port] = home / "valkey.conf", home / "users.acl", free_ports(1)
-    placed = configuration.replace("dir /data", f"dir {home}").replace("aclfile /run/secrets/valkey", f"aclfile {home}")
-    file.write_text(placed, encoding="utf-8")
+    file.write_text(configuration, encoding="utf-8")
     example = (ROOT / "k8s/overlays/single/users.acl.example").read_text(encoding="utf-8")
     filled = example.replace("REWRITE_PASSWORD", PASSWORDS["rewrite"]).replace("PASSWORD", PASSWORDS["page-inbox"])
     users.write_text(f"{filled}user test on >{PASSWORDS['test']} +@all\n", encoding="utf-8")
-    with started([str(find_server()), str(file), "--bind", "127.0.0.1", "--port", str(port)], home / "valkey.log", {}):
+    ours = ("--dir", str(home), "--aclfile", str(users), "--bind", "127.0.0.1", "--port", str(port))
+    with started([str(find_server()), str(file), *ours], home / "valkey.log", {}):
         wait_until_blocking(lambda: _answers(port), within=10)
         yield port
 
