@@ -6,6 +6,7 @@ import { emptyInbox, expire } from "./inbox_state.js";
 import { createKept } from "./kept.js";
 import { createNews } from "./news.js";
 import { createPosts } from "./posts.js";
+import { createPageNames } from "./page_names.js";
 import { createPartner } from "./partner.js";
 import { choose } from "./preferences.js";
 import { createThreadScroll } from "./scrolling.js";
@@ -61,7 +62,7 @@ export function createApp({ root, base, sources, partners }) {
   });
   app.shop = createShop({ api, state, changed, say });
   app.posts = createPosts({ api, state, changed, now: clock.now });
-  app.inbox = createInbox({ api, state, changed });
+  app.inbox = createInbox({ api, state, changed, say });
   startAnew();
   app.partner = createPartner({ origins: partners, onFound: changed });
   const news = createNews(app);
@@ -78,6 +79,7 @@ export function createApp({ root, base, sources, partners }) {
 
   function startAnew() {
     app.customers = createCustomers({ api, may: () => may("graph:read"), changed, now: clock.now, deadlineOf });
+    app.pageName = createPageNames({ api, may: () => may("graph:read"), changed });
     state.unread = createKept({ name: "page-inbox.unread", now: clock.now, deadlineOf });
   }
 
@@ -115,6 +117,7 @@ export function createApp({ root, base, sources, partners }) {
     }
     if (state.lastShop && state.lastShop !== session.shop) {
       forgetEverything();
+      history.replaceState(null, "", location.pathname);
       Object.assign(state, fresh(), { lastShop: session.shop });
       startAnew();
     }
@@ -128,6 +131,7 @@ export function createApp({ root, base, sources, partners }) {
     if (may("messages:read")) listen();
     if (may("shop:admin")) app.shop.load();
     if (may("messages:purge")) app.shop.followAll();
+    if (history.state) arrive(history.state);
     changed();
   }
 
@@ -192,8 +196,8 @@ export function createApp({ root, base, sources, partners }) {
 
   function begin() {
     addEventListener("popstate", (event) => arrive(event.state ?? { view: "inbox", conversation: null }));
-    // Another address with a token, opened in the same tab: `early.js` takes it, as always.
-    addEventListener("hashchange", () => location.hash.includes("token=") && location.reload());
+    // Another address with a token or a conversation, opened in the same tab: `early.js` takes it, as always.
+    addEventListener("hashchange", () => /token=|conversation=/.test(location.hash) && location.reload());
     addEventListener("offline", () => connection("offline"));
     addEventListener("keydown", (event) => app.onKey?.(event));
     setInterval(() => {
@@ -201,9 +205,7 @@ export function createApp({ root, base, sources, partners }) {
       changed();
     }, MOMENT);
     const { token, shop } = remembered();
-    const place = history.state;
     if (token) signIn(token, shop);
-    if (state.session && place) arrive(place);
     changed();
   }
 
@@ -228,6 +230,7 @@ export function createApp({ root, base, sources, partners }) {
       unfolded: new Set(), // long texts that are shown whole
       stirred: new Set(),
       postsPage: "",
+      postsKind: "posts",
       shop: null,
       shopProblem: null,
       audit: null,

@@ -1,8 +1,12 @@
-// Before anything is drawn: take a token out of the address, and set language and colours as last chosen.
+// Before anything is drawn: take a token and a conversation out of the address, set language and colours as chosen.
 "use strict";
 (() => {
   const given = new URLSearchParams(location.hash.slice(1));
-  if (given.has("token")) history.replaceState(history.state, "", location.pathname + location.search);
+  const conversation = given.get("conversation");
+  if (given.has("token") || conversation) {
+    const place = conversation ? { view: "inbox", conversation } : history.state;
+    history.replaceState(place, "", location.pathname + location.search);
+  }
   try {
     if (given.has("token")) {
       sessionStorage.clear();

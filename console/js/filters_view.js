@@ -62,7 +62,7 @@ export function filters(app) {
           "select",
           { class: "select", "aria-label": t("page"), value: state.page, onchange: choose("page") },
           h("option", { value: "" }, t("page.all")),
-          pages.map((one) => h("option", { key: one, value: one }, one)),
+          pages.map((one) => h("option", { key: one, value: one }, app.pageName(one))),
         ),
     ),
   );

@@ -1,6 +1,6 @@
 // What may be done with conversations and messages: read them, read more of them, open one, forget one.
 
-import { activityOf, forget, place, take } from "./inbox_state.js";
+import { activityOf, begun, forget, place, take } from "./inbox_state.js";
 import { path } from "./page-inbox.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
@@ -9,7 +9,7 @@ const MOST_THREADS = 20; // conversations whose messages stay in memory, the las
 const MOST_CALLS = 10; // for conversations that are not here; each is among the newest
 
 /** Each function calls `changed` when there is something to show. */
-export function createInbox({ api, state, changed }) {
+export function createInbox({ api, state, changed, say }) {
   let reading = null;
   let stale = false;
   let arrived = []; // messages that the stream brings while everything is read again
@@ -142,6 +142,7 @@ export function createInbox({ api, state, changed }) {
       );
       Object.assign(thread, { status: "ready", cursor, problem: null, messages: new Map(), oldest: 0 });
       place(thread, found);
+      if (!showUnlisted(id, found, cursor)) return;
       // What the stream brought in the meantime.
       for (const one of came) thread.messages.set(one.id, one);
     } catch (problem) {
@@ -149,6 +150,23 @@ export function createInbox({ api, state, changed }) {
       thread.problem = problem;
     }
     changed();
+  }
+
+  /** A link may lead to a conversation that the list does not have yet; whether it is there at all. */
+  function showUnlisted(id, newestFirst, cursor) {
+    const { conversations } = state.inbox;
+    if (conversations.has(id)) return true;
+    if (newestFirst.length > 0) {
+      const count = cursor === null ? newestFirst.length : undefined;
+      conversations.set(id, { ...begun(newestFirst[0]), message_count: count });
+      return true;
+    }
+    state.threads.delete(id);
+    if (state.selected === id && state.inbox.status === "ready") {
+      close();
+      say("link.gone");
+    }
+    return false;
   }
 
   async function older() {

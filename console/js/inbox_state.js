@@ -33,7 +33,7 @@ export function isHistory(message) {
 }
 
 /** A conversation of which only its newest message is known. */
-function begun(message) {
+export function begun(message) {
   return {
     id: message.conversation_id,
     page_id: message.page_id,

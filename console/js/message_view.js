@@ -3,9 +3,10 @@
 import { attachments } from "./attachments_view.js";
 import { h } from "./view.js";
 import { linked } from "./links.js";
-import { copy, icon, iconButton } from "./parts.js";
+import { icon, iconButton } from "./parts.js";
+import { phones } from "./phone_view.js";
 import { togglePicked } from "./order_view.js";
-import { folded, grouped, question } from "./search.js";
+import { folded, question } from "./search.js";
 import { snippet, textOf } from "./snippet.js";
 import { endsSoon, timeLeft } from "./time.js";
 import { clockTime, dateTime, t } from "./words.js";
@@ -76,12 +77,7 @@ function shown(app, message, { at, name, quoted, follows, goesOn }) {
           { class: "icon-button quiet" },
         ),
     ),
-    (message.phone_numbers?.length ?? 0) > 0 &&
-      h(
-        "div",
-        { class: "phones" },
-        message.phone_numbers.map((one) => phone(app, one)),
-      ),
+    phones(app, message.phone_numbers),
     meta(app, message, { at, goesOn, left }),
   );
 }
@@ -185,24 +181,4 @@ function referral(app, { ads_context_data: ad, product, source }) {
 
 function reaction(emoji) {
   return h("span", { class: "reaction", role: "img", "aria-label": t("reaction", { emoji }) }, emoji);
-}
-
-function phone(app, number) {
-  return h(
-    "span",
-    { key: number, class: "phone" },
-    icon(app, "phone"),
-    h("a", { class: "phone-number", href: `tel:${number}` }, grouped(number)),
-    h(
-      "button",
-      {
-        type: "button",
-        class: "phone-copy",
-        "aria-label": t("copy.number", { number }),
-        onclick: () => copy(app, number),
-      },
-      icon(app, "copy"),
-      h("span", {}, t("copy")),
-    ),
-  );
 }

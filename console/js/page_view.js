@@ -119,7 +119,7 @@ function pausedBanner(app) {
     if (shop.paused) app.shop.pause(false);
     else pages.forEach((one) => app.shop.pausePage(one.page_id, false));
   };
-  const which = pages.map((one) => one.page_id).join(", ");
+  const which = pages.map((one) => app.pageName(one.page_id)).join(", ");
   return h(
     "div",
     { class: "paused-banner", role: "status" },

@@ -1,32 +1,41 @@
-// A Page's posts, their comments and replies: fetched when asked for, kept in this tab's own storage until forgotten.
+// A Page's posts or live videos, their comments and replies: fetched when the reader asks, and kept in this tab's own
+// storage until the reader forgets them.
 
 import { path } from "./page-inbox.js";
 import { drop, read, write } from "./session.js";
 
-const POSTS = 10;
+const ITEMS = 10;
 const COMMENTS = 25;
-const keptAs = (page) => `page-inbox.posts.${page}`;
 
-/** Posts of a Page as nobody has fetched them: `threads` has the comments by post, and the replies by comment. */
-export const noPosts = () => ({ items: [], after: null, fetchedAt: 0, threads: {}, busy: false, problem: null });
+/** By kind: the edge of a Page, the order of the comments, and the name in the storage. */
+const KINDS = {
+  posts: { edge: "posts", order: "chronological", kept: "page-inbox.posts." },
+  live: { edge: "live-videos", order: "reverse_chronological", kept: "page-inbox.live." },
+};
+
+/** A list before it is fetched: `threads` has the comments by item, and the replies by comment. */
+const unfetched = () => ({ items: [], after: null, fetchedAt: 0, threads: {}, busy: false, problem: null });
 
 export function createPosts({ api, state, changed, now }) {
-  const of = (page) => (state.posts[page] ??= restored(page) ?? noPosts());
+  const nameOf = (page, kind) => KINDS[kind].kept + page;
+  const of = (page, kind) => (state.posts[nameOf(page, kind)] ??= restored(nameOf(page, kind)) ?? unfetched());
+  const fetched = (page, kind, query) => api.json("GET", path("pages", page, KINDS[kind].edge), { query });
 
-  function keep(page) {
-    const { items, after, fetchedAt, threads } = of(page);
+  function keep(page, kind) {
+    const { items, after, fetchedAt, threads } = of(page, kind);
     const plain = Object.fromEntries(Object.entries(threads).map(([id, { items, after }]) => [id, { items, after }]));
+    const name = nameOf(page, kind);
     // Where there is no room they stay in memory, and the next visit fetches them again.
-    if (!write(keptAs(page), JSON.stringify({ items, after, fetchedAt, threads: plain }))) drop(keptAs(page));
+    if (!write(name, JSON.stringify({ items, after, fetchedAt, threads: plain }))) drop(name);
   }
 
-  async function work(page, holder, job) {
+  async function work(page, kind, holder, job) {
     if (holder.busy) return;
     Object.assign(holder, { busy: true, problem: null });
     changed();
     try {
       await job();
-      keep(page);
+      keep(page, kind);
     } catch (problem) {
       holder.problem = problem;
     }
@@ -36,56 +45,52 @@ export function createPosts({ api, state, changed, now }) {
 
   return {
     of,
-    /** The newest posts, in place of those that are there. */
-    fetch(page) {
-      return work(page, of(page), async () => {
-        const answer = await api.json("GET", path("pages", page, "posts"), { query: { limit: POSTS } });
-        state.stirred.delete(page);
-        Object.assign(of(page), { items: answer.items, after: answer.after, fetchedAt: now(), threads: {} });
+    /** The newest ones, in place of those that are there. */
+    fetch(page, kind) {
+      return work(page, kind, of(page, kind), async () => {
+        const { items, after } = await fetched(page, kind, { limit: ITEMS });
+        if (kind === "posts") state.stirred.delete(page);
+        Object.assign(of(page, kind), { items, after, fetchedAt: now(), threads: {} });
       });
     },
-    more(page) {
-      return work(page, of(page), async () => {
-        const { after, items } = of(page);
-        const answer = await api.json("GET", path("pages", page, "posts"), { query: { limit: POSTS, after } });
-        Object.assign(of(page), { items: [...items, ...answer.items], after: answer.after });
+    more(page, kind) {
+      const list = of(page, kind);
+      return work(page, kind, list, async () => {
+        const answer = await fetched(page, kind, { limit: ITEMS, after: list.after });
+        Object.assign(list, { items: [...list.items, ...answer.items], after: answer.after });
       });
     },
-    /** Comments of a post, or replies to a comment; further ones where some are there. */
-    discuss(page, kind, id) {
-      const thread = (of(page).threads[id] ??= { items: [], after: null });
+    /** Comments of an item, or replies to a comment; further ones where some are there, or all of them `afresh`. */
+    discuss(page, kind, { id, ofComment = false, afresh = false }) {
+      const thread = (of(page, kind).threads[id] ??= { items: [], after: null });
       thread.open = true;
-      return work(page, thread, async () => {
-        const place =
-          kind === "post"
-            ? path("pages", page, "posts", id, "comments")
-            : path("pages", page, "comments", id, "replies");
-        const answer = await api.json("GET", place, {
-          query: { limit: COMMENTS, after: thread.after, order: "chronological" },
-        });
-        Object.assign(thread, { items: [...thread.items, ...answer.items], after: answer.after });
+      return work(page, kind, thread, async () => {
+        const place = ofComment
+          ? path("pages", page, "comments", id, "replies")
+          : path("pages", page, KINDS[kind].edge, id, "comments");
+        const order = ofComment ? "chronological" : KINDS[kind].order;
+        const after = afresh ? null : thread.after;
+        const answer = await api.json("GET", place, { query: { limit: COMMENTS, after, order } });
+        Object.assign(thread, { items: [...(afresh ? [] : thread.items), ...answer.items], after: answer.after });
       });
     },
-    fold(page, id) {
-      of(page).threads[id].open = false;
+    /** Show or hide what is fetched of a discussion. */
+    setOpen(page, kind, id, open) {
+      of(page, kind).threads[id].open = open;
       changed();
     },
-    unfold(page, id) {
-      of(page).threads[id].open = true;
-      changed();
-    },
-    forget(page) {
-      drop(keptAs(page));
-      state.posts[page] = noPosts();
+    forget(page, kind) {
+      drop(nameOf(page, kind));
+      state.posts[nameOf(page, kind)] = unfetched();
       changed();
     },
   };
 }
 
-function restored(page) {
+function restored(name) {
   try {
-    const kept = JSON.parse(read(keptAs(page)) || "null");
-    return kept && { ...noPosts(), ...kept };
+    const kept = JSON.parse(read(name) || "null");
+    return kept && { ...unfetched(), ...kept };
   } catch {
     return null;
   }

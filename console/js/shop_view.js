@@ -78,7 +78,7 @@ function pages(app) {
         h(
           "li",
           { key: one.page_id, class: "page-line" },
-          h("span", { class: "page-id" }, one.page_id),
+          h("span", { class: "page-id" }, pageTitle(app, one.page_id)),
           h("span", { class: `state ${STATUSES[one.status]}` }, t(`pages.${one.status}`)),
           one.paused && h("span", { class: "state fair" }, t("pages.paused")),
           one.warnings?.some((warning) => warning.reason === "token_expires_soon") &&
@@ -121,6 +121,12 @@ function pages(app) {
       ),
     ),
   );
+}
+
+/** The Page's name with its id, or the id alone. */
+function pageTitle(app, id) {
+  const name = app.pageName(id);
+  return name === id ? id : [name, " ", h("span", { class: "soft small" }, id)];
 }
 
 function exporting(app) {

@@ -3,7 +3,7 @@
 import { h } from "./view.js";
 import { inOrder } from "./inbox_state.js";
 import { messageView } from "./message_view.js";
-import { arrows, avatar, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
+import { arrows, avatar, copy, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
 import { pickedOf } from "./order_view.js";
 import { dayKind, midnight, timeLeft } from "./time.js";
 import { dayOf, t } from "./words.js";
@@ -35,10 +35,22 @@ export function threadView(app) {
         h(
           "p",
           { class: "soft small" },
-          t("thread.count", { n: conversation.message_count }),
-          " · ",
-          t("thread.page", { page: conversation.page_id }),
+          conversation.message_count && [t("thread.count", { n: conversation.message_count }), " · "],
+          t("thread.page", { page: app.pageName(conversation.page_id) }),
         ),
+      ),
+      iconButton(app, "link", t("link.copy"), () => copy(app, linkTo(conversation))),
+      h(
+        "a",
+        {
+          class: "icon-button",
+          href: `https://business.facebook.com/latest/inbox/all?asset_id=${encodeURIComponent(conversation.page_id)}`,
+          target: "_blank",
+          rel: "noopener noreferrer",
+          "aria-label": t("thread.facebook"),
+          title: t("thread.facebook"),
+        },
+        icon(app, "outside"),
       ),
       app.may("messages:purge") &&
         iconButton(app, "trash", t("delete.conversation"), () => {
@@ -99,6 +111,9 @@ function toNewest(app) {
     arrived ? t("unread", { n: arrived }) : t("thread.newest"),
   );
 }
+
+/** An address of this conversation. What is behind the # is sent to no server. */
+const linkTo = ({ id }) => `${location.origin}${location.pathname}#conversation=${encodeURIComponent(id)}`;
 
 const ready = (thread) => thread?.status === "ready" && !thread.problem;
 

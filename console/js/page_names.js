@@ -1,0 +1,26 @@
+// Names of the shop's Pages, as Facebook has them among the participants of a conversation. They stay in memory alone.
+
+import { path } from "./page-inbox.js";
+
+export function createPageNames({ api, may, changed }) {
+  const names = new Map();
+
+  async function ask(page) {
+    names.set(page, "");
+    try {
+      const { items } = await api.json("GET", path("pages", page, "conversations"), { query: { limit: 1 } });
+      const own = (items[0]?.participants ?? []).find((one) => one.id === page);
+      if (!own?.name) return;
+      names.set(page, own.name);
+      changed();
+    } catch {
+      // The Page is shown by its id.
+    }
+  }
+
+  /** What to call a Page: its id until its name is here, which is asked for once. */
+  return function nameOf(page) {
+    if (!names.has(page) && may()) ask(page);
+    return names.get(page) || page;
+  };
+}
