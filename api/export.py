@@ -21,7 +21,7 @@ from api.answers import audit_entry_answer, json_of, message_json, page_answer, 
 from api.call import NO_STORE, call_of
 from api.json_bytes import member, with_first
 from api.line_ends import on_one_line
-from api.phones import SEARCHED_EACH_TURN, in_message
+from api.phones import in_message
 from api.shops import Registry
 from domain import limits
 from domain.audit import Entry
@@ -30,7 +30,7 @@ from domain.ids import ShopId
 from domain.kept import KeptMessage
 from domain.moment import rfc3339
 from domain.shop import Receipt
-from domain.turn import Turn
+from domain.turn import Turns
 
 MEDIA: Final = "application/x-ndjson"
 
@@ -82,14 +82,14 @@ class Exporter:
         messages: MessageWalker,
         *,
         now: Callable[[], int],
-        turn: Turn,
+        turns: Turns,
     ) -> None:
         self._registry = registry
         self._receipts = receipts
         self._audit = audit
         self._messages = messages
         self._now = now
-        self._turn = turn
+        self._turns = turns
         self._running: Counter[ShopId] = Counter()
 
     async def parts(self, shop: ShopId) -> AsyncIterator[bytes]:
@@ -107,10 +107,12 @@ class Exporter:
         exported = 0
         async for messages in self._messages.walk(shop):
             exported += len(messages)
-            for first in range(0, len(messages), SEARCHED_EACH_TURN):
-                await self._turn(shop)
-                some = messages[first : first + SEARCHED_EACH_TURN]
-                yield b"".join(_line("message", message_json(one, in_message(one.content))) for one in some)
+            lines = []
+            for message in messages:
+                if self._turns.over():
+                    await self._turns.turn(shop)
+                lines.append(_line("message", message_json(message, in_message(message.content))))
+            yield b"".join(lines)
         yield _line("end", orjson.dumps({"messages": exported}))
 
     async def export(self, request: Request) -> Response:

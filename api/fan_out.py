@@ -22,6 +22,7 @@ from domain.ids import ShopId
 from domain.kept import KeptMessage
 from domain.moment import rfc3339
 from domain.stream import End, Gap, Start, StreamEvent, Stretch
+from domain.turn import Turns
 
 HEARTBEAT_SECONDS: Final = 15.0
 """Proxies usually close a connection on which nothing is sent for 30 s or more."""
@@ -41,12 +42,8 @@ WOKEN_EACH_TURN: Final = 8
 log = structlog.get_logger()
 
 
-class Turns(Protocol):
-    """Shares the event loop between shops: a piece of work takes about 0.3 ms."""
-
-    async def turn(self, shop: ShopId, /) -> None:
-        """Return when the next piece of this shop's work may run."""
-        ...
+class ViewerTurns(Turns, Protocol):
+    """Also for work that is no coroutine."""
 
     def call(self, shop: ShopId, run: Callable[[], None], /) -> None:
         """Call this when the next piece of this shop's work may run."""
@@ -207,7 +204,7 @@ class FanOut:
         self,
         feed: Feed,
         metrics: StreamMetrics,
-        turns: Turns,
+        turns: ViewerTurns,
         *,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],

@@ -11,13 +11,12 @@ from api.call import answer, answer_bytes, call_of, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
-from api.phones import SEARCHED_EACH_TURN
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.kept import KeptConversation, KeptMessage
 from domain.query import MessageQuery
 from domain.shop import Receipt
-from domain.turn import Turn
+from domain.turn import Turns
 
 Kept = TypeVar("Kept", KeptMessage, KeptConversation)
 
@@ -77,12 +76,12 @@ class Messages:
         purger: Purger,
         customers: CustomerPurger,
         compression: Compression,
-        turn: Turn,
+        turns: Turns,
     ) -> None:
         self._reader = reader
         self._phone_numbers = PhoneNumbers()
         self._compression = compression
-        self._turn = turn
+        self._turns = turns
         self._purger = purger
         self._customers = customers
 
@@ -116,9 +115,9 @@ class Messages:
         self, request: Request, name: str, found: Slice[Kept], as_json: Callable[[Kept], bytes]
     ) -> Response:
         items = []
-        for number, item in enumerate(found.items):
-            if number % SEARCHED_EACH_TURN == 0:
-                await self._turn(call_of(request).shop)
+        for item in found.items:
+            if self._turns.over():
+                await self._turns.turn(call_of(request).shop)
             items.append(as_json(item))
         body = slice_body(name, items, found.next_cursor)
         return self._compression.answer(body, request.headers.get("accept-encoding", ""))

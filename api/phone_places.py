@@ -16,10 +16,16 @@ REMEMBERED: Final = 10_000
 """Limit: messages of which one process remembers where numbers stand. The newest 50 of 200 shops, in some 3 MB."""
 _PREFIXES: Final = ("+855", "+")
 """What need not stand before a number's digits in the text: dialled in Cambodia it begins with 0."""
+_DIGITS: Final = ("០១២៣៤៥៦៧៨៩", "๐๑๒๓๔๕๖๗๘๙", "０１２３４５６７８９")
 _DIGIT = re.compile(rb"[0-9]|\xe1\x9f[\xa0-\xa9]|\xe0\xb9[\x90-\x99]|\xef\xbc[\x90-\x99]")
 """Latin, Khmer, Thai, full width; in UTF-8."""
-_DIGITS_LOOKED_AT: Final = 300
-"""In one message. A number behind them is searched for at each reading, which `api/phones.py` bounds."""
+_DIGITS_LOOKED_AT: Final = 2_000
+"""In one message: twice those of a pasted list of forty orders. A number behind them is searched for at each reading,
+which `api/phones.py` bounds."""
+_LATIN: Final = {
+    digit.encode(): str(value) for digits in ("0123456789", *_DIGITS) for value, digit in enumerate(digits)
+}
+"""The Latin digit of each digit in UTF-8."""
 _SEPARATORS: Final = SEPARATORS.encode()
 _NO_SEPARATORS: Final = dict.fromkeys(map(ord, SEPARATORS))
 
@@ -36,7 +42,8 @@ class PhoneNumbers:
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
-        self._known: dict[int, tuple[_Place, ...]] = {}
+        self._known: dict[int, tuple[_Place, ...] | None] = {}
+        """The places by hash; None where they are not known."""
 
     def find(self, content: bytes) -> list[str]:
         """The same as `phones.in_message`."""
@@ -45,21 +52,25 @@ class PhoneNumbers:
         if places is not None:
             return [_read(content, place) for place in places] if places else []
         numbers = in_message(content)
-        found = _places_of(numbers, content)
-        if found is not None:
-            if len(self._known) >= self._remembered:
-                del self._known[next(iter(self._known))]  # the oldest
-            self._known[hash_] = found
+        if not numbers:
+            self._remember(hash_, ())
+        elif hash_ in self._known:
+            self._remember(hash_, _places_of(numbers, content))
+        else:
+            self._remember(hash_, None)  # looking for the places pays from the third reading on
         return numbers
+
+    def _remember(self, hash_: int, places: tuple[_Place, ...] | None) -> None:
+        if len(self._known) >= self._remembered and hash_ not in self._known:
+            del self._known[next(iter(self._known))]  # the oldest
+        self._known[hash_] = places
 
 
 def _places_of(numbers: list[str], content: bytes) -> tuple[_Place, ...] | None:
     """Where these numbers stand in the JSON. None where one of them cannot be read from its place again."""
-    if not numbers:
-        return ()
     places = []
     digits = list(islice(_DIGIT.finditer(content, max(content.find(b'"text":"'), 0)), _DIGITS_LOOKED_AT))
-    row = "".join(plain_text(digit[0].decode()) for digit in digits)
+    row = "".join([_LATIN[digit[0]] for digit in digits])
     for number in numbers:
         prefix = next(prefix for prefix in _PREFIXES if number.startswith(prefix))
         rest = number.removeprefix(prefix)

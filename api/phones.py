@@ -22,8 +22,6 @@ CHARACTERS: Final = 4_000
 STEPS: Final = 80
 """Limit: rows of digits in one text that are examined, plus groups in them that are tried as the start of a number. A
 pasted list of forty orders, each with a number and a date, has as many rows."""
-SEARCHED_EACH_TURN: Final = 10
-"""Messages that are searched in one turn of the shop. One takes 10 us, or 2 ms if written to be slow."""
 _FOREIGN_STEPS: Final = 10
 """What one question to libphonenumber counts."""
 _LOOK_BACK: Final = 40

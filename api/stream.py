@@ -20,7 +20,6 @@ from api.call import AuthorizedCall, answer, call_of
 from api.fan_out import FanOut, ShopViewers
 from api.models import EndModel, TicketModel
 from api.params import StreamQuery
-from api.phones import SEARCHED_EACH_TURN
 from api.viewer import Viewer
 from domain.errors import PageInboxError
 from domain.ids import ShopId
@@ -145,8 +144,8 @@ class _EventStream(Response):
                 self._fan_out.metrics.streamed(event.name, 1)
             if stretch.events:
                 chunks = []
-                for number, event in enumerate(stretch.events):
-                    if number % SEARCHED_EACH_TURN == 0:
+                for event in stretch.events:
+                    if self._fan_out.turns.over():
                         await self._fan_out.turns.turn(self._shop)
                     chunks.append(self._fan_out.encode(self._shop, event))
                 await _send(viewer, send, b"".join(chunks))

@@ -10,6 +10,7 @@ from functools import partial
 
 from api.export import Exporter
 from app.catch_up import CatchUp
+from app.shop_turns import ShopTurns
 from cache.audit.log import AuditLog
 from cache.cursors import Cursors
 from cache.graph.budgets import Budgets
@@ -38,9 +39,8 @@ from cache.sealing import Sealer
 from cache.server.address import Tls, connect
 from cache.server.connection import Connection
 from domain.errors import PageInboxError
-from domain.ids import ShopId
 from domain.secret import Secret
-from domain.turn import Turn
+from domain.turn import Turns
 from graph_client.calls import Calls
 from graph_client.claims import Claims
 from graph_client.client import Client
@@ -115,13 +115,8 @@ class Store:
     journal: PurgeJournal | None
 
 
-async def next_iteration(_shop: ShopId) -> None:
-    """Let everything else run first."""
-    await asyncio.sleep(0)
-
-
-def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, turn: Turn = next_iteration) -> Store:
-    """Registry, reader and purger on one connection. `turn` comes before each piece of a long read."""
+def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, turns: Turns | None = None) -> Store:
+    """Registry, reader and purger on one connection. `turns` share the event loop between shops."""
     ttl = settings.message_ttl
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
@@ -132,7 +127,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes)
     keyring = Keyring(settings.seal_keys)
     cursors = Cursors(keyring)
-    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl, turn=turn)
+    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl, turns=turns or ShopTurns())
     signer = ReceiptSigner(keyring)
     receipts = Receipts(connection, signer, now=time.time)
     purger = Purger(
@@ -213,9 +208,16 @@ def make_sweeper(
     return Sweeper(store.connection, metrics, ttl=ttl, now=now, clock=time.monotonic, sleep=asyncio.sleep)
 
 
-def make_timeline(store: Store, settings: Settings, *, turn: Turn = next_iteration) -> Timeline:
+def make_timeline(store: Store, settings: Settings, *, turns: Turns | None = None) -> Timeline:
     """What happened in a shop, for live streams and exports."""
-    return Timeline(store.connection, store.secrets, store.unsent, store.cursors, ttl=settings.message_ttl, turn=turn)
+    return Timeline(
+        store.connection,
+        store.secrets,
+        store.unsent,
+        store.cursors,
+        ttl=settings.message_ttl,
+        turns=turns or ShopTurns(),
+    )
 
 
 def make_budgets(store: Store) -> Budgets:
@@ -223,9 +225,11 @@ def make_budgets(store: Store) -> Budgets:
     return Budgets(store.connection, store.sealer, clock=time.monotonic)
 
 
-def make_exporter(store: Store, *, turn: Turn = next_iteration) -> Exporter:
+def make_exporter(store: Store, *, turns: Turns | None = None) -> Exporter:
     """Exports everything that is kept of a shop."""
-    return Exporter(store.shops, store.receipts, store.audit_log, store.reader, now=unix_milliseconds, turn=turn)
+    return Exporter(
+        store.shops, store.receipts, store.audit_log, store.reader, now=unix_milliseconds, turns=turns or ShopTurns()
+    )
 
 
 @dataclass(frozen=True, slots=True)

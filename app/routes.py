@@ -66,7 +66,7 @@ FETCH: Final = (404, 409, 429, 502, 504)
 def table(services: Services) -> list[Route]:
     """Every route that Starlette serves. `/webhook` is called for every message and stands before it (`factory.py`)."""
     compression = Compression(token_bytes)
-    messages = Messages(services.reader, services.purger, services.customers, compression, services.turns.turn)
+    messages = Messages(services.reader, services.purger, services.customers, compression, services.turns)
     blocked = Blocked(services.blocked, services.purger)
     shops = Shops(
         services.shops,

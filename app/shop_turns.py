@@ -6,17 +6,25 @@ delivery waits for one piece in each iteration that it needs.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from app.start_queue import StartQueue
 from domain.ids import ShopId
 
+PIECE_SECONDS: Final = 0.0003
+"""The time of a piece: some 60 messages that were read before, or one that was written to be slow to search."""
+
 
 class ShopTurns:
-    """Made for one event loop."""
+    """Made for one event loop. `clock` is in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._ends = 0.0
+        """When the piece that runs now has taken its time."""
         self._waiting = StartQueue[Callable[[], None]]()
         self._used = False
         """Whether a piece has run in this iteration."""
@@ -25,10 +33,16 @@ class ShopTurns:
         """Return when the next piece of this shop's work may run."""
         if not self._used:
             self._use()
+            self._ends = self._clock() + PIECE_SECONDS
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(shop, partial(_resolve, future))
         await future
+        self._ends = self._clock() + PIECE_SECONDS
+
+    def over(self) -> bool:
+        """Whether the piece that runs now has taken its time: then the next piece needs another turn."""
+        return self._clock() > self._ends
 
     def call(self, shop: ShopId, run: Callable[[], None]) -> None:
         """Call this when the next piece of this shop's work may run."""

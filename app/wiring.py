@@ -191,7 +191,7 @@ def wire(
     metrics.watch_log(logs.lost_lines)
     checks, tasks = Checks(count=metrics.check), Tasks(told=metrics.task_crash)
     turns = ShopTurns()
-    store = make_store(connection or make_connection(settings), metrics, settings, turn=turns.turn)
+    store = make_store(connection or make_connection(settings), metrics, settings, turns=turns)
     catch_up = make_catch_up(store.connection, metrics, settings)
     went_back = WentBackCheck(
         store.connection,
@@ -232,7 +232,7 @@ def wire(
     live = Live(store.connection, store.shops, store.sealer, metrics)
     intake = Intake(page_writer, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    feed = Feed(make_timeline(store, settings, turn=turns.turn), announcements, store.sealer, sleep=asyncio.sleep)
+    feed = Feed(make_timeline(store, settings, turns=turns), announcements, store.sealer, sleep=asyncio.sleep)
     fan_out = FanOut(feed, metrics, turns, now=now, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
         graph.grants,
@@ -279,7 +279,7 @@ def wire(
         audit=audit,
         audit_log=store.audit_log,
         withdrawal=withdrawal,
-        exporter=make_exporter(store, turn=turns.turn),
+        exporter=make_exporter(store, turns=turns),
         turns=turns,
         signer=store.signer,
         graph=graph.reader,

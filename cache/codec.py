@@ -44,6 +44,7 @@ MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _UNTIL: Final = "until"
 """The deadline of a message whose life does not run from its receipt, in Unix milliseconds; the last key, as `_TTL`."""
 
+_QUOTE: Final = ord('"')
 _TTL: Final = "ttl"
 """A shorter life than five days, in seconds; always the last key, so that `kept` can cut it off unparsed."""
 
@@ -200,14 +201,18 @@ def kept(record: bytes, score: int) -> KeptMessage:
     Raises:
         Corrupt: the record is damaged or is not one of a message.
     """
-    content, ttl = _without_last_number(_body(record), _TTL)
-    if record[0] != MESSAGE:
+    content = _body(record)
+    if record[0] != MESSAGE or len(content) < len(b"{}"):
         raise Corrupt("corrupt_record")
     received = score // 1000
-    expires = received + (MAX_TTL_SECONDS if ttl is None else ttl) * 1000
-    if ttl is None:
+    expires = received + MAX_TTL_SECONDS * 1000
+    if content[-2] != _QUOTE:  # most messages end with the text of `sent_at`
+        content, ttl = _without_last_number(content, _TTL)
+        if ttl is not None:
+            return KeptMessage(content, received, received + ttl * 1000)
         content, until = _without_last_number(content, _UNTIL)
-        expires = expires if until is None else min(expires, until)
+        if until is not None:
+            expires = min(expires, until)
     return KeptMessage(content, received, expires)
 
 

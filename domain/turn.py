@@ -1,9 +1,17 @@
-"""When a piece of a shop's work may run."""
+"""How the shops share the event loop."""
 
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from domain.ids import ShopId
 
-Turn = Callable[[ShopId], Awaitable[None]]
-"""Returns when the next piece of this shop's work may run: long work of one shop is done in pieces, and the shops take
-turns. A piece takes about 0.3 ms."""
+
+class Turns(Protocol):
+    """Long work of one shop is done in pieces of about 0.3 ms. The shops that wait take turns."""
+
+    async def turn(self, shop: ShopId, /) -> None:
+        """Return when the next piece of this shop's work may run."""
+        ...
+
+    def over(self) -> bool:
+        """Whether the piece that runs now has taken its time: then the next piece needs another turn."""
+        ...

@@ -13,7 +13,6 @@ from cache.codec import kept
 from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, SealBroken
 from cache.keys import ID_BYTES, shop_keys
-from cache.messages.reader import OPENED_EACH_TURN
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
 from cache.scripts import FOLLOW
@@ -23,7 +22,7 @@ from domain.kept import KeptMessage
 from domain.message import Unsend
 from domain.shop import PURGE_TARGETS
 from domain.stream import PurgeEvent, Start, StreamEvent, StreamEventName, Stretch
-from domain.turn import Turn
+from domain.turn import Turns
 
 LOOKS_PER_READ: Final = 200
 """Entries one script call looks at: about half a millisecond of the server's time."""
@@ -45,20 +44,27 @@ log = structlog.get_logger()
 
 
 class Timeline:
-    """Reads it; `ttl` in seconds, `turn` before each piece of a long read.
+    """Reads it; `ttl` in seconds, `turns` share the event loop.
 
     Every method raises `Unavailable` when Redis is.
     """
 
     def __init__(
-        self, connection: Connection, secrets: ShopSecrets, unsent: UnsentIds, cursors: Cursors, *, ttl: int, turn: Turn
+        self,
+        connection: Connection,
+        secrets: ShopSecrets,
+        unsent: UnsentIds,
+        cursors: Cursors,
+        *,
+        ttl: int,
+        turns: Turns,
     ) -> None:
         self._connection = connection
         self._secrets = secrets
         self._unsent = unsent
         self._cursors = cursors
         self._ttl = ttl
-        self._turn = turn
+        self._turns = turns
 
     async def read(self, shop: ShopId, after: int) -> Stretch:
         """What comes next after a position, some of it; an empty stretch is the end, at present."""
@@ -101,9 +107,9 @@ class Timeline:
         now = max(newest, server_time - SLACK)
         events: list[StreamEvent] = []
         read = 0
-        for number, (what, score, first, second) in enumerate(zip(*(reply[at::4] for at in range(5, 9)), strict=True)):
-            if number % OPENED_EACH_TURN == 0:
-                await self._turn(shop)
+        for what, score, first, second in zip(*(reply[at::4] for at in range(5, 9)), strict=True):
+            if self._turns.over():
+                await self._turns.turn(shop)
             try:
                 content = self._content(shop, reply[4], what, first, second)
             except (Corrupt, SealBroken) as error:

@@ -24,7 +24,7 @@ from domain.kept import KeptConversation, KeptMessage
 from domain.message import TAP, Direction
 from domain.moment import from_text
 from domain.query import MessageQuery
-from domain.turn import Turn
+from domain.turn import Turns
 
 LOOKS_PER_CALL: Final = 1000
 """Index entries one script call walks over while it filters: about a millisecond of the server's time."""
@@ -36,8 +36,6 @@ value of Redis can be a long JSON, and one caller may leave 16 MiB of answers un
 STEP_BYTES: Final = 256 * 1024
 """Limit: bytes of messages that an export reads at once; one message goes beyond it. An export sends each
 part before it reads the next one."""
-OPENED_EACH_TURN: Final = 25
-"""Messages that are opened in one turn of the shop: about 0.3 ms."""
 CALLS_PER_READ: Final = 20
 """After this number of calls a read answers what it has, with a cursor to go on."""
 
@@ -72,17 +70,17 @@ class _Stretch:
 
 
 class Reader:
-    """Reads for shops; `ttl` in seconds, `turn` before each piece of a long read.
+    """Reads for shops; `ttl` in seconds, `turns` share the event loop.
 
     Every method raises `Unavailable` when Redis is, or has lost the shop.
     """
 
     def __init__(
-        self, connection: Connection, shops: Registry, secrets: ShopSecrets, cursors: Cursors, *, ttl: int, turn: Turn
+        self, connection: Connection, shops: Registry, secrets: ShopSecrets, cursors: Cursors, *, ttl: int, turns: Turns
     ) -> None:
         self._connection = connection
         self._ttl = ttl
-        self._turn = turn
+        self._turns = turns
         self._shops = shops
         self._secrets = secrets
         self._cursors = cursors
@@ -220,8 +218,8 @@ class Reader:
             places = sorted(stretch.places, key=lambda place: int(place[0]), reverse=True)
             opened = 0
             for place, at, count, member, value in places[: limit - met]:
-                if opened % OPENED_EACH_TURN == 0:
-                    await self._turn(shop)
+                if self._turns.over():
+                    await self._turns.turn(shop)
                 opened += 1
                 # A message that was fetched counts from when it was sent, which is before its own score.
                 active = min(int(place), int(at))
@@ -277,12 +275,19 @@ class Reader:
         `sealed` is the shop's secret as it came with them. A damaged or moved record is logged and left out.
         """
         messages: list[KeptMessage] = []
+        if not found:
+            return messages, 0
+        await self._turns.turn(shop)
+        try:
+            vault = self._secrets.vault(shop, sealed)
+        except Corrupt as error:
+            log.warning("record_unreadable", reason=error.reason)
+            return messages, len(found)
         for number, (score, member, value) in enumerate(found, 1):
-            if number % OPENED_EACH_TURN == 1:
-                await self._turn(shop)
+            if self._turns.over():
+                await self._turns.turn(shop)
             try:
-                record = self._secrets.vault(shop, sealed).open(member[1:], value)
-                messages.append(kept(record, int(score)))
+                messages.append(kept(vault.open(member[1:], value), int(score)))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)
                 continue

@@ -38,7 +38,7 @@ from api.models import (
 from api.params import BlockQuery, ConversationsQuery, MessagesQuery
 from api.route import Route, to_starlette
 from api.shops import Shops
-from app.parts import next_iteration
+from app.shop_turns import ShopTurns
 from domain.audit import Access
 from domain.cursor import Slice
 from domain.errors import Kind, PageInboxError
@@ -249,7 +249,7 @@ class Store:
 def table(store: Store) -> list[Route]:
     """Every route of a shop."""
     messages, shops, graph = (
-        Messages(store, store, store, Compression(bytes), next_iteration),
+        Messages(store, store, store, Compression(bytes), ShopTurns()),
         Shops(store, store, store, shops_connect_without_token=True),
         Graph(store),
     )

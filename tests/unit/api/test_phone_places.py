@@ -40,7 +40,7 @@ def test_whatever_stands_between_and_around_the_digits_the_answer_is_the_same(se
         text = "\n".join(customer_line(rng, rng.randrange(4)) for _ in range(2))
         at = rng.randrange(len(text) + 1)
         item = message(text[:at] + odd + text[at:], quick_reply={"payload": phone(rng)} if rng.random() < 0.2 else None)
-        assert [numbers.find(item) for _ in range(2)] == [in_message(item)] * 2
+        assert [numbers.find(item) for _ in range(3)] == [in_message(item)] * 3
 
 
 def test_an_edited_message_has_the_numbers_of_its_new_text() -> None:
@@ -53,7 +53,8 @@ def test_an_edited_message_has_the_numbers_of_its_new_text() -> None:
 def test_what_is_remembered_reveals_nothing_of_a_message() -> None:
     """No digits of a number, no word, no id."""
     numbers = PhoneNumbers()
-    assert numbers.find(message("ឈ្មោះ Sokha ទូរស័ព្ទ 012 345 678")) == ["+85512345678"]
+    for _ in range(3):
+        assert numbers.find(message("ឈ្មោះ Sokha ទូរស័ព្ទ 012 345 678")) == ["+85512345678"]
     remembered = repr(vars(numbers))
     assert not [part for part in ("12345678", "012 345 678", "345", "Sokha", "m_0120001234567") if part in remembered]
 
