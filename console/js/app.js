@@ -1,5 +1,6 @@
 // The application: one state, what may happen to it, and one picture of it at most for each frame.
 
+import { createAlerts } from "./alerts.js";
 import { createCustomers } from "./customers.js";
 import { createInbox } from "./inbox.js";
 import { emptyInbox, expire } from "./inbox_state.js";
@@ -37,6 +38,7 @@ export function createApp({ root, base, sources, partners }) {
     // Here and not while drawing: a page in the background is not drawn.
     app.customers?.prune();
     state.unread?.prune();
+    app.alerts?.prune();
     if (drawn) return;
     drawn = true;
     requestAnimationFrame(draw);
@@ -65,6 +67,7 @@ export function createApp({ root, base, sources, partners }) {
   app.inbox = createInbox({ api, state, changed, say });
   startAnew();
   app.partner = createPartner({ origins: partners, onFound: changed });
+  app.alerts = createAlerts({ state, changed, open: (id) => show("inbox", id) });
   const news = createNews(app);
 
   async function listen() {

@@ -2,6 +2,7 @@
 
 import { h } from "./view.js";
 import { failure, icon, iconButton } from "./parts.js";
+import { helpSheet } from "./help_view.js";
 import { orderView } from "./order_view.js";
 import { pictureViewer } from "./picture_viewer.js";
 import { receiptFacts } from "./shop_view.js";
@@ -38,7 +39,7 @@ export function dialogs(app) {
   );
 }
 
-const CONTENTS = { pause: pauseQuestion, picture: pictureViewer, order: orderSheet };
+const CONTENTS = { pause: pauseQuestion, picture: pictureViewer, order: orderSheet, help: helpSheet };
 
 function orderSheet(app, _, close) {
   return h(

@@ -36,6 +36,7 @@ function list(app) {
         if (nearEnd(event.currentTarget)) app.inbox.more();
       },
     },
+    shown.length > 0 && app.alerts.unasked() && askForAlerts(app),
     inbox.problem && failure(app, inbox.problem, app.inbox.refresh),
     app.customers.problem &&
       h("p", { class: "aside" }, icon(app, "info"), t("customer.problem"), " ", sentence(app.customers.problem)),
@@ -47,6 +48,20 @@ function list(app) {
     rows(app, shown),
     inbox.cursor !== null &&
       h("button", { type: "button", class: "button more", disabled: inbox.busy, onclick: app.inbox.more }, t("more")),
+  );
+}
+
+/** Asked once in a browser. Until then, and without a yes, nothing sounds. */
+function askForAlerts(app) {
+  const answer = (what, words) =>
+    h("button", { type: "button", class: "button slim", onclick: () => app.alerts.choose(what) }, t(words));
+  return h(
+    "div",
+    { key: "ask", class: "ask" },
+    h("p", {}, icon(app, "bell"), t("alerts.question")),
+    answer("sound notification", "alerts.yes"),
+    answer("sound", "alerts.sound"),
+    answer("off", "alerts.no"),
   );
 }
 
@@ -95,7 +110,11 @@ function row(app, conversation, { place, total, first }) {
         "data-conversation": id,
         "aria-current": chosen ? "true" : null,
         tabindex: first ? "0" : "-1",
-        onclick: () => app.show("inbox", id),
+        onclick: (event) => {
+          app.show("inbox", id);
+          // A press of a key, and not of a pointer: the reader goes on in the thread.
+          if (event.detail === 0) app.threadScroll.focus();
+        },
       },
       avatar(app, customer, name, conversation.customer_id),
       h(

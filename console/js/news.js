@@ -39,7 +39,10 @@ export function createNews(app) {
     if (fresh && state.selected === id) app.threadScroll.countArrival();
     if (message.direction !== "in" || !fresh || isHistory(message)) return;
     const looking = state.view === "inbox" && state.selected === id && !document.hidden;
-    if (!looking) state.unread.set(id, (state.unread.get(id) ?? 0) + 1, Date.parse(message.expires_at));
+    if (!looking) {
+      state.unread.set(id, (state.unread.get(id) ?? 0) + 1, Date.parse(message.expires_at));
+      app.alerts.ring(id);
+    }
     state.announced = { message, number: (state.announced?.number ?? 0) + 1 };
   }
 

@@ -1,6 +1,7 @@
 // The whole page: signing in, or the bar with its views.
 
 import { dialogs } from "./dialogs.js";
+import { onKey } from "./keys.js";
 import { inboxView } from "./inbox_view.js";
 import { postsView } from "./posts_view.js";
 import { shopView } from "./shop_view.js";
@@ -60,6 +61,11 @@ function header(app, signedIn) {
       "div",
       { class: "tools" },
       signedIn && app.may("messages:read") && connection(app),
+      signedIn &&
+        iconButton(app, "info", t("help.title"), () => {
+          state.dialog = { kind: "help" };
+          app.changed();
+        }, { class: "icon-button only-wide" }),
       languages(app),
       themes(app),
       signedIn && iconButton(app, "leave", t("signout"), app.signOut),
@@ -167,26 +173,4 @@ function announcements(app) {
       said && h("p", { key: said.number, class: "toast" }, t(said.key, said.values)),
     ),
   );
-}
-
-function onKey(app, event) {
-  const { state } = app;
-  const typing = event.target.closest?.("input, textarea, select, dialog");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
-    const field = document.getElementById("search");
-    if (field) {
-      event.preventDefault();
-      field.focus();
-      field.select();
-    }
-  } else if (event.key === "Escape" && !state.dialog) {
-    if (event.target.id === "search" && state.search) {
-      state.search = "";
-      app.changed();
-    } else if (state.view === "inbox" && state.selected && !event.target.closest?.("dialog")) {
-      const id = state.selected;
-      app.show("inbox");
-      requestAnimationFrame(() => document.querySelector(`[data-conversation="${CSS.escape(id)}"]`)?.focus());
-    }
-  }
 }

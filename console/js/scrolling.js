@@ -8,8 +8,9 @@ const NEAR = 60; // pixels from the end that still count as being at the end
 export function createThreadScroll({ changed }) {
   let box = null;
   let shownBefore = null;
+  let wantsFocus = false;
   const grown = new ResizeObserver(() => scroll.atEnd && toBottom());
-  const scroll = { atEnd: true, arrived: 0, attach, onScroll, keepPlace, toEnd, countArrival };
+  const scroll = { atEnd: true, arrived: 0, attach, onScroll, keepPlace, toEnd, countArrival, focus };
 
   function toBottom() {
     if (box) box.scrollTop = box.scrollHeight;
@@ -37,6 +38,12 @@ export function createThreadScroll({ changed }) {
     if (!scroll.atEnd) scroll.arrived += 1;
   }
 
+  /** Give the open thread the focus, as soon as it is drawn. */
+  function focus() {
+    wantsFocus = true;
+    changed();
+  }
+
   function toEnd() {
     Object.assign(scroll, { atEnd: true, arrived: 0 });
     toBottom();
@@ -57,6 +64,8 @@ export function createThreadScroll({ changed }) {
       if (!same || scroll.atEnd || !filled) toBottom();
       else if (anchor?.isConnected) box.scrollTop += anchor.getBoundingClientRect().top - offset;
       shownBefore = conversation;
+      if (wantsFocus) box.focus({ preventScroll: true });
+      wantsFocus = false;
     };
   }
 

@@ -14,6 +14,7 @@ export function settings(app) {
     h("h2", {}, icon(app, "settings"), t("settings.title")),
     h("p", { class: "soft" }, t("settings.about")),
     spoken() === "km" && numerals(app),
+    alerts(app),
     orderAddress(app),
   );
 }
@@ -36,6 +37,23 @@ function numerals(app) {
       h("option", { value: "" }, t("settings.numerals.latin")),
       h("option", { value: "khmer" }, t("settings.numerals.khmer")),
     ),
+  );
+}
+
+function alerts(app) {
+  const { isOn } = app.alerts;
+  const box = (what) =>
+    h("input", {
+      id: `alerts-${what}`,
+      type: "checkbox",
+      checked: isOn(what),
+      onchange: (event) => {
+        const others = ["sound", "notification"].filter((one) => one !== what && isOn(one));
+        app.alerts.choose([...others, event.target.checked && what].filter(Boolean).join(" ") || "off");
+      },
+    });
+  return ["sound", "notification"].map((what) =>
+    h("p", { class: "setting" }, box(what), h("label", { for: `alerts-${what}` }, t(`settings.${what}`))),
   );
 }
 

@@ -40,18 +40,7 @@ export function threadView(app) {
         ),
       ),
       iconButton(app, "link", t("link.copy"), () => copy(app, linkTo(conversation))),
-      h(
-        "a",
-        {
-          class: "icon-button",
-          href: `https://business.facebook.com/latest/inbox/all?asset_id=${encodeURIComponent(conversation.page_id)}`,
-          target: "_blank",
-          rel: "noopener noreferrer",
-          "aria-label": t("thread.facebook"),
-          title: t("thread.facebook"),
-        },
-        icon(app, "outside"),
-      ),
+      iconButton(app, "outside", t("thread.facebook"), () => openAtFacebook(conversation.page_id)),
       app.may("messages:purge") &&
         iconButton(app, "trash", t("delete.conversation"), () => {
           state.dialog = { kind: "conversation", id: conversation.id, name };
@@ -114,6 +103,11 @@ function toNewest(app) {
 
 /** An address of this conversation. What is behind the # is sent to no server. */
 const linkTo = ({ id }) => `${location.origin}${location.pathname}#conversation=${encodeURIComponent(id)}`;
+
+/** Facebook documents no address of one conversation: this is the inbox of its Page. */
+function openAtFacebook(page) {
+  open(`https://business.facebook.com/latest/inbox/all?asset_id=${encodeURIComponent(page)}`, "_blank", "noopener");
+}
 
 const ready = (thread) => thread?.status === "ready" && !thread.problem;
 

@@ -1,0 +1,36 @@
+// The keys of the console, on a sheet.
+
+import { icon, iconButton } from "./parts.js";
+import { h } from "./view.js";
+import { t } from "./words.js";
+
+const KEYS = {
+  "/": "help.search",
+  J: "help.next",
+  K: "help.before",
+  N: "help.unread",
+  "↑ ↓": "help.arrows",
+  Enter: "help.enter",
+  Esc: "help.escape",
+  "?": "help.help",
+};
+
+export function helpSheet(app, _, close) {
+  return h(
+    "div",
+    { key: "help", class: "stack" },
+    h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", { id: "dialog-title" }, icon(app, "info"), t("help.title")),
+      iconButton(app, "close", t("close"), close),
+    ),
+    h(
+      "dl",
+      { class: "help-keys" },
+      Object.entries(KEYS).map(([key, words]) =>
+        h("div", { key }, h("dt", {}, h("kbd", { class: "help-key" }, key)), h("dd", {}, t(words))),
+      ),
+    ),
+  );
+}

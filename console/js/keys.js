@@ -1,0 +1,61 @@
+// What single keys do. Letters go by their place on the keyboard, so that they work in a Khmer layout too.
+
+import { found } from "./found.js";
+
+const BY_PLACE = { KeyJ: "next", KeyK: "before", KeyN: "unread", Slash: "search" };
+const BY_SIGN = { "/": "search", "?": "help", Escape: "leave" };
+
+export function onKey(app, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const asked = event.code === "Slash" && event.shiftKey ? "help" : (BY_SIGN[event.key] ?? BY_PLACE[event.code]);
+  if (asked === "leave") return leave(app, event);
+  const typing = event.target.closest?.("input, textarea, select, dialog");
+  if (!asked || typing || app.state.dialog) return;
+  if (ACTIONS[asked](app)) event.preventDefault();
+}
+
+/** Each says whether there was something to do. */
+const ACTIONS = {
+  search() {
+    const field = document.getElementById("search");
+    field?.focus();
+    field?.select();
+    return field !== null;
+  },
+  next: (app) => go(app, (ids, place) => ids[place + 1]),
+  before: (app) => go(app, (ids, place) => ids[place - 1]),
+  unread: (app) =>
+    go(app, (ids, place) => {
+      const round = [...ids.slice(place + 1), ...ids.slice(0, place + 1)];
+      return round.find((id) => app.state.unread.has(id));
+    }),
+  help(app) {
+    app.state.dialog = { kind: "help" };
+    app.changed();
+    return true;
+  },
+};
+
+/** Open the conversation that `choose` finds in the list. */
+function go(app, choose) {
+  if (!app.may("messages:read")) return false;
+  const ids = found(app).map((one) => one.id);
+  const id = choose(ids, ids.indexOf(app.state.selected));
+  if (!id) return false;
+  app.show("inbox", id);
+  app.rowWindow.reveal(ids.indexOf(id));
+  return true;
+}
+
+function leave(app, event) {
+  const { state } = app;
+  if (state.dialog) return;
+  if (event.target.id === "search" && state.search) {
+    state.search = "";
+    app.changed();
+  } else if (state.view === "inbox" && state.selected && !event.target.closest?.("dialog")) {
+    const id = state.selected;
+    app.show("inbox");
+    app.rowWindow.reveal(app.rowWindow.placeOf(id), { focus: true });
+  }
+}
