@@ -10,7 +10,7 @@ from bench import memory_parts
 from bench.caller import Caller, request
 from bench.effort import Effort, Say
 from bench.figures import Figure, NotMeasured
-from bench.inbox import Inbox, inbox, kept
+from bench.inbox import Inbox, empty, inbox, kept
 from bench.load import Tenant, mixed_traffic, tenants
 from bench.memory_parts import kept_in, used
 from cache.keys import SHOP_INDEX
@@ -33,8 +33,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
     """Store what the simulator's customers write and send; then read all of it back."""
     shops = tenants(SHOPS)
     with inbox(directory / "memory") as own:
-        own.valkey.flushall()
-        empty = used(own.valkey)
+        empty(own.valkey)
+        unused = used(own.valkey)
         own.begin(shops)
         before = used(own.valkey)
         own.fill(mixed_traffic(effort.count(DELIVERIES), shops, random.Random(), CUSTOMERS))
@@ -57,7 +57,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
     say(f"memory: {found:,} messages in {conversations:,} conversations, {per_message:.0f} bytes each")
     note = f"{found:,} messages, {conversations:,} conversations, {SHOPS} shops"
     whole = Figure(GROUP, MESSAGE, [per_message], "bytes", "its compact JSON", [json], at_most=MOST_OF_JSON, note=note)
-    rest = [Figure(GROUP, SHOP, [(before - empty) / SHOPS], "bytes"), Figure(GROUP, ENTRY, [entry], "bytes")]
+    rest = [Figure(GROUP, SHOP, [(before - unused) / SHOPS], "bytes"), Figure(GROUP, ENTRY, [entry], "bytes")]
     return [whole, *rest, *memory_parts.measure(parts, directory / "parts", say)]
 
 

@@ -19,7 +19,7 @@ import redis
 from bench.cluster import cluster
 from bench.effort import Effort, Say
 from bench.figures import Figure
-from bench.inbox import Inbox, kept, serving, store
+from bench.inbox import Inbox, empty, kept, serving, store
 from bench.ingest import FASTEST, SHOPS, WARM_UP_SECONDS
 from bench.load import Tenant, pour, single_messages, tenants
 from cache.keys import SHOP_INDEX
@@ -39,7 +39,7 @@ class Contestant:
     def begin(self, shops: Sequence[Tenant]) -> None:
         """Start from an empty store."""
         for node in self.nodes:
-            node.flushall()
+            empty(node)
         self.inbox.begin(shops)
 
     def kept(self) -> int:
