@@ -1,9 +1,9 @@
 """Healing always ends and goes on: lists without an end, refused conversations, many Pages side by side."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -13,13 +13,26 @@ from simulator.graph_refusals import reduce_the_amount
 from simulator.graph_shapes import new_cursors, same_cursor
 from simulator.payloads import delivery, entry
 from tests.callers import Facebook
-from tests.facebook import GraphShop, refusal, running_facebook
+from tests.facebook import GraphShop, refusal
 from tests.graph import FakeGraph, now
-from tests.integration.test_heal import BOPHA, DARA, HEALS_WITHIN, MINUTE, SOKHA, Inbox, events, replicas, summed
-from tests.servers import Server, running
+from tests.healing import (
+    BOPHA,
+    DARA,
+    ENDED,
+    HEALS_WITHIN,
+    MINUTE,
+    SOKHA,
+    Inbox,
+    events,
+    heal,
+    messages_path,
+    replicas,
+    state,
+    summed,
+)
+from tests.servers import Server
 from tests.support import wait_until_blocking
 
-ENDED: Final = {"complete", "cut_short"}
 SHAPES: Final[dict[str, Callable[[], Alters]]] = {
     "the same cursor and an empty page": lambda: same_cursor(rows=False),
     "the same cursor and the same rows": lambda: same_cursor(rows=True),
@@ -32,53 +45,6 @@ REFUSALS: Final[dict[str, Fails]] = {
     "230": Fails(230, message="(#230) Requires pages_messaging permission", status=403),
     "too much": Fails(1, status=500, message=reduce_the_amount().message),
 }
-
-
-@pytest.fixture
-def graph() -> Iterator[FakeGraph]:
-    """Facebook, for one test."""
-    with running_facebook() as graph:
-        yield graph
-
-
-@pytest.fixture(scope="module")
-def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Valkey whose Pages no other service checks."""
-    with running("heal-refusals", tmp_path_factory.mktemp("heal-refusals-valkey")) as server:
-        yield server
-
-
-@pytest.fixture
-def valkey(own_valkey: Server) -> Iterator[Server]:
-    """The same, empty; looked over for leaked keys afterwards."""
-    own_valkey.empty()
-    yield own_valkey
-    assert own_valkey.unbounded_keys() == []
-
-
-@pytest.fixture
-def inbox(graph: FakeGraph, valkey: Server) -> Inbox:
-    """A Page at Facebook that is not connected yet."""
-    return Inbox(graph, valkey)
-
-
-def state(shop: GraphShop, page: str) -> dict[str, Any]:
-    """A Page as the API answers it."""
-    found: dict[str, Any] = shop.get(f"/pages/{page}")
-    return found
-
-
-def heal(shop: GraphShop, page: str) -> dict[str, Any]:
-    """Ask for healing, and wait for its end; the Page's state."""
-    answer = shop.client.post(f"/pages/{page}/heal")
-    assert answer.status_code == 202, answer.text
-    wait_until_blocking(lambda: state(shop, page)["healing"]["status"] in ENDED, within=HEALS_WITHIN)
-    return state(shop, page)
-
-
-def messages_path(graph: FakeGraph, inbox: Inbox, psid: str) -> str:
-    """The path of a customer's conversation."""
-    return f"{graph.world.pages[inbox.page.id].conversations[psid].id}/messages"
 
 
 @pytest.mark.parametrize("edge", ["/conversations", "/messages"])

@@ -1,170 +1,32 @@
 """What no webhook brought comes by itself: after a lost subscription, after an outage, once over all replicas."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import redis
 
-from cache.keys import WATCH_BEAT, WATCH_DUE, WATCH_OUTAGE, ShopKeys
-from cache.registry.page_fields import names
-from domain.ids import MessageId, PageId, Psid, ShopId
+from cache.keys import WATCH_DUE
+from domain.ids import PageId
 from domain.secret import Secret
 from simulator.graph_documents import image
 from simulator.graph_faults import OUTAGE, Alters, Fine, Stalls
 from simulator.graph_gate import Barrier
-from simulator.graph_nodes import FakePage
 from simulator.graph_world import SCOPES
-from simulator.payloads import delivery, entry
 from simulator.serialize import Document
-from tests.callers import Facebook, Operator, text_part
-from tests.facebook import GraphShop, new_page, refusal, running_facebook, serving_graph
+from tests.callers import Operator
+from tests.facebook import GraphShop, refusal
 from tests.graph import FakeGraph, now
-from tests.servers import Server, running
+from tests.healing import BOPHA, DARA, DAY, HEALS_WITHIN, MINUTE, SOKHA, VANNA, Inbox, events, replicas, summed
+from tests.servers import Server
 from tests.service import Service
 from tests.support import wait_until_blocking
 
-MINUTE: Final = 60_000
-DAY: Final = 24 * 60 * MINUTE
-HEALS_WITHIN: Final = 90.0
-"""Seconds: a replica looks every five at what is due, and a heal of a few conversations takes as many."""
-SOKHA, DARA, BOPHA, VANNA = (Psid(f"700000000000010{n}") for n in range(4))
 SEPARATELY: Final = 0.5
 """Seconds between two calls of conversations that Facebook allows (graph-api/overview/rate-limiting)."""
-
-
-class Inbox:
-    """A Page whose customers write to it, at Facebook's and, as long as it is subscribed, through the webhook."""
-
-    def __init__(self, graph: FakeGraph, valkey: Server) -> None:
-        self.graph = graph
-        self.page: FakePage = new_page(graph.world)
-        self._valkey = valkey
-        self._numbers = count(1)
-
-    def says(self, psid: Psid, at: int, **fields: Any) -> str:
-        """Something is said, of which Facebook tells nobody; the message's id."""
-        number = next(self._numbers)
-        mid = MessageId(f"m_{self.page.id}_{number}")
-        self.graph.world.say(self.page, psid, fields.pop("text", f"និយាយ {number}"), at=at, mid=mid, **fields)
-        return mid
-
-    def delivered(self, service: Service, psid: Psid, at: int) -> str:
-        """Something is said, and a webhook brings it; the message's id."""
-        mid = self.says(psid, at)
-        part = text_part(mid, "by webhook", page=self.page.id, customer=psid, at=at)
-        with Facebook(service.url) as facebook:
-            body = delivery([entry(self.page.id, at, "messaging", [part])])
-            assert facebook.deliver(body).status_code == 200
-        return mid
-
-    def aged(self, ms: int) -> None:
-        """Let so much time have passed since the last look and the last message: none of it is waited for."""
-        _, _, state, last, _ = names(self.page.id)
-        registry = ShopKeys(ShopId("shop-1")).registry
-        with redis.Redis.from_url(self._valkey.url) as client:
-            known = self.state()
-            known["c"] -= ms + 10 * MINUTE  # it was looked at while it still wrote
-            client.hset(registry, state, json.dumps(known))
-            if client.hexists(registry, last):
-                client.hset(registry, last, now() - ms)
-
-    def due(self) -> None:
-        """Have the Page looked at as soon as somebody looks."""
-        with redis.Redis.from_url(self._valkey.url) as client:
-            assert client.zadd(WATCH_DUE, {self.page.id: 0}, xx=True, ch=True) == 1
-
-    def pause_over(self) -> None:
-        """Let the pause of each refused conversation be over."""
-        key = ShopKeys(ShopId("shop-1")).heal(self.page.id)
-        with redis.Redis.from_url(self._valkey.url) as client:
-            record = json.loads(client.get(key))
-            for entry in record["unhealed"]:
-                entry["next_try_at"] = 0
-            client.set(key, json.dumps(record), keepttl=True)
-        self.due()
-
-    def state(self) -> dict[str, Any]:
-        """What is known of the token, as it is written down."""
-        with redis.Redis.from_url(self._valkey.url) as client:
-            raw = client.hget(ShopKeys(ShopId("shop-1")).registry, names(self.page.id).state)
-        known: dict[str, Any] = json.loads(raw)
-        return known
-
-    def beaten_back(self, ms: int) -> None:
-        """Let the last sign of any replica be so much older than it is."""
-        with redis.Redis.from_url(self._valkey.url) as client:
-            client.set(WATCH_BEAT, now() - ms, keepttl=True)
-
-    def outage(self) -> bytes | None:
-        """The outage that is written down."""
-        with redis.Redis.from_url(self._valkey.url) as client:
-            told: bytes | None = client.get(WATCH_OUTAGE)
-        return told
-
-    def healed(self) -> bool:
-        """Whether nothing is missing any more, as far as anybody knows."""
-        return "h" not in self.state()
-
-
-@pytest.fixture
-def graph() -> Iterator[FakeGraph]:
-    """Facebook, for one test."""
-    with running_facebook() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Valkey apart from the one on which the other tests' service lives: it watches too, would take these Pages when
-    they are due, and has no such Facebook to ask.
-    """
-    with running("heal", tmp_path_factory.mktemp("heal-valkey")) as server:
-        yield server
-
-
-@pytest.fixture
-def valkey(own_valkey: Server) -> Iterator[Server]:
-    """The same, empty; looked over for leaked keys afterwards."""
-    own_valkey.empty()
-    yield own_valkey
-    assert own_valkey.unbounded_keys() == []
-
-
-@pytest.fixture
-def inbox(graph: FakeGraph, valkey: Server) -> Inbox:
-    """A Page at Facebook that nobody here knows yet."""
-    return Inbox(graph, valkey)
-
-
-def replicas(
-    stack: ExitStack, valkey: Server, graph: FakeGraph, directory: Path, *names: str, workers: str = "1"
-) -> list[Service]:
-    """Some of them, side by side on one Valkey."""
-    return [
-        stack.enter_context(serving_graph(valkey.url, directory / name, graph, WEB_CONCURRENCY=workers))
-        for name in names
-    ]
-
-
-def summed(services: list[Service], metric: str) -> dict[tuple[str, ...], int]:
-    """A metric over all replicas, without zeros."""
-    total: dict[tuple[str, ...], int] = {}
-    for service in services:
-        with Operator(service.ops_url) as operator:
-            for labels, number in operator.counts(metric).items():
-                total[labels] = total.get(labels, 0) + number
-    return {labels: number for labels, number in total.items() if number}
-
-
-def events(services: list[Service], name: str) -> list[dict[str, Any]]:
-    """The lines of this name in all logs."""
-    return [line for service in services for line in service.lines() if line["event"] == name]
 
 
 def write_down_calls(graph: FakeGraph) -> list[float]:

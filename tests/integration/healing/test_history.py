@@ -1,55 +1,37 @@
 """A Page's first token brings its history: five days of conversations, none of which lives longer than it may."""
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
 from domain.ids import Psid
 from simulator.graph_faults import Fails, Stalls
 from simulator.graph_gate import Barrier
-from tests.facebook import GraphShop, everything, graph_settings, running_facebook
+from tests.facebook import GraphShop, everything, graph_settings
 from tests.graph import FakeGraph, now
+from tests.healing import (
+    BOPHA,
+    DARA,
+    DAY,
+    ENDED,
+    HEALS_WITHIN,
+    MINUTE,
+    SOKHA,
+    VANNA,
+    Inbox,
+    heal,
+    messages_path,
+    replicas,
+    state,
+)
 from tests.integration.test_commands import done
 from tests.integration.test_doctor import doctor
-from tests.integration.test_heal import BOPHA, DARA, DAY, HEALS_WITHIN, MINUTE, SOKHA, VANNA, Inbox, replicas
-from tests.integration.test_heal_refusals import ENDED, heal, messages_path, state
-from tests.servers import Server, running
+from tests.servers import Server
 from tests.support import wait_until_blocking
 
 KEPT: Final = 5 * DAY
-
-
-@pytest.fixture
-def graph() -> Iterator[FakeGraph]:
-    """Facebook, for one test."""
-    with running_facebook() as graph:
-        yield graph
-
-
-@pytest.fixture(scope="module")
-def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Valkey whose Pages no other service checks."""
-    with running("history", tmp_path_factory.mktemp("history-valkey")) as server:
-        yield server
-
-
-@pytest.fixture
-def valkey(own_valkey: Server) -> Iterator[Server]:
-    """The same, empty; looked over for leaked keys afterwards."""
-    own_valkey.empty()
-    yield own_valkey
-    assert own_valkey.unbounded_keys() == []
-
-
-@pytest.fixture
-def inbox(graph: FakeGraph, valkey: Server) -> Inbox:
-    """A Page at Facebook that is not connected yet."""
-    return Inbox(graph, valkey)
 
 
 def moment(text: str) -> int:

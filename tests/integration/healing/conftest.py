@@ -1,0 +1,38 @@
+"""Facebook and a Valkey for tests of what is fetched from Facebook in the background."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.facebook import running_facebook
+from tests.graph import FakeGraph
+from tests.healing import Inbox
+from tests.servers import Server, running
+
+
+@pytest.fixture
+def graph() -> Iterator[FakeGraph]:
+    """Facebook, for one test."""
+    with running_facebook() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Valkey without the shared service of other tests, which would also look at these Pages when they are due."""
+    with running("healing", tmp_path_factory.mktemp("healing-valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(own_valkey: Server) -> Iterator[Server]:
+    """The same, empty; searched for leaked keys afterwards."""
+    own_valkey.empty()
+    yield own_valkey
+    assert own_valkey.unbounded_keys() == []
+
+
+@pytest.fixture
+def inbox(graph: FakeGraph, valkey: Server) -> Inbox:
+    """A Page at Facebook that is not connected yet."""
+    return Inbox(graph, valkey)
