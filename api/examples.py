@@ -10,6 +10,9 @@ from api import graph_models, models
 PAGE: Final = "104200000000001"
 PSID: Final = "7487548364270547"
 CONVERSATION: Final = f"{PAGE}_{PSID}"
+POST: Final = f"{PAGE}_700000000230"
+COMMENT: Final = "700000000230_232"
+FACEBOOK_CONVERSATION: Final = "t_20000000000362"
 
 _MESSAGE: Final = {
     "id": "m_83rPqZDIgTfY9luLM4-75mK2wQ7cVx1nB0sRtE5hJ8yU",
@@ -63,7 +66,7 @@ _ENTRY: Final = {
 }
 _PERSON: Final = {"id": PSID, "name": "Sokha Chan"}
 _COMMENT: Final = {
-    "id": "7701_5501",
+    "id": COMMENT,
     "message": "Still available?",
     "created_time": "2026-11-29T13:20:00.000Z",
     "from": _PERSON,
@@ -71,17 +74,17 @@ _COMMENT: Final = {
     "like_count": 0,
 }
 _POST: Final = {
-    "id": f"{PAGE}_7701",
+    "id": POST,
     "message": "New shirts, blue and white",
     "created_time": "2026-11-29T12:00:00.000Z",
-    "permalink_url": "https://www.facebook.com/7701",
+    "permalink_url": f"https://www.facebook.com/{POST}",
     "comment_count": 9,
     "reaction_count": 31,
 }
 _VIDEO: Final = {"id": "8801", "title": "Live sale", "created_time": "2026-11-29T12:00:00.000Z", "length": 61.5}
 _LIVE_VIDEO: Final = {"id": "9901", "status": "LIVE", "title": "Live sale", "live_views": 120, "video": {"id": "8801"}}
 _FACEBOOK_CONVERSATION: Final = {
-    "id": "t_10001",
+    "id": FACEBOOK_CONVERSATION,
     "updated_time": "2026-11-29T13:24:35.000Z",
     "snippet": "The blue one please",
     "message_count": 30,

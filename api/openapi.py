@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 
 from api import sse
 from api.errors import MEDIA, TITLES
-from api.examples import CONVERSATION, EXAMPLES, EXPORT, PAGE, PSID
+from api.examples import COMMENT, CONVERSATION, EXAMPLES, EXPORT, FACEBOOK_CONVERSATION, PAGE, POST, PSID
 from api.models import STREAM_EVENTS, ProblemModel
 from api.params import LONGEST_ID, PLAIN
 from api.problems import REASONS
@@ -24,8 +24,8 @@ NDJSON: Final = "application/x-ndjson"
 _PATH_PARAMETERS = {
     "shop": ("The shop; a token is for one shop.", "demo-shop"),
     "page": ("Facebook's id of the Page.", PAGE),
-    "post": ("`id` of a post, percent-encoded.", "104200000000001_7701"),
-    "comment": ("`id` of a comment, percent-encoded.", "7701_5501"),
+    "post": ("`id` of a post, percent-encoded.", POST),
+    "comment": ("`id` of a comment, percent-encoded.", COMMENT),
     "psid": ("The customer's id, as this Page knows them.", PSID),
     "n": ("The number of the attachment, from 0.", "0"),
     "video": ("`id` of a live video.", "9901"),
@@ -36,7 +36,7 @@ _PATH_PARAMETERS = {
 _IDS = {
     "messages": ("`id` of a message, percent-encoded.", "m_1"),
     "conversations": ("`conversation_id` of a message, percent-encoded.", CONVERSATION),
-    "facebook": ("`id` of a conversation as Facebook has it.", "t_10001"),
+    "facebook": ("`id` of a conversation as Facebook has it.", FACEBOOK_CONVERSATION),
 }
 
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}

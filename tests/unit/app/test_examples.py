@@ -1,0 +1,19 @@
+"""The ids of the examples in `/openapi.json` are those of the demo shop, so that a reader can try them."""
+
+import random
+
+from api import examples
+from app import demo
+from domain.secret import Secret
+from simulator.graph_demo import demo_world
+
+
+def test_the_examples_name_what_the_demo_shop_has() -> None:
+    """Its Page, a customer, a post, a comment and a conversation at Facebook: they are the same in every run."""
+    assert examples.PAGE == demo.PAGE
+    rng = random.Random(demo.PAGE)
+    world = demo_world(demo.PAGE, "1", [Secret("s" * 32)], Secret("t"), rng=rng, now=lambda: 1_796_000_000_000)
+    assert examples.PSID in {chat.psid for chat in demo._crowd()}
+    for chat in demo._crowd():
+        world.meet(world.pages[demo.PAGE], chat.psid, chat.name, 1_796_000_000_000)
+    assert {examples.POST, examples.COMMENT, examples.FACEBOOK_CONVERSATION} <= set(world.objects)
