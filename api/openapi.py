@@ -50,13 +50,16 @@ _HEADERS = {
 _ABOUT = """\
 Messages that customers send to a shop's Facebook Pages, kept for five days and no longer.
 
-Every call needs a token for the shop (`Authorization: Bearer …`) that bears the call's scope. Times are RFC 3339 in
-UTC with milliseconds. Lists go on with `cursor`; a list already begun is not shifted by what arrives meanwhile.
+Every call needs a token for the shop (`Authorization: Bearer …`) that has the call's scope. Times are RFC 3339 in UTC
+with milliseconds. The next page of a list is asked for with `cursor`; messages that arrive meanwhile do not shift it.
 
-What is marked "on demand" is fetched from Facebook now and kept nowhere: its lists go on with `after`, its items bear
-Facebook's own field names, and what Facebook does not tell is absent.
+What is marked "on demand" is fetched from Facebook now and stored nowhere. The next page of such a list is asked for
+with `after`, its items have Facebook's own field names, and what Facebook does not say is absent.
 
-Errors are problem JSON (RFC 9457). Nothing may be cached on the way."""
+Errors are problem JSON (RFC 9457); `reason` is for programs. A release can add fields to answers, events and reasons.
+A request with an unknown parameter or field is refused. Nothing may be cached on the way.
+
+`/client/v1.js` is a client in JavaScript, for pages of any origin and for Node."""
 
 
 def describe(routes: Iterable[Route], *, version: str, url: str = "/") -> Json:

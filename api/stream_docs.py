@@ -1,30 +1,29 @@
-"""Pure: what `/docs` tells about the stream, which no schema can."""
+"""Pure: what `/docs` says about the stream beside the schemas of its events."""
 
 from typing import Final
 
 STREAM: Final = """\
-`text/event-stream`, as WHATWG HTML describes it. An event that is kept bears an `id`: come back with the last one as \
-`Last-Event-ID`, and nothing is missing and nothing comes twice. `data` is JSON.
+`text/event-stream`, as WHATWG HTML describes it. The `data` of each event is JSON. An event about something that is \
+stored has an `id`. To resume, send the last `id` as `Last-Event-ID`: no event is missing, and none comes twice.
 
-`message`: a message as `readMessage` answers it.
+A browser's `EventSource` sends no token and closes for ever when its ticket is used up. Use the client at \
+`/client/v1.js`: it resumes after restarts, lost connections and ended tokens.
 
-`edited`: a message that was edited, as it is now. `erased`: its sender took a message back; `id` and `page_id`.
+`message`: a message as `readMessage` answers it. `edited`: a message after an edit. `erased`: its sender took it back.
 
-`purge`: something was deleted on the shop's word; `what` and `purge_id`, as its receipt has them. Read again what you \
-show. After a purge of the whole shop the stream ends.
+`purge`: something was deleted. Read again what you show. After a purge of the whole shop the stream ends.
 
-`ready`: everything up to here has been sent; from now on it comes as it happens. Its `id` may be the first you see.
+`ready`: all earlier events are sent. Later events come as they happen. Its `id` can be the first that you see.
 
-`live`: what happens and is never kept, for those connected at that moment, without an `id`. `kind` says what: \
-`reaction` (`message_id`, `action`, `reaction`, `emoji`), `read` and `delivery` (`watermark`, `message_ids`), \
-`feed` for posts and comments and `mention` for posts that name the Page (`item`, `verb`, `post_id`, `comment_id`, \
-`parent_id`, `from`, `message` and more, as Facebook names them), `live_videos` (`video_id`, `status`), `referral`, \
-and others of which nothing else is told. Where they are known: `page_id`, `conversation_id`, `sent_at`.
+`live`: something that is never stored, for viewers who are connected at that moment. `kind` says what: `reaction` \
+(`message_id`, `action`, `reaction`, `emoji`), `read` and `delivery` (`watermark`, `message_ids`), `feed` for posts and \
+comments and `mention` for posts that name the Page (`item`, `verb`, `post_id`, `comment_id`, `parent_id`, `from`, \
+`message` and more, as Facebook names them), `live_videos` (`video_id`, `status`), `referral`, and others without \
+details.
 
-`gap`: the stream cannot go on behind the id that you sent, and begins now; read the messages anew. `reason` is \
-`unknown`, `expired` or `too_far`.
+`gap`: the stream cannot resume after the `id` that you sent. It starts now: read the messages again.
 
-`end`: the stream ends; `reason` is `token_expired`, `purge`, `closing` or `failed`. Come back, with a new token where \
-that is why. A viewer that does not take what is sent is cut off.
+`end`: the stream ends. Open it again with the last `id`, with a new token after `token_expired`. `slow`: more than 1 MiB \
+or 512 events waited for you.
 
-Lines that begin with a colon come every 15 seconds and mean nothing."""
+A line that begins with a colon comes every 15 seconds and means nothing."""

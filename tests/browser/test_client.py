@@ -161,6 +161,21 @@ async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -
     assert (both, found["states"][-2:]) == ([1, 2], [["reconnecting", "token_unavailable"], ["live", None]])
 
 
+async def test_calls_at_the_same_time_share_one_new_token(modules: Modules) -> None:
+    """At the beginning, and after a refusal."""
+    body = """
+        let given = 0;
+        const inbox = make({ token: async () => `t${(given += 1)}` });
+        await Promise.all([inbox.message("1"), inbox.message("2")]);
+        await Promise.all([inbox.message("3"), inbox.message("4")]);
+        return given;
+    """
+    good, ended = {"json": 1}, refusal(401, "token_expired")
+    found = await calls(modules, body, good, good, ended, ended, good, good)
+    assert found["result"] == 2
+    assert [one["token"] for one in found["asked"]] == ["t1"] * 4 + ["t2"] * 2
+
+
 @pytest.mark.parametrize("token", ["t", None])
 async def test_without_another_token_the_refusal_is_thrown(modules: Modules, token: str | None) -> None:
     """For a fixed token, and for a callback that has no other one; the service is not asked again and again."""
