@@ -16,14 +16,14 @@ A browser's `EventSource` sends no token and closes for ever when its ticket is 
 `ready`: all earlier events are sent. Later events come as they happen. Its `id` can be the first that you see.
 
 `live`: something that is never stored, for viewers who are connected at that moment. `kind` says what: `reaction` \
-(`message_id`, `action`, `reaction`, `emoji`), `read` and `delivery` (`watermark`, `message_ids`), `feed` for posts and \
-comments and `mention` for posts that name the Page (`item`, `verb`, `post_id`, `comment_id`, `parent_id`, `from`, \
+(`message_id`, `action`, `reaction`, `emoji`), `read` and `delivery` (`watermark`, `message_ids`), `feed` for posts \
+and comments and `mention` for posts that name the Page (`item`, `verb`, `post_id`, `comment_id`, `parent_id`, `from`, \
 `message` and more, as Facebook names them), `live_videos` (`video_id`, `status`), `referral`, and others without \
 details.
 
 `gap`: the stream cannot resume after the `id` that you sent. It starts now: read the messages again.
 
-`end`: the stream ends. Open it again with the last `id`, with a new token after `token_expired`. `slow`: more than 1 MiB \
-or 512 events waited for you.
+`end`: the stream ends. Open it again with the last `id`, with a new token after `token_expired`. `slow`: more than 1 \
+MiB or 512 events waited for you.
 
 A line that begins with a colon comes every 15 seconds and means nothing."""
