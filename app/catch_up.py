@@ -42,9 +42,11 @@ class CatchUp:
             Unavailable: Redis does not answer, or the journal cannot be read.
         """
         if self._replay is not None:
+            # keeps: a purge is done again
             await self._replay.run()
         if went_back is None:
             return
+        # keeps: what Redis lost is fetched again
         await self._watchlist.lost_since(went_back.since, self._now(), SPREAD)
         if self._naming is None or self._naming.done():
             self._naming = asyncio.create_task(self._name_pages())  # it looks at every key: not before the next reply

@@ -32,6 +32,7 @@ class Signals:
         for number in STOPPING:
             # keeps: SIGTERM ends in order
             loop.add_signal_handler(number, self.begin)
+        # keeps: SIGHUP ends nothing
         loop.add_signal_handler(signal.SIGHUP, reload or self.begin)
 
     def begin(self) -> None:

@@ -82,6 +82,7 @@ class LineWriter:
     def flush(self, seconds: float = 0.0) -> None:
         """Write what the reader takes now, or within `seconds` for each piece."""
         with self._writing:
+            # keeps: no wait for a reader of the log
             while self._lines and (self._poll is None or self._poll.poll(seconds * 1000)):
                 piece, lines = self._piece()
                 try:

@@ -21,6 +21,7 @@ def a_clock_is_wrong(rows: Sequence[Row], outcomes: Sequence[Outcome], *, ttl: i
     """
     if "too_old" not in outcomes:
         return False
+    # keeps: a wrong clock drops no message
     oldest = now * 1000 - ttl * 1000 + CLOCKS_DIFFER_MS
     return any(
         outcome == "too_old" and isinstance(row.sent_at, int) and abs(row.sent_at) > oldest

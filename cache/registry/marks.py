@@ -70,6 +70,7 @@ class Marks:
         told = await self._all(self._keys)
         first = told[0]
         if self._word is None and not any(told):
+            # keeps: a Redis without Pages takes no message
             if connected:
                 raise Unavailable("no_page_connected", "No Page was ever connected in this Redis.")
             return

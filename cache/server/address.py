@@ -38,6 +38,7 @@ class Tls:
 
     def options(self) -> dict[str, Any]:
         """As the client takes them."""
+        # keeps: the authority of the certificate is checked
         return {"ssl_ca_certs": self.ca or None, "ssl_certfile": self.cert or None, "ssl_keyfile": self.key or None}
 
 

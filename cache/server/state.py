@@ -53,6 +53,7 @@ class ServerState:
         Raises:
             Unavailable: `redis_unfit`.
         """
+        # keeps: a Redis that may evict takes no message
         if self._unfit is not None:
             raise Unavailable("redis_unfit", "Redis is configured so that it may lose messages.",
                               retry_after=RETRY_AFTER_SECONDS)  # fmt: skip

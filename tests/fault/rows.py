@@ -50,6 +50,14 @@ class Held(Protocol):
 
 
 @dataclass(frozen=True)
+class Sent:
+    """What a test has sent and counted itself."""
+
+    acknowledged: AbstractSet[str]
+    held: str = "one connection"
+
+
+@dataclass(frozen=True)
 class Row:
     """What one run under one fault came to. `recovery` in seconds; None where there was nothing to recover from.
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.breakable import Breakable
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop
+from tests.fault.conftest import EndsWith
+from tests.fault.rows import Sent
 from tests.fault.test_redis_went_back import wait_for_beat
 from tests.service import Service, serving
 from tests.support import wait_until_blocking
@@ -104,7 +106,10 @@ def test_a_service_that_lives_shows_nothing_that_was_purged(breakable: Breakable
 
 
 @pytest.mark.timeout(240)
-def test_a_service_that_starts_shows_nothing_that_was_purged(breakable: Breakable, tmp_path: Path) -> None:
+@pytest.mark.fault("Redis and service back with data from before purges, with PURGE_JOURNAL")
+def test_a_service_that_starts_shows_nothing_that_was_purged(
+    breakable: Breakable, tmp_path: Path, row: EndsWith
+) -> None:
     """By another process than the one that has purged, after both have ended: the first answer is right already."""
     settings = {"PURGE_JOURNAL": str(tmp_path / "journal")}
     with serving(breakable.url, tmp_path / "log", **settings) as service:
@@ -115,6 +120,8 @@ def test_a_service_that_starts_shows_nothing_that_was_purged(breakable: Breakabl
             wait_until_blocking(lambda: reader.answered > 20, within=60)
         assert reader.shown == {"m_kept"}
         look_after(service, purges)
+        with Shop(service.url) as shop:
+            row(Sent({"m_kept", "m_new"}), shop.ids())
     for file in (tmp_path / "journal").iterdir():
         assert b"shop-1" not in file.read_bytes()
 

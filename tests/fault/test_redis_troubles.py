@@ -29,10 +29,10 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @asynccontextmanager
-async def loaded(url: str, log: Path) -> AsyncIterator[tuple[Service, Load]]:
+async def loaded(url: str, log: Path, **settings: str) -> AsyncIterator[tuple[Service, Load]]:
     """A service with its Page, under load that has got going."""
     async with AsyncExitStack() as stack:
-        service = await asyncio.to_thread(stack.enter_context, serving(url, log))
+        service = await asyncio.to_thread(stack.enter_context, serving(url, log, **settings))
         with Shop(service.url) as shop:
             await asyncio.to_thread(shop.connect)
         load = await stack.enter_async_context(loading(service.url))

@@ -1,5 +1,6 @@
 """Redis comes back older than it was: the service notices it, says so, and fetches again what was lost."""
 
+import time
 from itertools import count
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from domain.ids import MessageId, Psid
 from tests.breakable import Breakable
 from tests.callers import PAGE, Facebook, Operator, Shop, text_part
 from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
+from tests.fault.conftest import EndsWith
+from tests.fault.rows import Sent
 from tests.graph import now
 from tests.service import serving
 from tests.support import wait_until_blocking
@@ -29,8 +32,9 @@ def wait_for_beat(breakable: Breakable) -> None:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.fault("Redis back with older data, a Page with a token healed")
 def test_messages_that_redis_lost_are_fetched_again_and_pages_without_a_token_are_named(
-    breakable: Breakable, tmp_path: Path
+    breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
     """The service lives on, Redis returns with an older snapshot."""
     mids = count()
@@ -59,9 +63,11 @@ def test_messages_that_redis_lost_are_fetched_again_and_pages_without_a_token_ar
         assert operator.counts("redis_went_back_total") == {(): 0}
 
         breakable.go_back()
+        returned = time.monotonic()
         wait_until_blocking(lambda: operator.counts("redis_went_back_total") == {(): 1}, within=60)
         wait_until_blocking(lambda: service.answers("/readyz"), within=60)
         wait_until_blocking(lambda: set(shop.ids()) == {kept, *lost}, within=120)
+        row(Sent({kept, *lost}), shop.ids(), recovery=time.monotonic() - returned)
         (line,) = [line for line in service.lines() if line["event"] == "redis_went_back"]
         assert 0 < line["seconds"] < 240
         named = [line["page"] for line in service.lines() if line["event"] == "page_not_healed"]
