@@ -64,9 +64,12 @@ def answer_json(content: Any) -> Response:
     return answer_bytes(orjson.dumps(content))
 
 
-def slice_body(name: str, items: Iterable[bytes], next_cursor: str | None) -> bytes:
+def slice_body(name: str, items: Iterable[bytes], next_cursor: str | None, looked_at: int | None = None) -> bytes:
     """`{name: [...], "next_cursor": ...}` of items that are JSON already: joined, not parsed again."""
-    return with_first(orjson.dumps({"next_cursor": next_cursor}), member(name, array(items)))
+    rest: dict[str, Any] = {"next_cursor": next_cursor}
+    if looked_at is not None:
+        rest["looked_at"] = looked_at
+    return with_first(orjson.dumps(rest), member(name, array(items)))
 
 
 def answer_bytes(content: bytes) -> Response:

@@ -1,6 +1,8 @@
 """What a shop reads and purges: messages, with the telephone numbers in them, conversations, receipts."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from starlette.requests import Request
@@ -11,6 +13,8 @@ from api.call import answer, answer_bytes, call_of, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
+from api.search import Search
+from domain import limits
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.kept import KeptConversation, KeptMessage
@@ -24,8 +28,10 @@ Kept = TypeVar("Kept", KeptMessage, KeptConversation)
 class MessageReader(Protocol):
     """Reads what is kept of one shop."""
 
-    async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[KeptMessage]:
-        """Messages, newest receipt first."""
+    async def messages(
+        self, shop: ShopId, query: MessageQuery, fits: Callable[[KeptMessage], bool] | None = None, /
+    ) -> Slice[KeptMessage]:
+        """Messages, newest receipt first; with `fits` only those for which it is true."""
         ...
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
@@ -33,9 +39,16 @@ class MessageReader(Protocol):
         ...
 
     async def conversations(
-        self, shop: ShopId, /, *, limit: int, cursor: str | None, page: PageId | None
+        self,
+        shop: ShopId,
+        /,
+        *,
+        limit: int,
+        cursor: str | None,
+        page: PageId | None,
+        fits: Callable[[KeptConversation], bool] | None = None,
     ) -> Slice[KeptConversation]:
-        """Conversations, newest activity first."""
+        """Conversations, newest activity first; with `fits` only those for which it is true."""
         ...
 
 
@@ -67,6 +80,30 @@ class CustomerPurger(Protocol):
         ...
 
 
+class Searches:
+    """Counts the searches of each shop that are under way."""
+
+    def __init__(self) -> None:
+        self._running: Counter[ShopId] = Counter()
+
+    @contextmanager
+    def one_more(self, shop: ShopId, search: Search) -> Iterator[None]:
+        """Around a read. Raises RateReached when it is a search, and the shop does too many at the same time."""
+        if not search:
+            yield
+            return
+        if self._running[shop] >= limits.SEARCHES_AT_ONCE:
+            sentence = f"This shop does {limits.SEARCHES_AT_ONCE} searches at present; wait until one has ended."
+            raise limits.RateReached("too_many_searches", sentence, retry_after=1)
+        self._running[shop] += 1
+        try:
+            yield
+        finally:
+            self._running[shop] -= 1
+            if not self._running[shop]:
+                del self._running[shop]
+
+
 class Messages:
     """The handlers."""
 
@@ -82,14 +119,19 @@ class Messages:
         self._phone_numbers = PhoneNumbers()
         self._compression = compression
         self._turns = turns
+        self._searches = Searches()
         self._purger = purger
         self._customers = customers
 
     async def list(self, request: Request) -> Response:
         """GET messages"""
         call = call_of(request)
-        found = await self._reader.messages(call.shop, call.query_as(MessagesQuery).query())
-        return await self._slice(request, "messages", found, self._message)
+        query = call.query_as(MessagesQuery)
+        search = query.search()
+        with self._searches.one_more(call.shop, search):
+            fits = search.of_messages(self._phone_numbers.find) if search else None
+            found = await self._reader.messages(call.shop, query.query(), fits)
+        return await self._slice(request, "messages", found, self._message, searched=bool(search))
 
     async def one(self, request: Request) -> Response:
         """GET messages/{id}"""
@@ -102,8 +144,13 @@ class Messages:
         call = call_of(request)
         query = call.query_as(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
-        found = await self._reader.conversations(call.shop, limit=query.limit, cursor=query.cursor, page=page)
-        return await self._slice(request, "conversations", found, self._conversation)
+        search = query.search()
+        with self._searches.one_more(call.shop, search):
+            fits = search.of_conversations(self._phone_numbers.find) if search else None
+            found = await self._reader.conversations(
+                call.shop, limit=query.limit, cursor=query.cursor, page=page, fits=fits
+            )
+        return await self._slice(request, "conversations", found, self._conversation, searched=bool(search))
 
     def _message(self, message: KeptMessage) -> bytes:
         return message_json(message, self._phone_numbers.find(message.content))
@@ -112,14 +159,14 @@ class Messages:
         return conversation_json(conversation, self._phone_numbers.find(conversation.last_message.content))
 
     async def _slice(
-        self, request: Request, name: str, found: Slice[Kept], as_json: Callable[[Kept], bytes]
+        self, request: Request, name: str, found: Slice[Kept], as_json: Callable[[Kept], bytes], *, searched: bool
     ) -> Response:
         items = []
         for item in found.items:
             if self._turns.over():
                 await self._turns.turn(call_of(request).shop)
             items.append(as_json(item))
-        body = slice_body(name, items, found.next_cursor)
+        body = slice_body(name, items, found.next_cursor, found.looked_at if searched else None)
         return self._compression.answer(body, request.headers.get("accept-encoding", ""))
 
     async def purge_all(self, request: Request) -> Response:

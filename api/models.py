@@ -57,10 +57,14 @@ class MessageModel(_Answer):
     )
 
 
+LookedAt = Annotated[int, Field(ge=0, description="How many were looked at; only where something was searched for.")]
+
+
 class MessagesModel(_Answer):
     """Messages, newest receipt first."""
 
     messages: list[MessageModel]
+    looked_at: LookedAt | MISSING = MISSING
     next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
 
 
@@ -79,6 +83,7 @@ class ConversationsModel(_Answer):
     """Conversations, newest activity first."""
 
     conversations: list[ConversationModel]
+    looked_at: LookedAt | MISSING = MISSING
     next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.json_schema import WithJsonSchema
 
+from api.search import Has, Search, folded
 from domain.errors import Kind, PageInboxError
 from domain.ids import ConversationId, PageId
 from domain.message import Direction
@@ -24,6 +25,9 @@ LONGEST_ID = 512
 
 LONGEST_CURSOR = 1_024
 """Limit: characters of a cursor. Ours have fewer than 100."""
+
+LONGEST_WORDS = 100
+"""Limit: characters of a text that is searched for. An order's number, a name or a telephone number is shorter."""
 
 MOST = 100
 """Limit: items on one page of messages or conversations. Such a page is read in a few milliseconds."""
@@ -74,6 +78,12 @@ def _cursor(text: str) -> str:
     return text
 
 
+def _words(text: str) -> str:
+    if not acceptable(text, LONGEST_WORDS) or not folded(text):
+        raise ValueError(f"must be 1 to {LONGEST_WORDS} characters, not only spaces, without control characters")
+    return text
+
+
 def _limit(text: str | int) -> int:
     if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST))):
         raise ValueError(f"must be a whole number from 1 to {MOST}")
@@ -115,6 +125,14 @@ _Cursor = Annotated[
     | None,
     Field(description="`next_cursor` of the answer before; leave it out for the first page."),
 ]
+_Words = (
+    Annotated[
+        str,
+        Field(min_length=1, max_length=LONGEST_WORDS, json_schema_extra={"pattern": PLAIN}),
+        AfterValidator(_words),
+    ]
+    | None
+)
 _MOMENT_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": LAST_MOMENT}],
 }
@@ -127,12 +145,43 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ConversationsQuery(Query):
-    """Which conversations."""
+class SearchQuery(Query):
+    """What is looked for, one after the other: `looked_at` of the answer says in how many."""
+
+    q: _Words = Field(
+        None,
+        description="Only with this text, whatever its case, spaces and script of digits, or with this telephone "
+        "number in any spelling.",
+        examples=["012 345 678"],
+    )
+    has: Has | None = Field(
+        None,
+        description="Only with a telephone number in the text, a picture that is no sticker, a place, a recording, or "
+        "a file.",
+        examples=["photo"],
+    )
+    expires_before: Moment = Field(
+        None, description="Only what is gone before this time, written like `since` of `listMessages`."
+    )
+
+    def search(self) -> Search:
+        """The same, for `Reader`."""
+        return Search(self.q, self.has, None, self.expires_before)
+
+
+class ConversationsQuery(SearchQuery):
+    """Which conversations. `q`, `has` and `expires_before` are about the last message of each."""
 
     limit: Limit = 50
     cursor: _Cursor = None
     page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
+    answered: _Flag | None = Field(
+        None, description="`true`: only those whose last message is the Page's; `false`: only the others."
+    )
+
+    def search(self) -> Search:
+        """The same, for `Reader`."""
+        return Search(self.q, self.has, self.answered, self.expires_before)
 
 
 class BlockQuery(Query):
@@ -148,7 +197,7 @@ class AuditQuery(Query):
     cursor: _Cursor = None
 
 
-class MessagesQuery(Query):
+class MessagesQuery(SearchQuery):
     """Which messages."""
 
     limit: Limit = 50

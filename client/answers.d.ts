@@ -108,6 +108,8 @@ export interface Conversation {
 /** Conversations, newest activity first. */
 export interface Conversations {
   conversations: Array<Conversation>;
+  /** How many were looked at; only where something was searched for. */
+  looked_at?: number;
   /** Where to go on; only null is the end, not a short page. */
   next_cursor: string | null;
 }
@@ -313,6 +315,8 @@ export interface Message {
 /** Messages, newest receipt first. */
 export interface Messages {
   messages: Array<Message>;
+  /** How many were looked at; only where something was searched for. */
+  looked_at?: number;
   /** Where to go on; only null is the end, not a short page. */
   next_cursor: string | null;
 }
@@ -592,6 +596,12 @@ export interface Warning {
 }
 
 export interface ListMessagesQuery {
+  /** Only with this text, whatever its case, spaces and script of digits, or with this telephone number in any spelling. */
+  q?: string;
+  /** Only with a telephone number in the text, a picture that is no sticker, a place, a recording, or a file. */
+  has?: "phone" | "photo" | "location" | "audio" | "file";
+  /** Only what is gone before this time, written like `since` of `listMessages`. */
+  expires_before?: string | number;
   /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
   /** `next_cursor` of the answer before; leave it out for the first page. */
@@ -609,12 +619,20 @@ export interface ListMessagesQuery {
 }
 
 export interface ListConversationsQuery {
+  /** Only with this text, whatever its case, spaces and script of digits, or with this telephone number in any spelling. */
+  q?: string;
+  /** Only with a telephone number in the text, a picture that is no sticker, a place, a recording, or a file. */
+  has?: "phone" | "photo" | "location" | "audio" | "file";
+  /** Only what is gone before this time, written like `since` of `listMessages`. */
+  expires_before?: string | number;
   /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
   /** `next_cursor` of the answer before; leave it out for the first page. */
   cursor?: string;
   /** Only of this Page. */
   page?: string;
+  /** `true`: only those whose last message is the Page's; `false`: only the others. */
+  answered?: boolean;
 }
 
 export interface OpenStreamQuery {

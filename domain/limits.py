@@ -36,6 +36,9 @@ keep the owner from deleting everything: who uses up this limit deletes what the
 TICKETS: Final = 1_000
 """Limit: tickets of one shop that are not used yet. They end after 30 s, and a browser uses its ticket at once."""
 
+SEARCHES_AT_ONCE: Final = 4
+"""Limit: searches of one shop that one process does at the same time. Each opens up to a thousand messages."""
+
 REFUSED_TOKENS: Final = 20
 """Limit: tokens of Pages that Facebook refuses for one shop within ten minutes, in one process. Facebook counts each
 check of a token against the app, so one shop that sends made-up tokens would take the calls of all shops."""
@@ -58,6 +61,7 @@ RateReason = Literal[
     "too_many_exports",
     "too_many_viewers",
     "too_many_refused_tokens",
+    "too_many_searches",
 ]
 
 

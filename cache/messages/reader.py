@@ -3,7 +3,7 @@
 The scripts reply the shop's secret with the values, as it is at that moment: what opens them is never out of date.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,6 +36,11 @@ value of Redis can be a long JSON, and one caller may leave 16 MiB of answers un
 STEP_BYTES: Final = 256 * 1024
 """Limit: bytes of messages that an export reads at once; one message goes beyond it. An export sends each
 part before it reads the next one."""
+SEARCH_STEP: Final = 100
+"""Messages or conversations that one script call of a search reads."""
+SEARCHED_PER_CALL: Final = 1000
+"""Limit: messages or conversations that one search looks at, a few more where a step goes beyond it. Each is opened and
+read: 10 ms in all, in pieces. The answer has a cursor to go on."""
 CALLS_PER_READ: Final = 20
 """After this number of calls a read answers what it has, with a cursor to go on."""
 
@@ -85,8 +90,12 @@ class Reader:
         self._secrets = secrets
         self._cursors = cursors
 
-    async def messages(self, shop: ShopId, query: MessageQuery) -> Slice[KeptMessage]:
-        """Messages: fewer than `query.limit` where they have PAGE_BYTES.
+    async def messages(
+        self, shop: ShopId, query: MessageQuery, fits: Callable[[KeptMessage], bool] | None = None
+    ) -> Slice[KeptMessage]:
+        """Messages, with `fits` only those for which it is true.
+
+        Fewer than `query.limit` where they have PAGE_BYTES, or where SEARCHED_PER_CALL were looked at.
 
         Cursors are stored times, unique and rising in a shop: what arrives later never shifts a walk that has begun.
 
@@ -105,29 +114,32 @@ class Reader:
             position = at if position is None else min(at, position)
         floor = 0 if query.since is None else query.since * 1000
         items: list[KeptMessage] = []
-        room, left, last = PAGE_BYTES, query.limit, 0
+        room, left, last, looked = PAGE_BYTES, query.limit, 0, 0
         for _ in range(CALLS_PER_READ):
             start = "+inf" if position is None else position
             # One more than wanted tells whether there is a next page.
-            args: list[Arg] = [keys.hash_tag, start, floor, left + 1, LOOKS_PER_CALL, mask, flags, page_tag]
+            wanted = left + 1 if fits is None else SEARCH_STEP
+            args: list[Arg] = [keys.hash_tag, start, floor, wanted, LOOKS_PER_CALL, mask, flags, page_tag]
             args.append(PAGE_BYTES)
             reply = await self._connection.run(PAGE([keys.registry, index], args), tries=2)
             found = _found(reply)
-            messages, opened = await self._open_all(shop, reply[1], found[:left], room)
+            some = found[:left] if fits is None else found
+            messages, opened = await self._open_all(shop, reply[1], some, room, left, fits)
             items += messages
-            left, room = left - opened, room - sum(map(_size, messages))
+            looked += opened
+            left, room = left - (opened if fits is None else len(messages)), room - sum(map(_size, messages))
             if opened:
                 last = int(found[opened - 1][0])
             if opened < len(found):
-                return Slice(items, self._cursors.write(shop, "m", last))
+                return Slice(items, self._cursors.write(shop, "m", last), looked)
             if not reply[0]:
                 if not last:
                     await self._shops.require(shop)
-                return Slice(items, None)
+                return Slice(items, None, looked)
             position = int(reply[0])
-            if room <= 0:
+            if room <= 0 or (fits is not None and (left == 0 or looked >= SEARCHED_PER_CALL)):
                 break
-        return Slice(items, self._cursors.write(shop, "m", position or 0))
+        return Slice(items, self._cursors.write(shop, "m", position or 0), looked)
 
     async def count(self, shop: ShopId) -> int:
         """How many messages are kept; those that a purge of less than the shop hides count until they are erased."""
@@ -156,7 +168,7 @@ class Reader:
             position = reply[0]
             found = _found(reply)
             while found:
-                messages, opened = await self._open_all(shop, reply[1], found, STEP_BYTES)
+                messages, opened = await self._open_all(shop, reply[1], found, STEP_BYTES, len(found))
                 found = found[opened:]
                 yield messages
 
@@ -195,9 +207,17 @@ class Reader:
         return [keys.tap_id(tap["conversation_id"], title, sent // 1000)] if sent and title else []
 
     async def conversations(
-        self, shop: ShopId, *, limit: int, cursor: str | None, page: PageId | None
+        self,
+        shop: ShopId,
+        *,
+        limit: int,
+        cursor: str | None,
+        page: PageId | None,
+        fits: Callable[[KeptConversation], bool] | None = None,
     ) -> Slice[KeptConversation]:
-        """Conversations, by last activity as it was when the walk began: fewer than `limit` where they have PAGE_BYTES.
+        """Conversations, with `fits` only those for which it is true, by last activity as it was when the walk began.
+
+        Fewer than `limit` where they have PAGE_BYTES, or where SEARCHED_PER_CALL were looked at.
 
         Raises:
             CursorRefused: the cursor is not one of this service, or so much has moved since it was made that the order
@@ -210,38 +230,45 @@ class Reader:
         if cursor is not None:
             began, position = self._cursors.read(shop, "c", cursor)
         items: list[KeptConversation] = []
-        calls = met = 0
-        room = PAGE_BYTES
-        while calls < CALLS_PER_READ and met < limit and room > 0:
-            stretch = await self._conversations(keys, began, position, limit - met, page_tag)
+        calls = looked = 0
+        room, left = PAGE_BYTES, limit
+        while calls < CALLS_PER_READ and left > 0 and room > 0 and (fits is None or looked < SEARCHED_PER_CALL):
+            wanted = left if fits is None else SEARCH_STEP
+            stretch = await self._conversations(keys, began, position, wanted, page_tag)
             calls, began = calls + stretch.calls, stretch.began
             places = sorted(stretch.places, key=lambda place: int(place[0]), reverse=True)
             opened = 0
-            for place, at, count, member, value in places[: limit - met]:
+            for place, at, count, member, value in places[:wanted]:
                 if self._turns.over():
                     await self._turns.turn(shop)
                 opened += 1
+                left -= fits is None
                 # A message that was fetched counts from when it was sent, which is before its own score.
                 active = min(int(place), int(at))
                 try:
                     record = self._secrets.vault(shop, stretch.secret).open(member[1:], value)
-                    items.append(_conversation(kept(record, int(at)), active, count))
+                    conversation = _conversation(kept(record, int(at)), active, count)
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
                     continue
-                room -= _size(items[-1].last_message)
-                if room <= 0:
+                if fits is not None:
+                    if not fits(conversation):
+                        continue
+                    left -= 1
+                items.append(conversation)
+                room -= _size(conversation.last_message)
+                if room <= 0 or left == 0:
                     break
+            looked += opened
             if opened < len(places):
                 position = int(places[opened - 1][0])
             elif not stretch.looked:
-                if not items:
+                if not looked:
                     await self._shops.require(shop)
-                return Slice(items, None)
+                return Slice(items, None, looked)
             else:
                 position = int(stretch.looked)
-            met += opened
-        return Slice(items, self._cursors.write(shop, "c", int(began), int(position)))
+        return Slice(items, self._cursors.write(shop, "c", int(began), int(position)), looked)
 
     async def _conversations(
         self, keys: ShopKeys, began: int | str, position: int | str, wanted: int, page_tag: bytes
@@ -268,9 +295,16 @@ class Reader:
         )
 
     async def _open_all(
-        self, shop: ShopId, sealed: bytes | None, found: list[_Found], room: int
+        self,
+        shop: ShopId,
+        sealed: bytes | None,
+        found: list[_Found],
+        room: int,
+        most: int,
+        fits: Callable[[KeptMessage], bool] | None = None,
     ) -> tuple[list[KeptMessage], int]:
-        """The readable ones, up to the one that fills `room` bytes, and how many of `found` were opened.
+        """The readable ones that fit, at most `most` and up to the one that fills `room` bytes, and how many of `found`
+        were opened.
 
         `sealed` is the shop's secret as it came with them. A damaged or moved record is logged and left out.
         """
@@ -287,12 +321,15 @@ class Reader:
             if self._turns.over():
                 await self._turns.turn(shop)
             try:
-                messages.append(kept(vault.open(member[1:], value), int(score)))
+                message = kept(vault.open(member[1:], value), int(score))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)
                 continue
-            room -= _size(messages[-1])
-            if room <= 0:
+            if fits is not None and not fits(message):
+                continue
+            messages.append(message)
+            room -= _size(message)
+            if room <= 0 or len(messages) == most:
                 return messages, number
         return messages, len(found)
 

@@ -1,5 +1,6 @@
 """The API over fakes: a store of a few fixed things that notes what it was asked, and every route of the table."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -132,10 +133,12 @@ class Store:
         self.heal: Heal | None = None
         self.known_page = Page(PageId("104200000000001"), NOW * 1000)
 
-    async def messages(self, shop: ShopId, query: MessageQuery, /) -> Slice[KeptMessage]:
-        """Two messages, and there is more."""
+    async def messages(
+        self, shop: ShopId, query: MessageQuery, fits: Callable[[KeptMessage], bool] | None = None, /
+    ) -> Slice[KeptMessage]:
+        """Two messages, and there is more; of a search those that fit."""
         self._note("messages", shop, query)
-        return Slice([KEPT] * 2, "c1")
+        return Slice([kept for kept in [KEPT] * 2 if fits is None or fits(kept)], "c1", 2)
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
         """One of the known."""
@@ -145,13 +148,20 @@ class Store:
         return KEPT
 
     async def conversations(
-        self, shop: ShopId, /, *, limit: int, cursor: str | None, page: PageId | None
+        self,
+        shop: ShopId,
+        /,
+        *,
+        limit: int,
+        cursor: str | None,
+        page: PageId | None,
+        fits: Callable[[KeptConversation], bool] | None = None,
     ) -> Slice[KeptConversation]:
         """One, and that is all."""
         self._note("conversations", shop, limit, cursor, page)
         customer = Psid("7")
         kept = KeptConversation(conversation_of(PAGE, customer), PAGE, customer, 1, NOW * 1000, KEPT)
-        return Slice([kept], None)
+        return Slice([kept] if fits is None or fits(kept) else [], None, 1)
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
         """Still erasing."""

@@ -1,0 +1,107 @@
+"""Pure: which messages and conversations fit a search. What is kept is sealed, so each one is opened and looked at.
+
+Texts are compared without case and spaces, with digits of any script as Latin ones: `ទូរស័ព្ទ` also finds the word with
+an invisible space in it. A telephone number is found in any spelling: with or without +855, in any grouping.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+
+from api.phone_characters import plain_text
+from api.phones import CHARACTERS
+from domain.kept import KeptConversation, KeptMessage
+
+Has = Literal["phone", "photo", "location", "audio", "file"]
+"""What a message has: a telephone number in its text, a picture that is no sticker, a place, a recording, a file."""
+
+_NUMBER: Final = re.compile(r"[+(]*[0-9](?:[-./()~]*[0-9]){5,}")
+"""Six digits or more with what people put between them: compared as a telephone number too."""
+_BETWEEN: Final = re.compile(r"(?<=[0-9])[-./()~]+(?=[0-9])")
+_COUNTRY: Final = "855"
+_FEWEST_DIGITS: Final = 6
+"""Of a number without its prefix. Fewer stand in too many texts."""
+
+FindNumbers = Callable[[bytes], list[str]]
+"""The telephone numbers in a message's content."""
+
+
+def folded(text: str) -> str:
+    """The form in which texts are compared."""
+    return "".join(plain_text(unicodedata.normalize("NFC", text)).casefold().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for; every filter that is given must hold. `expires_before` is in milliseconds."""
+
+    q: str | None = None
+    has: Has | None = None
+    answered: bool | None = None
+    expires_before: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != Search()
+
+    def of_messages(self, find_numbers: FindNumbers) -> Callable[[KeptMessage], bool]:
+        """Whether a message fits."""
+        words = None if self.q is None else folded(self.q)
+        number = None if words is None or not _NUMBER.fullmatch(words) else _national(words)
+
+        def fits(message: KeptMessage) -> bool:
+            if self.expires_before is not None and message.expires_at >= self.expires_before:
+                return False
+            if self.has == "phone" and not find_numbers(message.content):
+                return False
+            if words is None and self.has in {None, "phone"}:
+                return True
+            content = orjson.loads(message.content)
+            if self.has not in {None, "phone"} and not any(map(self._is_wanted, content.get("attachments", ()))):
+                return False
+            return words is None or any(_contains(text, words, number) for text in _texts(content))
+
+        return fits
+
+    def of_conversations(self, find_numbers: FindNumbers) -> Callable[[KeptConversation], bool]:
+        """Whether a conversation fits: its last message does, and it is answered where that message is the Page's."""
+        fits_message = self.of_messages(find_numbers)
+
+        def fits(conversation: KeptConversation) -> bool:
+            last = conversation.last_message
+            if self.answered is not None and self.answered != (orjson.loads(last.content)["direction"] == "out"):
+                return False
+            return fits_message(last)
+
+        return fits
+
+    def _is_wanted(self, attachment: dict[str, Any]) -> bool:
+        if self.has == "photo":
+            return attachment["type"] == "image" and "sticker_id" not in attachment
+        if self.has == "location":
+            return attachment["type"] == "location" or "coordinates" in attachment
+        return bool(attachment["type"] == self.has)
+
+
+def _national(number: str) -> str | None:
+    """The digits that every spelling of the number has; None where these are few."""
+    digits = re.sub("[^0-9]", "", number).lstrip("0")
+    if digits.startswith(_COUNTRY) and len(digits) >= len(_COUNTRY) + _FEWEST_DIGITS:
+        digits = digits.removeprefix(_COUNTRY).lstrip("0")
+    return digits if len(digits) >= _FEWEST_DIGITS else None
+
+
+def _contains(text: str, words: str, number: str | None) -> bool:
+    text = folded(text[:CHARACTERS])
+    return words in text or (number is not None and number in _BETWEEN.sub("", text))
+
+
+def _texts(content: dict[str, Any]) -> Iterator[str]:
+    """What people see of a message as text."""
+    titles = [content.get("postback", {}).get("title"), *(one.get("title") for one in content.get("attachments", ()))]
+    for text in (content.get("text"), *titles):
+        if isinstance(text, str):
+            yield text
