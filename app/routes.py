@@ -88,7 +88,8 @@ def table(services: Services) -> list[Route]:
     )
     routes = [
         Route("GET", f"{SHOP}/messages", messages.list, "listMessages", READ,
-              "Messages, newest receipt first.", query=MessagesQuery, answer=MessagesModel, tag="Reading"),
+              "Messages, newest receipt first.", query=MessagesQuery, answer=MessagesModel, statuses=(429,),
+              tag="Reading"),
         Route("DELETE", f"{SHOP}/messages", messages.purge_all, "purgeMessages", PURGE,
               "Delete every message of the shop.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/messages/{{id}}", messages.one, "readMessage", READ,
@@ -101,7 +102,7 @@ def table(services: Services) -> list[Route]:
               "Delete one message.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/conversations", messages.conversations, "listConversations", READ,
               "Conversations, newest activity first.", query=ConversationsQuery, answer=ConversationsModel,
-              tag="Reading"),
+              statuses=(429,), tag="Reading"),
         Route("GET", f"{SHOP}/stream", stream.stream, "openStream", READ,
               "What happens, as it happens: Server-Sent Events.", query=StreamQuery, statuses=(429,), media=MEDIA,
               tag="Reading", description=STREAM, ticketed=True),

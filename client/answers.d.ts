@@ -794,6 +794,7 @@ export type Reason =
   | "too_many_purges"
   | "too_many_refused_tokens"
   | "too_many_requests"
+  | "too_many_searches"
   | "too_many_tickets"
   | "too_many_viewers"
   | "too_much_data"
