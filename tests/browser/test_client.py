@@ -4,7 +4,9 @@ import re
 from typing import Any, Final
 
 import pytest
+from playwright.async_api import Page
 
+from tests.browser.console import Console
 from tests.browser.modules import Modules
 from tests.house.sources import ROOT
 
@@ -184,6 +186,60 @@ async def test_without_another_token_the_refusal_is_thrown(modules: Modules, tok
     found = await calls(modules, body, refusal(401, "token_invalid"), refusal(401, "token_invalid"))
     assert [one["reason"] for one in found["result"]] == ["token_invalid", "token_invalid"]
     assert len(found["asked"]) == 2
+
+
+async def test_a_stream_of_the_service_goes_on_after_its_token_and_after_a_purge(console: Console) -> None:
+    """Each event comes once. After an id that the service did not give, it begins with a gap."""
+    owner = console.owner
+    page = await console.window()
+    await page.goto(console.address)
+    tokens = [owner.token("messages:read", ttl=3), owner.token("messages:read")]
+    await page.evaluate(_FOLLOW, [owner.name, tokens])
+    events = [("start", ""), ("ready", "")]
+    await came(page, events)
+    owner.hears("m_1", "before the token ends")
+    events.append(("message", "m_1"))
+    await came(page, events)
+    await page.evaluate(_UNTIL, ["refusals", 1])
+    owner.hears("m_2", "after it")
+    events.append(("message", "m_2"))
+    await came(page, events)
+    owner.purge()
+    events.append(("purge", ""))
+    await came(page, events)
+    owner.hears("m_3", "after the purge")
+    events.append(("message", "m_3"))
+    await came(page, events)
+    assert await page.evaluate("refusals") == ["token_expired"]
+    first = "(async () => { for await (const { type } of inbox.stream({ lastEventId: 'nonsense' })) return type; })()"
+    assert await page.evaluate(first) == "gap"
+
+
+_FOLLOW: Final = """async ([shop, tokens]) => {
+    const base = document.querySelector('meta[name="page-inbox-base"]').content;
+    const { PageInbox } = await import(`${base}/js/page-inbox.js`);
+    Object.assign(window, { found: [], refusals: [] });
+    const token = (problem) => { if (problem) refusals.push(problem.reason); return tokens.shift(); };
+    window.inbox = new PageInbox({ url: location.origin, shop, token });
+    (async () => {
+        // After a connection that resumes, `ready` comes again: the first is enough here.
+        for await (const { type, data } of inbox.stream()) {
+            if (type !== "ready" || found.length < 2) found.push([type, data.id ?? ""]);
+        }
+    })();
+}"""
+
+
+_UNTIL: Final = """([name, count]) => new Promise((done) => {
+    const look = () => (window[name].length >= count ? done() : setTimeout(look, 50));
+    look();
+})"""
+
+
+async def came(page: Page, expected: list[tuple[str, str]]) -> None:
+    """Wait until the page has these events, which must be all."""
+    await page.evaluate(_UNTIL, ["found", len(expected)])
+    assert await page.evaluate("found") == [list(one) for one in expected]
 
 
 async def test_lists_go_on_to_their_end(modules: Modules) -> None:
