@@ -56,6 +56,8 @@ export interface Options {
   token: string | ((refused?: Problem) => string | null | undefined | Promise<string | null | undefined>);
   /** Milliseconds for which a read is repeated while the service does not answer; 30,000 without it. */
   patience?: number;
+  /** Milliseconds without a byte after which a stream counts as lost; 45,000 without it. */
+  silence?: number;
   /** Is called with each answer. */
   onAnswer?: (answer: Response) => void;
   /** For tests: in place of the platform's own. */

@@ -1,7 +1,6 @@
 // The client of Page Inbox for browsers and Node 20: docs/integrate.md explains how to use it. Types: page-inbox.d.ts.
 
 const ANSWER_WITHIN = 20_000; // milliseconds; the service gives up on Facebook after 12 seconds
-const SILENCE = 45_000; // milliseconds without a byte after which a stream counts as lost; heartbeats come every 15 s
 const SHORTEST_WAIT = 500; // milliseconds, before the first repetition
 const LONGEST_WAIT = 30_000;
 const REMEMBERED = 1024; // ids of events that are not given a second time; the service holds at most 512 for a viewer
@@ -41,11 +40,13 @@ export class PageInbox {
   /**
    * `url` is the service's origin. `token` is a token, or a callback that gives one. It is called again with the
    * `Problem` when the service refuses the token; null says that there is no other one. `patience`: milliseconds for
-   * which a read is repeated while the service does not answer. `onAnswer` gets each answer. Tests replace the rest.
+   * which a read is repeated while the service does not answer. `silence`: milliseconds without a byte after which a
+   * stream counts as lost; heartbeats come every 15 s. `onAnswer` gets each answer. Tests replace the rest.
    */
-  constructor({ url, shop, token, patience = 30_000, onAnswer, fetch = globalThis.fetch, random = Math.random, wait }) {
+  constructor({ url, shop, token, patience = 30_000, silence = 45_000, onAnswer, fetch, random, wait = pause }) {
     this.shop = shop;
-    this.#options = { url: String(url).replace(/\/+$/, ""), token, patience, onAnswer, fetch, random, wait: wait ?? pause };
+    this.#options = { url: String(url).replace(/\/+$/, ""), token, patience, silence, onAnswer, wait };
+    Object.assign(this.#options, { fetch: fetch ?? globalThis.fetch, random: random ?? Math.random });
   }
 
   /** Messages, newest receipt first, over every page of the list. */
@@ -157,14 +158,14 @@ export class PageInbox {
    * `live`, `reconnecting` or `offline`, and why. Throws a `Problem` only where no repetition can help.
    */
   async *stream({ signal, lastEventId = "", onState = () => {} } = {}) {
-    const { random, wait } = this.#options;
+    const { random, wait, silence } = this.#options;
     const seen = new Set();
     let [lastId, state, attempt] = [lastEventId, "", 0];
     const enter = (next, why) => state === next || onState((state = next), why);
     enter("connecting");
     while (!signal?.aborted) {
       const began = Date.now();
-      const connection = new Connection(signal);
+      const connection = new Connection(signal, silence);
       let why = new Problem(0, "offline"); // for a connection that breaks without a word
       try {
         const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
@@ -301,18 +302,19 @@ export class PageInbox {
 class Connection {
   #controller = new AbortController();
   #outer;
+  #silence;
   #end = () => this.#controller.abort();
   signal = this.#controller.signal;
 
-  constructor(outer) {
-    this.#outer = outer;
+  constructor(outer, silence) {
+    [this.#outer, this.#silence] = [outer, silence];
     outer?.addEventListener("abort", this.#end);
     globalThis.addEventListener?.("online", this.#end); // the old connection can be dead without a sign
   }
 
   /** The result of a promise, which must come before the silence is too long. */
   async watch(promise) {
-    const timer = setTimeout(this.#end, SILENCE);
+    const timer = setTimeout(this.#end, this.#silence);
     return promise.finally(() => clearTimeout(timer));
   }
 

@@ -330,6 +330,54 @@ async def test_a_stream_that_is_stopped_is_over(modules: Modules) -> None:
     assert (found["result"], found["events"], found["states"]) == (None, [], [["connecting", None]])
 
 
+async def test_silence_ends_a_connection_and_a_late_answer_a_call(modules: Modules) -> None:
+    """A dead connection is replaced, and resumes; a call says that no answer came."""
+    body = """
+        const lasts = [];
+        const fetch = async (url, { headers, signal }) => {
+            if (!url.endsWith("/stream")) return new Promise((_, fail) => {
+                signal.addEventListener("abort", () => fail(new DOMException("", "AbortError")));
+            });
+            lasts.push(headers["Last-Event-ID"] ?? null);
+            const text = `event: message\\nid: ${lasts.length}\\ndata: {}\\n\\n`;
+            return new Response(new ReadableStream({
+                start(controller) {
+                    controller.enqueue(new TextEncoder().encode(text));
+                    signal.addEventListener("abort", () => controller.error(new DOMException("", "AbortError")));
+                },
+            }));
+        };
+        const inbox = make({ fetch, silence: 50, patience: 0 });
+        await follow(inbox, 4);
+        return [lasts, await failed(() => inbox.json("GET", "", { timeout: 20 }))];
+    """
+    found = await calls(modules, body)
+    lasts, problem = found["result"]
+    assert lasts == [None, "1", "2"]
+    assert problem["reason"] == "no_answer"
+    assert [one["id"] for one in found["events"]] == ["", "1", "2", "3"]
+
+
+async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modules) -> None:
+    """As docs/integrate.md prints it: it lists at the start and after a purge, and takes each event."""
+    section = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8").partition("## 5. ")[2].partition("## 6. ")[0]
+    (loop,) = re.findall(r"```js\n(.*?)```", section, re.DOTALL)
+    body = f"""
+        const [inbox, draws] = [make(), []];
+        const showState = () => {{}};
+        const draw = () => draws.push(Object.fromEntries([...messages].map(([id, one]) => [id, one.text])));
+        const problem = await failed(async () => {{ {loop.replace("const messages", "globalThis.messages")} }});
+        return [draws, problem.reason];
+    """
+    kept = {"json": {"messages": [{"id": "m1", "text": "a"}], "next_cursor": None}}
+    empty = {"json": {"messages": [], "next_cursor": None}}
+    events = ['message 2 {"id":"m2","text":"b"}', 'edited 3 {"id":"m2","text":"c"}', 'erased 4 {"id":"m1"}']
+    stream = sent(*events, 'purge 5 {"what":"shop"}')
+    found = await calls(modules, body, stream, kept, empty, refusal(403, "wrong_shop"))
+    draws = [{"m1": "a"}, {"m1": "a", "m2": "b"}, {"m1": "a", "m2": "c"}, {"m2": "c"}, {}]
+    assert found["result"] == [draws, "wrong_shop"]
+
+
 async def test_repetitions_come_ever_later_and_never_together(modules: Modules) -> None:
     """From half a second to half a minute, the later half of each wait by chance."""
     waits = await modules.run("page-inbox", "[0, 1, 2, 10].flatMap((n) => [m.backoff(n, 0), m.backoff(n, 1)])")
