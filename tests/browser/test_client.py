@@ -370,7 +370,7 @@ async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modu
         return [draws, problem.reason];
     """
     kept = {"json": {"messages": [{"id": "m1", "text": "a"}], "next_cursor": None}}
-    empty = {"json": {"messages": [], "next_cursor": None}}
+    empty: dict[str, Any] = {"json": {"messages": [], "next_cursor": None}}
     events = ['message 2 {"id":"m2","text":"b"}', 'edited 3 {"id":"m2","text":"c"}', 'erased 4 {"id":"m1"}']
     stream = sent(*events, 'purge 5 {"what":"shop"}')
     found = await calls(modules, body, stream, kept, empty, refusal(403, "wrong_shop"))
