@@ -1,11 +1,10 @@
 """Servers, started on first use and shared; each test that asks for one gets it empty, and may leak no key."""
 
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import fakeredis
 import pytest
 from hypothesis import settings
 
@@ -115,25 +114,6 @@ def breakable() -> Iterator[Breakable]:
         finally:
             server.go_on()
             server.stop()
-
-
-@pytest.fixture
-def fake_server() -> Iterator[fakeredis.FakeServer]:
-    """Redis in this process, for quick tests: `fakeredis.FakeAsyncRedis(server=fake_server, protocol=2)`.
-
-    Protocol 2 because fakeredis answers in the old shapes, which redis-py would take for new ones in pipelines.
-    """
-    server = fakeredis.FakeServer()
-    yield server
-    with fakeredis.FakeRedis(server=server, protocol=2) as client:
-        _refuse_leaks(servers.unbounded_keys(client))
-
-
-@pytest.fixture
-async def fake_client(fake_server: fakeredis.FakeServer) -> AsyncIterator[fakeredis.FakeAsyncRedis]:
-    """A client of the Redis in this process."""
-    async with fakeredis.FakeAsyncRedis(server=fake_server, protocol=2) as client:
-        yield client
 
 
 def _empty_and_then_leakless(server: Server) -> Iterator[Server]:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import fakeredis
 import orjson
 import pytest
 from prometheus_client import CollectorRegistry
@@ -36,6 +35,7 @@ from domain.secret import Secret
 from ops.metrics import Metrics
 from ops.settings import read_settings
 from tests import servers
+from tests.conftest import STORES
 from tests.servers import PATIENT, Server
 from tests.service import SEAL_KEY
 
@@ -155,16 +155,6 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[S
     )
 
 
-class FakeClient(fakeredis.FakeAsyncRedis):
-    """fakeredis does not know the flags in a script's first line; they say what is allowed when Redis is full."""
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Send a script without its first line."""
-        if args[0] == "EVAL":
-            args = (args[0], args[1].partition("\n")[2], *args[2:])
-        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-
-
 @pytest.fixture(scope="session")
 def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Valkey 9 apart from the one on which a service of the integration tests lives: it would go on with the purges
@@ -174,13 +164,10 @@ def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield servers.for_service_user(server)
 
 
-@pytest.fixture(params=["fake", "valkey9", "redis82", "redis7", "cluster"])
+@pytest.fixture(params=STORES)
 async def box(request: pytest.FixtureRequest, flushed: Callable[[str], Server]) -> AsyncIterator[Box]:
     """A store with one connected Page, over each server in turn."""
-    if request.param == "fake":
-        connection = Connection(FakeClient(server=request.getfixturevalue("fake_server"), protocol=2), limits=PATIENT)
-    else:
-        connection = connect(flushed(request.param).url, limits=PATIENT)
+    connection = connect(flushed(request.param).url, limits=PATIENT)
     made = make_box(connection)
     await made.shops.connect(SHOP, PAGE)
     yield made

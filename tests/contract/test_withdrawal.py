@@ -8,6 +8,7 @@ import pytest
 from cache.graph.grants import SAME_MOMENT_MS, Grants
 from cache.keys import DELETION_SECONDS, WATCH_GRANTED, WATCH_SECONDS, deletion_key, shop_keys
 from cache.purging.deletions import Deletions
+from cache.server.connection import HASH_FIELDS
 from domain.deletion import Deletion
 from domain.ids import PageId, PurgeId
 from domain.secret import Secret
@@ -32,7 +33,7 @@ async def test_a_persons_pages_are_found_and_the_person_is_not_in_the_store(box:
     kept = await box.connection.command("HGET", WATCH_GRANTED, PAGE)
     assert SOKHA.encode() not in kept
     assert await Grants(box.connection, [NEWER_KEY]).pages_of(SOKHA, NOW) == []
-    many = [PageId(str(number)) for number in range(1500)]
+    many = [PageId(str(number)) for number in range(HASH_FIELDS + 1)]
     for page in many:
         await grants.granted(page, DARA, NOW)
     assert {*await grants.pages_of(DARA, NOW)} >= {*many}, "more than one call reads"

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-import fakeredis
 import redis
 
 from cache.keys import PERMANENT, mark_keys
-from tests import servers
 from tests.servers import Server
 
 VERSIONS = {
@@ -36,17 +34,6 @@ def test_a_key_without_a_deadline_is_found_on_every_store(store: Server) -> None
         assert store.unbounded_keys() == sorted(f"leak:{number}".encode() for number in range(20))
         for number in range(20):
             client.delete(f"leak:{number}")
-
-
-async def test_a_key_without_a_deadline_is_found_in_fakeredis(
-    fake_client: fakeredis.FakeAsyncRedis, fake_server: fakeredis.FakeServer
-) -> None:
-    """Clients of one FakeServer see the same keys; scripts run."""
-    assert await fake_client.eval("return redis.call('SET', KEYS[1], 'x')", 1, "leak") is not None
-    await fake_client.set("bounded", "x", ex=60)
-    with fakeredis.FakeRedis(server=fake_server, protocol=2) as client:
-        assert servers.unbounded_keys(client) == [b"leak"]
-    await fake_client.delete("leak")
 
 
 def test_a_server_of_ones_own_keeps_its_data_if_asked(

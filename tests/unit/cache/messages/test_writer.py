@@ -8,9 +8,9 @@ from itertools import pairwise
 from secrets import token_bytes
 from typing import Any
 
-import fakeredis
 import pytest
 from prometheus_client.registry import CollectorRegistry
+from redis.asyncio import Redis
 
 from cache.codec import decode, encode_message, encode_waiting_edit
 from cache.errors import Unavailable
@@ -100,7 +100,7 @@ class FakeConnection(Connection):
     """
 
     def __init__(self) -> None:
-        super().__init__(fakeredis.FakeAsyncRedis(protocol=2), limits=PATIENT)
+        super().__init__(Redis(), limits=PATIENT)
         self.answer: Callable[[Share], Reply] = stored
         self.answer_other: Callable[[ScriptCall], Reply] = lambda _: [b"s"]
         self.cluster = False
