@@ -141,4 +141,8 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     graph_models.GraphConversationsModel: _items(_FACEBOOK_CONVERSATION),
     graph_models.GraphMessagesModel: _items(_FACEBOOK_MESSAGE),
     graph_models.CustomersModel: _items(_PERSON),
+    graph_models.NamedCustomersModel: {
+        "items": [{"conversation_id": f"104200000000001_{_PERSON['id']}"} | _PERSON],
+        "failed": [{"conversation_id": "104200000000001_7000000000000002", "reason": "object_not_found"}],
+    },
 }

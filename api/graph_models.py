@@ -206,6 +206,26 @@ class GraphMessagesModel(_Answer):
     items: list[GraphMessageModel]
 
 
+class NamedCustomerModel(CustomerModel):
+    """A customer with the conversation that was asked for."""
+
+    conversation_id: str
+
+
+class FailedCustomerModel(BaseModel):
+    """A customer of whom Facebook says nothing."""
+
+    conversation_id: str
+    reason: str = Field(description="As of a problem: `object_not_found`, `permission_missing`, `throttled`, …")
+
+
+class NamedCustomersModel(BaseModel):
+    """Several customers, in the order in which they were asked for."""
+
+    items: list[NamedCustomerModel]
+    failed: list[FailedCustomerModel] = Field(description="Empty where Facebook says something of each.")
+
+
 class CustomersModel(_Answer):
     """One customer; `after` is null."""
 

@@ -4,6 +4,7 @@
 (developers.facebook.com/docs/graph-api/reference/page/feed, .../object/comments).
 """
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -15,12 +16,24 @@ from domain.ids import PageId
 LONGEST_AFTER = 2_048
 """Limit: characters of Facebook's cursor in `after`. The longest known ones, of comments, have a few hundred."""
 
+MOST_CUSTOMERS = 50
+"""Limit: customers of whom one request asks. Each is a call of Facebook; a list shows some dozens at a time."""
+LONGEST_IDS = 4_096
+_CONVERSATION = re.compile(r"[0-9]{1,32}_[0-9A-Za-z:.-]{1,48}")
+
 _SINCE = "From this time on: RFC 3339 with its offset, or Unix seconds or milliseconds. Facebook counts in seconds."
 
 
 def _after(text: str) -> str:
     if not acceptable(text, LONGEST_AFTER):
         raise ValueError(f"must be the `after` of an answer, of at most {LONGEST_AFTER} characters")
+    return text
+
+
+def _ids(text: str) -> str:
+    ids = text.split(",")
+    if len(ids) > MOST_CUSTOMERS or not all(_CONVERSATION.fullmatch(one) for one in ids):
+        raise ValueError(f"must be 1 to {MOST_CUSTOMERS} ids of conversations, separated by commas")
     return text
 
 
@@ -40,6 +53,26 @@ class EdgeQuery(Query):
     def query(self, edge: Edge, page: PageId, object_id: str | None = None) -> GraphQuery:
         """The same, as the Graph's reader understands it."""
         return GraphQuery(edge, page, object_id, **self.model_dump())
+
+
+class CustomersQuery(Query):
+    """Which customers."""
+
+    ids: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_IDS,
+            description=f"Up to {MOST_CUSTOMERS} ids of conversations, separated by commas: each names a Page and a "
+            "customer.",
+            json_schema_extra={"pattern": PLAIN},
+            examples=["104200000000001_7000000000000001,104200000000001_7000000000000002"],
+        ),
+        AfterValidator(_ids),
+    ]
+
+    def conversations(self) -> list[str]:
+        """The ids, each once."""
+        return list(dict.fromkeys(self.ids.split(",")))
 
 
 class PostsQuery(EdgeQuery):

@@ -10,6 +10,7 @@ from api.audit import Audit
 from api.blocked import Blocked
 from api.bodies import PageConnect, Pause
 from api.compression import Compression
+from api.customers import Customers
 from api.docs import description_routes
 from api.graph import Graph
 from api.graph_models import (
@@ -19,10 +20,11 @@ from api.graph_models import (
     GraphConversationsModel,
     GraphMessagesModel,
     LiveVideosModel,
+    NamedCustomersModel,
     PostsModel,
     VideosModel,
 )
-from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
+from api.graph_params import CommentsQuery, CustomersQuery, EdgeQuery, PostsQuery
 from api.messages import Messages
 from api.models import (
     AuditModel,
@@ -75,6 +77,7 @@ def table(services: Services) -> list[Route]:
         shops_connect_without_token=services.settings.connect_without_proof == "shop",
     )
     graph = Graph(services.graph)
+    customers = Customers(services.graph)
     attachments = Attachments(services.reader, services.graph)
     stream = Stream(services.fan_out, services.tickets, now=services.now)
     audit = Audit(services.audit_log)
@@ -194,6 +197,10 @@ def table(services: Services) -> list[Route]:
         Route("GET", f"{PAGE}/customers/{{psid}}", graph.customer, "fetchCustomer", GRAPH,
               "A customer's name and picture.", query=EdgeQuery, answer=CustomersModel, statuses=FETCH, tag=FACEBOOK,
               description="One item. `limit` and `after` are taken and mean nothing."),
+        Route("GET", f"{SHOP}/customers", customers.fetch, "fetchCustomers", GRAPH,
+              "Names and pictures of several customers.", query=CustomersQuery, answer=NamedCustomersModel,
+              statuses=FETCH, tag=FACEBOOK, description="200 where Facebook says something of at least one of them; "
+              "else the problem of the first."),
         Route("GET", receipt_keys.PATH, keys.jwks, "readReceiptKeys", None,
               "The public keys that receipts are signed with.", answer=JwksModel, tag="Deleting"),
         Route("POST", callbacks.DEAUTHORIZE, facebook.deauthorize, "deauthorize", None,

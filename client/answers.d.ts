@@ -150,6 +150,13 @@ export interface Erased {
   page_id: string;
 }
 
+/** A customer of whom Facebook says nothing. */
+export interface FailedCustomer {
+  conversation_id: string;
+  /** As of a problem: `object_not_found`, `permission_missing`, `throttled`, … */
+  reason: string;
+}
+
 /** The stream cannot go on after the id that was sent. It begins now: read the messages again. */
 export interface Gap {
   reason: "unknown" | "expired" | "too_far";
@@ -327,6 +334,26 @@ export interface MissingField {
   field: string;
   /** The permission that it needs, where Facebook names one. */
   permission?: string;
+}
+
+/** A customer with the conversation that was asked for. */
+export interface NamedCustomer {
+  /** true where the whole item is more than Facebook gives in one answer. */
+  partial?: boolean;
+  /** What a `partial` item lacks. */
+  missing?: Array<string>;
+  id: string;
+  name?: string;
+  /** The picture's address. Stops working after a while. */
+  profile_pic?: string;
+  conversation_id: string;
+}
+
+/** Several customers, in the order in which they were asked for. */
+export interface NamedCustomers {
+  items: Array<NamedCustomer>;
+  /** Empty where Facebook says something of each. */
+  failed: Array<FailedCustomer>;
 }
 
 /** How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without Facebook. */
@@ -739,6 +766,11 @@ export interface FetchCustomerQuery {
   limit?: number;
   /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
   after?: string;
+}
+
+export interface FetchCustomersQuery {
+  /** Up to 50 ids of conversations, separated by commas: each names a Page and a customer. */
+  ids: string;
 }
 
 /** Reasons of problems. A release can add some. */

@@ -343,6 +343,34 @@ def test_a_customer_is_one_item_with_what_facebook_tells(
     assert refusal(graph_shop.ask(page.id, "customers/7999999999999999")) == (404, "object_not_found")
 
 
+def test_several_customers_are_asked_for_in_one_call(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
+    """Each with the conversation that was asked for, in that order; those that Facebook refuses are named apart."""
+    people = {Psid(f"700000000000000{number}"): f"Sokha {number}" for number in range(1, 8)}
+    for customer, name in people.items():
+        graph.world.say(page, customer, "សួស្តី", name=name)
+    asked = [f"{page.id}_{customer}" for customer in people]
+    found = graph_shop.get("/customers", ids=",".join([*asked, asked[0]]))
+    assert [one["conversation_id"] for one in found["items"]] == asked
+    assert [one["name"] for one in found["items"]] == list(people.values())
+    assert [one["id"] for one in found["items"]] == list(people)
+    assert found["failed"] == []
+    other = "199999999999999_7000000000000001"
+    found = graph_shop.get("/customers", ids=f"{other},{asked[3]}")
+    assert [one["name"] for one in found["items"]] == ["Sokha 4"]
+    assert found["failed"] == [{"conversation_id": other, "reason": "page_not_found"}]
+    assert refusal(graph_shop.client.get("/customers", params={"ids": other})) == (404, "page_not_found")
+
+
+@pytest.mark.parametrize("ids", ["", "a", "1", "1_2,", ",1_2", "1_2;3_4", ",".join(["1_2"] * 51), "1_2/../x"])
+def test_ids_that_are_none_are_refused_before_facebook_is_asked(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage, ids: str
+) -> None:
+    """Page and customer, at most fifty times."""
+    before = len(graph.seen.requests)
+    assert refusal(graph_shop.client.get("/customers", params={"ids": ids})) == (400, "invalid_parameter")
+    assert len(graph.seen.requests) == before
+
+
 def test_another_shop_sees_neither_the_page_nor_what_is_on_it(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:

@@ -1,0 +1,54 @@
+"""Names and pictures of several customers in one call: asked of Facebook now, kept nowhere.
+
+Graph v26.0 has no call for several people (`GET /?ids=` is removed), so each one is a call of its own, some at a time.
+"""
+
+import asyncio
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.call import answer_json, call_of
+from api.graph import GraphReader
+from api.graph_params import CustomersQuery
+from domain.errors import PageInboxError
+from domain.graph import GraphQuery
+from domain.ids import PageId, ShopId
+from domain.message import Fact
+
+ASKED_TOGETHER: Final = 5
+"""Calls of Facebook for one request at the same time."""
+
+
+class Customers:
+    """The handler."""
+
+    def __init__(self, reader: GraphReader) -> None:
+        self._reader = reader
+
+    async def fetch(self, request: Request) -> Response:
+        """GET customers: 200 where Facebook says at least one name, else its first error."""
+        call = call_of(request)
+        ids = call.query_as(CustomersQuery).conversations()
+        together = asyncio.Semaphore(ASKED_TOGETHER)
+
+        async def one(conversation: str) -> Fact | PageInboxError:
+            async with together:
+                return await self._one(call.shop, conversation)
+
+        found = dict(zip(ids, await asyncio.gather(*map(one, ids)), strict=True))
+        failed = {id_: error for id_, error in found.items() if isinstance(error, PageInboxError)}
+        if len(failed) == len(ids):
+            raise next(iter(failed.values()))
+        items = [item for item in found.values() if not isinstance(item, PageInboxError)]
+        failures = [{"conversation_id": id_, "reason": error.reason} for id_, error in failed.items()]
+        return answer_json({"items": items, "failed": failures})
+
+    async def _one(self, shop: ShopId, conversation: str) -> Fact | PageInboxError:
+        page, _, customer = conversation.partition("_")
+        try:
+            fetched = await self._reader.fetch(shop, GraphQuery("customer", PageId(page), customer))
+        except PageInboxError as error:
+            return error
+        return {"conversation_id": conversation} | fetched.items[0]
