@@ -14,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.auth import Tokens
+from api.route import Route
 from app.factory import Application, create_app
 from domain.ids import ShopId
 from domain.secret import Secret
@@ -57,12 +58,17 @@ class Door:
     method: str
     path: str
     scope: Scope
-    takes_body: bool
+    needs_more: bool
+    """A body, or a parameter."""
+
+
+def _needs_parameter(route: Route) -> bool:
+    return route.query is not None and any(field.is_required() for field in route.query.model_fields.values())
 
 
 ROUTES = application().routes
 DOORS = [
-    Door(method, path, route.scope, route.body is not None)
+    Door(method, path, route.scope, route.body is not None or _needs_parameter(route))
     for route in ROUTES
     if route.scope is not None
     for path in (route.path, *route.also)
@@ -157,8 +163,8 @@ def test_a_token_without_the_routes_own_scope_does_not_get_in(client: TestClient
 
 
 def test_the_right_token_gets_past_the_guard(client: TestClient, door: Door) -> None:
-    """To the store, which is not there, or to a missing body: the refusals above are the guard's own."""
-    expected = 400 if door.takes_body else 503
+    """To the store, which is not there, or to a missing body or parameter: the refusals above are the guard's own."""
+    expected = 400 if door.needs_more else 503
     assert knock(client, door, token("demo", door.scope))[0] == expected
     assert knock(client, door, token(EVERY_SHOP, door.scope))[0] == expected
 
