@@ -104,8 +104,6 @@ def audit_entry_answer(entry: Entry) -> AuditEntryModel:
         page=MISSING if access.page is None else access.page,
         client=access.client,
         times=entry.times,
-        sequence=entry.sequence,
-        mac=entry.mac.hex(),
     )
 
 

@@ -188,12 +188,7 @@ class AuditEntryModel(_Answer):
     action: str = Field(description="The operationId of the call, also where a command did the same.")
     page: str | MISSING = Field(MISSING, description="The Page that was changed.")
     client: str = Field(description="The IP address it came from; `local` for a command on the store itself.")
-    times: int = Field(ge=1, description="How often; like reads of a minute share an entry.")
-    sequence: int = Field(ge=1, description="Counts from 1, without a gap.")
-    mac: str = Field(
-        pattern="^[0-9a-f]{32}$",
-        description="Authenticates the entry and all before it; whoever keeps one can ask whether it still stands.",
-    )
+    times: int = Field(ge=1, description="How often; reads of an hour that are alike share an entry.")
 
 
 class AuditModel(_Answer):

@@ -143,7 +143,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
         journal=journal,
     )
     customers, blocked = Customers(connection, shops, purger), Blocks(connection, shops)
-    audit_log = AuditLog(connection, keyring, now=time.time, new_nonce=secrets.token_bytes)
+    audit_log = AuditLog(connection, keyring, now=time.time)
     return Store(
         *(
             connection,

@@ -45,7 +45,7 @@ class Load:
     shops: int
     messages_per_day: float = 100
     reads_per_day: float = 500
-    reading_minutes: float = 60
+    reading_hours: float = 2
     peak: float = 4
     busy: float = 0.5
     headroom: float = 1.5
@@ -82,7 +82,7 @@ def measured(run: Mapping[str, Any]) -> Measured:
 def need(load: Load, of: Measured) -> Need:
     """Messages of five days, entries of ninety; the peak hour's deliveries and reads."""
     kept = load.shops * load.messages_per_day * MAX_TTL_SECONDS / _DAY
-    entries = load.shops * load.reading_minutes * AUDIT_SECONDS / _DAY
+    entries = load.shops * load.reading_hours * AUDIT_SECONDS / _DAY
     parts = (kept * of.message_bytes, load.shops * of.shop_bytes, entries * of.entry_bytes)
     memory_bytes = sum(parts) * load.headroom
     deliveries = load.shops * load.messages_per_day / _DAY * load.peak
@@ -130,8 +130,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench.capacity",
         description="Memory, shards and pods for so many shops, from the figures of the stored benchmark.",
-        epilog="A message is kept for five days, an entry of the audit log for ninety: where shops are polled all day, "
-        "the log and not the messages fills the memory (docs/capacity.md).",
+        epilog="A message is kept for five days, an entry of the audit log for ninety (docs/capacity.md).",
     )
     add = parser.add_argument
     add("--shops", type=int, required=True, help="how many shops")
@@ -139,8 +138,8 @@ def _arguments() -> argparse.ArgumentParser:
         help="of one shop, in and out together (%(default)g)")  # fmt: skip
     add("--reads-per-day", type=float, default=usual.reads_per_day, metavar="N",
         help="pages of messages that one shop's programs and people read (%(default)g)")  # fmt: skip
-    add("--reading-minutes", type=float, default=usual.reading_minutes, metavar="N",
-        help="minutes of a day in which a shop is read: each is an entry of its audit log (%(default)g)")  # fmt: skip
+    add("--reading-hours", type=float, default=usual.reading_hours, metavar="N",
+        help="hours of a day in which a shop is read: each is an entry of its audit log (%(default)g)")  # fmt: skip
     add("--peak", type=float, default=usual.peak, metavar="X",
         help="the busiest minutes beside the average of the day (%(default)g)")  # fmt: skip
     add("--busy", type=float, default=usual.busy, metavar="X",

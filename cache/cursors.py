@@ -12,12 +12,12 @@ from cache.keyring import Keyring
 from cache.signed_text import SignedText
 from domain.ids import ShopId
 
-_SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ"), "s": Struct(">Q"), "a": Struct(">Q")}
+_SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ"), "s": Struct(">Q"), "a": Struct(">QQ")}
 
 
 class Cursors:
     """Writes and reads cursors of these kinds: the messages (`m`: one score), the conversations (`c`: when the walk
-    began, one score), the stream (`s`: one score), the audit log (`a`: a sequence).
+    began, one score), the stream (`s`: one score), the audit log (`a`: the two numbers of an entry's id).
     """
 
     def __init__(self, keyring: Keyring) -> None:

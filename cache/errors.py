@@ -33,7 +33,6 @@ UnavailableReason = Literal[
     "seal_key_missing",
     "queue_full",
     "closing",
-    "audit_busy",
     "contended",
 ]
 UNREACHED: Final = frozenset({"redis_unreachable", "redis_host_unknown", "redis_not_listening", "redis_no_master"})

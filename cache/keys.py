@@ -18,7 +18,8 @@ keys of the watch share another slot.
     u:{S}:<id>        string  the id of an unsent message, sealed for viewers        the message's
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
     j:{S}:<purge>     hash    a purge: its receipt, and where erasing has got to     30 days
-    l:{S}             zset    the audit log (cache/audit/chain.py)                   entry by entry 90 days
+    d:{S}             stream  the audit log (cache/audit/log.py)                     entry by entry 90 days
+    o:{S}             hash    reads of this hour, counted for the audit log          moved there after the hour
     r:{S}             zset    the shop's purges by the microsecond of their request  30 days unwritten
     b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
     f:{S}:<tag>       string  how far a Page's healing is, refused conversations     5 days unwritten
@@ -81,6 +82,13 @@ an id of a person only as a keyed hash (docs/adr/0015)."""
 AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
 """Limit: time that an entry of the audit log is kept. A purge leaves it: it holds no content and no customer."""
 
+AUDIT_ENTRIES: Final = 20_000
+"""Limit: entries of a shop's audit log, the newest. They have some 70 bytes each and 400 at most: 1.4 MB, and 8 MB. A
+reader who never stops makes 2,160 in 90 days. Each entry is a log line too."""
+AUDIT_OPEN: Final = 1_000
+"""Limit: kinds of reads that are counted for one shop in an hour. A caller with very many addresses fills no hash:
+beyond this number the counts are written into the log at once."""
+
 ID_BYTES: Final = 12
 """96 bits: two of a million messages of one shop collide with a chance of 6e-18; eight bytes would save four each."""
 PAGE_TAG_BYTES: Final = 6
@@ -125,7 +133,8 @@ MARKS: Final = 64
 SHOP_INDEX: Final = b"s:"
 CONVERSATION_INDEX: Final = b"c:"
 MESSAGE: Final = b"m:"
-AUDIT: Final = b"l:"
+AUDIT: Final = b"d:"
+AUDIT_READS: Final = b"o:"
 PURGE_MARK: Final = b"w:"
 UNSENT: Final = b"u:"
 BUDGET: Final = b"b:"
@@ -141,8 +150,9 @@ class ShopKeys:
     """The keys of one shop."""
 
     __slots__ = (
-        *("_new_conversation_tag", "_new_id", "_new_page_tag", "_page_tags", "audit", "blocked", "changes", "channel"),
-        *("conversations", "hash_tag", "of_put", "receipts", "registry", "shop_index", "tickets", "waiting_edits"),
+        *("_new_conversation_tag", "_new_id", "_new_page_tag", "_page_tags", "audit", "audit_reads", "blocked"),
+        *("changes", "channel", "conversations", "hash_tag", "of_put", "receipts", "registry", "shop_index", "tickets"),
+        "waiting_edits",
     )
 
     def __init__(self, shop: ShopId) -> None:
@@ -153,6 +163,7 @@ class ShopKeys:
         self.shop_index = SHOP_INDEX + self.hash_tag
         self.conversations = b"v:" + self.hash_tag
         self.audit = AUDIT + self.hash_tag
+        self.audit_reads = AUDIT_READS + self.hash_tag
         self.receipts = b"r:" + self.hash_tag
         self.waiting_edits = b"e:" + self.hash_tag
         self.blocked = b"x:" + self.hash_tag

@@ -85,3 +85,44 @@ local function note_change(tag, changes, moment, change)
   redis.call('PEXPIRE', changes, LONGEST_TTL)
   announce(tag, moment)
 end
+
+--- audit
+-- Adds an entry to an audit log. All entries have the same fields, whose names the stream then stores once. `t` is the
+-- last access, `f` how long before it the first one was (ms).
+local function log_access(log, action, subject, client, page, times, since, at)
+  redis.call('XADD', log, 'MAXLEN', '~', AUDIT_ENTRIES, '*', 'a', action, 's', subject, 'c', client, 'p', page,
+    'n', times, 't', digits(at), 'f', digits(at - since))
+  redis.call('PEXPIRE', log, AUDIT_LIFE)
+end
+
+-- Counts reads: one field for each hour, action, subject and address. `first` is the earliest hour there is.
+local function count_reads(open, action, subject, client, times, since, at)
+  local hour = math.floor(since / AUDIT_HOUR)
+  local field = string.format('%.0f', hour) .. '\n' .. action .. '\n' .. client .. '\n' .. subject
+  local before, first, last = string.match(redis.call('HGET', open, field) or '', '^(%d+) (%d+) (%d+)$')
+  if before then
+    times, since, at = times + before, math.min(since, tonumber(first)), math.max(at, tonumber(last))
+  end
+  redis.call('HSET', open, field, digits(times) .. ' ' .. digits(since) .. ' ' .. digits(at))
+  local earliest = tonumber(redis.call('HGET', open, 'first'))
+  if not earliest or hour < earliest then redis.call('HSET', open, 'first', hour) end
+  redis.call('PEXPIRE', open, AUDIT_LIFE)
+end
+
+-- Moves what was counted in the hours before `hour` into the log, in the order of the last accesses.
+local function close_hours(open, log, hour)
+  local fields, moved, kept = redis.call('HGETALL', open), {}, nil
+  for i = 1, #fields, 2 do
+    local of, action, client, subject = string.match(fields[i], '^(%d+)\n(.-)\n(.-)\n(.*)$')
+    if of and tonumber(of) < hour then
+      local times, since, at = string.match(fields[i + 1], '^(%d+) (%d+) (%d+)$')
+      moved[#moved + 1] = {tonumber(at), action, subject, client, times, tonumber(since)}
+      redis.call('HDEL', open, fields[i])
+    elseif of then
+      kept = math.min(kept or tonumber(of), tonumber(of))
+    end
+  end
+  table.sort(moved, function(one, other) return one[1] < other[1] end)
+  for _, one in ipairs(moved) do log_access(log, one[2], one[3], one[4], '', one[5], one[6], one[1]) end
+  if kept then redis.call('HSET', open, 'first', kept) else redis.call('DEL', open) end
+end

@@ -52,6 +52,11 @@ _CONSTANTS: Final[dict[str, int | bytes]] = {
     "LONGEST_TTL": keys.MAX_TTL_SECONDS * 1000,
     "RECEIPT_SECONDS": keys.RECEIPT_SECONDS,
     "TRIMMED": TRIMMED,
+    "AUDIT_HOUR": 3_600_000,
+    "AUDIT_GRACE": 120_000,
+    "AUDIT_OPEN": keys.AUDIT_OPEN,
+    "AUDIT_ENTRIES": keys.AUDIT_ENTRIES,
+    "AUDIT_LIFE": keys.AUDIT_SECONDS * 1000,
 }
 """What the scripts must not say a second time; times are milliseconds unless the name says otherwise."""
 
@@ -142,6 +147,6 @@ BEAT = Script("beat")
 GIVE_TICKET = Script("give_ticket")
 TAKE_TICKET = Script("take_ticket")
 AUDIT = Script("audit")
-AUDIT_TRIM = Script("audit_trim")
+AUDIT_CLOSE = Script("audit_close")
 COUNT = Script("count")
 PROBE = Script("probe")

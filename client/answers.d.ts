@@ -38,12 +38,8 @@ export interface AuditEntry {
   page?: string;
   /** The IP address it came from; `local` for a command on the store itself. */
   client: string;
-  /** How often; like reads of a minute share an entry. */
+  /** How often; reads of an hour that are alike share an entry. */
   times: number;
-  /** Counts from 1, without a gap. */
-  sequence: number;
-  /** Authenticates the entry and all before it; whoever keeps one can ask whether it still stands. */
-  mac: string;
 }
 
 /** Entries of the audit log, newest first. */

@@ -1,9 +1,8 @@
-"""Who did what in a shop: what the audit log holds, and what can be wrong with it."""
+"""Who did what in a shop: what the audit log holds."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Literal
 
 OPERATOR = "operator"
 """The subject of what is done by a command on the store itself."""
@@ -40,7 +39,7 @@ class Access:
     `sub`, `client` an IP address.
 
     `page` is named for changes only; no customer, conversation or message is named. Where it is a `read`, further reads
-    of the same minute may share an entry; each change is an entry of its own. Where it is `limited`, it counts as one
+    of the same hour share an entry; each change is an entry of its own. Where it is `limited`, it counts as one
     of the changes that the shop may make in a day (domain/limits.py).
     """
 
@@ -54,31 +53,9 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a shop's log: `access` was asked for `times` times from `since` to `at`, in milliseconds.
+    """One entry of a shop's log: `access` was asked for `times` times from `since` to `at`, in milliseconds."""
 
-    `sequence` counts from 1 without a gap. `previous_at` is the `at` of the entry before, 0 for the first. `mac`
-    authenticates the entry and all entries before it.
-    """
-
-    sequence: int
     at: int
     since: int
     times: int
     access: Access
-    previous_at: int
-    mac: bytes
-
-
-Breach = Literal["changed", "removed", "moved", "forked", "key_unknown", "head_changed"]
-"""What can be wrong with entries: their content is not what was written; they are not there; they stand in another
-place; two stand in one place; their key is not among ours, so that nobody can tell; the shop's record names another
-last entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Something wrong with the entries `first` to `last`, by their sequence."""
-
-    breach: Breach
-    first: int
-    last: int

@@ -17,7 +17,7 @@ MASK = "***"
 
 SAFE_KEYS = frozenset({
     "timestamp", "level", "logger", "version", "command",
-    "request_id", "purge_id", "shop", "page", "host", "port", "ops_port",
+    "request_id", "purge_id", "shop", "page", "action", "host", "port", "ops_port",
     "method", "route", "status", "kind", "reason", "what", "check", "task", "error",
     "duration_ms", "body_bytes", "wait_seconds", "events", "messages", "stored",
     "edge", "field", "limit", "code", "subcode", "trace", "tries", "token_reason",

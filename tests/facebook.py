@@ -119,6 +119,8 @@ def everything(server: Server) -> bytes:
                     parts = [part for field in client.hgetall(key).items() for part in field]
                 case b"zset":
                     parts = client.zrange(key, 0, -1)
+                case b"stream":
+                    parts = [repr(client.xrange(key)).encode()]
                 case other:
                     raise AssertionError(f"a type that nobody looks into: {other!r}")
             found += [key, *parts]

@@ -1,9 +1,11 @@
-"""Recording: no access goes on before it stands in the shop's audit log, and a busy reader costs one entry a minute.
+"""Recording: no access goes on before it stands in the shop's audit log, and a busy reader writes once an hour first.
 
-A deed is an entry of its own. Of the reads that are alike (same shop, subject, action and address) the first is
-written before it is answered, and opens a minute in which the others only count here. What was counted is written with
-the first one after that minute, or by itself when none comes. So a process that is killed loses numbers, of at most the
-last 85 seconds, and never the fact that somebody read.
+A change is an entry of its own. Of the reads that are alike (same shop, subject, action and address) the first of each
+hour is recorded before it is answered. The others of that hour are counted here, and recorded once a minute. So a
+process that is killed loses numbers, of at most the last minute, and never the fact that a caller read.
+
+Each change, the first read of an hour, and the number of reads when the hour is over are log lines too: a copy that a
+person who may write to Redis cannot change, once the operator collects them (docs/operate.md).
 """
 
 import asyncio
@@ -18,13 +20,11 @@ from domain.audit import Access
 from domain.ids import ShopId
 from ops.metrics import Metrics
 
-FOLD_SECONDS: Final = 60.0
-LINGER_SECONDS: Final = 15.0
-"""How long after its minute what was counted waits for a next read, to be written together with it."""
-FLUSH_SECONDS: Final = 10.0
-"""Between two looks for what has waited long enough."""
+HOUR: Final = 3600
+FLUSH_SECONDS: Final = 60.0
+"""How often what was counted is recorded."""
 MOST_FOLDS: Final = 10_000
-"""Kinds of reads counted at once, some 300 bytes each. Beyond, each read is an entry."""
+"""Kinds of reads counted at once, some 300 bytes each. Beyond, each read is recorded before it is answered."""
 
 log = structlog.get_logger()
 
@@ -39,9 +39,12 @@ class Log(Protocol):
 
 @dataclass(slots=True)
 class _Fold:
-    """Reads that are alike. `counted` have been answered and are not written yet, the first of them at `since`."""
+    """Reads of an hour that are alike. `counted` of the `total` are answered and not recorded yet, the first of them at
+    `since`. The hour is over at `ends`, by the clock that rises.
+    """
 
     ends: float
+    total: int = 0
     counted: int = 0
     since: int = 0
     opening: "asyncio.Task[None] | None" = None
@@ -71,10 +74,11 @@ class Recorder:
 
         Raises:
             Unavailable: it cannot be recorded.
-            SealKeysMissing: there is no key to record it with.
+            RateReached: it is a change, and the shop has made as many today as it may.
         """
         if not access.read:
             await self._append(shop, access, 1, None)
+            _log_line(shop, access, 1)
             return
         key = (shop, access)
         fold = self._folds.get(key)
@@ -94,49 +98,60 @@ class Recorder:
         fold.counted += 1
 
     async def run(self) -> None:
-        """Write what has been counted, until cancelled."""
+        """Record what has been counted, until cancelled."""
         while True:
             await self._sleep(FLUSH_SECONDS)
-            await self.flush(self._clock() - LINGER_SECONDS)
+            await self.flush()
 
     async def close(self) -> None:
-        """Write all that has been counted. What cannot be written is told in the log, by number."""
-        await self.flush(float("inf"))
+        """Record all that has been counted. What cannot be recorded is told in the log, by number."""
+        await self.flush()
+        for key, fold in self._folds.items():
+            self._end(key, fold)
         if lost := sum(fold.counted for fold in self._folds.values()):
             log.error("audit_counts_lost", events=lost)
 
-    async def flush(self, before: float) -> None:
-        """Write what was counted in the minutes that ended before then; what cannot be written goes on waiting."""
+    async def flush(self) -> None:
+        """Record what was counted, and forget the hours that are over; what cannot be recorded goes on waiting."""
         for key, fold in list(self._folds.items()):
-            if fold.opening is not None or fold.ends > before:
+            if fold.opening is not None:
                 continue
-            # Out of the way first: a read that comes while this is written opens a minute of its own.
-            del self._folds[key]
-            if fold.counted:
-                try:
-                    await self._append(*key, fold.counted, fold.since)
-                except Unavailable as error:
-                    log.warning("audit_unwritten", reason=error.reason)
-                    self._put_back(key, fold)
-                except asyncio.CancelledError:
-                    self._put_back(key, fold)  # rather told twice than not at all
-                    raise
+            try:
+                await self._record_counted(key, fold)
+            except Unavailable as error:
+                log.warning("audit_unwritten", reason=error.reason)
+                continue
+            if fold.ends <= self._clock() and not fold.counted and fold.opening is None:
+                del self._folds[key]
+                self._end(key, fold)
 
-    def _put_back(self, key: tuple[ShopId, Access], fold: _Fold) -> None:
-        newer = self._folds.setdefault(key, fold)
-        if newer is not fold:
-            newer.since = fold.since
-            newer.counted += fold.counted
+    async def _record_counted(self, key: tuple[ShopId, Access], fold: _Fold) -> None:
+        if not fold.counted:
+            return
+        counted, since = fold.counted, fold.since
+        fold.counted = 0
+        try:
+            await self._append(*key, counted, since)
+            fold.total += counted
+        except BaseException:
+            fold.counted, fold.since = fold.counted + counted, since  # rather counted twice than not at all
+            raise
 
     async def _open(self, key: tuple[ShopId, Access], fold: _Fold) -> None:
-        """Write the first read of a minute, with what was counted in the one before."""
-        counted, since = fold.counted, fold.since if fold.counted else None
+        """Record the first read of an hour, after what was counted in the one before."""
         try:
-            await self._append(*key, counted + 1, since)
-            fold.counted -= counted
-            fold.ends = self._clock() + FOLD_SECONDS
+            await self._record_counted(key, fold)
+            await self._append(*key, 1, None)
+            self._end(key, fold)
+            fold.total, fold.ends = 1, self._clock() + HOUR - self._now() % HOUR
+            _log_line(*key, 1)
         finally:
             fold.opening = None
+
+    def _end(self, key: tuple[ShopId, Access], fold: _Fold) -> None:
+        """An hour is over, or this process ends."""
+        if fold.total > 1:
+            _log_line(*key, fold.total)
 
     async def _append(self, shop: ShopId, access: Access, times: int, since: int | None) -> None:
         try:
@@ -147,8 +162,15 @@ class Recorder:
         self._metrics.audit("written")
 
 
+def _log_line(shop: ShopId, access: Access, times: int) -> None:
+    log.info(
+        "audit", shop=shop, subject=access.subject, action=access.action, client=access.client, page=access.page,
+        events=times,
+    )  # fmt: skip
+
+
 async def _settled(opening: "asyncio.Task[None]") -> None:
-    """Wait for the first read of a minute; others wait for it too, so who goes away does not take it along."""
+    """Wait for the first read of an hour; others wait for it too, so who goes away does not take it along."""
     try:
         await asyncio.shield(opening)
     except asyncio.CancelledError:

@@ -12,8 +12,8 @@ import orjson
 import structlog
 
 from cache.errors import Unavailable
-from cache.keys import AUDIT, AUDIT_SECONDS, KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
-from cache.scripts import AUDIT_TRIM, COUNT
+from cache.keys import AUDIT, AUDIT_READS, AUDIT_SECONDS, KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
+from cache.scripts import AUDIT_CLOSE, COUNT
 from cache.server.connection import Connection, Reply, ScriptCall
 from ops.metrics import Metrics
 
@@ -23,9 +23,6 @@ OVERDUE_SECONDS: Final = 60
 """What this process' clock and the server's may differ by."""
 SCAN_COUNT: Final = 1000
 """Keys in one step: below a millisecond of the server's time."""
-
-TRIM_ENTRIES: Final = 200
-"""Entries of an audit log dropped in one script call: about half a millisecond."""
 
 REWRITE_SECONDS: Final = 24 * 60 * 60
 """Between two rewrites of a server that is ours alone: what has expired leaves its files too."""
@@ -78,6 +75,11 @@ class Sweeper:
                 for at in filter(None, moments):
                     oldest = min(oldest or int(float(at)), int(float(at)))
             await self._trim([name for name in names if name.startswith(AUDIT)])
+            await self._at_once(
+                AUDIT_CLOSE([name, AUDIT + name.removeprefix(AUDIT_READS)], [0])
+                for name in names
+                if name.startswith(AUDIT_READS)
+            )
             # A big store is swept in many steps; everyone else goes between them.
             await self._sleep(0)
         counted = orjson.dumps({"messages": kept, "oldest": oldest})
@@ -99,10 +101,8 @@ class Sweeper:
     async def _trim(self, logs: Sequence[bytes]) -> None:
         """Drop what audit logs have kept for long enough."""
         before = int((self._now() - AUDIT_SECONDS) * 1000)
-        while logs:
-            dropped = await self._at_once(AUDIT_TRIM([name], [before, TRIM_ENTRIES]) for name in logs)
-            logs = [name for name, count in zip(logs, dropped, strict=True) if count == TRIM_ENTRIES]
-            await self._sleep(0)
+        if logs:
+            await self._connection.commands_at_once([("XTRIM", name, "MINID", before) for name in logs])
 
     async def _at_once(self, calls: Iterable[ScriptCall]) -> list[Reply]:
         """Their replies, by one round trip: one for each of ten thousand shops would take a minute."""

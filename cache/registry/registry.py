@@ -111,7 +111,7 @@ class Registry:
     async def known(self, shop: ShopId) -> bool:
         """Whether anything was ever written of this shop: it has a record, or an audit log."""
         keys = shop_keys(shop)
-        return bool(await self._connection.command("EXISTS", keys.registry, keys.audit))
+        return bool(await self._connection.command("EXISTS", keys.registry, keys.audit, keys.audit_reads))
 
     async def page_ids(self, shop: ShopId) -> list[PageId]:
         """Which Pages a shop has, and nothing else of them."""

@@ -1,15 +1,12 @@
 #!lua flags=allow-oom
--- Appends an entry to a shop's audit log, where the log still ends with the one that it was chained to.
--- USES: now, digits
--- KEYS: shop:{S}, l:{S}
--- ARGV: the head it was chained to ('' = none), the head it makes, its sequence, the entry, how long the log lives (ms),
+-- Records an access: a change in the shop's log at once, reads in the hash of their hour, where they are counted.
+-- USES: now, digits, audit
+-- KEYS: shop:{S}, o:{S}, d:{S}
+-- ARGV: 1 for a read, action, subject, client, Page ('' = none), how often, since when (ms; '' = now),
 --       how many changes the shop may make in a day (0 = not counted), µs after which one more is allowed (0 = none is)
--- Reply: '' done, also where it had been before; 'full' where the shop has made as many changes; or the head that is
---        there ('none' = none)
-local head = redis.call('HGET', KEYS[1], 'audit') or ''
-if head == ARGV[2] then return '' end -- its own answer was lost
-if head ~= ARGV[1] then return head == '' and 'none' or head end
-local most = tonumber(ARGV[6])
+-- Reply: '' done; 'full' where the shop has made as many changes
+local read, action, subject, client = ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4]
+local most = tonumber(ARGV[8])
 if most > 0 then
   local day = math.floor(now / 86400000000)
   local counted = redis.call('HMGET', KEYS[1], 'day', 'changes', 'beyond')
@@ -17,12 +14,22 @@ if most > 0 then
   if changes < most then
     redis.call('HSET', KEYS[1], 'day', day, 'changes', changes + 1)
   else
-    local pause = tonumber(ARGV[7])
+    local pause = tonumber(ARGV[9])
     if pause == 0 or now < tonumber(counted[3] or 0) + pause then return 'full' end
     redis.call('HSET', KEYS[1], 'beyond', digits(now))
   end
 end
-redis.call('HSET', KEYS[1], 'audit', ARGV[2])
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[4])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
+local at = math.floor(now / 1000)
+local since = math.min(at, tonumber(ARGV[7]) or at)
+if read then
+  local first = tonumber(redis.call('HGET', KEYS[2], 'first'))
+  if redis.call('HLEN', KEYS[2]) > AUDIT_OPEN then
+    close_hours(KEYS[2], KEYS[3], math.floor(at / AUDIT_HOUR) + 1)
+  elseif first and at > (first + 1) * AUDIT_HOUR + AUDIT_GRACE then
+    close_hours(KEYS[2], KEYS[3], math.floor(at / AUDIT_HOUR))
+  end
+  count_reads(KEYS[2], action, subject, client, tonumber(ARGV[6]), since, at)
+else
+  log_access(KEYS[3], action, subject, client, ARGV[5], ARGV[6], since, at)
+end
 return ''

@@ -124,7 +124,6 @@ REASONS: Final[dict[UnavailableReason, tuple[str, str]]] = {
         "Look at the time to store a batch; give Redis a faster machine, or the service more replicas.",
     ),
     "closing": ("The process is stopping.", "Nothing: Facebook delivers again."),
-    "audit_busy": ("Too many replicas write to one shop's audit log.", "Nothing: the caller tries again."),
     "contended": ("The same message was changed by others at every try.", "Nothing: Facebook delivers again."),
 }
 """For each reason of a failure: what is wrong, and what to do."""

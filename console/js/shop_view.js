@@ -241,7 +241,7 @@ function audit(app) {
             log.entries.map((one, place) =>
               h(
                 "tr",
-                { key: one.sequence ?? place },
+                { key: place },
                 h("td", {}, dateTime(Date.parse(one.at))),
                 h("td", {}, one.sub),
                 h(

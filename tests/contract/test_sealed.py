@@ -288,6 +288,8 @@ async def test_a_load_leaves_no_text_number_or_customer_in_any_key_or_value(box:
                 parts.append(await box.connection.command("HGETALL", name))
             case b"zset":
                 parts.append(await box.connection.command("ZRANGE", name, 0, -1))
+            case b"stream":
+                parts.append(await box.connection.command("XRANGE", name, "-", "+"))
             case other:
                 raise AssertionError(f"a type that nobody looks into: {other!r}")
     found = repr(parts).encode() + b"".join(part for part in parts if isinstance(part, bytes))

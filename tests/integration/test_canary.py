@@ -183,6 +183,8 @@ def values(client: redis.Redis) -> Iterator[tuple[bytes, Any]]:
                 yield key, client.hgetall(key)
             case b"zset":
                 yield key, client.zrange(key, 0, -1)
+            case b"stream":
+                yield key, client.xrange(key)
             case other:
                 raise AssertionError(f"a type that nobody looks into: {other!r}")
 

@@ -58,17 +58,14 @@ def test_each_event_of_a_stream_has_the_shape_of_its_model(event: StreamEvent, a
 
 def test_an_entry_of_the_audit_log_leaves_out_what_is_absent() -> None:
     """One read, and a change that was asked for twice."""
-    one = Entry(1, NOW * 1000, NOW * 1000, 1, Access("listMessages", "dara", "192.0.2.7"), 0, bytes(16))
-    two = Entry(
-        2, NOW * 1000, NOW * 1000 - 1, 2, Access("connectPage", "dara", "192.0.2.7", PAGE), NOW * 1000, bytes(16)
-    )
+    one = Entry(NOW * 1000, NOW * 1000, 1, Access("listMessages", "dara", "192.0.2.7"))
+    two = Entry(NOW * 1000, NOW * 1000 - 1, 2, Access("connectPage", "dara", "192.0.2.7", PAGE))
     first, second = (audit_entry_answer(entry).model_dump() for entry in (one, two))
     assert second == first | {
         "since": "2026-02-02T02:39:59.999Z",
         "action": "connectPage",
         "page": PAGE,
         "times": 2,
-        "sequence": 2,
     }
     AuditEntryModel.model_validate_json(audit_entry_answer(two).model_dump_json())
 

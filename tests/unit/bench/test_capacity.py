@@ -14,7 +14,7 @@ RUN = json.loads(STORED.read_text(encoding="utf-8"))
 
 def test_the_numbers_are_those_worked_out_by_hand() -> None:
     """1,000 shops, 864 messages a day: 0.01 a second each."""
-    load = Load(1_000, messages_per_day=864, reads_per_day=864, reading_minutes=10, peak=2, busy=0.5, headroom=2)
+    load = Load(1_000, messages_per_day=864, reads_per_day=864, reading_hours=10, peak=2, busy=0.5, headroom=2)
     found = need(load, ROUND)
     assert found.kept == 1_000 * 864 * 5
     assert found.messages_bytes == found.kept * 500
@@ -40,7 +40,7 @@ def test_pods_and_shards_follow_from_whatever_is_scarce(
 ) -> None:
     """Processor time at the peak, or memory; never fewer pods than one can be lost of."""
     load = Load(
-        100_000, 86.4, reads_per_day=864, reading_minutes=0, peak=peak, busy=busy, headroom=1, shard_gib=shard_gib
+        100_000, 86.4, reads_per_day=864, reading_hours=0, peak=peak, busy=busy, headroom=1, shard_gib=shard_gib
     )
     found = need(load, ROUND)
     assert (found.pods, found.shards) == (pods, shards)
@@ -96,6 +96,6 @@ def test_nonsense_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str
 def test_the_help_teaches() -> None:
     """Every assumption with its usual value."""
     told = " ".join(capacity._arguments().format_help().split())
-    for usual in ("(100)", "(500)", "(60)", "(4)", "(0.5)", "(1.5)", "(16)"):
+    for usual in ("(100)", "(500)", "(2)", "(4)", "(0.5)", "(1.5)", "(16)"):
         assert usual in told
     assert store.CAPACITY.read_text(encoding="utf-8").count("bench.capacity") >= 2

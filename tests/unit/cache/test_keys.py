@@ -25,6 +25,7 @@ def every_key(shop: str) -> list[bytes]:
         keys.blocked,
         keys.changes,
         keys.audit,
+        keys.audit_reads,
         keys.receipts,
         keys.message(keys.message_id(PAGE, MessageId("m_1"))),
         keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
@@ -158,7 +159,7 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
     assert module.__doc__ is not None
     listed = {
         row.group(1)
-        for row in re.finditer(r"^    (\S+?)(?:\{.*?)? +(?:string|hash|zset) ", module.__doc__, re.MULTILINE)
+        for row in re.finditer(r"^    (\S+?)(?:\{.*?)? +(?:string|hash|zset|stream) ", module.__doc__, re.MULTILINE)
     }
     made = {key.partition(b"{")[0].decode() for key in every_key("sokha")}
     made |= {key.decode() for key in OTHERS} | {

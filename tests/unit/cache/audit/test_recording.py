@@ -1,11 +1,12 @@
-"""No access goes on unrecorded, and like reads of a minute share an entry."""
+"""No access goes on unrecorded, and like reads of an hour are counted."""
 
 import asyncio
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
-from cache.audit.recording import FOLD_SECONDS, LINGER_SECONDS, MOST_FOLDS, Recorder
+from cache.audit.recording import HOUR, MOST_FOLDS, Recorder
 from cache.errors import Unavailable
 from domain.audit import Access
 from domain.ids import ShopId
@@ -56,7 +57,7 @@ class Setup:
 
     async def flush(self) -> None:
         """What the background task does."""
-        await self.audit.flush(self.clock.seconds() - LINGER_SECONDS)
+        await self.audit.flush()
 
 
 @pytest.fixture
@@ -70,32 +71,32 @@ async def test_each_deed_is_an_entry(setup: Setup) -> None:
     assert setup.log.written == [("shop-1", "purgeMessages", 1, None)] * 3
 
 
-async def test_the_first_read_is_written_and_the_others_of_its_minute_are_counted(setup: Setup) -> None:
-    """And written as one once nobody comes any more."""
+async def test_the_first_read_of_an_hour_is_written_and_the_others_are_counted(setup: Setup) -> None:
+    """And written together a little later."""
     began = setup.clock.moment()
     await setup.read()
     setup.clock.advance(2)
     await setup.read(4)
     assert setup.log.written == [("shop-1", "listMessages", 1, None)]
-    setup.clock.advance(FOLD_SECONDS)
     await setup.flush()
-    assert len(setup.log.written) == 1, "it lingers for a next read"
-    setup.clock.advance(LINGER_SECONDS)
     await setup.flush()
     assert setup.log.written[1:] == [("shop-1", "listMessages", 4, began + 2000)]
-    await setup.flush()
-    assert len(setup.log.written) == 2
 
 
-async def test_a_steady_reader_costs_an_entry_a_minute(setup: Setup) -> None:
-    """The first of a minute is written together with what was counted in the one before; nothing is lost."""
-    for _ in range(10 * 60):
-        await setup.read()
-        setup.clock.advance(1)
-        await setup.flush()
-    await setup.audit.close()
-    assert len(setup.log.written) == 11
-    assert sum(times for _, _, times, _ in setup.log.written) == 600
+async def test_a_steady_reader_waits_for_a_write_once_an_hour(setup: Setup) -> None:
+    """Nothing is lost, and each hour's number is told in the log."""
+    with capture_logs() as logged:
+        for _ in range(3 * 60):
+            await setup.read()
+            setup.clock.advance(60)
+            await setup.flush()
+        await setup.audit.close()
+    first = [written for written in setup.log.written if written[3] is None]
+    assert 3 <= len(first) <= 4
+    assert sum(times for _, _, times, _ in setup.log.written) == 180
+    told = [line["events"] for line in logged if line["event"] == "audit"]
+    assert told.count(1) == len(first)
+    assert sum(number for number in told if number > 1) >= 180 - len(first)
 
 
 async def test_only_like_reads_share_an_entry(setup: Setup) -> None:
@@ -112,23 +113,23 @@ async def test_only_like_reads_share_an_entry(setup: Setup) -> None:
 
 
 async def test_a_read_that_cannot_be_recorded_is_refused_and_the_next_one_tries_again(setup: Setup) -> None:
-    """Also in a later minute; what was counted before is not lost."""
+    """Also in a later hour; what was counted before is not lost."""
     setup.log.error = Unavailable("redis_unreachable")
     for _ in range(2):
         with pytest.raises(Unavailable):
             await setup.read()
     setup.log.error = None
     await setup.read(3)
-    setup.clock.advance(FOLD_SECONDS)
+    setup.clock.advance(HOUR)
     setup.log.error = Unavailable("redis_full")
     with pytest.raises(Unavailable):
         await setup.read()
     setup.log.error = None
     await setup.read()
-    assert [times for _, _, times, _ in setup.log.written] == [1, 3]
+    assert [times for _, _, times, _ in setup.log.written] == [1, 2, 1]
 
 
-async def test_nobody_is_answered_before_the_minutes_first_read_is_written(setup: Setup) -> None:
+async def test_nobody_is_answered_before_the_hours_first_read_is_written(setup: Setup) -> None:
     """Those that come while it is being written wait for it, and are refused with it."""
     setup.log.gate.clear()
     readers = [asyncio.create_task(setup.read()) for _ in range(3)]
@@ -142,7 +143,7 @@ async def test_nobody_is_answered_before_the_minutes_first_read_is_written(setup
 
 
 async def test_a_reader_who_goes_away_does_not_take_the_others_along(setup: Setup) -> None:
-    """The first of a minute is written for all who wait."""
+    """The first of an hour is written for all who wait."""
     setup.log.gate.clear()
     first, second = asyncio.create_task(setup.read()), asyncio.create_task(setup.read())
     await asyncio.sleep(0)
@@ -158,7 +159,6 @@ async def test_what_cannot_be_written_waits_and_is_told_at_the_end(setup: Setup)
     """By number, in the log."""
     await setup.read(5)
     setup.log.error = Unavailable("redis_unreachable")
-    setup.clock.advance(FOLD_SECONDS + LINGER_SECONDS)
     await setup.flush()
     setup.log.error = None
     await setup.flush()
@@ -168,7 +168,6 @@ async def test_what_cannot_be_written_waits_and_is_told_at_the_end(setup: Setup)
 async def test_a_flush_that_is_cut_off_loses_nothing(setup: Setup) -> None:
     """The process ends while it writes: `close` writes it."""
     await setup.read(5)
-    setup.clock.advance(FOLD_SECONDS + LINGER_SECONDS)
     setup.log.gate.clear()
     flushing = asyncio.create_task(setup.flush())
     await asyncio.sleep(0)
