@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
-PACKAGES: Final = ("domain", "ops", "webhook", "cache")
+PACKAGES: Final = ("domain", "ops", "webhook", "cache", "app")
 """The packages that contain compiled modules, and everything of ours that a compiled module imports."""
 
 

@@ -130,5 +130,4 @@ def _written(answer: Answer, defaults: Defaults) -> bytes:
 
 @lru_cache(maxsize=2)
 def _written_accepted(defaults: Defaults) -> bytes:
-    status, headers, body = ACCEPTED
-    return _written((status, headers, body), defaults)
+    return _written(Answer(*ACCEPTED), defaults)

@@ -106,7 +106,7 @@ def create_app(settings: Settings, hooks: Hooks = NO_HOOKS, **replacements: Any)
 
 def _error_answer(error: PageInboxError, request_id: str) -> Answer:
     response = problem(error, request_id)
-    return response.status_code, response.raw_headers, bytes(response.body)
+    return Answer(response.status_code, response.raw_headers, bytes(response.body))
 
 
 class _TooManyRequests(PageInboxError):

@@ -33,10 +33,10 @@ WAITING_EDIT: Final = 2
 _VERSIONS: Final = frozenset((MESSAGE, WAITING_EDIT))
 NONCE_BYTES: Final = 4
 FLAGS_AT: Final = 1
-WRITE_NONCE: Final = slice(2, 2 + NONCE_BYTES)
-PAGE_TAG: Final = slice(WRITE_NONCE.stop, WRITE_NONCE.stop + PAGE_TAG_BYTES)
-CONVERSATION_TAG: Final = slice(PAGE_TAG.stop, PAGE_TAG.stop + CONVERSATION_TAG_BYTES)
-HEADER_BYTES: Final = CONVERSATION_TAG.stop
+NONCE_AT: Final = 2
+PAGE_AT: Final = NONCE_AT + NONCE_BYTES
+CONVERSATION_AT: Final = PAGE_AT + PAGE_TAG_BYTES
+HEADER_BYTES: Final = CONVERSATION_AT + CONVERSATION_TAG_BYTES
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 """Far above what a webhook may carry; a damaged frame must not claim gigabytes."""

@@ -35,9 +35,8 @@ NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 
 _KEY_AT: Final = len(VERSION)
-_NONCE_AT: Final = _KEY_AT + KEY_ID_BYTES
-_CIPHERTEXT_AT: Final = _NONCE_AT + NONCE_BYTES
-NONCE: Final = slice(_NONCE_AT, _CIPHERTEXT_AT)
+NONCE_AT: Final = _KEY_AT + KEY_ID_BYTES
+CIPHERTEXT_AT: Final = NONCE_AT + NONCE_BYTES
 
 DERIVED_KEYS: Final = 1024
 """Remembered for the shops that are busy; deriving one takes longer than sealing with it."""
@@ -77,7 +76,7 @@ class Sealer:
             SealBroken: its key is not among ours, it was sealed for another place, or it is damaged.
         """
         plain = self.open(sealed, shop=shop, purpose=purpose, place=place)
-        return self._seal(plain, sealed[NONCE], shop, purpose, place)
+        return self._seal(plain, sealed[NONCE_AT:CIPHERTEXT_AT], shop, purpose, place)
 
     def open(self, sealed: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
         """What was sealed for this place.
@@ -85,12 +84,12 @@ class Sealer:
         Raises:
             SealBroken: its key is not among ours, it was sealed for another place, or it is damaged.
         """
-        if len(sealed) < _CIPHERTEXT_AT + TAG_BYTES or not sealed.startswith(VERSION):
+        if len(sealed) < CIPHERTEXT_AT + TAG_BYTES or not sealed.startswith(VERSION):
             raise SealBroken
-        nonce, ciphertext = sealed[_NONCE_AT:_CIPHERTEXT_AT], sealed[_CIPHERTEXT_AT:]
+        nonce, ciphertext = sealed[NONCE_AT:CIPHERTEXT_AT], sealed[CIPHERTEXT_AT:]
         bound_to = _bound_to(shop, purpose, place)
         for number, id_ in enumerate(self._key_ids):
-            if id_ == sealed[_KEY_AT:_NONCE_AT]:
+            if id_ == sealed[_KEY_AT:NONCE_AT]:
                 try:
                     return self._cipher(number, shop, purpose).decrypt(nonce, ciphertext, bound_to)
                 except InvalidTag:
@@ -99,7 +98,7 @@ class Sealer:
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether it was sealed with the first key: if not, sealing it again lets an older key be retired."""
-        return bool(self._keys) and sealed[:_NONCE_AT] == VERSION + self._key_ids[0]
+        return bool(self._keys) and sealed[:NONCE_AT] == VERSION + self._key_ids[0]
 
     def _seal(self, plain: bytes, nonce: bytes, shop: ShopId, purpose: str, place: str) -> bytes:
         ciphertext = self._cipher(0, shop, purpose).encrypt(nonce, plain, _bound_to(shop, purpose, place))

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
@@ -28,12 +28,19 @@ VERIFIED_PER_ITERATION: Final = 64
 genuine one needs five iterations: without this limit, a forgery on each of 2,000 connections makes it wait a second."""
 
 Headers = list[tuple[bytes, bytes]]
-Answer = tuple[int, Headers, bytes]
-"""Status, headers and body."""
 
-ACCEPTED: Final[Answer] = (200, [(b"content-length", b"0"), (b"cache-control", b"no-store")], b"")
-_TOO_SLOW: Final[Answer] = (408, [(b"content-length", b"0"), (b"connection", b"close")], b"")
-_FAILED: Final[Answer] = (500, [(b"content-length", b"0")], b"")
+
+class Answer(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+ACCEPTED: Final = Answer(200, [(b"content-length", b"0"), (b"cache-control", b"no-store")], b"")
+_TOO_SLOW: Final = Answer(408, [(b"content-length", b"0"), (b"connection", b"close")], b"")
+_FAILED: Final = Answer(500, [(b"content-length", b"0")], b"")
 _LATE: Final = True
 
 log = structlog.get_logger()
@@ -112,7 +119,7 @@ class Receiver:
         request_id = self._new_request_id()
         answer, reason = self.error_answer(error, request_id)
         request.answer(answer)
-        self._log(request, answer[0], request_id, reason, None)
+        self._log(request, answer.status, request_id, reason, None)
 
     def error_answer(self, error: Exception, request_id: str) -> tuple[Answer, str | None]:
         """The answer to an error, and the reason for its log line. An unexpected error is logged and has no reason."""

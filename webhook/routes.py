@@ -86,10 +86,10 @@ class Webhook:
             except HandshakeRefused as error:
                 answer, reason = self._receiver.error_answer(error, request_id)
         else:
-            answer = 405, [(b"allow", b"GET, HEAD, POST"), (b"content-length", b"0")], b""
+            answer = Answer(405, [(b"allow", b"GET, HEAD, POST"), (b"content-length", b"0")], b"")
         agent = next((value for name, value in scope["headers"] if name == b"user-agent"), None)
         seconds = self._receiver.clock() - began
-        entry = LogEntry(method, answer[0], seconds, request_id, _client(scope), agent, reason)
+        entry = LogEntry(method, answer.status, seconds, request_id, _client(scope), agent, reason)
         self._access_log.add(entry)
         return answer
 
@@ -98,7 +98,7 @@ class Webhook:
         modes, tokens, challenges = (query.get(f"hub.{name}", []) for name in ("mode", "verify_token", "challenge"))
         # Byte for byte: bytes that are not UTF-8 are answered unchanged.
         answer = challenge(modes, tokens, challenges, self._verify_token).encode("utf-8", "surrogateescape")
-        return 200, [*_PLAIN, (b"content-length", b"%d" % len(answer))], answer
+        return Answer(200, [*_PLAIN, (b"content-length", b"%d" % len(answer))], answer)
 
 
 def _client(scope: Scope) -> str | None:

@@ -10,7 +10,6 @@ Values are sealed when they are sent, under the secret of their route. Where the
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -19,7 +18,7 @@ from cache.codec import merged
 from cache.errors import UNREACHED, Corrupt, Unavailable, contended
 from cache.keys import shop_keys
 from cache.messages.changes import OUTCOMES
-from cache.messages.row import Row
+from cache.messages.queue import RETRY_AFTER_SECONDS, Row
 from cache.messages.shop_secrets import ShopSecrets, secret_id
 from cache.registry.routes import Route
 from cache.scripts import PUT
@@ -31,20 +30,24 @@ CALL_MESSAGES: Final = 250
 """Messages in one script call: 2 to 4 ms of the server's time, in which it serves no other call."""
 MERGE_TRIES: Final = 8
 """Each is lost only to an edit that came between; Facebook allows five of a message."""
+CLOCKS_DIFFER_MS: Final = 30_000
+"""Two clocks that are set by NTP differ by less."""
 
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
 class Part:
     """Messages of one shop that are stored together."""
 
-    route: Route
-    rows: Sequence[Row]
+    __slots__ = ("route", "rows")
+
+    def __init__(self, route: Route, rows: list[Row]) -> None:
+        self.route = route
+        self.rows = rows
 
 
 class BatchStore:
-    """Stores batches. `ttl` in seconds; `clock` is monotonic, in seconds."""
+    """Stores batches. `ttl` in seconds; `clock` is monotonic, in seconds; `now` is in Unix seconds."""
 
     def __init__(
         self,
@@ -54,7 +57,9 @@ class BatchStore:
         *,
         ttl: int,
         clock: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
+        self._now = now
         self._connection = connection
         self._secrets = secrets
         self._metrics = metrics
@@ -73,7 +78,10 @@ class BatchStore:
         for one in shops:
             first = len(parts)
             rows = one.rows
-            parts += [Part(one.route, rows[at : at + CALL_MESSAGES]) for at in range(0, len(rows), CALL_MESSAGES)]
+            if len(rows) <= CALL_MESSAGES:
+                parts.append(one)
+            else:
+                parts += [Part(one.route, rows[at : at + CALL_MESSAGES]) for at in range(0, len(rows), CALL_MESSAGES)]
             spans.append((first, len(parts)))
         began = self._clock()
         replies = await self._seal_and_send(parts)
@@ -84,12 +92,26 @@ class BatchStore:
             if outcomes is None:
                 unsettled.append((number, first, end))
             else:
-                settle(number, outcomes)
+                settle(number, self._checked(shops[number], outcomes))
         for number, first, end in unsettled:  # more round trips may follow: the others do not wait for them
             try:
-                settle(number, await self._outcomes(parts[first:end], replies[first:end]))
+                outcomes = await self._outcomes(parts[first:end], replies[first:end])
+                settle(number, self._checked(shops[number], outcomes))
             except Unavailable as error:
                 settle(number, error)
+
+    def _checked(self, part: Part, outcomes: list[Outcome]) -> list[Outcome] | Unavailable:
+        """The outcomes; an error where Redis calls a message too old that is young enough by this machine's clock.
+
+        One of the two clocks is wrong then, and the message must not be dropped.
+        """
+        if "too_old" in outcomes:
+            # keeps: a wrong clock drops no message
+            oldest = (self._now() - self._ttl) * 1000 + CLOCKS_DIFFER_MS
+            for row, outcome in zip(part.rows, outcomes, strict=True):
+                if outcome == "too_old" and isinstance(row.sent_at, int) and abs(row.sent_at) > oldest:
+                    return Unavailable("redis_clock_wrong", retry_after=RETRY_AFTER_SECONDS)
+        return outcomes
 
     async def _seal_and_send(self, parts: Sequence[Part]) -> list[Reply | Unavailable]:
         """The replies of the script to these parts, in one round trip.
@@ -117,15 +139,17 @@ class BatchStore:
                         replies.append(error)
         return replies
 
-    def _spans(self, parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
+    def _spans(self, parts: Sequence[Part]) -> list[tuple[int, int]]:
         """Which parts go in one call, from where to before where."""
+        spans, clustered = [], self._connection.clustered
         first = messages = 0
         for at, part in enumerate(parts):
             messages += len(part.rows)
-            if at > first and (messages > CALL_MESSAGES or self._connection.clustered):
-                yield first, at
+            if at > first and (messages > CALL_MESSAGES or clustered):
+                spans.append((first, at))
                 first, messages = at, len(part.rows)
-        yield first, len(parts)
+        spans.append((first, len(parts)))
+        return spans
 
     def _call(self, parts: Sequence[Part], drawn: Iterator[bytes]) -> ScriptCall:
         names: list[bytes] = []
@@ -185,7 +209,7 @@ class BatchStore:
             record = merged(record, self._secrets.vault(*route).open(row.id, waiting))
         except Corrupt as error:
             log.warning("record_unreadable", reason=error.reason)
-        return replace(row, record=record, merged=waiting)
+        return Row(row.page, row.page_tag, row.id, row.sent_at, record, waiting)
 
 
 def _plain(reply: Reply | Unavailable) -> list[Outcome] | None:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import starmap
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cache.errors import Unavailable, contended
 from cache.messages.writer import Writer
@@ -63,13 +63,13 @@ class PageWriter:
         if not 0 < len(events) <= EVENTS_AT_ONCE:
             return False
         page = events[0].page
-        for event in events:
-            if type(event) is not Message or event.page != page:
-                return False
+        messages = [event for event in events if isinstance(event, Message) and event.page == page]
+        if len(messages) < len(events):
+            return False
         route = self._known(page)
         if route is None:
             return False
-        self._writer.put_soon(route, cast("Sequence[Message]", events), settle)
+        self._writer.put_soon(route, messages, settle)
         return True
 
     async def put(self, events: Sequence[Storable]) -> list[Outcome]:

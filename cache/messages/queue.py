@@ -1,23 +1,37 @@
 """What waits to be stored: bounded in messages and bytes, fair between shops, and never for too long. Pure.
 
-A batch takes from every shop in turn. A shop that has more than fits comes after the others next time.
+A batch takes from every shop in turn. A shop that has more than fits comes after the others next time. Round trips show
+when the store is too slow: they are made smaller until they are short again, and then grow back. A message that would
+wait too long is refused at once, while its sender still has the time to ask another replica. A queue that is bounded
+only by its length is as long in time as the store is slow.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from cache.codec import CONVERSATION_AT, PAGE_AT, encode_message
 from cache.errors import Unavailable
-from cache.messages.pace import WAIT_SECONDS, Pace
-from cache.messages.row import Row
+from cache.keys import shop_keys
 from cache.registry.routes import Route
 from domain.event import Outcome, Settle
+from domain.ids import PageId, ShopId
+from domain.message import Message
 
 QUEUE_MESSAGES: Final = 50_000
 """Limit: messages of one process that are not stored yet. The fastest ingest seen is 30,000 a second."""
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 """Limit: bytes of these messages. They have to fit into the memory of a pod."""
 RETRY_AFTER_SECONDS: Final = 2
+MOST_MESSAGES: Final = 5_000
+"""Messages in one round trip."""
+FEWEST_MESSAGES: Final = 250
+"""One call of the script; less would not make a round trip shorter."""
+LONG_SECONDS: Final = 0.2
+"""A round trip that takes longer is made smaller. Three of them wait for each other within the second below."""
+SHORT_SECONDS: Final = 0.05
+"""One that was full and took less may grow."""
+WAIT_SECONDS: Final = 0.75
+"""Until it is stored, as far as round trips can tell; reading, sealing and answering come on top (docs/adr/0021)."""
 
 
 def queue_full() -> Unavailable:
@@ -25,18 +39,91 @@ def queue_full() -> Unavailable:
     return Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
 
 
-@dataclass(slots=True)
+class Row:
+    """What `put.lua` needs of one message, and its Page. `record` is not sealed yet; `merged` is the waiting edit that
+    the record contains, as it was read.
+    """
+
+    __slots__ = ("id", "merged", "page", "page_tag", "record", "sent_at")
+
+    def __init__(
+        self, page: PageId, page_tag: bytes, id_: bytes, sent_at: int | str, record: bytes, merged: bytes = b""
+    ) -> None:
+        self.page = page
+        self.page_tag = page_tag
+        self.id = id_
+        self.sent_at = sent_at
+        self.record = record
+        self.merged = merged
+
+
+def row_of(shop: ShopId, message: Message, nonce: bytes, ttl: int, *, from_sent: bool = False) -> Row:
+    """A message as a row. `ttl` in seconds; `nonce` marks this write.
+
+    `from_sent`: its life runs from its `sent_at`; a minus before the time says so to `put.lua`.
+    """
+    keys, page = shop_keys(shop), message.page
+    record = encode_message(message, keys, nonce, ttl, from_sent=from_sent)
+    sent_at = "" if message.sent_at is None else -message.sent_at if from_sent else message.sent_at
+    return Row(page, record[PAGE_AT:CONVERSATION_AT], keys.message_id(page, message.id), sent_at, record)
+
+
 class QueuedPut:
-    """Messages of one route from one caller. `settle` gets their outcomes, or the error, once. `since` is when they
+    """Messages of one shop from one caller. `settle` gets their outcomes, or the error, once. `since` is when they
     came, in seconds of the queue's clock; `size` their bytes.
     """
 
-    route: Route
-    rows: list[Row]
-    size: int
-    since: float
-    settle: Settle
-    settled: bool = False
+    __slots__ = ("route", "rows", "settle", "settled", "since", "size")
+
+    def __init__(self, route: Route, rows: list[Row], size: int, since: float, settle: Settle) -> None:
+        self.route = route
+        self.rows = rows
+        self.size = size
+        self.since = since
+        self.settle = settle
+        self.settled = False
+
+
+class Pace:
+    """How many messages go into one round trip, and how long a new message would wait. One round trip is under way at a
+    time. `clock` is monotonic, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float], most_messages: int = MOST_MESSAGES) -> None:
+        self._clock = clock
+        self._most = most_messages
+        self._began: float | None = None
+        self._took = 0.0
+        self.messages = most_messages
+        """As many as may go into the next round trip."""
+
+    def begin(self) -> None:
+        """A round trip begins."""
+        self._began = self._clock()
+
+    def end(self, messages: int) -> None:
+        """It has ended, with so many messages, well or not."""
+        began, self._began = self._began, None
+        self._took = 0.0 if began is None else self._clock() - began
+        if self._took > LONG_SECONDS:
+            if messages > FEWEST_MESSAGES:  # fewer that took long would take as long in any other number
+                self.messages = max(min(messages, self.messages) // 2, FEWEST_MESSAGES)
+        elif self._took < SHORT_SECONDS and messages >= self.messages:
+            self.messages = min(self.messages * 2, self._most)
+
+    def too_long(self, ahead: int) -> bool:
+        """Whether what comes behind so many waiting messages would wait too long; its own size does not count, since
+        nobody can send it in smaller pieces.
+
+        Never where none is under way: somebody must find out how the store is.
+        """
+        if self._began is None:
+            return False
+        elapsed = self._clock() - self._began
+        trip = max(self._took, elapsed)
+        trips = ahead // self.messages + 1
+        # keeps: too much is refused at once
+        return trip - elapsed + trip * trips > WAIT_SECONDS
 
 
 class WriteQueue:

@@ -21,7 +21,7 @@ import structlog
 
 from cache.errors import Corrupt, SealBroken, Unavailable
 from cache.messages.vault import DRAWN_BYTES, SECRET_BYTES, Vault
-from cache.sealing import NONCE, VERSION, Sealer
+from cache.sealing import CIPHERTEXT_AT, NONCE_AT, VERSION, Sealer
 from domain.ids import ShopId
 
 FIELD: Final = b"secret"
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 def secret_id(secret: bytes) -> bytes:
     """The id of a sealed secret."""
-    return secret[NONCE]
+    return secret[NONCE_AT:CIPHERTEXT_AT]
 
 
 class ShopSecrets:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from cache.codec import HEADER_BYTES, WRITE_NONCE
+from cache.codec import HEADER_BYTES, NONCE_AT, PAGE_AT
 from cache.errors import Corrupt
 
 SECRET_BYTES: Final = 32
@@ -44,7 +44,7 @@ class Vault:
     def seal(self, id_: bytes, record: bytes, drawn: bytes) -> bytes:
         """The value of a record under its id. `drawn` are random bytes, others each time."""
         header = record[:HEADER_BYTES]
-        ciphertext = self._cipher.encrypt(header[WRITE_NONCE] + drawn, record[HEADER_BYTES:], header + id_)
+        ciphertext = self._cipher.encrypt(header[NONCE_AT:PAGE_AT] + drawn, record[HEADER_BYTES:], header + id_)
         return header + drawn + ciphertext
 
     def open(self, id_: bytes, value: bytes) -> bytes:
@@ -56,7 +56,7 @@ class Vault:
         if len(value) < _BODY_AT + TAG_BYTES:
             raise Corrupt("corrupt_record")
         header = value[:HEADER_BYTES]
-        nonce = header[WRITE_NONCE] + value[HEADER_BYTES:_BODY_AT]
+        nonce = header[NONCE_AT:PAGE_AT] + value[HEADER_BYTES:_BODY_AT]
         try:
             return header + self._cipher.decrypt(nonce, value[_BODY_AT:], header + id_)
         except InvalidTag:

@@ -13,12 +13,19 @@ from typing import get_args
 import structlog
 
 from cache.errors import Unavailable, UnavailableReason
-from cache.messages.age import a_clock_is_wrong
 from cache.messages.batch import BatchStore, Part
 from cache.messages.changes import Changes
-from cache.messages.pace import Pace
-from cache.messages.queue import QUEUE_BYTES, QUEUE_MESSAGES, RETRY_AFTER_SECONDS, QueuedPut, WriteQueue
-from cache.messages.row import Row, row_of
+from cache.messages.queue import (
+    MOST_MESSAGES,
+    QUEUE_BYTES,
+    QUEUE_MESSAGES,
+    RETRY_AFTER_SECONDS,
+    Pace,
+    QueuedPut,
+    Row,
+    WriteQueue,
+    row_of,
+)
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
 from cache.registry.routes import Route
@@ -34,7 +41,8 @@ log = structlog.get_logger()
 class Writer:
     """Stores what came for a shop.
 
-    `clock` is monotonic, in seconds; `now` is in Unix seconds; `first_nonce` is a random number for this process.
+    `clock` is monotonic, in seconds; `now` is in Unix seconds; `first_nonce` is a random number for this process;
+    `batch_messages` is the largest number of messages in one round trip.
     """
 
     def __init__(
@@ -51,16 +59,16 @@ class Writer:
         require_fit: Callable[[], None] = lambda: None,
         queue_messages: int = QUEUE_MESSAGES,
         queue_bytes: int = QUEUE_BYTES,
+        batch_messages: int = MOST_MESSAGES,
     ) -> None:
         self._metrics = metrics
         self._ttl = ttl
         self._nonces = count(first_nonce)
         self._changes = Changes(connection, secrets, unsent, ttl=ttl, new_nonce=self._nonce)
-        self._now = now
         self._require_fit = require_fit
-        self._pace = Pace(clock)
+        self._pace = Pace(clock, batch_messages)
         self._queue = WriteQueue(self._pace, clock, queue_messages, queue_bytes)
-        self._batches = BatchStore(connection, secrets, metrics, ttl=ttl, clock=clock)
+        self._batches = BatchStore(connection, secrets, metrics, ttl=ttl, clock=clock, now=now)
         self._flushing: asyncio.Task[None] | None = None
         self._closing = False
         metrics.watch_queue(self._queue.unfinished)
@@ -163,18 +171,13 @@ class Writer:
 
     async def _flush(self, shops: Sequence[Sequence[QueuedPut]]) -> None:
         def settle(number: int, result: list[Outcome] | Unavailable) -> None:
-            if not isinstance(result, Unavailable) and a_clock_is_wrong(
-                parts[number].rows, result, ttl=self._ttl, now=self._now()
-            ):
-                result = Unavailable("redis_clock_wrong", retry_after=RETRY_AFTER_SECONDS)
             if isinstance(result, Unavailable):
                 self._metrics.store_error(result.reason)
                 self._queue.fail(shops[number], result)
             else:
                 self._queue.fulfil(shops[number], result)
 
-        parts = [Part(puts[0].route, [row for put in puts for row in put.rows]) for puts in shops]
-        await self._batches.store(parts, settle)
+        await self._batches.store([_part(puts) for puts in shops], settle)
 
     async def accepting(self) -> bool:
         """Whether there is room, and no stop under way."""
@@ -185,3 +188,9 @@ class Writer:
         self._closing = True
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
+
+
+def _part(puts: Sequence[QueuedPut]) -> Part:
+    """All messages of one shop."""
+    first = puts[0]
+    return Part(first.route, first.rows if len(puts) == 1 else [row for put in puts for row in put.rows])

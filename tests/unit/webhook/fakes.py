@@ -11,6 +11,7 @@ from domain.errors import PageInboxError
 from domain.event import Notice, Outcome, Settle, Storable
 from domain.ids import PageId
 from domain.message import Message
+from webhook.receiver import Answer
 
 
 class FakeShop:
@@ -62,11 +63,11 @@ def held(settles: list[Settle]) -> Callable[[Sequence[Storable], Settle], bool]:
     return put_soon
 
 
-def error_answer(error: PageInboxError, request_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def error_answer(error: PageInboxError, request_id: str) -> Answer:
     """Stands in for the table of `api/errors.py`."""
     status = {"unauthenticated": 401, "invalid": 400, "too_large": 413, "forbidden": 403, "unavailable": 503}
     told = orjson.dumps({"reason": error.reason, "request_id": request_id})
-    return status[error.kind], [(b"content-length", b"%d" % len(told))], told
+    return Answer(status[error.kind], [(b"content-length", b"%d" % len(told))], told)
 
 
 def lines_into(lines: list[MutableMapping[str, Any]]) -> Callable[[Sequence[bytes]], None]:

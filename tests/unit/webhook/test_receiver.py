@@ -103,7 +103,7 @@ class Setup:
         }
         await self.webhook(scope, receive, send)
         await asyncio.sleep(0)  # lines are written at the end of an event-loop iteration
-        return sent[0]["status"], sent[0]["headers"], sent[1]["body"]
+        return Answer(sent[0]["status"], sent[0]["headers"], sent[1]["body"])
 
     def numbers(self) -> dict[tuple[str, str], float]:
         """Every metric that is not zero."""

@@ -1,6 +1,6 @@
 """How much goes into one round trip, and what is refused because it would wait too long."""
 
-from cache.messages.pace import FEWEST, LONG_SECONDS, MOST, SHORT_SECONDS, WAIT_SECONDS, Pace
+from cache.messages.queue import FEWEST_MESSAGES, LONG_SECONDS, MOST_MESSAGES, SHORT_SECONDS, WAIT_SECONDS, Pace
 from tests.support import FakeClock
 
 
@@ -15,7 +15,7 @@ def test_nothing_waits_too_long_where_none_is_under_way() -> None:
     """However slow the store has been: somebody must find out that it is quick again."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
-    trip(pace, clock, 10, MOST)
+    trip(pace, clock, 10, MOST_MESSAGES)
     assert not pace.too_long(1_000_000)
 
 
@@ -23,10 +23,10 @@ def test_a_quick_store_takes_all_that_comes() -> None:
     """A hundred full round trips of five milliseconds are half a second."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
-    trip(pace, clock, 0.005, MOST)
+    trip(pace, clock, 0.005, MOST_MESSAGES)
     pace.begin()
-    assert not pace.too_long(MOST * 100)
-    assert pace.too_long(MOST * 200)
+    assert not pace.too_long(MOST_MESSAGES * 100)
+    assert pace.too_long(MOST_MESSAGES * 200)
 
 
 def test_what_comes_behind_a_hung_round_trip_is_refused_once_it_has_hung_too_long() -> None:
@@ -61,8 +61,8 @@ def test_round_trips_become_smaller_until_they_are_short() -> None:
     for _ in range(10):
         sizes.append(pace.messages)
         trip(pace, clock, pace.messages / 1000, pace.messages)
-    assert sizes[:4] == [MOST, MOST // 2, MOST // 4, MOST // 8]
-    assert pace.messages == FEWEST
+    assert sizes[:4] == [MOST_MESSAGES, MOST_MESSAGES // 2, MOST_MESSAGES // 4, MOST_MESSAGES // 8]
+    assert pace.messages == FEWEST_MESSAGES
     assert pace.messages / 1000 <= LONG_SECONDS * 1.5
 
 
@@ -70,8 +70,8 @@ def test_a_few_messages_that_take_long_say_nothing_of_many() -> None:
     """The first round trip of a process connects, too."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
-    trip(pace, clock, 1, FEWEST)
-    assert pace.messages == MOST
+    trip(pace, clock, 1, FEWEST_MESSAGES)
+    assert pace.messages == MOST_MESSAGES
 
 
 def test_they_grow_back_when_full_ones_are_short_again() -> None:
@@ -82,7 +82,7 @@ def test_they_grow_back_when_full_ones_are_short_again() -> None:
         trip(pace, clock, 1, pace.messages)
     for _ in range(10):
         trip(pace, clock, SHORT_SECONDS / 2, 1)
-    assert pace.messages == FEWEST
+    assert pace.messages == FEWEST_MESSAGES
     for _ in range(10):
         trip(pace, clock, SHORT_SECONDS / 2, pace.messages)
-    assert pace.messages == MOST
+    assert pace.messages == MOST_MESSAGES

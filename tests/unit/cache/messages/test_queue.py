@@ -5,9 +5,7 @@ from itertools import chain
 import pytest
 
 from cache.errors import Unavailable
-from cache.messages.pace import WAIT_SECONDS, Pace
-from cache.messages.queue import QueuedPut, WriteQueue
-from cache.messages.row import Row, row_of
+from cache.messages.queue import WAIT_SECONDS, Pace, QueuedPut, Row, WriteQueue, row_of
 from cache.registry.routes import Route
 from domain.event import Outcome
 from domain.ids import MessageId, PageId, Psid, ShopId

@@ -17,7 +17,7 @@ from cache.errors import Unavailable
 from cache.keys import shop_keys
 from cache.messages import changes
 from cache.messages.batch import CALL_MESSAGES
-from cache.messages.pace import MOST, WAIT_SECONDS
+from cache.messages.queue import MOST_MESSAGES, WAIT_SECONDS
 from cache.messages.shop_secrets import ShopSecrets, secret_id
 from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
@@ -298,10 +298,10 @@ async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(setup:
 
 async def test_a_round_trip_is_bounded(setup: Setup) -> None:
     """Shops beyond the bound go in the next one."""
-    puts = [setup.put(*many(MOST // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
+    puts = [setup.put(*many(MOST_MESSAGES // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
     await asyncio.gather(*puts)
     messages = [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips]
-    assert messages == [MOST, MOST // 2]
+    assert messages == [MOST_MESSAGES, MOST_MESSAGES // 2]
 
 
 async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
@@ -386,19 +386,23 @@ async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(set
     setup.connection.gate.clear()
     first = setup.put(text("m_first"))
     await setup.under_way()
-    flood = [setup.put(*many(MOST // 4, n * MOST)) for n in range(6)]
+    flood = [setup.put(*many(MOST_MESSAGES // 4, n * MOST_MESSAGES)) for n in range(6)]
     other = setup.put(text("m_1"), shop=OTHER_SHOP)
-    await setup.taken(2 + 6 * (MOST // 4))
+    await setup.taken(2 + 6 * (MOST_MESSAGES // 4))
     setup.connection.gate.set()
     assert await settled(first, other, *flood) == ["stored"] * 8
     shops = [[bytes(share.registry) for call in trip for share in shares(call)] for trip in setup.connection.trips]
     theirs, ours = shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry
     assert set(shops[1]) == {theirs}
     assert shops[2][0] == ours
-    assert [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips] == [1, MOST, 1 + MOST // 2]
+    assert [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips] == [
+        1,
+        MOST_MESSAGES,
+        1 + MOST_MESSAGES // 2,
+    ]
     ids = [row[0] for trip in setup.connection.trips for call in trip for share in shares(call) for row in share.rows
            if share.registry == theirs]  # fmt: skip
-    assert len(ids) == len(set(ids)) == 1 + 6 * (MOST // 4)
+    assert len(ids) == len(set(ids)) == 1 + 6 * (MOST_MESSAGES // 4)
 
 
 async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) -> None:
