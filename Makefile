@@ -12,7 +12,7 @@ IN_PARALLEL := -n 4 --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run composer test lint check format docs lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
+.PHONY: help setup run composer test lint check format docs lock bench bench-check bench-store chart image sbom screenshot reliability mutations attack soak fuzz
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,9 +29,6 @@ $(STAMP): requirements/dev.txt pyproject.toml simulator/pyproject.toml
 	@echo "3 of 3: Page Inbox"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable simulator
 	@touch $(STAMP)
-
-build: $(STAMP)  ## compile the modules that a delivery passes, which then cost half of the processor time; needs a C compiler
-	$(BIN)/python setup.py
 
 run: $(STAMP)  ## run the whole service on this machine, with a demo shop; Ctrl-C stops it
 	@$(BIN)/page-inbox run

@@ -9,8 +9,6 @@ import signal
 import sys
 from typing import Final
 
-from app import compiled
-
 ENDED: Final = 128 + signal.SIGTERM
 """What shells call the exit code of a process that SIGTERM ended."""
 
@@ -21,5 +19,4 @@ def main() -> None:
     if sys.stdout is None:
         # The next file that is opened would take its number, and get what is meant for a person.
         sys.exit("Error: Standard output is closed. Give it a file, a pipe or /dev/null.")
-    compiled.use()
     importlib.import_module("app.cli").main(prog_name="page-inbox")

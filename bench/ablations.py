@@ -8,11 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from app import compiled
 from bench import starters
 from bench.contestants.ablated import VARIANTS
 from bench.effort import Effort, Say
-from bench.figures import Figure, NotMeasured
+from bench.figures import Figure
 from bench.inbox import PROGRAM, inbox
 from bench.load import pour, single_messages, tenants
 from cache.keys import SHOP_INDEX
@@ -25,7 +24,7 @@ PER_SECOND: Final = 20_000
 """Requests that are prepared for each second of a round: more than any variant answers."""
 
 
-def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:
+def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """Alternate the variants, each from an empty store, all with the same bodies in a round."""
     shops = tenants(SHOPS)
     spent: dict[str, list[float]] = {}
@@ -44,6 +43,4 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
                 racer.check(poured.answered)
                 spent.setdefault(racer.name, []).append(poured.busy / poured.per_second * 1e6)
             say(f"ablations, round {number + 1}: " + ", ".join(f"{name} {us[-1]:.0f} us" for name, us in spent.items()))
-    if not compiled.folder(compiled.ROOT).is_dir():
-        return [NotMeasured(GROUP, OWN, "these sources are not compiled: `make build`")]
     return [Figure(GROUP, name, us, "us", OWN, spent[OWN]) for name, us in spent.items()]
