@@ -39,7 +39,14 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
             for racer in racers:
                 racer.begin(shops)
                 cpu = racer.server.cpu_seconds
-                poured = pour(racer.server.port, prepared, seconds=effort.seconds, warm_up=WARM_UP_SECONDS, cpu=cpu)
+                poured = pour(
+                    racer.server.port,
+                    prepared,
+                    seconds=effort.seconds,
+                    warm_up=WARM_UP_SECONDS,
+                    cpu=cpu,
+                    patient=True,
+                )
                 racer.check(poured.answered)
                 spent.setdefault(racer.name, []).append(poured.busy / poured.per_second * 1e6)
             say(f"ablations, round {number + 1}: " + ", ".join(f"{name} {us[-1]:.0f} us" for name, us in spent.items()))
