@@ -10,11 +10,12 @@ import { createPosts } from "./posts.js";
 import { createPageNames } from "./page_names.js";
 import { createPartner } from "./partner.js";
 import { choose } from "./preferences.js";
-import { createThreadScroll } from "./scrolling.js";
+import { createColumnScroll, createThreadScroll } from "./scrolling.js";
 import { createOrderHold } from "./order_hold.js";
 import { createRowWindow } from "./row_window.js";
 import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
 import { createShop } from "./shop.js";
+import { createTonight } from "./tonight.js";
 import { createClock } from "./time.js";
 import { PageInbox } from "./page-inbox.js";
 import { page } from "./page_view.js";
@@ -28,6 +29,7 @@ export function createApp({ root, base, sources, partners }) {
   const clock = createClock();
   const app = { state, base, sources, clock, changed, signIn, signOut, chooseLanguage, chooseTheme, show, may, say };
   app.threadScroll = createThreadScroll({ changed });
+  app.columnScroll = createColumnScroll();
   app.orderHold = createOrderHold({ changed });
   app.rowWindow = createRowWindow({ changed, onSeen: (ids) => ids.forEach(wantName) });
   let drawn = false;
@@ -66,6 +68,7 @@ export function createApp({ root, base, sources, partners }) {
   app.posts = createPosts({ api, state, changed, now: clock.now });
   app.inbox = createInbox({ api, state, changed, say });
   startAnew();
+  app.tonight = createTonight({ api, state, changed, now: clock.now });
   app.partner = createPartner({ origins: partners, onFound: changed });
   app.alerts = createAlerts({ state, changed, open: (id) => show("inbox", id) });
   const news = createNews(app);
@@ -228,6 +231,7 @@ export function createApp({ root, base, sources, partners }) {
       search: "",
       page: "",
       direction: "",
+      tonight: null,
       posts: {},
       reactions: new Map(),
       unfolded: new Set(), // long texts that are shown whole

@@ -57,6 +57,20 @@ export function filters(app) {
           ),
         ),
       ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip-button",
+          "aria-pressed": String(state.tonight !== null),
+          onclick: () => {
+            app.rowWindow.toBeginning();
+            app.tonight.toggle();
+          },
+        },
+        icon(app, "clock"),
+        t("tonight"),
+      ),
       pages.length > 1 &&
         h(
           "select",

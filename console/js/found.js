@@ -10,7 +10,7 @@ const names = new WeakMap(); // a conversation's name, and the same as it is com
 /** The conversations in the order of the list. */
 export function found(app) {
   const { state } = app;
-  const all = app.orderHold.apply(ordered(state.inbox));
+  const all = state.tonight ? app.tonight.rows() : app.orderHold.apply(ordered(state.inbox));
   if (!state.search && !state.page && !state.direction) return all;
   const asked = question(state.search);
   return all.filter((conversation) => {

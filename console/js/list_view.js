@@ -22,7 +22,8 @@ export function listView(app) {
 function list(app) {
   const { inbox, search, page, direction } = app.state;
   const shown = found(app);
-  const filtered = Boolean(search || page || direction);
+  const { tonight } = app.state;
+  const filtered = Boolean(search || page || direction || tonight);
   return h(
     "div",
     {
@@ -33,20 +34,24 @@ function list(app) {
       onpointerleave: app.orderHold.release,
       onscroll: (event) => {
         app.rowWindow.onScroll();
-        if (nearEnd(event.currentTarget)) app.inbox.more();
+        if (nearEnd(event.currentTarget) && !app.state.tonight) app.inbox.more();
       },
     },
     shown.length > 0 && app.alerts.unasked() && askForAlerts(app),
     inbox.problem && failure(app, inbox.problem, app.inbox.refresh),
     app.customers.problem &&
       h("p", { class: "aside" }, icon(app, "info"), t("customer.problem"), " ", sentence(app.customers.problem)),
+    tonight?.status === "failed" && failure(app, tonight.problem, app.tonight.load),
+    tonight && h("p", { class: "aside" }, icon(app, "clock"), t("tonight.about")),
+    tonight?.complete === false && h("p", { class: "aside" }, icon(app, "info"), t("tonight.partial")),
     filtered && h("p", { class: "count", role: "status" }, t("found", { n: shown.length })),
     shown.length === 0 &&
       (filtered
-        ? empty(app, "search", t("found.none"), t("found.hint"))
+        ? empty(app, "search", t("found.none"), t(tonight ? "tonight.none" : "found.hint"))
         : empty(app, "chat", t("inbox.empty"), t("inbox.empty.hint"))),
     rows(app, shown),
     inbox.cursor !== null &&
+      !tonight &&
       h("button", { type: "button", class: "button more", disabled: inbox.busy, onclick: app.inbox.more }, t("more")),
   );
 }
@@ -96,6 +101,7 @@ function row(app, conversation, { place, total, first }) {
   const customer = app.customers.of(conversation.page_id, conversation.customer_id);
   const name = nameOf(app, conversation);
   const unread = state.unread.get(id) ?? 0;
+  const going = app.tonight.of(id);
   const chosen = state.selected === id;
   const at = Date.parse(conversation.last_activity_at);
   const when = dayKind(at, clock.now()) === "today" ? clockTime(at) : shortDay(at);
@@ -128,7 +134,7 @@ function row(app, conversation, { place, total, first }) {
             "span",
             { class: "row-snippet" },
             last.direction === "out" && h("span", { class: "you" }, t("you")),
-            snippet(last),
+            going ? t("tonight.row", { n: going.n, when: clockTime(going.at) }) : snippet(last),
           ),
           (last.phone_numbers?.length ?? 0) > 0 && icon(app, "phone"),
           unread > 0 &&

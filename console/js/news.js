@@ -21,7 +21,10 @@ function together(job) {
 export function createNews(app) {
   const { state } = app;
   const unknown = new Set(); // conversations that are not here and have a new message
-  const again = together(() => app.inbox.refresh());
+  const again = together(() => {
+    app.inbox.refresh();
+    app.tonight.refresh();
+  });
   const readUnknown = together(() => {
     app.inbox.readNewest([...unknown]);
     unknown.clear();

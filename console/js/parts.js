@@ -47,6 +47,11 @@ export function failure(app, problem, again) {
   );
 }
 
+/** A card of the shop's view. */
+export function panel(app, name, title, ...rest) {
+  return h("section", { key: name, class: `card panel panel-${name}` }, h("h2", {}, icon(app, name), title), rest);
+}
+
 /** Grey bars in the shape of what is coming. */
 export function skeleton(shape, count) {
   const bars = Array.from({ length: count }, () =>

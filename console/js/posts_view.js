@@ -20,7 +20,7 @@ export function postsView(app) {
   const list = app.posts.of(page, kind);
   return h(
     "div",
-    { key: "posts", class: "column" },
+    { key: "posts", class: "column", ...app.columnScroll.of("posts") },
     h("div", { class: "column-head" }, h("h1", {}, t("view.posts")), pageChoice(app, pages, page)),
     kinds(app),
     note(app, page, kind, list),

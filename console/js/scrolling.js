@@ -73,6 +73,19 @@ export function createThreadScroll({ changed }) {
   return scroll;
 }
 
+/** Each view of one column keeps its own place. `of(name)` gives what its box needs. */
+export function createColumnScroll() {
+  const places = new Map();
+  return {
+    of: (name) => ({
+      onscroll: (event) => places.set(name, event.currentTarget.scrollTop),
+      ref(node) {
+        node.scrollTop = places.get(name) ?? 0;
+      },
+    }),
+  };
+}
+
 function firstVisible(box) {
   const top = box.getBoundingClientRect().top;
   return [...box.querySelectorAll(".message")].find((one) => one.getBoundingClientRect().bottom > top) ?? null;

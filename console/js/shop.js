@@ -1,5 +1,6 @@
 // What an owner does with the shop: pause, export, delete, follow receipts, read the audit log.
 
+import { copyOfEverything } from "./export.js";
 import { path } from "./page-inbox.js";
 import { placeOf } from "./inbox.js";
 import { read, write } from "./session.js";
@@ -92,22 +93,18 @@ export function createShop({
     },
     /** Go on with those that were still running when the page was left. */
     followAll: () => state.receipts.forEach(follow),
-    /** Everything kept, as a file; `state.exporting` counts the bytes that are here. */
-    export: (stamp) =>
+    /** Everything kept, as a file; `state.exporting` counts its characters so far. */
+    export: (app, stamp, form) =>
       attempt(async () => {
         state.exporting = 0;
-        changed();
+        const onProgress = (size) => {
+          state.exporting = size;
+          changed();
+        };
+        onProgress(0);
         try {
-          const answer = await api.send("GET", "/export", { limited: false });
-          const parts = [];
-          for (const reader = answer.body.getReader(); ;) {
-            const { done, value } = await reader.read();
-            if (done) break;
-            parts.push(value);
-            state.exporting += value.byteLength;
-            changed();
-          }
-          save(new Blob(parts, { type: "application/x-ndjson" }), `page-inbox-${stamp}.ndjson`);
+          const { blob, ending } = await copyOfEverything({ api, app, form, onProgress });
+          save(blob, `page-inbox-${stamp}.${ending}`);
           say("exported");
         } finally {
           state.exporting = null;

@@ -1,9 +1,10 @@
 // The shop itself: pause, its Pages, export, deleting everything, receipts, who did what.
 
 import { h } from "./view.js";
-import { failure, icon } from "./parts.js";
+import { audit } from "./audit_view.js";
+import { failure, icon, panel } from "./parts.js";
 import { settings } from "./settings_view.js";
-import { dateTime, has, t } from "./words.js";
+import { dateTime, t } from "./words.js";
 
 const STATUSES = { connected: "good", webhooks_only: "fair", unsubscribed: "fair", reconnect: "bad" };
 
@@ -12,7 +13,7 @@ export function shopView(app) {
   const admin = app.may("shop:admin");
   return h(
     "div",
-    { class: "column" },
+    { key: "shop", class: "column", ...app.columnScroll.of("shop") },
     h("div", { class: "column-head" }, h("h1", {}, t("view.shop"))),
     state.shopProblem && failure(app, state.shopProblem, admin ? app.shop.load : null),
     admin && state.shop && [storing(app), pages(app)],
@@ -29,13 +30,9 @@ export function shopView(app) {
   );
 }
 
-function card(app, name, title, ...rest) {
-  return h("section", { key: name, class: `card panel panel-${name}` }, h("h2", {}, icon(app, name), title), rest);
-}
-
 function storing(app) {
   const { paused } = app.state.shop;
-  return card(
+  return panel(
     app,
     paused ? "pause" : "inbox",
     t("storing.title"),
@@ -66,7 +63,7 @@ function askToPause(app, page) {
 
 function pages(app) {
   const { shop } = app.state;
-  return card(
+  return panel(
     app,
     "shop",
     t("pages.title"),
@@ -130,24 +127,33 @@ function pageTitle(app, id) {
 }
 
 function exporting(app) {
-  const { exporting: bytes } = app.state;
+  const { exporting: size } = app.state;
   const stamp = new Date(app.clock.now()).toISOString().slice(0, 10);
-  return card(
+  const button = (form, words, more) =>
+    h(
+      "button",
+      { type: "button", class: "button", disabled: size !== null, onclick: () => app.shop.export(app, stamp, form) },
+      icon(app, "download"),
+      more ?? t(words),
+    );
+  const running = size === null ? null : t("export.running", { n: Math.ceil(size / 1024) });
+  return panel(
     app,
     "download",
     t("export.title"),
     h("p", { class: "soft" }, t("export.about")),
     h(
-      "button",
-      { type: "button", class: "button", disabled: bytes !== null, onclick: () => app.shop.export(stamp) },
-      icon(app, "download"),
-      bytes === null ? t("export.start") : t("export.running", { n: Math.ceil(bytes / 1024) }),
+      "div",
+      { class: "note-actions" },
+      button("page", "export.page"),
+      button("csv", "export.csv"),
+      button("ndjson", "export.start", running),
     ),
   );
 }
 
 function deleting(app) {
-  return card(
+  return panel(
     app,
     "trash",
     t("purge.title"),
@@ -169,7 +175,7 @@ function deleting(app) {
 }
 
 function receipts(app) {
-  return card(
+  return panel(
     app,
     "receipt",
     t("receipts.title"),
@@ -209,60 +215,3 @@ export function receiptFacts(app, one) {
     ),
   ];
 }
-
-function audit(app) {
-  const { audit: log } = app.state;
-  return card(
-    app,
-    "audit",
-    t("audit.title"),
-    h("p", { class: "soft" }, t("audit.about")),
-    log && log.entries.length === 0 && h("p", { class: "soft" }, t("audit.none")),
-    log &&
-      log.entries.length > 0 &&
-      h(
-        "div",
-        { class: "wide", tabindex: "0", role: "region", "aria-label": t("audit.title") },
-        h(
-          "table",
-          {},
-          h(
-            "thead",
-            {},
-            h(
-              "tr",
-              {},
-              ["when", "who", "what"].map((name) => h("th", { key: name, scope: "col" }, t(`audit.${name}`))),
-            ),
-          ),
-          h(
-            "tbody",
-            {},
-            log.entries.map((one, place) =>
-              h(
-                "tr",
-                { key: place },
-                h("td", {}, dateTime(Date.parse(one.at))),
-                h("td", {}, one.sub),
-                h(
-                  "td",
-                  {},
-                  act(one),
-                  one.times > 1 && h("span", { class: "soft" }, " ", t("audit.times", { n: one.times })),
-                ),
-              ),
-            ),
-          ),
-        ),
-      ),
-    (!log || log.cursor !== null) &&
-      h(
-        "button",
-        { type: "button", class: "button", onclick: () => app.shop.audit({ fresh: !log }) },
-        icon(app, "audit"),
-        t(log ? "more" : "audit.show"),
-      ),
-  );
-}
-
-const act = (one) => (has(`audit.act.${one.action}`) ? t(`audit.act.${one.action}`) : one.action);

@@ -1,0 +1,78 @@
+// Pure: a copy of everything kept, in forms that a shop owner can open: a table, and a page to print.
+
+import { localNumber } from "./order.js";
+
+const COLUMNS = [
+  "sent_at",
+  "direction",
+  "page_id",
+  "conversation_id",
+  "text",
+  "phone_numbers",
+  "attachments",
+  "expires_at",
+];
+const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const escaped = (text) => String(text).replace(/[&<>"']/g, (sign) => ESCAPES[sign]);
+
+function cellsOf(message) {
+  const attachments = (message.attachments ?? []).filter((one) => one && typeof one === "object");
+  return {
+    ...message,
+    sent_at: message.sent_at ?? message.received_at,
+    text: message.text ?? (typeof message.postback?.title === "string" ? message.postback.title : ""),
+    phone_numbers: (message.phone_numbers ?? []).map(localNumber).join(", "),
+    attachments: attachments.map((one) => [one.type, one.url].filter(Boolean).join(" ")).join(", "),
+  };
+}
+
+/** A program that opens the table would calculate a cell that begins like a formula: an apostrophe makes it a text. */
+function cell(value) {
+  const text = String(value ?? "");
+  return `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+}
+
+/** As the service gives it: an object of JSON to a line, with receipts and the audit log. */
+export const ndjson = {
+  kind: "application/x-ndjson",
+  ending: "ndjson",
+  begin: () => "",
+  line: (one) => `${JSON.stringify(one)}\n`,
+  end: () => "",
+};
+
+/** Messages as CSV (RFC 4180). The mark at its beginning tells Excel that it is UTF-8. */
+export const csv = {
+  kind: "text/csv",
+  ending: "csv",
+  begin: () => `\ufeff${COLUMNS.join(",")}\r\n`,
+  line(one) {
+    if (one.type !== "message") return "";
+    const cells = cellsOf(one);
+    return `${COLUMNS.map((name) => cell(cells[name])).join(",")}\r\n`;
+  },
+  end: () => "",
+};
+
+const STYLE =
+  "body{font:14px/1.6 system-ui,'Noto Sans Khmer','Khmer OS',sans-serif;margin:2rem}table{border-collapse:collapse}" +
+  "td,th{border:1px solid #999;padding:.3rem .5rem;text-align:left;vertical-align:top}td{overflow-wrap:anywhere;" +
+  "white-space:pre-wrap}tr{break-inside:avoid}thead{display:table-header-group}";
+
+/** Messages as a page to print; `words` has its title and the names of its columns. Nothing in it is loaded or runs. */
+export const page = {
+  kind: "text/html",
+  ending: "html",
+  begin: ({ language, title, about, columns }) =>
+    `<!doctype html><html lang="${escaped(language)}"><meta charset="utf-8"><title>${escaped(title)}</title>` +
+    `<style>${STYLE}</style><main><h1>${escaped(title)}</h1><p>${escaped(about)}</p><table><thead><tr>` +
+    `${columns.map((one) => `<th scope="col">${escaped(one)}</th>`).join("")}</tr></thead><tbody>`,
+  line(one, { when, who }) {
+    if (one.type !== "message") return "";
+    const { text, phone_numbers: numbers, attachments } = cellsOf(one);
+    const content = [text, attachments].filter(Boolean).join("\n");
+    const cells = [when(one), who(one), content, numbers];
+    return `<tr>${cells.map((value) => `<td>${escaped(value)}</td>`).join("")}</tr>\n`;
+  },
+  end: () => "</tbody></table></main></html>\n",
+};

@@ -1,0 +1,38 @@
+// A copy of everything that the service keeps for the shop, as the file that the reader wants.
+
+import { csv, ndjson, page } from "./copies.js";
+import { dateTime, spoken, t } from "./words.js";
+
+export const FORMS = { ndjson, csv, page };
+
+/** The file's content and the ending of its name. Throws a `Problem` where the copy is not complete. */
+export async function copyOfEverything({ api, app, form, onProgress }) {
+  const made = FORMS[form];
+  const words = wordsOf(app);
+  const parts = [made.begin(words)];
+  let size = 0; // characters
+  for await (const one of api.export()) {
+    const line = made.line(one, words);
+    if (line) parts.push(line);
+    size += line.length;
+    onProgress(size);
+  }
+  parts.push(made.end());
+  return { blob: new Blob(parts, { type: made.kind }), ending: made.ending };
+}
+
+function wordsOf(app) {
+  return {
+    language: spoken(),
+    title: `${app.state.session.shop} · Page Inbox`,
+    about: t("export.page.about", { when: dateTime(app.clock.now()) }),
+    columns: ["when", "who", "text", "numbers"].map((one) => t(`export.page.${one}`)),
+    when: (message) => dateTime(Date.parse(message.sent_at ?? message.received_at)),
+    who: (message) => (message.direction === "out" ? t("export.page.shop") : customerOf(app, message)),
+  };
+}
+
+function customerOf(app, { page_id: of, conversation_id: id }) {
+  const customer = id.slice(of.length + 1);
+  return app.customers.of(of, customer)?.name || t("customer.unnamed", { end: customer.slice(-4) });
+}

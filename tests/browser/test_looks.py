@@ -1,0 +1,86 @@
+"""How the console looks where colours, size or place are the reader's own."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.console import PATIENCE, WORDS, Console, open_conversation, rows, shot, stumbles
+from tests.callers import text_part
+
+expect.set_options(timeout=PATIENCE)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+BACKGROUND = "(one) => getComputedStyle(one).backgroundColor"
+
+
+@pytest.mark.parametrize("language", ["en", "km"])
+async def test_forced_colours_show_what_is_chosen(console: Console, language: str) -> None:
+    """The row, the view and the filter; nothing is lost for axe."""
+    for number in range(2):
+        console.owner.hears(f"m_{number}", f"call 012 345 67{number}", f"700000000000000{number}")
+    page = await console.open(language, forced_colors="active")
+    await expect(rows(page)).to_have_count(2)
+    await open_conversation(page)
+    for chosen, other in (
+        (rows(page).first, rows(page).last),
+        (page.locator(".tab").first, page.locator(".tab").last),
+        (page.locator(".segment").first, page.locator(".segment").last),
+    ):
+        assert await chosen.evaluate(BACKGROUND) != await other.evaluate(BACKGROUND)
+    assert await stumbles(page) == []
+    await shot(page, f"forced-{language}")
+    for view in ("posts", "shop"):
+        await page.get_by_role("button", name=WORDS[language][f"view.{view}"], exact=True).click()
+        assert await stumbles(page) == []
+
+
+@pytest.mark.parametrize("language", ["en", "km"])
+async def test_at_400_percent_there_is_room_for_the_list(console: Console, language: str) -> None:
+    """A window of 1280 by 800 pixels is one of 320 by 200 then."""
+    for number in range(6):
+        console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
+    page = await console.open(language)
+    await page.set_viewport_size({"width": 320, "height": 200})
+    await expect(rows(page)).to_have_count(6)
+    assert await page.locator(".list-scroll").evaluate("(box) => box.clientHeight") >= 100
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    await rows(page).nth(3).scroll_into_view_if_needed()
+    await expect(rows(page).nth(3)).to_be_in_viewport()
+    await shot(page, f"enlarged-{language}")
+    assert await stumbles(page) == []
+
+
+async def test_each_view_keeps_its_own_place(console: Console) -> None:
+    """The list, and the columns of the other views."""
+    parts = [text_part(f"m_{n}", f"text {n}", page=console.owner.page.id, customer=str(7_000 + n)) for n in range(40)]
+    console.owner.delivers(*parts)
+    page = await console.open()
+    await expect(page.locator(".rows > li").first).to_have_attribute("aria-setsize", "40")
+    await page.get_by_role("button", name=WORDS["en"]["alerts.no"], exact=True).click()
+    listed, column = page.locator(".list-scroll"), page.locator(".column")
+    await listed.evaluate("(box) => { box.scrollTop = 700; }")
+    await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
+    await expect(page.locator(".panel")).to_have_count(5)
+    await column.evaluate("(box) => { box.scrollTop = 250; }")
+    await page.get_by_role("button", name=WORDS["en"]["view.posts"], exact=True).click()
+    await expect(column).to_have_js_property("scrollTop", 0)
+    await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
+    await expect(column).to_have_js_property("scrollTop", 250)
+    await page.get_by_role("navigation").get_by_role("button", name=WORDS["en"]["view.inbox"]).click()
+    await expect(listed).to_have_js_property("scrollTop", 700)
+
+
+async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> None:
+    """In words; what changes something stands first."""
+    console.owner.hears("m_1", "hello")
+    page = await console.open()
+    await open_conversation(page)
+    console.owner.purge()
+    await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
+    await page.get_by_role("button", name=WORDS["en"]["audit.show"]).click()
+    bodies = page.locator("tbody")
+    await expect(bodies).to_have_count(2)
+    await expect(bodies.first).to_contain_text(WORDS["en"]["audit.act.purgeMessages"])
+    await expect(bodies.first).not_to_contain_text(WORDS["en"]["audit.act.listMessages"])
+    await expect(bodies.last).to_contain_text(WORDS["en"]["audit.own"])
+    await expect(bodies.last).to_contain_text(WORDS["en"]["audit.act.listMessages"])
+    assert await stumbles(page) == []
