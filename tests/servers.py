@@ -3,6 +3,7 @@
 Without persistence unless asked. What this machine cannot have raises `Absent`, whose sentence is the reason to skip.
 """
 
+import fcntl
 import importlib.util
 import os
 import random
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final
 
 import redis
 from redis.exceptions import MovedError
@@ -126,7 +127,7 @@ def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Ser
             admin(client, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
             for port in ports[:index]:
                 admin(client, "CLUSTER", "MEET", "127.0.0.1", port)
-        wait_until_blocking(lambda: all(_agrees(client) for client in clients), within=20)
+        wait_until_blocking(lambda: all(_agrees(client) for client in clients), within=60)
         addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
         yield Server("cluster", f"redis+cluster://{addresses}", tuple(nodes))
 
@@ -211,13 +212,30 @@ def for_service_user(server: Server) -> Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports below the range that the system hands out itself, with the port of the cluster bus above each free too."""
+    """Ports below the range that the system assigns, whose ports for the cluster bus are free too. No other process of
+    these tests gets them while this one runs: a port that is only looked at may be taken before a server opens it.
+    """
     ports: list[int] = []
     # Not the seeded generator of pytest-randomly: two runs with one seed would want the same ports.
     for port in random.SystemRandom().sample(range(20_000, 22_700), 200):
-        if len(ports) < count and all(_is_free(p) for p in (port, port + CLUSTER_BUS_OFFSET)):
+        if len(ports) < count and _lock(port) and all(_is_free(p) for p in (port, port + CLUSTER_BUS_OFFSET)):
             ports.append(port)
     return ports
+
+
+_LOCKS: Final[list[IO[str]]] = []
+
+
+def _lock(port: int) -> bool:
+    """Whether no process of these tests had this port; the system drops the lock when this process ends."""
+    held = (Path(tempfile.gettempdir()) / f"page-inbox-tests-port-{port}").open("a")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.close()
+        return False
+    _LOCKS.append(held)
+    return True
 
 
 def _is_free(port: int) -> bool:
