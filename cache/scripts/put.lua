@@ -14,11 +14,9 @@ local max, min, floor, abs = math.max, math.min, math.floor, math.abs
 local ttl = tonumber(ARGV[1])
 local now_ms = floor(now / 1000)
 
-local function index(key, entries, deadline)
-  -- No more than 2,000 at once: Lua's unpack has a limit.
-  for i = 1, #entries, 2000 do
-    call('ZADD', key, 'GT', unpack(entries, i, math.min(i + 1999, #entries)))
-  end
+-- Adds members, each behind its score, to an index that is kept until `deadline` (ms) or longer.
+local function index(key, deadline, ...)
+  call('ZADD', key, 'GT', ...)
   -- What has expired is trimmed off now and then: readers do not see it, and each time costs as much as storing does.
   if now % 16 == 0 then trim(key, LONGEST_TTL * 1000) end
   keep_until(key, deadline)
@@ -31,29 +29,26 @@ local function store(k, a)
   local page_count, message_count = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
   a = a + 4
 
-  local fields, tags = {'paused', 'watermark', 'narrow', 'secret', 'secret_used'}, {}
+  local fields = {'paused', 'watermark', 'narrow', 'secret', 'secret_used'}
   for i = 1, page_count do
     local page = ARGV[a + 2 * i - 1]
-    fields[5 + i] = CONNECTED .. page
-    fields[5 + page_count + i] = LAST_EVENT .. page
-    fields[5 + 2 * page_count + i] = PAUSED .. page
-    tags[i] = ARGV[a + 2 * i]
+    local n = 3 * i
+    fields[n + 3], fields[n + 4], fields[n + 5] = CONNECTED .. page, PAUSED .. page, LAST_EVENT .. page
   end
-  a = a + 2 * page_count
   local shop = call('HMGET', registry, unpack(fields))
-  local paused, watermark = shop[1] == '1', tonumber(shop[2] or 0)
-  local known, paused_page, storing = {}, {}, false
+  local watermark = tonumber(shop[2] or 0)
+  local stores, storing = {}, false -- by a Page's tag: true, false while it is paused, nil where it is not the shop's
   for i = 1, page_count do
-    if shop[5 + i] then
-      known[tags[i]] = true
-      paused_page[tags[i]] = paused or shop[5 + 2 * page_count + i] == '1'
-      storing = storing or not paused_page[tags[i]]
+    local n = 3 * i
+    if shop[n + 3] then
+      local paused = shop[1] == '1' or shop[n + 4] == '1'
+      stores[ARGV[a + 2 * i]] = not paused
+      storing = storing or not paused
       -- When something came for the Page last, whatever becomes of it: to the second, a write a message would be dear.
-      if abs(now_ms - tonumber(shop[5 + page_count + i] or 0)) > 1000 then
-        call('HSET', registry, fields[5 + page_count + i], digits(now_ms))
-      end
+      if abs(now_ms - tonumber(shop[n + 5] or 0)) > 1000 then call('HSET', registry, fields[n + 5], digits(now_ms)) end
     end
   end
+  a = a + 2 * page_count
 
   -- Stored times are unique in a shop, those of changes included, and never run backwards, even if the server's clock
   -- does: cursors depend on it.
@@ -70,19 +65,9 @@ local function store(k, a)
   end
 
   local purged_until = purges(tag, watermark, shop[3])
-  local blocked = {}
-  local function is_blocked(conversation)
-    local found = blocked[conversation]
-    if found == nil then
-      found = call('ZSCORE', blocks, conversation) and true or false
-      blocked[conversation] = found
-    end
-    return found
-  end
-
-  local letters, waiting = {}, {}
-  local members, by_conversation, activity = {}, {}, {}
-  local deadline, last = now_ms + ttl, now_ms + ttl
+  local letters, waiting = '', nil
+  local messages, by_conversation, activity
+  local deadline, last, stored = now_ms + ttl, now_ms + ttl, 0
   for n = 1, message_count do
     local i = a + 4 * n - 3
     local id, sent, value, merged = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
@@ -91,13 +76,13 @@ local function store(k, a)
     local letter
     local from_sent = sent and sent < 0
     if from_sent then sent = -sent end
-    if not known[page] then
+    if stores[page] == nil then
       letter = 'u'
-    elseif paused_page[page] then
+    elseif not stores[page] then
       letter = 'p'
-    elseif blocking and is_blocked(conversation) then
+    elseif blocking and call('ZSCORE', blocks, conversation) then
       letter = 'b'
-      -- An edit may have come first, and not have told whose it was.
+      -- The edit may have come first, without saying in which conversation.
       if byte(call('GETRANGE', key, 0, 0)) == WAITING_EDIT then
         call('ZREM', edits, call('GETRANGE', key, FLAGS - 1, FLAGS - 1) .. id)
         call('SET', key, '', 'XX', 'KEEPTTL')
@@ -127,11 +112,12 @@ local function store(k, a)
             letter = 's'
           else
             letter = 'w'
+            waiting = waiting or {}
             waiting[#waiting + 1] = n
             waiting[#waiting + 1] = there
           end
         elseif sub(there, NONCE_FROM, NONCE_TO) == sub(value, NONCE_FROM, NONCE_TO) then
-          letter = 'S' -- our own write, whose answer was lost: it is indexed already
+          letter = 'S' -- our own write, whose answer was lost: it is in the indexes already
         else
           letter = 'd'
         end
@@ -139,41 +125,52 @@ local function store(k, a)
     end
     if letter == 's' then
       local member = member_of(value, id)
-      members[#members + 1] = score
-      members[#members + 1] = member
-      local own = by_conversation[conversation]
-      if not own then
-        own = {}
-        by_conversation[conversation] = own
-      end
-      own[#own + 1] = score
-      own[#own + 1] = member
       local active = score
       -- Of the second in which it was sent; the rest of the score keeps activities apart, as cursors need them.
       if from_sent then active = min(score, floor(sent / 1000) * 1000000 + score % 1000000) end
-      activity[page .. conversation] = max(activity[page .. conversation] or 0, active)
+      if message_count == 1 then -- as most are: no tables for it
+        index(shop_index, last, score, member)
+        index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, score, member)
+        index(KEYS[k + 3], last, active, page .. conversation)
+      else
+        if not messages then messages, by_conversation, activity = {}, {}, {} end
+        local own = by_conversation[conversation]
+        if not own then
+          own = {}
+          by_conversation[conversation] = own
+        end
+        local m, o = #messages, #own
+        messages[m + 1], messages[m + 2] = score, member
+        own[o + 1], own[o + 2] = score, member
+        activity[page .. conversation] = max(activity[page .. conversation] or 0, active)
+      end
+      stored = stored + 1
       score = score + 1
     elseif letter == 'S' then
       letter = 's'
     end
-    letters[n] = letter
+    letters = letters .. letter
   end
 
-  if #members > 0 then
-    if not shop[5] then call('HSET', registry, 'secret_used', 1) end
-    index(shop_index, members, last)
-    for conversation, entries in pairs(by_conversation) do
-      index(CONVERSATION_KEY .. tag .. ':' .. conversation, entries, last)
+  if messages then
+    index(shop_index, last, unpack(messages))
+    for conversation, own in pairs(by_conversation) do
+      index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, unpack(own))
     end
     local activities = {}
     for conversation, at in pairs(activity) do
       activities[#activities + 1] = at
       activities[#activities + 1] = conversation
     end
-    index(KEYS[k + 3], activities, last)
+    index(KEYS[k + 3], last, unpack(activities))
+  end
+  if stored > 0 then
+    if not shop[5] then call('HSET', registry, 'secret_used', 1) end
     announce(tag, score - 1)
   end
-  return {table.concat(letters), unpack(waiting)}, a + 4 * message_count
+  a = a + 4 * message_count
+  if waiting then return {letters, unpack(waiting)}, a end
+  return {letters}, a
 end
 
 local replies, a = {}, 1
