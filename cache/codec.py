@@ -4,7 +4,7 @@ A record is a header of fixed length, which the scripts read, and a body, which 
 
     0      version: MESSAGE, or WAITING_EDIT for an edit that came before its message
     1      flags: bit 0 the direction (1 = out), bits 1-7 the first of the Page's tag, to skip others when filtering
-    2-5    nonce: a write whose answer was lost recognises its own value by it, however often it was sealed
+    2-5    nonce of the write: after a lost answer, a second try recognises its own value by it
     6-11   Page tag
     12-19  conversation tag
     20-    zstd frame of the JSON body, with a dictionary that is part of the package
@@ -12,7 +12,7 @@ A record is a header of fixed length, which the scripts read, and a body, which 
 A message's JSON has the members of the API's message (api/models.py) but for those that follow from when it is read and
 where it stands in the index. So the API answers it without parsing it.
 A value is a sealed record; an empty one is a tombstone: there was a message here, and it is erased.
-The first byte tells the dictionary and the layout: a new one must keep the old readable for five days.
+The first byte is the version of dictionary and layout. A new version must keep the old one readable for five days.
 """
 
 from dataclasses import dataclass

@@ -98,7 +98,7 @@ class PageTaken(PageInboxError):
 
 
 class NotFound(PageInboxError):
-    """No such thing in this shop; another shop's is not told apart from one that never was."""
+    """The shop has no such thing. The answer is the same if another shop has it."""
 
     kind: ClassVar[Kind] = "not_found"
 

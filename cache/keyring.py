@@ -27,7 +27,7 @@ class Keyring:
     def __init__(self, keys: Sequence[Secret]) -> None:
         self._masters = {key_id(raw): raw for raw in (b64decode(key.reveal()) for key in reversed(keys))}
         self.ids: tuple[bytes, ...] = tuple(reversed(self._masters))
-        """Tells the keys apart, the first one first; says nothing about them."""
+        """The ids of the keys, the first key first. They reveal nothing about the keys."""
         self._derived = lru_cache(maxsize=DERIVED_KEYS)(self._derive)
 
     def signing(self, purpose: str, shop: str = "") -> tuple[bytes, bytes]:

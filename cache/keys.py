@@ -13,7 +13,7 @@ keys of the watch share another slot.
     v:{S}             zset    Page and conversation tags by activity                 newest deadline in it
     e:{S}             zset    edits that wait for their message                      newest deadline in it
     h:{S}             zset    what was edited, unsent and purged, by microsecond     5 days after the newest
-    t:{S}:<hash>      string  whose a ticket for a stream is                         30 s
+    t:{S}:<hash>      string  the holder of a ticket for a stream                    30 s
     k:{S}             zset    the hashes of the shop's unused tickets, by their end  30 s
     u:{S}:<id>        string  the id of an unsent message, sealed for viewers        the message's
     w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
@@ -23,7 +23,7 @@ keys of the watch share another slot.
     r:{S}             zset    the shop's purges by the microsecond of their request  30 days unwritten
     b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         what it says + 1 min
     f:{S}:<tag>       string  how far a Page's healing is, refused conversations     5 days unwritten
-    g:{S}:<tag>       zset    tags of the conversations that it has gone through     5 days unwritten
+    g:{S}:<tag>       zset    tags of the conversations that it has finished         5 days unwritten
     hold:app          string  no calls of Graph while this is there                  as Facebook says
     {watch}:due       zset    which Page is looked at next, and when                 30 days unwritten
     {watch}:status    hash    what can be expected of each watched Page              30 days unwritten
@@ -122,7 +122,7 @@ WATCH_OUTAGE: Final = b"{watch}:outage"
 WATCH_SPREAD: Final = b"{watch}:spread"
 
 WATCH_SECONDS: Final = 30 * 24 * 60 * 60
-"""A watch that nobody has written for so long is given up; every Page is looked at daily."""
+"""Life of the watchlist after its last write. Every Page is checked daily."""
 OUTAGE_SECONDS: Final = MAX_TTL_SECONDS
 """What was missed longer ago would not be kept."""
 
@@ -174,7 +174,7 @@ class ShopKeys:
         self.of_put = (*of_writes, self.blocked, self.changes)
         """The keys of `put.lua`."""
         hash_key = blake2b(shop.encode(), digest_size=32).digest()
-        # Keyed once: copying costs half of what keying anew does.
+        # Keyed once: copying costs half as much as keying again.
         self._new_id = blake2b(digest_size=ID_BYTES, key=hash_key).copy
         self._new_page_tag = blake2b(digest_size=PAGE_TAG_BYTES, key=hash_key).copy
         self._new_conversation_tag = blake2b(digest_size=CONVERSATION_TAG_BYTES, key=hash_key).copy
@@ -236,7 +236,7 @@ class ShopKeys:
         return HEAL + self.hash_tag + b":" + self.page_tag(page)
 
     def heal_visited(self, page: PageId) -> bytes:
-        """The key of the conversations that the healing of a Page has gone through."""
+        """The key of the conversations that the healing of a Page has finished."""
         return HEAL_VISITED + self.hash_tag + b":" + self.page_tag(page)
 
     def ticket(self, hash_: bytes) -> bytes:

@@ -1,4 +1,4 @@
--- What several scripts share. In front of a script stand the blocks that its line USES names (cache/scripts.py).
+-- What several scripts share. A script gets the blocks that its line USES names (cache/scripts.py).
 -- A block begins with `--- name`. A word in capitals is a constant from cache/keys.py or cache/codec.py.
 
 --- now
@@ -31,7 +31,7 @@ local function is_over(secret, used, index, edits)
   return string.byte(secret or '') ~= SEALED or used and redis.call('EXISTS', index, edits) == 0
 end
 
--- What a write says of the secret that sealed its values (cache/messages/shop_secrets.py).
+-- The id of a sealed secret (cache/messages/shop_secrets.py).
 local function secret_id(secret) return string.sub(secret or '', SECRET_ID_FROM, SECRET_ID_TO) end
 
 --- deadline
@@ -41,7 +41,7 @@ local function keep_until(key, moment)
 end
 
 --- trim
--- Takes out of an index what is older than `age` (µs). At most TRIMMED entries in one call: after a quiet time it is much.
+-- Removes from an index what is older than `age` (µs), at most TRIMMED entries in one call.
 local function trim(key, age)
   local expired = redis.call('ZCOUNT', key, '-inf', now - age)
   if expired > 0 then redis.call('ZREMRANGEBYRANK', key, 0, math.min(expired, TRIMMED) - 1) end
@@ -68,7 +68,7 @@ local function purges(tag, watermark, narrow)
 end
 
 --- announce
--- Announces the newest moment of a shop to its viewers. A failure must not cost the write.
+-- Announces the newest moment of a shop to its viewers. If that fails, the write still counts.
 local function announce(tag, moment) redis.pcall('SPUBLISH', CHANNEL .. tag, NEWS .. digits(moment)) end
 
 --- change

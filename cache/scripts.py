@@ -3,7 +3,7 @@
 Redis runs nothing else while it runs a script. So a script looks at a bounded number of entries, whatever is kept and
 whatever its arguments say, and replies where the next call goes on.
 
-What several scripts share stands once, in `prelude.lua`. A script names the blocks that it needs in a line `-- USES:`.
+Code that several scripts share is in `prelude.lua`. A script names the blocks that it needs in a line `-- USES:`.
 """
 
 import re
@@ -58,7 +58,7 @@ _CONSTANTS: Final[dict[str, int | bytes]] = {
     "AUDIT_ENTRIES": keys.AUDIT_ENTRIES,
     "AUDIT_LIFE": keys.AUDIT_SECONDS * 1000,
 }
-"""What the scripts must not say a second time; times are milliseconds unless the name says otherwise."""
+"""Constants of Python that scripts use. Times are milliseconds, unless the name says otherwise."""
 
 _WORD: Final = re.compile(r"\b[A-Z][A-Z_]+\b")
 _USES: Final = re.compile(r"^-- USES: (.*)$", re.MULTILINE)

@@ -6,7 +6,7 @@ elsewhere does not open. A sealed value:
 
     0      version
     1-4    which master key sealed it: keys can be changed while what the old ones sealed is still read
-    5-16   nonce, drawn anew each time
+    5-16   nonce, random
     17-    ciphertext and its tag of 16 bytes
 """
 
@@ -44,7 +44,7 @@ DERIVED_KEYS: Final = 1024
 
 class Sealer:
     """Seals with the first of its keys and opens with any. `keys` are 32 bytes each, in standard base64; `new_nonce`
-    gives so many random bytes.
+    returns that number of random bytes.
 
     Without keys it can be made, and opens and seals nothing.
     """
@@ -112,11 +112,11 @@ class Sealer:
 
 
 def key_id(key: bytes) -> bytes:
-    """What tells a master key from another, and nothing about it."""
+    """An id of a master key, which reveals nothing about the key."""
     return sha256(b"page-inbox seal key id\0" + key).digest()[:KEY_ID_BYTES]
 
 
 def _bound_to(shop: ShopId, purpose: str, place: str) -> bytes:
-    """The associated data. Lengths stand before the parts, so that no two places come to the same bytes."""
+    """The associated data. Each part follows its length, so that no two places give the same bytes."""
     parts = (VERSION, purpose.encode(), shop.encode(), place.encode())
     return b"".join(len(part).to_bytes(4) + part for part in parts)

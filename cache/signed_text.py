@@ -2,7 +2,7 @@
 
 A text is base64url of its content and of a MAC (keyed BLAKE2b, 16 bytes) over shop and content. The key is made from
 one of SEAL_KEYS for one purpose: the first key signs, each of them verifies. So a text is good on every replica and
-over a change of keys; nobody else can make one, and none can be used for another shop or purpose.
+over a change of keys; no one else can make one, and none can be used for another shop or purpose.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode

@@ -1,4 +1,4 @@
-"""The sole right to write in a data directory, kept for as long as anybody may still write there."""
+"""A lock on a data directory, held as long as a process may still write there."""
 
 import fcntl
 import os
@@ -11,16 +11,16 @@ from typing import Final
 from cache.errors import EmbeddedRefused
 
 HANDOVER_SECONDS: Final = 10.0
-"""How long to wait for a server that has lost its parent and is still writing its last second to disk."""
+"""Longest wait for a server that has lost its parent and still writes its last second to disk."""
 
 _POLL_SECONDS: Final = 0.005
 
 
 def claim(directory: Path) -> int:
-    """An open file that stands for the right; made over to a child process by leaving it open there too.
+    """Lock the directory. Returns the open lock file; a child process that inherits it holds the lock too.
 
-    The directory is created where it is missing, and closed to everyone else. A claim ends with its last holder: where
-    the process that claimed has been killed and its server has not finished yet, this waits; where it lives, not.
+    The directory is created if it is missing, and closed to other users. The lock ends when the last process with the
+    file ends. If its owner was killed and the owner's server still runs, this waits; if the owner runs, it raises.
     Raises EmbeddedRefused, `directory_unusable` or `directory_in_use`.
     """
     try:
@@ -76,5 +76,5 @@ def _lives(pid: str) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # somebody else's, so it is there
+        return True  # a process of another user
     return True

@@ -42,7 +42,7 @@ def spawn(
     On Linux it ends with us (`tethered`); elsewhere the caller stops it at exit. Raises OSError.
     """
     log.touch(mode=0o600)
-    with log.open("wb") as output:  # the log of one run: it cannot grow for ever
+    with log.open("wb") as output:  # the log of one run only
         return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
             tethered(command),
             stdin=subprocess.DEVNULL,

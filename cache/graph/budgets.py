@@ -1,9 +1,8 @@
-"""What may be called of Graph when: holds and paces, shared by all replicas.
+"""Rate limits of Graph calls, shared by all replicas: holds stop calls for a while, paces keep them apart.
 
-Before a call one script tells the Page's token, whether its budget is held, and when the next call may go out; the
-place is taken in the same step, on the server's clock, so that replicas keep calls apart together. The app's own hold
-lies on another node of a cluster. It is looked at once a second: a replica may call for so long after another was told
-to stop.
+Before each call one script reads the Page's token and its holds, and reserves a place in the pace by the server's
+clock, so that all replicas together keep the pace. The app's own hold may be on another node of a cluster. Each replica
+reads it once a second, so it may still call for a second after another replica was stopped.
 """
 
 import math
@@ -22,18 +21,18 @@ from domain.ids import PageId, ShopId
 from domain.shop import Credentials
 
 APP_SECONDS: Final = 1.0
-"""Between two looks at the app's hold."""
+"""Time between two reads of the app's hold."""
 
 TAKE_NO_PLACE: Final = -1
-"""A longest wait that no place is near enough for."""
+"""As the longest wait: reserve no place."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallSlot:
-    """What stands before a call; seconds.
+    """What a call needs; times in seconds.
 
-    `credentials` None: the Page is connected for webhooks alone. `held` not 0: nothing may be called for so long, and
-    no place is taken. Else the call may go out after `wait`.
+    `credentials` is None if the Page is connected for webhooks alone. If `held` is not 0, no call is allowed for that
+    time, and no place is reserved. Else the call may go out after `wait`.
     """
 
     credentials: Credentials | None
@@ -51,8 +50,8 @@ class Budgets:
         self._app_held_until = self._app_looked_at = -math.inf
 
     async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> CallSlot:
-        """Take the Page's next place in a budget: `spacing` seconds after the one before, or further where Facebook
-        wants it slower. Where that is longer than `patience` seconds away, it is `held` for so long instead.
+        """Reserve the Page's next place in a budget: `spacing` seconds after the last, or later if Facebook asked for a
+        slower pace. If that is more than `patience` seconds from now, no place is reserved, and `held` says how long.
 
         Raises:
             NotFound: the Page is not this shop's.
@@ -65,7 +64,7 @@ class Budgets:
         call = ENTER(
             [keys.registry, keys.budget(page)], [connected, token, state, limit, _microseconds(spacing), longest]
         )
-        # Not twice: a place whose answer was lost is lost, and two would be.
+        # No second try: if the answer was lost, it would reserve a second place.
         reply = await self._connection.run(call)
         if not reply:
             raise page_not_found()
@@ -74,12 +73,12 @@ class Budgets:
         return CallSlot(credentials, max(app_held, held / 1_000_000), wait / 1_000_000)
 
     async def hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, /) -> None:
-        """Hold the Page's calls of one budget; of two holds the longer wins. For a Page that has left, nothing."""
+        """Hold the Page's calls of one budget. The longer of two holds wins. Nothing for a disconnected Page."""
         await self._hold(shop, page, limit, seconds, 0)
 
     async def slow(self, shop: ShopId, page: PageId, limit: Limit, spacing: float, seconds: float, /) -> None:
-        """Keep the Page's calls of one budget `spacing` seconds apart for so long; the last word counts, 0 ends it."""
-        # To the script 0 means a hold; a microsecond keeps nobody apart.
+        """Keep the Page's calls of one budget `spacing` seconds apart, for `seconds`. The last value wins; 0 ends it."""
+        # For the script 0 means a hold. A microsecond has no effect.
         await self._hold(shop, page, limit, seconds, max(spacing, 0.000001))
 
     async def _hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, spacing: float) -> None:
@@ -88,14 +87,14 @@ class Budgets:
         await self._connection.run(HOLD([keys.registry, keys.budget(page)], [*args]), tries=2)
 
     async def hold_app(self, seconds: float, /) -> None:
-        """Hold every Page's calls: here at once, on the other replicas within a second."""
+        """Hold the calls of all Pages: at once in this process, within a second on other replicas."""
         if seconds <= 0:
             return
         self._app_held_until = max(self._app_held_until, self._clock() + seconds)
         await self._connection.run(HOLD_APP([APP_HOLD], [math.ceil(seconds * 1000)]), tries=2)
 
     async def app_held(self) -> float:
-        """Seconds for which all calls are held; 0 where they are not."""
+        """Seconds for which all calls are held; 0 if they are not."""
         now = self._clock()
         if now - self._app_looked_at >= APP_SECONDS:
             self._app_looked_at = now

@@ -1,8 +1,9 @@
-"""Which person granted which Page's token: so that one who removes the app, or asks for deletion, finds their Pages.
+"""Which person granted which Page's token, so that a person who removes the app, or asks for deletion, finds their
+Pages.
 
-The person is an app-scoped id, of which only a keyed hash is kept. Its key is made from `SEAL_KEYS`, so a copy of Redis
-does not tell, by trying ids, whose Pages they are. The newest key makes the hash, all are tried; the daily look at a
-Page writes it anew under the newest.
+A person is an app-scoped id. Only a keyed hash of it is kept, with a key made from `SEAL_KEYS`: someone with a copy of
+Redis cannot find a person by trying ids. The first key makes the hash, and all keys are tried. The daily check of a
+Page writes the hash again with the first key.
 """
 
 import hmac
@@ -18,8 +19,8 @@ from domain.secret import Secret
 
 TAG_BYTES: Final = 16
 SAME_MOMENT_MS: Final = 5_000
-"""By how much Facebook's clock and ours may differ. More would let a request that comes late, or once more, end what
-was granted after it."""
+"""How much Facebook's clock and ours may differ. With more, a late or repeated request would end what was granted after
+it."""
 
 
 class Grants:
@@ -34,11 +35,11 @@ class Grants:
         )
 
     async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
-        """This person granted the Page's token now; None: nobody knows who did."""
+        """This person granted the Page's token now; None if it is unknown who did."""
         await self._note(page, person, at_ms, keep=0)
 
     async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
-        """This person granted the Page's token: at an earlier moment, where one is noted, else now."""
+        """This person granted the Page's token: at the recorded time, or now if none is recorded."""
         await self._note(page, person, at_ms, keep=1)
 
     async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:

@@ -1,7 +1,7 @@
-"""How far the healing of each Page is: a record of the run, and the conversations that it has gone through.
+"""The progress of each Page's healing: a record of the run, and the conversations that it has finished.
 
-The record names conversations by Facebook's ids, so it has a deadline; those that were gone through are keyed hashes.
-Both keys go when the Page is disconnected (`hide.lua`).
+The record holds Facebook's ids of refused conversations, so it has a deadline. The finished ones are kept as keyed
+hashes. Both keys are deleted when the Page is disconnected (`hide.lua`).
 """
 
 from typing import Final
@@ -15,11 +15,11 @@ from domain.heal import Heal, Unhealed
 from domain.ids import ConversationId, PageId, ShopId
 
 HEAL_SECONDS: Final = MAX_TTL_SECONDS
-"""Without a further write. What was missed longer ago would not be kept."""
+"""Life of the record after the last write. Messages that were missed longer ago would not be kept."""
 
 
 class Heals:
-    """Reads and writes them. Every method raises `Unavailable` when Redis is."""
+    """Reads and writes the progress. Every method raises `Unavailable` when Redis is."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -35,7 +35,7 @@ class Heals:
             return None
 
     async def write(self, shop: ShopId, page: PageId, heal: Heal, visited: list[str], /) -> None:
-        """Write it down, and which conversations the run has gone through since the last time."""
+        """Record the run, and the conversations that it has finished since the last call."""
         keys = shop_keys(shop)
         run = heal.began_at if heal.status == "running" else ""
         tags = [_tag(keys, one) for one in visited]
@@ -45,7 +45,7 @@ class Heals:
         await self._connection.run(NOTE_SCORE([WATCH_UNHEALED], [WATCH_SECONDS, page, count]), tries=2)
 
     async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Those of the conversations that this run has gone through."""
+        """Those of the conversations that this run has finished."""
         keys = shop_keys(shop)
         tags = [_tag(keys, one) for one in conversations]
         runs = await self._connection.command("ZMSCORE", keys.heal_visited(page), *tags)

@@ -1,4 +1,4 @@
-"""Tapped buttons that came by webhook without a message id of Facebook's, by the time of the tap and the title."""
+"""Finds taps of buttons that came by webhook without a message id, by the time of the tap and the button's title."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +19,7 @@ MOST_PAGES: Final = 20
 
 
 class Taps:
-    """Finds them. Raises `Unavailable` when Redis is, or has lost the shop."""
+    """Finds such taps. Raises `Unavailable` when Redis is, or has lost the shop."""
 
     def __init__(self, reader: Reader, connection: Connection) -> None:
         self._reader = reader
@@ -45,7 +45,7 @@ class Taps:
         """Those of the messages that are such taps and were purged alone; one message for each purged tap."""
         keys = shop_keys(shop)
         possible: dict[bytes, MessageId] = {}
-        # Graph's time is cut to the second, and may be of the second before or after.
+        # Graph's time has whole seconds, and may differ from the webhook's by one.
         for lag in (0, -1, 1):
             for message in messages:
                 if message.text is not None and message.sent_at is not None:

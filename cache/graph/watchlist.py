@@ -1,7 +1,7 @@
-"""Which Page is looked at next, once across replicas; and when nobody was there to take deliveries.
+"""Which Page is checked next, by one of all replicas; and when no replica accepted deliveries.
 
-Page ids and statuses only. All times are the callers' Unix milliseconds. The keys share a slot, so each change is one
-step; each has a deadline that every change puts off.
+It holds Page ids and statuses only. All times are Unix milliseconds of the caller. The keys share a slot, so each
+change is one step. Each change extends the deadlines of the keys.
 """
 
 from typing import Final
@@ -26,14 +26,14 @@ from domain.shop import PageStatus
 from domain.watch import WITHIN, Outage, Within
 
 NEAR: Final = 60 * 60 * 1000
-"""Milliseconds of service between two outages below which they count as one: what the first one lost may not have
-been made up when the second began."""
+"""Milliseconds between two outages below which they count as one: healing after the first may not have finished when
+the second began."""
 
 SPREAD_PER_CALL: Final = 500
 """Pages made due in one script call: about a millisecond of the server's time."""
 
 STATUSES: Final[tuple[PageStatus, ...]] = ("connected", "unsubscribed", "reconnect")
-"""Of Pages that are watched; one without a token is not."""
+"""Statuses of watched Pages. A Page without a token is not watched."""
 
 _PAGES: Final = (WATCH_DUE, WATCH_STATUS, WATCH_COUNTS)
 _OF_ONE: Final = (*_PAGES, WATCH_GRANTED, WATCH_EXPIRING, WATCH_UNHEALED)
@@ -46,15 +46,15 @@ class Watchlist:
         self._connection = connection
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Have a Page looked at then; until then it counts as this."""
+        """Check a Page at that time; until then it has this status."""
         await self._connection.run(WATCH([*_OF_ONE], [WATCH_SECONDS, page, due_ms, status]), tries=2)
 
     async def forget(self, page: PageId, /) -> None:
-        """Have a Page looked at no more, nor counted; nor is it known any more who granted its token."""
+        """Forget a Page, also who granted its token."""
         await self._connection.run(WATCH([*_OF_ONE], [WATCH_SECONDS, page, 0, ""]), tries=2)
 
     async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
-        """Count the Page's token among those that end then; None for a token without an end."""
+        """Record when the Page's token ends; None for a token without an end."""
         end = "" if expires_ms is None else str(expires_ms)
         await self._connection.run(NOTE_SCORE([WATCH_EXPIRING], [WATCH_SECONDS, page, end]), tries=2)
 
@@ -71,32 +71,32 @@ class Watchlist:
         return sum(score for _, score in scored(found))
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
-        """The Pages that are due, at most so many, the longest due first. They are due again when the lease is over;
-        until then nobody else gets them.
+        """At most `count` Pages that are due, the longest due first. They are due again when the lease ends; until then
+        no other replica gets them.
         """
-        # Not twice: Pages whose answer was lost would wait for their lease, and as many more.
+        # No second try: if the answer was lost, those Pages wait for their lease, and a second try would take more.
         pages = await self._connection.run(TAKE([*_PAGES], [WATCH_SECONDS, now_ms, now_ms + lease_ms, count]))
         return [PageId(page.decode()) for page in pages]
 
     async def renew(self, page: PageId, until_ms: int, /) -> None:
-        """Have a Page looked at then and not before. One that was forgotten meanwhile stays so."""
+        """Check a Page at that time, not before. A forgotten Page stays forgotten."""
         await self._connection.command("ZADD", WATCH_DUE, "XX", until_ms, page)
 
     async def counts(self) -> dict[PageStatus, int]:
-        """How many watched Pages there are of each status, those without any included."""
+        """How many watched Pages there are of each status, also where it is none."""
         fields = hash_fields(await self._connection.command("HGETALL", WATCH_COUNTS))
         return {status: int(fields.get(status.encode(), 0)) for status in STATUSES}
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
-        """Say that a replica is there. Where none had said so for longer than `longest_ms`, the outage that ends with
-        it: only the first caller gets it. Every Page is due then, evenly from now on over `spread_ms`, and one that is
-        due sooner stays so; where this is cut short, the next beat goes on. Before the very first beat there was no
-        outage.
+        """Record that a replica is running. Returns the outage that ends now, if the last beat of any replica is older
+        than `longest_ms`: only the first caller gets it. Then every Page becomes due, spread evenly over `spread_ms`. A
+        Page that is due sooner is not changed. If this is interrupted, the next beat continues. The very first beat
+        ends no outage.
         """
         return await self._beat(now_ms, longest_ms, spread_ms, "")
 
     async def lost_since(self, since_ms: int, now_ms: int, spread_ms: int, /) -> None:
-        """Say that messages which were stored after `since_ms` are lost: that is an outage that ends now."""
+        """Record that messages stored after `since_ms` are lost, as an outage that ends now."""
         await self._beat(now_ms, 0, spread_ms, since_ms)
 
     async def _beat(self, now_ms: int, longest_ms: int, spread_ms: int, since: Arg) -> Outage | None:
@@ -108,9 +108,9 @@ class Watchlist:
         return Outage(int(began), now_ms) if began else None
 
     async def outage(self) -> Outage | None:
-        """The last outage; with those before it that were less than an hour apart, from the first one's beginning."""
-        told = await self._connection.command("GET", WATCH_OUTAGE)
-        if told is None:
+        """The last outage. Outages less than an hour apart count as one, from the beginning of the first."""
+        found = await self._connection.command("GET", WATCH_OUTAGE)
+        if found is None:
             return None
-        began, ended = map(int, told.split())
+        began, ended = map(int, found.split())
         return Outage(began, ended)

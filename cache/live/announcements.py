@@ -1,8 +1,8 @@
 """Subscriptions to the shops' channels: one connection to each node of the store, whatever the number of shops.
 
-An announcement contains nothing that is kept: `+` and the newest moment in a shop's stored time, or `*` and events that
-are not kept, sealed. An announcement may be lost with the connection or the node: followers also read the store now and
-then. Sharded channels (SSUBSCRIBE, Redis 7) stay in their shop's slot, so the other nodes of a cluster do not get them.
+An announcement holds no message: it is `+` and the newest moment of a shop, or `*` and sealed live events. It may be
+lost with the connection or the node, so followers also read the store without one. Sharded channels (SSUBSCRIBE, Redis
+7) stay in their shop's slot, so the other nodes of a cluster do not get them.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from cache.server.connection import Connection, Dedicated
 from domain.ids import ShopId
 
 IDLE_SECONDS: Final = 10.0
-"""A node that has been silent for so long is asked whether it is there; after as long again it is not."""
+"""A node that sends nothing for this time gets a PING. After the same time without an answer it counts as lost."""
 AGAIN_SECONDS: Final = 0.5
 LONGEST_SECONDS: Final = 8.0
-"""Before the next try where a node is not to be had; each wait is twice the last, up to the longest."""
+"""Wait before the next try to reach a node. Each wait is twice the last, up to the longest."""
 LIVE_WAITING: Final = 1000
 """Limit: announcements of one shop that wait for their follower. The oldest are dropped: live events are never kept."""
 LIVE_BYTES: Final = 1024 * 1024
@@ -63,7 +63,7 @@ class ShopSubscription:
             self._announced.set()
 
     def lose(self) -> None:
-        """From now on none comes, until `confirm`."""
+        """No announcement comes until `confirm`."""
         self._confirmed.clear()
 
     async def confirmed(self, seconds: float) -> None:

@@ -1,7 +1,7 @@
-"""Following a shop: what is stored is read, what is announced live is passed on.
+"""Follows a shop: reads what was stored, and passes live events on.
 
-The store is read when something is announced, and every few seconds without an announcement: one that was lost delays
-what it announced by a few seconds at most.
+It reads after each announcement, and every few seconds without one. A lost announcement delays messages by a few
+seconds at most.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,14 +17,14 @@ from domain.ids import ShopId
 from domain.stream import Start, Stretch
 
 READ_SECONDS: Final = 3.0
-"""Between two reads where nothing is announced."""
+"""Time between two reads without an announcement."""
 AGAIN_SECONDS: Final = 1.0
-"""Between two tries where the store cannot be read."""
+"""Time between two tries while Redis cannot be read."""
 SUBSCRIBE_SECONDS: Final = 1.0
-"""What a follower waits for its subscription before it begins without."""
+"""Time that a follower waits for its subscription before it begins without."""
 
 Deliver = Callable[[Stretch], float | None]
-"""Takes a stretch; for how many seconds it wants no other."""
+"""Takes a stretch. Returns how many seconds to wait before the next one."""
 
 
 class Feed:
@@ -65,9 +65,10 @@ class Feed:
         return self._timeline.event_id(shop, position)
 
     async def follow(self, shop: ShopId, after: int, deliver: Deliver, /) -> None:
-        """Deliver everything behind a position as it comes, until cancelled; nothing twice. An empty stretch moves the
-        position on, and the first one says that live events come too from now on. Where Redis is lost, it waits, and
-        goes on where it was.
+        """Deliver everything after a position as it comes, once, until cancelled.
+
+        An empty stretch only moves the position. After the first stretch, live events come too. While Redis is
+        unreachable it waits, and then continues from its position.
         """
         subscription = self._announcements.subscribe(shop)
         try:

@@ -1,8 +1,8 @@
-"""Telling viewers, on whichever replica, of what happens and is never kept.
+"""Sends live events (reactions, typing and others that are never kept) to the viewers of all replicas.
 
-It goes over the shop's channel (cache/live/announcements.py), sealed: the traffic alone does not show what was said
-or done. It is sent when the delivery has been answered, and asked first whether anybody listens; where
-the store is slow or gone, or too much happens at once, it is dropped and counted.
+They go over the shop's channel (cache/live/announcements.py), sealed, so the traffic alone does not show them. An event
+is sent after its delivery is answered, and only if the channel has a subscriber. If Redis is slow or unreachable, or
+there are too many events, the event is dropped and counted.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from domain.stream import StreamEvent
 from ops.metrics import Metrics
 
 WAITING: Final = 2_000
-"""Notices that wait to be told; of more the oldest are dropped."""
+"""Notices that wait to be sent. Beyond that, new ones are dropped."""
 AT_ONCE: Final = 50
-"""Notices told in one turn."""
+"""Notices sent together."""
 OWNERS_REMEMBERED: Final = 10_000
 PURPOSE: Final = "live-notice"
-"""Another purpose than that of the release before: neither release opens what the other one has sent."""
+"""It differs from the release before: neither release opens what the other one has sent."""
 
 log = structlog.get_logger()
 
@@ -39,12 +39,12 @@ class Registry(Protocol):
     """Who a Page belongs to."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """The shop of a Page, None where nobody has connected it."""
+        """The shop of a Page, None where no shop has connected it."""
         ...
 
 
 class Live:
-    """Tells, in the background, and reads what was told."""
+    """Sends live events, in the background."""
 
     def __init__(self, connection: Connection, owners: Registry, sealer: Sealer, metrics: Metrics) -> None:
         self._connection = connection
@@ -56,26 +56,26 @@ class Live:
         self._shops: dict[PageId, ShopId] = {}
 
     def tell(self, notices: Sequence[Notice], /) -> None:
-        """Have it told soon. Returns at once."""
+        """Queue notices to be sent. Returns at once."""
         room = WAITING - len(self._waiting)
         self._waiting.extend(notices[:room])
         self._metrics.told_live("dropped", max(0, len(notices) - room))
         self._wake.set()
 
     async def run(self) -> None:
-        """Tell what waits, until cancelled."""
+        """Send the queued notices, until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
                 notices = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
                 try:
-                    await self._tell(notices)
+                    await self._send(notices)
                 except (Unavailable, SealKeysMissing) as error:
                     log.warning("live_dropped", reason=error.reason)
                     self._metrics.told_live("dropped", len(notices))
 
-    async def _tell(self, notices: list[Notice]) -> None:
+    async def _send(self, notices: list[Notice]) -> None:
         by_shop: dict[ShopId, list[Notice]] = {}
         for notice in notices:
             shop = await self._shop(notice.page)
@@ -84,9 +84,9 @@ class Live:
             else:
                 by_shop.setdefault(shop, []).append(notice)
         for shop, own in by_shop.items():
-            await self._tell_shop(shop, own)
+            await self._send_to_shop(shop, own)
 
-    async def _tell_shop(self, shop: ShopId, notices: list[Notice]) -> None:
+    async def _send_to_shop(self, shop: ShopId, notices: list[Notice]) -> None:
         keys = shop_keys(shop)
         args: list[Arg] = []
         for notice in notices:
@@ -96,21 +96,21 @@ class Live:
         if not answers:
             self._metrics.told_live("nobody_listens", len(notices))
             return
-        told = []
+        packed = []
         for notice, answer in zip(notices, answers.decode(), strict=True):
             if answer == "1":
-                told.append(_packed(notice))
+                packed.append(_packed(notice))
             else:
                 self._metrics.told_live("refused")
                 if answer == "u":
                     self._shops.pop(notice.page, None)
-        if told:
-            sealed = self._sealer.seal(orjson.dumps(told), shop=shop, purpose=PURPOSE, place="")
+        if packed:
+            sealed = self._sealer.seal(orjson.dumps(packed), shop=shop, purpose=PURPOSE, place="")
             await self._connection.run(ANNOUNCE([keys.channel], [LIVE + sealed]))
-            self._metrics.told_live("told", len(told))
+            self._metrics.told_live("told", len(packed))
 
     async def _shop(self, page: PageId) -> ShopId | None:
-        """Only found Pages are remembered, and forgotten when the shop's record says otherwise."""
+        """Found Pages are remembered, until the shop's record does not have them any more."""
         shop = self._shops.get(page)
         if shop is None:
             shop = await self._owners.owner(page)
@@ -122,15 +122,15 @@ class Live:
 
 
 def read_live(sealer: Sealer, shop: ShopId, announcements: Sequence[bytes]) -> list[StreamEvent]:
-    """What was told, as events; what does not open is left out, and the log says so."""
+    """Live events from announcements. One that cannot be opened is logged and left out."""
     events = []
     for sealed in announcements:
         try:
-            told = orjson.loads(sealer.open(sealed, shop=shop, purpose=PURPOSE, place=""))
+            packed = orjson.loads(sealer.open(sealed, shop=shop, purpose=PURPOSE, place=""))
         except SealBroken:
             log.warning("live_unreadable", shop=shop)
             continue
-        events += [StreamEvent("live", Notice(*one)) for one in told]
+        events += [StreamEvent("live", Notice(*one)) for one in packed]
     return events
 
 

@@ -1,7 +1,7 @@
 """Tickets for streams: a signed text that is good for one connection, for callers who cannot send a token in a header.
 
-An address ends up in histories and logs, so it holds no token. A ticket is worth nothing once it was used, or 30 s
-after it was given. A text that is no ticket of this shop is refused before Redis, or any key, sees it.
+Addresses are kept in histories and logs, so they must not hold a token. A ticket is useless after its first use, and
+30 s after it was made. A text that is no ticket of this shop is refused without a call to Redis.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ NONCE_BYTES: Final = 16
 
 
 class Tickets:
-    """Gives and takes tickets. `new_bytes` gives as many random bytes as it is asked for. Every method raises
+    """Gives and takes tickets. `new_bytes` returns that number of random bytes. Every method raises
     `Unavailable` when Redis is.
     """
 
@@ -48,11 +48,11 @@ class Tickets:
         return self._text.write(shop, nonce)
 
     async def take(self, shop: ShopId, ticket: str, /) -> Principal | None:
-        """The caller who got it, once; None for a ticket that was used, is too old, or is not one of this shop's."""
+        """The caller who got the ticket; None if it was used, is too old, or is not this shop's."""
         nonce = self._text.read(shop, ticket)
         if nonce is None:
             return None
-        # Not twice: a ticket whose answer was lost is lost.
+        # No second try: if the answer was lost, the ticket is used up.
         holder = await self._connection.run(TAKE_TICKET(_keys(shop, nonce), []))
         if holder is None:
             return None

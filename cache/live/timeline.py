@@ -1,8 +1,8 @@
 """A shop's stored time: messages as they came, and what became of them, oldest first.
 
-Messages and changes bear moments of one timeline, unique and rising in a shop, given in the step that writes them. So
-whoever has read up to a position has read everything up to it, and goes on from there without a gap or a repetition.
-Each is read as it is now: what has been erased or purged since is not told any more.
+Each message and each change has a moment, unique and rising in a shop, set in the step that writes it. So a reader that
+has read up to a position has read everything before it, and continues from there without a gap or a repetition. A
+message is read in its present state. What has been erased or purged since is left out.
 """
 
 from typing import Final
@@ -30,7 +30,7 @@ READ_BYTES: Final = 256 * 1024
 """Limit: bytes of events that are read from the store at once for a stream; one single event may have more. A short
 value of Redis can be a long JSON."""
 BACKLOG: Final = 50_000
-"""Messages that are sent again at most; whoever has missed more had better read the newest and go on from there."""
+"""Messages that a resumed stream sends again at most. A viewer that missed more starts from the newest ones."""
 SLACK: Final = 600_000_000
 """Microseconds by which a position stays behind the server's clock where nothing is stored: a clock that is set back by
 less gives no moment twice."""
@@ -98,7 +98,7 @@ class Timeline:
         return self._cursors.write(shop, "s", position)
 
     async def _look(self, shop: ShopId, after: int | None) -> tuple[Stretch, int, int]:
-        """A stretch, where the stored time stands, and the server's clock; None looks at nothing but these two."""
+        """A stretch, the newest moment of the shop, and the server's clock. With None, only the last two."""
         keys = shop_keys(shop)
         size = 0 if after is None else LOOKS_PER_READ
         call = FOLLOW([keys.registry, keys.shop_index, keys.changes], [keys.hash_tag, after or 0, size, READ_BYTES])

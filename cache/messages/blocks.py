@@ -24,7 +24,7 @@ class Blocks:
         """Store nothing more of it, on any replica once this returns; since when, in milliseconds.
 
         Raises:
-            NotFound: it is with none of the shop's Pages. A mistyped id would block nobody, in silence.
+            NotFound: it is with none of the shop's Pages. A mistyped id would silently block no one.
             CountReached: the shop has blocked as many conversations as it may.
         """
         if not any(conversation.startswith(f"{page}_") for page in await self._shops.page_ids(shop)):

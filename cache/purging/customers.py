@@ -1,7 +1,7 @@
-"""Deleting what is kept of customers, by their ids alone: on a shop's word, or by a list such as Facebook sends.
+"""Deletes what is kept of customers, by their ids: at a shop's request, or by a list of ids that Facebook sends.
 
-An id is one Page's, but not which one's: each of the shop's Pages is looked at. Nothing in the store names a customer,
-so the way from an id to what is kept is the hash of the conversation that it would have.
+A customer's id belongs to one Page, and does not say to which, so all the shop's Pages are looked at. Redis holds no
+customer's id: the messages are found by the hash of the conversation's id.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ class Customers:
         self._purger = purger
 
     async def purge(self, shop: ShopId, customer: Psid, requested_by: str) -> Receipt:
-        """All of one customer, at each of the shop's Pages. What is still on its way and was sent before stays out
-        too, whether or not anything is kept now.
+        """All messages of one customer, at each of the shop's Pages. Messages that were sent before and arrive later
+        are refused, also if nothing is kept now.
         """
         keys = shop_keys(shop)
         pages = await self._shops.page_ids(shop)
@@ -39,7 +39,7 @@ class Customers:
         return await self._purger.purge_conversations(shop, tags, requested_by)
 
     async def purge_kept(self, shop: ShopId, customers: Sequence[Psid], requested_by: str) -> list[Receipt]:
-        """What is kept of any of these customers; no receipt where that is nothing. Erasing may still go on."""
+        """What is kept of any of these customers; no receipt if nothing is kept. Erasing may still run afterwards."""
         keys = shop_keys(shop)
         found: list[bytes] = []
         waiting = await self._waiting(keys)

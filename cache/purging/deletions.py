@@ -1,7 +1,7 @@
-"""Requests of persons to delete what came from their Facebook account, as they can be looked up afterwards.
+"""Requests of persons to delete what came from their Facebook account, so that they can look up the state later.
 
-Of a request its code, its time and its state are kept; while something is still being erased, also which purges it
-waits for. A request that comes once more finds what it began.
+A request has a code, a time and a state, and the purges that are still erasing for it. A request that comes again finds
+the first one.
 """
 
 from typing import Final
@@ -28,20 +28,20 @@ class Deletions:
         self._purger = purger
 
     async def take(self, code: str, at_ms: int, /) -> bool:
-        """Note a request, before anything is done for it; whether all that it asks was begun before."""
+        """Record a request before its work begins. True if its whole work has begun before."""
         return await self._note(code, _AT, at_ms)
 
     async def wait_for(self, code: str, shop: ShopId, receipt: Receipt, /) -> None:
-        """A purge is a part of it; it is done when that is."""
+        """Make the request wait for a purge."""
         if not receipt.complete:
             await self._note(code, f"{_WAITS.decode()}{receipt.id}", shop)
 
     async def begun(self, code: str, /) -> None:
-        """All that it asks is begun: hidden at once, erased soon."""
+        """Record that its whole work has begun: everything is hidden, and will be erased soon."""
         await self._note(code, _BEGUN, 1)
 
     async def find(self, code: str, /) -> Deletion | None:
-        """What became of it; None where there is none, or was more than 90 days ago."""
+        """The state of a request; None if there was none in the last 90 days."""
         fields: dict[bytes, bytes] = {}
         async for some in self._connection.scan_hash(deletion_key(code)):
             fields |= some
@@ -63,6 +63,6 @@ class Deletions:
             return True  # receipts end after 30 days; no purge takes that long
 
     async def _note(self, code: str, field: str, value: Arg) -> bool:
-        """Whether all of the request was begun before."""
+        """Whether the whole work of the request has begun before."""
         call = NOTE_DELETION([deletion_key(code)], [DELETION_SECONDS, field, value, _BEGUN])
         return bool(await self._connection.run(call, tries=2))

@@ -1,9 +1,10 @@
 """Purging: hidden at once, erased in short steps, never half done.
 
-`hide.lua` sets a watermark: in one step everything stored before it is unreadable, on every replica, and everything
-sent before it is refused. Only then is the request answered. Erasing goes on in steps of a fraction of a millisecond,
-with pauses between, so that others hardly notice. What is still to be erased stands in `purges`: the next start, or
-another replica, goes on where a crash left it. Steps may run twice or side by side; each message is erased once.
+`hide.lua` sets a watermark. In one step, everything stored before it becomes unreadable on every replica, and
+everything sent before it is refused. Only then is the request answered. Then the messages are erased in steps of a
+fraction of a millisecond, with pauses, so that other calls hardly wait. The key `purges` lists unfinished purges: after
+a crash, the next start or another replica continues. A step may run twice or at the same time as another; each message
+is erased once.
 """
 
 import asyncio
@@ -33,24 +34,24 @@ STEP_MESSAGES: Final = 50
 STEP_ENTRIES: Final = 500
 """Index entries removed in one script call, which is a tenth of the work."""
 STEP_SECONDS: Final = 0.0017
-"""From one step to the next: 100,000 messages are gone within four seconds, and most of the time is left to others. A
-server too slow for that pace is given no pause: the five seconds that are promised come first."""
+"""Time from one step to the next: 100,000 messages are erased within four seconds, and most of the server's time is
+left for other calls. A server that is too slow for this pace gets no pause: the promise is five seconds."""
 LAG_SECONDS: Final = 0.005
-"""Lateness beyond this is forgotten instead of made up for by a burst."""
+"""A longer delay is not made up for by a burst of steps."""
 ANSWER_SECONDS: Final = 0.2
 """How long a request waits for erasing to finish, to answer `complete` instead of `running`."""
 RESUME_SECONDS: Final = 5.0
-"""How often each replica looks for purges that nobody goes on with."""
+"""How often each replica looks for purges that no replica works on."""
 ABANDONED_SECONDS: Final = 10.0
-"""A purge whose note is older has lost its replica. Two at work on one are harmless, only wasteful."""
+"""A purge with an older note has lost its replica. Two replicas that work on one purge do no harm."""
 PURGES_LOOKED_AT: Final = 100
-"""Unfinished purges whose age is looked up, those first that were noted longest ago. There is seldom more than one."""
+"""Unfinished purges looked at together, the oldest notes first. There is seldom more than one."""
 NOTE_SECONDS: Final = 2.0
-"""How often a replica at work renews its note."""
+"""How often a replica renews the note of the purge that it works on."""
 
 RETRY_OPEN: Final = 5
 RETRY_FULL: Final = 3600
-"""Seconds after which to ask again: until some purges are erased; until the oldest receipt may be over."""
+"""Seconds for `Retry-After`: until some purges have finished; until the oldest receipt may have expired."""
 
 log = structlog.get_logger()
 
@@ -99,14 +100,14 @@ class Purger:
     async def purge_conversation(
         self, shop: ShopId, conversation: ConversationId, requested_by: str, *, limited: bool = True
     ) -> Receipt:
-        """All that one customer and one Page said to each other."""
+        """All messages between one customer and one Page."""
         tag = shop_keys(shop).conversation_tag(conversation)
         return await self._purge(shop, "conversation", tag, requested_by, limited=limited)
 
     async def purge_conversations(
         self, shop: ShopId, tags: Sequence[bytes], requested_by: str, *, limited: bool = True
     ) -> Receipt:
-        """All conversations with these tags, on one receipt (cache/purging/customers.py knows whose they are)."""
+        """All conversations with these tags, with one receipt. cache/purging/customers.py makes the tags."""
         return await self._purge(shop, "customer", b"".join(tags), requested_by, limited=limited)
 
     async def purge_page(
@@ -124,7 +125,7 @@ class Purger:
         )
 
     async def purge_message(self, shop: ShopId, id_: MessageId, requested_by: str, *, limited: bool = True) -> Receipt:
-        """One message. One that was never received is kept out in advance."""
+        """One message. If it comes only later, it is refused then."""
         keys = shop_keys(shop)
         purge = PurgeId(self._new_id())
         ids = [*await self._reader.tap_ids(shop, keys, id_), *await self._reader.possible_ids(shop, keys, id_)]
@@ -146,7 +147,7 @@ class Purger:
         return self._receipts.signed(shop, receipt)
 
     async def receipt(self, shop: ShopId, purge: PurgeId) -> Receipt:
-        """How a purge stands.
+        """The state of a purge.
 
         Raises:
             NotFound: this shop has had no such purge in the last 30 days.
@@ -169,7 +170,7 @@ class Purger:
             raise _too_many_purges(RETRY_OPEN)
         purge = PurgeId(self._new_id())
         job = f"{purge} {shop}".encode()
-        # First the note, then the deed: a crash between leaves a note that the next to look at it removes.
+        # First the note, then the purge: after a crash between them, `resume` removes the note.
         await self._note(job)
         at = await hide(
             self._connection, shop, purge, what, tag, by,
@@ -219,7 +220,7 @@ class Purger:
             async with turns:
                 await self._erase_all(job)
         except Unavailable as error:
-            # `resume` comes back to it: the note stands until everything is erased.
+            # `resume` continues: the note stays until everything is erased.
             log.warning("purge_interrupted", reason=error.reason)
 
     async def _erase_all(self, job: bytes) -> None:
@@ -249,7 +250,7 @@ class Purger:
         await self._connection.command("ZREM", PURGES, job)
 
     async def _walk(self, job: bytes, script: Script, keys: list[bytes], args: list[Arg]) -> None:
-        """Call a script again and again, from where it has got to, until it says it is done."""
+        """Call a script from the position that it reached, until it is done."""
         position, noted = b"-inf", self._clock()
         due = noted
         while position:
@@ -265,7 +266,7 @@ class Purger:
         await note_purge(self._connection, job, int(self._now()))
 
     async def resume(self) -> None:
-        """Go on with purges that have lost their replica, and look for more, until cancelled."""
+        """Continue purges that have lost their replica, until cancelled."""
         while True:
             try:
                 await self.resume_once()
@@ -274,14 +275,14 @@ class Purger:
             await self._sleep(RESUME_SECONDS)
 
     async def resume_once(self) -> None:
-        """Go on with the purges that nobody is working on; tell how old the oldest unfinished one is."""
-        await self._tell_oldest()
+        """Continue the purges that no replica works on, and measure how old the oldest unfinished one is."""
+        await self._measure_oldest()
         before = int(self._now() - ABANDONED_SECONDS)
         command = ("ZRANGE", PURGES, "-inf", before, "BYSCORE", "LIMIT", 0, PURGES_LOOKED_AT)
         for job in await self._connection.command(*command):
             _ = self._start(job)
 
-    async def _tell_oldest(self) -> None:
+    async def _measure_oldest(self) -> None:
         began = []
         for job in await self._connection.command("ZRANGE", PURGES, 0, PURGES_LOOKED_AT - 1):
             receipt = shop_keys(_shop_of(job)).purge(PurgeId(job.partition(b" ")[0].decode()))
@@ -291,12 +292,12 @@ class Purger:
         self._metrics.oldest_purge(max(0.0, self._now() - min(began)) if began else 0.0)
 
     async def finish(self) -> None:
-        """Return when nothing is being erased here."""
+        """Return when this process erases nothing."""
         while self._erasing:
             await asyncio.wait(self._erasing.values())
 
     async def close(self) -> None:
-        """Stop erasing; what is left is hidden already, and the next start goes on."""
+        """Stop erasing. The rest is hidden already, and the next start continues."""
         tasks = list(self._erasing.values())
         for task in tasks:
             task.cancel()

@@ -1,8 +1,8 @@
-"""Receipts signed by the service, so that anybody can verify later what it said. Pure.
+"""Receipts signed by the service, so that everyone can verify them later. Pure.
 
 A signature is a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037). Its payload is the receipt as the API
 answers it, and the shop. The key pair is made from one of SEAL_KEYS; `kid` is the thumbprint of the public key
-(RFC 7638), which stands in the JWK set of the service. Only a complete receipt is signed: a running one says nothing
+(RFC 7638) in the JWK set of the service. Only a complete receipt is signed: a running one says nothing
 final.
 """
 
@@ -44,7 +44,7 @@ class ReceiptRefused(PageInboxError):
 
 
 class ReceiptSigner:
-    """Signs with the first of the keys; tells the public half of each."""
+    """Signs with the first of the keys, and returns the public keys."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
@@ -77,7 +77,7 @@ def verify(receipt: Mapping[str, Any], jwks: Mapping[str, Any]) -> dict[str, Any
     """
     signature = receipt.get("signature")
     if not isinstance(signature, str):
-        raise ReceiptRefused("receipt_unsigned", "There is no signature; a receipt bears one once it is complete.")
+        raise ReceiptRefused("receipt_unsigned", "There is no signature; a receipt has one when it is complete.")
     signed = _payload(signature, jwks)
     shown = {name: value for name, value in receipt.items() if name not in {"signature", "type"}}
     shown.setdefault("shop", signed.get("shop"))

@@ -1,4 +1,4 @@
-"""Receipts of purges, as they stand and signed: one by its id, or all of a shop."""
+"""Receipts of purges, signed when complete: one by its id, or all of a shop."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ class Receipts:
         self._now = now
 
     async def one(self, shop: ShopId, purge: PurgeId) -> Receipt:
-        """How a purge stands.
+        """The state of a purge.
 
         Raises:
             NotFound: this shop has had no such purge in the last 30 days.

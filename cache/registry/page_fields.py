@@ -1,10 +1,10 @@
 """What the record of a shop holds of one Page, field by field. Pure.
 
-    p:<page>   when it was connected, in milliseconds: while this stands, the Page is the shop's
+    p:<page>   when it was connected, in milliseconds: with this field, the Page is the shop's
     t:<page>   its token, sealed for this shop and Page (cache/sealing.py)
-    s:<page>   what the last look at Graph told of the token, as JSON with short keys
+    s:<page>   what the last check at Graph found about the token, as JSON with short keys
     l:<page>   when something came for it last, in milliseconds, to the second
-    n:<page>   stands, as 1, while nothing that comes for it is stored
+    n:<page>   1 while the Page is paused
 
 All of them go in the step in which the Page does (`hide.lua`). A Page without `t:` is connected for webhooks alone.
 """
@@ -47,14 +47,14 @@ def names(page: PageId) -> Names:
 
 
 def page_ids(fields: Mapping[bytes, bytes] | list[bytes]) -> list[PageId]:
-    """The Pages that stand in a record, or in the list of its fields' names."""
+    """The Pages in a record, or in the list of its fields' names."""
     return [PageId(name.removeprefix(CONNECTED).decode()) for name in fields if name.startswith(CONNECTED)]
 
 
 def page_of(
     page: PageId, at: bytes, token: bytes | None, state: bytes | None, last: bytes | None, paused: bytes | None
 ) -> Page:
-    """A Page as its fields tell.
+    """A Page from its fields.
 
     Raises:
         Corrupt: a state that we did not write.
@@ -102,7 +102,7 @@ def read_state(text: bytes | None) -> PageState:
     """What `write_state` wrote.
 
     Raises:
-        Corrupt: something else, or nothing: a token never stands without its state.
+        Corrupt: something else, or nothing: a token always has a state.
     """
     try:
         body = orjson.loads(text or b"")

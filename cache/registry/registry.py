@@ -1,13 +1,12 @@
 """The registry: which shop a Page belongs to, its token, and whether a shop wants its messages stored.
 
 The claim on a Page (`page:{P}`) and the shop's own record (`shop:{S}`) may lie on different nodes of a cluster, so no
-script changes both. The shop's record decides: `put.lua` stores only for a Page that stands in it, in one step with the
+script changes both. The shop's record decides: `put.lua` stores only for a Page in the record, in one step with the
 write. The claim is only the way to find the shop, and keeps a second shop from taking the Page.
 
 Where something is not found, the marks (cache/registry/marks.py) say whether it never was or the store has lost it.
 
-A token stands in the shop's record, sealed, beside its Page (cache/registry/page_fields.py), and goes with it in
-one step.
+A sealed token is in the shop's record beside its Page (cache/registry/page_fields.py). Both are deleted in one step.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,7 +77,7 @@ class Registry:
             await self._marks.require()
 
     async def shop(self, shop: ShopId) -> Shop:
-        """A shop's state; a shop that was never heard of has no Pages and is not paused."""
+        """A shop's state. An unknown shop has no Pages and is not paused."""
         ids, pages, paused = await self.page_ids(shop), [], None
         for at in range(0, max(1, len(ids)), PAGES_PER_CALL):
             some = ids[at : at + PAGES_PER_CALL]
@@ -94,7 +93,7 @@ class Registry:
         return Shop(shop, paused == b"1", tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))))
 
     async def require(self, shop: ShopId) -> None:
-        """To be called before a shop is told that it has nothing: whether that is so, or its Pages were lost.
+        """To be called before an empty answer: raises if the shop has no Pages because Redis lost them.
 
         That its record is there says nothing: the entry of this very call in its audit log has written one.
         """
@@ -195,7 +194,7 @@ class Registry:
         return page_fields.credentials_of(self._sealer, shop, page, reply[1], reply[2])
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState) -> bool:
-        """Write down what is known of the token that `seal` tells; whether it is still the Page's token."""
+        """Record what is known of a token; whether the token with this `seal` is still the Page's."""
         names = page_fields.names(page)
         return await self._replace(shop, names.token, seal, names.state, page_fields.write_state(state))
 
@@ -227,7 +226,7 @@ class Registry:
         return str(claim.decode())
 
     async def release(self, shop: ShopId, page: PageId, claim: str) -> None:
-        """Give a Page up, unless the shop has connected it anew since the claim was read."""
+        """Give up the claim on a Page, unless the shop has connected the Page again since the claim was read."""
         await self._connection.run(RELEASE([page_key(page)], [shop, claim]), tries=2)
 
     async def accept_loss(self) -> int:
@@ -243,7 +242,7 @@ class Registry:
 
 
 def page_not_found() -> NotFound:
-    """Says neither whether the Page exists nor whose it is."""
+    """Does not say whether the Page exists in another shop."""
     return NotFound("page_not_found", "This Page is not connected to this shop.")
 
 

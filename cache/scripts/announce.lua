@@ -1,4 +1,4 @@
 #!lua
--- Announces something to whoever listens now; nothing of it is kept.
--- KEYS: a:{S} (a channel)   ARGV: what is announced   Reply: how many have heard
+-- Publishes a text to the subscribers of a shop's channel. Nothing of it is kept.
+-- KEYS: a:{S} (a channel)   ARGV: the text   Reply: how many subscribers got it
 return redis.call('SPUBLISH', KEYS[1], ARGV[1])

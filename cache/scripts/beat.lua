@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Notes that a replica is there. Where none was, notes the outage that ends with it, and makes every Page due, evenly
--- over some time; one that is due sooner stays so. A call makes some Pages due; what is left stands in a key of its own,
--- so that the next call goes on, whichever replica makes it.
+-- Records that a replica is running. If none was running before, records the outage that ends now, and makes every Page
+-- due, spread evenly over some time. A Page that is due sooner is not changed. One call makes some Pages due. The rest is
+-- in a key of its own, and the next call of any replica continues there.
 -- USES: digits
 -- KEYS: {watch}:beat, {watch}:outage, {watch}:due, {watch}:spread
 -- ARGV: life (s), now (ms), longest time between two beats that is no outage (ms), how long an outage is kept (s),
@@ -25,7 +25,7 @@ if ended then
   redis.call('SET', KEYS[4], string.format('%.0f %.0f %.0f %.0f', now, last, pages, 0), 'EX', life)
 end
 
--- Pages that are due later than `last` are taken from the latest on, and so each of them once.
+-- Pages that are due after `last` are taken in descending order, so each is taken once.
 local first, last, pages, done = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+) (%d+) (%d+) (%d+)$')
 local left = 0
 if first then

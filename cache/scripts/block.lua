@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Blocks a conversation: nothing of it is stored from now on. One that is blocked already stays so since then.
+-- Blocks a conversation: nothing of it is stored from now on. A conversation that is blocked already keeps its time.
 -- USES: now
--- KEYS: x:{S}   ARGV: the conversation's tag, how many the shop may have
--- Reply: since when (ms), or nil where the shop has as many as it may have
+-- KEYS: x:{S}   ARGV: the conversation's tag, how many blocks the shop may have
+-- Reply: when it was blocked (ms), or nil where the shop already has that number
 local since = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if since then return since end
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return false end

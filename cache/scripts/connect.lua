@@ -1,8 +1,8 @@
 #!lua
--- Writes a Page down in its shop. A Page that is there keeps its time and its token.
+-- Adds a Page to its shop. A Page that is there already keeps its time and its token.
 -- USES: now, digits
 -- KEYS: shop:{S}   ARGV: how many Pages the shop may have, the Page's fields (cache/registry/page_fields.py)
--- Reply: their values, or nil where the shop has as many Pages as it may have
+-- Reply: the values of these fields, or nil where the shop already has that number of Pages
 local most = tonumber(table.remove(ARGV, 1))
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   -- A Page has at most #ARGV fields: a longer record has too many Pages, whatever its fields are, and is not read.

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
--- Conversations by last activity, newest first, as they stood when the walk began: one that has moved to the front
--- since is met where it stood then, so that nothing is skipped or repeated while messages arrive.
--- A call looks first at those that have not moved; then, while the budget lasts, at some of those that have.
+-- Lists conversations by last activity, newest first, in the order of the time when the walk began. A conversation that
+-- has moved to the front since then is listed at its old place, so nothing is skipped or repeated while messages arrive.
+-- A call looks first at conversations that have not moved. With the rest of its budget it looks at some that have.
 -- USES: now, digits, record, purges
 -- KEYS: shop:{S}, v:{S}
 -- ARGV: hash tag, when the walk began (score, '+inf' for now), from (score, exclusive, or '+inf'), how many,
@@ -22,8 +22,8 @@ if moved == '' then moved = began end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local purged_until = purges(tag, shop[1], shop[2])
 
--- The last readable message at or before the beginning of the walk. Of a conversation whose newest hundreds of entries
--- are all unreadable, no more is looked at: they are out of date, and so is what is older.
+-- The last readable message at or before the beginning of the walk. If hundreds of the newest entries are unreadable,
+-- the search ends: they have expired, and older entries have expired too.
 local function last(conversation)
   local index = CONVERSATION_KEY .. tag .. ':' .. string.sub(conversation, PAGE_TAG_BYTES + 1)
   local purged = purged_until(string.sub(conversation, 1, PAGE_TAG_BYTES), string.sub(conversation, PAGE_TAG_BYTES + 1))
@@ -44,7 +44,7 @@ local function last(conversation)
 end
 
 local reply = {began, '', '', shop[3]}
--- `place` nil: where its last message stands.
+-- Without a `place` it is listed at the place of its last message.
 local function look_at(conversation, place)
   if page ~= '' and string.sub(conversation, 1, PAGE_TAG_BYTES) ~= page then
     budget = budget - 0.2

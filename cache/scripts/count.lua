@@ -1,7 +1,7 @@
 #!lua flags=no-writes
--- Counts what is kept of a shop, and looks whether anything is there that should be gone.
+-- Counts a shop's kept messages, and looks for one that should have been deleted.
 -- KEYS: s:{S}
--- ARGV: what a message's key begins with, since when messages are readable (µs), until when they must be gone (µs)
+-- ARGV: what a message's key begins with, since when messages are readable (µs), before when they must be deleted (µs)
 -- Reply: how many are kept, the score of the oldest ('' = none), the score of the newest that is overdue ('' = none)
 local oldest = redis.call('ZRANGE', KEYS[1], ARGV[2], '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
 local overdue = redis.call('ZRANGE', KEYS[1], ARGV[3], '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')

@@ -1,5 +1,5 @@
 #!lua
--- Puts an edited value in place of the one it was made from.
+-- Replaces a value by its edited version, or keeps the edit until its message comes.
 -- USES: now, digits, record, newest, secret, deadline, trim, purges, announce, change
 -- KEYS: shop:{S}, s:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: hash tag, TTL (ms), Page id, message id, value it was made from ('' = nothing there), new value, sent_at (ms or ''),
@@ -36,7 +36,7 @@ if not shop[8] then redis.call('HSET', KEYS[1], 'secret_used', 1) end
 
 if there then
   redis.call('SET', key, value, 'XX', 'KEEPTTL')
-  -- Of two edits viewers are told the later.
+  -- The log of changes has one entry for a message's edits, the last.
   if is_message(there) then note_change(tag, KEYS[5], next_moment(shop[2], KEYS[2], KEYS[5]), 'e' .. id) end
   return {'s'}
 end

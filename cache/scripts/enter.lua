@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- What stands between a call of Graph and its Page: token, hold and pace. Takes the next place where there is one.
+-- Reads what a Graph call of a Page needs (token, holds, pace), and reserves the next place in the pace.
 -- USES: now, digits, deadline
 -- KEYS: shop:{S}, b:{S}:<tag>
 -- ARGV: the Page's fields of connection, token and state, limit, least time between two calls (µs), longest wait (µs;
---       below 0 no place is taken)
+--       below 0 no place is reserved)
 -- Reply: nothing where the Page is not the shop's, or: how long calls are held (µs, 0 = they are not), how long to wait
---        for the place that was taken (µs), sealed token ('' = none), state
+--        for the reserved place (µs), sealed token ('' = none), state
 local shop = redis.call('HMGET', KEYS[1], ARGV[1], ARGV[2], ARGV[3])
 if not shop[1] then return {} end
 local limit, spacing, patience = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -20,7 +20,7 @@ if held == 0 then
       held, wait = wait, 0
     else
       redis.call('HSET', KEYS[2], limit .. ':last', digits(place))
-      -- A minute more: whoever wants his calls further apart than this one still finds when it was.
+      -- A minute longer: a later call with a wider spacing must still find the time of this one.
       keep_until(KEYS[2], math.floor((place + spacing) / 1000) + 60000)
     end
   end

@@ -1,12 +1,11 @@
 #!lua flags=allow-oom
--- Erases messages by id and leaves tombstones, so that they do not come back, not even when this comes first. A receipt
--- may be for more ids than one call takes: it counts on.
+-- Erases messages by id and leaves tombstones. A tombstone keeps a message out also if the message arrives later. A
+-- receipt may need several calls: each adds to its count.
 -- USES: now, digits, record, newest, trim, purges, announce, change
 -- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, h:{S} and, where a receipt is wanted, j:{S}:<purge> and r:{S}
 -- ARGV: hash tag, requested by, how many purges the shop may have in a receipt's life (0 = any number),
---       then per message: id, its mid sealed for viewers ('' = they are told of a purge)
--- Reply: nil where the shop has as many purges as it may have; else how many readable ones of them were there, and the
---        time (µs)
+--       then per message: id, its mid sealed for viewers ('' = viewers get a purge instead)
+-- Reply: nil where the shop already has that number of purges; else how many messages were erased, and the time (µs)
 local tag, by, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local purge = KEYS[6] and string.match(KEYS[6], '[^:]*$')
 if purge then

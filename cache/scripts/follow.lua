@@ -1,6 +1,6 @@
 #!lua flags=no-writes
--- What was stored or changed after a moment, oldest first and as it is now. What has expired, was erased or is hidden by
--- a purge is passed over.
+-- Lists what was stored or changed after a moment, oldest first, in its present state. It leaves out what has expired,
+-- was erased, or is hidden by a purge.
 -- USES: now, digits, record, newest, purges
 -- KEYS: shop:{S}, s:{S}, h:{S}
 -- ARGV: hash tag, after (score, exclusive), how many entries to look at, how many bytes to reply (or one value more)
@@ -15,27 +15,27 @@ local newest = math.max(watermark, newest_in(KEYS[2]), newest_in(KEYS[3]))
 local reply = {digits(now), digits(newest), after, 0, shop[3]}
 if newest <= tonumber(after) then return reply end
 
-local function tell(what, score, first, second)
+local function add(what, score, first, second)
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = what, score, first, second
   bytes = bytes - #second
 end
 -- A message, by its own score.
-local function tell_message(what, score, own, id, value)
+local function add_message(what, score, own, id, value)
   if is_message(value) and own and tonumber(own) > purged_until(page_of(value), conversation_of(value)) then
-    tell(what, score, own, id .. value)
+    add(what, score, own, id .. value)
   end
 end
 
 local function look_at_message(member, score)
   local id = string.sub(member, 2)
-  tell_message('m', score, score, id, redis.call('GET', MESSAGE_KEY .. tag .. ':' .. id))
+  add_message('m', score, score, id, redis.call('GET', MESSAGE_KEY .. tag .. ':' .. id))
 end
 local function look_at_change(member, score)
   local what, id = string.sub(member, 1, 1), string.sub(member, 2)
   if what == 'p' then
     if tonumber(score) > watermark then
-      tell(what, score, string.match(id, '^(%a+):'), string.match(id, ':(.*)$'))
+      add(what, score, string.match(id, '^(%a+):'), string.match(id, ':(.*)$'))
     end
   elseif what == 'x' then
     -- The value begins with the tags of Page and conversation.
@@ -43,12 +43,12 @@ local function look_at_change(member, score)
     local tags = PAGE_TAG_BYTES + CONVERSATION_TAG_BYTES
     if unsent and tonumber(score) > purged_until(string.sub(unsent, 1, PAGE_TAG_BYTES),
         string.sub(unsent, PAGE_TAG_BYTES + 1, tags)) then
-      tell(what, score, id, string.sub(unsent, tags + 1))
+      add(what, score, id, string.sub(unsent, tags + 1))
     end
   else
     local value = redis.call('GET', MESSAGE_KEY .. tag .. ':' .. id)
     if is_message(value) then
-      tell_message(what, score, redis.call('ZSCORE', KEYS[2], member_of(value, id)), id, value)
+      add_message(what, score, redis.call('ZSCORE', KEYS[2], member_of(value, id)), id, value)
     end
   end
 end

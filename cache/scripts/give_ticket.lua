@@ -1,5 +1,5 @@
 #!lua
--- Keeps a ticket, unless the shop has as many unused ones as it may have.
+-- Keeps a ticket, unless the shop has too many unused tickets.
 -- USES: now
 -- KEYS: t:{S}:<hash>, k:{S}   ARGV: its holder, its life (s), how many the shop may have   Reply: 1, or 0 where it has
 local seconds, hash = math.floor(now / 1000000), string.sub(KEYS[1], -32)

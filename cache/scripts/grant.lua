@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Notes who granted a Page's token. One who is noted already keeps the moment, if that is asked for.
+-- Records which person granted a Page's token. The time of an earlier record can be kept.
 -- KEYS: {watch}:granted
--- ARGV: life (s), Page, when (ms), 1 to keep an earlier moment, then the person's tags, the newest first; none = nobody
+-- ARGV: life (s), Page, when (ms), 1 to keep an earlier time, then the person's tags, the newest first (none = unknown)
 -- Reply: 1
 local page, at = ARGV[2], ARGV[3]
 if not ARGV[5] then

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Writes down how far the healing of a Page is, and which conversations the run has gone through since the last time.
+-- Records the progress of a Page's healing, and which conversations the run has finished since the last call.
 -- KEYS: f:{S}:<tag>, g:{S}:<tag>   ARGV: life (s), record, run ('' = it has ended), then tags of conversations   Reply: 1
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[1])
 if ARGV[3] == '' then

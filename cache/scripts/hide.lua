@@ -1,8 +1,7 @@
 #!lua flags=allow-oom
--- Hides all there is of a shop, a Page, some customers or a conversation at once, and writes down that it is to be
--- erased. A Page that is disconnected loses its token, its state, its budgets and the record of its healing in the same
--- step; a shop loses the secret that has sealed what is hidden. Of customers one call takes a part: the others of the
--- same purge add to it.
+-- Hides everything of a shop, a Page, some customers or a conversation at once, and records the purge. A Page that is
+-- disconnected loses its token, state, budgets and record of healing in the same step. A shop loses the secret that
+-- sealed the hidden values. A purge of customers may need several calls: each adds some conversations.
 -- USES: now, digits, newest, trim, announce, change
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
@@ -33,7 +32,7 @@ local function hidden_until(before) return math.max(watermark, tonumber(before o
 if what == 'shop' then
   local before = redis.call('HGET', KEYS[1], 'watermark')
   redis.call('HSET', KEYS[1], 'watermark', digits(hidden_until(before)))
-  -- What came after the watermark is sealed by the secret that is there now.
+  -- What came after the watermark is sealed by the present secret, which must stay.
   if newest <= watermark then redis.call('HSET', KEYS[1], 'secret', '-' .. text) end
 else
   local size = what == 'customer' and CONVERSATION_TAG_BYTES or #name

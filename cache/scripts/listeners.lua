@@ -1,12 +1,12 @@
 #!lua flags=no-writes
--- Who of those that something happened to may be told of it: somebody listens, the Page is the shop's and not paused, the
+-- Says which live events may be sent: the channel has a subscriber, the Page is the shop's and not paused, and the
 -- conversation is not blocked.
 -- KEYS: shop:{S}, x:{S}, a:{S} (a channel)
--- ARGV: per happening: Page id, conversation tag ('' = none is known)
--- Reply: one character per happening: 1 yes   0 no   u the Page is not the shop's; or '' where nobody listens
+-- ARGV: per event: Page id, conversation tag ('' = none is known)
+-- Reply: one character per event: 1 yes   0 no   u the Page is not the shop's; or '' where there is no subscriber
 local listening = redis.call('PUBSUB', 'SHARDNUMSUB', KEYS[3])
 if tonumber(listening[2]) == 0 then return '' end
-local told = {}
+local answers = {}
 local paused = redis.call('HGET', KEYS[1], 'paused') == '1'
 for i = 1, #ARGV, 2 do
   local page = redis.call('HMGET', KEYS[1], CONNECTED .. ARGV[i], PAUSED .. ARGV[i])
@@ -16,6 +16,6 @@ for i = 1, #ARGV, 2 do
   elseif paused or page[2] == '1' or (ARGV[i + 1] ~= '' and redis.call('ZSCORE', KEYS[2], ARGV[i + 1])) then
     answer = '0'
   end
-  told[#told + 1] = answer
+  answers[#answers + 1] = answer
 end
-return table.concat(told)
+return table.concat(answers)

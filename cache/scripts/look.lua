@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- The first of some ids under which a readable message is kept.
+-- Finds the first of some ids that has a readable message.
 -- USES: now, record, purges
 -- KEYS: shop:{S}, s:{S}
 -- ARGV: hash tag, then ids

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Readable messages, newest first.
+-- Lists readable messages, newest first.
 -- USES: now, digits, record, purges
 -- KEYS: shop:{S}, the index to walk
 -- ARGV: hash tag, from (score, exclusive, or '+inf'), down to (score, inclusive), how many, how many to look at,
@@ -12,7 +12,7 @@ if from ~= '+inf' then from = '(' .. from end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local purged_until = purges(tag, shop[1], shop[2])
 local narrow = tonumber(shop[2] or 0) > now
--- What has expired may still stand in the index: it is not looked at.
+-- The index may still have expired entries: they are not looked at.
 local floor = digits(math.max(tonumber(ARGV[3]), tonumber(shop[1] or 0) + 1, now - LONGEST_TTL * 1000))
 
 local function fits(member)

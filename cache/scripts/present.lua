@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Of these conversations, those of which messages are kept.
+-- Says which of these conversations have kept messages.
 -- KEYS: shop:{S}   ARGV: hash tag, then conversation tags   Reply: their tags
 local found = {}
 for i = 2, #ARGV do

@@ -1,5 +1,5 @@
 #!lua
--- Shows that this server runs our scripts and takes writes. Not allowed on a full server: a message would not be either.
+-- Shows that this server runs our scripts and accepts writes. A full server refuses it, as it refuses a message.
 -- KEYS: probe:{<n>}   ARGV: life (ms)   Reply: 1
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
 return 1

@@ -1,5 +1,5 @@
 #!lua
--- Stores what has come for some shops, one after the other: all of it or, when the server refuses writes, nothing of it.
+-- Stores messages of some shops, one shop after the other. When the server refuses writes, it stores nothing.
 -- USES: now, digits, record, newest, secret, deadline, trim, purges, announce
 -- KEYS: per shop: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: TTL (ms), then per shop: hash tag, id of the secret that sealed the values, number of Pages, number of messages,
@@ -7,7 +7,7 @@
 --       then per message: id, sent_at (ms or ''; negative where its life runs from then and not from now), value,
 --       waiting edit that this value has merged (or '')
 -- Reply: per shop: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
---   s stored   d duplicate   g gone (erased or purged)   p paused   b blocked   o older than the TTL   w edit waits
+--   s stored   d duplicate   g erased or purged before   p paused   b blocked   o older than the TTL   w edit waits
 --   u the Page is not the shop's, or the secret is not (nothing of this shop is stored then): look the Page up again
 local call, sub, byte = redis.call, string.sub, string.byte
 local max, min, floor, abs = math.max, math.min, math.floor, math.abs
@@ -17,12 +17,12 @@ local now_ms = floor(now / 1000)
 -- Adds members, each behind its score, to an index that is kept until `deadline` (ms) or longer.
 local function index(key, deadline, ...)
   call('ZADD', key, 'GT', ...)
-  -- What has expired is trimmed off now and then: readers do not see it, and each time costs as much as storing does.
+  -- One write in 16 removes expired entries: that costs as much as storing, and readers do not see them.
   if now % 16 == 0 then trim(key, LONGEST_TTL * 1000) end
   keep_until(key, deadline)
 end
 
--- Stores what has come for one shop, whose keys begin behind `k` and whose arguments behind `a`.
+-- Stores the messages of one shop. Its keys begin after `k`, its arguments after `a`.
 local function store(k, a)
   local registry, shop_index, edits, blocks, changes = KEYS[k + 1], KEYS[k + 2], KEYS[k + 4], KEYS[k + 5], KEYS[k + 6]
   local tag, sealed_by = ARGV[a + 1], ARGV[a + 2]
@@ -44,14 +44,14 @@ local function store(k, a)
       local paused = shop[1] == '1' or shop[n + 4] == '1'
       stores[ARGV[a + 2 * i]] = not paused
       storing = storing or not paused
-      -- When something came for the Page last, whatever becomes of it: to the second, a write a message would be dear.
+      -- When the last event of the Page came, stored or not. Once a second: a write for each message would cost too much.
       if abs(now_ms - tonumber(shop[n + 5] or 0)) > 1000 then call('HSET', registry, fields[n + 5], digits(now_ms)) end
     end
   end
   a = a + 2 * page_count
 
-  -- Stored times are unique in a shop, those of changes included, and never run backwards, even if the server's clock
-  -- does: cursors depend on it.
+  -- The scores of messages and changes are unique in a shop and only rise, even if the server's clock goes back: cursors
+  -- depend on it.
   local newest = newest_in(shop_index)
   local score = max(now, watermark + 1, newest + 1)
   local blocking = false
@@ -117,7 +117,7 @@ local function store(k, a)
             waiting[#waiting + 1] = there
           end
         elseif sub(there, NONCE_FROM, NONCE_TO) == sub(value, NONCE_FROM, NONCE_TO) then
-          letter = 'S' -- our own write, whose answer was lost: it is in the indexes already
+          letter = 'S' -- our own write, whose answer was lost: the indexes have it
         else
           letter = 'd'
         end
@@ -126,7 +126,7 @@ local function store(k, a)
     if letter == 's' then
       local member = member_of(value, id)
       local active = score
-      -- Of the second in which it was sent; the rest of the score keeps activities apart, as cursors need them.
+      -- The second in which it was sent, and below that the score's own digits: cursors need unique activities.
       if from_sent then active = min(score, floor(sent / 1000) * 1000000 + score % 1000000) end
       if message_count == 1 then -- as most are: no tables for it
         index(shop_index, last, score, member)

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- Writes a Page's state, or a sealed value sealed again with a newer key, unless another sealed value is there by now.
+-- Writes a Page's state, or a sealed value sealed again with a newer key, unless the sealed value has changed.
 -- KEYS: shop:{S}   ARGV: the sealed value's field, the value seen, the field to write, what to write   Reply: 1, or 0
 local there = redis.call('HGET', KEYS[1], ARGV[1])
 if not there then return 0 end
--- What is to be written is there already where the answer to our own write was lost.
+-- Our own write is there already if its answer was lost.
 if there ~= ARGV[2] and there ~= ARGV[4] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
 return 1

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
--- Erases a few of the messages that a purge has hidden; tombstones stay, so that redeliveries find them.
+-- Erases a few of the messages that a purge has hidden. Tombstones stay, so that redeliveries are recognized.
 -- USES: record
 -- KEYS: the index to walk, s:{S}, v:{S}, e:{S}, j:{S}:<purge>
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many, from (score, exclusive, or '-inf')
--- Reply: the score reached ('' = this index is done). The waiting edits are walked last: done with them, all is done.
+-- Reply: the score reached ('' = this index is done). The index of waiting edits comes last and completes the purge.
 local tag, what, name, size, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), ARGV[6]
 if from ~= '-inf' then from = '(' .. from end
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
-local gone, conversation, messages, edits, of_customer = {}, nil, {}, {}, {}
+local expired, conversation, messages, edits, of_customer = {}, nil, {}, {}, {}
 if what == 'customer' then
   for i = 1, #name, CONVERSATION_TAG_BYTES do
     of_customer[string.sub(name, i, i + CONVERSATION_TAG_BYTES - 1)] = true
@@ -18,7 +18,7 @@ for i = 1, #entries, 2 do
   local key = MESSAGE_KEY .. tag .. ':' .. string.sub(member, 2)
   local head = redis.call('GETRANGE', key, 0, HEADER_TO - 1)
   if head == '' then
-    gone[#gone + 1] = member
+    expired[#expired + 1] = member
   elseif what == 'shop' or (what == 'page' and page_of(head) == name)
       or (what == 'conversation' and conversation_of(head) == name) or of_customer[conversation_of(head)] then
     redis.call('SET', key, '', 'XX', 'KEEPTTL')
@@ -30,12 +30,12 @@ for i = 1, #entries, 2 do
     end
   end
 end
--- An entry without a message has expired; in a Page's purge nobody knows whose it was, and its own deadline ends it.
+-- An entry without a value has expired. In a Page's purge its Page is unknown, so it stays until its own deadline.
 local whole = what == 'shop' and KEYS[1] == KEYS[2]
 if whole and #entries > 0 then
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #entries / 2 - 1) -- these are its lowest; no need to look each up again
-elseif #gone > 0 and what ~= 'page' then
-  redis.call('ZREM', KEYS[1], unpack(gone))
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #entries / 2 - 1) -- these have the lowest ranks: no search for each
+elseif #expired > 0 and what ~= 'page' then
+  redis.call('ZREM', KEYS[1], unpack(expired))
 end
 if #edits > 0 then redis.call('ZREM', KEYS[4], unpack(edits)) end
 if #messages > 0 then

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Takes some Pages that are due. In the same step they are put off until the lease is over: nobody else takes them.
+-- Takes some Pages that are due. In the same step they become due at the end of the lease, so no other replica takes them.
 -- KEYS: {watch}:due, {watch}:status, {watch}:counts
 -- ARGV: life (s), now (ms), when the lease is over (ms), how many   Reply: the Pages
 local pages = redis.call('ZRANGE', KEYS[1], '-inf', ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[4])

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Takes what a purge has erased out of the conversations' indexes, a few hundred entries at a time.
+-- Removes what a purge has erased from the conversations' indexes, a few hundred entries at a time.
 -- KEYS: v:{S}
 -- ARGV: hash tag, the purged Page's tag ('' for a shop), watermark, how many entries, from (score, exclusive, or '-inf')
--- Reply: the score reached ('' = done). A conversation that goes on meanwhile moves up and is met again: no matter.
+-- Reply: the score reached ('' = done). A conversation with a new message is visited twice, which is harmless.
 local tag, page, watermark, budget, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local start = from
 if from ~= '-inf' then start = '(' .. from end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Takes what a purge has erased out of what viewers are told of, a few hundred entries at a time.
+-- Removes what a purge has erased from the log of changes, a few hundred entries at a time.
 -- KEYS: h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many entries,
 --       from (score, exclusive, or '-inf')
@@ -11,7 +11,7 @@ local length = what == 'page' and PAGE_TAG_BYTES or CONVERSATION_TAG_BYTES
 for i = 1, #name, length do purged[string.sub(name, i, i + length - 1)] = true end
 
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
-local gone = {}
+local erased = {}
 for i = 1, #entries, 2 do
   local kind, id = string.sub(entries[i], 1, 1), string.sub(entries[i], 2)
   local over = what == 'shop'
@@ -23,7 +23,7 @@ for i = 1, #entries, 2 do
     over = over or tags == '' or purged[string.sub(tags, 1, PAGE_TAG_BYTES)] or purged[string.sub(tags, PAGE_TAG_BYTES + 1)]
     if over then redis.call('DEL', key) end
   end
-  if over then gone[#gone + 1] = entries[i] end
+  if over then erased[#erased + 1] = entries[i] end
 end
-if #gone > 0 then redis.call('ZREM', KEYS[1], unpack(gone)) end
+if #erased > 0 then redis.call('ZREM', KEYS[1], unpack(erased)) end
 return #entries == 2 * size and entries[#entries] or ''

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Whose edits wait for their message, oldest first.
+-- Lists the conversations in which an edit waits for its message, oldest edit first.
 -- KEYS: e:{S}   ARGV: hash tag, from (score, exclusive, or '-inf'), how many
 -- Reply: the score looked at last ('' = nothing is left), then conversation tags
 local from, size = ARGV[2], tonumber(ARGV[3])

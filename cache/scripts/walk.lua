@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Readable messages, oldest first.
+-- Lists readable messages, oldest first.
 -- USES: now, record, purges
 -- KEYS: shop:{S}, s:{S}
 -- ARGV: hash tag, after (score, exclusive, or '-inf'), up to (score, inclusive), how many to look at,

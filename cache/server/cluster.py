@@ -1,7 +1,7 @@
 """Round trips to a Redis Cluster: one to each node that is concerned, and what has moved is followed.
 
-redis-py's pipeline raises where any of the nodes is gone, leaves the others' replies unread, and does not look for the
-node that took over. Here a lost node costs its own keys only, and the map of the slots is read anew beside the traffic.
+redis-py's pipeline raises if any node is lost, does not read the replies of the other nodes, and does not look for the
+node that took over. Here a lost node fails its own keys only, and the map of the slots is read again in the background.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Nodes:
         """A reply to each, or why there is none: the server's refusal, or what became of the connection.
 
         Raises:
-            RedisError, RedisClusterException, OSError: nobody says which nodes there are.
+            RedisError, RedisClusterException, OSError: no node could be asked for the map.
         """
         _ = await self._client.initialize()
         replies: list[Reply | Exception] = [None] * len(requests)
@@ -86,7 +86,7 @@ class Nodes:
         return replies
 
     async def _follow(self, request: Request, reply: Reply | Exception) -> Reply | Exception:
-        """To where the slot has gone for good (MOVED), or where it is going to and this key may be already (ASK)."""
+        """Ask the node that has the slot now (MOVED), or the one that the slot is moving to (ASK)."""
         if not isinstance(reply, (MovedError, AskError)):
             return reply
         key, words = request
@@ -98,7 +98,7 @@ class Nodes:
         return reply if target is None else (await self._ask(target, [("ASKING",), words]))[1]
 
     def _look_anew(self) -> None:
-        """In the background: whoever waits for an answer has waited long enough."""
+        """In the background: callers do not wait for it."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
 

@@ -81,7 +81,7 @@ def our_errors() -> Iterator[None]:
 
 
 def heed_cancellation() -> None:
-    """Raise CancelledError where this task has been told to end. The client sends with `asyncio.wait_for`, in which
+    """Raise CancelledError if this task was cancelled. The client sends with `asyncio.wait_for`, in which
     Python 3.11 may swallow that (https://github.com/python/cpython/issues/86296); to be called in loops without an end.
     """
     task = asyncio.current_task()
@@ -140,7 +140,7 @@ class Connection:
         self._guard: ReplyGuard | None = None
 
     def guard(self, guard: ReplyGuard) -> None:
-        """Have this guard decide, for every connection that is opened from now on."""
+        """Use this guard for every connection that is opened from now on."""
 
         async def opened(connection: AbstractConnection) -> None:
             await connection.on_connect_check_health(check_health=False)
@@ -364,5 +364,5 @@ def scored(reply: Reply) -> list[tuple[bytes, int]]:
 
 
 def hash_fields(reply: dict[bytes, bytes] | list[bytes]) -> dict[bytes, bytes]:
-    """A hash, whichever protocol it came by."""
+    """A hash, from a reply of RESP2 or RESP3."""
     return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

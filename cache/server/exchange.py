@@ -78,7 +78,7 @@ class One:
                 replies = await exchange(connection, words, self._seconds)
             # keeps: a demoted primary is left
             if any(isinstance(reply, ReadOnlyError) for reply in replies):
-                # It is a primary no more: whoever connects now, by a name or through a proxy, is led to the new one.
+                # It is not a primary any more: a new connection, by name or through a proxy, reaches the new one.
                 await connection.disconnect()
                 await self._pool.disconnect(inuse_connections=False)
             else:
