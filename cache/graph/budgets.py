@@ -77,7 +77,7 @@ class Budgets:
         await self._hold(shop, page, limit, seconds, 0)
 
     async def slow(self, shop: ShopId, page: PageId, limit: Limit, spacing: float, seconds: float, /) -> None:
-        """Keep the Page's calls of one budget `spacing` seconds apart, for `seconds`. The last value wins; 0 ends it."""
+        """Keep the Page's calls of one budget `spacing` seconds apart, for `seconds`. The last call wins."""
         # For the script 0 means a hold. A microsecond has no effect.
         await self._hold(shop, page, limit, seconds, max(spacing, 0.000001))
 
