@@ -26,7 +26,7 @@ from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.sweeper import Sweeper
 from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
-from cache.purging.customers import Customers
+from cache.purging.customers import CustomerPurger
 from cache.purging.journal import PurgeJournal
 from cache.purging.purge import Purger
 from cache.purging.receipt_signature import ReceiptSigner
@@ -107,7 +107,7 @@ class Store:
     routes: Routes
     reader: Reader
     purger: Purger
-    customers: Customers
+    customers: CustomerPurger
     blocked: Blocks
     audit_log: AuditLog
     receipts: Receipts
@@ -142,7 +142,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
         sleep=asyncio.sleep,
         journal=journal,
     )
-    customers, blocked = Customers(connection, shops, purger), Blocks(connection, shops)
+    customers, blocked = CustomerPurger(connection, shops, purger), Blocks(connection, shops)
     audit_log = AuditLog(connection, keyring, now=time.time)
     return Store(
         *(

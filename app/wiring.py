@@ -42,7 +42,7 @@ from cache.messages.blocks import Blocks
 from cache.messages.reader import Reader
 from cache.messages.sweeper import Sweeper
 from cache.messages.writer import Writer
-from cache.purging.customers import Customers
+from cache.purging.customers import CustomerPurger
 from cache.purging.deletions import Deletions
 from cache.purging.purge import Purger
 from cache.purging.receipt_signature import ReceiptSigner
@@ -96,7 +96,7 @@ class Services:
     reader: Reader
     writer: Writer
     purger: Purger
-    customers: Customers
+    customers: CustomerPurger
     blocked: Blocks
     sweeper: Sweeper
     intake: Intake

@@ -15,7 +15,7 @@ from graph_client.client import Client
 from graph_client.errors import FieldUnknown, GraphError, GraphTimeout, TooMuchData
 from graph_client.gate import Gate
 from graph_client.retry import RetryPolicy
-from graph_client.wire import Answer, Ask
+from graph_client.wire import Ask, GraphAnswer
 from ops.metrics import Metrics
 
 PATIENCE_SECONDS: Final = 4.0
@@ -69,7 +69,7 @@ class Calls:
         spacing: float = 0.0,
         patience: float = PATIENCE_SECONDS,
         partial: bool = False,
-    ) -> Answer:
+    ) -> GraphAnswer:
         """Call with the Page's own token, on its own budget; `operation` is what the call is counted as, `items` how
         many are asked for at first. With `partial` a single item that is too much is asked for with fewer fields.
 
@@ -86,7 +86,7 @@ class Calls:
         except TimeoutError:
             raise GraphTimeout from None
 
-    async def with_token(self, token: Secret, operation: str, ask: Ask) -> Answer:
+    async def with_token(self, token: Secret, operation: str, ask: Ask) -> GraphAnswer:
         """Call with a token that no Page has been given yet, or with the app's own.
 
         Raises:
@@ -110,7 +110,7 @@ class Calls:
         deadline: float,
         *,
         partial: bool = False,
-    ) -> Answer:
+    ) -> GraphAnswer:
         tries = step = 0
         while True:
             ask = self._known_fields(operation, make_ask(items))

@@ -15,7 +15,7 @@ from domain.ids import PageId
 from domain.secret import Secret
 from graph_client.errors import GraphError, GraphTimeout, GraphUnreachable, ProofRefused, TooMuchData
 from graph_client.usage import NO_USAGE, Usage, read_usage
-from graph_client.wire import Answer, Ask, HttpRequest, build, decipher
+from graph_client.wire import Ask, GraphAnswer, HttpRequest, build, decipher
 
 ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Limit: bytes of one answer of Graph. A hundred posts have a quarter of a megabyte; a larger answer is requested again
@@ -46,7 +46,7 @@ _HEADERS: Final = {
 class Reply:
     """What came of one request: an answer or an error, and what Facebook said of our budgets either way."""
 
-    result: Answer | GraphError
+    result: GraphAnswer | GraphError
     usage: Usage = NO_USAGE
 
 

@@ -13,7 +13,7 @@ from graph_client.calls import Calls
 from graph_client.edges import history_ask, spacing_of
 from graph_client.history import NotReadable, message_of
 from graph_client.walk import Walk
-from graph_client.wire import Answer, Ask
+from graph_client.wire import Ask, GraphAnswer
 from ops.metrics import Metrics
 
 ITEMS: Final = 50
@@ -51,7 +51,7 @@ class ConversationCalls:
         self._still_ours = still_ours
         self._sleep = sleep
 
-    async def conversations(self, after: str | None) -> Answer:
+    async def conversations(self, after: str | None) -> GraphAnswer:
         """One page of the list of conversations, newest activity first. Raises GraphError."""
         return await self._fetch("conversations", None, after)
 
@@ -77,7 +77,7 @@ class ConversationCalls:
             self._metrics.healed(unreadable.reason, 1)
             return []
 
-    async def _fetch(self, edge: Edge, of: str | None, after: str | None) -> Answer:
+    async def _fetch(self, edge: Edge, of: str | None, after: str | None) -> GraphAnswer:
         if after is not None:
             await self._sleep(REST_SECONDS)
         await self._still_ours()

@@ -11,7 +11,7 @@ from graph_client.edges import ask_for, conversation_with, fallback_query, spaci
 from graph_client.errors import GraphError, ObjectNotFound, ParameterRefused, PermissionMissing
 from graph_client.history import attachments_of
 from graph_client.parse import fetched
-from graph_client.wire import Answer, Ask
+from graph_client.wire import Ask, GraphAnswer
 
 
 class GraphReader:
@@ -78,7 +78,7 @@ class GraphReader:
                     return name
         return None
 
-    async def _call(self, shop: ShopId, query: GraphQuery) -> Answer:
+    async def _call(self, shop: ShopId, query: GraphQuery) -> GraphAnswer:
         def ask(items: int) -> Ask:
             return ask_for(replace(query, limit=items))
 

@@ -13,7 +13,7 @@ from domain.loose import SAFE_INTEGER
 from domain.message import Fact
 from domain.moment import from_text, rfc3339
 from graph_client.videos import VideoPlace, live_video_of, video_place, videos_of, write_video_place
-from graph_client.wire import Answer
+from graph_client.wire import GraphAnswer
 
 DEPTH: Final = 16
 """How deep an item is kept; the deepest known, a picture in an album of a post, needs six."""
@@ -28,7 +28,7 @@ _USUAL_TIME: Final = re.compile(
 """A time as Graph writes it, on a day that every month has: it is ours but for its end, without any reckoning."""
 
 
-def fetched(query: GraphQuery, answer: Answer) -> Fetched:
+def fetched(query: GraphQuery, answer: GraphAnswer) -> Fetched:
     """The items of an answer and where to go on. Never raises; what is no object among the items is left out.
 
     A customer is one item, with its id even where Facebook tells no more. An item that is too large for Facebook is

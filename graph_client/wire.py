@@ -69,7 +69,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GraphAnswer:
     """Graph's JSON, in strings that UTF-8 can carry. Holds what people wrote."""
 
     body: dict[str, Any] = field(repr=False)
@@ -130,7 +130,7 @@ def build(
     return HttpRequest(ask.method, f"{address}?{query}" if query else address, headers, content)
 
 
-def decipher(status: int, body: bytes, ask: Ask) -> Answer:
+def decipher(status: int, body: bytes, ask: Ask) -> GraphAnswer:
     """What came back, as Graph meant it.
 
     Raises:
@@ -145,7 +145,7 @@ def decipher(status: int, body: bytes, ask: Ask) -> Answer:
         raise Throttled(ask.limit) if status == 429 else GraphUnavailable
     if ask.lists and not isinstance(found.get("data"), list):
         raise GraphUnavailable
-    return Answer(found)
+    return GraphAnswer(found)
 
 
 def _parsed(body: bytes) -> Any:

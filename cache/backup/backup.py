@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cache.backup.file import BackupRefused, BackupWriter, read_backup
-from cache.backup.records import Part, read_parts, write_commands
+from cache.backup.records import BackupPart, read_parts, write_commands
 from cache.graph.watchlist import Watchlist
 from cache.keys import (
     MAX_TTL_SECONDS,
@@ -100,14 +100,14 @@ class Backup:
         erased = [key for key, size in zip(messages, sizes, strict=True) if not size]
         return erased + [key for key in keys if key.startswith(KEPT) or key in WATCH or key == PURGES]
 
-    async def _read(self, keys: list[bytes]) -> list[Part]:
-        found: list[Part] = []
+    async def _read(self, keys: list[bytes]) -> list[BackupPart]:
+        found: list[BackupPart] = []
         for first in range(0, len(keys), AT_ONCE):
             for parts in await asyncio.gather(*(self._parts(key) for key in keys[first : first + AT_ONCE])):
                 found += parts
         return found
 
-    async def _parts(self, key: bytes) -> list[Part]:
+    async def _parts(self, key: bytes) -> list[BackupPart]:
         parts = [part async for part in read_parts(self._connection, key)]
         if key.startswith(MESSAGE):
             return [part for part in parts if not part.items[0][1]]  # it may be a message by now

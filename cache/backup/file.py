@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final, Self
 
 import orjson
 
-from cache.backup.records import Part
+from cache.backup.records import BackupPart
 from cache.errors import SealBroken
 from cache.sealing import Sealer
 from domain.errors import PageInboxError
@@ -49,7 +49,7 @@ class BackupWriter:
         self._unfinished = path.with_name(path.name + ".unfinished")
         self._sealer = sealer
         self._drawn = new_bytes(DRAWN_BYTES)
-        self._waiting: list[Part] = []
+        self._waiting: list[BackupPart] = []
         self._items = self._blocks = self.parts = 0
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class BackupWriter:
         self._file.write(HEAD + self._drawn)
         return self
 
-    def write(self, part: Part) -> None:
+    def write(self, part: BackupPart) -> None:
         """Add a part."""
         self._waiting.append(part)
         self._items += len(part.items)
@@ -85,7 +85,7 @@ class BackupWriter:
         self._file.close()
         self._unfinished.unlink(missing_ok=True)
 
-    def _write_block(self, parts: list[Part]) -> None:
+    def _write_block(self, parts: list[BackupPart]) -> None:
         plain = zlib.compress(orjson.dumps([_written(part) for part in parts]))
         sealed = self._sealer.seal(plain, shop=NO_SHOP, purpose=PURPOSE, place=_place(self._drawn, self._blocks))
         try:
@@ -95,7 +95,7 @@ class BackupWriter:
         self._blocks += 1
 
 
-def read_backup(path: Path, sealer: Sealer) -> Iterator[list[Part]]:
+def read_backup(path: Path, sealer: Sealer) -> Iterator[list[BackupPart]]:
     """The parts of a backup, block by block. Only at its end it is known that the file is whole: read it twice.
 
     Raises:
@@ -115,7 +115,7 @@ def read_backup(path: Path, sealer: Sealer) -> Iterator[list[Part]]:
         raise BackupRefused(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _read_block(file: BinaryIO, sealer: Sealer, place: str, path: Path, *, first: bool) -> list[Part]:
+def _read_block(file: BinaryIO, sealer: Sealer, place: str, path: Path, *, first: bool) -> list[BackupPart]:
     length = int.from_bytes(file.read(_LENGTH_BYTES))
     sealed = file.read(length)
     if not length or len(sealed) < length:
@@ -135,12 +135,12 @@ def _place(drawn: bytes, number: int) -> str:
     return f"{b16encode(drawn).decode()} {number}"
 
 
-def _written(part: Part) -> list[object]:
+def _written(part: BackupPart) -> list[object]:
     items = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in part.items]
     return [part.key.decode("latin-1"), part.type, part.deadline, items]
 
 
-def _read(document: list[Any]) -> Part:
+def _read(document: list[Any]) -> BackupPart:
     key, type_, deadline, items = document
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in items]
-    return Part(key.encode("latin-1"), type_, deadline, pairs)
+    return BackupPart(key.encode("latin-1"), type_, deadline, pairs)

@@ -23,7 +23,7 @@ Items = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BackupPart:
     """A part of a key's content. `deadline` is Unix milliseconds, -1 for a permanent key.
 
     `items`: fields and values of a hash; members and scores of a sorted set; of a string one value, under "".
@@ -35,7 +35,7 @@ class Part:
     items: Items
 
 
-async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[Part]:
+async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[BackupPart]:
     """The content of a key; nothing for one that is not there.
 
     Raises:
@@ -47,16 +47,16 @@ async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[Part]:
         case b"string":
             value = await connection.command("GET", key)
             if value is not None:
-                yield Part(key, "string", deadline, [(b"", value)])
+                yield BackupPart(key, "string", deadline, [(b"", value)])
         case b"hash":
             async for fields in connection.scan_hash(key):
-                yield Part(key, "hash", deadline, [*fields.items()])
+                yield BackupPart(key, "hash", deadline, [*fields.items()])
         case b"zset":
             async for items in _members(connection, key):
-                yield Part(key, "zset", deadline, items)
+                yield BackupPart(key, "zset", deadline, items)
         case b"stream":
             async for items in _entries(connection, key):
-                yield Part(key, "stream", deadline, items)
+                yield BackupPart(key, "stream", deadline, items)
         case b"none":
             return
         case _:
@@ -81,7 +81,7 @@ def _flat(fields: dict[bytes, bytes] | list[bytes]) -> list[bytes]:
     return [part for pair in fields.items() for part in pair] if isinstance(fields, dict) else fields
 
 
-def write_commands(part: Part) -> list[Command]:
+def write_commands(part: BackupPart) -> list[Command]:
     """What writes a part. What is there already, a field or a member or a deadline, stays as it is.
 
     Raises:

@@ -20,7 +20,7 @@ from cache.keys import shop_keys
 from cache.messages.changes import OUTCOMES
 from cache.messages.queue import RETRY_AFTER_SECONDS, Row
 from cache.messages.shop_secrets import ShopSecrets, secret_id
-from cache.registry.routes import Route
+from cache.registry.routes import PageRoute
 from cache.scripts import PUT
 from cache.server.connection import Arg, Connection, Reply, ScriptCall
 from domain.event import Outcome
@@ -41,7 +41,7 @@ class Part:
 
     __slots__ = ("route", "rows")
 
-    def __init__(self, route: Route, rows: list[Row]) -> None:
+    def __init__(self, route: PageRoute, rows: list[Row]) -> None:
         self.route = route
         self.rows = rows
 
@@ -190,7 +190,7 @@ class BatchStore:
             letters += found
         return [OUTCOMES[letter] for letter in letters]
 
-    async def _put_with_edit(self, route: Route, row: Row, waiting: bytes) -> str:
+    async def _put_with_edit(self, route: PageRoute, row: Row, waiting: bytes) -> str:
         """Store a message whose edit came first, with the edit in it."""
         for _ in range(MERGE_TRIES):
             (reply,) = await self._seal_and_send([Part(route, [self._merged(route, row, waiting)])])
@@ -202,7 +202,7 @@ class BatchStore:
             waiting = reply[2]
         raise contended()
 
-    def _merged(self, route: Route, row: Row, waiting: bytes) -> Row:
+    def _merged(self, route: PageRoute, row: Row, waiting: bytes) -> Row:
         """The message with the edit in it; as it was sent where the edit cannot be read."""
         record = row.record
         try:

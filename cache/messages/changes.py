@@ -16,7 +16,7 @@ from cache.errors import Corrupt, Unavailable, contended
 from cache.keys import ShopKeys, shop_keys
 from cache.messages.shop_secrets import ShopSecrets, secret_id
 from cache.messages.unsent import UnsentIds
-from cache.registry.routes import Route
+from cache.registry.routes import PageRoute
 from cache.scripts import EDIT, ERASE, EVENT
 from cache.server.connection import Arg, Connection
 from domain.event import Outcome
@@ -63,7 +63,7 @@ class Changes:
         self._ttl = ttl
         self._new_nonce = new_nonce
 
-    async def make(self, route: Route, changes: Sequence[Edit | Unsend]) -> list[Outcome]:
+    async def make(self, route: PageRoute, changes: Sequence[Edit | Unsend]) -> list[Outcome]:
         """An outcome per change, in order. Those of one message are made one after the other, those of different ones
         side by side: a delivery may hold a thousand, and each is a round trip or two.
 
@@ -89,7 +89,7 @@ class Changes:
                 raise failure
         return [outcomes[at] for at in range(len(changes))]
 
-    async def _change(self, route: Route, keys: ShopKeys, change: Edit | Unsend) -> Outcome:
+    async def _change(self, route: PageRoute, keys: ShopKeys, change: Edit | Unsend) -> Outcome:
         try:
             async with asyncio.timeout(self._connection.limits.write):
                 if isinstance(change, Unsend):
@@ -108,7 +108,7 @@ class Changes:
         await self._connection.run(ERASE(keys.of_erase, args), tries=2)
         return "unsent"
 
-    async def _edit(self, route: Route, keys: ShopKeys, edit: Edit) -> Outcome:
+    async def _edit(self, route: PageRoute, keys: ShopKeys, edit: Edit) -> Outcome:
         """Change what is there, and write if nobody else has written meanwhile."""
         id_ = keys.message_id(edit.page, edit.id)
         sent_at = "" if edit.sent_at is None else edit.sent_at

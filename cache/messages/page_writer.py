@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cache.errors import Unavailable, contended
 from cache.messages.writer import Writer
-from cache.registry.routes import Route, Routes
+from cache.registry.routes import PageRoute, Routes
 from domain.event import Outcome, Settle, Storable
 from domain.ids import PageId, ShopId
 from domain.message import Message
@@ -28,8 +28,8 @@ most) is put in parts, one after another, and other deliveries are stored betwee
 stored when a later one fails or the time is over, so that each redelivery finds less to do.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
 
-_Find = Callable[[PageId], Awaitable[Route | None]]
-_Put = Callable[[Route, Sequence[Any]], Awaitable[list[Outcome]]]
+_Find = Callable[[PageId], Awaitable[PageRoute | None]]
+_Put = Callable[[PageRoute, Sequence[Any]], Awaitable[list[Outcome]]]
 
 
 class PageWriter:
@@ -49,7 +49,7 @@ class PageWriter:
         self._routes = routes
         self._metrics = metrics
         self._clock = clock
-        self._remembered: dict[PageId, Route] = {}
+        self._remembered: dict[PageId, PageRoute] = {}
         self._forget_at = clock() + ROUTES_SECONDS
         self.admit = writer.admit
 
@@ -105,8 +105,8 @@ class PageWriter:
 
     async def _put_once(self, events: Sequence[Storable], find: _Find, put: _Put) -> list[Outcome | None]:
         """None for an event whose route was stale; the route is forgotten."""
-        routes: dict[PageId, Route | None] = {}
-        by_route: dict[Route, list[int]] = {}
+        routes: dict[PageId, PageRoute | None] = {}
+        by_route: dict[PageRoute, list[int]] = {}
         for at, event in enumerate(events):
             if event.page not in routes:
                 routes[event.page] = await find(event.page)
@@ -115,7 +115,7 @@ class PageWriter:
                 by_route.setdefault(route, []).append(at)
         outcomes: list[Outcome | None] = ["unknown_page"] * len(events)
 
-        async def put_by(route: Route, places: list[int]) -> None:
+        async def put_by(route: PageRoute, places: list[int]) -> None:
             for first in range(0, len(places), EVENTS_AT_ONCE):
                 part = places[first : first + EVENTS_AT_ONCE]
                 for at, outcome in zip(part, await put(route, [events[at] for at in part]), strict=True):
@@ -131,14 +131,14 @@ class PageWriter:
                 raise failure
         return outcomes
 
-    def _known(self, page: PageId) -> Route | None:
+    def _known(self, page: PageId) -> PageRoute | None:
         now = self._clock()
         if now >= self._forget_at:
             self._remembered.clear()
             self._forget_at = now + ROUTES_SECONDS
         return self._remembered.get(page)
 
-    async def _route(self, page: PageId) -> Route | None:
+    async def _route(self, page: PageId) -> PageRoute | None:
         """Only found Pages are remembered: one that is connected now must not be missed because it was not before."""
         route = self._known(page)
         if route is None:

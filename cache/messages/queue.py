@@ -12,7 +12,7 @@ from typing import Final
 from cache.codec import CONVERSATION_AT, PAGE_AT, encode_message
 from cache.errors import Unavailable
 from cache.keys import shop_keys
-from cache.registry.routes import Route
+from cache.registry.routes import PageRoute
 from domain.event import Outcome, Settle
 from domain.ids import PageId, ShopId
 from domain.message import Message
@@ -75,7 +75,7 @@ class QueuedPut:
 
     __slots__ = ("route", "rows", "settle", "settled", "since", "size")
 
-    def __init__(self, route: Route, rows: list[Row], size: int, since: float, settle: Settle) -> None:
+    def __init__(self, route: PageRoute, rows: list[Row], size: int, since: float, settle: Settle) -> None:
         self.route = route
         self.rows = rows
         self.size = size
@@ -134,7 +134,7 @@ class WriteQueue:
         self._clock = clock
         self._most_messages, self._most_bytes = most_messages, most_bytes
         self._messages = self._bytes = self._waiting = 0
-        self._pending: dict[Route, list[QueuedPut]] = {}
+        self._pending: dict[PageRoute, list[QueuedPut]] = {}
         """By route: a shop has more than one only for a moment after a purge, or while some of its Pages are paused."""
 
     @property
@@ -155,7 +155,7 @@ class WriteQueue:
         if self._pace.too_long(self._waiting):
             raise queue_full()
 
-    def add(self, route: Route, rows: list[Row], settle: Settle) -> None:
+    def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
         """Have these messages wait.
 
         Raises:

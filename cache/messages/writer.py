@@ -28,7 +28,7 @@ from cache.messages.queue import (
 )
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
-from cache.registry.routes import Route
+from cache.registry.routes import PageRoute
 from cache.server.connection import Connection
 from domain.event import Outcome, Settle, Storable
 from domain.ids import ShopId
@@ -82,7 +82,7 @@ class Writer:
         self._require_fit()
         self._queue.admit()
 
-    async def put(self, route: Route, events: Sequence[Storable]) -> list[Outcome]:
+    async def put(self, route: PageRoute, events: Sequence[Storable]) -> list[Outcome]:
         """Store, edit and erase; an outcome per event, in order. `unknown_page` also where the shop has another secret.
 
         Raises:
@@ -97,7 +97,7 @@ class Writer:
         stored_next, changed_next = iter(stored), iter(changed)
         return [next(stored_next) if isinstance(event, Message) else next(changed_next) for event in events]
 
-    async def put_fetched(self, route: Route, messages: Sequence[Message]) -> list[Outcome]:
+    async def put_fetched(self, route: PageRoute, messages: Sequence[Message]) -> list[Outcome]:
         """The same for messages that were fetched from Facebook: the life of each runs from its `sent_at`.
 
         Raises:
@@ -107,7 +107,7 @@ class Writer:
         rows = [self._row(route.shop, message, from_sent=True) for message in messages]
         return await self._stored(route, rows) if rows else []
 
-    def put_soon(self, route: Route, messages: Sequence[Message], settle: Settle) -> None:
+    def put_soon(self, route: PageRoute, messages: Sequence[Message], settle: Settle) -> None:
         """The same for messages alone, without waiting: `settle` gets what `put` returns or raises, later and once.
 
         Raises:
@@ -120,7 +120,7 @@ class Writer:
         if self._closing:
             raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
 
-    def _stored(self, route: Route, rows: list[Row]) -> "asyncio.Future[list[Outcome]]":
+    def _stored(self, route: PageRoute, rows: list[Row]) -> "asyncio.Future[list[Outcome]]":
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
 
         def settle(result: list[Outcome] | Exception) -> None:
@@ -140,7 +140,7 @@ class Writer:
     def _row(self, shop: ShopId, message: Message, *, from_sent: bool = False) -> Row:
         return row_of(shop, message, self._nonce(), self._ttl, from_sent=from_sent)
 
-    def _enqueue(self, route: Route, rows: list[Row], settle: Settle) -> None:
+    def _enqueue(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
         self._queue.add(route, rows, settle)
         if self._flushing is None:
             # The task starts in the next event-loop iteration: all that this one's requests bring goes with it.

@@ -21,7 +21,7 @@ PURGED: Final = 500
 """Conversations on one receipt: their tags are 4 kB in a record."""
 
 
-class Customers:
+class CustomerPurger:
     """Deletes. Every method raises `Unavailable` when Redis is."""
 
     def __init__(self, connection: Connection, shops: Registry, purger: Purger) -> None:

@@ -15,7 +15,7 @@ from cache.server.connection import Connection
 from domain.ids import PageId, ShopId
 
 
-class Route(NamedTuple):
+class PageRoute(NamedTuple):
     """A shop and its sealed secret. While storing is paused, the secret may be one that no record has."""
 
     shop: ShopId
@@ -30,7 +30,7 @@ class Routes:
         self._shops = shops
         self._secrets = secrets
 
-    async def find(self, page: PageId) -> Route | None:
+    async def find(self, page: PageId) -> PageRoute | None:
         """The route of a Page; None where no shop has connected it.
 
         Raises:
@@ -39,7 +39,7 @@ class Routes:
         shop = await self._shops.claimant(page)
         return None if shop is None else await self.find_in(shop, page)
 
-    async def find_in(self, shop: ShopId, page: PageId) -> Route | None:
+    async def find_in(self, shop: ShopId, page: PageId) -> PageRoute | None:
         """The same where the shop is known; None where the Page is not this shop's."""
         keys, names, offered = shop_keys(shop), page_fields.names(page), self._secrets.new(shop)
         script_keys = [keys.registry, keys.shop_index, keys.waiting_edits]
@@ -49,10 +49,10 @@ class Routes:
         if secret is None:
             return None
         if not secret:
-            return Route(shop, offered)
+            return PageRoute(shop, offered)
         resealed = self._secrets.with_first_key(shop, secret)
         if resealed is not secret:
             # The id stays: other processes go on with what they remember.
             await self._connection.run(REPLACE([keys.registry], [FIELD, secret, FIELD, resealed]), tries=2)
         self._secrets.vault(shop, resealed)
-        return Route(shop, resealed)
+        return PageRoute(shop, resealed)

@@ -21,10 +21,10 @@ from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.sweeper import Sweeper
 from cache.messages.writer import Writer
-from cache.purging.customers import Customers
+from cache.purging.customers import CustomerPurger
 from cache.purging.purge import Purger
 from cache.registry.registry import Registry
-from cache.registry.routes import Route, Routes
+from cache.registry.routes import PageRoute, Routes
 from cache.sealing import Sealer
 from cache.server.address import connect
 from cache.server.connection import Connection
@@ -63,7 +63,7 @@ class RoutesIn(Routes):
     def __init__(self, routes: Routes, shop: ShopId) -> None:
         self._all, self._shop = routes, shop
 
-    async def find(self, page: PageId) -> Route | None:
+    async def find(self, page: PageId) -> PageRoute | None:
         """The route of a Page in this shop."""
         return await self._all.find_in(self._shop, page)
 
@@ -84,7 +84,7 @@ class Box:
     secrets: ShopSecrets
     budgets: Budgets
     watchlist: Watchlist
-    customers: Customers
+    customers: CustomerPurger
     blocked: Blocks
     timeline: Timeline
     page_writers: dict[ShopId, PageWriter] = field(default_factory=dict)

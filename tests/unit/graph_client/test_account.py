@@ -23,12 +23,12 @@ from graph_client.errors import (
     Told,
 )
 from graph_client.usage import Usage
-from graph_client.wire import Answer
+from graph_client.wire import GraphAnswer
 from ops.metrics import Metrics
 from tests.support import FakeClock
 from tests.unit.graph_client.fakes import ALIVE, APP_TOKEN, CREDENTIALS, PAGE, SHOP, TOKEN, Budgets, Entry
 
-GOOD = Answer({"data": []})
+GOOD = GraphAnswer({"data": []})
 DEAD = Credentials(TOKEN, b"seal", replace(ALIVE, token_alive=False, reason="logged_out"))
 
 
@@ -50,7 +50,7 @@ class Books:
         """Of the Page."""
         return PageAccount(self.ledger, SHOP, PAGE, limit, spacing, patience)
 
-    async def settled(self, result: Answer | GraphError, usage: Usage | None = None) -> list[tuple[object, ...]]:
+    async def settled(self, result: GraphAnswer | GraphError, usage: Usage | None = None) -> list[tuple[object, ...]]:
         """What the budgets were told after a call that ended so."""
         account = self.account()
         await account.admit(10)

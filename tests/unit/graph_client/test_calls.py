@@ -23,7 +23,7 @@ from graph_client.errors import (
 )
 from graph_client.gate import CALLS_AT_ONCE
 from graph_client.retry import TRIES, RetryPolicy
-from graph_client.wire import Answer, Ask
+from graph_client.wire import Ask, GraphAnswer
 from tests.unit.graph_client.fakes import (
     ALIVE,
     APP_TOKEN,
@@ -51,7 +51,7 @@ def posts(items: int) -> Ask:
     return Ask("GET", (PAGE, "published_posts"), {"limit": str(items)}, lists=True)
 
 
-async def call(setup: Setup, items: int = 100, patience: float = 4.0) -> Answer:
+async def call(setup: Setup, items: int = 100, patience: float = 4.0) -> GraphAnswer:
     """Posts of the Page."""
     return await setup.calls.for_page(SHOP, PAGE, "posts", posts, items=items, patience=patience)
 

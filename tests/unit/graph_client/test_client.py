@@ -23,7 +23,7 @@ from graph_client.errors import (
     TokenDead,
     TooMuchData,
 )
-from graph_client.wire import Answer, Ask, decipher
+from graph_client.wire import Ask, GraphAnswer, decipher
 from tests.unit.graph_client.fakes import APP_SECRET, PAGE, TOKEN, WORDS, Asked, Facebook, body, ok, refused
 
 NOW = 1_770_000_000
@@ -41,7 +41,7 @@ TIMED = {"appsecret_proof": proof_at(NOW), "appsecret_time": str(NOW)}
 UNTIMED = {"appsecret_proof": proof_at(None)}
 
 
-async def send(client: Client, ask: Ask = ME, timeout: float = 5.0) -> Answer | GraphError:  # noqa: ASYNC109
+async def send(client: Client, ask: Ask = ME, timeout: float = 5.0) -> GraphAnswer | GraphError:  # noqa: ASYNC109
     """What came of it."""
     return (await client.send(ask, TOKEN, page=PAGE, timeout=timeout)).result
 
@@ -58,7 +58,7 @@ async def test_the_token_stands_in_the_header_and_nowhere_else() -> None:
     facebook = Facebook()
     facebook.will("GET me", ok({"id": PAGE}))
     result = await send(facebook.client())
-    assert isinstance(result, Answer)
+    assert isinstance(result, GraphAnswer)
     assert result.body == {"id": PAGE}
     (asked,) = facebook.asked
     assert asked.query == {"fields": "id", **TIMED}
@@ -106,7 +106,7 @@ async def test_a_refused_proof_is_sent_in_its_other_form_which_is_then_remembere
     facebook.will("GET me", refusal, ok({"id": "1"}), ok({"id": "2"}))
     client = facebook.client()
     bodies = [(await client.send(ME, TOKEN, page=None, timeout=5)).result for _ in range(2)]
-    assert [one.body if isinstance(one, Answer) else one for one in bodies] == [{"id": "1"}, {"id": "2"}]
+    assert [one.body if isinstance(one, GraphAnswer) else one for one in bodies] == [{"id": "1"}, {"id": "2"}]
     assert forms(facebook) == ["timed", "untimed", "untimed"]
 
 
@@ -116,7 +116,7 @@ async def test_a_remembered_form_that_is_refused_later_gives_way_again() -> None
     facebook.will("GET me", refused(104), ok({}), refused(104), ok({}), ok({}))
     client = facebook.client()
     for _ in range(3):
-        assert isinstance(await send(client), Answer)
+        assert isinstance(await send(client), GraphAnswer)
     assert forms(facebook) == ["timed", "untimed", "untimed", "timed", "timed"]
 
 
@@ -146,7 +146,7 @@ async def test_calls_that_are_refused_together_all_find_the_other_form() -> None
     early = [asyncio.ensure_future(send(client)) for _ in range(3)]
     await asyncio.sleep(0)
     results = await asyncio.gather(*early, *(send(client) for _ in range(3)))
-    assert [type(one) for one in results] == [Answer] * 6
+    assert [type(one) for one in results] == [GraphAnswer] * 6
     assert len(facebook.asked) <= 12
     await send(client)
     assert forms(facebook)[-1] == "untimed"
@@ -187,7 +187,7 @@ async def test_an_answer_of_just_the_cap_is_an_answer(monkeypatch: pytest.Monkey
     facebook = Facebook()
     facebook.will("GET me", ok({"id": "1"}), ok({"id": "12"}))
     client = facebook.client()
-    assert isinstance(await send(client), Answer)
+    assert isinstance(await send(client), GraphAnswer)
     assert isinstance(await send(client), TooMuchData)
 
 
@@ -313,5 +313,5 @@ async def test_a_large_answer_that_is_slow_to_read_holds_nobody_up() -> None:
         began = time.monotonic()
         await asyncio.sleep(0.001)
         longest = max(longest, time.monotonic() - began)
-    assert isinstance(reading.result(), Answer)
+    assert isinstance(reading.result(), GraphAnswer)
     assert longest < whole / 2

@@ -10,7 +10,7 @@ import pytest
 from domain.secret import Secret
 from graph_client.client import ANSWER_BYTES, Client
 from graph_client.errors import GraphError, GraphTimeout, GraphUnreachable, TooMuchData
-from graph_client.wire import Answer, Ask
+from graph_client.wire import Ask, GraphAnswer
 from tests.support import wait_until
 
 ME = Ask("GET", ("me",), {"fields": "id"})
@@ -54,7 +54,7 @@ def make(url: str) -> Client:
     return Client(base_url=url, version="v26.0", app_secret=Secret("app-secret"), now=lambda: 1.77e9)
 
 
-async def send(client: Client, timeout: float = 5.0) -> Answer | GraphError:  # noqa: ASYNC109
+async def send(client: Client, timeout: float = 5.0) -> GraphAnswer | GraphError:  # noqa: ASYNC109
     """What came of it."""
     return (await client.send(ME, Secret("EAA-page-token"), page=None, timeout=timeout)).result
 
@@ -80,11 +80,11 @@ async def test_nothing_is_opened_before_the_first_call_and_everything_is_closed_
         await client.close()
         assert loopback.opened == 0
         for _ in range(5):
-            assert isinstance(await send(client), Answer)
+            assert isinstance(await send(client), GraphAnswer)
         assert (loopback.opened, loopback.closed) == (1, 0)
         await client.close()
         await wait_until(lambda: loopback.closed == 1)
-        assert isinstance(await send(client), Answer)
+        assert isinstance(await send(client), GraphAnswer)
         assert loopback.opened == 2
 
 
@@ -156,9 +156,9 @@ async def test_a_connection_that_was_closed_while_idle_fails_no_call() -> None:
 
     loopback = Loopback(once)
     async with loopback.running() as client:
-        assert isinstance(await send(client), Answer)
+        assert isinstance(await send(client), GraphAnswer)
         await wait_until(lambda: loopback.closed == 1)
-        assert isinstance(await send(client), Answer)
+        assert isinstance(await send(client), GraphAnswer)
 
 
 async def test_the_machines_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,5 +170,5 @@ async def test_the_machines_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) 
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
         async with Loopback(polite).running() as client:
-            assert isinstance(await send(client), Answer)
+            assert isinstance(await send(client), GraphAnswer)
     assert proxy.opened == 0

@@ -9,7 +9,7 @@ from domain.graph import Edge, GraphQuery
 from domain.ids import PageId
 from domain.message import Fact
 from graph_client.parse import DEPTH, fetched, plain
-from graph_client.wire import Answer
+from graph_client.wire import GraphAnswer
 
 PAGE = PageId("104200000000001")
 NEXT = "https://graph.facebook.com/v26.0/1/posts?access_token=EAACANARY&after=QVFI"
@@ -17,7 +17,7 @@ NEXT = "https://graph.facebook.com/v26.0/1/posts?access_token=EAACANARY&after=QV
 
 def items(rows: Any, edge: Edge = "posts", after: str | None = None) -> list[Fact]:
     """What comes of these rows."""
-    return fetched(GraphQuery(edge, PAGE, "7", after=after), Answer({"data": rows})).items
+    return fetched(GraphQuery(edge, PAGE, "7", after=after), GraphAnswer({"data": rows})).items
 
 
 def item(**row: Any) -> Fact:
@@ -152,17 +152,17 @@ def test_what_is_nested_without_end_is_cut_off() -> None:
 def test_the_cursor_is_facebooks_and_none_at_the_end() -> None:
     """However few items came."""
     body = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
-    assert fetched(GraphQuery("comments", PAGE, "7"), Answer(body)).after == "QVFI"
+    assert fetched(GraphQuery("comments", PAGE, "7"), GraphAnswer(body)).after == "QVFI"
     del body["paging"]["next"]  # type: ignore[attr-defined]
-    assert fetched(GraphQuery("comments", PAGE, "7"), Answer(body)).after is None
+    assert fetched(GraphQuery("comments", PAGE, "7"), GraphAnswer(body)).after is None
 
 
 def test_a_customer_is_one_item_even_if_facebook_tells_nothing() -> None:
     """Under the id that was asked for."""
     asked = GraphQuery("customer", PAGE, "7000000000000001")
-    assert fetched(asked, Answer({})).items == [{"id": "7000000000000001"}]
+    assert fetched(asked, GraphAnswer({})).items == [{"id": "7000000000000001"}]
     found = fetched(
-        asked, Answer({"id": 7000000000000001, "name": "Sokha", "profile_pic": "https://cdn.example/p.jpg"})
+        asked, GraphAnswer({"id": 7000000000000001, "name": "Sokha", "profile_pic": "https://cdn.example/p.jpg"})
     )
     assert found.items == [{"id": "7000000000000001", "name": "Sokha", "profile_pic": "https://cdn.example/p.jpg"}]
     assert found.after is None
@@ -197,5 +197,5 @@ def test_videos_among_posts_look_like_videos() -> None:
 def test_a_cursor_of_videos_says_which_list_it_is_of(asked: str | None, given: str) -> None:
     """The walk stays in the list in which it began."""
     body: dict[str, Any] = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
-    assert fetched(GraphQuery("videos", PAGE, after=asked), Answer(body)).after == given
-    assert fetched(GraphQuery("videos", PAGE, after=asked), Answer({"data": []})).after is None
+    assert fetched(GraphQuery("videos", PAGE, after=asked), GraphAnswer(body)).after == given
+    assert fetched(GraphQuery("videos", PAGE, after=asked), GraphAnswer({"data": []})).after is None

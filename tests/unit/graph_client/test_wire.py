@@ -18,7 +18,7 @@ from graph_client.errors import (
     TokenDead,
 )
 from graph_client.places import next_place, place_params
-from graph_client.wire import Answer, Ask, HttpRequest, build, decipher
+from graph_client.wire import Ask, GraphAnswer, HttpRequest, build, decipher
 
 TOKEN, SECRET, NOW = Secret("EAATESTTOKEN"), Secret("shop-app-secret-1"), 1_770_000_000
 UNTIMED = "c9f58d86e9087848d20654632a1d7901169b3c3cbf4804fb0468dadd3f199742"
@@ -102,7 +102,7 @@ def test_a_token_that_no_header_can_carry_is_dead(token: str) -> None:
 def test_nothing_private_shows_itself() -> None:
     """Requests and answers end up in tracebacks."""
     ask = Ask("GET", ("debug_token",), {"input_token": "EAAOTHER"}, form={"x": "EAAOTHER"})
-    shown = repr([ask, built(ask), Answer({"data": "EAAOTHER"})])
+    shown = repr([ask, built(ask), GraphAnswer({"data": "EAAOTHER"})])
     assert "EAA" not in shown
     assert TIMED not in shown
 

@@ -10,7 +10,7 @@ from prometheus_client.registry import CollectorRegistry
 from cache.errors import Unavailable
 from cache.messages.page_writer import EVENTS_AT_ONCE, ROUTES_SECONDS, PageWriter
 from cache.messages.writer import Writer
-from cache.registry.routes import Route, Routes
+from cache.registry.routes import PageRoute, Routes
 from domain.event import Outcome, Settle, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message, Unsend
@@ -18,8 +18,8 @@ from ops.metrics import Metrics
 from tests.support import FakeClock, wait_until
 
 PAGE, OTHER_PAGE, THIRD_PAGE = (PageId(number) for number in "123")
-SHOP, OTHER_SHOP = Route(ShopId("sokha"), b"her secret"), Route(ShopId("dara"), b"his secret")
-AFTER_PURGE = Route(SHOP.shop, b"another secret")
+SHOP, OTHER_SHOP = PageRoute(ShopId("sokha"), b"her secret"), PageRoute(ShopId("dara"), b"his secret")
+AFTER_PURGE = PageRoute(SHOP.shop, b"another secret")
 
 
 def text(mid: str, page: PageId = PAGE) -> Message:
@@ -33,17 +33,17 @@ def many(count: int) -> list[Message]:
 class FakeWriter:
     """Keeps what it is given by the route that is right for its Page."""
 
-    def __init__(self, routes: dict[PageId, Route]) -> None:
+    def __init__(self, routes: dict[PageId, PageRoute]) -> None:
         self.routes = routes
-        self.kept: list[tuple[Route, MessageId]] = []
-        self.puts: list[Route] = []
-        self.fails: dict[Route, Exception] = {}
-        self.gates: dict[Route, asyncio.Event] = {}
+        self.kept: list[tuple[PageRoute, MessageId]] = []
+        self.puts: list[PageRoute] = []
+        self.fails: dict[PageRoute, Exception] = {}
+        self.gates: dict[PageRoute, asyncio.Event] = {}
 
     def admit(self) -> None:
         """There is always room."""
 
-    async def put(self, route: Route, events: Sequence[Storable]) -> list[Outcome]:
+    async def put(self, route: PageRoute, events: Sequence[Storable]) -> list[Outcome]:
         """Store; wait first where the route has a gate."""
         self.puts.append(route)
         if route in self.gates:
@@ -55,7 +55,7 @@ class FakeWriter:
 
     put_fetched = put
 
-    def put_soon(self, route: Route, messages: Sequence[Storable], settle: Settle) -> None:
+    def put_soon(self, route: PageRoute, messages: Sequence[Storable], settle: Settle) -> None:
         """Store at once."""
         self.kept += [(route, message.id) for message in messages]
         settle(["stored"] * len(messages))
@@ -64,13 +64,13 @@ class FakeWriter:
 class FakeRoutes:
     """Answers from a dict and notes the lookups; the answer is what was true when a lookup began."""
 
-    def __init__(self, routes: dict[PageId, Route]) -> None:
+    def __init__(self, routes: dict[PageId, PageRoute]) -> None:
         self.routes = routes
         self.lookups: list[PageId] = []
         self.gate: asyncio.Event | None = None
         self.fails: Unavailable | None = None
 
-    async def find(self, page: PageId) -> Route | None:
+    async def find(self, page: PageId) -> PageRoute | None:
         """Where what comes for the Page is stored."""
         self.lookups.append(page)
         if self.fails is not None:
@@ -80,7 +80,7 @@ class FakeRoutes:
             await self.gate.wait()
         return found
 
-    async def find_in(self, shop: ShopId, page: PageId) -> Route | None:
+    async def find_in(self, shop: ShopId, page: PageId) -> PageRoute | None:
         """The same in one shop."""
         found = await self.find(page)
         return found if found is not None and found.shop == shop else None
@@ -89,7 +89,7 @@ class FakeRoutes:
 class Setup:
     """A page writer over both. The lookup finds what is right, unless a test says otherwise."""
 
-    def __init__(self, routes: dict[PageId, Route] | None = None, *, routes_remembered: int = 100) -> None:
+    def __init__(self, routes: dict[PageId, PageRoute] | None = None, *, routes_remembered: int = 100) -> None:
         self.true_routes = {PAGE: SHOP} if routes is None else routes
         self.writer, self.routes = FakeWriter(self.true_routes), FakeRoutes(self.true_routes)
         self.clock, self.registry = FakeClock(), CollectorRegistry()
@@ -140,7 +140,7 @@ async def test_a_lookup_that_fails_is_counted() -> None:
 
 
 @pytest.mark.parametrize("now", [OTHER_SHOP, AFTER_PURGE])
-async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message(now: Route) -> None:
+async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message(now: PageRoute) -> None:
     """The Page has moved to another shop, or the shop has another secret since a purge; what else came is stored."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
     await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
@@ -235,7 +235,7 @@ async def test_what_is_stored_of_a_large_delivery_stays_when_the_rest_fails() ->
     messages = many(2_001)
     whole_put = setup.writer.put
 
-    async def put(route: Route, events: Sequence[Storable]) -> list[Outcome]:
+    async def put(route: PageRoute, events: Sequence[Storable]) -> list[Outcome]:
         if len(setup.writer.puts) == 3:
             setup.writer.fails[SHOP] = Unavailable("queue_full")
         return await whole_put(route, events)

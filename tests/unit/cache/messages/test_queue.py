@@ -6,17 +6,17 @@ import pytest
 
 from cache.errors import Unavailable
 from cache.messages.queue import WAIT_SECONDS, Pace, QueuedPut, Row, WriteQueue, row_of
-from cache.registry.routes import Route
+from cache.registry.routes import PageRoute
 from domain.event import Outcome
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
 from tests.support import FakeClock
 
-BUSY, QUIET = Route(ShopId("busy"), b"its secret"), Route(ShopId("quiet"), b"its secret")
+BUSY, QUIET = PageRoute(ShopId("busy"), b"its secret"), PageRoute(ShopId("quiet"), b"its secret")
 Result = list[Outcome] | Exception
 
 
-def rows(route: Route, count: int) -> list[Row]:
+def rows(route: PageRoute, count: int) -> list[Row]:
     messages = [Message(MessageId(f"m_{n}"), PageId("1"), Psid("7"), "in", "message", None) for n in range(count)]
     return [row_of(route.shop, message, b"abcd", 432_000) for message in messages]
 
@@ -27,7 +27,7 @@ def queue(clock: FakeClock, messages: int = 100, size: int = 1_000_000, batch: i
     return WriteQueue(pace, clock.seconds, messages, size)
 
 
-def shops(taken: list[list[QueuedPut]]) -> list[tuple[Route, int]]:
+def shops(taken: list[list[QueuedPut]]) -> list[tuple[PageRoute, int]]:
     return [(puts[0].route, sum(len(put.rows) for put in puts)) for puts in taken]
 
 

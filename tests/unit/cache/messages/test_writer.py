@@ -21,7 +21,7 @@ from cache.messages.queue import MOST_MESSAGES, WAIT_SECONDS
 from cache.messages.shop_secrets import ShopSecrets, secret_id
 from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
-from cache.registry.routes import Route
+from cache.registry.routes import PageRoute
 from cache.scripts import EDIT, ERASE, EVENT, PUT
 from cache.sealing import Sealer
 from cache.server.connection import Arg, Connection, Reply, ScriptCall
@@ -151,7 +151,7 @@ class Setup:
         self.registry = CollectorRegistry()
         sealer = Sealer([SEAL_KEY], new_nonce=token_bytes)
         self.secrets = ShopSecrets(sealer, new_bytes=token_bytes)
-        self.routes: dict[ShopId, Route] = {}
+        self.routes: dict[ShopId, PageRoute] = {}
         self.writer = Writer(
             self.connection,
             self.secrets,
@@ -177,9 +177,9 @@ class Setup:
         """What a row of a put says, opened."""
         return decode(self.secrets.vault(*self.route()).open(row[0], row[2])).json()
 
-    def route(self, shop: ShopId = SHOP) -> Route:
+    def route(self, shop: ShopId = SHOP) -> PageRoute:
         """As a lookup finds it."""
-        return self.routes.setdefault(shop, Route(shop, self.secrets.new(shop)))
+        return self.routes.setdefault(shop, PageRoute(shop, self.secrets.new(shop)))
 
     def put(self, *messages: Message, shop: ShopId = SHOP) -> "asyncio.Task[list[Outcome]]":
         """A request of its own."""
@@ -627,7 +627,7 @@ async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(setup:
 async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -> None:
     """The script gets its id; two routes of one shop, as for a moment after a purge, do not mix."""
     before = setup.route()
-    after = Route(SHOP, setup.secrets.new(SHOP))
+    after = PageRoute(SHOP, setup.secrets.new(SHOP))
     puts = [setup.writer.put(route, [text("m_0", "hello")]) for route in (before, after)]
     assert await asyncio.gather(*puts) == [["stored"]] * 2
     ((call,),) = setup.connection.trips
