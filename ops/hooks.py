@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 from starlette.types import ASGIApp
 
+from ops.logs import new_request_id
 from ops.metrics import MetricRegistry, Metrics
-from ops.middleware import new_request_id
 
 
 class NewMetrics(Protocol):

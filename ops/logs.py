@@ -10,6 +10,7 @@ import atexit
 import io
 import json
 import logging
+import random
 import re
 import sys
 import time
@@ -123,6 +124,11 @@ def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], floa
         logger.propagate = True
         logger.setLevel(max(_CHATTY[name], threshold) if name in _CHATTY else logging.NOTSET)
     return _writer
+
+
+def new_request_id() -> str:
+    """16 hexadecimal digits, to find a line by. It is no secret, so it need not be random enough for one."""
+    return f"{random.getrandbits(64):016x}"
 
 
 def enabled(level: str) -> bool:

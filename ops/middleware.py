@@ -4,7 +4,6 @@ The id is ours: none is taken from outside, so nobody can put words into the log
 tells the route's template, never the path, and never the query.
 """
 
-import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ops.logs import new_request_id
 from ops.meters import OTHER
 from ops.metrics import METHODS, Metrics
 
@@ -23,11 +23,6 @@ CLIENT_GONE = 499
 
 _AGENT = 200
 """Characters kept of a user agent."""
-
-
-def new_request_id() -> str:
-    """16 hexadecimal digits; to find a line by. Not a secret, so not paid for as one."""
-    return f"{random.getrandbits(64):016x}"
 
 
 class RequestLog:

@@ -20,9 +20,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ops.hooks import Hooks
+from ops.logs import new_request_id
 from ops.meters import OTHER
 from ops.metrics import METHODS, MetricRegistry, Metrics
-from ops.middleware import new_request_id
 from ops.traces import describe
 
 _CLOSE_SECONDS: Final = 3.0

@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from ops.hooks import NO_HOOKS
+from ops.logs import new_request_id
 from ops.metrics import Metrics
-from ops.middleware import new_request_id
 from ops.tracing_switch import asked_for, hooks
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
