@@ -15,7 +15,9 @@ def _ordinary() -> None:
 
 
 def _unbatched() -> None:
-    """One message in each round trip to the store."""
+    """One message in each round trip to the store, and time to wait for it."""
+    queue: Any = importlib.import_module("cache.messages.queue")
+    queue.WAIT_SECONDS = 60.0
     parts: Any = importlib.import_module("app.parts")
     parts.Writer = partial(parts.Writer, batch_messages=1)
 
