@@ -1,4 +1,4 @@
-"""Pure: the bodies that callers send. Fields nobody knows are refused, and so is null: absent says nothing."""
+"""Pure: the bodies that callers send. Unknown fields and null are refused: leave out what you do not set."""
 
 import re
 from typing import Annotated

@@ -3,7 +3,7 @@
 A page of messages becomes a fifth. Who sees only how long the answers on the wire are, and may have words of their own
 compressed together with words they want to guess, learns from each byte saved (https://www.breachattack.com). No answer
 holds a token, a key or anything that a request has sent; but a customer's words stand beside other customers'. So each
-compressed answer ends with white space of a length and a kind that are drawn anew.
+compressed answer ends with white space of a random length and kind.
 """
 
 import zlib

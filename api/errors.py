@@ -1,6 +1,6 @@
 """Errors meet HTTP here and nowhere else: the kind of an error decides the status, problem JSON (RFC 9457) tells it.
 
-A problem holds the error's own sentence, its reason and the request's id; of an error nobody expected, no detail.
+A problem holds the error's own sentence, its reason and the request's id; an unexpected error has no detail.
 """
 
 import re
@@ -113,7 +113,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 async def _on_disconnect(request: Request, _: Exception) -> Response:
-    """The caller went away while sending; the answer reaches nobody, but the log line is right."""
+    """The caller closed the connection while it sent the body: the answer is not sent, but the log line is right."""
     _log(request, "body_incomplete")
     return _answer(400, "The body ended early.", "body_incomplete", request_id(request), {})
 

@@ -77,7 +77,7 @@ class PostModel(_Item):
     attachments: list[PostAttachmentModel] | MISSING = MISSING
     comment_count: int | MISSING = MISSING
     reaction_count: int | MISSING = MISSING
-    share_count: int | MISSING = Field(MISSING, description="Includes shares that nobody may see.")
+    share_count: int | MISSING = Field(MISSING, description="Includes shares that are not visible.")
 
 
 class VideoModel(_Item):

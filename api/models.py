@@ -161,7 +161,7 @@ class ReceiptModel(_Answer):
     signature: str | MISSING = Field(
         MISSING,
         description="Of a `complete` one: a compact JWS (RFC 7515) over the other fields and the shop, by a key of "
-        "`/.well-known/jwks.json`. Keep the receipt, and anybody can verify it later.",
+        "`/.well-known/jwks.json`. Keep the receipt: it can be verified at any time.",
     )
 
 
@@ -323,4 +323,4 @@ class ProblemModel(_Answer):
     status: int = Field(ge=400, le=599)
     detail: str = Field(description="A sentence for people.")
     reason: str = Field(description="A slug for programs.")
-    request_id: str = Field(description="Quote it when you ask for help; the log line bears it.")
+    request_id: str = Field(description="Quote it when you ask for help: the log line has it too.")

@@ -91,8 +91,8 @@ def _operation(route: Route) -> Json:
     if route.tag:
         operation["tags"] = [route.tag]
     scope = f"Scope: `{route.scope}`." if route.scope else ""
-    if told := "\n\n".join(filter(None, (route.description, scope))):
-        operation["description"] = told
+    if text := "\n\n".join(filter(None, (route.description, scope))):
+        operation["description"] = text
     operation["security"] = [{"token": [route.scope]}] if route.scope else []
     if parameters := _path_parameters(route.path) + _query_parameters(route.query):
         operation["parameters"] = parameters

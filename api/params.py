@@ -2,7 +2,7 @@
 
 Beside these: the bodies (api/bodies.py), and the queries of what is fetched from Facebook (api/graph_params.py).
 
-Refused: parameters and fields nobody knows (a misspelt filter must not widen a purge), the same parameter twice,
+Refused: unknown parameters and fields (a misspelt filter must not widen a purge), the same parameter twice,
 values out of range. An empty parameter (`?cursor=`) counts as absent, as forms send it.
 """
 
@@ -289,8 +289,8 @@ def parse_body(model: type[Model], content_type: str, body: bytes) -> Model:
 def _sentence(error: ValidationError) -> str:
     """Every mistake with its place, without the value: that may hold what a log or a problem must not."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [_mistake(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in found[:5]]
-    return "; ".join(told) + "."
+    mistakes = [_mistake(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in found[:5]]
+    return "; ".join(mistakes) + "."
 
 
 def _mistake(place: str, kind: str, message: str) -> str:

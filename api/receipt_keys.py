@@ -9,7 +9,7 @@ from starlette.responses import Response
 PATH = "/.well-known/jwks.json"
 
 _HEADERS = {"Cache-Control": "public, max-age=3600"}
-"""A new key signs an hour before everybody knows it; who does not find the `kid` asks anew."""
+"""A copy may be an hour old. A verifier that does not find the `kid` of a receipt in it must ask again."""
 
 
 class PublicKeys(Protocol):

@@ -135,7 +135,7 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
 
 
 async def _taken(request: Request, shop: ShopId, tickets: TicketTaker | None) -> Principal | None:
-    """Whose ticket the query bears. A token goes before it, and leaves it good."""
+    """The holder of the ticket in the query. With a token in the header the ticket is not used."""
     if tickets is None or "authorization" in request.headers:
         return None
     ticket = request.query_params.get("ticket")

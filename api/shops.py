@@ -17,7 +17,7 @@ from domain.shop import EVERY_SHOP, Page, Receipt, Shop
 
 
 class Registry(Protocol):
-    """Knows shops and Pages. A shop nobody heard of has no Pages and is not paused: its token vouches for it."""
+    """Knows shops and Pages. An unknown shop has no Pages and is not paused: its token proves that it exists."""
 
     async def shop(self, shop: ShopId, /) -> Shop:
         """Its state."""

@@ -56,7 +56,7 @@ def public_keys(jwks: Mapping[str, Any]) -> list[PyJWK]:
     """The usable signature keys of a public JWK set (RFC 7517).
 
     Keys for encryption, or of another algorithm, are passed over as the RFC asks. A set that holds a secret or a
-    private key is refused as a whole: whoever published it must renew it. Raises `KeysRefused`.
+    private key is refused as a whole: its owner has published it and must replace it. Raises `KeysRefused`.
     """
     listed = jwks.get("keys")
     if not isinstance(listed, list) or not all(isinstance(key, dict) for key in listed):

@@ -457,7 +457,7 @@ export interface Post {
   attachments?: Array<PostAttachment>;
   comment_count?: number;
   reaction_count?: number;
-  /** Includes shares that nobody may see. */
+  /** Includes shares that are not visible. */
   share_count?: number;
 }
 
@@ -486,7 +486,7 @@ export interface Problem {
   detail: string;
   /** A slug for programs. */
   reason: string;
-  /** Quote it when you ask for help; the log line bears it. */
+  /** Quote it when you ask for help: the log line has it too. */
   request_id: string;
 }
 
@@ -517,7 +517,7 @@ export interface Receipt {
   /** `complete` once the bytes are erased too. */
   status: "complete" | "running";
   messages_deleted: number;
-  /** Of a `complete` one: a compact JWS (RFC 7515) over the other fields and the shop, by a key of `/.well-known/jwks.json`. Keep the receipt, and anybody can verify it later. */
+  /** Of a `complete` one: a compact JWS (RFC 7515) over the other fields and the shop, by a key of `/.well-known/jwks.json`. Keep the receipt: it can be verified at any time. */
   signature?: string;
 }
 

@@ -38,9 +38,9 @@ NoticeKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that happened and is never kept; counted by kind, and told to viewers.
+    """Something that happened and is never kept. It is counted by kind and sent to viewers.
 
-    `sent_at` is Facebook's time in milliseconds; `facts` what viewers are told beside these, in the shape of the API.
+    `sent_at` is Facebook's time in milliseconds; `facts` are the other members that viewers get, as the API names them.
     """
 
     kind: NoticeKind
@@ -72,4 +72,4 @@ customer who objected to being kept, `edit_outdated` an edit older than the one 
 that came before its message, `unreadable` an edit of a damaged record."""
 
 Settle = Callable[[list[Outcome] | Exception], None]
-"""Is told an outcome for each event once they are stored, or why some of them may not be."""
+"""Gets an outcome for each event once all are stored, or the reason why some may not be."""

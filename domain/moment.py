@@ -27,8 +27,8 @@ def rfc3339(moment: int) -> str:
 
 @lru_cache(maxsize=64)
 def _date(day: int) -> str:
-    """Of so many days since 1970. Moments are nearly all of the same ten days; `strftime` for each takes five times as
-    long as all of `rfc3339`."""
+    """The date of a day since 1970. Nearly all moments are of the same ten days, and `strftime` takes five times as
+    long as the rest of `rfc3339`."""
     return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 

@@ -22,7 +22,7 @@ restored; nothing of Graph until the shop connects it with a new token."""
 
 
 TOKEN_WARNING_MS: Final = 14 * 24 * 60 * 60 * 1000
-"""A token that ends within so many milliseconds is warned of: a shop owner needs days to log in at Facebook again."""
+"""Milliseconds before a token's end in which the shop is warned: an owner needs days to log in at Facebook again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ AES-256-GCM, with a key that HKDF-SHA256 makes from the shop's secret (cache/mes
 (cache/codec.py) becomes a value:
 
     0-19   the header, in clear, since the scripts read it
-    20-27  drawn anew each time; with the nonce of the write before it, it is the nonce of the cipher
+    20-27  random; with the nonce of the write before it, it is the nonce of the cipher
     28-    the body's ciphertext and its tag of 16 bytes
 
 Header and id are bound to the ciphertext: a value that stands under another key, or under another header, does not
