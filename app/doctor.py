@@ -1,7 +1,8 @@
-"""What is well and what is not, looked at from outside the service: settings, store, Facebook, public address, Pages.
+"""Checks settings, Redis, Facebook, the public address and each Page, without a running service.
 
-Nothing is changed; what every call to Facebook notes, of budgets and refused tokens, is noted of these too. Every
-question has a time limit: who does not answer is a finding, and never the end.
+The checks of Redis are those of /readyz (cache/server/examine.py, cache/server/node_findings.py). /readyz asks neither
+Facebook nor the public address, and cannot say why `serve` does not start. Nothing is changed, except that calls to
+Facebook are counted in its budgets. Every question has a time limit, and no answer is a finding too.
 """
 
 import asyncio

@@ -1,7 +1,9 @@
 """The limits of the public port: all its connections, and the share of deliveries that other requests cannot take.
 
 `app/edge_connection.py` reports what each connection does; this module decides. No signature and no token is checked
-yet when these limits apply. docs/adr/0021-what-a-sender-may-cost.md
+yet when these limits apply. A proxy cannot do it: it does not know which shop a token is for, nor what an answer costs.
+Without it, 1,000 connections with bad tokens delay a delivery by 4.4 s instead of 0.3 s.
+docs/adr/0021-what-a-sender-may-cost.md
 """
 
 from collections import Counter

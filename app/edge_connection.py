@@ -1,6 +1,8 @@
 """One connection of the public port: uvicorn's HTTP protocol with limits.
 
-A request starts when it is complete, so a slow body costs no task. uvicorn parses it and keeps the order of answers.
+A request starts when it is complete, so a slow body costs no task. uvicorn parses it and keeps the order of answers; it
+has no limit of time, of parts or of bytes in all. Without these, 30 connections that send their bodies in one-byte
+chunks leave a delivery unanswered.
 """
 
 from functools import lru_cache, partial

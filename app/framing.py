@@ -1,7 +1,8 @@
 """Pure: refuses a request when a proxy and this server could disagree about where it ends.
 
 The parser (llhttp, strict) already refuses contradicting lengths, folded lines, bare line feeds and blanks before a
-colon. This is what it lets pass. https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+colon. This is what it lets pass. Without it, a caller could be given the answer to another caller's request.
+https://www.rfc-editor.org/rfc/rfc9112#section-6.3
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,8 @@
 
 Each worker listens on PORT with a socket of its own, and the kernel deals the connections out (SO_REUSEPORT). The
 supervisor serves OPS_PORT for all: once a second, and at each question there, it asks every worker for a report.
-docs/adr/0020-worker-processes.md
+uvicorn's own workers would lose one answer of /livez, /readyz and /metrics for all, the end of a worker that hangs, and
+workers that end with their parent. docs/adr/0020-worker-processes.md
 """
 
 import asyncio
