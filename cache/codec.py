@@ -219,7 +219,7 @@ def kept(record: bytes, score: int) -> KeptMessage:
 def _without_last_number(body: bytes, name: str) -> tuple[bytes, int | None]:
     """The JSON object without its last member and that member's value, where it has this name and is a whole number.
 
-    The object needs another member. A text cannot be taken for the member: digits alone stand behind the member's name.
+    The object needs another member. A text cannot be confused with the member: only digits follow the member's name.
     """
     if body[-2:-1].isdigit():
         head, mark, tail = body.rpartition(b',"%b":' % name.encode())

@@ -1,7 +1,7 @@
 """Keys for signing, each made from one of SEAL_KEYS for one purpose. Pure.
 
-HKDF-SHA256 (RFC 5869), as for sealing (cache/sealing.py), under purposes of their own: who knows a derived key learns
-nothing of the master key, nor of another purpose's or another shop's.
+HKDF-SHA256 (RFC 5869), as for sealing (cache/sealing.py), with purposes of their own. A derived key reveals nothing
+about the master key, or about the keys of other purposes and shops.
 """
 
 from base64 import b64decode

@@ -1,1 +1,1 @@
-"""Kept messages: written, edited, unsent, read, sealed, counted, and gone after five days."""
+"""Kept messages: stores, edits, unsends, reads, seals and counts them, and removes them after five days."""

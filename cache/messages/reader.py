@@ -117,7 +117,7 @@ class Reader:
         room, left, last, looked = PAGE_BYTES, query.limit, 0, 0
         for _ in range(CALLS_PER_READ):
             start = "+inf" if position is None else position
-            # One more than wanted tells whether there is a next page.
+            # One more than wanted shows whether there is a next page.
             wanted = left + 1 if fits is None else SEARCH_STEP
             args: list[Arg] = [keys.hash_tag, start, floor, wanted, LOOKS_PER_CALL, mask, flags, page_tag]
             args.append(PAGE_BYTES)

@@ -76,7 +76,7 @@ class ShopSecrets:
             raise _unreadable(shop) from None
 
     def vault(self, shop: ShopId, secret: bytes | None) -> Vault:
-        """What seals and opens the shop's values under this secret, as it stands in the shop's record.
+        """What seals and opens the shop's values under this secret, which is the field of the shop's record.
 
         Raises:
             Unavailable: none of our keys opens it.

@@ -1,4 +1,4 @@
-"""Expired means gone from memory too, and what is kept is counted.
+"""Removes expired messages from the memory of Redis too, and counts what is kept.
 
 Redis hides an expired key at once but may keep its bytes until something touches it. A plain SCAN touches every key.
 Audit logs lose what is older than 90 days on the way.
@@ -80,15 +80,15 @@ class Sweeper:
                 for name in names
                 if name.startswith(AUDIT_READS)
             )
-            # A big store is swept in many steps; everyone else goes between them.
+            # A large store takes many steps: other tasks run between them.
             await self._sleep(0)
         counted = orjson.dumps({"messages": kept, "oldest": oldest})
         await self._connection.command("SET", KEPT, counted, "PX", SWEEP_SECONDS * 4000)
         self._metrics.swept(self._clock() - began)
 
     async def _count(self, indexes: Sequence[bytes]) -> list[Reply]:
-        """Of each shop: how many messages are kept, since when the oldest, and the newest one that must be gone and is
-        not: the promise is measured.
+        """For each shop: the number of kept messages, the time of the oldest, and the time of the newest one that should
+        have been deleted: this measures the promise.
         """
         now = self._now()
         kept_since = int((now - self._ttl) * 1_000_000)
@@ -99,7 +99,7 @@ class Sweeper:
         )
 
     async def _trim(self, logs: Sequence[bytes]) -> None:
-        """Drop what audit logs have kept for long enough."""
+        """Remove entries of audit logs whose time is over."""
         before = int((self._now() - AUDIT_SECONDS) * 1000)
         if logs:
             await self._connection.commands_at_once([("XTRIM", name, "MINID", before) for name in logs])
@@ -114,8 +114,8 @@ class Sweeper:
         return replies
 
     async def rewrite_daily(self) -> None:
-        """Have the append-only file rewritten at the start and once a day, until cancelled. For a server of our own:
-        others are told to by whoever runs them (docs/adr/0003).
+        """Make Redis rewrite its append-only file now and once a day, until cancelled. For the embedded server: other
+        servers are configured by their operator (docs/adr/0003).
         """
         while True:
             try:
@@ -125,7 +125,7 @@ class Sweeper:
             await self._sleep(REWRITE_SECONDS)
 
     async def show(self) -> None:
-        """Show what the last sweep counted, whichever replica it was."""
+        """Set the metrics from the last sweep of any replica."""
         counted = await self._connection.command("GET", KEPT)
         if counted is not None:
             known = orjson.loads(counted)

@@ -65,7 +65,7 @@ class Nodes:
         try:
             node = self._client.get_node_from_key(key)  # type: ignore[arg-type]  # takes bytes as well
         except SlotNotCoveredError as error:
-            self._look_anew()
+            self._read_slots_soon()
             return error
         return node or ConnectionError("no node has this slot")
 
@@ -79,10 +79,10 @@ class Nodes:
                 node.release(connection)
         except (RedisError, OSError) as error:
             # keeps: the slots are read again
-            self._look_anew()
+            self._read_slots_soon()
             return [error] * len(requests)
         if any(isinstance(reply, (ClusterDownError, MovedError)) for reply in replies):
-            self._look_anew()
+            self._read_slots_soon()
         return replies
 
     async def _follow(self, request: Request, reply: Reply | Exception) -> Reply | Exception:
@@ -97,7 +97,7 @@ class Nodes:
         target = self._client.get_node(reply.host, reply.port)
         return reply if target is None else (await self._ask(target, [("ASKING",), words]))[1]
 
-    def _look_anew(self) -> None:
+    def _read_slots_soon(self) -> None:
         """In the background: callers do not wait for it."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())

@@ -29,7 +29,7 @@ HASH_FIELDS: Final = 500
 
 
 class Commands(Protocol):
-    """What every kind of client understands."""
+    """The method that the clients of a server and of a cluster share."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Reply:
         """Send one command, return its reply."""
@@ -71,7 +71,7 @@ class ScriptCall:
 
 @contextmanager
 def our_errors() -> Iterator[None]:
-    """Turn what the client raises into `Unavailable`, whose reason says what an operator should look at."""
+    """Turn errors of the client into `Unavailable`. Its reason says what the operator should check."""
     try:
         yield
     except Unavailable:
@@ -90,7 +90,7 @@ def heed_cancellation() -> None:
 
 
 class Dedicated:
-    """One connection for one user, on which the server also sends what was not asked for."""
+    """One connection for one user, for replies and messages that the server pushes."""
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
@@ -106,7 +106,7 @@ class Dedicated:
         heed_cancellation()
 
     async def receive(self, seconds: float) -> Reply:
-        """What the server sends next; None where nothing came for `seconds`.
+        """What the server sends next; None if nothing comes within `seconds`.
 
         Raises:
             Unavailable: the connection is lost, or the server refused a command.
@@ -118,7 +118,7 @@ class Dedicated:
 class Connection:
     """One client for everything; nothing is opened before the first command.
 
-    `runs` sends several script calls at once and never retries: whether a call may be repeated is known to its caller.
+    `runs` sends several script calls at once and never retries: only the caller knows whether a call may be repeated.
     """
 
     def __init__(

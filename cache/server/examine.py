@@ -1,6 +1,6 @@
-"""What the servers tell of themselves, asked node by node for `page-inbox doctor`. Nothing is written.
+"""Reads facts about each Redis server, for `page-inbox doctor` and the readiness check. Nothing is written.
 
-A managed service may refuse `CONFIG` or `INFO`: then those facts are absent, which is not the same as bad.
+A managed service may refuse `CONFIG` or `INFO`. Then these facts are None, which is not the same as bad.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from cache.server.connection import Commands, Connection, Reply, hash_fields, ou
 from domain.ids import PageId
 
 NODE_SECONDS: Final = 5.0
-"""All questions to one node; each has less than a second by itself (connection.py)."""
+"""Limit for all questions to one node. Each question alone has less than a second (connection.py)."""
 
 FIND_SECONDS: Final = 5.0
-"""Finding the primaries of a cluster, of which some may be gone."""
+"""Limit for finding the primaries of a cluster. Some of them may be down."""
 
 CONFIG: Final = (
     "appendfsync",
@@ -31,17 +31,17 @@ _SCAN_COUNT: Final = 1000
 
 
 def number(info: Mapping[str, str], name: str) -> int:
-    """A number that a server says of itself; 0 where there is none."""
+    """A number from INFO; 0 if there is none."""
     text = info.get(name, "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What one primary told. `info` and `config` by the server's own names, None where it refuses to tell.
+    """Facts about one primary. `info` and `config` have the server's own names, and are None if it refuses them.
 
-    Seconds: `clock_ahead` of the server before this machine, give or take half of `round_trip`. `scripts` is whether it
-    runs scripts for us; `cluster_state` is that of its cluster, None where there is none.
+    `clock_ahead` is how many seconds its clock is ahead of this machine's, to within half of `round_trip`. `scripts`:
+    whether it runs our scripts. `cluster_state` is None outside a cluster.
     """
 
     name: str
@@ -53,7 +53,7 @@ class NodeFacts:
     cluster_state: str | None
 
     def number(self, name: str) -> int:
-        """A number of `info`; 0 where there is none."""
+        """A number from `info`; 0 if there is none."""
         return number(self.info or {}, name)
 
     @property
@@ -66,10 +66,10 @@ class NodeFacts:
 async def examine(
     connection: Connection, *, now: Callable[[], float], clock: Callable[[], float]
 ) -> list[NodeFacts | tuple[str, Unavailable]]:
-    """What each primary told, or its name and why it did not. `now` is Unix seconds, `clock` monotonic ones.
+    """The facts of each primary, or its name and its error. `now` is in Unix seconds, `clock` is monotonic.
 
     Raises:
-        Unavailable: there is no way to any of them.
+        Unavailable: the primaries cannot be found.
     """
     try:
         async with asyncio.timeout(FIND_SECONDS):
@@ -91,9 +91,9 @@ async def _asked(
 
 
 async def _facts(name: str, node: Commands, now: Callable[[], float], clock: Callable[[], float]) -> NodeFacts:
-    await _told(node, "PING")  # the first command also connects, which is not the round trip that is asked for
+    await _reply(node, "PING")  # the first command also connects, and must not count as a round trip
     sent, sent_at = clock(), now()
-    seconds, microseconds = await _told(node, "TIME")
+    seconds, microseconds = await _reply(node, "TIME")
     round_trip = clock() - sent
     info = await _unless_refused(node, "INFO")
     config = await _unless_refused(node, "CONFIG", "GET", *CONFIG)
@@ -110,26 +110,26 @@ async def _facts(name: str, node: Commands, now: Callable[[], float], clock: Cal
     )
 
 
-async def _told(node: Commands, *command: str | int) -> Reply:
+async def _reply(node: Commands, *command: str | int) -> Reply:
     with our_errors():
         return await node.execute_command(*command)
 
 
 async def _unless_refused(node: Commands, *command: str | int) -> Reply | None:
-    """The reply; None where the server does not carry out this command for us."""
+    """The reply; None if the server does not allow us this command."""
     try:
-        return await _told(node, *command)
+        return await _reply(node, *command)
     except Unavailable as error:
         if error.reason not in NOT_ALLOWED:
             raise
         return None
 
 
-def _cluster_state(told: Reply) -> str:
-    """`ok` or `fail`, out of a text or of what the client made of it."""
-    if isinstance(told, Mapping):
-        return str(told.get("cluster_state", ""))
-    return next((line.partition(":")[2] for line in _text(told).split() if line.startswith("cluster_state:")), "")
+def _cluster_state(reply: Reply) -> str:
+    """`ok` or `fail`, from a text or from what the client parsed."""
+    if isinstance(reply, Mapping):
+        return str(reply.get("cluster_state", ""))
+    return next((line.partition(":")[2] for line in _text(reply).split() if line.startswith("cluster_state:")), "")
 
 
 def _text(value: Reply) -> str:
@@ -140,7 +140,7 @@ async def every_page(connection: Connection) -> AsyncIterator[list[PageId]]:
     """Every Page that belongs to a shop, some at a time, in no order. Walks over all keys; a Page may come twice.
 
     Raises:
-        Unavailable: the walk did not come to its end.
+        Unavailable: the walk was not finished.
     """
     async for keys in connection.scan(_SCAN_COUNT):
         if pages := [page for key in keys if (page := page_of_key(key)) is not None]:

@@ -1,7 +1,7 @@
 """One round trip: several requests go out together on one connection, and their replies come back in order.
 
-It is what a pipeline of redis-py does. Its packing in Python would cost more than all else about storing a message, and
-what the client does around one command as much again as sending it and reading a page of messages.
+A pipeline of redis-py does the same, but its packing in Python costs more than everything else about storing a message.
+Its code around one command costs as much as sending the command and reading a page of messages.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from redis.exceptions import ReadOnlyError, ResponseError
 from cache.errors import Unavailable
 
 KEPT_SECONDS: Final = 1.0
-"""How long a connection is used again without a look whether it is still good."""
+"""Time for which a connection is used again without a check that it still works."""
 
 WAIT_MILLISECONDS: Final = 600
-"""How long a replica has to acknowledge; within one try."""
+"""Time for replicas to acknowledge a write, within one try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ Request = tuple[bytes, Sequence[Arg]]
 
 
 class One:
-    """Round trips to the only server, or to the primary that Sentinel names; what is written waits for so many of its
-    replicas to have it.
+    """Round trips to the only server, or to the primary that Sentinel names. A write returns when `replicas` replicas
+    have it.
 
-    A connection that has just been used is used again without the pool, which would look whether it is still good: that
-    costs as much as the round trip itself.
+    A connection that was just used is used again without the pool. The pool would check that it still works, which
+    costs as much as the round trip.
     """
 
     def __init__(self, client: Redis, replicas: int, seconds: float) -> None:
@@ -100,8 +100,8 @@ class One:
         return taken
 
     async def _waited(self, connection: AbstractConnection, words: list[Sequence[Arg]]) -> list[Reply | Exception]:
-        """The word that is published stands in the stream behind all that was there, a duplicate's first copy too: WAIT
-        itself would only wait for what this very connection has written.
+        """WAIT covers only writes of its own connection. The PUBLISH before it follows all earlier writes in the
+        replication stream, so WAIT also covers the first copy of a duplicate.
         """
         wait = (("PUBLISH", "replicated", ""), ("WAIT", self._replicas, WAIT_MILLISECONDS))
         *replies, _, reached = await exchange(connection, [*words, *wait], self._seconds)
@@ -111,7 +111,7 @@ class One:
         return replies
 
     async def close(self) -> None:
-        """Give back what is kept."""
+        """Return the kept connection to the pool."""
         kept, self._kept = self._kept, None
         if kept is not None:
             await self._pool.release(kept)

@@ -1,7 +1,7 @@
-"""The reason for an error of the Redis client, so that each cause has its own word in log, check and doctor.
+"""Finds the reason for an error of the Redis client: each cause has its own word in logs, checks and doctor.
 
-A refusal inside a script has other words around it, so texts are searched, not compared. They are not passed on: they
-may hold keys. The words are those of the server (`src/server.c` of Redis 7.0) and of OpenSSL.
+An error inside a script has other text around it, so texts are searched, not compared. Texts are not passed on, because
+they may hold keys. The words are those of the server (`src/server.c` of Redis 7.0) and of OpenSSL.
 """
 
 import socket
@@ -46,7 +46,7 @@ _SENTINEL: Final = "redis_sentinel_login_refused"
 
 
 def reason_of(error: BaseException) -> UnavailableReason:
-    """Why Redis could not do what it was asked."""
+    """The reason why a call failed."""
     if isinstance(error, redis_errors.ConnectionError) and str(error).startswith("No master found"):
         return _SENTINEL if "Authentication" in str(error) else "redis_no_master"
     causes = list(_chain(error))

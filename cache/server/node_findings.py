@@ -1,4 +1,4 @@
-"""What is good or bad about a server, judged by what it told. Pure.
+"""Judges the facts of a server: what is good or bad about it. Pure.
 
 The reasons stand in docs/adr/0003-what-five-days-means.md and in `cache/embedded/valkey.py`, whose settings are the
 model.
@@ -147,7 +147,7 @@ def judge(facts: NodeFacts) -> Iterator[Finding]:
         remedy = "Allow the user of REDIS_URL the commands EVAL and EVALSHA (ACL: +@scripting)."
         yield Finding("redis.scripts", "fail", "Redis runs no scripts for this user.", remedy, facts.name)
     if facts.info is None:
-        sentence = "Redis does not tell about itself (INFO is refused): version, policy, persistence are unknown."
+        sentence = "Redis refuses INFO: version, policy and persistence are unknown."
         yield Finding("redis.version", "warn", sentence, "Allow the user +info, or look by hand.", facts.name)
         return
     yield _version(facts.info, facts.name)
@@ -173,16 +173,16 @@ def _clock(facts: NodeFacts) -> Finding:
 def _version(info: _Info, about: str) -> Finding:
     kind = info.get("server_name", "redis").lower()
     if "valkey_version" in info:
-        kind, told, oldest = "Valkey", info["valkey_version"], OLDEST_VALKEY
+        kind, version, oldest = "Valkey", info["valkey_version"], OLDEST_VALKEY
     else:
-        told, oldest = info.get("redis_version", ""), OLDEST
+        version, oldest = info.get("redis_version", ""), OLDEST
     if "dragonfly_version" in info or kind not in {"Valkey", "redis", "valkey"}:
         return Finding(
-            "redis.version", "warn", "This is neither Redis nor Valkey, but something that speaks like them.",
+            "redis.version", "warn", "This is neither Redis nor Valkey, but a server with the same protocol.",
             "The service is tested with Redis 7.0 and 8.2 and with Valkey 9; use one of them.", about,
         )  # fmt: skip
-    named = f"{kind.capitalize()} {told}"
-    found = tuple(map(int, re.findall(r"\d+", told)[:2]))
+    named = f"{kind.capitalize()} {version}"
+    found = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if found >= oldest:
         return Finding(
             "redis.version", "ok", f"{named}, {info.get('redis_mode') or info.get('server_mode', '')}.", about=about
@@ -194,7 +194,7 @@ def _policy(info: _Info, about: str) -> Finding:
     policy, evicted = info.get("maxmemory_policy"), number(info, "evicted_keys")
     remedy = "Set maxmemory-policy to noeviction, in the server's configuration and not only with CONFIG SET."
     if policy is None:
-        return Finding("redis.policy", "warn", "Redis does not tell its maxmemory-policy.", remedy, about)
+        return Finding("redis.policy", "warn", "Redis does not report its maxmemory-policy.", remedy, about)
     if policy != "noeviction":
         sentence = f"maxmemory-policy is {policy}: when memory runs out, messages and Pages are thrown away in silence."
         return Finding("redis.policy", "fail", sentence, remedy, about)
@@ -235,14 +235,14 @@ def _persistence(info: _Info, config: _Config, about: str) -> Finding:
     if fsync == "no":
         sentence = "The append-only file reaches the disk when the kernel likes (appendfsync no)."
         return found("warn", sentence, "Set appendfsync everysec.")
-    return found("ok", f"Append-only file, appendfsync {fsync or 'not told'}.")
+    return found("ok", f"Append-only file, appendfsync {fsync or 'unknown'}.")
 
 
 def _leftovers(info: _Info, config: _Config, about: str) -> Finding:
     """Where bodies stay after their deadline: the slow log, and a file that is never rewritten."""
     if config is None:
         return Finding(
-            "redis.leftovers", "warn", "Redis does not tell its configuration (CONFIG is refused).",
+            "redis.leftovers", "warn", "Redis refuses CONFIG, so its configuration is unknown.",
             "See to it by hand: slowlog-log-slower-than -1, and the append-only file rewritten daily.", about,
         )  # fmt: skip
     if config.get("slowlog-log-slower-than") != "-1" and config.get("slowlog-max-len") != "0":
@@ -267,7 +267,7 @@ def _replication(info: _Info, config: _Config, about: str) -> Finding:
     if replicas < least:
         sentence = f"{replicas} replicas are connected, and it takes writes with {least} or more only."
         return Finding("redis.replication", "fail", sentence, "Bring the replicas back.", about)
-    behind = [name for name, told in info.items() if re.fullmatch(r"slave\d+", name) and "online" not in told]
+    behind = [name for name, state in info.items() if re.fullmatch(r"slave\d+", name) and "online" not in state]
     if behind:
         sentence = f"{len(behind)} of {replicas} replicas have not caught up yet."
         return Finding("redis.replication", "warn", sentence, "Wait, then look again; its log says why.", about)
@@ -277,7 +277,7 @@ def _replication(info: _Info, config: _Config, about: str) -> Finding:
 def _cluster(state: str, about: str) -> Finding:
     if state == "ok":
         return Finding("redis.cluster", "ok", "The cluster serves all its slots.", about=about)
-    remedy = "CLUSTER NODES shows which primary is gone; bring it or its replica back."
+    remedy = "CLUSTER NODES shows which primary is down. Start it or its replica."
     return Finding("redis.cluster", "fail", "The cluster does not serve all its slots.", remedy, about)
 
 

@@ -1,8 +1,8 @@
 """Whether Redis can keep what is acknowledged: examined at start, at each readiness check and once a minute.
 
 Each server is asked about itself (cache/server/examine.py), judged (cache/server/node_findings.py), and must carry out
-a script that writes. A server that may evict keys or is too old is unfit: deliveries are refused, because Facebook
-delivers again what is not acknowledged, and never again what is.
+a script that writes. A server that may evict keys or is too old is unfit, and deliveries are refused: Facebook delivers
+again only what was not acknowledged.
 """
 
 import asyncio
@@ -92,11 +92,11 @@ class ServerState:
         return not await self._found({"redis.memory"}, "warn", "fail")
 
     async def persistent(self) -> bool:
-        """Whether it writes what it holds to its disk."""
+        """Whether it can write to its disk."""
         return not await self._found({"redis.persistence"}, "fail")
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Examine again and again, for as long as the service runs."""
+        """Examine once a minute, until cancelled."""
         while True:
             await self._look()
             await sleep(LOOK_SECONDS)
@@ -112,7 +112,7 @@ class ServerState:
             try:
                 nodes = await examine(self._connection, now=self._now, clock=self._clock)
             except Unavailable:
-                return  # what it was found to be before is still all that is known
+                return  # the last findings stay
             facts = [node for node in nodes if isinstance(node, NodeFacts)]
             findings = [finding for node in facts for finding in judge(node)]
             findings += [unreachable(node[1], node[0]) for node in nodes if not isinstance(node, NodeFacts)]
