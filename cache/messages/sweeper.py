@@ -87,8 +87,8 @@ class Sweeper:
         self._metrics.swept(self._clock() - began)
 
     async def _count(self, indexes: Sequence[bytes]) -> list[Reply]:
-        """For each shop: the number of kept messages, the time of the oldest, and the time of the newest one that should
-        have been deleted: this measures the promise.
+        """For each shop: the number of kept messages, the time of the oldest, and the time of the newest message that
+        should have been deleted.
         """
         now = self._now()
         kept_since = int((now - self._ttl) * 1_000_000)
