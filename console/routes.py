@@ -1,7 +1,7 @@
-"""`/console` and its files: read once, packed once, served with a policy that lets nothing in from elsewhere.
+"""`/console` and its files: read and compressed once, served with a policy that allows nothing from elsewhere.
 
-The page names its files by their digest, so that they may be cached for ever and a new release is never mixed with an
-old one. During a rollout a replica may be asked for another release's files: it gives its own, and nobody keeps them.
+The page names its files by their digest. Browsers may cache them for ever, and never mix a new release with an old one.
+During a rollout a replica gets requests for another release's files: it answers with its own, which no browser caches.
 """
 
 import gzip
@@ -18,11 +18,11 @@ from starlette.responses import Response
 
 HERE: Final = Path(__file__).parent
 KINDS: Final = {".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml"}
-"""What is given out, and as what. Whatever else lies here is not for the outside."""
+"""Endings of the files that are served, with their media types. Other files of this folder are not served."""
 
 FACEBOOK_PICTURES: Final = ("https://*.fbcdn.net", "https://*.fbsbx.com", "https://*.facebook.com")
-"""Where Facebook keeps pictures, voices and videos. Not all of https: whoever writes to a shop chooses the links he
-sends, and a picture from his own server would tell him when and where it is read."""
+"""Where Facebook keeps pictures, voices and videos. Not all of https: a customer chooses the links in a message, and a
+picture on the customer's own server would report when and where the message is read."""
 
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _A_DAY: Final = "public, max-age=86400, stale-while-revalidate=604800"

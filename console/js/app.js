@@ -3,7 +3,7 @@
 import { createAlerts } from "./alerts.js";
 import { createCustomers } from "./customers.js";
 import { createInbox } from "./inbox.js";
-import { emptyInbox, expire } from "./inbox_state.js";
+import { expire } from "./inbox_state.js";
 import { createKept } from "./kept.js";
 import { createNews } from "./news.js";
 import { createPosts } from "./posts.js";
@@ -15,6 +15,7 @@ import { createOrderHold } from "./order_hold.js";
 import { createRowWindow } from "./row_window.js";
 import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
 import { createShop } from "./shop.js";
+import { emptyState } from "./state.js";
 import { createTonight } from "./tonight.js";
 import { createClock } from "./time.js";
 import { PageInbox } from "./page-inbox.js";
@@ -25,13 +26,13 @@ import { speak } from "./words.js";
 const MOMENT = 15_000; // milliseconds between two looks at what has expired, and at how long the rest has left
 
 export function createApp({ root, base, sources, partners }) {
-  const state = fresh();
+  const state = emptyState(may);
   const clock = createClock();
   const app = { state, base, sources, clock, changed, signIn, signOut, chooseLanguage, chooseTheme, show, may, say };
   app.threadScroll = createThreadScroll({ changed });
   app.columnScroll = createColumnScroll();
   app.orderHold = createOrderHold({ changed });
-  app.rowWindow = createRowWindow({ changed, onSeen: (ids) => ids.forEach(wantName) });
+  app.rowWindow = createRowWindow({ changed, onSeen: (ids) => app.customers.want(ids) });
   let drawn = false;
   let atEnd;
   let listening = new AbortController();
@@ -95,11 +96,6 @@ export function createApp({ root, base, sources, partners }) {
     return Date.parse(state.inbox.conversations.get(id)?.last_message.expires_at ?? "") || 0;
   }
 
-  function wantName(id) {
-    const conversation = state.inbox.conversations.get(id);
-    if (conversation) app.customers.want(conversation.page_id, conversation.customer_id);
-  }
-
   function connection(now) {
     if (now === "live" && state.connection === "reconnecting") say("status.back");
     state.connection = now;
@@ -124,7 +120,7 @@ export function createApp({ root, base, sources, partners }) {
     if (state.lastShop && state.lastShop !== session.shop) {
       forgetEverything();
       history.replaceState(null, "", location.pathname);
-      Object.assign(state, fresh(), { lastShop: session.shop });
+      Object.assign(state, emptyState(may), { lastShop: session.shop });
       startAnew();
     }
     Object.assign(state, { session, lastShop: session.shop, signInProblem: null, everyShop: false });
@@ -152,7 +148,7 @@ export function createApp({ root, base, sources, partners }) {
     listening.abort();
     clearTimeout(atEnd);
     forgetEverything();
-    Object.assign(state, fresh());
+    Object.assign(state, emptyState(may));
     startAnew();
     changed();
   }
@@ -204,6 +200,10 @@ export function createApp({ root, base, sources, partners }) {
     addEventListener("popstate", (event) => arrive(event.state ?? { view: "inbox", conversation: null }));
     // Another address with a token or a conversation, opened in the same tab: `early.js` takes it, as always.
     addEventListener("hashchange", () => /token=|conversation=/.test(location.hash) && location.reload());
+    // Somebody else may have paused the shop meanwhile.
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && state.session && may("shop:admin")) app.shop.load();
+    });
     addEventListener("offline", () => connection("offline"));
     addEventListener("keydown", (event) => app.onKey?.(event));
     setInterval(() => {
@@ -215,49 +215,6 @@ export function createApp({ root, base, sources, partners }) {
     changed();
   }
 
-  function fresh() {
-    return {
-      session: null,
-      lastShop: null,
-      signInProblem: null,
-      everyShop: false,
-      view: "inbox",
-      views: () => viewsFor(may),
-      connection: "connecting",
-      inbox: emptyInbox(),
-      threads: new Map(),
-      selected: null,
-      unread: null, // new messages by conversation
-      search: "",
-      page: "",
-      direction: "",
-      tonight: null,
-      posts: {},
-      reactions: new Map(),
-      unfolded: new Set(), // long texts that are shown whole
-      stirred: new Set(),
-      postsPage: "",
-      postsKind: "posts",
-      shop: null,
-      shopProblem: null,
-      audit: null,
-      exporting: null,
-      receipts: [],
-      picked: new Map(), // ids of the messages that are in a conversation's order
-      dialog: null,
-      said: null,
-      announced: null,
-    };
-  }
-
   app.begin = begin;
   return app;
-}
-
-/** Only what the token allows is offered. */
-function viewsFor(may) {
-  const views = [];
-  if (may("messages:read")) views.push("inbox");
-  if (may("graph:read")) views.push("posts");
-  return [...views, "shop"];
 }

@@ -1,12 +1,10 @@
 // What comes beside a text. Only Facebook's own addresses are loaded; every other one is a link at most.
 
 import { h } from "./view.js";
-import { isFromSources, webAddress } from "./links.js";
-import { canShow, icon, picture } from "./parts.js";
+import { webAddress } from "./links.js";
+import { canShow, icon, picture, setFailed } from "./parts.js";
 import { textOf } from "./snippet.js";
 import { dateTime, t } from "./words.js";
-
-const gone = new Set(); // voices and videos that Facebook no longer gives
 
 const MOST = 50; // attachments of a message, or products of an attachment, that are shown; Facebook sends fewer
 
@@ -74,11 +72,7 @@ function placeholder(app, name, text) {
 }
 
 function player(app, one, tag, name, title) {
-  if (!isFromSources(one.url, app.sources) || gone.has(one.url)) return card(app, name, title, t("media.gone"), null);
-  const onerror = () => {
-    gone.add(one.url);
-    app.changed();
-  };
+  if (!canShow(app, one.url)) return card(app, name, title, t("media.gone"), null);
   return h(tag, {
     key: one.url,
     class: "player",
@@ -86,7 +80,7 @@ function player(app, one, tag, name, title) {
     controls: true,
     preload: "none",
     "aria-label": title,
-    onerror,
+    onerror: () => setFailed(app, one.url),
   });
 }
 

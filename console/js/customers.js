@@ -1,69 +1,50 @@
 // Names and pictures of customers: asked of Facebook when their rows come into view, kept in this tab alone.
 
 import { createKept } from "./kept.js";
-import { path } from "./page-inbox.js";
 
-const AT_ONCE = 2;
+const MOST = 50; // customers of one call
 const PAUSE = 60; // seconds without asking after a refusal that names no time
 const DAYS = 5 * 24 * 3_600_000; // milliseconds
-const OF_ONE = new Set(["object_not_found", "not_found", "parameter_refused", "permission_missing"]);
 const NAMELESS = { name: "", picture: "" };
-const idOf = (page, customer) => `${page}_${customer}`;
+const OF_ONE = new Set(["object_not_found", "not_found", "page_not_found", "parameter_refused", "permission_missing"]);
 
 /** `of` gives what Facebook said of a customer; `problem` is why it is not asked at the moment. */
 export function createCustomers({ api, may, changed, now = () => Date.now(), deadlineOf = () => now() + DAYS }) {
   const known = createKept({ name: "page-inbox.customers", deadlineOf, now });
-  const refused = new Set(); // profiles that Facebook does not give
-  const asked = new Set();
-  const waiting = [];
-  let running = 0;
-  let heldUntil = 0;
+  const refused = new Set(); // conversations whose customer Facebook does not name
   const customers = { problem: null, want, of, prune: known.prune };
+  let asking = false;
+  let heldUntil = 0;
 
   function of(page, customer) {
-    const id = idOf(page, customer);
+    const id = `${page}_${customer}`;
     return refused.has(id) ? NAMELESS : known.get(id);
   }
 
-  function want(page, customer) {
-    const id = idOf(page, customer);
-    if (!may() || !customer || known.has(id) || asked.has(id) || refused.has(id) || now() < heldUntil) return;
-    asked.add(id);
-    waiting.push({ id, page, customer });
-    next();
-  }
-
-  function next() {
-    while (running < AT_ONCE && waiting.length) {
-      running += 1;
-      const one = waiting.shift();
-      ask(one).finally(() => {
-        asked.delete(one.id);
-        running -= 1;
-        next();
-      });
-    }
-  }
-
-  async function ask({ id, page, customer }) {
+  /** Ask for the customers of these conversations that are not known, in one call. */
+  async function want(ids) {
+    const missing = ids.filter((id) => !known.has(id) && !refused.has(id)).slice(0, MOST);
+    if (!may() || asking || now() < heldUntil || missing.length === 0) return;
+    asking = true;
     try {
-      const answer = await api.json("GET", path("pages", page, "customers", customer));
-      const { name = "", profile_pic: picture = "" } = answer.items[0] ?? {};
-      known.set(id, { name, picture });
+      const answer = await api.json("GET", "/customers", { query: { ids: missing.join(",") } });
       customers.problem = null;
+      for (const { conversation_id: id, name = "", profile_pic: picture = "" } of answer.items)
+        known.set(id, { name, picture });
+      for (const { conversation_id: id, reason } of answer.failed) refuse([id], { reason });
     } catch (problem) {
-      if (OF_ONE.has(problem.reason)) {
-        // The profile of one person is refused. Facebook may have the others.
-        refused.add(id);
-        if (problem.reason === "permission_missing") customers.problem = problem;
-      } else {
-        // It would be refused to the others too: leave Facebook alone for a while.
-        customers.problem = problem;
-        heldUntil = now() + (problem.retryAfter || PAUSE) * 1000;
-        for (const one of waiting.splice(0)) asked.delete(one.id);
-      }
+      // All are refused. The reason is that of the first one; a missing permission is missing for all.
+      refuse(problem.reason === "permission_missing" ? missing : missing.slice(0, 1), problem);
     }
+    asking = false;
     changed();
+  }
+
+  function refuse(ids, problem) {
+    if (OF_ONE.has(problem.reason)) ids.forEach((id) => refused.add(id));
+    // The others would be refused too: leave Facebook alone for a while.
+    else heldUntil = now() + (problem.retryAfter || PAUSE) * 1000;
+    if (problem.reason === "permission_missing" || !OF_ONE.has(problem.reason)) customers.problem = problem;
   }
 
   return customers;

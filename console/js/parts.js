@@ -4,7 +4,7 @@ import { h } from "./view.js";
 import { isFromSources } from "./links.js";
 import { has, t } from "./words.js";
 
-const broken = new Set(); // pictures that did not come, so that nobody asks for them again and again
+const broken = new Set(); // pictures and recordings that did not come: they are not asked for again
 
 /** An icon of the sprite; for the eye alone. */
 export function icon(app, name) {
@@ -71,6 +71,15 @@ export function empty(app, name, title, text) {
   );
 }
 
+/** How many pictures and recordings have failed; what shows one is drawn again when this changes. */
+export const failedCount = () => broken.size;
+
+/** A picture or a recording did not come. */
+export function setFailed(app, address) {
+  broken.add(address);
+  app.changed();
+}
+
 /** Whether a picture's address is one of Facebook's and has not failed. */
 export const canShow = (app, address) =>
   Boolean(address) && !broken.has(address) && isFromSources(address, app.sources);
@@ -78,10 +87,6 @@ export const canShow = (app, address) =>
 /** A picture from Facebook's servers, or `instead`. */
 export function picture(app, address, props, instead) {
   if (!canShow(app, address)) return instead;
-  const onerror = () => {
-    broken.add(address);
-    app.changed();
-  };
   return h("img", {
     key: address,
     src: address,
@@ -89,7 +94,7 @@ export function picture(app, address, props, instead) {
     decoding: "async",
     referrerpolicy: "no-referrer",
     alt: "",
-    onerror,
+    onerror: () => setFailed(app, address),
     ...props,
   });
 }

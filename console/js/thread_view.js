@@ -1,13 +1,14 @@
 // One conversation: who it is with, and its messages by day, oldest first.
 
-import { h } from "./view.js";
 import { inOrder } from "./inbox_state.js";
 import { messageView } from "./message_view.js";
-import { arrows, avatar, copy, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
+import { arrows, avatar, copy, failedCount, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
 import { pickedOf } from "./order_view.js";
-import { dayKind, midnight, timeLeft } from "./time.js";
-import { dayOf, t } from "./words.js";
+import { dayKind, endsSoon, midnight, timeLeft } from "./time.js";
+import { createMemory, h } from "./view.js";
+import { dayOf, spelling, t } from "./words.js";
 
+const memory = createMemory();
 const TOGETHER = 5 * 60_000; // milliseconds between two messages of a group, at most
 
 export function threadView(app) {
@@ -130,7 +131,11 @@ function body(app, thread, conversation, name) {
 
 /** Messages with a head for each day. Those of one side within a few minutes are a group with one time. */
 function byDay(app, messages, thread, name) {
-  const all = messages.map((message) => ({ message, at: Date.parse(message.sent_at ?? message.received_at) }));
+  memory.begin();
+  const all = messages.map((message) => {
+    const at = Date.parse(message.sent_at ?? message.received_at);
+    return { message, at, day: midnight(at) };
+  });
   return all.flatMap((one, place) => {
     const [before, after] = [all[place - 1], all[place + 1]];
     const about = {
@@ -140,22 +145,40 @@ function byDay(app, messages, thread, name) {
       follows: belong(before, one),
       goesOn: belong(one, after),
     };
-    const newDay = !before || midnight(before.at) !== midnight(one.at);
-    return [newDay && dayHead(app, one, all), messageView(app, one.message, about)];
+    const newDay = before?.day !== one.day;
+    const parts = [...Object.values(about), ...partsOf(app, one.message)];
+    const view = memory.of(one.message.id, parts, () => messageView(app, one.message, about));
+    return [newDay && dayHead(app, one, all), view];
   });
+}
+
+/** Everything beside its place in the thread that a message's look depends on. */
+function partsOf({ state, clock, may }, message) {
+  const left = Date.parse(message.expires_at) - clock.now();
+  const { key, n } = timeLeft(left);
+  return [
+    message,
+    state.picked.get(message.conversation_id)?.has(message.id) ?? false,
+    state.reactions.get(message.id),
+    state.unfolded.has(message.id),
+    state.search,
+    endsSoon(left) && `${key} ${n}`,
+    may("messages:purge"),
+    failedCount(),
+    spelling(),
+  ];
 }
 
 /** Whether two neighbours are of one group. */
 function belong(one, next) {
   if (!one || !next || one.message.direction !== next.message.direction) return false;
-  return midnight(one.at) === midnight(next.at) && Math.abs(next.at - one.at) < TOGETHER;
+  return one.day === next.day && Math.abs(next.at - one.at) < TOGETHER;
 }
 
 /** The day, and how long its first message to end has left. */
-function dayHead(app, { at, message }, all) {
-  const day = midnight(at);
+function dayHead(app, { at, day, message }, all) {
   const kind = dayKind(at, app.clock.now());
-  const ends = all.filter((one) => midnight(one.at) === day).map((one) => Date.parse(one.message.expires_at));
+  const ends = all.filter((one) => one.day === day).map((one) => Date.parse(one.message.expires_at));
   const { key, n } = timeLeft(Math.min(...ends) - app.clock.now());
   return h(
     "li",

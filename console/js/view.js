@@ -25,6 +25,28 @@ class Description {
   }
 }
 
+/**
+ * A memory of descriptions. `of` gives the one of the last drawing while all `parts` are the same: then `render` does
+ * not look into the element. `begin` starts a drawing; what is not used in it is forgotten with the next one.
+ */
+export function createMemory() {
+  let before = new Map();
+  let now = new Map();
+  return {
+    begin() {
+      before = now;
+      now = new Map();
+    },
+    of(key, parts, make) {
+      const known = before.get(key);
+      const same = known?.parts.every((one, place) => one === parts[place]);
+      const entry = same ? known : { parts, made: make() };
+      now.set(key, entry);
+      return entry.made;
+    },
+  };
+}
+
 /** Make `root`'s only child look like `wanted`. Whoever had the focus keeps it, where it is still there. */
 export function render(root, wanted) {
   const focused = document.activeElement;
@@ -84,6 +106,8 @@ function patch(node, wanted) {
     if (node.data !== wanted.text) node.data = wanted.text;
     return;
   }
+  if (node.pageInboxMade === wanted) return; // from a memory, and unchanged
+  node.pageInboxMade = wanted;
   const before = node.pageInboxProps ?? {};
   for (const name of Object.keys(before)) if (!(name in wanted.props)) set(node, name, null);
   for (const [name, value] of Object.entries(wanted.props)) {

@@ -19,6 +19,9 @@ export async function speak(wanted, base) {
 
 export const spoken = () => language;
 
+/** Changes when the same words would be written in another way. */
+export const spelling = () => `${language} ${numerals}`;
+
 /** The words for a key. `values.n` chooses among plural forms. Numbers are in the reader's numerals. */
 export function t(key, values = {}) {
   const found = words[key];

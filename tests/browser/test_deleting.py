@@ -209,3 +209,13 @@ async def test_what_somebody_else_deletes_leaves_the_page_too(console: Console) 
     await expect(messages(page)).to_have_count(0)
     console.owner.hears("m_2", "second")
     await expect(rows(page)).to_contain_text("second")
+
+
+async def test_a_pause_by_somebody_else_is_seen_when_the_page_is_looked_at_again(console: Console) -> None:
+    """The browser says that the page has come into view."""
+    page = await console.open()
+    await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
+    assert console.owner.client.patch("/", json={"paused": True}).status_code == 200
+    await expect(page.locator(".paused-banner")).to_have_count(0)
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(page.locator(".paused-banner")).to_contain_text(WORDS["en"]["paused.banner"])

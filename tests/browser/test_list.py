@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import CDPSession, Page, Route, expect
 
 from domain.moment import rfc3339
-from tests.browser.console import PATIENCE, Console, rows, stumbles
+from tests.browser.console import PATIENCE, Console, messages, rows, stumbles
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -64,11 +64,7 @@ async def with_many(console: Console, total: int, at_once: int) -> Page:
         body = {"conversations": everything[begin:end], "next_cursor": str(end) if end < total else None}
         await route.fulfill(body=json.dumps(body), content_type="application/json")
 
-    async def no_name(route: Route) -> None:
-        await route.fulfill(body='{"items": [], "after": null}', content_type="application/json")
-
     await page.route("**/conversations?*", answer)
-    await page.route("**/customers/*", no_name)
     await page.goto(f"{console.address}#token={console.owner.token('messages:read', 'messages:purge')}")
     await expect(page.locator(".connection.live")).to_be_visible()
     await rows(page).first.wait_for()
@@ -175,3 +171,28 @@ async def test_a_day_of_messages_leaves_the_page_as_large_as_before(console: Con
     before = await heap()
     await deliver(100, 400)
     assert await heap() - before < 1_000_000
+
+
+async def test_a_live_message_in_a_thread_of_a_thousand_costs_little(console: Console) -> None:
+    """Only what has changed is drawn again."""
+    page = await with_many(console, 10, 10)
+    last = conversation(console.owner.page.id, 0, time.time() - 60)["last_message"]
+    thread = [last | {"id": f"m_old_{number}", "text": f"old {number}"} for number in range(1_000)]
+
+    async def answer(route: Route) -> None:
+        body = json.dumps({"messages": thread, "next_cursor": None})
+        await route.fulfill(body=body, content_type="application/json")
+
+    await page.route("**/messages?*", answer)
+    await rows(page).first.click()
+    await expect(messages(page)).to_have_count(1_000)
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+    costs = []
+    for number in range(5):
+        before = await metrics(cdp)
+        console.owner.hears(f"m_live_{number}", f"live {number}", customer(0))
+        await expect(rows(page).first).to_contain_text(f"live {number}")
+        costs.append((await metrics(cdp))["TaskDuration"] - before["TaskDuration"])
+    assert min(costs) <= LIVE_COSTS, costs
+    await expect(messages(page)).to_have_count(1_005)

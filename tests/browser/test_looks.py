@@ -84,3 +84,30 @@ async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> No
     await expect(bodies.last).to_contain_text(WORDS["en"]["audit.own"])
     await expect(bodies.last).to_contain_text(WORDS["en"]["audit.act.listMessages"])
     assert await stumbles(page) == []
+
+
+@pytest.mark.parametrize(("language", "size"), [("en", "wide"), ("km", "narrow")])
+async def test_in_the_dark_every_state_can_be_read(console: Console, language: str, size: str) -> None:
+    """The thread with an order, the sheet of keys, what goes tonight, live videos, and the settings."""
+    words = WORDS[language]
+    console.owner.hears("m_1", "2 blue shirts, 012 345 678")
+    page = await console.open(language, size, color_scheme="dark")
+    await open_conversation(page)
+    button = page.locator(".message").get_by_role("button", name=words["order.pick"])
+    await button.focus()
+    await button.press("Enter")
+    await expect(button).to_have_attribute("aria-pressed", "true")
+    assert await stumbles(page) == []
+    await shot(page, f"dark-{language}-{size}")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    assert await stumbles(page) == []
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name=words["tonight"], exact=True).click()
+    await expect(page.get_by_text(words["tonight.none"])).to_be_visible()
+    assert await stumbles(page) == []
+    for view in ("posts", "shop"):
+        await page.get_by_role("button", name=words[f"view.{view}"], exact=True).click()
+        assert await stumbles(page) == []

@@ -1,0 +1,47 @@
+// Everything that the page shows, before the first sign-in.
+
+import { emptyInbox } from "./inbox_state.js";
+
+/** `may(scope)` is whether the token that is signed in with allows something. */
+export function emptyState(may) {
+  return {
+    session: null,
+    lastShop: null,
+    signInProblem: null,
+    everyShop: false,
+    view: "inbox",
+    views: () => viewsFor(may),
+    connection: "connecting",
+    inbox: emptyInbox(),
+    threads: new Map(),
+    selected: null,
+    unread: null, // new messages by conversation
+    search: "",
+    page: "",
+    direction: "",
+    tonight: null,
+    posts: {},
+    reactions: new Map(),
+    unfolded: new Set(), // long texts that are shown whole
+    stirred: new Set(),
+    postsPage: "",
+    postsKind: "posts",
+    shop: null,
+    shopProblem: null,
+    audit: null,
+    exporting: null,
+    receipts: [],
+    picked: new Map(), // ids of the messages that are in a conversation's order
+    dialog: null,
+    said: null,
+    announced: null,
+  };
+}
+
+/** Only what the token allows is offered. */
+function viewsFor(may) {
+  const views = [];
+  if (may("messages:read")) views.push("inbox");
+  if (may("graph:read")) views.push("posts");
+  return [...views, "shop"];
+}
