@@ -127,5 +127,5 @@ def _among(shops: Sequence[Tenant], rng: random.Random) -> Sequence[Tenant]:
 
 def _cpu(own: Inbox) -> float:
     """Seconds of processor time of the service and of Valkey so far."""
-    told = own.valkey.info("cpu")
-    return own.server.cpu_seconds() + float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
+    info = own.valkey.info("cpu")
+    return own.server.cpu_seconds() + float(info["used_cpu_user"]) + float(info["used_cpu_sys"])

@@ -49,8 +49,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
                 racer.check(poured.answered)
                 rates[racer.name].append(poured.per_second)
                 busy[racer.name].append(poured.busy)
-            told = ", ".join(f"{name} {found[-1]:,.0f}/s" for name, found in rates.items())
-            say(f"ingest, round {number + 1}: {told}")
+            rates_now = ", ".join(f"{name} {found[-1]:,.0f}/s" for name, found in rates.items())
+            say(f"ingest, round {number + 1}: {rates_now}")
     rows: list[Figure | NotMeasured] = [
         Figure(
             GROUP,

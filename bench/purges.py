@@ -1,4 +1,4 @@
-"""Purges: 100,000 messages until nobody can read them, until they are gone, and what another shop notices meanwhile."""
+"""Purges: 100,000 messages until no call reads them, until they are erased, and what another shop notices meanwhile."""
 
 import random
 import threading
@@ -26,7 +26,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     """In each round: fill a shop, time another shop's reads, then purge the first and time them again."""
     big, other = tenants(2)
     count, calm_reads = effort.count(MESSAGES), effort.count(CALM_READS)
-    calm, during, unreadable, gone = [], [], [], []
+    calm, during, unreadable, erasing = [], [], [], []
     with inbox(directory / "purges") as own:
         own.begin([big, other])
         own.fill_texts(effort.count(OTHERS_MESSAGES), [other], random.Random())
@@ -40,12 +40,12 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
                 _nothing_left(own, big, caller)
             during.append(quantile(taken, 0.99) * 1e3)
             unreadable.append(answered * 1e3)
-            gone.append(erased * 1e3)
-            say(f"purge, round {number + 1}: gone after {erased:.2f} s, {len(taken):,} reads beside it")
+            erasing.append(erased * 1e3)
+            say(f"purge, round {number + 1}: erased after {erased:.2f} s, {len(taken):,} reads beside it")
     what = f"{count:,} messages"
     return [
         Figure(GROUP, f"{what}, until unreadable (200)", unreadable, "ms"),
-        Figure(GROUP, f"{what}, until gone", gone, "ms"),
+        Figure(GROUP, f"{what}, until erased", erasing, "ms"),
         Figure(GROUP, "another shop's reads, p99", during, "ms", "without a purge", calm, at_most=2.0),
     ]
 

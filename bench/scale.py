@@ -73,8 +73,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
                     raise RuntimeError(f"{name} answered 200 to {poured.answered} messages and stored {found}")
                 rates[name].append(poured.per_second)
                 busy[name].append(poured.busy)
-            told = ", ".join(f"{name} {found[-1]:,.0f}/s" for name, found in rates.items())
-            say(f"scale, round {number + 1}: {told}")
+            rates_now = ", ".join(f"{name} {found[-1]:,.0f}/s" for name, found in rates.items())
+            say(f"scale, round {number + 1}: {rates_now}")
     each = {
         name: [rate / share for rate, share in zip(rates[name], busy[name], strict=True)]
         for name in rates

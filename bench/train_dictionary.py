@@ -1,4 +1,4 @@
-"""Make `cache/record.dict` anew: what message records look like, learned from the simulator's made-up traffic.
+"""Make a new `cache/record.dict`: what message records look like, learned from the simulator's made-up traffic.
 
 No customer's text goes into it: it is part of the package. A new dictionary makes what is stored unreadable, so it
 needs a new version byte in `cache/codec.py`, and the old one stays for five days' reading.

@@ -164,7 +164,7 @@ def status_page(code: str, deletion: Deletion) -> str:
     clock = f"{at:%H:%M}"
     khmer_time = f"ថ្ងៃទី{at.day} ខែ{_KHMER_MONTHS[at.month - 1]} ឆ្នាំ{at.year} ម៉ោង {clock} (UTC)"
     english_state, khmer_state = _DONE if deletion.complete else _BUSY
-    told = {
+    words = {
         "code": escape(code),
         "css": "done" if deletion.complete else "busy",
         "iso": f"{at:%Y-%m-%dT%H:%M:%SZ}",
@@ -173,7 +173,7 @@ def status_page(code: str, deletion: Deletion) -> str:
         "english_state": english_state,
         "khmer_state": khmer_state,
     }
-    return _page("Deletion of your data · ការលុបទិន្នន័យ", (_ENGLISH + _KHMER).format(**told))
+    return _page("Deletion of your data · ការលុបទិន្នន័យ", (_ENGLISH + _KHMER).format(**words))
 
 
 def unknown_page() -> str:

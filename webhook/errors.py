@@ -39,7 +39,7 @@ class SignatureRefused(PageInboxError):
 
 
 class PayloadRefused(PageInboxError):
-    """The body is not JSON. Whatever is JSON is a delivery, be it one we understand nothing of."""
+    """The body is not JSON. Every JSON body is a delivery, also one that we do not understand."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -48,7 +48,7 @@ class PayloadRefused(PageInboxError):
 
 
 class RequestRefused(PageInboxError):
-    """A callback without its signed request, with one that is none, or with one that was signed and is over."""
+    """A callback whose signed request is missing, malformed or expired."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -57,7 +57,7 @@ class RequestRefused(PageInboxError):
 
 
 class BodyTooLarge(PageInboxError):
-    """More bytes than the cap; refused before the signature, so that nobody makes us hash what we will not read."""
+    """More bytes than the limit. It is refused before the signature is checked: hashing it would cost time."""
 
     kind: ClassVar[Kind] = "too_large"
 
@@ -66,7 +66,7 @@ class BodyTooLarge(PageInboxError):
 
 
 class NotInTime(PageInboxError):
-    """Storing it took too long; some of it may be stored, and delivering it again is safe."""
+    """Storing it took too long. Some of it may be stored; delivering it again is safe."""
 
     kind: ClassVar[Kind] = "unavailable"
     transient: ClassVar[bool] = True

@@ -71,7 +71,7 @@ def known(raw: Any) -> Fact | None:
 def reply(raw: Any) -> Fact | None:
     """What a message answers: `{"id": <mid>, "is_self_reply": <bool>}`, both as Facebook gave them.
 
-    The message may be one we never had. Instagram's older `{"story": {"url", "id"}}` stays as it is.
+    We may never have received that message. Instagram's older `{"story": {"url", "id"}}` stays as it is.
     """
     fact = known(raw)
     if fact is not None and type(fact.get("mid")) is str:

@@ -13,7 +13,7 @@ from webhook.errors import HandshakeRefused
 
 
 def challenge(modes: Sequence[str], tokens: Sequence[str], challenges: Sequence[str], expected: Secret) -> str:
-    """The text to answer: `hub.challenge` unchanged, whatever it is (documented as an int, treated as opaque).
+    """The text to answer: `hub.challenge` unchanged (documented as an int, treated as opaque).
 
     Each argument holds every value its parameter had in the query, so that a repeated one is seen: which of two tokens
     counts is a question two readers answer differently. Raises HandshakeRefused unless each has exactly one value, none

@@ -1,4 +1,4 @@
-"""The story of a delivery on one page: verify, normalize, put, tell.
+"""The steps of a delivery: verify, normalize, store, send to viewers what is not stored.
 
 Facebook is answered 200 only when this returns: every message in the body that belongs to a connected Page is stored.
 """
@@ -80,7 +80,7 @@ class Intake:
             for event, outcome in zip(delivery.events, found, strict=True):
                 self._count(event, outcome, outcomes)
         if delivery.notices:
-            # Last: what Facebook delivers again, because something was not stored, is told once.
+            # Last: when something cannot be stored, Facebook delivers all of it again, and viewers get it once.
             self._teller.tell(delivery.notices)
         return outcomes
 

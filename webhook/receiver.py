@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -25,7 +25,7 @@ ANSWER_SECONDS: Final = 4.5
 https://developers.facebook.com/docs/messenger-platform/webhooks"""
 VERIFIED_PER_ITERATION: Final = 64
 """Limit: Deliveries verified in one event-loop iteration. A forged one costs 0.1 ms with its answer and log line, and a
-genuine one needs five iterations: without this limit, a forgery on each of 2,000 connections makes it wait a second."""
+genuine one needs five iterations: without this limit, a forged one on 2,000 connections each delays it by a second."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -44,14 +44,6 @@ _FAILED: Final = Answer(500, [(b"content-length", b"0")], b"")
 _LATE: Final = True
 
 log = structlog.get_logger()
-
-
-class ErrorAnswer(Protocol):
-    """Makes the HTTP answer of an error."""
-
-    def __call__(self, error: PageInboxError, request_id: str) -> Answer:
-        """The answer."""
-        ...
 
 
 class DeliveryRequest:
@@ -84,13 +76,15 @@ class DeliveryRequest:
 
 
 class Receiver:
-    """Receives deliveries. `clock` is monotonic, in seconds. A delivery is answered within `answer_seconds`."""
+    """Receives deliveries and answers each within `answer_seconds`. `clock` is monotonic, in seconds. `error_answer`
+    makes the answer of an error; it also gets the request's id.
+    """
 
     def __init__(
         self,
         intake: Intake,
         access_log: AccessLog,
-        error_answer: ErrorAnswer,
+        error_answer: Callable[[PageInboxError, str], Answer],
         *,
         clock: Callable[[], float],
         new_request_id: Callable[[], str],

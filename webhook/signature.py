@@ -28,8 +28,8 @@ def verify(body: bytes, header: bytes | None, secrets: Sequence[Secret]) -> None
     """Return when one of the app secrets signed this body, raise SignatureRefused when none did.
 
     The header's shape is checked before the body is hashed. Every secret is tried and compared in constant time, also
-    after a match, so the time taken tells neither the right digits nor which secret is in use. An empty secret, and no
-    secret at all, verify nothing.
+    after a match: the time that it takes shows neither the right digits nor which secret is in use. An empty secret
+    verifies nothing, and no secret verifies nothing.
     """
     if header is None:
         raise SignatureRefused("signature_missing")

@@ -29,7 +29,7 @@ _LATE: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """Who it is about: a person by app-scoped id, or a Page that has dropped the app; or nobody that we can name.
+    """Who it is about: a person by app-scoped id, or a Page that has removed the app, or neither where it names none.
 
     `issued_at` in Unix seconds, None where it does not say.
     """
@@ -100,7 +100,7 @@ def _read(data: dict[str, Any], now: float) -> SignedRequest:
 
 
 def _id(value: object) -> str | None:
-    """An id from text or a whole number; 0 is Facebook's nobody. One that is no id names nobody either."""
+    """An id from text or a whole number. None for 0, which Facebook sends for no person, and for anything else."""
     text = str(value) if type(value) is int or type(value) is str else ""
     return text if _ID.fullmatch(text) and text.strip("0") else None
 

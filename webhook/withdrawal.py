@@ -1,7 +1,7 @@
-"""A person removes the app, or asks for what came from their account to be deleted: the story on one page.
+"""A person removes the app, or asks us to delete what came from their account.
 
-The person is one who logged in and connected Pages, a shop's owner; no customer. What is theirs are the Pages whose
-tokens they granted before the request was made: a request that comes once more ends nothing that was granted since.
+The person is a shop's owner, who logged in and connected Pages; no customer. The request is about the Pages whose
+tokens this person granted before it was made. A repeated request does not end what was granted since.
 """
 
 import hmac
@@ -19,7 +19,7 @@ from domain.shop import Receipt, Shop
 from webhook.signed_request import SignedRequest
 
 _CODE_LETTERS: Final = 26
-"""130 bits: nobody finds another's request by trying."""
+"""130 bits: a code cannot be guessed."""
 
 log = structlog.get_logger()
 
@@ -49,14 +49,14 @@ class Registry(Protocol):
 
 
 class PageRemover(Protocol):
-    """Takes Pages away without asking Facebook."""
+    """Disconnects Pages without calling Facebook."""
 
     async def mark_dead(self, shop: ShopId, page: PageId, /) -> None:
-        """Have nobody call Graph for the Page until it is connected with a new token."""
+        """Stop all calls of Graph for the Page until it is connected with a new token."""
         ...
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
-        """Forget the token, purge what came for the Page; None where another did so meanwhile."""
+        """Remove the token and purge what came for the Page; None where that has been done already."""
         ...
 
 
@@ -89,7 +89,7 @@ class Deletions(Protocol):
 
 
 class Recorder(Protocol):
-    """Writes down in a shop's audit log who does what."""
+    """Writes a shop's audit log."""
 
     async def record(self, shop: ShopId, access: Access, /) -> None:
         """Return once it is recorded."""
@@ -97,8 +97,8 @@ class Recorder(Protocol):
 
 
 class Withdrawal:
-    """Does what Facebook's callbacks ask. Every method raises kind unavailable when the store is: Facebook may ask
-    again, and what was done stays done.
+    """Does what Facebook's callbacks ask. Every method raises kind unavailable when the store is unavailable. Facebook
+    may ask again then: what was done stays done.
     """
 
     def __init__(
@@ -121,9 +121,7 @@ class Withdrawal:
         self._key = key
 
     async def deauthorize(self, request: SignedRequest, client: str, now_ms: int) -> int:
-        """Nobody calls with the tokens any more; a shop that has no other connection left is purged. How many Pages
-        it was about.
-        """
+        """Stop all calls with the tokens, and purge a shop without another connection. Returns the number of Pages."""
         pages = await self._with_shops(await self._pages_of(request, now_ms))
         for page, shop in pages.items():
             await self._recorder.record(shop, Access("deauthorize", FACEBOOK, client, page))
@@ -137,8 +135,9 @@ class Withdrawal:
         return len(pages)
 
     async def delete(self, request: SignedRequest, text: str, client: str, now_ms: int) -> tuple[str, int | None]:
-        """The code under which the request can be looked up, and how many Pages were taken away; None for a request
-        that came before and is done already. `text` is the request as it came: the same has the same code.
+        """The code under which the request can be looked up, and the number of Pages that were disconnected; None
+        instead of the number for a request that is done already. `text` is the request as it came: equal requests have
+        equal codes.
         """
         code = self._code(text)
         if await self._deletions.take(code, now_ms):
@@ -173,8 +172,8 @@ class Withdrawal:
     @staticmethod
     def _left(shop: Shop, withdrawn: Iterable[PageId]) -> bool:
         """Whether another Page still has a token that lives, or was connected for webhooks alone."""
-        gone = set(withdrawn)
-        return any(page.status != "reconnect" for page in shop.pages if page.id not in gone)
+        without = set(withdrawn)
+        return any(page.status != "reconnect" for page in shop.pages if page.id not in without)
 
     def _code(self, text: str) -> str:
         digest = hmac.digest(self._key.reveal_bytes(), b"data deletion code\0" + text.encode(), "sha256")

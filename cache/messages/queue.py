@@ -95,14 +95,14 @@ class Pace:
         self._began: float | None = None
         self._took = 0.0
         self.messages = most_messages
-        """As many as may go into the next round trip."""
+        """The largest number of messages in the next round trip."""
 
     def begin(self) -> None:
         """A round trip begins."""
         self._began = self._clock()
 
     def end(self, messages: int) -> None:
-        """It has ended, with so many messages, well or not."""
+        """The round trip of this number of messages has ended, whether it succeeded or not."""
         began, self._began = self._began, None
         self._took = 0.0 if began is None else self._clock() - began
         if self._took > LONG_SECONDS:
@@ -112,10 +112,10 @@ class Pace:
             self.messages = min(self.messages * 2, self._most)
 
     def too_long(self, ahead: int) -> bool:
-        """Whether what comes behind so many waiting messages would wait too long; its own size does not count, since
-        nobody can send it in smaller pieces.
+        """Whether a message that comes behind this number of waiting messages would wait too long. The size of what
+        comes does not count: its sender cannot divide it.
 
-        Never where none is under way: somebody must find out how the store is.
+        Never while no round trip is under way: one is needed to find out how fast the store is.
         """
         if self._began is None:
             return False
@@ -151,7 +151,7 @@ class WriteQueue:
         return self._messages < self._most_messages and self._bytes < self._most_bytes
 
     def admit(self) -> None:
-        """Raise Unavailable where whatever comes now would wait too long."""
+        """Raise Unavailable where a message that comes now would wait too long."""
         if self._pace.too_long(self._waiting):
             raise queue_full()
 
@@ -219,7 +219,7 @@ class WriteQueue:
             self._settle(put, error)
 
     def fail_all(self, error: Exception) -> None:
-        """Nor may anything that waits."""
+        """The messages that wait may not be stored either."""
         pending, self._pending, self._waiting = self._pending, {}, 0
         for puts in pending.values():
             self.fail(puts, error)

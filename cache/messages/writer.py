@@ -2,7 +2,7 @@
 goes in one round trip.
 
 `put` returns when its own messages are stored, and only then is Facebook answered 200. When the queue is full, or Redis
-gone, slow or full, `put` raises and Facebook delivers again, which the message id makes harmless.
+is lost, slow or full, `put` raises and Facebook delivers again. The message id makes that harmless.
 """
 
 import asyncio
@@ -78,7 +78,7 @@ class Writer:
             metrics.event("message", outcome, 0)  # a rate that begins with its first event cannot raise an alert
 
     def admit(self) -> None:
-        """Raise Unavailable where `put` would, whatever it was given: before anybody reads what came."""
+        """Raise Unavailable where `put` would raise it for any events: before a body is parsed."""
         self._require_fit()
         self._queue.admit()
 
@@ -124,7 +124,7 @@ class Writer:
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
 
         def settle(result: list[Outcome] | Exception) -> None:
-            if done.done():  # the caller has gone away
+            if done.done():  # the caller was cancelled
                 return
             if isinstance(result, Exception):
                 done.set_exception(result)
@@ -157,7 +157,7 @@ class Writer:
                 try:
                     await self._flush(shops)
                 except Unavailable as error:
-                    # What waited behind this round trip has waited long enough; Facebook will bring it again.
+                    # Messages that waited behind this round trip have waited long enough. Facebook delivers them again.
                     self._metrics.store_error(error.reason)
                     self._queue.fail(puts, error)
                     self._queue.fail_all(error)
