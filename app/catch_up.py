@@ -14,6 +14,7 @@ from cache.registry.registry import Registry
 from cache.server.went_back import WentBack
 from domain.errors import PageInboxError
 from graph_client.heartbeat import SPREAD
+from ops.metrics import Metrics
 
 NAMED_PAGES: Final = 100
 """Pages without a token that the log names after one loss; the others are counted."""
@@ -27,9 +28,16 @@ class CatchUp:
     """
 
     def __init__(
-        self, replay: PurgeReplay | None, watchlist: Watchlist, shops: Registry, *, now: Callable[[], int]
+        self,
+        replay: PurgeReplay | None,
+        watchlist: Watchlist,
+        shops: Registry,
+        metrics: Metrics,
+        *,
+        now: Callable[[], int],
     ) -> None:
         self._replay = replay
+        self._metrics = metrics
         self._watchlist = watchlist
         self._shops = shops
         self._now = now
@@ -43,13 +51,17 @@ class CatchUp:
         """
         if self._replay is not None:
             # keeps: a purge is done again
-            await self._replay.run()
+            self._note(await self._replay.run())
         if went_back is None:
             return
         # keeps: what Redis lost is fetched again
         await self._watchlist.lost_since(went_back.since, self._now(), SPREAD)
         if self._naming is None or self._naming.done():
             self._naming = asyncio.create_task(self._name_pages())  # it looks at every key: not before the next reply
+
+    def _note(self, replayed: int) -> None:
+        if replayed:
+            self._metrics.purges_replayed(self._now() / 1000)
 
     async def _name_pages(self) -> None:
         """Only a token lets the service ask Facebook for what was lost."""

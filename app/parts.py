@@ -192,7 +192,7 @@ def make_replay(store: Store) -> PurgeReplay | None:
 def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) -> CatchUp:
     """Brings older data up to date. It works while the guard of the connection holds back every reply."""
     store = make_store(connection.unguarded(), metrics, settings)
-    return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, now=unix_milliseconds)
+    return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, metrics, now=unix_milliseconds)
 
 
 def make_page_writer(store: Store, writer: Writer, metrics: Metrics) -> PageWriter:

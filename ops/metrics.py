@@ -81,6 +81,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("purges_running", "gauge", "purges", "Purges whose messages are unreadable but not all erased yet."),
     Metric("oldest_purge_seconds", "gauge", "seconds",
            "Age of the oldest purge that has not erased everything yet; 0 when none is left.", across="max"),
+    Metric("purges_replayed_timestamp_seconds", "gauge", "seconds",
+           "Unix time at which purges of the journal were last done again: Redis did not know them. 0 when never.",
+           across="max"),
     Metric("requests_total", "counter", "requests", "Answered requests by route template, method and status.",
            ("route", "method", "status")),
     Metric("request_seconds", "histogram", "seconds", "Time from a request's head to its answer's end.",
@@ -225,6 +228,10 @@ class Metrics:
     def oldest_purge(self, seconds: float) -> None:
         """Age of the oldest purge that still erases, in any replica."""
         self._gauges["oldest_purge_seconds"].set(seconds)
+
+    def purges_replayed(self, moment: float) -> None:
+        """Purges of the journal were done again at this Unix time, in seconds."""
+        self._gauges["purges_replayed_timestamp_seconds"].set(moment)
 
     def redis(self, *, clock_skew: float, evicted: int, memory: float) -> None:
         """What the last examination of Redis measured."""

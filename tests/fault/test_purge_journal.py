@@ -120,6 +120,8 @@ def test_a_service_that_starts_shows_nothing_that_was_purged(
             wait_until_blocking(lambda: reader.answered > 20, within=60)
         assert reader.shown == {"m_kept"}
         look_after(service, purges)
+        with Operator(service.ops_url) as operator:
+            assert operator.counts("purges_replayed_timestamp_seconds")[()] > 0
         with Shop(service.url) as shop:
             row(Sent({"m_kept", "m_new"}), shop.ids())
     for file in (tmp_path / "journal").iterdir():
