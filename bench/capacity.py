@@ -1,4 +1,4 @@
-"""What so many shops need: memory, shards, pods, from the figures of the stored run (bench/ratios.json).
+"""What a number of shops needs: memory, shards, pods, from the figures of the stored run (bench/ratios.json).
 
     python -m bench.capacity --shops 100000 --messages-per-day 100
 
@@ -129,7 +129,7 @@ def _arguments() -> argparse.ArgumentParser:
     usual = Load(0)
     parser = argparse.ArgumentParser(
         prog="python -m bench.capacity",
-        description="Memory, shards and pods for so many shops, from the figures of the stored benchmark.",
+        description="Memory, shards and pods for a number of shops, from the figures of the stored benchmark.",
         epilog="A message is kept for five days, an entry of the audit log for ninety (docs/capacity.md).",
     )
     add = parser.add_argument

@@ -1,4 +1,4 @@
-"""A Redis Cluster of so many primaries on loopback, in memory only, beside the senders."""
+"""A Redis Cluster on loopback, in memory only, on the same machine as the senders."""
 
 import time
 from collections.abc import Iterator

@@ -86,7 +86,7 @@ def _note(found: dict[tuple[str, str], list[float]], name: str, times: tuple[lis
 def _ask(
     own: Inbox, others: Sequence[Tenant], caller: Caller, asked: int, over: Callable[[], bool]
 ) -> tuple[list[float], list[float]]:
-    """Seconds of reads and deliveries of the others in turn: so many of each, or until it is `over` where that is 0."""
+    """Seconds of reads and deliveries of the others in turn: `asked` of each, or until it is `over` where that is 0."""
     shops, rng = cycle(others), random.Random()
     reads: list[float] = []
     deliveries: list[float] = []

@@ -129,7 +129,7 @@ async def _crowd(own: Inbox, others: Sequence[Tenant], last: Tenant, seconds: fl
     async with asyncio.TaskGroup() as group:
         for number, whose in enumerate(readers):
             reads = _reads(own, whose, seconds, apart if whose is last else taken)
-            # Nobody comes in the same instant as everybody else.
+            # Readers do not all start in the same instant.
             group.create_task(_after(PAUSE_SECONDS * number / len(readers), reads))
     return taken
 

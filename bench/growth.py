@@ -93,7 +93,7 @@ def _row(
 
 
 def _at(own: Inbox, level: tuple[int, int], prepared: Sequence[bytes], effort: Effort) -> dict[str, float]:
-    """The costs with so many shops and messages."""
+    """The costs with this number of shops and messages."""
     rng = random.Random()
     shops = tenants(level[0])
     own.begin(shops)
@@ -121,7 +121,7 @@ def _prepared(shops: int, effort: Effort) -> list[bytes]:
 
 
 def _among(shops: Sequence[Tenant], rng: random.Random) -> Sequence[Tenant]:
-    """A thousand of them, where there are more: nobody's shops all write in the same second."""
+    """A thousand of them, where there are more: in production, shops do not all write in the same second."""
     return rng.sample(shops, min(len(shops), 1_000))
 
 

@@ -20,7 +20,7 @@ SHOPS: Final = 50
 WARM_UP_SECONDS: Final = 0.5
 """Node compiles what runs often; routes and scripts become known."""
 FASTEST: Final = 65_000
-"""Requests a second that nobody here exceeds; so many are prepared. Whoever does runs out of them, not of time."""
+"""Requests a second, more than any program here reaches; this number is prepared."""
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:

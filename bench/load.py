@@ -161,7 +161,7 @@ class _Pour:
         return Poured(measured / took, cpu / took, self.answered)
 
     async def _over(self, seconds: float) -> None:
-        """Return after so many seconds, or when all is sent and answered."""
+        """Return after this number of seconds, or when all is sent and answered."""
         if seconds:
             try:
                 await asyncio.wait_for(self.done.wait(), seconds)

@@ -57,7 +57,7 @@ class Process:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens to."""
+    """A free port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port

@@ -1,6 +1,6 @@
 """On whose account a call is made: what is asked before each try, and what is noted after it.
 
-Before each try one question to the store tells the Page's token, whether Facebook has told us to wait, and when the
+Before each try, one script call gives the Page's token, whether Facebook demands a wait, and when the
 next call may go out; all replicas share the answers. After each try what Facebook says of its budgets is noted there.
 """
 
@@ -38,12 +38,12 @@ class CallSlot(Protocol):
 
     @property
     def held(self) -> float:
-        """Not 0: calls are refused for so many seconds."""
+        """Seconds for which calls are refused; 0 where they are not."""
         ...
 
     @property
     def wait(self) -> float:
-        """Call after so many seconds: the place is reserved."""
+        """Seconds to wait before the call; the place is reserved."""
         ...
 
 
@@ -72,7 +72,7 @@ class Budgets(Protocol):
 
 
 class Account(Protocol):
-    """Asked before each try, told after it."""
+    """Is asked before each try, and gets the result after it."""
 
     async def admit(self, left: float) -> Secret:
         """The token to call with, as soon as the call may go out; `left` is how many seconds there are.
@@ -163,7 +163,7 @@ class PageAccount:
 
 @dataclass(slots=True)
 class BareAccount:
-    """A token that no Page has been given yet, or the app's own: nobody's budget but the app's."""
+    """A token that no Page has been given yet, or the app's own: only the app's budget counts."""
 
     ledger: BudgetRecorder
     token: Secret

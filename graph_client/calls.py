@@ -19,7 +19,7 @@ from graph_client.wire import Ask, GraphAnswer
 from ops.metrics import Metrics
 
 PATIENCE_SECONDS: Final = 4.0
-"""Longer than this nobody waits for a turn; a call that would have to is answered 429 at once."""
+"""Longest wait for a place. A call that would wait longer is answered 429 at once."""
 
 NOTING_SECONDS: Final = 0.25
 """What is left after the deadline of all tries, to count the last of them and write down what came of it."""
@@ -28,7 +28,7 @@ LIGHTEST: Final = 2
 """The last step at which an item is asked for with fewer fields (field_list.py)."""
 
 MakeAsk = Callable[[int], Ask]
-"""The request for so many items."""
+"""The request for this number of items."""
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""The only httpx here: one request out, at most so many bytes in, foreign errors turned into ours.
+"""The only httpx here: one request out, a limited number of bytes in, its errors turned into ours.
 
 Redirects are not followed and the machine's proxy settings are ignored: a token goes to the configured host alone.
 """

@@ -1,7 +1,7 @@
 """Pure: what we ask Graph for: the questions, their fields, and the budget each is charged to.
 
 A call names its fields: without them Graph gives a tiny choice of its own, and one that the version does not know
-fails the whole call. Nobody's e-mail is asked for. Videos, which may have to be
+fails the whole call. E-mail addresses are never asked for. Videos, which may have to be
 looked for among posts: `videos.py`.
 https://developers.facebook.com/docs/graph-api/reference: page/published_posts, page/videos, page/live_videos,
 object/comments, page/conversations, conversation/messages, page/subscribed_apps, debug_token
@@ -78,7 +78,7 @@ HISTORY_CONVERSATION_FIELDS: Final = "id,updated_time"
 """What tells whether a conversation holds anything new; its messages in the same call are what Graph finds heavy."""
 
 HISTORY_MESSAGE_FIELDS: Final = MESSAGE_FIELDS.replace("{id,name}", "{id}")
-"""What a webhook would have told: ids, no names."""
+"""The fields that a webhook has: ids, no names."""
 
 
 def limit_of(edge: Edge) -> Limit:
@@ -208,10 +208,10 @@ def _list(query: GraphQuery, path: tuple[str, ...], fields: str, after: str | No
 
 def _times(query: GraphQuery) -> dict[str, str]:
     """Unix seconds; the second in which the moment lies."""
-    told = {"since": query.since, "until": query.until}
-    return {name: str(moment // 1000) for name, moment in told.items() if moment is not None}
+    sent = {"since": query.since, "until": query.until}
+    return {name: str(moment // 1000) for name, moment in sent.items() if moment is not None}
 
 
 def _how(query: GraphQuery) -> dict[str, str]:
-    told = {"order": query.order, "filter": query.filter}
-    return {name: value for name, value in told.items() if value is not None}
+    sent = {"order": query.order, "filter": query.filter}
+    return {name: value for name, value in sent.items() if value is not None}

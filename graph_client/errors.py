@@ -47,15 +47,15 @@ hour is how often it does no harm to look."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What Graph told of an error that may be logged: numbers, and the `fbtrace_id` its support asks for."""
+class ErrorDetails:
+    """Details of Graph's error that may be logged: its numbers, and the `fbtrace_id` for Facebook's support."""
 
     code: int | None = None
     subcode: int | None = None
     trace: str | None = None
 
 
-UNTOLD: Final = Told()
+NO_DETAILS: Final = ErrorDetails()
 
 
 class GraphError(PageInboxError):
@@ -63,11 +63,13 @@ class GraphError(PageInboxError):
 
     kind: ClassVar[Kind] = "upstream_failed"
 
-    def __init__(self, reason: Reason, sentence: str, told: Told = UNTOLD, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self, reason: Reason, sentence: str, details: ErrorDetails = NO_DETAILS, *, retry_after: int | None = None
+    ) -> None:
         super().__init__(reason, sentence, retry_after=retry_after)
-        self.code = told.code
-        self.subcode = told.subcode
-        self.trace = told.trace
+        self.code = details.code
+        self.subcode = details.subcode
+        self.trace = details.trace
 
 
 class GraphUnavailable(GraphError):
@@ -75,8 +77,8 @@ class GraphUnavailable(GraphError):
 
     transient: ClassVar[bool] = True
 
-    def __init__(self, told: Told = UNTOLD) -> None:
-        super().__init__("graph_unavailable", "Facebook cannot answer at present. Try again later.", told)
+    def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
+        super().__init__("graph_unavailable", "Facebook cannot answer at present. Try again later.", details)
 
 
 class GraphUnreachable(GraphError):
@@ -112,8 +114,8 @@ class TooMuchData(GraphError):
 
     transient: ClassVar[bool] = True
 
-    def __init__(self, told: Told = UNTOLD) -> None:
-        super().__init__("too_much_data", "A single item is more than Facebook gives in one answer.", told)
+    def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
+        super().__init__("too_much_data", "A single item is more than Facebook gives in one answer.", details)
 
 
 _USED_UP: Final[dict[Limit, str]] = {
@@ -124,7 +126,7 @@ _USED_UP: Final[dict[Limit, str]] = {
 
 
 class Throttled(GraphError):
-    """A budget is used up: `limit` says whose. Calling on would prolong it, so nobody does.
+    """A budget is used up: `limit` says whose. More calls would prolong it, so there are none.
 
     `retry_after` is None until it is known how long that takes (`usage.wait_after`).
     """
@@ -132,9 +134,9 @@ class Throttled(GraphError):
     kind: ClassVar[Kind] = "throttled"
     transient: ClassVar[bool] = True
 
-    def __init__(self, limit: Limit, told: Told = UNTOLD, *, retry_after: int | None = None) -> None:
+    def __init__(self, limit: Limit, details: ErrorDetails = NO_DETAILS, *, retry_after: int | None = None) -> None:
         sentence = f"{_USED_UP[limit]} Call again after the seconds in Retry-After, not before."
-        super().__init__("throttled", sentence, told, retry_after=retry_after)
+        super().__init__("throttled", sentence, details, retry_after=retry_after)
         self.limit: Limit = limit
 
 
@@ -143,9 +145,9 @@ class PolicyBlocked(GraphError):
 
     kind: ClassVar[Kind] = "throttled"
 
-    def __init__(self, told: Told = UNTOLD) -> None:
+    def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
         sentence = "Facebook has blocked this for a violation of its policies. Look at the Page's Support Inbox."
-        super().__init__("policy_blocked", sentence, told, retry_after=POLICY_SECONDS)
+        super().__init__("policy_blocked", sentence, details, retry_after=POLICY_SECONDS)
 
 
 _AGAIN = "Connect the Page again with a new token."
@@ -192,16 +194,16 @@ def token_reason(subcode: object) -> TokenReason:
 
 
 class TokenDead(GraphError):
-    """The Page's token is no good any more, for the reason in `token_reason`. Nobody calls with it again.
+    """The Page's token is not valid any more, for the reason in `token_reason`. No call uses it again.
 
     A reason that is not known counts as `token_invalid`.
     """
 
     kind: ClassVar[Kind] = "conflict"
 
-    def __init__(self, reason: str | None = None, told: Told = UNTOLD) -> None:
+    def __init__(self, reason: str | None = None, details: ErrorDetails = NO_DETAILS) -> None:
         self.token_reason: TokenReason = next((one for one in _DEATHS if one == reason), "token_invalid")
-        super().__init__("reconnect_page", _DEATHS[self.token_reason], told)
+        super().__init__("reconnect_page", _DEATHS[self.token_reason], details)
 
 
 class PermissionMissing(GraphError):
@@ -209,11 +211,11 @@ class PermissionMissing(GraphError):
 
     kind: ClassVar[Kind] = "conflict"
 
-    def __init__(self, permissions: Iterable[str] = (), told: Told = UNTOLD) -> None:
+    def __init__(self, permissions: Iterable[str] = (), details: ErrorDetails = NO_DETAILS) -> None:
         self.permissions = tuple(permissions)
         what = f"the permission {', '.join(self.permissions)}" if self.permissions else "a permission or a task"
         sentence = f"The Page's token lacks {what}. Grant it, then connect the Page again with a new token."
-        super().__init__("permission_missing", sentence, told)
+        super().__init__("permission_missing", sentence, details)
 
 
 class ObjectNotFound(GraphError):
@@ -221,8 +223,8 @@ class ObjectNotFound(GraphError):
 
     kind: ClassVar[Kind] = "not_found"
 
-    def __init__(self, told: Told = UNTOLD) -> None:
-        super().__init__("object_not_found", "Facebook has no such thing, or does not show it to this Page.", told)
+    def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
+        super().__init__("object_not_found", "Facebook has no such thing, or does not show it to this Page.", details)
 
 
 class ParameterRefused(GraphError):
@@ -230,9 +232,9 @@ class ParameterRefused(GraphError):
 
     kind: ClassVar[Kind] = "invalid"
 
-    def __init__(self, told: Told = UNTOLD, *, sentence: str = "") -> None:
+    def __init__(self, details: ErrorDetails = NO_DETAILS, *, sentence: str = "") -> None:
         generally = "Facebook refuses these parameters. Check the id; begin again without `after` if there was one."
-        super().__init__("parameter_refused", sentence or generally, told)
+        super().__init__("parameter_refused", sentence or generally, details)
 
 
 class FieldUnknown(ParameterRefused):
@@ -241,21 +243,21 @@ class FieldUnknown(ParameterRefused):
     The call is made again without the field. Callers meet this error only where the field is none that we ask for.
     """
 
-    def __init__(self, field: str, told: Told = UNTOLD) -> None:
-        super().__init__(told)
+    def __init__(self, field: str, details: ErrorDetails = NO_DETAILS) -> None:
+        super().__init__(details)
         self.field = field
 
 
 class ProofRefused(GraphError):
     """`appsecret_proof` was not accepted. Made again once with the other form of it."""
 
-    def __init__(self, told: Told = UNTOLD) -> None:
+    def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
         sentence = "Facebook does not accept the app's proof: ask the operator to check FACEBOOK_APP_SECRET."
-        super().__init__("proof_refused", sentence, told)
+        super().__init__("proof_refused", sentence, details)
 
 
 class GraphRefused(GraphError):
     """Graph refuses, for good and for a reason that no caller can mend."""
 
-    def __init__(self, told: Told = UNTOLD) -> None:
-        super().__init__("graph_refused", "Facebook refuses this call. The log has the code it gave.", told)
+    def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
+        super().__init__("graph_refused", "Facebook refuses this call. The log has the code it gave.", details)

@@ -39,8 +39,8 @@ AT_ONCE: Final = 4
 """Pages asked about at the same time: a thousand take some minutes, and the service's own calls are not crowded out."""
 
 GIVE_UP: Final = 3
-"""So many Pages in a row without an answer, and the others are not asked about: each would take until its time limit.
-"""
+"""After this number of Pages in a row without an answer, Facebook is not asked about the others: each would take until
+its time limit."""
 
 _AWAY: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected, Throttled, PolicyBlocked)
 """What says nothing of an app or a token: Facebook could not be asked."""
@@ -186,9 +186,9 @@ async def _page(page: PageId, registry: Registry, looker: Pages, now: int, *, as
 
 
 def _unasked(page: PageId, shop: ShopId, known: Page, state: PageState) -> Finding:
-    told = f"{known.status} when it was last looked at, {rfc3339(state.checked_at)}"
-    sentence = f"Connected to {shop}; Facebook was not asked. It was {told}{_last_event(known)}."
-    return _found(page, "warn", sentence, "Mend what keeps us from asking Facebook, then look again.")
+    last_state = f"{known.status} when it was last looked at, {rfc3339(state.checked_at)}"
+    sentence = f"Connected to {shop}; Facebook was not asked. It was {last_state}{_last_event(known)}."
+    return _found(page, "warn", sentence, "Fix what prevents a call of Facebook, then run this again.")
 
 
 def _judged(page: PageId, shop: ShopId, known: Page, facts: TokenFacts, fields: Sequence[str], now: int) -> Finding:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 ALWAYS: Final = frozenset({"id", "created_time", "updated_time", "creation_time"})
-"""What every item keeps: without it nobody could place the item."""
+"""What every item keeps: without it the item could not be placed."""
 
 
 def without(fields: str, names: Collection[str]) -> str:

@@ -27,7 +27,7 @@ NEEDED_PERMISSIONS: Final = ("pages_messaging", "pages_manage_metadata", "pages_
 connected."""
 
 WANTED_PERMISSIONS: Final = ("pages_read_user_content",)
-"""Comments of visitors. Told as missing, and left to the shop."""
+"""Comments of visitors. Reported as missing; the shop decides."""
 
 
 def missing(permissions: Iterable[str], granted: Iterable[str]) -> tuple[str, ...]:

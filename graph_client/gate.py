@@ -19,7 +19,7 @@ BUSY_SECONDS: Final = 2
 
 
 class Gate:
-    """Lets so many calls of each Page through, and so many wait. Pages without calls leave nothing behind."""
+    """Limits how many calls of each Page run at once, and how many wait. Pages without calls use no memory."""
 
     def __init__(self, *, at_once: int = CALLS_AT_ONCE, waiting: int = WAITING) -> None:
         self._at_once = at_once

@@ -127,7 +127,7 @@ def _address(value: Any) -> str | None:
 
 
 def _ident(value: Any, longest: int) -> str | None:
-    """An id as text, from text or a whole number; None for anything else, and for what was mended."""
+    """An id as text, from text or a whole number; None for anything else, and for text that was repaired."""
     text = str(value) if type(value) is int and value >= 0 else value
     if type(text) is str and 0 < len(text) <= longest and text.isprintable() and REPLACEMENT not in text:
         return text

@@ -124,7 +124,7 @@ class Grants(Protocol):
     """Remembers which person granted a Page's token; it ends when the Page is watched no more."""
 
     async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
-        """The token that the Page has now came from this person, or nobody knows from whom."""
+        """The token that the Page has now came from this person; None where that is not known."""
         ...
 
 
@@ -179,7 +179,7 @@ class Pages:
         With its first token the messages of the last five days are fetched too, unless `history` is False: the watch
         (watch.py) does it, as it fetches missed messages.
 
-        The Page is routed and its token kept before Facebook is told to deliver, so that nothing it delivers is
+        The Page is routed and its token kept before the webhooks are subscribed, so that nothing it delivers is
         missed; should that call fail, the watch (watch.py) makes it up. Doing the same again is safe.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A token that Facebook calls dead is written down once, where every replica sees it; nobody calls with it again."""
+"""A token that Facebook refuses for good is noted once, for all replicas; no call uses it again."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -26,13 +26,13 @@ GONE_PAUSE: Final = 60 * 1000
 yet."""
 
 GONE_TRIES: Final = 3
-"""A conversation that is gone at so many tries is gone."""
+"""Tries after which a conversation that Facebook does not find counts as deleted."""
 
 MOST_UNHEALED: Final = 500
 """Of one Page. Where more are refused, the refusal is not of one conversation, and the walk ends."""
 
 OUTAGE_REFUSALS: Final = 3
-"""So many conversations in a row that Graph fails at are an outage of Graph."""
+"""Conversations in a row at which Graph fails, until that counts as an outage of Graph."""
 
 _OF_ONE: Final = (ObjectNotFound, ParameterRefused, PermissionMissing, GraphRefused, TooMuchData)
 _FAILURES: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout)
@@ -66,6 +66,6 @@ def refused_again(entry: Unhealed, reason: str, now: int) -> Unhealed | None:
 
 
 def pause(reason: str, tries: int) -> int:
-    """Before the next try, after so many."""
+    """The pause before the next try, by the number of tries so far."""
     first = GONE_PAUSE if reason == ObjectNotFound().reason else FIRST_PAUSE
     return min(first << min(tries - 1, 20), LONGEST_PAUSE)

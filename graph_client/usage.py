@@ -29,8 +29,8 @@ SLOW_FROM: Final = 0.75
 """Below it nothing is held back: a quarter of the smallest budget is 1200 calls."""
 
 _CLOSEST, _FARTHEST = 0.1, 5.0
-"""Seconds between two calls at SLOW_FROM and at the limit, growing evenly by factors: at first nobody notices; near the
-end a second caller is sent away rather than kept waiting."""
+"""Seconds between two calls at SLOW_FROM and at the limit, by equal factors between. At first that is not noticed; near
+the end a second caller is refused and does not wait."""
 
 _HOLD_SECONDS: Final[dict[Limit, int]] = {
     "app": 300,  # its window is an hour and the header names no time: a twelfth of it
@@ -40,12 +40,14 @@ _HOLD_SECONDS: Final[dict[Limit, int]] = {
 """How long calls stop where Facebook does not say for how long."""
 
 _BURST_CODE, _BURST_SECONDS = 613, 5
-"""On conversations this is the limit of two calls a second: over as soon as nobody calls."""
+"""On conversations this is the limit of two calls a second: over as soon as there are no calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one answer told. `share` of each budget used, 1.0 is the limit; `regain` and `retry_after` in seconds."""
+    """The usage headers of one answer. `share` of each budget is used, 1.0 is the limit; `regain` and `retry_after` in
+    seconds.
+    """
 
     share: Mapping[Limit, float] = field(default_factory=dict)
     regain: Mapping[Limit, int] = field(default_factory=dict)
@@ -73,8 +75,8 @@ def read_usage(headers: Mapping[str, str], page: PageId | None) -> Usage:
     regain: dict[Limit, int] = {}
 
     def note(limit: Limit, counters: Mapping[str, Any]) -> None:
-        told = [_finite(counters.get(name)) for name in _COUNTERS]
-        used = [one for one in told if one is not None]
+        counted = [_finite(counters.get(name)) for name in _COUNTERS]
+        used = [one for one in counted if one is not None]
         if used:
             # A thousand times the limit says no more than ten times.
             share[limit] = max(share.get(limit, 0.0), min(max(used), 1000.0) / 100)
@@ -110,10 +112,10 @@ def advice(share: float, regain_seconds: int, limit: Limit) -> Advice:
 
 def wait_after(error: Throttled, usage: Usage) -> int:
     """Seconds after which a refused call may be made again: the longest that Facebook names, else a guess by limit."""
-    told = max(usage.retry_after or 0, usage.regain.get(error.limit, 0))
-    if not told and error.code == _BURST_CODE and error.limit == "messenger":
-        told = _BURST_SECONDS
-    return min(told or _HOLD_SECONDS[error.limit], DAY_SECONDS)
+    counted = max(usage.retry_after or 0, usage.regain.get(error.limit, 0))
+    if not counted and error.code == _BURST_CODE and error.limit == "messenger":
+        counted = _BURST_SECONDS
+    return min(counted or _HOLD_SECONDS[error.limit], DAY_SECONDS)
 
 
 def _objects(header: str | None) -> Iterator[dict[str, Any]]:

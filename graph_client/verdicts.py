@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from domain.graph import Limit
 from graph_client.errors import (
+    ErrorDetails,
     FieldUnknown,
     GraphError,
     GraphRefused,
@@ -20,7 +21,6 @@ from graph_client.errors import (
     ProofRefused,
     Throttled,
     TokenDead,
-    Told,
     TooMuchData,
     number,
     token_reason,
@@ -66,53 +66,53 @@ def error_of(status: int, body: object, limit: Limit = "pages") -> GraphError:
     code = number(error.get("code"))
     subcode = number(error.get("error_subcode"))
     trace = error.get("fbtrace_id")
-    told = Told(code, subcode, trace if isinstance(trace, str) and _TRACE.fullmatch(trace) else None)
+    details = ErrorDetails(code, subcode, trace if isinstance(trace, str) and _TRACE.fullmatch(trace) else None)
     message = error.get("message")
     words = message.lower() if isinstance(message, str) else ""
-    known = None if code is None else _by_code(code, words, told, limit)
+    known = None if code is None else _by_code(code, words, details, limit)
     if known is not None:
         return known
     if status == 429:
-        return Throttled(limit, told)
+        return Throttled(limit, details)
     # An error without a code inside of a success is not Graph as we know it; the next try may find it better.
     if status >= 500 or (code is None and status < 400) or error.get("is_transient") in (True, "true"):
-        return GraphUnavailable(told)
-    return GraphRefused(told)
+        return GraphUnavailable(details)
+    return GraphRefused(details)
 
 
-def _by_code(code: int, words: str, told: Told, limit: Limit) -> GraphError | None:
+def _by_code(code: int, words: str, details: ErrorDetails, limit: Limit) -> GraphError | None:
     """None for a code that we know nothing of. `words` are Graph's own, in small letters."""
     if code in (-3, 1, 2):
-        return TooMuchData(told) if code == 1 and "reduce the amount of data" in words else GraphUnavailable(told)
+        return TooMuchData(details) if code == 1 and "reduce the amount of data" in words else GraphUnavailable(details)
     if code in (102, 190):
-        return TokenDead(token_reason(told.subcode), told)
+        return TokenDead(token_reason(details.subcode), details)
     if code in (3, 10) or 200 <= code <= 299:
-        return PermissionMissing(_named(words), told)
+        return PermissionMissing(_named(words), details)
     if code == 100:
-        return _of_100(words, told)
+        return _of_100(words, details)
     if (budget := _budget(code, limit)) is not None:
-        return Throttled(budget, told)
-    return _OTHERS[code](told) if code in _OTHERS else None
+        return Throttled(budget, details)
+    return _OTHERS[code](details) if code in _OTHERS else None
 
 
-def _of_100(words: str, told: Told) -> GraphError:
+def _of_100(words: str, details: ErrorDetails) -> GraphError:
     """A parameter; but Graph says other things with this code too: nothing there, a permission, a field of another
     version, and (unconfirmed) a wrong proof. Without a subcode only its words tell them apart.
     """
-    if told.subcode in _NOT_THERE:
-        return ObjectNotFound(told)
-    if told.subcode == _PROFILE_REFUSED:
-        return PermissionMissing(_named(words), told)
+    if details.subcode in _NOT_THERE:
+        return ObjectNotFound(details)
+    if details.subcode == _PROFILE_REFUSED:
+        return PermissionMissing(_named(words), details)
     if "appsecret_" in words:
-        return ProofRefused(told)
-    if not told.subcode:
+        return ProofRefused(details)
+    if not details.subcode:
         if _NOWHERE in words:
-            return ObjectNotFound(told)
+            return ObjectNotFound(details)
         if (field := _UNKNOWN_FIELD.search(words)) is not None:
-            return FieldUnknown(field[1], told)
+            return FieldUnknown(field[1], details)
         if "permission" in words and (named := _named(words)):
-            return PermissionMissing(named, told)
-    return ParameterRefused(told)
+            return PermissionMissing(named, details)
+    return ParameterRefused(details)
 
 
 def _budget(code: int, limit: Limit) -> Limit | None:

@@ -1,6 +1,6 @@
 """What `page-inbox doctor` says of the settings: refused, weak, or missing for something that is wanted. Pure.
 
-What `serve` would refuse is told in the same words, and the rest is looked at all the same.
+What `serve` would refuse is reported with the same sentence, and the other settings are still examined.
 """
 
 from base64 import b64decode
@@ -18,13 +18,13 @@ _REMEDY: Final = "Fix it, then restart the service."
 _WANTED: Final = (
     ("FACEBOOK_APP_ID", "no Page can be connected with a token, and nothing fetched from Facebook.",
      "Set it to the app's id, as the app's dashboard shows it."),
-    ("PUBLIC_URL", "/openapi.json cannot tell where the API is, and nobody can try the handshake from outside.",
+    ("PUBLIC_URL", "/openapi.json does not contain the API's address, and the handshake cannot be tried from outside.",
      "Set it to the address that Facebook and the shops use."),
 )  # fmt: skip
 """What the service starts without, and what then does not work."""
 
 _LISTENING: Final = ("HOST", "PORT", "OPS_PORT")
-"""Nothing here listens; what is wrong about these is told and no more."""
+"""Nothing here listens; a problem with these settings is only reported."""
 
 _PASSWORD_BYTES: Final = 16
 
@@ -64,10 +64,10 @@ def _weak(settings: Settings) -> Iterator[Finding]:
         held = getattr(settings, setting.field)
         held = held if isinstance(held, tuple) else (held,)
         opened = setting.name == "SEAL_KEYS"
-        told = [weakness(one, b64decode(one.reveal()) if opened else None) for one in held if one]
-        for what in dict.fromkeys(filter(None, told)):
+        reported = [weakness(one, b64decode(one.reveal()) if opened else None) for one in held if one]
+        for what in dict.fromkeys(filter(None, reported)):
             yield Finding("keys", what.level, f"{setting.name} {what.sentence}.", remedies[setting.name], setting.name)
-        if told and not any(told):
+        if reported and not any(reported):
             yield Finding("keys", "ok", f"{setting.name} does not look guessable.", about=setting.name)
 
 
@@ -83,7 +83,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
         sentence, remedy = "The password in REDIS_URL can be guessed.", "Set what `openssl rand -hex 32` prints."
         yield Finding("keys", "warn", sentence, remedy, "REDIS_URL")
     elif password is None and not near:
-        sentence = "REDIS_URL has no password: whoever reaches the server's port reads every message."
+        sentence = "REDIS_URL has no password: every client that reaches the server's port can read every message."
         yield Finding("keys", "warn", sentence, "Let the server ask for one (ACL or requirepass).", "REDIS_URL")
 
 

@@ -1,4 +1,4 @@
-"""How many tasks the event loop has, for a scrape: what nobody awaits any more shows as a number that only grows."""
+"""Number of tasks of the event loop, for a scrape. A leak of tasks shows as a number that only grows."""
 
 import asyncio
 from collections.abc import Iterator

@@ -101,7 +101,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("callbacks_total", "counter", "callbacks", "Facebook's callbacks about persons, by what came of them.",
            ("callback", "outcome")),
     Metric("live_notices_total", "counter", "events",
-           "Events that are not kept, by whether viewers were told of them.", ("outcome",)),
+           "Events that are not kept, by whether they were sent to viewers.", ("outcome",)),
     Metric("graph_calls_total", "counter", "calls", "Calls of Facebook's Graph API by edge and how they ended.",
            ("edge", "outcome")),
     Metric("graph_seconds", "histogram", "seconds", "Time one call of the Graph API took.", ("edge",), _GRAPH),

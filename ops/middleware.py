@@ -1,7 +1,7 @@
 """One canonical log line, one request id and one timing for every request of the Starlette part.
 
-The id is ours: none is taken from outside, so nobody can put words into the log or make two requests one. The line
-tells the route's template, never the path, and never the query.
+The service makes the id itself: an id from outside could put text into the log, or be the same for two requests. The
+line has the route's template, never the path or the query.
 """
 
 import time
@@ -19,7 +19,7 @@ UNMATCHED = "unmatched"
 """The route of a path that no template matches."""
 
 CLIENT_GONE = 499
-"""The status told when the client left, or the server stopped, before an answer began."""
+"""The status that is logged when the client left, or the server stopped, before an answer began."""
 
 _AGENT = 200
 """Characters kept of a user agent."""
@@ -28,10 +28,10 @@ _AGENT = 200
 class RequestLog:
     """Wraps an application.
 
-    Hands down, in `scope["state"]`: `request_id`, and `log`, a dict in which a handler binds what the line shall tell
+    Hands down, in `scope["state"]`: `request_id`, and `log`, a dict in which a handler puts the line's fields
     (`shop`, `subject`; ops/redact.py lists the keys that pass). A handler that is no Starlette route puts its template
-    into `scope["state"]["route"]`. The answer bears the id as `X-Request-Id`. An exception that escapes is told by
-    class and places, and raised again.
+    into `scope["state"]["route"]`. The answer has the id as `X-Request-Id`. An exception that is not
+    handled is described by class and places, and raised again.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ async def examine_public_url(
 ) -> AsyncIterator[Finding]:
     """What there is to say of PUBLIC_URL; `transport` replaces the network in tests.
 
-    The verify token is sent only where nobody on the way can read it, or to this machine itself.
+    The verify token is sent only over HTTPS, or to this machine itself.
     """
     address = _address(public_url)
     yield address
@@ -147,7 +147,7 @@ def _unanswered(reason: str) -> Finding:
 
 
 async def _nothing_of_the_operators(client: httpx2.AsyncClient, public_url: str) -> Finding:
-    """/metrics is for OPS_PORT, which nobody outside may reach."""
+    """/metrics is for OPS_PORT, which must not be reachable from outside."""
     try:
         status, body = await _get(client, public_url + "/metrics", {})
     except _Unanswered:

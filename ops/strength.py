@@ -1,4 +1,4 @@
-"""Whether a secret is one that nobody guesses. Pure.
+"""Whether a secret is hard to guess. Pure.
 
 Length and the usual placeholders are refused with the setting (`ops/values.py`); this looks at what passes there and
 was still typed by a person. What a machine drew passes, but for one in a million.

@@ -8,7 +8,7 @@ import structlog
 
 Run = Callable[[], Awaitable[object]]
 Told = Callable[[str, int], None]
-"""Is told the name of a task and how often it crashed just now: 0 at its start."""
+"""Gets the name of a task and how often it crashed recently: 0 at its start."""
 
 FIRST_WAIT = 0.5
 """Seconds before the first restart; each following wait is twice the last."""
@@ -91,6 +91,6 @@ class Tasks:
 
 
 def _is_cancelled() -> bool:
-    """Whether this task was told to end, rather than something inside it."""
+    """Whether this task itself was cancelled, and not a task that it awaits."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

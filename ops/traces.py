@@ -1,4 +1,4 @@
-"""Pure: an exception told by its class and the places it went through.
+"""Pure: describes an exception by its class and the places in the code that it passed.
 
 Neither its message nor any local value: both may hold a customer's words, a token or an address.
 """
@@ -9,16 +9,16 @@ from types import TracebackType
 _FRAMES = 20
 """Innermost places kept of each exception."""
 _CAUSES = 4
-"""Exceptions behind an exception that are told."""
+"""Causes of an exception that are described."""
 _INSIDE = 10
-"""Members of a group that are told."""
+"""Members of a group that are described."""
 
 
 def describe(error: BaseException) -> dict[str, object]:
     """`error` (class), `where` (file:line:function, outermost first), and where there are such `reason` (a slug of
     ours), `inside` (classes of a group's members), `caused_by` (what stood behind it, nearest first).
     """
-    told = _one(error)
+    described = _one(error)
     causes: list[dict[str, object]] = []
     seen = {id(error)}
     behind = _behind(error)
@@ -27,8 +27,8 @@ def describe(error: BaseException) -> dict[str, object]:
         causes.append(_one(behind))
         behind = _behind(behind)
     if causes:
-        told["caused_by"] = causes
-    return told
+        described["caused_by"] = causes
+    return described
 
 
 def frames(traceback: TracebackType | None) -> list[str]:
@@ -42,13 +42,13 @@ def frames(traceback: TracebackType | None) -> list[str]:
 
 
 def _one(error: BaseException) -> dict[str, object]:
-    told: dict[str, object] = {"error": _name(error), "where": frames(error.__traceback__)}
+    described: dict[str, object] = {"error": _name(error), "where": frames(error.__traceback__)}
     reason = getattr(error, "reason", None)
     if isinstance(reason, str) and len(reason) <= 40 and reason.isascii() and reason.isidentifier():
-        told["reason"] = reason
+        described["reason"] = reason
     if isinstance(error, BaseExceptionGroup):
-        told["inside"] = [_name(one) for one in error.exceptions[:_INSIDE]]
-    return told
+        described["inside"] = [_name(one) for one in error.exceptions[:_INSIDE]]
+    return described
 
 
 def _behind(error: BaseException) -> BaseException | None:

@@ -1,7 +1,7 @@
 """Spans of OpenTelemetry: deliveries, requests of the API, batches stored, calls of Graph. Loaded when asked for.
 
 A span tells what the metrics tell of the same moment, in the same words, and a request's id: label values come from
-closed sets, so that no text, token, address or customer can be in one. Exceptions are told by class and places.
+closed sets, so that no text, token, address or customer can be in one. Exceptions are described by class and places.
 Names follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/ where it has one.
 """
 
@@ -26,7 +26,7 @@ from ops.metrics import METHODS, MetricRegistry, Metrics
 from ops.traces import describe
 
 _CLOSE_SECONDS: Final = 3.0
-"""What the last spans get to reach the collector: one that is gone must not hold up a stop."""
+"""What the last spans get to reach the collector: a collector that does not answer must not delay a stop."""
 _SERVER_ERROR: Final = 500
 
 
@@ -74,9 +74,9 @@ class Traced:
             try:
                 await self._app(scope, receive, send)
             except Exception as error:
-                told = describe(error)
-                span.set_attribute("error.type", str(told["error"]))
-                span.add_event("exception", {key: _flat(value) for key, value in told.items()})
+                facts = describe(error)
+                span.set_attribute("error.type", str(facts["error"]))
+                span.add_event("exception", {key: _flat(value) for key, value in facts.items()})
                 raise
 
 
@@ -115,24 +115,24 @@ class TracedMetrics(Metrics):
             self._ended("store batch", 0.0, Context(), {"page_inbox.outcome": reason}, failed=True)
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
-        """A call of the Graph API ended. Facebook is not told of the trace."""
+        """A call of the Graph API ended. The trace is not sent to Facebook."""
         super().graph_call(edge, outcome, seconds)
-        told: dict[str, str | int] = {"page_inbox.edge": edge, "page_inbox.outcome": outcome}
-        self._ended(f"graph {edge}", seconds, None, told, kind=SpanKind.CLIENT, failed=outcome != "ok")
+        facts: dict[str, str | int] = {"page_inbox.edge": edge, "page_inbox.outcome": outcome}
+        self._ended(f"graph {edge}", seconds, None, facts, kind=SpanKind.CLIENT, failed=outcome != "ok")
 
     def _ended(
         self,
         name: str,
         seconds: float,
         context: Context | None,
-        told: dict[str, str | int],
+        facts: dict[str, str | int],
         *,
         kind: SpanKind = SpanKind.INTERNAL,
         failed: bool = False,
     ) -> None:
         now = time.time_ns()
         began = now - int(seconds * 1e9)
-        span = self._tracer.start_span(name, context=context, kind=kind, attributes=told, start_time=began)
+        span = self._tracer.start_span(name, context=context, kind=kind, attributes=facts, start_time=began)
         if failed:
             span.set_status(Status(StatusCode.ERROR))
         span.end(now)

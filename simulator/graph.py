@@ -184,7 +184,7 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
     async def padded(self, body: bytes, size: int) -> None:
-        """JSON still, of a length nobody was told."""
+        """JSON still, of a length that no header says."""
         await self._begin(None)
         start = body[:-1] + (b"," if len(body) > len(b"{}") else b"") + b'"padding":"'
         await self._send({"type": "http.response.body", "body": start, "more_body": True})
@@ -234,7 +234,7 @@ async def _hung_up(receive: Receive) -> None:
 
 
 def _most(call: Call) -> int:
-    """The highest number of things a call asks for at any level; an edge that is not told lists 25."""
+    """The highest number of things a call asks for at any level; an edge without a limit lists 25."""
     limits = [int(found) for found in _LIMIT_INSIDE.findall(call.params.get("fields", ""))]
     if len(call.path) == 2 and call.path[1] != "subscribed_apps":
         text = call.params.get("limit", str(DEFAULT_LIMIT))

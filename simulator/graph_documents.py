@@ -89,7 +89,7 @@ def video(
 def live_video(
     page: FakePage, identity: str, title: str, status: str, moment: int, recording: str, rng: random.Random
 ) -> Document:
-    """A live video; whoever has its `stream_url` can send pictures under the Page's name."""
+    """A live video; a person with its `stream_url` can send video in the Page's name."""
     return {
         "title": title,
         "status": status,

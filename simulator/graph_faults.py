@@ -46,7 +46,7 @@ class Fails:
 
 @dataclass(frozen=True, slots=True)
 class Stalls:
-    """Nothing for so many seconds, or until the gate opens; then the answer as usual."""
+    """No answer for some seconds, or until the barrier opens; then the usual answer."""
 
     until: Barrier | float
 
@@ -70,7 +70,7 @@ class Says:
 
 @dataclass(frozen=True, slots=True)
 class Pads:
-    """The answer as usual, and so many bytes of padding in it."""
+    """The usual answer with a number of padding bytes."""
 
     size: int
 

@@ -25,7 +25,7 @@ def made_up(
     conversations: int = 0,
     messages: int = 8,
 ) -> None:
-    """Fill a Page: so many posts with `comments` on each, videos, and conversations of so many messages.
+    """Fill a Page with posts, `comments` on each post, videos, and conversations with messages.
 
     Everything happened before now, the newest within the hour.
     """
@@ -63,7 +63,7 @@ def discuss(world: World, post: Node, count: int, *, since: int, until: int) -> 
 
 
 def talk(world: World, page: FakePage, count: int, *, until: int) -> Psid:
-    """A conversation of so many messages with somebody new, the last one at `until`; some bear a photo."""
+    """A conversation with a new customer, the last message at `until`; some messages have a photo."""
     rng, psid, name = world.rng, Psid(_psid(world.rng)), world.rng.choice(texts.NAMES)
     for position in range(count):
         at = until - (count - 1 - position) * 3 * _MINUTE

@@ -1,8 +1,8 @@
-"""Pure: one page of an edge, by cursors that tell nobody anything.
+"""Pure: one page of an edge, with cursors that reveal nothing.
 
 The end of a list is where `next` is absent; a short page, and even an empty one, is not the end
 (developers.facebook.com/docs/graph-api/results). `next` and `previous` are whole addresses with the access token in
-them, as Graph's are, and point at Facebook's own host: whoever follows one is found out.
+them, as Graph's are, and point at Facebook's own host: a client that follows such a link is noticed.
 """
 
 import base64

@@ -100,7 +100,7 @@ def _edge(node: Node, chosen: Chosen, place: Place) -> Document | None:
 
 
 def _tally(number: int, chosen: Chosen) -> Document:
-    """Who reacted is nobody's business here: the list is empty, the number is right."""
+    """The list of people who reacted is empty; the number is right."""
     if not chosen.summary:
         return {"data": []}
     return {"data": [], "summary": {"total_count": number, "viewer_reaction": "NONE"}}

@@ -36,7 +36,7 @@ class Seen:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget all calls."""
         self.requests: deque[Asked] = deque(maxlen=_REMEMBERED)
         self.total = 0
         self.tokens_in_urls: list[str] = []

@@ -45,7 +45,7 @@ class Ledger:
     def readable(self) -> list[ExpectedMessage]:
         """The messages acknowledged and not taken back, with their last texts.
 
-        Left out is what nobody outside can tell: a message with a change on the way that was never acknowledged.
+        A message is left out if a change to it was sent and never acknowledged: its state is not known.
         """
         doubtful = {(effect.page, effect.id) for effect in self._in_doubt}
         return [

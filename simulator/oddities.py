@@ -1,6 +1,6 @@
 """Pure: what Facebook writes now and then against its own documentation, and must be understood all the same.
 
-Seen: ids as numbers, times in seconds or as text, keys nobody has heard of.
+Seen: ids as numbers, times in seconds or as text, unknown keys.
 """
 
 import dataclasses

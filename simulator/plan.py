@@ -19,10 +19,10 @@ from simulator.traffic import Habits, SimulatedDelivery, Traffic
 
 RETRY_WAITS = (0.0, 1.0, 5.0, 15.0)
 """Seconds before each further attempt: "immediately, then a few more times" (messenger-platform/webhooks). Facebook
-goes on for an hour; nobody waits so long for a simulation."""
+goes on for an hour; a simulation does not wait so long."""
 
 _DISORDER_WINDOW = 10
-"""A delivery that is held back lets at most so many later ones pass."""
+"""Number of later deliveries that may overtake a delivery that is held back."""
 
 _REPEATABLE = 50
 """How many deliveries back a duplicate may reach."""

@@ -1,4 +1,4 @@
-"""Pure: events nobody can understand. A receiver counts and skips each, and keeps the rest of its delivery.
+"""Pure: events that cannot be understood. A receiver counts and skips each, and keeps the rest of its delivery.
 
 Facebook has sent most of these; the others are what a careless change on its side would look like.
 """
@@ -12,7 +12,7 @@ from simulator.messages import Maker
 from simulator.payloads import from_customer
 
 _STRANGER = PageId("999000000000999")
-"""A Page that nobody simulates."""
+"""A Page that is not simulated."""
 
 
 def _part(why: str, chat: Conversation, rng: random.Random, at: int) -> object:

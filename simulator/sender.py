@@ -112,8 +112,8 @@ class Sender:
         """Sends the plan to its end.
 
         `clock` (seconds) paces and measures, `now` (Unix milliseconds) dates the events. `progress` is called after
-        every concluded post with the growing summary; whoever keeps that has it after a cancellation too, which ends
-        every request under way and closes every connection.
+        every concluded post with the growing summary, which a caller can keep for a cancellation. A
+        cancellation ends every request in progress and closes every connection.
         """
         summary = Summary(ledger=None if plan.count is None else Ledger())
         room = asyncio.Semaphore(_UNDER_WAY)

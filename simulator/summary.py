@@ -1,4 +1,4 @@
-"""What came of a run: counted while it lasts, told in a few lines at its end."""
+"""The result of a run: counted while it lasts, printed in a few lines at its end."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -104,13 +104,13 @@ class Summary:
             )
         if self.accepted:
             lines["WARNING"] = f"{self.accepted:,} forged deliveries were accepted: signatures are not checked"
-        return "\n".join(f"{name:<11} {told}" for name, told in lines.items())
+        return "\n".join(f"{name:<11} {text}" for name, text in lines.items())
 
     def _kinds_told(self) -> str:
         shown = self.kinds.most_common(_KINDS_SHOWN)
         rest = self.kinds.total() - sum(number for _, number in shown)
-        told = [f"{kind} {number:,}" for kind, number in shown] + ([f"other {rest:,}"] if rest else [])
-        return ", ".join(told) or "none"
+        text = [f"{kind} {number:,}" for kind, number in shown] + ([f"other {rest:,}"] if rest else [])
+        return ", ".join(text) or "none"
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -13,7 +13,7 @@ from tests.support import wait_until_blocking
 
 
 @dataclass(frozen=True)
-class Told:
+class Received:
     """One event as a browser would dispatch it."""
 
     name: str
@@ -25,7 +25,7 @@ class Told:
 class Reader:
     """Lines to events: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation"""
 
-    events: list[Told] = field(default_factory=list)
+    events: list[Received] = field(default_factory=list)
     last_id: str = ""
     comments: int = 0
     retry: int | None = None
@@ -41,7 +41,7 @@ class Reader:
         if not line:
             self.last_id = self._id
             if self._data:
-                self.events.append(Told(self._name or "message", json.loads("\n".join(self._data)), self.last_id))
+                self.events.append(Received(self._name or "message", json.loads("\n".join(self._data)), self.last_id))
             self._name, self._data = "", []
             return
         name, _, value = line.partition(":")
@@ -122,11 +122,11 @@ class Viewer:
                 socket.shutdown(2)
 
     @property
-    def events(self) -> list[Told]:
+    def events(self) -> list[Received]:
         """All it was told so far."""
         return list(self.reader.events)
 
-    def named(self, name: str) -> list[Told]:
+    def named(self, name: str) -> list[Received]:
         """Those of one name."""
         return [event for event in self.events if event.name == name]
 
@@ -135,7 +135,7 @@ class Viewer:
         """The ids of the messages it was told, in order."""
         return [event.data["id"] for event in self.named("message")]
 
-    def wait_for(self, name: str, count: int = 1, within: float = 20.0) -> list[Told]:
+    def wait_for(self, name: str, count: int = 1, within: float = 20.0) -> list[Received]:
         """So many events of a name, once they are there."""
         wait_until_blocking(lambda: len(self.named(name)) >= count, within, lambda: f"{name}: {self.events}")
         return self.named(name)
@@ -145,7 +145,7 @@ class Viewer:
         self.wait_for("ready")
         return self
 
-    def ended(self, within: float = 20.0) -> list[Told]:
+    def ended(self, within: float = 20.0) -> list[Received]:
         """All events, once the stream has ended."""
         self._thread.join(within)
         assert not self._thread.is_alive(), f"it goes on: {self.events}"

@@ -1,7 +1,7 @@
 """Facebook's Graph as the simulator plays it, in a process of its own: what our service and its reference both ask.
 
 PORT is where it listens, FACEBOOK_APP_SECRET what proofs are made with, PAGES the ids of its Pages. The posts of
-STALLED, if it is told, take STALL_SECONDS to come.
+STALLED, if it is set, take STALL_SECONDS to come.
 """
 
 import os

@@ -61,7 +61,7 @@ def test_every_failure_of_facebook_is_explained() -> None:
 def test_every_folder_is_in_the_readme() -> None:
     """Each package, and what stands beside the packages."""
     listed = {row[0].strip("`/") for row in rows(README, "Where is what")}
-    assert listed == {*packages(), "bench", "docs", "examples", "k8s", "proxy", "tests"}
+    assert listed == {*packages(), "bench", "docs", "examples", "k8s", "proxy", "systemd", "tests"}
 
 
 def test_the_example_answer_is_json() -> None:

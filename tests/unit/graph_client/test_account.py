@@ -12,6 +12,7 @@ from domain.shop import Credentials
 from graph_client.account import SLOW_SECONDS, BareAccount, BudgetRecorder, PageAccount
 from graph_client.client import Reply
 from graph_client.errors import (
+    ErrorDetails,
     GraphError,
     GraphRefused,
     GraphTimeout,
@@ -20,7 +21,6 @@ from graph_client.errors import (
     PolicyBlocked,
     Throttled,
     TokenDead,
-    Told,
 )
 from graph_client.usage import Usage
 from graph_client.wire import GraphAnswer
@@ -185,7 +185,7 @@ async def test_a_throttle_that_comes_with_a_full_budget_is_one_hold() -> None:
 
 async def test_a_burst_of_conversations_is_over_soon() -> None:
     """Two calls a second are allowed again as soon as nobody calls."""
-    error = Throttled("messenger", Told(613))
+    error = Throttled("messenger", ErrorDetails(613))
     assert await Books().settled(error) == [("hold", "messenger", 5)]
 
 

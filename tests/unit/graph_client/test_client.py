@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -23,7 +22,7 @@ from graph_client.errors import (
     TokenDead,
     TooMuchData,
 )
-from graph_client.wire import Ask, GraphAnswer, decipher
+from graph_client.wire import Ask, GraphAnswer
 from tests.unit.graph_client.fakes import APP_SECRET, PAGE, TOKEN, WORDS, Asked, Facebook, body, ok, refused
 
 NOW = 1_770_000_000
@@ -301,17 +300,12 @@ async def test_cancellation_goes_on_to_the_caller() -> None:
 async def test_a_large_answer_that_is_slow_to_read_holds_nobody_up() -> None:
     """Half an emoji among a million backslashes: the event loop goes on while it is read."""
     raw = rb'{"id":"' + rb"\\a" * 1_000_000 + rb'\ud83d"}'
-    began = time.monotonic()
-    decipher(200, raw, ME)
-    whole = time.monotonic() - began
-
     facebook = Facebook()
     facebook.will("GET me", httpx2.Response(200, content=body(raw)))
     reading = asyncio.create_task(send(facebook.client(), timeout=60))
-    longest = 0.0
+    iterations = 0
     while not reading.done():
-        began = time.monotonic()
+        iterations += 1
         await asyncio.sleep(0.001)
-        longest = max(longest, time.monotonic() - began)
     assert isinstance(reading.result(), GraphAnswer)
-    assert longest < whole / 2
+    assert iterations >= 10, "one where it is read in the loop itself, a hundred where it is not"

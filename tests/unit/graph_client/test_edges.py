@@ -8,6 +8,7 @@ from domain.secret import Secret
 from graph_client import edges
 from graph_client.edges import ask_for, fallback_query, history_ask, limit_of, spacing_of
 from graph_client.errors import (
+    ErrorDetails,
     GraphError,
     GraphUnavailable,
     ObjectNotFound,
@@ -15,7 +16,6 @@ from graph_client.errors import (
     PermissionMissing,
     ProofRefused,
     TokenDead,
-    Told,
 )
 from graph_client.fields import FIELDS
 from simulator.graph_fields import choose
@@ -130,10 +130,10 @@ def test_conversations_are_those_of_messenger() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        ParameterRefused(Told(100)),
-        ObjectNotFound(Told(100, 33)),
-        PermissionMissing((), Told(3)),
-        PermissionMissing((), Told(10)),
+        ParameterRefused(ErrorDetails(100)),
+        ObjectNotFound(ErrorDetails(100, 33)),
+        PermissionMissing((), ErrorDetails(3)),
+        PermissionMissing((), ErrorDetails(10)),
     ],
 )
 def test_where_videos_are_refused_they_are_looked_for_among_posts(error: GraphError) -> None:
@@ -153,11 +153,11 @@ def test_where_videos_are_refused_they_are_looked_for_among_posts(error: GraphEr
 @pytest.mark.parametrize(
     ("edge", "after", "error"),
     [
-        ("posts", None, ParameterRefused(Told(100))),
-        ("videos", "vQVFI", ParameterRefused(Told(100))),
-        ("videos", None, ProofRefused(Told(100))),
-        ("videos", None, GraphUnavailable(Told(2))),
-        ("videos", None, TokenDead("expired", Told(190))),
+        ("posts", None, ParameterRefused(ErrorDetails(100))),
+        ("videos", "vQVFI", ParameterRefused(ErrorDetails(100))),
+        ("videos", None, ProofRefused(ErrorDetails(100))),
+        ("videos", None, GraphUnavailable(ErrorDetails(2))),
+        ("videos", None, TokenDead("expired", ErrorDetails(190))),
         ("videos", None, ParameterRefused()),
     ],
 )

@@ -7,13 +7,13 @@ from structlog.testing import capture_logs
 
 from domain.ids import PageId, ShopId
 from domain.shop import PageState, PageStatus
-from graph_client.errors import TokenDead, Told
+from graph_client.errors import ErrorDetails, TokenDead
 from graph_client.schedule import DAY
 from graph_client.token_death import TokenDeath
 from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, PAGE, SHOP, TOKEN
 
 NOW = 1_770_000_500_000
-DIED = TokenDead("logged_out", Told(190, 467, "Ab1-_x"))
+DIED = TokenDead("logged_out", ErrorDetails(190, 467, "Ab1-_x"))
 
 
 @dataclass

@@ -6,7 +6,7 @@ import pytest
 
 from domain.graph import Limit
 from domain.ids import PageId
-from graph_client.errors import Throttled, Told
+from graph_client.errors import ErrorDetails, Throttled
 from graph_client.usage import DAY_SECONDS, HEADER_CHARACTERS, NO_USAGE, Advice, Usage, advice, read_usage, wait_after
 
 PAGE = PageId("104200000000001")
@@ -120,6 +120,6 @@ def test_a_refused_call_waits_for_the_longest_that_facebook_names() -> None:
 
 def test_two_conversations_a_second_are_over_soon() -> None:
     """A custom limit on conversations is that of bursts; on posts nobody knows."""
-    assert wait_after(Throttled("messenger", Told(613)), NO_USAGE) == 5
-    assert wait_after(Throttled("messenger", Told(613)), Usage(retry_after=30)) == 30
-    assert wait_after(Throttled("pages", Told(613)), NO_USAGE) == 120
+    assert wait_after(Throttled("messenger", ErrorDetails(613)), NO_USAGE) == 5
+    assert wait_after(Throttled("messenger", ErrorDetails(613)), Usage(retry_after=30)) == 30
+    assert wait_after(Throttled("pages", ErrorDetails(613)), NO_USAGE) == 120
