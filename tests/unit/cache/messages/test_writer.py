@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from secrets import token_bytes
 from typing import Any
@@ -145,7 +145,7 @@ class FakeConnection(Connection):
 class Setup:
     """A writer, its connection and its metrics."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, now: float = 0.0, **limits: int) -> None:
         self.connection = FakeConnection()
         self.clock = FakeClock()
         self.registry = CollectorRegistry()
@@ -160,7 +160,7 @@ class Setup:
             ttl=432_000,
             first_nonce=7,
             clock=self.clock.seconds,
-            now=lambda: 0.0,
+            now=lambda: now,
             require_fit=lambda: None,
             **limits,
         )
@@ -302,6 +302,25 @@ async def test_a_round_trip_is_bounded(setup: Setup) -> None:
     await asyncio.gather(*puts)
     messages = [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips]
     assert messages == [MOST_MESSAGES, MOST_MESSAGES // 2]
+
+
+async def test_a_round_trip_takes_no_more_messages_than_it_may() -> None:
+    """One at a time, where it may take one."""
+    setup = Setup(batch_messages=1)
+    await asyncio.gather(*(setup.put(text(f"m_{n}")) for n in range(3)))
+    assert [sizes(trip) for trip in setup.connection.trips] == [[[1]]] * 3
+
+
+async def test_a_young_message_that_redis_calls_too_old_is_not_dropped() -> None:
+    """One of the two clocks is wrong, and Facebook delivers it again. One that is old by both clocks is dropped."""
+    now = 1_770_000_000
+    setup = Setup(now=now)
+    setup.connection.answer = lambda share: [b"o" * len(share.rows)]
+    young, old = ((now - seconds) * 1000 for seconds in (60, 432_060))
+    with pytest.raises(Unavailable) as refused:
+        await setup.put(replace(text("m_1"), sent_at=young))
+    assert refused.value.reason == "redis_clock_wrong"
+    assert await setup.put(replace(text("m_2"), sent_at=old)) == ["too_old"]
 
 
 async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
