@@ -72,14 +72,14 @@ class Prometheus:
 
 @contextmanager
 def running(directory: Path, targets: Mapping[str, int], rules: str = "groups: []") -> Iterator[Prometheus]:
-    """A server that scrapes these ports of this machine each second, each as a job, and evaluates these rules.
+    """A server that scrapes these ports of this machine every two seconds, each as a job, and evaluates these rules.
 
     Raises:
         Absent: this machine cannot have one.
     """
     (directory / "rules.yaml").write_text(rules)
     config = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
         "rule_files": [str(directory / "rules.yaml")],
         "scrape_configs": [
             {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for job, port in targets.items()
