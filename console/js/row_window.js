@@ -16,7 +16,7 @@ export function createRowWindow({ changed, onSeen }) {
   let ids = [];
   let drawn = { from: 0, to: 0 };
   let toFocus = null;
-  let resting;
+  let resting = null;
   const resized = new ResizeObserver(() => changed());
 
   /** The box is in the page. */
@@ -63,7 +63,8 @@ export function createRowWindow({ changed, onSeen }) {
     if (Math.abs(height - before) > 0.1) changed();
     if (toFocus) list.querySelector(`[data-conversation="${CSS.escape(toFocus)}"]`)?.focus({ preventScroll: true });
     toFocus = null;
-    rest();
+    // Only scrolling puts it off: in a busy shop the page is drawn again and again.
+    if (!resting) rest();
   }
 
   function onScroll() {
@@ -97,6 +98,7 @@ export function createRowWindow({ changed, onSeen }) {
   function rest() {
     clearTimeout(resting);
     resting = setTimeout(() => {
+      resting = null;
       if (!box?.isConnected || !height) return;
       const first = between(Math.floor((scrolled - above) / height));
       const last = between(Math.ceil((scrolled - above + box.clientHeight) / height));
@@ -109,5 +111,5 @@ export function createRowWindow({ changed, onSeen }) {
     setTop(0);
   }
 
-  return { attach, rangeOf, restore, onScroll, reveal, rest, toBeginning, placeOf: (id) => ids.indexOf(id) };
+  return { attach, rangeOf, restore, onScroll, reveal, toBeginning, placeOf: (id) => ids.indexOf(id) };
 }

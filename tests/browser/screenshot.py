@@ -10,6 +10,7 @@ from typing import Final
 from playwright.async_api import Page, async_playwright
 
 from tests.browser.chromium import ARGUMENTS, chromium
+from tests.browser.console import WORDS
 from tests.service import START_SECONDS, environment, page_inbox, started
 from tests.support import wait_until_blocking
 
@@ -30,7 +31,12 @@ async def take(address: str, target: Path) -> None:
         await page.locator(".row").nth(CONVERSATIONS).wait_for()
         await page.locator(".connection.live").wait_for()
         await page.locator("img.avatar").nth(CONVERSATIONS).wait_for()
+        await page.get_by_role("button", name=WORDS["en"]["alerts.no"], exact=True).click()
         await page.locator(".row").nth(await _richest(page)).click()
+        telling = page.locator(".message.in", has=page.locator(".phone, .photo, .attachment"))
+        for place in range(min(2, await telling.count())):
+            await telling.nth(place).locator(".pick").press("Enter")
+        await page.mouse.move(0, 0)
         shown = page.locator(".photo, .sticker")
         if await shown.count():
             await shown.last.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
