@@ -37,11 +37,15 @@ class Feed:
         sealer: Sealer,
         *,
         sleep: Callable[[float], Awaitable[None]],
+        read_seconds: float = READ_SECONDS,
+        subscribe_seconds: float = SUBSCRIBE_SECONDS,
     ) -> None:
         self._timeline = timeline
         self._announcements = announcements
         self._sealer = sealer
         self._sleep = sleep
+        self._read_seconds = read_seconds
+        self._subscribe_seconds = subscribe_seconds
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
         """Where a stream begins: behind the event of an id, else with what was received at `since` (milliseconds) or
@@ -72,7 +76,7 @@ class Feed:
         """
         subscription = self._announcements.subscribe(shop)
         try:
-            await subscription.confirmed(SUBSCRIBE_SECONDS)
+            await subscription.confirmed(self._subscribe_seconds)
             while True:
                 try:
                     stretch = await self._timeline.read(shop, after)
@@ -86,7 +90,7 @@ class Feed:
                 if rest:
                     await self._sleep(rest)
                 if not stretch.more:
-                    await subscription.announced(READ_SECONDS)
+                    await subscription.announced(self._read_seconds)
                 if live := read_live(self._sealer, shop, subscription.take_live()):
                     deliver(Stretch(live, after))
         finally:

@@ -41,16 +41,18 @@ class Follower:
         return [event.position or 0 for stretch in self.stretches for event in stretch.events]
 
 
-def make_feed(box: Box) -> tuple[Feed, Announcements]:
-    """As the application wires it."""
+def make_feed(box: Box, **seconds: float) -> tuple[Feed, Announcements]:
+    """As the application wires it, or with other `seconds`."""
     announcements = Announcements(box.connection, sleep=asyncio.sleep)
-    return Feed(box.timeline, announcements, box.sealer, sleep=asyncio.sleep), announcements
+    return Feed(box.timeline, announcements, box.sealer, sleep=asyncio.sleep, **seconds), announcements
 
 
 @asynccontextmanager
-async def following(box: Box, shop: ShopId = SHOP, after: int | None = None) -> AsyncIterator[Follower]:
-    """A follower that hears announcements; of everything that comes from now on."""
-    feed, announcements = make_feed(box)
+async def following(
+    box: Box, shop: ShopId = SHOP, after: int | None = None, **seconds: float
+) -> AsyncIterator[Follower]:
+    """A follower that gets announcements, from now on unless `after` says otherwise."""
+    feed, announcements = make_feed(box, **seconds)
     follower = Follower()
     if after is None:
         after = (await feed.start(shop, event_id=None, since=None)).now
@@ -67,16 +69,9 @@ async def following(box: Box, shop: ShopId = SHOP, after: int | None = None) -> 
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store is read because of announcements alone."""
-    monkeypatch.setattr("cache.live.feed.READ_SECONDS", NEVER)
-
-
-@pytest.mark.usefixtures("unhurried")
 async def test_what_is_stored_is_announced(box: Box) -> None:
-    """To whoever follows, message by message, in the order of their moments."""
-    async with following(box) as follower:
+    """To each follower, message by message, in the order of their moments."""
+    async with following(box, read_seconds=NEVER) as follower:
         for n in range(5):
             await box.put(text(f"m_{n}"))
             await wait_until(lambda n=n: len(follower.told) == n + 1)  # type: ignore[misc]
@@ -88,10 +83,8 @@ async def test_what_is_stored_is_announced(box: Box) -> None:
 
 async def test_what_is_not_announced_is_found_all_the_same(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a follower who hears nothing at all."""
-    monkeypatch.setattr("cache.live.feed.READ_SECONDS", 0.05)
-    monkeypatch.setattr("cache.live.feed.SUBSCRIBE_SECONDS", 0.05)
     monkeypatch.setattr(Announcements, "run", lambda _: asyncio.sleep(NEVER))
-    async with following(box) as follower:
+    async with following(box, read_seconds=0.05, subscribe_seconds=0.05) as follower:
         await box.put(text("m_1"))
         await wait_until(lambda: follower.told == [("message", "m_1")])
 
@@ -199,10 +192,9 @@ async def test_what_comes_while_a_follower_rests_comes_in_one_piece(box: Box) ->
         await asyncio.gather(task, return_exceptions=True)
 
 
-@pytest.mark.usefixtures("unhurried")
 async def test_who_stops_and_follows_again_hears_again(box: Box) -> None:
     """Also at once, while the channel is still open; and many shops share one line."""
-    feed, announcements = make_feed(box)
+    feed, announcements = make_feed(box, read_seconds=NEVER)
     running = asyncio.create_task(announcements.run())
 
     async def follow(shop: ShopId) -> None:

@@ -13,17 +13,11 @@ from cache.embedded.tether import spawn
 from cache.errors import UNREACHED, Unavailable
 from cache.server.address import connect
 from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
-from tests.contract.test_feed import following
+from tests.contract.test_feed import NEVER, following
 from tests.servers import PATIENT, Server, free_ports, valkey9
 from tests.support import wait_until, wait_until_blocking
 
 PASSWORD = "hunter2 &@:/,"
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Followers read the store because of announcements alone."""
-    monkeypatch.setattr("cache.live.feed.READ_SECONDS", 3600.0)
 
 
 @asynccontextmanager
@@ -41,7 +35,7 @@ async def stores_and_reads(url: str) -> None:
     """One message there and back, announced to who follows, and a walk over the keys."""
     async with store_at(url) as box:
         await box.shops.connect(SHOP, PAGE)
-        async with following(box) as follower:
+        async with following(box, read_seconds=NEVER) as follower:
             assert await box.put(text("m_1")) == ["stored"]
             await wait_until(lambda: follower.told == [("message", "m_1")])
         assert await box.ids() == ["m_1"]
