@@ -155,8 +155,11 @@ function announcements(app) {
   const { said, announced } = app.state;
   let news = "";
   if (announced && app.state.session) {
-    const conversation = app.state.inbox.conversations.get(announced.message.conversation_id);
-    if (conversation) {
+    const { id, conversation_id: of } = announced.message;
+    const conversation = app.state.inbox.conversations.get(of);
+    // Not after the message is deleted.
+    const isThere = conversation?.last_message.id === id || app.state.threads.get(of)?.messages.has(id);
+    if (conversation && isThere) {
       news = t("announce.message", {
         name: nameOf(app, conversation),
         text: announced.message.text?.slice(0, 1_000) ?? t("announce.attachment"),

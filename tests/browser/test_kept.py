@@ -94,3 +94,17 @@ async def test_what_is_unread_survives_a_reload_and_history_is_not_unread(consol
     console.owner.purge(f"/conversations/{console.owner.page.id}_{DARA}")
     await expect(rows(page)).to_have_count(1)
     assert DARA not in await page.evaluate(STORAGE)
+
+
+async def test_what_was_read_aloud_goes_with_its_message(console: Console) -> None:
+    """The line for screen readers has no word of a message that is deleted."""
+    console.owner.hears("m_1", "first", SOKHA)
+    page = await console.open()
+    await expect(rows(page)).to_have_count(1)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    console.owner.hears("m_2", "canary", SOKHA)
+    await expect(page.locator(".announcements")).to_contain_text("canary")
+    console.owner.purge("/messages/m_2")
+    await expect(rows(page)).to_contain_text("first")
+    await expect(page.locator(".announcements")).not_to_contain_text("canary")
+    assert "canary" not in await page.content()
