@@ -75,7 +75,6 @@ class Intake:
             self._metrics.event("skipped", skipped.reason)
             outcomes["skipped"] = outcomes.get("skipped", 0) + 1
         if delivery.events:
-            # keeps: answered after the write
             found = await self._store.put(delivery.events)
             for event, outcome in zip(delivery.events, found, strict=True):
                 self._count(event, outcome, outcomes)

@@ -142,7 +142,9 @@ class Receiver:
     def _begin(self, request: DeliveryRequest) -> None:
         delivery = self._intake.read(request.body, request.signature)
         self._writing[request] = not _LATE
-        if not self._intake.put_soon(delivery, partial(self._settle, request, delivery)):
+        # keeps: answered after the write
+        settle = partial(self._settle, request, delivery)
+        if not self._intake.put_soon(delivery, settle):
             del self._writing[request]
             self._continue_in_task(request, delivery)
 
