@@ -453,7 +453,6 @@ def test_an_address_where_no_service_is_reached_is_named(service: Service) -> No
         ("purge", "--yes", "--shop"),
         ("purge", "--yes", "--message", "m_1", "--shop"),
         ("audit", "--shop"),
-        ("audit", "--verify", "--shop"),
         ("export", "--out", "x.ndjson", "--shop"),
     ],
     ids=" ".join,
