@@ -9,12 +9,12 @@ from domain.moment import rfc3339
 
 
 @click.command()
-@click.option("--shop", required=True)
+@click.option("--shop", required=True, help="The shop whose audit log is shown.")
 @click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1), help="How many of the newest are shown."
+    "--limit", default=50, show_default=True, type=click.IntRange(1), help="The largest number of entries to show."
 )
 def audit(shop: str, limit: int) -> None:
-    """Show who did what in a shop, newest first.
+    """Show the audit log of a shop: who did what, the newest entry first.
 
     \b
     Example:   page-inbox audit --shop sokha

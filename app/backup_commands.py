@@ -1,4 +1,4 @@
-"""`page-inbox backup`, `restore` and `copy`: what an operator does before and after Redis is lost."""
+"""`page-inbox backup`, `restore` and `copy`: an operator uses them before and after the data of Redis are lost."""
 
 import os
 import secrets
@@ -33,11 +33,12 @@ async def _keys(tools: Tools) -> int:
 @click.command()
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
 def backup(out: Path) -> None:
-    """Write a backup of everything but messages to a file; works directly on Redis, while the service runs.
+    """Write a backup of everything except messages to a file. Reads Redis directly; the service can keep running.
 
-    It holds which Pages belong to which shop, their tokens, who is blocked, receipts, and what was purged in the last
-    five days. SEAL_KEYS seal it, and only SEAL_KEYS open it: keep them, but not beside the file. It holds no message,
-    so nothing that is purged later can come back with it. After a restore messages are fetched again from Facebook.
+    The backup has the Pages of each shop, their tokens, blocked customers, receipts, and the purges of the last five
+    days. SEAL_KEYS encrypt the backup, and only SEAL_KEYS can decrypt it. Keep SEAL_KEYS in another place than the
+    file. The backup has no messages, so a restore cannot bring back a purged message. After a restore, the service
+    fetches messages from Facebook again.
 
     \b
     Example, each hour:   page-inbox backup --out /backups/inbox-$(date +%H)
@@ -54,12 +55,13 @@ def backup(out: Path) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Also where Redis is not empty: only what is missing is restored.")
+@click.option("--force", is_flag=True, help="Allow a Redis that is not empty. Only missing keys are restored.")
 def restore(file: Path, force: bool) -> None:
-    """Restore a backup into the empty Redis that REDIS_URL names; the service may run meanwhile.
+    """Restore the backup FILE into the empty Redis given with REDIS_URL. The service can keep running.
 
-    Then purges that PURGE_JOURNAL has and the backup has not are done again, and every Page with a token is due: the
-    running service fetches its messages of the last five days from Facebook. SEAL_KEYS must be those of the backup.
+    The command then repeats the purges that are in PURGE_JOURNAL and not in the backup. After that, the running service
+    fetches the messages of the last five days from Facebook, for every Page with a token. SEAL_KEYS must be the same
+    as when the backup was made.
 
     \b
     Example:   page-inbox restore /backups/inbox-07
@@ -82,12 +84,19 @@ def restore(file: Path, force: bool) -> None:
 
 
 @click.command()
-@click.option("--to", "to", required=True, envvar="COPY_TO", help="Where to, as REDIS_URL; or in COPY_TO.")
+@click.option(
+    "--to",
+    "to",
+    required=True,
+    envvar="COPY_TO",
+    help="The Redis to copy to, written like REDIS_URL. Can be set in COPY_TO.",
+)
 def copy(to: str) -> None:
-    """Copy everything to another, empty Redis, messages included, and compare: one server, a cluster, and back.
+    """Copy everything, messages included, to another, empty Redis, and compare both. Each can be a cluster.
 
-    Each key keeps its deadline to the millisecond. Stop the service before, and start it with the new REDIS_URL
-    afterwards: what it stores meanwhile is not copied. Facebook delivers again what it could not deliver.
+    Each key keeps its expiry time to the millisecond. Stop the service first, because nothing that it stores during the
+    copy is copied. Afterwards start the service with the new REDIS_URL. Facebook repeats the deliveries that failed in
+    the meantime.
 
     \b
     Example:   page-inbox copy --to redis+cluster://10.0.0.1,10.0.0.2,10.0.0.3

@@ -1,4 +1,4 @@
-"""`page-inbox`: the command line. A command's module is loaded when the command is called, or its help is shown."""
+"""`page-inbox`: the command line. The module of a command is loaded when the command runs or its help is shown."""
 
 import errno
 import importlib
@@ -30,10 +30,10 @@ COMMANDS: Final = {
     "simulate": "app.simulate_command",
     "token": "app.token_command",
 }
-"""A command's name and its module. The module has a click command of the same name."""
+"""The name of each command and its module. The module has a click command with that name."""
 
 _OWN_SETTINGS: Final = {"run", "serve", "env"}
-"""Commands that do not take their settings from a `run` that is running."""
+"""Commands that do not use the settings of a `page-inbox run` on this machine."""
 
 NO_SIMULATOR: Final = """\
 This command needs the package `simulator`, which is not installed: production leaves it out.
@@ -41,14 +41,14 @@ In a clone of the repository, `make setup` installs it; so does `pip install ./s
 
 
 class _Commands(click.Group):
-    """Commands loaded by name. An error of ours or of a file is a sentence and exit code 1; any other is a bug."""
+    """Loads commands by name. An expected error ends with a sentence and exit code 1. Any other error is a bug."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        """Every name."""
+        """Returns the names of all commands."""
         return sorted(COMMANDS)
 
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
-        """Load a command; None for an unknown name."""
+        """Load a command. Returns None for an unknown name."""
         if name not in COMMANDS:
             return None
         try:
@@ -71,7 +71,7 @@ class _Commands(click.Group):
 
 
 def _sentence(error: Exception) -> str | None:
-    """What a person needs to know about an error that is not a bug; None for a bug."""
+    """Returns the sentence for the user about an expected error, and None for a bug."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     if isinstance(error, PageInboxError | SettingsRefused):
@@ -80,14 +80,14 @@ def _sentence(error: Exception) -> str | None:
         return f"{error.filename} cannot be used: {error.strerror}."
     if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
         with suppress(OSError):
-            # Python writes what is left when it ends, and would complain once more.
+            # Python writes the buffered output when it ends, and would report the same error again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return f"What this command says or writes cannot be written: {error.strerror}."
     return None
 
 
 def _without_simulator(name: str) -> click.Command:
-    """A command that takes any arguments and refuses."""
+    """Returns a command that accepts any arguments and always fails with NO_SIMULATOR."""
 
     def refuse(arguments: tuple[str, ...]) -> None:
         del arguments
@@ -98,7 +98,7 @@ def _without_simulator(name: str) -> click.Command:
         callback=refuse,
         params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
         context_settings={"ignore_unknown_options": True},
-        help="Not installed: needs the package `simulator`.",
+        help="Not available: this command needs the package `simulator`, which is not installed.",
     )
 
 
@@ -106,12 +106,12 @@ def _without_simulator(name: str) -> click.Command:
 @click.version_option(VERSION, prog_name="page-inbox")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """A Facebook Page inbox for small shops: messages are kept five days, and purged when asked.
+    """A Facebook Page inbox for small shops. It keeps messages for five days and deletes them on request.
 
     \b
-    Try it here, without Facebook or Redis:   page-inbox run
-    Run it for real:                          page-inbox serve
-    Every setting and its value now:          page-inbox settings
+    Try it on this machine, without Facebook or Redis:   page-inbox run
+    Run it in production:                                page-inbox serve
+    Show every setting and its value:                    page-inbox settings
     """
     if context.invoked_subcommand not in _OWN_SETTINGS:
         os.environ |= settings_of_run(os.environ)

@@ -1,6 +1,6 @@
-"""Pure: the ids of a list of customers to delete, as Facebook's notices give it or as a person typed it.
+"""Pure: reads a list of customers to delete, from Facebook's notices or typed by a person.
 
-The list is read whole or not at all: an id that is misread is a customer who stays.
+The list is read completely or refused, because a customer whose id is misread would not be deleted.
 """
 
 import re
@@ -11,22 +11,23 @@ from typing import Final
 from domain.ids import Psid
 
 _ID: Final = re.compile(r"[0-9]{8,64}")
-"""Facebook writes page-scoped and app-scoped ids in decimal digits, about 16 of them. A shorter number is a part of an
-id that was written with separators, as 7,000,000,000,000,001."""
+"""Facebook writes page-scoped and app-scoped ids as about 16 decimal digits. A number with fewer than 8 digits is part
+of an id that was written with separators, for example 7,000,000,000,000,001."""
 _BETWEEN: Final = re.compile(r"[\s,;]+")
 _QUOTES: Final = "\"'"
 _DIGIT: Final = re.compile(r"\d")
 
 _EXACT_DIGITS: Final = 15
-"""A spreadsheet keeps so many digits of a number and writes zeros for the others."""
+"""A spreadsheet keeps this many digits of a number and replaces the others with zeros."""
 _NOT_BY_CHANCE: Final = 5
-"""So many ids that all end in such zeros are no accident: one list in 100,000 is like that."""
+"""If all long ids end in such zeros, and there are at least this many, a spreadsheet rounded them. One list in 100,000
+is like that by accident."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerList:
-    """What a file holds: each id once, in its order; the numbers of the lines with something that is no id; and whether
-    a spreadsheet seems to have rounded the ids.
+    """The content of a file: each id once, in the order of the file; the numbers of the lines that have anything other
+    than ids; and whether a spreadsheet seems to have rounded the ids.
     """
 
     ids: tuple[Psid, ...]
@@ -35,9 +36,9 @@ class CustomerList:
 
 
 def read_customers(lines: Iterable[str]) -> CustomerList:
-    """Ids one a line, or separated by commas, semicolons or spaces, with quotes or without.
+    """Read ids, one per line or separated by commas, semicolons or spaces, with or without quotes.
 
-    A first line in which no word has a digit is a header.
+    If the first line that is not empty has no digit, it is a header.
     """
     ids: dict[Psid, None] = {}
     refused: list[int] = []
@@ -56,12 +57,12 @@ def read_customers(lines: Iterable[str]) -> CustomerList:
 
 
 def _rounded(ids: Sequence[Psid]) -> bool:
-    """Whether every id that is longer than a spreadsheet's numbers ends in zeros."""
+    """Whether all ids with more than 15 digits have only zeros after the 15th, and there are at least five of them."""
     long = [one for one in ids if len(one) > _EXACT_DIGITS]
     return len(long) >= _NOT_BY_CHANCE and all(set(one[_EXACT_DIGITS:]) == {"0"} for one in long)
 
 
 def listed(numbers: tuple[int, ...], most: int = 20) -> str:
-    """Line numbers for people: `4, 17, 99 and 3 more`."""
+    """Returns line numbers as text for people: `4, 17, 99 and 3 more`."""
     told = ", ".join(map(str, numbers[:most]))
     return told if len(numbers) <= most else f"{told} and {len(numbers) - most} more"

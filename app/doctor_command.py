@@ -1,4 +1,4 @@
-"""`page-inbox doctor`: what is well, what is not, and what to do about it."""
+"""`page-inbox doctor`: shows what works, what does not work, and how to correct it."""
 
 import asyncio
 import os
@@ -16,40 +16,41 @@ from domain.finding import Finding
 from ops import logs
 
 MOST_WELL_PAGES: Final = 20
-"""Listed by themselves; of more only the number."""
+"""Up to this number, each Page without a problem has its own line. Of more such Pages only the number is printed."""
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 class _Bar:
-    """A progress bar on standard error, once it is known how many Pages there are."""
+    """A progress bar on standard error. It appears when the number of Pages is known."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._bar: Any = None
 
     def begin(self, pages: int) -> None:
-        """Show it."""
+        """Show the bar, if there are Pages and standard error is a terminal."""
         if pages and sys.stderr.isatty():
             shown = click.progressbar(length=pages, label="Pages", file=sys.stderr)
             self._bar = self._stack.enter_context(shown)
 
     def one(self) -> None:
-        """Move it on."""
+        """Count one more Page."""
         if self._bar is not None:
             self._bar.update(1)
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-@click.option("--strict", is_flag=True, help="Let warnings fail too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 def doctor(as_json: bool, strict: bool) -> None:
-    """Look whether everything is well: settings, Redis, Facebook, the public address, each Page.
+    """Check the settings, Redis, Facebook, the public address and each Page.
 
-    Needs no running service; with the service's own settings it says what the service would meet. Changes nothing
-    and prints no secret. Pages are asked about on their own budgets, a few at a time.
+    The command needs no running service. Run it with the service's own settings: then it finds the problems that the
+    service would have. It changes nothing and prints no secret. It asks Facebook about a few Pages at a time, and these
+    calls count in the budget of each Page.
 
-    Exit code 0 when nothing failed, 1 when something did.
+    The exit code is 0 when no check failed, and 1 when a check failed.
 
     \b
     Examples:
@@ -66,7 +67,7 @@ def doctor(as_json: bool, strict: bool) -> None:
 
 
 async def _findings(as_json: bool) -> tuple[Finding, ...]:
-    """All of them; printed as they come, the Pages at the end where the bar stands in their way."""
+    """Returns all findings. Prints each at once, except the Pages: they follow at the end, below the progress bar."""
     findings: list[Finding] = []
     pages: list[Finding] = []
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""`page-inbox env`: what to export so that every program works beside a running `page-inbox run`."""
+"""`page-inbox env`: prints the settings that other programs need to work with a running `page-inbox run`."""
 
 import os
 import shlex
@@ -10,9 +10,9 @@ from app.running import data_dir, settings_of_run
 
 @click.command()
 def env() -> None:
-    """Print the settings of the `page-inbox run` that runs on this machine, secrets included, as lines for a shell.
+    """Print the settings of the running `page-inbox run` as `export` lines for a shell, secrets included.
 
-    Commands of `page-inbox` find them by themselves, in DATA_DIR. Other programs do not.
+    Commands of `page-inbox` find these settings in DATA_DIR. Other programs need this command.
 
     \b
     Example:   eval "$(page-inbox env)"

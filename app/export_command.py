@@ -22,21 +22,21 @@ from domain.ids import ShopId
 from domain.secret import Secret
 
 STEP_SECONDS: Final = 60.0
-"""The longest silence in an export from a service."""
+"""Seconds without a byte after which an export from a service is given up."""
 
 
 class ExportFailed(PageInboxError):
-    """There is no whole copy; the sentence says what there is."""
+    """Raised when an export is not complete. Its sentence says what was written."""
 
 
 @click.command()
-@click.option("--shop", required=True)
+@click.option("--shop", required=True, help="The shop to export.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
 @somewhere
 def export(where: Where, shop: str, out: Path) -> None:
-    """Write everything that is kept for a shop into a file: one JSON object a line, oldest first.
+    """Write everything that is kept for a shop to a file: one JSON object per line, the oldest first.
 
-    The file is readable for its owner alone, and bears its name only once it is whole; until then it is FILE.part.
+    Only the owner of the file can read it. While the file is being written its name is FILE.part.
 
     \b
     Examples:
@@ -63,7 +63,7 @@ async def _fetch(url: str, token: Secret, shop: str, out: Path) -> str:
 
 @asynccontextmanager
 async def _answer(url: str, token: Secret, shop: str) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The body of a service's answer, as it comes."""
+    """Yields the body of a service's answer, part by part."""
     address = f"{url}/v1/shops/{quote(shop, safe='')}/export"
     headers = {"Authorization": f"Bearer {token.reveal()}"}
     try:
@@ -87,10 +87,10 @@ def _sentence(status: int, body: bytes) -> str:
 
 
 async def _save(parts: AsyncIterator[bytes], out: Path) -> str:
-    """Write an export into a file; what there is to say at its end.
+    """Write an export to a file and return the sentence that the command prints at the end.
 
     Raises:
-        ExportFailed: it does not end as an export does.
+        ExportFailed: the export is not complete.
     """
     part = out.with_name(out.name + ".part")
     part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The inbox that a command works on: the store itself, or a running service. Both tell what the API answers."""
+"""The inbox that a command works on: the store or a running service. Both return what the API answers."""
 
 from typing import Any, Protocol
 
@@ -11,60 +11,60 @@ from domain.shop import Page
 
 
 class CommandTarget(Protocol):
-    """What commands do. Every method raises `PageInboxError`, whose sentence is for people."""
+    """The actions of commands. Every method raises `PageInboxError`, whose sentence is for people."""
 
     async def shop(self, shop: ShopId, /) -> dict[str, Any]:
-        """The shop's state and its Pages."""
+        """Returns the shop's state and its Pages."""
         ...
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool, /) -> dict[str, Any]:
-        """Connect a Page, with or without its last five days; its state."""
+        """Connect a Page and return its state. With `history`, its last five days are fetched too."""
         ...
 
     async def heal(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
-        """Have the Page's last five days fetched; its state."""
+        """Request that the Page's last five days are fetched, and return the Page's state."""
         ...
 
     async def page(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
-        """A Page's state, with how far its healing is."""
+        """Returns a Page's state and the progress of its healing."""
         ...
 
     async def disconnect(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
-        """Disconnect a Page; the receipt."""
+        """Disconnect a Page and return the receipt."""
         ...
 
     async def purge(self, shop: ShopId, conversation: str | None, message: str | None, /) -> dict[str, Any]:
-        """Purge one conversation, one message, or everything; the receipt."""
+        """Purge one conversation, one message, or everything, and return the receipt."""
         ...
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any], /) -> dict[str, Any]:
-        """The receipt once the bytes are gone too."""
+        """Wait until the bytes are erased too, and return the receipt."""
         ...
 
 
 class Direct:
-    """The store, and Facebook: needs no running service. What is asked for is noted in the shop's audit log first."""
+    """Uses the store and Facebook; needs no running service. Each action is first written to the shop's audit log."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
     async def shop(self, shop: ShopId) -> dict[str, Any]:
-        """From the registry."""
+        """Reads the registry."""
         await self._tools.record(shop, "listPages")
         return shop_answer(await self._tools.store.shops.shop(shop)).model_dump()
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool) -> dict[str, Any]:
-        """As the service does it."""
+        """Does the same as the service."""
         await self._tools.record(shop, "connectPage", page, new=True)
         return page_answer(await self._tools.graph.pages.connect(shop, page, token, history=history)).model_dump()
 
     async def heal(self, shop: ShopId, page: PageId) -> dict[str, Any]:
-        """Asks for it in the store; a running service does it."""
+        """Writes the request to the store; a running service does the work."""
         await self._tools.record(shop, "healPage", page)
         return await self._with_heal(shop, await self._tools.graph.healing.request(shop, page))
 
     async def page(self, shop: ShopId, page: PageId) -> dict[str, Any]:
-        """From the registry."""
+        """Reads the registry."""
         await self._tools.record(shop, "readPage")
         return await self._with_heal(shop, await self._tools.store.shops.page(shop, page))
 
@@ -72,12 +72,12 @@ class Direct:
         return one_page_answer(page, await self._tools.graph.healing.progress(shop, page.id)).model_dump()
 
     async def disconnect(self, shop: ShopId, page: PageId) -> dict[str, Any]:
-        """As the service does it."""
+        """Does the same as the service."""
         await self._tools.record(shop, "disconnectPage", page)
         return receipt_answer(await self._tools.graph.pages.disconnect(shop, page, OPERATOR)).model_dump()
 
     async def purge(self, shop: ShopId, conversation: str | None, message: str | None) -> dict[str, Any]:
-        """As the service does it."""
+        """Does the same as the service."""
         purger = self._tools.store.purger
         if conversation:
             await self._tools.record(shop, "purgeConversation")
@@ -91,7 +91,7 @@ class Direct:
         return receipt_answer(receipt).model_dump()
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
-        """Erases here: no service may be running."""
+        """Erases the bytes in this process, because perhaps no service is running."""
         purger = self._tools.store.purger
         await purger.finish()
         return receipt_answer(await purger.receipt(shop, receipt["purge_id"])).model_dump()

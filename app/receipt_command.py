@@ -1,4 +1,4 @@
-"""`page-inbox receipt verify`: whether a receipt is one that the service has signed, and what it says."""
+"""`page-inbox receipt verify`: checks that the service signed a receipt, and shows the content of the receipt."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ ANSWER_SECONDS: Final = 20.0
 
 
 class KeysUnreadable(PageInboxError):
-    """The keys to verify with are not to be had."""
+    """Raised when the keys to verify with cannot be read."""
 
 
 @click.group()
@@ -29,13 +29,13 @@ def receipt() -> None:
 
 @receipt.command("verify")
 @click.argument("file", type=click.File("rb"))
-@click.option("--jwks", type=click.File("rb"), help="A file with the service's JWK set.")
-@click.option("--url", help="A running service, as https://inbox.example, which is asked for its JWK set.")
+@click.option("--jwks", type=click.File("rb"), help="A file with the public keys of the service (a JWK set).")
+@click.option("--url", help="A running service, for example https://inbox.example: use its public keys.")
 def receipt_verify(file: BinaryIO, jwks: BinaryIO | None, url: str | None) -> None:
-    """Verify a receipt in FILE, as the API answered it; - is standard input.
+    """Verify the receipt in FILE, in the form in which the API returned it. Write - for standard input.
 
-    Exit code 0: the service has signed it, and it says what was signed. 1: not so, or the keys are not to be had. With
-    neither --jwks nor --url the keys are made from SEAL_KEYS.
+    The exit code is 0 when the service signed the receipt and the receipt was not changed. The exit code is 1 when this
+    is not true, or when the keys cannot be read. Without --jwks and --url, the command makes the keys from SEAL_KEYS.
 
     \b
     Examples:

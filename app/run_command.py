@@ -1,4 +1,4 @@
-"""`page-inbox run`: the whole thing on one machine."""
+"""`page-inbox run`: the whole service on one machine."""
 
 import asyncio
 import os
@@ -22,19 +22,19 @@ from ops.settings import Settings, read_settings
 from ops.tracing_switch import hooks
 
 LOOK_SECONDS: Final = 0.5
-"""Between two looks whether Valkey still runs."""
+"""Seconds between two checks that Valkey still runs."""
 
 log = structlog.get_logger()
 
 
 @click.command()
-@click.option("--quiet-shop", is_flag=True, help="Leave out the customers who write to the demo shop.")
+@click.option("--quiet-shop", is_flag=True, help="Do not simulate customers who write to the demo shop.")
 def run(quiet_shop: bool) -> None:
-    """Run the whole thing on this machine, for trying and developing.
+    """Run the whole service on this machine, to try it or to develop it.
 
-    Starts a private Valkey with its data in DATA_DIR, the service on loopback, a Facebook of its own with a demo shop's
-    posts and comments, and a few customers who write to that shop. Secrets that are not set are made and kept in
-    DATA_DIR. Ctrl-C stops all of it.
+    The command starts a private Valkey with its data in DATA_DIR, the service on loopback, a simulated Facebook with
+    the posts and comments of a demo shop, and a few customers who write to the demo shop. It makes the secrets that are
+    not set, and keeps them in DATA_DIR. Press Ctrl-C to stop everything.
 
     \b
     Example:   PORT=8080 DATA_DIR=/tmp/inbox page-inbox run

@@ -1,4 +1,4 @@
-"""`page-inbox serve`: production."""
+"""`page-inbox serve`: runs the service in production."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from ops.tracing_switch import hooks
 
 @click.command()
 def serve() -> None:
-    """Serve in production. Needs its settings; names every missing or weak one at once.
+    """Run the service in production. If settings are missing or weak, the command names all of them and ends.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`page-inbox settings`: what is set, and what may be set."""
+"""`page-inbox settings`: shows which settings exist and their values."""
 
 import os
 
@@ -9,7 +9,7 @@ from ops.settings import SETTINGS, read_settings
 
 @click.command()
 def settings() -> None:
-    """Show every setting: its value now (secrets only as set or not set) and what it means."""
+    """Show every setting, its value and its meaning. Of a secret it shows only whether the secret is set."""
     summary = read_settings(os.environ, command="tool").summary()
     for setting in SETTINGS:
         click.echo(f"{click.style(setting.name, bold=True)} = {summary[setting.name]}")

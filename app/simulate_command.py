@@ -17,19 +17,19 @@ from simulator.summary import Summary
 
 
 @click.command()
-@click.option("--url", required=True, help="The webhook to send to, as http://127.0.0.1:8000/webhook.")
-@click.option("--page", "pages", multiple=True, default=[PAGE], show_default=True, help="A Page; may be repeated.")
-@click.option("--rate", default=0.0, show_default=True, help="Deliveries a second; 0 is as fast as it goes.")
-@click.option("--count", default=100, show_default=True, help="Deliveries in all.")
-@click.option("--duplicates", default=0.0, show_default=True, help="Share sent again, 0 to 1.")
-@click.option("--disorder", default=0.0, show_default=True, help="Share held back behind later ones, 0 to 1.")
-@click.option("--forged", default=0.0, show_default=True, help="Share with a wrong signature, 0 to 1.")
+@click.option("--url", required=True, help="The webhook to send to, for example http://127.0.0.1:8000/webhook.")
+@click.option("--page", "pages", multiple=True, default=[PAGE], show_default=True, help="A Page. Can be repeated.")
+@click.option("--rate", default=0.0, show_default=True, help="Deliveries per second. 0 means as fast as possible.")
+@click.option("--count", default=100, show_default=True, help="The total number of deliveries.")
+@click.option("--duplicates", default=0.0, show_default=True, help="Share that is sent twice, 0 to 1.")
+@click.option("--disorder", default=0.0, show_default=True, help="Share that is sent after later deliveries, 0 to 1.")
+@click.option("--forged", default=0.0, show_default=True, help="Share that has a wrong signature, 0 to 1.")
 def simulate(
     url: str, pages: tuple[str, ...], rate: float, count: int, duplicates: float, disorder: float, forged: float
 ) -> None:
-    """Send webhook traffic of realistic shape, signed with the first of FACEBOOK_APP_SECRET.
+    """Send realistic webhook traffic, signed with the first secret of FACEBOOK_APP_SECRET.
 
-    Ends with exit code 1 when a genuine delivery was given up or a forged one accepted.
+    The exit code is 1 when a genuine delivery failed after every try, or when the service accepted a forged delivery.
 
     \b
     Example:   FACEBOOK_APP_SECRET=... page-inbox simulate --url http://127.0.0.1:8000/webhook --count 500 --forged 0.05

@@ -1,4 +1,4 @@
-"""`page-inbox pages` and `page-inbox purge`: done by hand, directly on Redis or on a running service."""
+"""`page-inbox pages` and `page-inbox purge`: an operator uses them, directly on Redis or on a running service."""
 
 import asyncio
 import sys
@@ -18,26 +18,29 @@ from domain.ids import PageId, PurgeId, ShopId
 from domain.secret import Secret
 
 HEAL_LOOK_SECONDS: Final = 2.0
-"""Between two looks at how far a healing is; it makes about a call of Facebook a second."""
+"""Seconds between two requests for the progress of a healing. A healing calls Facebook about once per second."""
 
 
 @click.group()
 def pages() -> None:
-    """Connect, list, heal and disconnect a shop's Pages: on Redis and with Facebook, or on a running service."""
+    """Connect, list, heal and disconnect the Pages of a shop: directly on Redis, or on a running service."""
 
 
 @pages.command("connect")
-@click.option("--shop", required=True)
-@click.option("--token-file", type=click.File("r"), help="Where the Page's token is read from; - is standard input.")
-@click.option("--history/--no-history", default=True, help="Fetch the last five days too, with its first token.")
+@click.option("--shop", required=True, help="The shop that gets the Page.")
+@click.option("--token-file", type=click.File("r"), help="A file with the Page's token. Write - for standard input.")
+@click.option(
+    "--history/--no-history", default=True, help="With its first token: fetch messages of the last five days too."
+)
 @click.argument("page")
 @somewhere
 def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: bool, page: str) -> None:
-    """Connect a Page: with its token for everything, without one for webhooks alone.
+    """Connect a Page to a shop. Without the Page's token, the shop can only receive webhooks.
 
-    The token is checked with Facebook, the app subscribed to the Page's webhooks, and the token kept sealed by the
-    first of SEAL_KEYS. It is read from a file, so that no list of processes shows it. On a running service,
-    connecting without the Page's token needs a bearer token with shop "*", unless CONNECT_WITHOUT_TOKEN is "shop".
+    The command checks the Page's token with Facebook, subscribes the app to the Page's webhooks, and stores the token
+    encrypted with the first key of SEAL_KEYS. The command reads the token from a file, so that no list of processes
+    shows the token. With --url, connecting without the Page's token needs a bearer token with shop "*", unless
+    CONNECT_WITHOUT_TOKEN is "shop".
 
     \b
     Examples:
@@ -58,7 +61,7 @@ def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: b
 
 
 def _expected(page: dict[str, Any]) -> str:
-    """A Page's state in a sentence."""
+    """Returns the state of a Page as the end of a sentence."""
     match page["status"]:
         case "webhooks_only":
             return "for webhooks alone."
@@ -74,10 +77,10 @@ def _expected(page: dict[str, Any]) -> str:
 
 
 @pages.command("list")
-@click.option("--shop", required=True)
+@click.option("--shop", required=True, help="The shop whose Pages are listed.")
 @somewhere
 def pages_list(where: Where, shop: str) -> None:
-    """List a shop's Pages, and what can be expected of each.
+    """List the Pages of a shop and the state of each Page.
 
     \b
     Examples:
@@ -99,14 +102,14 @@ def pages_list(where: Where, shop: str) -> None:
 
 
 @pages.command("heal")
-@click.option("--shop", required=True)
-@click.option("--wait", is_flag=True, help="Wait for the end, and print how far it is.")
+@click.option("--shop", required=True, help="The shop of the Page.")
+@click.option("--wait", is_flag=True, help="Wait until the healing ends, and print its progress.")
 @click.argument("page")
 @somewhere
 def pages_heal(where: Where, shop: str, wait: bool, page: str) -> None:
-    """Fetch the last five days of a Page's messages from Facebook, where some never reached the webhook.
+    """Fetch a Page's messages of the last five days from Facebook, because some did not reach the webhook.
 
-    A running service does it. What is here already is stored once; what was deleted stays deleted.
+    A running service fetches the messages. It does not store a message twice, and a deleted message stays deleted.
 
     \b
     Examples:
@@ -130,7 +133,7 @@ def pages_heal(where: Where, shop: str, wait: bool, page: str) -> None:
 
 
 def _progress(page: dict[str, Any]) -> str:
-    """How far the healing of a Page is, in a sentence."""
+    """Returns the progress of the healing of a Page as a sentence."""
     healing = page["healing"]
     if healing["status"] == "waiting":
         return f"Messages since {healing['since']} will be fetched: a running service begins within seconds."
@@ -140,14 +143,14 @@ def _progress(page: dict[str, Any]) -> str:
 
 
 @pages.command("disconnect")
-@click.option("--shop", required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--shop", required=True, help="The shop of the Page.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.argument("page")
 @somewhere
 def pages_disconnect(where: Where, shop: str, page: str, yes: bool) -> None:
-    """Disconnect a Page: end its subscription, forget its token, delete its messages.
+    """Disconnect a Page: end its subscription, and delete its token and its messages.
 
-    On a running service the token needs the scopes shop:admin and messages:purge.
+    With --url, the bearer token needs the scopes shop:admin and messages:purge.
 
     \b
     Example:   page-inbox pages disconnect --shop sokha 104200000000001
@@ -159,12 +162,13 @@ def pages_disconnect(where: Where, shop: str, page: str, yes: bool) -> None:
 
 
 @pages.command("accept-loss")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def pages_accept_loss(yes: bool) -> None:
-    """Go on without the Pages that Redis has lost; works directly on it.
+    """Accept that Redis has lost Pages, and continue without them. Works directly on Redis.
 
-    Until then what Facebook delivers for a Page that is not found is answered 503, and comes again. Afterwards it is
-    counted and dropped, as for any Page that nobody has connected: bring the data back first, or connect the Pages.
+    Before this command, the service answers 503 to a delivery for a Page that is not found, and Facebook repeats the
+    delivery. After this command, the service counts and drops such a delivery, as for every Page that is not connected.
+    So first restore the data, or connect the lost Pages again.
 
     \b
     Example:   page-inbox pages accept-loss
@@ -180,15 +184,15 @@ def pages_accept_loss(yes: bool) -> None:
 
 
 @click.command()
-@click.option("--shop", help="The shop. Needed, except with --customers, which without it searches every shop.")
-@click.option("--conversation", help="Only this conversation.")
-@click.option("--message", help="Only this message.")
+@click.option("--shop", help="The shop. Can be left out only with --customers, to search every shop.")
+@click.option("--conversation", help="Delete only this conversation.")
+@click.option("--message", help="Delete only this message.")
 @click.option(
     "--customers",
     type=click.File("r", encoding="utf-8", errors="replace"),
-    help="Only these customers: a file of ids, as Facebook's deletion notices list them; - is standard input.",
+    help="Delete only these customers: a file of ids, as in Facebook's deletion notices. Write - for standard input.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @somewhere
 def purge(
     where: Where,
@@ -198,10 +202,10 @@ def purge(
     customers: TextIO | None,
     yes: bool,
 ) -> None:
-    """Delete messages of a shop: all, those of one conversation, a single one, or those of the customers in a file.
+    """Delete messages of a shop: all messages, one conversation, one message, or all of the customers in a file.
 
-    A file of customers has one id per line, or ids separated by commas or spaces; a header line is allowed. Ids of
-    unknown customers do no harm. If a line contains anything else than ids, nothing is deleted, and the command names
+    The file of customers has one id per line, or ids separated by commas, semicolons or spaces. A header line is
+    allowed. Unknown ids are ignored. If a line contains anything other than ids, the command deletes nothing and names
     the line.
 
     \b

@@ -1,4 +1,4 @@
-"""`page-inbox token`: mints a bearer token."""
+"""`page-inbox token`: makes a bearer token."""
 
 import os
 import time
@@ -13,12 +13,14 @@ from ops.settings import read_settings
 
 
 @click.command()
-@click.option("--shop", required=True, help="The shop it is for; '*' for a back end that serves every shop.")
-@click.option("--scope", required=True, help=f"Space separated: {', '.join(SCOPES)}.")
-@click.option("--ttl", default="1h", show_default=True, help="How long it is good for: 90s, 15m, 1h, 7d.")
-@click.option("--sub", default="operator", show_default=True, help="Who bears it, for receipts and the audit log.")
+@click.option("--shop", required=True, help="The shop of the token. '*' is for a back end that serves every shop.")
+@click.option("--scope", required=True, help=f"Scopes, separated by spaces: {', '.join(SCOPES)}.")
+@click.option("--ttl", default="1h", show_default=True, help="How long the token is valid: 90s, 15m, 1h, 7d.")
+@click.option(
+    "--sub", default="operator", show_default=True, help="The name of the user, for receipts and the audit log."
+)
 def token(shop: str, scope: str, ttl: str, sub: str) -> None:
-    """Mint a bearer token, signed with the first of TOKEN_KEYS.
+    """Make a bearer token for the API, signed with the first key of TOKEN_KEYS.
 
     \b
     Example:   page-inbox token --shop sokha --scope "messages:read messages:purge" --ttl 7d --sub sokha@shop

@@ -1,4 +1,4 @@
-"""What an operator's command works with: the store and Facebook, directly, and a note of it in the shop's audit log."""
+"""The store and Facebook for an operator's command, which also writes an entry to the shop's audit log."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from ops.settings import read_settings
 
 
 class NoSuchShop(PageInboxError):
-    """A shop that a command is asked about, mostly a misspelt one."""
+    """Raised when Redis knows nothing of the shop, mostly because its name is misspelt."""
 
     def __init__(self, shop: ShopId) -> None:
         super().__init__("shop_not_found", f"There is no shop {shop} in this Redis.")
@@ -25,16 +25,16 @@ class NoSuchShop(PageInboxError):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The store, and the way to Facebook."""
+    """The store, and the parts that call Facebook."""
 
     store: Store
     graph: GraphParts
 
     async def record(self, shop: ShopId, action: str, page: PageId | None = None, *, new: bool = False) -> None:
-        """Call it before it is done: `action` is the operationId of the call that does the same over HTTP.
+        """Write an action to the audit log before the action is done. `action` is an operationId of the HTTP API.
 
         Raises:
-            NoSuchShop: nothing was ever written of this shop, and the action is not one for a `new` shop.
+            NoSuchShop: Redis knows nothing of this shop, and `new` is false.
         """
         if not new and not await self.store.shops.known(shop):
             raise NoSuchShop(shop)
@@ -42,10 +42,10 @@ class Tools:
 
 
 def check_store() -> None:
-    """Return when the settings are there without which no command reaches the store.
+    """Check that the setting that every command needs to reach the store is set.
 
     Raises:
-        SettingMissing: one of them is not.
+        SettingMissing: REDIS_URL is not set.
     """
     needed(read_settings(os.environ, command="tool").redis_url, "REDIS_URL")
 
@@ -58,9 +58,10 @@ def with_tools(
     *,
     replay: bool = True,
 ) -> None:
-    """Record what is asked for, then do it. Work for several shops is given none here, and records each by itself.
+    """Record the action in the audit log, then do the work. Work for several shops has no `shop` here and records each
+    shop itself.
 
-    With a journal of purges, those that Redis does not know are done again first, unless `replay` is false.
+    If there is a purge journal, the purges that Redis does not know are repeated first, unless `replay` is false.
     """
     settings = read_settings(os.environ, command="tool")
 

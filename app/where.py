@@ -1,4 +1,4 @@
-"""Where a command works: directly on Redis, or on a running service. One pair of options for every command."""
+"""Whether a command works directly on Redis or on a running service. All such commands have the same two options."""
 
 import asyncio
 import sys
@@ -26,7 +26,7 @@ class Where:
     token: Secret | None
 
     def run(self, work: Callable[[CommandTarget], Awaitable[None]]) -> None:
-        """Do it there."""
+        """Do the work on the inbox that the options choose."""
 
         service = self.service()
         if service is None:
@@ -41,12 +41,12 @@ class Where:
         asyncio.run(there())
 
     def check(self) -> None:
-        """Return when the settings are there that the command needs. To be called before a person is asked anything."""
+        """Check that the settings that the command needs are set. Call this before the command asks the user."""
         if self.service() is None:
             check_store()
 
     def service(self) -> tuple[str, Secret] | None:
-        """Address and token of the service, None for the store itself. Raises `UsageError` without a token."""
+        """Returns the address and token of the service, None for the store. Raises `UsageError` without a token."""
         if self.url is None:
             return None
         if not self.token:
@@ -55,10 +55,10 @@ class Where:
 
 
 def somewhere(command: Command) -> Command:
-    """Give a command the options that say where; it is called with `where`."""
+    """Give a command the options --url and --token, and pass them to it as `where`."""
 
-    @click.option("--url", help="A running service, as https://inbox.example. Without it: directly on REDIS_URL.")
-    @click.option("--token", envvar="TOKEN", help="A token for the service; better as TOKEN in the environment.")
+    @click.option("--url", help="A running service, for example https://inbox.example. Without --url, use REDIS_URL.")
+    @click.option("--token", envvar="TOKEN", help="A token for the service. Better: set TOKEN in the environment.")
     @wraps(command)
     def called(url: str | None, token: str | None, **options: Any) -> None:
         command(where=Where(url, Secret(token) if token else None), **options)
