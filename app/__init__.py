@@ -1,1 +1,1 @@
-"""The only place where the parts meet."""
+"""Makes the service and the commands from all other packages. No other package imports this package."""

@@ -59,7 +59,7 @@ def backup(out: Path) -> None:
 def restore(file: Path, force: bool) -> None:
     """Restore the backup FILE into the empty Redis given with REDIS_URL. The service can keep running.
 
-    The command then repeats the purges that are in PURGE_JOURNAL and not in the backup. After that, the running service
+    The command then repeats the purges of the last five days that are in PURGE_JOURNAL. After that, the running service
     fetches the messages of the last five days from Facebook, for every Page with a token. SEAL_KEYS must be the same
     as when the backup was made.
 

@@ -1,5 +1,5 @@
-"""What is done when Redis has come back with older data: purges are done again, lost messages are fetched again, and
-Pages for which that is impossible are named. At the start of a process with a journal, purges are done again too.
+"""Repairs the data when Redis has restarted with older data. It repeats purges, fetches lost messages again, and logs
+the Pages whose messages it cannot fetch. With a purge journal, it also repeats purges at the start of each process.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from graph_client.heartbeat import SPREAD
 from ops.metrics import Metrics
 
 NAMED_PAGES: Final = 100
-"""Pages without a token that the log names after one loss; the others are counted."""
+"""Pages without a token that the log names after one loss. The log has only the number of the others."""
 
 log = structlog.get_logger()
 
 
 class CatchUp:
-    """Brings older data up to date. `now` is Unix milliseconds; the others are on a connection without a guard, and
-    without a journal of purges `replay` is None.
+    """Brings older data up to date. `now` returns Unix milliseconds. `replay` is None if there is no purge journal.
+    `replay`, `watchlist` and `shops` use a connection without a guard.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class CatchUp:
         self._naming: asyncio.Task[None] | None = None
 
     async def __call__(self, went_back: WentBack | None) -> None:
-        """Do the purges of the journal again, then make every Page with a token due, to be healed from that moment on.
+        """Repeat the purges of the journal. Then request a healing of every Page with a token, from `went_back` on.
 
         Raises:
             Unavailable: Redis does not answer, or the journal cannot be read.
@@ -57,14 +57,14 @@ class CatchUp:
         # keeps: what Redis lost is fetched again
         await self._watchlist.lost_since(went_back.since, self._now(), SPREAD)
         if self._naming is None or self._naming.done():
-            self._naming = asyncio.create_task(self._name_pages())  # it looks at every key: not before the next reply
+            self._naming = asyncio.create_task(self._name_pages())  # reads every key, so the reply does not wait
 
     def _note(self, replayed: int) -> None:
         if replayed:
             self._metrics.purges_replayed(self._now() / 1000)
 
     async def _name_pages(self) -> None:
-        """Only a token lets the service ask Facebook for what was lost."""
+        """Log the Pages without a token, because the service cannot fetch their lost messages from Facebook."""
         named = beyond = 0
         try:
             for shop in await self._shops.shop_ids():
@@ -82,7 +82,7 @@ class CatchUp:
             log.warning("pages_not_healed", events=beyond)
 
     async def close(self) -> None:
-        """Stop what was begun beside the calls."""
+        """Stop the task that names Pages."""
         if self._naming is not None:
             self._naming.cancel()
             await asyncio.gather(self._naming, return_exceptions=True)

@@ -1,6 +1,6 @@
-"""Pure: a number with its noun, as people write it."""
+"""Pure: writes a number with its noun."""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1 message`, `2 messages`, `2 entries`."""
+    """Returns a number with its noun: `1 message`, `2 messages`, `2 entries`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"

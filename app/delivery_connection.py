@@ -1,7 +1,7 @@
-"""The fast entrance for deliveries: from uvicorn's parser to the receiver, without a scope, a task and ASGI's messages.
+"""The fast path for deliveries: from uvicorn's parser to the receiver, without a scope, a task and ASGI's messages.
 
-It takes a POST of `/webhook` with a length, when the connection has no other request in progress. Every other request
-goes the ordinary way, to the same receiver. docs/adr/0022-the-hot-path.md has the figures.
+A request takes the fast path if it is a POST of `/webhook` with a length, and the connection has no other request in
+progress. Every other delivery reaches the same receiver through ASGI. docs/adr/0022-the-hot-path.md has the figures.
 """
 
 from functools import lru_cache
@@ -20,11 +20,11 @@ Defaults = tuple[tuple[bytes, bytes], ...]
 
 class _Event:
     def set(self) -> None:
-        """Nothing waits for it."""
+        """Do nothing, because no task waits for this event."""
 
 
 class DeliveryCycle:
-    """A delivery in progress. It has what uvicorn uses of its own cycle of request and answer."""
+    """A delivery in progress. It has the attributes of uvicorn's own request cycle that uvicorn uses."""
 
     __slots__ = ("_connection", "began", "disconnected", "headers", "keep_alive", "parts", "response_complete")
     message_event = _Event()
@@ -38,13 +38,13 @@ class DeliveryCycle:
         self.keep_alive = True
 
     def answer(self, answer: Answer) -> None:
-        """Send the answer; nothing when the sender has closed the connection."""
+        """Send the answer. Do nothing if the sender has closed the connection."""
         self.response_complete = True
         self._connection.send(answer, self.keep_alive)
 
 
 class DeliveryConnection(EdgeConnection):
-    """A connection with the fast entrance."""
+    """A connection with the fast path."""
 
     def __init__(self, receiver: Receiver, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
@@ -52,20 +52,20 @@ class DeliveryConnection(EdgeConnection):
         self._delivery: DeliveryCycle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed. Cycle and connection refer to each other: without this, a body that is not complete
-        stays in memory until the garbage collector runs, which counts objects and not bytes.
+        """Called when the connection is closed. Cycle and connection refer to each other. Without this method, the
+        bytes of an incomplete body stay in memory until the garbage collector runs. The collector counts only objects.
         """
         if self._delivery is not None:
             self._delivery.parts = []
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """The first byte of a head. uvicorn's scope is made when it is needed."""
+        """Called at the first byte of a head. uvicorn's scope is made later, if it is needed."""
         self.url, self.headers, self.expect_100_continue, self._delivery = b"", [], False, None
         self.begin_head()
 
     def on_headers_complete(self) -> None:
-        """A whole head."""
+        """Called when a head is complete."""
         if not self._enters():
             url, headers, expects = self.url, self.headers, self.expect_100_continue
             HttpToolsProtocol.on_message_begin(self)
@@ -80,7 +80,7 @@ class DeliveryConnection(EdgeConnection):
         self.headers = []
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body."""
+        """Called for each part of a body."""
         if self._delivery is None:
             super().on_body(body)
         else:
@@ -88,7 +88,7 @@ class DeliveryConnection(EdgeConnection):
             self._delivery.parts.append(body)
 
     def on_message_complete(self) -> None:
-        """A whole request."""
+        """Called when a request is complete."""
         delivery, self._delivery = self._delivery, None
         if delivery is None:
             super().on_message_complete()
@@ -121,7 +121,7 @@ class DeliveryConnection(EdgeConnection):
 
 
 def _written(answer: Answer, defaults: Defaults) -> bytes:
-    """An answer as bytes. `defaults` are the server's own headers, which change once a second."""
+    """Returns an answer as bytes. `defaults` are the server's own headers, which change once per second."""
     if answer is ACCEPTED:
         return _written_accepted(defaults)
     status, headers, body = answer

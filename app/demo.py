@@ -1,4 +1,4 @@
-"""`page-inbox run`: everything on one machine, with secrets and a Facebook of its own, and customers of a demo shop."""
+"""The parts of `page-inbox run`: made secrets, a simulated Facebook, and a demo shop with simulated customers."""
 
 import asyncio
 import base64
@@ -35,13 +35,13 @@ LOOPBACK: Final = "127.0.0.1"
 TOKEN_SECONDS: Final = 24 * 60 * 60
 CUSTOMERS: Final = 16
 FIRST_DELIVERIES: Final = 40
-"""Sent at once, so that there is something to read from the first moment."""
+"""Deliveries sent at once, so that the console shows messages from the start."""
 DELIVERIES_PER_SECOND: Final = 0.5
-"""A busy shop's evening."""
+"""As in a busy shop in the evening."""
 
 
 def with_own_secrets(settings: Settings) -> Settings:
-    """The settings with every secret that is not set, made once and kept in DATA_DIR for its owner alone."""
+    """Returns the settings with all secrets. Missing secrets are made once and kept in DATA_DIR, for its owner only."""
     known = _own_secrets(settings.data_dir)
     return replace(
         settings,
@@ -68,15 +68,15 @@ def _own_secrets(directory: Path) -> dict[str, str]:
 
 @asynccontextmanager
 async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Secret | None]]:
-    """A Graph of our own on a free port, as settings that lead to it, and the token of the demo shop's Page there.
+    """Runs a simulated Graph on a free port. Yields settings with its address, and the token of the demo shop's Page.
 
-    Where GRAPH_URL leads somewhere else already it stays so, and there is no token.
+    If GRAPH_URL is already set to another address, the settings do not change, and there is no token.
     """
     if settings.graph_url != FACEBOOK or settings.app_id is None:
         yield settings, None
         return
     token = Secret(_own_secrets(settings.data_dir)["PAGE_TOKEN"])
-    # Seeded by the Page: what it posted, and every id, is the same in the next run.
+    # The Page is the seed, so the posts and all ids are the same in each run.
     rng = random.Random(PAGE)  # noqa: S311 - a made-up shop
     world = demo_world(PAGE, settings.app_id, settings.app_secrets, token, rng=rng, now=unix_milliseconds)
     for chat in _crowd():
@@ -93,12 +93,12 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
 
 
 def address(host: str, port: int) -> str:
-    """Where a port of this machine is reached."""
+    """Returns the URL of a port on this machine."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, customers: bool, graph: bool) -> str:
-    """What a person reads first: where it is, and lines to copy."""
+    """Returns the first text that `run` prints: the addresses, and lines to copy."""
     base, ops = address(settings.host, port), address(settings.host, ops_port)
     if settings.token_keys:
         token = Tokens(settings.token_keys).mint(SHOP, SCOPES, TOKEN_SECONDS, "demo", time())
@@ -135,7 +135,7 @@ def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, cust
 
 
 async def open_shop(app: Application, port: int, token: Secret | None, *, customers: bool) -> None:
-    """Connect the demo Page, and let customers write to it until cancelled."""
+    """Connect the demo Page, and let simulated customers write to it until the task is cancelled."""
     services = app.services
     await services.connector.connect(SHOP, PAGE, token, history=customers)
     if not customers:
@@ -156,7 +156,7 @@ async def open_shop(app: Application, port: int, token: Secret | None, *, custom
 
 
 def _crowd() -> Crowd:
-    """Always the same people, so that Facebook knows them and the next run knows them again."""
+    """Returns the same customers in each run, so that the simulated Facebook and the stored conversations match."""
     return Crowd((PAGE,), CUSTOMERS, random.Random(PAGE))  # noqa: S311 - made-up customers
 
 

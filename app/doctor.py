@@ -1,8 +1,8 @@
 """Checks settings, Redis, Facebook, the public address and each Page, without a running service.
 
-The checks of Redis are those of /readyz (cache/server/examine.py, cache/server/node_findings.py). /readyz asks neither
-Facebook nor the public address, and cannot say why `serve` does not start. Nothing is changed, except that calls to
-Facebook are counted in its budgets. Every question has a time limit, and no answer is a finding too.
+The checks of Redis are the same as in /readyz (cache/server/examine.py, cache/server/node_findings.py). /readyz does
+not call Facebook or the public address, and cannot say why `serve` does not start. The checks change nothing, but their
+calls to Facebook count in the budgets. Every check has a time limit. If no answer comes in time, this is a finding too.
 """
 
 import asyncio
@@ -36,46 +36,46 @@ from ops.settings import Settings, read_text
 
 SEALED_SECONDS: Final = 10.0
 SHOPS_TRIED: Final = 50
-"""Pages whose shops are tried with SEAL_KEYS."""
+"""Number of Pages for whose shops the doctor tries to decrypt a message with SEAL_KEYS."""
 WALK_SECONDS: Final = 60.0
-"""To find the Pages among all keys; a million keys take a second."""
+"""Time limit for finding the Pages among all keys. A million keys take one second."""
 
 
 class Progress(Protocol):
-    """Told how far it is with the Pages, of which there may be thousands."""
+    """Shows the progress of the Page checks. There may be thousands of Pages."""
 
     def begin(self, pages: int, /) -> None:
-        """So many are to be looked at."""
+        """Called once with the number of Pages to check."""
         ...
 
     def one(self) -> None:
-        """One of them was."""
+        """Called after each Page."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All findings together. `strict` has warnings count as failures."""
+    """All findings together. With `strict`, warnings count as failures."""
 
     findings: tuple[Finding, ...]
     strict: bool = False
 
     @property
     def level(self) -> Level:
-        """The worst of them."""
+        """The worst level of all findings."""
         return worst(self.findings)
 
     @property
     def exit_code(self) -> int:
-        """For scripts: 0 when nothing failed."""
+        """The exit code for scripts: 0 when no check failed."""
         return int(self.level == "fail" or (self.strict and self.level == "warn"))
 
     def count(self, level: Level) -> int:
-        """How many there are of one level."""
+        """Returns the number of findings of one level."""
         return sum(finding.level == level for finding in self.findings)
 
     def document(self) -> dict[str, object]:
-        """As JSON takes it."""
+        """Returns the findings as a document for JSON."""
         return {
             "version": VERSION,
             "level": self.level,
@@ -89,7 +89,7 @@ class Verdict:
 
 
 async def diagnose(environ: Mapping[str, str], progress: Progress) -> AsyncIterator[Finding]:
-    """Every finding, as soon as it is there."""
+    """Yields every finding as soon as its check ends."""
     settings, findings = examine_settings(environ, read_text)
     for finding in findings:
         yield finding
@@ -110,7 +110,7 @@ async def diagnose(environ: Mapping[str, str], progress: Progress) -> AsyncItera
         if store is not None and reached:
             async for finding in _registry(store):
                 yield finding
-            # Calls are signed with the first secret alone; where it fails, every Page's would.
+            # Calls are signed with the first secret only. If this secret fails, the calls for all Pages would fail.
             ask_facebook = app[:1] != [] and app[0].level == "ok"
             async for finding in _pages(store, settings, progress, ask_facebook=ask_facebook):
                 yield finding
@@ -144,7 +144,7 @@ async def _redis(connection: Connection) -> AsyncIterator[Finding]:
 
 
 async def _app(settings: Settings) -> AsyncIterator[Finding]:
-    """Nothing where a setting is missing: that was told already."""
+    """Yields nothing if a setting is missing, because another finding already says so."""
 
     def make_client(secret: Secret) -> Client:
         return Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time)
@@ -180,7 +180,7 @@ async def _pages(store: Store, settings: Settings, progress: Progress, *, ask_fa
 
 
 async def _registry(store: Store) -> AsyncIterator[Finding]:
-    """Whether Redis still has every Page that was connected; the service answers deliveries 503 otherwise."""
+    """Checks that Redis still has every connected Page. Otherwise the service answers 503 to deliveries."""
     try:
         await store.marks.require(connected=True)
     except Unavailable as error:
@@ -195,7 +195,7 @@ async def _registry(store: Store) -> AsyncIterator[Finding]:
 
 
 async def _sealed(store: Store, pages: Sequence[PageId]) -> AsyncIterator[Finding]:
-    """Whether SEAL_KEYS open what is kept for some of the shops: the newest message of each is read."""
+    """Checks that SEAL_KEYS decrypt the newest message of some of the shops."""
     try:
         async with asyncio.timeout(SEALED_SECONDS):
             owners = [await store.shops.owner(page) for page in pages[:SHOPS_TRIED]]
@@ -207,11 +207,11 @@ async def _sealed(store: Store, pages: Sequence[PageId]) -> AsyncIterator[Findin
             remedy = "Add the key that sealed it to SEAL_KEYS, behind the first."
             yield Finding("keys", "fail", sentence, remedy, "SEAL_KEYS")
     except (TimeoutError, PageInboxError):
-        pass  # a slow server or a damaged record is another finding's matter
+        pass  # other findings report a slow server or a damaged record
 
 
 def _open_files() -> Finding:
-    """Whether the service could open enough files here."""
+    """Checks that the service could open enough files on this machine."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     remedy = "Raise it: `ulimit -n`, LimitNOFILE= of systemd, or --ulimit nofile= of the container."
     if 0 <= most < LEAST_OPEN_FILES:

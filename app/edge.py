@@ -1,8 +1,8 @@
 """The limits of the public port: all its connections, and the share of deliveries that other requests cannot take.
 
-`app/edge_connection.py` reports what each connection does; this module decides. No signature and no token is checked
-yet when these limits apply. A proxy cannot do it: it does not know which shop a token is for, nor what an answer costs.
-Without it, 1,000 connections with bad tokens delay a delivery by 4.4 s instead of 0.3 s.
+`app/edge_connection.py` reports the events of each connection, and this module decides. These limits apply before any
+signature or token is checked. A proxy cannot apply them, because it does not know the shop of a token and the CPU time
+of an answer. Without these limits, 1,000 connections with bad tokens delay a delivery by 4.4 s. With them, by 0.3 s.
 docs/adr/0021-what-a-sender-may-cost.md
 """
 
@@ -20,46 +20,51 @@ HEAD_SECONDS: Final = 10.0
 BODY_SECONDS: Final = 10.0
 """Limit: Time for the body of a request, deliveries excepted. A telephone on a slow network needs one second."""
 DELIVERY_BODY_SECONDS: Final = 3.5
-"""Limit: Time for the body of a delivery. A second is left to store it and to answer within Facebook's five."""
+"""Limit: Time for the body of a delivery. Facebook waits five seconds, so about one second remains to store and answer
+the delivery."""
 KEEP_ALIVE_SECONDS: Final = 75
-"""Between two requests. Longer than the 60 s of the usual proxies: when the server closes first, a request may be on
-its way, and a POST that was cut off is a failure for its sender."""
+"""Seconds that an idle connection stays open. This is longer than the 60 s of most proxies, so that the proxy closes
+first. If the server closes first, a POST may already be on its way and fails."""
 HEAD_BYTES: Final = 16 * 1024
-"""Limit: Bytes of the head of a request. A token and a dozen headers have 2,000. nginx takes 8 KiB in one line."""
+"""Limit: Bytes of the head of a request. A token and a dozen headers have 2,000. nginx allows 8 KiB in one line."""
 MOST_HEADERS: Final = 100
-"""Each is two objects in memory, however short it is."""
+"""Each header is two objects in memory, also when it is short."""
 PIPELINED: Final = 8
-"""Requests sent before the first of them is answered. Proxies and browsers send none; a read may hold hundreds."""
+"""Requests that a connection may send before its first request is answered. Proxies and browsers wait for each answer.
+One read of the socket can have hundreds of requests."""
 DELIVERY_BYTES: Final = 48 * 1024 * 1024
-"""Limit: Bytes of all deliveries that are not answered yet. Two of the largest fit; a usual one has some thousand."""
+"""Limit: Bytes of all deliveries that are not answered yet. Two of the largest fit. A usual delivery has a few thousand
+bytes."""
 OTHER_BYTES: Final = 16 * 1024 * 1024
-"""Limit: Bytes of all other requests that are not answered yet. One has at most 80 KiB."""
+"""Limit: Bytes of all other requests that are not answered yet. Each request has at most 80 KiB."""
 MOST_CONNECTIONS: Final = 12_288
-"""Limit: Connections of one process; fewer when the system allows fewer open files. An idle one needs some 7 KiB."""
+"""Limit: Connections of one process, or fewer when the system allows fewer open files. An idle connection needs about
+7 KiB."""
 SPARE_FILES: Final = 512
-"""Open files for everything but the connections. Redis needs up to 250."""
+"""Open files reserved for everything except these connections. Connections to Redis need up to 250."""
 OTHERS_SHARE: Final = 0.75
-"""Limit: Part of the connections that requests other than deliveries can hold, streams included. The rest is left to
-Facebook, which sends through a few dozen connections."""
+"""Limit: Part of the connections that requests other than deliveries can hold, streams included. The rest is for
+Facebook, which uses a few dozen connections."""
 CALLER_SHARE: Final = 0.33
-"""Limit: Part of the others' connections that one shop can hold, or one token or address whose shop is not known. Two
-callers cannot leave the others without any."""
+"""Limit: Part of the connections for other requests that one caller can hold. A caller is a shop, or a token or address
+whose shop is not known. Two callers together cannot hold all of these connections."""
 KNOWN_TOKENS: Final = 10_000
-"""Pairs of token and shop whose token was verified for the shop. The next request with such a pair counts as one of the
-shop's, so a shop has one share however many tokens it uses."""
+"""Remembered pairs of a shop and a token that was verified for this shop. The next request with such a pair counts for
+the shop. So a shop has one share, also when it uses many tokens."""
 PREPARED_TOGETHER: Final = 4
-"""Limit: Requests other than deliveries whose answers are prepared at the same time. Each takes part of every iteration
-of the event loop and some memory, and a delivery needs five iterations."""
+"""Limit: Requests other than deliveries whose answers are prepared at the same time. Each of them takes memory and a
+part of every iteration of the event loop, and a delivery needs five iterations."""
 PREPARING_SECONDS: Final = 0.2
-"""A request that takes longer waits for Facebook, and another one starts: at least 20 a second."""
+"""A request that takes longer is waiting for Facebook, so another request starts. At least 20 start per second."""
 UNREAD_BYTES: Final = 64 * 1024 * 1024
-"""Limit: Bytes of all answers that are not read yet. They have to fit into the memory of a pod."""
+"""Limit: Bytes of all answers that are not read yet. They must fit into the memory of a pod."""
 CALLER_UNREAD_BYTES: Final = 16 * 1024 * 1024
-"""Limit: Bytes of one caller's answers that are not read yet. A page of a list has 2 MiB, or one item more."""
+"""Limit: Bytes of one caller's answers that are not read yet. A list page has at most 2 MiB, or one item more."""
 SWEEP_SECONDS: Final = 0.5
-"""Between two looks at all connections for late ones. A timer for each request would cost more."""
+"""Seconds between two searches for late connections. A timer for each request would take more CPU time."""
 _DROPPED_TOGETHER: Final = 64
-"""When all connections are in use. Finding the oldest sorts all of them, so it is not done for each new one."""
+"""Connections dropped at once when all are in use. Finding the oldest sorts all connections, which is too slow to do
+for each new connection."""
 
 Phase = Literal["rest", "head", "body", "answer"]
 Dropped = Literal[
@@ -78,7 +83,7 @@ log = structlog.get_logger()
 
 
 class LimitedConnection:
-    """What `Edge` knows of a connection."""
+    """The attributes of a connection that `Edge` reads."""
 
     loop: Any
     transport: Any
@@ -90,21 +95,21 @@ class LimitedConnection:
     delivery: bool
     """Whether the request that is received belongs to the share of deliveries."""
     caller: str
-    """Of the last request that was not a delivery: its shop, its token, or its address."""
+    """The shop, token or address of the last request that was not a delivery."""
     queued: bool
-    """Whether a request of it waits to be started."""
+    """Whether a request of this connection waits to be started."""
 
     def deadline(self) -> float:
-        """When the phase has taken too long, in the loop's time."""
+        """Returns the time at which the phase has taken too long, in the loop's time."""
         raise NotImplementedError
 
     def late(self) -> None:
-        """Act: the deadline has passed."""
+        """Called when the deadline has passed."""
         raise NotImplementedError
 
 
 class Preparation:
-    """An answer that is prepared. It ends once: when it is called, or after PREPARING_SECONDS."""
+    """The preparation of an answer. It ends once: when the object is called, or after PREPARING_SECONDS."""
 
     def __init__(self, loop: Any, end: Callable[[Any], None]) -> None:
         self._loop = loop
@@ -120,7 +125,7 @@ class Preparation:
 
 
 class Edge:
-    """All connections of one server. `dropped` counts those that are cut off, and requests that are refused."""
+    """All connections of one server. `dropped` counts the connections that are closed and the requests refused here."""
 
     def __init__(
         self,
@@ -134,16 +139,16 @@ class Edge:
         self._most = most
         self._most_bytes = {True: delivery_bytes, False: other_bytes}
         self._held = {True: 0, False: 0}
-        """Bytes that are not answered yet: of deliveries, of other requests."""
+        """Bytes that are not answered yet. True: of deliveries. False: of other requests."""
         self.connections: set[LimitedConnection] = set()
         self._unread: dict[LimitedConnection, None] = {}
-        """Those whose answer is not read, the longest first."""
+        """Connections whose answer is not read. The one that waits longest is first."""
         self._queue = StartQueue[Callable[[Preparation], None]]()
         self._preparing = 0
         self._running: Counter[str] = Counter()
-        """Requests that have started and are not answered yet, by caller; deliveries excepted."""
+        """For each caller, the number of requests that have started and are not answered yet, without deliveries."""
         self._shops: dict[tuple[str, str], str] = {}
-        """Names a caller, by token and shop, where the token was verified for the shop; the oldest first."""
+        """The caller's name for each pair of a token and a shop that the token was verified for, oldest pair first."""
         self._sweeping = False
         for reason in get_args(Dropped):
             dropped(reason, 0)
@@ -154,9 +159,9 @@ class Edge:
         return sum(self._held.values())
 
     def opened(self, connection: LimitedConnection) -> None:
-        """A new connection. When there are too many, those are dropped that have waited longest for a request."""
+        """Add a new connection. When there are too many, drop those that have waited longest for a request."""
         if len(self.connections) >= self._most:
-            # Requests that are not started yet are waiting too. Connections that brought a delivery are dropped last.
+            # A connection whose request has not started waits too. Connections with a delivery are dropped last.
             waiting = [one for one in self.connections if one.phase != "answer" or one.queued]
             waiting.sort(key=lambda one: (one.delivery, one.since))
             for one in islice(waiting, _DROPPED_TOGETHER):
@@ -170,13 +175,13 @@ class Edge:
             connection.loop.call_later(SWEEP_SECONDS, self._sweep, connection.loop)
 
     def closed(self, connection: LimitedConnection) -> None:
-        """A connection is closed."""
+        """Remove a closed connection."""
         self.connections.discard(connection)
         self._unread.pop(connection, None)
         self.release(connection)
 
     def drop(self, connection: LimitedConnection, reason: Dropped, answer: bytes = b"") -> None:
-        """Close a connection, after this last answer if there is one."""
+        """Close a connection. If there is an `answer`, send it first."""
         self.dropped(reason, 1)
         self.closed(connection)
         if answer:
@@ -192,7 +197,7 @@ class Edge:
         self._held[share] += size
         # keeps: bytes of all bodies
         if self._held[share] > self._most_bytes[share]:
-            # A request behind an answer that is not read is unfinished too: nothing else would ever release its bytes.
+            # A request that waits behind an unread answer is unfinished too. Otherwise its bytes are never released.
             unfinished = [
                 one
                 for one in self.connections
@@ -204,40 +209,40 @@ class Edge:
                 self.drop(one, "unfinished")
 
     def release(self, connection: LimitedConnection) -> None:
-        """The bytes of this connection are needed no more."""
+        """Count the bytes of this connection as released."""
         self._held[connection.delivery] -= connection.held
         connection.held = 0
 
     def change_share(self, connection: LimitedConnection, delivery: bool) -> None:
-        """The head says that the request belongs to the other share."""
+        """Move a connection to the other share, because the head shows that its request belongs there."""
         size = connection.held
         self.release(connection)
         connection.delivery, connection.held = delivery, size
         self._held[delivery] += size
 
     def caller_of(self, token: str, shop: str) -> str:
-        """Names the caller of a request for a shop: the shop where its token is known, else the token."""
+        """Returns the name of the caller: the shop if the token was verified for the shop, otherwise the token."""
         return self._shops.get((token, shop), token)
 
     def verified(self, token: str, shop: str) -> None:
-        """The token was verified for this shop."""
+        """Remember that the token was verified for this shop."""
         if (token, shop) not in self._shops:
             if len(self._shops) >= KNOWN_TOKENS:
                 del self._shops[next(iter(self._shops))]
             self._shops[token, shop] = f"shop {shop}"
 
     def refused(self, token: str, shop: str) -> None:
-        """The token is not good for this shop, or no longer."""
+        """Forget the token for this shop, because it is not valid for the shop."""
         self._shops.pop((token, shop), None)
 
     def start(self, loop: Any, caller: str, run: Callable[["Preparation"], None]) -> None:
-        """Run this when it is its turn. It is given what it calls when its answer begins."""
+        """Call `run` when its turn comes. `run` gets a `Preparation` and calls it when the answer begins."""
         if not self._queue:
             loop.call_soon(self._start_some, loop)
         self._queue.add(caller, run)
 
     def admit(self, caller: str) -> bool:
-        """Whether one more request of this caller may run. `ended` takes it back."""
+        """Whether one more request of this caller may run. If True, call `ended` when the request is over."""
         others = self._most * OTHERS_SHARE
         if self._running.total() >= others or self._running[caller] >= others * CALLER_SHARE:
             self.dropped("refused", 1)
@@ -246,14 +251,14 @@ class Edge:
         return True
 
     def ended(self, caller: str) -> None:
-        """A request that was admitted has been answered, or its caller has gone."""
+        """Called when an admitted request is answered, or its caller has closed the connection."""
         self._running[caller] -= 1
         if not self._running[caller]:
             del self._running[caller]
 
     def unread(self, connection: LimitedConnection) -> None:
-        """An answer is sent faster than it is read. When several together are too much, the one unread for the longest
-        time is dropped: an honest reader goes on reading.
+        """Called when an answer is sent faster than the caller reads it. When several such answers have too many bytes
+        together, the answer that has been unread for the longest time is dropped. A normal reader continues to read.
         """
         self._unread[connection] = None
         own = [one for one in self._unread if one.caller == connection.caller]
@@ -263,7 +268,7 @@ class Edge:
                 self.drop(group[0], "unread")
 
     def read(self, connection: LimitedConnection) -> None:
-        """The answer has been read, almost all of it."""
+        """Called when almost all of the answer has been read."""
         self._unread.pop(connection, None)
 
     def _start_some(self, loop: Any) -> None:

@@ -1,8 +1,8 @@
 """One connection of the public port: uvicorn's HTTP protocol with limits.
 
-A request starts when it is complete, so a slow body costs no task. uvicorn parses it and keeps the order of answers; it
-has no limit of time, of parts or of bytes in all. Without these, 30 connections that send their bodies in one-byte
-chunks leave a delivery unanswered.
+A request starts when it is complete, so a slow body needs no task. uvicorn parses requests and keeps the answers in
+order. But uvicorn does not limit the time, the number of parts and the total bytes of requests. Without these limits,
+30 connections that send their bodies in one-byte chunks can prevent the answer to a delivery.
 """
 
 from functools import lru_cache, partial
@@ -31,9 +31,9 @@ from domain.audit import client_address
 from ops.access_log import PATH
 
 OTHER_BODY_BYTES: Final = 64 * 1024
-"""More than any handler takes: a longer request starts before it is complete, and its handler refuses it."""
+"""More than any handler accepts. A longer request starts before it is complete, and its handler refuses the request."""
 BYTES_PER_PART: Final = 64
-"""A body in smaller parts, as in one-byte chunks, is refused: each part is a call of Python."""
+"""A body in smaller parts, for example one-byte chunks, is refused, because each part is a call of Python."""
 _FREE_PARTS: Final = 64
 _SECONDS: Final[dict[Phase, float]] = {
     "rest": KEEP_ALIVE_SECONDS,
@@ -42,19 +42,19 @@ _SECONDS: Final[dict[Phase, float]] = {
     "body": BODY_SECONDS,
 }
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
-"""Methods whose body no handler reads: it is dropped as it comes."""
+"""Methods whose body no handler reads. The body is dropped when it arrives."""
 _LONGEST_FORWARDED: Final = 256
-"""Bytes of X-Forwarded-For that the cache of addresses takes: a chain of five proxies."""
+"""Longest X-Forwarded-For in bytes that the address cache accepts. This is enough for a chain of five proxies."""
 _ADDRESSES: Final = 4096
 _SHOPS: Final = "/v1/shops/"
 
 
 class Refused(Exception):
-    """Stops the parser: the connection is closed."""
+    """Raised to stop the parser when the connection is closed."""
 
 
 class EdgeConnection(HttpToolsProtocol, LimitedConnection):
-    """A connection. `busy` is the application that answers the requests which `Edge.admit` refuses."""
+    """A connection. `busy` is the application that answers a request that `Edge.admit` refuses."""
 
     def __init__(self, edge: Edge, busy: Any, max_body_bytes: int, **given: Any) -> None:
         super().__init__(**given)
@@ -70,36 +70,36 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         self._parts = self._body_bytes = 0
         self._upgrading = False
         self._incomplete: Any = None
-        """The cycle of request and answer that starts when its request is complete."""
+        """The request cycle that starts when its request is complete."""
         self._trusted = self.app.trusted_hosts if isinstance(self.app, ProxyHeadersMiddleware) else ()
 
     def connection_made(self, transport: Any) -> None:
-        """A new connection."""
+        """Called for a new connection."""
         super().connection_made(transport)
         self.edge.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed."""
+        """Called when the connection is closed."""
         self.edge.closed(self)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Much of the answer is not read yet."""
+        """Called when much of the answer is not read yet."""
         super().pause_writing()
         self.edge.unread(self)
 
     def resume_writing(self) -> None:
-        """Little of the answer is not read yet."""
+        """Called when most of the answer is read."""
         super().resume_writing()
         self.edge.read(self)
 
     def deadline(self) -> float:
-        """When the phase has taken too long, in the loop's time."""
+        """Returns the time at which the phase has taken too long, in the loop's time."""
         late = DELIVERY_BODY_SECONDS if self.delivery and self.phase == "body" else _SECONDS[self.phase]
         return self.since + late
 
     def late(self) -> None:
-        """The deadline has passed."""
+        """Called when the deadline has passed."""
         if self.phase == "rest":
             self.edge.closed(self)
             self.transport.close()
@@ -111,7 +111,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
             self._refuse("body_too_slow", 408)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of one request or of several."""
+        """Called with the bytes of one or more requests."""
         self.edge.hold(self, len(data))
         if not self.transport.is_closing():
             self._parse(data)
@@ -119,31 +119,31 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
                 self._refuse("head_too_large", 431)
 
     def on_message_begin(self) -> None:
-        """The first byte of a head."""
+        """Called at the first byte of a head."""
         super().on_message_begin()
         self.begin_head()
 
     def on_headers_complete(self) -> None:
-        """A whole head."""
+        """Called when a head is complete."""
         self.check_head()
         self._upgrading = self.parser.should_upgrade()
         if self._upgrading:
-            return  # `_parse` reads the head once more, without the header that asks for it
+            return  # `_parse` reads the head again, without the Upgrade header
         super().on_headers_complete()
         cycle = self.cycle
         self.begin_body(_is_delivery(cycle))
         if self.expect_100_continue:
-            cycle.keep_alive = False  # after an early answer the sender may leave out the body
+            cycle.keep_alive = False  # after an early answer, the sender may not send the body
         if self._incomplete is cycle:
             if declared_bytes(self.headers) > self._most_body_bytes():
                 self._start()
             elif self.expect_100_continue:
                 cycle.waiting_for_100_continue = False
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self.headers = []  # for headers after a chunked body, which are no part of the request
+        self.headers = []  # headers after a chunked body do not belong to the request
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body."""
+        """Called for each part of a body."""
         self.count_part(body)
         cycle = self.cycle
         if cycle.scope["method"] in _WITHOUT_BODY:
@@ -156,7 +156,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
                 self.flow.resume_reading()  # uvicorn waits for a handler to read the first part
 
     def on_message_complete(self) -> None:
-        """A whole request."""
+        """Called when a request is complete."""
         if self._upgrading:
             return
         super().on_message_complete()
@@ -168,7 +168,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
             self._start()
 
     def on_response_complete(self) -> None:
-        """A whole answer. `Edge` closes idle connections, so uvicorn's timer for each is left out."""
+        """Called when an answer is complete. Starts no timer of uvicorn, because `Edge` closes idle connections."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -179,18 +179,18 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
             self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
-        """The answer to bytes that are no request."""
+        """Send the answer to bytes that are not a valid request."""
         if not self.transport.is_closing():
             self.edge.dropped("malformed", 1)
             super().send_400_response(msg)
 
     def begin_head(self) -> None:
-        """A head is received now."""
+        """Note that a head is received now."""
         self.phase, self.since = "head", self.loop.time()
         self._parts = self._body_bytes = 0
 
     def check_head(self) -> None:
-        """Raise Refused when this head is too large, or when the end of its request is in doubt."""
+        """Raise Refused when this head is too large, or when the end of its request is not clear."""
         if len(self.headers) > MOST_HEADERS or self.held > HEAD_BYTES:
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             if size > HEAD_BYTES or len(self.headers) > MOST_HEADERS:
@@ -205,7 +205,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
             raise Refused
 
     def begin_body(self, delivery: bool) -> None:
-        """A body is received now, if there is one."""
+        """Note that a body is received now, if the request has a body."""
         self.phase, self.since = "body", self.loop.time()
         if delivery != self.delivery:
             self.edge.change_share(self, delivery)
@@ -219,19 +219,19 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
             raise Refused
 
     def complete_request(self) -> None:
-        """The request is complete. Its sender waits for the answer, or sends the next one."""
+        """Note that the request is complete. Its sender waits for the answer, or sends the next request."""
         if self.cycle.response_complete:
             self.complete_answer()
         else:
             self.phase, self.since = "answer", self.loop.time()
 
     def complete_answer(self) -> None:
-        """Request and answer are complete."""
+        """Note that the request and its answer are complete."""
         self.phase, self.since = "rest", self.loop.time()
         self.edge.release(self)
 
     def address(self, headers: list[tuple[bytes, bytes]]) -> str | None:
-        """The caller's address, from `X-Forwarded-For` when a trusted proxy sends it."""
+        """Returns the caller's address, from `X-Forwarded-For` when a trusted proxy sends this header."""
         host = self.client[0] if self.client else None
         if host in self._trusted:
             forwarded = b", ".join([value for name, value in headers if name == b"x-forwarded-for"])
@@ -252,9 +252,9 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
             self.send_400_response("Invalid HTTP request received.")
 
     def _head_without_upgrade(self) -> bytes:
-        """The same head without the wish for another protocol, for a parser that has not seen the wish.
+        """Returns the same head without the Upgrade header, for a new parser.
 
-        The parser ends such a request at its head, whatever length it has. Its body would be the next request.
+        With this header, the parser ends the request after its head and takes the body for the next request.
         """
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
@@ -271,13 +271,13 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         return self.max_body_bytes if self.delivery else OTHER_BODY_BYTES
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """uvicorn calls this when the request is the next one to be answered."""
+        """Called by uvicorn when the request is the next request to answer."""
         self._incomplete = cycle
         if not cycle.more_body:
             self._start()
 
     def _start(self) -> None:
-        """Deliveries start now, other requests in turn with those of other callers."""
+        """Start a delivery now. Other requests wait for their turn among the requests of all callers."""
         cycle, self._incomplete = self._incomplete, None
         if _is_delivery(cycle):
             super()._start_asgi_task(cycle, self.app)
@@ -304,7 +304,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         async def send_prepared(message: Any) -> None:
             prepared()
             if token and shop and message["type"] == "http.response.start":
-                # The guard of the route sets it once the token is verified for the shop.
+                # The guard of the route sets the shop when the token is verified for the shop.
                 if scope["state"].get("log", {}).get("shop") == shop and message["status"] not in (401, 403):
                     self.edge.verified(token, shop)
                 else:
@@ -327,16 +327,16 @@ def _is_delivery(cycle: Any) -> bool:
 
 
 def _token(headers: list[tuple[bytes, bytes]]) -> str:
-    """Names a token without keeping it."""
+    """Returns a name for a token that does not reveal the token."""
     return next((str(hash(value)) for name, value in headers if name == b"authorization"), "")
 
 
 def _shop(path: str) -> str:
-    """The shop in the path of the API; empty for any other path."""
+    """Returns the shop in a path of the API, and an empty string for any other path."""
     return path[len(_SHOPS) :].partition("/")[0] if path.startswith(_SHOPS) else ""
 
 
 @lru_cache(maxsize=_ADDRESSES)
 def _forwarded(trusted: Any, host: str | None, forwarded: bytes) -> str | None:
-    """As uvicorn's ProxyHeadersMiddleware reads it."""
+    """Returns the caller's address as uvicorn's ProxyHeadersMiddleware reads it."""
     return client_address(trusted.get_trusted_client_address(forwarded.decode("latin-1"))[0] or host)

@@ -1,4 +1,4 @@
-"""`create_app`: the one way to make the application, for production, the demo and tests."""
+"""`create_app` makes the application. Production, the demo and tests all use it."""
 
 import time
 from collections.abc import AsyncIterator
@@ -30,10 +30,10 @@ from webhook.routes import Webhook
 
 
 class Application:
-    """The public ASGI application. `outermost` is what is served: the same, or with tracing around it.
+    """The public ASGI application. The server serves `outermost`: this application, or the tracing around it.
 
-    `receiver` takes deliveries, `busy` is the application that refuses a request while there are too many, `ops` is the
-    application of the operators' port.
+    `receiver` receives deliveries. `busy` is the application that refuses a request while there are too many. `ops` is
+    the application of the operators' port.
     """
 
     def __init__(self, services: Services, hooks: Hooks = NO_HOOKS) -> None:
@@ -88,9 +88,9 @@ class Application:
         return RequestLog(SlashesInIds(inner), metrics=self.services.metrics, new_id=self._hooks.new_request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The hot path first; Starlette for everything else."""
+        """Give a delivery to the receiver, and every other request to Starlette."""
         if client := scope.get("client"):
-            # A proxy may have passed on a text of any length: no log, cache or map may keep it.
+            # A proxy may have forwarded a text of any length. No log, cache or map may keep such a text.
             scope["client"] = client_address(client[0]), client[1]
         if scope["type"] == "http" and scope["path"] == PATH:
             await self._webhook(scope, receive, send)
@@ -99,7 +99,7 @@ class Application:
 
 
 def create_app(settings: Settings, hooks: Hooks = NO_HOOKS, **replacements: Any) -> Application:
-    """The application for these settings; `replacements` stand in for services by name."""
+    """Returns the application for these settings. `replacements` replace services by name."""
     services = wire(settings, connection=replacements.pop("connection", None), hooks=hooks)
     return Application(replace(services, **replacements), hooks)
 

@@ -1,6 +1,6 @@
-"""Makes series known at start, at zero, for the panels and alerts.
+"""Creates the metric series of panels and alerts at the start, with the value zero.
 
-Prometheus counts an increase from one scrape to the next: without a zero before it, the first burst raises no alert.
+Prometheus counts an increase from one scrape to the next. Without a zero before, the first increase raises no alert.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _LIVE_OUTCOMES: Final = ("told", "nobody_listens", "refused", "dropped", "unknow
 
 
 def make_known(metrics: Metrics, routes: Iterable[Route]) -> None:
-    """Call it once, before the first request."""
+    """Create the series. Call this once, before the first request."""
     metrics.known("request_seconds", (PATH, "POST"))
     for route in routes:
         if route.path.startswith("/v1/"):

@@ -1,7 +1,7 @@
-"""Pure: refuses a request when a proxy and this server could disagree about where it ends.
+"""Pure: refuses a request when a proxy and this server could disagree about the end of the request.
 
 The parser (llhttp, strict) already refuses contradicting lengths, folded lines, bare line feeds and blanks before a
-colon. This is what it lets pass. Without it, a caller could be given the answer to another caller's request.
+colon. This module refuses the other cases. Otherwise a caller could get the answer to another caller's request.
 https://www.rfc-editor.org/rfc/rfc9112#section-6.3
 """
 
@@ -12,9 +12,9 @@ _NOT_IN_A_HOST: Final = b", /@"
 
 
 def refusal(method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]]) -> int | None:
-    """The status that refuses a request with this head, None when its end is clear.
+    """Returns the status that refuses a request with this head, and None when the end of the request is clear.
 
-    `headers` have lower-case names. `version` is as in "1.1".
+    `headers` have lower-case names. `version` is, for example, "1.1".
     """
     if version not in {"1.1", "1.0"}:
         return 505
@@ -42,7 +42,7 @@ def refusal(method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]])
 
 
 def declared_bytes(headers: Sequence[tuple[bytes, bytes]]) -> int:
-    """The declared length of a body, 0 when there is none. The parser has refused contradicting ones."""
+    """Returns the declared length of a body, 0 without one. The parser has already refused contradicting lengths."""
     for name, value in headers:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])

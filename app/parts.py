@@ -1,4 +1,4 @@
-"""The store and the way to Facebook, made from the settings: what the service and an operator's commands share."""
+"""Makes the store and the parts that call Facebook from the settings, for the service and for operators' commands."""
 
 import asyncio
 import random
@@ -55,17 +55,17 @@ from ops.settings import Settings
 
 
 class SettingMissing(PageInboxError):
-    """A setting that this command cannot do without."""
+    """Raised when a setting that this command needs is not set."""
 
     def __init__(self, name: str) -> None:
         super().__init__("setting_missing", f"{name} is not set; set it, or the path of its file as {name}_FILE.")
 
 
 def needed(value: Secret | None, name: str) -> Secret:
-    """The value.
+    """Returns the value of a setting.
 
     Raises:
-        SettingMissing: there is none.
+        SettingMissing: the setting has no value.
     """
     if not value:
         raise SettingMissing(name)
@@ -73,20 +73,20 @@ def needed(value: Secret | None, name: str) -> Secret:
 
 
 def make_connection(settings: Settings) -> Connection:
-    """The way to Redis; not opened yet.
+    """Returns a connection to Redis that is not opened yet.
 
     Raises:
-        SettingMissing: without REDIS_URL.
+        SettingMissing: REDIS_URL is not set.
     """
     tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
     return connect(needed(settings.redis_url, "REDIS_URL").reveal(), settings.wait_replicas, tls)
 
 
 def make_connection_to(url: str, settings: Settings) -> Connection:
-    """The way to another Redis, with the same certificates.
+    """Returns a connection to another Redis, with the same certificates.
 
     Raises:
-        Malformed: it is no address of a Redis.
+        Malformed: `url` is not the address of a Redis.
     """
     tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
     return connect(values.redis_url(url).reveal(), tls=tls)
@@ -94,7 +94,7 @@ def make_connection_to(url: str, settings: Settings) -> Connection:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What an operator's command needs of the store."""
+    """The parts of the store that an operator's command needs."""
 
     connection: Connection
     sealer: Sealer
@@ -116,7 +116,7 @@ class Store:
 
 
 def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, turns: Turns | None = None) -> Store:
-    """Registry, reader and purger on one connection. `turns` share the event loop between shops."""
+    """Returns registry, reader and purger on one connection. `turns` share the event loop between shops."""
     ttl = settings.message_ttl
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
@@ -170,7 +170,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
 def make_writer(
     store: Store, metrics: Metrics, settings: Settings, *, require_fit: Callable[[], None] = lambda: None
 ) -> Writer:
-    """The writer of messages. `require_fit` raises while Redis may lose messages."""
+    """Returns the writer of messages. `require_fit` raises an error while Redis may lose messages."""
     return Writer(
         store.connection,
         store.secrets,
@@ -185,31 +185,31 @@ def make_writer(
 
 
 def make_replay(store: Store) -> PurgeReplay | None:
-    """Does the purges of the journal again; None without a journal."""
+    """Returns the object that repeats the purges of the journal, and None without a journal."""
     return None if store.journal is None else PurgeReplay(store.connection, store.journal)
 
 
 def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) -> CatchUp:
-    """Brings older data up to date. It works while the guard of the connection holds back every reply."""
+    """Returns the object that brings older data up to date, while the guard of the connection delays every reply."""
     store = make_store(connection.unguarded(), metrics, settings)
     return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, metrics, now=unix_milliseconds)
 
 
 def make_page_writer(store: Store, writer: Writer, metrics: Metrics) -> PageWriter:
-    """The writer of what comes for Pages."""
+    """Returns the writer of the events that arrive for Pages."""
     return PageWriter(writer, store.routes, metrics, clock=time.monotonic)
 
 
 def make_sweeper(
     store: Store, metrics: Metrics, settings: Settings, *, now: Callable[[], float] = time.time
 ) -> Sweeper:
-    """Removes expired messages and old entries."""
+    """Returns the sweeper, which removes expired messages and old entries."""
     ttl = settings.message_ttl
     return Sweeper(store.connection, metrics, ttl=ttl, now=now, clock=time.monotonic, sleep=asyncio.sleep)
 
 
 def make_timeline(store: Store, settings: Settings, *, turns: Turns | None = None) -> Timeline:
-    """What happened in a shop, for live streams and exports."""
+    """Returns the timeline of the events of a shop, for live streams and exports."""
     return Timeline(
         store.connection,
         store.secrets,
@@ -221,12 +221,12 @@ def make_timeline(store: Store, settings: Settings, *, turns: Turns | None = Non
 
 
 def make_budgets(store: Store) -> Budgets:
-    """The rate of Graph calls, shared by all replicas."""
+    """Returns the budgets of Graph calls, which all replicas share."""
     return Budgets(store.connection, store.sealer, clock=time.monotonic)
 
 
 def make_exporter(store: Store, *, turns: Turns | None = None) -> Exporter:
-    """Exports everything that is kept of a shop."""
+    """Returns the exporter of everything that is kept for a shop."""
     return Exporter(
         store.shops, store.receipts, store.audit_log, store.reader, now=unix_milliseconds, turns=turns or ShopTurns()
     )
@@ -234,7 +234,7 @@ def make_exporter(store: Store, *, turns: Turns | None = None) -> Exporter:
 
 @dataclass(frozen=True, slots=True)
 class GraphParts:
-    """What asks Facebook."""
+    """The parts that call Facebook."""
 
     calls: Calls
     reader: GraphReader
@@ -248,7 +248,7 @@ class GraphParts:
 
 
 def make_graph(store: Store, metrics: Metrics, settings: Settings) -> GraphParts:
-    """The way to Facebook; not opened yet."""
+    """Returns the parts that call Facebook, not opened yet."""
     secret = settings.app_secrets[0] if settings.app_secrets else None
     watchlist, grants = Watchlist(store.connection), Grants(store.connection, settings.seal_keys)
     heals = Heals(store.connection)
@@ -285,5 +285,5 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings) -> GraphParts
 
 
 def unix_milliseconds() -> int:
-    """The moment."""
+    """Returns the time now in Unix milliseconds."""
     return time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""Serves both ports in this process until a signal ends it; SIGHUP goes on with the settings read again."""
+"""Serves both ports in this process until a signal ends it. At SIGHUP the process reads the settings again."""
 
 import asyncio
 import socket
@@ -16,11 +16,11 @@ from domain.errors import PageInboxError
 from ops.settings import SettingsRefused
 
 REDIS_SECONDS: Final = 1.0
-"""For the first examination of Redis. Without an answer the service starts, and is not ready."""
+"""Time limit for the first examination of Redis. If Redis does not answer, the service starts but is not ready."""
 _POLL_SECONDS: Final = 0.01
 
 Beside = Callable[[int, int], Coroutine[Any, Any, None]]
-"""Runs while the service does. Its arguments are the public port and the operators' port."""
+"""Runs while the service runs. The arguments are the public port and the operators' port."""
 
 MakeApp = Callable[[], Application]
 """Reads the settings and makes the application."""
@@ -29,14 +29,14 @@ log = structlog.get_logger()
 
 
 class RedisUnfit(PageInboxError):
-    """A Redis that may lose messages; the sentence says what to change."""
+    """Raised when Redis may lose messages. The sentence says what to change."""
 
 
 async def refuse_unfit_redis(state: ServerState) -> None:
-    """Return when Redis is fit, or cannot be reached yet: then readiness waits for it.
+    """Check that Redis is fit. If Redis cannot be reached, return too: the service is not ready until Redis answers.
 
     Raises:
-        RedisUnfit: it may evict keys, or is too old.
+        RedisUnfit: Redis may evict keys, or Redis is too old.
     """
     try:
         async with asyncio.timeout(REDIS_SECONDS):
@@ -48,7 +48,7 @@ async def refuse_unfit_redis(state: ServerState) -> None:
 
 
 async def serve(app: Application, *, beside: Beside | None = None, again: MakeApp | None = None) -> None:
-    """Serve until SIGTERM or its like, then finish what is under way. At SIGHUP go on with the application of `again`.
+    """Serve until a signal of STOPPING, then finish the open requests. At SIGHUP, serve a new application of `again`.
 
     Raises:
         PortRefused: one of the two ports cannot be listened to.
@@ -75,7 +75,7 @@ async def serve(app: Application, *, beside: Beside | None = None, again: MakeAp
 
 
 class _Process:
-    """The applications that this process serves on its two ports: one, and for a moment after SIGHUP two."""
+    """The applications that this process serves on its two ports: one, or two for a short time after SIGHUP."""
 
     def __init__(
         self, group: asyncio.TaskGroup, public: socket.socket, ops: socket.socket, drain_seconds: float
@@ -89,7 +89,7 @@ class _Process:
         self._stopping = False
 
     def start(self, app: Application) -> None:
-        """Serve an application; the one before it ends when this one takes requests."""
+        """Serve an application. The previous application ends when the new application accepts requests."""
         app.services.metrics.workers(1)
         app.services.checks.add("draining", self.signals.serving, DRAINING)
         public, before = server.make_public(app), list(self._serving)
@@ -98,14 +98,14 @@ class _Process:
         self._group.create_task(self._replace(before, public))
 
     def stop(self) -> None:
-        """Finish what is under way."""
+        """Finish the open requests, and then stop."""
         self._stopping = True
         self._public.close()  # from now on connections are refused
         for public, app in self._serving:
             server.stop(public, app)
 
     def reload(self, again: MakeApp) -> None:
-        """Read the settings and their files again, and go on with them; without a change where they are refused."""
+        """Read the settings and their files again and use them. If they are refused, change nothing."""
         if self._stopping or self.signals.draining:
             return
         try:

@@ -1,4 +1,4 @@
-"""A running service as an operator's command works on it: over HTTP, with a token."""
+"""A running service that an operator's command uses over HTTP, with a token."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -14,9 +14,9 @@ from domain.ids import PageId, ShopId
 from domain.secret import Secret
 
 ANSWER_SECONDS: Final = 20.0
-"""The service itself gives up after 15, with whatever it asks of Facebook."""
+"""The service itself gives up after 15 seconds, calls to Facebook included."""
 ERASING_SECONDS: Final = 600.0
-"""A purge of a million messages takes less than a minute; it goes on in the service however long we wait."""
+"""A purge of a million messages takes less than a minute. The service continues the purge after this time too."""
 LOOK_SECONDS: Final = 0.2
 
 _REMEDIES: Final[Mapping[int, str]] = {
@@ -27,11 +27,11 @@ _WHERE: Final = "Is --url the public address of a service?"
 
 
 class ServiceRefused(PageInboxError):
-    """The running service did not do it, and says why."""
+    """Raised when the running service refuses the request. The sentence gives the reason."""
 
 
 class Remote:
-    """A service. Nothing is sent to where it redirects: a token goes to the address that was given."""
+    """A service. Redirects are not followed, so the token is sent only to the given address."""
 
     def __init__(self, client: httpx2.AsyncClient, url: str) -> None:
         self._client = client
@@ -67,14 +67,14 @@ class Remote:
         return await self._ask("DELETE", shop, "messages", *([message] if message else []))
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
-        """GET purges/{purge_id}, until it is complete. A Page's receipt needs the scope messages:purge too."""
+        """GET purges/{purge_id} until the purge is complete. A Page's receipt needs the scope messages:purge too."""
         try:
             async with asyncio.timeout(ERASING_SECONDS):
                 while receipt["status"] != "complete":
                     await asyncio.sleep(LOOK_SECONDS)
                     receipt = await self._ask("GET", shop, "purges", receipt["purge_id"])
         except TimeoutError:
-            pass  # nothing of it can be read any more; the service erases the rest
+            pass  # the messages are already unreadable, and the service erases the rest
         return receipt
 
     async def _ask(self, method: str, shop: ShopId, *path: str, body: Any = None) -> dict[str, Any]:
@@ -113,10 +113,10 @@ def _sentence(status: int, told: Mapping[str, Any], url: str) -> str:
 
 @asynccontextmanager
 async def remote(url: str, token: Secret) -> AsyncIterator[Remote]:
-    """The service at this address.
+    """Yields the service at this address.
 
     Raises:
-        ServiceRefused: it is no address.
+        ServiceRefused: `url` is not an address.
     """
     if not url.startswith(("http://", "https://")):
         raise ServiceRefused("url_refused", "--url must begin with https://, or http:// on this machine.")

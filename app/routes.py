@@ -1,4 +1,4 @@
-"""The route table: method, path, handler, scope. Whoever asks "who may call this?" finds it here and nowhere else."""
+"""The route table: method, path, handler, scope. Only this table says who may call a route."""
 
 from collections.abc import Sequence
 from secrets import token_bytes
@@ -62,11 +62,11 @@ PAGE: Final = f"{SHOP}/pages/{{page}}"
 BLOCKED: Final = f"{SHOP}/conversations/{{id}}/blocked"
 FACEBOOK: Final = "Facebook, on demand"
 FETCH: Final = (404, 409, 429, 502, 504)
-"""The problems of whatever is fetched from Facebook."""
+"""The error statuses of routes that fetch data from Facebook."""
 
 
 def table(services: Services) -> list[Route]:
-    """Every route that Starlette serves. `/webhook` is called for every message and stands before it (`factory.py`)."""
+    """Returns every route that Starlette serves. `factory.py` handles `/webhook` first, because it is called often."""
     compression = Compression(token_bytes)
     messages = Messages(services.reader, services.purger, services.customers, compression, services.turns)
     blocked = Blocked(services.blocked, services.purger)
@@ -215,7 +215,7 @@ def table(services: Services) -> list[Route]:
 
 
 def console_routes(graph_url: str, partners: Sequence[str]) -> list[Route]:
-    """The console and its files. Where Graph is not Facebook's own, as in `page-inbox run`, so are the pictures."""
+    """Returns the routes of the console and its files. If `graph_url` is not Facebook's, pictures come from it too."""
     pictures = () if graph_url == OF_FACEBOOK else (graph_url,)
     console = Console(client_files.MODULE, client_files.TYPES, pictures, partners)
     return [

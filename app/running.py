@@ -1,4 +1,4 @@
-"""How every command finds the `page-inbox run` of this machine: `run` notes its settings in DATA_DIR while it runs."""
+"""Lets every command find the `page-inbox run` on this machine: a running `run` keeps its settings in DATA_DIR."""
 
 import json
 import os
@@ -14,7 +14,7 @@ _DEFAULT_DATA_DIR: Final = ".data"
 
 
 def note(settings: Settings, pid: int) -> None:
-    """Write down the settings of this `run`, secrets included, for their owner alone."""
+    """Write the settings of this `run`, secrets included, to a file that only its owner can read."""
 
     def shown(value: Secret | None) -> str:
         return "" if value is None else value.reveal()
@@ -35,19 +35,19 @@ def note(settings: Settings, pid: int) -> None:
 
 
 def forget(settings: Settings) -> None:
-    """`run` has ended."""
+    """Delete the settings that `note` wrote, because `run` has ended."""
     (settings.data_dir / _FILE).unlink(missing_ok=True)
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
-    """Where a `run` that is called with this environment keeps its data."""
+    """Returns the folder in which a `run` with this environment keeps its data."""
     return Path(environ.get("DATA_DIR") or _DEFAULT_DATA_DIR)
 
 
 def settings_of_run(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a command beside `run` needs and this environment does not have.
+    """Returns the settings that a command beside `run` needs and this environment does not have.
 
-    {} when no `run` is running, or when REDIS_URL says that the command is about another store.
+    Returns {} when no `run` is running, or when REDIS_URL is set, because then the command uses another store.
     """
     if environ.get("REDIS_URL") or environ.get("REDIS_URL_FILE"):
         return {}
@@ -56,5 +56,5 @@ def settings_of_run(environ: Mapping[str, str]) -> dict[str, str]:
         os.kill(int(noted["pid"]), 0)
         found: dict[str, str] = noted["settings"]
     except (OSError, ValueError, KeyError, TypeError):
-        return {}  # not there, not ours to read, ended without a word, or none of ours
+        return {}  # no file, not readable, from a `run` that was killed, or not written by `run`
     return {name: value for name, value in found.items() if not (environ.get(name) or environ.get(f"{name}_FILE"))}

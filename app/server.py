@@ -1,4 +1,4 @@
-"""Sockets and servers: how this service listens, and how uvicorn is set up for it."""
+"""Sockets and servers: makes the listening sockets of this service and configures uvicorn."""
 
 import asyncio
 import gc
@@ -19,46 +19,46 @@ from app.factory import Application
 from domain.errors import PageInboxError
 
 GRACE_SECONDS: Final = 15
-"""What requests under way get to end after SIGTERM. Only those that wait for Facebook take long, at most twelve."""
+"""Seconds that open requests have to end after SIGTERM. Only requests that wait for Facebook take long: at most 12 s."""
 OPEN_FILES: Final = 65_536
 LEAST_OPEN_FILES: Final = 1024
-"""Half for connections, half for everything else (SPARE_FILES). Every system grants it by default."""
+"""Half is for connections, half for everything else (SPARE_FILES). Every system allows this number by default."""
 UNREAD_SECONDS: Final = 60
-"""A connection whose other side takes nothing for so long is dropped by the system (Linux; tcp(7), TCP_USER_TIMEOUT);
-what waits for it would stay in memory for a quarter of an hour otherwise, or for ever."""
+"""The system drops a connection whose other side reads nothing for this time (Linux; tcp(7), TCP_USER_TIMEOUT).
+Otherwise the unsent data stay in memory for a quarter of an hour, or for ever."""
 BACKLOG: Final = 2048
 ACCEPTED_EACH_TURN: Final = 32
-"""The event loop accepts one connection a turn from each listening socket (libuv, since 1.45), and turns are long when
-much is to be done: two thousand strangers who connect would keep Facebook waiting for ten seconds."""
+"""The event loop accepts one connection per turn from each listening socket (libuv 1.45 and newer), and turns are long
+under load. With one per turn, two thousand new connections from others delay Facebook by ten seconds."""
 
 GARBAGE_OBJECTS: Final = 10_000
-"""New objects after which the youngest are looked through: some 2 MB, in a millisecond."""
+"""New objects after which the garbage collector checks the youngest objects: about 2 MB, in a millisecond."""
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
 
 
 class PortRefused(PageInboxError):
-    """A port that cannot be listened to; the sentence names the setting to change."""
+    """Raised when the service cannot listen on a port. The sentence names the setting to change."""
 
 
 class TooFewFiles(PageInboxError):
-    """A limit of open files that is too low; the sentence says how to raise it."""
+    """Raised when the limit of open files is too low. The sentence says how to raise the limit."""
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the signals to us: there are two."""
+    """A server that handles no signals, because this process has two servers and handles the signals itself."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture no signals."""
         yield
 
 
 def listen(host: str, port: int, setting: str, *, shared: bool = False) -> socket.socket:
-    """A listening socket. `shared`: other worker processes listen on the same port (SO_REUSEPORT).
+    """Returns a listening socket. `shared`: other worker processes listen on the same port (SO_REUSEPORT).
 
     Raises:
-        PortRefused: taken, or not allowed.
+        PortRefused: the port is in use or not allowed.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -72,7 +72,7 @@ def listen(host: str, port: int, setting: str, *, shared: bool = False) -> socke
 
 
 def reserve(host: str, port: int) -> socket.socket:
-    """A socket that listens to nothing and holds the port for the worker processes."""
+    """Returns a socket that reserves the port for the worker processes and does not listen."""
     reserved = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -87,10 +87,10 @@ def make_server(
     proxies: Sequence[str] = (),
     protocol: Any = "httptools",
 ) -> uvicorn.Server:
-    """A server whose signals are somebody else's, to be given its sockets and told to end by `should_exit`.
+    """Returns a server that handles no signals. The caller gives it sockets, and sets `should_exit` to end it.
 
-    The caller's address is taken from `X-Forwarded-For` where the request comes from one of these proxies, or from this
-    machine. `protocol` makes its connections.
+    If a request comes from one of `proxies` or from this machine, the caller's address is taken from `X-Forwarded-For`.
+    `protocol` makes the connections.
     """
     config = uvicorn.Config(
         app,
@@ -105,16 +105,16 @@ def make_server(
         forwarded_allow_ips=[*LOOPBACK, *proxies],
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        workers=1,  # else it reads WEB_CONCURRENCY by itself
+        workers=1,  # otherwise uvicorn reads WEB_CONCURRENCY
     )
     return _Server(config)
 
 
 def raise_open_files() -> None:
-    """Each viewer of a stream is an open file, and systems give a process 1,024 unless it asks for more.
+    """Raise the limit of open files. Each viewer of a stream is an open file, and the usual limit is only 1,024.
 
     Raises:
-        TooFewFiles: it may not have enough.
+        TooFewFiles: the system does not allow enough open files.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < LEAST_OPEN_FILES:
@@ -129,22 +129,22 @@ def raise_open_files() -> None:
 
 
 def accepting(listening: socket.socket, each_turn: int) -> list[socket.socket]:
-    """The same socket so often, for `uvicorn.Server.serve`: so many are accepted in one turn of the loop."""
+    """Returns `each_turn` copies of a socket, so that `uvicorn.Server.serve` accepts as many connections per turn."""
     return [listening.dup() for _ in range(each_turn)]
 
 
 def most_connections() -> int:
-    """How many connections the public port may hold: as many as there are open files to have, up to the limit."""
+    """Returns how many connections the public port may hold: as many as open files allow, at most MOST_CONNECTIONS."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(min(MOST_CONNECTIONS, soft - SPARE_FILES), 1)
 
 
 def make_public(app: Application) -> uvicorn.Server:
-    """The public server. Call it inside the event loop."""
+    """Returns the public server. Call this inside the event loop."""
     settings = app.services.settings
     edge = Edge(most_connections(), app.services.metrics.dropped)
     connection: Any = EdgeConnection
-    if app.outermost is app:  # else each request is traced as a whole
+    if app.outermost is app:  # with tracing, each request goes through ASGI
         connection = partial(DeliveryConnection, app.receiver)
     protocol = partial(connection, edge, app.busy, settings.max_body_bytes)
     public = make_server(
@@ -158,22 +158,22 @@ def make_public(app: Application) -> uvicorn.Server:
 
 
 def keep_what_is_here() -> None:
-    """Have the garbage collector pass over what is loaded now, and look at the rest when much of it may have come.
+    """Let the garbage collector ignore all objects that exist now, and check new objects less often.
 
-    A request makes no cycles, so that looking for them after every 700 new objects costs an eighth of its time.
+    A request makes no reference cycles. A search for cycles after every 700 new objects takes an eighth of its time.
     """
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
 
 
 def stop(server: uvicorn.Server, app: Application) -> None:
-    """Streams end at once: the server waits for what is under way, and they would never end by themselves."""
+    """Stop the server and end all streams now. The server waits for open requests, and streams do not end alone."""
     server.should_exit = True
     # keeps: streams end in order
     app.services.fan_out.end_all("closing")
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run to the end on uvloop."""
+    """Run `main` on uvloop until it returns."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -1,7 +1,7 @@
-"""Shares the event loop between shops: in each iteration one piece of work runs, of each waiting shop in turn.
+"""Shares the event loop between shops. In each iteration one piece of work runs, and the waiting shops take turns.
 
-A long read is done in pieces of about 0.3 ms. One shop can have many reads, exports and viewers at the same time: all
-of them together wait for one turn at a time. So another shop's read waits for one piece of theirs, not for all, and a
+A long read is done in pieces of about 0.3 ms. One shop can have many reads, exports and viewers at the same time, but
+together they get one turn at a time. So another shop's read waits for one of these pieces, not for all of them. A
 delivery waits for one piece in each iteration that it needs.
 """
 
@@ -15,7 +15,7 @@ from app.start_queue import StartQueue
 from domain.ids import ShopId
 
 PIECE_SECONDS: Final = 0.0003
-"""The time of a piece: some 60 messages that were read before, or one that was written to be slow to search."""
+"""The time of a piece. It is enough for about 60 cached messages, or one message written to make the search slow."""
 
 
 class ShopTurns:
@@ -24,7 +24,7 @@ class ShopTurns:
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._ends = 0.0
-        """When the piece that runs now has taken its time."""
+        """The time at which the current piece must end."""
         self._waiting = StartQueue[Callable[[], None]]()
         self._used = False
         """Whether a piece has run in this iteration."""
@@ -41,11 +41,11 @@ class ShopTurns:
         self._ends = self._clock() + PIECE_SECONDS
 
     def over(self) -> bool:
-        """Whether the piece that runs now has taken its time: then the next piece needs another turn."""
+        """Whether the time of the current piece is over. If so, the next piece needs another turn."""
         return self._clock() > self._ends
 
     def call(self, shop: ShopId, run: Callable[[], None]) -> None:
-        """Call this when the next piece of this shop's work may run."""
+        """Call `run` when the next piece of this shop's work may run."""
         self._waiting.add(shop, run)
         if not self._used:
             self._use()
@@ -59,10 +59,10 @@ class ShopTurns:
         self._used = bool(waiting)
         for run in waiting:
             run()
-            # After `run`: the task that it wakes asks for its next turn before the next one is given away.
+            # After `run`, so that the task that `run` wakes can ask for its next turn before the next turn starts.
             asyncio.get_running_loop().call_soon(self._next)
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:
-    if not future.done():  # it is done where the task that waits was cancelled
+    if not future.done():  # it is done if the waiting task was cancelled
         future.set_result(None)

@@ -1,4 +1,4 @@
-"""What the signals of a serving process do: SIGTERM and its like stop it in order, SIGHUP reads the settings again."""
+"""The signals of a serving process: SIGTERM and similar signals stop it in order, SIGHUP reads the settings again."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-"""By default each of these ends a process at once, with requests under way."""
+"""By default each of these signals ends a process at once, even with open requests."""
 
 DRAINING: Final = "The service got SIGTERM and stops soon. Send requests to another replica."
 
@@ -16,9 +16,10 @@ log = structlog.get_logger()
 
 
 class Signals:
-    """Calls `stop` at the first of STOPPING; `drain_seconds` later where that is set, or at the second signal.
+    """Calls `stop` at the first signal of STOPPING. With `drain_seconds`, `stop` is called that much later, or at the
+    second signal.
 
-    Meanwhile `serving` is False, so that proxies send no more requests, and the process still answers them.
+    During the draining `serving` is False, so that proxies stop sending requests. The process still answers requests.
     """
 
     def __init__(self, stop: Callable[[], None], drain_seconds: float = 0) -> None:
@@ -27,7 +28,7 @@ class Signals:
         self._drain_seconds = drain_seconds
 
     def install(self, reload: Callable[[], None] | None = None) -> None:
-        """Handle the signals of this process from now on. Call it inside the event loop."""
+        """Handle the signals of this process from now on. Call this inside the event loop."""
         loop = asyncio.get_running_loop()
         for number in STOPPING:
             # keeps: SIGTERM ends in order
@@ -36,7 +37,7 @@ class Signals:
         loop.add_signal_handler(signal.SIGHUP, reload or self.begin)
 
     def begin(self) -> None:
-        """Stop, or begin to drain."""
+        """Stop, or start to drain."""
         if self.draining or not self._drain_seconds:
             self._stop()
             return
@@ -45,5 +46,5 @@ class Signals:
         asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
 
     async def serving(self) -> bool:
-        """The check: False while the process drains."""
+        """The readiness check: False while the process drains."""
         return not self.draining

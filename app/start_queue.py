@@ -1,4 +1,4 @@
-"""Pure: the order in which waiting requests start. Callers take turns: many requests of one delay only its own.
+"""Pure: the order in which waiting requests start. Callers take turns, so a caller's many requests delay only its own.
 
 Without turns, a shop with 60 connections gets 60 answers for each answer to another shop (`make attack`).
 """
@@ -19,11 +19,11 @@ class StartQueue(Generic[T]):
         return bool(self._waiting)
 
     def add(self, caller: str, request: T) -> None:
-        """Put a request behind the others of its caller."""
+        """Put a request behind the other requests of its caller."""
         self._waiting.setdefault(caller, deque()).append(request)
 
     def take(self, most: int) -> list[T]:
-        """Remove and return up to `most` requests, one of each caller in turn."""
+        """Remove and return at most `most` requests. The callers take turns, one request each."""
         taken: list[T] = []
         while self._waiting and len(taken) < most:
             caller = next(iter(self._waiting))

@@ -1,9 +1,9 @@
-"""Several worker processes on one public port: starts them, replaces one that ends or hangs, ends them together.
+"""Runs several worker processes on one public port. Replaces a worker that ends or hangs, and ends all together.
 
-Each worker listens on PORT with a socket of its own, and the kernel deals the connections out (SO_REUSEPORT). The
-supervisor serves OPS_PORT for all: once a second, and at each question there, it asks every worker for a report.
-uvicorn's own workers would lose one answer of /livez, /readyz and /metrics for all, the end of a worker that hangs, and
-workers that end with their parent. docs/adr/0020-worker-processes.md
+Each worker listens on PORT with its own socket, and the kernel distributes the connections (SO_REUSEPORT). The
+supervisor serves OPS_PORT for all workers. It asks every worker for a report once per second, and at each request to
+OPS_PORT. uvicorn's own workers are not used, because they have no common answer of /livez, /readyz and /metrics, do not
+end a worker that hangs, and do not end together with their parent. docs/adr/0020-worker-processes.md
 """
 
 import asyncio
@@ -34,18 +34,18 @@ from ops.totals import Counted, Family, add_up, count, lasting, metrics_of
 
 BEAT_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 2.0
-"""For a worker to report. A check is given up after one."""
+"""Seconds that a worker has to report. Each check is given up after one second."""
 SILENT_BEATS: Final = 5
-"""Beats without a report after which /livez fails. An event loop that turns misses none."""
+"""Beats without a report after which /livez fails. A working event loop misses no beat."""
 HUNG_BEATS: Final = 15
 """Beats without a report after which a worker is replaced."""
 START_BEATS: Final = 60
-"""Beats that a worker gets to start. One is usual."""
+"""Beats that a worker has to start. It usually needs one beat."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 5.0
-"""Seconds before the next start of a worker that ended before it served; each wait is twice the last."""
+"""Longest wait in seconds before a worker that ended before it served starts again. Each wait doubles the last wait."""
 END_SECONDS: Final = server.GRACE_SECONDS + CLOSE_SECONDS + 5
-"""For workers to end: their own times, a last report, and two seconds over."""
+"""Seconds that workers have to end: their own time limits, a last report, and two seconds more."""
 HOW: Final = ("exit", "signal", "hung")
 _HINT: Final = "No worker process serves yet, or one hangs; the supervisor's log lines say which."
 _ROOT: Final = Path(__file__).parents[1]
@@ -54,29 +54,29 @@ log = structlog.get_logger()
 
 
 class NoWorkerServed(PageInboxError):
-    """A worker ended before any had served. Its own log lines say why."""
+    """Raised when a worker ended before any worker had served. The log lines of the worker give the reason."""
 
 
 class Worker:
-    """A worker process, and its last report. Made by `start`."""
+    """A worker process and its last report. Make it with `start`."""
 
     def __init__(self, process: asyncio.subprocess.Process, client: httpx2.AsyncClient) -> None:
         self.process = process
         self.serves = False
-        """It has reported once: it takes requests."""
+        """Whether the worker has reported once, so that it accepts requests."""
         self.silent = 0
         """Beats since the last report, or since the start."""
         self.hung = self.renewed = False
-        """The supervisor ended it, because it hung or because the settings are read again."""
+        """Whether the supervisor ended the worker, because it hung or because the settings are read again."""
         self.counted: Counted = []
         self._client = client
 
     @classmethod
     async def start(cls, port: int) -> Self:
-        """A process that listens on `port`. Call it from the main thread. Raises OSError."""
+        """Start a process that listens on `port`. Call this from the main thread. Raises OSError."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             program = (sys.executable, "-P", "-m", "app.worker", str(port), str(listening.fileno()))
-            # The code that runs here, not what lies in the working directory (-P).
+            # Import the code of this process, not the code in the working directory (-P).
             path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
             process = await asyncio.create_subprocess_exec(
                 *tethered(program),
@@ -89,7 +89,7 @@ class Worker:
         return cls(process, httpx2.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER_SECONDS))
 
     async def report(self, *, checks: bool = False) -> list[Result] | None:
-        """Have it report; its checks where they are wanted, None where it does not answer in time."""
+        """Request a report. Returns the results of the worker's checks if `checks`; None if no answer comes in time."""
         try:
             answer = await self._client.get("/report", params={"checks": 1} if checks else {})
             report = orjson.loads(answer.content)
@@ -99,17 +99,17 @@ class Worker:
         return [Result(*check) for check in report["checks"]]
 
     def hangs(self) -> bool:
-        """It served, and has been silent since."""
+        """Whether the worker served before, and sends no reports now."""
         # keeps: a silent worker fails /livez
         return self.serves and self.silent >= SILENT_BEATS
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, unless it has ended."""
+        """Send a signal, unless the worker has ended."""
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
 
     async def ended(self) -> int:
-        """Wait for its end: the exit code, or the negative number of a signal."""
+        """Wait until the worker ends. Returns the exit code, or the negative number of a signal."""
         try:
             return await self.process.wait()
         finally:
@@ -117,7 +117,7 @@ class Worker:
 
 
 class Supervisor:
-    """Keeps `count` workers. For ops/routes.py it is the registry and the checks of all of them."""
+    """Keeps `count` workers running. ops/routes.py uses it as the registry and the checks of all workers."""
 
     def __init__(self, count: int, start: Callable[[], Awaitable[Worker]], drain_seconds: float = 0) -> None:
         self.signals = Signals(self.end, drain_seconds)
@@ -127,18 +127,18 @@ class Supervisor:
         self._ending = asyncio.Event()
         self._served = self._failed = False
         self._ended: Counted = []
-        """What workers that have ended had counted."""
+        """The counts of workers that have ended."""
         self._registry = process_registry()
         self._metrics = Metrics(self._registry, version=VERSION)
         for how in HOW:
             self._metrics.worker_death(how, 0)
 
     def alive(self) -> bool:
-        """No worker hangs. One that starts again does not: the others take its connections."""
+        """Whether no worker hangs. A worker that starts again does not hang: the others accept its connections."""
         return not any(worker.hangs() for worker in self._workers.values())
 
     async def run(self) -> list[Result]:
-        """Each check, passed where it passes in every worker that serves; and whether all of them answer."""
+        """Returns each check, passed if it passes in every serving worker, and a check that all workers answer."""
         serving = [worker for worker in self._workers.values() if worker.serves and not worker.hangs()]
         reports = await asyncio.gather(*(worker.report(checks=True) for worker in serving))
         found = {"draining": Result("draining", not self.signals.draining, DRAINING)}
@@ -150,14 +150,14 @@ class Supervisor:
         return [*found.values(), Result("workers", well, _HINT)]
 
     def collect(self) -> Iterator[Family]:
-        """The metrics of all together."""
+        """Yields the metrics of all workers together."""
         workers = list(self._workers.values())
         self._metrics.workers(sum(worker.serves and not worker.hangs() for worker in workers))
         reports = [count(self._registry), self._ended, *(worker.counted for worker in workers)]
         return metrics_of(add_up(reports))
 
     async def serve(self) -> bool:
-        """Return when every worker has ended after `end`: False where one ended unasked before any had served."""
+        """Serve until every worker has ended after `end`. Returns False if a worker failed before any had served."""
         async with asyncio.TaskGroup() as group:
             keepers = [group.create_task(self._keep(number)) for number in range(1, self._count + 1)]
             watch = group.create_task(self._watch())
@@ -172,13 +172,13 @@ class Supervisor:
         return not self._failed
 
     def end(self) -> None:
-        """Have the workers finish what is under way."""
+        """Let the workers finish the open requests, and end."""
         self._ending.set()
         for worker in self._workers.values():
             worker.send(signal.SIGTERM)
 
     async def renew(self) -> None:
-        """Replace one worker after the other: a new one reads the settings and their files again."""
+        """Replace one worker after the other. Each new worker reads the settings and their files again."""
         for number in list(self._workers):
             worker = self._workers.get(number)
             if worker is not None:
@@ -192,7 +192,7 @@ class Supervisor:
         return worker is not None and worker is not instead_of and worker.serves
 
     async def _keep(self, number: int) -> None:
-        """Keep one worker running, whatever ends it."""
+        """Keep one worker running: when the worker ends, start another."""
         wait = 0.0
         while not await self._ends_within(wait):
             try:
@@ -216,7 +216,7 @@ class Supervisor:
             log.error("worker_died", worker=number, reason=how, code=code, wait_seconds=wait)
             self._metrics.worker_death(how)
             self._served |= worker.serves or any(other.serves for other in self._workers.values())
-            if not self._served:  # the next would end as this one did
+            if not self._served:  # the next worker would end for the same reason
                 self._failed = True
                 self.end()
 
@@ -226,10 +226,10 @@ class Supervisor:
         return self._ending.is_set()
 
     async def _watch(self) -> None:
-        """Take a report of each worker once a second, and end one that hangs."""
+        """Request a report of each worker once per second, and end a worker that hangs."""
         while True:
             workers = list(self._workers.items())
-            # One beat is one turn of this loop: where the whole machine stands still, no worker is blamed.
+            # One beat is one turn of this loop, so that a worker does not count as hung when the whole machine stops.
             await asyncio.gather(asyncio.sleep(BEAT_SECONDS), *(worker.report() for _, worker in workers))
             for number, worker in workers:
                 worker.silent += 1
@@ -238,16 +238,16 @@ class Supervisor:
                 longest = HUNG_BEATS if worker.serves else START_BEATS
                 if worker.silent == longest:
                     worker.hung = True
-                    worker.send(signal.SIGABRT)  # it writes where it hangs to standard error
+                    worker.send(signal.SIGABRT)  # the worker writes its stack to standard error
                 elif worker.silent > longest:
                     worker.send(signal.SIGKILL)
 
 
 async def supervise(settings: Settings) -> None:
-    """Serve with several workers until SIGTERM or SIGINT, then finish what is under way.
+    """Serve with several workers until SIGTERM or SIGINT, then finish the open requests.
 
     Raises:
-        PortRefused: one of the two ports is taken.
+        PortRefused: one of the two ports is in use.
         NoWorkerServed: no worker could be started.
     """
     server.raise_open_files()
@@ -273,7 +273,7 @@ async def supervise(settings: Settings) -> None:
 
 
 def _reload(supervisor: Supervisor, group: asyncio.TaskGroup) -> None:
-    """Renew the workers, unless the settings would be refused."""
+    """Replace the workers, unless the settings would be refused."""
     try:
         read_settings(os.environ, command="serve")
     except SettingsRefused as refused:

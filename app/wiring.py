@@ -1,4 +1,4 @@
-"""Settings to services, without I/O; opened in order, closed in reverse."""
+"""Makes the services from the settings, without I/O. They are opened in order and closed in reverse order."""
 
 import asyncio
 import secrets
@@ -69,17 +69,17 @@ from webhook.intake import Intake
 from webhook.withdrawal import Withdrawal
 
 CLOSE_SECONDS: Final = 5.0
-"""What background tasks get to end; an orchestrator's usual grace is thirty."""
+"""Seconds that background tasks have to end. The usual grace period of an orchestrator is thirty seconds."""
 
 REDIS_CHECK_SECONDS: Final = 2.0
-"""A check of Redis asks several questions, each of which has its own shorter limit."""
+"""Time limit for a check of Redis. A check makes several calls, and each call has its own shorter limit."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that serves, wired."""
+    """All services, connected to each other."""
 
     settings: Settings
     state: ServerState
@@ -120,7 +120,7 @@ class Services:
     now: Callable[[], float]
 
     async def open(self) -> None:
-        """Start what runs beside the requests. Redis need not be there yet."""
+        """Start the background tasks. Redis need not be reachable yet."""
         self.tasks.start("marks", partial(self.marks.run, asyncio.sleep))
         self.tasks.start("went_back", partial(self.went_back.run, asyncio.sleep))
         self.tasks.start("redis_state", partial(self.state.run, asyncio.sleep))
@@ -135,7 +135,7 @@ class Services:
         log.info("opened", version=VERSION, command=self.settings.command, settings=self.settings.summary())
 
     async def close(self) -> None:
-        """Finish what has been taken in, then let go of everything."""
+        """Finish the accepted work, then close everything."""
         await self.fan_out.close()
         await self.writer.close()
         await self.tasks.close(CLOSE_SECONDS)
@@ -149,7 +149,7 @@ class Services:
 
 
 def add_redis_checks(checks: Checks, state: ServerState) -> None:
-    """What /readyz says about Redis. Only what makes every delivery fail, or unsafe, makes the process unready."""
+    """Add the checks of Redis to /readyz. Only a problem that makes every delivery fail or unsafe fails readiness."""
     add = partial(checks.add, timeout=REDIS_CHECK_SECONDS)
     add("redis", state.takes_writes, "Redis must be up, and REDIS_URL must lead to a primary that runs our scripts.")
     add(
@@ -163,10 +163,10 @@ def add_redis_checks(checks: Checks, state: ServerState) -> None:
 
 
 def make_tokens(settings: Settings) -> Tokens:
-    """Who verifies and mints tokens.
+    """Returns the object that verifies and makes tokens.
 
     Raises:
-        SettingMissing: with neither TOKEN_KEYS nor TOKEN_JWKS.
+        SettingMissing: neither TOKEN_KEYS nor TOKEN_JWKS is set.
     """
     if not settings.token_keys and not settings.token_jwks:
         raise SettingMissing("TOKEN_KEYS")
@@ -181,10 +181,10 @@ def wire(
     hooks: Hooks = NO_HOOKS,
     now: Callable[[], float] = time.time,
 ) -> Services:
-    """Everything, made from one value; nothing is opened, nothing global.
+    """Returns all services, made from the settings. Opens nothing and uses nothing global.
 
     Raises:
-        SettingMissing: a secret or Redis is not set; `serve` has refused that before.
+        SettingMissing: a secret or Redis is not set. `serve` refuses such settings earlier.
     """
     registry = process_registry()
     metrics = hooks.metrics(registry, version=VERSION)

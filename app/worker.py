@@ -1,7 +1,7 @@
-"""One of several worker processes: serves the public port, and reports to its supervisor when asked.
+"""One of several worker processes: serves the public port, and reports to its supervisor on request.
 
-Started by app/supervisor.py as `python -m app.worker PORT FILE`. FILE is an open listening socket on loopback: there
-`GET /report` answers what this process has counted, and with `?checks=1` how its checks end.
+app/supervisor.py starts it as `python -m app.worker PORT FILE`. FILE is an open listening socket on loopback. On this
+socket, `GET /report` returns the counts of this process. With `?checks=1` it returns the results of its checks too.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from ops.totals import count
 from ops.tracing_switch import hooks
 
 LAST_REPORT_SECONDS: Final = 3.0
-"""For the supervisor to ask a last time, after the last request is answered: it asks once a second."""
+"""Seconds in which the supervisor can ask a last time after the last answer. The supervisor asks once per second."""
 _POLL_SECONDS: Final = 0.01
 
 
 def main(port: int, file: int) -> None:
     """Serve until SIGTERM."""
-    faulthandler.enable()  # SIGABRT from the supervisor: write where this process hangs, and end
+    faulthandler.enable()  # at SIGABRT from the supervisor, write the stack and end
     settings = read_settings(os.environ, command="serve")
     logs.configure(sys.stdout.buffer, level=settings.log_level)
     server.raise_open_files()
@@ -52,7 +52,7 @@ async def _serve(app: Application, public_socket: socket.socket, report_socket: 
     public, asked = server.make_public(app), asyncio.Event()
 
     def stop() -> None:
-        public_socket.close()  # from now on the other workers get the connections
+        public_socket.close()  # from now on the other workers get new connections
         server.stop(public, app)
 
     Signals(stop).install()
