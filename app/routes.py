@@ -215,7 +215,7 @@ def table(services: Services) -> list[Route]:
 
 
 def console_routes(graph_url: str, partners: Sequence[str]) -> list[Route]:
-    """Returns the routes of the console and its files. If `graph_url` is not Facebook's, pictures come from it too."""
+    """Returns the routes of the console and its files. The console may load pictures from Facebook or `graph_url`."""
     pictures = () if graph_url == OF_FACEBOOK else (graph_url,)
     console = Console(client_files.MODULE, client_files.TYPES, pictures, partners)
     return [

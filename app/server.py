@@ -19,7 +19,7 @@ from app.factory import Application
 from domain.errors import PageInboxError
 
 GRACE_SECONDS: Final = 15
-"""Seconds that open requests have to end after SIGTERM. Only requests that wait for Facebook take long: at most 12 s."""
+"""Seconds that open requests have to end after SIGTERM. A request that waits for Facebook takes at most twelve."""
 OPEN_FILES: Final = 65_536
 LEAST_OPEN_FILES: Final = 1024
 """Half is for connections, half for everything else (SPARE_FILES). Every system allows this number by default."""

@@ -19,7 +19,7 @@ PIECE_SECONDS: Final = 0.0003
 
 
 class ShopTurns:
-    """Made for one event loop. `clock` is in seconds."""
+    """Shares one event loop. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock

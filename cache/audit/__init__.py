@@ -1,1 +1,1 @@
-"""Who read, purged, exported or changed what: recorded before it happens, chained, readable for 90 days."""
+"""The audit log: who read, purged, exported or changed what. Written before the action, and readable for 90 days."""

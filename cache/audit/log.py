@@ -1,8 +1,9 @@
-"""A shop's audit log in Redis: appended to, read, walked.
+"""A shop's audit log in Redis: appends and reads entries.
 
 A change is an entry of a stream, `d:{S}`. Reads are counted in a hash, `o:{S}`, for each hour, action, subject and
-address, over all replicas. After the hour each count becomes one entry (`audit.lua`, the sweeper); before the log is
-read, every count does. The stream keeps a bounded number of the newest entries, and readers see those of 90 days.
+address, over all replicas. After the hour, each count becomes one entry (`audit.lua`, the sweeper). Before the log is
+read, every count becomes an entry. The stream keeps a limited number of the newest entries. Readers see the entries of
+the last 90 days.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +24,7 @@ from domain.ids import PageId, ShopId
 DAY: Final = 86_400
 
 WALK_ENTRIES: Final = 500
-"""Entries read in one step of a walk: some 100 KB."""
+"""Entries read in one step of a walk: about 100 KB."""
 
 Stored = tuple[bytes, dict[bytes, bytes]]
 
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 
 
 class AuditLog:
-    """The logs of all shops. `now` in Unix seconds. Every method raises `Unavailable` when Redis is."""
+    """The logs of all shops. `now` returns Unix seconds. Every method raises `Unavailable` if Redis is unavailable."""
 
     def __init__(self, connection: Connection, keyring: Keyring, *, now: Callable[[], float]) -> None:
         self._connection = connection
@@ -39,10 +40,10 @@ class AuditLog:
         self._now = now
 
     async def append(self, shop: ShopId, access: Access, *, times: int = 1, since: int | None = None) -> None:
-        """Record an access; it stands once this returns. `since` in milliseconds, now unless it is given.
+        """Record an access. When this returns, the access is in the log. `since` is in milliseconds, by default now.
 
         Raises:
-            RateReached: it is a change, and the shop has made as many today as it may.
+            RateReached: the access is a change, and the shop has used up its changes of today.
         """
         keys = shop_keys(shop)
         args: list[Arg] = [
@@ -56,10 +57,10 @@ class AuditLog:
             raise limits.RateReached("too_many_changes", sentence, retry_after=wait)
 
     async def entries(self, shop: ShopId, *, limit: int, cursor: str | None) -> Slice[Entry]:
-        """Entries, newest first.
+        """Returns entries, the newest first.
 
         Raises:
-            CursorRefused: the cursor is none of ours.
+            CursorRefused: this service did not make the cursor.
             SealKeysMissing: there is no key to sign a cursor with.
         """
         below = "+"
@@ -75,7 +76,7 @@ class AuditLog:
         return Slice([_entry(one) for one in found[:limit]], next_cursor)
 
     async def walk(self, shop: ShopId) -> AsyncIterator[list[Entry]]:
-        """All entries, oldest first, some at a time; those that come meanwhile too."""
+        """Yields all entries in groups, the oldest first, also entries that are added during the walk."""
         await self._close(shop)
         after = self._kept_since()
         while found := await self._range("XRANGE", shop, after, "+", WALK_ENTRIES):
@@ -83,7 +84,7 @@ class AuditLog:
             after = f"({found[-1][0].decode()}"
 
     async def _close(self, shop: ShopId) -> None:
-        """Write what was counted so far, so that a reader sees it."""
+        """Write the counts so far as entries, so that a reader sees them."""
         keys = shop_keys(shop)
         await self._connection.run(AUDIT_CLOSE([keys.audit_reads, keys.audit], [1]), tries=2)
 
@@ -109,7 +110,7 @@ def _entry(stored: Stored) -> Entry:
 
 
 def _allowed(access: Access) -> tuple[int, int]:
-    """How many changes the shop may make in a day, 0 = not counted; µs after which one more is allowed, 0 = none."""
+    """Returns the shop's changes per day, 0 if not counted, and the µs after which one more is allowed, 0 for never."""
     if not access.limited:
         return 0, 0
     pause = max(1, limits.DELETION_PAUSE_SECONDS * 1_000_000) if access.action == "purgeMessages" else 0

@@ -1,11 +1,12 @@
-"""Recording: no access goes on before it stands in the shop's audit log, and a busy reader writes once an hour first.
+"""Records accesses in the shop's audit log before they continue. Most reads are only counted.
 
-A change is an entry of its own. Of the reads that are alike (same shop, subject, action and address) the first of each
-hour is recorded before it is answered. The others of that hour are counted here, and recorded once a minute. So a
-process that is killed loses numbers, of at most the last minute, and never the fact that a caller read.
+Each change has its own entry. Reads are alike if they have the same shop, subject, action and address. The first of
+such reads in each hour is recorded before its answer. The other reads of the hour are counted here, and the count is
+recorded once per minute. So a killed process loses at most the counts of the last minute. The log never loses the fact
+that a caller read.
 
-Each change, the first read of an hour, and the number of reads when the hour is over are log lines too: a copy that a
-person who may write to Redis cannot change, once the operator collects them (docs/operate.md).
+Each change, the first read of an hour, and the number of reads at the end of the hour are log lines too. If the
+operator collects the log lines (docs/operate.md), a person with write access to Redis cannot change this copy.
 """
 
 import asyncio
@@ -22,25 +23,26 @@ from ops.metrics import Metrics
 
 HOUR: Final = 3600
 FLUSH_SECONDS: Final = 60.0
-"""How often what was counted is recorded."""
+"""Seconds between two recordings of the counts."""
 MOST_FOLDS: Final = 10_000
-"""Kinds of reads counted at once, some 300 bytes each. Beyond, each read is recorded before it is answered."""
+"""Kinds of reads that are counted at the same time, about 300 bytes each. If there are more, each read of another kind
+is recorded before its answer."""
 
 log = structlog.get_logger()
 
 
 class Log(Protocol):
-    """Where entries are written."""
+    """The log that entries are written to."""
 
     async def append(self, shop: ShopId, access: Access, *, times: int = 1, since: int | None = None) -> None:
-        """One entry; it stands once this returns."""
+        """Write one entry. When this returns, the entry is in the log."""
         ...
 
 
 @dataclass(slots=True)
 class _Fold:
-    """Reads of an hour that are alike. `counted` of the `total` are answered and not recorded yet, the first of them at
-    `since`. The hour is over at `ends`, by the clock that rises.
+    """Similar reads of one hour. `total` is the number of recorded reads. `counted` is the number of reads that are not
+    recorded yet, and `since` is the time of the first of them. The hour ends at `ends`, by the monotonic clock.
     """
 
     ends: float
@@ -51,7 +53,7 @@ class _Fold:
 
 
 class Recorder:
-    """Records accesses. `now` in Unix seconds, `clock` rising seconds."""
+    """Records accesses. `now` returns Unix seconds, `clock` returns monotonic seconds."""
 
     def __init__(
         self,
@@ -70,11 +72,11 @@ class Recorder:
         self._folds: dict[tuple[ShopId, Access], _Fold] = {}
 
     async def record(self, shop: ShopId, access: Access) -> None:
-        """Return once the access is recorded; only then may it go on.
+        """Record or count an access. The access may continue only after this returns.
 
         Raises:
-            Unavailable: it cannot be recorded.
-            RateReached: it is a change, and the shop has made as many today as it may.
+            Unavailable: the access cannot be recorded.
+            RateReached: the access is a change, and the shop has used up its changes of today.
         """
         if not access.read:
             await self._append(shop, access, 1, None)
@@ -98,13 +100,13 @@ class Recorder:
         fold.counted += 1
 
     async def run(self) -> None:
-        """Record what has been counted, until cancelled."""
+        """Record the counts once per minute, until the task is cancelled."""
         while True:
             await self._sleep(FLUSH_SECONDS)
             await self.flush()
 
     async def close(self) -> None:
-        """Record all that has been counted. What cannot be recorded is told in the log, by number."""
+        """Record all counts. If counts cannot be recorded, log the number of lost reads."""
         await self.flush()
         for key, fold in self._folds.items():
             self._end(key, fold)
@@ -112,7 +114,7 @@ class Recorder:
             log.error("audit_counts_lost", events=lost)
 
     async def flush(self) -> None:
-        """Record what was counted, and forget the hours that are over; what cannot be recorded goes on waiting."""
+        """Record the counts and forget the hours that are over. Counts that cannot be recorded wait for the next try."""
         for key, fold in list(self._folds.items()):
             if fold.opening is not None:
                 continue
@@ -134,11 +136,11 @@ class Recorder:
             await self._append(*key, counted, since)
             fold.total += counted
         except BaseException:
-            fold.counted, fold.since = fold.counted + counted, since  # rather counted twice than not at all
+            fold.counted, fold.since = fold.counted + counted, since  # a read may be counted twice, but is never lost
             raise
 
     async def _open(self, key: tuple[ShopId, Access], fold: _Fold) -> None:
-        """Record the first read of an hour, after what was counted in the one before."""
+        """Record the first read of an hour, after the counts of the hour before."""
         try:
             await self._record_counted(key, fold)
             await self._append(*key, 1, None)
@@ -149,7 +151,7 @@ class Recorder:
             fold.opening = None
 
     def _end(self, key: tuple[ShopId, Access], fold: _Fold) -> None:
-        """An hour is over, or this process ends."""
+        """Log the number of reads, because the hour is over or this process ends."""
         if fold.total > 1:
             _log_line(*key, fold.total)
 
@@ -170,7 +172,9 @@ def _log_line(shop: ShopId, access: Access, times: int) -> None:
 
 
 async def _settled(opening: "asyncio.Task[None]") -> None:
-    """Wait for the first read of an hour; others wait for it too, so who goes away does not take it along."""
+    """Wait until the first read of an hour is recorded. If this wait is cancelled, the recording continues, because
+    other reads wait for it too.
+    """
     try:
         await asyncio.shield(opening)
     except asyncio.CancelledError:

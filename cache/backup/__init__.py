@@ -1,1 +1,1 @@
-"""Backup, restore, and copying everything to another Redis."""
+"""Backup and restore, and the copy of everything to another Redis."""

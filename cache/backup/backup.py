@@ -1,7 +1,8 @@
-"""What a backup holds: the registry, what is blocked, receipts, purge marks and the watch. No message.
+"""Makes backups of the registry, blocked customers, receipts, purge marks and the watchlist. A backup has no messages.
 
-So no purge can come back with a backup. Of a message that was erased, the empty value stays that keeps it out when
-Facebook sends it again. A shop's secret is left out: it would open messages in other copies of the data.
+So a restore cannot bring back purged messages. For each erased message, a backup has its empty value, so that the
+message is refused when Facebook sends it again. A backup does not have a shop's secret, because with this secret a
+reader could decrypt messages in other copies of the data.
 """
 
 import asyncio
@@ -38,18 +39,18 @@ KEPT: Final = (b"shop:", b"x:", b"j:", b"r:", b"deletion:", PURGE_MARK)
 WATCH: Final = (WATCH_DUE, WATCH_STATUS, WATCH_COUNTS, WATCH_GRANTED, WATCH_EXPIRING, WATCH_UNHEALED)
 SHOP: Final = b"shop:"
 PAGE: Final = b"page:"
-"""Stand at the end: once they are restored, deliveries find their shop, and are stored."""
+"""Keys with this prefix are last in a backup. When they are restored, deliveries find their shop and are stored."""
 AT_ONCE: Final = 100
-"""Keys that are read side by side."""
+"""Keys that are read at the same time."""
 
 Progress = Callable[[int], None]
-"""Called with how many more keys or items are done."""
+"""Called with the number of keys or items that were done since the last call."""
 
 
 class Backup:
-    """Makes backups and restores them. `new_bytes` draws so many random bytes; `now` is Unix milliseconds.
+    """Makes and restores backups. `new_bytes` returns the given number of random bytes, `now` Unix milliseconds.
 
-    Every method raises `Unavailable` when Redis is.
+    Every method raises `Unavailable` when Redis is unavailable.
     """
 
     def __init__(
@@ -70,11 +71,11 @@ class Backup:
         self._now = now
 
     async def write(self, path: Path, progress: Progress) -> int:
-        """Write a backup; how many Pages it holds. The service may run meanwhile.
+        """Write a backup and return its number of Pages. The service can run at the same time.
 
         Raises:
             BackupRefused: the file cannot be written, or there is nothing to back up.
-            SealKeysMissing: there is no key to seal it with.
+            SealKeysMissing: there is no key to encrypt the backup with.
         """
         pages: list[bytes] = []
         with BackupWriter(path, self._sealer, new_bytes=self._new_bytes) as file:
@@ -94,7 +95,7 @@ class Backup:
         return len(set(pages))
 
     async def _kept(self, keys: list[bytes]) -> list[bytes]:
-        """Those of the keys that a backup holds, without Pages and marks."""
+        """Returns the keys that belong into a backup, without Pages and marks."""
         messages = [key for key in keys if key.startswith(MESSAGE)]
         sizes = await self._connection.commands_at_once([("STRLEN", key) for key in messages])
         erased = [key for key, size in zip(messages, sizes, strict=True) if not size]
@@ -110,27 +111,27 @@ class Backup:
     async def _parts(self, key: bytes) -> list[BackupPart]:
         parts = [part async for part in read_parts(self._connection, key)]
         if key.startswith(MESSAGE):
-            return [part for part in parts if not part.items[0][1]]  # it may be a message by now
+            return [part for part in parts if not part.items[0][1]]  # the key may have a message again
         if key.startswith(SHOP):
             parts = [replace(part, items=[item for item in part.items if item[0] != SECRET]) for part in parts]
         return [part for part in parts if part.items]
 
     def verify(self, path: Path) -> int:
-        """How many items a whole backup holds: as many as `restore` reports progress for.
+        """Check a backup and return its number of items. `restore` reports progress for the same number.
 
         Raises:
-            BackupRefused: the file is no whole backup, or no key opens it.
+            BackupRefused: the file is not a complete backup, or no key can decrypt it.
         """
         return sum(len(part.items) for block in read_backup(path, self._sealer) for part in block)
 
     async def restore(self, path: Path, progress: Progress, *, force: bool = False) -> int:
-        """Restore a backup into an empty Redis; how many Pages it held. With `force` also into one that is not empty.
-        What is there already stays as it is. Then the purges of the journal are done again, and every Page is due.
+        """Restore a backup into an empty Redis and return the backup's number of Pages. With `force`, Redis may have
+        data, which do not change. Then repeat the purges of the journal, and request a healing of every Page.
 
         Raises:
-            BackupRefused: the file is no whole backup, or Redis is not empty.
+            BackupRefused: the file is not a complete backup, or Redis is not empty.
         """
-        _ = self.verify(path)  # nothing is written of a damaged one
+        _ = self.verify(path)  # nothing of a damaged backup is written
         if not force:
             await self._require_empty()
         pages = 0
@@ -142,7 +143,7 @@ class Backup:
             progress(sum(len(part.items) for part in block))
         await self._marks.accept()
         if self._replay is not None:
-            # Also those whose receipts are there: they may have been done in the empty Redis, when no Page was there.
+            # Also purges that have a receipt: they may have been done in the empty Redis, when it had no Pages.
             await self._replay.run(every=True)
         await Watchlist(self._connection).lost_since(self._now() - MAX_TTL_SECONDS * 1000, self._now(), 0)
         return pages

@@ -1,7 +1,7 @@
-"""Copies everything to another Redis, a single server or a cluster, and compares what is there afterwards.
+"""Copies everything to another Redis, a single server or a cluster, and compares both afterwards.
 
-Each key goes as the server dumps it, with its deadline to the millisecond. Then the content of every key is read from
-both and compared. What belongs to running processes alone is left out.
+Each key is copied as the server dumps it, with its expiry time (deadline) to the millisecond. Then the content of every
+key is read from both and compared. Keys that only running processes use are not copied.
 """
 
 from collections.abc import Callable
@@ -17,16 +17,16 @@ from domain.errors import PageInboxError
 
 SCAN_COUNT: Final = 500
 AT_ONCE: Final = 50
-"""Keys in one round trip. A large one may take longer than a call may: then they go one by one."""
+"""Keys in one round trip. If a large key makes the call too slow, the keys are copied one by one."""
 LEFT_OUT: Final = (BEAT, b"probe:", SWEEPER_LOCK, KEPT)
 ENDS_SOON: Final = 60_000
-"""Milliseconds: a key that ends within this may be gone on one side only, since clocks differ."""
+"""Milliseconds. A key that expires within this time may be missing on one side, because the clocks differ."""
 
 Progress = Callable[[int], None]
 
 
 class CopyRefused(PageInboxError):
-    """What stands in the way of a copy."""
+    """Raised when a copy is not possible. The sentence gives the reason."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__("copy_refused", sentence)
@@ -34,14 +34,17 @@ class CopyRefused(PageInboxError):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How many keys were compared, and how many of them differ or are missing."""
+    """The number of keys that were compared, and the number of them that differ or are missing."""
 
     keys: int
     different: int
 
 
 class Copy:
-    """Copies from one to the other. `now` is Unix milliseconds. Every method raises `Unavailable` when either is."""
+    """Copies from `source` to `target`. `now` returns Unix milliseconds. `marks` are the marks of the target.
+
+    Every method raises `Unavailable` when the source or the target is unavailable.
+    """
 
     def __init__(self, source: Connection, target: Connection, marks: Marks, *, now: Callable[[], int]) -> None:
         self._source = source
@@ -50,10 +53,10 @@ class Copy:
         self._now = now
 
     async def run(self, progress: Progress) -> int:
-        """Copy every key; how many those were. `marks` are the target's: a cluster has more of them.
+        """Copy every key and return how many were copied. Then write the target's marks: a cluster has more marks.
 
         Raises:
-            CopyRefused: the target is not empty, or does not understand what the source dumps.
+            CopyRefused: the target is not empty, or cannot read the dumps of the source.
         """
         async for keys in self._target.scan(SCAN_COUNT):
             if any(not key.startswith(LEFT_OUT) for key in keys):
@@ -92,7 +95,7 @@ class Copy:
         return len(there)
 
     async def compare(self, progress: Progress) -> Compared:
-        """Compare the content and deadline of every key of the source, and then count the target's."""
+        """Compare the content and expiry time of every key of the source with the same key of the target."""
         compared = different = 0
         async for keys in self._source.scan(SCAN_COUNT):
             wanted = [key for key in keys if not key.startswith((*LEFT_OUT, b"mark:"))]
@@ -106,7 +109,7 @@ class Copy:
         return Compared(compared, different)
 
     async def _ending(self, keys: list[bytes]) -> int:
-        """How many of them have ended, or end so soon that they may be gone on one side only."""
+        """Returns how many keys have expired, or expire so soon that they may be missing on one side."""
         soon = self._now() + ENDS_SOON
         deadlines = await self._source.commands_at_once([("PEXPIRETIME", key) for key in keys])
         return sum(deadline == -2 or 0 < deadline < soon for deadline in deadlines)

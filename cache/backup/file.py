@@ -1,9 +1,10 @@
-"""A backup as a file: sealed blocks, in their order, with an end that says that nothing is missing.
+"""A backup as a file: encrypted blocks in order, and an empty block at the end, which shows that nothing is missing.
 
-    "page-inbox backup 1\n", 16 bytes drawn for this file, then per block: 4 bytes of length, the sealed block
+    "page-inbox backup 1\n", 16 random bytes of this file, then per block: 4 bytes of length, the encrypted block
 
-A block is a list of parts (cache/backup/records.py) as zlib-compressed JSON, whose bytes are written as Latin-1. It is
-sealed under its number and the 16 bytes, so that no block can be moved, left out, or taken from another backup.
+A block is a list of parts (cache/backup/records.py) as zlib-compressed JSON. Its bytes are written as Latin-1. The
+encryption includes the block's number and the 16 bytes, so that no block can be moved, removed, or taken from another
+backup.
 """
 
 import os
@@ -30,18 +31,20 @@ _LENGTH_BYTES: Final = 4
 
 
 class BackupRefused(PageInboxError):
-    """A file that is no whole backup, or that cannot be opened or written."""
+    """Raised when a file is not a complete backup, or cannot be decrypted or written."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__("backup_refused", sentence)
 
 
 class BackupWriter:
-    """Writes a backup; a context manager. The file has its name only once it is whole. `new_bytes` draws so many.
+    """A context manager that writes a backup. While the file is being written, its name ends with `.unfinished`.
+
+    `new_bytes` returns the given number of random bytes.
 
     Raises:
         BackupRefused: the file cannot be written.
-        SealKeysMissing: there is no key to seal it with.
+        SealKeysMissing: there is no key to encrypt the backup with.
     """
 
     def __init__(self, path: Path, sealer: Sealer, *, new_bytes: Callable[[int], bytes]) -> None:
@@ -63,7 +66,7 @@ class BackupWriter:
         return self
 
     def write(self, part: BackupPart) -> None:
-        """Add a part."""
+        """Add a part to the backup."""
         self._waiting.append(part)
         self._items += len(part.items)
         self.parts += 1
@@ -72,7 +75,7 @@ class BackupWriter:
             self._waiting, self._items = [], 0
 
     def finish(self) -> None:
-        """Write what is left and the end, and give the file its name."""
+        """Write the last parts and the end, and give the file its final name."""
         if self._waiting:
             self._write_block(self._waiting)
         self._write_block([])
@@ -96,10 +99,10 @@ class BackupWriter:
 
 
 def read_backup(path: Path, sealer: Sealer) -> Iterator[list[BackupPart]]:
-    """The parts of a backup, block by block. Only at its end it is known that the file is whole: read it twice.
+    """Yields the parts of a backup, block by block. Only the end shows that the file is complete, so read it twice.
 
     Raises:
-        BackupRefused: it is no backup, not whole, or sealed with another key.
+        BackupRefused: the file is not a backup, not complete, or encrypted with another key.
     """
     try:
         with path.open("rb") as file:

@@ -1,6 +1,6 @@
-"""Reads the content of keys, whatever server holds them, and writes it to another.
+"""Reads the content of keys from one server, and makes the commands that write the content to another server.
 
-A large hash or sorted set comes in several parts. Content is compared by digests, because two servers may encode the
+A large hash or sorted set is read in several parts. Content is compared by digests, because two servers may encode the
 same content differently.
 """
 
@@ -14,19 +14,19 @@ from cache.errors import Corrupt
 from cache.server.connection import Arg, Connection, scored
 
 PART: Final = 500
-"""Fields, members or entries of one part."""
+"""Fields, members or entries in one part."""
 
 Command = tuple[str, bytes, *tuple[Arg, ...]]
-"""As `Connection.commands_at_once` takes it."""
+"""A command for `Connection.commands_at_once`."""
 
 Items = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class BackupPart:
-    """A part of a key's content. `deadline` is Unix milliseconds, -1 for a permanent key.
+    """A part of a key's content. `deadline` is the expiry time in Unix milliseconds, -1 for a permanent key.
 
-    `items`: fields and values of a hash; members and scores of a sorted set; of a string one value, under "".
+    `items`: fields and values of a hash; members and scores of a sorted set; for a string, one value with the name "".
     """
 
     key: bytes
@@ -36,11 +36,11 @@ class BackupPart:
 
 
 async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[BackupPart]:
-    """The content of a key; nothing for one that is not there.
+    """Yields the content of a key, and nothing for a missing key.
 
     Raises:
-        Unavailable: it cannot be read.
-        Corrupt: it has a type that the service does not use.
+        Unavailable: the key cannot be read.
+        Corrupt: the key has a type that the service does not use.
     """
     type_, deadline = await connection.commands_at_once([("TYPE", key), ("PEXPIRETIME", key)])
     match type_:
@@ -82,10 +82,10 @@ def _flat(fields: dict[bytes, bytes] | list[bytes]) -> list[bytes]:
 
 
 def write_commands(part: BackupPart) -> list[Command]:
-    """What writes a part. What is there already, a field or a member or a deadline, stays as it is.
+    """Returns the commands that write a part. They do not change an existing value, field, member or expiry time.
 
     Raises:
-        Corrupt: a part of a stream, which only `copy` knows how to write.
+        Corrupt: the part belongs to a stream, which only `copy` can write.
     """
     commands: list[Command]
     match part.type:
@@ -105,7 +105,7 @@ def write_commands(part: BackupPart) -> list[Command]:
 
 
 async def digests(connection: Connection, keys: Sequence[bytes]) -> list[bytes]:
-    """A digest of the content and deadline of each key; b"" for one that is not there."""
+    """Returns a digest of the content and expiry time of each key, and b"" for a missing key."""
     return await asyncio.gather(*(_digest(connection, key) for key in keys))
 
 
@@ -114,6 +114,6 @@ async def _digest(connection: Connection, key: bytes) -> bytes:
     async for part in read_parts(connection, key):
         head = f"{part.type} {part.deadline}".encode()
         for name, value in part.items:
-            # A sum: hashes come in any order.
+            # A sum, because a hash returns its fields in any order.
             sum_ += int.from_bytes(sha256(len(name).to_bytes(4) + name + value).digest())
     return sha256(head + sum_.to_bytes(40)).digest() if head else b""

@@ -1,7 +1,7 @@
-"""Deletes what is kept of customers, by their ids: at a shop's request, or by a list of ids that Facebook sends.
+"""Deletes the data of customers by their ids, at a shop's request or with a list of ids from Facebook.
 
-A customer's id belongs to one Page, and does not say to which, so all the shop's Pages are looked at. Redis holds no
-customer's id: the messages are found by the hash of the conversation's id.
+A customer's id belongs to one Page but does not name the Page, so all Pages of the shop are searched. Redis has no
+customer ids: the messages are found by the hash of the conversation's id.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from domain.ids import Psid, ShopId, conversation_of
 from domain.shop import Receipt
 
 LOOKED_UP: Final = 1000
-"""Conversations looked up in one script call: about half a millisecond of the server's time."""
+"""Conversations looked up in one script call, which takes about half a millisecond of the server's time."""
 PURGED: Final = 500
-"""Conversations on one receipt: their tags are 4 kB in a record."""
+"""Conversations on one receipt. Their tags take 4 kB in a record."""
 
 
 class CustomerPurger:
-    """Deletes. Every method raises `Unavailable` when Redis is."""
+    """Deletes the data of customers. Every method raises `Unavailable` when Redis is unavailable."""
 
     def __init__(self, connection: Connection, shops: Registry, purger: Purger) -> None:
         self._connection = connection
@@ -30,8 +30,8 @@ class CustomerPurger:
         self._purger = purger
 
     async def purge(self, shop: ShopId, customer: Psid, requested_by: str) -> Receipt:
-        """All messages of one customer, at each of the shop's Pages. Messages that were sent before and arrive later
-        are refused, also if nothing is kept now.
+        """Purge all messages of one customer, at all Pages of the shop. A message that was sent before the purge and
+        arrives later is refused, even if nothing is stored now.
         """
         keys = shop_keys(shop)
         pages = await self._shops.page_ids(shop)
@@ -39,7 +39,9 @@ class CustomerPurger:
         return await self._purger.purge_conversations(shop, tags, requested_by)
 
     async def purge_kept(self, shop: ShopId, customers: Sequence[Psid], requested_by: str) -> list[Receipt]:
-        """What is kept of any of these customers; no receipt if nothing is kept. Erasing may still run afterwards."""
+        """Purge the stored data of these customers and return the receipts: none if nothing is stored. Erasing may
+        continue afterwards.
+        """
         keys = shop_keys(shop)
         found: list[bytes] = []
         waiting = await self._waiting(keys)
@@ -56,7 +58,7 @@ class CustomerPurger:
         ]
 
     async def _waiting(self, keys: ShopKeys) -> set[bytes]:
-        """The tags of the conversations in which an edit waits for its message."""
+        """Returns the tags of the conversations in which an edit waits for its message."""
         tags: set[bytes] = set()
         position = b"-inf"
         while position:

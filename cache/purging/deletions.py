@@ -1,7 +1,7 @@
-"""Requests of persons to delete what came from their Facebook account, so that they can look up the state later.
+"""Stores the requests of persons to delete the data from their Facebook account, so that they can see the state later.
 
-A request has a code, a time and a state, and the purges that are still erasing for it. A request that comes again finds
-the first one.
+A request has a code, a time, a state, and the list of its purges that are not finished. A repeated request finds the
+first request.
 """
 
 from typing import Final
@@ -21,27 +21,27 @@ _WAITS: Final = b"w:"
 
 
 class Deletions:
-    """The requests. Every method raises `Unavailable` when Redis is."""
+    """The requests. Every method raises `Unavailable` when Redis is unavailable."""
 
     def __init__(self, connection: Connection, purger: Purger) -> None:
         self._connection = connection
         self._purger = purger
 
     async def take(self, code: str, at_ms: int, /) -> bool:
-        """Record a request before its work begins. True if its whole work has begun before."""
+        """Record a request before its work begins. Returns True if `begun` was already called for this code."""
         return await self._note(code, _AT, at_ms)
 
     async def wait_for(self, code: str, shop: ShopId, receipt: Receipt, /) -> None:
-        """Make the request wait for a purge."""
+        """Note that the request is complete only when this purge is complete."""
         if not receipt.complete:
             await self._note(code, f"{_WAITS.decode()}{receipt.id}", shop)
 
     async def begun(self, code: str, /) -> None:
-        """Record that its whole work has begun: everything is hidden, and will be erased soon."""
+        """Record that all work of the request has begun: everything is hidden, and will be erased soon."""
         await self._note(code, _BEGUN, 1)
 
     async def find(self, code: str, /) -> Deletion | None:
-        """The state of a request; None if there was none in the last 90 days."""
+        """Returns the state of a request, and None if there was no such request in the last 90 days."""
         fields: dict[bytes, bytes] = {}
         async for some in self._connection.scan_hash(deletion_key(code)):
             fields |= some
@@ -60,9 +60,9 @@ class Deletions:
         try:
             return (await self._purger.receipt(shop, purge)).complete
         except NotFound:
-            return True  # receipts end after 30 days; no purge takes that long
+            return True  # receipts expire after 30 days; no purge takes that long
 
     async def _note(self, code: str, field: str, value: Arg) -> bool:
-        """Whether the whole work of the request has begun before."""
+        """Set a field of the request. Returns whether `begun` was already called for this code."""
         call = NOTE_DELETION([deletion_key(code)], [DELETION_SECONDS, field, value, _BEGUN])
         return bool(await self._connection.run(call, tries=2))

@@ -1,4 +1,4 @@
-"""Hides what a purge deletes: `hide.lua`, called once, or for a customer's many conversations several times."""
+"""Hides the data that a purge deletes. Calls `hide.lua` once, or several times for a customer's many conversations."""
 
 from typing import Final
 
@@ -9,14 +9,14 @@ from domain.ids import PurgeId, ShopId
 from domain.shop import PurgeTarget
 
 HIDDEN_PER_CALL: Final = 500
-"""Conversations of a customer hidden in one script call."""
+"""Conversations of a customer that one script call hides."""
 
 
 async def note_purge(connection: Connection, job: bytes, moment: int) -> None:
-    """Note that a purge has something to erase; `moment` in Unix seconds. A replica goes on with one whose note is old.
+    """Note that a purge has data to erase. `moment` is in Unix seconds. If the note is old, a replica takes the purge.
 
     Raises:
-        Unavailable: it could not be noted.
+        Unavailable: the note could not be written.
     """
     await connection.run(NOTE([PURGES], [job, moment, RECEIPT_SECONDS]), tries=2)
 
@@ -35,18 +35,18 @@ async def hide(
     most: int = 0,
     at: int | None = None,
 ) -> bytes | None:
-    """The watermark in microseconds; or as `hide.lua` says, None or `full`, where nothing was done.
+    """Hide the data and return the watermark in microseconds. If `hide.lua` refuses, return its answer: None or `full`.
 
-    `at` is the watermark of a purge that is done again: what came later stays.
+    `at` is the watermark of a purge that is repeated. Messages that arrived later stay.
 
     Raises:
-        Unavailable: it may be done in part.
+        Unavailable: a part of the data may be hidden.
     """
     keys = shop_keys(shop)
     script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]
     common: list[Arg] = [by, page, claim, int(without_token), most, "" if at is None else at]
     reply: bytes | None = None
-    # One tag, unless what is purged are the conversations of a customer.
+    # There is one tag, except for the conversations of a customer.
     for first in range(0, max(1, len(tag)), HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES):
         part = tag[first : first + HIDDEN_PER_CALL * CONVERSATION_TAG_BYTES]
         reply = await connection.run(HIDE(script_keys, [keys.hash_tag, what, part, *common]), tries=2)

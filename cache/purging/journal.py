@@ -1,8 +1,9 @@
-"""A journal of purges on this machine's disk: it outlives a Redis that comes back with older data.
+"""A journal of purges on this machine's disk. It still has all purges when Redis restarts with older data.
 
-A purge adds one sealed line, on disk before the purge is answered. Each process writes a file of its own for each day,
-so that processes and replicas may share a directory, also over a network; every process reads all files. A line holds
-what `hide.lua` and `erase.lua` need to do the purge again: no content, and ids of persons only as keyed hashes.
+Each purge adds one encrypted line. The line is on disk before the purge is answered. Each process writes its own file
+for each day, so that processes and replicas can share a directory, also over a network. Every process reads all files.
+A line has the data that `hide.lua` and `erase.lua` need to repeat the purge. It has no content, and ids of persons only
+as keyed hashes.
 """
 
 import asyncio
@@ -25,19 +26,19 @@ from domain.ids import ShopId
 SUFFIX: Final = ".purges"
 PURPOSE: Final = "purge-journal"
 NO_SHOP: Final = ShopId("")
-"""Lines are sealed for no shop: which shop purges is sealed too."""
+"""Lines are encrypted without a shop, because the name of the shop is encrypted too."""
 
 KEPT_SECONDS: Final = MAX_TTL_SECONDS
-"""What was purged longer ago is expired in any copy of the data."""
+"""Messages that were purged longer ago have expired in every copy of the data."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One purge. `at` is its watermark or moment in microseconds; `tag` and `ids` are hexadecimal.
+    """One purge. `at` is its watermark or its time in microseconds. `tag` and `ids` are hexadecimal.
 
-    `page` and `claim` are set where the purge disconnects a Page; `ids` and `deleted` where it is of single messages.
+    A purge that disconnects a Page has `page` and `claim`. A purge of single messages has `ids` and `deleted`.
     """
 
     shop: str
@@ -53,7 +54,7 @@ class JournalEntry:
 
 
 class PurgeJournal:
-    """The journal in a directory. `process` names this process's files; `now` is Unix seconds."""
+    """The journal in a directory. This process's files have `process` in their names. `now` returns Unix seconds."""
 
     def __init__(self, directory: Path, sealer: Sealer, *, process: str, now: Callable[[], float]) -> None:
         self._directory = directory
@@ -63,11 +64,11 @@ class PurgeJournal:
         self._one_at_a_time = asyncio.Lock()
 
     async def append(self, entry: JournalEntry) -> None:
-        """Write a purge; it is on disk once this returns.
+        """Write a purge. When this returns, the purge is on disk.
 
         Raises:
             Unavailable: `purge_journal_failed`.
-            SealKeysMissing: there is no key to seal it with.
+            SealKeysMissing: there is no key to encrypt the line with.
         """
         plain = orjson.dumps({name: value for name, value in asdict(entry).items() if value})
         sealed = self._sealer.seal(plain, shop=NO_SHOP, purpose=PURPOSE, place="")
@@ -84,26 +85,26 @@ class PurgeJournal:
         new = not path.exists()
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            if os.write(file, line) < len(line):  # the next line begins with a line end, and so stays whole
+            if os.write(file, line) < len(line):  # the next line starts with a newline, so it stays readable
                 raise OSError
             os.fsync(file)
         finally:
             os.close(file)
         if new:
-            _sync(self._directory)  # else a crash of the machine may lose the file's name
+            _sync(self._directory)  # otherwise a crash of the machine may lose the file's name
             self._forget_old()
 
     def _forget_old(self) -> None:
-        """Remove the files whose purges are all too old to matter."""
+        """Remove the files in which all purges are older than KEPT_SECONDS."""
         oldest = str(datetime.fromtimestamp(self._now(), UTC).date() - timedelta(seconds=KEPT_SECONDS + 86_400))
         for path in self._directory.glob(f"*{SUFFIX}"):
             if path.name < oldest:
                 path.unlink(missing_ok=True)
 
     def read(self) -> list[JournalEntry]:
-        """The purges of the last five days, of all processes, oldest first. A line that cannot be read is logged.
+        """Returns the purges of all processes in the last five days, the oldest first. Logs each unreadable line.
 
-        A file's last line may be cut short: its purge was never answered.
+        The last line of a file may be incomplete. The purge of such a line was not answered.
 
         Raises:
             Unavailable: `purge_journal_failed`.

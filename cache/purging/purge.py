@@ -1,10 +1,10 @@
-"""Purging: hidden at once, erased in short steps, never half done.
+"""Purges messages: hides them at once and erases them in short steps. Every started purge is completed.
 
-`hide.lua` sets a watermark. In one step, everything stored before it becomes unreadable on every replica, and
-everything sent before it is refused. Only then is the request answered. Then the messages are erased in steps of a
-fraction of a millisecond, with pauses, so that other calls hardly wait. The key `purges` lists unfinished purges: after
-a crash, the next start or another replica continues. A step may run twice or at the same time as another; each message
-is erased once.
+`hide.lua` sets a watermark. In one step, everything stored before the watermark becomes unreadable on every replica,
+and everything sent before the watermark is refused. The request is answered only after this step. Then the messages are
+erased in steps of a fraction of a millisecond, with pauses, so that other calls wait only a short time. The key
+`purges` lists unfinished purges. After a crash, the next start or another replica continues them. A step may run twice,
+or at the same time as another step, but each message is erased once.
 """
 
 import asyncio
@@ -30,28 +30,28 @@ from domain.shop import PurgeTarget, Receipt
 from ops.metrics import Metrics
 
 STEP_MESSAGES: Final = 50
-"""Messages erased in one script call: about 0.25 ms, no longer than a page of messages takes to read."""
+"""Messages erased in one script call. It takes about 0.25 ms, not longer than the read of a list page of messages."""
 STEP_ENTRIES: Final = 500
-"""Index entries removed in one script call, which is a tenth of the work."""
+"""Index entries removed in one script call. Removing an entry is a tenth of the work of erasing a message."""
 STEP_SECONDS: Final = 0.0017
-"""Time from one step to the next: 100,000 messages are erased within four seconds, and most of the server's time is
-left for other calls. A server that is too slow for this pace gets no pause: the promise is five seconds."""
+"""Seconds from one step to the next. So 100,000 messages are erased within four seconds, and the server has most of its
+time for other calls. On a server that is too slow for this, the steps have no pause, to finish within five seconds."""
 LAG_SECONDS: Final = 0.005
-"""A longer delay is not made up for by a burst of steps."""
+"""Largest delay in seconds that later steps make up for by shorter pauses."""
 ANSWER_SECONDS: Final = 0.2
-"""How long a request waits for erasing to finish, to answer `complete` instead of `running`."""
+"""Seconds that a request waits for the end of the erasing, so that it can answer `complete` instead of `running`."""
 RESUME_SECONDS: Final = 5.0
-"""How often each replica looks for purges that no replica works on."""
+"""Seconds between two searches of a replica for purges that no replica works on."""
 ABANDONED_SECONDS: Final = 10.0
-"""A purge with an older note has lost its replica. Two replicas that work on one purge do no harm."""
+"""Age of a note in seconds after which no replica works on the purge any more. Two replicas may work on one purge."""
 PURGES_LOOKED_AT: Final = 100
-"""Unfinished purges looked at together, the oldest notes first. There is seldom more than one."""
+"""Unfinished purges that are read together, the oldest notes first. There is rarely more than one."""
 NOTE_SECONDS: Final = 2.0
-"""How often a replica renews the note of the purge that it works on."""
+"""Seconds after which a replica renews the note of the purge that it works on."""
 
 RETRY_OPEN: Final = 5
 RETRY_FULL: Final = 3600
-"""Seconds for `Retry-After`: until some purges have finished; until the oldest receipt may have expired."""
+"""Seconds for `Retry-After`. RETRY_OPEN: some purges have finished. RETRY_FULL: the oldest receipt may have expired."""
 
 log = structlog.get_logger()
 
@@ -59,10 +59,10 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Purger:
-    """Purges. Every method raises `Unavailable` when Redis is.
+    """Purges messages. Every method raises `Unavailable` when Redis is unavailable.
 
-    Where a purge is `limited`, it raises `RateReached` when the shop has as many as it may have (domain/limits.py).
-    What an operator does by hand, and what Facebook demands, is not limited.
+    A `limited` purge raises `RateReached` when the shop has reached its number of purges (domain/limits.py). Purges by
+    an operator or for Facebook are not limited.
     """
 
     def __init__(
@@ -94,30 +94,30 @@ class Purger:
         self._turns: WeakValueDictionary[ShopId, asyncio.Semaphore] = WeakValueDictionary()
 
     async def purge_shop(self, shop: ShopId, requested_by: str, *, limited: bool = True) -> Receipt:
-        """Everything of a shop."""
+        """Purge everything of a shop."""
         return await self._purge(shop, "shop", b"", requested_by, limited=limited)
 
     async def purge_conversation(
         self, shop: ShopId, conversation: ConversationId, requested_by: str, *, limited: bool = True
     ) -> Receipt:
-        """All messages between one customer and one Page."""
+        """Purge all messages between one customer and one Page."""
         tag = shop_keys(shop).conversation_tag(conversation)
         return await self._purge(shop, "conversation", tag, requested_by, limited=limited)
 
     async def purge_conversations(
         self, shop: ShopId, tags: Sequence[bytes], requested_by: str, *, limited: bool = True
     ) -> Receipt:
-        """All conversations with these tags, with one receipt. cache/purging/customers.py makes the tags."""
+        """Purge all conversations with these tags, with one receipt. cache/purging/customers.py makes the tags."""
         return await self._purge(shop, "customer", b"".join(tags), requested_by, limited=limited)
 
     async def purge_page(
         self, shop: ShopId, page: PageId, requested_by: str, *, without_token: bool = False, limited: bool = True
     ) -> Receipt:
-        """Disconnect a Page and purge what came for it; with `without_token`, only where it has no token.
+        """Disconnect a Page and purge its messages. With `without_token`, do so only if the Page has no token.
 
         Raises:
-            NotFound: the Page is not this shop's.
-            PageTaken: it has a token.
+            NotFound: the Page does not belong to this shop.
+            PageTaken: the Page has a token, and `without_token` is true.
         """
         claim = await self._shops.claim(shop, page)
         return await self._purge(
@@ -125,7 +125,7 @@ class Purger:
         )
 
     async def purge_message(self, shop: ShopId, id_: MessageId, requested_by: str, *, limited: bool = True) -> Receipt:
-        """One message. If it comes only later, it is refused then."""
+        """Purge one message. If the message arrives later, it is refused."""
         keys = shop_keys(shop)
         purge = PurgeId(self._new_id())
         ids = [*await self._reader.tap_ids(shop, keys, id_), *await self._reader.possible_ids(shop, keys, id_)]
@@ -147,7 +147,7 @@ class Purger:
         return self._receipts.signed(shop, receipt)
 
     async def receipt(self, shop: ShopId, purge: PurgeId) -> Receipt:
-        """The state of a purge.
+        """Returns the state of a purge.
 
         Raises:
             NotFound: this shop has had no such purge in the last 30 days.
@@ -170,7 +170,7 @@ class Purger:
             raise _too_many_purges(RETRY_OPEN)
         purge = PurgeId(self._new_id())
         job = f"{purge} {shop}".encode()
-        # First the note, then the purge: after a crash between them, `resume` removes the note.
+        # The note comes before the purge. After a crash between the two, `resume` removes the note.
         await self._note(job)
         at = await hide(
             self._connection, shop, purge, what, tag, by,
@@ -189,7 +189,7 @@ class Purger:
         return await self.receipt(shop, purge)
 
     async def _write_down(self, entry: JournalEntry) -> None:
-        """So that it can be done again where Redis comes back with older data."""
+        """Write a purge to the journal, so that it can be repeated when Redis restarts with older data."""
         if self._journal is not None:
             await self._journal.append(entry)
 
@@ -220,7 +220,7 @@ class Purger:
             async with turns:
                 await self._erase_all(job)
         except Unavailable as error:
-            # `resume` continues: the note stays until everything is erased.
+            # `resume` continues later, because the note stays until everything is erased.
             log.warning("purge_interrupted", reason=error.reason)
 
     async def _erase_all(self, job: bytes) -> None:
@@ -250,7 +250,7 @@ class Purger:
         await self._connection.command("ZREM", PURGES, job)
 
     async def _walk(self, job: bytes, script: Script, keys: list[bytes], args: list[Arg]) -> None:
-        """Call a script from the position that it reached, until it is done."""
+        """Call a script until it is done, each time from the position that the last call reached."""
         position, noted = b"-inf", self._clock()
         due = noted
         while position:
@@ -266,7 +266,7 @@ class Purger:
         await note_purge(self._connection, job, int(self._now()))
 
     async def resume(self) -> None:
-        """Continue purges that have lost their replica, until cancelled."""
+        """Continue purges that no replica works on, until the task is cancelled."""
         while True:
             try:
                 await self.resume_once()
@@ -275,7 +275,7 @@ class Purger:
             await self._sleep(RESUME_SECONDS)
 
     async def resume_once(self) -> None:
-        """Continue the purges that no replica works on, and measure how old the oldest unfinished one is."""
+        """Continue the purges that no replica works on, and measure the age of the oldest unfinished purge."""
         await self._measure_oldest()
         before = int(self._now() - ABANDONED_SECONDS)
         command = ("ZRANGE", PURGES, "-inf", before, "BYSCORE", "LIMIT", 0, PURGES_LOOKED_AT)
@@ -292,12 +292,12 @@ class Purger:
         self._metrics.oldest_purge(max(0.0, self._now() - min(began)) if began else 0.0)
 
     async def finish(self) -> None:
-        """Return when this process erases nothing."""
+        """Wait until this process erases nothing."""
         while self._erasing:
             await asyncio.wait(self._erasing.values())
 
     async def close(self) -> None:
-        """Stop erasing. The rest is hidden already, and the next start continues."""
+        """Stop erasing. The remaining messages are already hidden, and the next start continues."""
         tasks = list(self._erasing.values())
         for task in tasks:
             task.cancel()
@@ -309,7 +309,7 @@ def _shop_of(job: bytes) -> ShopId:
 
 
 def _most_purges(limited: bool) -> int:
-    """How many purges the shop may have in 30 days; 0 for any number."""
+    """Returns how many purges the shop may have in 30 days, and 0 for any number."""
     return limits.PURGES_IN_30_DAYS if limited else 0
 
 

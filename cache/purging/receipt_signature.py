@@ -1,9 +1,8 @@
 """Receipts signed by the service, so that everyone can verify them later. Pure.
 
-A signature is a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037). Its payload is the receipt as the API
-answers it, and the shop. The key pair is made from one of SEAL_KEYS; `kid` is the thumbprint of the public key
-(RFC 7638) in the JWK set of the service. Only a complete receipt is signed: a running one says nothing
-final.
+A signature is a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037). Its payload is the shop and the receipt as
+the API returns it. The key pair is made from one of SEAL_KEYS. `kid` is the thumbprint of the public key (RFC 7638) in
+the JWK set of the service. Only a complete receipt is signed, because the content of a running receipt still changes.
 """
 
 import hmac
@@ -27,7 +26,7 @@ from domain.shop import Receipt
 PURPOSE: Final = "receipt"
 ALGORITHM: Final = "EdDSA"
 TYPE: Final = "page-inbox-receipt"
-"""The `typ` of the header: keeps a receipt from being taken for anything else that is signed (RFC 8725, 3.11)."""
+"""The `typ` of the header. It prevents the use of a receipt as another signed document (RFC 8725, 3.11)."""
 
 ReceiptReason = Literal["receipt_malformed", "receipt_unsigned", "receipt_key_unknown", "receipt_forged"]
 
@@ -35,7 +34,7 @@ _jws = PyJWS(algorithms=[ALGORITHM])
 
 
 class ReceiptRefused(PageInboxError):
-    """What is shown is not a receipt that the service has signed."""
+    """Raised when a document is not a receipt that the service has signed."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -51,7 +50,7 @@ class ReceiptSigner:
         self._pair = lru_cache(maxsize=16)(_pair)
 
     def sign(self, shop: ShopId, receipt: Receipt) -> str:
-        """The signature of a complete receipt.
+        """Returns the signature of a complete receipt.
 
         Raises:
             SealKeysMissing: there is no key to sign with.
@@ -62,18 +61,18 @@ class ReceiptSigner:
         return _jws.encode(payload, private, algorithm=ALGORITHM, headers={"kid": public["kid"], "typ": TYPE})
 
     def jwks(self) -> dict[str, Any]:
-        """The public keys as a JWK set (RFC 7517), the one that signs now first."""
+        """Returns the public keys as a JWK set (RFC 7517). The first key is the key that signs now."""
         seeds = [self._keyring.key(id_, PURPOSE) for id_ in self._keyring.ids]
         return {"keys": [self._pair(seed)[1] for seed in seeds if seed is not None]}
 
 
 def verify(receipt: Mapping[str, Any], jwks: Mapping[str, Any]) -> dict[str, Any]:
-    """What a receipt that was answered says, with its shop, once one of the keys of the set verifies it.
+    """Verify a receipt of the API with the keys of the set, and return its signed content, with the shop.
 
-    `type`, which an export adds, says nothing.
+    The field `type`, which an export adds, is ignored.
 
     Raises:
-        ReceiptRefused: it is not signed, by none of these keys, or does not say what was signed.
+        ReceiptRefused: the receipt is not signed, is signed with another key, or differs from the signed content.
     """
     signature = receipt.get("signature")
     if not isinstance(signature, str):
@@ -103,7 +102,7 @@ def _payload(signature: str, jwks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pair(seed: bytes) -> tuple[Ed25519PrivateKey, dict[str, Any]]:
-    """A private key, and the JWK of its public half."""
+    """Returns a private key and the JWK of its public key."""
     private = Ed25519PrivateKey.from_private_bytes(seed)
     raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     needed = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}

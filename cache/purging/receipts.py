@@ -1,4 +1,4 @@
-"""Receipts of purges, signed when complete: one by its id, or all of a shop."""
+"""Reads the receipts of purges: one receipt by its id, or all of a shop. Complete receipts are signed."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -12,11 +12,11 @@ from domain.ids import PurgeId, ShopId
 from domain.shop import PURGE_TARGETS, Receipt
 
 WALKED: Final = 100
-"""Ids looked up in one step of a walk."""
+"""Ids read in one step of a walk."""
 
 
 class Receipts:
-    """Reads; `now` in Unix seconds. Every method raises `Unavailable` when Redis is."""
+    """Reads receipts. `now` returns Unix seconds. Every method raises `Unavailable` when Redis is unavailable."""
 
     def __init__(self, connection: Connection, signer: ReceiptSigner, *, now: Callable[[], float]) -> None:
         self._connection = connection
@@ -24,7 +24,7 @@ class Receipts:
         self._now = now
 
     async def one(self, shop: ShopId, purge: PurgeId) -> Receipt:
-        """The state of a purge.
+        """Returns the state of a purge.
 
         Raises:
             NotFound: this shop has had no such purge in the last 30 days.
@@ -35,7 +35,7 @@ class Receipts:
         return found
 
     async def walk(self, shop: ShopId) -> AsyncIterator[Receipt]:
-        """All of the last 30 days, oldest first."""
+        """Yields all receipts of the last 30 days, the oldest first."""
         index = shop_keys(shop).receipts
         above = str(int((self._now() - RECEIPT_SECONDS) * 1_000_000))
         while True:
@@ -64,5 +64,5 @@ class Receipts:
         return self.signed(shop, receipt)
 
     def signed(self, shop: ShopId, receipt: Receipt) -> Receipt:
-        """With its signature, where it is complete."""
+        """Returns the receipt, with its signature if it is complete."""
         return replace(receipt, signature=self._signer.sign(shop, receipt)) if receipt.complete else receipt

@@ -1,4 +1,4 @@
-"""Does again the purges of the journal that Redis does not know any more, because its data are older than they were."""
+"""Repeats the purges of the journal that Redis does not know any more, because it restarted with older data."""
 
 import asyncio
 from typing import Final, get_args
@@ -24,18 +24,18 @@ log = structlog.get_logger()
 
 
 class PurgeReplay:
-    """Replays. `connection` has no guard: all other calls wait until this is done."""
+    """Repeats purges. `connection` has no guard, because all guarded calls wait until the purges are repeated."""
 
     def __init__(self, connection: Connection, journal: PurgeJournal) -> None:
         self._connection = connection
         self._journal = journal
 
     async def run(self, *, every: bool = False) -> int:
-        """Do again the purges of the last five days whose receipt is missing, or every one; how many those were. What
-        they hide is unreadable once this returns, and is erased by the replicas that look for abandoned purges.
+        """Repeat the purges of the last five days that have no receipt, or all with `every`, and return their number.
+        When this returns, their messages are unreadable. The replicas that search for abandoned purges erase them.
 
         Raises:
-            Unavailable: not all of them could be done.
+            Unavailable: some purges could not be repeated.
         """
         entries = await asyncio.to_thread(self._journal.read)
         missing: list[JournalEntry] = []
@@ -59,7 +59,7 @@ class PurgeReplay:
             await self._erase(shop, purge, entry)
             return
         page, claim = entry.page, entry.claim
-        # A Page that was connected again since then stays connected.
+        # A Page that was connected again after the purge stays connected.
         if page and await self._connection.command("HMGET", page_key(PageId(page)), "shop", "claim") != [
             shop.encode(),
             claim.encode(),
@@ -77,5 +77,5 @@ class PurgeReplay:
             for id_ in entry.ids[first : first + IDS_PER_CALL]:
                 args += (bytes.fromhex(id_), b"")
             await self._connection.run(ERASE([*keys.of_erase, keys.purge(purge), keys.receipts], args), tries=2)
-        # The receipt says what the first one said.
+        # The new receipt has the time and the count of the first receipt.
         await self._connection.command("HSET", keys.purge(purge), "at", entry.at, "deleted", entry.deleted)
