@@ -55,13 +55,13 @@ def backup(out: Path) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Allow a Redis that is not empty. Only missing keys are restored.")
+@click.option("--force", is_flag=True, help="Allow a Redis that is not empty. Existing data do not change.")
 def restore(file: Path, force: bool) -> None:
     """Restore the backup FILE into the empty Redis given with REDIS_URL. The service can keep running.
 
     The command then repeats the purges of the last five days that are in PURGE_JOURNAL. After that, the running service
-    fetches the messages of the last five days from Facebook, for every Page with a token. SEAL_KEYS must be the same
-    as when the backup was made.
+    fetches the messages of the last five days from Facebook, for every Page with a token. SEAL_KEYS must have the keys
+    that were set when the backup was made.
 
     \b
     Example:   page-inbox restore /backups/inbox-07
@@ -92,7 +92,7 @@ def restore(file: Path, force: bool) -> None:
     help="The Redis to copy to, written like REDIS_URL. Can be set in COPY_TO.",
 )
 def copy(to: str) -> None:
-    """Copy everything, messages included, to another, empty Redis, and compare both. Each can be a cluster.
+    """Copy everything, messages included, to another, empty Redis, and compare both. A cluster is possible too.
 
     Each key keeps its expiry time to the millisecond. Stop the service first, because nothing that it stores during the
     copy is copied. Afterwards start the service with the new REDIS_URL. Facebook repeats the deliveries that failed in

@@ -30,7 +30,7 @@ def receipt() -> None:
 @receipt.command("verify")
 @click.argument("file", type=click.File("rb"))
 @click.option("--jwks", type=click.File("rb"), help="A file with the public keys of the service (a JWK set).")
-@click.option("--url", help="A running service, for example https://inbox.example: use its public keys.")
+@click.option("--url", help="A running service, as https://inbox.example. The command uses its public keys.")
 def receipt_verify(file: BinaryIO, jwks: BinaryIO | None, url: str | None) -> None:
     """Verify the receipt in FILE, in the form in which the API returned it. Write - for standard input.
 

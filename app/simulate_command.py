@@ -21,9 +21,9 @@ from simulator.summary import Summary
 @click.option("--page", "pages", multiple=True, default=[PAGE], show_default=True, help="A Page. Can be repeated.")
 @click.option("--rate", default=0.0, show_default=True, help="Deliveries per second. 0 means as fast as possible.")
 @click.option("--count", default=100, show_default=True, help="The total number of deliveries.")
-@click.option("--duplicates", default=0.0, show_default=True, help="Share that is sent twice, 0 to 1.")
-@click.option("--disorder", default=0.0, show_default=True, help="Share that is sent after later deliveries, 0 to 1.")
-@click.option("--forged", default=0.0, show_default=True, help="Share that has a wrong signature, 0 to 1.")
+@click.option("--duplicates", default=0.0, show_default=True, help="Part of the deliveries that is sent twice, 0 to 1.")
+@click.option("--disorder", default=0.0, show_default=True, help="Part that is sent after later deliveries, 0 to 1.")
+@click.option("--forged", default=0.0, show_default=True, help="Part that has a wrong signature, 0 to 1.")
 def simulate(
     url: str, pages: tuple[str, ...], rate: float, count: int, duplicates: float, disorder: float, forged: float
 ) -> None:

@@ -35,7 +35,7 @@ def pages() -> None:
 @click.argument("page")
 @somewhere
 def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: bool, page: str) -> None:
-    """Connect a Page to a shop. Without the Page's token, the shop can only receive webhooks.
+    """Connect a Page to a shop. Without the Page's token, the shop only receives webhooks.
 
     The command checks the Page's token with Facebook, subscribes the app to the Page's webhooks, and stores the token
     encrypted with the first key of SEAL_KEYS. The command reads the token from a file, so that no list of processes
@@ -107,9 +107,9 @@ def pages_list(where: Where, shop: str) -> None:
 @click.argument("page")
 @somewhere
 def pages_heal(where: Where, shop: str, wait: bool, page: str) -> None:
-    """Fetch a Page's messages of the last five days from Facebook, because some did not reach the webhook.
+    """Fetch a Page's messages of the last five days from Facebook, to get messages that did not reach the webhook.
 
-    A running service fetches the messages. It does not store a message twice, and a deleted message stays deleted.
+    A running service fetches the messages. No message is stored twice, and a deleted message stays deleted.
 
     \b
     Examples:
@@ -202,7 +202,7 @@ def purge(
     customers: TextIO | None,
     yes: bool,
 ) -> None:
-    """Delete messages of a shop: all messages, one conversation, one message, or all of the customers in a file.
+    """Delete messages of a shop: all, one conversation, one message, or the messages of the customers in a file.
 
     The file of customers has one id per line, or ids separated by commas, semicolons or spaces. A header line is
     allowed. Unknown ids are ignored. If a line contains anything other than ids, the command deletes nothing and names

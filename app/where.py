@@ -57,7 +57,9 @@ class Where:
 def somewhere(command: Command) -> Command:
     """Give a command the options --url and --token, and pass them to it as `where`."""
 
-    @click.option("--url", help="A running service, for example https://inbox.example. Without --url, use REDIS_URL.")
+    @click.option(
+        "--url", help="A running service, as https://inbox.example. Without --url, the command uses REDIS_URL."
+    )
     @click.option("--token", envvar="TOKEN", help="A token for the service. Better: set TOKEN in the environment.")
     @wraps(command)
     def called(url: str | None, token: str | None, **options: Any) -> None:

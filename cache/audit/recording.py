@@ -114,7 +114,7 @@ class Recorder:
             log.error("audit_counts_lost", events=lost)
 
     async def flush(self) -> None:
-        """Record the counts and forget the hours that are over. Counts that cannot be recorded wait for the next try."""
+        """Record the counts and forget the hours that are over. If a count cannot be recorded, try again next time."""
         for key, fold in list(self._folds.items()):
             if fold.opening is not None:
                 continue
