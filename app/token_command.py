@@ -16,9 +16,7 @@ from ops.settings import read_settings
 @click.option("--shop", required=True, help="The shop of the token. '*' is for a back end that serves every shop.")
 @click.option("--scope", required=True, help=f"Scopes, separated by spaces: {', '.join(SCOPES)}.")
 @click.option("--ttl", default="1h", show_default=True, help="How long the token is valid: 90s, 15m, 1h, 7d.")
-@click.option(
-    "--sub", default="operator", show_default=True, help="The name of the user, for receipts and the audit log."
-)
+@click.option("--sub", default="operator", show_default=True, help="The name that receipts and the audit log show.")
 def token(shop: str, scope: str, ttl: str, sub: str) -> None:
     """Make a bearer token for the API, signed with the first key of TOKEN_KEYS.
 
