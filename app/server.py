@@ -160,14 +160,14 @@ def make_public(app: Application) -> uvicorn.Server:
 def keep_what_is_here() -> None:
     """Let the garbage collector ignore all objects that exist now, and check new objects less often.
 
-    A request makes no reference cycles. A search for cycles after every 700 new objects takes an eighth of its time.
+    A request makes no reference cycles. A search for cycles after every 700 new objects takes an eighth of the time.
     """
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
 
 
 def stop(server: uvicorn.Server, app: Application) -> None:
-    """Stop the server and end all streams now. The server waits for open requests, and streams do not end alone."""
+    """Stop the server and end all streams now. The server waits for open requests, and a stream has no end."""
     server.should_exit = True
     # keeps: streams end in order
     app.services.fan_out.end_all("closing")

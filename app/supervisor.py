@@ -43,7 +43,7 @@ START_BEATS: Final = 60
 """Beats that a worker has to start. It usually needs one beat."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 5.0
-"""Longest wait in seconds before a worker that ended before it served starts again. Each wait doubles the last wait."""
+"""Longest wait in seconds before the next start, if a worker ended before it served. Each wait is twice the last."""
 END_SECONDS: Final = server.GRACE_SECONDS + CLOSE_SECONDS + 5
 """Seconds that workers have to end: their own time limits, a last report, and two seconds more."""
 HOW: Final = ("exit", "signal", "hung")
@@ -134,7 +134,7 @@ class Supervisor:
             self._metrics.worker_death(how, 0)
 
     def alive(self) -> bool:
-        """Whether no worker hangs. A worker that starts again does not hang: the others accept its connections."""
+        """Whether no worker hangs. A starting worker does not count, because the others accept its connections."""
         return not any(worker.hangs() for worker in self._workers.values())
 
     async def run(self) -> list[Result]:
