@@ -1,18 +1,19 @@
-"""What is kept of a message: a record, which cache/messages/vault.py seals before it is stored. Pure.
+"""Records: what the store keeps of a message. cache/messages/vault.py seals a record before it is stored. Pure.
 
-A record is a header of fixed length, which the scripts read, and a body, which only the shop's secret makes readable:
+A record has two parts. The scripts read its header of fixed length. Its body can be read only with the shop's secret:
 
     0      version: MESSAGE, or WAITING_EDIT for an edit that came before its message
-    1      flags: bit 0 the direction (1 = out), bits 1-7 the first of the Page's tag, to skip others when filtering
-    2-5    nonce of the write: after a lost answer, a second try recognises its own value by it
+    1      flags: bit 0 the direction (1 = out), bits 1-7 the start of the Page tag, for fast filters
+    2-5    nonce of the write: by it a second try recognises its own value, if the first answer was lost
     6-11   Page tag
     12-19  conversation tag
     20-    zstd frame of the JSON body, with a dictionary that is part of the package
 
-A message's JSON has the members of the API's message (api/models.py) but for those that follow from when it is read and
-where it stands in the index. So the API answers it without parsing it.
-A value is a sealed record; an empty one is a tombstone: there was a message here, and it is erased.
-The first byte is the version of dictionary and layout. A new version must keep the old one readable for five days.
+A message's JSON has the members of the API's message (api/models.py), except those that depend on the time of reading
+and on the message's place in the index. So the API answers with this JSON and does not parse it.
+A value is a sealed record. An empty value is a tombstone: a message was here and is erased.
+The first byte is the version of dictionary and layout. The code of a new version must still read the old version for
+five days.
 """
 
 from dataclasses import dataclass
@@ -39,18 +40,18 @@ CONVERSATION_AT: Final = PAGE_AT + PAGE_TAG_BYTES
 HEADER_BYTES: Final = CONVERSATION_AT + CONVERSATION_TAG_BYTES
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-"""Far above what a webhook may carry; a damaged frame must not claim gigabytes."""
+"""Far more than a webhook may contain. The limit stops a damaged frame that claims gigabytes."""
 
 _UNTIL: Final = "until"
-"""The deadline of a message whose life does not run from its receipt, in Unix milliseconds; the last key, as `_TTL`."""
+"""Expiry time, in Unix ms, of a message whose life does not begin at its receipt. Always the last key, as `_TTL`."""
 
 _QUOTE: Final = ord('"')
 _TTL: Final = "ttl"
-"""A shorter life than five days, in seconds; always the last key, so that `kept` can cut it off unparsed."""
+"""A life shorter than five days, in seconds. Always the last key, so that `kept` can cut it off without parsing."""
 
 _DICTIONARY = zstandard.ZstdCompressionDict(files("cache").joinpath("record.dict").read_bytes())
-# Magic number, checksum and dictionary id are the same in every value: 12 bytes that need not be kept.
-# Level 2 makes records as small as 3 does, to 0.1 %, in three quarters of the time; 1 makes them 5 % larger.
+# A value leaves out magic number, checksum and dictionary id: 12 bytes that are not needed.
+# Level 2 makes records as small as level 3 does, to 0.1 %, in three quarters of the time. Level 1: 5 % larger.
 _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
     2, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=1, write_checksum=0, write_dict_id=0
 )
@@ -62,17 +63,17 @@ _decompress = zstandard.ZstdDecompressor(
 
 @dataclass(frozen=True, slots=True)
 class DecodedRecord:
-    """A record taken apart; `body` is the JSON object as bytes."""
+    """The parts of a record; `body` is the JSON object as bytes."""
 
     version: int
     header: bytes
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The body as a dict.
+        """Returns the body as a dict.
 
         Raises:
-            Corrupt: it is none.
+            Corrupt: the body is not a JSON object.
         """
         try:
             value = orjson.loads(self.body)
@@ -84,12 +85,12 @@ class DecodedRecord:
 
 
 def page_flags(page_tag: bytes) -> int:
-    """The bits of a Page in the flags byte."""
+    """Returns the bits of a Page in the flags byte."""
     return page_tag[0] & 0xFE
 
 
 def fields(message: Message) -> dict[str, Any]:
-    """The members of a message's JSON."""
+    """Returns the members of a message's JSON."""
     body: dict[str, Any] = {
         "id": message.id,
         "page_id": message.page,
@@ -123,8 +124,8 @@ def fields(message: Message) -> dict[str, Any]:
 
 
 def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int, *, from_sent: bool = False) -> bytes:
-    """The record of a message. `ttl` in seconds is written down only where it is not the usual five days. With
-    `from_sent` the life runs from `sent_at`, where Facebook gave one.
+    """Returns the record of a message. The record contains `ttl` (seconds) only if it is not the usual five days. With
+    `from_sent` the message's life begins at `sent_at`, if Facebook gave this time.
     """
     body = fields(message)
     if from_sent and message.sent_at is not None:
@@ -138,7 +139,7 @@ def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int, *, 
 
 
 def encode_waiting_edit(edit: Edit, keys: ShopKeys, nonce: bytes) -> bytes:
-    """The record of an edit whose message has not come yet. Without a customer its conversation tag is zero."""
+    """Returns the record of an edit whose message has not come yet. If its conversation is unknown, the tag is zero."""
     page_tag = keys.page_tag(edit.page)
     tail = bytes(CONVERSATION_TAG_BYTES) if edit.conversation is None else keys.conversation_tag(edit.conversation)
     body = {"edits": edit.number, "text": edit.text}
@@ -147,19 +148,19 @@ def encode_waiting_edit(edit: Edit, keys: ShopKeys, nonce: bytes) -> bytes:
 
 
 def decode(record: bytes) -> DecodedRecord:
-    """Take a record apart.
+    """Returns the parts of a record.
 
     Raises:
-        Corrupt: it is of an unknown version, or damaged.
+        Corrupt: the record has an unknown version, or is damaged.
     """
     body = _body(record)
     return DecodedRecord(record[0], record[:HEADER_BYTES], body)
 
 
 def edited(record: bytes, edit: Edit) -> bytes | None:
-    """The record with a newer text in place of the old one; None where it already has this edit or a later one.
+    """Returns the record with the newer text; None if the record already has this edit or a later one.
 
-    The header stays, and with it the nonce: it is still the same write.
+    The header does not change, and neither does its nonce: it is still the same write.
     """
     found = decode(record)
     body = found.json()
@@ -171,17 +172,17 @@ def edited(record: bytes, edit: Edit) -> bytes | None:
 
 
 def merged(message: bytes, waiting: bytes) -> bytes:
-    """A message's record with the edit applied that came before it."""
+    """Returns a message's record with the edit that came before the message."""
     edit = decode(waiting).json()
     found = decode(message)
     body = found.json()
     body["edits"] = edit["edits"]
-    _set_text(body, edit.get("text"))  # of two that waited, the later may have had none
+    _set_text(body, edit.get("text"))  # if two edits waited, the later one may have no text
     return found.header + _pack(body)
 
 
 def _set_text(body: dict[str, Any], text: str | None) -> None:
-    """An absent fact is left out, not null."""
+    """A record leaves out an absent fact. It does not write null."""
     if text is None:
         body.pop("text", None)
     else:
@@ -196,10 +197,10 @@ def _pack(body: dict[str, Any]) -> bytes:
 
 
 def kept(record: bytes, score: int) -> KeptMessage:
-    """A message as readers get it, from its record and its index score (microseconds).
+    """Returns a message as readers get it, from its record and its index score (microseconds).
 
     Raises:
-        Corrupt: the record is damaged or is not one of a message.
+        Corrupt: the record is damaged, or is not a message's record.
     """
     content = _body(record)
     if record[0] != MESSAGE or len(content) < len(b"{}"):
@@ -217,9 +218,11 @@ def kept(record: bytes, score: int) -> KeptMessage:
 
 
 def _without_last_number(body: bytes, name: str) -> tuple[bytes, int | None]:
-    """The JSON object without its last member and that member's value, where it has this name and is a whole number.
+    """Returns the JSON object without its last member, and the value of this member.
 
-    The object needs another member. A text cannot be confused with the member: only digits follow the member's name.
+    It does so only if the last member has this name and a whole number as its value. Else it returns the same object
+    and None. The object must have another member too. A text cannot be confused with the last member, because only
+    digits follow the member's name.
     """
     if body[-2:-1].isdigit():
         head, mark, tail = body.rpartition(b',"%b":' % name.encode())
@@ -229,11 +232,11 @@ def _without_last_number(body: bytes, name: str) -> tuple[bytes, int | None]:
 
 
 def _body(record: bytes) -> bytes:
-    """The JSON of a record."""
+    """Returns the JSON of a record."""
     if len(record) <= HEADER_BYTES or record[0] not in _VERSIONS:
         raise Corrupt("corrupt_record")
     try:
         return _decompress(record[HEADER_BYTES:], max_output_size=MAX_BODY_BYTES)
     except (zstandard.ZstdError, MemoryError, OverflowError):
-        # The last two for a damaged frame that claims to hold more than there is room for.
+        # The last two errors: a damaged frame claims a size for which there is no memory.
         raise Corrupt("corrupt_record") from None

@@ -1,7 +1,7 @@
 """Cursors: a place in one of a shop's lists, as a signed text. Pure.
 
-A cursor is bound to its shop and its list, not to filters and limits: it is a moment or a sequence, and with another
-filter it still is one.
+A cursor is valid for one shop and one list, with any filter and limit: it contains only times or numbers, which mean
+the same with another filter.
 """
 
 from struct import Struct
@@ -16,7 +16,7 @@ _SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ"), "s": Struct(">Q"), "a":
 
 
 class Cursors:
-    """Writes and reads cursors of these kinds: the messages (`m`: one score), the conversations (`c`: when the walk
+    """Writes and reads cursors of four kinds: the messages (`m`: one score), the conversations (`c`: when the walk
     began, one score), the stream (`s`: one score), the audit log (`a`: the two numbers of an entry's id).
     """
 
@@ -24,15 +24,15 @@ class Cursors:
         self._text = SignedText(keyring, "cursor")
 
     def write(self, shop: ShopId, kind: str, *scores: int) -> str:
-        """A place as a text.
+        """Returns a place as a text.
 
         Raises:
-            SealKeysMissing: there is no key to sign it with.
+            SealKeysMissing: there is no key to sign the text with.
         """
         return self._text.write(shop, kind.encode() + _SCORES[kind].pack(*scores))
 
     def read(self, shop: ShopId, kind: str, cursor: str) -> tuple[int, ...]:
-        """The scores.
+        """Returns the scores.
 
         Raises:
             CursorRefused: this list of this shop has never answered with this cursor.

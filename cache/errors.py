@@ -1,4 +1,4 @@
-"""What can go wrong with the store: eight facts, each with its closed list of reasons."""
+"""The errors of the store: eight classes, each with a fixed list of reasons."""
 
 from typing import ClassVar, Final, Literal
 
@@ -36,9 +36,9 @@ UnavailableReason = Literal[
     "contended",
 ]
 UNREACHED: Final = frozenset({"redis_unreachable", "redis_host_unknown", "redis_not_listening", "redis_no_master"})
-"""Reasons after which nothing was carried out, or the same call may be sent to another server."""
+"""Reasons that mean: no server carried out the call, or the same call may be sent to another server."""
 NOT_ALLOWED: Final = frozenset({"redis_refused", "redis_no_permission", "redis_command_unknown"})
-"""Reasons of a server that does not carry out this command for this user."""
+"""Reasons that mean: the server does not carry out this command for this user."""
 CorruptReason = Literal["corrupt_record"]
 CursorReason = Literal["invalid_cursor"]
 PageTakenReason = Literal["page_of_another_shop"]
@@ -56,7 +56,7 @@ EmbeddedReason = Literal[
 
 
 class Unavailable(PageInboxError):
-    """The store cannot take or answer this now; the same call may succeed later."""
+    """The store cannot carry out this call now. The same call may succeed later."""
 
     kind: ClassVar[Kind] = "unavailable"
     transient: ClassVar[bool] = True
@@ -66,12 +66,12 @@ class Unavailable(PageInboxError):
 
 
 def contended() -> Unavailable:
-    """Other writers changed the same thing at every try. Redis is well: the same call succeeds a little later."""
+    """Returns the error of a call during which others changed the same value at every try. It can succeed 1 s later."""
     return Unavailable("contended", retry_after=1)
 
 
 class Corrupt(PageInboxError):
-    """A record is there and cannot be read: cut short, of an unknown version, or sealed with a key we do not have."""
+    """A stored record cannot be read: it is cut off, has an unknown version, or its key is missing."""
 
     kind: ClassVar[Kind] = "internal"
 
@@ -80,7 +80,7 @@ class Corrupt(PageInboxError):
 
 
 class CursorRefused(PageInboxError):
-    """A cursor that we did not hand out, or that belongs to another question."""
+    """Raised for a cursor that we did not give out, or that belongs to another list."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -89,7 +89,7 @@ class CursorRefused(PageInboxError):
 
 
 class PageTaken(PageInboxError):
-    """The Page is connected to another shop. The sentence does not say to which."""
+    """The Page is connected to another shop. The sentence does not name this shop."""
 
     kind: ClassVar[Kind] = "conflict"
 
@@ -98,7 +98,7 @@ class PageTaken(PageInboxError):
 
 
 class NotFound(PageInboxError):
-    """The shop has no such thing. The answer is the same if another shop has it."""
+    """The shop does not have what was asked for. The answer is the same if another shop has it."""
 
     kind: ClassVar[Kind] = "not_found"
 
@@ -107,7 +107,7 @@ class NotFound(PageInboxError):
 
 
 class SealKeysMissing(PageInboxError):
-    """There is no key to seal a token with, and unsealed none is kept."""
+    """There is no key to seal a token with. The store keeps no unsealed token."""
 
     kind: ClassVar[Kind] = "not_configured"
 
@@ -120,7 +120,7 @@ class SealKeysMissing(PageInboxError):
 
 
 class SealBroken(PageInboxError):
-    """What was sealed cannot be opened: its key is not among ours, it was moved, or it is damaged."""
+    """A sealed value cannot be opened: we do not have its key, the value was moved, or it is damaged."""
 
     kind: ClassVar[Kind] = "conflict"
 
@@ -133,7 +133,7 @@ class SealBroken(PageInboxError):
 
 
 class EmbeddedRefused(PageInboxError):
-    """The private server cannot be started; the sentence says what to do about it."""
+    """The private server cannot be started. The sentence says what to do."""
 
     kind: ClassVar[Kind] = "unavailable"
 

@@ -1,7 +1,7 @@
 """Keys for signing, each made from one of SEAL_KEYS for one purpose. Pure.
 
-HKDF-SHA256 (RFC 5869), as for sealing (cache/sealing.py), with purposes of their own. A derived key reveals nothing
-about the master key, or about the keys of other purposes and shops.
+HKDF-SHA256 (RFC 5869) makes them, as it does for sealing (cache/sealing.py), but for other purposes. A derived key
+reveals nothing about the master key, or about the keys of other purposes and shops.
 """
 
 from base64 import b64decode
@@ -18,11 +18,11 @@ from domain.secret import Secret
 
 KEY_BYTES: Final = 32
 DERIVED_KEYS: Final = 4096
-"""Remembered: one for each busy shop and purpose."""
+"""Keys that are remembered: one for each busy shop and purpose."""
 
 
 class Keyring:
-    """The first of `keys` (32 bytes each, in standard base64) signs, each verifies what it has signed."""
+    """The first of `keys` (32 bytes each, in standard base64) signs. Each key verifies what it has signed."""
 
     def __init__(self, keys: Sequence[Secret]) -> None:
         self._masters = {key_id(raw): raw for raw in (b64decode(key.reveal()) for key in reversed(keys))}
@@ -31,17 +31,17 @@ class Keyring:
         self._derived = lru_cache(maxsize=DERIVED_KEYS)(self._derive)
 
     def signing(self, purpose: str, shop: str = "") -> tuple[bytes, bytes]:
-        """The first key's id, and its 32 bytes for one purpose, and one shop. No NUL in `purpose`.
+        """Returns the first key's id, and its 32 bytes for one purpose and one shop. `purpose` must not contain NUL.
 
         Raises:
-            SealKeysMissing: there is none.
+            SealKeysMissing: there is no key.
         """
         if not self.ids:
             raise SealKeysMissing(sentence="Accesses and receipts are signed with a key made from SEAL_KEYS: set it.")
         return self.ids[0], self._derived(self.ids[0], purpose, shop)
 
     def key(self, id_: bytes, purpose: str, shop: str = "") -> bytes | None:
-        """The same of the key that has this id; None where none of ours has."""
+        """Returns the 32 bytes of the key with this id; None if we have no key with this id."""
         return self._derived(id_, purpose, shop) if id_ in self._masters else None
 
     def _derive(self, id_: bytes, purpose: str, shop: str) -> bytes:

@@ -1,4 +1,4 @@
--- What several scripts share. A script gets the blocks that its line USES names (cache/scripts.py).
+-- Code that several scripts share. A script gets the blocks that its line USES names (cache/scripts.py).
 -- A block begins with `--- name`. A word in capitals is a constant from cache/keys.py or cache/codec.py.
 
 --- now
@@ -7,49 +7,49 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
 --- digits
--- A whole number as text: Lua alone writes a large one with an exponent.
+-- Returns a whole number as text, because Lua itself writes a large number with an exponent.
 local function digits(number) return string.format('%.0f', number) end
 
 --- record
--- What the header of a stored value says.
+-- Functions that read the header of a stored value.
 local function page_of(value) return string.sub(value, PAGE_FROM, PAGE_TO) end
 local function conversation_of(value) return string.sub(value, CONVERSATION_FROM, CONVERSATION_TO) end
 local function is_message(value) return value and string.byte(value) == MESSAGE end
 
--- The member that stands for the value in an index: flags and id.
+-- Returns the member of a value in an index: flags and id.
 local function member_of(value, id) return string.sub(value, FLAGS, FLAGS) .. id end
 
 --- newest
--- The newest moment in an index, 0 in an empty one.
+-- Returns the newest moment in an index; 0 if the index is empty.
 local function newest_in(key)
   return tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2] or 0)
 end
 
 --- secret
--- A shop's secret is over when it was erased, or when values were stored under it and none of them is kept any more.
+-- A shop's secret is over if it was erased, or if values were stored under it and no such value is kept any more.
 local function is_over(secret, used, index, edits)
   return string.byte(secret or '') ~= SEALED or used and redis.call('EXISTS', index, edits) == 0
 end
 
--- The id of a sealed secret (cache/messages/shop_secrets.py).
+-- Returns the id of a sealed secret (cache/messages/shop_secrets.py).
 local function secret_id(secret) return string.sub(secret or '', SECRET_ID_FROM, SECRET_ID_TO) end
 
 --- deadline
--- Keeps a key until this moment (ms) or longer.
+-- Gives a key this expiry time (ms), unless it has a later one.
 local function keep_until(key, moment)
   if redis.call('PEXPIREAT', key, moment, 'GT') == 0 then redis.call('PEXPIREAT', key, moment, 'NX') end
 end
 
 --- trim
--- Removes from an index what is older than `age` (µs), at most TRIMMED entries in one call.
+-- Removes entries older than `age` (µs) from an index, at most TRIMMED entries in one call.
 local function trim(key, age)
   local expired = redis.call('ZCOUNT', key, '-inf', now - age)
   if expired > 0 then redis.call('ZREMRANGEBYRANK', key, 0, math.min(expired, TRIMMED) - 1) end
 end
 
 --- purges
--- Returns a function of a Page tag and a conversation tag: what is stored at or before its result (µs) is hidden by a
--- purge. `narrow` is until when (µs) purges of less than the shop may hide something.
+-- Returns a function of a Page tag and a conversation tag. A purge hides the messages stored at or before its result
+-- (µs). After the time `narrow` (µs), purges of less than the shop hide nothing any more.
 local function purges(tag, watermark, narrow)
   watermark = tonumber(watermark or 0)
   if tonumber(narrow or 0) <= now then
@@ -68,17 +68,17 @@ local function purges(tag, watermark, narrow)
 end
 
 --- announce
--- Announces the newest moment of a shop to its viewers. If that fails, the write still counts.
+-- Announces the newest moment of a shop to its viewers. If this fails, the write is still valid.
 local function announce(tag, moment) redis.pcall('SPUBLISH', CHANNEL .. tag, NEWS .. digits(moment)) end
 
 --- change
--- Moments of messages and changes are unique in a shop and never run backwards, even if the server's clock does:
--- cursors depend on it.
+-- Moments of messages and changes are unique in a shop and only rise, even if the server's clock is set back.
+-- Cursors depend on this.
 local function next_moment(watermark, messages, changes)
   return math.max(now, tonumber(watermark or 0) + 1, newest_in(messages) + 1, newest_in(changes) + 1)
 end
 
--- Notes a change for viewers.
+-- Records a change for viewers.
 local function note_change(tag, changes, moment, change)
   redis.call('ZADD', changes, moment, change)
   trim(changes, LONGEST_TTL * 1000)
@@ -87,15 +87,15 @@ local function note_change(tag, changes, moment, change)
 end
 
 --- audit
--- Adds an entry to an audit log. All entries have the same fields, whose names the stream then stores once. `t` is the
--- last access, `f` how long before it the first one was (ms).
+-- Adds an entry to an audit log. All entries have the same fields, so the stream stores their names once. `t` is the
+-- time of the last access. `f` is the time from the first access to the last (ms).
 local function log_access(log, action, subject, client, page, times, since, at)
   redis.call('XADD', log, 'MAXLEN', '~', AUDIT_ENTRIES, '*', 'a', action, 's', subject, 'c', client, 'p', page,
     'n', times, 't', digits(at), 'f', digits(at - since))
   redis.call('PEXPIRE', log, AUDIT_LIFE)
 end
 
--- Counts reads: one field for each hour, action, subject and address. `first` is the earliest hour there is.
+-- Counts reads: one field for each hour, action, subject and address. `first` is the earliest hour in the hash.
 local function count_reads(open, action, subject, client, times, since, at)
   local hour = math.floor(since / AUDIT_HOUR)
   local field = string.format('%.0f', hour) .. '\n' .. action .. '\n' .. client .. '\n' .. subject
@@ -109,7 +109,7 @@ local function count_reads(open, action, subject, client, times, since, at)
   redis.call('PEXPIRE', open, AUDIT_LIFE)
 end
 
--- Moves what was counted in the hours before `hour` into the log, in the order of the last accesses.
+-- Moves the counts of the hours before `hour` into the log, in the order of the last accesses.
 local function close_hours(open, log, hour)
   local fields, moved, kept = redis.call('HGETALL', open), {}, nil
   for i = 1, #fields, 2 do

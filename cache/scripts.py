@@ -1,7 +1,7 @@
-"""The Lua scripts, by name. The first lines of each say what its keys, arguments and reply are.
+"""The Lua scripts, by name. The first lines of each script describe its keys, arguments and reply.
 
-Redis runs nothing else while it runs a script. So a script looks at a bounded number of entries, whatever is kept and
-whatever its arguments say, and replies where the next call goes on.
+Redis runs nothing else while it runs a script. So a script looks at a limited number of entries, whatever is kept and
+whatever its arguments say, and replies where the next call continues.
 
 Code that several scripts share is in `prelude.lua`. A script names the blocks that it needs in a line `-- USES:`.
 """
@@ -16,12 +16,12 @@ from cache.registry import page_fields
 from cache.server.connection import Arg, ScriptCall
 
 TRIMMED: Final = 5_000
-"""Expired index entries that one call removes: about 2 ms. One write in 16 does so, and none adds more than 250."""
+"""Expired index entries that one call removes: about 2 ms. One write in 16 does so. A write adds at most 250."""
 
 _CONSTANTS: Final[dict[str, int | bytes]] = {
     "MESSAGE": codec.MESSAGE,
     "WAITING_EDIT": codec.WAITING_EDIT,
-    # Lua counts from one, and the last position is part of a range.
+    # Lua counts from one, and a range includes its last position.
     "FLAGS": codec.FLAGS_AT + 1,
     "NONCE_FROM": codec.NONCE_AT + 1,
     "NONCE_TO": codec.PAGE_AT,
@@ -77,7 +77,7 @@ _PRELUDE: Final = _blocks()
 
 
 def _source(name: str) -> str:
-    """A script with what it uses in front of it, behind its first line, which must stay the first."""
+    """Returns a script's text: its first line, which must stay the first, then what it uses, then the rest."""
     first, _, rest = _read(f"scripts/{name}.lua").partition("\n")
     used = _USES.search(rest)
     wanted = {block.strip() for block in used[1].split(",")} if used else set()
@@ -95,13 +95,13 @@ def _lua(value: int | bytes) -> str:
 
 
 class Script:
-    """One script; calling it makes a `ScriptCall`."""
+    """One script. A call of this object returns a `ScriptCall`."""
 
     def __init__(self, name: str) -> None:
         self._source = _source(name)
-        # Redis names scripts by SHA-1; nothing secret depends on it.
+        # Redis names scripts by SHA-1. No secret depends on this hash.
         self._digest = sha1(self._source.encode(), usedforsecurity=False).hexdigest()
-        # The first line says so to the server too.
+        # The first line also says this to the server.
         self._writes = "no-writes" not in self._source.partition("\n")[0]
 
     def __call__(self, keys: list[bytes], args: list[Arg]) -> ScriptCall:

@@ -1,11 +1,11 @@
-"""Sealing: what is kept can be opened only with a key that the store does not have. Pure.
+"""Sealing: a sealed value can be opened only with a key that the store does not have. Pure.
 
-AES-256-GCM. Each shop and purpose has a key of its own, made from a master key by HKDF-SHA256, so that what was sealed
-for one shop never opens as another's. Purpose, shop and place are bound to the ciphertext too: a value that is moved
-elsewhere does not open. A sealed value:
+The cipher is AES-256-GCM. HKDF-SHA256 makes a key for each shop and purpose from a master key, so a value that was
+sealed for one shop never opens for another shop. Purpose, shop and place are bound to the ciphertext too, so a value
+that is moved to another place does not open. A sealed value:
 
     0      version
-    1-4    which master key sealed it: keys can be changed while what the old ones sealed is still read
+    1-4    id of the master key that sealed it: after a change of keys, the old keys still open their values
     5-16   nonce, random
     17-    ciphertext and its tag of 16 bytes
 """
@@ -29,9 +29,9 @@ VERSION: Final = b"\x01"
 
 KEY_BYTES: Final = 32
 KEY_ID_BYTES: Final = 4
-"""Two of a handful of keys share an id with a chance of 1e-9, and then both are tried."""
+"""The chance that two of a few keys have the same id is 1e-9. In this case both keys are tried."""
 NONCE_BYTES: Final = 12
-"""What GCM is made for. Drawn at random: a shop's key is good for 2^32 values (NIST SP 800-38D, 8.3)."""
+"""The usual length for GCM. With random nonces, one key may seal 2^32 values (NIST SP 800-38D, 8.3)."""
 TAG_BYTES: Final = 16
 
 _KEY_AT: Final = len(VERSION)
@@ -39,14 +39,14 @@ NONCE_AT: Final = _KEY_AT + KEY_ID_BYTES
 CIPHERTEXT_AT: Final = NONCE_AT + NONCE_BYTES
 
 DERIVED_KEYS: Final = 1024
-"""Remembered for the shops that are busy; deriving one takes longer than sealing with it."""
+"""Keys of busy shops that are remembered, because making a key takes longer than sealing with it."""
 
 
 class Sealer:
-    """Seals with the first of its keys and opens with any. `keys` are 32 bytes each, in standard base64; `new_nonce`
-    returns that number of random bytes.
+    """Seals with the first of its keys and opens with any of them. `keys` are 32 bytes each, in standard base64.
+    `new_nonce` returns the given number of random bytes.
 
-    Without keys it can be made, and opens and seals nothing.
+    A sealer without keys opens and seals nothing.
     """
 
     __slots__ = ("_cipher", "_key_ids", "_keys", "_new_nonce")
@@ -58,7 +58,7 @@ class Sealer:
         self._cipher = lru_cache(maxsize=DERIVED_KEYS)(self._derive)
 
     def seal(self, plain: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
-        """Seal for one place of one shop; `purpose` holds no NUL.
+        """Seal a value for one place of one shop. `purpose` must not contain NUL.
 
         Raises:
             SealKeysMissing: there is no key to seal with.
@@ -68,21 +68,21 @@ class Sealer:
         return self._seal(plain, self._new_nonce(NONCE_BYTES), shop, purpose, place)
 
     def reseal(self, sealed: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
-        """The same plain value, sealed with the first key. The nonce stays, so it can serve as the value's id.
+        """Returns the same plain value, sealed with the first key. The nonce stays: it can be the value's id.
 
-        A nonce must not seal two values with one key. Here it seals the same value, which gives the same bytes.
+        A nonce must not seal two values with one key. Here the nonce seals the same value and gives the same bytes.
 
         Raises:
-            SealBroken: its key is not among ours, it was sealed for another place, or it is damaged.
+            SealBroken: we do not have its key, it was sealed for another place, or it is damaged.
         """
         plain = self.open(sealed, shop=shop, purpose=purpose, place=place)
         return self._seal(plain, sealed[NONCE_AT:CIPHERTEXT_AT], shop, purpose, place)
 
     def open(self, sealed: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
-        """What was sealed for this place.
+        """Returns the plain value that was sealed for this place.
 
         Raises:
-            SealBroken: its key is not among ours, it was sealed for another place, or it is damaged.
+            SealBroken: we do not have its key, it was sealed for another place, or it is damaged.
         """
         if len(sealed) < CIPHERTEXT_AT + TAG_BYTES or not sealed.startswith(VERSION):
             raise SealBroken
@@ -97,7 +97,7 @@ class Sealer:
         raise SealBroken
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether it was sealed with the first key: if not, sealing it again lets an older key be retired."""
+        """Returns whether the first key sealed it. If not, seal it again before an older key is removed."""
         return bool(self._keys) and sealed[:NONCE_AT] == VERSION + self._key_ids[0]
 
     def _seal(self, plain: bytes, nonce: bytes, shop: ShopId, purpose: str, place: str) -> bytes:
@@ -105,18 +105,18 @@ class Sealer:
         return b"".join((VERSION, self._key_ids[0], nonce, ciphertext))
 
     def _derive(self, number: int, shop: ShopId, purpose: str) -> AESGCM:
-        """The cipher of one shop and purpose under one master key."""
+        """Returns the cipher of one shop and purpose, made from one master key."""
         info = purpose.encode() + b"\0" + shop.encode()
         hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info)
         return AESGCM(hkdf.derive(b64decode(self._keys[number].reveal())))
 
 
 def key_id(key: bytes) -> bytes:
-    """An id of a master key, which reveals nothing about the key."""
+    """Returns an id of a master key. The id reveals nothing about the key."""
     return sha256(b"page-inbox seal key id\0" + key).digest()[:KEY_ID_BYTES]
 
 
 def _bound_to(shop: ShopId, purpose: str, place: str) -> bytes:
-    """The associated data. Each part follows its length, so that no two places give the same bytes."""
+    """Returns the associated data. Each part follows its length, so two places never give the same bytes."""
     parts = (VERSION, purpose.encode(), shop.encode(), place.encode())
     return b"".join(len(part).to_bytes(4) + part for part in parts)

@@ -1,8 +1,8 @@
-"""Short texts that we hand out and recognise when they come back: cursors, ids of events, tickets. Pure.
+"""Short texts that we give out and recognise when callers send them back: cursors, event ids, tickets. Pure.
 
 A text is base64url of its content and of a MAC (keyed BLAKE2b, 16 bytes) over shop and content. The key is made from
-one of SEAL_KEYS for one purpose: the first key signs, each of them verifies. So a text is good on every replica and
-over a change of keys; no one else can make one, and none can be used for another shop or purpose.
+one of SEAL_KEYS for one purpose: the first key signs, and every key verifies. So a text is valid on every replica, and
+stays valid after a change of keys. Others cannot make such a text, and a text is valid for one shop and one purpose.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,17 +17,17 @@ from domain.ids import ShopId
 
 MAC_BYTES: Final = 16
 LONGEST: Final = 128
-"""Characters; ours have at most 64. A longer text is not decoded."""
+"""Characters. Our texts have at most 64. A longer text is not decoded."""
 
 
 class SignedText:
-    """Writes and reads the texts of one purpose. The keys do not depend on the shop: no made-up text fills a cache."""
+    """Writes and reads the texts of one purpose. Its keys do not depend on the shop, so false texts fill no cache."""
 
     def __init__(self, keyring: Keyring, purpose: str) -> None:
         self._keys = [key for id_ in keyring.ids if (key := keyring.key(id_, purpose)) is not None]
 
     def write(self, shop: ShopId, content: bytes) -> str:
-        """The text.
+        """Returns the text.
 
         Raises:
             SealKeysMissing: there is no key to sign with.
@@ -37,7 +37,7 @@ class SignedText:
         return urlsafe_b64encode(content + _mac(self._keys[0], shop, content)).rstrip(b"=").decode()
 
     def read(self, shop: ShopId, text: str) -> bytes | None:
-        """The content; None for a text that was not written here for this shop."""
+        """Returns the content; None for a text that we did not write for this shop."""
         if len(text) > LONGEST or not text.isascii():
             return None
         try:
@@ -45,7 +45,7 @@ class SignedText:
         except (Error, ValueError):
             return None
         if urlsafe_b64encode(raw).rstrip(b"=") != text.encode():
-            return None  # one spelling for one content: no padding, no spare bits
+            return None  # a content has only one valid text: without padding and unused bits
         content, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         return content if any(compare_digest(_mac(key, shop, content), mac) for key in self._keys) else None
 

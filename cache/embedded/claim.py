@@ -1,4 +1,4 @@
-"""A lock on a data directory, held as long as a process may still write there."""
+"""A lock on a data directory. It is held while a process may still write there."""
 
 import fcntl
 import os
@@ -11,16 +11,17 @@ from typing import Final
 from cache.errors import EmbeddedRefused
 
 HANDOVER_SECONDS: Final = 10.0
-"""Longest wait for a server that has lost its parent and still writes its last second to disk."""
+"""Longest wait for a server whose parent has ended, and which still writes its last second to disk."""
 
 _POLL_SECONDS: Final = 0.005
 
 
 def claim(directory: Path) -> int:
-    """Lock the directory. Returns the open lock file; a child process that inherits it holds the lock too.
+    """Lock the directory and return the open lock file. A child process that inherits the file holds the lock too.
 
-    The directory is created if it is missing, and closed to other users. The lock ends when the last process with the
-    file ends. If its owner was killed and the owner's server still runs, this waits; if the owner runs, it raises.
+    A missing directory is created. Other users get no access to the directory. The lock ends when the last process with
+    the file ends. If the owner of the lock was killed and its server still runs, this waits. If the owner runs, this
+    raises an error.
     Raises EmbeddedRefused, `directory_unusable` or `directory_in_use`.
     """
     try:
@@ -41,7 +42,7 @@ def claim(directory: Path) -> int:
 
 @contextmanager
 def claimed(directory: Path) -> Iterator[None]:
-    """The same for the time of a `with` block. Raises EmbeddedRefused."""
+    """Lock the directory for the time of a `with` block. Raises EmbeddedRefused."""
     lock = claim(directory)
     try:
         yield

@@ -1,4 +1,4 @@
-"""A child process that does not outlive its parent, even one killed by SIGKILL."""
+"""Starts a child process that ends when its parent ends, even if SIGKILL kills the parent."""
 
 import os
 import subprocess
@@ -17,17 +17,18 @@ if os.getppid() != parent:
     sys.exit("the parent ended before its server began")
 os.execv(sys.argv[2], sys.argv[2:])
 """
-"""Asks the kernel for a SIGTERM when the parent ends, makes sure it has not ended already, becomes the program.
+"""Asks the kernel for a SIGTERM when the parent ends, checks that the parent still runs, and becomes the program.
 
-A process of its own and no `preexec_fn`, which runs Python between fork and exec and may deadlock beside threads.
+This is a separate process and not a `preexec_fn`. A `preexec_fn` runs Python between fork and exec, and may deadlock if
+there are threads.
 """
 
 
 def tethered(command: Sequence[str]) -> list[str]:
-    """`command`, to be started by this process so that the kernel asks it to end (SIGTERM) when we have ended.
+    """Returns `command` in a form in which the kernel sends it a SIGTERM when this process ends.
 
-    On Linux, and when the thread that starts it ends (prctl(2), PR_SET_PDEATHSIG): start it from the main thread.
-    Elsewhere nothing does.
+    This works on Linux only. The kernel also sends the signal when the thread that started the command ends (prctl(2),
+    PR_SET_PDEATHSIG), so start it from the main thread. On other systems this returns `command` unchanged.
     """
     if sys.platform == "linux":
         return [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
@@ -37,9 +38,10 @@ def tethered(command: Sequence[str]) -> list[str]:
 def spawn(
     command: Sequence[str], *, log: Path, keep_open: int, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start `command`, its output in `log`, with the open file `keep_open` handed down; `environment` is added to ours.
+    """Start `command`. It writes its output to `log`, inherits the open file `keep_open`, and gets our environment and
+    `environment`.
 
-    On Linux it ends with us (`tethered`); elsewhere the caller stops it at exit. Raises OSError.
+    On Linux it ends with this process (`tethered`). On other systems the caller stops it at exit. Raises OSError.
     """
     log.touch(mode=0o600)
     with log.open("wb") as output:  # the log of one run only
@@ -50,6 +52,6 @@ def spawn(
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
             pass_fds=(keep_open,),
-            start_new_session=True,  # Ctrl-C is for the parent, which drains first and ends its child last
+            start_new_session=True,  # only the parent gets Ctrl-C: it finishes its work, then ends its child
             umask=0o077,
         )

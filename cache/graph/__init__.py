@@ -1,1 +1,1 @@
-"""What replicas share about the Graph API: each Page's rate limits, who granted its token, when it is checked next."""
+"""Data about the Graph API that replicas share: each Page's rate limits, who granted its token, its next check."""

@@ -1,7 +1,7 @@
-"""Rate limits of Graph calls, shared by all replicas: holds stop calls for a while, paces keep them apart.
+"""Rate limits of Graph calls, shared by all replicas. A hold stops calls for a time; a pace spaces them out.
 
-Before each call one script reads the Page's token and its holds, and reserves a place in the pace by the server's
-clock, so that all replicas together keep the pace. The app's own hold may be on another node of a cluster. Each replica
+Before each call one script reads the Page's token and its holds, and reserves a time in the pace by the server's clock,
+so that all replicas together keep the pace. The app's own hold may be on another node of a cluster. Each replica
 reads it once a second, so it may still call for a second after another replica was stopped.
 """
 
@@ -24,15 +24,15 @@ APP_SECONDS: Final = 1.0
 """Time between two reads of the app's hold."""
 
 TAKE_NO_PLACE: Final = -1
-"""As the longest wait: reserve no place."""
+"""This value as the longest wait means: reserve no place."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallSlot:
-    """What a call needs; times in seconds.
+    """What a call needs. Times are in seconds.
 
     `credentials` is None if the Page is connected for webhooks alone. If `held` is not 0, no call is allowed for that
-    time, and no place is reserved. Else the call may go out after `wait`.
+    time, and no place is reserved. Else the call may be sent after `wait`.
     """
 
     credentials: Credentials | None
@@ -41,7 +41,7 @@ class CallSlot:
 
 
 class Budgets:
-    """Holds and paces. `clock` is monotonic, in seconds. Every method raises `Unavailable` when Redis is."""
+    """Holds and paces. `clock` is monotonic, in seconds. Methods raise `Unavailable` when Redis is unavailable."""
 
     def __init__(self, connection: Connection, sealer: Sealer, *, clock: Callable[[], float]) -> None:
         self._connection = connection
@@ -50,12 +50,13 @@ class Budgets:
         self._app_held_until = self._app_looked_at = -math.inf
 
     async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> CallSlot:
-        """Reserve the Page's next place in a budget: `spacing` seconds after the last, or later if Facebook asked for a
-        slower pace. If that is more than `patience` seconds from now, no place is reserved, and `held` says how long.
+        """Reserve the time of the Page's next call in a budget: `spacing` seconds after the last call, or later if
+        Facebook asked for a slower pace. If the call would wait more than `patience` seconds, nothing is reserved, and
+        `held` is this wait.
 
         Raises:
             NotFound: the Page is not this shop's.
-            SealBroken: its token cannot be opened any more.
+            SealBroken: its token cannot be decrypted any more.
         """
         app_held = await self.app_held()
         keys = shop_keys(shop)
@@ -73,12 +74,12 @@ class Budgets:
         return CallSlot(credentials, max(app_held, held / 1_000_000), wait / 1_000_000)
 
     async def hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, /) -> None:
-        """Hold the Page's calls of one budget. The longer of two holds wins. Nothing for a disconnected Page."""
+        """Hold the Page's calls of one budget. Of two holds the longer wins. A disconnected Page gets no hold."""
         await self._hold(shop, page, limit, seconds, 0)
 
     async def slow(self, shop: ShopId, page: PageId, limit: Limit, spacing: float, seconds: float, /) -> None:
         """Keep the Page's calls of one budget `spacing` seconds apart, for `seconds`. The last call wins."""
-        # For the script 0 means a hold. A microsecond has no effect.
+        # For the script 0 means a hold, so the shortest spacing is a microsecond, which delays nothing.
         await self._hold(shop, page, limit, seconds, max(spacing, 0.000001))
 
     async def _hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, spacing: float) -> None:
@@ -94,7 +95,7 @@ class Budgets:
         await self._connection.run(HOLD_APP([APP_HOLD], [math.ceil(seconds * 1000)]), tries=2)
 
     async def app_held(self) -> float:
-        """Seconds for which all calls are held; 0 if they are not."""
+        """Returns the seconds for which all calls are held; 0 if they are not held."""
         now = self._clock()
         if now - self._app_looked_at >= APP_SECONDS:
             self._app_looked_at = now

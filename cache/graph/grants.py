@@ -1,9 +1,8 @@
-"""Which person granted which Page's token, so that a person who removes the app, or asks for deletion, finds their
-Pages.
+"""Which person granted which Page's token. If a person removes the app or asks for deletion, this finds their Pages.
 
-A person is an app-scoped id. Only a keyed hash of it is kept, with a key made from `SEAL_KEYS`: someone with a copy of
-Redis cannot find a person by trying ids. The first key makes the hash, and all keys are tried. The daily check of a
-Page writes the hash again with the first key.
+A person is an app-scoped id. The store keeps only a keyed hash of this id, with a key made from `SEAL_KEYS`. So a copy
+of Redis does not allow anyone to find a person by trying ids. The first key makes the hash, and all keys are tried. The
+daily check of a Page writes the hash again with the first key.
 """
 
 import hmac
@@ -19,13 +18,13 @@ from domain.secret import Secret
 
 TAG_BYTES: Final = 16
 SAME_MOMENT_MS: Final = 5_000
-"""How much Facebook's clock and ours may differ. With more, a late or repeated request would end what was granted after
-it."""
+"""Milliseconds by which Facebook's clock and ours may differ. With a larger value, a late or repeated request would
+also end a grant that came after the request."""
 
 
 class Grants:
-    """Who granted what. `keys` are those of the seal, in base64; times are Unix milliseconds. Every method raises
-    `Unavailable` when Redis is.
+    """The grants of all Pages. `keys` are SEAL_KEYS, in base64. Times are Unix milliseconds. Every method raises
+    `Unavailable` when Redis is unavailable.
     """
 
     def __init__(self, connection: Connection, keys: Sequence[Secret]) -> None:
@@ -35,15 +34,15 @@ class Grants:
         )
 
     async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
-        """This person granted the Page's token now; None if it is unknown who did."""
+        """Record that this person granted the Page's token now; None if the person is unknown."""
         await self._note(page, person, at_ms, keep=0)
 
     async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
-        """This person granted the Page's token: at the recorded time, or now if none is recorded."""
+        """Record that this person granted the Page's token: at the recorded time, or now if no time is recorded."""
         await self._note(page, person, at_ms, keep=1)
 
     async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:
-        """The Pages whose tokens this person granted up to that moment."""
+        """Returns the Pages whose tokens this person granted up to this moment."""
         tags, found = {tag.encode() for tag in self._tags(person)}, []
         async for some in self._connection.scan_hash(WATCH_GRANTED):
             for page, granted in some.items():
@@ -53,7 +52,7 @@ class Grants:
         return found
 
     async def page_until(self, page: PageId, until_ms: int, /) -> list[PageId]:
-        """The Page itself, unless its token was granted after that moment."""
+        """Returns a list with the Page; an empty list if its token was granted after this moment."""
         granted = await self._connection.command("HGET", WATCH_GRANTED, page)
         late = granted is not None and int(granted.partition(b" ")[2]) > until_ms + SAME_MOMENT_MS
         return [] if late else [page]

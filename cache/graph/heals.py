@@ -1,7 +1,7 @@
 """The progress of each Page's healing: a record of the run, and the conversations that it has finished.
 
-The record holds Facebook's ids of refused conversations, so it has a deadline. The finished ones are kept as keyed
-hashes. Both keys are deleted when the Page is disconnected (`hide.lua`).
+The record contains Facebook's ids of refused conversations, so it has an expiry time. Finished conversations are kept
+as keyed hashes. Both keys are deleted when the Page is disconnected (`hide.lua`).
 """
 
 from typing import Final
@@ -19,13 +19,13 @@ HEAL_SECONDS: Final = MAX_TTL_SECONDS
 
 
 class Heals:
-    """Reads and writes the progress. Every method raises `Unavailable` when Redis is."""
+    """Reads and writes the progress. Every method raises `Unavailable` when Redis is unavailable."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """The last run and the refused conversations; None where there are none, or another version wrote them."""
+        """Returns the last run and the refused conversations; None without a record, or if another version wrote it."""
         raw = await self._connection.command("GET", shop_keys(shop).heal(page))
         try:
             body = orjson.loads(raw or b"null")
@@ -45,7 +45,7 @@ class Heals:
         await self._connection.run(NOTE_SCORE([WATCH_UNHEALED], [WATCH_SECONDS, page, count]), tries=2)
 
     async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Those of the conversations that this run has finished."""
+        """Returns those of the given conversations that this run has finished."""
         keys = shop_keys(shop)
         tags = [_tag(keys, one) for one in conversations]
         runs = await self._connection.command("ZMSCORE", keys.heal_visited(page), *tags)

@@ -15,18 +15,18 @@ from domain.query import MessageQuery
 
 PAGE: Final = 100
 MOST_PAGES: Final = 20
-"""Of one conversation: 2,000 messages, as healing fetches at most."""
+"""List pages of one conversation: 2,000 messages, the most that healing fetches."""
 
 
 class Taps:
-    """Finds such taps. Raises `Unavailable` when Redis is, or has lost the shop."""
+    """Finds such taps. Raises `Unavailable` when Redis is unavailable, or has lost the shop."""
 
     def __init__(self, reader: Reader, connection: Connection) -> None:
         self._reader = reader
         self._connection = connection
 
     async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
-        """The time (milliseconds) and title of each tap of a conversation that was received since then."""
+        """Returns the time (milliseconds) and title of each such tap that a conversation has received since then."""
         found: list[tuple[int, str]] = []
         cursor: str | None = None
         for _ in range(MOST_PAGES):
@@ -42,10 +42,10 @@ class Taps:
         return found
 
     async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
-        """Those of the messages that are such taps and were purged alone; one message for each purged tap."""
+        """Returns which of the messages are such taps and were purged alone: one message for each purged tap."""
         keys = shop_keys(shop)
         possible: dict[bytes, MessageId] = {}
-        # Graph's time has whole seconds, and may differ from the webhook's by one.
+        # Graph gives whole seconds. They may differ from the webhook's time by one second.
         for lag in (0, -1, 1):
             for message in messages:
                 if message.text is not None and message.sent_at is not None:

@@ -1,7 +1,7 @@
-"""Which Page is checked next, by one of all replicas; and when no replica accepted deliveries.
+"""The list of Pages to be checked, shared by all replicas, and the times when no replica accepted deliveries.
 
-It holds Page ids and statuses only. All times are Unix milliseconds of the caller. The keys share a slot, so each
-change is one step. Each change extends the deadlines of the keys.
+It contains only Page ids and statuses. All times are Unix milliseconds by the caller's clock. The keys share a slot, so
+each change is one step. Each change sets later expiry times for the keys.
 """
 
 from typing import Final
@@ -26,11 +26,11 @@ from domain.shop import PageStatus
 from domain.watch import WITHIN, Outage, Within
 
 NEAR: Final = 60 * 60 * 1000
-"""Milliseconds between two outages below which they count as one: healing after the first may not have finished when
-the second began."""
+"""Milliseconds. Two outages with less time between them count as one, because healing after the first one may not be
+finished when the second one begins."""
 
 SPREAD_PER_CALL: Final = 500
-"""Pages made due in one script call: about a millisecond of the server's time."""
+"""Pages that one script call makes due: about a millisecond of the server's time."""
 
 STATUSES: Final[tuple[PageStatus, ...]] = ("connected", "unsubscribed", "reconnect")
 """Statuses of watched Pages. A Page without a token is not watched."""
@@ -40,17 +40,17 @@ _OF_ONE: Final = (*_PAGES, WATCH_GRANTED, WATCH_EXPIRING, WATCH_UNHEALED)
 
 
 class Watchlist:
-    """The list. Every method raises `Unavailable` when Redis is."""
+    """The watchlist. Every method raises `Unavailable` when Redis is unavailable."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Check a Page at that time; until then it has this status."""
+        """Let a Page be checked at this time. Until then it has this status."""
         await self._connection.run(WATCH([*_OF_ONE], [WATCH_SECONDS, page, due_ms, status]), tries=2)
 
     async def forget(self, page: PageId, /) -> None:
-        """Forget a Page, also who granted its token."""
+        """Forget a Page, and also who granted its token."""
         await self._connection.run(WATCH([*_OF_ONE], [WATCH_SECONDS, page, 0, ""]), tries=2)
 
     async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
@@ -59,31 +59,31 @@ class Watchlist:
         await self._connection.run(NOTE_SCORE([WATCH_EXPIRING], [WATCH_SECONDS, page, end]), tries=2)
 
     async def expiring(self, now_ms: int, /) -> dict[Within, int]:
-        """How many Pages have a token that ends within a day, and within 14 days, those of the day included."""
+        """Returns how many Pages have a token that ends within a day, and how many within 14 days, these included."""
         return {
             within: int(await self._connection.command("ZCOUNT", WATCH_EXPIRING, now_ms, now_ms + longest))
             for within, longest in WITHIN.items()
         }
 
     async def unhealed(self) -> int:
-        """How many conversations are refused, at all Pages."""
+        """Returns how many conversations are refused, for all Pages together."""
         found = await self._connection.command("ZRANGE", WATCH_UNHEALED, 0, -1, "WITHSCORES")
         return sum(score for _, score in scored(found))
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
-        """At most `count` Pages that are due, the longest due first. They are due again when the lease ends; until then
-        no other replica gets them.
+        """Returns at most `count` Pages that are due, the longest due first. They are due again when the lease ends.
+        Until then no other replica gets them.
         """
-        # No second try: if the answer was lost, those Pages wait for their lease, and a second try would take more.
+        # No second try, because it would take more Pages. If the answer was lost, its Pages are due after their lease.
         pages = await self._connection.run(TAKE([*_PAGES], [WATCH_SECONDS, now_ms, now_ms + lease_ms, count]))
         return [PageId(page.decode()) for page in pages]
 
     async def renew(self, page: PageId, until_ms: int, /) -> None:
-        """Check a Page at that time, not before. A forgotten Page stays forgotten."""
+        """Let a Page be checked at this time, not before. A forgotten Page stays forgotten."""
         await self._connection.command("ZADD", WATCH_DUE, "XX", until_ms, page)
 
     async def counts(self) -> dict[PageStatus, int]:
-        """How many watched Pages there are of each status, also where it is none."""
+        """Returns how many watched Pages have each status; 0 for a status that no Page has."""
         fields = hash_fields(await self._connection.command("HGETALL", WATCH_COUNTS))
         return {status: int(fields.get(status.encode(), 0)) for status in STATUSES}
 
@@ -108,7 +108,7 @@ class Watchlist:
         return Outage(int(began), now_ms) if began else None
 
     async def outage(self) -> Outage | None:
-        """The last outage. Outages less than an hour apart count as one, from the beginning of the first."""
+        """Returns the last outage. Outages less than an hour apart count as one, from the beginning of the first."""
         found = await self._connection.command("GET", WATCH_OUTAGE)
         if found is None:
             return None

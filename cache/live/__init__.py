@@ -1,1 +1,1 @@
-"""What viewers get: new messages and changes from the store, events that are never kept, and tickets for streams."""
+"""Streams for viewers: new messages and changes from the store, live events that are never kept, and tickets."""

@@ -1,8 +1,8 @@
 """Subscriptions to the shops' channels: one connection to each node of the store, whatever the number of shops.
 
-An announcement holds no message: it is `+` and the newest moment of a shop, or `*` and sealed live events. It may be
-lost with the connection or the node, so followers also read the store without one. Sharded channels (SSUBSCRIBE, Redis
-7) stay in their shop's slot, so the other nodes of a cluster do not get them.
+An announcement contains no message: it is `+` and the newest moment of a shop, or `*` and sealed live events. If the
+connection or the node fails, announcements may be lost. So followers also read the store without an announcement. The
+channels are sharded (SSUBSCRIBE, Redis 7) and stay in their shop's slot, so a cluster's other nodes do not get them.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ IDLE_SECONDS: Final = 10.0
 """A node that sends nothing for this time gets a PING. After the same time without an answer it counts as lost."""
 AGAIN_SECONDS: Final = 0.5
 LONGEST_SECONDS: Final = 8.0
-"""Wait before the next try to reach a node. Each wait is twice the last, up to the longest."""
+"""Waits before the next try to reach a node. Each wait is twice the last one, up to LONGEST_SECONDS."""
 LIVE_WAITING: Final = 1000
 """Limit: announcements of one shop that wait for their follower. The oldest are dropped: live events are never kept."""
 LIVE_BYTES: Final = 1024 * 1024
-"""Limit: bytes of announcements of one shop that wait. One can have 400 KB: fifty long comments."""
+"""Limit: bytes of announcements of one shop that wait. One announcement can have 400 KB: fifty long comments."""
 
 LIVE: Final = b"*"
 
@@ -39,14 +39,14 @@ class ShopSubscription:
     def __init__(self, channel: bytes) -> None:
         self.channel = channel
         self.reached = 0
-        """The moment up to which its follower has read the store: news of that or earlier is ignored."""
+        """The moment up to which its follower has read the store. News of this or an earlier moment is ignored."""
         self._live: deque[bytes] = deque()
         self._live_bytes = 0
         self._announced = asyncio.Event()
         self._confirmed = asyncio.Event()
 
     def receive(self, announcement: bytes) -> None:
-        """An announcement has come."""
+        """Take an announcement that has come."""
         if not announcement.startswith(NEWS):
             self._live.append(announcement[1:])
             self._live_bytes += len(announcement)
@@ -57,23 +57,23 @@ class ShopSubscription:
         self._announced.set()
 
     def confirm(self) -> None:
-        """From now on every announcement comes; some may have been missed before."""
+        """Note that from now on every announcement comes. Earlier announcements may have been missed."""
         if not self._confirmed.is_set():
             self._confirmed.set()
             self._announced.set()
 
     def lose(self) -> None:
-        """No announcement comes until `confirm`."""
+        """Note that no announcement comes until `confirm`."""
         self._confirmed.clear()
 
     async def confirmed(self, seconds: float) -> None:
-        """Return when every announcement comes, at the latest after `seconds`."""
+        """Return when the subscription is confirmed, at the latest after `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._confirmed.wait()
 
     def take_live(self) -> list[bytes]:
-        """What was announced live since the last call."""
+        """Returns the sealed live events that have come since the last call."""
         taken = list(self._live)
         self._live.clear()
         self._live_bytes = 0
@@ -119,7 +119,7 @@ class Announcements:
                 self._changed.clear()
                 ended = self._drop_ended()
                 if any(any(line.channels.values()) for line in ended):
-                    wait = AGAIN_SECONDS  # it did work
+                    wait = AGAIN_SECONDS  # the connection did work
                 if ended:
                     await self._sleep(wait)
                     wait = min(2 * wait, LONGEST_SECONDS)
@@ -142,7 +142,7 @@ class Announcements:
         """Leave channels without a subscription, and find a connection for each subscription."""
         taken: set[bytes] = set()
         for line in list(self._lines.values()):
-            with suppress(Unavailable):  # it has ended; the next iteration opens another
+            with suppress(Unavailable):  # the line has ended; the next iteration opens a new one
                 for channel in line.channels.keys() - self._subscriptions.keys():
                     await line.unsubscribe(channel)
             for channel, confirmed in line.channels.items():
@@ -164,8 +164,8 @@ class Announcements:
 
 
 class _Line:
-    """One connection to a node, and the channels on it: those that were asked for, and whether the node has confirmed.
-    `ended` is set when the connection or a channel has ended.
+    """One connection to a node, and its channels: which were requested, and whether the node has confirmed each of
+    them. `ended` is set when the connection or a channel has ended.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class _Line:
         self.task = asyncio.create_task(self._run(connection, node), name="announcements of a node")
 
     async def subscribe(self, channel: bytes) -> None:
-        """Ask for a channel; its subscription is confirmed when the node has answered.
+        """Subscribe to a channel. The subscription is confirmed when the node has answered.
 
         Raises:
             Unavailable: the line is lost.

@@ -1,7 +1,7 @@
-"""Follows a shop: reads what was stored, and passes live events on.
+"""Follows a shop: reads stored messages and changes, and delivers live events.
 
-It reads after each announcement, and every few seconds without one. A lost announcement delays messages by a few
-seconds at most.
+It reads after each announcement, and every few seconds without an announcement. A lost announcement delays messages by
+at most a few seconds.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ READ_SECONDS: Final = 3.0
 AGAIN_SECONDS: Final = 1.0
 """Time between two tries while Redis cannot be read."""
 SUBSCRIBE_SECONDS: Final = 1.0
-"""Time that a follower waits for its subscription before it begins without."""
+"""Time that a follower waits for its subscription. Then the follower begins without the subscription."""
 
 Deliver = Callable[[Stretch], float | None]
 """Takes a stretch. Returns how many seconds to wait before the next one."""
@@ -48,28 +48,28 @@ class Feed:
         self._subscribe_seconds = subscribe_seconds
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
-        """Where a stream begins: behind the event of an id, else with what was received at `since` (milliseconds) or
-        later, else now.
+        """Returns where a stream begins: after the event with this id; else with the messages received at `since`
+        (milliseconds) or later; else now.
 
         Raises:
-            Unavailable: Redis is not there.
+            Unavailable: Redis is unavailable.
         """
         return await self._timeline.start(shop, event_id, since)
 
     async def read(self, shop: ShopId, after: int, /) -> Stretch:
-        """What comes next after a position, some of it.
+        """Returns some of the events after a position, the next ones first.
 
         Raises:
-            Unavailable: Redis is not there.
+            Unavailable: Redis is unavailable.
         """
         return await self._timeline.read(shop, after)
 
     def event_id(self, shop: ShopId, position: int, /) -> str:
-        """A position as viewers know it."""
+        """Returns the event id of a position, which viewers get."""
         return self._timeline.event_id(shop, position)
 
     async def follow(self, shop: ShopId, after: int, deliver: Deliver, /) -> None:
-        """Deliver everything after a position as it comes, once, until cancelled.
+        """Deliver each event after a position once, as soon as it comes, until cancelled.
 
         An empty stretch only moves the position. After the first stretch, live events come too. While Redis is
         unreachable it waits, and then continues from its position.
@@ -81,7 +81,7 @@ class Feed:
                 try:
                     stretch = await self._timeline.read(shop, after)
                 except Unavailable:
-                    # Not logged: a thousand followers would log it each second, and the check of Redis does.
+                    # Not logged, because a thousand followers would log it each second. The check of Redis logs it.
                     await self._sleep(AGAIN_SECONDS)
                     continue
                 heed_cancellation()

@@ -1,8 +1,8 @@
 """Sends live events (reactions, typing and others that are never kept) to the viewers of all replicas.
 
-They go over the shop's channel (cache/live/announcements.py), sealed, so the traffic alone does not show them. An event
-is sent after its delivery is answered, and only if the channel has a subscriber. If Redis is slow or unreachable, or
-there are too many events, the event is dropped and counted.
+Live events are sent over the shop's channel (cache/live/announcements.py). They are sealed, so the network traffic does
+not show them. An event is sent after its delivery is answered, and only if the channel has a subscriber. If Redis is
+slow or unreachable, or there are too many events, the event is dropped and counted.
 """
 
 import asyncio
@@ -25,21 +25,21 @@ from domain.stream import StreamEvent
 from ops.metrics import Metrics
 
 WAITING: Final = 2_000
-"""Notices that wait to be sent. Beyond that, new ones are dropped."""
+"""Notices that wait to be sent. If so many wait, new notices are dropped."""
 AT_ONCE: Final = 50
 """Notices sent together."""
 OWNERS_REMEMBERED: Final = 10_000
 PURPOSE: Final = "live-notice"
-"""It differs from the release before: neither release opens what the other one has sent."""
+"""This text differs from the one in the last release, so neither release can decrypt the other one's events."""
 
 log = structlog.get_logger()
 
 
 class Registry(Protocol):
-    """Who a Page belongs to."""
+    """Says which shop a Page belongs to."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """The shop of a Page, None where no shop has connected it."""
+        """Returns the shop of a Page; None if no shop has connected the Page."""
         ...
 
 
@@ -110,7 +110,7 @@ class Live:
             self._metrics.told_live("told", len(packed))
 
     async def _shop(self, page: PageId) -> ShopId | None:
-        """Found Pages are remembered, until the shop's record does not have them any more."""
+        """Returns the shop of a Page. A found Page is remembered while it is in the shop's record."""
         shop = self._shops.get(page)
         if shop is None:
             shop = await self._owners.owner(page)
@@ -122,7 +122,7 @@ class Live:
 
 
 def read_live(sealer: Sealer, shop: ShopId, announcements: Sequence[bytes]) -> list[StreamEvent]:
-    """Live events from announcements. One that cannot be opened is logged and left out."""
+    """Returns the live events in announcements. An announcement that cannot be decrypted is logged and left out."""
     events = []
     for sealed in announcements:
         try:

@@ -1,7 +1,7 @@
-"""Tickets for streams: a signed text that is good for one connection, for callers who cannot send a token in a header.
+"""Tickets for streams: signed texts, each for one connection, for callers who cannot send a token in a header.
 
-Addresses are kept in histories and logs, so they must not hold a token. A ticket is useless after its first use, and
-30 s after it was made. A text that is no ticket of this shop is refused without a call to Redis.
+Addresses are kept in histories and logs, so they must not contain a token. A ticket is useless after its first use, and
+after 30 s. A text that is no ticket of this shop is refused without a call to Redis.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ NONCE_BYTES: Final = 16
 
 
 class Tickets:
-    """Gives and takes tickets. `new_bytes` returns that number of random bytes. Every method raises
-    `Unavailable` when Redis is.
+    """Gives and takes tickets. `new_bytes` returns the given number of random bytes. Every method raises
+    `Unavailable` when Redis is unavailable.
     """
 
     def __init__(self, connection: Connection, keyring: Keyring, *, new_bytes: Callable[[int], bytes]) -> None:
@@ -33,7 +33,7 @@ class Tickets:
         self._new_bytes = new_bytes
 
     async def give(self, shop: ShopId, principal: Principal, /) -> str:
-        """A ticket for one stream of this shop, with the rights of this token and no longer than the token lasts.
+        """Returns a ticket for one stream of this shop. It has the rights and the expiry time of the caller's token.
 
         Raises:
             RateReached: the shop has as many unused tickets as it may have.
@@ -48,7 +48,7 @@ class Tickets:
         return self._text.write(shop, nonce)
 
     async def take(self, shop: ShopId, ticket: str, /) -> Principal | None:
-        """The caller who got the ticket; None if it was used, is too old, or is not this shop's."""
+        """Returns the caller who got the ticket; None if the ticket was used, is too old, or is not this shop's."""
         nonce = self._text.read(shop, ticket)
         if nonce is None:
             return None

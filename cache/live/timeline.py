@@ -1,8 +1,8 @@
-"""A shop's stored time: messages as they came, and what became of them, oldest first.
+"""A shop's timeline: its messages and their later changes, oldest first.
 
-Each message and each change has a moment, unique and rising in a shop, set in the step that writes it. So a reader that
-has read up to a position has read everything before it, and continues from there without a gap or a repetition. A
-message is read in its present state. What has been erased or purged since is left out.
+Each message and each change has a moment, a number that is unique in a shop. Each new moment is larger than the last,
+and is set in the step of the write. So a reader at a position has read everything before, and continues without a gap
+or a repetition. A message is read in its present state. Messages that were erased or purged meanwhile are left out.
 """
 
 from typing import Final
@@ -25,28 +25,28 @@ from domain.stream import PurgeEvent, Start, StreamEvent, StreamEventName, Stret
 from domain.turn import Turns
 
 LOOKS_PER_READ: Final = 200
-"""Entries one script call looks at: about half a millisecond of the server's time."""
+"""Entries that one script call looks at: about half a millisecond of the server's time."""
 READ_BYTES: Final = 256 * 1024
 """Limit: bytes of events that are read from the store at once for a stream; one single event may have more. A short
-value of Redis can be a long JSON."""
+value of Redis can become a long JSON."""
 BACKLOG: Final = 50_000
-"""Messages that a resumed stream sends again at most. A viewer that missed more starts from the newest ones."""
+"""Largest number of missed messages that a resumed stream sends. A viewer that missed more begins with new ones."""
 SLACK: Final = 600_000_000
-"""Microseconds by which a position stays behind the server's clock where nothing is stored: a clock that is set back by
-less gives no moment twice."""
+"""Microseconds by which a position stays behind the server's clock while nothing is stored. If the clock is set back by
+less, no moment is used twice."""
 
 _NAMES: Final[dict[bytes, StreamEventName]] = {b"m": "message", b"e": "edited", b"x": "erased", b"p": "purge"}
 """The events, by the letter that `follow.lua` replies."""
 _SMALL: Final = 200
-"""Bytes that any other event than a message counts."""
+"""Bytes that are counted for an event that is not a message."""
 
 log = structlog.get_logger()
 
 
 class Timeline:
-    """Reads it; `ttl` in seconds, `turns` share the event loop.
+    """Reads timelines. `ttl` is in seconds; `turns` divides the event loop fairly between shops.
 
-    Every method raises `Unavailable` when Redis is.
+    Every method raises `Unavailable` when Redis is unavailable.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class Timeline:
         self._turns = turns
 
     async def read(self, shop: ShopId, after: int) -> Stretch:
-        """What comes next after a position, some of it; an empty stretch is the end, at present."""
+        """Returns some of the events after a position, the next ones first. At the present end the stretch is empty."""
         stretch, _, _ = await self._look(shop, after)
         return stretch
 
     async def start(self, shop: ShopId, event_id: str | None, since: int | None) -> Start:
-        """Where a stream begins: behind the event of an id, else with what was received at `since` (milliseconds) or
-        later, else now.
+        """Returns where a stream begins: after the event with this id; else with the messages received at `since`
+        (milliseconds) or later; else now.
         """
         _, now, server_time = await self._look(shop, None)
         oldest = server_time - self._ttl * 1_000_000
@@ -94,11 +94,11 @@ class Timeline:
         return Start(position, now)
 
     def event_id(self, shop: ShopId, position: int) -> str:
-        """A position as viewers know it."""
+        """Returns the event id of a position, which viewers get."""
         return self._cursors.write(shop, "s", position)
 
     async def _look(self, shop: ShopId, after: int | None) -> tuple[Stretch, int, int]:
-        """A stretch, the newest moment of the shop, and the server's clock. With None, only the last two."""
+        """Returns a stretch (empty if `after` is None), the shop's newest moment, and the server's time."""
         keys = shop_keys(shop)
         size = 0 if after is None else LOOKS_PER_READ
         call = FOLLOW([keys.registry, keys.shop_index, keys.changes], [keys.hash_tag, after or 0, size, READ_BYTES])

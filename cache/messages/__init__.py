@@ -1,1 +1,1 @@
-"""Kept messages: stores, edits, unsends, reads, seals and counts them, and removes them after five days."""
+"""Kept messages. This package stores, edits, unsends, reads, seals, counts them, and removes them after five days."""

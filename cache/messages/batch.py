@@ -1,11 +1,11 @@
-"""A batch: messages of several shops become calls of `put.lua`, and its replies become outcomes.
+"""Batches: makes calls of `put.lua` from messages of several shops, and outcomes from its replies.
 
-One script call carries the messages of several shops, except on a cluster, where the keys of a call share a slot. A
-write whose answer was lost is sent once more: each value contains a nonce by which `put.lua` tells our own earlier
-write from a duplicate.
+One script call contains the messages of several shops. On a cluster it contains those of one shop, because the keys of
+a call must share a slot. If the answer of a write was lost, the write is sent once more. Each value contains a nonce,
+by which `put.lua` distinguishes our own earlier write from a duplicate.
 
-Values are sealed when they are sent, under the secret of their route. Where the shop has another secret by then,
-`put.lua` stores nothing, and the outcomes are those of an unknown Page: the caller looks the Page up again.
+Values are sealed when they are sent, under the secret of their route. If the shop has another secret at that time,
+`put.lua` stores nothing, and the outcomes are those of an unknown Page. Then the caller looks the Page up again.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from domain.event import Outcome
 from ops.metrics import Metrics
 
 CALL_MESSAGES: Final = 250
-"""Messages in one script call: 2 to 4 ms of the server's time, in which it serves no other call."""
+"""Messages in one script call: it takes 2 to 4 ms, in which the server carries out no other call."""
 MERGE_TRIES: Final = 8
-"""Each is lost only to an edit that came between; Facebook allows five of a message."""
+"""Tries to store a message with its edit. A try fails only if another edit came meanwhile. Facebook allows five."""
 CLOCKS_DIFFER_MS: Final = 30_000
-"""Two clocks that are set by NTP differ by less."""
+"""Two clocks that are set by NTP differ by less than this."""
 
 log = structlog.get_logger()
 
@@ -67,11 +67,11 @@ class BatchStore:
         self._clock = clock
 
     async def store(self, shops: Sequence[Part], settle: Callable[[int, list[Outcome] | Unavailable], None]) -> None:
-        """Store these. `settle` gets each shop's number and the outcomes of its messages, or why some of them may not
-        be stored, as soon as that is known.
+        """Store the messages of these shops. As soon as a shop's outcomes are known, `settle` gets the shop's number
+        and the outcomes, or the error because of which some messages may not be stored.
 
         Raises:
-            Unavailable: it is not known what is stored; `settle` gets nothing.
+            Unavailable: it is unknown what is stored; `settle` gets nothing.
         """
         parts: list[Part] = []
         spans: list[tuple[int, int]] = []
@@ -93,7 +93,7 @@ class BatchStore:
                 unsettled.append((number, first, end))
             else:
                 settle(number, self._checked(shops[number], outcomes))
-        for number, first, end in unsettled:  # more round trips may follow: the others do not wait for them
+        for number, first, end in unsettled:  # these may need more round trips, so they come last
             try:
                 outcomes = await self._outcomes(parts[first:end], replies[first:end])
                 settle(number, self._checked(shops[number], outcomes))
@@ -101,9 +101,9 @@ class BatchStore:
                 settle(number, error)
 
     def _checked(self, part: Part, outcomes: list[Outcome]) -> list[Outcome] | Unavailable:
-        """The outcomes; an error where Redis calls a message too old that is young enough by this machine's clock.
+        """Returns the outcomes; or an error, if a message is too old for Redis but not by this machine's clock.
 
-        One of the two clocks is wrong then, and the message must not be dropped.
+        In this case one of the two clocks is wrong, and the message must not be dropped.
         """
         if "too_old" in outcomes:
             # keeps: a wrong clock drops no message
@@ -114,10 +114,10 @@ class BatchStore:
         return outcomes
 
     async def _seal_and_send(self, parts: Sequence[Part]) -> list[Reply | Unavailable]:
-        """The replies of the script to these parts, in one round trip.
+        """Returns the replies of the script to these parts, after one round trip.
 
         Raises:
-            Unavailable: it is not known what is stored.
+            Unavailable: it is unknown what is stored.
         """
         drawn = iter(self._secrets.draw(sum([len(part.rows) for part in parts])))
         calls, ends = [], []
@@ -131,7 +131,7 @@ class BatchStore:
             elif reply.reason != "redis_refused" or end - first == 1:
                 replies += [reply] * (end - first)
             else:
-                # One shop's keys may be damaged, and must not cost the others their messages.
+                # One shop's keys may be damaged. The messages of other shops must still be stored.
                 for part in parts[first:end]:
                     try:
                         replies += await self._seal_and_send([part])
@@ -140,7 +140,7 @@ class BatchStore:
         return replies
 
     def _spans(self, parts: Sequence[Part]) -> list[tuple[int, int]]:
-        """Which parts go in one call, from where to before where."""
+        """Returns which parts are sent in one call: per call the first part, and the part after the last one."""
         spans, clustered = [], self._connection.clustered
         first = messages = 0
         for at, part in enumerate(parts):
@@ -191,7 +191,7 @@ class BatchStore:
         return [OUTCOMES[letter] for letter in letters]
 
     async def _put_with_edit(self, route: PageRoute, row: Row, waiting: bytes) -> str:
-        """Store a message whose edit came first, with the edit in it."""
+        """Store a message together with its edit, which came first. Returns the letter of the outcome."""
         for _ in range(MERGE_TRIES):
             (reply,) = await self._seal_and_send([Part(route, [self._merged(route, row, waiting)])])
             if isinstance(reply, Unavailable):
@@ -203,7 +203,7 @@ class BatchStore:
         raise contended()
 
     def _merged(self, route: PageRoute, row: Row, waiting: bytes) -> Row:
-        """The message with the edit in it; as it was sent where the edit cannot be read."""
+        """Returns the message with its edit; the message alone if the edit cannot be read."""
         record = row.record
         try:
             record = merged(record, self._secrets.vault(*route).open(row.id, waiting))
@@ -213,7 +213,7 @@ class BatchStore:
 
 
 def _plain(reply: Reply | Unavailable) -> list[Outcome] | None:
-    """The outcomes of a reply; None where there is more to do."""
+    """Returns the outcomes of a reply; None if the reply is an error, or if an edit must be merged first."""
     if isinstance(reply, Unavailable) or len(reply) > 1:
         return None
     return [OUTCOMES[letter] for letter in reply[0].decode()]

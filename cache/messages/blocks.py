@@ -1,7 +1,8 @@
-"""Conversations that are blocked: a customer has objected, and nothing of theirs is stored any more.
+"""Blocked conversations: a customer has objected, and the service stores no more messages of the conversation.
 
-What is kept of an objection is the conversation's keyed hash and when it came; `put.lua` and `edit.lua` look it up in
-one step with the write. It holds until the shop lifts it: it outlives purges, and a Page that leaves and comes back.
+The store keeps the conversation's keyed hash and the time of the objection. `put.lua` and `edit.lua` check the block in
+the same step as the write. A block stays until the shop lifts it. It stays after purges, and also if the Page is
+disconnected and connected again.
 """
 
 from cache.errors import NotFound
@@ -14,17 +15,19 @@ from domain.ids import ConversationId, ShopId
 
 
 class Blocks:
-    """What a shop has blocked. Every method raises `Unavailable` when Redis is."""
+    """The conversations that a shop has blocked. Every method raises `Unavailable` when Redis is unavailable."""
 
     def __init__(self, connection: Connection, shops: Registry) -> None:
         self._connection = connection
         self._shops = shops
 
     async def block(self, shop: ShopId, conversation: ConversationId) -> int:
-        """Store nothing more of it, on any replica once this returns; since when, in milliseconds.
+        """Block a conversation. Returns since when it is blocked, in milliseconds.
+
+        When this returns, no replica stores messages of the conversation any more.
 
         Raises:
-            NotFound: it is with none of the shop's Pages. A mistyped id would silently block no one.
+            NotFound: the conversation is with none of the shop's Pages. Else a wrong id would silently block nothing.
             CountReached: the shop has blocked as many conversations as it may.
         """
         if not any(conversation.startswith(f"{page}_") for page in await self._shops.page_ids(shop)):
@@ -38,12 +41,12 @@ class Blocks:
         return int(float(since))
 
     async def lift(self, shop: ShopId, conversation: ConversationId) -> None:
-        """Store it again; one that is not blocked stays so."""
+        """Store messages of the conversation again. Does nothing if the conversation is not blocked."""
         keys = shop_keys(shop)
         await self._connection.command("ZREM", keys.blocked, keys.conversation_tag(conversation))
 
     async def since(self, shop: ShopId, conversation: ConversationId) -> int | None:
-        """When it was blocked, in milliseconds; None where it is not."""
+        """Returns when the conversation was blocked, in milliseconds; None if it is not blocked."""
         keys = shop_keys(shop)
         found = await self._connection.command("ZSCORE", keys.blocked, keys.conversation_tag(conversation))
         return None if found is None else int(float(found))

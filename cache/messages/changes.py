@@ -1,8 +1,8 @@
 """Edits and unsends: changes to messages that are kept, or that have not come yet.
 
-They are rarer than messages, so each makes its own round trips. An edit is sent as one that waits for its message.
-Where the message is there, `edit.lua` replies it; it is changed here and written if it is still the same there. An
-unsend leaves a tombstone (`erase.lua`).
+Changes are rarer than messages, so each change makes its own round trips. The first try sends an edit as a waiting
+edit. If the message is already there, `edit.lua` replies with its value. Then this module edits the value, and
+`edit.lua` writes it unless the stored value has changed. An unsend leaves a tombstone (`erase.lua`).
 """
 
 import asyncio
@@ -24,10 +24,10 @@ from domain.ids import ShopId
 from domain.message import Edit, Unsend
 
 CHANGES_AT_ONCE: Final = 16
-"""Edits and unsends of one delivery under way: few of the connections, the rest is for others."""
+"""Edits and unsends of one delivery that run at once. They use few connections, so other calls have enough."""
 EDIT_TRIES: Final = 8
-"""The first finds out what is there. Facebook allows five edits of a message; more rivals than that cannot be writing
-one value."""
+"""Tries to write an edit. The first try reads the stored value. Facebook allows five edits of a message, so only a
+few other writes can change the value meanwhile."""
 
 OUTCOMES: Final[dict[str, Outcome]] = {
     "s": "stored",
@@ -38,7 +38,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "p": "paused",
     "b": "blocked",
 }
-"""What the letters mean that `put.lua` and `edit.lua` answer."""
+"""The meaning of the letters that `put.lua` and `edit.lua` reply."""
 
 _WAITING: Final[Outcome] = "edit_waiting"
 
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 
 class Changes:
-    """Makes changes. `ttl` in seconds; `new_nonce` gives four bytes, another four each time."""
+    """Makes changes. `ttl` is in seconds; `new_nonce` returns four new bytes at each call."""
 
     def __init__(
         self,
@@ -64,11 +64,13 @@ class Changes:
         self._new_nonce = new_nonce
 
     async def make(self, route: PageRoute, changes: Sequence[Edit | Unsend]) -> list[Outcome]:
-        """An outcome per change, in order. Those of one message are made one after the other, those of different ones
-        side by side: a delivery may hold a thousand, and each is a round trip or two.
+        """Make these changes. Returns an outcome per change, in order.
+
+        Changes of one message are made one after the other. Changes of different messages are made at the same time,
+        because a delivery may contain a thousand changes, and each needs one or two round trips.
 
         Raises:
-            Unavailable: some of it may not be done; making the same again is safe.
+            Unavailable: some changes may not be made. It is safe to make the same changes again.
         """
         keys = shop_keys(route.shop)
         by_message: dict[bytes, list[int]] = {}
@@ -83,7 +85,7 @@ class Changes:
                 for at in places:
                     outcomes[at] = await self._change(route, keys, changes[at])
 
-        # All are awaited even when one fails: nothing of this delivery is left running behind its answer.
+        # All are awaited even if one fails, so nothing of this delivery still runs after its answer.
         for failure in await asyncio.gather(*map(change_one, by_message.values()), return_exceptions=True):
             if failure is not None:
                 raise failure
@@ -109,7 +111,7 @@ class Changes:
         return "unsent"
 
     async def _edit(self, route: PageRoute, keys: ShopKeys, edit: Edit) -> Outcome:
-        """Change what is there, and write if nobody else has written meanwhile."""
+        """Edit the stored value, and write it unless another writer has changed it meanwhile."""
         id_ = keys.message_id(edit.page, edit.id)
         sent_at = "" if edit.sent_at is None else edit.sent_at
         waiting = encode_waiting_edit(edit, keys, self._new_nonce())

@@ -1,7 +1,7 @@
-"""Stores what comes for Pages: finds the route of each (its shop and the shop's secret), and stores by it.
+"""Stores events of Pages: finds the route of each Page (its shop and the shop's secret), and stores with this route.
 
-Routes are remembered. A wrong one costs a second lookup and never a message: the scripts store nothing for a Page that
-is not its shop's, or under a secret that is not the shop's.
+Routes are remembered. A wrong route causes a second lookup, but loses no message: the scripts store nothing if the Page
+is not the shop's, or if the secret is not the shop's.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from domain.message import Message
 from ops.metrics import Metrics
 
 ROUTES_REMEMBERED: Final = 100_000
-"""Pages whose route one process remembers: 300 bytes each. Another one costs a lookup."""
+"""Pages whose route one process remembers: 300 bytes each. Every other Page needs a lookup."""
 ROUTES_SECONDS: Final = 86_400.0
-"""All routes are looked up again after a day: a lookup seals the shop's secret with the first of SEAL_KEYS."""
+"""Time after which all routes are looked up again. A lookup seals the shop's secret with the first of SEAL_KEYS."""
 EVENTS_AT_ONCE: Final = 250
-"""Events of one shop that are put together, as many as one script call stores. A larger delivery (Facebook: 1,000 at
-most) is put in parts, one after another, and other deliveries are stored between them. A part that is stored stays
-stored when a later one fails or the time is over, so that each redelivery finds less to do.
+"""Events of one shop that are put together: as many as one script call stores. A larger delivery (Facebook sends at
+most 1,000 events) is put in parts, one after another, and other deliveries are stored between the parts. If a later
+part fails or the time ends, the stored parts stay stored. So each redelivery has less to do.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
 
 _Find = Callable[[PageId], Awaitable[PageRoute | None]]
@@ -33,7 +33,7 @@ _Put = Callable[[PageRoute, Sequence[Any]], Awaitable[list[Outcome]]]
 
 
 class PageWriter:
-    """Stores what comes for Pages. `clock` is monotonic, in seconds."""
+    """Stores events of Pages. `clock` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -54,11 +54,13 @@ class PageWriter:
         self.admit = writer.admit
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
-        """Store messages of one Page without waiting: `settle` gets what `Writer.put` returns or raises, later and
-        once. False where only `put` can do it, because the route is not remembered or the events are others.
+        """Store messages of one Page without waiting. Later `settle` gets once what `Writer.put` returns or raises.
+
+        Returns False if only `put` can store these events: the route is not remembered, there are too many events, or
+        not all are messages of one Page.
 
         Raises:
-            Unavailable: they are not taken at all; `settle` gets nothing.
+            Unavailable: the messages are not accepted; `settle` gets nothing.
         """
         if not 0 < len(events) <= EVENTS_AT_ONCE:
             return False
@@ -73,19 +75,19 @@ class PageWriter:
         return True
 
     async def put(self, events: Sequence[Storable]) -> list[Outcome]:
-        """Store, edit and erase; an outcome per event, in order.
+        """Store, edit and erase. Returns an outcome per event, in order.
 
         Raises:
-            Unavailable: some of it may not be stored; putting the same again is safe.
+            Unavailable: some events may not be stored. It is safe to put the same events again.
         """
         return await self._put(events, self._route, self._writer.put)
 
     async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
-        """The same for messages that were fetched from Facebook for a shop: the life of each runs from its `sent_at`.
-        A Page that is another shop's by now is unknown.
+        """Do the same for messages that were fetched from Facebook for a shop. A message's life begins at its
+        `sent_at`. If another shop has the Page now, the outcome is `unknown_page`.
 
         Raises:
-            Unavailable: some of them may not be stored; putting the same again is safe.
+            Unavailable: some messages may not be stored. It is safe to put the same messages again.
         """
         return await self._put(messages, partial(self._routes.find_in, shop), self._writer.put_fetched)
 
@@ -104,7 +106,7 @@ class PageWriter:
         return known
 
     async def _put_once(self, events: Sequence[Storable], find: _Find, put: _Put) -> list[Outcome | None]:
-        """None for an event whose route was stale; the route is forgotten."""
+        """Returns the outcomes. If a route was outdated, it is forgotten, and the outcome of its event is None."""
         routes: dict[PageId, PageRoute | None] = {}
         by_route: dict[PageRoute, list[int]] = {}
         for at, event in enumerate(events):
@@ -125,7 +127,7 @@ class PageWriter:
                         if self._remembered.get(events[at].page) == route:
                             del self._remembered[events[at].page]
 
-        # All are awaited even when one fails: nothing of this delivery is left running behind its answer.
+        # All are awaited even if one fails, so nothing of this delivery still runs after its answer.
         for failure in await asyncio.gather(*starmap(put_by, by_route.items()), return_exceptions=True):
             if failure is not None:
                 raise failure
@@ -139,7 +141,7 @@ class PageWriter:
         return self._remembered.get(page)
 
     async def _route(self, page: PageId) -> PageRoute | None:
-        """Only found Pages are remembered: one that is connected now must not be missed because it was not before."""
+        """Returns a Page's route. Only found routes are remembered, so a Page that a shop connects later is found."""
         route = self._known(page)
         if route is None:
             try:

@@ -1,9 +1,9 @@
-"""What waits to be stored: bounded in messages and bytes, fair between shops, and never for too long. Pure.
+"""The queue of messages to be stored. It limits messages, bytes and waiting time, and is fair to all shops. Pure.
 
-A batch takes from every shop in turn. A shop that has more than fits comes after the others next time. Round trips show
-when the store is too slow: they are made smaller until they are short again, and then grow back. A message that would
-wait too long is refused at once, while its sender still has the time to ask another replica. A queue that is bounded
-only by its length is as long in time as the store is slow.
+A batch takes messages from one shop after another. If a batch has no room for all messages of a shop, this shop comes
+last in the next batch. If round trips take too long, the next ones get fewer messages. When they are short again, they
+get more. A message that would wait too long is refused at once, so its sender still has the time to try another
+replica. A limit of the length alone is not enough: if the store is slow, even a short queue takes long.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,28 +20,29 @@ from domain.message import Message
 QUEUE_MESSAGES: Final = 50_000
 """Limit: messages of one process that are not stored yet. The fastest ingest seen is 30,000 a second."""
 QUEUE_BYTES: Final = 64 * 1024 * 1024
-"""Limit: bytes of these messages. They have to fit into the memory of a pod."""
+"""Limit: bytes of these messages. They must fit into the memory of a pod."""
 RETRY_AFTER_SECONDS: Final = 2
 MOST_MESSAGES: Final = 5_000
 """Messages in one round trip."""
 FEWEST_MESSAGES: Final = 250
-"""One call of the script; less would not make a round trip shorter."""
+"""Messages in one call of the script. Fewer messages would not make a round trip shorter."""
 LONG_SECONDS: Final = 0.2
-"""A round trip that takes longer is made smaller. Three of them wait for each other within the second below."""
+"""If a round trip takes longer, the next one gets fewer messages. Three such trips nearly fill WAIT_SECONDS."""
 SHORT_SECONDS: Final = 0.05
-"""One that was full and took less may grow."""
+"""If a full round trip took less time, the next one may get more messages."""
 WAIT_SECONDS: Final = 0.75
-"""Until it is stored, as far as round trips can tell; reading, sealing and answering come on top (docs/adr/0021)."""
+"""Longest wait of a message until it is stored, estimated from the last round trips. The time for reading, sealing and
+answering is not included (docs/adr/0021)."""
 
 
 def queue_full() -> Unavailable:
-    """The refusal of what finds no room or would wait too long."""
+    """Returns the error for messages that have no room in the queue or would wait too long."""
     return Unavailable("queue_full", retry_after=RETRY_AFTER_SECONDS)
 
 
 class Row:
-    """What `put.lua` needs of one message, and its Page. `record` is not sealed yet; `merged` is the waiting edit that
-    the record contains, as it was read.
+    """What `put.lua` needs of one message, and its Page. `record` is not sealed yet. `merged` is the waiting edit that
+    the record contains, in the form in which it was read.
     """
 
     __slots__ = ("id", "merged", "page", "page_tag", "record", "sent_at")
@@ -58,9 +59,9 @@ class Row:
 
 
 def row_of(shop: ShopId, message: Message, nonce: bytes, ttl: int, *, from_sent: bool = False) -> Row:
-    """A message as a row. `ttl` in seconds; `nonce` marks this write.
+    """Returns a message as a row. `ttl` is in seconds; `nonce` identifies this write.
 
-    `from_sent`: its life runs from its `sent_at`; a minus before the time says so to `put.lua`.
+    With `from_sent` the message's life begins at its `sent_at`. A negative time tells this to `put.lua`.
     """
     keys, page = shop_keys(shop), message.page
     record = encode_message(message, keys, nonce, ttl, from_sent=from_sent)
@@ -69,8 +70,8 @@ def row_of(shop: ShopId, message: Message, nonce: bytes, ttl: int, *, from_sent:
 
 
 class QueuedPut:
-    """Messages of one shop from one caller. `settle` gets their outcomes, or the error, once. `since` is when they
-    came, in seconds of the queue's clock; `size` their bytes.
+    """Messages of one shop from one caller. `settle` gets their outcomes, or the error, once. `since` is the time when
+    they came, in seconds of the queue's clock. `size` is the number of their bytes.
     """
 
     __slots__ = ("route", "rows", "settle", "settled", "since", "size")
@@ -85,7 +86,7 @@ class QueuedPut:
 
 
 class Pace:
-    """How many messages go into one round trip, and how long a new message would wait. One round trip is under way at a
+    """How many messages a round trip gets, and how long a new message would wait. There is one round trip at a
     time. `clock` is monotonic, in seconds.
     """
 
@@ -98,24 +99,24 @@ class Pace:
         """The largest number of messages in the next round trip."""
 
     def begin(self) -> None:
-        """A round trip begins."""
+        """Note that a round trip begins."""
         self._began = self._clock()
 
     def end(self, messages: int) -> None:
-        """The round trip of this number of messages has ended, whether it succeeded or not."""
+        """Note that the round trip of this number of messages has ended, with or without success."""
         began, self._began = self._began, None
         self._took = 0.0 if began is None else self._clock() - began
         if self._took > LONG_SECONDS:
-            if messages > FEWEST_MESSAGES:  # fewer that took long would take as long in any other number
+            if messages > FEWEST_MESSAGES:  # fewer messages than that would not take less time
                 self.messages = max(min(messages, self.messages) // 2, FEWEST_MESSAGES)
         elif self._took < SHORT_SECONDS and messages >= self.messages:
             self.messages = min(self.messages * 2, self._most)
 
     def too_long(self, ahead: int) -> bool:
-        """Whether a message that comes behind this number of waiting messages would wait too long. The size of what
-        comes does not count: its sender cannot divide it.
+        """Returns whether a message would wait too long behind this number of waiting messages. The size of the new
+        delivery does not count, because its sender cannot divide it.
 
-        Never while no round trip is under way: one is needed to find out how fast the store is.
+        Returns False while there is no round trip, because only a round trip shows how fast the store is.
         """
         if self._began is None:
             return False
@@ -127,7 +128,7 @@ class Pace:
 
 
 class WriteQueue:
-    """Counts what waits and what is under way. `clock` is monotonic, in seconds."""
+    """Counts the messages that wait and those that are being stored. `clock` is monotonic, in seconds."""
 
     def __init__(self, pace: Pace, clock: Callable[[], float], most_messages: int, most_bytes: int) -> None:
         self._pace = pace
@@ -135,7 +136,7 @@ class WriteQueue:
         self._most_messages, self._most_bytes = most_messages, most_bytes
         self._messages = self._bytes = self._waiting = 0
         self._pending: dict[PageRoute, list[QueuedPut]] = {}
-        """By route: a shop has more than one only for a moment after a purge, or while some of its Pages are paused."""
+        """By route. A shop has several routes only shortly after a purge, or while some of its Pages are paused."""
 
     @property
     def waiting(self) -> int:
@@ -143,23 +144,23 @@ class WriteQueue:
         return self._waiting
 
     def unfinished(self) -> tuple[int, int]:
-        """Messages that wait or are under way, and their bytes."""
+        """Returns the number of messages that wait or are being stored, and their bytes."""
         return self._messages, self._bytes
 
     def has_room(self) -> bool:
-        """Whether it takes anything at all."""
+        """Returns whether the queue accepts any message at all."""
         return self._messages < self._most_messages and self._bytes < self._most_bytes
 
     def admit(self) -> None:
-        """Raise Unavailable where a message that comes now would wait too long."""
+        """Raise Unavailable if a message that comes now would wait too long."""
         if self._pace.too_long(self._waiting):
             raise queue_full()
 
     def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
-        """Have these messages wait.
+        """Add these messages to the queue.
 
         Raises:
-            Unavailable: they are not taken; `settle` gets nothing.
+            Unavailable: the messages are not accepted; `settle` gets nothing.
         """
         size = sum([len(row.record) for row in rows])
         if self._messages + len(rows) > self._most_messages or self._bytes + size > self._most_bytes:
@@ -176,7 +177,7 @@ class WriteQueue:
             waiting.append(put)
 
     def take(self) -> list[list[QueuedPut]]:
-        """What goes into the next batch, shop by shop. What has waited too long is refused instead."""
+        """Returns the messages of the next batch, shop by shop. Messages that have waited too long are refused."""
         self._refuse_late()
         taken, messages = [], 0
         while self._pending and messages < self._pace.messages:
@@ -192,7 +193,10 @@ class WriteQueue:
         return taken
 
     def _refuse_late(self) -> None:
-        """Only where more waits than the next batch takes: it was let in before the store was known to be slow."""
+        """Refuse messages that have waited too long, but only if more messages wait than the next batch takes.
+
+        Such messages were accepted before the store was known to be slow.
+        """
         if self._waiting <= self._pace.messages:
             return
         latest = self._clock() - WAIT_SECONDS
@@ -206,7 +210,7 @@ class WriteQueue:
                 self.fail(late, queue_full())
 
     def fulfil(self, puts: Sequence[QueuedPut], outcomes: Sequence[Outcome]) -> None:
-        """These are stored; `outcomes` are those of all their messages, in order."""
+        """Settle stored messages. `outcomes` has the outcomes of all their messages, in order."""
         at = 0
         for put in puts:
             following = at + len(put.rows)
@@ -214,12 +218,12 @@ class WriteQueue:
             at = following
 
     def fail(self, puts: Sequence[QueuedPut], error: Exception) -> None:
-        """These may not be stored."""
+        """Settle these with an error, because they may not be stored."""
         for put in puts:
             self._settle(put, error)
 
     def fail_all(self, error: Exception) -> None:
-        """The messages that wait may not be stored either."""
+        """Settle all waiting messages with an error."""
         pending, self._pending, self._waiting = self._pending, {}, 0
         for puts in pending.values():
             self.fail(puts, error)

@@ -1,6 +1,6 @@
-"""Reads a shop's messages and conversations, newest first, in one round trip each.
+"""Reads a shop's messages and conversations, newest first. A list page usually takes one round trip.
 
-The scripts reply the shop's secret with the values, as it is at that moment: what opens them is never out of date.
+The scripts reply with the values and with the shop's secret at that moment, so the secret is never outdated.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -27,32 +27,32 @@ from domain.query import MessageQuery
 from domain.turn import Turns
 
 LOOKS_PER_CALL: Final = 1000
-"""Index entries one script call walks over while it filters: about a millisecond of the server's time."""
+"""Index entries that one script call looks at while it filters: about a millisecond of the server's time."""
 WALKED_PER_CALL: Final = 100
-"""Messages read in one step of a walk: some 50 KB, about 0.2 ms of the server's time."""
+"""Messages that one step of a walk reads: about 50 KB, and about 0.2 ms of the server's time."""
 PAGE_BYTES: Final = 2 * 1024 * 1024
-"""Limit: bytes of JSON after which a page of messages or conversations ends early; one item goes beyond it. A short
-value of Redis can be a long JSON, and one caller may leave 16 MiB of answers unread."""
+"""Limit: bytes of JSON after which a list page of messages or conversations ends early; its last item may exceed them.
+A short value of Redis can become a long JSON, and one caller may leave 16 MiB of answers unread."""
 STEP_BYTES: Final = 256 * 1024
-"""Limit: bytes of messages that an export reads at once; one message goes beyond it. An export sends each
-part before it reads the next one."""
+"""Limit: bytes of messages that an export reads at once; the last message may exceed them. An export sends each part
+before it reads the next one."""
 SEARCH_STEP: Final = 100
 """Messages or conversations that one script call of a search reads."""
 SEARCHED_PER_CALL: Final = 1000
-"""Limit: messages or conversations that one search looks at, a few more where a step goes beyond it. Each is opened and
-read: 10 ms in all, in pieces. The answer has a cursor to go on."""
+"""Limit: messages or conversations that one search looks at; its last step may exceed them. Each is decrypted and read:
+this takes 10 ms in all, with breaks. The answer has a cursor, with which the search continues."""
 CALLS_PER_READ: Final = 20
-"""After this number of calls a read answers what it has, with a cursor to go on."""
+"""Script calls after which a read answers with what it has found, and with a cursor to continue."""
 
 log = structlog.get_logger()
 
 IDS_PER_CALL: Final = 100
-"""Ids looked up in one script call. A message's id does not say at which of the shop's Pages it was sent."""
+"""Ids that one script call looks up: a message has one possible id per Page, because its `mid` names no Page."""
 CONVERSATIONS_PER_CALL: Final = 250
 """Conversations that one script call looks at: about 2 ms of the server's time."""
 
 _ADDED_BYTES: Final = 100
-"""Bytes that an answer adds to a message's content."""
+"""About how many bytes an answer adds to a message's content."""
 
 _Found = tuple[bytes, bytes, bytes]
 """The score in digits, the member and the value."""
@@ -64,8 +64,8 @@ _Place = tuple[bytes, bytes, int, bytes, bytes]
 
 @dataclass(slots=True)
 class _Stretch:
-    """Some of a walk over conversations: when the walk began, the place looked at last (empty at the end), the shop's
-    secret, and how many script calls it took."""
+    """A part of a walk over conversations: when the walk began, the last place looked at (empty at the end), the shop's
+    secret, and the number of script calls."""
 
     began: int
     looked: bytes
@@ -75,9 +75,9 @@ class _Stretch:
 
 
 class Reader:
-    """Reads for shops; `ttl` in seconds, `turns` share the event loop.
+    """Reads for shops. `ttl` is in seconds; `turns` divides the event loop fairly between shops.
 
-    Every method raises `Unavailable` when Redis is, or has lost the shop.
+    Every method raises `Unavailable` when Redis is unavailable, or has lost the shop.
     """
 
     def __init__(
@@ -93,14 +93,15 @@ class Reader:
     async def messages(
         self, shop: ShopId, query: MessageQuery, fits: Callable[[KeptMessage], bool] | None = None
     ) -> Slice[KeptMessage]:
-        """Messages, with `fits` only those for which it is true.
+        """Returns messages; with `fits`, only the messages for which `fits` is true.
 
-        Fewer than `query.limit` where they have PAGE_BYTES, or where SEARCHED_PER_CALL were looked at.
+        It returns fewer than `query.limit` if they have PAGE_BYTES, or if SEARCHED_PER_CALL messages were looked at.
 
-        Cursors are stored times, unique and rising in a shop: what arrives later never shifts a walk that has begun.
+        Cursors are stored times, which are unique and always rise in a shop. So later messages never change the rest of
+        a list that a caller reads page by page.
 
         Raises:
-            CursorRefused: the cursor is not one of this service.
+            CursorRefused: the cursor is not from this service.
         """
         keys = shop_keys(shop)
         index = keys.shop_index
@@ -117,7 +118,7 @@ class Reader:
         room, left, last, looked = PAGE_BYTES, query.limit, 0, 0
         for _ in range(CALLS_PER_READ):
             start = "+inf" if position is None else position
-            # One more than wanted shows whether there is a next page.
+            # One message more than wanted shows whether there is a next list page.
             wanted = left + 1 if fits is None else SEARCH_STEP
             args: list[Arg] = [keys.hash_tag, start, floor, wanted, LOOKS_PER_CALL, mask, flags, page_tag]
             args.append(PAGE_BYTES)
@@ -142,15 +143,15 @@ class Reader:
         return Slice(items, self._cursors.write(shop, "m", position or 0), looked)
 
     async def count(self, shop: ShopId) -> int:
-        """How many messages are kept; those that a purge of less than the shop hides count until they are erased."""
+        """Returns how many messages are kept. Messages that a purge of a part of the shop hides count until erased."""
         keys = shop_keys(shop)
         watermark = await self._connection.command("HGET", keys.registry, "watermark")
         return int(await self._connection.command("ZCOUNT", keys.shop_index, f"({int(watermark or 0)}", "+inf"))
 
     async def walk(self, shop: ShopId) -> AsyncIterator[list[KeptMessage]]:
-        """All messages that are kept at the beginning of the walk, oldest first, some at a time.
+        """Yields all messages that are kept at the beginning of the walk, oldest first, some at a time.
 
-        What arrives meanwhile is not among them; what is purged or expires before the walk comes to it is not either.
+        It leaves out messages that arrive later, and messages that are purged or expire before the walk reads them.
         """
         keys = shop_keys(shop)
         newest = scored(
@@ -173,10 +174,10 @@ class Reader:
                 yield messages
 
     async def message(self, shop: ShopId, id_: MessageId) -> KeptMessage:
-        """One message.
+        """Returns one message.
 
         Raises:
-            NotFound: the shop has none of this id: never received, expired or erased.
+            NotFound: the shop has no message with this id: it was never received, has expired, or was erased.
         """
         keys = shop_keys(shop)
         ids = await self.possible_ids(shop, keys, id_)
@@ -190,12 +191,14 @@ class Reader:
         raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
 
     async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
-        """What a message is kept under, at each of the shop's Pages."""
+        """Returns the id under which a message would be kept, for each of the shop's Pages."""
         return [keys.message_id(page, id_) for page in await self._shops.page_ids(shop)]
 
     async def tap_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
-        """What else keeps a message out once it is erased: for a tap without a message id of Facebook's, what Facebook
-        lists it as. Empty for any other message, and for a tap that is not there.
+        """Returns the other ids that need a tombstone, so that an erased message is not stored again.
+
+        A tap without a message id of Facebook has one such id, because Facebook lists this tap as a message. The list
+        is empty for any other message, and for a tap that is not there.
         """
         if not id_.startswith(TAP):
             return []
@@ -215,13 +218,14 @@ class Reader:
         page: PageId | None,
         fits: Callable[[KeptConversation], bool] | None = None,
     ) -> Slice[KeptConversation]:
-        """Conversations, with `fits` only those for which it is true, by last activity as it was when the walk began.
+        """Returns conversations, sorted by their last activity at the time when the walk began.
 
-        Fewer than `limit` where they have PAGE_BYTES, or where SEARCHED_PER_CALL were looked at.
+        With `fits` it returns only the conversations for which `fits` is true. It returns fewer than `limit` if they
+        have PAGE_BYTES, or if SEARCHED_PER_CALL conversations were looked at.
 
         Raises:
-            CursorRefused: the cursor is not one of this service, or so much has moved since it was made that the order
-                of that time cannot be found any more.
+            CursorRefused: the cursor is not from this service; or so many conversations have moved since the cursor was
+                made that the order at that time cannot be found any more.
         """
         keys = shop_keys(shop)
         page_tag = b"" if page is None else keys.page_tag(page)
@@ -243,7 +247,7 @@ class Reader:
                     await self._turns.turn(shop)
                 opened += 1
                 left -= fits is None
-                # A message that was fetched counts from when it was sent, which is before its own score.
+                # For a fetched message the time of sending counts. It is before the message's own score.
                 active = min(int(place), int(at))
                 try:
                     record = self._secrets.vault(shop, stretch.secret).open(member[1:], value)
@@ -273,8 +277,8 @@ class Reader:
     async def _conversations(
         self, keys: ShopKeys, began: int | str, position: int | str, wanted: int, page_tag: bytes
     ) -> _Stretch:
-        """The next places of the walk: first those that have not moved since it began, then those that have, which
-        stood between them.
+        """Returns the next places of the walk: first the conversations that have not moved since the walk began, then
+        those that have moved, whose old places are between the others.
         """
         looked = moved = b""
         stretch = None
@@ -303,10 +307,10 @@ class Reader:
         most: int,
         fits: Callable[[KeptMessage], bool] | None = None,
     ) -> tuple[list[KeptMessage], int]:
-        """The readable ones that fit, at most `most` and up to the one that fills `room` bytes, and how many of `found`
-        were opened.
+        """Returns the readable messages that fit, and how many of `found` were decrypted.
 
-        `sealed` is the shop's secret as it came with them. A damaged or moved record is logged and left out.
+        It returns at most `most` messages, and stops after the message that fills `room` bytes. `sealed` is the shop's
+        secret from the same reply. A damaged or moved record is logged and left out.
         """
         messages: list[KeptMessage] = []
         if not found:
@@ -335,17 +339,17 @@ class Reader:
 
 
 def _found(reply: Reply) -> list[_Found]:
-    """What `page.lua` and `walk.lua` reply, value by value."""
+    """Returns the messages in a reply of `page.lua` or `walk.lua`, one by one."""
     return list(zip(reply[2::3], reply[3::3], reply[4::3], strict=True))
 
 
 def _size(message: KeptMessage) -> int:
-    """About how many bytes the message takes in an answer."""
+    """Returns about how many bytes the message takes in an answer."""
     return len(message.content) + _ADDED_BYTES
 
 
 def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
-    """Mask and wanted bits of the flags byte."""
+    """Returns the mask and the wanted bits of the flags byte."""
     mask = flags = 0
     if page_tag:
         mask, flags = 0xFE, page_flags(page_tag)

@@ -1,16 +1,19 @@
-"""The secret of each shop, which seals its messages: drawn here, kept sealed in the shop's record, erased by its purge.
+"""The secret of each shop, which seals the shop's messages.
 
-The field `secret` of a shop's record (cache/keys.py) is one of three:
+This module draws it. The shop's record keeps it, sealed. A purge of the shop erases it.
+
+The field `secret` of a shop's record (cache/keys.py) has one of three values:
 
     absent            nothing was ever stored for the shop
     a sealed value    32 random bytes, sealed by `SEAL_KEYS` for this shop (cache/sealing.py)
     `-` and a time    erased: the shop was purged at that time (microseconds)
 
-The nonce of the sealed value is the secret's id. It stays when the secret is sealed again with a newer key. A script
-that stores values gets the id of the secret that sealed them, and stores nothing where the record has another secret.
+The nonce of the sealed value is the secret's id. The id does not change when a newer key seals the secret again. A
+script that stores values gets the id of the secret that sealed them. It stores nothing if the record has another
+secret.
 
-A dump of Redis opens nothing without `SEAL_KEYS`. After a purge of the shop, its old values open only for someone who
-has an older copy of the record and `SEAL_KEYS`.
+Without `SEAL_KEYS`, no value in a dump of Redis can be decrypted. After a purge of the shop, its old values can be
+decrypted only with an older copy of the record and `SEAL_KEYS`.
 """
 
 from collections import OrderedDict
@@ -28,20 +31,20 @@ FIELD: Final = b"secret"
 PURPOSE: Final = "shop-secret"
 
 REMEMBERED: Final = 8192
-"""Shops whose secret is held opened: 3 KB each. Opening another one takes 30 µs."""
+"""Shops whose opened secret is remembered: 3 KB each. To open another secret takes 30 µs."""
 
 log = structlog.get_logger()
 
 
 def secret_id(secret: bytes) -> bytes:
-    """The id of a sealed secret."""
+    """Returns the id of a sealed secret."""
     return secret[NONCE_AT:CIPHERTEXT_AT]
 
 
 class ShopSecrets:
-    """Draws secrets and opens them. `new_bytes` returns that number of random bytes.
+    """Draws secrets and opens them. `new_bytes` returns the given number of random bytes.
 
-    A secret is passed around sealed. The opened ones of the busiest shops are remembered, one for each shop.
+    Callers have the secret in its sealed form. The opened secrets of the busiest shops are remembered, one per shop.
     """
 
     def __init__(self, sealer: Sealer, *, new_bytes: Callable[[int], bytes]) -> None:
@@ -50,23 +53,23 @@ class ShopSecrets:
         self._opened: OrderedDict[ShopId, tuple[bytes, Vault]] = OrderedDict()
 
     def draw(self, records: int) -> list[bytes]:
-        """The random part of the nonce of each of these records; drawn together, because each draw is a system call."""
+        """Returns the random part of each record's nonce. All are drawn at once, because a draw is a system call."""
         drawn = self._new_bytes(DRAWN_BYTES * records)
         return [drawn[at : at + DRAWN_BYTES] for at in range(0, len(drawn), DRAWN_BYTES)]
 
     def new(self, shop: ShopId) -> bytes:
-        """A new secret, sealed.
+        """Returns a new secret, sealed.
 
         Raises:
-            SealKeysMissing: there is no key to seal it with.
+            SealKeysMissing: there is no key to seal the secret with.
         """
         return self._sealer.seal(self._new_bytes(SECRET_BYTES), shop=shop, purpose=PURPOSE, place="")
 
     def with_first_key(self, shop: ShopId, secret: bytes) -> bytes:
-        """The secret, sealed with the first key: itself where it is already.
+        """Returns the secret, sealed with the first key; the same value if the first key sealed it already.
 
         Raises:
-            Unavailable: none of our keys opens it.
+            Unavailable: none of our keys opens the secret.
         """
         if self._sealer.is_current(secret):
             return secret
@@ -76,11 +79,11 @@ class ShopSecrets:
             raise _unreadable(shop) from None
 
     def vault(self, shop: ShopId, secret: bytes | None) -> Vault:
-        """What seals and opens the shop's values under this secret, which is the field of the shop's record.
+        """Returns the vault that seals and opens the shop's values. `secret` is the field of the shop's record.
 
         Raises:
-            Unavailable: none of our keys opens it.
-            Corrupt: there is no secret, or it was erased: nothing opens those values.
+            Unavailable: none of our keys opens the secret.
+            Corrupt: there is no secret, or it was erased. Nothing opens the shop's values.
         """
         if secret is None or not secret.startswith(VERSION):
             raise Corrupt("corrupt_record")

@@ -1,8 +1,8 @@
 """Removes expired messages from the memory of Redis too, and counts what is kept.
 
-Redis hides an expired key at once but may keep its bytes until something touches it. A plain SCAN touches every key.
-Audit logs lose what is older than 90 days on the way.
-One replica sweeps at a time; all of them show what the last sweep counted.
+Redis hides an expired key at once, but may keep its bytes until a command touches the key. A plain SCAN touches every
+key. The sweep also removes entries of audit logs that are older than 90 days.
+One replica sweeps at a time. All replicas show what the last sweep counted.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -18,14 +18,14 @@ from cache.server.connection import Connection, Reply, ScriptCall
 from ops.metrics import Metrics
 
 SWEEP_SECONDS: Final = 30
-"""Between two sweeps. Expired bodies leave memory within a minute."""
+"""Time between two sweeps. Expired bodies leave memory within a minute."""
 OVERDUE_SECONDS: Final = 60
-"""What this process' clock and the server's may differ by."""
+"""Largest normal difference between this process's clock and the server's clock."""
 SCAN_COUNT: Final = 1000
-"""Keys in one step: below a millisecond of the server's time."""
+"""Keys in one step: less than a millisecond of the server's time."""
 
 REWRITE_SECONDS: Final = 24 * 60 * 60
-"""Between two rewrites of a server that is ours alone: what has expired leaves its files too."""
+"""Time between two rewrites of the files of our private server. A rewrite removes expired data from its files too."""
 
 log = structlog.get_logger()
 
@@ -62,10 +62,10 @@ class Sweeper:
             await self._sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
-        """Touch every key once; count the messages that are kept.
+        """Touch every key once, and count the messages that are kept.
 
         Raises:
-            Unavailable: Redis is not there; the next sweep does it.
+            Unavailable: Redis is unavailable. The next sweep does this work.
         """
         began = self._clock()
         kept, oldest = 0, 0
@@ -87,8 +87,8 @@ class Sweeper:
         self._metrics.swept(self._clock() - began)
 
     async def _count(self, indexes: Sequence[bytes]) -> list[Reply]:
-        """For each shop: the number of kept messages, the time of the oldest, and the time of the newest message that
-        should have been deleted.
+        """Returns for each shop: the number of kept messages, the time of the oldest one, and the time of the newest
+        message that should have been deleted.
         """
         now = self._now()
         kept_since = int((now - self._ttl) * 1_000_000)
@@ -99,13 +99,13 @@ class Sweeper:
         )
 
     async def _trim(self, logs: Sequence[bytes]) -> None:
-        """Remove entries of audit logs whose time is over."""
+        """Remove entries of audit logs that are too old."""
         before = int((self._now() - AUDIT_SECONDS) * 1000)
         if logs:
             await self._connection.commands_at_once([("XTRIM", name, "MINID", before) for name in logs])
 
     async def _at_once(self, calls: Iterable[ScriptCall]) -> list[Reply]:
-        """Their replies, by one round trip: one for each of ten thousand shops would take a minute."""
+        """Returns the replies of these calls, after one round trip. Ten thousand round trips would take a minute."""
         calls = list(calls)
         replies = await self._connection.runs(calls) if calls else []
         for reply in replies:
@@ -114,8 +114,8 @@ class Sweeper:
         return replies
 
     async def rewrite_daily(self) -> None:
-        """Make Redis rewrite its append-only file now and once a day, until cancelled. For the embedded server: other
-        servers are configured by their operator (docs/adr/0003).
+        """Make Redis rewrite its append-only file now and once a day, until cancelled. This is for the embedded server
+        only, because the operator configures other servers (docs/adr/0003).
         """
         while True:
             try:

@@ -1,8 +1,7 @@
-"""The id of a message that its sender took back. It is kept for viewers of the stream, sealed, until the message would
-have expired. Pure.
+"""The id of an unsent message. It is kept for viewers of the stream, sealed, until the message would have expired.
 
-Nothing else of the message is kept, and the name of its key is a hash. A purge of what the message belonged to erases
-it.
+Nothing else of the message is kept, and the name of the key is a hash. A purge of the message's shop, Page, customer or
+conversation erases the id. Pure.
 """
 
 from typing import Final
@@ -23,7 +22,7 @@ class UnsentIds:
         self._sealer = sealer
 
     def seal(self, shop: ShopId, id_: bytes, unsend: Unsend) -> bytes:
-        """What is kept under the message's hash `id_`.
+        """Returns the sealed id, to be kept under the message's hash `id_`.
 
         Raises:
             SealKeysMissing: there is no key to seal with.
@@ -32,10 +31,10 @@ class UnsentIds:
         return self._sealer.seal(unsent, shop=shop, purpose=PURPOSE, place=id_.hex())
 
     def open(self, shop: ShopId, id_: bytes, sealed: bytes) -> Unsend:
-        """The unsend, without its time.
+        """Returns the unsend, without its time.
 
         Raises:
-            SealBroken: no key of ours opens it.
+            SealBroken: none of our keys opens the value.
         """
         unsent = orjson.loads(self._sealer.open(sealed, shop=shop, purpose=PURPOSE, place=id_.hex()))
         return Unsend(unsent["id"], unsent["page_id"], None)

@@ -1,14 +1,14 @@
-"""What one shop's secret seals: the bodies of its messages and of the edits that wait for theirs. Pure.
+"""Seals the bodies of a shop's messages, and of edits that wait for their message, with the shop's secret. Pure.
 
-AES-256-GCM, with a key that HKDF-SHA256 makes from the shop's secret (cache/messages/shop_secrets.py). A record
+The cipher is AES-256-GCM. HKDF-SHA256 makes its key from the shop's secret (cache/messages/shop_secrets.py). A record
 (cache/codec.py) becomes a value:
 
-    0-19   the header, in clear, since the scripts read it
-    20-27  random; with the nonce of the write before it, it is the nonce of the cipher
+    0-19   the header, not encrypted, because the scripts read it
+    20-27  random bytes; the nonce of the cipher is the nonce of the write and these bytes
     28-    the body's ciphertext and its tag of 16 bytes
 
-Header and id are bound to the ciphertext: a value that stands under another key, or under another header, does not
-open. Scripts never change a header; an edit keeps it.
+Header and id are bound to the ciphertext, so a value under another key or with another header does not open. Scripts
+never change a header. An edit keeps the header.
 """
 
 from typing import Final
@@ -24,8 +24,8 @@ from cache.errors import Corrupt
 SECRET_BYTES: Final = 32
 
 DRAWN_BYTES: Final = 8
-"""With the four of the write's nonce the twelve that GCM is made for. Two of a billion values of one secret share all
-twelve with a chance of 6e-12."""
+"""With the 4 bytes of the write's nonce, these are the 12 bytes that GCM usually has. The chance that two of a billion
+values of one secret have the same 12 bytes is 6e-12."""
 TAG_BYTES: Final = 16
 
 _BODY_AT: Final = HEADER_BYTES + DRAWN_BYTES
@@ -42,16 +42,16 @@ class Vault:
         self._cipher = AESGCM(hkdf.derive(secret))
 
     def seal(self, id_: bytes, record: bytes, drawn: bytes) -> bytes:
-        """The value of a record under its id. `drawn` are random bytes, others each time."""
+        """Returns the value of a record under its id. `drawn` are new random bytes for each call."""
         header = record[:HEADER_BYTES]
         ciphertext = self._cipher.encrypt(header[NONCE_AT:PAGE_AT] + drawn, record[HEADER_BYTES:], header + id_)
         return header + drawn + ciphertext
 
     def open(self, id_: bytes, value: bytes) -> bytes:
-        """The record that was sealed for this id.
+        """Returns the record that was sealed for this id.
 
         Raises:
-            Corrupt: it is a tombstone, was sealed with another secret or for another place, or is damaged.
+            Corrupt: the value is a tombstone, was sealed with another secret or for another place, or is damaged.
         """
         if len(value) < _BODY_AT + TAG_BYTES:
             raise Corrupt("corrupt_record")

@@ -1,8 +1,8 @@
-"""Stores what comes for shops, in batches: what arrives in one event-loop iteration, and during a round trip to Redis,
-goes in one round trip.
+"""Stores messages of shops in batches. A batch is one round trip to Redis: it has all messages that arrive in one
+event-loop iteration, or during the round trip before.
 
-`put` returns when its own messages are stored, and only then is Facebook answered 200. When the queue is full, or Redis
-is lost, slow or full, `put` raises and Facebook delivers again. The message id makes that harmless.
+`put` returns when its own messages are stored. Only then the service answers Facebook with 200. When the queue is full,
+or Redis is lost, slow or full, `put` raises and Facebook delivers again. The message id prevents duplicates.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class Writer:
-    """Stores what came for a shop.
+    """Stores events of a shop.
 
     `clock` is monotonic, in seconds; `now` is in Unix seconds; `first_nonce` is a random number for this process;
     `batch_messages` is the largest number of messages in one round trip.
@@ -75,18 +75,20 @@ class Writer:
         for reason in get_args(UnavailableReason):
             metrics.store_error(reason, 0)
         for outcome in get_args(Outcome):
-            metrics.event("message", outcome, 0)  # a rate that begins with its first event cannot raise an alert
+            metrics.event("message", outcome, 0)  # an alert on a rate needs the counter before its first event
 
     def admit(self) -> None:
-        """Raise Unavailable where `put` would raise it for any events: before a body is parsed."""
+        """Raise Unavailable if `put` would raise it for any events. Called before a body is parsed."""
         self._require_fit()
         self._queue.admit()
 
     async def put(self, route: PageRoute, events: Sequence[Storable]) -> list[Outcome]:
-        """Store, edit and erase; an outcome per event, in order. `unknown_page` also where the shop has another secret.
+        """Store, edit and erase. Returns an outcome per event, in order.
+
+        The outcome is `unknown_page` also if the shop has another secret.
 
         Raises:
-            Unavailable: some of it may not be stored; putting the same again is safe.
+            Unavailable: some events may not be stored. It is safe to put the same events again.
         """
         self._refuse_when_closing()
         rows = [self._row(route.shop, event) for event in events if isinstance(event, Message)]
@@ -98,20 +100,20 @@ class Writer:
         return [next(stored_next) if isinstance(event, Message) else next(changed_next) for event in events]
 
     async def put_fetched(self, route: PageRoute, messages: Sequence[Message]) -> list[Outcome]:
-        """The same for messages that were fetched from Facebook: the life of each runs from its `sent_at`.
+        """Do the same for messages that were fetched from Facebook. A message's life begins at its `sent_at`.
 
         Raises:
-            Unavailable: some of them may not be stored; putting the same again is safe.
+            Unavailable: some messages may not be stored. It is safe to put the same messages again.
         """
         self._refuse_when_closing()
         rows = [self._row(route.shop, message, from_sent=True) for message in messages]
         return await self._stored(route, rows) if rows else []
 
     def put_soon(self, route: PageRoute, messages: Sequence[Message], settle: Settle) -> None:
-        """The same for messages alone, without waiting: `settle` gets what `put` returns or raises, later and once.
+        """Store messages without waiting. Later `settle` gets once what `put` returns or raises.
 
         Raises:
-            Unavailable: they are not taken at all; `settle` gets nothing.
+            Unavailable: the messages are not accepted; `settle` gets nothing.
         """
         self._refuse_when_closing()
         self._enqueue(route, [self._row(route.shop, message) for message in messages], settle)
@@ -143,7 +145,7 @@ class Writer:
     def _enqueue(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
         self._queue.add(route, rows, settle)
         if self._flushing is None:
-            # The task starts in the next event-loop iteration: all that this one's requests bring goes with it.
+            # The task starts in the next event-loop iteration. Its batch has all messages of this iteration.
             self._flushing = asyncio.create_task(self._flush_all())
 
     async def _flush_all(self) -> None:
@@ -157,7 +159,7 @@ class Writer:
                 try:
                     await self._flush(shops)
                 except Unavailable as error:
-                    # Messages that waited behind this round trip have waited long enough. Facebook delivers them again.
+                    # The messages that waited for the next round trip fail too. Facebook delivers them again.
                     self._metrics.store_error(error.reason)
                     self._queue.fail(puts, error)
                     self._queue.fail_all(error)
@@ -180,17 +182,17 @@ class Writer:
         await self._batches.store([_part(puts) for puts in shops], settle)
 
     async def accepting(self) -> bool:
-        """Whether there is room, and no stop under way."""
+        """Returns whether the queue has room and the writer is not closing."""
         return not self._closing and self._queue.has_room()
 
     async def close(self) -> None:
-        """Refuse what comes from now on, and finish what has come."""
+        """Refuse new events from now on, and finish storing the accepted ones."""
         self._closing = True
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
 
 
 def _part(puts: Sequence[QueuedPut]) -> Part:
-    """All messages of one shop."""
+    """Returns all messages of one shop as one part."""
     first = puts[0]
     return Part(first.route, first.rows if len(puts) == 1 else [row for put in puts for row in put.rows])

@@ -1,17 +1,18 @@
 """Marks distinguish a Redis in which no Page was ever connected from one that has lost its Pages.
 
-The registry (cache/registry/registry.py) is no cache. With an empty Redis, for example one that restarted without its
-file, every delivery would be answered 200, as for a Page that no shop has connected. So sentinel keys, the marks, are
-written before the first Page is connected. They have no deadline, and all hold one random word of the installation:
+The registry (cache/registry/registry.py) is no cache. If Redis were empty, for example after a restart without its
+file, the service would answer 200 to every delivery, as for a Page that no shop has connected. So the service writes
+special keys, the marks, before it connects the first Page. The marks never expire, and all contain one random word of
+the installation:
 
     new:<word>    in the first mark only: the others are not written yet
     <word>        all marks are written
-    lost:<word>   a process that knew the word has found marks missing; other processes read it here
+    lost:<word>   a process that knew the word has found marks missing; other processes read this here
 
 In a cluster each node can lose its keys, so the marks are spread over all slots. Every process remembers the word. If a
 mark is missing or holds another word, every "not found" becomes an error, until an operator restores the keys or
-accepts the loss (`accept`). Processes do not restore Pages from their memory: they do not know which of them were
-paused or blocked since (docs/adr/0019).
+accepts the loss (`accept`). Processes do not restore Pages from their memory, because they do not know what was paused
+or blocked meanwhile (docs/adr/0019).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +24,7 @@ from cache.keys import mark_keys
 from cache.server.connection import Connection
 
 LOOK_SECONDS: Final = 5.0
-"""Time between two checks of the marks. A lookup that finds nothing also checks them, so this time only matters to a
+"""Time between two checks of the marks. A lookup that finds nothing also checks them, so this time matters only to a
 process that has just started."""
 
 NEW: Final = b"new:"
@@ -31,7 +32,7 @@ LOST: Final = b"lost:"
 
 
 class Marks:
-    """Remembers the word. `new_word` draws one. Every method raises `Unavailable` when Redis is."""
+    """Remembers the word. `new_word` returns one. Every method raises `Unavailable` when Redis is unavailable."""
 
     def __init__(self, connection: Connection, *, new_word: Callable[[], str]) -> None:
         self._connection = connection
@@ -41,14 +42,14 @@ class Marks:
         self._lost = False
 
     async def write_first(self) -> None:
-        """Write the marks if there are none. To be called before a Page is connected, and when a Page is found: the
-        installation may be older than its marks.
+        """Write the marks if there are none. Called before a Page is connected, and when a Page is found, because the
+        installation may have Pages from a time before its marks.
         """
         if self._word is not None:
             return
         first, *others = self._keys
         if await self._get(first) is None and any(await self._all(others)):
-            return  # lost, not new: the next lookup that finds nothing raises
+            return  # lost, not new: the next lookup that finds nothing raises an error
         await self._connection.command("SET", first, NEW + self._new_word().encode(), "NX")
         found = await self._get(first)
         if found is None or found.startswith(LOST):
@@ -60,8 +61,8 @@ class Marks:
         self._word = word
 
     async def require(self, *, connected: bool = False) -> None:
-        """Return if nothing was lost, and remember the word. `connected` also requires that a Page was ever connected:
-        a Redis without any Page may be the wrong one.
+        """Return if nothing was lost, and remember the word. `connected` also requires that some Page was connected at
+        some time, because a Redis without any Page may be the wrong one.
 
         Raises:
             Unavailable: `registry_lost`, or `no_page_connected`.
@@ -84,11 +85,11 @@ class Marks:
             self._word, self._lost = word, False
 
     async def _refuse(self, found: Sequence[bytes | None]) -> NoReturn:
-        """Record the loss in the first mark, unless it says `lost` already, with this word or another one."""
+        """Record the loss in the first mark, unless this mark already says `lost`. Raises `Unavailable`."""
         known = next((mark.removeprefix(NEW).removeprefix(LOST) for mark in found if mark), b"")
         self._word = self._word or known
         if found[0] is None or not found[0].startswith(LOST):
-            with suppress(Unavailable):  # a full server refuses it; this process refuses in any case
+            with suppress(Unavailable):  # a full server refuses this write; this process raises in any case
                 await self._connection.command("SET", self._keys[0], LOST + self._word)
         self._lost = True
         raise Unavailable(
@@ -97,13 +98,13 @@ class Marks:
         )
 
     async def whole(self) -> bool:
-        """Whether no loss is known. True also while Redis cannot be read."""
+        """Returns whether no loss is known. True also while Redis cannot be read."""
         with suppress(Unavailable):
             await self.require()
         return not self._lost
 
     async def accept(self) -> None:
-        """Accept the loss: from now on nothing counts as lost, in any process."""
+        """Accept the loss: from now on, no process reports Pages as lost."""
         found = await self._get(self._keys[0])
         word = (found or self._new_word().encode()).removeprefix(NEW).removeprefix(LOST)
         await self._connection.commands_at_once([("SET", key, word) for key in self._keys[1:]])

@@ -1,12 +1,13 @@
-"""What the record of a shop holds of one Page, field by field. Pure.
+"""The fields of one Page in the record of a shop. Pure.
 
     p:<page>   when it was connected, in milliseconds: with this field, the Page is the shop's
     t:<page>   its token, sealed for this shop and Page (cache/sealing.py)
     s:<page>   what the last check at Graph found about the token, as JSON with short keys
-    l:<page>   when something came for it last, in milliseconds, to the second
+    l:<page>   when its last event came, in milliseconds, exact to a second
     n:<page>   1 while the Page is paused
 
-All of them go in the step in which the Page does (`hide.lua`). A Page without `t:` is connected for webhooks alone.
+All of them are deleted in the step in which the Page is disconnected (`hide.lua`). A Page without `t:` is connected for
+webhooks alone.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ LAST_EVENT: Final = b"l:"
 PAUSED: Final = b"n:"
 
 PURPOSE: Final = "page-token"
-"""What a Page's token is sealed as."""
+"""The purpose for which a Page's token is sealed."""
 
 
 class Names(NamedTuple):
@@ -41,23 +42,23 @@ class Names(NamedTuple):
 
 
 def names(page: PageId) -> Names:
-    """What a Page's fields are called."""
+    """Returns the names of a Page's fields."""
     id_ = page.encode()
     return Names(CONNECTED + id_, TOKEN + id_, STATE + id_, LAST_EVENT + id_, PAUSED + id_)
 
 
 def page_ids(fields: Mapping[bytes, bytes] | list[bytes]) -> list[PageId]:
-    """The Pages in a record, or in the list of its fields' names."""
+    """Returns the Pages in a record, or in the list of its fields' names."""
     return [PageId(name.removeprefix(CONNECTED).decode()) for name in fields if name.startswith(CONNECTED)]
 
 
 def page_of(
     page: PageId, at: bytes, token: bytes | None, state: bytes | None, last: bytes | None, paused: bytes | None
 ) -> Page:
-    """A Page from its fields.
+    """Returns a Page from its fields.
 
     Raises:
-        Corrupt: a state that we did not write.
+        Corrupt: we did not write this state.
     """
     known = None if token is None else read_state(state)
     return Page(page, int(at), None if last is None else int(last), known, paused == b"1")
@@ -66,11 +67,11 @@ def page_of(
 def credentials_of(
     sealer: Sealer, shop: ShopId, page: PageId, token: bytes | None, state: bytes | None
 ) -> Credentials | None:
-    """The token, opened; None where there is none.
+    """Returns the token, decrypted; None if there is no token.
 
     Raises:
-        SealBroken: it cannot be opened any more.
-        Corrupt: a state that we did not write.
+        SealBroken: the token cannot be decrypted any more.
+        Corrupt: we did not write this state.
     """
     if token is None:
         return None
@@ -79,7 +80,7 @@ def credentials_of(
 
 
 def write_state(state: PageState) -> bytes:
-    """A state as JSON. What is as usual is left out: `a` is 0 for a dead token."""
+    """Returns a state as JSON. Usual values are left out. `a` is 0 for a dead token, and absent for a living token."""
     body: dict[str, Any] = {"c": state.checked_at}
     if not state.token_alive:
         body["a"] = 0
@@ -99,10 +100,10 @@ def write_state(state: PageState) -> bytes:
 
 
 def read_state(text: bytes | None) -> PageState:
-    """What `write_state` wrote.
+    """Returns the state that `write_state` wrote.
 
     Raises:
-        Corrupt: something else, or nothing: a token always has a state.
+        Corrupt: the text is another one, or there is none. A token always has a state.
     """
     try:
         body = orjson.loads(text or b"")

@@ -1,12 +1,12 @@
 """The registry: which shop a Page belongs to, its token, and whether a shop wants its messages stored.
 
-The claim on a Page (`page:{P}`) and the shop's own record (`shop:{S}`) may lie on different nodes of a cluster, so no
-script changes both. The shop's record decides: `put.lua` stores only for a Page in the record, in one step with the
-write. The claim is only the way to find the shop, and keeps a second shop from taking the Page.
+The claim on a Page (`page:{P}`) and the shop's own record (`shop:{S}`) may be on different nodes of a cluster, so no
+script changes both. The shop's record decides: `put.lua` checks in the step of the write that the Page is in the
+record. The claim is used to find the shop, and prevents a second shop from taking the Page.
 
-Where something is not found, the marks (cache/registry/marks.py) say whether it never was or the store has lost it.
+If a Page is not found, the marks (cache/registry/marks.py) say whether the Page never existed or the store has lost it.
 
-A sealed token is in the shop's record beside its Page (cache/registry/page_fields.py). Both are deleted in one step.
+The shop's record contains the sealed token of a Page (cache/registry/page_fields.py). One step deletes both.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ PAGES_PER_CALL: Final = 100
 
 
 class Registry:
-    """The registry of shops and Pages. Every method raises `Unavailable` when Redis is, or has lost what is asked."""
+    """Shops and their Pages. Every method raises `Unavailable` when Redis is unavailable or has lost the data."""
 
     def __init__(self, connection: Connection, marks: Marks, *, new_claim: Callable[[], str], sealer: Sealer) -> None:
         self._connection = connection
@@ -39,10 +39,10 @@ class Registry:
         self._sealer = sealer
 
     async def owner(self, page: PageId) -> ShopId | None:
-        """The shop a Page belongs to; None where no shop has connected it.
+        """Returns the shop that a Page belongs to; None if no shop has connected the Page.
 
         Raises:
-            Unavailable: also where no Page at all was ever connected, since this may be the wrong Redis.
+            Unavailable: also if no Page was ever connected, because this may be the wrong Redis.
         """
         shop = await self.claimant(page)
         if shop is not None:
@@ -52,10 +52,10 @@ class Registry:
         return shop
 
     async def claimant(self, page: PageId) -> ShopId | None:
-        """The shop that has claimed a Page: its record says whether the Page is connected.
+        """Returns the shop that has claimed a Page. The shop's record says whether the Page is connected.
 
         Raises:
-            Unavailable: also where no Page at all was ever connected, since this may be the wrong Redis.
+            Unavailable: also if no Page was ever connected, because this may be the wrong Redis.
         """
         shop = await self._connection.command("HGET", page_key(page), "shop")
         if shop is None:
@@ -65,8 +65,8 @@ class Registry:
         return ShopId(shop.decode())
 
     async def check_marks(self, *, found: bool) -> None:
-        """To be called after a look into the record of the shop that has claimed a Page. A Page that was not found
-        there is being connected or disconnected, or Redis has lost it.
+        """Called after a look into the record of the shop that has claimed a Page. If the Page was not found there, it
+        is being connected or disconnected, or Redis has lost it.
 
         Raises:
             Unavailable: Redis has lost Pages.
@@ -77,7 +77,7 @@ class Registry:
             await self._marks.require()
 
     async def shop(self, shop: ShopId) -> Shop:
-        """A shop's state. An unknown shop has no Pages and is not paused."""
+        """Returns a shop's state. An unknown shop has no Pages and is not paused."""
         ids, pages, paused = await self.page_ids(shop), [], None
         for at in range(0, max(1, len(ids)), PAGES_PER_CALL):
             some = ids[at : at + PAGES_PER_CALL]
@@ -86,16 +86,16 @@ class Registry:
             for page, fields in zip(
                 some, zip(*[iter(values)] * len(page_fields.Names._fields), strict=True), strict=True
             ):
-                if fields[0] is not None:  # else it has left meanwhile
+                if fields[0] is not None:  # else it was disconnected meanwhile
                     pages.append(page_fields.page_of(page, *fields))
         if not pages:
             await self._marks.require()
         return Shop(shop, paused == b"1", tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))))
 
     async def require(self, shop: ShopId) -> None:
-        """To be called before an empty answer: raises if the shop has no Pages because Redis lost them.
+        """Called before an empty answer. Raises if the shop has no Pages because Redis lost them.
 
-        That its record is there says nothing: the entry of this very call in its audit log has written one.
+        The shop's record may exist even after a loss, because the audit entry of this call writes to it.
         """
         async for fields in self._connection.scan_hash(shop_keys(shop).registry):
             if page_fields.page_ids(fields):
@@ -103,27 +103,27 @@ class Registry:
         await self._marks.require()
 
     async def shop_ids(self) -> list[ShopId]:
-        """Every shop that has a record, in no order. It looks at every key there is: for an operator's command."""
+        """Returns every shop that has a record. It looks at every key in Redis, so only operators' commands use it."""
         found = [shop_of_key(key) async for keys in self._connection.scan(SCAN_COUNT) for key in keys]
         return sorted({shop for shop in found if shop is not None})
 
     async def known(self, shop: ShopId) -> bool:
-        """Whether anything was ever written of this shop: it has a record, or an audit log."""
+        """Returns whether this shop is known: it has a record or an audit log."""
         keys = shop_keys(shop)
         return bool(await self._connection.command("EXISTS", keys.registry, keys.audit, keys.audit_reads))
 
     async def page_ids(self, shop: ShopId) -> list[PageId]:
-        """Which Pages a shop has, and nothing else of them."""
+        """Returns the ids of a shop's Pages."""
         found: dict[PageId, None] = {}
         async for fields in self._connection.scan_hash(shop_keys(shop).registry):
             found |= dict.fromkeys(page_fields.page_ids(fields))
         return [*found]
 
     async def page(self, shop: ShopId, page: PageId) -> Page:
-        """One of a shop's Pages.
+        """Returns one of a shop's Pages.
 
         Raises:
-            NotFound: it is not this shop's.
+            NotFound: the Page is not this shop's.
         """
         reply = await self._connection.command("HMGET", shop_keys(shop).registry, *page_fields.names(page))
         if reply[0] is None:
@@ -131,12 +131,12 @@ class Registry:
         return _page_there(page, reply)
 
     async def pause(self, shop: ShopId, paused: bool) -> Shop:
-        """Stop or resume storing for a shop; true on every replica once this returns."""
+        """Stop or resume storing for a shop. When this returns, it is valid on every replica."""
         await self._connection.command("HSET", shop_keys(shop).registry, "paused", int(paused))
         return await self.shop(shop)
 
     async def pause_page(self, shop: ShopId, page: PageId, paused: bool) -> Page:
-        """Stop or resume storing for one Page; true on every replica once this returns.
+        """Stop or resume storing for one Page. When this returns, it is valid on every replica.
 
         Raises:
             NotFound: the Page is not this shop's.
@@ -145,10 +145,10 @@ class Registry:
         return _page_there(page, await self._connection.run(call, tries=2))
 
     async def connect(self, shop: ShopId, page: PageId) -> Page:
-        """Connect a Page to a shop; a Page that is connected already stays as it is, with its token.
+        """Connect a Page to a shop. A Page that is already connected does not change, and keeps its token.
 
         Raises:
-            PageTaken: it belongs to another shop.
+            PageTaken: the Page belongs to another shop.
             CountReached: the shop has as many Pages as it may have.
         """
         await self._marks.write_first()
@@ -166,11 +166,11 @@ class Registry:
         return page_fields.page_of(page, *fields)
 
     async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState) -> Page:
-        """Seal and keep a Page's token and what is known of it, in place of an earlier one.
+        """Seal and keep a Page's token, and keep its state. They replace an earlier token and its state.
 
         Raises:
             NotFound: the Page is not this shop's.
-            SealKeysMissing: there is no key to seal it with.
+            SealKeysMissing: there is no key to seal the token with.
         """
         call = KEEP_TOKEN(
             [shop_keys(shop).registry],
@@ -179,11 +179,11 @@ class Registry:
         return _page_there(page, await self._connection.run(call, tries=2))
 
     async def credentials(self, shop: ShopId, page: PageId) -> Credentials | None:
-        """A Page's token, opened; None for a Page that is connected for webhooks alone.
+        """Returns a Page's token, decrypted; None for a Page that is connected for webhooks alone.
 
         Raises:
             NotFound: the Page is not this shop's.
-            SealBroken: the token cannot be opened any more.
+            SealBroken: the token cannot be decrypted any more.
         """
         names = page_fields.names(page)
         reply = await self._connection.command(
@@ -194,12 +194,12 @@ class Registry:
         return page_fields.credentials_of(self._sealer, shop, page, reply[1], reply[2])
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState) -> bool:
-        """Record what is known of a token; whether the token with this `seal` is still the Page's."""
+        """Record the state of a token. Returns whether the Page still has the token with this `seal`."""
         names = page_fields.names(page)
         return await self._replace(shop, names.token, seal, names.state, page_fields.write_state(state))
 
     async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials) -> bool:
-        """Seal the token with the newest key where it is not yet; whether it was done. Its seal is another one then."""
+        """Seal the token with the newest key, unless this key sealed it. Returns whether its seal has changed."""
         if self._sealer.is_current(credentials.seal):
             return False
         token = page_fields.names(page).token
@@ -213,7 +213,7 @@ class Registry:
         return self._sealer.seal(token.reveal_bytes(), shop=shop, purpose=page_fields.PURPOSE, place=page)
 
     async def claim(self, shop: ShopId, page: PageId) -> str:
-        """What `release` wants to see.
+        """Returns the claim on a Page, which `release` needs.
 
         Raises:
             NotFound: the Page is not this shop's.
@@ -230,8 +230,10 @@ class Registry:
         await self._connection.run(RELEASE([page_key(page)], [shop, claim]), tries=2)
 
     async def accept_loss(self) -> int:
-        """What is there now is all there is; how many Pages that is. A Page which its shop still has, and which cannot
-        be found because the way to it is lost, is found again afterwards. It looks at every key there is.
+        """Accept that lost Pages are lost. Returns how many Pages are left.
+
+        If a shop still has a Page in its record but the claim on the Page is lost, this writes a new claim, so the Page
+        is found again. It looks at every key in Redis.
         """
         found = 0
         for shop in await self.shop_ids():
@@ -242,7 +244,7 @@ class Registry:
 
 
 def page_not_found() -> NotFound:
-    """Does not say whether the Page exists in another shop."""
+    """Returns the error, which does not say whether another shop has the Page."""
     return NotFound("page_not_found", "This Page is not connected to this shop.")
 
 

@@ -1,7 +1,7 @@
-"""Where what comes for a Page is stored: its shop, and the shop's secret.
+"""The route of a Page says where the Page's events are stored: its shop, and the shop's secret.
 
-The lookup takes two round trips: to the claim on the Page, and to the shop's record. The second one also gives the shop
-a new secret where it has none, so storing never has to (`route.lua`).
+The lookup takes two round trips: the first to the claim on the Page, the second to the shop's record. If the shop has
+no secret, the second one also writes a new secret (`route.lua`), so storing never has to do this.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from domain.ids import PageId, ShopId
 
 
 class PageRoute(NamedTuple):
-    """A shop and its sealed secret. While storing is paused, the secret may be one that no record has."""
+    """A shop and its sealed secret. While storing is paused, this secret may not be in the shop's record."""
 
     shop: ShopId
     secret: bytes
@@ -31,16 +31,16 @@ class Routes:
         self._secrets = secrets
 
     async def find(self, page: PageId) -> PageRoute | None:
-        """The route of a Page; None where no shop has connected it.
+        """Returns the route of a Page; None if no shop has connected the Page.
 
         Raises:
-            Unavailable: also where no Page at all was ever connected, since this may be the wrong Redis.
+            Unavailable: also if no Page was ever connected, because this may be the wrong Redis.
         """
         shop = await self._shops.claimant(page)
         return None if shop is None else await self.find_in(shop, page)
 
     async def find_in(self, shop: ShopId, page: PageId) -> PageRoute | None:
-        """The same where the shop is known; None where the Page is not this shop's."""
+        """Returns the route of a Page if the shop is known; None if the Page is not this shop's."""
         keys, names, offered = shop_keys(shop), page_fields.names(page), self._secrets.new(shop)
         script_keys = [keys.registry, keys.shop_index, keys.waiting_edits]
         args = [names.connected, names.paused, offered]
@@ -52,7 +52,7 @@ class Routes:
             return PageRoute(shop, offered)
         resealed = self._secrets.with_first_key(shop, secret)
         if resealed is not secret:
-            # The id stays: other processes go on with what they remember.
+            # The id does not change, so other processes can still use the secret that they remember.
             await self._connection.run(REPLACE([keys.registry], [FIELD, secret, FIELD, resealed]), tries=2)
         self._secrets.vault(shop, resealed)
         return PageRoute(shop, resealed)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Records an access: a change in the shop's log at once, reads in the hash of their hour, where they are counted.
+-- Records an access. A change is written to the shop's log at once. Reads are counted in a hash, per hour.
 -- USES: now, digits, audit
 -- KEYS: shop:{S}, o:{S}, d:{S}
 -- ARGV: 1 for a read, action, subject, client, Page ('' = none), how often, since when (ms; '' = now),

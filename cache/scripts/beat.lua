@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Records that a replica is running. If none was running before, records the outage that ends now, and makes every Page
--- due, spread evenly over some time. A Page that is due sooner is not changed. One call makes some Pages due. The rest is
--- in a key of its own, and the next call of any replica continues there.
+-- Records that a replica is running. If no replica was running before, this records the outage that ends now, and
+-- makes every Page due, spread evenly over some time. A Page that is due sooner is not changed. One call makes some
+-- Pages due. A separate key has the position, and the next call of any replica continues there.
 -- USES: digits
 -- KEYS: {watch}:beat, {watch}:outage, {watch}:due, {watch}:spread
 -- ARGV: life (s), now (ms), longest time between two beats that is no outage (ms), how long an outage is kept (s),
@@ -12,7 +12,7 @@
 local life, now, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[7])
 local before = tonumber(redis.call('GET', KEYS[1]) or now)
 if ARGV[8] ~= '' then before = math.min(before, tonumber(ARGV[8])) end
--- The replicas' clocks differ: the latest of them counts.
+-- The replicas' clocks differ. The latest time counts.
 redis.call('SET', KEYS[1], digits(math.max(now, before)), 'EX', life)
 local ended = now - before > tonumber(ARGV[3]) or ARGV[8] ~= ''
 if ended then
@@ -25,7 +25,7 @@ if ended then
   redis.call('SET', KEYS[4], string.format('%.0f %.0f %.0f %.0f', now, last, pages, 0), 'EX', life)
 end
 
--- Pages that are due after `last` are taken in descending order, so each is taken once.
+-- Pages that are due after `last` are taken in descending order, so each Page is taken once.
 local first, last, pages, done = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+) (%d+) (%d+) (%d+)$')
 local left = 0
 if first then

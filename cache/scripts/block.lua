@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Blocks a conversation: nothing of it is stored from now on. A conversation that is blocked already keeps its time.
+-- Blocks a conversation: none of its messages is stored from now on. If it is already blocked, its time stays.
 -- USES: now
 -- KEYS: x:{S}   ARGV: the conversation's tag, how many blocks the shop may have
 -- Reply: when it was blocked (ms), or nil where the shop already has that number

@@ -1,11 +1,11 @@
 #!lua
--- Adds a Page to its shop. A Page that is there already keeps its time and its token.
+-- Adds a Page to its shop. If the Page is already there, its time and its token stay.
 -- USES: now, digits
 -- KEYS: shop:{S}   ARGV: how many Pages the shop may have, the Page's fields (cache/registry/page_fields.py)
 -- Reply: the values of these fields, or nil where the shop already has that number of Pages
 local most = tonumber(table.remove(ARGV, 1))
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
-  -- A Page has at most #ARGV fields: a longer record has too many Pages, whatever its fields are, and is not read.
+  -- A Page has at most #ARGV fields. If the record has more fields than all allowed Pages, it is not read.
   if redis.call('HLEN', KEYS[1]) > (most + 10) * #ARGV then return false end
   local pages = 0
   for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do

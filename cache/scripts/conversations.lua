@@ -1,7 +1,7 @@
 #!lua flags=no-writes
--- Lists conversations by last activity, newest first, in the order of the time when the walk began. A conversation that
--- has moved to the front since then is listed at its old place, so nothing is skipped or repeated while messages arrive.
--- A call looks first at conversations that have not moved. With the rest of its budget it looks at some that have.
+-- Lists conversations by last activity, newest first, in the order that they had when the walk began. A conversation
+-- that has moved to the front since then is listed at its old place. So no conversation is skipped or repeated while
+-- messages arrive. A call looks first at conversations that have not moved, then at some that have moved.
 -- USES: now, digits, record, purges
 -- KEYS: shop:{S}, v:{S}
 -- ARGV: hash tag, when the walk began (score, '+inf' for now), from (score, exclusive, or '+inf'), how many,
@@ -22,8 +22,8 @@ if moved == '' then moved = began end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local purged_until = purges(tag, shop[1], shop[2])
 
--- The last readable message at or before the beginning of the walk. If hundreds of the newest entries are unreadable,
--- the search ends: they have expired, and older entries have expired too.
+-- Returns the last readable message from the beginning of the walk or before. If hundreds of the newest entries are
+-- unreadable, the search ends, because they have expired, and so have all older entries.
 local function last(conversation)
   local index = CONVERSATION_KEY .. tag .. ':' .. string.sub(conversation, PAGE_TAG_BYTES + 1)
   local purged = purged_until(string.sub(conversation, 1, PAGE_TAG_BYTES), string.sub(conversation, PAGE_TAG_BYTES + 1))
@@ -44,7 +44,7 @@ local function last(conversation)
 end
 
 local reply = {began, '', '', shop[3]}
--- Without a `place` it is listed at the place of its last message.
+-- Adds a conversation to the reply. Without a `place` it is listed at the place of its last message.
 local function look_at(conversation, place)
   if page ~= '' and string.sub(conversation, 1, PAGE_TAG_BYTES) ~= page then
     budget = budget - 0.2

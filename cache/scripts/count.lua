@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Counts a shop's kept messages, and looks for one that should have been deleted.
+-- Counts a shop's kept messages, and looks for a message that should have been deleted.
 -- KEYS: s:{S}
 -- ARGV: what a message's key begins with, since when messages are readable (µs), before when they must be deleted (µs)
 -- Reply: how many are kept, the score of the oldest ('' = none), the score of the newest that is overdue ('' = none)

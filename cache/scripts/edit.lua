@@ -17,7 +17,7 @@ end
 if redis.call('ZSCORE', KEYS[4], conversation_of(value)) then return {'b'} end
 local there = redis.call('GET', key)
 if there == '' then return {'g'} end
-if not there and seen ~= '' then return {'g'} end -- it expired meanwhile
+if not there and seen ~= '' then return {'g'} end -- the message expired meanwhile
 if not there and (shop[1] == '1' or shop[7] == '1') then return {'p'} end
 
 local of = there or value
@@ -30,13 +30,13 @@ elseif sent and sent * 1000 <= purged then
 end
 
 if secret_id(shop[4]) ~= ARGV[8] or is_over(shop[4], shop[8], KEYS[2], KEYS[3]) then return {'u'} end
-if there == value then return {'s'} end -- our own write, whose answer was lost
+if there == value then return {'s'} end -- this is our own write; its answer was lost
 if there and there ~= seen then return {'c', there} end
 if not shop[8] then redis.call('HSET', KEYS[1], 'secret_used', 1) end
 
 if there then
   redis.call('SET', key, value, 'XX', 'KEEPTTL')
-  -- The log of changes has one entry for a message's edits, the last.
+  -- The log of changes has one entry for all edits of a message: its last edit.
   if is_message(there) then note_change(tag, KEYS[5], next_moment(shop[2], KEYS[2], KEYS[5]), 'e' .. id) end
   return {'s'}
 end

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Erases messages by id and leaves tombstones. A tombstone keeps a message out also if the message arrives later. A
--- receipt may need several calls: each adds to its count.
+-- Erases messages by id and leaves tombstones. If the message of a tombstone arrives later, it is not stored. A purge
+-- with a receipt may need several calls: each call adds to the receipt's count.
 -- USES: now, digits, record, newest, trim, purges, announce, change
 -- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, h:{S} and, where a receipt is wanted, j:{S}:<purge> and r:{S}
 -- ARGV: hash tag, requested by, how many purges the shop may have in a receipt's life (0 = any number),

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Records when the last event of a Page came, to the second.
+-- Records when the last event of a Page came, exact to a second.
 -- USES: now, digits
 -- KEYS: shop:{S}   ARGV: Page   Reply: 1, or 0 where the Page is not the shop's
 local shop = redis.call('HMGET', KEYS[1], CONNECTED .. ARGV[1], LAST_EVENT .. ARGV[1])

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
--- Lists what was stored or changed after a moment, oldest first, in its present state. It leaves out what has expired,
--- was erased, or is hidden by a purge.
+-- Lists messages and changes after a moment, oldest first, in their present state. It leaves out messages that have
+-- expired, were erased, or are hidden by a purge.
 -- USES: now, digits, record, newest, purges
 -- KEYS: shop:{S}, s:{S}, h:{S}
 -- ARGV: hash tag, after (score, exclusive), how many entries to look at, how many bytes to reply (or one value more)
@@ -20,7 +20,7 @@ local function add(what, score, first, second)
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = what, score, first, second
   bytes = bytes - #second
 end
--- A message, by its own score.
+-- Returns a message by its own score.
 local function add_message(what, score, own, id, value)
   if is_message(value) and own and tonumber(own) > purged_until(page_of(value), conversation_of(value)) then
     add(what, score, own, id .. value)

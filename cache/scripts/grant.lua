@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Records which person granted a Page's token. The time of an earlier record can be kept.
+-- Records which person granted a Page's token. An argument says whether the time of an earlier record is kept.
 -- KEYS: {watch}:granted
 -- ARGV: life (s), Page, when (ms), 1 to keep an earlier time, then the person's tags, the newest first (none = unknown)
 -- Reply: 1

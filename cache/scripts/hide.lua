@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Hides everything of a shop, a Page, some customers or a conversation at once, and records the purge. A Page that is
--- disconnected loses its token, state, budgets and record of healing in the same step. A shop loses the secret that
--- sealed the hidden values. A purge of customers may need several calls: each adds some conversations.
+-- Hides all messages of a shop, a Page, some customers or a conversation at once, and records the purge. If a Page is
+-- disconnected, the same step deletes its token, state, budgets and record of healing. A purge of a shop deletes the
+-- secret that sealed the hidden values. A purge of customers may need several calls: each call adds some conversations.
 -- USES: now, digits, newest, trim, announce, change
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
@@ -16,7 +16,7 @@ local purge, most = string.match(KEYS[3], '[^:]*$'), tonumber(ARGV[8])
 trim(KEYS[4], RECEIPT_SECONDS * 1000000)
 if most > 0 and redis.call('ZCARD', KEYS[4]) >= most and not redis.call('ZSCORE', KEYS[4], purge) then
   if what ~= 'shop' then return 'full' end
-  -- Deleting everything is never refused. Receipts of finished purges make room, so that their number stays bounded.
+  -- A purge of the whole shop is never refused. Old receipts of finished purges are deleted to limit their number.
   for _, oldest in ipairs(redis.call('ZRANGE', KEYS[4], 0, 1)) do
     local receipt = string.sub(KEYS[3], 1, -#purge - 1) .. oldest
     if redis.call('HGET', receipt, 'complete') ~= '0' then
@@ -32,7 +32,7 @@ local function hidden_until(before) return math.max(watermark, tonumber(before o
 if what == 'shop' then
   local before = redis.call('HGET', KEYS[1], 'watermark')
   redis.call('HSET', KEYS[1], 'watermark', digits(hidden_until(before)))
-  -- What came after the watermark is sealed by the present secret, which must stay.
+  -- The present secret has sealed the messages after the watermark, so it must stay.
   if newest <= watermark then redis.call('HSET', KEYS[1], 'secret', '-' .. text) end
 else
   local size = what == 'customer' and CONVERSATION_TAG_BYTES or #name
@@ -48,7 +48,7 @@ redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'deleted', 
 if page ~= '' then
   redis.call('HDEL', KEYS[1], CONNECTED .. page, TOKEN .. page, STATE .. page, LAST_EVENT .. page, PAUSED .. page)
   local own = tag .. ':' .. name
-  redis.call('UNLINK', BUDGET_KEY .. own, HEAL_KEY .. own, HEAL_VISITED_KEY .. own) -- the last may be long
+  redis.call('UNLINK', BUDGET_KEY .. own, HEAL_KEY .. own, HEAL_VISITED_KEY .. own) -- the last key may be long
   redis.call('HSET', KEYS[3], 'page', page, 'claim', ARGV[6])
 end
 redis.call('EXPIRE', KEYS[3], RECEIPT_SECONDS)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Holds a Page's calls of Graph for a while, or keeps them apart. Of two holds the longer wins, of two paces the later.
+-- Holds a Page's calls of Graph for a time, or spaces them out. Of two holds the longer wins, of two paces the later.
 -- USES: now, digits, deadline
 -- KEYS: shop:{S}, b:{S}:<tag>
 -- ARGV: the Page's field of connection, limit, how long (µs), time between two calls (µs; 0 = hold them all)

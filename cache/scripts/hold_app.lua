@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Holds every call of Graph for a while. Of two holds the longer wins.
+-- Holds every call of Graph for a time. Of two holds the longer wins.
 -- KEYS: hold:app   ARGV: how long (ms)   Reply: how long now (ms)
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])

@@ -1,5 +1,5 @@
 #!lua
--- Keeps a Page's sealed token and what is known of it, while the Page is the shop's.
+-- Keeps a Page's sealed token and its state, if the Page is the shop's.
 -- KEYS: shop:{S}   ARGV: the Page's five fields (cache/registry/page_fields.py), sealed token, state
 -- Reply: the fields' values, or nothing where the Page is not the shop's
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {} end

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Says which live events may be sent: the channel has a subscriber, the Page is the shop's and not paused, and the
+-- Returns which live events may be sent: the channel has a subscriber, the Page is the shop's and not paused, and the
 -- conversation is not blocked.
 -- KEYS: shop:{S}, x:{S}, a:{S} (a channel)
 -- ARGV: per event: Page id, conversation tag ('' = none is known)

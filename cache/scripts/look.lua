@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Finds the first of some ids that has a readable message.
+-- Finds the first of these ids that has a readable message.
 -- USES: now, record, purges
 -- KEYS: shop:{S}, s:{S}
 -- ARGV: hash tag, then ids

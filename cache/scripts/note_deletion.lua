@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Sets a field of a person's deletion request, unless the field is set. The deadline runs from the first field.
+-- Sets a field of a person's deletion request, unless the field is set. The key's life begins with its first field.
 -- KEYS: deletion:<code>   ARGV: life (s), field, value, another field   Reply: 1 where that other field is there, or 0
 redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3])
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end

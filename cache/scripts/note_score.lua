@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Records a number of a watched Page: when its token ends, or how many of its conversations are refused.
+-- Records a number for a watched Page: when its token ends, or how many of its conversations are refused.
 -- KEYS: the zset   ARGV: life (s), Page, the number ('' = none)   Reply: 1
 if ARGV[3] == '' then
   redis.call('ZREM', KEYS[1], ARGV[2])

@@ -12,7 +12,7 @@ if from ~= '+inf' then from = '(' .. from end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local purged_until = purges(tag, shop[1], shop[2])
 local narrow = tonumber(shop[2] or 0) > now
--- The index may still have expired entries: they are not looked at.
+-- The index may still have expired entries. They are not looked at.
 local floor = digits(math.max(tonumber(ARGV[3]), tonumber(shop[1] or 0) + 1, now - LONGEST_TTL * 1000))
 
 local function fits(member)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Stops or resumes storing for a Page, while it is the shop's.
+-- Stops or resumes storing for a Page, if the Page is the shop's.
 -- KEYS: shop:{S}   ARGV: the Page's five fields (cache/registry/page_fields.py), 1 to stop or 0 to resume
 -- Reply: the fields' values, or nothing where the Page is not the shop's
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {} end

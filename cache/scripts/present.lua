@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Says which of these conversations have kept messages.
+-- Returns which of these conversations have kept messages.
 -- KEYS: shop:{S}   ARGV: hash tag, then conversation tags   Reply: their tags
 local found = {}
 for i = 2, #ARGV do

@@ -14,10 +14,10 @@ local max, min, floor, abs = math.max, math.min, math.floor, math.abs
 local ttl = tonumber(ARGV[1])
 local now_ms = floor(now / 1000)
 
--- Adds members, each behind its score, to an index that is kept until `deadline` (ms) or longer.
+-- Adds pairs of a score and a member to an index. The index is kept until `deadline` (ms) or longer.
 local function index(key, deadline, ...)
   call('ZADD', key, 'GT', ...)
-  -- One write in 16 removes expired entries: that costs as much as storing, and readers do not see them.
+  -- Only one write in 16 removes expired entries, because this takes as long as storing, and readers never get them.
   if now % 16 == 0 then trim(key, LONGEST_TTL * 1000) end
   keep_until(key, deadline)
 end
@@ -37,25 +37,25 @@ local function store(k, a)
   end
   local shop = call('HMGET', registry, unpack(fields))
   local watermark = tonumber(shop[2] or 0)
-  local stores, storing = {}, false -- by a Page's tag: true, false while it is paused, nil where it is not the shop's
+  local stores, storing = {}, false -- by Page tag: true; false if paused; nil if the Page is not the shop's
   for i = 1, page_count do
     local n = 3 * i
     if shop[n + 3] then
       local paused = shop[1] == '1' or shop[n + 4] == '1'
       stores[ARGV[a + 2 * i]] = not paused
       storing = storing or not paused
-      -- When the last event of the Page came, stored or not. Once a second: a write for each message would cost too much.
+      -- Time of the Page's last event, stored or not. Written once a second, because more writes cost too much.
       if abs(now_ms - tonumber(shop[n + 5] or 0)) > 1000 then call('HSET', registry, fields[n + 5], digits(now_ms)) end
     end
   end
   a = a + 2 * page_count
 
-  -- The scores of messages and changes are unique in a shop and only rise, even if the server's clock goes back: cursors
-  -- depend on it.
+  -- The scores of messages and changes are unique in a shop and only rise, even if the server's clock is set back.
+  -- Cursors depend on this.
   local newest = newest_in(shop_index)
   local score = max(now, watermark + 1, newest + 1)
   local blocking = false
-  if call('EXISTS', blocks, changes) > 0 then -- most shops have neither
+  if call('EXISTS', blocks, changes) > 0 then -- most shops have no blocks and no changes
     score = max(score, newest_in(changes) + 1)
     blocking = call('EXISTS', blocks) == 1
   end
@@ -82,7 +82,7 @@ local function store(k, a)
       letter = 'p'
     elseif blocking and call('ZSCORE', blocks, conversation) then
       letter = 'b'
-      -- The edit may have come first, without saying in which conversation.
+      -- The edit may have come first, without a conversation.
       if byte(call('GETRANGE', key, 0, 0)) == WAITING_EDIT then
         call('ZREM', edits, call('GETRANGE', key, FLAGS - 1, FLAGS - 1) .. id)
         call('SET', key, '', 'XX', 'KEEPTTL')
@@ -105,7 +105,7 @@ local function store(k, a)
           letter = 'g'
         elseif byte(there) == WAITING_EDIT then
           if tonumber(call('ZSCORE', edits, member_of(there, id)) or 0) <= purged then
-            letter = 'g' -- the edit is hidden by a purge that has not erased it yet: its text must not come back
+            letter = 'g' -- a purge hides the edit and has not erased it yet: its text must not come back
           elseif there == merged then
             call('SET', key, value, 'PXAT', deadline)
             call('ZREM', edits, member_of(there, id))
@@ -117,7 +117,7 @@ local function store(k, a)
             waiting[#waiting + 1] = there
           end
         elseif sub(there, NONCE_FROM, NONCE_TO) == sub(value, NONCE_FROM, NONCE_TO) then
-          letter = 'S' -- our own write, whose answer was lost: the indexes have it
+          letter = 'S' -- this is our own write, and the indexes have it; its answer was lost
         else
           letter = 'd'
         end
@@ -126,9 +126,9 @@ local function store(k, a)
     if letter == 's' then
       local member = member_of(value, id)
       local active = score
-      -- The second in which it was sent, and below that the score's own digits: cursors need unique activities.
+      -- The second in which it was sent, then the score's last six digits, because cursors need unique activities.
       if from_sent then active = min(score, floor(sent / 1000) * 1000000 + score % 1000000) end
-      if message_count == 1 then -- as most are: no tables for it
+      if message_count == 1 then -- most calls have one message: they need no tables
         index(shop_index, last, score, member)
         index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, score, member)
         index(KEYS[k + 3], last, active, page .. conversation)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Looks up a Page in its shop, and the shop's secret. If the shop has no secret, or its secret is over, the offered one is
--- written. While storing is paused, none is written: a shop for which nothing is stored gets no secret.
+-- Looks up a Page in its shop, and the shop's secret. If the shop has no secret, or its secret is over, this writes the
+-- offered secret. While storing is paused, it writes no secret.
 -- USES: secret
 -- KEYS: shop:{S}, s:{S}, e:{S}
 -- ARGV: the Page's fields of connection and pause (cache/registry/page_fields.py), a new sealed secret

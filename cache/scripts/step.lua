@@ -30,10 +30,11 @@ for i = 1, #entries, 2 do
     end
   end
 end
--- An entry without a value has expired. In a Page's purge its Page is unknown, so it stays until its own deadline.
+-- An entry without a value has expired. A purge of a Page cannot find out the entry's Page, so the entry stays until it
+-- is trimmed.
 local whole = what == 'shop' and KEYS[1] == KEYS[2]
 if whole and #entries > 0 then
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #entries / 2 - 1) -- these have the lowest ranks: no search for each
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #entries / 2 - 1) -- these have the lowest ranks, so no entry is searched
 elseif #expired > 0 and what ~= 'page' then
   redis.call('ZREM', KEYS[1], unpack(expired))
 end

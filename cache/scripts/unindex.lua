@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Removes what a purge has erased from the conversations' indexes, a few hundred entries at a time.
+-- Removes the entries of purged messages from the indexes of conversations, a few hundred entries at a time.
 -- KEYS: v:{S}
 -- ARGV: hash tag, the purged Page's tag ('' for a shop), watermark, how many entries, from (score, exclusive, or '-inf')
 -- Reply: the score reached ('' = done). A conversation with a new message is visited twice, which is harmless.
@@ -12,7 +12,7 @@ for i = 1, #entries, 2 do
   if page == '' or string.sub(conversation, 1, PAGE_TAG_BYTES) == page then
     local index = CONVERSATION_KEY .. tag .. ':' .. string.sub(conversation, PAGE_TAG_BYTES + 1)
     local count = redis.call('ZCOUNT', index, '-inf', watermark)
-    -- Scores rise with rank: the lowest ranks are the oldest.
+    -- Scores rise with rank, so the entries of the lowest ranks are the oldest.
     if count > 0 then redis.call('ZREMRANGEBYRANK', index, 0, math.min(count, budget) - 1) end
     if count > budget then return from end
     budget = budget - count

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Removes what a purge has erased from the log of changes, a few hundred entries at a time.
+-- Removes the entries of purged messages from the log of changes, a few hundred entries at a time.
 -- KEYS: h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many entries,
 --       from (score, exclusive, or '-inf')

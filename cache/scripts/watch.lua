@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Records when a Page is checked next and what its status is, or forgets the Page. A dead token has no end.
+-- Records the time of a Page's next check and its status, or forgets the Page. A dead token has no expiry time.
 -- KEYS: {watch}:due, {watch}:status, {watch}:counts, {watch}:granted, {watch}:expiring, {watch}:unhealed
 -- ARGV: life (s), Page, when (ms), status ('' = forget it)   Reply: 1
 local life, page, status = ARGV[1], ARGV[2], ARGV[4]

@@ -1,11 +1,11 @@
-"""From an address to a connection: one server, Sentinel or Cluster, each with or without TLS. Nothing is opened yet.
+"""Makes a connection from an address: one server, Sentinel or Cluster, each with or without TLS. It opens nothing yet.
 
     redis://[user:password@]host[:6379][/db]      rediss:// is the same over TLS
     unix:///path/of/a/socket
     redis+sentinel://h1[:26379],h2/MASTER[/db][?sentinel_username=U&sentinel_password=P]      rediss+sentinel://
     redis+cluster://h1[:6379],h2                                                              rediss+cluster://
 
-A user and password before the hosts are those of Redis itself, also with Sentinel.
+A user and password before the hosts belong to Redis itself, also with Sentinel.
 """
 
 from dataclasses import dataclass
@@ -37,17 +37,17 @@ class Tls:
     key: str = ""
 
     def options(self) -> dict[str, Any]:
-        """As the client takes them."""
+        """Returns them as options of the client."""
         # keeps: the authority of the certificate is checked
         return {"ssl_ca_certs": self.ca or None, "ssl_certfile": self.cert or None, "ssl_keyfile": self.key or None}
 
 
 def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls(), limits: TimeLimits = IN_SERVICE) -> Connection:
-    """A connection to a checked address (`ops/values.py` checks it).
+    """Returns a connection to a checked address (`ops/values.py` checks it).
 
-    `wait_replicas` replicas have a write before it counts as done; a cluster ignores the number.
+    A write counts as done when `wait_replicas` replicas have it. A cluster ignores this number.
     """
-    # The client's own ten retries would repeat a write whose answer was lost, and take a minute to give up.
+    # The client's own ten retries would repeat a write whose answer was lost, and would take a minute in all.
     options: dict[str, Any] = {
         "socket_timeout": limits.answer,
         "socket_connect_timeout": limits.connect,
@@ -62,7 +62,7 @@ def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls(), limits: TimeLimi
         return Connection(Redis.from_pool(pool), wait_replicas=wait_replicas, limits=limits)
     if encrypted:
         options["ssl"] = True
-    # urlsplit knows one host; here are several, separated by commas.
+    # urlsplit accepts one host only. Here several hosts are separated by commas.
     rest, _, query = rest.partition("?")
     credentials, _, hosts_and_path = rest.rpartition("@")
     hosts, _, path = hosts_and_path.partition("/")

@@ -1,7 +1,7 @@
-"""Round trips to a Redis Cluster: one to each node that is concerned, and what has moved is followed.
+"""Round trips to a Redis Cluster: one to each node that has one of the keys. Moved slots are followed.
 
 redis-py's pipeline raises if any node is lost, does not read the replies of the other nodes, and does not look for the
-node that took over. Here a lost node fails its own keys only, and the map of the slots is read again in the background.
+node that took over. Here only the keys of a lost node fail, and the map of the slots is read again in the background.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from redis.exceptions import (
 from cache.server.exchange import Arg, Reply, Request, exchange
 
 LOOK_SECONDS: Final = 0.25
-"""Between two looks at who has which slots, while nodes fail: all that fails meanwhile waits for one look."""
+"""Time between two reads of the map of slots while nodes fail. All calls that fail meanwhile share one read."""
 
 
 class Nodes:
-    """The primaries of a cluster, as `client` knows them; each answers within `seconds`."""
+    """The primaries of a cluster that `client` knows. Each must answer within `seconds`."""
 
     def __init__(self, client: RedisCluster, seconds: float) -> None:
         self._client = client
@@ -36,10 +36,10 @@ class Nodes:
         self._looking: asyncio.Task[None] | None = None
 
     async def round_trip(self, requests: Sequence[Request], *, writes: bool = True) -> list[Reply | Exception]:
-        """A reply to each, or why there is none: the server's refusal, or what became of the connection.
+        """Returns for each request its reply or an error: the server's refusal, or the error of the connection.
 
         Raises:
-            RedisError, RedisClusterException, OSError: no node could be asked for the map.
+            RedisError, RedisClusterException, OSError: no node gave the map of slots.
         """
         _ = await self._client.initialize()
         replies: list[Reply | Exception] = [None] * len(requests)
@@ -86,7 +86,7 @@ class Nodes:
         return replies
 
     async def _follow(self, request: Request, reply: Reply | Exception) -> Reply | Exception:
-        """Ask the node that has the slot now (MOVED), or the one that the slot is moving to (ASK)."""
+        """Ask the node that has the slot now (MOVED), or the node to which the slot is moving (ASK)."""
         if not isinstance(reply, (MovedError, AskError)):
             return reply
         key, words = request
@@ -98,7 +98,7 @@ class Nodes:
         return reply if target is None else (await self._ask(target, [("ASKING",), words]))[1]
 
     def _read_slots_soon(self) -> None:
-        """In the background: callers do not wait for it."""
+        """Read the map of slots in the background. Callers do not wait for this."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
 
@@ -108,7 +108,7 @@ class Nodes:
         await asyncio.sleep(LOOK_SECONDS)
 
     async def close(self) -> None:
-        """Look no more."""
+        """Stop reading the map of slots."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait([self._looking])

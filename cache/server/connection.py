@@ -1,4 +1,4 @@
-"""The way to Redis or Valkey: standalone, Sentinel or Cluster; time limits; foreign errors become ours in one place."""
+"""The connection to Redis or Valkey: standalone, Sentinel or Cluster. Sets time limits, and translates errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -20,8 +20,9 @@ from cache.server.exchange import Reply as Reply
 from cache.server.failures import reason_of
 
 CONNECTIONS: Final = 256
-"""A call waits for a free one instead of failing; readers and the writer share them. With 64, two hundred readers of
-Graph at once on a busy core made some wait longer than one try may take; they are opened as they are needed."""
+"""Connections that readers and the writer share. They are opened when they are needed. A call waits for a free one
+and does not fail. With 64 connections and 200 readers of Graph on a busy core, some calls waited longer than one try
+may take."""
 
 
 HASH_FIELDS: Final = 500
@@ -37,36 +38,36 @@ class Commands(Protocol):
 
 
 class ReplyGuard(Protocol):
-    """Decides whether Redis may be used, and whether a reply may (cache/server/went_back.py)."""
+    """Decides whether Redis and its replies may be used (cache/server/went_back.py)."""
 
     @property
     def unsure(self) -> bool:
-        """Whether to `compare` before the next reply is used."""
+        """Whether `compare` must be called before the next reply is used."""
         ...
 
     def opened(self) -> None:
-        """A connection was opened."""
+        """Note that a connection was opened."""
         ...
 
     def require(self) -> None:
-        """Raise `Unavailable` where Redis must not be used now."""
+        """Raise `Unavailable` if Redis must not be used now."""
         ...
 
     async def compare(self) -> None:
-        """Raise `Unavailable` where a reply must not be used."""
+        """Raise `Unavailable` if a reply must not be used."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptCall:
-    """One script call: its keys share a slot."""
+    """One script call. Its keys share a slot."""
 
     source: str
     digest: str
     keys: Sequence[bytes]
     args: Sequence[Arg]
     writes: bool
-    """Whether it may."""
+    """Whether the script may write."""
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def our_errors() -> Iterator[None]:
 
 def heed_cancellation() -> None:
     """Raise CancelledError if this task was cancelled. The client sends with `asyncio.wait_for`, in which
-    Python 3.11 may swallow that (https://github.com/python/cpython/issues/86296); to be called in loops without an end.
+    Python 3.11 may ignore a cancellation (https://github.com/python/cpython/issues/86296). Endless loops call this.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling() > 0:
@@ -99,14 +100,14 @@ class Dedicated:
         """Send a command; `receive` returns its reply.
 
         Raises:
-            Unavailable: it could not be sent.
+            Unavailable: the command could not be sent.
         """
         with our_errors():
             await self._connection.send_command(*words, check_health=False)
         heed_cancellation()
 
     async def receive(self, seconds: float) -> Reply:
-        """What the server sends next; None if nothing comes within `seconds`.
+        """Returns what the server sends next; None if nothing comes within `seconds`.
 
         Raises:
             Unavailable: the connection is lost, or the server refused a command.
@@ -116,7 +117,7 @@ class Dedicated:
 
 
 class Connection:
-    """One client for everything; nothing is opened before the first command.
+    """One client for all calls. Nothing is opened before the first command.
 
     `runs` sends several script calls at once and never retries: only the caller knows whether a call may be repeated.
     """
@@ -158,7 +159,7 @@ class Connection:
             options["redis_connect_func"] = opened
 
     def unguarded(self) -> "Connection":
-        """The same, without a guard."""
+        """Returns the same connection without a guard."""
         other = copy(self)
         other._guard = None  # noqa: SLF001 - of the same class
         return other
@@ -173,14 +174,14 @@ class Connection:
 
     @property
     def clustered(self) -> bool:
-        """Whether keys lie on several primaries, each of which may be lost by itself."""
+        """Whether keys are on several primaries, each of which can fail alone."""
         return isinstance(self._client, RedisCluster)
 
     async def command(self, *args: Any) -> Reply:
-        """One command.
+        """Send one command and return its reply.
 
         Raises:
-            Unavailable: it could not be carried out, or its answer was lost.
+            Unavailable: the command could not be carried out, or its answer was lost.
         """
         self._require()
         with our_errors():
@@ -189,10 +190,10 @@ class Connection:
         return reply
 
     async def commands_at_once(self, commands: Sequence[tuple[str, bytes, *tuple[Arg, ...]]]) -> list[Reply]:
-        """Several commands of one key each, in one round trip of each node that has one of the keys.
+        """Send several commands with one key each, in one round trip to each node that has one of the keys.
 
         Raises:
-            Unavailable: any of them could not be carried out, or its answer was lost.
+            Unavailable: at least one of them could not be carried out, or its answer was lost.
         """
         replies = await self._replies([(command[1], command) for command in commands])
         with our_errors():
@@ -202,12 +203,12 @@ class Connection:
         return replies
 
     async def run(self, call: ScriptCall, *, tries: int = 1) -> Reply:
-        """One script call; the script is sent along where the server does not know it yet.
+        """Make one script call and return its reply. A server that does not know the script gets its text.
 
-        `tries` above 1 is for calls that may be carried out twice: reads, and writes that come to the same.
+        `tries` above 1 is for calls that may be carried out twice: reads, and writes whose repetition changes nothing.
 
         Raises:
-            Unavailable: it could not be carried out, or its answer was lost.
+            Unavailable: the call could not be carried out, or its answer was lost.
         """
         self._require()
         while True:
@@ -231,7 +232,7 @@ class Connection:
         return reply
 
     async def runs(self, calls: Sequence[ScriptCall]) -> list[Reply | Unavailable]:
-        """Several script calls in one round trip; each has its own reply or error.
+        """Make several script calls in one round trip. Each call has its own reply or error.
 
         Raises:
             Unavailable: the round trip itself failed; any of the calls may have been carried out.
@@ -240,7 +241,7 @@ class Connection:
         return [await self._settled(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def _replies(self, requests: Sequence[Request]) -> list[Reply | Exception]:
-        """A reply to each, or why there is none; of a server that is no cluster, all of them or none."""
+        """Returns for each request its reply or its error. Without a cluster, a lost connection raises."""
         self._require()
         with our_errors():
             replies = await self._way.round_trip(requests, writes=True)
@@ -261,7 +262,7 @@ class Connection:
         return reply
 
     async def scan(self, count: int) -> AsyncIterator[list[bytes]]:
-        """Every key, some at a time, on every primary. No MATCH: only a plain SCAN frees the expired keys it meets."""
+        """Yields the keys of every primary, some at a time. No MATCH, because only a plain SCAN frees expired keys."""
         for node in (await self.primaries()).values():
             cursor = 0
             while True:
@@ -274,10 +275,10 @@ class Connection:
                     break
 
     async def scan_hash(self, key: bytes) -> AsyncIterator[dict[bytes, bytes]]:
-        """The fields of a hash, some at a time; one that is there all the time is among them, maybe twice.
+        """Yields the fields of a hash, some at a time. A field that is there all the time comes once or twice.
 
         Raises:
-            Unavailable: it cannot be read.
+            Unavailable: the hash cannot be read.
         """
         cursor = 0
         while True:
@@ -287,7 +288,7 @@ class Connection:
                 return
 
     async def primaries(self) -> dict[str, Commands]:
-        """Every primary by its address; the only one of a server that is no cluster, or of Sentinel's, by ""."""
+        """Returns every primary of a cluster by its address. Without a cluster, the only primary has the name ""."""
         if not isinstance(self._client, RedisCluster):
             return {"": self._client}
         with our_errors():
@@ -295,10 +296,10 @@ class Connection:
         return {node.name: node for node in self._client.get_primaries()}
 
     async def node_of(self, key: bytes) -> str:
-        """The primary that has a key, as `primaries` names it.
+        """Returns the name of the primary that has a key. `primaries` uses the same names.
 
         Raises:
-            Unavailable: the cluster does not say.
+            Unavailable: the primary cannot be found.
         """
         if not isinstance(self._client, RedisCluster):
             return ""
@@ -311,10 +312,10 @@ class Connection:
 
     @asynccontextmanager
     async def dedicated(self, node: str) -> AsyncIterator[Dedicated]:
-        """One connection for oneself, to the primary of that name; closed afterwards.
+        """Open a connection for one user to the primary with this name, and close it afterwards.
 
         Raises:
-            Unavailable: it is not to be reached.
+            Unavailable: the primary cannot be reached.
         """
         with our_errors():
             connection, give_back = await self._take(node)
@@ -357,12 +358,12 @@ def _words(call: ScriptCall) -> tuple[Arg, ...]:
 
 
 def scored(reply: Reply) -> list[tuple[bytes, int]]:
-    """Members of a ZSET with their scores, which are whole numbers; RESP3 pairs them, RESP2 does not."""
+    """Returns members of a ZSET with their scores as whole numbers. RESP3 replies in pairs, RESP2 in one flat list."""
     if reply and isinstance(reply[0], (list, tuple)):
         return [(member, int(float(score))) for member, score in reply]
     return [(member, int(float(score))) for member, score in zip(reply[::2], reply[1::2], strict=True)]
 
 
 def hash_fields(reply: dict[bytes, bytes] | list[bytes]) -> dict[bytes, bytes]:
-    """A hash, from a reply of RESP2 or RESP3."""
+    """Returns a hash from a reply of RESP2 or RESP3."""
     return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

@@ -1,6 +1,6 @@
-"""Reads facts about each Redis server, for `page-inbox doctor` and the readiness check. Nothing is written.
+"""Reads facts about each Redis server, for `page-inbox doctor` and the readiness check. It writes nothing.
 
-A managed service may refuse `CONFIG` or `INFO`. Then these facts are None, which is not the same as bad.
+A managed service may refuse `CONFIG` or `INFO`. Then these facts are None, which does not mean that they are bad.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from cache.server.connection import Commands, Connection, Reply, hash_fields, ou
 from domain.ids import PageId
 
 NODE_SECONDS: Final = 5.0
-"""Limit for all questions to one node. Each question alone has less than a second (connection.py)."""
+"""Limit for all commands to one node. Each command alone has less than a second (connection.py)."""
 
 FIND_SECONDS: Final = 5.0
 """Limit for finding the primaries of a cluster. Some of them may be down."""
@@ -31,7 +31,7 @@ _SCAN_COUNT: Final = 1000
 
 
 def number(info: Mapping[str, str], name: str) -> int:
-    """A number from INFO; 0 if there is none."""
+    """Returns a number from INFO; 0 if there is none."""
     text = info.get(name, "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
@@ -40,8 +40,8 @@ def number(info: Mapping[str, str], name: str) -> int:
 class NodeFacts:
     """Facts about one primary. `info` and `config` have the server's own names, and are None if it refuses them.
 
-    `clock_ahead` is how many seconds its clock is ahead of this machine's, to within half of `round_trip`. `scripts`:
-    whether it runs our scripts. `cluster_state` is None outside a cluster.
+    `clock_ahead` is the number of seconds by which its clock is ahead of this machine's; the error is at most half of
+    `round_trip`. `scripts` says whether it runs our scripts. `cluster_state` is None outside a cluster.
     """
 
     name: str
@@ -53,12 +53,12 @@ class NodeFacts:
     cluster_state: str | None
 
     def number(self, name: str) -> int:
-        """A number from `info`; 0 if there is none."""
+        """Returns a number from `info`; 0 if there is none."""
         return number(self.info or {}, name)
 
     @property
     def memory_share(self) -> float:
-        """Used memory by `maxmemory`; 0 without a limit."""
+        """The share of `maxmemory` that is used; 0 without a limit."""
         most = self.number("maxmemory")
         return self.number("used_memory") / most if most else 0.0
 
@@ -66,7 +66,7 @@ class NodeFacts:
 async def examine(
     connection: Connection, *, now: Callable[[], float], clock: Callable[[], float]
 ) -> list[NodeFacts | tuple[str, Unavailable]]:
-    """The facts of each primary, or its name and its error. `now` is in Unix seconds, `clock` is monotonic.
+    """Returns the facts of each primary, or its name and its error. `now` is in Unix seconds, `clock` is monotonic.
 
     Raises:
         Unavailable: the primaries cannot be found.
@@ -116,7 +116,7 @@ async def _reply(node: Commands, *command: str | int) -> Reply:
 
 
 async def _unless_refused(node: Commands, *command: str | int) -> Reply | None:
-    """The reply; None if the server does not allow us this command."""
+    """Returns the reply; None if the server does not allow this command."""
     try:
         return await _reply(node, *command)
     except Unavailable as error:
@@ -126,7 +126,7 @@ async def _unless_refused(node: Commands, *command: str | int) -> Reply | None:
 
 
 def _cluster_state(reply: Reply) -> str:
-    """`ok` or `fail`, from a text or from what the client parsed."""
+    """Returns `ok` or `fail`, from a text or from the client's parsed reply."""
     if isinstance(reply, Mapping):
         return str(reply.get("cluster_state", ""))
     return next((line.partition(":")[2] for line in _text(reply).split() if line.startswith("cluster_state:")), "")
@@ -137,10 +137,10 @@ def _text(value: Reply) -> str:
 
 
 async def every_page(connection: Connection) -> AsyncIterator[list[PageId]]:
-    """Every Page that belongs to a shop, some at a time, in no order. Walks over all keys; a Page may come twice.
+    """Yields every Page that belongs to a shop, some at a time, in no order. It reads all keys. A Page may come twice.
 
     Raises:
-        Unavailable: the walk was not finished.
+        Unavailable: not all keys could be read.
     """
     async for keys in connection.scan(_SCAN_COUNT):
         if pages := [page for key in keys if (page := page_of_key(key)) is not None]:

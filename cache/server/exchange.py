@@ -1,7 +1,7 @@
-"""One round trip: several requests go out together on one connection, and their replies come back in order.
+"""One round trip: sends several requests together on one connection, and reads their replies in order.
 
-A pipeline of redis-py does the same, but its packing in Python costs more than everything else about storing a message.
-Its code around one command costs as much as sending the command and reading a page of messages.
+A pipeline of redis-py does the same. But its packing in Python takes more CPU time than all other work for a stored
+message. Its code around one command takes as much CPU time as sending the command and reading a list page of messages.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from redis.exceptions import ReadOnlyError, ResponseError
 from cache.errors import Unavailable
 
 KEPT_SECONDS: Final = 1.0
-"""Time for which a connection is used again without a check that it still works."""
+"""Time after its last use in which a connection is used again without a check that it still works."""
 
 WAIT_MILLISECONDS: Final = 600
 """Time for replicas to acknowledge a write, within one try."""
@@ -26,14 +26,14 @@ WAIT_MILLISECONDS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """How long the store waits for Redis, in seconds. Tests of anything else wait longer, for a busy machine."""
+    """How long the store waits for Redis, in seconds. Most tests use longer limits, for a busy machine."""
 
     connect: float = 0.5
     answer: float = 0.9
-    """One try. Two of them and the answer stay far below the 5 s in which Facebook wants its 200."""
+    """Longest time of one try. Two tries and the answer take far less than the 5 s in which Facebook expects 200."""
     write: float = 1.7
-    """From sending a batch or a change to giving up, a second try included. With one failed round trip to wait for
-    first, the answer is still out well before Facebook's 5 s are over."""
+    """Longest time for a batch or a change, with a second try. Even if it first waits for another failed round trip,
+    the answer is sent well before Facebook's 5 s are over."""
 
 
 IN_SERVICE: Final = TimeLimits()
@@ -41,19 +41,19 @@ IN_SERVICE: Final = TimeLimits()
 Reply = Any
 Arg = bytes | str | int
 Request = tuple[bytes, Sequence[Arg]]
-"""A key of it, which says where in a cluster it goes, and its words."""
+"""One of its keys, by which a cluster's node is chosen, and the words of the command."""
 
 
 class One:
     """Round trips to the only server, or to the primary that Sentinel names. A write returns when `replicas` replicas
     have it.
 
-    A connection that was just used is used again without the pool. The pool would check that it still works, which
-    costs as much as the round trip.
+    A connection that was just used is used again without the pool. The pool would check that the connection still
+    works, which takes as much CPU time as the round trip.
     """
 
     def __init__(self, client: Redis, replicas: int, seconds: float) -> None:
-        """Answers are awaited for `seconds`."""
+        """Wait for answers at most `seconds`."""
         self._pool = client.connection_pool
         self._kept: AbstractConnection | None = None
         self._kept_at = 0.0
@@ -61,11 +61,11 @@ class One:
         self._seconds = seconds
 
     async def round_trip(self, requests: Sequence[Request], *, writes: bool = True) -> list[Reply | Exception]:
-        """A reply to each, or the server's refusal of it.
+        """Returns for each request its reply, or the server's refusal.
 
         Raises:
-            RedisError, OSError, TimeoutError: any of them may be carried out.
-            Unavailable: too few replicas have what was written.
+            RedisError, OSError, TimeoutError: any of the requests may have been carried out.
+            Unavailable: too few replicas have the written data.
         """
         connection = await self._take()
         well = False
@@ -78,7 +78,7 @@ class One:
                 replies = await exchange(connection, words, self._seconds)
             # keeps: a demoted primary is left
             if any(isinstance(reply, ReadOnlyError) for reply in replies):
-                # It is not a primary any more: a new connection, by name or through a proxy, reaches the new one.
+                # The server is no primary any more. A new connection, by name or through a proxy, reaches the new one.
                 await connection.disconnect()
                 await self._pool.disconnect(inuse_connections=False)
             else:
@@ -100,8 +100,10 @@ class One:
         return taken
 
     async def _waited(self, connection: AbstractConnection, words: list[Sequence[Arg]]) -> list[Reply | Exception]:
-        """WAIT covers only writes of its own connection. The PUBLISH before it follows all earlier writes in the
-        replication stream, so WAIT also covers the first copy of a duplicate.
+        """Returns the replies after enough replicas have the writes.
+
+        WAIT waits only for writes of its own connection. The PUBLISH before WAIT comes after all earlier writes in the
+        replication stream. So WAIT also waits for the first copy of a duplicate, which another connection wrote.
         """
         wait = (("PUBLISH", "replicated", ""), ("WAIT", self._replicas, WAIT_MILLISECONDS))
         *replies, _, reached = await exchange(connection, [*words, *wait], self._seconds)
@@ -120,10 +122,11 @@ class One:
 async def exchange(
     connection: AbstractConnection, requests: Sequence[Sequence[Arg]], seconds: float
 ) -> list[Reply | Exception]:
-    """A reply to each, or the server's refusal of it, within `seconds`. A connection that is not open is opened.
+    """Returns for each request its reply or the server's refusal, within `seconds`. Opens the connection if needed.
 
     Raises:
-        RedisError, OSError, TimeoutError: it broke or was silent, and is closed; any of them may be carried out.
+        RedisError, OSError, TimeoutError: the connection failed or sent nothing, and is closed. Any of the requests may
+            have been carried out.
     """
     packed = [_packed(request) for request in requests]
     try:
@@ -132,7 +135,7 @@ async def exchange(
             await connection.send_packed_command(packed, check_health=False)
             return [await _reply_or_error(connection) for _ in requests]
     except BaseException:
-        await connection.disconnect(nowait=True)  # what it says next would be the answer to something else
+        await connection.disconnect(nowait=True)  # its next reply would belong to another request
         raise
 
 
@@ -142,8 +145,8 @@ def _packed(request: Sequence[Arg]) -> bytes:
 
 
 async def _reply_or_error(connection: AbstractConnection) -> Reply | Exception:
-    """A refusal of one request leaves the connection and the following replies whole; anything else ends it."""
+    """Returns a reply or the refusal of one request. Only other errors end the connection."""
     try:
-        return await connection.read_response(timeout=math.inf)  # one limit over all replies instead of one for each
+        return await connection.read_response(timeout=math.inf)  # one time limit for all replies, set by the caller
     except ResponseError as error:
         return error

@@ -1,7 +1,7 @@
-"""Finds the reason for an error of the Redis client: each cause has its own word in logs, checks and doctor.
+"""Finds the reason for an error of the Redis client. Each cause has its own word in logs, checks and doctor.
 
 An error inside a script has other text around it, so texts are searched, not compared. Texts are not passed on, because
-they may hold keys. The words are those of the server (`src/server.c` of Redis 7.0) and of OpenSSL.
+they may contain keys. The words are from the server (`src/server.c` of Redis 7.0) and of OpenSSL.
 """
 
 import socket
@@ -23,11 +23,11 @@ _CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], UnavailableReason],
     ((redis_errors.OutOfMemoryError,), "redis_full"),
     ((redis_errors.ReadOnlyError,), "redis_read_only"),
     ((redis_errors.BusyLoadingError,), "redis_loading"),
-    # It waits for another node, or for a slot that moves.
+    # The node waits for another node, or for a slot that moves.
     ((redis_errors.TryAgainError, redis_errors.ClusterDownError, redis_errors.MasterDownError), "redis_unreachable"),
     ((redis_errors.TimeoutError, TimeoutError), "redis_timeout"),
 )
-"""In this order: an error of TLS or of the name service is wrapped in a failed connection."""
+"""The order matters, because a failed connection can contain an error of TLS or of the name service."""
 
 _WORDS: Final[tuple[tuple[str, UnavailableReason], ...]] = (
     ("NOREPLICAS", "redis_not_replicated"),
@@ -40,13 +40,13 @@ _WORDS: Final[tuple[tuple[str, UnavailableReason], ...]] = (
     ("LOADING", "redis_loading"),
     ("max number of clients", "redis_too_many_clients"),
     ("unknown command", "redis_command_unknown"),
-    ("Unknown Redis command", "redis_command_unknown"),  # as a script says it
+    ("Unknown Redis command", "redis_command_unknown"),  # the text of the error in a script
 )
 _SENTINEL: Final = "redis_sentinel_login_refused"
 
 
 def reason_of(error: BaseException) -> UnavailableReason:
-    """The reason why a call failed."""
+    """Returns the reason why a call failed."""
     if isinstance(error, redis_errors.ConnectionError) and str(error).startswith("No master found"):
         return _SENTINEL if "Authentication" in str(error) else "redis_no_master"
     causes = list(_chain(error))

@@ -1,7 +1,7 @@
 """Judges the facts of a server: what is good or bad about it. Pure.
 
-The reasons stand in docs/adr/0003-what-five-days-means.md and in `cache/embedded/valkey.py`, whose settings are the
-model.
+The reasons are in docs/adr/0003-what-five-days-means.md and in `cache/embedded/valkey.py`. Other servers should have
+the settings of this file.
 """
 
 import re
@@ -20,14 +20,14 @@ OLDEST_VALKEY: Final = (7, 2)
 
 CLOCK_WARN: Final = 2.0
 CLOCK_FAIL: Final = 30.0
-"""Seconds. The server's clock dates messages and ends their lives; ours dates tokens and proofs, which Facebook and
-callers take for wrong when it is minutes off."""
+"""Seconds. The server's clock gives messages their times and expiry times. This machine's clock gives tokens and proofs
+their times. If it is wrong by minutes, Facebook and callers refuse them."""
 
 FULL_SHARE: Final = 0.8
-"""Of `maxmemory`; a full server refuses every message."""
+"""Used share of `maxmemory` from which there is a warning. A full server refuses every message."""
 
 SLOW_SECONDS: Final = 0.05
-"""A round trip within one data centre takes a thousandth. A delivery needs two, and has five seconds."""
+"""A round trip within one data centre takes a millisecond. A delivery needs two round trips, and has five seconds."""
 
 REASONS: Final[dict[UnavailableReason, tuple[str, str]]] = {
     "redis_unreachable": (
@@ -126,17 +126,17 @@ REASONS: Final[dict[UnavailableReason, tuple[str, str]]] = {
     "closing": ("The process is stopping.", "Nothing: Facebook delivers again."),
     "contended": ("The same message was changed by others at every try.", "Nothing: Facebook delivers again."),
 }
-"""For each reason of a failure: what is wrong, and what to do."""
+"""What is wrong and what to do, for each reason of a failure."""
 
 
 def unreachable(error: Unavailable, about: str = "") -> Finding:
-    """A server that could not be asked."""
+    """Returns the finding for a server that did not answer."""
     sentence, remedy = REASONS[cast("UnavailableReason", error.reason)]
     return Finding("redis.unreachable", "fail", sentence, remedy, about)
 
 
 def judge(facts: NodeFacts) -> Iterator[Finding]:
-    """What there is to say of one primary."""
+    """Yields the findings about one primary."""
     if facts.round_trip > SLOW_SECONDS:
         sentence = f"Redis answers after {facts.round_trip * 1000:.0f} ms."
         yield Finding("redis", "warn", sentence, "Run service and Redis close to each other.", facts.name)
@@ -239,7 +239,7 @@ def _persistence(info: _Info, config: _Config, about: str) -> Finding:
 
 
 def _leftovers(info: _Info, config: _Config, about: str) -> Finding:
-    """Where bodies stay after their deadline: the slow log, and a file that is never rewritten."""
+    """Returns whether bodies stay after their expiry time: in the slow log, snapshots, or a file never rewritten."""
     if config is None:
         return Finding(
             "redis.leftovers", "warn", "Redis refuses CONFIG, so its configuration is unknown.",

@@ -1,8 +1,8 @@
-"""Whether Redis can keep what is acknowledged: examined at start, at each readiness check and once a minute.
+"""Whether Redis can keep acknowledged messages. It is examined at start, at each readiness check and once a minute.
 
-Each server is asked about itself (cache/server/examine.py), judged (cache/server/node_findings.py), and must carry out
-a script that writes. A server that may evict keys or is too old is unfit, and deliveries are refused: Facebook delivers
-again only what was not acknowledged.
+Each server is examined (cache/server/examine.py) and judged (cache/server/node_findings.py), and must carry out a
+script that writes. A server that may evict keys or is too old is unfit. Then deliveries are refused, because Facebook
+delivers again only messages that were not acknowledged.
 """
 
 import asyncio
@@ -59,15 +59,15 @@ class ServerState:
                               retry_after=RETRY_AFTER_SECONDS)  # fmt: skip
 
     async def unfit(self) -> Finding | None:
-        """Why Redis must not be used, found by a new examination; None when it may be, or cannot be reached now."""
+        """Examine Redis. Returns why it must not be used; None if it may be used, or cannot be reached now."""
         await self._look()
         return self._unfit
 
     async def takes_writes(self) -> bool:
-        """Whether every primary carries out a script that writes.
+        """Returns True if every primary carries out a script that writes.
 
         Raises:
-            Unavailable: one does not; the reason says why.
+            Unavailable: a primary does not; the reason says why.
         """
         calls = [PROBE([key], [PROBE_SECONDS * 1000]) for key in probe_keys(clustered=self._connection.clustered)]
         for reply in await self._connection.runs(calls):
@@ -76,23 +76,23 @@ class ServerState:
         return True
 
     async def configured(self) -> bool:
-        """Whether version, eviction policy, role and rights are right."""
+        """Returns whether version, eviction policy, role and rights are right."""
         return not await self._found(CONFIGURATION, "fail")
 
     async def known(self) -> bool:
-        """Whether the server says how it is configured."""
+        """Returns whether the server says that it is Redis or Valkey, and its version."""
         return not await self._found({"redis.version"}, "warn")
 
     async def on_time(self) -> bool:
-        """Whether its clock agrees with this machine's."""
+        """Returns whether the server's clock agrees with this machine's."""
         return not await self._found({"redis.clock"}, "fail")
 
     async def with_room(self) -> bool:
-        """Whether memory is left, and nothing was evicted."""
+        """Returns whether enough memory is free."""
         return not await self._found({"redis.memory"}, "warn", "fail")
 
     async def persistent(self) -> bool:
-        """Whether it can write to its disk."""
+        """Returns whether the server can write to its disk."""
         return not await self._found({"redis.persistence"}, "fail")
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:

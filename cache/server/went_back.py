@@ -1,11 +1,12 @@
-"""Notices that Redis has come back with older data than it had, and holds back every reply until that is put right.
+"""Detects that Redis has older data than before, and lets no caller use Redis until the data are up to date again.
 
-Redis loses its last writes without a word when it loads an old snapshot, when a replica that lagged behind takes over,
-or when its append-only file was cut. So each process writes the time, its beat, into Redis once a second, under keys of
-its own: one, or in a cluster one for each part of the slots. Data that lack the last beat are older than they were.
+Redis loses its last writes, and does not report it, when it loads an old snapshot, when a replica that lacks the last
+writes becomes primary, or when its append-only file was cut. So each process writes the time (its beat) into Redis once
+a second, under its own keys: one key, or in a cluster one key for each part of the slots. If the last beat is missing,
+the data are older than before.
 
-A server comes back over new connections only. So whenever a connection was opened, the beats are compared before the
-next reply is used. No caller ever sees older data. While the data are brought up to date, every call raises
+A server with older data can answer only over a new connection. So after each new connection, the beats are compared
+before the next reply is used, and no caller sees older data. While the data are brought up to date, every call raises
 `redis_went_back`.
 """
 
@@ -24,28 +25,28 @@ from domain.errors import PageInboxError
 from ops.metrics import Metrics
 
 INTERVAL_SECONDS: Final = 1.0
-"""Between two beats: a loss of less may go unnoticed."""
+"""Time between two beats. If Redis loses less time than this, the loss may not be detected."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class WentBack:
-    """The data of Redis are those of `since`, or of a moment before; they were newer at `seen`. Unix milliseconds."""
+    """Redis has the data of the time `since` or earlier. At `seen` it had newer data. Both are Unix milliseconds."""
 
     since: int
     seen: int
 
 
 CatchUp = Callable[[WentBack | None], Awaitable[None]]
-"""Brings older data up to date, over a connection that is not held back; None at the start of the process."""
+"""Brings older data up to date, over a connection without a guard. Gets None at the start of the process."""
 
 
 class WentBackCheck:
-    """Beats, compares, and has older data brought up to date. `now` is Unix milliseconds.
+    """Writes and compares beats, and has older data brought up to date. `now` is Unix milliseconds.
 
-    `process` tells this process from all others. With `catch_up_first`, nothing may use Redis before `catch_up` has
-    run once: data may have gone back while no process was there to notice it.
+    `process` identifies this process. With `catch_up_first`, nothing may use Redis before `catch_up` has run once,
+    because Redis may have lost data while no process was running.
     """
 
     def __init__(
@@ -69,22 +70,22 @@ class WentBackCheck:
         self._behind = catch_up_first
         self._went_back: WentBack | None = None
         self._failed = ""
-        """Why catching up failed last, so that each reason is logged once."""
+        """The reason of the last failure of catching up. It is not logged again while it does not change."""
         self._one_at_a_time = asyncio.Lock()
         self._putting_right: asyncio.Task[None] | None = None
         connection.guard(self)
 
     def opened(self) -> None:
-        """A connection was opened: the server may be another one."""
+        """Note that a connection was opened. It may lead to another server."""
         self._opened += 1
 
     @property
     def unsure(self) -> bool:
-        """Whether a connection was opened since the beats were compared."""
+        """Whether a connection was opened after the beats were compared."""
         return self._opened != self._compared
 
     def require(self) -> None:
-        """Return when the data are as new as they were.
+        """Return if the data are as new as before.
 
         Raises:
             Unavailable: `redis_went_back`.
@@ -108,18 +109,18 @@ class WentBackCheck:
         self.require()
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Beat again and again; where data are older, have them brought up to date."""
+        """Write beats until cancelled. If the data are older, bring them up to date."""
         while True:
             if self._behind:
                 await self._put_right()
             else:
-                with suppress(PageInboxError):  # Redis is not there: /readyz says so
+                with suppress(PageInboxError):  # Redis is unavailable: /readyz reports it
                     await self._beat()
             heed_cancellation()
             await sleep(INTERVAL_SECONDS)
 
     async def close(self) -> None:
-        """Stop what was begun beside `run`."""
+        """Stop the task that runs beside `run`."""
         if self._putting_right is not None:
             self._putting_right.cancel()
             await asyncio.gather(self._putting_right, return_exceptions=True)
@@ -135,14 +136,14 @@ class WentBackCheck:
         self._first, self._last = self._first or beat, beat
 
     async def _look(self) -> None:
-        """Compare. A beat that is older than the last one, or missing, says that the data are older."""
+        """Compare the beats. If a beat is missing, or older than the last one written, the data are older."""
         last = self._last
         if not last:
             return
         *found, of_any = await self._connection.commands_at_once([("GET", key) for key in (*self._keys, WATCH_BEAT)])
         if self._behind or min(int(beat or 0) for beat in found) >= last:
             return
-        # Where its own beat is missing, the data may be older than this process.
+        # If this process's beat is missing, the data may be older than this process.
         oldest = min(self._first, int(of_any or self._first))
         self._went_back = WentBack(min(int(beat or oldest) for beat in found), last)
         self._behind = True
@@ -151,7 +152,7 @@ class WentBackCheck:
         self._putting_right = asyncio.create_task(self._put_right())
 
     async def _put_right(self) -> None:
-        """Bring the data up to date, and let every caller use them. Where it fails, `run` tries again."""
+        """Bring the data up to date, and let every caller use them. If this fails, `run` tries again."""
         async with self._one_at_a_time:
             if not self._behind:
                 return
