@@ -25,11 +25,6 @@ def _backup(tools: Tools) -> Backup:
     )
 
 
-async def _keys(tools: Tools) -> int:
-    nodes = await tools.store.connection.primaries()
-    return sum([int(await node.execute_command("DBSIZE")) for node in nodes.values()])
-
-
 @click.command()
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
 def backup(out: Path) -> None:
@@ -46,7 +41,8 @@ def backup(out: Path) -> None:
     check_store()
 
     async def work(tools: Tools) -> None:
-        with click.progressbar(length=await _keys(tools), label="Reading", file=sys.stderr) as bar:
+        keys = await tools.store.connection.count_keys()
+        with click.progressbar(length=keys, label="Reading", file=sys.stderr) as bar:
             pages = await _backup(tools).write(out, bar.update)
         click.echo(f"{out} holds {counted(pages, 'Page')} and no message.")
 
@@ -112,7 +108,7 @@ def copy(to: str) -> None:
         marks = Marks(target, new_word=lambda: secrets.token_hex(8))
         copying = Copy(tools.store.connection, target, marks, now=unix_milliseconds)
         try:
-            size = await _keys(tools)
+            size = await tools.store.connection.count_keys()
             with click.progressbar(length=size, label="Copying  ", file=sys.stderr) as bar:
                 copied = await copying.run(bar.update)
             with click.progressbar(length=size, label="Comparing", file=sys.stderr) as bar:

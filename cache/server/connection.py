@@ -274,6 +274,15 @@ class Connection:
                 if cursor == 0:
                     break
 
+    async def count_keys(self) -> int:
+        """How many keys there are, on all primaries.
+
+        Raises:
+            Unavailable: a primary cannot be reached.
+        """
+        with our_errors():
+            return sum([int(await node.execute_command("DBSIZE")) for node in (await self.primaries()).values()])
+
     async def scan_hash(self, key: bytes) -> AsyncIterator[dict[bytes, bytes]]:
         """Yields the fields of a hash, some at a time. A field that is there all the time comes once or twice.
 
