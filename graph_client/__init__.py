@@ -1,1 +1,1 @@
-"""What we ask of Facebook's Graph API: fetched when asked for, kept nowhere."""
+"""The service's calls of Facebook's Graph API. Answers are fetched on request and never stored."""

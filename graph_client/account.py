@@ -1,7 +1,7 @@
-"""On whose account a call is made: what is asked before each try, and what is noted after it.
+"""The account of a call: the token and the budgets that are read before each try and updated after it.
 
-Before each try, one script call gives the Page's token, whether Facebook demands a wait, and when the
-next call may go out; all replicas share the answers. After each try what Facebook says of its budgets is noted there.
+Before each try, one script call returns the Page's token, the wait that Facebook demands, and when the next call may
+start. All replicas share these values. After each try, what Facebook says about its budgets is stored there.
 """
 
 import math
@@ -21,7 +21,9 @@ from graph_client.usage import advice, wait_after
 from ops.metrics import Metrics
 
 SLOW_SECONDS: Final = 300.0
-"""How long calls stay apart after a budget was seen nearly used up; every later answer that says so renews it."""
+"""Seconds for which calls stay apart after a budget was nearly used up. Each later answer that says so starts the time
+again.
+"""
 
 PAGE_LIMITS: Final[tuple[Limit, ...]] = ("pages", "messenger")
 
@@ -29,45 +31,47 @@ log = structlog.get_logger()
 
 
 class CallSlot(Protocol):
-    """What the store says before a call."""
+    """What the store answers before a call."""
 
     @property
     def credentials(self) -> Credentials | None:
-        """The Page's token; None where the Page is connected for webhooks alone."""
+        """Returns the Page's token, or None if the Page is connected for webhooks alone."""
         ...
 
     @property
     def held(self) -> float:
-        """Seconds for which calls are refused; 0 where they are not."""
+        """Returns the seconds for which calls are refused, or 0 if calls are allowed."""
         ...
 
     @property
     def wait(self) -> float:
-        """Seconds to wait before the call; the place is reserved."""
+        """Returns the seconds to wait before the call. The call's place is reserved."""
         ...
 
 
 class Budgets(Protocol):
-    """What may be called when, on every replica. Seconds. Every method raises kind unavailable when the store is."""
+    """Which calls are allowed when, for all replicas. Times are seconds. Every method raises kind unavailable if the
+    store is unavailable.
+    """
 
     async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> CallSlot:
-        """Take the next place. Raises kind not_found for a Page that is not the shop's."""
+        """Take the next place. Raises kind not_found if the Page is not the shop's."""
         ...
 
     async def hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, /) -> None:
-        """Refuse the Page's calls of this budget for a while."""
+        """Refuse the Page's calls of this budget for this many seconds."""
         ...
 
     async def slow(self, shop: ShopId, page: PageId, limit: Limit, spacing: float, seconds: float, /) -> None:
-        """Keep the Page's calls of this budget apart for a while."""
+        """Keep the Page's calls of this budget apart for this many seconds."""
         ...
 
     async def hold_app(self, seconds: float, /) -> None:
-        """Refuse every call for a while."""
+        """Refuse every call for this many seconds."""
         ...
 
     async def app_held(self) -> float:
-        """Seconds for which every call is refused; 0 where none is."""
+        """Returns the seconds for which every call is refused, or 0 if calls are allowed."""
         ...
 
 
@@ -75,15 +79,15 @@ class Account(Protocol):
     """Is asked before each try, and gets the result after it."""
 
     async def admit(self, left: float) -> Secret:
-        """The token to call with, as soon as the call may go out; `left` is how many seconds there are.
+        """Wait until the call may start and return the token for it. `left` is the number of seconds that remain.
 
         Raises:
-            GraphError: it may not.
+            GraphError: the call is not allowed.
         """
         ...
 
     async def settle(self, reply: Reply) -> None:
-        """What came of the try."""
+        """Note the result of the try."""
         ...
 
 
@@ -92,7 +96,7 @@ TokenDied = Callable[[ShopId, PageId, Credentials, TokenDead], Awaitable[None]]
 
 @dataclass(slots=True)
 class BudgetRecorder:
-    """Where budgets are written down: in the store, and as metrics."""
+    """Writes budgets to the store and to metrics."""
 
     budgets: Budgets
     metrics: Metrics
@@ -111,8 +115,8 @@ class BudgetRecorder:
 
 @dataclass(slots=True)
 class PageAccount:
-    """A Page's own token and budgets. `spacing` is the least seconds between two calls of this kind, `patience` the
-    longest wait for a place.
+    """A Page's own token and budgets. `spacing` is the minimum number of seconds between two calls of this kind.
+    `patience` is the longest wait for a place.
     """
 
     ledger: BudgetRecorder
@@ -124,7 +128,7 @@ class PageAccount:
     _credentials: Credentials | None = field(default=None, init=False)
 
     async def admit(self, left: float) -> Secret:
-        """The Page's token, when its turn has come."""
+        """Wait for the call's place and return the Page's token."""
         patience = min(self.patience, left)
         entry = await self.ledger.budgets.enter(
             self.shop, self.page, self.limit, spacing=self.spacing, patience=patience
@@ -141,7 +145,9 @@ class PageAccount:
         return credentials.token
 
     async def settle(self, reply: Reply) -> None:
-        """Slow down before the limit, stop at it; a dead token is written down where every replica sees it."""
+        """Slow calls down before the limit and stop them at the limit. Mark a dead token where every replica sees the
+        mark.
+        """
         refused = reply.result.limit if isinstance(reply.result, Throttled) else None
         for limit, share in reply.usage.share.items():
             self.ledger.metrics.graph_usage(limit, share)
@@ -163,20 +169,20 @@ class PageAccount:
 
 @dataclass(slots=True)
 class BareAccount:
-    """A token that no Page has been given yet, or the app's own: only the app's budget counts."""
+    """A token that no Page has yet, or the app's own token. Only the app's budget counts."""
 
     ledger: BudgetRecorder
     token: Secret
 
     async def admit(self, left: float) -> Secret:
-        """At once, unless the app itself is held."""
+        """Return the token at once, unless the app's calls are stopped."""
         del left
         if held := await self.ledger.budgets.app_held():
             raise Throttled("app", retry_after=math.ceil(held))
         return self.token
 
     async def settle(self, reply: Reply) -> None:
-        """The app's own limit counts for everybody."""
+        """Note the app's own limit, which counts for all shops."""
         if isinstance(reply.result, Throttled):
             reply.result.retry_after = wait_after(reply.result, reply.usage)
             if reply.result.limit == "app":

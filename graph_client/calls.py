@@ -1,4 +1,6 @@
-"""Calls of Graph: made again where that helps, asked for less where Facebook wants less, never past the deadline."""
+"""Calls of Graph: repeats a call where this helps, asks for fewer items if Facebook wants this, and ends at the
+deadline.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,22 +21,22 @@ from graph_client.wire import Ask, GraphAnswer
 from ops.metrics import Metrics
 
 PATIENCE_SECONDS: Final = 4.0
-"""Longest wait for a place. A call that would wait longer is answered 429 at once."""
+"""Seconds that a call waits for a place at most. A call that would wait longer is answered 429 at once."""
 
 NOTING_SECONDS: Final = 0.25
-"""What is left after the deadline of all tries, to count the last of them and write down what came of it."""
+"""Seconds that remain after the deadline of all tries, to count the last try and to store its result."""
 
 LIGHTEST: Final = 2
-"""The last step at which an item is asked for with fewer fields (field_list.py)."""
+"""The last step at which an item is requested with fewer fields (field_list.py)."""
 
 MakeAsk = Callable[[int], Ask]
-"""The request for this number of items."""
+"""Returns the request for this number of items."""
 
 log = structlog.get_logger()
 
 
 class Calls:
-    """Makes calls. `clock` is monotonic, in seconds; `draw` gives numbers from 0 to 1."""
+    """Makes calls. `clock` is monotonic and in seconds. `draw` returns numbers from 0 to 1."""
 
     def __init__(
         self,
@@ -70,12 +72,13 @@ class Calls:
         patience: float = PATIENCE_SECONDS,
         partial: bool = False,
     ) -> GraphAnswer:
-        """Call with the Page's own token, on its own budget; `operation` is what the call is counted as, `items` how
-        many are asked for at first. With `partial` a single item that is too much is asked for with fewer fields.
+        """Call with the Page's own token, on the Page's own budget. The call is counted under `operation`. `items` is
+        the number of items in the first request. With `partial`, a single item that is too large is requested with
+        fewer fields.
 
         Raises:
-            GraphError: Facebook, or its silence, in our words.
-            PageInboxError: kind not_found where the Page is not the shop's; unavailable where the store is.
+            GraphError: Facebook refuses or does not answer.
+            PageInboxError: kind not_found if the Page is not the shop's; unavailable if the store is unavailable.
         """
         account = PageAccount(self._ledger, shop, page, make_ask(items).limit, spacing, patience)
         seconds = max(self._policy.deadline, patience)
@@ -87,10 +90,10 @@ class Calls:
             raise GraphTimeout from None
 
     async def with_token(self, token: Secret, operation: str, ask: Ask) -> GraphAnswer:
-        """Call with a token that no Page has been given yet, or with the app's own.
+        """Call with a token that no Page has yet, or with the app's own token.
 
         Raises:
-            GraphError: Facebook, or its silence, in our words.
+            GraphError: Facebook refuses or does not answer.
         """
         account = BareAccount(self._ledger, token)
         seconds = self._policy.deadline
@@ -120,7 +123,7 @@ class Calls:
             timeout = min(self._policy.try_seconds, deadline - began)
             reply = await self._client.send(lighter, token, page=page, timeout=timeout)
             result = reply.result
-            tries += not isinstance(result, TooMuchData)  # which says nothing of Facebook's health
+            tries += not isinstance(result, TooMuchData)  # not a sign of an outage
             outcome = result.reason if isinstance(result, GraphError) else "ok"
             self._metrics.graph_call(operation, outcome, self._clock() - began)
             await account.settle(reply)
@@ -151,12 +154,12 @@ class Calls:
             items = again.items
 
     def _known_fields(self, operation: str, ask: Ask) -> Ask:
-        """The question without the fields that Graph's version is known not to have."""
+        """Returns the question without the fields that this version of Graph does not have."""
         unknown = self._unknown_fields.get(operation)
         return ask.with_fields(field_list.without(ask.fields, unknown)) if unknown else ask
 
     def _leave_out(self, operation: str, field: str, ask: Ask) -> bool:
-        """Ask for this field no more; False where it was not asked for."""
+        """Stop asking for this field. Returns False if the field was not requested."""
         if not field_list.holds(ask.fields, field):
             return False
         self._unknown_fields.setdefault(operation, set()).add(field)

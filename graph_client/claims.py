@@ -1,7 +1,7 @@
-"""Which shop gets a Page when its token is verified: a claim without a token gives way to it.
+"""Which shop gets a Page when its token is verified: a shop without a token loses the Page to the shop with the token.
 
-The Page moves; nothing that was kept of it goes along. What the other shop has of it is purged there, its viewers get
-the purge, and the audit logs of both shops have an entry by "facebook", since Facebook's answer decided.
+Only the Page moves. The messages of the other shop stay there and are purged, its viewers get the purge event, and the
+audit logs of both shops get an entry by "facebook", because Facebook's answer decided.
 """
 
 from typing import Final, Protocol
@@ -14,7 +14,7 @@ from domain.ids import PageId, ShopId
 from domain.shop import Credentials, Page, Receipt
 
 TRIES: Final = 3
-"""The other shop may connect the Page again between two steps; it cannot win more than a race or two."""
+"""The other shop may connect the Page again between two steps. This can succeed once or twice, not more."""
 
 log = structlog.get_logger()
 
@@ -27,21 +27,23 @@ class Registry(Protocol):
         ...
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """The shop of a Page; None where no shop has it."""
+        """Returns the shop of a Page, or None if no shop has the Page."""
         ...
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """The Page's token; None without one. Raises kind not_found; conflict where it cannot be opened any more."""
+        """Returns the Page's token, or None if it has none. Raises kind not_found; conflict if the token cannot be
+        decrypted any more.
+        """
         ...
 
 
 class Purger(Protocol):
-    """Takes a Page away."""
+    """Disconnects a Page."""
 
     async def purge_page(
         self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool, limited: bool
     ) -> Receipt:
-        """Disconnect the Page and purge what came for it. Raises kind not_found; conflict where it has a token."""
+        """Disconnect the Page and purge what came for it. Raises kind not_found; conflict if the Page has a token."""
         ...
 
 
@@ -49,12 +51,12 @@ class AuditLog(Protocol):
     """Records accesses."""
 
     async def append(self, shop: ShopId, access: Access, /) -> None:
-        """Return once it is recorded."""
+        """Return when the access is recorded."""
         ...
 
 
 class Claims:
-    """Claims Pages whose token Facebook has verified. Raises kind unavailable when the store is."""
+    """Claims Pages whose token Facebook has verified. Raises kind unavailable if the store is unavailable."""
 
     def __init__(self, registry: Registry, purger: Purger, audit: AuditLog) -> None:
         self._registry = registry
@@ -62,10 +64,10 @@ class Claims:
         self._audit = audit
 
     async def claim(self, shop: ShopId, page: PageId) -> Page:
-        """Connect the Page to the shop, if need be by taking it from a shop that has no token of it.
+        """Connect the Page to the shop. If another shop has the Page without a token, take the Page from that shop.
 
         Raises:
-            PageInboxError: kind conflict where the other shop has a token of the Page.
+            PageInboxError: kind conflict if the other shop has a token of the Page.
         """
         for _ in range(TRIES):
             try:
@@ -81,7 +83,7 @@ class Claims:
         return await self._registry.connect(shop, page)
 
     async def _yields(self, other: ShopId, page: PageId) -> bool:
-        """Whether that shop has the Page without a token, or does not have it any more."""
+        """Returns whether the other shop has the Page without a token, or does not have the Page any more."""
         try:
             return await self._registry.credentials(other, page) is None
         except PageInboxError as error:

@@ -1,6 +1,7 @@
-"""The only httpx here: one request out, a limited number of bytes in, its errors turned into ours.
+"""The only module that uses httpx. It sends one request, reads a limited number of bytes, and turns errors into ours.
 
-Redirects are not followed and the machine's proxy settings are ignored: a token goes to the configured host alone.
+Redirects are not followed and the machine's proxy settings are ignored, so the token is sent to the configured host
+only.
 """
 
 import asyncio
@@ -22,21 +23,26 @@ ANSWER_BYTES: Final = 8 * 1024 * 1024
 in smaller pieces."""
 
 PARSED_HERE_BYTES: Final = 256 * 1024
-"""A larger answer is parsed in a thread: what strangers wrote can make it slow, and deliveries must not wait for it."""
+"""A larger answer is parsed in a thread. Texts of strangers can make parsing slow, and deliveries must not wait for it.
+"""
 
 CONNECTIONS: Final = 256
-"""To one host; the gate of each Page (gate.py) lets four calls through, so sixty Pages can be served at once."""
+"""Connections to one host. The gate of each Page (gate.py) allows four calls, so sixty Pages can be served at once."""
 
 IDLE_CONNECTIONS: Final = 16
-"""How many of them are kept without a call. Twice in every call the pool asks the system about each of these, which
-comes to 15 us: with two hundred idle after a rush, a call took ten times as long."""
+"""Connections that are kept without a call. The pool asks the system about each of these connections twice per call,
+which takes 15 us. With two hundred idle connections after a rush, a call took ten times as long.
+"""
 
 IDLE_SECONDS: Final = 30.0
-"""How long a connection without calls is kept: a new one costs a TLS handshake, two round trips around the world."""
+"""Seconds for which a connection without calls is kept. A new connection needs a TLS handshake: two round trips around
+the world.
+"""
 
 _HEADERS: Final = {
     "Accept": "application/json",
-    # A compressed answer could unfold to any size in one step; uncompressed, what is read is what is held.
+    # A compressed answer could become very large in one step. An uncompressed answer needs only the memory that was
+    # read.
     "Accept-Encoding": "identity",
     "User-Agent": "page-inbox",
 }
@@ -44,15 +50,15 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of one request: an answer or an error, and what Facebook said of our budgets either way."""
+    """The result of one request: an answer or an error, and in both cases what Facebook said about our budgets."""
 
     result: GraphAnswer | GraphError
     usage: Usage = NO_USAGE
 
 
 class Client:
-    """Sends single requests. `now` is Unix seconds, for timed proofs; nothing is opened before the first request.
-    Without an app secret no proof is sent, and an app that demands one is refused.
+    """Sends single requests. `now` is Unix seconds, for proofs with a time. No connection is opened before the first
+    request. Without an app secret no proof is sent, and Facebook refuses the calls of an app that requires proofs.
 
     `transport` replaces the network in tests.
     """
@@ -75,14 +81,16 @@ class Client:
         self._opened: httpx2.AsyncClient | None = None
 
     async def send(self, ask: Ask, token: Secret, *, page: PageId | None, timeout: float) -> Reply:  # noqa: ASYNC109
-        """One request, or two when Facebook wants its proof in the other form; never longer than `timeout` seconds.
+        """Send one request, or two if Facebook wants its proof in the other form. This never takes longer than
+        `timeout` seconds.
 
-        Two forms of the proof are in use: with a time, as Facebook's security guide shows it, and without, as its own
-        SDKs send it. We begin with the first and go over to the second when a proof is refused and that one is not.
+        Two forms of the proof exist: with a time, as Facebook's security guide shows, and without, as its own SDKs send
+        it. The service begins with the first form. It changes to the second form when Facebook refuses the first and
+        accepts the second.
         """
         try:
             async with asyncio.timeout(timeout):
-                timed = self._timed  # which another call may change meanwhile
+                timed = self._timed  # another call may change this meanwhile
                 reply = await self._send(ask, token, page, timed=timed)
                 if isinstance(reply.result, ProofRefused):
                     other = await self._send(ask, token, page, timed=not timed)

@@ -1,4 +1,4 @@
-"""Calls of a Page's conversations and their messages, as healing makes them: unhurried, and under the Page's lease."""
+"""The calls for a Page's conversations and their messages, as healing makes them: slowly and under its lease."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -17,22 +17,26 @@ from graph_client.wire import Ask, GraphAnswer
 from ops.metrics import Metrics
 
 ITEMS: Final = 50
-"""Conversations, or messages of one, in one call; where that is too much for Facebook, half of it is asked for."""
+"""Conversations, or messages of one conversation, in one call. If this is too much for Facebook, half of them are
+requested.
+"""
 
 PATIENCE_SECONDS: Final = 30.0
-"""The longest wait for a place among the Page's calls. Healing can wait."""
+"""Seconds that a call waits for a place among the Page's calls at most. Healing can wait."""
 
 REST_SECONDS: Final = 0.5
-"""Between two calls, beside the two a second that Facebook allows: every second place is left to people."""
+"""Seconds between two calls, in addition to the two calls a second that Facebook allows. So every second place is left
+to people.
+"""
 
 CONVERSATION_PAGES: Final = 40
-"""Of one conversation's messages: 2,000 messages, more than two people write in five days."""
+"""List pages of one conversation's messages: 2,000 messages, more than two people write in five days."""
 
 StillOurs = Callable[[], Awaitable[None]]
 
 
 class ConversationCalls:
-    """Makes the calls of one Page. `still_ours` is awaited before each."""
+    """Makes the calls of one Page. `still_ours` is awaited before each call."""
 
     def __init__(
         self,
@@ -52,13 +56,13 @@ class ConversationCalls:
         self._sleep = sleep
 
     async def conversations(self, after: str | None) -> GraphAnswer:
-        """One page of the list of conversations, newest activity first. Raises GraphError."""
+        """Returns one list page of the conversations, newest activity first. Raises GraphError."""
         return await self._fetch("conversations", None, after)
 
     async def messages(self, conversation: str, since: int, take: "TakeMessages") -> CutReason | None:
-        """Give `take` a conversation's messages since then (milliseconds), page by page, newest first.
+        """Give `take` a conversation's messages from `since` (milliseconds) on, one list page at a time, newest first.
 
-        Returns why the walk was cut short, None where it was not. Raises GraphError.
+        Returns why the walk was cut short, or None if the walk was complete. Raises GraphError.
         """
         walk = Walk(most_pages=CONVERSATION_PAGES)
         while not walk.ended:
@@ -101,6 +105,8 @@ TakeMessages = Callable[[list[Message]], Awaitable[None]]
 
 
 def moment(row: dict[str, Any], name: str) -> int:
-    """A time in Graph's form as milliseconds. One that is missing does not end a walk: the store decides then."""
+    """Returns a time in Graph's form as milliseconds. A missing time does not end a walk, because the store decides in
+    that case.
+    """
     found = from_text(str(row.get(name, "")))
     return LAST_MOMENT if found is None else found

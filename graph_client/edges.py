@@ -1,8 +1,7 @@
-"""Pure: what we ask Graph for: the questions, their fields, and the budget each is charged to.
+"""Pure: the questions to Graph, their fields, and the budget that each call is charged to.
 
-A call names its fields: without them Graph gives a tiny choice of its own, and one that the version does not know
-fails the whole call. E-mail addresses are never asked for. Videos, which may have to be
-looked for among posts: `videos.py`.
+Every call names its fields. Without them Graph returns a very small selection, and a field that the version does not
+have fails the whole call. E-mail addresses are never requested. Videos can need a search among posts: `videos.py`.
 https://developers.facebook.com/docs/graph-api/reference: page/published_posts, page/videos, page/live_videos,
 object/comments, page/conversations, conversation/messages, page/subscribed_apps, debug_token
 """
@@ -24,25 +23,26 @@ MOST_ITEMS: Final = 100
 items. When Facebook says that a page is too much, half of it is requested (retry.py)."""
 
 _PAIR_SECONDS: Final = 0.5
-"""Conversations may be asked twice a second per Page (graph-api/overview/rate-limiting)."""
+"""Facebook allows two calls for conversations per second and Page (graph-api/overview/rate-limiting)."""
 
 _MEDIA: Final = "media_type,type,title,description,url,media,target{id,url}"
 
 POST_FIELDS: Final = (
     "id,message,story,created_time,updated_time,permalink_url,full_picture,status_type,shares,"
     f"attachments{{{_MEDIA},subattachments{{{_MEDIA}}}}},"
-    # The numbers alone: who commented and reacted is not asked for.
+    # Only the counts are requested, not who commented and reacted.
     "comments.limit(0).summary(true),reactions.limit(0).summary(total_count)"
 )
-"""What was said and shown, and how it was received. `link`, `source`, `name` and their like ended with v3.3."""
+"""What the post says and shows, and the reactions to it. `link`, `source`, `name` and similar fields ended with v3.3.
+"""
 
 VIDEO_FIELDS: Final = "id,title,description,created_time,updated_time,length,permalink_url,picture,source"
-"""`source` comes for the Page's own admins only."""
+"""Graph returns `source` for the Page's own admins only."""
 
 LIVE_VIDEO_FIELDS: Final = (
     "id,status,title,description,creation_time,broadcast_start_time,live_views,permalink_url,video{id}"
 )
-"""Not `stream_url` and its like: a person who has that address can broadcast under the Page's name."""
+"""Not `stream_url` and similar fields: a person who has this address can broadcast under the Page's name."""
 
 LIVE_AMONG_VIDEOS_FIELDS: Final = "id,title,description,created_time,permalink_url,live_status"
 
@@ -50,52 +50,52 @@ VIDEO_POST_FIELDS: Final = (
     "id,message,created_time,updated_time,permalink_url,full_picture,"
     f"attachments{{{_MEDIA},subattachments{{{_MEDIA}}}}}"
 )
-"""What a post tells of its videos (`videos.py` picks it)."""
+"""The fields of a post that describe its videos (`videos.py` reads them)."""
 
 COMMENT_FIELDS: Final = (
     "id,message,created_time,from{id,name},parent{id},attachment,comment_count,like_count,is_hidden,is_private,"
     "permalink_url"
 )
-"""`attachment` tells what a comment without text is: a sticker, a photo."""
+"""`attachment` says what a comment without text is: a sticker or a photo."""
 
 CONVERSATION_FIELDS: Final = "id,updated_time,snippet,message_count,unread_count,can_reply,participants{id,name}"
 
 ATTACHMENT_FIELDS: Final = (
     "id,attachments{id,mime_type,name,size,file_url,image_data,video_data,generic_template},"
-    # The parts of a share come only when they are named.
+    # Graph returns the parts of a share only if they are named.
     "shares{id,link,name,description},sticker"
 )
-"""What a message carries beside its text."""
+"""What a message holds in addition to its text."""
 
 MESSAGE_FIELDS: Final = (
     f"{ATTACHMENT_FIELDS},created_time,message,from{{id,name}},to{{id,name}},reply_to,is_unsupported"
 )
 
 CUSTOMER_FIELDS: Final = "id,name,profile_pic"
-"""What Business Asset User Profile Access gives."""
+"""The fields that Business Asset User Profile Access allows."""
 
 HISTORY_CONVERSATION_FIELDS: Final = "id,updated_time"
-"""What tells whether a conversation holds anything new; its messages in the same call are what Graph finds heavy."""
+"""The fields that show whether a conversation has anything new. Messages in the same call are too heavy for Graph."""
 
 HISTORY_MESSAGE_FIELDS: Final = MESSAGE_FIELDS.replace("{id,name}", "{id}")
-"""The fields that a webhook has: ids, no names."""
+"""The fields that a webhook has: ids, but no names."""
 
 
 def limit_of(edge: Edge) -> Limit:
-    """Whose budget a call of this edge is charged to."""
+    """Returns whose budget a call of this edge is charged to."""
     return "messenger" if edge in {"conversations", "conversation_messages", "attachments", "customer"} else "pages"
 
 
 def spacing_of(edge: Edge) -> float:
-    """Seconds that Facebook wants between two calls of this edge for one Page; 0.0 where it wants none."""
+    """Returns the seconds that Facebook wants between two calls of this edge for one Page, or 0.0 if it wants none."""
     return _PAIR_SECONDS if edge in {"conversations", "conversation_messages", "attachments"} else 0.0
 
 
 def ask_for(query: GraphQuery) -> Ask:
-    """The question for one page of an edge.
+    """Returns the question for one list page of an edge.
 
     Raises:
-        ParameterRefused: a cursor of videos that is none of ours; an object that is no id.
+        ParameterRefused: the cursor of videos is not ours, or the object is not an id.
     """
     page, of = query.page, _object_id(query)
     match query.edge:
@@ -114,7 +114,7 @@ def ask_for(query: GraphQuery) -> Ask:
         case "comments" | "replies" | "live_comments":
             more = {name: moment for name, moment in _times(query).items() if name == "since"}
             if query.edge == "live_comments":
-                # By default Facebook leaves out comments of "low quality": a buyer's "A1" may be one.
+                # By default Facebook leaves out comments of "low quality". A buyer's "A1" may be such a comment.
                 more["live_filter"] = "no_filter"
             return _list(query, (of, "comments"), COMMENT_FIELDS, query.after, **_how(query), **more)
         case "conversations":
@@ -128,11 +128,12 @@ def ask_for(query: GraphQuery) -> Ask:
 
 
 def fallback_query(query: GraphQuery, error: GraphError) -> GraphQuery | None:
-    """Where else to look for videos and live videos when their edge refuses (`videos.py`). None for other refusals.
+    """Returns where else to look for videos and live videos if their edge refuses (`videos.py`), or None for other
+    refusals.
 
-    The reference of v26.0 calls reading the videos of a Page impossible; Facebook's own SDK still generates the call.
-    Codes 3, 10 and 100 (of any subcode) say so, unless the proof or the token is what is refused. Only at the
-    beginning: places in the one list are none in the other.
+    The reference of v26.0 says that the videos of a Page cannot be read. Facebook's own SDK still generates the call.
+    The refusal has code 3, 10 or 100 (with any subcode), unless Facebook refuses the proof or the token. The other list
+    is used only from its beginning, because a cursor of one list has no meaning in the other list.
     """
     refused = error.code in {3, 10, 100} and not isinstance(error, ProofRefused | TokenDead)
     other = other_place(query.edge)
@@ -142,15 +143,16 @@ def fallback_query(query: GraphQuery, error: GraphError) -> GraphQuery | None:
 
 
 def conversation_with(page: PageId, customer: str) -> Ask:
-    """The conversation with one person: who takes part in it."""
+    """Returns the question for the conversation with one person, and for its participants."""
     params = {"fields": "id,participants{id,name}", "platform": "messenger", "user_id": customer}
     return Ask("GET", (page, "conversations"), params, lists=True, limit="messenger")
 
 
 def history_ask(query: GraphQuery) -> Ask:
-    """The question for one page of conversations, or of a conversation's messages, with what healing needs.
+    """Returns the question for one list page of conversations, or of a conversation's messages, with the fields for
+    healing.
 
-    Neither knows time paging; both come newest first.
+    Both edges ignore time paging. Both return the newest first.
     """
     if query.edge == "conversations":
         fields = HISTORY_CONVERSATION_FIELDS
@@ -159,39 +161,41 @@ def history_ask(query: GraphQuery) -> Ask:
 
 
 def debug_token(token: Secret) -> Ask:
-    """Whose token this is and what it may do; to be asked with the app's own token.
+    """Returns the question whose token this is and what the token allows. It is asked with the app's own token.
 
-    The one place where a token stands in an address: Facebook documents no other form. And the one call without
-    `fields`, which its reference does not know.
+    This is the only call with a token in its address, because Facebook documents no other form. This is also the only
+    call without `fields`, because its reference has no such parameter.
     """
     return Ask("GET", ("debug_token",), {"input_token": token.reveal()})
 
 
 def me() -> Ask:
-    """Who a token speaks for: with a Page's token, the Page."""
+    """Returns the question who a token speaks for. For a Page's token, this is the Page."""
     return Ask("GET", ("me",), {"fields": "id"})
 
 
 def subscribe(page: PageId, fields: Sequence[str]) -> Ask:
-    """Have these webhook fields delivered; replaces the list there was, so it must be whole."""
+    """Returns the question that makes Facebook deliver these webhook fields. It replaces the whole list, so `fields`
+    must be complete.
+    """
     return Ask("POST", (page, "subscribed_apps"), form={"subscribed_fields": ",".join(fields)})
 
 
 def unsubscribe(page: PageId) -> Ask:
-    """Have nothing delivered any more."""
+    """Returns the question that ends all deliveries."""
     return Ask("DELETE", (page, "subscribed_apps"))
 
 
 def subscription(page: PageId) -> Ask:
-    """The apps that are subscribed to the Page and the fields of each."""
+    """Returns the question for the apps that are subscribed to the Page, and the fields of each app."""
     return Ask("GET", (page, "subscribed_apps"), {"fields": "id,subscribed_fields"}, lists=True)
 
 
 def _object_id(query: GraphQuery) -> str:
-    """The id of what the edge hangs on; "" for the Page's own edges.
+    """Returns the id of the object that has the edge, or "" for the Page's own edges.
 
-    Every id of Facebook's has a digit. Words without one (`me`, `debug_token`) are places of Graph's own, which no
-    caller shall reach.
+    Every id of Facebook has a digit. Words without a digit (`me`, `debug_token`) are Graph's own addresses, which
+    callers must not reach.
     """
     of = query.object
     if of is not None and not any("0" <= character <= "9" for character in of):
@@ -207,7 +211,7 @@ def _list(query: GraphQuery, path: tuple[str, ...], fields: str, after: str | No
 
 
 def _times(query: GraphQuery) -> dict[str, str]:
-    """Unix seconds; the second in which the moment lies."""
+    """Returns Unix seconds: the second that contains the moment."""
     sent = {"since": query.since, "until": query.until}
     return {name: str(moment // 1000) for name, moment in sent.items() if moment is not None}
 

@@ -39,11 +39,12 @@ TokenReason = Literal[
     "app_not_authorised", "deauthorized", "checkpoint", "password_changed", "expired", "unconfirmed_user",
     "logged_out", "role_lost", "token_invalid", "no_token",
 ]  # fmt: skip
-"""What killed a token; `no_token` is a Page that never had one."""
+"""Why a token is dead. `no_token` is a Page that never had a token."""
 
 POLICY_SECONDS: Final = 3_600
-"""Facebook says neither how long a block lasts nor lets it be asked; "hours" is what its documentation implies, and an
-hour is how often it does no harm to look."""
+"""Seconds after which a blocked call is tried again. Facebook does not say how long a block lasts, and offers no call
+to ask. Its documentation suggests "hours", and one try an hour does no harm.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ NO_DETAILS: Final = ErrorDetails()
 
 
 class GraphError(PageInboxError):
-    """Facebook, or its silence, in our words. `code` and `subcode` are Graph's, None where it gave none."""
+    """Facebook's error or its missing answer. `code` and `subcode` are Graph's, or None if Graph sent none."""
 
     kind: ClassVar[Kind] = "upstream_failed"
 
@@ -73,7 +74,7 @@ class GraphError(PageInboxError):
 
 
 class GraphUnavailable(GraphError):
-    """Graph is down or says so, or what came is not Graph's. Made again a few times."""
+    """Graph is down or says so, or the answer is not from Graph. The call is repeated a few times."""
 
     transient: ClassVar[bool] = True
 
@@ -82,7 +83,7 @@ class GraphUnavailable(GraphError):
 
 
 class GraphUnreachable(GraphError):
-    """No connection to Graph, or one that was cut before the answer's end. Made again a few times."""
+    """No connection to Graph, or a connection cut before the answer ended. The call is repeated a few times."""
 
     transient: ClassVar[bool] = True
 
@@ -91,7 +92,7 @@ class GraphUnreachable(GraphError):
 
 
 class GraphTimeout(GraphError):
-    """No answer in time. A single try that was too slow is made again while there is time."""
+    """No answer in time. If a single try was too slow, the call is repeated while time remains."""
 
     kind: ClassVar[Kind] = "upstream_timeout"
     transient: ClassVar[bool] = True
@@ -101,7 +102,7 @@ class GraphTimeout(GraphError):
 
 
 class GraphRedirected(GraphError):
-    """An answer that sends us to another address. Not followed: the token would go there too."""
+    """An answer that redirects to another address. It is not followed, because the token would be sent there too."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -110,7 +111,7 @@ class GraphRedirected(GraphError):
 
 
 class TooMuchData(GraphError):
-    """More than Graph will put together, or more than we will read. Made again for half as many items."""
+    """More data than Graph returns, or more than the service reads. The call is repeated for half as many items."""
 
     transient: ClassVar[bool] = True
 
@@ -126,9 +127,9 @@ _USED_UP: Final[dict[Limit, str]] = {
 
 
 class Throttled(GraphError):
-    """A budget is used up: `limit` says whose. More calls would prolong it, so there are none.
+    """A budget is used up. `limit` says whose. More calls would prolong the block, so no call is made.
 
-    `retry_after` is None until it is known how long that takes (`usage.wait_after`).
+    `retry_after` is None until the length of the block is known (`usage.wait_after`).
     """
 
     kind: ClassVar[Kind] = "throttled"
@@ -141,7 +142,7 @@ class Throttled(GraphError):
 
 
 class PolicyBlocked(GraphError):
-    """Facebook blocks the Page, the person or the app for breaking a rule. Waiting alone does not help."""
+    """Facebook blocks the Page, the person or the app because a rule was broken. Waiting alone does not help."""
 
     kind: ClassVar[Kind] = "throttled"
 
@@ -178,25 +179,25 @@ _BY_SUBCODE: Final[dict[object, TokenReason]] = {
 
 
 def number(value: object) -> int | None:
-    """A code or subcode from a number or its text; None for anything else."""
+    """Returns a code or subcode from a number or its text, or None for anything else."""
     if type(value) is str and value.isascii() and value.removeprefix("-").isdigit() and len(value) <= _MOST_DIGITS:
         return int(value)
     return value if type(value) is int and abs(value) < 10**_MOST_DIGITS else None
 
 
 _MOST_DIGITS = 10
-"""The longest code known has seven digits."""
+"""The longest known code has seven digits."""
 
 
 def token_reason(subcode: object) -> TokenReason:
-    """What killed a token, from the subcode of code 190; `token_invalid` for one that tells nothing."""
+    """Returns why a token is dead, from the subcode of code 190; `token_invalid` for an unknown subcode."""
     return _BY_SUBCODE.get(number(subcode), "token_invalid")
 
 
 class TokenDead(GraphError):
-    """The Page's token is not valid any more, for the reason in `token_reason`. No call uses it again.
+    """The Page's token is not valid any more. `token_reason` says why. No call uses the token again.
 
-    A reason that is not known counts as `token_invalid`.
+    An unknown reason counts as `token_invalid`.
     """
 
     kind: ClassVar[Kind] = "conflict"
@@ -207,7 +208,7 @@ class TokenDead(GraphError):
 
 
 class PermissionMissing(GraphError):
-    """The token is alive and may not do this; `permissions` are those it is known to lack."""
+    """The token is alive but does not allow this. `permissions` are the permissions that it is known to lack."""
 
     kind: ClassVar[Kind] = "conflict"
 
@@ -219,7 +220,7 @@ class PermissionMissing(GraphError):
 
 
 class ObjectNotFound(GraphError):
-    """It does not exist, or this Page may not see it; Facebook does not tell which."""
+    """The object does not exist, or this Page may not see it. Facebook does not say which of the two is true."""
 
     kind: ClassVar[Kind] = "not_found"
 
@@ -228,7 +229,7 @@ class ObjectNotFound(GraphError):
 
 
 class ParameterRefused(GraphError):
-    """Graph, or we before it, cannot make sense of what was asked."""
+    """Graph does not understand the request, or the service refused it before the call."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -238,9 +239,9 @@ class ParameterRefused(GraphError):
 
 
 class FieldUnknown(ParameterRefused):
-    """A field that Graph's version does not have, which fails the whole call. `field` is Graph's word for it.
+    """A field that this version of Graph does not have, which fails the whole call. `field` is Graph's name for it.
 
-    The call is made again without the field. Callers meet this error only where the field is none that we ask for.
+    The call is repeated without the field. A caller gets this error only if the service did not ask for the field.
     """
 
     def __init__(self, field: str, details: ErrorDetails = NO_DETAILS) -> None:
@@ -249,7 +250,7 @@ class FieldUnknown(ParameterRefused):
 
 
 class ProofRefused(GraphError):
-    """`appsecret_proof` was not accepted. Made again once with the other form of it."""
+    """Facebook did not accept `appsecret_proof`. The call is repeated once with the other form of the proof."""
 
     def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
         sentence = "Facebook does not accept the app's proof: ask the operator to check FACEBOOK_APP_SECRET."
@@ -257,7 +258,7 @@ class ProofRefused(GraphError):
 
 
 class GraphRefused(GraphError):
-    """Graph refuses, for good and for a reason that no caller can mend."""
+    """Graph refuses permanently, for a reason that no caller can fix."""
 
     def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
         super().__init__("graph_refused", "Facebook refuses this call. The log has the code it gave.", details)

@@ -1,6 +1,6 @@
-"""What `page-inbox doctor` asks Facebook: whether it knows the app by its secret, and each Page by its token.
+"""What `page-inbox doctor` asks Facebook: whether it accepts the app's secret and each Page's token.
 
-The app is asked about with its own token, which stands in a header; nothing secret stands in an address.
+The question about the app is sent with the app's own token in a header. No address holds a secret.
 https://developers.facebook.com/docs/graph-api/reference/application
 """
 
@@ -30,20 +30,23 @@ from graph_client.token_facts import TokenFacts
 from graph_client.wire import Ask
 
 CALL_SECONDS: Final = 5.0
-"""One question about the app; Facebook answers within one as a rule."""
+"""Seconds for one question about the app. Facebook usually answers within one second."""
 
 PAGE_SECONDS: Final = 15.0
-"""All questions about one Page; a call by itself has an end at twelve."""
+"""Seconds for all questions about one Page. A single call ends after at most twelve seconds."""
 
 AT_ONCE: Final = 4
-"""Pages asked about at the same time: a thousand take some minutes, and the service's own calls are not crowded out."""
+"""Pages that are checked at the same time. A thousand Pages take some minutes and leave room for the service's own
+calls.
+"""
 
 GIVE_UP: Final = 3
-"""After this number of Pages in a row without an answer, Facebook is not asked about the others: each would take until
-its time limit."""
+"""After this number of Pages in a row without an answer, Facebook is not asked about the other Pages. Each of them
+would take until its time limit.
+"""
 
 _AWAY: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected, Throttled, PolicyBlocked)
-"""What says nothing of an app or a token: Facebook could not be asked."""
+"""Errors that say nothing about an app or a token, because Facebook could not be asked."""
 
 _OUTAGE: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected)
 
@@ -51,9 +54,10 @@ _OUTAGE: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirec
 async def examine_app(
     app_id: str, app_secrets: Sequence[Secret], make_client: Callable[[Secret], Client]
 ) -> AsyncIterator[Finding]:
-    """Whether Facebook knows the app by each of its secrets. The first signs calls, the others only verify webhooks.
+    """Yield for each secret whether Facebook accepts it for the app. The first secret signs calls. The others only
+    verify webhooks.
 
-    `make_client` gives a client that signs with that secret; it is closed here.
+    `make_client` returns a client that signs with this secret. This function closes the client.
     """
     for number, secret in enumerate(app_secrets, 1):
         about = "the first of FACEBOOK_APP_SECRET" if number == 1 else f"FACEBOOK_APP_SECRET, number {number}"
@@ -89,41 +93,41 @@ def _away(error: GraphError) -> str:
 
 
 class Registry(Protocol):
-    """Knows Pages and keeps their tokens sealed. Every method raises kind unavailable when the store is."""
+    """Knows Pages and keeps their tokens encrypted. Its methods raise kind unavailable if the store is unavailable."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """The shop of a Page."""
+        """Returns the shop of a Page."""
         ...
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Its state. Raises kind not_found."""
+        """Returns the Page's state. Raises kind not_found."""
         ...
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """The token, opened. Raises kind conflict where it cannot be opened any more."""
+        """Returns the token, decrypted. Raises kind conflict if it cannot be decrypted any more."""
         ...
 
 
 class Pages(Protocol):
-    """Asks Facebook about a Page. Every method raises GraphError when Facebook refuses or is not there."""
+    """Asks Facebook about a Page. Every method raises GraphError if Facebook refuses or does not answer."""
 
     async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
-        """What the token may not do. Raises TokenDead, or kind invalid."""
+        """Returns what the token does not allow. Raises TokenDead, or kind invalid."""
         ...
 
     async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
-        """The fields that are delivered now."""
+        """Returns the fields that are delivered now."""
         ...
 
 
 async def examine_pages(
     pages: Iterable[PageId], registry: Registry, looker: Pages, *, now: Callable[[], int], ask_facebook: bool = True
 ) -> AsyncIterator[Finding]:
-    """One finding for each Page, in no order; without `ask_facebook` only what is known here.
+    """Yield one finding for each Page, in no fixed order. Without `ask_facebook`, use only what is known here.
 
-    `now` gives Unix milliseconds.
-    A Page is asked about on its own budget, as by the service, and left alone while Facebook says so. After some Pages
-    in a row without an answer nothing more is asked of Facebook.
+    `now` returns Unix milliseconds.
+    A question about a Page uses the Page's own budget, as in the service. While Facebook demands a wait, the Page is
+    not asked about. After some Pages in a row without an answer, Facebook is not asked any more.
     """
     left = iter(pages)
     unanswered = 0
@@ -149,7 +153,7 @@ async def examine_pages(
 async def _examined(
     page: PageId, registry: Registry, looker: Pages, now: Callable[[], int], *, ask_facebook: bool
 ) -> tuple[Finding, bool]:
-    """A finding, and whether Facebook left us without an answer."""
+    """Returns a finding, and whether Facebook did not answer."""
     try:
         async with asyncio.timeout(PAGE_SECONDS):
             return await _page(page, registry, looker, now(), ask_facebook=ask_facebook), False

@@ -1,4 +1,4 @@
-"""What `page-inbox doctor` says of conversations that Facebook refuses while a Page is healed."""
+"""What `page-inbox doctor` says about conversations that Facebook refuses while a Page is healed."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -11,29 +11,29 @@ from domain.ids import PageId, ShopId
 
 
 class Registry(Protocol):
-    """Knows whose a Page is. Raises kind unavailable when the store is."""
+    """Knows the shop of a Page. Raises kind unavailable if the store is unavailable."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """The shop of a Page."""
+        """Returns the shop of a Page."""
         ...
 
 
 class Heals(Protocol):
-    """Where a Page's healing is written down. Raises kind unavailable when the store is."""
+    """Where the healing of a Page is recorded. Raises kind unavailable if the store is unavailable."""
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """The last run and the refused conversations; None where there are none."""
+        """Returns the last run and the refused conversations, or None if there are none."""
         ...
 
 
 async def examine_heals(pages: Iterable[PageId], owners: Registry, records: Heals) -> AsyncIterator[Finding]:
-    """A warning for each Page with refused conversations. Facebook is not asked."""
+    """Yield a warning for each Page with refused conversations. Facebook is not asked."""
     for page in pages:
         try:
             shop = await owners.owner(page)
             heal = None if shop is None else await records.read(shop, page)
         except PageInboxError:
-            continue  # the finding about the Page itself says so
+            continue  # the finding about the Page itself reports this
         if heal is not None and heal.unhealed:
             reasons = Counter(entry.reason for entry in heal.unhealed)
             counts = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))

@@ -1,4 +1,4 @@
-"""Fetched messages on their way into the store: a few seconds' worth together, oldest first."""
+"""Collects fetched messages for a few seconds and stores them together, oldest first."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,42 +10,45 @@ from domain.message import Message
 from ops.metrics import Metrics
 
 PUT_MESSAGES: Final = 250
-"""In one call of the store, which is one script call."""
+"""Messages in one call of the store, which is one script call."""
 
 HELD_SECONDS: Final = 10.0
-"""How long a fetched message waits for others, so that those of several conversations are stored in their order."""
+"""Seconds that a fetched message waits for others, so that the messages of several conversations are stored in order.
+"""
 
 
 SAME_TAP: Final = 1_500
-"""Milliseconds between the webhook's time of a tap and Graph's, which is cut to the second."""
+"""Milliseconds between the webhook's time of a tap and Graph's time, which is cut to the second."""
 
 
 class Writer(Protocol):
     """Where messages are kept."""
 
     async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
-        """Store; the deadline of each runs from its `sent_at`. An outcome per message once all of it is done. Raises
-        kind unavailable.
+        """Store the messages. The five days of each message begin at its `sent_at`. Returns an outcome per message when
+        all are stored. Raises kind unavailable.
         """
         ...
 
 
 class Taps(Protocol):
-    """Knows tapped buttons that came by webhook without a message id, as older ones do."""
+    """Knows tapped buttons that came by webhook without a message id, as older taps do."""
 
     async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
-        """The time (milliseconds) and title of each tap that was received since then. Raises kind unavailable."""
+        """Returns the time (milliseconds) and title of each tap that was received from `since` on. Raises kind
+        unavailable.
+        """
         ...
 
     async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
-        """Those of the messages that are such taps and were purged alone. Raises kind unavailable."""
+        """Returns the messages that are such taps and were purged one by one. Raises kind unavailable."""
         ...
 
 
 class FetchedMessages:
-    """Collects messages of one shop and stores them. `clock` is monotonic, in seconds.
+    """Collects messages of one shop and stores them. `clock` is monotonic and in seconds.
 
-    `messages` were fetched and readable, `stored` of them were new.
+    `messages` counts the fetched and readable messages. `stored` counts those that were new.
     """
 
     def __init__(self, shop: ShopId, store: Writer, taps: Taps, metrics: Metrics, clock: Callable[[], float]) -> None:
@@ -61,11 +64,13 @@ class FetchedMessages:
 
     @property
     def waiting(self) -> bool:
-        """Whether some are not stored yet."""
+        """Returns whether some messages are not stored yet."""
         return bool(self._waiting)
 
     async def add(self, messages: Sequence[Message]) -> None:
-        """Take messages, newest first as Graph lists them; store them when there are many, or they have waited."""
+        """Take messages, newest first as Graph lists them. Store them when there are many, or when they have waited
+        long enough.
+        """
         if not messages:
             return
         if not self._waiting:
@@ -76,9 +81,12 @@ class FetchedMessages:
             await self.store()
 
     async def store(self) -> None:
-        """Store what waits, oldest first: readers go by receipt. Raises kind unavailable where the store is."""
+        """Store the waiting messages, oldest first, because readers sort by receipt. Raises kind unavailable if the
+        store is unavailable.
+        """
         messages, self._waiting = await self._without_taps(self._waiting), []
-        # Facebook dates to the second and lists the newest first: of one second, the last listed was said first.
+        # Facebook's times have whole seconds, and it lists the newest first. In one second, the message listed last is
+        # the oldest.
         messages.reverse()
         messages.sort(key=lambda message: message.sent_at or 0)
         for at in range(0, len(messages), PUT_MESSAGES):
@@ -88,9 +96,9 @@ class FetchedMessages:
             self.stored += outcomes["stored"]
 
     async def _without_taps(self, messages: list[Message]) -> list[Message]:
-        """The messages without those that are taps which came by webhook, where the tap had no message id, and which
-        are kept or were purged. Graph lists a tap as a message with the button's title as its text, and dates it to the
-        second.
+        """Returns the messages without taps that are already known. Such a tap came by webhook without a message id,
+        and is kept or was purged. Graph lists a tap as a message with the button's title as its text, and gives its
+        time in whole seconds.
         """
         purged = await self._taps.purged(self._shop, [message for message in messages if message.direction == "in"])
         self._metrics.healed("erased", len(purged))

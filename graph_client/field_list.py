@@ -1,4 +1,4 @@
-"""Pure: the `fields` of a call with some of them left out. Its form: `id,from{id,name},comments.limit(0)`.
+"""Pure: the `fields` of a call with some of them left out. An example: `id,from{id,name},comments.limit(0)`.
 
 https://developers.facebook.com/docs/graph-api/guides/field-expansion
 """
@@ -7,28 +7,30 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 ALWAYS: Final = frozenset({"id", "created_time", "updated_time", "creation_time"})
-"""What every item keeps: without it the item could not be placed."""
+"""The fields that every item keeps. Without them the item would have no place in the list."""
 
 
 def without(fields: str, names: Collection[str]) -> str:
-    """The list without these fields, at every depth. A part whose every field is left out goes too."""
+    """Returns the list without these fields, at every depth. A part that has no field left is removed too."""
     return _filtered(fields, lambda name, _: name not in names or name == "id")
 
 
 def lighter(fields: str, step: int) -> str:
-    """The list for an item that is too large: at step 1 without parts, lists and edges, at step 2 its id and times."""
+    """Returns the list for an item that is too large: at step 1 without parts, lists and edges, at step 2 only its id
+    and times.
+    """
     if step == 1:
         return _filtered(fields, lambda name, whole: name == whole)
     return _filtered(fields, lambda name, _: name in ALWAYS)
 
 
 def names_of(fields: str) -> list[str]:
-    """The names of the list's own fields."""
+    """Returns the names of the list's own fields."""
     return [_name(part) for part in _parts(fields)]
 
 
 def holds(fields: str, name: str) -> bool:
-    """Whether a field of this name is asked for, at any depth."""
+    """Returns whether a field of this name is requested, at any depth."""
     return without(fields, {name}) != fields
 
 
@@ -49,7 +51,7 @@ def _name(part: str) -> str:
 
 
 def _parts(fields: str) -> Iterator[str]:
-    """The fields between the commas that stand in no braces."""
+    """Yields the fields between the commas that are outside braces."""
     depth = start = 0
     for at, character in enumerate(fields):
         depth += (character in "{(") - (character in "})")

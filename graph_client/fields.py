@@ -1,4 +1,4 @@
-"""What the service asks Facebook to tell it: webhook fields and permissions. Pure.
+"""Pure: the webhook fields and permissions that the service asks Facebook for.
 
 developers.facebook.com/docs/graph-api/webhooks/reference/page, .../reference/page/subscribed_apps
 """
@@ -7,30 +7,32 @@ from collections.abc import Iterable
 from typing import Final
 
 KEPT_FIELDS: Final = ("messages", "message_echoes", "message_edits", "messaging_postbacks", "standby")
-"""What is stored."""
+"""The fields that are stored."""
 
 LIVE_FIELDS: Final = (
     *("messaging_referrals", "message_reactions", "message_reads", "message_deliveries"),
     *("feed", "mention", "live_videos"),
 )
-"""What is understood and passed on, and never stored. `messaging_referrals` also brings the advertisement that a
-message came from."""
+"""The fields that are passed on to viewers and never stored. `messaging_referrals` also names the advertisement that
+led to a message.
+"""
 
 FIELDS: Final = KEPT_FIELDS + LIVE_FIELDS
-"""All of it; the call replaces the whole list, so it is always sent whole."""
+"""All fields. The call replaces the whole list, so the list is always sent complete."""
 
 NEEDED_FIELDS: Final = ("messages",)
-"""Without these nothing of use comes, and the subscription counts as lost."""
+"""Without these fields nothing useful arrives, and the subscription counts as lost."""
 
 NEEDED_PERMISSIONS: Final = ("pages_messaging", "pages_manage_metadata", "pages_show_list", "pages_read_engagement")
-"""Messages; the subscription (two of them); the Page's own posts, and conversations. Without one of them a Page is not
-connected."""
+"""The permissions for messages, for the subscription (two of them), for the Page's own posts, and for conversations. A
+Page without one of them is not connected.
+"""
 
 WANTED_PERMISSIONS: Final = ("pages_read_user_content",)
-"""Comments of visitors. Reported as missing; the shop decides."""
+"""The permission for comments of visitors. The service reports it as missing, and the shop decides."""
 
 
 def missing(permissions: Iterable[str], granted: Iterable[str]) -> tuple[str, ...]:
-    """Those that were not granted, in their order."""
+    """Returns the permissions that were not granted, in their order."""
     there = frozenset(granted)
     return tuple(permission for permission in permissions if permission not in there)

@@ -1,4 +1,4 @@
-"""How many calls of one Page are under way at once, in this process: one shop must not starve another."""
+"""Limits the calls of one Page that run at once in this process, so that one shop does not block another."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,13 +9,15 @@ from domain.ids import PageId
 from graph_client.errors import Throttled
 
 CALLS_AT_ONCE: Final = 4
-"""Of one Page. A person who looks at posts while a colleague reads comments needs two."""
+"""Calls of one Page. A person who looks at posts while a colleague reads comments needs two."""
 
 WAITING: Final = 32
-"""Of one Page, behind those. At four in a second or two the last has waited ten: longer than anybody looks on."""
+"""Waiting calls of one Page. Four calls take one or two seconds, so the last call waits about ten seconds. No reader
+waits longer.
+"""
 
 BUSY_SECONDS: Final = 2
-"""When to come again."""
+"""Seconds after which a refused caller may try again."""
 
 
 class Gate:
@@ -31,7 +33,7 @@ class Gate:
         """Wait for a turn, and hold it.
 
         Raises:
-            Throttled: too many wait already.
+            Throttled: too many calls wait already.
         """
         turns = self._pages.get(page)
         if turns is None:

@@ -1,4 +1,4 @@
-"""What a shop asks for, fetched now: one page of an edge, in our form. Nothing of it is kept or logged."""
+"""What a shop asks for, fetched now: one list page of an edge, in our form. Nothing is stored or logged."""
 
 import re
 from contextlib import suppress
@@ -21,14 +21,15 @@ class GraphReader:
         self._calls = calls
 
     async def fetch(self, shop: ShopId, query: GraphQuery) -> Fetched:
-        """One page of what hangs on a Page of this shop. A customer is one item, attachments are those of one message.
+        """Returns one list page of an edge of this shop's Page. A customer is one item. Attachments are those of one
+        message.
 
-        Videos are tried at their own edge first, whose reading Facebook's reference of v26.0 calls impossible; where
-        it is refused, they are picked from the Page's posts.
+        Videos are first requested from their own edge. Facebook's reference of v26.0 says that this edge cannot be
+        read. If Facebook refuses it, the videos are taken from the Page's posts.
 
         Raises:
-            GraphError: Facebook, or its silence, in our words.
-            PageInboxError: kind not_found where the Page is not the shop's; unavailable where the store is.
+            GraphError: Facebook refuses or does not answer.
+            PageInboxError: kind not_found if the Page is not the shop's; unavailable if the store is unavailable.
         """
         if query.edge == "customer":
             return await self._customer(shop, query)
@@ -43,9 +44,10 @@ class GraphReader:
             return fetched(other, await self._call(shop, other))
 
     async def _customer(self, shop: ShopId, query: GraphQuery) -> Fetched:
-        """The profile. Where Facebook refuses it, or shows no name in it, the name comes from the conversation.
+        """Returns the profile. If Facebook refuses it, or shows no name in it, the name comes from the conversation.
 
-        Profiles take Business Asset User Profile Access; conversations do not, and have the name of each participant.
+        Profiles need Business Asset User Profile Access. Conversations do not, and they have the name of each
+        participant.
         """
         profile: Fetched | GraphError
         try:
@@ -54,7 +56,7 @@ class GraphReader:
                 return profile
         except (ObjectNotFound, PermissionMissing, ParameterRefused) as error:
             if error.code is None or re.fullmatch("[0-9]+", query.object or "") is None:
-                raise  # no id of a person
+                raise  # not the id of a person
             profile = error
         name = None
         with suppress(ObjectNotFound, PermissionMissing, ParameterRefused):

@@ -1,9 +1,9 @@
-"""Fetches the messages that no webhook brought, through the Conversations edge, into the store.
+"""Fetches the messages that no webhook brought, through the Conversations edge, and stores them.
 
-They come under the same ids and pass the same checks as deliveries: what is there already is stored once, what was
-purged stays purged, and each lives five days from when it was sent. The work is done in turns (heal_turn.py), so that
-one Page does not keep others waiting. How far a run is, and which conversations Graph refused, stands in the store
-(cache/graph/heals.py).
+Fetched messages have the same ids and pass the same checks as deliveries. A message that is already kept is stored
+once, a purged message stays purged, and each message is kept for five days after it was sent. The work is done in
+turns (heal_turn.py), so that one Page does not delay the others. The store keeps the progress of a run and the
+conversations that Graph refused (cache/graph/heals.py).
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,31 +26,31 @@ NEVER_HEALED: Final = Heal(0, 0, "complete")
 
 
 class HealRecords(Protocol):
-    """Where a Page's healing is written down. Every method raises kind unavailable when the store is."""
+    """Where the healing of a Page is recorded. Every method raises kind unavailable if the store is unavailable."""
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """The last run and the refused conversations; None where there are none."""
+        """Returns the last run and the refused conversations, or None if there are none."""
         ...
 
     async def write(self, shop: ShopId, page: PageId, heal: Heal, visited: list[str], /) -> None:
-        """Write it down, and which conversations the run has gone through since the last time."""
+        """Record the healing, and the conversations that the run has visited since the last call."""
         ...
 
     async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Those of the conversations that this run has gone through."""
+        """Returns the conversations that this run has visited."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """`ended`: no run is under way. `next_at`: when the next turn is due (milliseconds), None where none is."""
+    """`ended`: no run is in progress. `next_at`: when the next turn is due (milliseconds), or None if none is due."""
 
     ended: bool
     next_at: int | None
 
 
 class Healer:
-    """Heals Pages. `now` is Unix milliseconds; `clock` is monotonic, in seconds."""
+    """Heals Pages. `now` is Unix milliseconds. `clock` is monotonic and in seconds."""
 
     def __init__(
         self,
@@ -78,21 +78,23 @@ class Healer:
         self._sleep = sleep
 
     async def next_at(self, shop: ShopId, page: PageId) -> int | None:
-        """When the next turn is due (milliseconds) by what is written down; None where none is. 0 is at once."""
+        """Returns when the next turn is due (milliseconds) according to the record; None if no turn is due, 0 for at
+        once.
+        """
         heal = await self._records.read(shop, page)
         if heal is None:
             return None
         return 0 if heal.status == "running" else heal.next_try_at
 
     async def heal(self, shop: ShopId, page: PageId, since: int | None, still_ours: StillOurs) -> TurnResult:
-        """One turn: go on with the run, or begin one for what was sent since then (Unix milliseconds; None: nothing is
-        asked for); then try refused conversations again.
+        """Do one turn. Continue the run, or begin a run for messages sent from `since` on (Unix milliseconds). None
+        asks for no new run. Then try refused conversations again.
 
-        `still_ours` is awaited before each call: it keeps other replicas from doing the same.
+        `still_ours` is awaited before each call. It keeps other replicas from the same work.
 
         Raises:
-            GraphError: the token is dead, a budget is spent, or Graph is out. What was fetched is stored.
-            PageInboxError: kind unavailable where the store is.
+            GraphError: the token is dead, a budget is used up, or Graph is down. Messages that were fetched are stored.
+            PageInboxError: kind unavailable if the store is unavailable.
         """
         heal = await self._records.read(shop, page) or NEVER_HEALED
         now = self._now()
@@ -131,9 +133,9 @@ class _Record:
         self._page = page
 
     async def write(self, heal: Heal, visited: list[str]) -> None:
-        """Write it down."""
+        """Write the record."""
         await self._records.write(self._shop, self._page, heal, visited)
 
     async def visited(self, heal: Heal, conversations: list[str]) -> set[str]:
-        """Those that the run has gone through."""
+        """Returns the conversations that the run has visited."""
         return await self._records.visited(self._shop, self._page, heal, conversations)

@@ -1,4 +1,4 @@
-"""One turn of healing a Page: some seconds of fetching, conversation by conversation, newest activity first."""
+"""One turn of healing a Page: some seconds of fetching, one conversation at a time, newest activity first."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,29 +15,31 @@ from graph_client.walk import Walk
 from ops.metrics import Metrics
 
 TURN_SECONDS: Final = 20.0
-"""After so long a turn begins no further conversation, and the Page queues behind the others."""
+"""After this many seconds a turn begins no further conversation, and the Page waits behind the other Pages."""
 
 LIST_PAGES: Final = 400
-"""Of the list of conversations: 20,000 conversations."""
+"""Pages of the list of conversations: 20,000 conversations."""
 
 THE_LIST: Final = ""
-"""Stands for a conversation's id in the entry that says: the list of conversations was cut short."""
+"""Replaces a conversation's id in the entry which says that the list of conversations was cut short."""
 
 
 class Record(Protocol):
-    """Where the Page's healing is written down. Both methods raise kind unavailable when the store is."""
+    """Where the healing of the Page is recorded. Both methods raise kind unavailable if the store is unavailable."""
 
     async def write(self, heal: Heal, visited: list[str], /) -> None:
-        """Write it down, and which conversations the run has gone through since the last time."""
+        """Record the healing, and the conversations that the run has visited since the last call."""
         ...
 
     async def visited(self, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Those of the conversations that the run has gone through."""
+        """Returns the conversations that this run has visited."""
         ...
 
 
 class HealTurn:
-    """Does it. `heal` is how it stands now. `now` is Unix milliseconds; `clock` is monotonic, in seconds."""
+    """Does the turn. `heal` is the state of the healing now. `now` is Unix milliseconds. `clock` is monotonic and in
+    seconds.
+    """
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class HealTurn:
         self._failures = 0
 
     async def take(self) -> None:
-        """Go on with the run, then try refused conversations again. Raises as `Healer.heal`."""
+        """Continue the run, then try refused conversations again. Raises the same errors as `Healer.heal`."""
         try:
             if self.heal.status == "running":
                 await self._run()
@@ -74,7 +76,7 @@ class HealTurn:
         await self._save()
 
     async def _run(self) -> None:
-        """Go through the list of conversations, until its end or that of the turn."""
+        """Read the list of conversations until the list or the turn ends."""
         walk = Walk(self.heal.after, most_pages=LIST_PAGES)
         several_pages = walk.after is not None
         while True:
@@ -85,7 +87,7 @@ class HealTurn:
             except ParameterRefused:
                 if here is None:
                     raise
-                walk = Walk(most_pages=LIST_PAGES)  # the conversation at which this cursor pointed is gone
+                walk = Walk(most_pages=LIST_PAGES)  # the conversation at this cursor does not exist any more
                 continue
             rows = walk.take(answer.rows(), answer.after())
             recent = list(takewhile(lambda row: moment(row, "updated_time") >= self._bound(), rows))
@@ -97,18 +99,18 @@ class HealTurn:
         if walk.cut is not None and len(recent) == len(rows):
             self._end(walk.cut)
         elif several_pages and not self.heal.last_look:
-            # Meanwhile conversations have moved to the top of the list, where this walk did not meet them.
+            # Meanwhile conversations moved to the top of the list, where this walk did not find them.
             self.heal = replace(self.heal, last_look=True, after=None)
             await self._run()
         else:
             self._end(None)
 
     def _bound(self) -> int:
-        """Conversations whose last message is older than this need no look."""
+        """Returns the time before which a conversation's last message must be for the conversation to be skipped."""
         return self.heal.began_at - MARGIN if self.heal.last_look else self.heal.since
 
     async def _go_through(self, rows: list[dict[str, Any]]) -> bool:
-        """Fetch those conversations that the run has not gone through; False where it must not go on in this turn."""
+        """Fetch the conversations that the run has not visited. Returns False if the run must stop for this turn."""
         updated = {str(row.get("id", "")): moment(row, "updated_time") for row in rows}
         visited = await self._record.visited(self.heal, list(updated)) if updated else set()
         for conversation, at in updated.items():
@@ -140,7 +142,7 @@ class HealTurn:
             await self._save()
 
     async def _try_again(self) -> None:
-        """Try refused conversations whose pause is over, until the end of the turn."""
+        """Try refused conversations whose pause is over, until the turn ends."""
         for entry in self.heal.due(self._now()):
             if entry.conversation == THE_LIST:
                 continue
@@ -156,8 +158,8 @@ class HealTurn:
                 raise outage
 
     async def _fetch(self, conversation: str, since: int) -> tuple[str | None, GraphError | None]:
-        """Fetch one conversation. Why it could not be done whole, and the error of an outage, after which the turn
-        must end; None where it could, and where there is none.
+        """Fetch one conversation. Returns why it was not fetched completely, and the error of an outage, after which
+        the turn must end. Each of the two is None if there is none.
         """
         try:
             reason: str | None = await self._calls.messages(conversation, since, self._fetched.add)
@@ -170,12 +172,14 @@ class HealTurn:
         return reason, None
 
     def _with(self, conversation: str, entry: Unhealed | None) -> tuple[Unhealed, ...]:
-        """The refused conversations, with this entry in place of the one before."""
+        """Returns the refused conversations, with this entry in place of the earlier entry."""
         others = tuple(one for one in self.heal.unhealed if one.conversation != conversation)
         return others if entry is None else (*others, entry)
 
     def _end(self, cut: CutReason | None) -> None:
-        """End the run. Where it was cut short, the list itself is an entry of the refused ones: it is tried again."""
+        """End the run. If the run was cut short, the list itself becomes an entry of the refused ones and is tried
+        again.
+        """
         now = self._now()
         before = next((one for one in self.heal.unhealed if one.conversation == THE_LIST), None)
         entry = None
@@ -193,7 +197,7 @@ class HealTurn:
         self._metrics.heal(self.heal.status)
 
     async def _save(self) -> None:
-        """Store what was fetched; after that, and not before, write down that it was."""
+        """Store the fetched messages. Only then record that they were fetched."""
         await self._fetched.store()
         self.heal = replace(
             self.heal,

@@ -1,4 +1,4 @@
-"""Healing as a shop sees it: asked for on demand, and how far it is."""
+"""Healing for a shop: start it on request, and read its progress."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,39 +12,41 @@ from graph_client.schedule import KEPT
 
 
 class Registry(Protocol):
-    """Knows Pages and their tokens. Every method raises kind unavailable when the store is."""
+    """Knows Pages and their tokens. Every method raises kind unavailable if the store is unavailable."""
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Its state. Raises kind not_found."""
+        """Returns the Page's state. Raises kind not_found."""
         ...
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """The token, opened. Raises kind not_found, or conflict where it cannot be opened any more."""
+        """Returns the token, decrypted. Raises kind not_found, or conflict if it cannot be decrypted any more."""
         ...
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Write the state down, unless the Page has another token by now."""
+        """Write the state, unless the Page has another token by now."""
         ...
 
 
 class Watchlist(Protocol):
-    """Which Page is checked when."""
+    """When each Page is checked."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Check it then. Raises kind unavailable when the store is."""
+        """Check the Page at this time. Raises kind unavailable if the store is unavailable."""
         ...
 
 
 class Heals(Protocol):
-    """Where a Page's healing is written down."""
+    """Where the healing of a Page is recorded."""
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """The last run and the refused conversations; None where there are none. Raises kind unavailable."""
+        """Returns the last run and the refused conversations, or None if there are none. Raises kind unavailable."""
         ...
 
 
 class Healing:
-    """Asks for it, and reads it. `now` is Unix milliseconds. The watch (watch.py) of a running service does it."""
+    """Requests healing and reads its progress. `now` is Unix milliseconds. The watch (watch.py) of a running service
+    heals.
+    """
 
     def __init__(self, registry: Registry, watched: Watchlist, records: Heals, *, now: Callable[[], int]) -> None:
         self._registry = registry
@@ -53,11 +55,12 @@ class Healing:
         self._now = now
 
     async def request(self, shop: ShopId, page: PageId) -> Page:
-        """Have the last five days fetched; the Page's state afterwards. Where that is under way, nothing changes.
+        """Have the last five days fetched, and return the Page's state afterwards. If such a run is in progress,
+        nothing changes.
 
         Raises:
             TokenDead: the Page has no token, or a dead one.
-            PageInboxError: kind not_found for a Page that is not the shop's; unavailable where the store is.
+            PageInboxError: kind not_found if the Page is not the shop's; unavailable if the store is unavailable.
         """
         credentials = await self._registry.credentials(shop, page)
         if credentials is None:
@@ -76,5 +79,5 @@ class Healing:
         return await self._registry.page(shop, page)
 
     async def progress(self, shop: ShopId, page: PageId) -> Heal | None:
-        """How far the last run is, and which conversations Facebook refuses. Raises kind unavailable."""
+        """Returns the last run's progress, and the conversations that Facebook refuses. Raises kind unavailable."""
         return await self._records.read(shop, page)

@@ -1,4 +1,4 @@
-"""A sign of each replica every few seconds, by which a time without any replica is noticed; and what Redis counts."""
+"""A sign of each replica every few seconds, which shows a time without any replica. Also the counts from Redis."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -13,41 +13,42 @@ from ops.metrics import Metrics
 BEAT_SECONDS: Final = 5.0
 
 OUTAGE: Final = 30_000
-"""Milliseconds without any replica, or without the store, after which deliveries may have been lost: Facebook delivers
-again at once and a few more times, for a time that is not documented."""
+"""Milliseconds without any replica, or without the store, after which deliveries may be lost. Facebook repeats a
+delivery at once and a few more times, for a time that is not documented.
+"""
 
 SPREAD: Final = 60_000
-"""Milliseconds over which all Pages become due after an outage."""
+"""Milliseconds over which the checks of all Pages are spread after an outage."""
 
 log = structlog.get_logger()
 
 
 class Beats(Protocol):
-    """Where replicas give their sign. Milliseconds. Raises kind unavailable when the store is."""
+    """Where replicas give their sign. Times are milliseconds. Raises kind unavailable if the store is unavailable."""
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
-        """Give the sign; the outage that ends with it, answered to one replica only. Every Page is due then."""
+        """Give the sign. Returns the outage that ends with it, to one replica only. Then every Page is due."""
         ...
 
 
 class Counts(Protocol):
-    """What is counted over all Pages. Every method raises kind unavailable when the store is."""
+    """Counts over all Pages. Every method raises kind unavailable if the store is unavailable."""
 
     async def counts(self) -> dict[PageStatus, int]:
-        """Watched Pages by status."""
+        """Returns the number of watched Pages by status."""
         ...
 
     async def expiring(self, now_ms: int, /) -> dict[Within, int]:
-        """How many Pages have a token that ends within a day, and within 14 days."""
+        """Returns how many Pages have a token that ends within a day, and within 14 days."""
         ...
 
     async def unhealed(self) -> int:
-        """How many conversations Facebook refuses, at all Pages."""
+        """Returns how many conversations of all Pages Facebook refuses."""
         ...
 
 
 class Heartbeat:
-    """Beats. `now` is Unix milliseconds."""
+    """Gives the sign. `now` is Unix milliseconds."""
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class Heartbeat:
             metrics.pages_token_expiring(within, 0)
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Give the sign regularly until cancelled."""
         while True:
             try:
                 await self.beat()
@@ -76,7 +77,7 @@ class Heartbeat:
             await self._sleep(BEAT_SECONDS)
 
     async def beat(self) -> None:
-        """Give the sign, and set the gauges that all replicas read in the store."""
+        """Give the sign, and set the gauges whose values all replicas read from the store."""
         outage = await self._beats.beat(self._now(), OUTAGE, SPREAD)
         if outage is not None:
             log.warning("outage_ended", wait_seconds=(outage.ended - outage.began) // 1000)

@@ -1,7 +1,7 @@
-"""Pure: a message of the Conversations edge as the message that a webhook would have brought.
+"""Pure: turns a message of the Conversations edge into the message that a webhook would have brought.
 
-The same id, so that what came both ways is stored once (that the two always agree is not documented). What only one of
-the two ways tells is left as absent as it is there: no quick reply, no referral, no postback.
+Both have the same id, so a message that came both ways is stored once (Facebook does not document that the ids always
+agree). Graph does not tell quick replies, referrals and postbacks, so these members stay absent.
 https://developers.facebook.com/docs/graph-api/reference/message
 """
 
@@ -17,14 +17,14 @@ from graph_client.parse import holds_token, plain
 NotReadableReason = Literal["no_id", "no_details", "no_other_side"]
 
 _UNSUPPORTED: Final = "unsupported"
-"""The type of an attachment of which Graph, or we, can only say that it is there."""
+"""The type of an attachment when Graph, or the service, knows only that it exists."""
 _BY_MIME: Final = {"image": "image", "video": "video", "audio": "audio"}
 
 
 class NotReadable(Exception):
-    """A message that cannot be stored: without an id, without anything but an id, or without a person.
+    """A message that cannot be stored: without an id, with nothing but an id, or without a person.
 
-    Graph tells details of a conversation's newest twenty messages only; older ones look deleted.
+    Graph returns details of a conversation's newest twenty messages only. Older messages look deleted.
     """
 
     def __init__(self, reason: NotReadableReason) -> None:
@@ -33,7 +33,7 @@ class NotReadable(Exception):
 
 
 def message_of(page: PageId, raw: dict[str, Any]) -> Message:
-    """One message, with `HISTORY_MESSAGE_FIELDS` (edges.py) asked for. Raises NotReadable."""
+    """Returns one message, requested with `HISTORY_MESSAGE_FIELDS` (edges.py). Raises NotReadable."""
     mid = _ident(raw.get("id"), MID_LENGTH)
     if mid is None:
         raise NotReadable("no_id")
@@ -48,7 +48,7 @@ def message_of(page: PageId, raw: dict[str, Any]) -> Message:
     text = text if isinstance(text, str) and text else None
     attachments = attachments_of(raw)
     if text is None and not attachments:
-        # Graph names no part that we know: as with webhooks, the shop sees that something was sent.
+        # Graph names no part that the service knows. As with webhooks, the shop sees that something was sent.
         attachments = [{"type": _UNSUPPORTED}]
     return Message(
         id=MessageId(mid),
@@ -70,7 +70,8 @@ def _receivers(raw: dict[str, Any]) -> Iterator[str]:
 
 
 def attachments_of(raw: dict[str, Any]) -> list[Fact]:
-    """What a message carries beside its text: attachments, then a sticker, then shared links, each of them once.
+    """Returns the parts of a message beside its text: attachments, then a sticker, then shared links, each of them
+    once.
 
     Stickers and links also come as attachments.
     """
@@ -92,7 +93,7 @@ def attachments_of(raw: dict[str, Any]) -> list[Fact]:
 
 
 def _attachment(item: dict[str, Any]) -> Fact:
-    """`{"type", "url"}`, as a webhook's; a template with what it holds."""
+    """Returns `{"type", "url"}`, as in a webhook; a template with its content."""
     image, video, template = item.get("image_data"), item.get("video_data"), item.get("generic_template")
     mime, url = item.get("mime_type"), _address(item.get("file_url"))
     if isinstance(image, dict):
@@ -108,7 +109,7 @@ def _attachment(item: dict[str, Any]) -> Fact:
 
 
 def _reply(raw: Any) -> Fact | None:
-    """What it answers: `{"id", "is_self_reply"}`; the message may be one that we never had."""
+    """Returns the message that is answered: `{"id", "is_self_reply"}`. The service may never have had that message."""
     mid = _ident(raw.get("mid"), MID_LENGTH) if isinstance(raw, dict) else None
     if mid is None:
         return None
@@ -117,7 +118,7 @@ def _reply(raw: Any) -> Fact | None:
 
 
 def _rows(edge: Any) -> list[dict[str, Any]]:
-    """The objects of an edge inside a message."""
+    """Returns the objects of an edge inside a message."""
     rows = edge.get("data") if isinstance(edge, dict) else edge
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
@@ -127,7 +128,7 @@ def _address(value: Any) -> str | None:
 
 
 def _ident(value: Any, longest: int) -> str | None:
-    """An id as text, from text or a whole number; None for anything else, and for text that was repaired."""
+    """Returns an id as text, from text or a whole number; None for anything else, and for text that was repaired."""
     text = str(value) if type(value) is int and value >= 0 else value
     if type(text) is str and 0 < len(text) <= longest and text.isprintable() and REPLACEMENT not in text:
         return text

@@ -1,6 +1,6 @@
 """Pages that a person, or the Page itself, has removed from the app, as a callback of Facebook says.
 
-Their tokens are dead, and Graph would refuse them, so this module does not call Graph.
+The tokens of such Pages are dead, and Graph would refuse them, so this module does not call Graph.
 """
 
 from typing import Protocol
@@ -13,10 +13,10 @@ from graph_client.errors import TokenDead
 
 
 class Registry(Protocol):
-    """Keeps tokens sealed."""
+    """Keeps tokens encrypted."""
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """The token, opened. Raises kind not_found, or conflict where it cannot be opened any more."""
+        """Returns the token, decrypted. Raises kind not_found, or conflict if it cannot be decrypted any more."""
         ...
 
 
@@ -32,7 +32,7 @@ class Purger(Protocol):
     """Disconnects a Page."""
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /, *, limited: bool) -> Receipt:
-        """Disconnect the Page, forget its token, purge what came for it. Raises kind not_found."""
+        """Disconnect the Page, delete its token and purge what came for it. Raises kind not_found."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Connecting a Page for real: its token checked with Facebook, kept sealed, its webhooks subscribed; and back again."""
+"""Connects a Page: checks its token with Facebook, stores it encrypted, subscribes webhooks. Also disconnects it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -30,33 +30,36 @@ from graph_client.token_facts import (
 from graph_client.wire import Ask
 
 UNSUBSCRIBE_SECONDS: Final = 4.0
-"""What a disconnect waits for Facebook before it goes on: the shop's data is deleted whatever Facebook answers."""
+"""Seconds that a disconnect waits for Facebook before it continues. The shop's data is deleted whatever Facebook
+answers.
+"""
 
 CONNECT_SECONDS: Final = 12.0
-"""All of connecting, which is two calls or three. What is done by then stays done, and doing it again is safe."""
+"""Seconds for a whole connect, which makes two or three calls. A finished step stays finished, and a repeat is safe."""
 
 _FIELD_REFUSED: Final = (ParameterRefused, PermissionMissing)
-"""How Facebook refuses a list of webhook fields: code 100 for an unknown field, 200 for one without its permission."""
+"""How Facebook refuses a list of webhook fields: code 100 for an unknown field, 200 for a field without its permission.
+"""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Which webhook fields Facebook delivers for a Page. `refused` are the others, each with the permission that
-    Facebook named for it, or "".
+    """The webhook fields that Facebook delivers for a Page. `refused` are the other fields, each with the permission
+    that Facebook named for it, or "".
     """
 
     fields: tuple[str, ...]
     refused: dict[str, str]
 
     def noted_in(self, state: PageState) -> PageState:
-        """The state with this subscription."""
+        """Returns the state with this subscription."""
         return replace(state, subscribed_fields=self.fields, missing_fields=self.refused)
 
 
 class NotConfigured(PageInboxError):
-    """A setting is missing without which no token can be checked or kept."""
+    """A required setting is missing, so no token can be checked or kept."""
 
     kind: ClassVar[Kind] = "not_configured"
 
@@ -68,7 +71,7 @@ class NotConfigured(PageInboxError):
 
 
 class AppRefused(PageInboxError):
-    """Facebook does not accept the app's own token; no Page's fault."""
+    """Facebook does not accept the app's own token. No Page causes this."""
 
     kind: ClassVar[Kind] = "upstream_failed"
 
@@ -81,58 +84,58 @@ class AppRefused(PageInboxError):
 
 
 class Registry(Protocol):
-    """Knows Pages and keeps their tokens sealed. Every method raises kind unavailable when the store is."""
+    """Knows Pages and keeps their tokens encrypted. Its methods raise kind unavailable if the store is unavailable."""
 
     async def connect(self, shop: ShopId, page: PageId, /) -> Page:
-        """Route the Page's messages to the shop. Raises kind conflict for another's."""
+        """Route the Page's messages to the shop. Raises kind conflict if the Page is another shop's."""
         ...
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Its state. Raises kind not_found."""
+        """Returns the Page's state. Raises kind not_found."""
         ...
 
     async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState, /) -> Page:
-        """Seal and keep it, in place of an earlier one. Raises kind not_found."""
+        """Encrypt and keep the token, in place of an earlier one. Raises kind not_found."""
         ...
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """The token, opened. Raises kind not_found, or conflict where it cannot be opened any more."""
+        """Returns the token, decrypted. Raises kind not_found, or conflict if it cannot be decrypted any more."""
         ...
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Write down what a look found, unless the Page has another token by now."""
+        """Record the result of a check, unless the Page has another token by now."""
         ...
 
 
 class Watchlist(Protocol):
-    """Which Page is looked at when."""
+    """When each Page is checked."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Look at it then."""
+        """Check the Page at this time."""
         ...
 
     async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
-        """Count the Page's token among those that end then; None for a token without an end."""
+        """Count the Page's token among those that end at this time; None for a token without an end."""
         ...
 
     async def forget(self, page: PageId, /) -> None:
-        """Look no more."""
+        """Stop checking this Page."""
         ...
 
 
 class Grants(Protocol):
-    """Remembers which person granted a Page's token; it ends when the Page is watched no more."""
+    """Remembers which person granted a Page's token. The entry ends when the Page is not watched any more."""
 
     async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
-        """The token that the Page has now came from this person; None where that is not known."""
+        """Record that the Page's current token came from this person; None if the person is not known."""
         ...
 
 
 class Purger(Protocol):
-    """Takes a Page away."""
+    """Disconnects a Page."""
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """Disconnect the Page, forget its token, purge what came for it. Raises kind not_found."""
+        """Disconnect the Page, delete its token and purge what came for it. Raises kind not_found."""
         ...
 
 
@@ -140,12 +143,14 @@ class Claims(Protocol):
     """Decides which shop gets a Page."""
 
     async def claim(self, shop: ShopId, page: PageId, /) -> Page:
-        """Route the Page's messages to the shop that has its token. Raises kind conflict for another's."""
+        """Route the Page's messages to the shop that has its token. Raises kind conflict for another shop's Page."""
         ...
 
 
 class Pages:
-    """Connects and disconnects. `now` is Unix milliseconds; `missing_settings` names what an operator has not set."""
+    """Connects and disconnects Pages. `now` is Unix milliseconds. `missing_settings` names the settings that the
+    operator has not set.
+    """
 
     def __init__(
         self,
@@ -174,17 +179,17 @@ class Pages:
         self._token_checks = TokenChecks(now=now)
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, *, history: bool = True) -> Page:
-        """Connect a Page: with its token for everything, without one for webhooks alone.
+        """Connect a Page: with its token for everything, without a token for webhooks alone.
 
-        With its first token the messages of the last five days are fetched too, unless `history` is False: the watch
-        (watch.py) does it, as it fetches missed messages.
+        With the first token of a Page the messages of the last five days are fetched too, unless `history` is False.
+        The watch (watch.py) fetches them in the same way as missed messages.
 
-        The Page is routed and its token kept before the webhooks are subscribed, so that nothing it delivers is
-        missed; should that call fail, the watch (watch.py) makes it up. Doing the same again is safe.
+        The Page is routed and its token kept before the webhooks are subscribed, so no delivery is missed. If the
+        subscription fails, the watch (watch.py) makes it later. A repeat of the same call is safe.
 
         Raises:
-            PageInboxError: kind conflict for another shop's Page; not_configured.
-            TokenRefused: another app's, another Page's, no Page's.
+            PageInboxError: kind conflict if the Page is another shop's; not_configured.
+            TokenRefused: the token is of another app, of another Page, or of no Page.
             RateReached: Facebook has refused too many tokens of this shop.
             GraphError: Facebook refuses the token, or cannot be asked.
         """
@@ -224,18 +229,19 @@ class Pages:
         return await self._registry.page(shop, page)
 
     def _missed_since(self, before: Page) -> int | None:
-        """What an earlier token left unhealed; where that one had died, all since the last event may be missing: with
-        some deaths the subscription goes too.
+        """Returns the time from which messages may be missing. This is what an earlier token left unhealed. If the
+        earlier token was dead, all messages since the last event may be missing, because some deaths of a token also
+        end the subscription.
         """
         if before.state is None:
             return None
         return missed_since(before, before.state, None, self._now(), lost=not before.state.token_alive)
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str) -> Receipt:
-        """Stop Facebook's deliveries as far as it listens, then forget the token and purge the Page's messages.
+        """Stop Facebook's deliveries if Facebook accepts this, then delete the token and purge the Page's messages.
 
         Raises:
-            PageInboxError: kind not_found for a Page that is not this shop's.
+            PageInboxError: kind not_found if the Page is not this shop's.
         """
         if (await self._registry.page(shop, page)).status in {"connected", "unsubscribed"}:
             try:
@@ -249,19 +255,19 @@ class Pages:
         return receipt
 
     async def inspect(self, token: Secret, page: PageId) -> TokenFacts:
-        """Ask Facebook whose token it is, what it may do, and who granted it.
+        """Ask Facebook whose token this is, what it allows, and who granted it.
 
         Raises:
-            TokenDead: Facebook does not accept it.
-            TokenRefused: it is not this Page's (token_facts.py).
-            AppRefused: it is our own token, the app's, that Facebook does not accept; nothing is said of the Page's.
+            TokenDead: Facebook does not accept the token.
+            TokenRefused: the token is not this Page's (token_facts.py).
+            AppRefused: Facebook does not accept the app's own token. This says nothing about the Page's token.
         """
         try:
             answer = await self._calls.with_token(self._app_token, "debug_token", edges.debug_token(token))
         except (TokenDead, PermissionMissing):
             raise AppRefused from None
         except ParameterRefused:
-            # Facebook tells an app nothing of a token that another one was given.
+            # Facebook tells an app nothing about a token that was given to another app.
             raise TokenRefused("token_of_another_app", "This token was made for another app, or is none.") from None
         data: dict[str, Any] = answer.node("data")
         lacking = missing_permissions(data, page, self._app_id)
@@ -274,8 +280,8 @@ class Pages:
     async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...] = ()) -> Subscription:
         """Have Facebook deliver the Page's webhooks. `delivered` are the fields that Facebook delivers already.
 
-        One field that is unknown, or that the token may not have, makes Facebook refuse the whole list. Then the needed
-        fields are subscribed alone, and the others are added as far as Facebook takes them.
+        If one field is unknown, or the token does not allow it, Facebook refuses the whole list. Then only the needed
+        fields are subscribed, and each other field is added if Facebook accepts it.
 
         Raises:
             GraphError: Facebook refuses a needed field, or cannot be asked.
@@ -296,9 +302,10 @@ class Pages:
     async def _add(
         self, shop: ShopId, page: PageId, fields: tuple[str, ...], more: tuple[str, ...], refused: dict[str, str]
     ) -> tuple[str, ...]:
-        """`fields` and those of `more` that Facebook takes, found by halving; notes the others in `refused`.
+        """Returns `fields` and those of `more` that Facebook accepts, found by halving the list. Adds the others to
+        `refused`.
 
-        A list that Facebook refuses changes nothing: the list that it took last goes on being delivered.
+        A list that Facebook refuses changes nothing: Facebook continues to deliver the last list that it accepted.
         """
         if not more:
             return fields
@@ -323,7 +330,7 @@ class Pages:
             raise GraphRefused
 
     async def subscribed_fields(self, shop: ShopId, page: PageId) -> tuple[str, ...]:
-        """The fields that Facebook delivers to this app for the Page now; () when there is no subscription."""
+        """Returns the fields that Facebook delivers to this app for the Page now; () if there is no subscription."""
         answer = await self._calls.for_page(shop, page, "subscription", lambda _: edges.subscription(page))
         for app in answer.rows():
             if str(app.get("id")) == self._app_id:

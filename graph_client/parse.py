@@ -1,7 +1,9 @@
-"""Pure: Graph's JSON as our items: Graph's own names, edges inside an item as plain lists, one form of time.
+"""Pure: turns Graph's JSON into our items, with Graph's own names, edges inside an item as plain lists, one form of
+time.
 
-What is left out at every depth: `paging`, whose addresses hold the access token, any other address that holds one,
-people's `email` (it looks like `PSID@facebook.com` and is none), nulls. Absent stays absent.
+These are left out at every depth: `paging`, whose addresses hold the access token; any other address with a token;
+people's `email` (it looks like `PSID@facebook.com` but is no e-mail address); and null values. An absent member stays
+absent.
 """
 
 import math
@@ -16,23 +18,26 @@ from graph_client.videos import VideoPlace, live_video_of, video_place, videos_o
 from graph_client.wire import GraphAnswer
 
 DEPTH: Final = 16
-"""How deep an item is kept; the deepest known, a picture in an album of a post, needs six."""
+"""The depth to which an item is kept. The deepest known member, a picture in an album of a post, needs six."""
 
 _LEFT_OUT: Final = frozenset({"paging", "email"})
 _COUNTS: Final = {"comments": "comment_count", "reactions": "reaction_count", "likes": "like_count"}
-"""Edges asked for their number alone, and what we call it."""
+"""Edges whose count alone is requested, and our name for the count."""
 
 _USUAL_TIME: Final = re.compile(
     r"2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\+0000"
 )
-"""A time as Graph writes it, on a day that every month has: it is ours but for its end, without any reckoning."""
+"""A time as Graph writes it, on a day that every month has. Such a time becomes our form by a change of its end,
+without a calculation.
+"""
 
 
 def fetched(query: GraphQuery, answer: GraphAnswer) -> Fetched:
-    """The items of an answer and where to go on. Never raises; what is no object among the items is left out.
+    """Returns the items of an answer and where the list continues. Never raises. A value that is not an object is left
+    out.
 
-    A customer is one item, with its id even where Facebook tells no more. An item that is too large for Facebook is
-    `partial`, and `missing` names what it lacks.
+    A customer is one item, and has its id even if Facebook returns nothing more. An item that is too large for Facebook
+    is `partial`, and `missing` names the fields that it lacks.
     """
     if query.edge == "customer":
         return Fetched([{**_object(answer.body, DEPTH), "id": query.object}], None)
@@ -53,12 +58,12 @@ def fetched(query: GraphQuery, answer: GraphAnswer) -> Fetched:
 
 
 def _onward(query: GraphQuery, after: str | None) -> str | None:
-    """Where to go on. A cursor that Graph answers unchanged leads nowhere: it is the end."""
+    """Returns where the list continues. If Graph returns the same cursor again, the list is at its end."""
     return None if after == query.after else after
 
 
 def plain(value: Any, depth: int = DEPTH) -> Any:
-    """Any JSON value in our form; None for what is left out."""
+    """Returns any JSON value in our form; None for a value that is left out."""
     kind = type(value)
     if kind is str:
         return None if holds_token(value) else value
@@ -76,12 +81,14 @@ def plain(value: Any, depth: int = DEPTH) -> Any:
 
 
 def holds_token(text: str) -> bool:
-    """Whether this is an address with an access token in it."""
+    """Returns whether the text is an address with an access token in it."""
     return "access_token" in text and text.startswith(("http:", "https:", "/"))
 
 
 def _object(raw: dict[str, Any], depth: int) -> Fact:
-    """One object. The commonest values come first, and call nothing: an answer holds thousands of them."""
+    """Returns one object. The most frequent values come first and need no call, because an answer holds thousands of
+    them.
+    """
     fact: Fact = {}
     for key, value in raw.items():
         kind = type(value)
@@ -105,13 +112,13 @@ def _object(raw: dict[str, Any], depth: int) -> Fact:
             fact[key] = str(value) if named or not -SAFE_INTEGER <= value <= SAFE_INTEGER else value
         elif (kept := plain(value, depth)) is not None:
             fact[key] = kept
-    for key in _LEFT_OUT:  # those that came as a text or a truth value
+    for key in _LEFT_OUT:  # the members that came as a text or a truth value
         fact.pop(key, None)
     return fact
 
 
 def _edge(fact: Fact, key: str, edge: dict[str, Any], depth: int) -> None:
-    """An edge inside an item: its list, its number, or both. An empty list beside a number was not asked for."""
+    """Add an edge inside an item: its list, its count, or both. An empty list beside a count was not requested."""
     summary = edge.get("summary")
     count = summary.get("total_count") if type(summary) is dict else None
     counted = type(count) is int and key in _COUNTS
@@ -122,7 +129,7 @@ def _edge(fact: Fact, key: str, edge: dict[str, Any], depth: int) -> None:
 
 
 def _time(text: str) -> str:
-    """`2026-02-02T02:41:10+0000` as `2026-02-02T02:41:10.000Z`; what is no time stays as it is."""
+    """Returns `2026-02-02T02:41:10+0000` as `2026-02-02T02:41:10.000Z`. A text that is not a time stays unchanged."""
     if _USUAL_TIME.fullmatch(text):
         return f"{text[:19]}.000Z"
     moment = from_text(text) if text[4:5] == "-" else None

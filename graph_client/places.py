@@ -1,8 +1,9 @@
-"""Pure: where a list of Graph goes on: a cursor, or what stands in the address of `paging.next` where there is none.
+"""Pure: where a list of Graph continues: a cursor, or parameters from the address in `paging.next` if there is no
+cursor.
 
-Graph's cursors are handed on as they are. `until` with `__paging_token`, which feed-like edges use, become one cursor
-of our own, which begins with a sign that no cursor of Graph's begins with. An address is never followed: it holds the
-access token, and may lead anywhere. https://developers.facebook.com/docs/graph-api/results
+Graph's cursors are passed on unchanged. `until` with `__paging_token`, which feed-like edges use, become one cursor of
+our own. This cursor begins with a character that no cursor of Graph begins with. The service never follows an address:
+an address holds the access token, and may lead to any host. https://developers.facebook.com/docs/graph-api/results
 """
 
 import base64
@@ -19,7 +20,7 @@ _LONGEST: Final = 1_000
 
 
 def next_place(paging: Any) -> str | None:
-    """The cursor to go on from; None at the end, which is where `paging.next` is missing and nowhere else."""
+    """Returns the cursor of the next list page, or None at the end. A list ends only if `paging.next` is missing."""
     if not isinstance(paging, dict) or not paging.get("next"):
         return None
     cursors = paging.get("cursors")
@@ -30,7 +31,9 @@ def next_place(paging: Any) -> str | None:
 
 
 def place_params(place: str) -> dict[str, str]:
-    """The parameters that ask for the page at a place. What is no cursor of ours goes to Graph as its own."""
+    """Returns the parameters that ask for the list page at a place. A cursor that is not ours is passed to Graph as
+    Graph's own.
+    """
     if place.startswith(_OURS):
         try:
             parts = orjson.loads(base64.urlsafe_b64decode(place[1:] + "=" * (-len(place[1:]) % 4)))

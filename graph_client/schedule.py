@@ -1,4 +1,4 @@
-"""When a Page is looked at next. Pure; milliseconds.
+"""Pure: when a Page is checked next. Times are milliseconds.
 
 Facebook gives no sign when it ends a subscription, and advises to check tokens at least daily
 (developers.facebook.com/docs/facebook-login/guides/access-tokens).
@@ -11,30 +11,33 @@ from domain.watch import Outage
 from graph_client.fields import FIELDS, missing
 
 DAY: Final = 24 * 60 * 60 * 1000
-"""Tokens and subscriptions are checked at least so often."""
+"""Tokens and subscriptions are checked at least this often."""
 
 SOON: Final = 60 * 1000
-"""A connect that ended half way, its subscription not made, is looked at after so long: not while it is still at it."""
+"""A connect that ended before the subscription was made is checked after this time. A connect in progress ends earlier.
+"""
 
 SILENCE: Final = 30 * 60 * 1000
-"""A Page that had written and has been silent for so long is looked at; then after twice as long, and so on up to a
-day. Facebook unsubscribes after an hour of failed deliveries, and a shop's quiet night costs six looks."""
+"""A Page that had messages and has been silent for this long is checked, then again after twice as long, and so on up
+to a day. Facebook unsubscribes after an hour of failed deliveries. A shop's quiet night needs six checks.
+"""
 
 MARGIN: Final = 10 * 60 * 1000
-"""What may be missing is looked for from so much earlier on: Facebook delivers late when it delivers again, and dates
-what it fetches to the second. What is there already is stored once."""
+"""Missing messages are fetched from this much earlier on. Facebook repeats deliveries late, and the times of fetched
+messages have whole seconds. A message that is already kept is stored once.
+"""
 
 KEPT: Final = 5 * DAY
 """Older messages would not be kept."""
 
 
 def next_look(page: Page, state: PageState, outage: Outage | None) -> int:
-    """The moment from which a look at Graph is worth its calls."""
+    """Returns the moment from which a check is worth its calls of Graph."""
     if outage is not None and outage.ended > state.checked_at:
         return outage.ended
     daily = state.checked_at + DAY
     if state.expires_at is not None and state.expires_at > state.checked_at:
-        daily = min(daily, state.expires_at)  # a token that ends is noticed when it does
+        daily = min(daily, state.expires_at)  # a token's end is noticed at once
     if page.last_event_at is None:
         return daily
     silence = SILENCE
@@ -45,9 +48,10 @@ def next_look(page: Page, state: PageState, outage: Outage | None) -> int:
 
 
 def fields_untried(state: PageState, before: PageState) -> bool:
-    """Whether to ask Facebook for more webhook fields: for some that it never refused, or after a permission changed.
+    """Returns whether to ask Facebook for more webhook fields: for fields that it never refused, or after a permission
+    changed.
 
-    `before` is the state of the check before. Fields that Facebook refused are not asked for at every check.
+    `before` is the state of the earlier check. Fields that Facebook refused are not requested at every check.
     """
     if missing(FIELDS, (*state.subscribed_fields, *state.missing_fields)):
         return True
@@ -55,10 +59,10 @@ def fields_untried(state: PageState, before: PageState) -> bool:
 
 
 def missed_since(page: Page, state: PageState, outage: Outage | None, now: int, *, lost: bool) -> int | None:
-    """From when on messages may be missing; None when there is no sign of it.
+    """Returns the time from which messages may be missing, or None if there is no sign of missing messages.
 
-    A lost subscription: since the last that came. An outage: since it began. What was found missing before and is not
-    healed yet stays.
+    After a lost subscription, this is the time of the last event. After an outage, this is its beginning. An earlier
+    time that is not healed yet stays.
     """
     signs = []
     if state.heal_since is not None:

@@ -1,4 +1,4 @@
-"""Limits how many tokens of Pages one shop can have checked in vain. Pure but for the clock."""
+"""Limits how many refused checks of Page tokens one shop can cause. Pure, except for the clock."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ class TokenChecks:
 
     @contextmanager
     def check(self, shop: ShopId) -> Iterator[None]:
-        """Around one check. It counts while it runs, and from then on where the token is refused.
+        """Wraps one check. The check counts while it runs. If Facebook refuses the token, it also counts afterwards.
 
         Raises:
             RateReached: too many checks of this shop were refused.

@@ -1,4 +1,4 @@
-"""A token that Facebook refuses for good is noted once, for all replicas; no call uses it again."""
+"""Marks a token that Facebook refuses permanently once, for all replicas. No call uses the token again."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,20 +18,20 @@ class States(Protocol):
     """Where the state of a token is kept."""
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Write it down, unless the Page has another token by now; whether it was."""
+        """Write the state, unless the Page has another token by now. Returns whether it was written."""
         ...
 
 
 class Watchlist(Protocol):
-    """Which Page is looked at when."""
+    """When each Page is checked."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Look at it then; count it as this until then."""
+        """Check the Page at this time. Count it under this status until then."""
         ...
 
 
 class TokenDeath:
-    """Called with a token that has just died. `now` is Unix milliseconds."""
+    """Called with a token that Facebook has just refused permanently. `now` is Unix milliseconds."""
 
     def __init__(self, states: States, watched: Watchlist, *, now: Callable[[], int]) -> None:
         self._states = states
@@ -39,7 +39,7 @@ class TokenDeath:
         self._now = now
 
     async def __call__(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
-        """Mark the Page `reconnect`. A token that has been replaced meanwhile is none of its business."""
+        """Mark the Page `reconnect`. If the token has been replaced meanwhile, nothing changes."""
         state = replace(
             credentials.state,
             checked_at=self._now(),

@@ -1,7 +1,7 @@
-"""Pure: what `GET /debug_token` tells of a token, held against what a Page needs.
+"""Pure: compares what `GET /debug_token` says about a token with what a Page needs.
 
-developers.facebook.com/docs/graph-api/reference/debug_token: answers 200 with `is_valid` false for dead tokens;
-`profile_id` is the Page of a Page token; `granular_scopes` narrows a permission to some Pages.
+developers.facebook.com/docs/graph-api/reference/debug_token: it answers 200 with `is_valid` false for dead tokens.
+`profile_id` is the Page of a Page token. `granular_scopes` limits a permission to some Pages.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from graph_client.fields import NEEDED_PERMISSIONS, WANTED_PERMISSIONS, missing
 
 
 class TokenRefused(PageInboxError):
-    """A token that lives, and is not one for this Page and this app."""
+    """A token that is alive, but is not for this Page and this app."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -28,10 +28,11 @@ class TokenRefused(PageInboxError):
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """What Facebook says of a token that lives.
+    """What Facebook says about a live token.
 
-    `missing_permissions` are those that some feature needs. `granted_by` is the app-scoped id of the person who granted
-    the token, None where Facebook does not say. `expires_at` is when the token ends, in milliseconds; None for never.
+    `missing_permissions` are permissions that some feature needs. `granted_by` is the app-scoped id of the person who
+    granted the token, or None if Facebook does not say. `expires_at` is when the token ends, in milliseconds, or None
+    if it has no end.
     """
 
     missing_permissions: tuple[str, ...]
@@ -40,7 +41,7 @@ class TokenFacts:
 
 
 def granted_by(data: Mapping[str, Any]) -> str | None:
-    """The app-scoped id of the person through whom the token came; None where Facebook tells none."""
+    """Returns the app-scoped id of the person who granted the token, or None if Facebook names none."""
     person = data.get("user_id")
     if isinstance(person, bool) or not isinstance(person, int | str):
         return None
@@ -48,17 +49,17 @@ def granted_by(data: Mapping[str, Any]) -> str | None:
 
 
 def expires_at(data: Mapping[str, Any]) -> int | None:
-    """When the token ends, in milliseconds. Facebook says it in Unix seconds, and 0 for a token without an end."""
+    """Returns when the token ends, in milliseconds. Facebook sends Unix seconds, and 0 for a token without an end."""
     seconds = data.get("expires_at")
     return seconds * 1000 if type(seconds) is int and 0 < seconds <= LAST_MOMENT // 1000 else None
 
 
 def missing_permissions(data: Mapping[str, Any], page: PageId, app_id: str) -> tuple[str, ...]:
-    """What the token may not do and some feature needs; () for a token that may do everything.
+    """Returns the permissions that some feature needs and the token lacks; () if nothing is missing.
 
     Raises:
-        TokenDead: it is not valid any more.
-        TokenRefused: it is another app's, another Page's or a person's.
+        TokenDead: the token is not valid any more.
+        TokenRefused: the token is another app's, another Page's or a person's.
     """
     if data.get("is_valid") is not True:
         error = data.get("error")
@@ -76,25 +77,25 @@ def missing_permissions(data: Mapping[str, Any], page: PageId, app_id: str) -> t
 
 
 def require_needed(lacking: Iterable[str]) -> None:
-    """Raises PermissionMissing, naming them, when one lacks without which a Page cannot be served."""
+    """Raises PermissionMissing with the missing permissions, if a permission is missing that every Page needs."""
     needed = tuple(permission for permission in lacking if permission in NEEDED_PERMISSIONS)
     if needed:
         raise PermissionMissing(needed)
 
 
 def names_its_page(data: Mapping[str, Any]) -> bool:
-    """Whether the answer tells which Page the token is for."""
+    """Returns whether the answer says which Page the token is for."""
     return data.get("profile_id") is not None
 
 
 def _granted(data: Mapping[str, Any], page: PageId) -> set[str]:
-    """The permissions that hold for this Page: one that was granted for other Pages only does not."""
+    """Returns the permissions that hold for this Page, without those that were granted only for other Pages."""
     scopes = data.get("scopes")
     granted = {scope for scope in scopes if isinstance(scope, str)} if isinstance(scopes, list) else set()
     narrowed = data.get("granular_scopes")
     for one in narrowed if isinstance(narrowed, list) else ():
         targets = one.get("target_ids") if isinstance(one, dict) else None
-        # Absent target ids: the permission holds for everything.
+        # No target ids: the permission holds for everything.
         if isinstance(targets, list) and page not in map(str, targets):
             granted.discard(one.get("scope"))
     return granted

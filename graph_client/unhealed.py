@@ -1,4 +1,6 @@
-"""Pure: which refusal is of one conversation alone, and when a refused conversation is tried again. Milliseconds."""
+"""Pure: which refusals concern one conversation alone, and when that conversation is tried again. Times are
+milliseconds.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -17,47 +19,52 @@ from graph_client.errors import (
 )
 
 FIRST_PAUSE: Final = 5 * 60 * 1000
-"""Before the second try; each pause is twice as long as the one before."""
+"""The pause before the second try. Each pause is twice as long as the pause before."""
 
 LONGEST_PAUSE: Final = 12 * 60 * 60 * 1000
 
 GONE_PAUSE: Final = 60 * 1000
-"""Before a conversation that Graph calls gone is tried again: a new one may not be known on all of Facebook's machines
-yet."""
+"""The pause before a conversation that Graph calls gone is tried again. A new conversation may not be known on all of
+Facebook's machines yet.
+"""
 
 GONE_TRIES: Final = 3
 """Tries after which a conversation that Facebook does not find counts as deleted."""
 
 MOST_UNHEALED: Final = 500
-"""Of one Page. Where more are refused, the refusal is not of one conversation, and the walk ends."""
+"""Refused conversations of one Page. If there are more, the refusal does not concern one conversation, and the walk
+ends.
+"""
 
 OUTAGE_REFUSALS: Final = 3
-"""Conversations in a row at which Graph fails, until that counts as an outage of Graph."""
+"""Conversations in a row at which Graph fails before this counts as an outage of Graph."""
 
 _OF_ONE: Final = (ObjectNotFound, ParameterRefused, PermissionMissing, GraphRefused, TooMuchData)
 _FAILURES: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout)
 
 
 def is_refusal(error: GraphError) -> bool:
-    """Whether the conversation goes on the list of refused ones. A dead token, a spent budget and a wrong proof say
-    nothing of a conversation.
+    """Returns whether the conversation is added to the refused ones. A dead token, a used-up budget and a wrong proof
+    say nothing about a conversation.
     """
     return isinstance(error, _OF_ONE + _FAILURES)
 
 
 def is_failure(error: GraphError) -> bool:
-    """Whether it may be an outage of Graph, rather than a refusal of this conversation."""
+    """Returns whether the error may be an outage of Graph instead of a refusal of this conversation."""
     return isinstance(error, _FAILURES)
 
 
 def is_outage(error: GraphError, in_a_row: int) -> bool:
-    """Whether Graph as a whole is out. An error that Graph itself reports (code 1 or 2) may be of one conversation."""
+    """Returns whether Graph as a whole is down. An error that Graph itself reports (code 1 or 2) may concern one
+    conversation only.
+    """
     reported = error.code is not None or isinstance(error, GraphTimeout)
     return is_failure(error) and (not reported or in_a_row >= OUTAGE_REFUSALS)
 
 
 def refused_again(entry: Unhealed, reason: str, now: int) -> Unhealed | None:
-    """The entry after one more refusal; None when the conversation is given up."""
+    """Returns the entry after one more refusal, or None if the conversation is given up."""
     tries = entry.tries + 1
     gone = reason == entry.reason == ObjectNotFound().reason
     if now >= entry.until or (gone and tries >= GONE_TRIES):
@@ -66,6 +73,6 @@ def refused_again(entry: Unhealed, reason: str, now: int) -> Unhealed | None:
 
 
 def pause(reason: str, tries: int) -> int:
-    """The pause before the next try, by the number of tries so far."""
+    """Returns the pause before the next try, from the number of tries so far."""
     first = GONE_PAUSE if reason == ObjectNotFound().reason else FIRST_PAUSE
     return min(first << min(tries - 1, 20), LONGEST_PAUSE)

@@ -1,8 +1,8 @@
-"""Pure: how much of each budget is used, as the headers of every answer of Graph tell it, and what follows from it.
+"""Pure: how much of each budget is used, from the headers of every answer of Graph, and what the service does about it.
 
-Per Page a rolling day of 4800 calls for each person who was active there, so a small shop has a small budget; for the
-app 200 an hour for each user; conversations twice a second. At 100 % of any counter calls are refused, and each call
-made then prolongs it. https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+A Page has 4800 calls in a rolling day for each person who was active there, so a small shop has a small budget. The app
+has 200 calls an hour for each user. Conversations have two calls a second. At 100 % of any counter Facebook refuses
+calls, and each call made then prolongs the block. https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,37 +16,40 @@ from domain.ids import PageId
 from graph_client.errors import Throttled
 
 HEADER_CHARACTERS: Final = 16 * 1024
-"""The longest header that is read. One tells of at most 32 business objects, in about 200 characters each."""
+"""The longest header that is read. One header describes at most 32 business objects, with about 200 characters each."""
 
 DAY_SECONDS: Final = 86_400
-"""The longest wait that is believed: the widest window is a day."""
+"""The longest wait that is believed, because the longest window is a day."""
 
 _COUNTERS: Final = ("call_count", "total_time", "total_cputime")
 _TYPES: Final[dict[object, Limit]] = {"pages": "pages", "messenger": "messenger", None: "pages"}
-"""Of a business use case. The others (advertising, Instagram) are budgets of calls that we do not make."""
+"""Types of a business use case. The other types (advertising, Instagram) are budgets of calls that the service does not
+make.
+"""
 
 SLOW_FROM: Final = 0.75
-"""Below it nothing is held back: a quarter of the smallest budget is 1200 calls."""
+"""Below this share calls are not slowed down: a quarter of the smallest budget is 1200 calls."""
 
 _CLOSEST, _FARTHEST = 0.1, 5.0
-"""Seconds between two calls at SLOW_FROM and at the limit, by equal factors between. At first that is not noticed; near
-the end a second caller is refused and does not wait."""
+"""Seconds between two calls at SLOW_FROM and at the limit. Between the two, the seconds grow by equal factors. At first
+the delay is not noticed. Near the end a second caller is refused and does not wait.
+"""
 
 _HOLD_SECONDS: Final[dict[Limit, int]] = {
-    "app": 300,  # its window is an hour and the header names no time: a twelfth of it
-    "pages": 120,  # its window is a day, but Facebook names the minutes; this is for answers where it does not
+    "app": 300,  # its window is an hour and the header names no time: a twelfth of the window
+    "pages": 120,  # its window is a day, but Facebook names the minutes; used if an answer names none
     "messenger": 60,  # mostly bursts of conversations
 }
-"""How long calls stop where Facebook does not say for how long."""
+"""Seconds for which calls stop if Facebook does not say how long."""
 
 _BURST_CODE, _BURST_SECONDS = 613, 5
-"""On conversations this is the limit of two calls a second: over as soon as there are no calls."""
+"""For conversations this is the limit of two calls a second. The block ends as soon as no calls are made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The usage headers of one answer. `share` of each budget is used, 1.0 is the limit; `regain` and `retry_after` in
-    seconds.
+    """The usage headers of one answer. `share` is the used part of each budget: 1.0 is the limit. `regain` and
+    `retry_after` are in seconds.
     """
 
     share: Mapping[Limit, float] = field(default_factory=dict)
@@ -59,17 +62,18 @@ NO_USAGE: Final = Usage()
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Seconds: no call at all for `hold`; afterwards, or else, none closer together than `spacing`."""
+    """Seconds. No call is made for `hold`. Afterwards, or without a hold, two calls are at least `spacing` apart."""
 
     hold: float = 0.0
     spacing: float = 0.0
 
 
 def read_usage(headers: Mapping[str, str], page: PageId | None) -> Usage:
-    """What the headers of an answer tell of the app's budget and this Page's. `headers` are found by small letters.
+    """Returns what the headers of an answer say about the budgets of the app and of this Page. The keys of `headers`
+    are in small letters.
 
-    Business use cases of other objects are left out where the Page's own is there; where it is not, the key is an id
-    that we do not know and all of them count. What is malformed tells nothing. Never raises.
+    If the Page's own business use case is present, those of other objects are left out. If it is not present, the key
+    is an unknown id, and all of them count. A malformed value is ignored. Never raises.
     """
     share: dict[Limit, float] = {}
     regain: dict[Limit, int] = {}
@@ -78,7 +82,7 @@ def read_usage(headers: Mapping[str, str], page: PageId | None) -> Usage:
         counted = [_finite(counters.get(name)) for name in _COUNTERS]
         used = [one for one in counted if one is not None]
         if used:
-            # A thousand times the limit says no more than ten times.
+            # A thousand times the limit means no more than ten times the limit.
             share[limit] = max(share.get(limit, 0.0), min(max(used), 1000.0) / 100)
         minutes = _finite(counters.get("estimated_time_to_regain_access"))
         if minutes:
@@ -99,7 +103,7 @@ def read_usage(headers: Mapping[str, str], page: PageId | None) -> Usage:
 
 
 def advice(share: float, regain_seconds: int, limit: Limit) -> Advice:
-    """What to do about a budget of which this share is used: nothing, go slower, or stop for a while."""
+    """Returns what to do about a budget with this share used: nothing, slow down, or stop for a while."""
     if regain_seconds > 0:
         return Advice(hold=float(min(regain_seconds, DAY_SECONDS)))
     if share >= 1:
@@ -111,7 +115,9 @@ def advice(share: float, regain_seconds: int, limit: Limit) -> Advice:
 
 
 def wait_after(error: Throttled, usage: Usage) -> int:
-    """Seconds after which a refused call may be made again: the longest that Facebook names, else a guess by limit."""
+    """Returns the seconds after which a refused call may be repeated: the longest that Facebook names, or an estimate
+    by limit.
+    """
     counted = max(usage.retry_after or 0, usage.regain.get(error.limit, 0))
     if not counted and error.code == _BURST_CODE and error.limit == "messenger":
         counted = _BURST_SECONDS
@@ -119,7 +125,7 @@ def wait_after(error: Throttled, usage: Usage) -> int:
 
 
 def _objects(header: str | None) -> Iterator[dict[str, Any]]:
-    """The header's object, if it is one."""
+    """Yields the header's object, if it is one."""
     if header is None or len(header) > HEADER_CHARACTERS:
         return
     try:
@@ -131,7 +137,7 @@ def _objects(header: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _finite(value: object) -> float | None:
-    """A percentage or minutes, from a number or its text; None for anything else and below 0."""
+    """Returns a percentage or minutes, from a number or its text; None for anything else and below 0."""
     if type(value) is str and len(value) <= 12:
         try:
             value = float(value)
@@ -143,7 +149,7 @@ def _finite(value: object) -> float | None:
 
 
 def _seconds(text: str | None) -> int | None:
-    """Retry-After in seconds. Its other form, a date, is not read: Facebook documents neither."""
+    """Returns Retry-After in seconds. A date, its other form, is not read, because Facebook documents neither form."""
     if text is None or not (text.isascii() and text.strip().isdigit() and len(text) <= 9):
         return None
     return min(int(text), DAY_SECONDS)

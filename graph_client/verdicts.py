@@ -1,6 +1,6 @@
-"""Pure: which error an answer of Graph is, by its code and subcode first; by HTTP status only where they are silent.
+"""Pure: which error an answer of Graph is. Code and subcode decide first. The HTTP status decides only without them.
 
-Nearly every error comes as HTTP 400 of the type `OAuthException`, whatever it is about.
+Nearly every error comes as HTTP 400 of the type `OAuthException`, whatever the cause.
 https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 
@@ -28,19 +28,20 @@ from graph_client.errors import (
 from graph_client.fields import NEEDED_PERMISSIONS, WANTED_PERMISSIONS
 
 _TRACE = re.compile(r"[A-Za-z0-9_.+/=-]{1,64}")
-"""Today's have eleven to twenty-three characters. What looks otherwise is not repeated."""
+"""Today's ids have eleven to twenty-three characters. A value of another form is not repeated."""
 
 _APP = frozenset({4, 341})
 _CALLER = frozenset({17, 32, 613})
-"""Limits that do not name their budget: a person's, a Page's, a custom one. It is the one that the call is charged
-to: 613 is documented for conversations, and holding back the Page's posts for it would not end it."""
+"""Limits that do not name their budget: a person's, a Page's, a custom one. The budget is the one that the call is
+charged to. Code 613 is documented for conversations, and stopping the calls for the Page's posts would not end it.
+"""
 
 _MESSENGER = 80_006
 _BUSINESS = range(80_000, 80_100)
-"""Limits of a business object; for us always a Page."""
+"""Limits of a business object, which is always a Page here."""
 
 _NOT_THERE: Final = frozenset({33, 2_018_001, 2_018_218})
-"""Subcodes of 100: no such object or not for us; no such message or person; no profile of this person."""
+"""Subcodes of 100: no such object, or no access to it; no such message or person; no profile of this person."""
 
 _PROFILE_REFUSED: Final = 2_018_247
 """Subcode of 100: the token may not read the profiles of persons."""
@@ -53,13 +54,13 @@ _PERMISSIONS: Final = (
     *("pages_manage_posts", "pages_manage_engagement", "pages_utility_messaging", "business_management"),
     *("pages_read_user_engagement", "read_insights", "pages_user_gender", "pages_user_locale", "pages_user_timezone"),
 )
-"""Names that may be passed on. Other words of Graph's may be what people wrote."""
+"""Names that may be passed on. Other words of Graph may be words of people."""
 
 
 def error_of(status: int, body: object, limit: Limit = "pages") -> GraphError:
-    """What an answer says went wrong; `limit` is the budget that the call was charged to.
+    """Returns the error that an answer reports. `limit` is the budget that the call was charged to.
 
-    For any body whatever: what cannot be understood goes by its status.
+    Any body is accepted. A body that is not understood is judged by its status.
     """
     found = body.get("error") if isinstance(body, dict) else None
     error: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -74,14 +75,14 @@ def error_of(status: int, body: object, limit: Limit = "pages") -> GraphError:
         return known
     if status == 429:
         return Throttled(limit, details)
-    # An error without a code inside of a success is not Graph as we know it; the next try may find it better.
+    # A success that contains an error without a code is not Graph's usual form. The next try may succeed.
     if status >= 500 or (code is None and status < 400) or error.get("is_transient") in (True, "true"):
         return GraphUnavailable(details)
     return GraphRefused(details)
 
 
 def _by_code(code: int, words: str, details: ErrorDetails, limit: Limit) -> GraphError | None:
-    """None for a code that we know nothing of. `words` are Graph's own, in small letters."""
+    """Returns the error for a code, or None for an unknown code. `words` are Graph's own, in small letters."""
     if code in (-3, 1, 2):
         return TooMuchData(details) if code == 1 and "reduce the amount of data" in words else GraphUnavailable(details)
     if code in (102, 190):
@@ -96,8 +97,9 @@ def _by_code(code: int, words: str, details: ErrorDetails, limit: Limit) -> Grap
 
 
 def _of_100(words: str, details: ErrorDetails) -> GraphError:
-    """A parameter; but Graph says other things with this code too: nothing there, a permission, a field of another
-    version, and (unconfirmed) a wrong proof. Without a subcode only its words tell them apart.
+    """Returns the error for code 100: usually a refused parameter. Graph also uses this code for a missing object, a
+    permission, a field of another version, and (unconfirmed) a wrong proof. Without a subcode only its words
+    distinguish these cases.
     """
     if details.subcode in _NOT_THERE:
         return ObjectNotFound(details)
@@ -126,14 +128,14 @@ def _budget(code: int, limit: Limit) -> Limit | None:
 
 
 def _named(words: str) -> tuple[str, ...]:
-    """The permissions that Graph's words name, of those we know: nothing else of its words is passed on."""
+    """Returns the known permissions that Graph's words name. No other word of Graph is passed on."""
     found = frozenset(_WORDS.findall(words))
     return tuple(one for one in _PERMISSIONS if one in found)
 
 
 _OTHERS: Final[dict[int, type[ProofRefused | PolicyBlocked | ObjectNotFound | ParameterRefused]]] = {
-    12: ObjectNotFound,  # an id of a form that the version does not have any more
-    21: ObjectNotFound,  # a Page that was merged into another one
+    12: ObjectNotFound,  # an id in a form that the version does not have any more
+    21: ObjectNotFound,  # a Page that was merged into another Page
     104: ProofRefused,
     368: PolicyBlocked,
     803: ObjectNotFound,

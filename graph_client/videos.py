@@ -1,6 +1,6 @@
-"""Pure: videos from another list, where Facebook refuses their own list: videos from posts, live videos from videos.
+"""Pure: other lists to search if Facebook refuses the own list: posts for videos, videos for live videos.
 
-A cursor belongs to the list that it comes from. The letter that we put before the cursor says which list that is.
+A cursor belongs to the list that it comes from. The letter that we put before the cursor says which list this is.
 """
 
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from graph_client.errors import ParameterRefused
 List = Literal["live_videos", "videos", "posts"]
 
 _LISTS: Final[dict[Edge, tuple[List, List]]] = {"videos": ("videos", "posts"), "live_videos": ("live_videos", "videos")}
-"""For each edge the list of its own, and the list to search when Facebook refuses the first."""
+"""For each edge its own list, and the list to search if Facebook refuses the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoPlace:
-    """Which list is walked, and Graph's cursor in it; None at the beginning."""
+    """The list that is read, and Graph's cursor in it, or None at the beginning."""
 
     of: List
     after: str | None
 
 
 def video_place(edge: Edge, cursor: str | None) -> VideoPlace:
-    """The place that our cursor stands for. Raises ParameterRefused for one that we did not hand out."""
+    """Returns the place of our cursor. Raises ParameterRefused for a cursor that the service did not create."""
     own, other = _LISTS[edge]
     if cursor is None:
         return VideoPlace(own, None)
@@ -39,17 +39,19 @@ def video_place(edge: Edge, cursor: str | None) -> VideoPlace:
 
 
 def other_place(edge: Edge) -> VideoPlace | None:
-    """Where to begin when Facebook refuses the edge's own list; None for an edge without another list."""
+    """Returns where to begin if Facebook refuses the edge's own list; None for an edge without another list."""
     return VideoPlace(_LISTS[edge][1], None) if edge in _LISTS else None
 
 
 def write_video_place(place: VideoPlace) -> str:
-    """Our cursor for a place."""
+    """Returns our cursor for a place."""
     return f"{place.of[0]}{place.after or ''}"
 
 
 def live_video_of(video: Fact) -> Fact | None:
-    """A live video from the video of its recording, under the names that live videos have; None for another video."""
+    """Returns a live video made from the video of its recording, with the names that live videos have; None for another
+    video.
+    """
     status = video.get("live_status")
     if not isinstance(status, str):
         return None
@@ -66,9 +68,10 @@ def live_video_of(video: Fact) -> Fact | None:
 
 
 def videos_of(post: Fact) -> Iterator[Fact]:
-    """The videos of a post, alone or in an album, under the names that videos have; `post` as `parse.py` gives it.
+    """Yields the videos of a post, single or in an album, with the names that videos have. `post` comes from
+    `parse.py`.
 
-    The id is the video's own where the post tells it. What a post does not tell (`length`) stays absent.
+    The id is the video's own if the post has it. A member that a post does not have (`length`) stays absent.
     """
     attachments = post.get("attachments")
     for attachment in attachments if isinstance(attachments, list) else ():

@@ -1,7 +1,7 @@
-"""Pure: a walk through a list of Graph, page by page, that always ends.
+"""Pure: a walk through a list of Graph, one list page at a time, that always ends.
 
-Graph ends a list by leaving `paging.next` out. Lists have been seen that never do so: the same cursor again and again,
-or new cursors with empty pages. A short or an empty page alone is not the end
+Graph ends a list by leaving out `paging.next`. Some lists never did so: they repeated the same cursor, or sent new
+cursors with empty pages. A short or an empty page alone is not the end
 (developers.facebook.com/docs/graph-api/results).
 """
 
@@ -10,13 +10,16 @@ from typing import Any, Final
 from domain.heal import CutReason
 
 NOTHING_NEW_PAGES: Final = 8
-"""Pages in a row without a new item, after which a list counts as endless. Privacy filters empty a page or two."""
+"""List pages in a row without a new item, after which a list counts as endless. Privacy filters can empty a page or
+two.
+"""
 
 
 class Walk:
-    """Where a walk is. `after` is the cursor of the next page: give it the place to begin at, None for the beginning.
+    """The position of a walk. `after` is the cursor of the next list page. Set it to the first place, or to None for
+    the beginning.
 
-    `cut` says why the walk ended before the list did; None while it goes on, and at the list's own end.
+    `cut` says why the walk ended before the list did. It is None while the walk continues, and at the list's own end.
     """
 
     after: str | None
@@ -33,9 +36,10 @@ class Walk:
         self._pages_without_new = 0
 
     def take(self, rows: list[dict[str, Any]], after: str | None) -> list[dict[str, Any]]:
-        """The items of a page that this walk has not met before; `after` is the page's cursor, None at the end.
+        """Returns the items of a list page that this walk has not seen before. `after` is the page's cursor, or None at
+        the end.
 
-        An item without an id is given back, and does not count as new.
+        An item without an id is returned, but does not count as new.
         """
         new = [row for row in rows if row.get("id") not in self._ids]
         ids = {row["id"] for row in new if isinstance(row.get("id"), str)}

@@ -1,10 +1,10 @@
-"""Checks the Pages that are due: their tokens and subscriptions; restores a lost subscription, fetches missed messages.
+"""Checks the tokens and subscriptions of Pages that are due, restores a lost subscription, and fetches missed messages.
 
-Facebook ends a Page's subscription after an hour of failed deliveries and gives no sign of it, nor ever delivers again
-what it gave up (developers.facebook.com/docs/messenger-platform/webhooks). So every Page with a token is checked daily,
-when it falls silent, and after every time in which no replica took deliveries. Several Pages are checked side by side;
-a Page whose healing takes long queues behind the others after each turn. Each replica takes Pages that are due; a lease
-keeps the other replicas off, and runs out when the replica dies.
+Facebook ends a Page's subscription after an hour of failed deliveries. It gives no sign, and never repeats a delivery
+that it gave up (developers.facebook.com/docs/messenger-platform/webhooks). So every Page with a token is checked daily,
+when it becomes silent, and after every time in which no replica took deliveries. Several Pages are checked at the same
+time. A Page whose healing takes long waits behind the others after each turn. Each replica takes Pages that are due. A
+lease keeps the other replicas away, and expires if the replica dies.
 """
 
 import asyncio
@@ -30,88 +30,90 @@ from graph_client.token_facts import TokenFacts
 from ops.metrics import Metrics
 
 TICK_SECONDS: Final = 5.0
-"""Between two looks at what is due."""
+"""Seconds between two looks for Pages that are due."""
 
 LEASE: Final = 120_000
-"""Milliseconds for which a Page is one replica's; renewed before each call of a heal."""
+"""Milliseconds for which a Page belongs to one replica. The lease is renewed before each call of a heal."""
 
 AGAIN: Final = 300_000
-"""Milliseconds after which a look is made again that failed."""
+"""Milliseconds after which a failed check is repeated."""
 
 PAGES_AT_ONCE: Final = 8
-"""Checked and healed side by side by this process; other processes take the next."""
+"""Pages that this process checks and heals at the same time. Other processes take the next Pages."""
 
 RECENT: Final = 10 * 60 * 1000
-"""Milliseconds for which the last check need not be made again before the next turn of healing."""
+"""Milliseconds for which the last check need not be repeated before the next turn of healing."""
 
 log = structlog.get_logger()
 
 
 class Watchlist(Protocol):
-    """Which Page is due, across replicas. Milliseconds. Every method raises kind unavailable when the store is."""
+    """Which Page is due, for all replicas. Times are milliseconds. Every method raises kind unavailable if the store is
+    unavailable.
+    """
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
-        """Pages that are due, for nobody else until the lease is over."""
+        """Returns Pages that are due. No other replica gets them until the lease is over."""
         ...
 
     async def renew(self, page: PageId, until_ms: int, /) -> None:
-        """A longer lease."""
+        """Make the lease longer."""
         ...
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Look at it then; count it as this until then."""
+        """Check the Page at this time. Count it under this status until then."""
         ...
 
     async def forget(self, page: PageId, /) -> None:
-        """Look no more."""
+        """Stop checking this Page."""
         ...
 
     async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
-        """Count the Page's token among those that end then; None for a token without an end."""
+        """Count the Page's token among those that end at this time; None for a token without an end."""
         ...
 
     async def outage(self) -> Outage | None:
-        """The last one."""
+        """Returns the last outage."""
         ...
 
 
 class Registry(Protocol):
-    """Knows Pages and keeps their tokens sealed."""
+    """Knows Pages and keeps their tokens encrypted."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """The shop of a Page."""
+        """Returns the shop of a Page."""
         ...
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Its state. Raises kind not_found."""
+        """Returns the Page's state. Raises kind not_found."""
         ...
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """The token, opened. Raises kind not_found, or conflict where it cannot be opened any more."""
+        """Returns the token, decrypted. Raises kind not_found, or conflict if it cannot be decrypted any more."""
         ...
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Write down what a look found, unless the Page has another token by now."""
+        """Record the result of a check, unless the Page has another token by now."""
         ...
 
     async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials, /) -> bool:
-        """Seal the token with the newest key where it is not yet; whether it was done."""
+        """Encrypt the token with the newest key if an older key was used. Returns whether it was encrypted again."""
         ...
 
 
 class Pages(Protocol):
-    """Asks Facebook about a Page. Every method raises GraphError when Facebook refuses or is not there."""
+    """Asks Facebook about a Page. Every method raises GraphError if Facebook refuses or does not answer."""
 
     async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
-        """What the token may not do, and who granted it. Raises TokenDead."""
+        """Returns what the token does not allow, and who granted it. Raises TokenDead."""
         ...
 
     async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
-        """The fields that are delivered now."""
+        """Returns the fields that are delivered now."""
         ...
 
     async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...], /) -> Subscription:
-        """Have the Page's webhooks delivered; `delivered` are the fields that are delivered now."""
+        """Have the Page's webhooks delivered. `delivered` are the fields that are delivered now."""
         ...
 
 
@@ -119,24 +121,24 @@ class Grants(Protocol):
     """Remembers which person granted a Page's token."""
 
     async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
-        """The token is this person's, since now or since when it is known to be."""
+        """Record that the token is this person's, from now on or from the time that is already recorded."""
         ...
 
 
 class Healer(Protocol):
-    """Fetches what was missed."""
+    """Fetches missed messages."""
 
     async def heal(self, shop: ShopId, page: PageId, since: int | None, still_ours: StillOurs, /) -> TurnResult:
-        """One turn: every message since then, then conversations that were refused before."""
+        """Do one turn: fetch every message from `since` on, then conversations that were refused before."""
         ...
 
     async def next_at(self, shop: ShopId, page: PageId, /) -> int | None:
-        """When the next turn is due by what was left over; None where nothing was."""
+        """Returns when the next turn is due for remaining work, or None if no work remains."""
         ...
 
 
 class Watch:
-    """Watches. `now` is Unix milliseconds."""
+    """Checks Pages. `now` is Unix milliseconds."""
 
     def __init__(
         self,
@@ -162,7 +164,7 @@ class Watch:
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Check what is due, some Pages side by side, until cancelled."""
+        """Check the Pages that are due, several at the same time, until cancelled."""
         under_way: set[asyncio.Task[None]] = set()
         try:
             while True:
@@ -176,14 +178,14 @@ class Watch:
                 wait = None if len(under_way) == PAGES_AT_ONCE else TICK_SECONDS
                 done, under_way = await asyncio.wait(under_way, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 for check in done:
-                    check.result()  # an error that nobody expects ends the watch; it is logged and started again
+                    check.result()  # an unexpected error ends the watch, which is logged and started again
         finally:
             for check in under_way:
                 check.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def begin(self, most: int) -> set[asyncio.Task[None]]:
-        """Begin to check Pages that are due, at most so many."""
+        """Begin to check Pages that are due, at most this many."""
         due = await self._watchlist.take(self._now(), LEASE, most) if most else []
         return {asyncio.create_task(self._one(page)) for page in due}
 
@@ -200,20 +202,20 @@ class Watch:
             try:
                 await self._put_off(page, error)
             except PageInboxError as lost:
-                log.warning("watch_interrupted", reason=lost.reason)  # the lease runs out
+                log.warning("watch_interrupted", reason=lost.reason)  # the lease expires
 
     async def _put_off(self, page: PageId, error: PageInboxError) -> None:
         """Check the Page again when its error may be over."""
         if error.kind == "not_found":
             await self._watchlist.forget(page)
         elif error.reason == "reconnect_page":
-            # Dead, or sealed by a key that is gone: only a new token helps, and until then the Page counts so.
+            # The token is dead, or its key is lost. Only a new token helps, and the Page is counted so until then.
             await self._watchlist.watch(page, self._now() + DAY, "reconnect")
         else:
             await self._watchlist.renew(page, self._now() + max(AGAIN, (error.retry_after or 0) * 1000))
 
     async def _look(self, shop: ShopId, id_: PageId) -> None:
-        """One Page: two reads of the store when its time has not come, which is most of the time."""
+        """Check one Page. Before its time the check needs two reads of the store only, which is the usual case."""
         page = await self._registry.page(shop, id_)
         if page.state is None:
             await self._watchlist.forget(id_)
@@ -233,14 +235,16 @@ class Watch:
             await self._watchlist.forget(id_)
             return
         if await self._registry.reseal(shop, id_, credentials):
-            # What follows is written down for the token under its new seal.
+            # The results below are recorded for the token as it is encrypted now.
             credentials = await self._registry.credentials(shop, id_) or credentials
         check_is_due = check_is_due or page.state.checked_at + RECENT <= now
         if not check_is_due or await self._check(shop, page, credentials, outage):
             await self._heal(shop, page, outage)
 
     async def _check(self, shop: ShopId, page: Page, credentials: Credentials, outage: Outage | None) -> bool:
-        """Ask Facebook about token and subscription; restore a lost one. False where the token is dead."""
+        """Ask Facebook about token and subscription, and restore a lost subscription. Returns False if the token is
+        dead.
+        """
         before = state = credentials.state
         try:
             facts = await self._looker.inspect(credentials.token, page.id)
@@ -261,7 +265,8 @@ class Watch:
         await self._watchlist.note_expiry(page.id, facts.expires_at)
         if facts.granted_by is not None:
             await self._grants.still_granted(page.id, facts.granted_by, self._now())
-        # What is to be healed is written down before the subscription is restored: a crash between forgets nothing.
+        # The need for healing is recorded before the subscription is restored, so a crash between the two loses
+        # nothing.
         await self._registry.note_state(shop, page.id, credentials.seal, state)
         if lost:
             log.warning("subscription_lost", shop=shop, page=page.id)
@@ -276,7 +281,7 @@ class Watch:
         return True
 
     async def _heal(self, shop: ShopId, page: Page, outage: Outage | None) -> None:
-        """One turn of healing where one is due; then say when the Page is due again."""
+        """Do one turn of healing if one is due. Then record when the Page is due again."""
         credentials = await self._registry.credentials(shop, page.id)
         if credentials is None:
             return
@@ -284,7 +289,7 @@ class Watch:
         if since is not None or (heal_at is not None and heal_at <= self._now()):
             turn = await self._healer.heal(shop, page.id, since, lambda: self._still_ours(page.id))
             heal_at = turn.next_at
-            # Read again: healing may have been asked for anew meanwhile.
+            # Read the state again, because healing may have been requested meanwhile.
             credentials = await self._registry.credentials(shop, page.id) or credentials
             if turn.ended and since is not None and credentials.state.heal_since == since:
                 state = replace(credentials.state, heal_since=None)

@@ -1,8 +1,8 @@
-"""Pure: a question to Graph as an HTTP request, and an HTTP answer as Graph's answer or one of our errors.
+"""Pure: turns a question to Graph into an HTTP request, and an HTTP answer into Graph's answer or one of our errors.
 
-The token goes in a header and nowhere else: addresses end up in logs. `appsecret_proof` shows that the call comes from
-who has the app's secret (https://developers.facebook.com/docs/facebook-login/security); its form with a time is good
-for five minutes.
+The token is sent in a header and nowhere else, because addresses appear in logs. `appsecret_proof` shows that the
+caller has the app's secret (https://developers.facebook.com/docs/facebook-login/security). Its form with a time is
+valid for five minutes.
 """
 
 import hmac
@@ -26,9 +26,11 @@ from graph_client.verdicts import error_of
 Method = Literal["GET", "POST", "DELETE"]
 
 _PATH_PART = re.compile(r"[A-Za-z0-9_.:$=+-]{1,512}")
-"""What ids, message ids (today's have 88 characters) and edges are made of; no slash, no percent sign, no question."""
+"""The characters of ids, message ids (today's have 88 characters) and edges: no slash, no percent sign, no question
+mark.
+"""
 _TOKEN = re.compile(r"[!-~]{1,4096}")
-"""What a header can carry. Tokens are opaque, of some hundred characters."""
+"""The characters that a header allows. Tokens are opaque and have some hundred characters."""
 _DIGITS_AS_ZEROS: Final = bytes(range(ord("0"))) + b"0" * 10 + bytes(range(ord("9") + 1, 256))
 _TWENTY_DIGITS: Final = b"0" * 20
 _MINUS_NINETEEN_DIGITS: Final = b"-" + b"0" * 19
@@ -36,9 +38,10 @@ _MINUS_NINETEEN_DIGITS: Final = b"-" + b"0" * 19
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question. `params` go into the address, `form` into the body of a POST.
+    """One question. `params` are part of the address. `form` is the body of a POST.
 
-    `lists` says that an edge is asked, whose answer is `{"data": [...]}`; `limit` is the budget it is charged to.
+    `lists` says that the question is for an edge, whose answer is `{"data": [...]}`. The call is charged to the budget
+    `limit`.
     """
 
     method: Method
@@ -50,17 +53,17 @@ class Ask:
 
     @property
     def fields(self) -> str:
-        """Its `fields`; "" where it names none."""
+        """Returns the question's `fields`, or "" if it names none."""
         return self.params.get("fields", "")
 
     def with_fields(self, fields: str) -> "Ask":
-        """The same question with other fields."""
+        """Returns the same question with other fields."""
         return replace(self, params={**self.params, "fields": fields})
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """Ready to be sent. Only its method may be seen: the rest holds the token, proofs and ids."""
+    """A request that is ready to be sent. Only its method may be shown. The rest holds the token, proofs and ids."""
 
     method: Method
     url: str = field(repr=False)
@@ -70,31 +73,33 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class GraphAnswer:
-    """Graph's JSON, in strings that UTF-8 can carry. Holds what people wrote."""
+    """Graph's JSON, in strings that UTF-8 can encode. It holds texts of people."""
 
     body: dict[str, Any] = field(repr=False)
     missing: tuple[str, ...] = ()
-    """Fields that were not asked for, because with them an item was too much for Graph."""
+    """Fields that were left out, because an item with them was too large for Graph."""
 
     def rows(self) -> list[dict[str, Any]]:
-        """The objects in `data`; what is no object there is left out."""
+        """Returns the objects in `data`. Other values are left out."""
         data = self.body.get("data")
         return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
 
     def node(self, name: str) -> dict[str, Any]:
-        """The object under this name. Raises GraphUnavailable where there is none."""
+        """Returns the object under this name. Raises GraphUnavailable if there is none."""
         found = self.body.get(name)
         if not isinstance(found, dict):
             raise GraphUnavailable
         return found
 
     def after(self) -> str | None:
-        """The cursor to go on from; None at the end (places.py)."""
+        """Returns the cursor of the next list page, or None at the end (places.py)."""
         return next_place(self.body.get("paging"))
 
 
 def proof(token: Secret, app_secret: Secret, at: int | None) -> str:
-    """`appsecret_proof` of a token; `at` is its `appsecret_time` in Unix seconds, None for the form without."""
+    """Returns the `appsecret_proof` of a token. `at` is its `appsecret_time` in Unix seconds, or None for the form
+    without a time.
+    """
     message = token.reveal() if at is None else f"{token.reveal()}|{at}"
     return hmac.digest(app_secret.reveal_bytes(), message.encode(), "sha256").hex()
 
@@ -102,11 +107,12 @@ def proof(token: Secret, app_secret: Secret, at: int | None) -> str:
 def build(
     ask: Ask, *, base_url: str, version: str, token: Secret, app_secret: Secret | None, at: int | None
 ) -> HttpRequest:
-    """The request that asks it. `at` is the time for the proof, None for one without; no secret, no proof.
+    """Returns the request for the question. `at` is the time for the proof, or None for a proof without a time. Without
+    a secret there is no proof.
 
     Raises:
-        ParameterRefused: a part of the path is empty, too long, or could lead elsewhere.
-        TokenDead: the token could not stand in a header, so it is none of Facebook's.
+        ParameterRefused: a part of the path is empty, too long, or could change the address.
+        TokenDead: a header cannot hold the token, so it is not a token of Facebook.
     """
     for part in ask.path:
         if part in {".", ".."} or not _PATH_PART.fullmatch(part):
@@ -131,10 +137,10 @@ def build(
 
 
 def decipher(status: int, body: bytes, ask: Ask) -> GraphAnswer:
-    """What came back, as Graph meant it.
+    """Returns Graph's answer.
 
     Raises:
-        GraphError: an error, be it inside a success; a redirect; what is not Graph's JSON, as an outage gives.
+        GraphError: an error, even inside a success; a redirect; a body that is not Graph's JSON, as in an outage.
     """
     if 300 <= status < 400:
         raise GraphRedirected
@@ -149,10 +155,10 @@ def decipher(status: int, body: bytes, ask: Ask) -> GraphAnswer:
 
 
 def _parsed(body: bytes) -> Any:
-    """The JSON value, None for what is none. A whole number stays whole, however long.
+    """Returns the JSON value, or None if the body is not JSON. A whole number stays exact at any length.
 
-    orjson refuses half of an emoji (`"\\ud83d"`), which clients that cut texts do send, and rounds whole numbers beyond
-    64 bits, which have 19 digits and a minus, or 20.
+    orjson refuses half of an emoji (`"\\ud83d"`), which some clients send when they cut texts. It also rounds whole
+    numbers beyond 64 bits, which have 19 digits and a minus, or 20 digits.
     """
     with suppress(ValueError, RecursionError):
         digits = body.translate(_DIGITS_AS_ZEROS)
