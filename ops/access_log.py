@@ -1,7 +1,7 @@
 """Counts requests for `/webhook` and writes their log lines, once per event-loop iteration.
 
-Deliveries are the most frequent request. So the constant part of a line is redacted and rendered once for each caller,
-and the rest of it holds only numbers and slugs from closed lists, which need no redaction.
+Deliveries are the most frequent requests. So the constant part of a line is redacted and rendered once for each caller.
+The rest of the line holds only numbers and slugs from closed lists, which need no redaction.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _OUTCOMES: Final = {
 
 
 class LogEntry:
-    """An answered request. `reason` is the slug of its error; the last two are those of a delivery."""
+    """An answered request. `reason` is the slug of its error. The last two fields belong to a delivery."""
 
     __slots__ = ("agent", "body_bytes", "client", "method", "outcomes", "reason", "request_id", "seconds", "status")
 
@@ -59,7 +59,7 @@ class LogEntry:
 
 
 class AccessLog:
-    """Collects the entries of one event-loop iteration. `write` takes lines, each without its end."""
+    """Collects the entries of one event-loop iteration. `write` takes lines without line ends."""
 
     def __init__(
         self, metrics: Metrics, *, enabled: bool = True, write: Callable[[Sequence[bytes]], None] = logs.write
@@ -110,7 +110,7 @@ class AccessLog:
 
 
 def _render(method: str, status: int, client: str | None, agent: bytes | None) -> bytes:
-    """The beginning of a line, up to the first member that differs between two requests of one caller."""
+    """Returns the beginning of a line, up to the first member that can differ between two requests of one caller."""
     facts = {
         "event": "request",
         "method": method,

@@ -1,6 +1,6 @@
-"""What `page-inbox doctor` says of the settings: refused, weak, or missing for something that is wanted. Pure.
+"""Pure: what `page-inbox doctor` says about the settings: refused, weak, or missing but needed.
 
-What `serve` would refuse is reported with the same sentence, and the other settings are still examined.
+A value that `serve` would refuse is reported with the same sentence. The other settings are still examined.
 """
 
 from base64 import b64decode
@@ -21,16 +21,16 @@ _WANTED: Final = (
     ("PUBLIC_URL", "/openapi.json does not contain the API's address, and the handshake cannot be tried from outside.",
      "Set it to the address that Facebook and the shops use."),
 )  # fmt: skip
-"""What the service starts without, and what then does not work."""
+"""Settings that the service can start without, and what does not work without them."""
 
 _LISTENING: Final = ("HOST", "PORT", "OPS_PORT")
-"""Nothing here listens; a problem with these settings is only reported."""
+"""The doctor does not listen, so a problem with these settings is only reported."""
 
 _PASSWORD_BYTES: Final = 16
 
 
 def examine_settings(environ: Mapping[str, str], read_file: Callable[[str], str]) -> tuple[Settings, list[Finding]]:
-    """The settings as far as they can be used, and what there is to say of all."""
+    """Returns the usable settings, and the findings about all settings."""
     problems: list[tuple[str, str]] = []
     try:
         read_settings(environ, command="serve", read_file=read_file)
@@ -51,7 +51,7 @@ def examine_settings(environ: Mapping[str, str], read_file: Callable[[str], str]
 
 
 def _weak(settings: Settings) -> Iterator[Finding]:
-    """At least one finding for each setting that holds secrets, weak or not."""
+    """Yields at least one finding for each setting that holds secrets, weak or not."""
     remedies = {
         "FACEBOOK_APP_SECRET": "Take the app secret from the app's dashboard.",
         "FACEBOOK_VERIFY_TOKEN": "Set what `openssl rand -hex 32` prints, here and in the app's dashboard.",
@@ -72,7 +72,7 @@ def _weak(settings: Settings) -> Iterator[Finding]:
 
 
 def _access(settings: Settings) -> Iterator[Finding]:
-    """Who else can get at the store."""
+    """Yields findings about who else can access the store."""
     url = settings.redis_url
     if not url:
         return

@@ -1,7 +1,7 @@
 """Checks that say whether this process can do its work now.
 
-Each has a name, a time limit and a hint for the person on call; what exactly went wrong goes to the log, not into the
-answer. A check is logged when it begins to fail, when it fails in another way, and when it passes again.
+Each check has a name, a time limit and a hint for the person on call. The exact error is written to the log and not to
+the answer. A check is logged when it begins to fail, when its error changes, and when it passes again.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 Check = Callable[[], Awaitable[object]]
-"""Passes by returning anything but False, fails by raising."""
+"""Passes if it returns anything but False, and fails if it raises."""
 
 Count = Callable[[str, bool], None]
 """Called after each check with its name and whether it passed."""
@@ -19,7 +19,9 @@ Count = Callable[[str, bool], None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check ended, fit for an answer. A failed one that does not gate leaves the process ready."""
+    """How a check ended, in a form that an answer may show. A failed check that does not gate leaves the process
+    ready.
+    """
 
     name: str
     ok: bool
@@ -28,27 +30,28 @@ class Result:
 
 
 class Checks:
-    """The registered checks, run together."""
+    """The registered checks, which run at the same time."""
 
     def __init__(self, *, count: Count = lambda _name, _ok: None) -> None:
         self._count = count
         self._checks: dict[str, tuple[Check, str, float, bool]] = {}
         self._failing: dict[str, str] = {}
-        """Name to the class of the last failure."""
+        """Maps a check's name to the class of its last failure."""
         self._log = structlog.get_logger()
 
     def add(self, name: str, check: Check, hint: str, timeout: float = 1.0, *, gates: bool = True) -> None:
-        """Register a check; `timeout` in seconds, and an overrun is a failure. Without `gates` the process is ready all
-        the same: for what hurts some callers, where the others would be hurt by taking it away.
+        """Register a check. `timeout` is in seconds, and a check that takes longer fails. Without `gates`, the process
+        stays ready when the check fails. Use this for a failure that affects only some callers, because an unready
+        process affects all.
 
-        Raises ValueError when the name is taken.
+        Raises ValueError if the name is taken.
         """
         if name in self._checks:
             raise ValueError(f"two checks named {name}")
         self._checks[name] = (check, hint, timeout, gates)
 
     async def run(self) -> list[Result]:
-        """Every check at once; the results in the order of registration."""
+        """Run all checks at the same time and return their results in the order of registration."""
         return list(await asyncio.gather(*(self._run(name, *held) for name, held in self._checks.items())))
 
     async def _run(self, name: str, check: Check, hint: str, seconds: float, gates: bool) -> Result:
@@ -60,7 +63,7 @@ class Checks:
         except asyncio.CancelledError as cancelled:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                raise  # the caller went away; otherwise something inside the check was cancelled
+                raise  # the caller left, or something inside the check was cancelled
             error = cancelled
         except Exception as raised:  # noqa: BLE001 - any failure of a check is a result
             error = raised
@@ -80,4 +83,4 @@ class Checks:
 
 
 class CheckFailed(Exception):
-    """A check said no without saying why."""
+    """A check failed without a reason."""

@@ -1,6 +1,6 @@
 """The parts of the service that tracing replaces: the metrics, the request ids, the layer around the application.
 
-Without tracing these are the plain parts themselves, so tracing that is off costs nothing (docs/adr/0018-tracing.md).
+Without tracing the plain parts are used, so tracing that is off needs no time (docs/adr/0018-tracing.md).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class NewMetrics(Protocol):
     """Makes metrics."""
 
     def __call__(self, registry: MetricRegistry, *, version: str) -> Metrics:
-        """On this registry."""
+        """Returns metrics on this registry."""
         ...
 
 

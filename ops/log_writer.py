@@ -1,7 +1,7 @@
 """Writes log lines without ever waiting for their reader.
 
-Lines wait in a buffer and are written at the end of each event-loop iteration, as many as the pipe takes then.
-A reader that stops therefore costs lines, never a request: when the buffer is full, new lines are dropped and counted.
+Lines wait in a buffer. At the end of each event-loop iteration, as many lines are written as the pipe accepts. If the
+reader stops, lines can be lost, but no request fails: when the buffer is full, new lines are dropped and counted.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
 BUFFER_BYTES: Final = 256 * 1024
-"""Bytes of lines that wait for a slow reader of standard output. A busy second has two million."""
+"""Bytes of lines that wait for a slow reader of standard output. A busy second has two million bytes."""
 RETRY_SECONDS: Final = 0.005
-"""Until the next try when the pipe was full: a pipe holds 64 KiB, so 13 MB a second pass."""
+"""Seconds until the next try after the pipe was full. A pipe holds 64 KiB, so 13 MB a second are possible."""
 CLOSE_SECONDS: Final = 1.0
-"""For a slow reader to take the last lines when the process ends."""
+"""Seconds that a slow reader has to take the last lines when the process ends."""
 
 
 class LineWriter:
-    """Writes the lines of one event-loop iteration together; outside an event loop, each line at once.
+    """Writes the lines of one event-loop iteration together. Outside an event loop, it writes each line at once.
 
-    May be called from any thread.
+    Any thread may call it.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self.lost = 0
-        """Lines that were not written: the buffer was full, or the reader is gone."""
+        """Lines that were not written, because the buffer was full or the reader has ended."""
         self._lines: deque[bytes] = deque()
-        """Each with its end."""
+        """Each line with its line end."""
         self._size = 0
         self._unreported = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -41,24 +41,24 @@ class LineWriter:
         self._poll: select.poll | None = None
 
     def open(self, stream: BinaryIO, lost_line: Callable[[int], bytes]) -> None:
-        """Write to `stream` from now on. `lost_line` makes the line that says how many lines were lost."""
+        """Write to `stream` from now on. `lost_line` returns the line that says how many lines were lost."""
         self.flush()
         with self._writing:
             self._stream, self._made, self._poll, self._loop = stream, lost_line, None, None
             try:
                 number = stream.fileno()
-            except OSError:  # it is in memory
+            except OSError:  # the stream is in memory
                 return
             if not stat.S_ISREG(os.fstat(number).st_mode):  # a file never makes its writer wait
                 self._poll = select.poll()
                 self._poll.register(number, select.POLLOUT)
 
     def msg(self, line: bytes) -> None:
-        """Take a line, without its end."""
+        """Take a line without its line end."""
         self.extend((line,))
 
     def extend(self, lines: Sequence[bytes]) -> None:
-        """Take several lines, each without its end."""
+        """Take several lines without their line ends."""
         for line in lines:
             if self._size > BUFFER_BYTES:
                 self.flush()
@@ -80,7 +80,7 @@ class LineWriter:
     debug = info = warning = error = critical = msg
 
     def flush(self, seconds: float = 0.0) -> None:
-        """Write what the reader takes now, or within `seconds` for each piece."""
+        """Write what the reader accepts now, or within `seconds` for each piece."""
         with self._writing:
             # keeps: no wait for a reader of the log
             while self._lines and (self._poll is None or self._poll.poll(seconds * 1000)):
@@ -88,7 +88,7 @@ class LineWriter:
                 try:
                     self._stream.write(piece)
                     self._stream.flush()
-                except (OSError, ValueError):  # the reader is gone, or the stream is closed
+                except (OSError, ValueError):  # the reader has ended, or the stream is closed
                     self.lost += lines
             if self._unreported and not self._lines and self._made:
                 line = self._made(self._unreported) + b"\n"
@@ -97,14 +97,14 @@ class LineWriter:
                 self._size += len(line)
 
     def close(self) -> None:
-        """Write what is left, for as long as the reader is not too slow."""
+        """Write the remaining lines, unless the reader is too slow."""
         self.flush(CLOSE_SECONDS)
 
     def _piece(self) -> tuple[bytes, int]:
-        """The next bytes to write, and how many lines end in them.
+        """Returns the next bytes to write, and how many lines end in them.
 
-        A pipe that is ready for writing takes PIPE_BUF bytes without a wait, and undivided: lines of several processes
-        that share the pipe stay whole. A longer line goes in parts.
+        A pipe that is ready for writing accepts PIPE_BUF bytes without a wait, and in one piece. So the lines of
+        several processes that share the pipe stay whole. A longer line is written in parts.
         """
         most = select.PIPE_BUF if self._poll is not None else BUFFER_BYTES
         taken = [self._lines.popleft()]

@@ -1,9 +1,9 @@
-"""Log lines: one JSON object a line, in UTC, redacted, written once per event-loop iteration.
+"""Log lines: one JSON object per line, in UTC, redacted, written once per event-loop iteration.
 
-A line holds no control character that a terminal or a log viewer could obey: those are escaped.
+A line holds no control character that a terminal or a log viewer would obey. Such characters are escaped.
 
-`configure` is called once, by the command line, before anything is logged. Modules say
-`log = structlog.get_logger()` and `log.info("slug", key=value)`; ops/redact.py lists the keys that pass.
+The command line calls `configure` once, before anything is logged. Modules use `log = structlog.get_logger()` and
+`log.info("slug", key=value)`. ops/redact.py lists the keys that pass.
 """
 
 import atexit
@@ -25,21 +25,28 @@ from ops.log_writer import LineWriter
 from ops.redact import redact
 
 _LIBRARIES_FROM = logging.WARNING
-"""Lowest level of libraries' records, whatever LOG_LEVEL: at `debug` some print whole requests, headers included."""
+"""The lowest level for records of libraries, whatever LOG_LEVEL is. At `debug` some print whole requests with
+headers.
+"""
 
 _CHATTY = {"uvicorn.error": logging.INFO}
-"""Loggers with a lower level: the server's start and stop. Its name says error; it logs everything but access."""
+"""Loggers with a lower level: the server's start and stop. The name says error, but it logs everything except
+access.
+"""
 
 _DETAIL = 300
-"""Characters taken of a library's message, of its first line only: asyncio puts `repr(exception)` in the second."""
+"""Characters that are kept of the first line of a library's message. asyncio puts `repr(exception)` in the second
+line.
+"""
 
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What JSON lets stand as it is and a terminal or a viewer obeys: DEL, C1 controls, ends of lines and the characters
-that change the direction of text. C0 controls are escaped by JSON itself."""
+"""Characters that JSON leaves unescaped and that a terminal or a viewer obeys: DEL, C1 controls, ends of lines, and the
+characters that change the direction of text. JSON itself escapes C0 controls.
+"""
 
 
 class _Stamp:
-    """Adds `timestamp` (RFC 3339, UTC, milliseconds) and `level`; formats the seconds once a second."""
+    """Adds `timestamp` (RFC 3339, UTC, milliseconds) and `level`. Formats the seconds once a second."""
 
     def __init__(self) -> None:
         self.clock: Callable[[], float] = time.time
@@ -52,7 +59,7 @@ class _Stamp:
         return event
 
     def now(self) -> str:
-        """The current time, as it stands in every line."""
+        """Returns the current time in the form of a log line."""
         now = self.clock()
         second = int(now)
         if second != self._second:
@@ -62,7 +69,7 @@ class _Stamp:
 
 
 def _described(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replaces `exc_info` by the class of the error and the places it came through."""
+    """Replaces `exc_info` by the class of the error and the places that it passed."""
     if "exc_info" in event:
         held = event.pop("exc_info")
         if held is True:
@@ -85,26 +92,29 @@ def _rendered(_logger: object, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def _lost_line(lines: int) -> bytes:
-    """The line that says how many lines before it were lost."""
+    """Returns the line that says how many lines before it were lost."""
     return _rendered(None, "", _stamp(None, "warning", {"event": "log_lines_lost", "lines": lines}))
 
 
 _stamp = _Stamp()
 _writer = LineWriter(io.BytesIO())
 _PROCESSORS: list[structlog.typing.Processor] = [_stamp, _described, redact, _rendered]
-"""One list and one writer for the life of the process. Loggers cache both at their first line; because the objects stay
-the same, a later `configure` or `structlog.testing.capture_logs` still reaches them."""
+"""One list and one writer for the whole process. Loggers cache both at their first line. Because the objects stay the
+same, a later `configure` or `structlog.testing.capture_logs` still reaches the loggers.
+"""
 
 atexit.register(_writer.close)
 
 
 def lost_lines() -> int:
-    """Lines that this process could not write, since it started."""
+    """Returns how many lines this process could not write since its start."""
     return _writer.lost
 
 
 def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], float] = time.time) -> LineWriter:
-    """Send every line, of ours and of libraries that use `logging`, to `stream` as JSON; `clock` in Unix seconds."""
+    """Send every line, from the service and from libraries that use `logging`, to `stream` as JSON. `clock` returns
+    Unix seconds.
+    """
     _writer.open(stream, _lost_line)
     _stamp.clock = clock
     structlog.configure(
@@ -127,27 +137,29 @@ def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], floa
 
 
 def new_request_id() -> str:
-    """16 hexadecimal digits, to find a line by. It is no secret, so it need not be random enough for one."""
+    """Returns 16 hexadecimal digits, by which a line can be found. The id is not a secret, so simple random numbers are
+    enough.
+    """
     return f"{random.getrandbits(64):016x}"
 
 
 def enabled(level: str) -> bool:
-    """Whether lines of level info are written where `level` is the lowest one."""
+    """Returns whether lines of level info are written if `level` is the lowest level."""
     return _level_number(level) <= logging.INFO
 
 
 def timestamp() -> str:
-    """The current time, as it stands in every line."""
+    """Returns the current time in the form of a log line."""
     return _stamp.now()
 
 
 def render(event: MutableMapping[str, Any]) -> bytes:
-    """An event, redacted, as a JSON object. The mapping is changed."""
+    """Returns an event, redacted, as a JSON object. This changes the mapping."""
     return _rendered(None, "info", redact(None, "info", event))
 
 
 def write(lines: Sequence[bytes]) -> None:
-    """Write rendered lines without structlog, for a fifth of its cost. Each is without its end."""
+    """Write rendered lines without structlog, in a fifth of its time. The lines have no line ends."""
     _writer.extend(lines)
 
 

@@ -1,4 +1,4 @@
-"""Number of tasks of the event loop, for a scrape. A leak of tasks shows as a number that only grows."""
+"""The number of tasks of the event loop, for a scrape. If tasks leak, this number only grows."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from prometheus_client.registry import Collector
 
 
 class LoopCollector(Collector):
-    """`python_asyncio_tasks`, of the loop that scrapes; 0 where none runs."""
+    """`python_asyncio_tasks`, for the loop that runs the scrape; 0 if no loop runs."""
 
     def collect(self) -> Iterator[Metric]:
-        """Count them now."""
+        """Count the tasks now."""
         yield GaugeMetricFamily("python_asyncio_tasks", "Tasks of the event loop.", value=_tasks())
 
 

@@ -1,7 +1,7 @@
 """Every metric, in one table, on a registry that is passed in.
 
-Labels come from closed sets only: outcomes, kinds, route templates, methods, status codes; never an id. The numbers
-are plain ones (ops/meters.py) of one process; prometheus_client only writes them down when it is asked.
+Labels come from closed sets only: outcomes, kinds, route templates, methods, status codes, but never an id. The numbers
+are plain numbers (ops/meters.py) of one process. prometheus_client only formats them for a scrape.
 """
 
 import math
@@ -21,13 +21,13 @@ from ops.meters import OTHER, Counter, Gauge, Histogram
 PREFIX = "page_inbox_"
 
 MetricRegistry = CollectorRegistry
-"""What metrics are registered on and scraped from, for those who hold one and need not know whose it is."""
+"""The registry for metrics and scrapes. Modules use this name and do not import prometheus_client."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""A client may send any word as its method; the others are counted as `other`."""
+"""A client may send any word as its method. Other words are counted as `other`."""
 
 _WRITE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Seconds; Facebook takes five for a failure."""
+"""Seconds. Facebook counts an answer after five seconds as a failure."""
 _ANSWER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BODY = (512, 1024, 2048, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304)
@@ -38,13 +38,14 @@ _SWEEP = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
 
 
 Across = Literal["sum", "max", "min"]
-"""What a gauge of several worker processes comes to (ops/totals.py): `sum` where each has its own share, `max` or `min`
-where each tells the same thing, or what the worst of them says is what counts."""
+"""How the gauges of several worker processes are combined (ops/totals.py): `sum` if each process has its own share;
+`max` or `min` if all report the same number, or if the worst number counts.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row of the table; `name` without the prefix, `bounds` the upper bounds of a histogram's buckets."""
+    """One row of the table. `name` has no prefix. `bounds` are the upper bounds of a histogram's buckets."""
 
     name: str
     type: Literal["counter", "gauge", "histogram"]
@@ -56,7 +57,7 @@ class Metric:
 
     @property
     def full_name(self) -> str:
-        """As it is scraped."""
+        """Returns the name that is scraped."""
         return PREFIX + self.name
 
 
@@ -147,7 +148,7 @@ METRICS: tuple[Metric, ...] = (
 
 
 class Metrics:
-    """Counts what happens. Its methods are the only way to count; label values are given as they are scraped."""
+    """Counts what happens. Its methods are the only way to count. Callers pass label values in their scraped form."""
 
     def __init__(self, registry: CollectorRegistry, *, version: str = "unknown") -> None:
         self._counters = {row.name: Counter() for row in METRICS if row.type == "counter"}
@@ -157,7 +158,7 @@ class Metrics:
             if not row.labels:
                 self._start_at_zero(row)
         self._gauges["build_info"].set(1, (version, platform.python_version()))
-        # The hot path's meters, found once.
+        # The meters of the most frequent calls are looked up once.
         self._deliveries = self._counters["deliveries_total"]
         self._events = self._counters["events_total"]
         self._requests = self._counters["requests_total"]
@@ -169,14 +170,14 @@ class Metrics:
         registry.register(self)
 
     def known(self, name: str, labels: tuple[str, ...]) -> None:
-        """Make a series of a counter or a histogram known before anything happened. `name` is without the prefix."""
+        """Show a series of a counter or a histogram before anything happened. `name` has no prefix."""
         if name in self._counters:
             self._counters[name].add(0, labels)
         else:
             self._histograms[name].prepare(labels)
 
     def delivery(self, outcome: str, n: int = 1) -> None:
-        """A delivery was answered; `n` 0 makes an outcome known at start, so that its rate begins at zero."""
+        """A delivery was answered. With `n` 0 the outcome is shown at start, so that its rate begins at zero."""
         self._deliveries.add(n, (outcome,))
 
     def event(self, kind: str, outcome: str, n: int = 1) -> None:
@@ -197,15 +198,15 @@ class Metrics:
         self._counters["store_errors_total"].add(n, (reason,))
 
     def watch_queue(self, look: Callable[[], tuple[int, int]]) -> None:
-        """Ask at each scrape how many messages wait to be stored, and how many bytes they are."""
+        """At each scrape, ask how many messages wait to be stored, and how many bytes they have."""
         self._look_at_queue = look
 
     def watch_log(self, lost_lines: Callable[[], int]) -> None:
-        """Ask at each scrape how many log lines were lost so far."""
+        """At each scrape, ask how many log lines were lost so far."""
         self._lost_lines, self._lost_lines_counted = lost_lines, lost_lines()
 
     def kept(self, messages: int, oldest_seconds: float) -> None:
-        """What is kept now, and how old the oldest of it is."""
+        """The number of messages that are kept now, and the age of the oldest."""
         self._gauges["kept_messages"].set(messages)
         self._gauges["oldest_kept_message_seconds"].set(oldest_seconds)
 
@@ -222,15 +223,15 @@ class Metrics:
         self._counters["purged_messages_total"].add(messages)
 
     def purges_running(self, purges: int) -> None:
-        """This many purges still erase."""
+        """This many purges are still erasing."""
         self._gauges["purges_running"].set(purges)
 
     def oldest_purge(self, seconds: float) -> None:
-        """Age of the oldest purge that still erases, in any replica."""
+        """The age of the oldest purge that is still erasing, in any replica."""
         self._gauges["oldest_purge_seconds"].set(seconds)
 
     def purges_replayed(self, moment: float) -> None:
-        """Purges of the journal were done again at this Unix time, in seconds."""
+        """The purges of the journal were repeated at this Unix time, in seconds."""
         self._gauges["purges_replayed_timestamp_seconds"].set(moment)
 
     def redis(self, *, clock_skew: float, evicted: int, memory: float) -> None:
@@ -240,7 +241,7 @@ class Metrics:
         self._gauges["redis_memory_ratio"].set(memory)
 
     def redis_went_back(self) -> None:
-        """Redis has come back with older data."""
+        """Redis returned with older data."""
         self._counters["redis_went_back_total"].add()
 
     def check(self, name: str, ok: bool) -> None:
@@ -248,26 +249,26 @@ class Metrics:
         self._gauges["check_ok"].set(ok, (name,))
 
     def task_crash(self, task: str, n: int = 1) -> None:
-        """A background task crashed; `n` 0 makes the task known at start."""
+        """A background task crashed. With `n` 0 the task is shown at start."""
         self._counters["task_crashes_total"].add(n, (task,))
 
     def workers(self, workers: int) -> None:
-        """This many worker processes serve."""
+        """This many worker processes are serving."""
         self._gauges["workers"].set(workers)
 
     def worker_death(self, how: str, n: int = 1) -> None:
-        """A worker process ended without being asked; `n` 0 makes a way known at start."""
+        """A worker process ended without a request to end. With `n` 0 the way is shown at start."""
         self._counters["worker_deaths_total"].add(n, (how,))
 
     def request(self, route: str, method: str, status: int, *seconds: float) -> None:
-        """A request was answered, or several that were answered alike; `route` is the template, never the path."""
+        """A request was answered, or several with the same labels. `route` is the template, never the path."""
         if method not in METHODS:
             method = OTHER
         self._requests.add(len(seconds), (route, method, str(status)))
         self._request_seconds.observe((route, method), *seconds)
 
     def dropped(self, reason: str, n: int = 1) -> None:
-        """A connection was cut off; `n` 0 makes a reason known at start."""
+        """A connection was closed by the service. With `n` 0 the reason is shown at start."""
         self._counters["connections_dropped_total"].add(n, (reason,))
 
     def viewers(self, viewers: int) -> None:
@@ -287,15 +288,17 @@ class Metrics:
         self._histograms["stream_lag_seconds"].observe((), seconds)
 
     def audit(self, outcome: str, n: int = 1) -> None:
-        """An entry of an audit log was `written` or `refused`; `n` 0 makes an outcome known at start."""
+        """An entry of an audit log was `written` or `refused`. With `n` 0 the outcome is shown at start."""
         self._counters["audit_entries_total"].add(n, (outcome,))
 
     def callback(self, callback: str, outcome: str, n: int = 1) -> None:
-        """Facebook reports that a person removes the app or wants deletion; `n` 0 makes an outcome known at start."""
+        """Facebook reports that a person removes the app or wants deletion. With `n` 0 the outcome is shown at
+        start.
+        """
         self._counters["callbacks_total"].add(n, (callback, outcome))
 
     def told_live(self, outcome: str, n: int = 1) -> None:
-        """This many events that are not kept were sent to viewers, or not."""
+        """This many events that are never stored were sent to viewers, or not."""
         self._counters["live_notices_total"].add(n, (outcome,))
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
@@ -308,7 +311,7 @@ class Metrics:
         self._counters["graph_retries_total"].add(1, (reason,))
 
     def graph_field_unknown(self, edge: str, field: str) -> None:
-        """Facebook does not know a field that was asked for; its name is one of ours."""
+        """Facebook does not know a field that was requested. The field's name is one of ours."""
         self._counters["graph_unknown_fields_total"].add(1, (edge, field))
 
     def graph_usage(self, limit: str, ratio: float) -> None:
@@ -324,7 +327,7 @@ class Metrics:
         self._gauges["pages"].set(pages, (status,))
 
     def pages_token_expiring(self, within: str, pages: int) -> None:
-        """So many Pages have a token that ends within `1d` or `14d`."""
+        """This many Pages have a token that ends within `1d` or `14d`."""
         self._gauges["pages_token_expiring"].set(pages, (within,))
 
     def subscription_restored(self) -> None:
@@ -336,23 +339,23 @@ class Metrics:
         self._counters["healed_messages_total"].add(messages, (outcome,))
 
     def heal(self, outcome: str, n: int = 1) -> None:
-        """A run of healing a Page ended: `complete` or `cut_short`; `n` 0 makes an outcome known at start."""
+        """A run of healing a Page ended: `complete` or `cut_short`. With `n` 0 the outcome is shown at start."""
         self._counters["heals_total"].add(n, (outcome,))
 
     def heal_conversation(self, outcome: str, n: int = 1) -> None:
-        """A conversation was `refused`, `healed` after all or `given_up`; `n` 0 makes an outcome known at start."""
+        """A conversation was `refused`, later `healed`, or `given_up`. With `n` 0 the outcome is shown at start."""
         self._counters["heal_conversations_total"].add(n, (outcome,))
 
     def unhealed(self, conversations: int) -> None:
-        """So many conversations are refused now, at all Pages."""
+        """This many conversations of all Pages are refused now."""
         self._gauges["unhealed_conversations"].set(conversations)
 
     def describe(self) -> Iterator[Family]:
-        """The families without numbers: the registry refuses a name taken twice."""
+        """Yields the metrics without numbers. The registry needs them to refuse a name that is taken twice."""
         return map(_family, METRICS)
 
     def collect(self) -> Iterator[Family]:
-        """What was counted so far, in the order of the table."""
+        """Yields what was counted so far, in the order of the table."""
         messages, size = self._look_at_queue()
         self._gauges["queue_messages"].set(messages)
         self._gauges["queue_bytes"].set(size)
@@ -381,8 +384,8 @@ class Metrics:
 
 
 def process_registry() -> CollectorRegistry:
-    """A new registry that already tells the process' memory, processor time, open files, collections of garbage and
-    tasks.
+    """Returns a new registry that already reports the process' memory, processor time, open files, garbage collections
+    and tasks.
     """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)

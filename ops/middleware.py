@@ -1,6 +1,6 @@
-"""One canonical log line, one request id and one timing for every request of the Starlette part.
+"""One canonical log line, one request id and one time measurement for every request of the Starlette part.
 
-The service makes the id itself: an id from outside could put text into the log, or be the same for two requests. The
+The service makes the id itself. An id from outside could put text into the log, or be the same for two requests. The
 line has the route's template, never the path or the query.
 """
 
@@ -28,10 +28,10 @@ _AGENT = 200
 class RequestLog:
     """Wraps an application.
 
-    Hands down, in `scope["state"]`: `request_id`, and `log`, a dict in which a handler puts the line's fields
-    (`shop`, `subject`; ops/redact.py lists the keys that pass). A handler that is no Starlette route puts its template
-    into `scope["state"]["route"]`. The answer has the id as `X-Request-Id`. An exception that is not
-    handled is described by class and places, and raised again.
+    Provides in `scope["state"]`: `request_id`, and `log`, a dict in which a handler puts fields for the line (`shop`,
+    `subject`; ops/redact.py lists the keys that pass). A handler that is not a Starlette route puts its template into
+    `scope["state"]["route"]`. The answer has the id as `X-Request-Id`. An unhandled exception is logged by class and
+    places, and raised again.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class RequestLog:
 
 
 def _line(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> dict[str, Any]:
-    """The fields of the line; what a handler bound never replaces ours."""
+    """Returns the fields of the line. A handler's fields never replace the line's own."""
     route = scope.get("route")
     template = state.get("route") or getattr(route, "path_format", None) or getattr(route, "path", None)
     method = scope["method"]

@@ -1,7 +1,7 @@
-"""The public address as Facebook sees it: the webhook's handshake, and nothing of the operators'.
+"""Checks the public address as Facebook sees it: the webhook's handshake, and no operators' routes.
 
-"From outside" as far as this machine is: the address is looked up and called like anybody's, through whatever stands
-before the service. What reaches it from here may still be closed to Facebook.
+The check can be "from outside" only as far as this machine allows. It looks up and calls the address like any caller,
+through every proxy before the service. An address that works from here may still be closed to Facebook.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
 """
 
@@ -21,19 +21,19 @@ from ops import values
 WEBHOOK: Final = "/webhook"
 
 TRY_SECONDS: Final = 5.0
-"""What Facebook gives a webhook."""
+"""Seconds that Facebook waits for a webhook."""
 
 _MOST_BYTES: Final = 65_536
-"""A challenge has some dozens; of /metrics the beginning is enough."""
+"""A challenge has a few dozen bytes. For /metrics the beginning is enough."""
 
 _OURS: Final = b"page_inbox_"
 
 NewWord = Callable[[], str]
-"""A random word of letters and digits, another each time."""
+"""Returns a random word of letters and digits, another one at each call."""
 
 
 class _Unanswered(Exception):
-    """No answer; `reason` tells why."""
+    """No answer arrived. `reason` says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -47,7 +47,7 @@ async def examine_public_url(
     *,
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Finding]:
-    """What there is to say of PUBLIC_URL; `transport` replaces the network in tests.
+    """Yields the findings about PUBLIC_URL. `transport` replaces the network in tests.
 
     The verify token is sent only over HTTPS, or to this machine itself.
     """
@@ -55,7 +55,8 @@ async def examine_public_url(
     yield address
     if address.level == "fail":
         return
-    # Certificates are checked, redirects not followed and the machine's proxy settings ignored: as Facebook does.
+    # As Facebook does: certificates are checked, redirects are not followed, and the machine's proxy settings are
+    # ignored.
     async with httpx2.AsyncClient(
         headers={"Accept-Encoding": "identity"},  # the challenge is compared byte for byte
         follow_redirects=False,
@@ -73,7 +74,7 @@ def _this_machine(public_url: str) -> bool:
 
 
 def _address(public_url: str) -> Finding:
-    """Whether Facebook would take it."""
+    """Returns whether Facebook would accept the address."""
     parts = urlsplit(public_url)
     host = parts.hostname or ""
     if not _everybodys(host):
@@ -114,7 +115,7 @@ async def _handshake(client: httpx2.AsyncClient, public_url: str, verify_token: 
 
 
 def _wrong(status: int) -> Finding:
-    """An answer, and not the right one."""
+    """The finding for an answer that is not the right one."""
     sentence, remedy = f"The webhook answers {status} instead of the challenge.", "Does PUBLIC_URL lead to the service?"
     if 300 <= status < 400:
         remedy = "Facebook follows no redirect: set PUBLIC_URL to the final address, here and in the app's dashboard."
@@ -147,7 +148,7 @@ def _unanswered(reason: str) -> Finding:
 
 
 async def _nothing_of_the_operators(client: httpx2.AsyncClient, public_url: str) -> Finding:
-    """/metrics is for OPS_PORT, which must not be reachable from outside."""
+    """Checks that /metrics is not reachable from outside: it is for OPS_PORT only."""
     try:
         status, body = await _get(client, public_url + "/metrics", {})
     except _Unanswered:
@@ -159,7 +160,7 @@ async def _nothing_of_the_operators(client: httpx2.AsyncClient, public_url: str)
 
 
 async def _get(client: httpx2.AsyncClient, url: str, query: Mapping[str, str]) -> tuple[int, bytes]:
-    """Status and the beginning of the body. Raises _Unanswered."""
+    """Returns the status and the beginning of the body. Raises _Unanswered."""
     try:
         async with asyncio.timeout(TRY_SECONDS), client.stream("GET", url, params=query) as response:
             body = bytearray()

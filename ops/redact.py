@@ -1,10 +1,10 @@
 """Pure: the last processor of every log line. It removes content, secrets and personal data.
 
-Only what is known to be harmless passes. Under a key of SAFE_KEYS (our ids and counts) a plain value passes unchanged.
-Under a key of TEXT_KEYS a text passes without what looks like a token, a digest, a query or a telephone number. What
-ops/traces.py and the settings' summary make passes whole. Under any other key only short numbers pass: a careless
-`log.info("stored", message=event)` prints three stars and not a customer's words. Enter a new key here and in
-docs/logging.md, or it stays masked.
+Only harmless values pass. Under a key of SAFE_KEYS (our ids and counts) a plain value passes unchanged. Under a key of
+TEXT_KEYS a text passes without the parts that look like a token, a digest, a query or a telephone number. Values made
+by ops/traces.py and by the settings' summary pass whole. Under any other key only short numbers pass. So a careless
+`log.info("stored", message=event)` prints three stars and not a customer's words. Add a new key here and in
+docs/logging.md, or its value stays masked.
 """
 
 import re
@@ -22,17 +22,18 @@ SAFE_KEYS = frozenset({
     "duration_ms", "body_bytes", "wait_seconds", "events", "messages", "stored",
     "edge", "field", "limit", "code", "subcode", "trace", "tries", "token_reason",
 })  # fmt: skip
-"""Keys whose texts and numbers pass unchanged: ids are digits too, and must stay readable. No message id, PSID or
-conversation id is among them: nothing of a purged message may remain in a log line."""
+"""Keys whose texts and numbers pass unchanged. Ids are digits too, and must stay readable. Message ids, PSIDs and
+conversation ids are not among them, because no log line may keep a trace of a purged message.
+"""
 
 ADDRESS_KEYS = frozenset({"client"})
 """Keys under which only an IP address passes: a caller can send any text as its address."""
 
 TEXT_KEYS = frozenset({"detail", "hint", "subject", "user_agent"})
-"""Keys of free text. It is searched for secrets and numbers."""
+"""Keys of free text. The text is searched for secrets and numbers."""
 
 MADE_KEYS = frozenset({"where", "inside", "caused_by", "settings"})
-"""Keys of values made to be logged: by ops/traces.py, and by Settings.summary."""
+"""Keys of values that are made for the log: by ops/traces.py, and by Settings.summary."""
 
 _LONGEST_TEXT = 1000
 """Characters of a free text that are searched and passed on."""
@@ -51,27 +52,29 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("sha1=", re.compile(r"(?i:sha1=[0-9a-z_-]+)")),
     ("sha256=", re.compile(r"(?i:sha256=[0-9a-z_-]+)")),
     ("", re.compile(r"[0-9a-fA-F]{32,}")),  # a digest, an app secret, a proof
-    # Eight digits or more with what people put between them, in any script: Khmer numerals are digits too, and Khmer
-    # writes no spaces, so neither side is asked to be a word's end.
+    # Eight digits or more, with the characters that people put between them, in any script. Khmer numerals are digits
+    # too. Khmer has no spaces between words, so the pattern requires no word boundary on the two sides.
     ("", re.compile(r"[+(]{0,2}\d(?:[\s.()/·–\u200b-\u200d\u2060\ufeff-]{0,3}\d){7,}")),
 )
-"""What is masked. A pattern is tried only where its first string occurs, in any case: that is ten times faster."""
+"""The patterns to mask. A pattern is tried only if its first string occurs, in any case, which is ten times faster."""
 
 _LONGEST_ADDRESS = 64
-"""Characters of a text that may be an IP address: longer ones would fill the cache of `_is_address`."""
+"""Characters of a text that may be an IP address. Longer texts would fill the cache of `_is_address`."""
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The event without what must not be logged; changed in place. The signature is a structlog processor's."""
+    """Returns the event without what must not be logged. The event is changed in place. The signature is a structlog
+    processor's.
+    """
     for key, value in event.items():
         kind = type(value)
         if key in SAFE_KEYS:
             if kind not in _PLAIN:
                 event[key] = MASK
         elif key == "event":
-            # Our own events are slugs, which need no search; a library's may be any text.
+            # Our own events are slugs, which need no search. A library's event may be any text.
             if kind is not str:
                 event[key] = MASK
             elif not (value.isascii() and value.isidentifier() and value.islower()):
@@ -88,7 +91,7 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def redact_text(text: str) -> str:
-    """The beginning of a free text, with what looks like a secret or a telephone number masked."""
+    """Returns the beginning of a free text, with everything masked that looks like a secret or a telephone number."""
     text = text[:_LONGEST_TEXT]
     folded = f"{text} {text.lower()}"
     for needle, pattern in _MARKS:

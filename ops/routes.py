@@ -1,4 +1,4 @@
-"""What operators ask, on OPS_PORT: is it alive, is it ready, and its metrics. Never routed to the public."""
+"""The routes for operators on OPS_PORT: liveness, readiness and metrics. They are never public."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -16,10 +16,10 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 class Checks(Protocol):
-    """Those of one process, or of several."""
+    """The checks of one process, or of several."""
 
     async def run(self) -> list[Result]:
-        """Every check."""
+        """Run every check."""
         ...
 
 
@@ -28,10 +28,12 @@ def _it_answers() -> bool:
 
 
 def ops_app(registry: Collector, checks: Checks, alive: Callable[[], bool] = _it_answers) -> Starlette:
-    """The application: `GET /livez`, `/readyz`, `/metrics`. `alive` tells of processes other than this one."""
+    """Returns the application: `GET /livez`, `/readyz`, `/metrics`. `alive` reports on processes other than this
+    one.
+    """
 
     async def livez(_request: Request) -> Response:
-        """200 while the event loop turns. Touches nothing: a lost Redis is no reason to restart this process."""
+        """200 while the event loop runs. It needs no Redis: a lost Redis is not a reason to restart this process."""
         turns = alive()
         return JSONResponse({"status": "ok" if turns else "hangs"}, 200 if turns else 503, headers=_FRESH)
 
@@ -51,7 +53,9 @@ def ops_app(registry: Collector, checks: Checks, alive: Callable[[], bool] = _it
         return JSONResponse(answer, 200 if ready else 503, headers=_FRESH)
 
     async def metrics(request: Request) -> Response:
-        """The registry as text, in the format the scraper accepts; the checks are run first, so that it tells them."""
+        """The metrics as text, in the format that the scraper accepts. The checks run first, so their results are
+        included.
+        """
         await checks.run()
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={**_FRESH, "Content-Type": content_type})

@@ -1,7 +1,7 @@
-"""What may be set, in one table, and one frozen value made from the environment.
+"""All settings, in one table, and one frozen value made from the environment.
 
-Every setting NAME may also be given as NAME_FILE, the path of a mounted secret. Nothing is read at import; everything
-missing, weak or malformed is named at once, so that one start is enough to learn it all.
+Every setting NAME may also be given as NAME_FILE, the path of a mounted secret. Nothing is read at import. All missing,
+weak or malformed settings are reported together, so one start shows every problem.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +13,9 @@ from domain.secret import Secret
 from ops import values
 
 Command = Literal["serve", "run", "tool"]
-"""`serve` is production and refuses what is missing; `run` listens on loopback and generates what is missing;
-`tool` is an operator's command by hand, which itself says what it lacks."""
+"""`serve` is production and refuses to start if a setting is missing. `run` listens on loopback and generates missing
+values. `tool` is a command that an operator runs by hand. It reports itself which settings it lacks.
+"""
 
 MESSAGE_TTL_MAX = 432_000
 """Five days in seconds: no message is kept for longer."""
@@ -24,24 +25,24 @@ FACEBOOK = "https://graph.facebook.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that can be set. Absent facts are None or empty; secrets hide themselves."""
+    """All settings. Absent values are None or empty. Secrets do not show their value."""
 
     command: Command
     app_id: str | None
     app_secrets: tuple[Secret, ...]
-    """Any verifies a webhook; the first signs proofs."""
+    """Each secret verifies webhooks. The first one signs proofs."""
     verify_token: Secret | None
     redis_url: Secret | None
     wait_replicas: int
-    """Replicas of Redis that have a message before it is acknowledged."""
+    """The number of Redis replicas that must have a message before it is acknowledged."""
     redis_tls_ca: str
     redis_tls_cert: str
     redis_tls_key: str
-    """Paths of PEM files; empty where not set."""
+    """Paths of PEM files; empty if not set."""
     message_ttl: int
-    """Seconds a message lives after it was received."""
+    """Seconds for which a message is kept after it was received."""
     token_keys: tuple[Secret, ...]
-    """HS256 keys; the first signs, all verify."""
+    """HS256 keys. The first signs, all verify."""
     token_jwks: str | None
     """The JSON of a public JWK set."""
     public_url: str | None
@@ -53,11 +54,11 @@ class Settings:
     port: int
     ops_port: int
     workers: int
-    """Processes."""
+    """The number of processes."""
     connect_without_proof: str
-    """`backend` or `shop`: which tokens may connect a Page without showing the Page's own token."""
+    """`backend` or `shop`: which tokens may connect a Page without the Page's own token."""
     seal_keys: tuple[Secret, ...]
-    """32 bytes each, in base64; the first seals, all open."""
+    """32 bytes each, in base64. The first encrypts, all decrypt."""
     graph_url: str
     """Without a slash at its end."""
     graph_version: str
@@ -67,16 +68,18 @@ class Settings:
     """A directory."""
     max_body_bytes: int
     drain_seconds: int
-    """Between SIGTERM and the end of service: unready, and still serving."""
+    """Seconds between SIGTERM and the end of service, in which the process is unready but still serves."""
 
     def summary(self) -> dict[str, str]:
-        """The effective settings by name, fit to be logged: secrets only as `set` or `not set`."""
+        """Returns the effective settings by name, in a form for the log. Secrets are only `set` or `not set`."""
         return {setting.name: setting.show(getattr(self, setting.field)) for setting in SETTINGS}
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table: name, field of Settings, a sentence for people, parser, default as text ("" is none)."""
+    """One row of the table: name, field of Settings, a sentence for people, parser, and default as text ("" is no
+    default).
+    """
 
     name: str
     field: str
@@ -85,15 +88,15 @@ class Setting:
     default: str = ""
     default_for_run: str = ""
     empty: object = None
-    """The field's value when it is neither set nor has a default."""
+    """The field's value if the setting is not set and has no default."""
     secret: bool = False
     required: bool = False
-    """By `serve`."""
+    """Whether `serve` requires the setting."""
     or_path: bool = False
-    """A text that is no JSON object is the path of a file that holds one."""
+    """Whether a text that is not a JSON object is the path of a file that holds one."""
 
     def show(self, value: Any) -> str:
-        """The value for people; nothing of a secret."""
+        """Returns the value for people, without any part of a secret."""
         if not value and value != 0:
             return "not set"
         if self.name == "REDIS_URL":
@@ -161,10 +164,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PURGE_JOURNAL", "purge_journal", "A directory, not on Redis' disk, in which each purge is noted, sealed, "
             "before it is answered. At a start, and when Redis comes back with older data, purges that Redis does not "
             "know are done again before anything is answered.", values.directory),
-    # Facebook states no maximum for Pages. For WhatsApp, on the same system, it states 3 MB for a delivery. If that is
-    # counted before JSON's escaping, a character of one byte can become six (`\u0001`): 18 MB. Those also are 1,000
-    # updates, the most that one delivery holds, of 18 KB each: texts of 3,000 Khmer characters. A body that is refused
-    # comes again until Facebook unsubscribes the Page, so a smaller value loses messages.
+    # Facebook states no maximum for Pages. For WhatsApp, on the same system, it states 3 MB for a delivery. If this
+    # size is counted before JSON's escaping, a character of one byte can become six (`\u0001`): 18 MB. This is also the
+    # size of 1,000 updates, the most in one delivery, of 18 KB each: texts of 3,000 Khmer characters. Facebook repeats
+    # a refused body until it unsubscribes the Page, so a smaller value loses messages.
     Setting("MAX_BODY_BYTES", "max_body_bytes", "The largest webhook body taken, in bytes. The default is what "
             "Facebook can send at most: 3 MB, six times as long once it is escaped. A smaller value loses messages.",
             values.whole(1024, 64 * 1024 * 1024, "bytes"), default=str(18 * 1024 * 1024)),
@@ -172,7 +175,9 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 class SettingsRefused(ValueError):
-    """What has to be fixed before a start: `problems` as (setting, sentence). Holds no value of any setting."""
+    """What must be fixed before a start. `problems` are (setting, sentence) pairs. The error holds no value of any
+    setting.
+    """
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         lines = [f"  {name} {sentence}" for name, sentence in problems]
@@ -181,14 +186,14 @@ class SettingsRefused(ValueError):
 
 
 def read_text(path: str) -> str:
-    """The text of a mounted file."""
+    """Returns the text of a mounted file."""
     return Path(path).read_text(encoding="utf-8")
 
 
 def read_settings(
     environ: Mapping[str, str], *, command: Command, read_file: Callable[[str], str] = read_text
 ) -> Settings:
-    """The settings in `environ` and in the files it names.
+    """Returns the settings in `environ` and in the files that it names.
 
     Raises SettingsRefused with every problem found.
     """
@@ -218,7 +223,7 @@ def _file(setting: Setting) -> str:
 
 
 def _text_of(setting: Setting, environ: Mapping[str, str], read_file: Callable[[str], str]) -> str:
-    """What is set, directly or in a file, without the white space around it; "" when nothing is."""
+    """Returns the set value, direct or from a file, without the white space around it; "" if nothing is set."""
     text, path = environ.get(setting.name, "").strip(), environ.get(_file(setting), "").strip()
     if text and path:
         raise values.Malformed(f"and {_file(setting)} are both set; keep one")
@@ -241,7 +246,7 @@ def _read(path: str, read_file: Callable[[str], str]) -> str:
 
 
 def _between(found: Mapping[str, Any], command: Command, malformed: set[str]) -> list[tuple[str, str]]:
-    """What is wrong between settings that are each right by themselves."""
+    """Returns the problems between settings that are each correct alone."""
     problems = []
     tokens = found["token_keys"] or found["token_jwks"] or "TOKEN_JWKS" in malformed
     if command == "serve" and not tokens:

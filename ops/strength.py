@@ -1,7 +1,7 @@
-"""Whether a secret is hard to guess. Pure.
+"""Pure: whether a secret is hard to guess.
 
-Length and the usual placeholders are refused with the setting (`ops/values.py`); this looks at what passes there and
-was still typed by a person. What a machine drew passes, but for one in a million.
+The setting's parser refuses short secrets and the usual placeholders (`ops/values.py`). This module finds secrets that
+pass there but were typed by a person. Secrets that a machine generated pass, except for one in a million.
 """
 
 import re
@@ -13,26 +13,30 @@ from domain.secret import Secret
 
 _WORDS = re.compile(
     "passw[o0]rd|secret|example|sample|default|qwerty|letmein|123456|abcdef|facebook|verify|insert|foobar"
-    # Short ones come up in what was drawn at random: only where they stand by themselves.
+    # Random secrets can contain short words, so these count only if they stand alone.
     "|(?<![a-z])(test|demo|dummy|admin|token|todo|xxxx+)(?![a-z])"
 )
-"""What people write where they should have drawn something."""
+"""Words that people write instead of a random secret."""
 
 _LONG = 32
 _LEAST_DIFFERENT = 8
-"""Different bytes among 32 or more. So many hexadecimal digits have fewer in one of thirty million cases."""
+"""The minimum number of different bytes among 32 or more. Random hexadecimal digits have fewer in one of thirty million
+cases.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Weakness:
-    """What is weak, as the end of a sentence that begins with the secret's name. Repeats nothing of the secret."""
+    """The weakness of a secret, as the end of a sentence that begins with the secret's name. It repeats nothing of the
+    secret.
+    """
 
     level: Level
     sentence: str
 
 
 def weakness(secret: Secret, raw: bytes | None = None) -> Weakness | None:
-    """What is weak about it; None where nothing is. `raw` are the bytes behind a secret that is encoded."""
+    """Returns the weakness of a secret, or None if there is none. `raw` are the bytes of a secret that is encoded."""
     found = secret.reveal_bytes() if raw is None else raw
     if _repeats(found):
         return Weakness("fail", "repeats the same bytes")
@@ -46,5 +50,5 @@ def weakness(secret: Secret, raw: bytes | None = None) -> Weakness | None:
 
 
 def _repeats(found: bytes) -> bool:
-    """Whether a part of at most half its length, over and over, makes all of it."""
+    """Returns whether a part of at most half the length, repeated, makes the whole value."""
     return any(found == (found[:size] * len(found))[: len(found)] for size in range(1, len(found) // 2 + 1))

@@ -1,4 +1,4 @@
-"""Background tasks that are watched: a crashed one is logged and started again, and all end together."""
+"""Background tasks under supervision: a crashed task is logged and started again, and all tasks end together."""
 
 import asyncio
 import time
@@ -11,14 +11,14 @@ Told = Callable[[str, int], None]
 """Gets the name of a task and how often it crashed recently: 0 at its start."""
 
 FIRST_WAIT = 0.5
-"""Seconds before the first restart; each following wait is twice the last."""
+"""Seconds before the first restart. Each next wait is twice as long."""
 LONGEST_WAIT = 30.0
 STEADY = 60.0
-"""Seconds without a crash after which a task counts as healthy, and waits start again from the first."""
+"""Seconds without a crash after which a task counts as healthy. Then the waits start again from the first."""
 
 
 class Tasks:
-    """The tasks of one process, by name. Clock (seconds, rising) and sleep are passed in."""
+    """The tasks of one process, by name. Clock (monotonic, in seconds) and sleep are passed in."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class Tasks:
         self._log = structlog.get_logger()
 
     def start(self, name: str, run: Run) -> None:
-        """Run `run` until it returns, again after each crash.
+        """Run `run` until it returns. Run it again after each crash.
 
-        Raises ValueError when a task of that name runs.
+        Raises ValueError if a task of this name runs.
         """
         if name in self._running:
             raise ValueError(f"two tasks named {name}")
@@ -47,12 +47,12 @@ class Tasks:
         task.add_done_callback(lambda _task: self._running.pop(name, None))
 
     def crashed(self) -> list[str]:
-        """Names of the tasks that crashed and wait for their next start."""
+        """Returns the names of the tasks that crashed and wait for their next start."""
         return list(self._waiting)
 
     async def close(self, grace: float) -> None:
-        """Cancel every task and give all together `grace` seconds to finish; what is left then is cancelled again
-        and named in the log.
+        """Cancel every task. All tasks together have `grace` seconds to finish. Remaining tasks are cancelled again and
+        named in the log.
         """
         tasks = list(self._running.values())
         for task in reversed(tasks):
@@ -91,6 +91,6 @@ class Tasks:
 
 
 def _is_cancelled() -> bool:
-    """Whether this task itself was cancelled, and not a task that it awaits."""
+    """Returns whether this task itself was cancelled, and not a task that it awaits."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

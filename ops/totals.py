@@ -1,8 +1,8 @@
 """Adds up what several processes have counted, for one scrape.
 
-Counters and histograms add up, and gauges of which each process has a share (messages in its queue). A gauge that every
-process reads in the store (messages kept) is taken once: the largest or the smallest. prometheus_client's files for
-several processes would need a writable folder, and nine times as long for each increment.
+Counters and histograms are added. A gauge of which each process has a share (messages in its queue) is added too. A
+gauge that every process reads from the store (messages kept) is taken once: the largest or the smallest value. The
+files of prometheus_client for several processes would need a writable folder, and nine times as long per increment.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ Family = Metric
 """One metric with all its series, as a registry collects it."""
 
 Counted = list[list[Any]]
-"""Metrics as JSON has them: name, meaning, type, and samples as name, labels, value."""
+"""Metrics in a JSON form: name, meaning, type, and samples as name, labels, value."""
 
 _ACROSS: Final[Mapping[str, Across]] = {
     **{row.full_name: row.across for row in METRICS if row.type == "gauge"},
@@ -26,7 +26,7 @@ _LASTING: Final = ("counter", "histogram")
 
 
 def count(registry: MetricRegistry) -> Counted:
-    """What this process has counted so far."""
+    """Returns what this process has counted so far."""
     return [
         [metric.name, metric.documentation, metric.type, [[s.name, s.labels, s.value] for s in metric.samples]]
         for metric in registry.collect()
@@ -34,12 +34,12 @@ def count(registry: MetricRegistry) -> Counted:
 
 
 def lasting(counted: Counted) -> Counted:
-    """The part that stays true when the process has ended: no gauge."""
+    """Returns the part that stays true after the process has ended: everything except gauges."""
     return [metric for metric in counted if metric[2] in _LASTING]
 
 
 def add_up(reports: Iterable[Counted]) -> Counted:
-    """All reports as one, in the order of the first that has a metric or a series."""
+    """Returns all reports as one, in the order of the first report that has a metric or a series."""
     found: dict[str, list[Any]] = {}
     values: dict[str, dict[tuple[Any, ...], list[Any]]] = {}
     for report in reports:
@@ -59,7 +59,7 @@ def add_up(reports: Iterable[Counted]) -> Counted:
 
 
 def metrics_of(counted: Counted) -> Iterator[Family]:
-    """The metrics as a registry collects them."""
+    """Yields the metrics as a registry collects them."""
     for name, meaning, type_, samples in counted:
         metric = Metric(name, meaning, type_)
         for sample, labels, value in samples:

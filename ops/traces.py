@@ -1,13 +1,13 @@
 """Pure: describes an exception by its class and the places in the code that it passed.
 
-Neither its message nor any local value: both may hold a customer's words, a token or an address.
+The description has no message and no local value. Both may hold a customer's words, a token or an address.
 """
 
 from pathlib import PurePath
 from types import TracebackType
 
 _FRAMES = 20
-"""Innermost places kept of each exception."""
+"""Innermost places that are kept of each exception."""
 _CAUSES = 4
 """Causes of an exception that are described."""
 _INSIDE = 10
@@ -15,8 +15,8 @@ _INSIDE = 10
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """`error` (class), `where` (file:line:function, outermost first), and where there are such `reason` (a slug of
-    ours), `inside` (classes of a group's members), `caused_by` (what stood behind it, nearest first).
+    """Returns `error` (class), `where` (file:line:function, outermost first), and if present `reason` (a slug of ours),
+    `inside` (classes of a group's members) and `caused_by` (the causes, nearest first).
     """
     described = _one(error)
     causes: list[dict[str, object]] = []
@@ -32,7 +32,7 @@ def describe(error: BaseException) -> dict[str, object]:
 
 
 def frames(traceback: TracebackType | None) -> list[str]:
-    """`ops/tasks.py:41:start`, outermost first."""
+    """Returns places such as `ops/tasks.py:41:start`, outermost first."""
     places: list[str] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -61,5 +61,5 @@ def _name(error: BaseException) -> str:
 
 
 def _short(filename: str) -> str:
-    """The last two parts of a path: enough to find the file, nothing of the machine."""
+    """Returns the last two parts of a path. They identify the file and say nothing about the machine."""
     return "/".join(PurePath(filename).parts[-2:])

@@ -1,8 +1,8 @@
-"""Spans of OpenTelemetry: deliveries, requests of the API, batches stored, calls of Graph. Loaded when asked for.
+"""Spans of OpenTelemetry: deliveries, requests of the API, stored batches, calls of Graph. Loaded only when asked for.
 
-A span tells what the metrics tell of the same moment, in the same words, and a request's id: label values come from
-closed sets, so that no text, token, address or customer can be in one. Exceptions are described by class and places.
-Names follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/ where it has one.
+A span has the same words as the metrics of the same moment, and a request's id. Label values come from closed sets, so
+no span holds a text, token, address or customer. Exceptions are described by class and places.
+Names follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/ where it defines one.
 """
 
 import threading
@@ -26,18 +26,18 @@ from ops.metrics import METHODS, MetricRegistry, Metrics
 from ops.traces import describe
 
 _CLOSE_SECONDS: Final = 3.0
-"""What the last spans get to reach the collector: a collector that does not answer must not delay a stop."""
+"""Seconds in which the last spans can reach the collector. A collector that does not answer must not delay a stop."""
 _SERVER_ERROR: Final = 500
 
 
 def to_collector(version: str) -> Hooks:
-    """Hooks whose spans go to the collector that the environment names, by OTLP over HTTP."""
+    """Returns hooks whose spans are sent to the collector that the environment names, by OTLP over HTTP."""
     resource = Resource({"service.name": "page-inbox", "service.version": version})
     return made(BatchSpanProcessor(OTLPSpanExporter()), resource.merge(OTELResourceDetector().detect()))
 
 
 def made(processor: SpanProcessor, resource: Resource) -> Hooks:
-    """Hooks whose spans go to a processor."""
+    """Returns hooks whose spans are sent to a processor."""
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(processor)
     tracer = provider.get_tracer("page_inbox")
@@ -50,7 +50,9 @@ def made(processor: SpanProcessor, resource: Resource) -> Hooks:
 
 
 class Traced:
-    """An application whose requests have a span each, in the caller's trace where a `traceparent` names one."""
+    """An application with one span for each request. If a `traceparent` names the caller's trace, the span is part of
+    that trace.
+    """
 
     def __init__(self, tracer: Tracer, app: ASGIApp) -> None:
         self._tracer = tracer
@@ -62,13 +64,13 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Not `tracestate`: what a stranger wrote there would go to the collector.
+        # Without `tracestate`: a stranger's text there would be sent to the collector.
         caller = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), "")
         with self._tracer.start_as_current_span(
             "request",
             context=self._propagator.extract({"traceparent": caller}, context=Context()),
             kind=SpanKind.SERVER,
-            record_exception=False,  # its text may be a customer's
+            record_exception=False,  # its text may contain a customer's words
             set_status_on_exception=False,
         ) as span:
             try:
@@ -81,7 +83,9 @@ class Traced:
 
 
 class TracedMetrics(Metrics):
-    """Counts, and tells the span of this request what is counted, or makes one of what has just ended."""
+    """Counts, and adds the same values to the span of this request, or makes a span for something that has just
+    ended.
+    """
 
     def __init__(self, tracer: Tracer, registry: MetricRegistry, *, version: str = "unknown") -> None:
         super().__init__(registry, version=version)
@@ -104,7 +108,7 @@ class TracedMetrics(Metrics):
             get_current_span().set_attribute("page_inbox.outcome", outcome)
 
     def stored(self, seconds: float, messages: int) -> None:
-        """A batch was stored. It has a trace of its own: it holds the messages of many deliveries."""
+        """A batch was stored. The batch has its own trace, because it holds the messages of many deliveries."""
         super().stored(seconds, messages)
         self._ended("store batch", seconds, Context(), {"page_inbox.outcome": "ok", "page_inbox.messages": messages})
 
@@ -145,14 +149,16 @@ def _told_request_id() -> str:
 
 
 def _flat(value: object) -> str | list[str]:
-    """Of what `describe` tells: a text, or texts, or descriptions within descriptions."""
+    """Returns a value of `describe` as a text or as texts. Nested descriptions become texts."""
     if isinstance(value, list):
         return [item if isinstance(item, str) else str(item["error"]) for item in value]
     return str(value)
 
 
 def _close(provider: TracerProvider) -> None:
-    """Send what is left. A thread that the process need not wait for: the library itself would wait half a minute."""
+    """Send the remaining spans in a thread that the process need not wait for. The library itself would wait half a
+    minute.
+    """
     ending = threading.Thread(target=provider.shutdown, daemon=True)
     ending.start()
     ending.join(_CLOSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Switches tracing on where the environment names a collector. OpenTelemetry is loaded only then."""
+"""Switches tracing on if the environment names a collector. OpenTelemetry is loaded only then."""
 
 import importlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 def asked_for(environ: Mapping[str, str]) -> bool:
-    """Whether the standard variables name a collector and do not switch tracing off.
+    """Returns whether the standard variables name a collector and do not switch tracing off.
 
     https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
@@ -24,7 +24,7 @@ def asked_for(environ: Mapping[str, str]) -> bool:
 
 
 def hooks(environ: Mapping[str, str], *, version: str) -> Hooks:
-    """Tracing where it is asked for and installed; else the plain parts."""
+    """Returns the tracing parts if tracing is asked for and installed, otherwise the plain parts."""
     if not asked_for(environ):
         return NO_HOOKS
     try:

@@ -1,6 +1,6 @@
-"""Pure: what the text of a setting may be. Each function gives the value, or raises Malformed with how to mend it.
+"""Pure: parsers for the text of a setting. Each returns the value, or raises Malformed with a way to fix the text.
 
-No sentence repeats the text it refuses: it may be a secret set under the wrong name.
+No sentence repeats the refused text, because the text may be a secret that was set under the wrong name.
 """
 
 import base64
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from domain.secret import Secret
 
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace-me", "replace_me", "replaceme", "your-secret")
-"""What examples on the web stand in for a secret."""
+"""Placeholders for a secret in examples on the web."""
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _SENTINEL_QUERY = frozenset({"sentinel_username", "sentinel_password"})
@@ -24,15 +24,15 @@ _PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 
 
 SEAL_KEY_BYTES = 32
-"""A full-length AES-256 key; nothing is stretched."""
+"""A full-length AES-256 key. No shorter key is stretched."""
 
 
 class Malformed(ValueError):
-    """The sentence says what is wrong and how to mend it, after the setting's name."""
+    """A sentence that follows the setting's name. It says what is wrong and how to fix it."""
 
 
 def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
-    """A parser of whole numbers from `low` to `high`, both included."""
+    """Returns a parser of whole numbers from `low` to `high`, both included."""
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 18 and low <= int(text) <= high):
@@ -43,7 +43,7 @@ def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
 
 
 def secret(least: int) -> Callable[[str], Secret]:
-    """A parser of one secret of at least `least` bytes."""
+    """Returns a parser of one secret of at least `least` bytes."""
 
     def parse(text: str) -> Secret:
         if any(word in text.lower() for word in _PLACEHOLDERS) or (text[:1] == "<" and text[-1:] == ">"):
@@ -56,7 +56,7 @@ def secret(least: int) -> Callable[[str], Secret]:
 
 
 def secrets(least: int) -> Callable[[str], tuple[Secret, ...]]:
-    """A parser of one or more secrets, comma separated, each of at least `least` bytes."""
+    """Returns a parser of one or more secrets, separated by commas, each of at least `least` bytes."""
     one = secret(least)
 
     def parse(text: str) -> tuple[Secret, ...]:
@@ -66,14 +66,14 @@ def secrets(least: int) -> Callable[[str], tuple[Secret, ...]]:
 
 
 def app_id(text: str) -> str:
-    """Facebook's id of the app: digits."""
+    """Returns Facebook's id of the app, which is digits."""
     if not (text.isascii() and text.isdigit()):
         raise Malformed("must be the app's id: digits only")
     return text
 
 
 def redis_url(text: str) -> Secret:
-    """A Redis URL; as a secret, since it may hold a password."""
+    """Returns a Redis URL as a secret, because it may hold a password."""
     url = _split(text)
     if url.scheme not in _REDIS_SCHEMES:
         raise Malformed(f"must begin with one of {', '.join(scheme + '://' for scheme in _REDIS_SCHEMES)}")
@@ -107,7 +107,7 @@ def redis_url(text: str) -> Secret:
 
 
 def readable_file(text: str) -> str:
-    """The path of a file that can be read now."""
+    """Returns the path of a file that can be read now."""
     try:
         with Path(text).open("rb"):
             return text
@@ -116,20 +116,20 @@ def readable_file(text: str) -> str:
 
 
 def redis_password(url: Secret) -> Secret | None:
-    """The password inside a Redis URL, decoded; None where there is none."""
+    """Returns the password inside a Redis URL, decoded, or None if there is none."""
     password = _split(url.reveal()).password
     return Secret(unquote(password)) if password else None
 
 
 def masked_url(url: Secret) -> str:
-    """A Redis URL fit for a log: without user, password and query."""
+    """Returns a Redis URL in a form for the log: without user, password and query."""
     parts = _split(url.reveal())
     user, _, host = parts.netloc.rpartition("@")
     return f"{parts.scheme}://{'***@' if user else ''}{host}{parts.path}{'?***' if parts.query else ''}"
 
 
 def web_url(text: str) -> str:
-    """An http or https address, without a slash at its end."""
+    """Returns an http or https address, without a slash at its end."""
     url = _split(text)
     try:
         _ = url.port
@@ -143,7 +143,7 @@ def web_url(text: str) -> str:
 
 
 def graph_url(text: str) -> str:
-    """An https address; http, which carries tokens in the open, only on this machine."""
+    """Returns an https address. An http address, which sends tokens unencrypted, is allowed only for this machine."""
     url = web_url(text)
     parts = _split(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
@@ -152,7 +152,7 @@ def graph_url(text: str) -> str:
 
 
 def graph_version(text: str) -> str:
-    """A version of the Graph API, as v26.0."""
+    """Returns a version of the Graph API, for example v26.0."""
     major, dot, minor = text.removeprefix("v").partition(".")
     if not (text.startswith("v") and dot and all(part.isascii() and part.isdigit() for part in (major, minor))):
         raise Malformed("must be a version like v26.0")
@@ -160,7 +160,9 @@ def graph_version(text: str) -> str:
 
 
 def seal_keys(text: str) -> tuple[Secret, ...]:
-    """Keys of exactly 32 bytes in base64, standard or URL-safe, comma separated; each as standard base64."""
+    """Returns keys of exactly 32 bytes as standard base64. The text has base64, standard or URL-safe, separated by
+    commas.
+    """
     found = []
     for part in _parts(text):
         try:
@@ -174,7 +176,7 @@ def seal_keys(text: str) -> tuple[Secret, ...]:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Web origins, comma separated: scheme, host and port, nothing more."""
+    """Returns web origins, separated by commas in the text: scheme, host and port only."""
     found = []
     for part in _parts(text):
         url = _split(part)
@@ -185,7 +187,7 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 def networks(text: str) -> tuple[str, ...]:
-    """IP addresses and networks, comma separated."""
+    """Returns IP addresses and networks, separated by commas in the text."""
     found = _parts(text)
     for part in found:
         try:
@@ -196,14 +198,14 @@ def networks(text: str) -> tuple[str, ...]:
 
 
 def host(text: str) -> str:
-    """An address or a host name to listen on."""
+    """Returns an address or a host name to listen on."""
     if any(mark in text for mark in "/@?#, \t"):
         raise Malformed("must be one address or host name to listen on, as 0.0.0.0")
     return text
 
 
 def is_loopback(text: str) -> bool:
-    """Whether a host to listen on is reachable from this machine alone."""
+    """Returns whether a host to listen on is reachable from this machine alone."""
     try:
         return text == "localhost" or ip_address(text).is_loopback
     except ValueError:
@@ -211,7 +213,7 @@ def is_loopback(text: str) -> bool:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """A parser of one word out of a closed list, in any case."""
+    """Returns a parser of one word from a closed list. Upper and lower case are equal."""
 
     def parse(text: str) -> str:
         if text.lower() not in choices:
@@ -222,12 +224,12 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def directory(text: str) -> Path:
-    """A folder of this machine; it need not exist yet."""
+    """Returns a folder of this machine. It need not exist yet."""
     return Path(text).expanduser()
 
 
 def jwk_set(text: str) -> str:
-    """The JSON of a public JWK set (RFC 7517, section 5), checked to hold public keys only."""
+    """Returns the JSON of a JWK set (RFC 7517, section 5), after a check that it holds public keys only."""
     try:
         found = json.loads(text)
     except ValueError:
