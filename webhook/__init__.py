@@ -1,1 +1,1 @@
-"""What Facebook sends us: signatures, the handshake, deliveries."""
+"""Requests that Facebook sends: signatures, the handshake, deliveries."""

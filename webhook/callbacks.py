@@ -1,4 +1,4 @@
-"""`/facebook/...`: what Facebook calls when a person removes the app or wants deletion, and where they look it up."""
+"""`/facebook/...`: Facebook's calls when a person removes the app or wants deletion, and the page with the status."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,9 @@ OUTCOMES: Final = ("done", "nothing_to_do", "repeated", "refused", "unavailable"
 
 
 class Callbacks:
-    """The handlers. `now` is Unix milliseconds. Without a `public_url` a person is sent to the host that was called."""
+    """The handlers. `now` is Unix milliseconds. Without a `public_url`, the page's address uses the host that Facebook
+    called.
+    """
 
     def __init__(
         self,
@@ -97,8 +99,8 @@ class Callbacks:
         return text, verify(text, self._app_secrets, self._now() / 1000)
 
     def _address(self, request: Request) -> str:
-        """Where the page is. The host is what the caller named, who has signed; it is written into this answer and
-        nowhere else, and only if it is one.
+        """Returns the address of the page. The caller named the host, and the caller's request is signed. The host is
+        written into this answer only, and only if it is a valid host.
         """
         if self._public_url is not None:
             return self._public_url.rstrip("/")
@@ -112,10 +114,10 @@ class Callbacks:
 
 
 def signed_request_in(body: bytes) -> str:
-    """The one field of a form that counts.
+    """Returns the only field of the form that counts.
 
     Raises:
-        RequestRefused: it is missing, there twice, or the body is no form.
+        RequestRefused: the field is missing or repeated, or the body is not a form.
     """
     try:
         fields = parse_qs(body.decode("ascii"), max_num_fields=_MOST_FIELDS).get("signed_request", [])

@@ -1,4 +1,4 @@
-"""Reads one element of `changes[]`, `calls[]` or `changed_fields[]`. Its field says its kind; it is never kept.
+"""Reads one element of `changes[]`, `calls[]` or `changed_fields[]`. Its field says its kind. It is never stored.
 
 https://developers.facebook.com/docs/graph-api/webhooks/reference/page
 """
@@ -20,14 +20,16 @@ _FIELDS: Final[dict[str, NoticeKind]] = {
     "live_videos": "live_videos",
     "videos": "videos",
 }
-"""The fields counted by their own name; every other is `other`. Values may be objects, texts or missing."""
+"""The fields that are counted by their own name. Every other field is `other`. Values may be objects, texts or
+missing.
+"""
 
 
 def read(change: Any, page: PageId | None) -> Storable | Notice:
-    """A change of the Page. Raises NotUnderstood, or Inexact (values.py).
+    """Returns a change of the Page. Raises NotUnderstood, or Inexact (values.py).
 
-    A value with a sender or a recipient is a Messenger event under its field's name, as the dashboard's Test button
-    sends it, and is read as one.
+    The dashboard's Test button sends Messenger events under their field's name. So a value with a sender or a recipient
+    is read as a Messenger event.
     """
     if type(change) is not dict or type(change.get("field")) is not str:
         raise NotUnderstood("malformed_event")
@@ -42,21 +44,21 @@ def read(change: Any, page: PageId | None) -> Storable | Notice:
 
 
 def read_call(call: Any, page: PageId | None) -> Notice:
-    """A call began, rang, ended; no content."""
+    """Returns that a call began, rang or ended, without content."""
     if type(call) is not dict:
         raise NotUnderstood("malformed_event")
     return Notice("call", _known(page))
 
 
 def read_changed_field(field: Any, page: PageId | None) -> Notice:
-    """The name of a field that changed, without its value: "include values" is off in the app's dashboard."""
+    """Returns the name of a field that changed, without its value: "include values" is off in the app's dashboard."""
     if type(field) is not str:
         raise NotUnderstood("malformed_event")
     return Notice("values_missing", _known(page))
 
 
 def _conversation(page: PageId, facts: Fact) -> ConversationId | None:
-    """The conversation with the author: Facebook gives a commenter the id under which they write to the Page."""
+    """Returns the conversation with the author. Facebook gives a commenter the same id as for messages to the Page."""
     author = facts.get("from", {}).get("id", page)
     return None if author == page else conversation_of(page, Psid(author))
 

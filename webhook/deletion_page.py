@@ -1,6 +1,7 @@
-"""Pure: the page on which a person reads what became of a deletion request, in English and Khmer.
+"""Pure: the page on which a person reads the status of a deletion request, in English and Khmer.
 
-No script, no third party, nothing to fetch: one document with its style in it, which the policy allows by its hash.
+The page has no script, no third party, and nothing to fetch. It is one document that includes its style, which the
+policy allows by its hash.
 """
 
 from base64 import b64encode
@@ -159,7 +160,9 @@ _WHOLE: Final = """\
 
 
 def status_page(code: str, deletion: Deletion) -> str:
-    """When it was asked for, how it stands, what was deleted, what we never had, what is left, whom to ask."""
+    """Returns the page with the time of the request, its status, what was deleted, what we never had, what remains, and
+    whom to ask.
+    """
     at = datetime.fromtimestamp(deletion.requested_at // 1000, UTC)
     clock = f"{at:%H:%M}"
     khmer_time = f"ថ្ងៃទី{at.day} ខែ{_KHMER_MONTHS[at.month - 1]} ឆ្នាំ{at.year} ម៉ោង {clock} (UTC)"
@@ -177,12 +180,12 @@ def status_page(code: str, deletion: Deletion) -> str:
 
 
 def unknown_page() -> str:
-    """For a code that is none, or of a request that was long ago."""
+    """Returns the page for a code that is not valid, or of a request that was long ago."""
     return _page("No such request · រកមិនឃើញសំណើ", _UNKNOWN)
 
 
 def later_page() -> str:
-    """While the store cannot be asked."""
+    """Returns the page for a time when the store is unavailable."""
     return _page("Please try again · សូមព្យាយាមម្តងទៀត", _LATER)
 
 

@@ -30,7 +30,7 @@ HandshakeReason = Literal["handshake_incomplete", "handshake_repeated", "handsha
 
 
 class SignatureRefused(PageInboxError):
-    """No signature, none that could be one, or one that no app secret makes for this body."""
+    """No signature, a value that cannot be a signature, or a signature that no app secret makes for this body."""
 
     kind: ClassVar[Kind] = "unauthenticated"
 
@@ -39,7 +39,7 @@ class SignatureRefused(PageInboxError):
 
 
 class PayloadRefused(PageInboxError):
-    """The body is not JSON. Every JSON body is a delivery, also one that we do not understand."""
+    """The body is not JSON. Every JSON body is a delivery, even if the service does not understand it."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -57,7 +57,9 @@ class RequestRefused(PageInboxError):
 
 
 class BodyTooLarge(PageInboxError):
-    """More bytes than the limit. It is refused before the signature is checked: hashing it would cost time."""
+    """More bytes than the limit. The body is refused before its signature is checked, because hashing takes processor
+    time.
+    """
 
     kind: ClassVar[Kind] = "too_large"
 
@@ -66,7 +68,7 @@ class BodyTooLarge(PageInboxError):
 
 
 class NotInTime(PageInboxError):
-    """Storing it took too long. Some of it may be stored; delivering it again is safe."""
+    """Storing the delivery took too long. A part may be stored. A repeated delivery is safe."""
 
     kind: ClassVar[Kind] = "unavailable"
     transient: ClassVar[bool] = True

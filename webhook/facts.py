@@ -6,17 +6,17 @@ from domain.message import Fact
 from webhook.values import flag, plain
 
 UNSUPPORTED = "unsupported"
-"""The type of an attachment whose content Facebook does not give, or that we cannot read."""
+"""The type of an attachment whose content Facebook does not give, or that the service cannot read."""
 
 Json = dict[str, Any]
 
 
 def attachments(message: Json) -> list[Fact] | None:
-    """Every attachment, flat: `{"type", "url", "title", ...}`; None when there is none.
+    """Returns every attachment, flat: `{"type", "url", "title", ...}`; None if there is none.
 
-    An attachment that cannot be understood, and a message that Facebook marks `is_unsupported`, leave an
-    `{"type": "unsupported"}`: the shop sees that the customer sent something. A legacy `sticker_id` on the message
-    itself goes to the first attachment.
+    An attachment that is not understood becomes `{"type": "unsupported"}`. A message that Facebook marks
+    `is_unsupported` gets one too. So the shop sees that the customer sent something. A legacy `sticker_id` of the
+    message itself is added to the first attachment.
     """
     raw = message.get("attachments")
     facts = [] if raw is None else [_attachment(item) for item in (raw if type(raw) is list else [raw])]
@@ -30,10 +30,10 @@ def attachments(message: Json) -> list[Fact] | None:
 
 
 def _attachment(item: Any) -> Fact:
-    """One attachment, what is in its payload beside its type.
+    """Returns one attachment, with the members of its payload beside its type.
 
-    Older forms have url and title beside the type and `payload` null or missing; the payload's win. A product's
-    `elements` move up beside the type. A payload that is no object stays under `payload`.
+    Older forms have url and title beside the type, and `payload` null or missing. Members of the payload win. A
+    product's `elements` move up beside the type. A payload that is not an object stays under `payload`.
     """
     if type(item) is not dict:
         return {"type": UNSUPPORTED}
@@ -53,7 +53,8 @@ def _attachment(item: Any) -> Fact:
 
 
 def echo(message: Json) -> tuple[str | None, str | None]:
-    """`app_id` and `metadata` of an echo; None for what is absent or no text. Staff's own replies may have neither.
+    """Returns `app_id` and `metadata` of an echo; None for each that is absent or not a text. Staff's own replies may
+    have neither.
 
     https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/message-echoes
     """
@@ -63,15 +64,15 @@ def echo(message: Json) -> tuple[str | None, str | None]:
 
 
 def known(raw: Any) -> Fact | None:
-    """An object as we keep it (a quick reply's `{"payload"}`, a referral), None for anything else."""
+    """Returns an object in our form (a quick reply's `{"payload"}`, a referral), or None for anything else."""
     fact: Fact = plain(raw) if type(raw) is dict else {}
     return fact or None
 
 
 def reply(raw: Any) -> Fact | None:
-    """What a message answers: `{"id": <mid>, "is_self_reply": <bool>}`, both as Facebook gave them.
+    """Returns the message that is answered: `{"id": <mid>, "is_self_reply": <bool>}`, both as Facebook sent them.
 
-    We may never have received that message. Instagram's older `{"story": {"url", "id"}}` stays as it is.
+    The service may never have received that message. Instagram's older `{"story": {"url", "id"}}` stays as it is.
     """
     fact = known(raw)
     if fact is not None and type(fact.get("mid")) is str:

@@ -1,8 +1,8 @@
-"""The GET with which Facebook checks a callback, whenever it is saved.
+"""The GET with which Facebook checks a callback, each time the callback is saved.
 
-`hub.mode=subscribe&hub.verify_token=<ours>&hub.challenge=<theirs>`; the answer is the challenge and nothing else. It
-proves the configuration round trip only: the token is not sent with events. Needs no Redis and no network.
-https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
+The request is `hub.mode=subscribe&hub.verify_token=<ours>&hub.challenge=<theirs>`. The answer is the challenge and
+nothing else. It proves only that the configuration is right: the token is not sent with events. Needs no Redis and no
+network. https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
 """
 
 import hmac
@@ -13,11 +13,12 @@ from webhook.errors import HandshakeRefused
 
 
 def challenge(modes: Sequence[str], tokens: Sequence[str], challenges: Sequence[str], expected: Secret) -> str:
-    """The text to answer: `hub.challenge` unchanged (documented as an int, treated as opaque).
+    """Returns the text to answer: `hub.challenge` unchanged (documented as an int, treated as opaque).
 
-    Each argument holds every value its parameter had in the query, so that a repeated one is seen: which of two tokens
-    counts is a question two readers answer differently. Raises HandshakeRefused unless each has exactly one value, none
-    is empty, the mode is `subscribe` and the token is the expected one, compared in constant time.
+    Each argument holds all values that its parameter has in the query, so that a repeated parameter is seen. Two
+    programs may disagree on which of two tokens counts. Raises HandshakeRefused unless each parameter has exactly one
+    value, none is empty, the mode is `subscribe`, and the token is the expected one. Tokens are compared in constant
+    time.
     """
     if not (modes and tokens and challenges):
         raise HandshakeRefused("handshake_incomplete")
@@ -28,7 +29,7 @@ def challenge(modes: Sequence[str], tokens: Sequence[str], challenges: Sequence[
         raise HandshakeRefused("handshake_incomplete")
     if mode != "subscribe":
         raise HandshakeRefused("handshake_mode")
-    # surrogatepass: a query that was no UTF-8 is a wrong token, not a crash.
+    # surrogatepass: a query that is not UTF-8 is a wrong token and causes no crash.
     if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), expected.reveal_bytes()):
         raise HandshakeRefused("handshake_token")
     return text

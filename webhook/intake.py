@@ -1,6 +1,7 @@
-"""The steps of a delivery: verify, normalize, store, send to viewers what is not stored.
+"""The steps of a delivery: verify, normalize, store, and send to viewers what is not stored.
 
-Facebook is answered 200 only when this returns: every message in the body that belongs to a connected Page is stored.
+Facebook is answered 200 only after these steps. Then every message in the body that belongs to a connected Page is
+stored.
 """
 
 from collections.abc import Sequence
@@ -15,33 +16,35 @@ from webhook.signature import verify
 
 
 class Writer(Protocol):
-    """Where messages are kept."""
+    """Stores messages."""
 
     def admit(self) -> None:
-        """Raise kind `unavailable` where what comes now would wait too long to be stored."""
+        """Raise kind `unavailable` if a new message would wait too long to be stored."""
         ...
 
     async def put(self, events: Sequence[Storable]) -> list[Outcome]:
-        """Store, edit and erase; an outcome per event once all of it is done."""
+        """Store, edit and erase. Returns an outcome per event when all of them are done."""
         ...
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
-        """The same without waiting: `settle` gets what `put` returns or raises, or `unknown_page` where only `put`
-        finds the Page. False where only `put` can store these; `settle` gets nothing then.
+        """Do the same without waiting. `settle` gets what `put` returns or raises, or `unknown_page` if only `put`
+        finds the Page. Returns False if only `put` can store these events. Then `settle` gets nothing.
         """
         ...
 
 
 class Teller(Protocol):
-    """Tells viewers of what is not kept."""
+    """Tells viewers about events that are not stored."""
 
     def tell(self, notices: Sequence[Notice], /) -> None:
-        """Return at once and raise nothing: Facebook waits for the answer, and nothing that counts depends on it."""
+        """Return at once and raise nothing: Facebook waits for the answer, and nothing important depends on this
+        call.
+        """
         ...
 
 
 class Intake:
-    """Takes deliveries in."""
+    """Takes in deliveries."""
 
     def __init__(self, store: Writer, teller: Teller, metrics: Metrics, *, app_secrets: Sequence[Secret]) -> None:
         self._store = store
@@ -50,22 +53,22 @@ class Intake:
         self._app_secrets = tuple(app_secrets)
 
     def read(self, body: bytes, signature: bytes | None) -> Delivery:
-        """What a body holds, once it is verified.
+        """Verify a body and return its content.
 
         Raises:
-            SignatureRefused: it is not from Facebook.
-            PageInboxError: kind `unavailable`: it is, but more comes than can be stored.
-            PayloadRefused: it is no JSON.
+            SignatureRefused: the body is not from Facebook.
+            PageInboxError: kind `unavailable`: the body is from Facebook, but more arrives than can be stored.
+            PayloadRefused: the body is not JSON.
         """
         verify(body, signature, self._app_secrets)
         self._store.admit()
         return normalize(body)
 
     async def keep(self, delivery: Delivery) -> dict[str, int]:
-        """Store all of it; how many events had each outcome.
+        """Store the whole delivery. Returns how many events had each outcome.
 
         Raises:
-            PageInboxError: kind `unavailable`: it could not be stored; Facebook will deliver again.
+            PageInboxError: kind `unavailable`: the delivery could not be stored; Facebook will deliver it again.
         """
         outcomes: dict[str, int] = {}
         for notice in delivery.notices:
@@ -79,20 +82,21 @@ class Intake:
             for event, outcome in zip(delivery.events, found, strict=True):
                 self._count(event, outcome, outcomes)
         if delivery.notices:
-            # Last: when something cannot be stored, Facebook delivers all of it again, and viewers get it once.
+            # This is the last step. If something cannot be stored, Facebook delivers everything again, and viewers
+            # still get it once.
             self._teller.tell(delivery.notices)
         return outcomes
 
     def put_soon(self, delivery: Delivery, settle: Settle) -> bool:
-        """Store a delivery of messages without waiting; `settle` gets their outcomes. False where `keep` is needed.
+        """Store a delivery of messages without waiting. `settle` gets the outcomes. Returns False if `keep` is needed.
 
         Raises:
-            PageInboxError: kind `unavailable`: it is not taken, and `settle` gets nothing.
+            PageInboxError: kind `unavailable`: the delivery is refused, and `settle` gets nothing.
         """
         return not delivery.notices and not delivery.skipped and self._store.put_soon(delivery.events, settle)
 
     def count(self, delivery: Delivery, found: Sequence[Outcome]) -> dict[str, int]:
-        """What such a delivery came to."""
+        """Count the outcomes of such a delivery and return the counts."""
         outcomes: dict[str, int] = {}
         for event, outcome in zip(delivery.events, found, strict=True):
             self._count(event, outcome, outcomes)

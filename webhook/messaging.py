@@ -39,21 +39,23 @@ _NOTICES: Final[dict[str, NoticeKind]] = {
 """Keys of events that are never kept, and the kind of each."""
 
 _MOST_EDITS = 1_000_000
-"""Facebook's own client stops at five. The bound keeps the number small enough for every reader."""
+"""Facebook's own client stops at five edits. This bound keeps the number small enough for every reader."""
 
 
 def read(event: Any, page: PageId | None) -> Storable | Notice:
-    """One element of `messaging[]`; `page` is the entry's. Raises NotUnderstood, or Inexact (values.py)."""
+    """Returns one element of `messaging[]`. `page` is the entry's. Raises NotUnderstood, or Inexact (values.py)."""
     return _read(event, page, False)
 
 
 def read_standby(event: Any, page: PageId | None) -> Storable | Notice:
-    """One element of `standby[]`: the same shapes, while another app owns the thread."""
+    """Returns one element of `standby[]`. It has the same shapes and is sent while another app owns the thread."""
     return _read(event, page, True)
 
 
 def _read(event: Any, page: PageId | None, standby: bool) -> Storable | Notice:
-    """Looks for `message` first, with its deleted and echo flags, then for other keys: some events have several."""
+    """Reads `message` first, with its deleted and echo flags, then other keys, because some events have several
+    keys.
+    """
     if type(event) is not dict:
         raise NotUnderstood("malformed_event")
     message = event.get("message")
@@ -84,7 +86,7 @@ def _message(event: Json, message: Json, page: PageId | None, standby: bool) -> 
         raise NotUnderstood("malformed_event")
     direction: Direction = "out" if echo else "in"
     moment = sent_at(event.get("timestamp"))
-    if len(message) == 2 and text is not None:  # mid and text: most messages
+    if len(message) == 2 and text is not None:  # mid and text only: most messages
         return Message(mid, page, customer, direction, "message", moment, text, standby=standby)
     app_id, metadata = facts.echo(message) if echo else (None, None)
     return Message(
@@ -106,7 +108,7 @@ def _message(event: Json, message: Json, page: PageId | None, standby: bool) -> 
 
 
 def _postback(event: Json, page: PageId | None, standby: bool) -> Message:
-    """A tapped button. `payload` is missing in standby copies and for buttons of other apps."""
+    """Returns a tapped button. `payload` is missing in standby copies and for buttons of other apps."""
     postback = event["postback"]
     if type(postback) is not dict:
         raise NotUnderstood("malformed_event")
@@ -128,9 +130,10 @@ def _postback(event: Json, page: PageId | None, standby: bool) -> Message:
 
 
 def _postback_id(customer: Psid, moment: int | None, fact: Json) -> MessageId:
-    """An id for a tap without a `mid`, as older ones come. A redelivery gets the same id.
+    """Returns an id for a tap without a `mid`, as older taps have none. A repeated delivery gets the same id.
 
-    It is made of the customer, the time, and the payload or else the title; as JSON, so that two taps never look alike.
+    The id is made from the customer, the time, and the payload or else the title. They are encoded as JSON, so that two
+    different taps never look equal.
     """
     what = fact.get("payload", fact.get("title"))
     identity = orjson.dumps([customer, moment, what], option=orjson.OPT_SORT_KEYS)
@@ -138,7 +141,7 @@ def _postback_id(customer: Psid, moment: int | None, fact: Json) -> MessageId:
 
 
 def _edit(event: Json, page: PageId | None) -> Edit:
-    """A new text under the old `mid`. Without a number it counts as the first edit."""
+    """Returns a new text under the old `mid`. Without a number it counts as the first edit."""
     edit = event["message_edit"]
     if type(edit) is not dict:
         raise NotUnderstood("malformed_event")
@@ -154,7 +157,9 @@ def _edit(event: Json, page: PageId | None) -> Edit:
 
 
 def _unsend(event: Json, message: Json, page: PageId | None) -> Unsend:
-    """Documented for Instagram only. For a Page it is obeyed too, whichever side took the message back."""
+    """Returns an unsend. It is documented for Instagram only. For a Page it is obeyed too, whichever side took the
+    message back.
+    """
     if page is None and flag(message.get("is_echo")):
         page, _ = _page_and_customer(event, None, True)
     else:
@@ -176,7 +181,9 @@ def _mid(part: Json) -> MessageId:
 
 
 def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[PageId, Psid]:
-    """The Page and the customer of a message. In an echo the Page is the sender. `page` is the entry's, where given."""
+    """Returns the Page and the customer of a message. In an echo the Page is the sender. `page` is the entry's, if
+    present.
+    """
     sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
     ours, theirs = (sender, recipient) if echo else (recipient, sender)
     if echo and page is not None and recipient == page:
@@ -196,7 +203,9 @@ def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[Pa
 
 
 def _sides(event: Json, page: PageId | None) -> tuple[PageId, Psid | None]:
-    """The same for events that do not say which side wrote and may name one side or none. A Page alone receives."""
+    """Returns the Page and the customer for events that do not say which side wrote, and may name one side or none. If
+    only the Page is named, it is the recipient.
+    """
     sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
     if page is None:
         if recipient is None:

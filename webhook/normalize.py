@@ -1,7 +1,7 @@
-"""Body bytes to a Delivery: what is to be stored, what is only counted, and what was not understood.
+"""Turns body bytes into a Delivery: what to store, what only to count, and what was not understood.
 
-Each event is read on its own. One that cannot be understood becomes a Skipped with a reason, and the others are kept:
-an answer other than 200 would make Facebook send all of them again, and unsubscribe the Page after an hour.
+Each event is read on its own. An event that is not understood becomes a Skipped with a reason, and the others are kept.
+An answer other than 200 would make Facebook send all of them again, and unsubscribe the Page after an hour.
 """
 
 from collections.abc import Callable
@@ -24,12 +24,14 @@ _LISTS: Final[dict[str, Callable[[Any, PageId | None], Storable | Notice]]] = {
     "calls": changes.read_call,
     "changed_fields": changes.read_changed_field,
 }
-"""An entry's lists, all optional, several possible, and how one element of each is read."""
+"""The lists of an entry, with the reader for one element of each. All lists are optional, and several may be
+present.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A part that was not understood: it is counted and not kept. `page` is set where the entry names one."""
+    """A part that was not understood. It is counted and not stored. `page` is set if the entry names one."""
 
     reason: SkipReason
     page: PageId | None
@@ -50,7 +52,7 @@ class Delivery:
 
 
 def normalize(body: bytes) -> Delivery:
-    """The delivery in a verified body. Raises PayloadRefused (not_json), and nothing else."""
+    """Returns the delivery in a verified body. Raises PayloadRefused (not_json), and nothing else."""
     try:
         return _delivery(parse(body))
     except Inexact:
@@ -72,7 +74,7 @@ def _delivery(envelope: Any) -> Delivery:
 
 
 def _collect(entry: Any, delivery: Delivery) -> None:
-    """Add what one entry holds. Without an `id` its events name the Page themselves."""
+    """Add the content of one entry. Without an `id` in the entry, its events name the Page themselves."""
     if type(entry) is not dict:
         delivery.skipped.append(Skipped("malformed_entry", None))
         return

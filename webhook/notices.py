@@ -1,6 +1,6 @@
-"""Facts about events that are never kept, as viewers of the live stream get them. A fact of the wrong type is left out.
+"""Facts about events that are never stored, as viewers of the live stream get them. Facts of a wrong type are left out.
 
-For a kind that is not listed here viewers learn only that it happened: forms and orders hold personal data.
+For a kind that is not listed here, viewers learn only that it happened, because forms and orders hold personal data.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from webhook.facts import Json, known
 from webhook.values import sent_at
 
 LONGEST_TEXT: Final = 8_000
-"""Characters of the text of a post or comment that are passed on; Facebook's own limit for a comment."""
+"""Characters of the text of a post or comment that are passed on. This is Facebook's own limit for a comment."""
 MOST: Final = 30
 """Message ids or photos of one notice that are passed on."""
 
@@ -25,13 +25,13 @@ _FEED_FLAGS: Final = ("published", "is_hidden")
 
 
 def _reaction(value: Json) -> Fact:
-    """A reaction to a message: `unreact` may come without the rest."""
+    """Returns a reaction to a message. `unreact` may come without the other members."""
     fact = _texts(value, ("action", "reaction", "emoji"))
     return {"message_id": value["mid"], **fact} if type(value.get("mid")) is str else fact
 
 
 def _watermark(value: Json) -> Fact:
-    """Everything the Page has sent up to a time, and the messages that Facebook names."""
+    """Returns the time up to which all messages of the Page are covered, and the messages that Facebook names."""
     fact: Fact = {}
     moment = sent_at(value.get("watermark"))
     if moment is not None:
@@ -43,12 +43,12 @@ def _watermark(value: Json) -> Fact:
 
 
 def _referral(value: Json) -> Fact:
-    """Where a customer came from."""
+    """Returns where a customer came from."""
     return {"referral": known(value)} if known(value) else {}
 
 
 def _feed(value: Json) -> Fact:
-    """A post, comment or reaction on the Page, under Facebook's own names."""
+    """Returns a post, comment or reaction on the Page, under Facebook's own names."""
     fact = _texts(value, _FEED_TEXTS)
     fact |= {name: bool(value[name]) for name in _FEED_FLAGS if type(value.get(name)) in (bool, int)}
     photos = value.get("photos")
@@ -61,7 +61,7 @@ def _feed(value: Json) -> Fact:
 
 
 def _live_video(value: Json) -> Fact:
-    """A live video that began, ended or changed: its id, and its status as Facebook writes it."""
+    """Returns a live video that began, ended or changed: its id, and its status as Facebook writes it."""
     found = _texts(value, ("id", "status"))
     return {"video_id" if name == "id" else name: text for name, text in found.items()}
 
@@ -78,13 +78,13 @@ _READ: Final[dict[NoticeKind, Callable[[Json], Fact]]] = {
 
 
 def facts(kind: NoticeKind, value: Any) -> Fact:
-    """The facts of an event of this kind, beside its time, Page and conversation."""
+    """Returns the facts of an event of this kind, beside its time, Page and conversation."""
     read = _READ.get(kind)
     return read(value) if read is not None and type(value) is dict else {}
 
 
 def _texts(value: Json, names: tuple[str, ...]) -> Fact:
-    """The texts under these names; an id that is a number becomes text."""
+    """Returns the texts under these names. An id that is a number becomes text."""
     fact: Fact = {}
     for name in names:
         text = value.get(name)

@@ -1,6 +1,6 @@
 """Receives deliveries: from a body and its signature to an answer, with the time limit, the count and the log line.
 
-Both entrances use it: the ASGI application (`webhook/routes.py`) and the fast one (`app/delivery_connection.py`). It
+Two modules use it: the ASGI application (`webhook/routes.py`) and the fast path (`app/delivery_connection.py`). It
 verifies the deliveries of one event-loop iteration together and puts them into one batch, without a task or a timer
 for each. A delivery that waits for more than its own write continues in a task. docs/adr/0022-the-hot-path.md
 """
@@ -24,8 +24,10 @@ ANSWER_SECONDS: Final = 4.5
 """Limit: Time until a delivery is answered. Facebook counts an answer after five seconds as a failure.
 https://developers.facebook.com/docs/messenger-platform/webhooks"""
 VERIFIED_PER_ITERATION: Final = 64
-"""Limit: Deliveries verified in one event-loop iteration. A forged one costs 0.1 ms with its answer and log line, and a
-genuine one needs five iterations: without this limit, a forged one on 2,000 connections each delays it by a second."""
+"""Limit: Deliveries verified in one event-loop iteration. A forged delivery takes 0.1 ms with its answer and log line,
+and a genuine delivery needs five iterations. Without this limit, one forged delivery on each of 2,000 connections would
+delay a genuine delivery by a second.
+"""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -47,9 +49,9 @@ log = structlog.get_logger()
 
 
 class DeliveryRequest:
-    """A POST to `/webhook`. `began` is when its head came, by the receiver's clock; `headers` have lower-case names.
+    """A POST to `/webhook`. `began` is when its head arrived, by the receiver's clock. `headers` have lower-case names.
 
-    `answer` sends the answer. It is called once, and raises nothing when the sender has closed the connection.
+    `answer` sends the answer. It is called once, and raises nothing if the sender has closed the connection.
     """
 
     __slots__ = ("agent", "answer", "began", "body", "client", "signature")
@@ -70,14 +72,14 @@ class DeliveryRequest:
         self.agent: bytes | None = None
         for name, value in headers:
             if name == b"x-hub-signature-256":
-                self.signature = value if self.signature is None else b""  # two signatures are none
+                self.signature = value if self.signature is None else b""  # two signatures count as none
             elif name == b"user-agent":
                 self.agent = value
 
 
 class Receiver:
-    """Receives deliveries and answers each within `answer_seconds`. `clock` is monotonic, in seconds. `error_answer`
-    makes the answer of an error; it also gets the request's id.
+    """Receives deliveries and answers each within `answer_seconds`. `clock` is monotonic and in seconds. `error_answer`
+    returns the answer to an error. It also gets the request's id.
     """
 
     def __init__(
@@ -116,7 +118,9 @@ class Receiver:
         self._log(request, answer.status, request_id, reason, None)
 
     def error_answer(self, error: Exception, request_id: str) -> tuple[Answer, str | None]:
-        """The answer to an error, and the reason for its log line. An unexpected error is logged and has no reason."""
+        """Returns the answer to an error, and the reason for its log line. An unexpected error is logged and has no
+        reason.
+        """
         if isinstance(error, PageInboxError):
             return self._error_answer(error, request_id), error.reason
         if isinstance(error, TimeoutError):
@@ -150,11 +154,12 @@ class Receiver:
 
     def _settle(self, request: DeliveryRequest, delivery: Delivery, result: list[Outcome] | Exception) -> None:
         if self._writing.pop(request, _LATE) is _LATE:
-            return  # answered by the timer
+            return  # the timer has answered
         if isinstance(result, Exception):
             self.refuse(request, result)
         elif "unknown_page" in result:
-            # What is remembered of the Page may be out of date. What is stored already is found to be a duplicate.
+            # The cached knowledge of the Page may be out of date. A message that is stored already is recognised as a
+            # duplicate.
             self._continue_in_task(request, delivery)
         else:
             self._accept(request, self._intake.count(delivery, result))
@@ -176,7 +181,7 @@ class Receiver:
             self._accept(request, outcomes)
 
     def _refuse_late(self) -> None:
-        """One timer for all requests, set for the oldest one."""
+        """Refuse requests that are late. One timer serves all requests and is set for the oldest one."""
         now = self.clock()
         while self._writing:
             oldest = next(iter(self._writing))
@@ -204,4 +209,4 @@ class Receiver:
         self._access_log.add(
             LogEntry("POST", status, seconds, request_id, request.client, request.agent, reason, size, outcomes)
         )
-        request.body = b""  # an open connection refers to its last request: at rest it must not keep a body
+        request.body = b""  # an open connection refers to its last request: an idle connection must not keep a body

@@ -1,4 +1,4 @@
-"""`/webhook` as an ASGI application: deliveries go to the receiver, the handshake is answered here."""
+"""`/webhook` as an ASGI application. The receiver handles deliveries. This module answers the handshake."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -46,7 +46,7 @@ class Webhook:
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     async def _deliver(self, scope: Scope, receive: Receive) -> Answer | None:
-        """The answer to a delivery, None when the sender has closed the connection."""
+        """Returns the answer to a delivery, or None if the sender has closed the connection."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         client, headers, began = _client(scope), scope["headers"], self._receiver.clock()
         try:
@@ -58,7 +58,7 @@ class Webhook:
             if body is None:
                 return None
             self._receiver.receive(DeliveryRequest(headers, body, client, began, answered.set_result))
-        # Shielded: the receiver answers each request once, also when this task is cancelled.
+        # Shielded, because the receiver answers each request once, even if this task is cancelled.
         return await asyncio.shield(answered)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:

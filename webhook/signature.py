@@ -1,8 +1,8 @@
 """Facebook's signature: `X-Hub-Signature-256: sha256=` and the HMAC-SHA256 of the raw body under the app secret.
 
-The bytes off the socket are what was signed: escaped as Facebook escaped them, never parsed and written again. The
-older `X-Hub-Signature` (SHA-1) is no substitute. Nothing in the signature dates it, so a captured call verifies for
-ever; storing each message id once is the defence against replay.
+Facebook signs the bytes exactly as it sends them, with its own escapes. So the body must not be parsed and written
+again before the check. The older `X-Hub-Signature` (SHA-1) is not accepted. The signature contains no date, so a
+captured call stays valid for ever. Storing each message id once protects against such a replay.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started#validate-payloads
 """
 
@@ -16,20 +16,20 @@ _PREFIX = b"sha256="
 _LENGTH = len(_PREFIX) + 64
 """SHA-256 has 32 bytes, two hex digits each."""
 _DIGITS = b"0123456789abcdef"
-"""Facebook writes lower case; one way to write a signature is enough."""
+"""Facebook writes lower case. One way to write a signature is enough."""
 
 
 def sign(body: bytes, secret: Secret) -> bytes:
-    """The header's value for a body: what Facebook sends and the simulator too."""
+    """Returns the header's value for a body, as Facebook and the simulator send it."""
     return _PREFIX + hmac.digest(secret.reveal_bytes(), body, "sha256").hex().encode()
 
 
 def verify(body: bytes, header: bytes | None, secrets: Sequence[Secret]) -> None:
-    """Return when one of the app secrets signed this body, raise SignatureRefused when none did.
+    """Return if one of the app secrets signed this body. Raise SignatureRefused if none did.
 
-    The header's shape is checked before the body is hashed. Every secret is tried and compared in constant time, also
-    after a match: the time that it takes shows neither the right digits nor which secret is in use. An empty secret
-    verifies nothing, and no secret verifies nothing.
+    The header's shape is checked before the body is hashed. Every secret is tried and compared in constant time, even
+    after a match. So the time of the check reveals neither the right digits nor which secret is in use. An empty secret
+    verifies nothing, and an empty list of secrets verifies nothing.
     """
     if header is None:
         raise SignatureRefused("signature_missing")

@@ -1,7 +1,7 @@
 """Pure: Facebook's `signed_request`, which the data-deletion and the deauthorize callback carry.
 
-`base64url(HMAC-SHA256(app secret, P)) + "." + P`, without padding; P is itself base64url, of a JSON object. What is
-signed is the text P and not what it decodes to, and nothing of it is decoded before its signature is verified.
+Its form is `base64url(HMAC-SHA256(app secret, P)) + "." + P`, without padding. P is the base64url of a JSON object. The
+signature is over the text P and not over the decoded bytes. Nothing of P is decoded before the signature is verified.
 https://developers.facebook.com/docs/development/create-an-app/app-dashboard/data-deletion-callback
 """
 
@@ -18,20 +18,21 @@ from webhook.errors import PayloadRefused, RequestRefused, SignatureRefused
 from webhook.values import parse_exactly
 
 LONGEST: Final = 4096
-"""Characters. Real ones have about 250; larger ones are not hashed."""
+"""Characters. Real requests have about 250. Larger ones are not hashed."""
 _SIGNATURE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes in base64url."""
 _PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _ID: Final = re.compile(r"[0-9]{1,32}")
 _LATE: Final = 300
-"""Seconds for which a request counts beyond its end: clocks differ, and Facebook tries again."""
+"""Seconds for which a request counts after its end, because clocks differ and Facebook tries again."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """Who it is about: a person by app-scoped id, or a Page that has removed the app, or neither where it names none.
+    """The subject of the request: a person by app-scoped id, or a Page that has removed the app, or neither if it names
+    none.
 
-    `issued_at` in Unix seconds, None where it does not say.
+    `issued_at` is Unix seconds, or None if the request does not say.
     """
 
     person: str | None
@@ -40,18 +41,18 @@ class SignedRequest:
 
 
 def sign(payload: bytes, secret: Secret) -> str:
-    """What Facebook would send, for tests and the simulator; `payload` is the JSON."""
+    """Returns what Facebook would send, for tests and the simulator. `payload` is the JSON."""
     text = urlsafe_b64encode(payload).rstrip(b"=")
     return f"{_signature(text, secret)}.{text.decode()}"
 
 
 def verify(text: str, secrets: Sequence[Secret], now: float) -> SignedRequest:
-    """What one of the app secrets signed. `now` in Unix seconds.
+    """Returns the request that one of the app secrets signed. `now` is Unix seconds.
 
-    Every secret is tried and compared in constant time, also after a match; an empty one verifies nothing.
+    Every secret is tried and compared in constant time, even after a match. An empty secret verifies nothing.
 
     Raises:
-        RequestRefused: it is no signed request, of another algorithm, names no object, or is over.
+        RequestRefused: the text is not a signed request, uses another algorithm, names no object, or has ended.
         SignatureRefused: none of the secrets signed it.
     """
     signature, payload = _parts(text)
@@ -100,11 +101,13 @@ def _read(data: dict[str, Any], now: float) -> SignedRequest:
 
 
 def _id(value: object) -> str | None:
-    """An id from text or a whole number. None for 0, which Facebook sends for no person, and for anything else."""
+    """Returns an id from text or a whole number; None for 0, which Facebook sends for no person, and for anything
+    else.
+    """
     text = str(value) if type(value) is int or type(value) is str else ""
     return text if _ID.fullmatch(text) and text.strip("0") else None
 
 
 def _moment(value: object) -> int | None:
-    """Unix seconds; 0 is Facebook's "never"."""
+    """Returns Unix seconds. Facebook sends 0 for "never"."""
     return value if type(value) is int and 0 < value < 2**53 else None

@@ -1,8 +1,8 @@
-"""Facebook's JSON: parsed, and its loose types converted: ids that may be numbers, times that may be seconds.
+"""Parses Facebook's JSON and converts its loose types: ids that may be numbers, times that may be seconds.
 
-orjson is the fast parser. It refuses half of an emoji (`"\\ud83d"`), which clients that cut texts do send: those halves
-are replaced first. It rounds whole numbers beyond 64 bits to floats, which would change an id: such a body is parsed
-once more by the standard library, which keeps every digit.
+orjson is the fast parser. It refuses half of an emoji (`"\\ud83d"`), which some clients send when they cut texts. Such
+halves are replaced first. It rounds whole numbers beyond 64 bits to floats, which would change an id. Such a body is
+parsed once more by the standard library, which keeps every digit.
 """
 
 import json
@@ -20,14 +20,14 @@ DEPTH: Final = 8
 """Levels of a payload that are kept. The deepest known payload, a product's elements, needs three."""
 
 SkipReason = Literal[
-    "not_an_object",  # the body is JSON, but no object
+    "not_an_object",  # the body is JSON, but not an object
     "other_object",  # `object` is not `page`: another product's webhook
     "malformed_entry",  # `entry`, one of its elements or one of their lists has the wrong type
-    "empty_entry",  # an entry without any list we know
-    "malformed_event",  # an event, or a part of it that we need, has the wrong type
-    "unknown_event",  # an event without any key we know
+    "empty_entry",  # an entry without any known list
+    "malformed_event",  # an event, or a needed part of it, has the wrong type
+    "unknown_event",  # an event without any known key
     "bad_id",  # an id of a wrong type, empty, too long or damaged
-    "no_mid",  # a message, edit or unsend that does not say which
+    "no_mid",  # a message, edit or unsend without a message id
     "no_page",  # neither the entry nor the event says which Page
     "no_sender",  # a customer without a page-scoped id (`user_ref`: a visitor who has not written yet)
     "no_recipient",  # an echo without a recipient
@@ -44,11 +44,13 @@ class NotUnderstood(Exception):
 
 
 class Inexact(Exception):
-    """A float stands where a whole number is expected. The fast parser may have rounded it: parse the body exactly."""
+    """A float where a whole number is expected. The fast parser may have rounded it, so the body must be parsed
+    exactly.
+    """
 
 
 class Exact:
-    """A number that is not whole, or absurdly long, as the exact parser found it. A plain float may be a rounded id."""
+    """A number from the exact parser that is not whole, or absurdly long. A plain float may be a rounded id."""
 
     __slots__ = ("number",)
 
@@ -57,7 +59,9 @@ class Exact:
 
 
 def parse(body: bytes) -> Any:
-    """The value, parsed fast: a whole number beyond 64 bits is a float. Raises PayloadRefused for what is not JSON."""
+    """Returns the value, parsed fast: a whole number beyond 64 bits is a float. Raises PayloadRefused if the body is
+    not JSON.
+    """
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
     with suppress(orjson.JSONDecodeError):
@@ -66,15 +70,15 @@ def parse(body: bytes) -> Any:
 
 
 def parse_exactly(body: bytes) -> Any:
-    """The value with every whole number whole and every other number an Exact.
+    """Returns the value with every whole number whole and every other number an Exact.
 
-    Raises PayloadRefused for what is not UTF-8, not JSON, or nested deeper than the interpreter's stack.
+    Raises PayloadRefused for a body that is not UTF-8, not JSON, or nested deeper than the interpreter's stack.
     """
     # keeps: nested JSON is refused
     with suppress(ValueError, RecursionError):
         text = repaired(body).decode()
         return json.loads(text, parse_int=_whole, parse_float=Exact, parse_constant=refused_constant)
-    # Outside the handler: the parser's own error holds the body, and nothing that we raise may lead to it.
+    # Outside the handler: the parser's own error holds the body, and no error that the service raises may refer to it.
     raise PayloadRefused("not_json")
 
 
@@ -84,9 +88,11 @@ def _whole(digits: str) -> int | Exact:
 
 
 def ident(value: object, longest: int) -> str:
-    """An id as text, from text or a whole number; raises NotUnderstood (bad_id) for anything else, Inexact for a float.
+    """Returns an id as text, from text or a whole number. Raises NotUnderstood (bad_id) for anything else, Inexact for
+    a float.
 
-    Refused: nothing, more than `longest` characters, control characters, lone surrogates and what replaced them.
+    These texts are refused: empty ones, more than `longest` characters, control characters, lone surrogates and their
+    replacements.
     """
     if type(value) is str:
         if 0 < len(value) <= longest and value.isprintable() and (value.isascii() or REPLACEMENT not in value):
@@ -100,7 +106,7 @@ def ident(value: object, longest: int) -> str:
 
 
 def sent_at(value: object) -> int | None:
-    """Unix milliseconds from seconds or milliseconds, a number or a text. None when absent, 0 or out of range."""
+    """Returns Unix milliseconds from seconds or milliseconds, a number or a text; None if absent, 0 or out of range."""
     if type(value) is int:
         return moment.from_number(value) or None
     if type(value) is str:
@@ -112,14 +118,15 @@ def sent_at(value: object) -> int | None:
 
 
 def flag(value: object) -> bool:
-    """True for `true`, `1` and `"true"`; Facebook sends all three."""
+    """Returns True for `true`, `1` and `"true"`, because Facebook sends all three."""
     return (value.number if isinstance(value, Exact) else value) in (True, "true")
 
 
 def plain(value: Any, depth: int = DEPTH) -> Any:
-    """A JSON value as we keep it: ids and numbers beyond 2^53 as text, nulls left out, nothing deeper than `depth`.
+    """Returns a JSON value in our form: ids and numbers beyond 2^53 as text, nulls left out, nothing deeper than
+    `depth`.
 
-    Raises Inexact when a float may be a rounded whole number.
+    Raises Inexact if a float may be a rounded whole number.
     """
     if type(value) is str or type(value) is bool or value is None:
         return value

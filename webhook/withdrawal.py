@@ -1,7 +1,7 @@
-"""A person removes the app, or asks us to delete what came from their account.
+"""Handles a person who removes the app, or asks us to delete what came from their account.
 
-The person is a shop's owner, who logged in and connected Pages; no customer. The request is about the Pages whose
-tokens this person granted before it was made. A repeated request does not end what was granted since.
+The person is a shop's owner, who logged in and connected Pages, and not a customer. The request is about the Pages
+whose tokens this person granted before the request. A repeated request does not end tokens that were granted later.
 """
 
 import hmac
@@ -19,20 +19,20 @@ from domain.shop import Receipt, Shop
 from webhook.signed_request import SignedRequest
 
 _CODE_LETTERS: Final = 26
-"""130 bits: a code cannot be guessed."""
+"""130 bits, so a code cannot be guessed."""
 
 log = structlog.get_logger()
 
 
 class Grants(Protocol):
-    """Knows who granted which Page's token; times in milliseconds."""
+    """Knows who granted which Page's token. Times are milliseconds."""
 
     async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:
-        """The Pages whose tokens this person granted up to that moment."""
+        """Returns the Pages whose tokens this person granted up to this moment."""
         ...
 
     async def page_until(self, page: PageId, until_ms: int, /) -> list[PageId]:
-        """The Page itself, unless its token was granted after that moment."""
+        """Returns the Page itself, unless its token was granted after this moment."""
         ...
 
 
@@ -40,11 +40,11 @@ class Registry(Protocol):
     """Knows shops and Pages."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """The shop of a Page."""
+        """Returns the shop of a Page."""
         ...
 
     async def shop(self, shop: ShopId, /) -> Shop:
-        """Its state."""
+        """Returns the shop's state."""
         ...
 
 
@@ -56,15 +56,15 @@ class PageRemover(Protocol):
         ...
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
-        """Remove the token and purge what came for the Page; None where that has been done already."""
+        """Delete the token and purge what came for the Page. Returns None if this has been done already."""
         ...
 
 
 class ShopPurger(Protocol):
-    """Deletes."""
+    """Deletes the data of shops."""
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /, *, limited: bool) -> Receipt:
-        """Everything kept of a shop."""
+        """Delete everything that is kept of a shop."""
         ...
 
 
@@ -72,19 +72,19 @@ class Deletions(Protocol):
     """The requests that can be looked up."""
 
     async def take(self, code: str, at_ms: int, /) -> bool:
-        """Note a request; whether all that it asks was begun before."""
+        """Record a request. Returns whether all its purges had begun before."""
         ...
 
     async def wait_for(self, code: str, shop: ShopId, receipt: Receipt, /) -> None:
-        """A purge is a part of it."""
+        """Record that a purge is a part of the request."""
         ...
 
     async def begun(self, code: str, /) -> None:
-        """All that it asks is begun."""
+        """Record that all purges of the request have begun."""
         ...
 
     async def find(self, code: str, /) -> Deletion | None:
-        """What became of it."""
+        """Returns the status of the request."""
         ...
 
 
@@ -92,13 +92,13 @@ class Recorder(Protocol):
     """Writes a shop's audit log."""
 
     async def record(self, shop: ShopId, access: Access, /) -> None:
-        """Return once it is recorded."""
+        """Return when the access is recorded."""
         ...
 
 
 class Withdrawal:
-    """Does what Facebook's callbacks ask. Every method raises kind unavailable when the store is unavailable. Facebook
-    may ask again then: what was done stays done.
+    """Does what Facebook's callbacks ask. Every method raises kind unavailable when the store is unavailable. Then
+    Facebook may ask again. Finished steps stay finished.
     """
 
     def __init__(
@@ -135,9 +135,9 @@ class Withdrawal:
         return len(pages)
 
     async def delete(self, request: SignedRequest, text: str, client: str, now_ms: int) -> tuple[str, int | None]:
-        """The code under which the request can be looked up, and the number of Pages that were disconnected; None
-        instead of the number for a request that is done already. `text` is the request as it came: equal requests have
-        equal codes.
+        """Delete the person's data. Returns the code under which the request can be looked up, and the number of Pages
+        that were disconnected. The number is None if the request is done already. `text` is the request as it came.
+        Equal requests have equal codes.
         """
         code = self._code(text)
         if await self._deletions.take(code, now_ms):
@@ -153,7 +153,7 @@ class Withdrawal:
         return code, len(pages)
 
     async def find(self, code: str) -> Deletion | None:
-        """What became of a deletion; None for a code that is none of ours, or older than 90 days."""
+        """Returns the status of a deletion; None for a code that is not ours, or is older than 90 days."""
         if not code.isascii() or not code.isalnum() or len(code) != _CODE_LETTERS:
             return None
         return await self._deletions.find(code)
@@ -171,7 +171,7 @@ class Withdrawal:
 
     @staticmethod
     def _left(shop: Shop, withdrawn: Iterable[PageId]) -> bool:
-        """Whether another Page still has a token that lives, or was connected for webhooks alone."""
+        """Returns whether another Page still has a live token, or was connected for webhooks alone."""
         without = set(withdrawn)
         return any(page.status != "reconnect" for page in shop.pages if page.id not in without)
 
