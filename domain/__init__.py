@@ -1,1 +1,1 @@
-"""The nouns of Page Inbox. Standard library only; knows no HTTP, no Redis, no Facebook."""
+"""The nouns of Page Inbox. Uses the standard library only: no HTTP, no Redis, no Facebook."""

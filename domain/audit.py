@@ -1,25 +1,25 @@
-"""Who did what in a shop: what the audit log holds."""
+"""Who did what in a shop: the contents of the audit log."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
 OPERATOR = "operator"
-"""The subject of what is done by a command on the store itself."""
+"""The subject of an action by a command on the store itself."""
 FACEBOOK = "facebook"
-"""The subject of what Facebook decides: its callbacks, and which of two shops a Page belongs to."""
+"""The subject of a decision by Facebook: its callbacks, and which of two shops a Page belongs to."""
 AT_THE_STORE = "local"
-"""Stands for the address where a command works on the store itself."""
+"""Replaces the address if a command works on the store itself."""
 
 UNKNOWN_CLIENT = "unknown"
-"""Stands where the address is not known, or where a proxy sent a text that is no IP address."""
+"""Replaces an address that is not known, or a proxy's text that is not an IP address."""
 
 LONGEST_ADDRESS = 64
-"""Characters. An IPv6 address has at most 45; the rest is for the name of a network interface (`fe80::1%eth0`)."""
+"""Characters. An IPv6 address has at most 45. The rest is for the name of a network interface (`fe80::1%eth0`)."""
 
 
 def client_address(host: str | None) -> str:
-    """An IP address in its usual form, or "unknown". A long text is refused before the cache sees it."""
+    """Returns an IP address in its usual form, or "unknown". A long text is refused before it enters the cache."""
     if not host or len(host) > LONGEST_ADDRESS:
         return UNKNOWN_CLIENT
     return _usual_form(host)
@@ -35,11 +35,11 @@ def _usual_form(host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Something that is asked for: `action` is the name of the call in the API's description, `subject` the token's
-    `sub`, `client` an IP address.
+    """A requested action: `action` is the name of the call in the API's description, `subject` the token's `sub`,
+    `client` an IP address.
 
-    `page` is named for changes only; no customer, conversation or message is named. Where it is a `read`, further reads
-    of the same hour share an entry; each change is an entry of its own. Where it is `limited`, it counts as one
+    `page` is set for changes only. No customer, conversation or message is named. If the access is a `read`, further
+    reads of the same hour share one entry. Each change has its own entry. If the access is `limited`, it counts as one
     of the changes that the shop may make in a day (domain/limits.py).
     """
 
@@ -53,7 +53,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a shop's log: `access` was asked for `times` times from `since` to `at`, in milliseconds."""
+    """One entry of a shop's log: `access` happened `times` times from `since` to `at`, in milliseconds."""
 
     at: int
     since: int

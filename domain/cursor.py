@@ -1,4 +1,4 @@
-"""Walking through what is kept."""
+"""Reading a long list in parts."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -8,9 +8,9 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[Item]):
-    """Some items, and the opaque cursor to go on from; `next_cursor` None is the end.
+    """Some items, and the opaque cursor for the next part. A `next_cursor` of None is the end.
 
-    `looked_at` is how many were looked at to find them.
+    `looked_at` is how many items were examined to find them.
     """
 
     items: list[Item]

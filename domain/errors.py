@@ -1,4 +1,4 @@
-"""The root of every error we raise on purpose."""
+"""The root of every error that the service raises on purpose."""
 
 from typing import ClassVar, Literal
 
@@ -17,14 +17,14 @@ Kind = Literal[
     "not_configured",
     "internal",
 ]
-"""What went wrong, seen from the caller. `api/errors.py` alone turns it into an HTTP status."""
+"""What went wrong, for the caller. Only `api/errors.py` turns it into an HTTP status."""
 
 
 class PageInboxError(Exception):
     """An error with a name.
 
-    `reason` is a slug from the raising module's closed list; it is used unchanged as log field, metric label and
-    problem code. `transient` says whether the same call may succeed later, `retry_after` after how many seconds.
+    `reason` is a slug from the raising module's closed list. It is used unchanged as log field, metric label and
+    problem code. `transient` says whether the same call may succeed later. `retry_after` says after how many seconds.
     The sentence is for people and holds no content, token, secret or telephone number.
     """
 

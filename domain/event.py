@@ -1,4 +1,4 @@
-"""What a delivery can hold, as a closed union."""
+"""The events that a delivery can hold, as a closed union."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,9 +38,9 @@ NoticeKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that happened and is never kept. It is counted by kind and sent to viewers.
+    """Something that happened and is never stored. It is counted by kind and sent to viewers.
 
-    `sent_at` is Facebook's time in milliseconds; `facts` are the other members that viewers get, as the API names them.
+    `sent_at` is Facebook's time in milliseconds. `facts` are the other members that viewers get, with the API's names.
     """
 
     kind: NoticeKind
@@ -51,7 +51,7 @@ class Notice:
 
 
 Storable = Message | Edit | Unsend
-"""What changes the store."""
+"""Events that change the store."""
 
 Outcome = Literal[
     "stored",
@@ -67,9 +67,10 @@ Outcome = Literal[
     "unsent",
     "unreadable",
 ]
-"""What became of a storable event: `erased` is a message that was purged or unsent and stays gone, `blocked` one of a
-customer who objected to being kept, `edit_outdated` an edit older than the one that is kept, `edit_waiting` an edit
-that came before its message, `unreadable` an edit of a damaged record."""
+"""The result of a storable event. `erased`: the message was purged or unsent and stays deleted. `blocked`: the customer
+objected to storage. `edit_outdated`: a newer edit is kept. `edit_waiting`: the edit came before its message.
+`unreadable`: the edited record is damaged.
+"""
 
 Settle = Callable[[list[Outcome] | Exception], None]
-"""Gets an outcome for each event once all are stored, or the reason why some may not be."""
+"""Gets an outcome for each event when all are stored, or the reason why some may not be stored."""

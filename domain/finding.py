@@ -1,4 +1,4 @@
-"""What `page-inbox doctor` tells of one thing it looked at."""
+"""What `page-inbox doctor` says about one thing that it examined."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from typing import Literal
 
 Level = Literal["ok", "warn", "fail"]
 LEVELS: tuple[Level, ...] = ("ok", "warn", "fail")
-"""From the best to the worst. `warn` may be meant so; `fail` loses messages, or keeps something from working."""
+"""From the best to the worst. A `warn` may be intended. A `fail` loses messages, or stops something from working."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was examined.
 
-    `name` is a slug that scripts may rely on, `about` which one of several (a setting, a node, a Page), "" where there
-    is but one. `sentence` says what is, `remedy` what to do; an `ok` has none. Neither holds a secret.
+    `name` is a slug that scripts may rely on. `about` says which of several (a setting, a node, a Page), or is "" if
+    there is only one. `sentence` describes the state. `remedy` says what to do; an `ok` has none. No field holds a
+    secret.
     """
 
     name: str
@@ -25,5 +26,5 @@ class Finding:
 
 
 def worst(findings: Iterable[Finding]) -> Level:
-    """The worst of them; `ok` where there are none."""
+    """Returns the worst level of the findings; `ok` if there are none."""
     return max((finding.level for finding in findings), key=LEVELS.index, default="ok")

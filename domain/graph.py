@@ -1,4 +1,4 @@
-"""What a shop may ask of Facebook's Graph API, and what it gets: fetched now, kept nowhere."""
+"""What a shop may ask of Facebook's Graph API, and what it gets. Answers are fetched on request and never stored."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,8 +18,9 @@ Edge = Literal[
     "attachments",
     "customer",
 ]
-"""What hangs on a Page, on one of its posts, comments, live videos, conversations or messages, or a person who wrote to
-it."""
+"""A list of a Page, of one of its posts, comments, live videos, conversations or messages, or a person who wrote to the
+Page.
+"""
 
 EDGES: tuple[Edge, ...] = get_args(Edge)
 
@@ -27,16 +28,16 @@ Order = Literal["chronological", "reverse_chronological"]
 Filter = Literal["toplevel", "stream"]
 
 Limit = Literal["app", "pages", "messenger"]
-"""Whose budget a call is charged to: the app's, or one of a Page's two."""
+"""The budget that a call is charged to: the app's, or one of a Page's two budgets."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphQuery:
-    """One page of an edge.
+    """One list page of an edge.
 
-    `object` is the id of the post, comment, conversation or person; None for an edge of the Page itself. `limit` is a
-    maximum: fewer items do not mean the end. `after` is the cursor of the answer before. `since` and `until` in
-    milliseconds. What an edge does not know stays None.
+    `object` is the id of the post, comment, conversation or person, or None for an edge of the Page itself. `limit` is
+    a maximum: fewer items do not mean the end. `after` is the cursor of the earlier answer. `since` and `until` are in
+    milliseconds. A parameter that an edge does not have stays None.
     """
 
     edge: Edge
@@ -52,7 +53,7 @@ class GraphQuery:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Items as Graph names their fields, and the opaque cursor to go on from; `after` None is the end."""
+    """Items with Graph's field names, and the opaque cursor for the next list page. An `after` of None is the end."""
 
     items: list[Fact]
     after: str | None

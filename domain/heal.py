@@ -1,4 +1,4 @@
-"""The healing of a Page: how far the fetching of missed messages is, and what could not be fetched."""
+"""The healing of a Page: the progress of fetching missed messages, and what could not be fetched."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,16 +7,18 @@ HealStatus = Literal["running", "complete", "cut_short"]
 HEAL_STATUSES: tuple[HealStatus, ...] = ("running", "complete", "cut_short")
 
 CutReason = Literal["cursor_repeated", "nothing_new", "too_long", "too_many_refused"]
-"""Why a walk ended before its list did: Graph sent a cursor again; several pages in a row had nothing new; the list was
-longer than our bound; too many conversations were refused."""
+"""Why a walk ended before its list did: Graph repeated a cursor; several list pages in a row had nothing new; the list
+was longer than our bound; too many conversations were refused.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Unhealed:
-    """A conversation that Graph refused. Times in milliseconds.
+    """A conversation that Graph refused. Times are milliseconds.
 
-    `reason` is the slug of the refusal, or a `CutReason`. Messages from `since` on are missing. It is tried again at
-    `next_try_at`, and given up at `until`: then all that may be missing is older than five days.
+    `reason` is the slug of the refusal, or a `CutReason`. Messages from `since` on are missing. The conversation is
+    tried again at `next_try_at`, and given up at `until`. At `until`, every message that may be missing is older than
+    five days.
     """
 
     conversation: str
@@ -29,11 +31,12 @@ class Unhealed:
 
 @dataclass(frozen=True, slots=True)
 class Heal:
-    """One run through a Page's conversations, and what earlier runs could not fetch. Times in milliseconds.
+    """One run through a Page's conversations, and what earlier runs could not fetch. Times are milliseconds.
 
-    `since`: messages from then on are fetched. `conversations` were gone through, `messages` fetched, `stored` new.
-    `reason` says why a run was `cut_short`; `tries` counts such ends. `after` is where the list goes on in the next
-    turn. In its `last_look` a run fetches only what has moved to the top of the list meanwhile.
+    Messages from `since` on are fetched. `conversations`, `messages` and `stored` are the numbers of visited
+    conversations, fetched messages and new messages. `reason` says why a run was `cut_short`, and `tries` counts such
+    ends. `after` is where the list continues in the next turn. In its `last_look` a run fetches only conversations that
+    moved to the top of the list meanwhile.
     """
 
     since: int
@@ -51,9 +54,9 @@ class Heal:
 
     @property
     def next_try_at(self) -> int | None:
-        """When a refused conversation is tried again; None where there is none."""
+        """Returns when a refused conversation is tried again, or None if there is none."""
         return min((one.next_try_at for one in self.unhealed), default=None)
 
     def due(self, now: int) -> tuple[Unhealed, ...]:
-        """The refused conversations whose pause is over."""
+        """Returns the refused conversations whose pause is over."""
         return tuple(one for one in self.unhealed if one.next_try_at <= now)

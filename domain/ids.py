@@ -1,11 +1,11 @@
-"""Identifiers. All are opaque strings: compared and passed on, never parsed or counted with."""
+"""Identifiers. All are opaque strings. They are compared and passed on, but never parsed or used as numbers."""
 
 from typing import NewType
 
 ShopId = NewType("ShopId", str)
 PageId = NewType("PageId", str)
 Psid = NewType("Psid", str)
-"""A person's id, scoped to one Page: the same person has another one at another Page."""
+"""A person's id, valid for one Page. The same person has another id at another Page."""
 MessageId = NewType("MessageId", str)
 """Facebook's `mid`."""
 ConversationId = NewType("ConversationId", str)
@@ -13,5 +13,5 @@ PurgeId = NewType("PurgeId", str)
 
 
 def conversation_of(page: PageId, customer: Psid) -> ConversationId:
-    """The one conversation a customer has with a Page."""
+    """Returns the one conversation that a customer has with a Page."""
     return ConversationId(f"{page}_{customer}")

@@ -1,4 +1,4 @@
-"""What the store gives to its readers. Times are milliseconds."""
+"""What the store returns to its readers. Times are milliseconds."""
 
 from domain.frozen import frozen
 from domain.ids import ConversationId, PageId, Psid
@@ -6,10 +6,10 @@ from domain.ids import ConversationId, PageId, Psid
 
 @frozen
 class KeptMessage:
-    """A message as it is kept.
+    """A stored message.
 
-    `content` is a JSON object as orjson writes it: the members of the API's message (api/models.py) in the order of
-    `cache/codec.py`, without those that follow from when it is read and where it stands in the index.
+    `content` is a JSON object as orjson writes it. It has the members of the API's message (api/models.py) in the order
+    of `cache/codec.py`, without members that depend on the time of the read or on the place in the index.
     """
 
     content: bytes
@@ -19,7 +19,7 @@ class KeptMessage:
 
 @frozen
 class KeptConversation:
-    """A conversation of which at least one message is kept."""
+    """A conversation with at least one stored message."""
 
     id: ConversationId
     page: PageId

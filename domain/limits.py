@@ -1,7 +1,7 @@
-"""What one shop may have and do: every number, and the error that says which one is reached.
+"""What one shop may have and do: every limit, and the error that says which limit is reached.
 
-A shop's tokens are in many hands, and all shops share one Redis. With these limits, what the tokens of one shop can
-make Redis keep is bounded, whatever they are used for. Messages are not limited here: Facebook sends them, not a token.
+Many people have a shop's tokens, and all shops share one Redis. These limits bound what the tokens of one shop can make
+Redis keep, whatever the tokens are used for. Messages have no limit here, because Facebook sends them without a token.
 """
 
 from typing import ClassVar, Final, Literal
@@ -66,7 +66,7 @@ RateReason = Literal[
 
 
 class CountReached(PageInboxError):
-    """The shop has as many as it may have; it must give one up before it gets another."""
+    """The shop has reached a maximum number. It must remove one before it gets another."""
 
     kind: ClassVar[Kind] = "conflict"
 
@@ -75,7 +75,7 @@ class CountReached(PageInboxError):
 
 
 class RateReached(PageInboxError):
-    """The shop has done this too often, or does it too often at the same time; `retry_after` in seconds."""
+    """The shop has done this too often, or does it too often at the same time. `retry_after` is in seconds."""
 
     kind: ClassVar[Kind] = "throttled"
 

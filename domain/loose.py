@@ -1,34 +1,38 @@
-"""What the JSON of others may hold and ours must not: endless ids, numbers that readers round, halves of emojis."""
+"""Values that foreign JSON may hold and ours must not: endless ids, numbers that readers round, halves of emojis."""
 
 import math
 import re
 from typing import Any, Final
 
 MID_LENGTH: Final = 512
-"""The longest message id taken; today's have 88 characters, their form is not promised."""
+"""The longest message id that is accepted. Today's ids have 88 characters. Facebook does not promise their form."""
 ID_LENGTH: Final = 128
-"""The longest Page id or person's id taken; today's have about 20 digits."""
+"""The longest Page id or person's id that is accepted. Today's ids have about 20 digits."""
 
 SAFE_INTEGER: Final = 2**53
-"""Beyond it, a reader whose numbers are floats (JavaScript) bends a whole number: it is passed on as text."""
+"""A reader whose numbers are floats (JavaScript) rounds a larger whole number, so a larger number is passed on as
+text.
+"""
 
 REPLACEMENT: Final = "\ufffd"
-"""Stands for half an emoji (`"\\ud83d"`), which clients that cut texts do send and UTF-8 cannot carry."""
+"""Replaces half an emoji (`"\\ud83d"`), which some clients send when they cut texts, and which UTF-8 cannot encode."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ESCAPED: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|\\)"
 )
-"""In JSON: both halves of an emoji, one half alone, or a backslash, behind which `ud83d` is no escape."""
+"""In JSON: both halves of an emoji, one half alone, or an escaped backslash. After an escaped backslash, `ud83d` is not
+an escape.
+"""
 _HALF: Final = len(b"\\ud83d")
 _LONGEST_NUMBER: Final = 64
 """Digits. Ids have about 20. Python itself refuses to read 4,300."""
 
 
 def repaired(body: bytes) -> bytes:
-    """JSON without a byte order mark and with U+FFFD for each half of an emoji: what a strict parser takes.
+    """Returns JSON that a strict parser accepts: without a byte order mark and with U+FFFD for each half of an emoji.
 
-    One pass over the bytes, so that a body of any shape costs the event loop little.
+    The function reads the bytes once, so a body of any shape blocks the event loop only briefly.
     """
     return _ESCAPED.sub(_without_half, body.removeprefix(_BYTE_ORDER_MARK))
 
@@ -38,10 +42,12 @@ def _without_half(escaped: re.Match[bytes]) -> bytes:
 
 
 def whole_number(digits: str) -> int | float:
-    """For `json.loads`: a whole number of any sensible length as it is; infinity for an absurdly long one."""
+    """For `json.loads`: returns a whole number of sensible length unchanged, and infinity for an absurdly long
+    number.
+    """
     return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
 
 
 def refused_constant(constant: str) -> Any:
-    """For `json.loads`: NaN and Infinity are Python's, not JSON's. Raises ValueError."""
+    """For `json.loads`: NaN and Infinity are valid in Python, but not in JSON. Raises ValueError."""
     raise ValueError(constant)

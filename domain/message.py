@@ -10,17 +10,17 @@ Direction = Literal["in", "out"]
 Kind = Literal["message", "postback"]
 
 Fact = dict[str, Any]
-"""A JSON object in the shape the API answers it."""
+"""A JSON object in the shape in which the API answers it."""
 
 TAP: Final = "postback:"
-"""What the id begins with that a tapped button gets here, where Facebook gave it none."""
+"""The beginning of the id that the service gives to a tapped button without an id from Facebook."""
 
 
 @frozen
 class Message:
-    """What a customer and a Page said to each other, once.
+    """One message between a customer and a Page.
 
-    `sent_at` is Facebook's time in milliseconds, None where Facebook gave none. Absent facts are None. `app_id` and
+    `sent_at` is Facebook's time in milliseconds, or None if Facebook sent none. Absent facts are None. `app_id` and
     `metadata` say which app sent an echo, and what that app noted with it.
     """
 
@@ -43,13 +43,13 @@ class Message:
 
     @property
     def conversation(self) -> ConversationId:
-        """The conversation it belongs to."""
+        """Returns the conversation of the message."""
         return conversation_of(self.page, self.customer)
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A new text for a message; the highest `number` wins, whatever the order of arrival."""
+    """A new text for a message. The edit with the highest `number` wins, whatever the order of arrival."""
 
     id: MessageId
     page: PageId
@@ -60,13 +60,13 @@ class Edit:
 
     @property
     def conversation(self) -> ConversationId | None:
-        """The conversation it belongs to, where Facebook says."""
+        """Returns the conversation of the message, if Facebook says it."""
         return None if self.customer is None else conversation_of(self.page, self.customer)
 
 
 @dataclass(frozen=True, slots=True)
 class Unsend:
-    """The sender took a message back; it may arrive before the message."""
+    """The sender took a message back. The unsend may arrive before the message."""
 
     id: MessageId
     page: PageId

@@ -1,4 +1,4 @@
-"""Moments: integers of milliseconds since 1970 inside, RFC 3339 in UTC with milliseconds outside."""
+"""Moments: whole milliseconds since 1970 inside the service, and RFC 3339 in UTC with milliseconds outside."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -7,19 +7,19 @@ LAST_MOMENT = 253_402_300_799_999
 """The last millisecond of the year 9999, the end of RFC 3339's four-digit years."""
 
 _SECONDS_BELOW = 100_000_000_000
-"""Numbers below are Unix seconds (until the year 5138), numbers from here on milliseconds (from 1973)."""
+"""Smaller numbers are Unix seconds (until the year 5138). Other numbers are milliseconds (from 1973)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY = 86_400_000
 _TWO = tuple(f"{number:02d}" for number in range(60))
 _THREE = tuple(f"{number:03d}" for number in range(1000))
-"""Written once: a page of messages has two hundred times, and Python formats a number in a microsecond."""
+"""Formatted once: a list page of messages has two hundred times, and Python needs a microsecond to format a number."""
 
 
 def rfc3339(moment: int) -> str:
-    """`1770000000123` as `2026-02-02T02:40:00.123Z`."""
-    day, rest = moment // _DAY, moment % _DAY  # numbers below 2^30 from here on, with which Python is quick
+    """Returns `1770000000123` as `2026-02-02T02:40:00.123Z`."""
+    day, rest = moment // _DAY, moment % _DAY  # numbers below 2^30 from here on, which are fast in Python
     second = rest // 1000
     clock = f"{_TWO[second // 3600]}:{_TWO[second // 60 % 60]}:{_TWO[second % 60]}.{_THREE[rest % 1000]}"
     return f"{_date(day)}T{clock}Z"
@@ -27,19 +27,21 @@ def rfc3339(moment: int) -> str:
 
 @lru_cache(maxsize=64)
 def _date(day: int) -> str:
-    """The date of a day since 1970. Nearly all moments are of the same ten days, and `strftime` takes five times as
-    long as the rest of `rfc3339`."""
+    """Returns the date of a day since 1970. Results are cached, because nearly all moments are of the same ten days,
+    and `strftime` takes five times as long as the rest of `rfc3339`.
+    """
     return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 
 def from_number(number: int) -> int | None:
-    """Unix seconds or milliseconds as milliseconds; None before 1970 and after the year 9999."""
+    """Returns Unix seconds or milliseconds as milliseconds; None before 1970 and after the year 9999."""
     moment = number * 1000 if number < _SECONDS_BELOW else number
     return moment if 0 <= moment <= LAST_MOMENT else None
 
 
 def from_text(text: str) -> int | None:
-    """An RFC 3339 time (an offset is required) or Unix seconds or milliseconds; None for anything else.
+    """Returns the milliseconds of an RFC 3339 time (with an offset), or of Unix seconds or milliseconds; None for
+    anything else.
 
     Fractions finer than a millisecond are cut off.
     """

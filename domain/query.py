@@ -8,7 +8,7 @@ from domain.message import Direction
 
 @dataclass(frozen=True, slots=True)
 class MessageQuery:
-    """A page of messages, newest receipt first; every filter that is given must hold.
+    """A list page of messages, newest receipt first. Every given filter must match.
 
     `since` (inclusive) and `until` (exclusive) are milliseconds of the receipt.
     """

@@ -1,10 +1,12 @@
-"""A value that must not be seen."""
+"""A value that must not be shown."""
 
 from typing import Final, NoReturn
 
 
 class Secret:
-    """Hides itself in `repr`, `str`, logs, tracebacks and pickles; `reveal` and `reveal_bytes` are the only ways in."""
+    """Hides itself in `repr`, `str`, logs, tracebacks and pickles. Only `reveal` and `reveal_bytes` return the
+    value.
+    """
 
     __slots__ = ("_value",)
 
@@ -12,11 +14,11 @@ class Secret:
         self._value: Final = value
 
     def reveal(self) -> str:
-        """The value as text."""
+        """Returns the value as text."""
         return self._value
 
     def reveal_bytes(self) -> bytes:
-        """The value as UTF-8."""
+        """Returns the value as UTF-8."""
         return self._value.encode()
 
     def __repr__(self) -> str:

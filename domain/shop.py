@@ -1,4 +1,4 @@
-"""Shops, their Pages, and who may do what."""
+"""Shops, their Pages, and their permissions."""
 
 import math
 from collections.abc import Mapping
@@ -17,23 +17,24 @@ EVERY_SHOP = ShopId("*")
 
 
 PageStatus = Literal["webhooks_only", "connected", "unsubscribed", "reconnect"]
-"""What a shop can expect of a Page: its messages alone; everything; Graph, but no messages until the subscription is
-restored; nothing of Graph until the shop connects it with a new token."""
+"""What a shop can expect of a Page. `webhooks_only`: its messages alone. `connected`: everything. `unsubscribed`:
+Graph, but no messages until the subscription is restored. `reconnect`: no Graph until the shop connects the Page with a
+new token.
+"""
 
 
 TOKEN_WARNING_MS: Final = 14 * 24 * 60 * 60 * 1000
-"""Milliseconds before a token's end in which the shop is warned: an owner needs days to log in at Facebook again."""
+"""Milliseconds before a token's end in which the shop is warned. An owner needs days to log in at Facebook again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """What the last check with Facebook found out about a Page's token. Times are milliseconds.
+    """The result of the last check of a Page's token with Facebook. Times are milliseconds.
 
-    `reason` says why a token is dead, as a slug. `missing_permissions` are those that some feature needs.
+    `reason` says why a token is dead, as a slug. `missing_permissions` are permissions that some feature needs.
     `missing_fields` are the webhook fields that Facebook refused to deliver, each with the permission that Facebook
-    named for it; "" where Facebook named none.
-    `heal_since` is set while messages may be missing that were sent since then. `expires_at` is when the token ends by
-    itself; None for a token without an end.
+    named for it, or "" if Facebook named none. `heal_since` is set while messages from that time on may be missing.
+    `expires_at` is when the token ends by itself, or None for a token without an end.
     """
 
     checked_at: int
@@ -47,7 +48,7 @@ class PageState:
 
     @property
     def expires_soon(self) -> bool:
-        """Whether the token, seen from the last check, ends within `TOKEN_WARNING_MS`."""
+        """Returns whether the token ends within `TOKEN_WARNING_MS` of the last check."""
         return (
             self.token_alive and self.expires_at is not None and self.expires_at - self.checked_at <= TOKEN_WARNING_MS
         )
@@ -55,10 +56,10 @@ class PageState:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A Page connected to a shop; times in milliseconds. `state` is None for a Page connected for webhooks alone.
+    """A Page connected to a shop. Times are milliseconds. `state` is None for a Page connected for webhooks alone.
 
-    `last_event_at` is when a message, edit or unsend came last, to the second; None where none ever did. While it is
-    `paused`, nothing that comes for it is stored.
+    `last_event_at` is when the last message, edit or unsend came, to the second, or None if none ever came. While the
+    Page is `paused`, nothing that comes for it is stored.
     """
 
     id: PageId
@@ -69,7 +70,7 @@ class Page:
 
     @property
     def status(self) -> PageStatus:
-        """What a shop can expect of it."""
+        """Returns what a shop can expect of the Page."""
         if self.state is None:
             return "webhooks_only"
         if not self.state.token_alive:
@@ -79,7 +80,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A Page's token, opened, and what is known of it. `seal` tells this token from one that came later."""
+    """A Page's token, decrypted, and what is known about it. `seal` distinguishes this token from a later one."""
 
     token: Secret
     seal: bytes
@@ -97,8 +98,8 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking: the bearer of a verified token. `subject` is the token's `sub`, for receipts and the audit log;
-    `expires_at` the Unix second at which the token ends.
+    """The caller: the bearer of a verified token. `subject` is the token's `sub`, for receipts and the audit log.
+    `expires_at` is the Unix second at which the token ends.
     """
 
     shop: ShopId
@@ -109,15 +110,16 @@ class Principal:
 
 PurgeTarget = Literal["shop", "page", "customer", "conversation", "message"]
 PURGE_TARGETS: Final[dict[bytes, PurgeTarget]] = {name.encode(): name for name in get_args(PurgeTarget)}
-"""By the name under which the store keeps them."""
+"""The targets, by the name under which the store keeps them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was purged, when, on whose word. Names no person and no content; `requested_at` in milliseconds.
+    """What was purged, when, and at whose request. It names no person and no content. `requested_at` is in
+    milliseconds.
 
-    From the moment it exists nothing of its target can be read; `complete` says the bytes are erased too, and only then
-    there is a `signature` (cache/purging/receipt_signature.py).
+    From the moment a receipt exists, nothing of its target can be read. `complete` says that the bytes are erased too.
+    Only then there is a `signature` (cache/purging/receipt_signature.py).
     """
 
     id: PurgeId
@@ -129,7 +131,7 @@ class Receipt:
     signature: str | None = None
 
     def content(self) -> dict[str, str | int]:
-        """Its members as they are answered and signed, without the signature."""
+        """Returns the members as they are answered and signed, without the signature."""
         return {
             "purge_id": self.id,
             "what": self.what,

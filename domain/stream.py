@@ -12,12 +12,14 @@ from domain.shop import PurgeTarget
 StreamEventName = Literal["message", "edited", "erased", "purge", "live"]
 
 Gap = Literal["unknown", "expired", "too_far"]
-"""Why a stream cannot go on where a viewer left it: the id is not one of this service; it is older than what is kept;
-or more has been stored since then than is sent again."""
+"""Why a stream cannot continue where a viewer left it: the id is not this service's; the id is older than what is kept;
+or more has been stored since then than can be sent again.
+"""
 
 End = Literal["left", "slow", "purge", "token_expired", "closing", "failed"]
 """Why a stream ended: the viewer closed it; the viewer did not read what was sent; the shop was purged; the token
-ended; the service stops; an error of the service."""
+ended; the service is stopping; the service had an error.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class PurgeEvent:
 class StreamEvent:
     """One event: a `KeptMessage` for `message` and `edited`, an `Unsend` for `erased`, a `Notice` for `live`.
 
-    `position` is its moment in the shop's stored time, in microseconds: unique and rising; None for a notice, which is
-    never stored.
+    `position` is the event's moment in the shop's stored time, in microseconds. Positions are unique and rise. A notice
+    has None, because it is never stored.
     """
 
     name: StreamEventName
@@ -42,13 +44,15 @@ class StreamEvent:
 
     @property
     def ends(self) -> bool:
-        """Whether no stream goes on after it: the whole shop was purged."""
+        """Returns whether the stream ends after this event, because the whole shop was purged."""
         return isinstance(self.content, PurgeEvent) and self.content.what == "shop"
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some events, oldest first, and the position up to which everything is in them; `more` is stored behind it."""
+    """Some events, oldest first, and the position up to which they are complete. `more` says that further events are
+    stored after it.
+    """
 
     events: list[StreamEvent]
     position: int
@@ -57,7 +61,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a stream begins: `position`, and where the stored time stands now. With a `gap` both are now."""
+    """Where a stream begins: `position`, and the current stored time `now`. With a `gap`, both are the current time."""
 
     position: int
     now: int

@@ -13,5 +13,5 @@ class Turns(Protocol):
         ...
 
     def over(self) -> bool:
-        """Whether the piece that runs now has taken its time: then the next piece needs another turn."""
+        """Returns whether the current piece has used its time. Then the next piece needs another turn."""
         ...

@@ -6,15 +6,15 @@ from typing import Final, Literal
 from domain.shop import TOKEN_WARNING_MS
 
 Within = Literal["1d", "14d"]
-"""How soon a token ends, as metrics are labelled."""
+"""How soon a token ends, as a label of metrics."""
 
 WITHIN: Final[dict[Within, int]] = {"1d": 24 * 60 * 60 * 1000, "14d": TOKEN_WARNING_MS}
-"""The same in milliseconds. A token that ends within a day is counted under both."""
+"""The same times in milliseconds. A token that ends within a day is counted under both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Nobody took deliveries in from `began` on; seen to be over at `ended`. Milliseconds."""
+    """A time in which no replica took deliveries, from `began`. `ended` is when its end was noticed. Milliseconds."""
 
     began: int
     ended: int
