@@ -1,1 +1,1 @@
-"""What shops ask of us, over HTTP."""
+"""The HTTP API for shops."""

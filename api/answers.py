@@ -1,6 +1,6 @@
 """Pure: makes the answers, in the shapes of api/models.py.
 
-Messages and conversations are joined from bytes for speed (api/json_bytes.py); all else is made by the models.
+Messages and conversations are joined from bytes for speed (api/json_bytes.py). The models make all other answers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,22 +36,22 @@ from domain.stream import PurgeEvent, StreamEvent
 
 
 def shop_answer(shop: Shop) -> ShopModel:
-    """A shop with its Pages."""
+    """Returns a shop with its Pages."""
     return ShopModel(shop=shop.id, paused=shop.paused, pages=[page_answer(page) for page in shop.pages])
 
 
 def page_answer(page: Page) -> PageModel:
-    """A Page as one of several."""
+    """Returns a Page as one of several."""
     return PageModel(**_page(page))
 
 
 def one_page_answer(page: Page, heal: Heal | None) -> PageModel:
-    """A Page alone, with how far the fetching of missed messages is."""
+    """Returns a single Page, with the progress of fetching missed messages."""
     return PageModel(**_page(page), **_healing(page, heal))
 
 
 def receipt_answer(receipt: Receipt) -> ReceiptModel:
-    """A purge's receipt; the signed part of it is `Receipt.content`."""
+    """Returns a purge's receipt. `Receipt.content` is its signed part."""
     members: dict[str, Any] = {**receipt.content()}
     if receipt.signature is not None:
         members["signature"] = receipt.signature
@@ -59,7 +59,7 @@ def receipt_answer(receipt: Receipt) -> ReceiptModel:
 
 
 def message_json(message: KeptMessage, phone_numbers: Sequence[str] = ()) -> bytes:
-    """A `MessageModel` as JSON."""
+    """Returns a `MessageModel` as JSON."""
     received, expires = rfc3339(message.received_at).encode(), rfc3339(message.expires_at).encode()
     added = b'"received_at":"%b","expires_at":"%b"' % (received, expires)
     if phone_numbers:
@@ -68,7 +68,7 @@ def message_json(message: KeptMessage, phone_numbers: Sequence[str] = ()) -> byt
 
 
 def conversation_json(conversation: KeptConversation, phone_numbers: Sequence[str] = ()) -> bytes:
-    """A `ConversationModel` as JSON; the numbers are those in its last message."""
+    """Returns a `ConversationModel` as JSON. The telephone numbers are those in its last message."""
     head = {
         "id": conversation.id,
         "page_id": conversation.page,
@@ -81,7 +81,7 @@ def conversation_json(conversation: KeptConversation, phone_numbers: Sequence[st
 
 
 def event_json(event: StreamEvent, phone_numbers: Sequence[str] = ()) -> bytes:
-    """The `data` of a stored or live event; the numbers are those in its message."""
+    """Returns the `data` of a stored or live event. The telephone numbers are those in its message."""
     match event.content:
         case KeptMessage() as message:
             return message_json(message, phone_numbers)
@@ -94,7 +94,7 @@ def event_json(event: StreamEvent, phone_numbers: Sequence[str] = ()) -> bytes:
 
 
 def audit_entry_answer(entry: Entry) -> AuditEntryModel:
-    """An entry of the audit log."""
+    """Returns an entry of the audit log."""
     access = entry.access
     return AuditEntryModel(
         at=rfc3339(entry.at),
@@ -108,12 +108,12 @@ def audit_entry_answer(entry: Entry) -> AuditEntryModel:
 
 
 def json_of(answer: BaseModel) -> bytes:
-    """A model as JSON. Absent facts are left out."""
+    """Returns a model as JSON. Absent facts are left out."""
     return answer.model_dump_json().encode()
 
 
 def blocked_answer(conversation: ConversationId, since: int | None, purge: Receipt | None = None) -> BlockedModel:
-    """Whether a conversation is blocked, since when, and the purge that came with the block."""
+    """Returns whether a conversation is blocked, since when, and the purge that was made with the block."""
     members: dict[str, Any] = {"conversation_id": conversation, "blocked": since is not None}
     if since is not None:
         members["since"] = rfc3339(since)
@@ -144,7 +144,7 @@ def _page(page: Page) -> dict[str, Any]:
 
 
 def _healing(page: Page, heal: Heal | None) -> dict[str, Any]:
-    """How far the fetching of messages is that no webhook brought."""
+    """Returns the progress of fetching messages that no webhook brought."""
     since = None if page.state is None else page.state.heal_since
     members: dict[str, Any] = {}
     if since is not None and (heal is None or heal.status != "running"):
@@ -177,7 +177,7 @@ def _unhealed(one: Unhealed) -> UnhealedModel:
 
 
 def _state(state: PageState) -> dict[str, Any]:
-    """What is known of a Page's token."""
+    """Returns what is known about a Page's token."""
     members: dict[str, Any] = {
         "token_alive": state.token_alive,
         "subscribed": bool(state.subscribed_fields),
@@ -202,7 +202,7 @@ def _state(state: PageState) -> dict[str, Any]:
 
 
 def _warnings(state: PageState) -> Iterator[WarningModel]:
-    """What the shop must do although the Page works."""
+    """Yields what the shop must do although the Page works."""
     if state.expires_soon and state.expires_at is not None:
         yield WarningModel(reason="token_expires_soon", detail=_expires_soon(state.expires_at))
     if state.missing_fields and state.token_alive:
@@ -210,16 +210,16 @@ def _warnings(state: PageState) -> Iterator[WarningModel]:
 
 
 def _fields_refused(fields: Mapping[str, str]) -> str:
-    """What Facebook does not deliver, and what to grant."""
+    """Returns what Facebook does not deliver, and which permissions to grant."""
     permissions = sorted({permission for permission in fields.values() if permission})
     grant = f" Grant {', '.join(permissions)}, then connect the Page with the new token." if permissions else ""
     return f"Facebook refuses to deliver the webhook fields {', '.join(fields)}.{grant}"
 
 
 def _expires_soon(expires_at: int) -> str:
-    """What the shop must do about a token that ends soon.
+    """Returns what the shop must do about a token that ends soon.
 
-    A Page token of a person's long-lived token has no end; one of a short-lived token lives for hours
+    A Page token from a person's long-lived token has no end. A Page token from a short-lived token is valid for hours
     (developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived).
     """
     return (

@@ -1,4 +1,4 @@
-"""The address of an attachment as Facebook gives it now: the address that is kept with a message expires."""
+"""The current address of an attachment from Facebook, because the address that is kept with a message expires."""
 
 from typing import ClassVar, Protocol
 
@@ -15,11 +15,11 @@ from domain.ids import MessageId, PageId, ShopId
 from domain.kept import KeptMessage
 
 _LONGEST_PLACE = 4
-"""Digits. Facebook sends at most some dozens of pictures in one message."""
+"""Digits. Facebook sends at most a few dozen pictures in one message."""
 
 
 class AttachmentNotFound(PageInboxError):
-    """The message is kept, and has no such attachment, or Facebook does not show it any more."""
+    """The message is kept, but has no such attachment, or Facebook does not show it any more."""
 
     kind: ClassVar[Kind] = "not_found"
 
@@ -31,7 +31,7 @@ class KeptMessages(Protocol):
     """Where messages are kept."""
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
-        """One message. Raises kind not_found."""
+        """Returns one message. Raises kind not_found."""
         ...
 
 

@@ -18,7 +18,7 @@ class AuditReader(Protocol):
     """Reads a shop's audit log."""
 
     async def entries(self, shop: ShopId, /, *, limit: int, cursor: str | None) -> Slice[Entry]:
-        """Entries, newest first."""
+        """Returns entries, newest first."""
         ...
 
 

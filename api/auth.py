@@ -1,8 +1,8 @@
 """Authentication and authorization: a bearer JWT becomes a `Principal`, which is checked against a shop and a scope.
 
-Refused: tokens without an end, for another audience, signed with anything but our HS256 secrets or, for the
-asymmetric algorithms, the public keys of the set. The algorithm is bound to the key and never taken from the token:
-https://www.rfc-editor.org/rfc/rfc8725.html#section-2.1
+These tokens are refused: tokens without an end, tokens for another audience, and tokens that neither our HS256 secrets
+nor, for the asymmetric algorithms, the public keys of the set verify. The algorithm belongs to the key and is never
+taken from the token: https://www.rfc-editor.org/rfc/rfc8725.html#section-2.1
 """
 
 import math
@@ -27,19 +27,21 @@ LONGEST_TOKEN = 8_192
 """Limit: characters of a bearer token. Most servers refuse longer header lines."""
 
 LONGEST_SUBJECT = 200
-"""Limit: characters of a token's `sub`. It stands in receipts and in each audit entry."""
+"""Limit: characters of a token's `sub`. It is part of receipts and of each audit entry."""
 
 NOT_BEFORE_LEEWAY = 5.0
-"""Seconds by which an issuer's clock may be ahead of ours. `exp` has none: the issuer chose that moment on purpose."""
+"""Seconds by which an issuer's clock may be ahead of ours. `exp` has no leeway, because the issuer chose that moment on
+purpose.
+"""
 
 REMEMBERED = 1_024
 """Verified tokens that are cached. A verification takes about 50 microseconds, as long as a short read."""
 
 _SCOPES = frozenset(SCOPES)
-"""Other words of a token's scope mean nothing here and are not kept."""
+"""Other words of a token's scope have no meaning here and are not kept."""
 
 UNKNOWN_SUBJECT = "unknown"
-"""The subject in receipts and the audit log where a token has no `sub`."""
+"""The subject in receipts and the audit log if a token has no `sub`."""
 
 
 TokenReason = Literal["token_missing", "token_malformed", "token_expired", "token_invalid", "ticket_invalid"]
@@ -56,7 +58,7 @@ class Unauthenticated(PageInboxError):
 
 
 class Forbidden(PageInboxError):
-    """The token is valid and does not allow this."""
+    """The token is valid but does not allow this."""
 
     kind: ClassVar[Kind] = "forbidden"
 
@@ -65,10 +67,10 @@ class Forbidden(PageInboxError):
 
 
 class Tokens:
-    """Verifies tokens, and mints them when it has a secret.
+    """Verifies tokens, and makes tokens if it has a secret.
 
-    `secrets`: HS256 secrets of 32 bytes or more; any of them verifies, the first one signs. `jwks`: a public JWK set
-    (RFC 7517) as parsed JSON. One of them is required. Raises `KeysRefused`.
+    `secrets`: HS256 secrets of 32 bytes or more. Each of them verifies, the first one signs. `jwks`: a public JWK set
+    (RFC 7517) as parsed JSON. At least one of the two is required. Raises `KeysRefused`.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Tokens:
         self._verified: OrderedDict[str, Principal] = OrderedDict()
 
     def verify(self, token: str) -> Principal:
-        """The principal of `token`. Raises `Unauthenticated`."""
+        """Returns the principal of `token`. Raises `Unauthenticated`."""
         known = self._verified.get(token)
         if known is None:
             known = self._principal(_claims(token, self._keys))
@@ -98,9 +100,10 @@ class Tokens:
         return known
 
     def mint(self, shop: ShopId, scopes: Sequence[Scope], ttl: int, subject: str, now: float) -> str:
-        """A token of `ttl` seconds from `now` (Unix seconds), signed with the first secret.
+        """Returns a token that is valid for `ttl` seconds from `now` (Unix seconds), signed with the first secret.
 
-        Raises `ValueError` for a shop, subject or ttl that `verify` would refuse, and without a secret to sign with.
+        Raises `ValueError` for a shop, subject or ttl that `verify` would refuse, and if there is no secret to sign
+        with.
         """
         if not self._secrets:
             raise ValueError("minting needs TOKEN_KEYS; a public key set can only verify")
@@ -118,7 +121,7 @@ class Tokens:
         return jwt.encode(claims, self._secrets[0].reveal_bytes(), algorithm="HS256")
 
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
-        """The principal, from claims whose signature was verified."""
+        """Returns the principal, from claims whose signature was verified."""
         ends = _seconds(claims, "exp")
         if "nbf" in claims and _seconds(claims, "nbf") > self._now() + NOT_BEFORE_LEEWAY:
             raise Unauthenticated("token_invalid", "The token is not valid yet (nbf).")
@@ -138,7 +141,7 @@ class Tokens:
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """The token of `Authorization: Bearer ...`; `headers` answers to lower-case names. Raises `Unauthenticated`."""
+    """Returns the token of `Authorization: Bearer ...`. `headers` has lower-case names. Raises `Unauthenticated`."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("token_missing", "Send a token: Authorization: Bearer <token>.")
@@ -149,7 +152,7 @@ def bearer(headers: Mapping[str, str]) -> str:
 
 
 def authorize(principal: Principal, shop: ShopId, scope: Scope) -> None:
-    """Let `principal` use `scope` on `shop`, or raise `Forbidden`."""
+    """Return if `principal` may use `scope` on `shop`. Raises `Forbidden` otherwise."""
     if principal.shop not in (EVERY_SHOP, shop):
         raise Forbidden("wrong_shop", "The token is for another shop.")
     if scope not in principal.scopes:
@@ -157,9 +160,9 @@ def authorize(principal: Principal, shop: ShopId, scope: Scope) -> None:
 
 
 def _claims(token: str, keys: Sequence[PyJWK]) -> dict[str, Any]:
-    """The claims of `token` once one of `keys` verified it and its audience is ours. Raises `Unauthenticated`.
+    """Returns the claims of `token` if one of `keys` verifies it and its audience is ours. Raises `Unauthenticated`.
 
-    Times are left to the caller, whose clock is an argument; PyJWT reads the machine's.
+    The caller checks the times, because the caller's clock is an argument and PyJWT reads the machine's clock.
     """
     if len(token) > LONGEST_TOKEN or not token.isascii():
         raise Unauthenticated("token_malformed", "The token is not a JWT.")
@@ -169,7 +172,8 @@ def _claims(token: str, keys: Sequence[PyJWK]) -> dict[str, Any]:
         raise Unauthenticated("token_malformed", "The token is not a JWT.") from None
     algorithm, kid = header.get("alg"), header.get("kid")
     for key in keys:
-        # `kid` only saves work: a key without one is tried for every token, and every key for a token without one.
+        # `kid` only saves work. A key without `kid` is tried for every token, and a token without `kid` is tried with
+        # every key.
         if key.algorithm_name != algorithm or (kid and key.key_id and key.key_id != kid):
             continue
         try:
@@ -190,7 +194,7 @@ def _claims(token: str, keys: Sequence[PyJWK]) -> dict[str, Any]:
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float:
-    """A NumericDate (RFC 7519, 2): a finite JSON number of Unix seconds."""
+    """Returns a NumericDate (RFC 7519, 2): a finite JSON number of Unix seconds."""
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Unauthenticated("token_invalid", f"The token's {name} must be a number of seconds.")

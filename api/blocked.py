@@ -1,4 +1,4 @@
-"""Blocked conversations: a customer objects, and nothing that is said with them is stored any more."""
+"""Blocked conversations: the customer objects, and no further message of the conversation is stored."""
 
 from typing import Protocol
 
@@ -13,26 +13,28 @@ from domain.shop import Receipt
 
 
 class Blocks(Protocol):
-    """Knows what a shop has blocked; times in milliseconds."""
+    """Knows what a shop has blocked. Times are milliseconds."""
 
     async def block(self, shop: ShopId, conversation: ConversationId, /) -> int:
-        """Store nothing more of it; since when. Raises kind not_found for one of a Page that is not the shop's."""
+        """Store no further message of the conversation. Returns since when. Raises kind not_found if the Page is not
+        the shop's.
+        """
         ...
 
     async def lift(self, shop: ShopId, conversation: ConversationId, /) -> None:
-        """Store it again."""
+        """Store messages of the conversation again."""
         ...
 
     async def since(self, shop: ShopId, conversation: ConversationId, /) -> int | None:
-        """When it was blocked; None where it is not."""
+        """Returns when the conversation was blocked, or None if it is not blocked."""
         ...
 
 
 class ConversationPurger(Protocol):
-    """Deletes what is kept of one."""
+    """Deletes what is kept of a conversation."""
 
     async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
-        """Everything kept of one conversation."""
+        """Delete everything that is kept of one conversation."""
         ...
 
 
@@ -44,7 +46,7 @@ class Blocked:
         self._purger = purger
 
     async def put(self, request: Request) -> Response:
-        """PUT conversations/{id}/blocked: first nothing more comes in, then what is there goes."""
+        """PUT conversations/{id}/blocked: first stop storing new messages, then delete the stored messages."""
         call = call_of(request)
         conversation = ConversationId(call.ids["id"])
         since = await self._blocks.block(call.shop, conversation)

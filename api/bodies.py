@@ -1,4 +1,6 @@
-"""Pure: the bodies that callers send. Unknown fields and null are refused: leave out what you do not set."""
+"""Pure: the bodies that callers send. Unknown fields and null are refused: callers must leave out what they do not
+set.
+"""
 
 import re
 from typing import Annotated
@@ -8,10 +10,12 @@ from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, Secr
 from domain.secret import Secret
 
 LONGEST_PAGE_TOKEN = 4_096
-"""Limit: characters of a Page token. Facebook's tokens have no fixed length and are said to need two kilobytes."""
+"""Limit: characters of a Page token. Facebook's tokens have no fixed length. Facebook is said to use up to two
+kilobytes.
+"""
 
 _PAGE_TOKEN = re.compile(f"[!-~]{{1,{LONGEST_PAGE_TOKEN}}}")
-"""Printable ASCII without spaces: it has to fit into a header line."""
+"""Printable ASCII without spaces, because the token must fit into a header line."""
 
 
 def _page_token(token: SecretStr) -> SecretStr:
@@ -32,7 +36,9 @@ class _Body(BaseModel):
 
 
 class PageConnect(_Body):
-    """How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without Facebook."""
+    """How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without calls of
+    Facebook.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"access_token": "EAA..."}, {"access_token": "EAA...", "history": False}, {}]}
@@ -40,17 +46,17 @@ class PageConnect(_Body):
 
     access_token: PageToken | MISSING = Field(
         MISSING,
-        description="The Page's own token, as `/me/accounts` at Facebook tells it. It is kept sealed and never shown.",
+        description="The Page's own token, from `/me/accounts` at Facebook. It is stored encrypted and never shown.",
     )
 
     history: StrictBool = Field(
         True,
-        description="With the Page's first token, the messages of the last five days are fetched; false leaves that "
-        "out.",
+        description="With the Page's first token, the messages of the last five days are fetched. false switches this "
+        "off.",
     )
 
     def token(self) -> Secret | None:
-        """The token, where one was sent."""
+        """Returns the token, if the caller sent one."""
         return None if self.access_token is MISSING else Secret(self.access_token.get_secret_value())
 
 
@@ -59,4 +65,4 @@ class Pause(_Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}]})
 
-    paused: StrictBool = Field(description="true stops storing messages, false goes on.")
+    paused: StrictBool = Field(description="true stops storing messages, false continues.")

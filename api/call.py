@@ -1,4 +1,4 @@
-"""One authorized request, taken apart: what a handler works with, and how it answers."""
+"""One authorized request in parts: the input of a handler, and the ways to answer."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ Model = TypeVar("Model", bound=BaseModel)
 _KEY = "page_inbox.call"
 
 NO_STORE = {"Cache-Control": "no-store"}
-"""Nothing a shop reads may stay in a cache on the way."""
+"""No cache between the service and the shop may keep an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedCall:
-    """The shop it is about, who asks, the path's other ids, and query and body as the route's models."""
+    """The shop of the request, the caller, the path's other ids, and query and body as the route's models."""
 
     shop: ShopId
     principal: Principal
@@ -33,21 +33,23 @@ class AuthorizedCall:
     body: BaseModel | None
 
     def query_as(self, model: type[Model]) -> Model:
-        """The query; `TypeError` when the route does not declare `model`."""
+        """Returns the query. Raises `TypeError` if the route does not declare `model`."""
         return _expect(self.query, model)
 
     def body_as(self, model: type[Model]) -> Model:
-        """The body; `TypeError` when the route does not declare `model`."""
+        """Returns the body. Raises `TypeError` if the route does not declare `model`."""
         return _expect(self.body, model)
 
 
 def bind(request: Request, call: AuthorizedCall) -> None:
-    """Lay the call beside the request, for its handler."""
+    """Attach the call to the request, for its handler."""
     request.scope[_KEY] = call
 
 
 def call_of(request: Request) -> AuthorizedCall:
-    """What the route's guard bound. `RuntimeError` for a request that passed none: no handler runs unguarded."""
+    """Returns the call that the route's guard attached. Raises `RuntimeError` without a guard, so no handler runs
+    unguarded.
+    """
     call = request.scope.get(_KEY)
     if not isinstance(call, AuthorizedCall):
         raise RuntimeError("a handler was reached without its guard")  # noqa: TRY004 - the caller's type is right
@@ -55,17 +57,19 @@ def call_of(request: Request) -> AuthorizedCall:
 
 
 def answer(content: BaseModel, *, status: int = 200) -> Response:
-    """The status and a model as JSON; absent facts are left out."""
+    """Returns an answer with the status and a model as JSON. Absent facts are left out."""
     return Response(json_of(content), status, headers=NO_STORE, media_type="application/json")
 
 
 def answer_json(content: Any) -> Response:
-    """200 and JSON whose shape is Facebook's."""
+    """Returns an answer with status 200 and JSON whose shape is Facebook's."""
     return answer_bytes(orjson.dumps(content))
 
 
 def slice_body(name: str, items: Iterable[bytes], next_cursor: str | None, looked_at: int | None = None) -> bytes:
-    """`{name: [...], "next_cursor": ...}` of items that are JSON already: joined, not parsed again."""
+    """Returns `{name: [...], "next_cursor": ...}` from items that are JSON already. They are joined, not parsed
+    again.
+    """
     rest: dict[str, Any] = {"next_cursor": next_cursor}
     if looked_at is not None:
         rest["looked_at"] = looked_at
@@ -73,7 +77,7 @@ def slice_body(name: str, items: Iterable[bytes], next_cursor: str | None, looke
 
 
 def answer_bytes(content: bytes) -> Response:
-    """200 and what is JSON already."""
+    """Returns an answer with status 200 and bytes that are JSON already."""
     return Response(content, headers=NO_STORE, media_type="application/json")
 
 

@@ -1,9 +1,9 @@
-"""Answers made smaller for callers who say that they can read them so: `Accept-Encoding` with zstd or gzip.
+"""Compresses answers for callers that accept compressed answers: `Accept-Encoding` with zstd or gzip.
 
-A page of messages becomes a fifth. Who sees only how long the answers on the wire are, and may have words of their own
-compressed together with words they want to guess, learns from each byte saved (https://www.breachattack.com). No answer
-holds a token, a key or anything that a request has sent; but a customer's words stand beside other customers'. So each
-compressed answer ends with white space of a random length and kind.
+A list page of messages becomes a fifth of its size. Compression can reveal text to an attacker who sees the length of
+answers. If the attacker's own words are compressed together with secret words, each saved byte gives a hint
+(https://www.breachattack.com). No answer holds a token, a key or text from a request, but one answer can hold words of
+several customers. So each compressed answer ends with white space of a random length and kind.
 """
 
 import zlib
@@ -18,21 +18,25 @@ from api.call import NO_STORE
 Coding = Literal["zstd", "gzip"]
 
 LEAST_BYTES: Final = 1024
-"""Below, little is saved: all of it travels in one packet."""
+"""Compressing fewer bytes saves little, because the answer fits into one packet."""
 
 _BLANKS: Final = bytes(b" \t\n\r"[byte % 4] for byte in range(256))
-"""White space that JSON allows; one of four tells two bits, so that up to 127 of them are up to 32 bytes compressed."""
+"""White space that JSON allows. A choice of one in four carries two bits, so up to 127 of them become up to 32
+compressed bytes.
+"""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class Compression:
-    """`draw` gives so many random bytes."""
+    """`draw` returns the given number of random bytes."""
 
     def __init__(self, draw: Callable[[int], bytes]) -> None:
         self._draw = draw
 
     def answer(self, content: bytes, accepted: str) -> Response:
-        """200 and what is JSON already; `accepted` is the request's `Accept-Encoding`, empty where there is none."""
+        """Returns an answer with status 200 and JSON bytes. `accepted` is the request's `Accept-Encoding`, or empty if
+        it is absent.
+        """
         headers = {**NO_STORE, "Vary": "Accept-Encoding"}
         coding = coding_for(accepted) if len(content) >= LEAST_BYTES else None
         if coding is not None:
@@ -42,7 +46,7 @@ class Compression:
 
 
 def coding_for(accepted: str) -> Coding | None:
-    """What to compress with for this `Accept-Encoding` (RFC 9110, 12.5.3); zstd costs a fifth of gzip's time."""
+    """Returns the compression for this `Accept-Encoding` (RFC 9110, 12.5.3). zstd takes a fifth of gzip's time."""
     if not accepted:
         return None
     weights: dict[str, bool] = {}
@@ -56,13 +60,13 @@ def coding_for(accepted: str) -> Coding | None:
 
 
 def compressed(content: bytes, coding: Coding) -> bytes:
-    """At the quickest level: the time is taken from everybody else's requests."""
+    """Compress at the fastest level, because other requests wait meanwhile."""
     if coding == "zstd":
         return zstandard.ZstdCompressor(level=1).compress(content)
     return zlib.compress(content, 1, wbits=_GZIP)
 
 
 def _wanted(weight: str) -> bool:
-    """Whether `q=...` is more than zero; without one, and where it cannot be read, it is taken for one."""
+    """Returns whether `q=...` is more than zero. A missing or unreadable weight counts as one."""
     name, _, value = weight.partition("=")
     return name.strip() != "q" or value.strip(" 0.") != "" or not value.strip()

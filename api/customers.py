@@ -1,6 +1,7 @@
-"""Names and pictures of several customers in one call: asked of Facebook now, kept nowhere.
+"""Names and pictures of several customers in one call. They are fetched from Facebook now and never stored.
 
-Graph v26.0 has no call for several people (`GET /?ids=` is removed), so each one is a call of its own, some at a time.
+Graph v26.0 has no call for several people (`GET /?ids=` is removed), so each customer needs its own call. Some calls
+run at the same time.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from domain.ids import PageId, ShopId
 from domain.message import Fact
 
 ASKED_TOGETHER: Final = 5
-"""Calls of Facebook for one request at the same time."""
+"""Calls of Facebook that run at the same time for one request."""
 
 
 class Customers:
@@ -28,7 +29,7 @@ class Customers:
         self._reader = reader
 
     async def fetch(self, request: Request) -> Response:
-        """GET customers: 200 where Facebook says at least one name, else its first error."""
+        """GET customers: 200 if Facebook returns at least one name, otherwise Facebook's first error."""
         call = call_of(request)
         ids = call.query_as(CustomersQuery).conversations()
         together = asyncio.Semaphore(ASKED_TOGETHER)

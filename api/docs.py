@@ -1,9 +1,10 @@
 """`/docs` and `/openapi.json`: the same document for people and for programs.
 
-The page is one file, which also works without its script. The policy allows its own style sheet and script, known by
-their digests, and calls of this service, nothing else. The usual renderers (Swagger UI, Redoc, Scalar) are one to four
-megabytes of scripts that set styles of their own. They would need a policy that allows inline styles on the origin that
-serves the console, and a copy of them in every image, because the page must work without the internet.
+The page is one file, which also works without its script. The policy allows its own style sheet and script, identified
+by their digests, and calls of this service, but nothing else. The usual renderers (Swagger UI, Redoc, Scalar) are one
+to
+four megabytes of scripts that set their own styles. They would need a policy that allows inline styles on the origin
+that serves the console. They would also need a copy in every image, because the page must work without the internet.
 """
 
 import re
@@ -28,13 +29,13 @@ Json = dict[str, Any]
 SCRIPT: Final = Path(__file__).with_name("docs.js")
 
 _HERE: Final = "https://address-of-this-service.invalid"
-"""Stands in the document for the address of the service, until a request says which it is."""
+"""A placeholder in the document for the address of the service. A request's address replaces it."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 
 def policy(style: str, script: str) -> str:
-    """The Content-Security-Policy of the page."""
+    """Returns the Content-Security-Policy of the page."""
     return (
         f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -47,8 +48,8 @@ def _digest(text: str) -> str:
 
 
 def description_routes(routes: Sequence[Route], *, version: str, public_url: str | None = None) -> list[Route]:
-    """The two public routes that describe `routes`; they do not describe themselves. Without a `public_url` they name
-    the address that the request was sent to.
+    """Returns the two public routes that describe `routes`. They do not describe themselves. Without a `public_url`
+    they name the address that the request was sent to.
     """
     script = SCRIPT.read_text(encoding="utf-8")
     document = describe(routes, version=version, url=public_url.rstrip("/") if public_url else _HERE)
@@ -74,13 +75,13 @@ def description_routes(routes: Sequence[Route], *, version: str, public_url: str
 
 def _with_address(body: bytes, request: Request) -> bytes:
     host = request.headers.get("host", "")
-    # What a stranger writes into the header must not become a part of the page.
+    # A stranger's text in the header must not become a part of the page.
     address = f"{request.url.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
     return body.replace(_HERE.encode(), address.encode())
 
 
 def render(document: Json, script: str = "") -> str:
-    """The whole page. Pure: everything on it is in the document, but for what the script does."""
+    """Returns the whole page. Pure: everything on the page comes from the document, except the script's work."""
     info = document["info"]
     operations = [
         (method, path, operation)
@@ -139,7 +140,7 @@ def _card(document: Json, method: str, path: str, operation: Json) -> str:
 
 
 def curl(document: Json, method: str, path: str, operation: Json) -> str:
-    """A line to copy; `$TOKEN` holds the token."""
+    """Returns a command line to copy. `$TOKEN` holds the token."""
     base = document["servers"][0]["url"].rstrip("/")
     for parameter in operation.get("parameters", []):
         path = path.replace(f"{{{parameter['name']}}}", str(parameter.get("example", "")))
@@ -178,7 +179,7 @@ def _example(title: str, value: Any) -> str:
 
 
 def _fields(document: Json, schema: Json) -> str:
-    """The fields of an object, and below them those of the objects it lists."""
+    """Returns the fields of an object, and below them the fields of the objects in its lists."""
     schema = _resolve(document, schema)
     required = schema.get("required", [])
     rows, inner = [], []
@@ -205,7 +206,7 @@ def _resolve(document: Json, schema: Json) -> Json:
 
 
 def _type(schema: Json, note: str) -> str:
-    """`integer, 1 to 100, default 50 · query`"""
+    """Returns a text such as `integer, 1 to 100, default 50 · query`."""
     if "$ref" in schema:
         words = [schema["$ref"].rpartition("/")[2].removesuffix("Model").lower()]
     elif "enum" in schema:
@@ -236,5 +237,5 @@ def _badge(method: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """Text with its `code` marked up, everything else escaped."""
+    """Returns the text with its `code` marked up and everything else escaped."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

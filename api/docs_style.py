@@ -1,4 +1,4 @@
-"""The look of `/docs`: one style sheet, light and dark, no font and no image from anywhere."""
+"""The style sheet of `/docs`: light and dark, without fonts or images from other addresses."""
 
 STYLE = """
 :root {

@@ -1,6 +1,7 @@
-"""Errors meet HTTP here and nowhere else: the kind of an error decides the status, problem JSON (RFC 9457) tells it.
+"""The only place where errors become HTTP: the kind of an error decides the status, problem JSON (RFC 9457) describes
+it.
 
-A problem holds the error's own sentence, its reason and the request's id; an unexpected error has no detail.
+A problem holds the error's own sentence, its reason and the request's id. An unexpected error has no detail.
 """
 
 import re
@@ -33,7 +34,7 @@ STATUS: Mapping[Kind, int] = {
     "unavailable": 503,
     "upstream_timeout": 504,
 }
-"""The one table: what went wrong, as an HTTP status."""
+"""The only table that maps what went wrong to an HTTP status."""
 
 TITLES: Mapping[int, str] = {
     400: "Bad Request",
@@ -53,21 +54,21 @@ TITLES: Mapping[int, str] = {
 """RFC 9457, 4.2.1: with the type about:blank, the title is the status's own phrase."""
 
 RETRY_AFTER = 1
-"""Seconds to wait for what is unavailable or throttled, when the error names none."""
+"""Seconds to wait after an unavailable or throttled error that names no time."""
 
 _REASONS: Mapping[int, tuple[str, str]] = {
     404: ("route_not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not answer to this method."),
     413: ("body_too_large", "The body is too large."),
 }
-"""Reason and sentence of what the router refuses by itself."""
+"""Reason and sentence for requests that the router refuses by itself."""
 
 
 def problem(error: PageInboxError, request_id: str) -> Response:
-    """The answer to an error raised on purpose."""
+    """Returns the answer to an error that was raised on purpose."""
     headers: dict[str, str] = {}
     if error.kind == "unauthenticated" and error.reason.startswith("token_"):
-        # What Facebook signs knows no bearer tokens. RFC 6750, 3: no error code for a caller who sent no token.
+        # Facebook's signed calls use no bearer tokens. RFC 6750, 3: no error code for a caller who sent no token.
         code = "" if error.reason == "token_missing" else ', error="invalid_token"'
         headers["WWW-Authenticate"] = f'Bearer realm="page-inbox"{code}'
     elif error.reason == "scope_missing":
@@ -78,7 +79,7 @@ def problem(error: PageInboxError, request_id: str) -> Response:
 
 
 def exception_handlers() -> dict[Any, ExceptionHandler]:
-    """What Starlette's `exception_handlers` takes: every error of a route becomes a problem."""
+    """Returns the `exception_handlers` for Starlette: every error of a route becomes a problem."""
     return {
         PageInboxError: _on_ours,
         HTTPException: _on_http,
@@ -88,7 +89,7 @@ def exception_handlers() -> dict[Any, ExceptionHandler]:
 
 
 def request_id(request: Request) -> str:
-    """The id that `state` of the request's scope carries, or a new one when nothing gave it one."""
+    """Returns the id in the `state` of the request's scope, or a new id if it has none."""
     known = request.scope.get("state", {}).get("request_id")
     return known if isinstance(known, str) else uuid.uuid4().hex
 
@@ -113,7 +114,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 async def _on_disconnect(request: Request, _: Exception) -> Response:
-    """The caller closed the connection while it sent the body: the answer is not sent, but the log line is right."""
+    """The caller closed the connection while sending the body. The answer is not sent, but the log line is right."""
     _log(request, "body_incomplete")
     return _answer(400, "The body ended early.", "body_incomplete", request_id(request), {})
 

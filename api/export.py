@@ -1,8 +1,8 @@
 """Everything that is kept for a shop, as lines of JSON, oldest first.
 
 Nothing is collected: each step reads a few messages, and the next step waits until the caller has taken them. The first
-step is taken before the answer begins, so that a store which is not there is a 503. One that goes later cuts the answer
-off: only an export that ends with its `end` line is whole.
+step is done before the answer begins, so an unavailable store gives a 503. If the store fails later, the answer is cut
+off: only an export that ends with its `end` line is complete.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ from domain.turn import Turns
 MEDIA: Final = "application/x-ndjson"
 
 PATIENCE_SECONDS: Final = 60.0
-"""Seconds that the caller may read nothing before the export is cut off."""
+"""Seconds after which the export is cut off if the caller reads nothing."""
 
 RETRY_SECONDS: Final = 30
-"""After which a shop with too many exports may ask again."""
+"""Seconds after which a shop with too many exports may ask again."""
 
 log = structlog.get_logger()
 
@@ -47,11 +47,11 @@ class MessageWalker(Protocol):
     """Reads all that is kept of a shop's messages."""
 
     async def count(self, shop: ShopId, /) -> int:
-        """How many there are, or a few more."""
+        """Returns the number of messages, or a few more."""
         ...
 
     def walk(self, shop: ShopId, /) -> AsyncIterator[list[KeptMessage]]:
-        """All of them, oldest first, some at a time."""
+        """Yields all messages, oldest first, some at a time."""
         ...
 
 
@@ -59,7 +59,7 @@ class ReceiptWalker(Protocol):
     """Reads all receipts of a shop."""
 
     def walk(self, shop: ShopId, /) -> AsyncIterator[Receipt]:
-        """Oldest first."""
+        """Yields all receipts, oldest first."""
         ...
 
 
@@ -67,12 +67,12 @@ class AuditWalker(Protocol):
     """Reads a shop's whole audit log."""
 
     def walk(self, shop: ShopId, /) -> AsyncIterator[list[Entry]]:
-        """All entries, oldest first, some at a time."""
+        """Yields all entries, oldest first, some at a time."""
         ...
 
 
 class Exporter:
-    """Reads everything; `now` in milliseconds."""
+    """Reads everything. `now` is in milliseconds."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Exporter:
         self._running: Counter[ShopId] = Counter()
 
     async def parts(self, shop: ShopId) -> AsyncIterator[bytes]:
-        """Whole lines, some at a time: the shop, its Pages, receipts, the audit log, messages, the end."""
+        """Yields whole lines, some at a time: the shop, its Pages, receipts, the audit log, messages, the end."""
         state = await self._registry.shop(shop)
         count = await self._messages.count(shop)
         head = {"shop": shop, "paused": state.paused, "exported_at": rfc3339(self._now()), "message_count": count}
@@ -137,7 +137,7 @@ class Exporter:
 
 
 def _line(kind: str, item: bytes) -> bytes:
-    """A JSON object as a line that says what it is."""
+    """Returns a JSON object as a line that says what the object is."""
     return on_one_line(with_first(item, member("type", orjson.dumps(kind)))) + b"\n"
 
 
@@ -152,7 +152,7 @@ async def _after(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 
 class _Export(StreamingResponse):
-    """Ends without an end, so that the caller's connection is cut, when the store fails or the caller takes nothing."""
+    """Stops without the `end` line and cuts the caller's connection, if the store fails or the caller reads nothing."""
 
     def __init__(self, parts: AsyncIterator[bytes], ended: Callable[[], None]) -> None:
         super().__init__(parts, headers=NO_STORE | _attached(), media_type=MEDIA)

@@ -1,7 +1,7 @@
 """The parts of a message that Facebook made, as models. The service passes them on as they arrived.
 
-The schemas name the types that Facebook documents. A value of another type is passed on too, so no model here refuses
-one. developers.facebook.com/docs/messenger-platform/reference/webhook-events
+The schemas name the types that Facebook documents. A value of another type is passed on too, so no model refuses a
+value. developers.facebook.com/docs/messenger-platform/reference/webhook-events
 """
 
 from typing import Annotated, Any
@@ -27,16 +27,16 @@ class CoordinatesModel(_Fact):
 
 
 class AttachmentModel(_Fact):
-    """Something sent beside or instead of a text. Which fields it has depends on `type`.
+    """Something sent with or instead of a text. Its fields depend on `type`.
 
     `image`, `video`, `audio`, `file`: `url`. `sticker`: `url`, `sticker_id`. `location`: `coordinates`, `title`, `url`.
     `fallback` (a shared link), `reel`, `post`: `url`, `title`. `template`: a product's `elements`, or `template_type`
-    with `text` and `buttons`. `unsupported`: Facebook does not say what it is. Others are passed on as they are.
+    with `text` and `buttons`. `unsupported`: Facebook does not say what it is. Other types are passed on unchanged.
     """
 
     type: str = Field(description="`image`, `video`, `audio`, `file`, `sticker`, `location`, `template`, `fallback`, …")
     url: str | MISSING = Field(
-        MISSING, description="Where Facebook keeps it. Such addresses stop working after a while."
+        MISSING, description="Facebook's address of the file. Such addresses stop working after a while."
     )
     title: str | MISSING = MISSING
     sticker_id: _Text | MISSING = Field(MISSING, description="Of a `sticker`: 369239263222822 is the thumb.")
@@ -46,14 +46,14 @@ class AttachmentModel(_Fact):
 class QuickReplyModel(_Fact):
     """The suggestion that the customer tapped. Its title is the message's `text`."""
 
-    payload: _Text | MISSING = Field(MISSING, description="What the app that offered it wrote into it.")
+    payload: _Text | MISSING = Field(MISSING, description="The text that the offering app put into it.")
 
 
 class ReplyToModel(_Fact):
-    """What a message answers."""
+    """The message that is answered."""
 
-    id: _Text | MISSING = Field(MISSING, description="The `id` of a message, which can be one that is not kept here.")
-    is_self_reply: _Flag | MISSING = Field(MISSING, description="The sender answers an own message.")
+    id: _Text | MISSING = Field(MISSING, description="The `id` of a message. The message may not be kept here.")
+    is_self_reply: _Flag | MISSING = Field(MISSING, description="Whether the sender answers their own message.")
     story: _Object | MISSING = Field(MISSING, description="Instagram's older form for a story.")
 
 
@@ -62,9 +62,9 @@ class ReferralModel(_Fact):
 
     source: _Text | MISSING = Field(MISSING, description="`ADS`, `SHORTLINK`, …")
     type: _Text | MISSING = MISSING
-    ref: _Text | MISSING = Field(MISSING, description="What the link or ad was given to pass on.")
+    ref: _Text | MISSING = Field(MISSING, description="The value that was set in the link or ad.")
     ad_id: _Text | MISSING = MISSING
-    product: _Object | MISSING = Field(MISSING, description="`id` of the product whose page the customer asked from.")
+    product: _Object | MISSING = Field(MISSING, description="The `id` of the product on whose page the customer asked.")
     ads_context_data: _Object | MISSING = Field(
         MISSING, description="What the ad showed: `ad_title`, `photo_url`, `post_id` and others."
     )
@@ -74,5 +74,5 @@ class PostbackModel(_Fact):
     """The button of a message of the kind `postback`."""
 
     title: _Text | MISSING = MISSING
-    payload: _Text | MISSING = Field(MISSING, description="What the app that made the button wrote into it.")
+    payload: _Text | MISSING = Field(MISSING, description="The text that the app put into the button.")
     referral: Annotated[ReferralModel, _AS_IT_CAME] | MISSING = MISSING

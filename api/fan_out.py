@@ -1,7 +1,7 @@
-"""Fan-out of a shop's events to the viewers of its stream.
+"""Sends a shop's events to the viewers of its stream.
 
-One follower reads the events of a shop, whatever the number of viewers. An event is read once, written as bytes once,
-and pushed to each viewer. A viewer that is behind reads the store by itself until it has the same events as the others.
+One follower reads the events of a shop, whatever the number of viewers. An event is read once, encoded once, and pushed
+to each viewer. A viewer that is behind reads the store by itself until it has the same events as the others.
 """
 
 import asyncio
@@ -27,14 +27,15 @@ from domain.turn import Turns
 HEARTBEAT_SECONDS: Final = 15.0
 """Proxies usually close a connection on which nothing is sent for 30 s or more."""
 READY_AGAIN_BEATS: Final = 240
-"""After an hour without an event the viewer gets a new id, before the one that it has is too old."""
+"""After an hour without an event the viewer gets a new id, before its present id becomes too old."""
 RETRY_MS: Final = 2_000
 """Milliseconds that a browser waits before it connects again."""
 
 PACE_SECONDS: Final = 50e-6
 """Processor time to send to one viewer, most of it in the system. After each batch of events the follower waits for
-this time per viewer. So a busy shop with many viewers leaves time for others, and its next events go out together.
-Measured with a thousand viewers and a hundred messages a second: p99 is 177 ms at 25 µs and 93 ms at 50 µs."""
+this time per viewer. So a busy shop with many viewers leaves time for others, and its next events are sent together.
+Measured with a thousand viewers and a hundred messages a second: p99 is 177 ms at 25 µs and 93 ms at 50 µs.
+"""
 
 WOKEN_EACH_TURN: Final = 8
 """Viewers that send in one turn of their shop: about 0.4 ms."""
@@ -43,32 +44,32 @@ log = structlog.get_logger()
 
 
 class ViewerTurns(Turns, Protocol):
-    """Also for work that is no coroutine."""
+    """Also gives turns to work that is not a coroutine."""
 
     def call(self, shop: ShopId, run: Callable[[], None], /) -> None:
-        """Call this when the next piece of this shop's work may run."""
+        """Call `run` when the next piece of this shop's work may run."""
         ...
 
 
 class Feed(Protocol):
-    """Where events come from."""
+    """The source of events."""
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
-        """Where a stream begins."""
+        """Returns where a stream begins."""
         ...
 
     async def read(self, shop: ShopId, after: int, /) -> Stretch:
-        """Some of the events after a position."""
+        """Returns some of the events after a position."""
         ...
 
     async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], float | None], /) -> None:
-        """Call `deliver` with the events after a position until cancelled; from the first call on with live events too.
-        Between two calls it waits for the seconds that `deliver` returns.
+        """Call `deliver` with the events after a position until cancelled, from the first call on with live events too.
+        Wait between two calls for the seconds that `deliver` returns.
         """
         ...
 
     def event_id(self, shop: ShopId, position: int, /) -> str:
-        """The id that viewers get for a position of this shop."""
+        """Returns the id that viewers get for a position of this shop."""
         ...
 
 
@@ -88,12 +89,12 @@ class StreamMetrics(Protocol):
         ...
 
     def stream_lag(self, seconds: float, /) -> None:
-        """Seconds from storing an event to handing it to a connection."""
+        """Seconds from storing an event to passing it to a connection."""
         ...
 
 
 class StreamsFull(PageInboxError):
-    """The process has as many viewers as it takes, or it stops."""
+    """The process has the maximum number of viewers, or it is stopping."""
 
     kind: ClassVar[Kind] = "unavailable"
 
@@ -102,12 +103,12 @@ class StreamsFull(PageInboxError):
 
 
 class ShopViewers:
-    """The viewers of one shop. All of them that are not behind have every event up to `position`."""
+    """The viewers of one shop. Every viewer that is not behind has every event up to `position`."""
 
     def __init__(self, fan_out: "FanOut", shop: ShopId, position: int) -> None:
         self.viewers: set[Viewer] = set()
         self.members = 0
-        """Viewers, with those that are behind."""
+        """The number of viewers, including those that are behind."""
         self.position = position
         self._fan_out = fan_out
         self._shop = shop
@@ -120,11 +121,11 @@ class ShopViewers:
 
     @property
     def dead(self) -> bool:
-        """Whether its follower has ended."""
+        """Returns whether the shop's follower has ended."""
         return self._follower.done()
 
     def join(self, viewer: Viewer) -> bool:
-        """Push all further events to this viewer; False where it is behind."""
+        """Push all further events to this viewer. Returns False if the viewer is behind."""
         if self.dead:
             viewer.end("failed")
         if viewer.position < self.position:
@@ -136,11 +137,11 @@ class ShopViewers:
         return True
 
     def leave(self, viewer: Viewer) -> None:
-        """Push nothing more to this viewer."""
+        """Push no further events to this viewer."""
         self.viewers.discard(viewer)
 
     def wake_soon(self, viewer: Viewer) -> None:
-        """Have a viewer send what waits for it, some viewers in each turn of the shop."""
+        """Have a viewer send its waiting events, some viewers in each turn of the shop."""
         if not self._to_wake:
             self._fan_out.turns.call(self._shop, self._wake_some)
         self._to_wake.append(viewer)
@@ -150,7 +151,9 @@ class ShopViewers:
         self._follower.cancel()
 
     def beat(self, again: bool) -> None:
-        """Send a heartbeat to each viewer that got nothing since the last one; `again`: send `ready` instead."""
+        """Send a heartbeat to each viewer that got nothing since the last heartbeat. With `again`, send `ready`
+        instead.
+        """
         for viewer in list(self.viewers):
             if not viewer.quiet:
                 viewer.quiet = True
@@ -219,7 +222,7 @@ class FanOut:
         self._closing = False
 
     def refuse_when_full(self, shop: ShopId) -> None:
-        """Raises RateReached, StreamsFull."""
+        """Raises RateReached or StreamsFull if there is no room for another viewer."""
         if self._closing or len(self._viewers) >= limits.VIEWERS:
             raise StreamsFull
         viewers = self._shops.get(shop)
@@ -228,7 +231,7 @@ class FanOut:
             raise limits.RateReached("too_many_viewers", sentence, retry_after=5)
 
     def enter(self, shop: ShopId, start: Start) -> tuple[ShopViewers, Viewer]:
-        """A new viewer of the shop, which is still behind. Call it in the task that sends to the viewer."""
+        """Returns a new viewer of the shop, which is still behind. Call this in the task that sends to the viewer."""
         viewers = self._shops.get(shop)
         if viewers is None or viewers.dead:
             viewers = self._shops[shop] = ShopViewers(self, shop, start.now)
@@ -241,7 +244,7 @@ class FanOut:
         return viewers, viewer
 
     def exit(self, shop: ShopId, viewers: ShopViewers, viewer: Viewer) -> None:
-        """Forget a viewer whose stream has ended; with the last viewer of a shop its follower ends."""
+        """Remove a viewer whose stream has ended. With the last viewer of a shop, its follower ends."""
         viewers.leave(viewer)
         viewers.members -= 1
         self._viewers.discard(viewer)
@@ -253,22 +256,24 @@ class FanOut:
                 del self._shops[shop]
 
     def position(self, shop: ShopId) -> int | None:
-        """The position of the shop's viewers; None where it has none."""
+        """Returns the position of the shop's viewers, or None if the shop has none."""
         viewers = self._shops.get(shop)
         return None if viewers is None else viewers.position
 
     def encode(self, shop: ShopId, event: StreamEvent) -> bytes:
-        """An event as bytes."""
+        """Returns an event as bytes."""
         numbers = in_message(event.content.content) if isinstance(event.content, KeptMessage) else ()
         id_ = None if event.position is None else self.feed.event_id(shop, event.position)
         return sse.encode(event.name, event_json(event, numbers), id_)
 
     def gap(self, shop: ShopId, gap: Gap, position: int) -> bytes:
-        """The event that says: events were lost, and the stream begins at this position."""
+        """Returns the event which says that events were lost, and that the stream begins at this position."""
         return sse.encode("gap", json_of(GapModel(reason=gap)), self.feed.event_id(shop, position))
 
     def ready(self, shop: ShopId, position: int) -> bytes:
-        """The event that says: everything up to this position is sent, and further events come as they happen."""
+        """Returns the event which says that everything up to this position is sent, and that later events come as they
+        happen.
+        """
         data = json_of(ReadyModel(at=rfc3339(round(self._now() * 1000))))
         return sse.encode("ready", data, self.feed.event_id(shop, position), RETRY_MS)
 
@@ -277,7 +282,7 @@ class FanOut:
         self.metrics.stream_lag(max(0.0, self._now() - position / 1_000_000))
 
     async def beat(self) -> None:
-        """Heartbeats, until cancelled."""
+        """Send heartbeats until cancelled."""
         beats = 0
         while True:
             await self._sleep(HEARTBEAT_SECONDS)
@@ -286,7 +291,7 @@ class FanOut:
                 viewers.beat(again=beats % READY_AGAIN_BEATS == 0)
 
     def end_all(self, why: End) -> None:
-        """End every stream; no further stream begins."""
+        """End every stream. No further stream begins."""
         self._closing = True
         for viewer in list(self._viewers):
             viewer.end(why)

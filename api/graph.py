@@ -1,4 +1,4 @@
-"""What a shop asks of Facebook through us: fetched now, kept nowhere."""
+"""Requests of a shop to Facebook through this service. Answers are fetched now and never stored."""
 
 from typing import Protocol
 
@@ -15,16 +15,17 @@ class GraphReader(Protocol):
     """Asks Facebook's Graph API with a Page's own token."""
 
     async def fetch(self, shop: ShopId, query: GraphQuery, /) -> Fetched:
-        """One page of an edge, as JSON objects in the shape the API answers them.
+        """Returns one list page of an edge, as JSON objects in the shape of the API's answers.
 
-        Raises an error of kind not_found where the Page is not the shop's or Facebook has no such object; conflict
-        where its token is missing, dead or may not; throttled, upstream_failed or upstream_timeout.
+        Raises an error of kind not_found if the Page is not the shop's or Facebook has no such object. Kind conflict
+        means that the Page's token is missing, dead or lacks a permission. The other kinds are throttled,
+        upstream_failed and upstream_timeout.
         """
         ...
 
 
 class Graph:
-    """The handlers; all paths go on from pages/{page}."""
+    """The handlers. All paths begin with pages/{page}."""
 
     def __init__(self, reader: GraphReader) -> None:
         self._reader = reader
@@ -73,7 +74,7 @@ class Graph:
         return await self._fetch(call, query)
 
     async def customer(self, request: Request) -> Response:
-        """GET customers/{psid}: one item; `limit` and `after` are taken, as everywhere, and mean nothing."""
+        """GET customers/{psid}: one item. `limit` and `after` are accepted, as everywhere, but have no effect."""
         call = call_of(request)
         return await self._fetch(call, GraphQuery("customer", _page(call), call.ids["psid"]))
 

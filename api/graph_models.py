@@ -1,7 +1,7 @@
-"""What is fetched from Facebook, as models; documentation of shapes that are Facebook's own, and may have more.
+"""Models of what is fetched from Facebook. They document shapes that are Facebook's own and may have more fields.
 
-Facebook leaves out what it has no data for, and what the Page's token may not see: everything but `id` may be absent.
-Lists inside of an item are plain lists, times RFC 3339 in UTC with milliseconds, numbers too large for JavaScript text.
+Facebook leaves out fields without data, and fields that the Page's token may not see: all but `id` may be absent. Lists
+inside an item are plain lists. Times are RFC 3339 in UTC with milliseconds. Numbers too large for JavaScript are texts.
 developers.facebook.com/docs/graph-api/reference: page/feed, page/videos, live-video, object/comments,
 page/conversations, message
 """
@@ -21,45 +21,47 @@ class _Item(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     partial: bool | MISSING = Field(
-        MISSING, description="true where the whole item is more than Facebook gives in one answer."
+        MISSING, description="true if the whole item is too large for one answer of Facebook."
     )
-    missing: list[str] | MISSING = Field(MISSING, description="What a `partial` item lacks.")
+    missing: list[str] | MISSING = Field(MISSING, description="The fields that a `partial` item lacks.")
 
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     after: str | None = Field(
-        description="Where to go on, as `after=`; null is the end. A short or empty page alone is not."
+        description="The `after` of the next page. Only null is the end: a short or empty page is not."
     )
 
 
-# `from` is a word of Python: those fields are called `author` here and keep their name outside.
+# `from` is a reserved word of Python. These fields are called `author` here and keep their name in the API.
 
 
 class PersonModel(_Item):
-    """A person or a Page, as far as Facebook tells who it is."""
+    """A person or a Page, if Facebook says who it is."""
 
-    id: str | MISSING = Field(MISSING, description="A person's id is scoped to the Page, the same as in messages.")
+    id: str | MISSING = Field(
+        MISSING, description="A person's id is valid for this Page, and is the same as in messages."
+    )
     name: str | MISSING = MISSING
 
 
 class ReferenceModel(_Item):
-    """Something else at Facebook."""
+    """Another object at Facebook."""
 
     id: str
 
 
 class PostAttachmentModel(_Item):
-    """A picture, a video or a link of a post; an album lists its own as `subattachments`."""
+    """A picture, a video or a link of a post. An album has its attachments in `subattachments`."""
 
     media_type: str | MISSING = Field(MISSING, description="`photo`, `video`, `album`, `link`, …")
     type: str | MISSING = MISSING
     title: str | MISSING = MISSING
     description: str | MISSING = MISSING
     url: str | MISSING = MISSING
-    media: dict[str, Any] | MISSING = Field(MISSING, description="Its picture and sizes, as Facebook gives them.")
-    target: dict[str, Any] | MISSING = Field(MISSING, description="What it shows: `id` of the photo or video.")
+    media: dict[str, Any] | MISSING = Field(MISSING, description="Its picture and sizes, in Facebook's form.")
+    target: dict[str, Any] | MISSING = Field(MISSING, description="The shown object: `id` of the photo or video.")
     subattachments: list[dict[str, Any]] | MISSING = MISSING
 
 
@@ -67,7 +69,7 @@ class PostModel(_Item):
     """A published post of the Page."""
 
     id: str = Field(description="`{page}_{post}`.")
-    message: str | MISSING = Field(MISSING, description="Absent where there are pictures alone.")
+    message: str | MISSING = Field(MISSING, description="Absent if the post has only pictures.")
     story: str | MISSING = MISSING
     created_time: Moment | MISSING = MISSING
     updated_time: Moment | MISSING = MISSING
@@ -81,7 +83,7 @@ class PostModel(_Item):
 
 
 class VideoModel(_Item):
-    """A video of the Page; where Facebook does not let videos be listed, what its posts tell of them."""
+    """A video of the Page. If Facebook does not list videos, the fields come from the Page's posts."""
 
     id: str
     title: str | MISSING = MISSING
@@ -95,10 +97,12 @@ class VideoModel(_Item):
 
 
 class LiveVideoModel(_Item):
-    """A live video of the Page: planned, running or over."""
+    """A live video of the Page: planned, running or finished."""
 
-    id: str = Field(description="The event `live_videos` of the stream has it as `video_id`.")
-    status: str | MISSING = Field(MISSING, description="`LIVE` while it runs; `LIVE_STOPPED`, `VOD`, … afterwards.")
+    id: str = Field(description="The event `live_videos` of the stream has this id as `video_id`.")
+    status: str | MISSING = Field(
+        MISSING, description="`LIVE` while the video runs, and `LIVE_STOPPED`, `VOD`, … afterwards."
+    )
     title: str | MISSING = MISSING
     description: str | MISSING = MISSING
     creation_time: Moment | MISSING = MISSING
@@ -112,12 +116,16 @@ class CommentModel(_Item):
     """A comment on a post, or a reply to a comment."""
 
     id: str
-    message: str | MISSING = Field(MISSING, description="Empty for a sticker or a photo: see `attachment`.")
+    message: str | MISSING = Field(
+        MISSING, description="Empty if the comment is a sticker or a photo: see `attachment`."
+    )
     created_time: Moment | MISSING = MISSING
-    author: PersonModel | MISSING = Field(MISSING, alias="from", description="Absent where Facebook does not tell.")
-    parent: ReferenceModel | MISSING = Field(MISSING, description="The comment it replies to.")
+    author: PersonModel | MISSING = Field(MISSING, alias="from", description="Absent if Facebook does not say.")
+    parent: ReferenceModel | MISSING = Field(MISSING, description="The comment that is answered.")
     attachment: dict[str, Any] | MISSING = MISSING
-    comment_count: int | MISSING = Field(MISSING, description="Replies, with those that may not be seen.")
+    comment_count: int | MISSING = Field(
+        MISSING, description="The number of replies, including those that the Page's token may not see."
+    )
     like_count: int | MISSING = MISSING
     is_hidden: bool | MISSING = MISSING
     is_private: bool | MISSING = MISSING
@@ -125,9 +133,9 @@ class CommentModel(_Item):
 
 
 class GraphConversationModel(_Item):
-    """A conversation as Facebook has it, which is longer than the five days kept here."""
+    """A conversation as Facebook has it. It can be older than the five days kept here."""
 
-    id: str = Field(description="Facebook's own, `t_…`; another than `conversation_id` of a kept message.")
+    id: str = Field(description="Facebook's own id, `t_…`. It differs from the `conversation_id` of a kept message.")
     updated_time: Moment | MISSING = MISSING
     snippet: str | MISSING = Field(MISSING, description="The beginning of its last message.")
     message_count: int | MISSING = MISSING
@@ -137,32 +145,35 @@ class GraphConversationModel(_Item):
 
 
 class GraphMessageModel(_Item):
-    """A message as Facebook has it. It may tell no more than the id of those before the newest twenty."""
+    """A message as Facebook has it. Facebook may give only the id of messages before the newest twenty."""
 
     id: str
     created_time: Moment | MISSING = MISSING
-    message: str | MISSING = Field(MISSING, description="Empty where there are attachments alone.")
+    message: str | MISSING = Field(MISSING, description="Empty if there are only attachments.")
     author: PersonModel | MISSING = Field(MISSING, alias="from")
     to: list[PersonModel] | MISSING = MISSING
     attachments: list[dict[str, Any]] | MISSING = Field(
-        MISSING, description="Each with `image_data`, `video_data` or `file_url`, as Facebook gives them."
+        MISSING, description="Each has `image_data`, `video_data` or `file_url`, in Facebook's form."
     )
     shares: list[dict[str, Any]] | MISSING = MISSING
     sticker: str | MISSING = MISSING
     reply_to: dict[str, Any] | MISSING = MISSING
-    is_unsupported: bool | MISSING = Field(MISSING, description="Facebook shows it to people, and tells us nothing.")
+    is_unsupported: bool | MISSING = Field(
+        MISSING, description="Facebook shows the message to people, but does not give its content."
+    )
 
 
 class AddressModel(_Item):
     """An attachment of a message, as Facebook has it now."""
 
     type: str = Field(description="As in the message: `image`, `video`, `audio`, `file`, `sticker`, `fallback`.")
-    url: str = Field(description=f"Where the file is. {_EXPIRING}")
+    url: str = Field(description=f"The file's address. {_EXPIRING}")
 
 
 class CustomerModel(_Item):
-    """A person who wrote to the Page; only `id` where Facebook tells no more. Where Facebook refuses the profile, the
-    name comes from the conversation, without a picture.
+    """A person who wrote to the Page; only `id` if Facebook says no more.
+
+    If Facebook refuses the profile, the name comes from the conversation, without a picture.
     """
 
     id: str
@@ -189,7 +200,7 @@ class LiveVideosModel(_Answer):
 
 
 class CommentsModel(_Answer):
-    """Comments, or replies to one."""
+    """Comments, or replies to a comment."""
 
     items: list[CommentModel]
 
@@ -207,23 +218,25 @@ class GraphMessagesModel(_Answer):
 
 
 class NamedCustomerModel(CustomerModel):
-    """A customer with the conversation that was asked for."""
+    """A customer with the conversation in the request."""
 
     conversation_id: str
 
 
 class FailedCustomerModel(BaseModel):
-    """A customer of whom Facebook says nothing."""
+    """A customer about whom Facebook returns nothing."""
 
     conversation_id: str
-    reason: str = Field(description="As of a problem: `object_not_found`, `permission_missing`, `throttled`, …")
+    reason: str = Field(
+        description="The same reasons as in a problem: `object_not_found`, `permission_missing`, `throttled`, …"
+    )
 
 
 class NamedCustomersModel(BaseModel):
-    """Several customers, in the order in which they were asked for."""
+    """Several customers, in the order of the request."""
 
     items: list[NamedCustomerModel]
-    failed: list[FailedCustomerModel] = Field(description="Empty where Facebook says something of each.")
+    failed: list[FailedCustomerModel] = Field(description="Empty if Facebook returns something about each customer.")
 
 
 class CustomersModel(_Answer):

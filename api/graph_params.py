@@ -1,6 +1,6 @@
-"""Pure: how callers ask for what is fetched from Facebook, as typed values.
+"""Pure: the parameters for what is fetched from Facebook, as typed values.
 
-`order`, `filter`, `since` and `until` are Graph's own, and stand only where its edge has them
+`order`, `filter`, `since` and `until` are Graph's own. A call has them only if Graph's edge has them
 (developers.facebook.com/docs/graph-api/reference/page/feed, .../object/comments).
 """
 
@@ -14,10 +14,12 @@ from domain.graph import Edge, Filter, GraphQuery, Order
 from domain.ids import PageId
 
 LONGEST_AFTER = 2_048
-"""Limit: characters of Facebook's cursor in `after`. The longest known ones, of comments, have a few hundred."""
+"""Limit: characters of Facebook's cursor in `after`. The longest known cursors, those of comments, have a few
+hundred.
+"""
 
 MOST_CUSTOMERS = 50
-"""Limit: customers of whom one request asks. Each is a call of Facebook; a list shows some dozens at a time."""
+"""Limit: customers in one request. Each needs a call of Facebook. A list shows a few dozen at a time."""
 LONGEST_IDS = 4_096
 _CONVERSATION = re.compile(r"[0-9]{1,32}_[0-9A-Za-z:.-]{1,48}")
 
@@ -40,18 +42,18 @@ def _ids(text: str) -> str:
 _After = Annotated[
     Annotated[str, Field(max_length=LONGEST_AFTER, json_schema_extra={"pattern": PLAIN}), AfterValidator(_after)]
     | None,
-    Field(description="`after` of the answer before; leave it out for the first page. Do not keep it for long."),
+    Field(description="The `after` of the previous answer. Leave it out for the first page. Do not keep it for long."),
 ]
 
 
 class EdgeQuery(Query):
-    """Which of them; every field here has its namesake in `GraphQuery`."""
+    """Which items. Every field here has the name of its field in `GraphQuery`."""
 
     limit: Limit = 25
     after: _After = None
 
     def query(self, edge: Edge, page: PageId, object_id: str | None = None) -> GraphQuery:
-        """The same, as the Graph's reader understands it."""
+        """Returns the same query for the Graph reader."""
         return GraphQuery(edge, page, object_id, **self.model_dump())
 
 
@@ -62,8 +64,8 @@ class CustomersQuery(Query):
         str,
         Field(
             max_length=LONGEST_IDS,
-            description=f"Up to {MOST_CUSTOMERS} ids of conversations, separated by commas: each names a Page and a "
-            "customer.",
+            description=f"Up to {MOST_CUSTOMERS} ids of conversations, separated by commas. Each id names a Page and "
+            "a customer.",
             json_schema_extra={"pattern": PLAIN},
             examples=["104200000000001_7000000000000001,104200000000001_7000000000000002"],
         ),
@@ -71,7 +73,7 @@ class CustomersQuery(Query):
     ]
 
     def conversations(self) -> list[str]:
-        """The ids, each once."""
+        """Returns the ids, each once."""
         return list(dict.fromkeys(self.ids.split(",")))
 
 
@@ -85,11 +87,11 @@ class PostsQuery(EdgeQuery):
 class CommentsQuery(EdgeQuery):
     """Which comments."""
 
-    order: Order | None = Field(None, description="Facebook's own choice when absent.", examples=["chronological"])
+    order: Order | None = Field(None, description="If absent, Facebook chooses the order.", examples=["chronological"])
     filter: Filter | None = Field(
         None,
-        description="`toplevel`, Facebook's choice when absent: answers to the object itself. `stream`: those of every "
-        "level, flat.",
+        description="`toplevel` (the default at Facebook): answers to the object itself. `stream`: answers of every "
+        "level, in one flat list.",
         examples=["stream"],
     )
     since: Moment = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])

@@ -1,13 +1,13 @@
 """Pure: JSON as bytes, joined and read in part without parsing it.
 
-A page of messages is joined from what the store holds: parsing it would cost more than reading it. What these functions
-rely on, here and nowhere else:
+A list page of messages is joined from what the store holds, because parsing it would take longer than reading it. Only
+these functions rely on the following facts:
 
 - An object is written by orjson, has at least one member, and so begins with `{"` and ends with `}`.
 - `added` and each item are JSON.
-- The members of a message's content stand in the order in which `cache/codec.py` writes them: `text` is behind `kind`,
-  and no member before these two is text that a customer wrote. An edit may write `text` behind all other members; then
-  the content has the member `edits`.
+- The members of a message's content are in the order in which `cache/codec.py` writes them: `text` is after `kind`,
+  and no member before these two is text of a customer. An edit may write `text` after all other members. Then the
+  content has the member `edits`.
 """
 
 from collections.abc import Iterable
@@ -20,27 +20,27 @@ _BACKSLASH: Final = ord("\\")
 
 
 def member(name: str, value: bytes) -> bytes:
-    """One member of an object. The name needs no escaping."""
+    """Returns one member of an object. The name needs no escaping."""
     return b'"%b":%b' % (name.encode(), value)
 
 
 def with_last(item: bytes, added: bytes) -> bytes:
-    """The object with one or more members added behind its last one."""
+    """Returns the object with one or more members added after its last one."""
     return b"%b,%b}" % (item[:-1], added)
 
 
 def with_first(item: bytes, added: bytes) -> bytes:
-    """The object with a member added before its first one."""
+    """Returns the object with a member added before its first one."""
     return b"{%b,%b" % (added, item[1:])
 
 
 def array(items: Iterable[bytes]) -> bytes:
-    """The items as an array."""
+    """Returns the items as an array."""
     return b"[%b]" % b",".join(items)
 
 
 def text_and_quick_reply(content: bytes) -> tuple[str | None, Any]:
-    """The members `text` and `quick_reply` of a message's content; None for one that is absent."""
+    """Returns the members `text` and `quick_reply` of a message's content; None for each that is absent."""
     if b'"quick_reply":' not in content:
         start = content.find(_TEXT) + len(_TEXT)
         if start >= len(_TEXT):

@@ -1,4 +1,4 @@
-"""What a shop reads and purges: messages, with the telephone numbers in them, conversations, receipts."""
+"""The handlers with which a shop reads and purges: messages, with telephone numbers, conversations, and receipts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -31,11 +31,11 @@ class MessageReader(Protocol):
     async def messages(
         self, shop: ShopId, query: MessageQuery, fits: Callable[[KeptMessage], bool] | None = None, /
     ) -> Slice[KeptMessage]:
-        """Messages, newest receipt first; with `fits` only those for which it is true."""
+        """Returns messages, newest receipt first; with `fits`, only those for which it is true."""
         ...
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
-        """One message; raises an error of kind not_found."""
+        """Returns one message. Raises an error of kind not_found."""
         ...
 
     async def conversations(
@@ -48,27 +48,27 @@ class MessageReader(Protocol):
         page: PageId | None,
         fits: Callable[[KeptConversation], bool] | None = None,
     ) -> Slice[KeptConversation]:
-        """Conversations, newest activity first; with `fits` only those for which it is true."""
+        """Returns conversations, newest activity first; with `fits`, only those for which it is true."""
         ...
 
 
 class Purger(Protocol):
-    """Purges; a receipt is given once nothing of its target can be read any more, on any replica."""
+    """Purges. It returns a receipt when nothing of the target can be read any more, on any replica."""
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
-        """Everything kept of the shop."""
+        """Purge everything that is kept of the shop."""
         ...
 
     async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
-        """Everything kept of one conversation."""
+        """Purge everything that is kept of one conversation."""
         ...
 
     async def purge_message(self, shop: ShopId, message: MessageId, requested_by: str, /) -> Receipt:
-        """One message."""
+        """Purge one message."""
         ...
 
     async def receipt(self, shop: ShopId, purge: PurgeId, /) -> Receipt:
-        """An earlier purge; raises an error of kind not_found."""
+        """Returns the receipt of an earlier purge. Raises an error of kind not_found."""
         ...
 
 
@@ -76,19 +76,19 @@ class CustomerPurger(Protocol):
     """Purges by a customer's id."""
 
     async def purge(self, shop: ShopId, customer: Psid, requested_by: str, /) -> Receipt:
-        """Everything kept of the customer, at each of the shop's Pages."""
+        """Purge everything that is kept of the customer, at each of the shop's Pages."""
         ...
 
 
 class Searches:
-    """Counts the searches of each shop that are under way."""
+    """Counts the running searches of each shop."""
 
     def __init__(self) -> None:
         self._running: Counter[ShopId] = Counter()
 
     @contextmanager
     def one_more(self, shop: ShopId, search: Search) -> Iterator[None]:
-        """Around a read. Raises RateReached when it is a search, and the shop does too many at the same time."""
+        """Wraps a read. Raises RateReached if the read is a search and the shop does too many at the same time."""
         if not search:
             yield
             return

@@ -1,8 +1,10 @@
-"""What an answer looks like: the models of all answers and of the stream's events.
+"""The models of all answers and of the stream's events.
 
-`api/answers.py` makes the answers with them, `/openapi.json` is made from them, and tests compare answers with them.
+`api/answers.py` makes answers with these models. `/openapi.json` is made from them, and tests compare answers with
+them.
 
-Absent facts are left out of an answer, never null. A field may be added later: readers pass over what they do not know.
+Absent facts are left out of an answer and are never null. A field may be added later, so readers must ignore unknown
+fields.
 """
 
 from collections.abc import Mapping
@@ -26,9 +28,9 @@ class _Answer(BaseModel):
 
 
 class MessageModel(_Answer):
-    """What a customer and a Page said to each other, once."""
+    """One message between a customer and a Page."""
 
-    id: str = Field(description="Facebook's `mid`. Opaque; encode it in addresses.")
+    id: str = Field(description="Facebook's `mid`. It is opaque: percent-encode it in addresses.")
     page_id: str
     conversation_id: str
     direction: Direction = Field(description="`in`: from the customer; `out`: from the Page.")
@@ -39,25 +41,25 @@ class MessageModel(_Answer):
     reply_to: ReplyToModel | MISSING = MISSING
     postback: PostbackModel | MISSING = MISSING
     referral: ReferralModel | MISSING = MISSING
-    app_id: str | MISSING = Field(MISSING, description="The app that sent an `out` message; absent for staff's own.")
-    metadata: str | MISSING = Field(MISSING, description="What that app noted with it.")
+    app_id: str | MISSING = Field(MISSING, description="The app that sent an `out` message. Absent if staff wrote it.")
+    metadata: str | MISSING = Field(MISSING, description="What that app noted with the message.")
     standby: bool | MISSING = Field(MISSING, description="Another application held the conversation.")
     phone_numbers: list[Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]] | MISSING = Field(
         MISSING,
         min_length=1,
-        description="Telephone numbers in the first 4,000 characters of `text`, as E.164; also one that a quick reply "
-        "sent. Found at this reading.",
+        description="Telephone numbers in the first 4,000 characters of `text`, as E.164, and a number that a quick "
+        "reply sent. They are found when the message is read.",
     )
-    edits: int | MISSING = Field(MISSING, ge=1, description="How often its text was edited; `text` is the newest.")
+    edits: int | MISSING = Field(MISSING, ge=1, description="How often its text was edited. `text` is the newest text.")
     sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
     received_at: Moment = Field(description="When Page Inbox first received it.")
     expires_at: Moment = Field(
-        description="When it is gone, whatever happens to it until then: five days after its receipt, or after its "
-        "sending for a message that was fetched from Facebook."
+        description="When the message expires, whatever happens to it before: five days after its receipt. For a "
+        "message that was fetched from Facebook, five days after it was sent."
     )
 
 
-LookedAt = Annotated[int, Field(ge=0, description="How many were looked at; only where something was searched for.")]
+LookedAt = Annotated[int, Field(ge=0, description="How many items were examined. Present only in a search.")]
 
 
 class MessagesModel(_Answer):
@@ -65,16 +67,18 @@ class MessagesModel(_Answer):
 
     messages: list[MessageModel]
     looked_at: LookedAt | MISSING = MISSING
-    next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
+    next_cursor: str | None = Field(
+        description="The `cursor` of the next page. Only null is the end: a short page is not."
+    )
 
 
 class ConversationModel(_Answer):
-    """What one customer and one Page said to each other."""
+    """All messages between one customer and one Page."""
 
     id: str
     page_id: str
-    customer_id: str = Field(description="The customer, as this Page knows them.")
-    message_count: int = Field(ge=1, description="Messages kept.")
+    customer_id: str = Field(description="The customer's id at this Page.")
+    message_count: int = Field(ge=1, description="The number of messages that are kept.")
     last_message: MessageModel
     last_activity_at: Moment
 
@@ -84,7 +88,9 @@ class ConversationsModel(_Answer):
 
     conversations: list[ConversationModel]
     looked_at: LookedAt | MISSING = MISSING
-    next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
+    next_cursor: str | None = Field(
+        description="The `cursor` of the next page. Only null is the end: a short page is not."
+    )
 
 
 class ErasedModel(_Answer):
@@ -95,14 +101,14 @@ class ErasedModel(_Answer):
 
 
 class PurgeEventModel(_Answer):
-    """Something was deleted at the shop's request, as the receipt says."""
+    """Something was deleted at the shop's request. The receipt describes it."""
 
     purge_id: str
     what: PurgeTarget
 
 
 class LiveModel(BaseModel):
-    """Something that happened and is never kept; with further members that depend on the kind."""
+    """Something that happened and is never stored. It has further members that depend on the kind."""
 
     model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
@@ -113,19 +119,19 @@ class LiveModel(BaseModel):
 
 
 class ReadyModel(_Answer):
-    """Everything up to here is sent; further events come as they happen."""
+    """All earlier events are sent. Later events come as they happen."""
 
     at: Moment
 
 
 class GapModel(_Answer):
-    """The stream cannot go on after the id that was sent. It begins now: read the messages again."""
+    """The stream cannot continue after the id that was sent. It starts now: read the messages again."""
 
     reason: Gap
 
 
 class EndModel(_Answer):
-    """The stream ends. Open it again, with a new token where that is the reason."""
+    """The stream ends. Open it again, with a new token if `reason` is `token_expired`."""
 
     reason: End
 
@@ -150,52 +156,54 @@ class TicketModel(BaseModel):
 
 
 class ReceiptModel(_Answer):
-    """A purge: nothing of its target can be read any more. Kept 30 days."""
+    """A purge. Nothing of its target can be read any more. The receipt is kept for 30 days."""
 
     purge_id: str
     what: PurgeTarget
     requested_at: Moment
     requested_by: str = Field(description="The token's `sub`.")
-    status: Literal["complete", "running"] = Field(description="`complete` once the bytes are erased too.")
+    status: Literal["complete", "running"] = Field(description="`complete` when the bytes are erased too.")
     messages_deleted: int = Field(ge=0)
     signature: str | MISSING = Field(
         MISSING,
-        description="Of a `complete` one: a compact JWS (RFC 7515) over the other fields and the shop, by a key of "
-        "`/.well-known/jwks.json`. Keep the receipt: it can be verified at any time.",
+        description="Present if `complete`: a compact JWS (RFC 7515) over the other fields and the shop. The "
+        "key is in `/.well-known/jwks.json`. Keep the receipt: it can be verified at any time.",
     )
 
 
 class BlockedModel(_Answer):
-    """Whether a conversation is blocked: nothing that is said in it is stored."""
+    """Whether a conversation is blocked. No message of a blocked conversation is stored."""
 
     conversation_id: str
     blocked: bool
     since: Moment | MISSING = Field(MISSING, description="When it was blocked.")
-    purge: ReceiptModel | MISSING = Field(MISSING, description="The receipt of what was deleted when it was blocked.")
+    purge: ReceiptModel | MISSING = Field(MISSING, description="The receipt of what was deleted with the block.")
 
 
 class AuditEntryModel(_Answer):
-    """Who asked for what, when and from where. No content, no customer."""
+    """Who asked for what, when and from where. It holds no content and no customer."""
 
     at: Moment
     since: Moment | MISSING = Field(
-        MISSING, description="When the first of several came; `at` is then the last, or later."
+        MISSING, description="The time of the first of several calls. Then `at` is the time of the last call, or later."
     )
     sub: str = Field(
-        description="The token's `sub`; `operator` for a command on the store itself, `facebook` for its "
-        "callbacks, and where a Page moves to the shop whose token Facebook has verified."
+        description="The token's `sub`. `operator`: a command on the store itself. `facebook`: a callback of Facebook, "
+        "or a Page moved to the shop whose token Facebook has verified."
     )
-    action: str = Field(description="The operationId of the call, also where a command did the same.")
+    action: str = Field(description="The operationId of the call. A command with the same effect has the same action.")
     page: str | MISSING = Field(MISSING, description="The Page that was changed.")
-    client: str = Field(description="The IP address it came from; `local` for a command on the store itself.")
-    times: int = Field(ge=1, description="How often; reads of an hour that are alike share an entry.")
+    client: str = Field(description="The IP address of the caller, or `local` for a command on the store itself.")
+    times: int = Field(ge=1, description="How often. Equal reads of one hour share an entry.")
 
 
 class AuditModel(_Answer):
     """Entries of the audit log, newest first."""
 
     entries: list[AuditEntryModel]
-    next_cursor: str | None = Field(description="Where to go on; only null is the end, not a short page.")
+    next_cursor: str | None = Field(
+        description="The `cursor` of the next page. Only null is the end: a short page is not."
+    )
 
 
 class WarningModel(_Answer):
@@ -208,77 +216,79 @@ class WarningModel(_Answer):
 class MissingFieldModel(_Answer):
     """A webhook field that Facebook does not deliver."""
 
-    field: str = Field(description="Facebook's own name, as `message_edits`.")
-    permission: str | MISSING = Field(MISSING, description="The permission that it needs, where Facebook names one.")
+    field: str = Field(description="Facebook's own name, for example `message_edits`.")
+    permission: str | MISSING = Field(
+        MISSING, description="The permission that the field needs, if Facebook names one."
+    )
 
 
 class HealingModel(_Answer):
-    """The last fetching of messages that no webhook brought: the history at connecting, or what was missed."""
+    """The last fetch of messages that no webhook brought: the history after connecting, or missed messages."""
 
     status: Literal["waiting", "running", "complete", "cut_short"] = Field(
-        description="`cut_short`: Facebook's list of conversations did not end; it is tried again later."
+        description="`cut_short`: Facebook's list of conversations did not end. It is tried again later."
     )
-    since: Moment = Field(description="Messages that were sent from then on are fetched.")
+    since: Moment = Field(description="Messages that were sent from this time on are fetched.")
     began_at: Moment | MISSING = MISSING
     ended_at: Moment | MISSING = MISSING
-    conversations: int | MISSING = Field(MISSING, description="Gone through so far.")
-    messages: int | MISSING = Field(MISSING, description="Fetched so far.")
-    stored: int | MISSING = Field(MISSING, description="Of these, the messages that were not here yet.")
-    reason: str | MISSING = Field(MISSING, description="Why it was cut short.")
+    conversations: int | MISSING = Field(MISSING, description="Conversations that were read so far.")
+    messages: int | MISSING = Field(MISSING, description="Messages that were fetched so far.")
+    stored: int | MISSING = Field(MISSING, description="Fetched messages that were not stored before.")
+    reason: str | MISSING = Field(MISSING, description="Why the fetch was cut short.")
 
 
 class UnhealedModel(_Answer):
-    """A conversation that Facebook refuses. It is tried again with growing pauses."""
+    """A conversation that Facebook refuses. It is tried again after growing pauses."""
 
     conversation: str | MISSING = Field(
-        MISSING, description="Facebook's own id, `t_…`; absent where the list of conversations itself was cut short."
+        MISSING, description="Facebook's own id, `t_…`. Absent if the list of conversations itself was cut short."
     )
-    reason: str = Field(description="As of a problem: `object_not_found`, `too_much_data`, `graph_unavailable`, …")
-    since: Moment = Field(description="Messages that were sent from then on may be missing.")
+    reason: str = Field(
+        description="The same reasons as in a problem: `object_not_found`, `too_much_data`, `graph_unavailable`, …"
+    )
+    since: Moment = Field(description="Messages that were sent from this time on may be missing.")
     tries: int = Field(ge=1)
     next_try_at: Moment
-    given_up_at: Moment = Field(description="All that may be missing is older than five days then.")
+    given_up_at: Moment = Field(description="At this time, all messages that may be missing are older than five days.")
 
 
 class PageModel(_Answer):
-    """A connected Page. What is known of its token is absent where it is connected for webhooks alone."""
+    """A connected Page. Without a token (connected for webhooks alone), the fields about the token are absent."""
 
     page_id: str
     connected_at: Moment
     status: PageStatus = Field(
-        description="`webhooks_only`: its messages, nothing on demand. `connected`: everything. `unsubscribed`: "
-        "everything but new messages; the subscription is restored by itself. `reconnect`: its token is dead; nothing "
-        "on demand until the Page is connected with a new one."
+        description='`webhooks_only`: its messages, but no calls "on demand". `connected`: everything. `unsubscribed`: '
+        "everything except new messages. The service restores the subscription by itself. `reconnect`: its token is "
+        'dead. No calls "on demand" until the Page is connected with a new token.'
     )
     paused: bool = Field(description="While true, nothing that arrives for this Page is stored.")
-    last_event_at: Moment | MISSING = Field(MISSING, description="When a message, edit or unsend came last.")
-    token_alive: bool | MISSING = Field(MISSING, description="What Facebook said when it was asked last.")
+    last_event_at: Moment | MISSING = Field(MISSING, description="When the last message, edit or unsend came.")
+    token_alive: bool | MISSING = Field(MISSING, description="Whether Facebook accepted the token at the last check.")
     token_reason: str | MISSING = Field(
         MISSING, description="Why the token is dead: `expired`, `password_changed`, `role_lost`, …"
     )
     subscribed: bool | MISSING = Field(MISSING, description="Whether Facebook delivers the Page's messages.")
-    subscribed_fields: list[str] | MISSING = Field(MISSING, description="What Facebook delivers, by its own names.")
+    subscribed_fields: list[str] | MISSING = Field(MISSING, description="The webhook fields that Facebook delivers.")
     missing_permissions: list[str] | MISSING = Field(
-        MISSING, description="Permissions that the token lacks, and without which some calls are `permission_missing`."
+        MISSING, description="Permissions that the token lacks. Without them some calls answer `permission_missing`."
     )
-    checked_at: Moment | MISSING = Field(MISSING, description="When Facebook was asked last.")
+    checked_at: Moment | MISSING = Field(MISSING, description="When Facebook was last asked.")
     missing_fields: list[MissingFieldModel] | MISSING = Field(
-        MISSING, description="What Facebook refused to deliver. Absent where it delivers everything."
+        MISSING, description="Webhook fields that Facebook refused to deliver. Absent if it delivers all."
     )
-    token_expires_at: Moment | MISSING = Field(
-        MISSING, description="When the token ends; absent for one without an end."
-    )
+    token_expires_at: Moment | MISSING = Field(MISSING, description="When the token ends. Absent if it has no end.")
     warnings: list[WarningModel] | MISSING = Field(
-        MISSING, description="What works now and will not for long, or works in part. Absent where all is well."
+        MISSING, description="What will stop working soon, or works only in part. Absent if there is nothing to do."
     )
     healing_since: Moment | MISSING = Field(
-        MISSING, description="Messages from here on may be missing; they are being fetched."
+        MISSING, description="Messages from this time on may be missing. They are being fetched."
     )
     healing: HealingModel | MISSING = Field(
-        MISSING, description="How far the fetching is, or how the last one ended; in the answer for one Page alone."
+        MISSING, description="The progress of the fetch, or how the last fetch ended. Only in the answer for one Page."
     )
     unhealed: list[UnhealedModel] | MISSING = Field(
-        MISSING, description="Conversations that could not be fetched; in the answer for one Page alone."
+        MISSING, description="Conversations that could not be fetched. Only in the answer for one Page."
     )
 
 
@@ -318,9 +328,9 @@ class JwksModel(_Answer):
 class ProblemModel(_Answer):
     """An error (RFC 9457)."""
 
-    type: str = Field(description="`about:blank`: the status says it all; `reason` is the finer name.")
+    type: str = Field(description="Always `about:blank`. `reason` is more exact than the status.")
     title: str
     status: int = Field(ge=400, le=599)
     detail: str = Field(description="A sentence for people.")
     reason: str = Field(description="A slug for programs.")
-    request_id: str = Field(description="Quote it when you ask for help: the log line has it too.")
+    request_id: str = Field(description="Give this id when you ask for help. The log line has it too.")

@@ -22,16 +22,16 @@ Json = dict[str, Any]
 NDJSON: Final = "application/x-ndjson"
 
 _PATH_PARAMETERS = {
-    "shop": ("The shop; a token is for one shop.", "demo-shop"),
+    "shop": ("The shop. A token is for one shop.", "demo-shop"),
     "page": ("Facebook's id of the Page.", PAGE),
     "post": ("`id` of a post, percent-encoded.", POST),
     "comment": ("`id` of a comment, percent-encoded.", COMMENT),
-    "psid": ("The customer's id, as this Page knows them.", PSID),
+    "psid": ("The customer's id at this Page.", PSID),
     "n": ("The number of the attachment, from 0.", "0"),
     "video": ("`id` of a live video.", "9901"),
     "purge_id": ("`purge_id` of a receipt.", "p-1"),
 }
-"""Meaning and an example."""
+"""The meaning of each parameter, and an example."""
 
 _IDS = {
     "messages": ("`id` of a message, percent-encoded.", "m_1"),
@@ -51,19 +51,19 @@ _ABOUT = """\
 Messages that customers send to a shop's Facebook Pages, kept for five days and no longer.
 
 Every call needs a token for the shop (`Authorization: Bearer …`) that has the call's scope. Times are RFC 3339 in UTC
-with milliseconds. The next page of a list is asked for with `cursor`; messages that arrive meanwhile do not shift it.
+with milliseconds. Use `cursor` to get the next page of a list. Messages that arrive meanwhile do not shift it.
 
-What is marked "on demand" is fetched from Facebook now and stored nowhere. The next page of such a list is asked for
-with `after`, its items have Facebook's own field names, and what Facebook does not say is absent.
+Calls marked "on demand" fetch from Facebook now and store nothing. Use `after` to get the next page of such a list. Its
+items have Facebook's own field names. Fields that Facebook does not send are absent.
 
-Errors are problem JSON (RFC 9457); `reason` is for programs. A release can add fields to answers, events and reasons.
-A request with an unknown parameter or field is refused. Nothing may be cached on the way.
+Errors are problem JSON (RFC 9457). `reason` is for programs. A release can add fields to answers, events and reasons.
+A request with an unknown parameter or field is refused. No cache may store an answer.
 
 `/client/v1.js` is a client in JavaScript, for pages of any origin and for Node."""
 
 
 def describe(routes: Iterable[Route], *, version: str, url: str = "/") -> Json:
-    """The document of a service at `url`. Raises `ValueError` when two routes have one name."""
+    """Returns the document of a service at `url`. Raises `ValueError` if two routes have the same name."""
     described = [route for route in routes if route.described]
     names = [route.name for route in described]
     if len(set(names)) < len(names):
@@ -108,7 +108,7 @@ def _operation(route: Route) -> Json:
 
 
 def _content(route: Route) -> Json:
-    """The body of a good answer, with an example."""
+    """Returns the body of a successful answer, with an example."""
     if route.media == sse.MEDIA:
         events = {name: _ref(model) for name, model in STREAM_EVENTS.items()}
         example = "\n".join(
@@ -121,7 +121,7 @@ def _content(route: Route) -> Json:
 
 
 def _problems(route: Route) -> Sequence[int]:
-    """The statuses of its problems: its own, and those that follow from what it takes."""
+    """Returns the statuses of a route's problems: its own, and those that follow from its parameters."""
     statuses = set(route.statuses)
     if route.scope is not None:
         statuses |= {400, 401, 403, 500, 503}
@@ -144,7 +144,7 @@ def _path_parameters(path: str) -> list[Json]:
 
 
 def _id(path: str) -> tuple[str, str]:
-    """What `{id}` of a path means, and an example."""
+    """Returns the meaning of `{id}` in a path, and an example."""
     return _IDS["facebook" if "/pages/" in path else "conversations" if "/conversations/" in path else "messages"]
 
 
@@ -167,7 +167,7 @@ def _query_parameters(model: type[BaseModel] | None) -> list[Json]:
 
 
 def _schemas(routes: Sequence[Route]) -> Json:
-    """Every model of the table and of the stream's events, by its name."""
+    """Returns every model of the table and of the stream's events, by its name."""
     asked: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemModel, "serialization"): None}
     asked |= {(route.body, "validation"): None for route in routes if route.body}
     asked |= {(route.answer, "serialization"): None for route in routes if route.answer}
@@ -203,7 +203,7 @@ def _problem_name(status: int) -> str:
 
 
 def _template(path: str) -> str:
-    """A Starlette path as OpenAPI writes it: without convertors."""
+    """Returns a Starlette path in OpenAPI's form, without convertors."""
     return re.sub(r"{([^}:]+):[^}]+}", r"{\1}", path)
 
 
@@ -212,8 +212,8 @@ def _first_line(model: type[BaseModel] | None) -> str:
 
 
 class _Plain(GenerateJsonSchema):
-    """JSON Schema without the titles pydantic makes of names. What may be absent is not for that reason null. Requests
-    are closed, answers are open.
+    """JSON Schema without the titles that pydantic makes from names. A field that may be absent is not null. Requests
+    allow no further fields, answers do.
     """
 
     def field_title_should_be_set(self, schema: Any) -> bool:

@@ -1,9 +1,9 @@
-"""Pure: what callers send, as typed values; the same models make `/openapi.json`.
+"""Pure: the parameters that callers send, as typed values. `/openapi.json` is made from the same models.
 
-Beside these: the bodies (api/bodies.py), and the queries of what is fetched from Facebook (api/graph_params.py).
+Other modules have the bodies (api/bodies.py) and the queries of what is fetched from Facebook (api/graph_params.py).
 
-Refused: unknown parameters and fields (a misspelt filter must not widen a purge), the same parameter twice,
-values out of range. An empty parameter (`?cursor=`) counts as absent, as forms send it.
+These are refused: unknown parameters and fields (a misspelt filter must not widen a purge), the same parameter twice,
+values out of range. An empty parameter (`?cursor=`) counts as absent, because forms send absent values so.
 """
 
 import re
@@ -27,16 +27,16 @@ LONGEST_CURSOR = 1_024
 """Limit: characters of a cursor. Ours have fewer than 100."""
 
 LONGEST_WORDS = 100
-"""Limit: characters of a text that is searched for. An order's number, a name or a telephone number is shorter."""
+"""Limit: characters of a search text. An order's number, a name or a telephone number is shorter."""
 
 MOST = 100
-"""Limit: items on one page of messages or conversations. Such a page is read in a few milliseconds."""
+"""Limit: items on one list page of messages or conversations. Such a page is read in a few milliseconds."""
 
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters and lone surrogates: neither a log line nor JSON should ever meet them."""
+"""Control characters and lone surrogates, which must never enter a log line or JSON."""
 
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"
-"""The same for `/openapi.json`, where a string holds no surrogates anyway."""
+"""The same rule for `/openapi.json`, where a string holds no surrogates."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -53,7 +53,7 @@ RequestReason = Literal[
 
 
 class InvalidRequest(PageInboxError):
-    """The caller's mistake."""
+    """A mistake of the caller."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -62,7 +62,7 @@ class InvalidRequest(PageInboxError):
 
 
 def acceptable(text: str, longest: int) -> bool:
-    """Whether a string from outside may serve as an id or a name: 1 to `longest` characters, no control character."""
+    """Returns whether a string from outside may be an id or a name: 1 to `longest` characters, no control character."""
     return 0 < len(text) <= longest and _UNFIT.search(text) is None
 
 
@@ -115,7 +115,7 @@ Limit = Annotated[
     Field(
         ge=1,
         le=MOST,
-        description="How many, at most. A page of long items has fewer: only a null cursor means the end.",
+        description="The maximum number of items. A page of long items has fewer: only a null cursor means the end.",
     ),
     BeforeValidator(_limit),
 ]
@@ -123,7 +123,7 @@ _Flag = Annotated[bool, BeforeValidator(_flag)]
 _Cursor = Annotated[
     Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN}), AfterValidator(_cursor)]
     | None,
-    Field(description="`next_cursor` of the answer before; leave it out for the first page."),
+    Field(description="The `next_cursor` of the previous answer. Leave it out for the first page."),
 ]
 _Words = (
     Annotated[
@@ -140,54 +140,54 @@ Moment = Annotated[int | None, BeforeValidator(_moment), WithJsonSchema(_MOMENT_
 
 
 class Query(BaseModel):
-    """Every parameter is known, or the call is refused."""
+    """A query. A call with an unknown parameter is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SearchQuery(Query):
-    """What is looked for, one after the other: `looked_at` of the answer says in how many."""
+    """The search filters. Items are examined one after the other. The answer's `looked_at` says how many."""
 
     q: _Words = Field(
         None,
-        description="Only with this text, whatever its case, spaces and script of digits, or with this telephone "
-        "number in any spelling.",
+        description="Only items with this text, in any case, spacing and script of digits, or with this telephone "
+        "number in any form.",
         examples=["012 345 678"],
     )
     has: Has | None = Field(
         None,
-        description="Only with a telephone number in the text, a picture that is no sticker, a place, a recording, or "
-        "a file.",
+        description="Only items with a telephone number in the text, a picture that is not a sticker, a place, a "
+        "recording, or a file.",
         examples=["photo"],
     )
     expires_before: Moment = Field(
-        None, description="Only what is gone before this time, written like `since` of `listMessages`."
+        None, description="Only items that expire before this time. It is written like `since` of `listMessages`."
     )
 
     def search(self) -> Search:
-        """The same, for `Reader`."""
+        """Returns the same search for `Reader`."""
         return Search(self.q, self.has, None, self.expires_before)
 
 
 class ConversationsQuery(SearchQuery):
-    """Which conversations. `q`, `has` and `expires_before` are about the last message of each."""
+    """Which conversations. `q`, `has` and `expires_before` apply to the last message of each."""
 
     limit: Limit = 50
     cursor: _Cursor = None
     page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
     answered: _Flag | None = Field(
-        None, description="`true`: only those whose last message is the Page's; `false`: only the others."
+        None, description="`true`: only conversations whose last message is the Page's. `false`: only the others."
     )
 
     def search(self) -> Search:
-        """The same, for `Reader`."""
+        """Returns the same search for `Reader`."""
         return Search(self.q, self.has, self.answered, self.expires_before)
 
 
 class BlockQuery(Query):
     """How to block a conversation."""
 
-    keep_messages: _Flag = Field(False, description="true leaves what is kept of it until its five days are over.")
+    keep_messages: _Flag = Field(False, description="true keeps the stored messages until their five days are over.")
 
 
 class AuditQuery(Query):
@@ -217,7 +217,7 @@ class MessagesQuery(SearchQuery):
     )
 
     def query(self) -> MessageQuery:
-        """The same, as the store understands it."""
+        """Returns the same query for the store."""
         return MessageQuery(
             limit=self.limit,
             cursor=self.cursor,
@@ -233,20 +233,20 @@ class StreamQuery(Query):
     """Where a stream begins."""
 
     last_event_id: Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN})] | None = (
-        Field(None, description="The last `id` seen, for who cannot send the header `Last-Event-ID`; the header wins.")
+        Field(None, description="The last `id` seen, if you cannot send the header `Last-Event-ID`. The header wins.")
     )
     ticket: Id | None = Field(
-        None, description="From `giveTicket`, for who cannot send a token in a header; good once."
+        None, description="From `giveTicket`, if you cannot send a token in a header. It can be used once."
     )
     since: Moment = Field(
         None,
-        description="Begin with what was received at this time or later, where no event is named. Written as for "
-        "`listMessages`.",
+        description="Without an event id: begin with what was received at this time or later. It is written like "
+        "`since` of `listMessages`.",
     )
 
 
 def checked_id(name: str, text: str) -> str:
-    """An id of the path. Raises `InvalidRequest` (invalid_parameter)."""
+    """Returns an id of the path. Raises `InvalidRequest` (invalid_parameter)."""
     try:
         return _id(text)
     except ValueError as error:
@@ -254,7 +254,9 @@ def checked_id(name: str, text: str) -> str:
 
 
 def parse_query(model: type[Model] | None, pairs: Iterable[tuple[str, str]]) -> Model | None:
-    """The query as `model`, from its decoded pairs; no model, no parameters. Raises `InvalidRequest`."""
+    """Returns the query as `model`, from its decoded pairs. Without a model, no parameter is allowed. Raises
+    `InvalidRequest`.
+    """
     known = {field.alias or name for name, field in model.model_fields.items()} if model else set()
     given: dict[str, str] = {}
     for name, value in pairs:
@@ -272,7 +274,9 @@ def parse_query(model: type[Model] | None, pairs: Iterable[tuple[str, str]]) -> 
 
 
 def parse_body(model: type[Model], content_type: str, body: bytes) -> Model:
-    """A JSON body as `model`; `content_type` is the header, empty when absent. Raises `InvalidRequest`."""
+    """Returns a JSON body as `model`. `content_type` is the header, or empty if it is absent. Raises
+    `InvalidRequest`.
+    """
     media = content_type.partition(";")[0].strip().lower()
     if media and media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
         raise InvalidRequest("content_type_unsupported", "Send the body as Content-Type: application/json.")
@@ -287,7 +291,7 @@ def parse_body(model: type[Model], content_type: str, body: bytes) -> Model:
 
 
 def _sentence(error: ValidationError) -> str:
-    """Every mistake with its place, without the value: that may hold what a log or a problem must not."""
+    """Returns every mistake with its place, without the value, which may hold what a log or a problem must not."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     mistakes = [_mistake(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in found[:5]]
     return "; ".join(mistakes) + "."
@@ -300,5 +304,5 @@ def _mistake(place: str, kind: str, message: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """A name to quote back, when it is short and plain; a whole value sent as a name is not repeated."""
+    """Returns a name to quote if it is short and plain. A whole value that was sent as a name is not repeated."""
     return f" {name}" if re.fullmatch(r"[A-Za-z0-9_.\-\[\]]{1,40}", name) else ""

@@ -1,8 +1,8 @@
 """Slashes inside ids: `%2F` in a path belongs to an id and never divides the path.
 
-Servers decode a path before it is routed, and then a slash of an id looks like one that divides. So what stands between
-the slashes of the path as it was sent is decoded part by part, and a slash inside a part becomes SLASH, which `id_of`
-turns back. No caller can send SLASH itself: it is half a character, and decoding never makes one.
+Servers decode a path before routing, and then a slash inside an id looks like a dividing slash. So this module splits
+the path as it was sent, and decodes each part. A slash inside a part becomes SLASH, which `id_of` turns back into a
+slash. No caller can send SLASH itself: it is half a character, and decoding never returns one.
 """
 
 from typing import Final
@@ -14,12 +14,12 @@ SLASH: Final = "\udc2f"
 
 
 def routed(raw_path: bytes) -> str:
-    """The path to route by, from the path as it was sent."""
+    """Returns the path for routing, from the path as it was sent."""
     return "/".join(unquote(part).replace("/", SLASH) for part in raw_path.decode("latin-1").split("/"))
 
 
 def id_of(part: str) -> str:
-    """An id, from the part of the routed path that it is."""
+    """Returns an id from its part of the routed path."""
     return part.replace(SLASH, "/")
 
 

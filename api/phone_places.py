@@ -1,8 +1,8 @@
-"""Pure: remembers where telephone numbers stand in messages that were read before, and never what the numbers are.
+"""Pure: caches where telephone numbers are in messages that were read before, and never the numbers themselves.
 
 A shop's composer reads the same newest messages every few seconds. The search of 50 messages takes as long as the rest
-of the answer. Of a message only a hash of its content and the places of its numbers in these bytes are remembered: both
-reveal nothing of it, before or after it is gone. A place is used only with the very bytes in which it was found.
+of the answer. The cache holds a hash of a message's content and the places of its numbers in these bytes. Both reveal
+nothing of the message, even after its deletion. A place is used only for the same bytes in which it was found.
 """
 
 import re
@@ -13,15 +13,16 @@ from api.phone_characters import SEPARATORS, plain_text
 from api.phones import in_message
 
 REMEMBERED: Final = 10_000
-"""Limit: messages of which one process remembers where numbers stand. The newest 50 of 200 shops, in some 3 MB."""
+"""Limit: messages for which one process caches the places of numbers. The newest 50 of 200 shops, in about 3 MB."""
 _PREFIXES: Final = ("+855", "+")
-"""What need not stand before a number's digits in the text: dialled in Cambodia it begins with 0."""
+"""Prefixes of a number that may be absent in the text, because a number dialled in Cambodia begins with 0."""
 _DIGITS: Final = ("០១២៣៤៥៦៧៨៩", "๐๑๒๓๔๕๖๗๘๙", "０１２３４５６７８９")
 _DIGIT = re.compile(rb"[0-9]|\xe1\x9f[\xa0-\xa9]|\xe0\xb9[\x90-\x99]|\xef\xbc[\x90-\x99]")
 """Latin, Khmer, Thai, full width; in UTF-8."""
 _DIGITS_LOOKED_AT: Final = 2_000
-"""In one message: twice those of a pasted list of forty orders. A number behind them is searched for at each reading,
-which `api/phones.py` bounds."""
+"""Digits of one message that are examined: twice the digits of a pasted list of forty orders. A later number is
+searched for at each reading, with the bounds of `api/phones.py`.
+"""
 _LATIN: Final = {
     digit.encode(): str(value) for digits in ("0123456789", *_DIGITS) for value, digit in enumerate(digits)
 }
@@ -30,23 +31,23 @@ _SEPARATORS: Final = SEPARATORS.encode()
 _NO_SEPARATORS: Final = dict.fromkeys(map(ord, SEPARATORS))
 
 _Place = tuple[str, int, int]
-"""The prefix of the E.164 number, and where its other digits begin and end."""
+"""The prefix of the E.164 number, and the begin and end of its other digits."""
 
 
 class PhoneNumbers:
-    """Finds the numbers in what is read.
+    """Finds the telephone numbers in what is read.
 
-    The hash is Python's own: SipHash, 64 bits, with a random key for each process. That a message is taken for one of
-    10,000 others has a probability of 5e-16.
+    The hash is Python's own: SipHash, 64 bits, with a random key for each process. The probability that a message is
+    confused with one of 10,000 others is 5e-16.
     """
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
         self._known: dict[int, tuple[_Place, ...] | None] = {}
-        """The places by hash; None where they are not known."""
+        """The places by hash; None if they are not known."""
 
     def find(self, content: bytes) -> list[str]:
-        """The same as `phones.in_message`."""
+        """Returns the same as `phones.in_message`."""
         hash_ = hash(content)
         places = self._known.get(hash_)
         if places is not None:
@@ -57,7 +58,7 @@ class PhoneNumbers:
         elif hash_ in self._known:
             self._remember(hash_, _places_of(numbers, content))
         else:
-            self._remember(hash_, None)  # looking for the places pays from the third reading on
+            self._remember(hash_, None)  # searching for the places saves time from the third reading on
         return numbers
 
     def _remember(self, hash_: int, places: tuple[_Place, ...] | None) -> None:
@@ -67,7 +68,7 @@ class PhoneNumbers:
 
 
 def _places_of(numbers: list[str], content: bytes) -> tuple[_Place, ...] | None:
-    """Where these numbers stand in the JSON. None where one of them cannot be read from its place again."""
+    """Returns where these numbers are in the JSON. None if one of them cannot be read from its place again."""
     places = []
     digits = list(islice(_DIGIT.finditer(content, max(content.find(b'"text":"'), 0)), _DIGITS_LOOKED_AT))
     row = "".join([_LATIN[digit[0]] for digit in digits])

@@ -9,13 +9,13 @@ from typing import Final
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat, format_number, is_valid_number, parse
 
 LENGTHS: Final = range(8, 18)
-"""Digits of a number: 8 without any prefix; E.164 allows 15, and `00` may stand before them."""
+"""Digits of a number: 8 without any prefix; E.164 allows 15, and `00` may be in front of them."""
 _FEWEST_WITH_00: Final = 12
-"""Shorter rows that begin with 00 are accounts (ABA's have nine digits)."""
+"""Shorter rows of digits that begin with 00 are accounts (ABA's have nine digits)."""
 
 
 def _national(region: str) -> str:
-    """A pattern of every national number of a country. `is_valid_number` takes fifteen times as long."""
+    """Returns a pattern of every national number of a country. `is_valid_number` takes fifteen times as long."""
     plan = PhoneMetadata.metadata_for_region(region)
     if plan is None:
         raise ValueError(f"no numbering plan of {region}")
@@ -28,10 +28,10 @@ _FOREIGN: Final = re.compile(r"(?:\+|00)([1-9][0-9]{7,14})")
 
 
 def cambodian(dialled: str, bare: bool) -> str | None:
-    """The Cambodian number as E.164, None where the digits are none.
+    """Returns the Cambodian number as E.164, or None if the digits are not one.
 
-    `dialled` is digits, with `+` before them where the text has one. 0, 855, 00855 or +855 must stand before the
-    national number, unless `bare` is true or it is a free number (1800).
+    `dialled` is digits, with `+` in front if the text has it. 0, 855, 00855 or +855 must be in front of the national
+    number, unless `bare` is true or it is a free number (1800).
     """
     found = _CAMBODIAN.fullmatch(dialled)
     if found is None or not (found[1] or bare or found[2].startswith("1800")):
@@ -40,12 +40,12 @@ def cambodian(dialled: str, bare: bool) -> str | None:
 
 
 def may_be_foreign(dialled: str) -> bool:
-    """Whether `foreign` is worth its time for these digits: they begin with + or 00 and have a possible length."""
+    """Returns whether `foreign` should examine these digits: they begin with + or 00 and have a possible length."""
     return dialled.startswith(("+", "00")) and (dialled[0] == "+" or len(dialled) >= _FEWEST_WITH_00)
 
 
 def foreign(dialled: str) -> str | None:
-    """Another country's number as E.164, None where the digits are none. Takes 10 to 40 us."""
+    """Returns another country's number as E.164, or None if the digits are not one. Takes 10 to 40 us."""
     found = _FOREIGN.fullmatch(dialled)
     if found is None or found[1].startswith("855"):
         return None

@@ -1,7 +1,7 @@
-"""Pure: what the words around digits say: a telephone number, or an account, an order, a price.
+"""Pure: what the words around digits mean: a telephone number, or an account, an order, a price.
 
-In the languages that customers of a Cambodian shop write: Khmer, English, Chinese, Vietnamese, Thai. Words and marks
-are compared as they stand in the text; digits around are Latin already.
+The words are in the languages of a Cambodian shop's customers: Khmer, English, Chinese, Vietnamese, Thai. Words and
+marks are compared as they are in the text. The digits around them are Latin already.
 """
 
 import re
@@ -13,7 +13,7 @@ _PHONE: Final = (
     *("ទូរស័ព្ទ", "ទូរសព្ទ", "តេ", "តេលេក្រាម", "ទាក់ទង", "ទំនាក់ទំនង"),
     *("电话", "手机", "微信", "联系", "sđt", "sdt", "điện thoại", "gọi", "เบอร์", "โทร", "โทรศัพท์", "ติดต่อ"),
 )
-"""What stands before a telephone number."""
+"""Words before a telephone number."""
 
 _OTHER: Final = (
     *("account", "acct", "acc", "a/c", "iban", "passport", "imei", "serial", "barcode", "sku", "invoice"),
@@ -21,35 +21,38 @@ _OTHER: Final = (
     *("គណនី", "តាមដាន", "ប្រតិបត្តិការ", "អត្តសញ្ញាណ", "លិខិតឆ្លងដែន", "វិក្កយបត្រ", "បាកូដ"),
     *("账号", "帐号", "账户", "卡号", "银行卡", "单号", "订单号", "tài khoản", "stk", "vận đơn", "บัญชี", "พัสดุ", "รหัส"),
 )
-"""What makes the next digits something else, also with a few words between: "account of Sok Dara"."""
+"""Words that make the next digits something else, even with a few words between: "account of Sok Dara"."""
 
 _OTHER_BESIDE: Final = (
     *("aba", "acleda", "canadia", "sathapana", "id", "ref", "reference", "code", "sn", "otp", "order code", "order"),
     *("លេខបញ្ជាទិញ", "ការបញ្ជាទិញ", "លេខកុម្ម៉ង់", "លេខកញ្ចប់", "លេខកាត", "លេខកូដ", "កូដ", "លេខសម្គាល់"),
     *("订单", "mã", "mã đơn", "ออเดอร์"),
 )
-"""The same only where the digits follow at once: a bank's or an order's name also stands in sentences that end with a
-telephone number ("paid by ABA already, call ...")."""
+"""The same, but only if the digits follow at once. A bank's or an order's name also occurs in sentences that end with a
+telephone number ("paid by ABA already, call ...").
+"""
 
 _SAYS: Final[dict[str, str]] = dict.fromkeys(_PHONE, "phone") | dict.fromkeys(_OTHER + _OTHER_BESIDE, "other")
 _WORD = re.compile("|".join(map(re.escape, sorted(_SAYS, key=len, reverse=True))))
 _FILLING: Final = ("no", "number", "num", "id", "is", "គឺ", "លេខ", "是", "là", "คือ")
-"""What may stand between such a word and the digits, beside the marks below."""
+"""Words that may be between such a word and the digits, in addition to the marks below."""
 _MARKS: Final = " :.#=~()-៖"
 
 _LATIN = re.compile("[a-z]")
 _CODE_BEFORE = re.compile(r"(?:[a-z]|(?<![a-z])[a-z]{1,4}-|[#_@$€៛฿])$", re.IGNORECASE)
-"""A letter, a sign of money or of an order touches the digits: `VET012...`, `HD-012...`, `#012...`."""
+"""A letter, or a sign of money or of an order, directly before the digits: `VET012...`, `HD-012...`, `#012...`."""
 
 _NOT_AFTER = re.compile(
     r"[A-Z_@%#]|[a-z]*\d|\*[0-9*]*#|,\s?[0-9]{1,3}\.[0-9]{4}"
     r"|\s?(?:[៛฿€¥]|\$(?!\s?\d)|(?:riels?|usd|khr|baht|vnd|đ|dollars?)(?![a-z])|រៀល|ដុល្លារ|บาท|元|瑞尔)"
 )
-"""An order's letters, a code that is dialled for a balance, a place's longitude, or a price's money."""
+"""An order's letters, a code that is dialled for a balance, a place's longitude, or a price's currency."""
 
 
 def said_before(before: str) -> str | None:
-    """What the words before the digits say of them: `phone`, `other`, or None. The last word that says one decides."""
+    """Returns what the words before the digits say about them: `phone`, `other`, or None. The last such word
+    decides.
+    """
     lowered = before.lower()
     bare = lowered.rstrip(_MARKS)
     if not bare:
@@ -65,16 +68,18 @@ def said_before(before: str) -> str | None:
             beside_said = word.end() in beside
             if beside_said or word[0] not in _OTHER_BESIDE:
                 said = _SAYS[word[0]]
-    if not beside_said and (said == "phone" or said is None):  # "call me at" is no reason to take bare digits
+    if not beside_said and (said == "phone" or said is None):  # "call me at" is no reason to accept bare digits
         return "other" if _CODE_BEFORE.search(before[-6:]) else None
     return said
 
 
 def goes_on_as_other(after: str) -> bool:
-    """Whether what touches the end of the digits makes them a code or a price."""
+    """Returns whether the text directly after the digits makes them a code or a price."""
     return _NOT_AFTER.match(after) is not None
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether the word there is no part of a longer Latin one. Khmer, which parts no words, may touch it."""
+    """Returns whether the word is not part of a longer Latin word. Khmer has no spaces between words, so Khmer letters
+    may touch it.
+    """
     return not (start and _LATIN.match(text, start - 1)) and not _LATIN.match(text, end)

@@ -1,9 +1,9 @@
 """Pure: finds the telephone numbers in a message when it is read. They are never stored.
 
-A Cambodian number is found as people there write it: with its 0, with +855, 855 or 00855, in any grouping, in Latin,
-Khmer, Thai or wide digits, with the invisible characters that Khmer text holds. Another country's number needs + or 00.
-`phone_plans` decides which numbers can exist. The words around the digits (`phone_words`) and their grouping tell a
-number from a price, a date, an order or an account.
+A Cambodian number is found in the forms that people there write: with its 0, with +855, 855 or 00855, in any grouping,
+in Latin, Khmer, Thai or wide digits, with the invisible characters of Khmer text. Another country's number needs + or
+00. `phone_plans` decides which numbers can exist. The words around the digits (`phone_words`) and their grouping
+distinguish a number from a price, a date, an order or an account.
 
 The work for one text is bounded, so that no customer can make a read slow: see CHARACTERS and STEPS.
 """
@@ -23,17 +23,19 @@ STEPS: Final = 80
 """Limit: rows of digits in one text that are examined, plus groups in them that are tried as the start of a number. A
 pasted list of forty orders, each with a number and a date, has as many rows."""
 _FOREIGN_STEPS: Final = 10
-"""What one question to libphonenumber counts."""
+"""The number of steps that one question to libphonenumber counts as."""
 _LOOK_BACK: Final = 40
-"""Characters before a number in which a word may say what it is."""
+"""Characters before a number that are searched for a word about it."""
 _ADDRESS_LENGTH: Final = 200
-"""Characters before digits in which the address may begin that they are a part of."""
+"""Characters before digits in which an address that contains the digits may begin."""
 
 _DIGIT: Final = spellings(*"0123456789")
 _ROW = re.compile(rf"[{_DIGIT}](?:[{spellings(*SEPARATORS, None)}]{{0,5}}+[{_DIGIT}]){{7,150}}+")
-"""Eight digits or more in any script. The only pattern that all of a text is searched for, in time linear to it."""
+"""Eight digits or more in any script. This is the only pattern that is searched for in the whole text. Its time is
+linear.
+"""
 _RUN = re.compile(r"[0-9](?:[ \-./()~]{0,5}+[0-9]){7,150}+")
-"""The same in plain characters."""
+"""The same pattern for plain characters."""
 _GROUPS = re.compile("([0-9]+)")
 _NO_SEPARATORS: Final = dict.fromkeys(map(ord, SEPARATORS))
 _DATE = re.compile(
@@ -48,11 +50,10 @@ _MAIL_AFTER = re.compile(r"[!-+\-.-:<-?A-~]{0,64}+@")
 
 
 def in_message(content: bytes) -> list[str]:
-    """The numbers in a message's content: in its text, and one that a quick reply sent.
+    """Returns the numbers in a message's content: in its text, and a number that a quick reply sent.
 
     A quick reply of the type `user_phone_number` sends the number as its payload. Any other payload is the shop's own
-    code.
-    https://developers.facebook.com/docs/messenger-platform/send-messages/quick-replies
+    code. https://developers.facebook.com/docs/messenger-platform/send-messages/quick-replies
     """
     text, reply = text_and_quick_reply(content)
     found = in_text(text) if isinstance(text, str) else []
@@ -63,7 +64,7 @@ def in_message(content: bytes) -> list[str]:
 
 
 def in_text(text: str) -> list[str]:
-    """The telephone numbers in a text as E.164, in order of appearance, none twice."""
+    """Returns the telephone numbers in a text as E.164, in order of appearance, each once."""
     found: list[str] = []
     steps = STEPS
     for match in _ROW.finditer(text, 0, CHARACTERS):
@@ -78,7 +79,7 @@ def in_text(text: str) -> list[str]:
 
 
 class _Row:
-    """Digits with separators between them: no number, one, or several."""
+    """Digits with separators between them. They can hold no number, one number or several."""
 
     def __init__(self, text: str, row: re.Match[str], steps: int) -> None:
         self.steps = steps - 1
@@ -100,26 +101,27 @@ class _Row:
         self._said = None if self._plus or not before else said_before(before)
 
     def numbers(self) -> Iterator[str]:
-        """From left to right."""
+        """Yields the numbers from left to right."""
         plain = self._plain
-        # First what most rows are, in less than half of the time: one Cambodian number and nothing else.
+        # The most frequent case comes first, and takes less than half of the time: one Cambodian number and nothing
+        # else.
         number = cambodian(self._plus + plain.translate(_NO_SEPARATORS), False)
         whole = number is not None and plain[1:2].isdigit() and plain[-2:].isdigit()
         if number is not None and whole and self._said != "other" and not goes_on_as_other(self._after):
             yield number
             return
         for run in _RUN.finditer(plain):
-            if run.start() > 0:  # what stands before the row says nothing of this run
+            if run.start() > 0:  # text before the row says nothing about this run
                 self._plus, self._said = "", None
             after = self._after if run.end() == len(plain) else plain[run.end() : run.end() + 12]
             yield from self._in_run(_GROUPS.split(run[0]), after)
 
     def _in_run(self, parts: list[str], after: str) -> Iterator[str]:
-        """At each group the longest number that can exist."""
+        """Yields at each group the longest number that can exist."""
         groups, separators = parts[1::2], parts[::2]
         at, beside_a_number = 0, True
         while at < len(groups) and self.steps > 0:
-            # 012-000-123-456 is a code and no number; 012000123-098000456 is two numbers.
+            # 012-000-123-456 is a code and not a number. 012000123-098000456 is two numbers.
             found = None
             if beside_a_number or separators[at] not in ("-", "."):
                 found = self._number_at(at, groups, separators, after)
@@ -132,7 +134,7 @@ class _Row:
             at, beside_a_number = at + 1, False
 
     def _number_at(self, first: int, groups: list[str], separators: list[str], after: str) -> tuple[str, int] | None:
-        """The number that begins with this group, and the group after it."""
+        """Returns the number that begins with this group, and the group after it."""
         plus, said = ("", None) if first else (self._plus, self._said)
         if said == "other" or (first and groups[first][0] not in "081"):
             return None
@@ -162,12 +164,12 @@ def _same_phrase(before: str) -> str:
 
 
 def _well_grouped(groups: list[str], separator: str) -> bool:
-    """No number ends with one digit alone, unless most of it is written so; none begins as `0.`"""
+    """Returns False if the last group is a single digit after longer groups, or if the number begins with `0.`"""
     if len(groups) == 1:
         return True
     longest = max(map(len, groups))
     if longest == 1:
         return True
-    if len(groups[-1]) == 1 and longest > 2:  # the last is a quantity: 012 000 123 2 pieces
+    if len(groups[-1]) == 1 and longest > 2:  # the last group is a quantity: 012 000 123 2 pieces
         return False
     return len(groups[0]) > 1 or not separator.startswith(".")

@@ -9,14 +9,14 @@ from starlette.responses import Response
 PATH = "/.well-known/jwks.json"
 
 _HEADERS = {"Cache-Control": "public, max-age=3600"}
-"""A copy may be an hour old. A verifier that does not find the `kid` of a receipt in it must ask again."""
+"""A copy may be an hour old. A verifier that does not find a receipt's `kid` in its copy must ask again."""
 
 
 class PublicKeys(Protocol):
     """Knows the keys."""
 
     def jwks(self) -> dict[str, Any]:
-        """A JWK set (RFC 7517)."""
+        """Returns a JWK set (RFC 7517)."""
         ...
 
 

@@ -1,8 +1,8 @@
-"""A line of the route table, and the guard that stands before every handler.
+"""A row of the route table, and the guard before every handler.
 
-Refused in this order: shop id (400), token (401), shop and scope (403), other ids and query (400), body (400, 413), the
-audit log (503). The handler runs after all of them, when the access is recorded. A route with a scope cannot be served
-without its guard.
+Requests are refused in this order: shop id (400), token (401), shop and scope (403), other ids and query (400), body
+(400, 413), the audit log (503). The handler runs after all these checks, when the access is recorded. A route with a
+scope cannot be served without its guard.
 """
 
 import inspect
@@ -28,7 +28,7 @@ from domain.ids import ShopId
 from domain.shop import EVERY_SHOP, Principal, Scope
 
 MAX_BODY = 64 * 1024
-"""Limit: bytes of a body sent to the API. The largest body holds one Page token; the webhook has its own limit."""
+"""Limit: bytes of a body sent to the API. The largest body holds one Page token. The webhook has its own limit."""
 
 Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -44,18 +44,20 @@ class RequestBodyTooLarge(PageInboxError):
 
 
 class Recorder(Protocol):
-    """Writes down who asks for what."""
+    """Records who asks for what."""
 
     async def record(self, shop: ShopId, access: Access, /) -> None:
-        """Return once it is recorded. Raises kind unavailable where it cannot be: then it must not go on."""
+        """Return when the access is recorded. Raises kind unavailable if it cannot be recorded. Then the request must
+        stop.
+        """
         ...
 
 
 class TicketTaker(Protocol):
-    """Knows tickets, which serve once in place of a token."""
+    """Knows tickets. Each ticket replaces a token once."""
 
     async def take(self, shop: ShopId, ticket: str, /) -> Principal | None:
-        """Who it was given to; None where it is none of this shop's any more."""
+        """Returns the principal who got the ticket, or None if the shop has no such ticket any more."""
         ...
 
 
@@ -63,12 +65,12 @@ class TicketTaker(Protocol):
 class Route:
     """One method of one path.
 
-    `path` is a Starlette template; a guarded one has `{shop}`. `scope` None is public: its endpoint may also be an ASGI
-    application, and its models serve the description alone. `name` becomes the operationId, and the action in the audit
-    log. `status` is that of its success; `statuses` are the problems it answers beyond those of scope, query and body.
-    `also` are further addresses of the same. A route that is not `described` stays out of `/openapi.json`. Where it
-    is `apart`, each call has an entry of its own in the audit log, as every change has. Where it is `ticketed`,
-    `?ticket=` serves in place of a token.
+    `path` is a Starlette template. A guarded path has `{shop}`. If `scope` is None, the route is public: its endpoint
+    may also be an ASGI application, and its models serve only the description. `name` becomes the operationId, and the
+    action in the audit log. `status` is the status of success. `statuses` are the problems that it answers beyond those
+    of scope, query and body. `also` are further addresses of the same route. A route that is not `described` is left
+    out of `/openapi.json`. If it is `apart`, each call has its own entry in the audit log, as every change has. If it
+    is `ticketed`, `?ticket=` replaces a token.
     """
 
     method: Method
@@ -92,10 +94,11 @@ class Route:
 
 
 def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None = None) -> Endpoint:
-    """The route's handler behind its scope. Raises `ValueError` for a route that cannot be guarded."""
+    """Returns the route's handler behind its guard. Raises `ValueError` for a route that cannot be guarded."""
     taker = tickets if route.ticketed else None
     scope, handler = route.scope, route.endpoint
-    # A change is counted and has an entry of its own. Giving a ticket changes nothing: it opens a stream, a read.
+    # A change is counted and has its own entry. Giving a ticket changes nothing: the ticket opens a stream, which is a
+    # read.
     read = (route.method == "GET" or route.scope in {"messages:read", "graph:read"}) and not route.apart
     if scope is None or "{shop}" not in route.path or not _takes_request(handler):
         raise ValueError(f"{route.name}: a guarded route needs a scope, {{shop}} in its path and an async handler")
@@ -103,7 +106,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
 
     async def guard(request: Request) -> Response:
         ids = {name: id_of(part) for name, part in request.path_params.items()}
-        # First of all: no key, cache or log line may be made of a text of any length.
+        # This is the first check, because no key, cache or log line may be made from a text of any length.
         shop = ShopId(checked_id("shop", ids.pop("shop")))
         principal = await _taken(request, shop, taker) or tokens.verify(bearer(request.headers))
         log = request.scope.setdefault("state", {}).setdefault("log", {})
@@ -111,7 +114,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
         authorize(principal, shop, scope)
         log["shop"] = shop
         if shop == EVERY_SHOP:
-            # Only a token for every shop gets here; it must still say which.
+            # Only a token for every shop reaches this line. It must still name the shop.
             raise InvalidRequest("invalid_parameter", f"shop: {EVERY_SHOP} is not a shop.")
         for name, text in ids.items():
             checked_id(name, text)
@@ -130,12 +133,12 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:
-    """The query, decoded as Starlette does it, without the dictionaries it makes of it."""
+    """Returns the query, decoded as in Starlette, but without Starlette's dictionaries."""
     return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
 async def _taken(request: Request, shop: ShopId, tickets: TicketTaker | None) -> Principal | None:
-    """The holder of the ticket in the query. With a token in the header the ticket is not used."""
+    """Returns the holder of the ticket in the query. With a token in the header the ticket is not used."""
     if tickets is None or "authorization" in request.headers:
         return None
     ticket = request.query_params.get("ticket")
@@ -148,7 +151,7 @@ async def _taken(request: Request, shop: ShopId, tickets: TicketTaker | None) ->
 
 
 def client_of(request: Request) -> str:
-    """The address that the request came from, as the audit log keeps it."""
+    """Returns the address that the request came from, in the form of the audit log."""
     client = request.scope.get("client")
     return client_address(client[0] if client else None)
 
@@ -156,9 +159,9 @@ def client_of(request: Request) -> str:
 def to_starlette(
     routes: Iterable[Route], tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None = None
 ) -> list[starlette.routing.Route]:
-    """The table as Starlette serves it: one route a path, so that a 405 names every method of the path.
+    """Returns the table for Starlette, with one route per path, so that a 405 names every method of the path.
 
-    Raises `ValueError` for a method that stands twice at a path.
+    Raises `ValueError` if a method occurs twice at a path.
     """
     paths: dict[str, dict[str, ASGIApp]] = {}
     for route in routes:
@@ -170,7 +173,7 @@ def to_starlette(
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, refused as soon as it is known to be over `MAX_BODY`. Raises `RequestBodyTooLarge`."""
+    """Returns the body. A body over `MAX_BODY` is refused as soon as this is known. Raises `RequestBodyTooLarge`."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > MAX_BODY:
         raise RequestBodyTooLarge
@@ -183,7 +186,7 @@ async def read_body(request: Request) -> bytes:
 
 
 class _ByMethod:
-    """One path, answered by method; HEAD by GET. Other methods never get here: the router refuses them."""
+    """Answers one path by method, and HEAD as GET. The router refuses other methods before."""
 
     def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
         self._apps = apps
@@ -202,5 +205,5 @@ def _as_app(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
 
 
 def _takes_request(endpoint: Endpoint | ASGIApp) -> bool:
-    """Whether it is an async function or method of one parameter, and not an ASGI application."""
+    """Returns whether it is an async function or method with one parameter, and not an ASGI application."""
     return inspect.iscoroutinefunction(endpoint) and len(inspect.signature(endpoint).parameters) == 1

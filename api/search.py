@@ -1,7 +1,8 @@
-"""Pure: which messages and conversations fit a search. What is kept is sealed, so each one is opened and looked at.
+"""Pure: which messages and conversations match a search. They are stored encrypted, so each one is decrypted and
+examined.
 
-Texts are compared without case and spaces, with digits of any script as Latin ones: `ទូរស័ព្ទ` also finds the word with
-an invisible space in it. A telephone number is found in any spelling: with or without +855, in any grouping.
+Texts are compared without case and spaces, and with digits of any script as Latin digits. So `ទូរស័ព្ទ` also finds the
+word with an invisible space in it. A telephone number is found in any form: with or without +855, in any grouping.
 """
 
 import re
@@ -17,27 +18,29 @@ from api.phones import CHARACTERS
 from domain.kept import KeptConversation, KeptMessage
 
 Has = Literal["phone", "photo", "location", "audio", "file"]
-"""What a message has: a telephone number in its text, a picture that is no sticker, a place, a recording, a file."""
+"""What a message has: a telephone number in its text, a picture that is not a sticker, a place, a recording, a file."""
 
 _NUMBER: Final = re.compile(r"[+(]*[0-9](?:[-./()~]*[0-9]){5,}")
-"""Six digits or more with what people put between them: compared as a telephone number too."""
+"""Six digits or more, with the characters that people put between them. They are also compared as a telephone
+number.
+"""
 _BETWEEN: Final = re.compile(r"(?<=[0-9])[-./()~]+(?=[0-9])")
 _COUNTRY: Final = "855"
 _FEWEST_DIGITS: Final = 6
-"""Of a number without its prefix. Fewer stand in too many texts."""
+"""The minimum number of digits without the prefix. Fewer digits occur in too many texts."""
 
 FindNumbers = Callable[[bytes], list[str]]
-"""The telephone numbers in a message's content."""
+"""Returns the telephone numbers in a message's content."""
 
 
 def folded(text: str) -> str:
-    """The form in which texts are compared."""
+    """Returns the form in which texts are compared."""
     return "".join(plain_text(unicodedata.normalize("NFC", text)).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for; every filter that is given must hold. `expires_before` is in milliseconds."""
+    """The search filters. Every given filter must match. `expires_before` is in milliseconds."""
 
     q: str | None = None
     has: Has | None = None
@@ -48,7 +51,7 @@ class Search:
         return self != Search()
 
     def of_messages(self, find_numbers: FindNumbers) -> Callable[[KeptMessage], bool]:
-        """Whether a message fits."""
+        """Returns a function that says whether a message matches."""
         words = None if self.q is None else folded(self.q)
         number = None if words is None or not _NUMBER.fullmatch(words) else _national(words)
 
@@ -67,7 +70,9 @@ class Search:
         return fits
 
     def of_conversations(self, find_numbers: FindNumbers) -> Callable[[KeptConversation], bool]:
-        """Whether a conversation fits: its last message does, and it is answered where that message is the Page's."""
+        """Returns a function that says whether a conversation matches by its last message. A conversation is answered
+        if its last message is the Page's.
+        """
         fits_message = self.of_messages(find_numbers)
 
         def fits(conversation: KeptConversation) -> bool:
@@ -87,7 +92,7 @@ class Search:
 
 
 def _national(number: str) -> str | None:
-    """The digits that every spelling of the number has; None where these are few."""
+    """Returns the digits that every form of the number has, or None if they are too few."""
     digits = re.sub("[^0-9]", "", number).lstrip("0")
     if digits.startswith(_COUNTRY) and len(digits) >= len(_COUNTRY) + _FEWEST_DIGITS:
         digits = digits.removeprefix(_COUNTRY).lstrip("0")
@@ -100,7 +105,7 @@ def _contains(text: str, words: str, number: str | None) -> bool:
 
 
 def _texts(content: dict[str, Any]) -> Iterator[str]:
-    """What people see of a message as text."""
+    """Yields the parts of a message that people see as text."""
     titles = [content.get("postback", {}).get("title"), *(one.get("title") for one in content.get("attachments", ()))]
     for text in (content.get("text"), *titles):
         if isinstance(text, str):

@@ -1,4 +1,4 @@
-"""The shop itself: its state, its pause, the Pages it has connected."""
+"""The shop itself: its state, its pause, and its connected Pages."""
 
 from typing import Protocol
 
@@ -20,48 +20,48 @@ class Registry(Protocol):
     """Knows shops and Pages. An unknown shop has no Pages and is not paused: its token proves that it exists."""
 
     async def shop(self, shop: ShopId, /) -> Shop:
-        """Its state."""
+        """Returns the shop's state."""
         ...
 
     async def pause(self, shop: ShopId, paused: bool, /) -> Shop:
-        """Stop or go on storing; the state afterwards."""
+        """Stop or continue storing. Returns the state afterwards."""
         ...
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """One Page; raises an error of kind not_found for one that is not the shop's."""
+        """Returns one Page. Raises an error of kind not_found if the Page is not the shop's."""
         ...
 
     async def pause_page(self, shop: ShopId, page: PageId, paused: bool, /) -> Page:
-        """Stop or go on storing what comes for one Page; its state afterwards. Raises kind not_found."""
+        """Stop or continue storing what comes for one Page. Returns its state afterwards. Raises kind not_found."""
         ...
 
 
 class Connector(Protocol):
-    """Brings Pages and takes them away, here and at Facebook."""
+    """Connects and disconnects Pages, here and at Facebook."""
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /, *, history: bool) -> Page:
-        """Route the Page's messages to the shop; with a token, check it, keep it sealed and subscribe the webhooks, and
-        with `history` have the last five days fetched.
+        """Route the Page's messages to the shop. With a token, check it, store it encrypted and subscribe the webhooks.
+        With `history`, also have the last five days fetched.
 
-        The shop's own Page may be connected again. Raises kind conflict for another shop's, not_configured where the
-        operator has not set what a token needs; invalid or conflict for a token that does not do.
+        The shop's own Page may be connected again. Raises kind conflict for another shop's Page; not_configured if the
+        operator has not set what a token needs; invalid or conflict for a token that cannot be used.
         """
         ...
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """End the subscription, forget the token, purge what came for the Page. Raises kind not_found."""
+        """End the subscription, delete the token, purge what came for the Page. Raises kind not_found."""
         ...
 
 
 class Healing(Protocol):
-    """Fetches messages that no webhook brought. Every method raises kind unavailable where the store is."""
+    """Fetches messages that no webhook brought. Every method raises kind unavailable if the store is unavailable."""
 
     async def request(self, shop: ShopId, page: PageId, /) -> Page:
-        """Have the last five days fetched. Raises kind not_found; conflict for a Page without a living token."""
+        """Have the last five days fetched. Raises kind not_found; conflict for a Page without a live token."""
         ...
 
     async def progress(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """How far it is; None where nothing was ever fetched."""
+        """Returns the progress, or None if nothing was ever fetched."""
         ...
 
 
@@ -109,7 +109,9 @@ class Shops:
         return answer(page_answer(await self._registry.pause_page(call.shop, page, call.body_as(Pause).paused)))
 
     async def connect(self, request: Request) -> Response:
-        """PUT pages/{page}: without the Page's token only where that is allowed, or any shop could take any Page."""
+        """PUT pages/{page}: without the Page's token only if this is allowed, because otherwise any shop could take any
+        Page.
+        """
         call = call_of(request)
         sent, page = call.body_as(PageConnect), PageId(call.ids["page"])
         token = sent.token()

@@ -30,23 +30,25 @@ AGAIN_SECONDS: Final = 1.0
 """Pause between two reads of a viewer that is behind, while the store cannot be read."""
 
 LAST_SECONDS: Final = 5.0
-"""Time for a blocked viewer to read the rest after its stream has ended. The end of the service waits no longer."""
+"""Seconds in which a blocked viewer can read the rest after its stream has ended. The end of the service waits no
+longer.
+"""
 
 _LONGEST: Final = 7 * 24 * 60 * 60.0
-"""Longest time of a stream in seconds, whatever its token says: timers have a limit."""
+"""The longest time of a stream in seconds, whatever its token says, because timers have a limit."""
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
-    # Otherwise nginx buffers the events.
+    # Without this header nginx buffers the events.
     "X-Accel-Buffering": "no",
 }
 
 
 class TicketGiver(Protocol):
-    """Gives tickets; each opens one stream."""
+    """Gives tickets. Each ticket opens one stream."""
 
     async def give(self, shop: ShopId, principal: Principal, /) -> str:
-        """A ticket with the rights of this token, for a stream that lasts no longer than the token."""
+        """Returns a ticket with the rights of this token, for a stream that lasts no longer than the token."""
         ...
 
 
@@ -105,7 +107,7 @@ class _EventStream(Response):
                 if viewer.ended is None or _uncancel() > 0:
                     raise
             if viewer.ended != "left":
-                # A blocked viewer may go on reading; then it gets the reason, and the end of the answer.
+                # If a blocked viewer continues to read, it gets the reason and the end of the answer.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LAST_SECONDS):
                         data = sse.encode("end", json_of(EndModel(reason=viewer.ended or "failed")))

@@ -1,4 +1,4 @@
-"""Pure: what `/docs` says about the stream beside the schemas of its events."""
+"""Pure: the text of `/docs` about the stream, in addition to the schemas of its events."""
 
 from typing import Final
 

@@ -21,14 +21,16 @@ _ALGORITHMS: Mapping[tuple[str, str | None], str] = {
     ("EC", "P-256"): "ES256",
     ("OKP", "Ed25519"): "EdDSA",
 }
-"""Type and curve of a public key to the one algorithm it may verify with. HS256 is none, whatever a set says."""
+"""Maps type and curve of a public key to the one algorithm that it may verify with. HS256 is never one of them,
+whatever a set says.
+"""
 
 
 KeysReason = Literal["keys_missing", "key_too_short", "key_unfit", "jwks_malformed", "jwks_secret", "jwks_unusable"]
 
 
 class KeysRefused(PageInboxError):
-    """Keys that no service should start with. The sentence holds no key."""
+    """Keys with which no service should start. The sentence holds no key."""
 
     kind: ClassVar[Kind] = "internal"
 
@@ -37,7 +39,7 @@ class KeysRefused(PageInboxError):
 
 
 def hs_keys(secrets: Sequence[Secret]) -> list[PyJWK]:
-    """HS256 keys of the secrets, in their order. Raises `KeysRefused` for a short one."""
+    """Returns the HS256 keys of the secrets, in their order. Raises `KeysRefused` for a short one."""
     keys = []
     for secret in secrets:
         raw = secret.reveal_bytes()
@@ -53,10 +55,10 @@ def hs_keys(secrets: Sequence[Secret]) -> list[PyJWK]:
 
 
 def public_keys(jwks: Mapping[str, Any]) -> list[PyJWK]:
-    """The usable signature keys of a public JWK set (RFC 7517).
+    """Returns the usable signature keys of a public JWK set (RFC 7517).
 
-    Keys for encryption, or of another algorithm, are passed over as the RFC asks. A set that holds a secret or a
-    private key is refused as a whole: its owner has published it and must replace it. Raises `KeysRefused`.
+    Keys for encryption, or of another algorithm, are ignored, as the RFC asks. A set with a secret or a private key is
+    refused as a whole, because its owner has published the key and must replace it. Raises `KeysRefused`.
     """
     listed = jwks.get("keys")
     if not isinstance(listed, list) or not all(isinstance(key, dict) for key in listed):
@@ -79,6 +81,6 @@ def _public_key(data: dict[str, Any]) -> PyJWK | None:
     try:
         key = PyJWK(data, algorithm=algorithm)
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError):
-        # What PyJWT raises for members that are absent, or not base64url text.
+        # The errors that PyJWT raises for members that are absent, or not base64url text.
         return None
     return None if key.Algorithm.check_key_length(key.key) else key

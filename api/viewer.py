@@ -11,19 +11,20 @@ QUEUE: Final = 512
 """Limit: events that wait for one viewer. Its connection holds about 100 KiB before the first event waits here."""
 
 QUEUE_BYTES: Final = 1024 * 1024
-"""Limit: bytes of the events that wait for one viewer; one single event may have more. A text can be 120 KB of JSON."""
+"""Limit: bytes of the events that wait for one viewer. One single event may have more. A text can be 120 KB of JSON."""
 
 SENT_BYTES: Final = 256 * 1024
 """Limit: bytes of events that are joined to be sent together. Larger parts are not sent faster."""
 
 
 class Viewer:
-    """Sends events in the order in which they are pushed. Make it in the task that sends: `end` cancels a blocked send.
+    """Sends events in the order in which they are pushed. Create it in the task that sends: `end` cancels a blocked
+    send.
 
-    `wake_soon` gets the viewer when something waits for its idle sender; it has to call `wake` soon.
+    `wake_soon` gets the viewer when an event waits and the sender is idle. It must call `wake` soon.
 
-    Every event up to `position` has been pushed, every event up to `taken` has been taken by the sender. `quiet`:
-    nothing was pushed since the last heartbeat. `behind`: the viewer must read the store by itself.
+    Every event up to `position` has been pushed. The sender has taken every event up to `taken`. `quiet`: nothing was
+    pushed since the last heartbeat. `behind`: the viewer must read the store by itself.
     """
 
     def __init__(self, position: int, wake_soon: Callable[[Any], None]) -> None:
@@ -32,7 +33,7 @@ class Viewer:
         self.quiet = False
         self.behind = True
         self._waiting: deque[tuple[bytes, int]] = deque()
-        """What to send, each with the position that the viewer has when it is sent."""
+        """The bytes to send, each with the viewer's position after they are sent."""
         self._bytes = 0
         self._wake: asyncio.Future[None] | None = None
         self._wake_soon = wake_soon
@@ -43,7 +44,7 @@ class Viewer:
         self._sender: asyncio.Task[Any] | None = asyncio.current_task()
 
     def push(self, chunk: bytes, position: int | None = None) -> None:
-        """Add something to send; a stored event with its position."""
+        """Add something to send. A stored event has its position."""
         if self.ended is not None or self.behind:
             return
         self.quiet = False
@@ -59,7 +60,9 @@ class Viewer:
                 self._wake_soon(self)
 
     def rewind(self) -> None:
-        """Drop what waits: some of it must not be sent any more. The viewer reads the store again from `taken`."""
+        """Drop the waiting events, because some of them must not be sent any more. The viewer reads the store again
+        from `taken`.
+        """
         if self._waiting:
             self._drop()
             self.position = self.taken
@@ -67,8 +70,8 @@ class Viewer:
             self.wake()
 
     def end(self, why: End) -> None:
-        """End the stream; the first reason counts. What waits is still sent, unless the viewer is slow or the send is
-        blocked: then the viewer reads it from the store when it connects again.
+        """End the stream. The first reason counts. Waiting events are still sent, unless the viewer is slow or the send
+        is blocked. In this case the viewer reads them from the store when it connects again.
         """
         if self.ended is not None:
             return
@@ -80,13 +83,15 @@ class Viewer:
         self.wake()
 
     def wake(self) -> None:
-        """Have the sender go on, if it waits for something to send."""
+        """Make the sender continue, if it waits for something to send."""
         self._woken = False
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
     async def next(self) -> bytes | None:
-        """The next of what waits, up to SENT_BYTES joined; None where the stream has ended or the viewer is behind."""
+        """Returns the next waiting bytes, joined up to SENT_BYTES; None if the stream has ended or the viewer is
+        behind.
+        """
         while not self._waiting:
             if self.ended is not None or self.behind:
                 return None

@@ -2,21 +2,21 @@
 
 /** An attachment of a message, as Facebook has it now. */
 export interface Address {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   /** As in the message: `image`, `video`, `audio`, `file`, `sticker`, `fallback`. */
   type: string;
-  /** Where the file is. Stops working after a while. */
+  /** The file's address. Stops working after a while. */
   url: string;
 }
 
-/** Something sent beside or instead of a text. Which fields it has depends on `type`. `image`, `video`, `audio`, `file`: `url`. `sticker`: `url`, `sticker_id`. `location`: `coordinates`, `title`, `url`. `fallback` (a shared link), `reel`, `post`: `url`, `title`. `template`: a product's `elements`, or `template_type` with `text` and `buttons`. `unsupported`: Facebook does not say what it is. Others are passed on as they are. */
+/** Something sent with or instead of a text. Its fields depend on `type`. `image`, `video`, `audio`, `file`: `url`. `sticker`: `url`, `sticker_id`. `location`: `coordinates`, `title`, `url`. `fallback` (a shared link), `reel`, `post`: `url`, `title`. `template`: a product's `elements`, or `template_type` with `text` and `buttons`. `unsupported`: Facebook does not say what it is. Other types are passed on unchanged. */
 export interface Attachment {
   /** `image`, `video`, `audio`, `file`, `sticker`, `location`, `template`, `fallback`, … */
   type: string;
-  /** Where Facebook keeps it. Such addresses stop working after a while. */
+  /** Facebook's address of the file. Such addresses stop working after a while. */
   url?: string;
   title?: string;
   /** Of a `sticker`: 369239263222822 is the thumb. */
@@ -25,56 +25,56 @@ export interface Attachment {
   coordinates?: Coordinates;
 }
 
-/** Who asked for what, when and from where. No content, no customer. */
+/** Who asked for what, when and from where. It holds no content and no customer. */
 export interface AuditEntry {
   at: string;
-  /** When the first of several came; `at` is then the last, or later. */
+  /** The time of the first of several calls. Then `at` is the time of the last call, or later. */
   since?: string;
-  /** The token's `sub`; `operator` for a command on the store itself, `facebook` for its callbacks, and where a Page moves to the shop whose token Facebook has verified. */
+  /** The token's `sub`. `operator`: a command on the store itself. `facebook`: a callback of Facebook, or a Page moved to the shop whose token Facebook has verified. */
   sub: string;
-  /** The operationId of the call, also where a command did the same. */
+  /** The operationId of the call. A command with the same effect has the same action. */
   action: string;
   /** The Page that was changed. */
   page?: string;
-  /** The IP address it came from; `local` for a command on the store itself. */
+  /** The IP address of the caller, or `local` for a command on the store itself. */
   client: string;
-  /** How often; reads of an hour that are alike share an entry. */
+  /** How often. Equal reads of one hour share an entry. */
   times: number;
 }
 
 /** Entries of the audit log, newest first. */
 export interface Audit {
   entries: Array<AuditEntry>;
-  /** Where to go on; only null is the end, not a short page. */
+  /** The `cursor` of the next page. Only null is the end: a short page is not. */
   next_cursor: string | null;
 }
 
-/** Whether a conversation is blocked: nothing that is said in it is stored. */
+/** Whether a conversation is blocked. No message of a blocked conversation is stored. */
 export interface Blocked {
   conversation_id: string;
   blocked: boolean;
   /** When it was blocked. */
   since?: string;
-  /** The receipt of what was deleted when it was blocked. */
+  /** The receipt of what was deleted with the block. */
   purge?: Receipt;
 }
 
 /** A comment on a post, or a reply to a comment. */
 export interface Comment {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   id: string;
-  /** Empty for a sticker or a photo: see `attachment`. */
+  /** Empty if the comment is a sticker or a photo: see `attachment`. */
   message?: string;
   created_time?: string;
-  /** Absent where Facebook does not tell. */
+  /** Absent if Facebook does not say. */
   from?: Person;
-  /** The comment it replies to. */
+  /** The comment that is answered. */
   parent?: Reference;
   attachment?: Record<string, unknown>;
-  /** Replies, with those that may not be seen. */
+  /** The number of replies, including those that the Page's token may not see. */
   comment_count?: number;
   like_count?: number;
   is_hidden?: boolean;
@@ -82,20 +82,20 @@ export interface Comment {
   permalink_url?: string;
 }
 
-/** Comments, or replies to one. */
+/** Comments, or replies to a comment. */
 export interface Comments {
-  /** Where to go on, as `after=`; null is the end. A short or empty page alone is not. */
+  /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
   items: Array<Comment>;
 }
 
-/** What one customer and one Page said to each other. */
+/** All messages between one customer and one Page. */
 export interface Conversation {
   id: string;
   page_id: string;
-  /** The customer, as this Page knows them. */
+  /** The customer's id at this Page. */
   customer_id: string;
-  /** Messages kept. */
+  /** The number of messages that are kept. */
   message_count: number;
   last_message: Message;
   last_activity_at: string;
@@ -104,9 +104,9 @@ export interface Conversation {
 /** Conversations, newest activity first. */
 export interface Conversations {
   conversations: Array<Conversation>;
-  /** How many were looked at; only where something was searched for. */
+  /** How many items were examined. Present only in a search. */
   looked_at?: number;
-  /** Where to go on; only null is the end, not a short page. */
+  /** The `cursor` of the next page. Only null is the end: a short page is not. */
   next_cursor: string | null;
 }
 
@@ -116,11 +116,11 @@ export interface Coordinates {
   long?: number;
 }
 
-/** A person who wrote to the Page; only `id` where Facebook tells no more. Where Facebook refuses the profile, the name comes from the conversation, without a picture. */
+/** A person who wrote to the Page; only `id` if Facebook says no more. If Facebook refuses the profile, the name comes from the conversation, without a picture. */
 export interface Customer {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   id: string;
   name?: string;
@@ -130,12 +130,12 @@ export interface Customer {
 
 /** One customer; `after` is null. */
 export interface Customers {
-  /** Where to go on, as `after=`; null is the end. A short or empty page alone is not. */
+  /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
   items: Array<Customer>;
 }
 
-/** The stream ends. Open it again, with a new token where that is the reason. */
+/** The stream ends. Open it again, with a new token if `reason` is `token_expired`. */
 export interface End {
   reason: "left" | "slow" | "purge" | "token_expired" | "closing" | "failed";
 }
@@ -146,25 +146,25 @@ export interface Erased {
   page_id: string;
 }
 
-/** A customer of whom Facebook says nothing. */
+/** A customer about whom Facebook returns nothing. */
 export interface FailedCustomer {
   conversation_id: string;
-  /** As of a problem: `object_not_found`, `permission_missing`, `throttled`, … */
+  /** The same reasons as in a problem: `object_not_found`, `permission_missing`, `throttled`, … */
   reason: string;
 }
 
-/** The stream cannot go on after the id that was sent. It begins now: read the messages again. */
+/** The stream cannot continue after the id that was sent. It starts now: read the messages again. */
 export interface Gap {
   reason: "unknown" | "expired" | "too_far";
 }
 
-/** A conversation as Facebook has it, which is longer than the five days kept here. */
+/** A conversation as Facebook has it. It can be older than the five days kept here. */
 export interface GraphConversation {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
-  /** Facebook's own, `t_…`; another than `conversation_id` of a kept message. */
+  /** Facebook's own id, `t_…`. It differs from the `conversation_id` of a kept message. */
   id: string;
   updated_time?: string;
   /** The beginning of its last message. */
@@ -177,54 +177,54 @@ export interface GraphConversation {
 
 /** Conversations as Facebook has them, newest activity first. */
 export interface GraphConversations {
-  /** Where to go on, as `after=`; null is the end. A short or empty page alone is not. */
+  /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
   items: Array<GraphConversation>;
 }
 
-/** A message as Facebook has it. It may tell no more than the id of those before the newest twenty. */
+/** A message as Facebook has it. Facebook may give only the id of messages before the newest twenty. */
 export interface GraphMessage {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   id: string;
   created_time?: string;
-  /** Empty where there are attachments alone. */
+  /** Empty if there are only attachments. */
   message?: string;
   from?: Person;
   to?: Array<Person>;
-  /** Each with `image_data`, `video_data` or `file_url`, as Facebook gives them. */
+  /** Each has `image_data`, `video_data` or `file_url`, in Facebook's form. */
   attachments?: Array<Record<string, unknown>>;
   shares?: Array<Record<string, unknown>>;
   sticker?: string;
   reply_to?: Record<string, unknown>;
-  /** Facebook shows it to people, and tells us nothing. */
+  /** Facebook shows the message to people, but does not give its content. */
   is_unsupported?: boolean;
 }
 
 /** Messages of a conversation as Facebook has them, newest first. */
 export interface GraphMessages {
-  /** Where to go on, as `after=`; null is the end. A short or empty page alone is not. */
+  /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
   items: Array<GraphMessage>;
 }
 
-/** The last fetching of messages that no webhook brought: the history at connecting, or what was missed. */
+/** The last fetch of messages that no webhook brought: the history after connecting, or missed messages. */
 export interface Healing {
-  /** `cut_short`: Facebook's list of conversations did not end; it is tried again later. */
+  /** `cut_short`: Facebook's list of conversations did not end. It is tried again later. */
   status: "waiting" | "running" | "complete" | "cut_short";
-  /** Messages that were sent from then on are fetched. */
+  /** Messages that were sent from this time on are fetched. */
   since: string;
   began_at?: string;
   ended_at?: string;
-  /** Gone through so far. */
+  /** Conversations that were read so far. */
   conversations?: number;
-  /** Fetched so far. */
+  /** Messages that were fetched so far. */
   messages?: number;
-  /** Of these, the messages that were not here yet. */
+  /** Fetched messages that were not stored before. */
   stored?: number;
-  /** Why it was cut short. */
+  /** Why the fetch was cut short. */
   reason?: string;
 }
 
@@ -244,7 +244,7 @@ export interface Key {
   alg?: string;
 }
 
-/** Something that happened and is never kept; with further members that depend on the kind. */
+/** Something that happened and is never stored. It has further members that depend on the kind. */
 export interface Live {
   kind: "reaction" | "read" | "delivery" | "typing" | "referral" | "optin" | "account_linking" | "thread_control" | "app_roles" | "policy_enforcement" | "customer_information" | "feedback" | "order" | "game_play" | "call" | "feed" | "mention" | "conversations" | "leadgen" | "ratings" | "live_videos" | "videos" | "dashboard_test" | "values_missing" | "other";
   page_id: string;
@@ -253,15 +253,15 @@ export interface Live {
   sent_at?: string;
 }
 
-/** A live video of the Page: planned, running or over. */
+/** A live video of the Page: planned, running or finished. */
 export interface LiveVideo {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
-  /** The event `live_videos` of the stream has it as `video_id`. */
+  /** The event `live_videos` of the stream has this id as `video_id`. */
   id: string;
-  /** `LIVE` while it runs; `LIVE_STOPPED`, `VOD`, … afterwards. */
+  /** `LIVE` while the video runs, and `LIVE_STOPPED`, `VOD`, … afterwards. */
   status?: string;
   title?: string;
   description?: string;
@@ -277,14 +277,14 @@ export interface LiveVideo {
 
 /** Live videos of the Page, newest first. */
 export interface LiveVideos {
-  /** Where to go on, as `after=`; null is the end. A short or empty page alone is not. */
+  /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
   items: Array<LiveVideo>;
 }
 
-/** What a customer and a Page said to each other, once. */
+/** One message between a customer and a Page. */
 export interface Message {
-  /** Facebook's `mid`. Opaque; encode it in addresses. */
+  /** Facebook's `mid`. It is opaque: percent-encode it in addresses. */
   id: string;
   page_id: string;
   conversation_id: string;
@@ -297,46 +297,46 @@ export interface Message {
   reply_to?: ReplyTo;
   postback?: Postback;
   referral?: Referral;
-  /** The app that sent an `out` message; absent for staff's own. */
+  /** The app that sent an `out` message. Absent if staff wrote it. */
   app_id?: string;
-  /** What that app noted with it. */
+  /** What that app noted with the message. */
   metadata?: string;
   /** Another application held the conversation. */
   standby?: boolean;
-  /** Telephone numbers in the first 4,000 characters of `text`, as E.164; also one that a quick reply sent. Found at this reading. */
+  /** Telephone numbers in the first 4,000 characters of `text`, as E.164, and a number that a quick reply sent. They are found when the message is read. */
   phone_numbers?: Array<string>;
-  /** How often its text was edited; `text` is the newest. */
+  /** How often its text was edited. `text` is the newest text. */
   edits?: number;
   /** Facebook's time. */
   sent_at?: string;
   /** When Page Inbox first received it. */
   received_at: string;
-  /** When it is gone, whatever happens to it until then: five days after its receipt, or after its sending for a message that was fetched from Facebook. */
+  /** When the message expires, whatever happens to it before: five days after its receipt. For a message that was fetched from Facebook, five days after it was sent. */
   expires_at: string;
 }
 
 /** Messages, newest receipt first. */
 export interface Messages {
   messages: Array<Message>;
-  /** How many were looked at; only where something was searched for. */
+  /** How many items were examined. Present only in a search. */
   looked_at?: number;
-  /** Where to go on; only null is the end, not a short page. */
+  /** The `cursor` of the next page. Only null is the end: a short page is not. */
   next_cursor: string | null;
 }
 
 /** A webhook field that Facebook does not deliver. */
 export interface MissingField {
-  /** Facebook's own name, as `message_edits`. */
+  /** Facebook's own name, for example `message_edits`. */
   field: string;
-  /** The permission that it needs, where Facebook names one. */
+  /** The permission that the field needs, if Facebook names one. */
   permission?: string;
 }
 
-/** A customer with the conversation that was asked for. */
+/** A customer with the conversation in the request. */
 export interface NamedCustomer {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   id: string;
   name?: string;
@@ -345,54 +345,54 @@ export interface NamedCustomer {
   conversation_id: string;
 }
 
-/** Several customers, in the order in which they were asked for. */
+/** Several customers, in the order of the request. */
 export interface NamedCustomers {
   items: Array<NamedCustomer>;
-  /** Empty where Facebook says something of each. */
+  /** Empty if Facebook returns something about each customer. */
   failed: Array<FailedCustomer>;
 }
 
-/** How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without Facebook. */
+/** How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without calls of Facebook. */
 export interface PageConnect {
-  /** The Page's own token, as `/me/accounts` at Facebook tells it. It is kept sealed and never shown. */
+  /** The Page's own token, from `/me/accounts` at Facebook. It is stored encrypted and never shown. */
   access_token?: string;
-  /** With the Page's first token, the messages of the last five days are fetched; false leaves that out. */
+  /** With the Page's first token, the messages of the last five days are fetched. false switches this off. */
   history?: boolean;
 }
 
-/** A connected Page. What is known of its token is absent where it is connected for webhooks alone. */
+/** A connected Page. Without a token (connected for webhooks alone), the fields about the token are absent. */
 export interface Page {
   page_id: string;
   connected_at: string;
-  /** `webhooks_only`: its messages, nothing on demand. `connected`: everything. `unsubscribed`: everything but new messages; the subscription is restored by itself. `reconnect`: its token is dead; nothing on demand until the Page is connected with a new one. */
+  /** `webhooks_only`: its messages, but no calls "on demand". `connected`: everything. `unsubscribed`: everything except new messages. The service restores the subscription by itself. `reconnect`: its token is dead. No calls "on demand" until the Page is connected with a new token. */
   status: "webhooks_only" | "connected" | "unsubscribed" | "reconnect";
   /** While true, nothing that arrives for this Page is stored. */
   paused: boolean;
-  /** When a message, edit or unsend came last. */
+  /** When the last message, edit or unsend came. */
   last_event_at?: string;
-  /** What Facebook said when it was asked last. */
+  /** Whether Facebook accepted the token at the last check. */
   token_alive?: boolean;
   /** Why the token is dead: `expired`, `password_changed`, `role_lost`, … */
   token_reason?: string;
   /** Whether Facebook delivers the Page's messages. */
   subscribed?: boolean;
-  /** What Facebook delivers, by its own names. */
+  /** The webhook fields that Facebook delivers. */
   subscribed_fields?: Array<string>;
-  /** Permissions that the token lacks, and without which some calls are `permission_missing`. */
+  /** Permissions that the token lacks. Without them some calls answer `permission_missing`. */
   missing_permissions?: Array<string>;
-  /** When Facebook was asked last. */
+  /** When Facebook was last asked. */
   checked_at?: string;
-  /** What Facebook refused to deliver. Absent where it delivers everything. */
+  /** Webhook fields that Facebook refused to deliver. Absent if it delivers all. */
   missing_fields?: Array<MissingField>;
-  /** When the token ends; absent for one without an end. */
+  /** When the token ends. Absent if it has no end. */
   token_expires_at?: string;
-  /** What works now and will not for long, or works in part. Absent where all is well. */
+  /** What will stop working soon, or works only in part. Absent if there is nothing to do. */
   warnings?: Array<Warning>;
-  /** Messages from here on may be missing; they are being fetched. */
+  /** Messages from this time on may be missing. They are being fetched. */
   healing_since?: string;
-  /** How far the fetching is, or how the last one ended; in the answer for one Page alone. */
+  /** The progress of the fetch, or how the last fetch ended. Only in the answer for one Page. */
   healing?: Healing;
-  /** Conversations that could not be fetched; in the answer for one Page alone. */
+  /** Conversations that could not be fetched. Only in the answer for one Page. */
   unhealed?: Array<Unhealed>;
 }
 
@@ -403,26 +403,26 @@ export interface Pages {
 
 /** What to change of a shop, or of one of its Pages. */
 export interface Pause {
-  /** true stops storing messages, false goes on. */
+  /** true stops storing messages, false continues. */
   paused: boolean;
 }
 
-/** A person or a Page, as far as Facebook tells who it is. */
+/** A person or a Page, if Facebook says who it is. */
 export interface Person {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
-  /** A person's id is scoped to the Page, the same as in messages. */
+  /** A person's id is valid for this Page, and is the same as in messages. */
   id?: string;
   name?: string;
 }
 
-/** A picture, a video or a link of a post; an album lists its own as `subattachments`. */
+/** A picture, a video or a link of a post. An album has its attachments in `subattachments`. */
 export interface PostAttachment {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   /** `photo`, `video`, `album`, `link`, … */
   media_type?: string;
@@ -430,22 +430,22 @@ export interface PostAttachment {
   title?: string;
   description?: string;
   url?: string;
-  /** Its picture and sizes, as Facebook gives them. */
+  /** Its picture and sizes, in Facebook's form. */
   media?: Record<string, unknown>;
-  /** What it shows: `id` of the photo or video. */
+  /** The shown object: `id` of the photo or video. */
   target?: Record<string, unknown>;
   subattachments?: Array<Record<string, unknown>>;
 }
 
 /** A published post of the Page. */
 export interface Post {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   /** `{page}_{post}`. */
   id: string;
-  /** Absent where there are pictures alone. */
+  /** Absent if the post has only pictures. */
   message?: string;
   story?: string;
   created_time?: string;
@@ -464,21 +464,21 @@ export interface Post {
 /** The button of a message of the kind `postback`. */
 export interface Postback {
   title?: string;
-  /** What the app that made the button wrote into it. */
+  /** The text that the app put into the button. */
   payload?: string;
   referral?: Referral;
 }
 
 /** Posts of the Page, newest first. */
 export interface Posts {
-  /** Where to go on, as `after=`; null is the end. A short or empty page alone is not. */
+  /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
   items: Array<Post>;
 }
 
 /** An error (RFC 9457). */
 export interface Problem {
-  /** `about:blank`: the status says it all; `reason` is the finer name. */
+  /** Always `about:blank`. `reason` is more exact than the status. */
   type: string;
   title: string;
   status: number;
@@ -486,11 +486,11 @@ export interface Problem {
   detail: string;
   /** A slug for programs. */
   reason: string;
-  /** Quote it when you ask for help: the log line has it too. */
+  /** Give this id when you ask for help. The log line has it too. */
   request_id: string;
 }
 
-/** Something was deleted at the shop's request, as the receipt says. */
+/** Something was deleted at the shop's request. The receipt describes it. */
 export interface PurgeEvent {
   purge_id: string;
   what: "shop" | "page" | "customer" | "conversation" | "message";
@@ -498,34 +498,34 @@ export interface PurgeEvent {
 
 /** The suggestion that the customer tapped. Its title is the message's `text`. */
 export interface QuickReply {
-  /** What the app that offered it wrote into it. */
+  /** The text that the offering app put into it. */
   payload?: string;
 }
 
-/** Everything up to here is sent; further events come as they happen. */
+/** All earlier events are sent. Later events come as they happen. */
 export interface Ready {
   at: string;
 }
 
-/** A purge: nothing of its target can be read any more. Kept 30 days. */
+/** A purge. Nothing of its target can be read any more. The receipt is kept for 30 days. */
 export interface Receipt {
   purge_id: string;
   what: "shop" | "page" | "customer" | "conversation" | "message";
   requested_at: string;
   /** The token's `sub`. */
   requested_by: string;
-  /** `complete` once the bytes are erased too. */
+  /** `complete` when the bytes are erased too. */
   status: "complete" | "running";
   messages_deleted: number;
-  /** Of a `complete` one: a compact JWS (RFC 7515) over the other fields and the shop, by a key of `/.well-known/jwks.json`. Keep the receipt: it can be verified at any time. */
+  /** Present if `complete`: a compact JWS (RFC 7515) over the other fields and the shop. The key is in `/.well-known/jwks.json`. Keep the receipt: it can be verified at any time. */
   signature?: string;
 }
 
-/** Something else at Facebook. */
+/** Another object at Facebook. */
 export interface Reference {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   id: string;
 }
@@ -535,20 +535,20 @@ export interface Referral {
   /** `ADS`, `SHORTLINK`, … */
   source?: string;
   type?: string;
-  /** What the link or ad was given to pass on. */
+  /** The value that was set in the link or ad. */
   ref?: string;
   ad_id?: string;
-  /** `id` of the product whose page the customer asked from. */
+  /** The `id` of the product on whose page the customer asked. */
   product?: Record<string, unknown>;
   /** What the ad showed: `ad_title`, `photo_url`, `post_id` and others. */
   ads_context_data?: Record<string, unknown>;
 }
 
-/** What a message answers. */
+/** The message that is answered. */
 export interface ReplyTo {
-  /** The `id` of a message, which can be one that is not kept here. */
+  /** The `id` of a message. The message may not be kept here. */
   id?: string;
-  /** The sender answers an own message. */
+  /** Whether the sender answers their own message. */
   is_self_reply?: boolean;
   /** Instagram's older form for a story. */
   story?: Record<string, unknown>;
@@ -568,25 +568,25 @@ export interface Ticket {
   ticket: string;
 }
 
-/** A conversation that Facebook refuses. It is tried again with growing pauses. */
+/** A conversation that Facebook refuses. It is tried again after growing pauses. */
 export interface Unhealed {
-  /** Facebook's own id, `t_…`; absent where the list of conversations itself was cut short. */
+  /** Facebook's own id, `t_…`. Absent if the list of conversations itself was cut short. */
   conversation?: string;
-  /** As of a problem: `object_not_found`, `too_much_data`, `graph_unavailable`, … */
+  /** The same reasons as in a problem: `object_not_found`, `too_much_data`, `graph_unavailable`, … */
   reason: string;
-  /** Messages that were sent from then on may be missing. */
+  /** Messages that were sent from this time on may be missing. */
   since: string;
   tries: number;
   next_try_at: string;
-  /** All that may be missing is older than five days then. */
+  /** At this time, all messages that may be missing are older than five days. */
   given_up_at: string;
 }
 
-/** A video of the Page; where Facebook does not let videos be listed, what its posts tell of them. */
+/** A video of the Page. If Facebook does not list videos, the fields come from the Page's posts. */
 export interface Video {
-  /** true where the whole item is more than Facebook gives in one answer. */
+  /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
-  /** What a `partial` item lacks. */
+  /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
   id: string;
   title?: string;
@@ -605,7 +605,7 @@ export interface Video {
 
 /** Videos of the Page. */
 export interface Videos {
-  /** Where to go on, as `after=`; null is the end. A short or empty page alone is not. */
+  /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
   items: Array<Video>;
 }
@@ -619,15 +619,15 @@ export interface Warning {
 }
 
 export interface ListMessagesQuery {
-  /** Only with this text, whatever its case, spaces and script of digits, or with this telephone number in any spelling. */
+  /** Only items with this text, in any case, spacing and script of digits, or with this telephone number in any form. */
   q?: string;
-  /** Only with a telephone number in the text, a picture that is no sticker, a place, a recording, or a file. */
+  /** Only items with a telephone number in the text, a picture that is not a sticker, a place, a recording, or a file. */
   has?: "phone" | "photo" | "location" | "audio" | "file";
-  /** Only what is gone before this time, written like `since` of `listMessages`. */
+  /** Only items that expire before this time. It is written like `since` of `listMessages`. */
   expires_before?: string | number;
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `next_cursor` of the answer before; leave it out for the first page. */
+  /** The `next_cursor` of the previous answer. Leave it out for the first page. */
   cursor?: string;
   /** Only of this conversation. */
   conversation?: string;
@@ -642,47 +642,47 @@ export interface ListMessagesQuery {
 }
 
 export interface ListConversationsQuery {
-  /** Only with this text, whatever its case, spaces and script of digits, or with this telephone number in any spelling. */
+  /** Only items with this text, in any case, spacing and script of digits, or with this telephone number in any form. */
   q?: string;
-  /** Only with a telephone number in the text, a picture that is no sticker, a place, a recording, or a file. */
+  /** Only items with a telephone number in the text, a picture that is not a sticker, a place, a recording, or a file. */
   has?: "phone" | "photo" | "location" | "audio" | "file";
-  /** Only what is gone before this time, written like `since` of `listMessages`. */
+  /** Only items that expire before this time. It is written like `since` of `listMessages`. */
   expires_before?: string | number;
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `next_cursor` of the answer before; leave it out for the first page. */
+  /** The `next_cursor` of the previous answer. Leave it out for the first page. */
   cursor?: string;
   /** Only of this Page. */
   page?: string;
-  /** `true`: only those whose last message is the Page's; `false`: only the others. */
+  /** `true`: only conversations whose last message is the Page's. `false`: only the others. */
   answered?: boolean;
 }
 
 export interface OpenStreamQuery {
-  /** The last `id` seen, for who cannot send the header `Last-Event-ID`; the header wins. */
+  /** The last `id` seen, if you cannot send the header `Last-Event-ID`. The header wins. */
   last_event_id?: string;
-  /** From `giveTicket`, for who cannot send a token in a header; good once. */
+  /** From `giveTicket`, if you cannot send a token in a header. It can be used once. */
   ticket?: string;
-  /** Begin with what was received at this time or later, where no event is named. Written as for `listMessages`. */
+  /** Without an event id: begin with what was received at this time or later. It is written like `since` of `listMessages`. */
   since?: string | number;
 }
 
 export interface BlockConversationQuery {
-  /** true leaves what is kept of it until its five days are over. */
+  /** true keeps the stored messages until their five days are over. */
   keep_messages?: boolean;
 }
 
 export interface ListAuditQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `next_cursor` of the answer before; leave it out for the first page. */
+  /** The `next_cursor` of the previous answer. Leave it out for the first page. */
   cursor?: string;
 }
 
 export interface FetchPostsQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
   /** From this time on: RFC 3339 with its offset, or Unix seconds or milliseconds. Facebook counts in seconds. */
   since?: string | number;
@@ -691,81 +691,81 @@ export interface FetchPostsQuery {
 }
 
 export interface FetchVideosQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
 }
 
 export interface FetchLiveVideosQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
 }
 
 export interface FetchLiveCommentsQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
-  /** Facebook's own choice when absent. */
+  /** If absent, Facebook chooses the order. */
   order?: "chronological" | "reverse_chronological";
-  /** `toplevel`, Facebook's choice when absent: answers to the object itself. `stream`: those of every level, flat. */
+  /** `toplevel` (the default at Facebook): answers to the object itself. `stream`: answers of every level, in one flat list. */
   filter?: "toplevel" | "stream";
   /** From this time on: RFC 3339 with its offset, or Unix seconds or milliseconds. Facebook counts in seconds. */
   since?: string | number;
 }
 
 export interface FetchCommentsQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
-  /** Facebook's own choice when absent. */
+  /** If absent, Facebook chooses the order. */
   order?: "chronological" | "reverse_chronological";
-  /** `toplevel`, Facebook's choice when absent: answers to the object itself. `stream`: those of every level, flat. */
+  /** `toplevel` (the default at Facebook): answers to the object itself. `stream`: answers of every level, in one flat list. */
   filter?: "toplevel" | "stream";
   /** From this time on: RFC 3339 with its offset, or Unix seconds or milliseconds. Facebook counts in seconds. */
   since?: string | number;
 }
 
 export interface FetchRepliesQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
-  /** Facebook's own choice when absent. */
+  /** If absent, Facebook chooses the order. */
   order?: "chronological" | "reverse_chronological";
-  /** `toplevel`, Facebook's choice when absent: answers to the object itself. `stream`: those of every level, flat. */
+  /** `toplevel` (the default at Facebook): answers to the object itself. `stream`: answers of every level, in one flat list. */
   filter?: "toplevel" | "stream";
   /** From this time on: RFC 3339 with its offset, or Unix seconds or milliseconds. Facebook counts in seconds. */
   since?: string | number;
 }
 
 export interface FetchConversationsQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
 }
 
 export interface FetchConversationMessagesQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
 }
 
 export interface FetchCustomerQuery {
-  /** How many, at most. A page of long items has fewer: only a null cursor means the end. */
+  /** The maximum number of items. A page of long items has fewer: only a null cursor means the end. */
   limit?: number;
-  /** `after` of the answer before; leave it out for the first page. Do not keep it for long. */
+  /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
 }
 
 export interface FetchCustomersQuery {
-  /** Up to 50 ids of conversations, separated by commas: each names a Page and a customer. */
+  /** Up to 50 ids of conversations, separated by commas. Each id names a Page and a customer. */
   ids: string;
 }
 
