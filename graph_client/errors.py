@@ -1,24 +1,24 @@
-"""Pure: what can go wrong between us and Facebook's Graph API. Which answer is which error: `verdicts.py`.
+"""Pure: what can go wrong between the service and Facebook's Graph API. `verdicts.py` chooses the error for an answer.
 
     PageInboxError
     └── GraphError               status  reason
-        ├── GraphUnavailable     502     graph_unavailable    an outage, a hiccup, what is not Graph's JSON
-        ├── GraphUnreachable     502     graph_unreachable    no connection, or a cut one
+        ├── GraphUnavailable     502     graph_unavailable    an outage, a short failure, or not Graph's JSON
+        ├── GraphUnreachable     502     graph_unreachable    no connection, or it was cut
         ├── GraphTimeout         504     graph_timeout        no answer in time
-        ├── GraphRedirected      502     graph_redirected     sent elsewhere, where no token goes
-        ├── TooMuchData          502     too_much_data        ask for less; an error only where less is nothing
-        ├── Throttled            429     throttled            a budget is used up: no call until it is not
-        ├── PolicyBlocked        429     policy_blocked       a person must see to it
-        ├── TokenDead            409     reconnect_page       and `token_reason` says what killed it
-        ├── PermissionMissing    409     permission_missing   the token lives, and may not do this
-        ├── ObjectNotFound       404     object_not_found     or not for this Page to see
-        ├── ParameterRefused     400     parameter_refused    an id, a cursor or a filter that makes no sense
-        ├── ProofRefused         502     proof_refused        `appsecret_proof`: the app secret, or the other form
-        └── GraphRefused         502     graph_refused        everything else that will not go away
+        ├── GraphRedirected      502     graph_redirected     redirected to another address; no token is sent there
+        ├── TooMuchData          502     too_much_data        ask for less; an error only for a single item
+        ├── Throttled            429     throttled            a budget is used up: no call until it is free again
+        ├── PolicyBlocked        429     policy_blocked       a person must solve it
+        ├── TokenDead            409     reconnect_page       the token is dead; `token_reason` says why
+        ├── PermissionMissing    409     permission_missing   the token is alive, but lacks a permission
+        ├── ObjectNotFound       404     object_not_found     it does not exist, or this Page may not see it
+        ├── ParameterRefused     400     parameter_refused    an id, a cursor or a filter that is not valid
+        ├── ProofRefused         502     proof_refused        `appsecret_proof`: wrong secret, or the wrong form
+        └── GraphRefused         502     graph_refused        every other permanent refusal
 
-FieldUnknown is a ParameterRefused: a field of ours that Graph's version does not have.
+FieldUnknown is a ParameterRefused for a requested field that this version of Graph does not have.
 
-No sentence repeats Graph's `message`: it may hold what people wrote, or a token.
+No sentence repeats Graph's `message`, because it may hold people's words or a token.
 https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 

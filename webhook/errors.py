@@ -1,12 +1,12 @@
 """Why a call from Facebook was refused.
 
     PageInboxError
-    ├── SignatureRefused   unauthenticated   the body is not Facebook's
+    ├── SignatureRefused   unauthenticated   the body is not from Facebook
     ├── PayloadRefused     invalid           signed, but not JSON
-    ├── RequestRefused     invalid           no signed request, or one that asks for nothing now
-    ├── BodyTooLarge       too_large         more bytes than we read
-    ├── NotInTime          unavailable       it could not be stored while Facebook waits
-    └── HandshakeRefused   forbidden         the GET challenge is not ours to answer
+    ├── RequestRefused     invalid           no signed request, or one that is not valid now
+    ├── BodyTooLarge       too_large         more bytes than the service reads
+    ├── NotInTime          unavailable       it could not be stored before Facebook's time limit
+    └── HandshakeRefused   forbidden         the GET challenge is incomplete or wrong
 
 Each reason comes from the closed list beside its class and says nothing about what was sent.
 """
