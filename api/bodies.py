@@ -10,8 +10,7 @@ from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, Secr
 from domain.secret import Secret
 
 LONGEST_PAGE_TOKEN = 4_096
-"""Limit: characters of a Page token. Facebook's tokens have no fixed length. Facebook is said to use up to two
-kilobytes.
+"""Limit: characters of a Page token. Facebook's tokens have no fixed length. They are said to need two kilobytes.
 """
 
 _PAGE_TOKEN = re.compile(f"[!-~]{{1,{LONGEST_PAGE_TOKEN}}}")

@@ -1,4 +1,4 @@
-// What `/docs` can do beside being read: a token, the shop in every example, and a form to try each call.
+// The functions of `/docs` in addition to reading: a token, the shop in every example, and a form to try each call.
 "use strict";
 (async () => {
   const MOST = 50_000; // characters of an answer that are shown; a stream ends there

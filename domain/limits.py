@@ -20,8 +20,8 @@ PURGES_IN_30_DAYS: Final = 5_000
 removes the oldest receipt."""
 
 OPEN_PURGES: Final = 100
-"""Limit: purges of one shop that one process is still erasing. What they purge is hidden at once; erasing takes turns.
-The purge of all messages of the shop is not counted."""
+"""Limit: purges of one shop that one process is still erasing. Their targets are hidden at once. Erasing runs
+in turns. The purge of all messages of the shop is not counted."""
 
 ERASING_AT_ONCE: Final = 2
 """Limit: purges of one shop that one process erases at the same time. Each takes up to a sixth of Redis' time."""
@@ -31,7 +31,7 @@ CHANGES_PER_DAY: Final = 10_000
 
 DELETION_PAUSE_SECONDS: Final = 10
 """Limit: time between two purges of all messages of a shop, when its changes of the day are used up. So no caller can
-keep the owner from deleting everything: who uses up this limit deletes what the owner wants deleted."""
+prevent the owner from deleting everything: a caller that uses up this limit also deletes everything."""
 
 TICKETS: Final = 1_000
 """Limit: tickets of one shop that are not used yet. They end after 30 s, and a browser uses its ticket at once."""

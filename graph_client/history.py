@@ -1,7 +1,7 @@
 """Pure: turns a message of the Conversations edge into the message that a webhook would have brought.
 
 Both have the same id, so a message that came both ways is stored once (Facebook does not document that the ids always
-agree). Graph does not tell quick replies, referrals and postbacks, so these members stay absent.
+agree). Graph does not return quick replies, referrals and postbacks, so these members stay absent.
 https://developers.facebook.com/docs/graph-api/reference/message
 """
 
