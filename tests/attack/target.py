@@ -112,7 +112,8 @@ def attack(title: str, *, limit: float, unit: str) -> Callable[[Run], Run]:
 
 
 async def slowest_delivery(target: Target, during: Awaitable[object], *, most: int = 200, pause: float = 0.05) -> float:
-    """Seconds of the slowest delivery that is sent while `during` runs. A delivery that fails counts as 10 s.
+    """Seconds until the slowest delivery is taken, of those that are sent while `during` runs. A delivery that is
+    answered 503 is sent again, as Facebook does; one that fails otherwise, or is not taken in 10 s, counts as 10 s.
 
     At least three deliveries are sent.
     """
@@ -122,10 +123,12 @@ async def slowest_delivery(target: Target, during: Awaitable[object], *, most: i
         for number in range(most):
             began = time.monotonic()
             body, headers = target.delivery([f"m_beside_{number}_{time.monotonic_ns()}"])
-            try:
-                status = (await asyncio.to_thread(facebook.deliver, body, headers)).status_code
-            except Exception:  # noqa: BLE001 - any failure to answer is a failed delivery
-                status = 0
+            status = 503
+            while status == 503 and time.monotonic() < began + 10.0:
+                try:
+                    status = (await asyncio.to_thread(facebook.deliver, body, headers)).status_code
+                except Exception:  # noqa: BLE001 - any failure to answer is a failed delivery
+                    status = 0
             slowest = max(slowest, time.monotonic() - began if status == 200 else 10.0)
             if task.done() and number >= 2:
                 break

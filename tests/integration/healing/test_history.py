@@ -142,7 +142,7 @@ def test_healing_on_demand_by_command_and_what_doctor_says_of_a_refused_conversa
         inbox.says(DARA, now() - 30 * MINUTE)
         graph.faults.script(messages_path(graph, inbox, DARA), Fails(230, status=403), times=None)
         said = done(valkey.url, "pages", "heal", "--wait", "--shop", "shop-1", inbox.page.id, **graph_settings(graph))
-        assert "Complete: 2 conversations, 1 messages, 1 of them new." in said
+        assert "Complete: 2 conversations, 1 message, 1 of them new." in said
         assert "permission_missing" in said
         assert shop.ids() == [missed]
         _, document = doctor(valkey.url, **graph_settings(graph))
