@@ -13,8 +13,8 @@ from tests.callers import Facebook, mint
 from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
 from tests.service import Service
 
-EXAMPLES = 25
-"""For each call and phase; all of it takes some ten seconds."""
+EXAMPLES = 12
+"""For each call and phase; all of them take about a minute on a busy machine."""
 
 BUSY_SECONDS = 200
 """Of a machine that does other things; it takes 25 of processor time."""
