@@ -30,7 +30,7 @@ def pages() -> None:
 @click.option("--shop", required=True, help="The shop that gets the Page.")
 @click.option("--token-file", type=click.File("r"), help="A file with the Page's token. Write - for standard input.")
 @click.option(
-    "--history/--no-history", default=True, help="With its first token: fetch messages of the last five days too."
+    "--history/--no-history", default=True, help="Also fetch the last five days, when the Page gets its first token."
 )
 @click.argument("page")
 @somewhere
@@ -39,8 +39,8 @@ def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: b
 
     The command checks the Page's token with Facebook, subscribes the app to the Page's webhooks, and stores the token
     encrypted with the first key of SEAL_KEYS. The command reads the token from a file, so that no list of processes
-    shows the token. With --url, connecting without the Page's token needs a bearer token with shop "*", unless
-    CONNECT_WITHOUT_TOKEN is "shop".
+    shows the token. With --url and no Page token, your token for the service must be one for shop "*". If the service
+    runs with CONNECT_WITHOUT_TOKEN=shop, a token for this shop is enough.
 
     \b
     Examples:

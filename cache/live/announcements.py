@@ -1,8 +1,9 @@
 """Subscriptions to the shops' channels: one connection to each node of the store, whatever the number of shops.
 
-An announcement contains no message: it is `+` and the newest moment of a shop, or `*` and sealed live events. If the
-connection or the node fails, announcements may be lost. So followers also read the store without an announcement. The
-channels are sharded (SSUBSCRIBE, Redis 7) and stay in their shop's slot, so a cluster's other nodes do not get them.
+An announcement never contains a stored message. It is `+` and the time of the shop's newest change in the store, or `*`
+and sealed live events, which are not stored. If the connection or the node fails, announcements may be lost. So
+followers also read the store from time to time. The channels are sharded (SSUBSCRIBE, Redis 7): each is in its shop's
+slot, so the cluster's other nodes do not get its announcements.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ AGAIN_SECONDS: Final = 0.5
 LONGEST_SECONDS: Final = 8.0
 """Waits before the next try to reach a node. Each wait is twice the last one, up to LONGEST_SECONDS."""
 LIVE_WAITING: Final = 1000
-"""Limit: announcements of one shop that wait for their follower. The oldest are dropped: live events are never kept."""
+"""Limit: announcements of one shop that wait for their follower.
+Above the limit the oldest are dropped, and cannot be read again."""
 LIVE_BYTES: Final = 1024 * 1024
 """Limit: bytes of announcements of one shop that wait. One announcement can have 400 KB: fifty long comments."""
 
@@ -57,13 +59,13 @@ class ShopSubscription:
         self._announced.set()
 
     def confirm(self) -> None:
-        """Note that from now on every announcement comes. Earlier announcements may have been missed."""
+        """Mark the subscription as confirmed: from now on every announcement arrives. Earlier ones may be lost."""
         if not self._confirmed.is_set():
             self._confirmed.set()
             self._announced.set()
 
     def lose(self) -> None:
-        """Note that no announcement comes until `confirm`."""
+        """Mark the subscription as lost: no announcement arrives until `confirm` is called."""
         self._confirmed.clear()
 
     async def confirmed(self, seconds: float) -> None:
@@ -119,7 +121,7 @@ class Announcements:
                 self._changed.clear()
                 ended = self._drop_ended()
                 if any(any(line.channels.values()) for line in ended):
-                    wait = AGAIN_SECONDS  # the connection did work
+                    wait = AGAIN_SECONDS  # this connection worked before it ended
                 if ended:
                     await self._sleep(wait)
                     wait = min(2 * wait, LONGEST_SECONDS)
@@ -139,7 +141,7 @@ class Announcements:
         return list(ended.values())
 
     async def _tend(self) -> None:
-        """Leave channels without a subscription, and find a connection for each subscription."""
+        """Unsubscribe from channels that nothing follows, and find a connection for each subscription that has none."""
         taken: set[bytes] = set()
         for line in list(self._lines.values()):
             with suppress(Unavailable):  # the line has ended; the next iteration opens a new one
@@ -165,7 +167,8 @@ class Announcements:
 
 class _Line:
     """One connection to a node, and its channels: which were requested, and whether the node has confirmed each of
-    them. `ended` is set when the connection or a channel has ended.
+    them. `ended` is set when the connection has ended, or the node has dropped a channel
+    because its slot moved.
     """
 
     def __init__(
