@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal
 
 import orjson
@@ -33,9 +34,22 @@ FindNumbers = Callable[[bytes], list[str]]
 """Returns the telephone numbers in a message's content."""
 
 
+MARKS_TOGETHER: Final = 30
+"""Combining marks in a row that are compared; the others are left out. Normalization sorts them, in a time that grows
+with the square of their number. https://unicode.org/reports/tr15/#Stream_Safe_Text_Format"""
+
+
+@cache
+def _long_marks() -> re.Pattern[str]:
+    marks = "".join(filter(unicodedata.combining, map(chr, range(0x300, 0x1F000))))
+    return re.compile(f"([{marks}]{{{MARKS_TOGETHER}}})[{marks}]+")
+
+
 def folded(text: str) -> str:
     """Returns the form in which texts are compared."""
-    return "".join(plain_text(unicodedata.normalize("NFC", text)).casefold().split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _long_marks().sub(r"\1", text))
+    return "".join(plain_text(text).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +114,15 @@ def _national(number: str) -> str | None:
 
 
 def _contains(text: str, words: str, number: str | None) -> bool:
-    text = folded(text[:CHARACTERS])
+    text = folded(text)
     return words in text or (number is not None and number in _BETWEEN.sub("", text))
 
 
 def _texts(content: dict[str, Any]) -> Iterator[str]:
-    """Yields the parts of a message that people see as text."""
+    """Yields the parts of a message that people see as text, up to CHARACTERS characters in all."""
+    left = CHARACTERS
     titles = [content.get("postback", {}).get("title"), *(one.get("title") for one in content.get("attachments", ()))]
     for text in (content.get("text"), *titles):
-        if isinstance(text, str):
-            yield text
+        if isinstance(text, str) and left > 0:
+            yield text[:left]
+            left -= len(text)

@@ -211,7 +211,7 @@ def table(services: Services) -> list[Route]:
               "What became of such a request, for the person.", described=False),
     ]  # fmt: skip
     described = description_routes(routes, version=VERSION, public_url=services.settings.public_url)
-    return [*routes, *described, *console_routes(services.settings.graph_url, services.settings.cors_origins)]
+    return [*routes, *described, *console_routes(services.settings.graph_url, services.settings.order_origins)]
 
 
 def console_routes(graph_url: str, partners: Sequence[str]) -> list[Route]:

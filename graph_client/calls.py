@@ -84,7 +84,7 @@ class Calls:
         seconds = max(self._policy.deadline, patience)
         deadline = self._clock() + seconds
         try:
-            async with asyncio.timeout(seconds + NOTING_SECONDS), self._gate.turn(page):
+            async with asyncio.timeout(seconds + NOTING_SECONDS), self._gate.turn(shop, page):
                 return await self._run(account, operation, make_ask, items, page, deadline, partial=partial)
         except TimeoutError:
             raise GraphTimeout from None

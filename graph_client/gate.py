@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from domain.ids import PageId
+from domain.ids import PageId, ShopId
 from graph_client.errors import Throttled
 
 CALLS_AT_ONCE: Final = 4
@@ -26,18 +26,19 @@ class Gate:
     def __init__(self, *, at_once: int = CALLS_AT_ONCE, waiting: int = WAITING) -> None:
         self._at_once = at_once
         self._most = at_once + waiting
-        self._pages: dict[PageId, _Turns] = {}
+        self._pages: dict[tuple[ShopId, PageId], _Turns] = {}
 
     @asynccontextmanager
-    async def turn(self, page: PageId) -> AsyncIterator[None]:
-        """Wait for a turn, and hold it.
+    async def turn(self, shop: ShopId, page: PageId) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it. The turns are the shop's: a shop that names the Page of another shop, whose id
+        is public, takes no turn away from that shop.
 
         Raises:
             Throttled: too many calls wait already.
         """
-        turns = self._pages.get(page)
+        turns = self._pages.get((shop, page))
         if turns is None:
-            turns = self._pages[page] = _Turns(self._at_once)
+            turns = self._pages[shop, page] = _Turns(self._at_once)
         if turns.count >= self._most:
             raise Throttled("pages", retry_after=BUSY_SECONDS)
         turns.count += 1
@@ -47,7 +48,7 @@ class Gate:
         finally:
             turns.count -= 1
             if turns.count == 0:
-                del self._pages[page]
+                del self._pages[shop, page]
 
 
 class _Turns:

@@ -48,6 +48,7 @@ class Settings:
     public_url: str | None
     """Without a slash at its end."""
     cors_origins: tuple[str, ...]
+    order_origins: tuple[str, ...]
     trusted_proxies: tuple[str, ...]
     """Addresses and networks."""
     host: str
@@ -141,8 +142,10 @@ SETTINGS: tuple[Setting, ...] = (
             "Page's token: `backend` (only bearer tokens with `shop: \"*\"`) or `shop` (any token with `shop:admin`).",
             values.one_of("backend", "shop"), default="backend", default_for_run="shop"),
     Setting("PUBLIC_URL", "public_url", "Where the service is reached from outside.", values.web_url),
-    Setting("CORS_ORIGINS", "cors_origins", "Web origins whose pages may call the API, embed the console and get "
-            "orders from it, comma separated.", values.origins, empty=(), default_for_run="http://127.0.0.1:8100"),
+    Setting("CORS_ORIGINS", "cors_origins", "Web origins whose pages may call the API, comma separated.",
+            values.origins, empty=(), default_for_run="http://127.0.0.1:8100"),
+    Setting("ORDER_ORIGINS", "order_origins", "Web origins whose pages may embed or open the console and get orders "
+            "from it, comma separated. List only origins that every shop trusts.", values.origins, empty=()),
     Setting("TRUSTED_PROXIES", "trusted_proxies", "Addresses or networks of the proxies before the service, comma "
             "separated: the caller's address is what they tell in `X-Forwarded-For`. Others are not believed, but for "
             "this machine itself.", values.networks, empty=()),

@@ -106,12 +106,20 @@ class PageWriter:
         return known
 
     async def _put_once(self, events: Sequence[Storable], find: _Find, put: _Put) -> list[Outcome | None]:
-        """Returns the outcomes. If a route was outdated, it is forgotten, and the outcome of its event is None."""
+        """Returns the outcomes. If a route was outdated, it is forgotten, and the outcome of its event is None.
+
+        A Page whose lookup fails, for example because its shop's key is missing, keeps no other Page from being stored.
+        """
+        failed: Unavailable | None = None
         routes: dict[PageId, PageRoute | None] = {}
         by_route: dict[PageRoute, list[int]] = {}
         for at, event in enumerate(events):
             if event.page not in routes:
-                routes[event.page] = await find(event.page)
+                try:
+                    routes[event.page] = await find(event.page)
+                except Unavailable as error:
+                    self._metrics.store_error(error.reason)
+                    routes[event.page], failed = None, failed or error
             route = routes[event.page]
             if route is not None:
                 by_route.setdefault(route, []).append(at)
@@ -131,6 +139,9 @@ class PageWriter:
         for failure in await asyncio.gather(*starmap(put_by, by_route.items()), return_exceptions=True):
             if failure is not None:
                 raise failure
+        # keeps: a Page that could not be looked up is not an unknown Page
+        if failed is not None:
+            raise failed
         return outcomes
 
     def _known(self, page: PageId) -> PageRoute | None:
@@ -144,11 +155,7 @@ class PageWriter:
         """Returns a Page's route. Only found routes are remembered, so a Page that a shop connects later is found."""
         route = self._known(page)
         if route is None:
-            try:
-                route = await self._routes.find(page)
-            except Unavailable as error:
-                self._metrics.store_error(error.reason)
-                raise
+            route = await self._routes.find(page)
             if route is not None:
                 if len(self._remembered) >= self._routes_remembered:
                     del self._remembered[next(iter(self._remembered))]

@@ -85,6 +85,9 @@ class PurgeJournal:
         new = not path.exists()
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
+            if new and os.geteuid() == 0:  # the service must be able to read what an administrator's command wrote
+                owner = self._directory.stat()
+                os.fchown(file, owner.st_uid, owner.st_gid)
             if os.write(file, line) < len(line):  # the next line starts with a newline, so it stays readable
                 raise OSError
             os.fsync(file)
@@ -113,7 +116,7 @@ class PurgeJournal:
         found: list[JournalEntry] = []
         unreadable = 0
         try:
-            for path in sorted(self._directory.glob(f"*{SUFFIX}")):
+            for path in self._files():
                 *lines, _cut = path.read_bytes().split(b"\n")
                 for line in filter(None, lines):
                     try:
@@ -125,6 +128,13 @@ class PurgeJournal:
         if unreadable:
             log.error("purge_journal_unreadable", lines=unreadable)
         return sorted((entry for entry in found if entry.at >= since), key=lambda entry: entry.at)
+
+    def _files(self) -> list[Path]:
+        """Unlike `Path.glob`, this raises PermissionError: a journal that cannot be read is not an empty one."""
+        try:
+            return sorted(path for path in self._directory.iterdir() if path.name.endswith(SUFFIX))
+        except FileNotFoundError:  # no purge yet
+            return []
 
     def _open(self, line: bytes) -> JournalEntry:
         plain = self._sealer.open(b64decode(line, validate=True), shop=NO_SHOP, purpose=PURPOSE, place="")

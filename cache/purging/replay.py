@@ -42,7 +42,7 @@ class PurgeReplay:
         for first in range(0, len(entries), LOOKED_UP):
             some = entries[first : first + LOOKED_UP]
             receipts = [shop_keys(ShopId(entry.shop)).purge(PurgeId(entry.purge)) for entry in some]
-            there = await self._connection.commands_at_once([("EXISTS", key) for key in receipts])
+            there = await self._connection.commands_at_once([("EXISTS", key) for key in receipts], writes=False)
             missing += [entry for entry, exists in zip(some, there, strict=True) if every or not exists]
         for entry in missing:
             await self._again(entry)
@@ -59,11 +59,11 @@ class PurgeReplay:
             await self._erase(shop, purge, entry)
             return
         page, claim = entry.page, entry.claim
-        # A Page that was connected again after the purge stays connected.
-        if page and await self._connection.command("HMGET", page_key(PageId(page)), "shop", "claim") != [
-            shop.encode(),
-            claim.encode(),
-        ]:
+        # A Page that this shop connected again after the purge has another claim, and stays connected.
+        owner = (
+            await self._connection.command("HMGET", page_key(PageId(page)), "shop", "claim") if page else [None, None]
+        )
+        if owner[0] == shop.encode() and owner[1] != claim.encode():
             page = claim = ""
         await note_purge(self._connection, f"{purge} {shop}".encode(), 0)
         await hide(

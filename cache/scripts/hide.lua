@@ -44,7 +44,8 @@ else
 end
 local all = name
 if what == 'customer' then all = (redis.call('HGET', KEYS[3], 'tag') or '') .. name end
-redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'deleted', 0, 'complete', 0, 'tag', all)
+redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'complete', 0, 'tag', all)
+redis.call('HSETNX', KEYS[3], 'deleted', 0) -- a purge that is repeated goes on counting
 if page ~= '' then
   redis.call('HDEL', KEYS[1], CONNECTED .. page, TOKEN .. page, STATE .. page, LAST_EVENT .. page, PAUSED .. page)
   local own = tag .. ':' .. name

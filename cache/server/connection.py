@@ -189,13 +189,25 @@ class Connection:
         await self._compare()
         return reply
 
-    async def commands_at_once(self, commands: Sequence[tuple[str, bytes, *tuple[Arg, ...]]]) -> list[Reply]:
-        """Send several commands with one key each, in one round trip to each node that has one of the keys.
+    async def get_each(self, keys: Sequence[bytes]) -> list[bytes | Unavailable | None]:
+        """Read several keys. Each has its own value or error, because in a cluster one node may be lost.
+
+        Raises:
+            Unavailable: the connection to a server that is no cluster is lost.
+        """
+        replies = await self._replies([(key, ("GET", key)) for key in keys], writes=False)
+        return [Unavailable(reason_of(reply)) if isinstance(reply, Exception) else reply for reply in replies]
+
+    async def commands_at_once(
+        self, commands: Sequence[tuple[str, bytes, *tuple[Arg, ...]]], *, writes: bool = True
+    ) -> list[Reply]:
+        """Send several commands with one key each, in one round trip to each node that has one of the keys. Without
+        `writes`, no command waits for replicas.
 
         Raises:
             Unavailable: at least one of them could not be carried out, or its answer was lost.
         """
-        replies = await self._replies([(command[1], command) for command in commands])
+        replies = await self._replies([(command[1], command) for command in commands], writes=writes)
         with our_errors():
             for reply in replies:
                 if isinstance(reply, Exception):
@@ -240,11 +252,11 @@ class Connection:
         replies = await self._replies([(call.keys[0], _words(call)) for call in calls])
         return [await self._settled(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
-    async def _replies(self, requests: Sequence[Request]) -> list[Reply | Exception]:
+    async def _replies(self, requests: Sequence[Request], *, writes: bool = True) -> list[Reply | Exception]:
         """Returns for each request its reply or its error. Without a cluster, a lost connection raises."""
         self._require()
         with our_errors():
-            replies = await self._way.round_trip(requests, writes=True)
+            replies = await self._way.round_trip(requests, writes=writes)
         await self._compare()
         return replies
 

@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 
 from cache.errors import Unavailable
-from cache.keys import BEAT_SECONDS, WATCH_BEAT, beat_keys
+from cache.keys import BEAT_SECONDS, MAX_TTL_SECONDS, WATCH_BEAT, beat_keys
 from cache.server.connection import Connection, heed_cancellation
 from domain.errors import PageInboxError
 from ops.metrics import Metrics
@@ -135,17 +135,34 @@ class WentBackCheck:
         await self._connection.commands_at_once([("SET", key, beat, "EX", BEAT_SECONDS) for key in self._keys])
         self._first, self._last = self._first or beat, beat
 
+    async def _write_if_possible(self) -> None:
+        """Write a beat, unless Redis refuses writes. A full Redis answers reads and purges, so callers may use it.
+        Until the next beat there is nothing to compare.
+        """
+        try:
+            await self._write()
+        except Unavailable:
+            self._first = self._last = 0
+
     async def _look(self) -> None:
         """Compare the beats. If a beat is missing, or older than the last one written, the data are older."""
         last = self._last
         if not last:
             return
-        *found, of_any = await self._connection.commands_at_once([("GET", key) for key in (*self._keys, WATCH_BEAT)])
-        if self._behind or min(int(beat or 0) for beat in found) >= last:
+        *found, of_any = await self._connection.get_each((*self._keys, WATCH_BEAT))
+        # A node of a cluster that does not answer is compared when it is reached again, over a new connection.
+        beats = [beat for beat in found if not isinstance(beat, Unavailable)]
+        if not beats and isinstance(found[0], Unavailable):
+            raise found[0]
+        if self._behind or min(int(beat or 0) for beat in beats) >= last:
             return
         # If this process's beat is missing, the data may be older than this process.
-        oldest = min(self._first, int(of_any or self._first))
-        self._went_back = WentBack(min(int(beat or oldest) for beat in found), last)
+        oldest = self._first
+        if self._connection.clustered:
+            oldest = last - MAX_TTL_SECONDS * 1000  # the beat of any process may be on another node
+        elif of_any and not isinstance(of_any, Unavailable):
+            oldest = min(oldest, int(of_any))
+        self._went_back = WentBack(min(int(beat or oldest) for beat in beats), last)
         self._behind = True
         self._metrics.redis_went_back()
         log.error("redis_went_back", seconds=(last - self._went_back.since) // 1000)
@@ -158,7 +175,7 @@ class WentBackCheck:
                 return
             try:
                 await self._catch_up(self._went_back)
-                await self._write()
+                await self._write_if_possible()
             except PageInboxError as error:
                 if error.reason != self._failed:
                     self._failed = error.reason

@@ -29,7 +29,7 @@ export function createAlerts({ state, open, changed }) {
   function notify(id) {
     try {
       shown.get(id)?.close();
-      const one = new Notification(t("alerts.new"), { body: state.session.shop, tag: id, silent: true });
+      const one = new Notification(t("alerts.new"), { body: state.session.shop, tag: crypto.randomUUID(), silent: true });
       one.onclick = () => {
         window.focus();
         open(id);

@@ -119,6 +119,7 @@ export function createApp({ root, base, sources, partners }) {
     }
     if (state.lastShop && state.lastShop !== session.shop) {
       forgetEverything();
+      app.partner.begin();
       history.replaceState(null, "", location.pathname);
       Object.assign(state, emptyState(may), { lastShop: session.shop });
       startAnew();
@@ -145,6 +146,7 @@ export function createApp({ root, base, sources, partners }) {
   }
 
   function signOut() {
+    app.partner.begin();
     listening.abort();
     clearTimeout(atEnd);
     forgetEverything();

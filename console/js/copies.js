@@ -26,10 +26,12 @@ function cellsOf(message) {
   };
 }
 
-/** A program that opens the table would calculate a cell that begins like a formula: an apostrophe makes it a text. */
+/** A program that opens the table would calculate a cell that begins like a formula: an apostrophe makes it a text. Where
+ * the program splits at `;`, tabs or line ends, a cell begins behind them too. */
 function cell(value) {
   const text = String(value ?? "");
-  return `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+  const disarmed = text.replace(/(^|[;\t\r\n])(\s*)(?=[=+\-@＝＋－＠\t\r])/g, "$1$2'");
+  return `"${disarmed.replaceAll('"', '""')}"`;
 }
 
 /** As the service gives it: an object of JSON to a line, with receipts and the audit log. */

@@ -38,7 +38,8 @@ export function asText(order) {
 
 export const asJson = (order) => JSON.stringify(order, null, 2);
 
-/** A template with `{name}`, `{phone}`, `{text}` and `{json}` filled in; null if that is no web address. */
+/** A template with `{name}`, `{phone}`, `{text}` and `{json}` filled in; null if that is no encrypted web address, and not
+ * of this machine either. */
 export function orderAddress(template, order) {
   const values = {
     name: order.customer.name,
@@ -49,5 +50,5 @@ export function orderAddress(template, order) {
   const address = template.trim().replace(/\{(\w+)\}/g, (whole, name) =>
     name in values ? encodeURIComponent(values[name]) : whole,
   );
-  return /^https?:\/\//i.test(address) ? address : null;
+  return /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])/i.test(address) ? address : null;
 }

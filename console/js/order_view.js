@@ -74,7 +74,7 @@ function line(app, message) {
 function actions(app, order) {
   const button = (name, key, onclick, more = "") =>
     h("button", { type: "button", class: `button${more}`, onclick }, icon(app, name), t(key));
-  const address = webAddress(orderAddress(preference("order-address"), order));
+  const address = webAddress(orderAddress(preference(`order-address.${app.state.session.shop}`), order));
   return h(
     "div",
     { class: "order-actions" },
@@ -85,7 +85,7 @@ function actions(app, order) {
         "a",
         { class: "button", href: address, target: "_blank", rel: "noopener noreferrer" },
         icon(app, "outside"),
-        t("order.open"),
+        `${t("order.open")} (${new URL(address).host})`,
       ),
     button("copy", "order.text", () => copy(app, asText(order))),
     button("copy", "order.json", () => copy(app, asJson(order))),

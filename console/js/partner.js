@@ -9,11 +9,19 @@ const ORDER = "page-inbox:order";
 
 /** `origins` may take orders; `onFound` is called once such a page has answered. */
 export function createPartner({ origins, onFound }) {
-  const partner = { found: false, send };
+  const partner = { found: false, send, begin: () => {} };
   let target = null;
   let origin = "";
   const above = window.opener ?? (window.parent === window ? null : window.parent);
   if (!above || origins.length === 0) return partner;
+
+  /** At the start, and when another shop signs in: the page must answer again before it gets an order. */
+  partner.begin = () => {
+    target = null;
+    partner.found = false;
+    // It says nothing about the shop, so any page may hear it.
+    above.postMessage({ type: READY, version: 1 }, "*");
+  };
 
   addEventListener("message", (event) => {
     if (event.source !== above || !origins.includes(event.origin) || event.data?.type !== HELLO) return;
@@ -22,8 +30,7 @@ export function createPartner({ origins, onFound }) {
     partner.found = true;
     onFound();
   });
-  // It says nothing about the shop, so any page may hear it.
-  above.postMessage({ type: READY, version: 1 }, "*");
+  partner.begin();
 
   function send(order) {
     target?.postMessage({ type: ORDER, version: 1, order }, origin);

@@ -2,9 +2,14 @@
 
 const ZERO_WIDTH = /[\u200b-\u200d\u2060\ufeff]/g;
 
+const LONGEST = 4000; // characters of a text that are compared, as the service does
+const LONG_MARKS = /(\p{M}{30})\p{M}+/gu; // sorting them would take a time that grows with the square of their number
+
 /** A text as it is compared: small letters, Latin digits, nothing invisible. */
 export function folded(text) {
   return text
+    .slice(0, LONGEST)
+    .replace(LONG_MARKS, "$1")
     .normalize("NFC")
     .toLowerCase()
     .replace(ZERO_WIDTH, "")

@@ -59,17 +59,18 @@ function alerts(app) {
 
 /** Where an order is opened in the shop's own system. */
 function orderAddress(app) {
+  const name = `order-address.${app.state.session.shop}`;
   const field = h("input", {
     id: "order-address",
     class: "select wide-field",
     type: "url",
-    value: preference("order-address"),
+    value: preference(name),
     placeholder: "https://pos.example/new#phone={phone}&text={text}",
     autocomplete: "off",
     spellcheck: "false",
     "aria-describedby": "order-address-hint",
     oninput: (event) => {
-      choose("order-address", event.target.value.trim());
+      choose(name, event.target.value.trim());
       app.changed();
     },
   });

@@ -81,7 +81,7 @@ def service(shared_graph: FakeGraph, partner: str, tmp_path_factory: pytest.Temp
     with (
         running("console", tmp_path_factory.mktemp("console-valkey")) as valkey,
         serving_graph(
-            valkey.url, tmp_path_factory.mktemp("console") / "log", shared_graph, CORS_ORIGINS=partner
+            valkey.url, tmp_path_factory.mktemp("console") / "log", shared_graph, ORDER_ORIGINS=partner
         ) as found,
     ):
         yield found

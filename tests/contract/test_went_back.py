@@ -94,3 +94,34 @@ async def test_older_data_of_one_server_are_noticed_and_held_back_until_they_are
     (went_back,) = guarded.caught_up
     assert went_back is not None
     assert went_back.since == older or (older is None and went_back.since <= went_back.seen)
+
+
+async def test_a_redis_that_refuses_writes_is_used_again_after_the_data_are_up_to_date(store_url: str) -> None:
+    """As a full one, which still answers reads and purges. The first catching up is that of a start."""
+    refusing = connect(store_url)
+    caught_up = asyncio.Event()
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise Unavailable("redis_full")
+
+    async def catch_up(_: WentBack | None) -> None:
+        caught_up.set()
+
+    check = WentBackCheck(
+        refusing, Metrics(CollectorRegistry()), catch_up, process=PROCESS, now=unix_milliseconds, catch_up_first=True
+    )
+    check._connection.commands_at_once = refuse  # type: ignore[method-assign,assignment]
+    running = asyncio.create_task(check.run(lambda _: asyncio.sleep(0.01)))
+    await asyncio.wait_for(caught_up.wait(), 20)
+
+    async def answers() -> bool:
+        with suppress(Unavailable):
+            return await refusing.command("GET", "x") is None
+        return False
+
+    await wait_until(answers, within=20)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    await check.close()
+    await refusing.close()

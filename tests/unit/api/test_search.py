@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from api.phones import in_message
-from api.search import Has, Search
+from api.search import Has, Search, folded
 from domain.ids import ConversationId, PageId, Psid
 from domain.kept import KeptConversation, KeptMessage
 from tests.unit.api.fakes import SHOP, Setup
@@ -50,6 +50,13 @@ def test_a_telephone_number_is_found_in_any_spelling(q: str, text: str) -> None:
     """As it is searched for, and as it was written."""
     assert found(Search(q), kept(f"call {text} please"))
     assert not found(Search(q), kept("call 012 345 679 please"))
+
+
+@pytest.mark.parametrize("words", ["a" + "\u0315" * 100 + "\u0334" * 100, "ក" + "\u0301" * 300])
+def test_long_rows_of_combining_marks_are_cut_before_they_are_sorted(words: str) -> None:
+    """Sorting them takes a time that grows with the square of their number. What is around them is found."""
+    assert len(folded(words)) <= 31
+    assert found(Search("shirt"), kept(f"red {words} shirt"))
 
 
 def test_a_title_is_text_too_and_what_nobody_sees_is_not() -> None:

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from domain.ids import PageId
+from domain.ids import PageId, ShopId
 from graph_client.errors import Throttled
 from graph_client.gate import Gate
 
 ONE, OTHER = PageId("1"), PageId("2")
+SHOP = ShopId("shop-1")
 
 
 class Caller:
@@ -19,9 +20,9 @@ class Caller:
         self.inside = 0
         self.go = asyncio.Event()
 
-    async def call(self, page: PageId) -> None:
+    async def call(self, page: PageId, shop: ShopId = SHOP) -> None:
         """One call."""
-        async with self.gate.turn(page):
+        async with self.gate.turn(shop, page):
             self.inside += 1
             await self.go.wait()
 
@@ -59,6 +60,20 @@ async def test_a_queue_that_is_full_refuses_with_a_time_to_come_again() -> None:
             await caller.call(ONE)
         assert refused.value.retry_after == 2
         caller.go.set()
+
+
+async def test_a_shop_that_names_another_shops_page_takes_none_of_its_turns() -> None:
+    """Ids of Pages are public."""
+    gate = Gate(at_once=1, waiting=0)
+    stranger, owner = Caller(gate), Caller(gate)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stranger.call(ONE, ShopId("shop-2")))
+        await settle()
+        tasks.create_task(owner.call(ONE))
+        await settle()
+        assert owner.inside == 1
+        stranger.go.set()
+        owner.go.set()
 
 
 async def test_a_caller_who_gives_up_waiting_leaves_its_place_to_the_next() -> None:

@@ -69,11 +69,12 @@ class FakeRoutes:
         self.lookups: list[PageId] = []
         self.gate: asyncio.Event | None = None
         self.fails: Unavailable | None = None
+        self.spared: set[PageId] = set()
 
     async def find(self, page: PageId) -> PageRoute | None:
         """Where what comes for the Page is stored."""
         self.lookups.append(page)
-        if self.fails is not None:
+        if self.fails is not None and page not in self.spared:
             raise self.fails
         found = self.routes.get(page)
         if self.gate is not None:
@@ -137,6 +138,16 @@ async def test_a_lookup_that_fails_is_counted() -> None:
         await setup.put(text("m_1"))
     counted = {"reason": "no_page_connected"}
     assert setup.registry.get_sample_value("page_inbox_store_errors_total", counted) == 1
+
+
+async def test_a_page_whose_lookup_fails_keeps_no_other_page_from_being_stored() -> None:
+    """As where the key of one shop is missing. The delivery is refused, so that Facebook brings it again."""
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
+    setup.routes.fails, setup.routes.spared = Unavailable("seal_key_missing"), {OTHER_PAGE}
+    with pytest.raises(Unavailable) as refused:
+        await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
+    assert refused.value.reason == "seal_key_missing"
+    assert setup.writer.kept == [(OTHER_SHOP, MessageId("m_2"))]
 
 
 @pytest.mark.parametrize("now", [OTHER_SHOP, AFTER_PURGE])
