@@ -26,8 +26,8 @@ function cellsOf(message) {
   };
 }
 
-/** A program that opens the table would calculate a cell that begins like a formula: an apostrophe makes it a text. Where
- * the program splits at `;`, tabs or line ends, a cell begins behind them too. */
+/** A program that opens the table would calculate a cell that begins like a formula: an apostrophe makes it a text.
+ * Where the program splits at `;`, tabs or line ends, a cell begins behind them too. */
 function cell(value) {
   const text = String(value ?? "");
   const disarmed = text.replace(/(^|[;\t\r\n])(\s*)(?=[=+\-@＝＋－＠\t\r])/g, "$1$2'");

@@ -38,8 +38,8 @@ export function asText(order) {
 
 export const asJson = (order) => JSON.stringify(order, null, 2);
 
-/** A template with `{name}`, `{phone}`, `{text}` and `{json}` filled in; null if that is no encrypted web address, and not
- * of this machine either. */
+/** A template with `{name}`, `{phone}`, `{text}` and `{json}` filled in. Null if that is neither an
+ * https address nor one of this machine. */
 export function orderAddress(template, order) {
   const values = {
     name: order.customer.name,

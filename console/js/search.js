@@ -3,7 +3,8 @@
 const ZERO_WIDTH = /[\u200b-\u200d\u2060\ufeff]/g;
 
 const LONGEST = 4000; // characters of a text that are compared, as the service does
-const LONG_MARKS = /(\p{M}{30})\p{M}+/gu; // sorting them would take a time that grows with the square of their number
+// Normalization sorts marks in a row, in a time that grows with the square of their number.
+const LONG_MARKS = /(\p{M}{30})\p{M}+/gu;
 
 /** A text as it is compared: small letters, Latin digits, nothing invisible. */
 export function folded(text) {
