@@ -139,7 +139,7 @@ class PageWriter:
         for failure in await asyncio.gather(*starmap(put_by, by_route.items()), return_exceptions=True):
             if failure is not None:
                 raise failure
-        # keeps: a Page that could not be looked up is not an unknown Page
+        # A Page that could not be looked up is not an unknown Page: the delivery is refused, and comes again.
         if failed is not None:
             raise failed
         return outcomes

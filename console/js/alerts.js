@@ -29,7 +29,8 @@ export function createAlerts({ state, open, changed }) {
   function notify(id) {
     try {
       shown.get(id)?.close();
-      const one = new Notification(t("alerts.new"), { body: state.session.shop, tag: crypto.randomUUID(), silent: true });
+      const tag = crypto.randomUUID(); // an id of a customer would stay with the system
+      const one = new Notification(t("alerts.new"), { body: state.session.shop, tag, silent: true });
       one.onclick = () => {
         window.focus();
         open(id);
