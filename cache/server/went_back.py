@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from cache.errors import Unavailable
+from cache.errors import UNREACHED, Unavailable
 from cache.keys import BEAT_SECONDS, MAX_TTL_SECONDS, WATCH_BEAT, beat_keys
 from cache.server.connection import Connection, heed_cancellation
 from domain.errors import PageInboxError
@@ -138,10 +138,15 @@ class WentBackCheck:
     async def _write_if_possible(self) -> None:
         """Write a beat, unless Redis refuses writes. A full Redis answers reads and purges, so callers may use it.
         Until the next beat there is nothing to compare.
+
+        Raises:
+            Unavailable: a server that is no cluster does not answer, so it may go back once more.
         """
         try:
             await self._write()
-        except Unavailable:
+        except Unavailable as error:
+            if error.reason in (UNREACHED | {"redis_timeout"}) and not self._connection.clustered:
+                raise
             self._first = self._last = 0
 
     async def _look(self) -> None:
