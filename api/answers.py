@@ -37,7 +37,16 @@ from domain.stream import PurgeEvent, StreamEvent
 
 def shop_answer(shop: Shop) -> ShopModel:
     """Returns a shop with its Pages."""
-    return ShopModel(shop=shop.id, paused=shop.paused, pages=[page_answer(page) for page in shop.pages])
+    pages = [page_answer(page) for page in shop.pages]
+    return ShopModel(shop=shop.id, **pause_members(shop), pages=pages)
+
+
+def pause_members(paused: Shop | Page) -> dict[str, Any]:
+    """Returns whether storing is paused, and until when if the pause has an end."""
+    members: dict[str, Any] = {"paused": paused.paused}
+    if paused.paused_until is not None:
+        members["until"] = rfc3339(paused.paused_until)
+    return members
 
 
 def page_answer(page: Page) -> PageModel:
@@ -136,7 +145,7 @@ def _page(page: Page) -> dict[str, Any]:
         "page_id": page.id,
         "connected_at": rfc3339(page.connected_at),
         "status": page.status,
-        "paused": page.paused,
+        **pause_members(page),
     }
     if page.last_event_at is not None:
         members["last_event_at"] = rfc3339(page.last_event_at)

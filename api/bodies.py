@@ -1,12 +1,25 @@
-"""Pure: the bodies that callers send. Unknown fields and null are refused: callers must leave out what they do not
-set.
+"""Pure: the bodies that callers send. Unknown fields are refused, and null too, except for the end of a pause: callers
+leave out what they do not set.
 """
 
 import re
 from typing import Annotated
 
-from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictBool
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.json_schema import WithJsonSchema
 
+from domain.moment import from_text
 from domain.secret import Secret
 
 LONGEST_PAGE_TOKEN = 4_096
@@ -28,6 +41,16 @@ PageToken = Annotated[
     Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_PAGE_TOKEN, "pattern": r"^[!-~]+$"}),
     AfterValidator(_page_token),
 ]
+
+
+def _end(text: object) -> int:
+    moment = from_text(text) if isinstance(text, str) else None
+    if moment is None:
+        raise ValueError("must be an RFC 3339 time with its offset")
+    return moment
+
+
+End = Annotated[int, BeforeValidator(_end), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class _Body(BaseModel):
@@ -62,6 +85,18 @@ class PageConnect(_Body):
 class Pause(_Body):
     """What to change of a shop, or of one of its Pages."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}, {"paused": True, "until": None}]})
 
     paused: StrictBool = Field(description="true stops storing messages, false continues.")
+    until: End | None = Field(
+        None,
+        description="When a pause ends by itself: RFC 3339 with its offset, later than now. Absent or null: the pause "
+        "lasts until the shop resumes.",
+    )
+
+    @field_validator("until")
+    @classmethod
+    def _only_of_a_pause(cls, until: int | None, info: ValidationInfo) -> int | None:
+        if until is not None and info.data.get("paused") is False:
+            raise ValueError("only a pause has an end")
+        return until

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api.answers import audit_entry_answer, json_of, message_json, page_answer, receipt_answer
+from api.answers import audit_entry_answer, json_of, message_json, page_answer, pause_members, receipt_answer
 from api.call import NO_STORE, call_of
 from api.json_bytes import member, with_first
 from api.line_ends import on_one_line
@@ -96,7 +96,7 @@ class Exporter:
         """Yields whole lines, some at a time: the shop, its Pages, receipts, the audit log, messages, the end."""
         state = await self._registry.shop(shop)
         count = await self._messages.count(shop)
-        head = {"shop": shop, "paused": state.paused, "exported_at": rfc3339(self._now()), "message_count": count}
+        head = {"shop": shop, **pause_members(state), "exported_at": rfc3339(self._now()), "message_count": count}
         yield _line("shop", orjson.dumps(head))
         for page in state.pages:
             yield _line("page", json_of(page_answer(page)))

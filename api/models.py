@@ -252,6 +252,9 @@ class UnhealedModel(_Answer):
     given_up_at: Moment = Field(description="At this time, all messages that may be missing are older than five days.")
 
 
+Until = Annotated[Moment, Field(description="When the pause ends. Absent if it lasts until the shop resumes.")]
+
+
 class PageModel(_Answer):
     """A connected Page. Without a token (connected for webhooks alone), the fields about the token are absent."""
 
@@ -263,6 +266,7 @@ class PageModel(_Answer):
         'dead. No calls "on demand" until the Page is connected with a new token.'
     )
     paused: bool = Field(description="While true, nothing that arrives for this Page is stored.")
+    until: Until | MISSING = MISSING
     last_event_at: Moment | MISSING = Field(MISSING, description="When the last message, edit or unsend came.")
     token_alive: bool | MISSING = Field(MISSING, description="Whether Facebook accepted the token at the last check.")
     token_reason: str | MISSING = Field(
@@ -303,6 +307,7 @@ class ShopModel(_Answer):
 
     shop: str
     paused: bool = Field(description="While true, nothing that arrives is stored.")
+    until: Until | MISSING = MISSING
     pages: list[PageModel]
 
 

@@ -1,5 +1,6 @@
 """The shop itself: its state, its pause, and its connected Pages."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from starlette.requests import Request
@@ -8,8 +9,9 @@ from starlette.responses import Response
 from api.answers import one_page_answer, page_answer, receipt_answer, shop_answer
 from api.auth import Forbidden
 from api.bodies import PageConnect, Pause
-from api.call import answer, call_of
+from api.call import AuthorizedCall, answer, call_of
 from api.models import PagesModel
+from api.params import InvalidRequest
 from domain.heal import Heal
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
@@ -23,16 +25,18 @@ class Registry(Protocol):
         """Returns the shop's state."""
         ...
 
-    async def pause(self, shop: ShopId, paused: bool, /) -> Shop:
-        """Stop or continue storing. Returns the state afterwards."""
+    async def pause(self, shop: ShopId, paused: bool, until: int | None, /) -> Shop:
+        """Stop storing until a time (milliseconds; None: until the shop resumes), or continue. Returns the state
+        afterwards.
+        """
         ...
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
         """Returns one Page. Raises an error of kind not_found if the Page is not the shop's."""
         ...
 
-    async def pause_page(self, shop: ShopId, page: PageId, paused: bool, /) -> Page:
-        """Stop or continue storing what comes for one Page. Returns its state afterwards. Raises kind not_found."""
+    async def pause_page(self, shop: ShopId, page: PageId, paused: bool, until: int | None, /) -> Page:
+        """Stop or continue storing for one Page. Returns its state afterwards. Raises kind not_found."""
         ...
 
 
@@ -69,12 +73,19 @@ class Shops:
     """The handlers."""
 
     def __init__(
-        self, registry: Registry, connector: Connector, healing: Healing, *, shops_connect_without_token: bool
+        self,
+        registry: Registry,
+        connector: Connector,
+        healing: Healing,
+        *,
+        shops_connect_without_token: bool,
+        now: Callable[[], int],
     ) -> None:
         self._registry = registry
         self._connector = connector
         self._healing = healing
         self._shops_connect_without_token = shops_connect_without_token
+        self._now = now
 
     async def state(self, request: Request) -> Response:
         """GET ."""
@@ -83,7 +94,7 @@ class Shops:
     async def patch(self, request: Request) -> Response:
         """PATCH ."""
         call = call_of(request)
-        return answer(shop_answer(await self._registry.pause(call.shop, call.body_as(Pause).paused)))
+        return answer(shop_answer(await self._registry.pause(call.shop, *self._pause(call))))
 
     async def pages(self, request: Request) -> Response:
         """GET pages"""
@@ -106,7 +117,13 @@ class Shops:
         """PATCH pages/{page}"""
         call = call_of(request)
         page = PageId(call.ids["page"])
-        return answer(page_answer(await self._registry.pause_page(call.shop, page, call.body_as(Pause).paused)))
+        return answer(page_answer(await self._registry.pause_page(call.shop, page, *self._pause(call))))
+
+    def _pause(self, call: AuthorizedCall) -> tuple[bool, int | None]:
+        sent = call.body_as(Pause)
+        if sent.until is not None and sent.until <= self._now():
+            raise InvalidRequest("invalid_field", "until: must be later than now.")
+        return sent.paused, sent.until
 
     async def connect(self, request: Request) -> Response:
         """PUT pages/{page}: without the Page's token only if this is allowed, because otherwise any shop could take any

@@ -120,7 +120,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
     ttl = settings.message_ttl
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
-    shops = Registry(connection, marks, new_claim=partial(secrets.token_hex, 4), sealer=sealer)
+    new_claim = partial(secrets.token_hex, 4)
+    shops = Registry(connection, marks, new_claim=new_claim, sealer=sealer, now=unix_milliseconds)
     journal = None
     if settings.purge_journal is not None:
         journal = PurgeJournal(settings.purge_journal, sealer, process=secrets.token_hex(8), now=time.time)

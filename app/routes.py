@@ -75,6 +75,7 @@ def table(services: Services) -> list[Route]:
         services.connector,
         services.healing,
         shops_connect_without_token=services.settings.connect_without_proof == "shop",
+        now=unix_milliseconds,
     )
     graph = Graph(services.graph)
     customers = Customers(services.graph)

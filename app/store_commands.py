@@ -60,6 +60,10 @@ def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: b
     where.run(work)
 
 
+def _pause(state: dict[str, Any]) -> str:
+    return f"paused until {state['until']}" if "until" in state else "paused"
+
+
 def _expected(page: dict[str, Any]) -> str:
     """Returns the state of a Page as the end of a sentence."""
     match page["status"]:
@@ -91,11 +95,12 @@ def pages_list(where: Where, shop: str) -> None:
     async def work(inbox: CommandTarget) -> None:
         state = await inbox.shop(ShopId(shop))
         click.echo(
-            f"{shop} has {counted(len(state['pages']), 'Page')}" + (" and is paused." if state["paused"] else ".")
+            f"{shop} has {counted(len(state['pages']), 'Page')}"
+            + (f" and is {_pause(state)}." if state["paused"] else ".")
         )
         for page in state["pages"]:
             last = f", last event {page['last_event_at']}" if "last_event_at" in page else ""
-            paused = ", paused" if page["paused"] else ""
+            paused = f", {_pause(page)}" if page["paused"] else ""
             click.echo(f"{page['page_id']}  connected {page['connected_at']}{last}{paused}: {_expected(page)}")
 
     where.run(work)

@@ -67,6 +67,11 @@ local function purges(tag, watermark, narrow)
   return function(page, conversation) return math.max(watermark, mark(page), mark(conversation)) end
 end
 
+--- pause
+-- Returns whether a pause holds. Its field is absent or 0 for no pause, 1 until the shop resumes, or the time of its
+-- end (ms).
+local function is_paused(field) return field == '1' or tonumber(field or 0) * 1000 > now end
+
 --- announce
 -- Announces the newest moment of a shop to its viewers. If this fails, the write is still valid.
 local function announce(tag, moment) redis.pcall('SPUBLISH', CHANNEL .. tag, NEWS .. digits(moment)) end

@@ -368,6 +368,8 @@ export interface Page {
   status: "webhooks_only" | "connected" | "unsubscribed" | "reconnect";
   /** While true, nothing that arrives for this Page is stored. */
   paused: boolean;
+  /** When the pause ends. Absent if it lasts until the shop resumes. */
+  until?: string;
   /** When the last message, edit or unsend came. */
   last_event_at?: string;
   /** Whether Facebook accepted the token at the last check. */
@@ -405,6 +407,8 @@ export interface Pages {
 export interface Pause {
   /** true stops storing messages, false continues. */
   paused: boolean;
+  /** When a pause ends by itself: RFC 3339 with its offset, later than now. Absent or null: the pause lasts until the shop resumes. */
+  until?: string;
 }
 
 /** A person or a Page, if Facebook says who it is. */
@@ -559,6 +563,8 @@ export interface Shop {
   shop: string;
   /** While true, nothing that arrives is stored. */
   paused: boolean;
+  /** When the pause ends. Absent if it lasts until the shop resumes. */
+  until?: string;
   pages: Array<Page>;
 }
 

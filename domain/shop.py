@@ -59,7 +59,8 @@ class Page:
     """A Page connected to a shop. Times are milliseconds. `state` is None for a Page connected for webhooks alone.
 
     `last_event_at` is when the last message, edit or unsend came, to the second, or None if none ever came. While the
-    Page is `paused`, nothing that comes for it is stored.
+    Page is `paused`, nothing that comes for it is stored. `paused_until` is when the pause ends, or None if it has no
+    end.
     """
 
     id: PageId
@@ -67,6 +68,7 @@ class Page:
     last_event_at: int | None = None
     state: PageState | None = None
     paused: bool = False
+    paused_until: int | None = None
 
     @property
     def status(self) -> PageStatus:
@@ -89,11 +91,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A shop and whether it wants its messages stored."""
+    """A shop and whether it wants its messages stored. `paused_until` is when its pause ends, or None if it has no
+    end, in milliseconds.
+    """
 
     id: ShopId
     paused: bool
     pages: tuple[Page, ...]
+    paused_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

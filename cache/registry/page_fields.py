@@ -4,7 +4,7 @@
     t:<page>   its token, sealed for this shop and Page (cache/sealing.py)
     s:<page>   what the last check at Graph found about the token, as JSON with short keys
     l:<page>   when its last event came, in milliseconds, exact to a second
-    n:<page>   1 while the Page is paused
+    n:<page>   its pause, as `pause_field` writes it
 
 All of them are deleted in the step in which the Page is disconnected (`hide.lua`). A Page without `t:` is connected for
 webhooks alone.
@@ -52,8 +52,28 @@ def page_ids(fields: Mapping[bytes, bytes] | list[bytes]) -> list[PageId]:
     return [PageId(name.removeprefix(CONNECTED).decode()) for name in fields if name.startswith(CONNECTED)]
 
 
+def pause_field(paused: bool, until: int | None) -> int:
+    """Returns a pause as a field of the record: 0 for none, 1 until the shop resumes, or its end in milliseconds."""
+    return int(paused) if until is None else until
+
+
+def read_pause(field: bytes | None, now: int) -> tuple[bool, int | None]:
+    """Returns whether a pause holds, and its end if it has one. After its end it does not hold."""
+    value = int(field or 0)
+    if value <= 1:
+        return bool(value), None
+    return (True, value) if value > now else (False, None)
+
+
 def page_of(
-    page: PageId, at: bytes, token: bytes | None, state: bytes | None, last: bytes | None, paused: bytes | None
+    page: PageId,
+    at: bytes,
+    token: bytes | None,
+    state: bytes | None,
+    last: bytes | None,
+    paused: bytes | None,
+    *,
+    now: int,
 ) -> Page:
     """Returns a Page from its fields.
 
@@ -61,7 +81,7 @@ def page_of(
         Corrupt: we did not write this state.
     """
     known = None if token is None else read_state(state)
-    return Page(page, int(at), None if last is None else int(last), known, paused == b"1")
+    return Page(page, int(at), None if last is None else int(last), known, *read_pause(paused, now))
 
 
 def credentials_of(

@@ -32,11 +32,20 @@ PAGES_PER_CALL: Final = 100
 class Registry:
     """Shops and their Pages. Every method raises `Unavailable` when Redis is unavailable or has lost the data."""
 
-    def __init__(self, connection: Connection, marks: Marks, *, new_claim: Callable[[], str], sealer: Sealer) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        marks: Marks,
+        *,
+        new_claim: Callable[[], str],
+        sealer: Sealer,
+        now: Callable[[], int],
+    ) -> None:
         self._connection = connection
         self._marks = marks
         self._new_claim = new_claim
         self._sealer = sealer
+        self._now = now
 
     async def owner(self, page: PageId) -> ShopId | None:
         """Returns the shop that a Page belongs to; None if no shop has connected the Page.
@@ -78,7 +87,7 @@ class Registry:
 
     async def shop(self, shop: ShopId) -> Shop:
         """Returns a shop's state. An unknown shop has no Pages and is not paused."""
-        ids, pages, paused = await self.page_ids(shop), [], None
+        ids, pages, paused, now = await self.page_ids(shop), [], None, self._now()
         for at in range(0, max(1, len(ids)), PAGES_PER_CALL):
             some = ids[at : at + PAGES_PER_CALL]
             names = [name for page in some for name in page_fields.names(page)]
@@ -87,10 +96,11 @@ class Registry:
                 some, zip(*[iter(values)] * len(page_fields.Names._fields), strict=True), strict=True
             ):
                 if fields[0] is not None:  # else it was disconnected meanwhile
-                    pages.append(page_fields.page_of(page, *fields))
+                    pages.append(page_fields.page_of(page, *fields, now=now))
         if not pages:
             await self._marks.require()
-        return Shop(shop, paused == b"1", tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))))
+        holds, until = page_fields.read_pause(paused, now)
+        return Shop(shop, holds, tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))), until)
 
     async def require(self, shop: ShopId) -> None:
         """Called before an empty answer. Raises if the shop has no Pages because Redis lost them.
@@ -128,21 +138,25 @@ class Registry:
         reply = await self._connection.command("HMGET", shop_keys(shop).registry, *page_fields.names(page))
         if reply[0] is None:
             await self._marks.require()
-        return _page_there(page, reply)
+        return self._page_there(page, reply)
 
-    async def pause(self, shop: ShopId, paused: bool) -> Shop:
-        """Stop or resume storing for a shop. When this returns, it is valid on every replica."""
-        await self._connection.command("HSET", shop_keys(shop).registry, "paused", int(paused))
+    async def pause(self, shop: ShopId, paused: bool, until: int | None = None) -> Shop:
+        """Stop or resume storing for a shop. When this returns, it is valid on every replica. A pause with an end
+        (milliseconds) ends by itself.
+        """
+        field = page_fields.pause_field(paused, until)
+        await self._connection.command("HSET", shop_keys(shop).registry, "paused", field)
         return await self.shop(shop)
 
-    async def pause_page(self, shop: ShopId, page: PageId, paused: bool) -> Page:
-        """Stop or resume storing for one Page. When this returns, it is valid on every replica.
+    async def pause_page(self, shop: ShopId, page: PageId, paused: bool, until: int | None = None) -> Page:
+        """Stop or resume storing for one Page, as `pause` does for a shop.
 
         Raises:
             NotFound: the Page is not this shop's.
         """
-        call = PAUSE_PAGE([shop_keys(shop).registry], [*page_fields.names(page), int(paused)])
-        return _page_there(page, await self._connection.run(call, tries=2))
+        field = page_fields.pause_field(paused, until)
+        call = PAUSE_PAGE([shop_keys(shop).registry], [*page_fields.names(page), field])
+        return self._page_there(page, await self._connection.run(call, tries=2))
 
     async def connect(self, shop: ShopId, page: PageId) -> Page:
         """Connect a Page to a shop. A Page that is already connected does not change, and keeps its token.
@@ -163,7 +177,7 @@ class Registry:
             raise limits.CountReached(
                 "too_many_pages", f"A shop has at most {limits.PAGES} Pages; disconnect one first."
             )
-        return page_fields.page_of(page, *fields)
+        return page_fields.page_of(page, *fields, now=self._now())
 
     async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState) -> Page:
         """Seal and keep a Page's token, and keep its state. They replace an earlier token and its state.
@@ -176,7 +190,7 @@ class Registry:
             [shop_keys(shop).registry],
             [*page_fields.names(page), self._seal(shop, page, token), page_fields.write_state(state)],
         )
-        return _page_there(page, await self._connection.run(call, tries=2))
+        return self._page_there(page, await self._connection.run(call, tries=2))
 
     async def credentials(self, shop: ShopId, page: PageId) -> Credentials | None:
         """Returns a Page's token, decrypted; None for a Page that is connected for webhooks alone.
@@ -229,6 +243,11 @@ class Registry:
         """Give up the claim on a Page, unless the shop has connected the Page again since the claim was read."""
         await self._connection.run(RELEASE([page_key(page)], [shop, claim]), tries=2)
 
+    def _page_there(self, page: PageId, fields: Sequence[bytes | None]) -> Page:
+        if not fields or fields[0] is None:
+            raise page_not_found()
+        return page_fields.page_of(page, fields[0], *fields[1:], now=self._now())
+
     async def accept_loss(self) -> int:
         """Accept that lost Pages are lost. Returns how many Pages are left.
 
@@ -246,9 +265,3 @@ class Registry:
 def page_not_found() -> NotFound:
     """Returns the error, which does not say whether another shop has the Page."""
     return NotFound("page_not_found", "This Page is not connected to this shop.")
-
-
-def _page_there(page: PageId, fields: Sequence[bytes | None]) -> Page:
-    if not fields or fields[0] is None:
-        raise page_not_found()
-    return page_fields.page_of(page, fields[0], *fields[1:])

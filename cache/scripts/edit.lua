@@ -1,6 +1,6 @@
 #!lua
 -- Replaces a value by its edited version, or keeps the edit until its message comes.
--- USES: now, digits, record, newest, secret, deadline, trim, purges, announce, change
+-- USES: now, digits, record, newest, secret, deadline, trim, purges, pause, announce, change
 -- KEYS: shop:{S}, s:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: hash tag, TTL (ms), Page id, message id, value it was made from ('' = nothing there), new value, sent_at (ms or ''),
 --       id of the secret that sealed the new value
@@ -18,7 +18,7 @@ if redis.call('ZSCORE', KEYS[4], conversation_of(value)) then return {'b'} end
 local there = redis.call('GET', key)
 if there == '' then return {'g'} end
 if not there and seen ~= '' then return {'g'} end -- the message expired meanwhile
-if not there and (shop[1] == '1' or shop[7] == '1') then return {'p'} end
+if not there and (is_paused(shop[1]) or is_paused(shop[7])) then return {'p'} end
 
 local of = there or value
 local purged = purges(tag, shop[2], shop[3])(page_of(of), conversation_of(of))

@@ -1,19 +1,20 @@
 #!lua flags=no-writes
 -- Returns which live events may be sent: the channel has a subscriber, the Page is the shop's and not paused, and the
 -- conversation is not blocked.
+-- USES: now, pause
 -- KEYS: shop:{S}, x:{S}, a:{S} (a channel)
 -- ARGV: per event: Page id, conversation tag ('' = none is known)
 -- Reply: one character per event: 1 yes   0 no   u the Page is not the shop's; or '' where there is no subscriber
 local listening = redis.call('PUBSUB', 'SHARDNUMSUB', KEYS[3])
 if tonumber(listening[2]) == 0 then return '' end
 local answers = {}
-local paused = redis.call('HGET', KEYS[1], 'paused') == '1'
+local paused = is_paused(redis.call('HGET', KEYS[1], 'paused'))
 for i = 1, #ARGV, 2 do
   local page = redis.call('HMGET', KEYS[1], CONNECTED .. ARGV[i], PAUSED .. ARGV[i])
   local answer = '1'
   if not page[1] then
     answer = 'u'
-  elseif paused or page[2] == '1' or (ARGV[i + 1] ~= '' and redis.call('ZSCORE', KEYS[2], ARGV[i + 1])) then
+  elseif paused or is_paused(page[2]) or (ARGV[i + 1] ~= '' and redis.call('ZSCORE', KEYS[2], ARGV[i + 1])) then
     answer = '0'
   end
   answers[#answers + 1] = answer

@@ -1,6 +1,6 @@
 #!lua
 -- Stores messages of some shops, one shop after the other. When the server refuses writes, it stores nothing.
--- USES: now, digits, record, newest, secret, deadline, trim, purges, announce
+-- USES: now, digits, record, newest, secret, deadline, trim, purges, pause, announce
 -- KEYS: per shop: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: TTL (ms), then per shop: hash tag, id of the secret that sealed the values, number of Pages, number of messages,
 --       then per Page: id, tag
@@ -41,7 +41,7 @@ local function store(k, a)
   for i = 1, page_count do
     local n = 3 * i
     if shop[n + 3] then
-      local paused = shop[1] == '1' or shop[n + 4] == '1'
+      local paused = is_paused(shop[1]) or is_paused(shop[n + 4])
       stores[ARGV[a + 2 * i]] = not paused
       storing = storing or not paused
       -- Time of the Page's last event, stored or not. Written once a second, because more writes cost too much.

@@ -1,6 +1,7 @@
 """What is never kept reaches those who listen, whichever server is behind it, and nobody else."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -80,10 +81,11 @@ async def test_it_is_not_told_where_nobody_may_hear_it(box: Box) -> None:
         live.tell([notice(page=other)])
         await wait_until(lambda: outcomes(box).get("unknown_page") == 1)
         async with following(box) as follower:
-            await box.shops.pause(SHOP, paused=True)
+            now = int(time.time() * 1000)
+            await box.shops.pause(SHOP, True, now + 3_600_000)
             live.tell([notice()])
             await wait_until(lambda: outcomes(box).get("refused") == 1)
-            await box.shops.pause(SHOP, paused=False)
+            await box.shops.pause(SHOP, True, now - 1)
             await box.blocked.block(SHOP, CONVERSATION)
             live.tell([notice(), Notice("feed", PAGE)])
             await wait_until(lambda: outcomes(box).get("told") == 1)

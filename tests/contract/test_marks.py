@@ -31,7 +31,9 @@ async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
             connection = connect(url, limits=PATIENT)
             stack.push_async_callback(connection.close)
             marks = Marks(connection, new_word=lambda: next(words))
-            return marks, Registry(connection, marks, new_claim=lambda: "claim", sealer=Sealer([], new_nonce=bytes))
+            return marks, Registry(
+                connection, marks, new_claim=lambda: "claim", sealer=Sealer([], new_nonce=bytes), now=int
+            )
 
         yield lambda url: partial(start, url)
 

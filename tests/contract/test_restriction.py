@@ -37,6 +37,25 @@ async def test_a_paused_page_stores_nothing_while_the_others_go_on(box: Box) -> 
     assert await box.ids() == ["m_1", "m_2"]
 
 
+async def test_a_pause_ends_at_its_time_without_a_further_write(box: Box) -> None:
+    """The pause of the shop, and of a Page: for messages, early edits, and readers of the state."""
+    now = int(time.time() * 1000)
+    later, earlier = now + 3_600_000, now - 1
+    shop = await box.shops.pause(SHOP, True, later)
+    assert (shop.paused, shop.paused_until) == (True, later)
+    assert await box.put(text("m_1"), edit("early")) == ["paused", "paused"]
+    shop = await box.shops.pause(SHOP, True, earlier)
+    assert (shop.paused, shop.paused_until) == (False, None)
+    assert await box.put(text("m_1"), edit("early")) == ["stored", "edit_waiting"]
+    page = await box.shops.pause_page(SHOP, PAGE, True, later)
+    assert (page.paused, page.paused_until) == (True, later)
+    assert (await box.shops.shop(SHOP)).pages == (page,)
+    assert await box.put(text("m_2"), edit("early_2")) == ["paused", "paused"]
+    page = await box.shops.pause_page(SHOP, PAGE, True, earlier)
+    assert (page.paused, page.paused_until) == (False, None)
+    assert await box.put(text("m_2"), edit("early_2")) == ["stored", "edit_waiting"]
+
+
 async def test_a_paused_page_still_corrects_and_takes_back_what_is_kept(box: Box) -> None:
     """As a paused shop does: what was taken back must go."""
     await box.put(text("m_1", customer=ANNA), text("m_2", customer=ANNA))

@@ -33,11 +33,14 @@ def test_a_pause_at_one_holds_at_the_other_at_once(service: Service, other: Serv
     with Shop(service.url) as shop, Facebook(other.url) as facebook, Operator(other.ops_url) as operator:
         shop.connect()
         facebook.text("m_before")
-        assert shop.client.patch("", json={"paused": True}).json()["paused"] is True
+        hour = {"paused": True, "until": "2999-01-01T07:00:00+07:00"}
+        state = shop.client.patch("", json=hour).json()
+        assert (state["paused"], state["until"]) == (True, "2999-01-01T00:00:00.000Z")
         before = operator.counts("events_total")
         assert facebook.text("m_paused").status_code == 200
         assert operator.counts("events_total") - before == {("message", "paused"): 1}
-        assert shop.client.patch("/", json={"paused": False}).json()["paused"] is False
+        state = shop.client.patch("/", json={"paused": False}).json()
+        assert (state["paused"], "until" in state) == (False, False)
         facebook.text("m_after")
         assert shop.ids() == ["m_after", "m_before"]
 

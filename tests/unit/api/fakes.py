@@ -129,6 +129,7 @@ class Store:
         self.asked: tuple[Any, ...] = ()
         self.fails: Exception | None = None
         self.paused = False
+        self.until: int | None = None
         self.blocked: ConversationId | None = None
         self.heal: Heal | None = None
         self.known_page = Page(PageId("104200000000001"), NOW * 1000)
@@ -191,7 +192,7 @@ class Store:
     async def shop(self, shop: ShopId, /) -> Shop:
         """With one Page."""
         self._note("shop", shop)
-        return Shop(shop, self.paused, (self.known_page,))
+        return Shop(shop, self.paused, (self.known_page,), self.until)
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
         """The known one."""
@@ -200,16 +201,16 @@ class Store:
             raise Refused("not_found", "page_not_found")
         return self.known_page
 
-    async def pause(self, shop: ShopId, paused: bool, /) -> Shop:
+    async def pause(self, shop: ShopId, paused: bool, until: int | None, /) -> Shop:
         """Remembered."""
-        self._note("pause", shop, paused)
-        self.paused = paused
+        self._note("pause", shop, paused, until)
+        self.paused, self.until = paused, until
         return await self.shop(shop)
 
-    async def pause_page(self, shop: ShopId, page: PageId, paused: bool, /) -> Page:
+    async def pause_page(self, shop: ShopId, page: PageId, paused: bool, until: int | None, /) -> Page:
         """Remembered."""
-        self._note("pause_page", shop, page, paused)
-        self.known_page = replace(await self.page(shop, page), paused=paused)
+        self._note("pause_page", shop, page, paused, until)
+        self.known_page = replace(await self.page(shop, page), paused=paused, paused_until=until)
         return self.known_page
 
     async def block(self, shop: ShopId, conversation: ConversationId, /) -> int:
@@ -260,7 +261,7 @@ def table(store: Store) -> list[Route]:
     """Every route of a shop."""
     messages, shops, graph = (
         Messages(store, store, store, Compression(bytes), ShopTurns()),
-        Shops(store, store, store, shops_connect_without_token=True),
+        Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000),
         Graph(store),
     )
     blocked = Blocked(store, store)

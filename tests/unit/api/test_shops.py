@@ -52,6 +52,37 @@ def test_a_page_is_paused_alone(setup: Setup) -> None:
     assert setup.client.patch(f"{SHOP}/pages/104200000000001", json={"paused": False}).json() == PAGE
 
 
+@pytest.mark.parametrize("path", ["", "/pages/104200000000001"])
+def test_a_pause_may_have_an_end(setup: Setup, path: str) -> None:
+    """The end comes back in UTC with milliseconds. Without an end, the pause lasts until the shop resumes."""
+    ends = setup.client.patch(f"{SHOP}{path}", json={"paused": True, "until": "2026-02-02T10:40:00+07:00"})
+    (PageModel if path else ShopModel).model_validate_json(ends.content)
+    assert (ends.json()["paused"], ends.json()["until"]) == (True, "2026-02-02T03:40:00.000Z")
+    assert setup.client.get(f"{SHOP}{path}").json() == ends.json()
+    lasts = setup.client.patch(f"{SHOP}{path}", json={"paused": True, "until": None}).json()
+    assert (lasts["paused"], "until" in lasts) == (True, False)
+
+
+@pytest.mark.parametrize("path", ["", "/pages/104200000000001"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"paused": True, "until": MOMENT},
+        {"paused": True, "until": "2026-02-02T10:40:00"},
+        {"paused": True, "until": 1},
+        {"paused": True, "until": ""},
+        {"paused": True, "until": "9999999999999999"},
+        {"paused": False, "until": "2026-02-02T03:40:00Z"},
+    ],
+)
+def test_an_end_that_makes_no_sense_is_refused(setup: Setup, path: str, body: dict[str, Any]) -> None:
+    """A time that has passed, a time without its offset, a number, an end without a pause."""
+    answer = setup.client.patch(f"{SHOP}{path}", json=body)
+    assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_field")
+    assert "until" in answer.json()["detail"]
+    assert setup.store.asked == ()
+
+
 @pytest.mark.parametrize("body", [{}, {"paused": None}, {"paused": "yes"}, {"paused": 1}, {"status": "connected"}])
 def test_a_page_is_paused_by_true_or_false_alone(setup: Setup, body: dict[str, Any]) -> None:
     """Anything else is refused before the registry is asked."""

@@ -49,9 +49,14 @@ def test_what_we_did_not_write_is_damaged(text: bytes | None) -> None:
 
 def test_a_page_is_what_its_fields_tell() -> None:
     """A state without a token says nothing: the Page is connected for webhooks alone."""
-    assert page_of(PAGE, b"7", None, None, None, None) == Page(PAGE, 7)
-    assert page_of(PAGE, b"7", None, b'{"c":5}', b"9", b"1") == Page(PAGE, 7, 9, paused=True)
-    assert page_of(PAGE, b"7", b"sealed", b'{"c":5}', b"9", None) == Page(PAGE, 7, 9, PageState(5, token_alive=True))
+    assert page_of(PAGE, b"7", None, None, None, None, now=10) == Page(PAGE, 7)
+    assert page_of(PAGE, b"7", None, b'{"c":5}', b"9", b"1", now=10) == Page(PAGE, 7, 9, paused=True)
+    until = page_of(PAGE, b"7", None, None, None, b"11", now=10)
+    assert until == Page(PAGE, 7, paused=True, paused_until=11)
+    assert page_of(PAGE, b"7", None, None, None, b"11", now=11) == Page(PAGE, 7)
+    assert page_of(PAGE, b"7", b"sealed", b'{"c":5}', b"9", None, now=10) == Page(
+        PAGE, 7, 9, PageState(5, token_alive=True)
+    )
 
 
 def test_the_pages_of_a_record_are_told_from_its_other_fields() -> None:
