@@ -127,6 +127,8 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
             shop, Access(route.name, principal.subject, client_of(request), page, read=read, limited=not read)
         )
         bind(request, AuthorizedCall(shop, principal, ids, query, body))
+        if scope == "graph:read" and (prepared := request.scope["state"].get("prepared")):
+            prepared()  # the handler waits for Facebook, so the public port can start another request (app/edge.py)
         return await endpoint(request)
 
     return guard

@@ -55,7 +55,9 @@ PREPARED_TOGETHER: Final = 4
 """Limit: Requests other than deliveries whose answers are prepared at the same time. Each of them takes memory and a
 part of every iteration of the event loop, and a delivery needs five iterations."""
 PREPARING_SECONDS: Final = 0.2
-"""A request that takes longer is waiting for Facebook, so another request starts. At least 20 start per second."""
+"""A request that takes longer waits for something, so another request starts. At least 20 start per second. A route
+that asks Facebook says so before it waits: four calls of a Page that stalls would delay all other requests by 0.2 s.
+"""
 UNREAD_BYTES: Final = 64 * 1024 * 1024
 """Limit: Bytes of all answers that are not read yet. They must fit into the memory of a pod."""
 CALLER_UNREAD_BYTES: Final = 16 * 1024 * 1024
@@ -109,7 +111,10 @@ class LimitedConnection:
 
 
 class Preparation:
-    """The preparation of an answer. It ends once: when the object is called, or after PREPARING_SECONDS."""
+    """The preparation of an answer. It ends once: when the object is called, or after PREPARING_SECONDS.
+
+    The object is called when the answer begins, or when the request begins to wait for Facebook.
+    """
 
     def __init__(self, loop: Any, end: Callable[[Any], None]) -> None:
         self._loop = loop
@@ -236,7 +241,7 @@ class Edge:
         self._shops.pop((token, shop), None)
 
     def start(self, loop: Any, caller: str, run: Callable[["Preparation"], None]) -> None:
-        """Call `run` when its turn comes. `run` gets a `Preparation` and calls it when the answer begins."""
+        """Call `run` when its turn comes. `run` gets a `Preparation` and calls it when the preparation ends."""
         if not self._queue:
             loop.call_soon(self._start_some, loop)
         self._queue.add(caller, run)

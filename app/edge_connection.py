@@ -311,6 +311,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
                     self.edge.refused(token, shop)
             await send(message)
 
+        scope["state"]["prepared"] = prepared  # the guard of a route that waits for Facebook calls it
         try:
             await app(scope, receive, send_prepared)
         finally:

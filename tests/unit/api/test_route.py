@@ -129,6 +129,24 @@ def test_the_log_line_learns_shop_and_subject(setup: Setup) -> None:
     ]
 
 
+def test_a_call_of_facebook_lets_other_requests_start_before_it_waits(setup: Setup) -> None:
+    """The public port learns of it after all checks; of a read of the store it learns nothing."""
+    told: list[str] = []
+
+    async def app(scope: Connection, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["state"] = {"prepared": lambda: told.append(f"{scope['path']} {setup.store.asked}")}
+        await setup.app(scope, receive, send)
+
+    client = TestClient(app, headers=setup.bearer())
+    client.get(f"{SHOP}/pages/1/posts?limit=0")
+    client.get(f"{SHOP}/messages")
+    assert told == []
+    setup.store.asked = ()
+    assert client.get(f"{SHOP}/pages/1/posts").status_code == 200
+    assert told == [f"{SHOP}/pages/1/posts ()"]
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_call_is_recorded_before_its_handler_runs(setup: Setup, route: Route) -> None:
     """Who, what and from where; a change names its Page. One that cannot be recorded goes no further: 503."""

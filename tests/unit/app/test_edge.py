@@ -39,6 +39,7 @@ class Bounded:
         self.answer_bytes = 0
         self.answer = asyncio.Event()
         self.answer.set()
+        self.asks_facebook = False
 
     def _told(self, reason: str, n: int) -> None:
         self.dropped[reason] += n
@@ -55,6 +56,8 @@ class Bounded:
             size += len(message["body"])
             more = message["more_body"]
         self.running += 1
+        if self.asks_facebook:
+            scope["state"]["prepared"]()
         await self.answer.wait()
         told = b"x" * self.answer_bytes or b"%d" % size
         headers = [(b"content-length", b"%d" % len(told))]
@@ -213,6 +216,22 @@ async def test_requests_that_are_not_started_yet_make_room_for_a_delivery() -> N
         await wait_until(lambda: server.dropped["too_many"] > 0)
         server.answer.set()
         assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n1")
+
+
+async def test_requests_that_wait_for_facebook_delay_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty of them start, and a request of another caller is answered while they wait."""
+    monkeypatch.setattr("app.edge.PREPARING_SECONDS", 3600.0)
+    async with bounded() as server:
+        server.answer.clear()
+        facebook, server.asks_facebook = server.answer, True
+        for _ in range(20):
+            await server.send(b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 1\r\n\r\n")
+        await wait_until(lambda: server.running == 20, within=WAITS)
+        server.asks_facebook = False
+        server.answer = asyncio.Event()
+        server.answer.set()
+        assert (await server.ask()).endswith(b"\r\n\r\n0")
+        facebook.set()
 
 
 async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> None:
