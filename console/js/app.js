@@ -14,9 +14,9 @@ import { createColumnScroll, createThreadScroll } from "./scrolling.js";
 import { createOrderHold } from "./order_hold.js";
 import { createRowWindow } from "./row_window.js";
 import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
+import { createServerSearch } from "./server_search.js";
 import { createShop } from "./shop.js";
 import { emptyState } from "./state.js";
-import { createTonight } from "./tonight.js";
 import { createClock } from "./time.js";
 import { PageInbox } from "./page-inbox.js";
 import { page } from "./page_view.js";
@@ -69,7 +69,7 @@ export function createApp({ root, base, sources, partners }) {
   app.posts = createPosts({ api, state, changed, now: clock.now });
   app.inbox = createInbox({ api, state, changed, say });
   startAnew();
-  app.tonight = createTonight({ api, state, changed, now: clock.now });
+  app.serverSearch = createServerSearch({ api, state, changed, now: clock.now });
   app.partner = createPartner({ origins: partners, onFound: changed });
   app.alerts = createAlerts({ state, changed, open: (id) => show("inbox", id) });
   const news = createNews(app);
@@ -93,7 +93,8 @@ export function createApp({ root, base, sources, partners }) {
   /** When a conversation ends; 0 if it is gone, undefined while the list is not read. */
   function deadlineOf(id) {
     if (state.inbox.status !== "ready") return undefined;
-    return Date.parse(state.inbox.conversations.get(id)?.last_message.expires_at ?? "") || 0;
+    const last = state.inbox.conversations.get(id)?.last_message ?? app.serverSearch.hits(id)[0];
+    return Date.parse(last?.expires_at ?? "") || 0;
   }
 
   function connection(now) {
@@ -183,8 +184,10 @@ export function createApp({ root, base, sources, partners }) {
     state.view = state.views().includes(view) ? view : state.views()[0];
     state.dialog = null;
     if (state.view === "shop" && may("shop:admin")) app.shop.load();
-    if (conversation) app.inbox.open(conversation);
-    else app.inbox.close();
+    if (!conversation) return app.inbox.close();
+    const searched = app.serverSearch.best(conversation)?.id;
+    if (searched) app.threadScroll.reveal(searched);
+    app.inbox.open(conversation, { backTo: searched });
   }
 
   /** Tell those who listen to the page instead of looking at it, and show it for a moment. */
@@ -210,6 +213,7 @@ export function createApp({ root, base, sources, partners }) {
     addEventListener("keydown", (event) => app.onKey?.(event));
     setInterval(() => {
       expire(state.inbox, state.threads, clock.now());
+      app.serverSearch.expire();
       changed();
     }, MOMENT);
     const { token, shop } = remembered();

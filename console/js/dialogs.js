@@ -68,7 +68,7 @@ function question(app, dialog, close) {
     try {
       const given = await app.shop.purge(dialog.kind, dialog.id);
       app.inbox.forget(dialog.kind, dialog.id).forEach(app.inbox.readLast);
-      app.tonight.refresh();
+      app.serverSearch.refresh();
       if (dialog.kind === "message") {
         close();
         app.say("deleted.message");

@@ -5,12 +5,13 @@ import { h } from "./view.js";
 import { t } from "./words.js";
 
 const DIRECTIONS = ["", "in", "out"];
+const HAS = ["", "phone", "photo", "location", "audio", "file"];
 
 export function filters(app) {
   const { state } = app;
   const pages = [...new Set([...state.inbox.conversations.values()].map((one) => one.page_id))].sort();
-  const choose = (name) => (event) => {
-    state[name] = event.target.value;
+  const choosePage = (event) => {
+    state.page = event.target.value;
     app.rowWindow.toBeginning();
     app.changed();
   };
@@ -29,7 +30,13 @@ export function filters(app) {
         "aria-label": t("search"),
         autocomplete: "off",
         "aria-keyshortcuts": "/",
-        oninput: choose("search"),
+        oninput: (event) => {
+          app.rowWindow.toBeginning();
+          app.serverSearch.type(event.target.value);
+        },
+        onkeydown: (event) => {
+          if (event.key === "Enter" && !event.isComposing && state.search) app.serverSearch.words();
+        },
       }),
       h("kbd", { class: "key", "aria-hidden": "true" }, "/"),
     ),
@@ -62,19 +69,32 @@ export function filters(app) {
         {
           type: "button",
           class: "chip-button",
-          "aria-pressed": String(state.tonight !== null),
+          "aria-pressed": String(app.serverSearch.isTonight()),
           onclick: () => {
             app.rowWindow.toBeginning();
-            app.tonight.toggle();
+            app.serverSearch.tonight();
           },
         },
         icon(app, "clock"),
         t("tonight"),
       ),
+      h(
+        "select",
+        {
+          class: "select",
+          "aria-label": t("has"),
+          value: state.searched?.query.has ?? "",
+          onchange: (event) => {
+            app.rowWindow.toBeginning();
+            app.serverSearch.has(event.target.value);
+          },
+        },
+        HAS.map((one) => h("option", { key: one, value: one }, t(one ? `has.${one}` : "has"))),
+      ),
       pages.length > 1 &&
         h(
           "select",
-          { class: "select", "aria-label": t("page"), value: state.page, onchange: choose("page") },
+          { class: "select", "aria-label": t("page"), value: state.page, onchange: choosePage },
           h("option", { value: "" }, t("page.all")),
           pages.map((one) => h("option", { key: one, value: one }, app.pageName(one))),
         ),

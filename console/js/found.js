@@ -10,15 +10,31 @@ const names = new WeakMap(); // a conversation's name, and the same as it is com
 /** The conversations in the order of the list. */
 export function found(app) {
   const { state } = app;
-  const all = state.tonight ? app.tonight.rows() : app.orderHold.apply(ordered(state.inbox));
+  const all = listed(app);
   if (!state.search && !state.page && !state.direction) return all;
   const asked = question(state.search);
   return all.filter((conversation) => {
-    if (state.page && conversation.page_id !== state.page) return false;
-    if (state.direction && conversation.last_message.direction !== state.direction) return false;
-    return !asked.words || answers(app, asked, conversation);
+    const { id, page_id: page, last_message: last } = conversation;
+    if (state.page && page !== state.page) return false;
+    // Of a conversation that is not loaded only the message is known that was found.
+    const known = state.inbox.conversations.has(id);
+    if (state.direction && known && last.direction !== state.direction) return false;
+    return !asked.words || isFound(state, id) || answers(app, asked, conversation);
   });
 }
+
+function listed({ state, serverSearch, orderHold }) {
+  const loaded = () => ordered(state.inbox.conversations.values());
+  if (!state.searched) return orderHold.apply(loaded());
+  const { q, has } = state.searched.query;
+  const rows = serverSearch.rows();
+  if (!q || has) return rows;
+  // Names are known to this page alone.
+  return ordered([...rows, ...loaded().filter(({ id }) => !state.searched.found.has(id))]);
+}
+
+/** Whether the service has found the words in a conversation. */
+const isFound = ({ searched }, id) => Boolean(searched?.query.q && searched.found.has(id));
 
 function answers(app, asked, conversation) {
   if (findsFolded(asked, [foldedName(app, conversation), ...foldedTexts(conversation.last_message)])) return true;

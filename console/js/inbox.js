@@ -4,7 +4,8 @@ import { activityOf, begun, forget, place, take } from "./inbox_state.js";
 import { path } from "./page-inbox.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
-const MOST = 100; // conversations of one call, where many are read again
+const MOST = 100; // conversations or messages of one call, where many are wanted
+const MOST_BACK = 2_000; // messages that are read to show an earlier one
 const MOST_THREADS = 20; // conversations whose messages stay in memory, the last opened ones
 const MOST_CALLS = 10; // for conversations that are not here; each is among the newest
 
@@ -115,12 +116,16 @@ export function createInbox({ api, state, changed, say }) {
     changed();
   }
 
-  /** Show a conversation: what is known of it at once, its newest messages as soon as they are here. */
-  async function open(id, { again = false } = {}) {
+  /**
+   * Show a conversation: what is known of it at once, its newest messages as soon as they are here. `backTo` is the id
+   * of an earlier message that is wanted too.
+   */
+  async function open(id, { again = false, backTo } = {}) {
     state.selected = id;
     state.unread.delete(id);
     const before = state.threads.get(id);
-    if (before && before.status === "ready" && !again) return changed();
+    const hasWanted = !backTo || before?.messages.has(backTo);
+    if (before && before.status === "ready" && !again && hasWanted) return changed();
     const thread = before ?? { status: "loading", messages: new Map(), cursor: null, busy: false, problem: null };
     if (thread.status === "failed") thread.status = "loading";
     state.threads.delete(id);
@@ -133,10 +138,11 @@ export function createInbox({ api, state, changed, say }) {
       const found = [];
       let cursor = "";
       do {
-        const answer = await api.json("GET", "/messages", { query: { conversation: id, limit: AT_ONCE, cursor } });
+        const query = { conversation: id, limit: backTo ? MOST : AT_ONCE, cursor };
+        const answer = await api.json("GET", "/messages", { query });
         found.push(...answer.messages);
         cursor = answer.next_cursor;
-      } while (cursor !== null && found.length < wanted);
+      } while (cursor !== null && (found.length < wanted || isShort(found, backTo)));
       const came = [...thread.messages.values()].filter(
         (one) => found.length && one.received_at > found[0].received_at,
       );
@@ -151,6 +157,10 @@ export function createInbox({ api, state, changed, say }) {
     }
     changed();
   }
+
+  /** Whether an earlier message is wanted and not among those that were read. */
+  const isShort = (found, wanted) =>
+    Boolean(wanted) && found.length < MOST_BACK && !found.some((one) => one.id === wanted);
 
   /** A link may lead to a conversation that the list does not have yet; whether it is there at all. */
   function showUnlisted(id, newestFirst, cursor) {

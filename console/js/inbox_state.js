@@ -9,8 +9,8 @@ export function emptyInbox() {
 }
 
 /** Conversations, newest activity first. */
-export function ordered(inbox) {
-  return [...inbox.conversations.values()].sort((one, other) =>
+export function ordered(conversations) {
+  return [...conversations].sort((one, other) =>
     one.last_activity_at < other.last_activity_at ? 1 : one.last_activity_at > other.last_activity_at ? -1 : 0,
   );
 }

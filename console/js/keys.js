@@ -51,8 +51,7 @@ function leave(app, event) {
   const { state } = app;
   if (state.dialog) return;
   if (event.target.id === "search" && state.search) {
-    state.search = "";
-    app.changed();
+    app.serverSearch.type("");
   } else if (state.view === "inbox" && state.selected && !event.target.closest?.("dialog")) {
     const id = state.selected;
     app.show("inbox");

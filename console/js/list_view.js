@@ -2,6 +2,7 @@
 
 import { filters } from "./filters_view.js";
 import { found } from "./found.js";
+import { activityOf } from "./inbox_state.js";
 import { arrows, avatar, empty, failure, icon, nameOf, sentence, skeleton } from "./parts.js";
 import { snippet } from "./snippet.js";
 import { dayKind } from "./time.js";
@@ -20,10 +21,9 @@ export function listView(app) {
 }
 
 function list(app) {
-  const { inbox, search, page, direction } = app.state;
+  const { inbox, search, page, direction, searched } = app.state;
   const shown = found(app);
-  const { tonight } = app.state;
-  const filtered = Boolean(search || page || direction || tonight);
+  const filtered = Boolean(search || page || direction || searched);
   return h(
     "div",
     {
@@ -34,26 +34,43 @@ function list(app) {
       onpointerleave: app.orderHold.release,
       onscroll: (event) => {
         app.rowWindow.onScroll();
-        if (nearEnd(event.currentTarget) && !app.state.tonight) app.inbox.more();
+        if (nearEnd(event.currentTarget) && !app.state.searched) app.inbox.more();
       },
     },
     shown.length > 0 && app.alerts.unasked() && askForAlerts(app),
     inbox.problem && failure(app, inbox.problem, app.inbox.refresh),
     app.customers.problem &&
       h("p", { class: "aside" }, icon(app, "info"), t("customer.problem"), " ", sentence(app.customers.problem)),
-    tonight?.status === "failed" && failure(app, tonight.problem, app.tonight.load),
-    tonight && h("p", { class: "aside" }, icon(app, "clock"), t("tonight.about")),
-    tonight?.complete === false && h("p", { class: "aside" }, icon(app, "info"), t("tonight.partial")),
-    filtered && h("p", { class: "count", role: "status" }, t("found", { n: shown.length })),
-    shown.length === 0 &&
-      (filtered
-        ? empty(app, "search", t("found.none"), t(tonight ? "tonight.none" : "found.hint"))
-        : empty(app, "chat", t("inbox.empty"), t("inbox.empty.hint"))),
+    app.serverSearch.isTonight() && h("p", { class: "aside" }, icon(app, "clock"), t("tonight.about")),
+    filtered && h("p", { class: "count", role: "status" }, t("found", { n: shown.length }), howFar(searched)),
+    search &&
+      !searched?.query.q &&
+      h("button", { type: "button", class: "button more", onclick: app.serverSearch.words }, t("search.all")),
+    shown.length === 0 && !searched?.busy && nothing(app, filtered),
     rows(app, shown),
-    inbox.cursor !== null &&
-      !tonight &&
-      h("button", { type: "button", class: "button more", disabled: inbox.busy, onclick: app.inbox.more }, t("more")),
+    searched?.problem && failure(app, searched.problem, app.serverSearch.further),
+    searched
+      ? searched.cursor !== null && more(searched.busy, "search.further", app.serverSearch.further)
+      : inbox.cursor !== null && more(inbox.busy, "more", app.inbox.more),
   );
+}
+
+const more = (busy, words, onclick) =>
+  h("button", { type: "button", class: "button more", disabled: busy, onclick }, t(busy ? "loading" : words));
+
+/** How far the service has searched. */
+function howFar(searched) {
+  if (!searched) return null;
+  const end = searched.cursor === null && t("search.complete");
+  return [" · ", t("search.looked", { n: searched.lookedAt }), end && [" · ", end]];
+}
+
+/** Why there is no row. */
+function nothing(app, filtered) {
+  const { searched } = app.state;
+  if (!filtered) return empty(app, "chat", t("inbox.empty"), t("inbox.empty.hint"));
+  if (app.serverSearch.isTonight()) return empty(app, "search", t("found.none"), t("tonight.none"));
+  return empty(app, "search", t("found.none"), t(searched ? "search.names" : "found.hint"));
 }
 
 /** Asked once in a browser. Until then, and without a yes, nothing sounds. */
@@ -97,13 +114,15 @@ function keys(app, event, total) {
 
 function row(app, conversation, { place, total, first }) {
   const { state, clock } = app;
-  const { id, last_message: last } = conversation;
+  const { id } = conversation;
+  const best = app.serverSearch.best(id);
+  const last = best ?? conversation.last_message;
   const customer = app.customers.of(conversation.page_id, conversation.customer_id);
   const name = nameOf(app, conversation);
   const unread = state.unread.get(id) ?? 0;
-  const going = app.tonight.of(id);
+  const going = app.serverSearch.isTonight() ? app.serverSearch.hits(id).length : 0;
   const chosen = state.selected === id;
-  const at = Date.parse(conversation.last_activity_at);
+  const at = Date.parse(best ? activityOf(best) : conversation.last_activity_at);
   const when = dayKind(at, clock.now()) === "today" ? clockTime(at) : shortDay(at);
   return h(
     "li",
@@ -134,7 +153,7 @@ function row(app, conversation, { place, total, first }) {
             "span",
             { class: "row-snippet" },
             last.direction === "out" && h("span", { class: "you" }, t("you")),
-            going ? t("tonight.row", { n: going.n, when: clockTime(going.at) }) : snippet(last),
+            going ? t("tonight.row", { n: going, when: clockTime(app.serverSearch.firstEnd(id)) }) : snippet(last),
           ),
           (last.phone_numbers?.length ?? 0) > 0 && icon(app, "phone"),
           unread > 0 &&

@@ -23,7 +23,7 @@ export function createNews(app) {
   const unknown = new Set(); // conversations that are not here and have a new message
   const again = together(() => {
     app.inbox.refresh();
-    app.tonight.refresh();
+    app.serverSearch.refresh();
   });
   const readUnknown = together(() => {
     app.inbox.readNewest([...unknown]);
@@ -72,9 +72,11 @@ export function createNews(app) {
         break;
       case "edited":
         change(state.inbox, state.threads, data);
+        app.serverSearch.change(data);
         break;
       case "erased":
         lose(state.inbox, state.threads, data.id).forEach(app.inbox.readLast);
+        app.serverSearch.lose(data.id);
         break;
       case "live":
         happened(data);

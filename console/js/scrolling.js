@@ -9,8 +9,9 @@ export function createThreadScroll({ changed }) {
   let box = null;
   let shownBefore = null;
   let wantsFocus = false;
+  let wanted = null; // id of a message to bring into view as soon as it is drawn
   const grown = new ResizeObserver(() => scroll.atEnd && toBottom());
-  const scroll = { atEnd: true, arrived: 0, attach, onScroll, keepPlace, toEnd, countArrival, focus };
+  const scroll = { atEnd: true, arrived: 0, attach, onScroll, keepPlace, toEnd, countArrival, focus, reveal };
 
   function toBottom() {
     if (box) box.scrollTop = box.scrollHeight;
@@ -44,6 +45,10 @@ export function createThreadScroll({ changed }) {
     changed();
   }
 
+  function reveal(message) {
+    wanted = message;
+  }
+
   function toEnd() {
     Object.assign(scroll, { atEnd: true, arrived: 0 });
     toBottom();
@@ -63,6 +68,13 @@ export function createThreadScroll({ changed }) {
       }
       if (!same || scroll.atEnd || !filled) toBottom();
       else if (anchor?.isConnected) box.scrollTop += anchor.getBoundingClientRect().top - offset;
+      const found = wanted && [...box.querySelectorAll(".message")].find((one) => one.pageInboxKey === wanted);
+      if (found) {
+        scroll.atEnd = false;
+        found.scrollIntoView({ block: "center" });
+        onScroll();
+        wanted = null;
+      }
       shownBefore = conversation;
       if (wantsFocus) box.focus({ preventScroll: true });
       wantsFocus = false;

@@ -19,7 +19,7 @@ export function emptyState(may) {
     search: "",
     page: "",
     direction: "",
-    tonight: null,
+    searched: null, // the search that the service does
     posts: {},
     reactions: new Map(),
     unfolded: new Set(), // long texts that are shown whole

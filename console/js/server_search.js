@@ -1,0 +1,93 @@
+// The search over all five days, which the service does: for words, for what messages have, and for what goes tonight.
+
+import { begun, ordered } from "./inbox_state.js";
+
+const SOON = 12 * 3_600_000; // milliseconds
+const AT_ONCE = 100; // messages of one call, at most
+const MOST_CALLS = 20; // before the reader decides; the service looks at up to a thousand messages for each
+
+/**
+ * `state.searched` is null or a search: its `query`, the messages that are `found` by conversation, newest first, how
+ * many messages were `lookedAt`, and the `cursor` at which the search goes on, null at the end.
+ */
+export function createServerSearch({ api, state, changed, now }) {
+  function begin(query) {
+    state.searched = { query, found: new Map(), lookedAt: 0, cursor: "", busy: false, problem: null };
+    return further();
+  }
+
+  async function further() {
+    const search = state.searched;
+    Object.assign(search, { busy: true, problem: null });
+    changed();
+    try {
+      for (let calls = 0; search.cursor !== null && calls < MOST_CALLS; calls += 1) {
+        const query = { ...search.query, limit: AT_ONCE, cursor: search.cursor };
+        const answer = await api.json("GET", "/messages", { query });
+        if (search !== state.searched) return; // another one meanwhile, or none
+        for (const message of answer.messages) keep(search.found, message);
+        Object.assign(search, { cursor: answer.next_cursor, lookedAt: search.lookedAt + answer.looked_at });
+        changed();
+      }
+    } catch (problem) {
+      search.problem = problem;
+    }
+    search.busy = false;
+    changed();
+  }
+
+  function keep(found, message) {
+    const id = message.conversation_id;
+    found.set(id, [...(found.get(id) ?? []), message]);
+  }
+
+  /** What `choose` makes of each message; a message that becomes null is forgotten. */
+  function each(choose) {
+    for (const [id, messages] of state.searched?.found ?? []) {
+      const left = messages.map(choose).filter(Boolean);
+      if (left.length > 0) state.searched.found.set(id, left);
+      else state.searched.found.delete(id);
+    }
+  }
+
+  const hits = (id) => state.searched?.found.get(id) ?? [];
+  const isTonight = () => Boolean(state.searched?.query.expires_before);
+  const firstEnd = (id) => Math.min(...hits(id).map((one) => Date.parse(one.expires_at)));
+
+  return {
+    further,
+    hits,
+    isTonight,
+    firstEnd,
+    words: () => begin({ ...state.searched?.query, q: state.search }),
+    has(what) {
+      if (what) return begin({ has: what });
+      state.searched = null;
+      changed();
+    },
+    tonight() {
+      if (!isTonight()) return begin({ expires_before: now() + SOON });
+      state.searched = null;
+      changed();
+    },
+    /** Other words were typed: a search for the words before is over. */
+    type(words) {
+      state.search = words;
+      if (state.searched?.query.q) state.searched = null;
+      changed();
+    },
+    /** Search again, after something was deleted. */
+    refresh: () => state.searched && begin(state.searched.query),
+    change: (message) => each((one) => (one.id === message.id ? message : one)),
+    lose: (id) => each((one) => one.id !== id && one),
+    expire: () => each((one) => Date.parse(one.expires_at) > now() && one),
+    /** The newest message that was found in a conversation; what goes tonight is seen in the list alone. */
+    best: (id) => (isTonight() ? undefined : hits(id)[0]),
+    /** The conversations as rows of the list: newest first; of those that lose messages tonight the earliest first. */
+    rows() {
+      const known = state.inbox.conversations;
+      const all = [...state.searched.found].map(([id, [newest]]) => known.get(id) ?? begun(newest));
+      return isTonight() ? all.sort((one, other) => firstEnd(one.id) - firstEnd(other.id)) : ordered(all);
+    },
+  };
+}
