@@ -1,12 +1,13 @@
 """Pure: decides whether dialled digits are a telephone number that can exist, by libphonenumber's numbering plans.
 
 https://github.com/google/libphonenumber
+
+The library is imported at the first number: this takes 25 ms and 1 MiB, and a start must not wait for it.
 """
 
 import re
+from functools import cache
 from typing import Final
-
-from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat, format_number, is_valid_number, parse
 
 LENGTHS: Final = range(8, 18)
 """Digits of a number: 8 without any prefix; E.164 allows 15, and `00` may be in front of them."""
@@ -16,6 +17,8 @@ _FEWEST_WITH_00: Final = 12
 
 def _national(region: str) -> str:
     """Returns a pattern of every national number of a country. `is_valid_number` takes fifteen times as long."""
+    from phonenumbers import PhoneMetadata
+
     plan = PhoneMetadata.metadata_for_region(region)
     if plan is None:
         raise ValueError(f"no numbering plan of {region}")
@@ -23,7 +26,11 @@ def _national(region: str) -> str:
     return "|".join(kind.national_number_pattern for kind in kinds if kind and kind.national_number_pattern)
 
 
-_CAMBODIAN: Final = re.compile(rf"((?:\+|00)?8550?|0)?({_national('KH')})")
+@cache
+def _cambodian() -> re.Pattern[str]:
+    return re.compile(rf"((?:\+|00)?8550?|0)?({_national('KH')})")
+
+
 _FOREIGN: Final = re.compile(r"(?:\+|00)([1-9][0-9]{7,14})")
 
 
@@ -33,7 +40,7 @@ def cambodian(dialled: str, bare: bool) -> str | None:
     `dialled` is digits, with `+` in front if the text has it. 0, 855, 00855 or +855 must be in front of the national
     number, unless `bare` is true or it is a free number (1800).
     """
-    found = _CAMBODIAN.fullmatch(dialled)
+    found = _cambodian().fullmatch(dialled)
     if found is None or not (found[1] or bare or found[2].startswith("1800")):
         return None
     return "+855" + found[2]
@@ -49,6 +56,8 @@ def foreign(dialled: str) -> str | None:
     found = _FOREIGN.fullmatch(dialled)
     if found is None or found[1].startswith("855"):
         return None
+    from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_valid_number, parse
+
     try:
         number = parse("+" + found[1])
     except NumberParseException:

@@ -10,6 +10,7 @@ from functools import partial
 
 from api.export import Exporter
 from app.catch_up import CatchUp
+from app.needed import needed
 from app.shop_turns import ShopTurns
 from cache.audit.log import AuditLog
 from cache.cursors import Cursors
@@ -38,7 +39,6 @@ from cache.registry.routes import Routes
 from cache.sealing import Sealer
 from cache.server.address import Tls, connect
 from cache.server.connection import Connection
-from domain.errors import PageInboxError
 from domain.secret import Secret
 from domain.turn import Turns
 from graph_client.calls import Calls
@@ -52,24 +52,6 @@ from graph_client.token_death import TokenDeath
 from ops import values
 from ops.metrics import Metrics
 from ops.settings import Settings
-
-
-class SettingMissing(PageInboxError):
-    """Raised when a setting that this command needs is not set."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("setting_missing", f"{name} is not set; set it, or the path of its file as {name}_FILE.")
-
-
-def needed(value: Secret | None, name: str) -> Secret:
-    """Returns the value of a setting.
-
-    Raises:
-        SettingMissing: the setting has no value.
-    """
-    if not value:
-        raise SettingMissing(name)
-    return value
 
 
 def make_connection(settings: Settings) -> Connection:

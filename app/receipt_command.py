@@ -9,7 +9,7 @@ import httpx2
 import orjson
 
 from api.receipt_keys import PATH
-from app.parts import needed
+from app.needed import needed
 from cache.keyring import Keyring
 from cache.purging.receipt_signature import ReceiptRefused, ReceiptSigner, verify
 from domain.errors import PageInboxError

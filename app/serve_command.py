@@ -8,7 +8,6 @@ import click
 from app import server
 from app.factory import Application, create_app
 from app.process import serve as serve_here
-from app.supervisor import supervise
 from app.version import VERSION
 from ops import logs
 from ops.settings import read_settings
@@ -33,6 +32,8 @@ def serve() -> None:
 
     logs.configure(sys.stdout.buffer, level=settings.log_level)
     if settings.workers > 1:
+        from app.supervisor import supervise  # a single process has none
+
         server.run(lambda: supervise(settings))
         return
     server.run(lambda: serve_here(make(), again=make))

@@ -8,7 +8,7 @@ import sys
 import click
 
 from app.demo import PAGE
-from app.parts import needed
+from app.needed import needed
 from domain.ids import PageId
 from ops.settings import read_settings
 from simulator.plan import Plan

@@ -5,8 +5,8 @@ import time
 
 import click
 
-from app.parts import needed
-from app.wiring import make_tokens
+from api.auth import Tokens
+from app.needed import needed
 from domain.ids import ShopId
 from domain.shop import SCOPES
 from ops.settings import read_settings
@@ -30,7 +30,7 @@ def token(shop: str, scope: str, ttl: str, sub: str) -> None:
     if not settings.token_keys:
         needed(None, "TOKEN_KEYS")
     try:
-        text = make_tokens(settings).mint(ShopId(shop), scopes, _seconds(ttl), sub, time.time())
+        text = Tokens(settings.token_keys).mint(ShopId(shop), scopes, _seconds(ttl), sub, time.time())
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(text)

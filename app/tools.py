@@ -6,7 +6,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from app.parts import GraphParts, Store, make_connection, make_graph, make_replay, make_store, needed
+from app.needed import needed
+from app.parts import GraphParts, Store, make_connection, make_graph, make_replay, make_store
 from app.version import VERSION
 from domain.audit import AT_THE_STORE, OPERATOR, Access
 from domain.errors import PageInboxError

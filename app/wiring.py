@@ -15,8 +15,8 @@ from api.auth import Tokens
 from api.export import Exporter
 from api.fan_out import FanOut
 from app.catch_up import CatchUp
+from app.needed import SettingMissing, needed
 from app.parts import (
-    SettingMissing,
     make_catch_up,
     make_connection,
     make_exporter,
@@ -26,7 +26,6 @@ from app.parts import (
     make_sweeper,
     make_timeline,
     make_writer,
-    needed,
     unix_milliseconds,
 )
 from app.shop_turns import ShopTurns

@@ -8,15 +8,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
-
-import httpx2
+from typing import TYPE_CHECKING, Final
 
 from domain.ids import PageId
 from domain.secret import Secret
 from graph_client.errors import GraphError, GraphTimeout, GraphUnreachable, ProofRefused, TooMuchData
 from graph_client.usage import NO_USAGE, Usage, read_usage
 from graph_client.wire import Ask, GraphAnswer, HttpRequest, build, decipher
+
+if TYPE_CHECKING:
+    import httpx2  # loaded at the first call: 20 ms and 2 MiB that a start and most commands do not need
 
 ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Limit: bytes of one answer of Graph. A hundred posts have a quarter of a megabyte; a larger answer is requested again
@@ -70,7 +71,7 @@ class Client:
         version: str,
         app_secret: Secret | None,
         now: Callable[[], float],
-        transport: httpx2.AsyncBaseTransport | None = None,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
     ) -> None:
         self._base_url = base_url
         self._version = version
@@ -102,6 +103,8 @@ class Client:
             return Reply(GraphTimeout())
 
     async def _send(self, ask: Ask, token: Secret, page: PageId | None, *, timed: bool) -> Reply:
+        import httpx2
+
         request = build(
             ask,
             base_url=self._base_url,
@@ -128,7 +131,7 @@ class Client:
             return Reply(error, usage)
 
     @asynccontextmanager
-    async def _exchange(self, request: HttpRequest) -> AsyncIterator[httpx2.Response]:
+    async def _exchange(self, request: HttpRequest) -> "AsyncIterator[httpx2.Response]":
         client = self._client()
         built = client.build_request(
             request.method, request.url, headers=dict(request.headers), content=request.content
@@ -139,7 +142,9 @@ class Client:
         finally:
             await response.aclose()
 
-    def _client(self) -> httpx2.AsyncClient:
+    def _client(self) -> "httpx2.AsyncClient":
+        import httpx2
+
         if self._opened is None:
             self._opened = httpx2.AsyncClient(
                 headers=_HEADERS,

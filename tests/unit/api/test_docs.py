@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from api.docs import curl, render
+from api.docs_page import curl, render
 from api.openapi import describe
 from tests.unit.api.fakes import Setup, Store, table
 

@@ -1,0 +1,22 @@
+"""Settings that a command needs, and the error for a setting that is not set."""
+
+from domain.errors import PageInboxError
+from domain.secret import Secret
+
+
+class SettingMissing(PageInboxError):
+    """Raised when a setting that this command needs is not set."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("setting_missing", f"{name} is not set; set it, or the path of its file as {name}_FILE.")
+
+
+def needed(value: Secret | None, name: str) -> Secret:
+    """Returns the value of a setting.
+
+    Raises:
+        SettingMissing: the setting has no value.
+    """
+    if not value:
+        raise SettingMissing(name)
+    return value
