@@ -65,7 +65,7 @@ export function createApp({ root, base, sources, partners }) {
     patience: 0,
     onAnswer: (answer) => clock.hear(Date.parse(answer.headers.get("date") ?? "")),
   });
-  app.shop = createShop({ api, state, changed, say });
+  app.shop = createShop({ api, state, changed, say, now: clock.now });
   app.posts = createPosts({ api, state, changed, now: clock.now });
   app.inbox = createInbox({ api, state, changed, say });
   startAnew();
@@ -214,6 +214,7 @@ export function createApp({ root, base, sources, partners }) {
     setInterval(() => {
       expire(state.inbox, state.threads, clock.now());
       app.serverSearch.expire();
+      if (app.shop.isOver()) app.shop.load();
       changed();
     }, MOMENT);
     const { token, shop } = remembered();

@@ -39,6 +39,7 @@ export function dialogs(app) {
   );
 }
 
+const HOUR = 3_600_000; // milliseconds
 const CONTENTS = { pause: pauseQuestion, picture: pictureViewer, order: orderSheet, help: helpSheet };
 
 function orderSheet(app, _, close) {
@@ -117,21 +118,24 @@ function question(app, dialog, close) {
 }
 
 function pauseQuestion(app, dialog, close) {
-  const pause = async (event) => {
-    event.preventDefault();
-    close();
-    await (dialog.page ? app.shop.pausePage(dialog.page, true) : app.shop.pause(true));
+  const button = (words, duration) => {
+    const pause = () => {
+      close();
+      app.shop.pause(dialog.page, duration);
+    };
+    return h("button", { type: "button", class: "button danger", onclick: pause }, t(words));
   };
   return h(
-    "form",
-    { key: "pause", class: "stack", onsubmit: pause },
+    "div",
+    { key: "pause", class: "stack" },
     h("h2", { id: "dialog-title" }, icon(app, "pause"), t("pause.question")),
     h("p", {}, dialog.page ? t("pause.about.page", { page: dialog.page }) : t("pause.about")),
     h(
       "div",
       { class: "dialog-buttons" },
       h("button", { type: "button", class: "button", onclick: close, ref: (node) => node.focus() }, t("cancel")),
-      h("button", { type: "submit", class: "button danger" }, t("pause.do")),
+      button("pause.hour", HOUR),
+      button("pause.open"),
     ),
   );
 }

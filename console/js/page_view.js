@@ -7,7 +7,7 @@ import { postsView } from "./posts_view.js";
 import { shopView } from "./shop_view.js";
 import { signInView } from "./signin_view.js";
 import { h } from "./view.js";
-import { icon, iconButton, nameOf } from "./parts.js";
+import { clockOrDate, icon, iconButton, nameOf } from "./parts.js";
 import { LANGUAGES, spoken, t } from "./words.js";
 
 const ICONS = { inbox: "chat", posts: "posts", shop: "shop" };
@@ -122,15 +122,16 @@ function pausedBanner(app) {
   const pages = shop?.pages.filter((one) => one.paused) ?? [];
   if (!shop?.paused && !pages.length) return null;
   const resume = () => {
-    if (shop.paused) app.shop.pause(false);
-    else pages.forEach((one) => app.shop.pausePage(one.page_id, false));
+    if (shop.paused) app.shop.resume();
+    else pages.forEach((one) => app.shop.resume(one.page_id));
   };
-  const which = pages.map((one) => app.pageName(one.page_id)).join(", ");
+  const until = ({ until: end }) => (end ? ` ${t("paused.until", { when: clockOrDate(app, Date.parse(end)) })}` : "");
+  const which = pages.map((one) => app.pageName(one.page_id) + until(one)).join(", ");
   return h(
     "div",
     { class: "paused-banner", role: "status" },
     icon(app, "pause"),
-    h("p", {}, shop.paused ? t("paused.banner") : t("paused.banner.pages", { pages: which })),
+    h("p", {}, shop.paused ? t("paused.banner", { until: until(shop) }) : t("paused.banner.pages", { pages: which })),
     h("button", { type: "button", class: "button slim", onclick: resume }, icon(app, "play"), t("paused.resume")),
   );
 }

@@ -2,7 +2,8 @@
 
 import { h } from "./view.js";
 import { isFromSources } from "./links.js";
-import { has, t } from "./words.js";
+import { dayKind } from "./time.js";
+import { clockTime, dateTime, has, t } from "./words.js";
 
 const broken = new Set(); // pictures and recordings that did not come: they are not asked for again
 
@@ -110,6 +111,10 @@ export function avatar(app, customer, name, id) {
   );
   return picture(app, customer?.picture, { class: "avatar" }, initial);
 }
+
+/** The time of a moment that is today, and the date of any other one too. */
+export const clockOrDate = (app, moment) =>
+  dayKind(moment, app.clock.now()) === "today" ? clockTime(moment) : dateTime(moment);
 
 /** What to call a customer. */
 export function nameOf(app, conversation) {

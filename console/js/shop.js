@@ -15,6 +15,7 @@ export function createShop({
   state,
   changed,
   say,
+  now,
   pause = (wait) => new Promise((done) => setTimeout(done, wait)),
 }) {
   state.receipts = restored();
@@ -56,6 +57,14 @@ export function createShop({
     changed();
   }
 
+  const setPaused = (page, body) =>
+    attempt(async () => {
+      state.shopProblem = null;
+      const answer = await api.json("PATCH", page ? path("pages", page) : "", { body });
+      if (page) putPage(answer);
+      else state.shop = answer;
+    });
+
   /** Show how far the fetching of messages is, as long as a Page is fetched and somebody may see it. */
   async function followFetching() {
     const shop = state.shop;
@@ -74,16 +83,11 @@ export function createShop({
         state.shop = await api.json("GET", "");
         attempt(followFetching);
       }),
-    pause: (paused) =>
-      attempt(async () => {
-        state.shopProblem = null;
-        state.shop = await api.json("PATCH", "", { body: { paused } });
-      }),
-    pausePage: (page, paused) =>
-      attempt(async () => {
-        state.shopProblem = null;
-        putPage(await api.json("PATCH", path("pages", page), { body: { paused } }));
-      }),
+    /** Stop storing, for some milliseconds or until somebody resumes; for the whole shop, or for one Page. */
+    pause: (page, duration) => setPaused(page, { paused: true, until: duration && new Date(now() + duration) }),
+    resume: (page) => setPaused(page, { paused: false }),
+    /** Whether a pause that is shown has ended by itself. */
+    isOver: () => [state.shop, ...(state.shop?.pages ?? [])].some((one) => Date.parse(one?.until ?? "") <= now()),
     /** Delete a message, a conversation or everything. Gives the receipt; throws a Problem. */
     async purge(kind, id) {
       const receipt = await api.json("DELETE", kind === "shop" ? "/messages" : placeOf(kind, id));

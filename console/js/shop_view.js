@@ -47,7 +47,7 @@ function storing(app) {
       {
         type: "button",
         class: paused ? "button primary" : "button",
-        onclick: () => (paused ? app.shop.pause(false) : askToPause(app)),
+        onclick: () => (paused ? app.shop.resume() : askToPause(app)),
       },
       icon(app, paused ? "play" : "pause"),
       t(paused ? "storing.resume" : "storing.pause"),
@@ -109,7 +109,7 @@ function pages(app) {
               type: "button",
               class: "button slim",
               "aria-label": t(one.paused ? "pages.resume.one" : "pages.pause.one", { page: one.page_id }),
-              onclick: () => (one.paused ? app.shop.pausePage(one.page_id, false) : askToPause(app, one.page_id)),
+              onclick: () => (one.paused ? app.shop.resume(one.page_id) : askToPause(app, one.page_id)),
             },
             icon(app, one.paused ? "play" : "pause"),
             t(one.paused ? "storing.resume" : "storing.pause"),

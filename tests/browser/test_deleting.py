@@ -1,7 +1,9 @@
 """What an owner does with the shop: delete, with a receipt; pause; take a copy; see who did what."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
@@ -113,10 +115,11 @@ async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: 
     assert console.owner.ids() == []
 
 
-async def test_storing_is_paused_and_resumed(console: Console) -> None:
+@pytest.mark.parametrize(("language", "size"), [("en", "wide"), ("km", "narrow")])
+async def test_storing_is_paused_and_resumed(console: Console, language: str, size: str) -> None:
     """For the shop, and for one of its Pages: asked about first, and seen in every view until it is resumed."""
-    words = WORDS["en"]
-    page = await console.open()
+    words = WORDS[language]
+    page = await console.open(language, size)
     await page.get_by_role("button", name=words["view.shop"], exact=True).click()
     pause, dialog = page.get_by_role("button", name=words["storing.pause"], exact=True), page.get_by_role("dialog")
     await pause.click()
@@ -125,23 +128,48 @@ async def test_storing_is_paused_and_resumed(console: Console) -> None:
     await expect(dialog).to_have_count(0)
     assert console.owner.get("/")["paused"] is False
     await pause.click()
-    await dialog.get_by_role("button", name=words["pause.do"], exact=True).click()
+    await shot(page, f"pause-{language}-{size}")
+    await dialog.get_by_role("button", name=words["pause.open"], exact=True).click()
     await expect(page.get_by_text(words["storing.paused"])).to_be_visible()
-    assert console.owner.get("/")["paused"] is True
+    state = console.owner.get("/")
+    assert state["paused"] is True
+    assert "until" not in state
     for view in ("inbox", "posts", "shop"):
         await page.get_by_role("button", name=words[f"view.{view}"], exact=True).click()
-        await expect(page.get_by_text(words["paused.banner"])).to_be_visible()
+        await expect(page.get_by_text(words["paused.banner"].format(until=""))).to_be_visible()
     assert await stumbles(page) == []
     await page.get_by_role("button", name=words["paused.resume"], exact=True).click()
     await expect(page.get_by_text(words["storing.on"])).to_be_visible()
-    await expect(page.get_by_text(words["paused.banner"])).to_have_count(0)
+    await expect(page.get_by_text(words["paused.banner"].format(until=""))).to_have_count(0)
     assert console.owner.get("/")["paused"] is False
     name = words["pages.pause.one"].format(page=console.owner.page.id)
     await page.get_by_role("button", name=name).click()
-    await dialog.get_by_role("button", name=words["pause.do"], exact=True).click()
+    await dialog.get_by_role("button", name=words["pause.hour"], exact=True).click()
     await expect(page.get_by_text(words["pages.paused"], exact=True)).to_be_visible()
-    assert console.owner.get(f"/pages/{console.owner.page.id}")["paused"] is True
-    await expect(page.get_by_text(words["paused.banner.pages"].format(pages=console.owner.page.id))).to_be_visible()
+    state = console.owner.get(f"/pages/{console.owner.page.id}")
+    assert state["paused"] is True
+    left = datetime.fromisoformat(state["until"]) - datetime.now(UTC)
+    assert timedelta(minutes=50) < left <= timedelta(minutes=61)
+    banner = page.locator(".paused-banner")
+    await expect(banner).to_contain_text(words["paused.banner.pages"].partition("{pages}")[0])
+    local = datetime.fromisoformat(state["until"]).astimezone(ZoneInfo("Asia/Phnom_Penh"))
+    await expect(banner).to_contain_text(f"{local:%H:%M}")
+    assert await stumbles(page) == []
+    await shot(page, f"paused-{language}-{size}")
+
+
+async def test_the_banner_goes_when_a_pause_ends_by_itself(console: Console) -> None:
+    """The page asks the service once the end has come."""
+    end = datetime.now(UTC) + timedelta(seconds=4)
+    pause = {"paused": True, "until": end.isoformat()}
+    assert console.owner.client.patch("/", json=pause).status_code == 200
+    page = await console.window()
+    await page.clock.install()
+    await page.goto(f"{console.address}#token={console.owner.token()}")
+    await expect(page.locator(".paused-banner")).to_contain_text(f":{end:%M}")
+    await wait_until(lambda: console.owner.get("/")["paused"] is False)
+    await page.clock.fast_forward(20_000)
+    await expect(page.locator(".paused-banner")).to_have_count(0)
 
 
 async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: Console) -> None:
@@ -218,4 +246,4 @@ async def test_a_pause_by_somebody_else_is_seen_when_the_page_is_looked_at_again
     assert console.owner.client.patch("/", json={"paused": True}).status_code == 200
     await expect(page.locator(".paused-banner")).to_have_count(0)
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    await expect(page.locator(".paused-banner")).to_contain_text(WORDS["en"]["paused.banner"])
+    await expect(page.locator(".paused-banner")).to_contain_text(WORDS["en"]["paused.banner"].format(until=""))
