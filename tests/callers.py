@@ -17,7 +17,7 @@ from simulator.payloads import delivery, entry, from_customer
 from simulator.serialize import Document, serialize
 from simulator.signing import signed
 from tests.service import APP_SECRET, TOKEN_KEY
-from tests.support import WITHIN
+from tests.support import NO_TLS, WITHIN
 
 PAGE: Final = PageId("104200000000001")
 CUSTOMER: Final = Psid("7000000000000001")
@@ -67,9 +67,9 @@ class _Caller:
     """A client of one address; a context manager that closes its connections. `patient` as in `Patient`."""
 
     def __init__(self, url: str, headers: dict[str, str] | None = None, *, patient: bool = False) -> None:
-        transport = Patient() if patient else None
+        transport = Patient(verify=NO_TLS) if patient else None
         self.client = httpx2.Client(
-            base_url=url, headers=headers or {}, trust_env=False, timeout=WITHIN, transport=transport
+            base_url=url, headers=headers or {}, trust_env=False, verify=NO_TLS, timeout=WITHIN, transport=transport
         )
 
     def __enter__(self) -> Self:

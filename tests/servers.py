@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any
 
 import redis
 from redis.exceptions import MovedError
@@ -223,18 +223,14 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-_LOCKS: Final[list[IO[str]]] = []
-
-
 def _lock(port: int) -> bool:
-    """Whether no process of these tests had this port; the system drops the lock when this process ends."""
-    held = (Path(tempfile.gettempdir()) / f"page-inbox-tests-port-{port}").open("a")
+    """Whether no process of these tests had this port. The file stays open: the lock ends when this process ends."""
+    held = os.open(Path(tempfile.gettempdir()) / f"page-inbox-tests-port-{port}", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        held.close()
+        os.close(held)
         return False
-    _LOCKS.append(held)
     return True
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from typing import Any, Final
 import httpx2
 
 from domain.secret import Secret
-from tests.support import wait_until_blocking
+from tests import fork_server
+from tests.support import NO_TLS, wait_until_blocking
 
 APP_SECRET: Final = Secret("app-secret-of-the-test-service")
 VERIFY_TOKEN: Final = Secret("verify-token-of-the-test-service")
@@ -29,9 +31,41 @@ STOP_SECONDS: Final = 40.0
 """The service's own grace is fifteen."""
 
 
+Process = fork_server.Process | subprocess.Popen[bytes]
+
+_AS_PROGRAM: Final = os.environ.get("FAULT_EFFORT") == "full"
+"""Whether every service is started as in production: the times in docs/reliability.md include the loading."""
+
+
 def page_inbox(*arguments: str) -> list[str]:
-    """The command line, by the Python that runs the tests."""
+    """The command line of the program itself, by the Python that runs the tests."""
     return [sys.executable, "-m", "app", *arguments]
+
+
+def run_command(
+    arguments: Sequence[str],
+    environ: dict[str, str],
+    *,
+    typed: str = "",
+    within: float = START_SECONDS,
+    open_files: int = 0,
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command of `page-inbox` to its end, with `typed` on its standard input.
+
+    Raises:
+        subprocess.TimeoutExpired: it runs for longer than `within` seconds.
+    """
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        given.write(typed.encode())
+        given.seek(0)
+        process = fork_server.start(arguments, environ, (given, output, errors), open_files=open_files)
+        try:
+            code = process.wait(within)
+        finally:
+            process.kill()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(arguments, code, output.read().decode(), errors.read().decode())
 
 
 def environment(redis_url: str | None, **settings: str) -> dict[str, str]:
@@ -56,7 +90,7 @@ def environment(redis_url: str | None, **settings: str) -> dict[str, str]:
 class Service:
     """A running service. `url` and `ops_url` have no slash at their end; `log` holds all it wrote."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Process
     log: Path
     port: int
     ops_port: int
@@ -82,7 +116,7 @@ class Service:
     def answers(self, path: str) -> bool:
         """Whether the operators' port answers 200 there."""
         try:
-            return httpx2.get(f"{self.ops_url}{path}", trust_env=False, timeout=2).status_code == 200
+            return httpx2.get(f"{self.ops_url}{path}", trust_env=False, verify=NO_TLS, timeout=2).status_code == 200
         except httpx2.TransportError:
             return False
 
@@ -107,30 +141,56 @@ def serving(
 ) -> Iterator[Service]:
     """A service that answers `ready` on its operators' port (`/livez` where there is no Redis yet).
 
-    With `open_files` it can have no more of them.
+    `open_files` is its limit of open files.
 
     Whatever became of it in between, it is gone afterwards.
     """
-    command = page_inbox("serve")
-    if open_files:
-        command = ["sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh", *command]
+    if _AS_PROGRAM:
+        with serving_program(redis_url, log, ready=ready, open_files=open_files, **settings) as service:
+            yield service
+        return
+    environ = environment(redis_url, **settings)
+    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+        process = fork_server.start(["serve"], environ, (nothing, output, output), open_files=int(open_files or 0))
+    with _ended_afterwards(process):
+        yield _serving(process, log, ready)
+
+
+@contextmanager
+def serving_program(
+    redis_url: str, log: Path, *, ready: str = "/readyz", open_files: str = "", **settings: str
+) -> Iterator[Service]:
+    """The same, started as in production, which costs a second of processor time."""
+    limit = f"ulimit -n {open_files}; " if open_files else ""
+    command = ["sh", "-c", f'{limit}exec "$@"', "sh", *page_inbox("serve")]
     with started(command, log, environment(redis_url, **settings)) as process:
-        wait_until_blocking(lambda: _listening(process, log), within=START_SECONDS)
-        told = _listening(process, log)
-        service = Service(process, log, told["port"], told["ops_port"])
-        wait_until_blocking(lambda: service.answers(ready), within=START_SECONDS)
-        yield service
+        yield _serving(process, log, ready)
+
+
+def _serving(process: Process, log: Path, ready: str) -> Service:
+    wait_until_blocking(lambda: _listening(process, log), within=START_SECONDS)
+    told = _listening(process, log)
+    service = Service(process, log, told["port"], told["ops_port"])
+    wait_until_blocking(lambda: service.answers(ready), within=START_SECONDS)
+    return service
 
 
 @contextmanager
 def started(command: Sequence[str], log: Path, environ: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process with its output in `log`, gone at the end: asked first, so that it takes its own children along."""
+    """A process with its output in `log`, gone at the end."""
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-    try:
+    with _ended_afterwards(process):
         yield process
+
+
+@contextmanager
+def _ended_afterwards(process: Process) -> Iterator[None]:
+    """Ends the process: SIGTERM first, so that it ends its own children."""
+    try:
+        yield
     finally:
         if process.poll() is None:
             process.terminate()
@@ -141,7 +201,7 @@ def started(command: Sequence[str], log: Path, environ: dict[str, str]) -> "Iter
                 process.wait()
 
 
-def _listening(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
+def _listening(process: Process, log: Path) -> dict[str, Any]:
     """The last line that tells its ports, once it is there: a log may hold an earlier run."""
     assert process.poll() is None, f"it ended with {process.returncode} and said:\n{log.read_text()}"
     told: dict[str, Any] = {}

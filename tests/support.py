@@ -2,10 +2,20 @@
 
 import asyncio
 import inspect
+import ssl
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
-_POLL_SECONDS = 0.005
+_FIRST_POLL_SECONDS: Final = 0.005
+_LONGEST_POLL_SECONDS: Final = 0.05
+_SLOWER: Final = 1.2
+"""Each pause is longer than the last: a condition that asks a service costs processor time on both sides."""
+
+NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For a client of loopback addresses without TLS. A client without it loads all certificate authorities of the system,
+which takes 25 ms of processor time.
+"""
 
 WITHIN = 30.0
 """Seconds until a wait fails. A wait that succeeds ends at once; a busy machine may need long."""
@@ -14,6 +24,7 @@ WITHIN = 30.0
 async def wait_until(condition: Callable[[], object | Awaitable[object]], within: float = WITHIN) -> None:
     """Return once `condition()` is true, awaited where it is a coroutine; AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
+    pause = _FIRST_POLL_SECONDS
     while True:
         result = condition()
         if inspect.isawaitable(result):
@@ -21,7 +32,8 @@ async def wait_until(condition: Callable[[], object | Awaitable[object]], within
         if result:
             return
         assert time.monotonic() < deadline, f"not within {within} s: {_described(condition)}"
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(pause)
+        pause = min(pause * _SLOWER, _LONGEST_POLL_SECONDS)
 
 
 def wait_until_blocking(
@@ -29,9 +41,11 @@ def wait_until_blocking(
 ) -> None:
     """The same for a test without an event loop; a failure says what `told` tells."""
     deadline = time.monotonic() + within
+    pause = _FIRST_POLL_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"not within {within} s: {told() if told else _described(condition)}"
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(pause * _SLOWER, _LONGEST_POLL_SECONDS)
 
 
 class FakeClock:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx2
 
 from tests.callers import mint
-from tests.support import wait_until_blocking
+from tests.support import NO_TLS, wait_until_blocking
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Viewer:
         headers = {"Authorization": f"Bearer {token or mint(name)}"} if token != "" else {}
         if after:
             headers["Last-Event-ID"] = after
-        self._client = httpx2.Client(trust_env=False, timeout=60)
+        self._client = httpx2.Client(trust_env=False, verify=NO_TLS, timeout=60)
         self._answer: httpx2.Response | None = None
         self._began = threading.Event()
         self._thread = threading.Thread(

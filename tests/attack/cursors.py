@@ -8,6 +8,7 @@ import httpx2
 
 from tests.attack.target import OTHER_PAGE, OTHER_SHOP, PAGE, Target, attack
 from tests.callers import Facebook, Shop
+from tests.support import NO_TLS
 
 LISTS = ("messages", "conversations", "audit")
 
@@ -70,7 +71,11 @@ async def foreign_event_ids(target: Target) -> float:
 @attack("a made-up ticket opens a stream", limit=0, unit="answers that are not 401")
 async def foreign_tickets(target: Target) -> float:
     """Made-up ones, a changed one, one of another shop, a used one."""
-    with target.shop() as shop, target.shop(OTHER_SHOP) as other, httpx2.Client(trust_env=False) as stranger:
+    with (
+        target.shop() as shop,
+        target.shop(OTHER_SHOP) as other,
+        httpx2.Client(trust_env=False, verify=NO_TLS) as stranger,
+    ):
         genuine = shop.client.post("/stream-ticket").json()["ticket"]
         foreign = other.client.post("/stream-ticket").json()["ticket"]
         tried = ["x", *_unsigned(), *_changed(genuine), foreign]

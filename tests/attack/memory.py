@@ -6,6 +6,7 @@ from typing import Final
 import httpx2
 
 from tests.attack.target import Target, attack
+from tests.support import NO_TLS
 
 LONG: Final = 15_000
 """Characters: as many as the server takes in the head of one request."""
@@ -17,7 +18,7 @@ ONCE: Final = 20
 async def _growth(target: Target, requests: Iterable[httpx2.Request]) -> float:
     """MiB by which the process grows while these requests come, one after the other."""
     before = 0.0
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         for number, request in enumerate(requests):
             if number == ONCE:
                 before = target.resident_mib()

@@ -12,6 +12,7 @@ from simulator.payloads import delivery, entry, from_customer
 from simulator.serialize import serialize
 from simulator.signing import signed
 from tests.attack.target import PAGE, Target, attack
+from tests.support import NO_TLS
 
 PER_PAGE: Final = 100
 LENGTH: Final = 20_000
@@ -138,7 +139,7 @@ def _last_event_id(target: Target, after: str) -> str:
     """Follow the stream from an event on until it has caught up; the id of `ready`."""
     with (
         target.shop() as shop,
-        httpx2.Client(trust_env=False, timeout=60) as client,
+        httpx2.Client(trust_env=False, verify=NO_TLS, timeout=60) as client,
         client.stream(
             "GET",
             f"{shop.client.base_url}stream",

@@ -15,7 +15,7 @@ from simulator.serialize import serialize
 from simulator.signing import signed
 from tests.callers import FACEBOOK_WAITS, PAGE, texts
 from tests.service import APP_SECRET
-from tests.support import wait_until
+from tests.support import NO_TLS, wait_until
 
 CONNECTIONS: Final = 16
 MESSAGES: Final = 3
@@ -114,7 +114,7 @@ async def loading(
     """
     load = Load(url, pages, connections, messages, pause)
     limits = httpx2.Limits(max_connections=connections)
-    async with httpx2.AsyncClient(trust_env=False, timeout=FACEBOOK_WAITS, limits=limits) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS, timeout=FACEBOOK_WAITS, limits=limits) as client:
         tasks = [asyncio.create_task(load.post(client)) for _ in range(connections)]
         try:
             yield load

@@ -1,6 +1,5 @@
 """A rehearsal of losing everything: only a backup file and the secrets are left."""
 
-import subprocess
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -13,7 +12,7 @@ from tests.callers import Facebook, text_part
 from tests.facebook import GraphShop, graph_settings, new_page, running_facebook, serving_graph
 from tests.graph import now
 from tests.servers import Server, running
-from tests.service import environment, page_inbox
+from tests.service import environment, run_command
 from tests.support import wait_until_blocking
 
 CUSTOMERS = tuple(Psid(f"700000000000010{n}") for n in range(3))
@@ -87,7 +86,5 @@ def test_with_a_backup_and_the_secrets_deliveries_are_stored_again_and_purges_ho
 
 
 def _typed(url: str, settings: dict[str, str], *words: str) -> None:
-    done = subprocess.run(  # noqa: S603 - our own command
-        page_inbox(*words), env=environment(url, **settings), capture_output=True, text=True, timeout=60, check=False
-    )
+    done = run_command(words, environment(url, **settings), within=60)
     assert done.returncode == 0, done.stdout + done.stderr

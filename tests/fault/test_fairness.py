@@ -14,7 +14,7 @@ from tests.fault.rows import FULL
 from tests.fault.senders import Sender, connected, room_for_connections
 from tests.servers import Server
 from tests.service import serving
-from tests.support import wait_until
+from tests.support import NO_TLS, wait_until
 
 VIEWERS: Final = 300 if FULL else 100
 MESSAGES: Final = 20_000 if FULL else 2_000
@@ -43,7 +43,7 @@ async def test_a_busy_shop_takes_nothing_from_another(
             await wait_until(lambda: all(b"event: ready" in viewer.answer for viewer in viewers), WITHIN)
             headers = {"Authorization": f"Bearer {token}"}
             url = f"{service.url}/v1/shops/shop-2/messages"
-            async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=WITHIN) as web:
+            async with httpx2.AsyncClient(headers=headers, trust_env=False, verify=NO_TLS, timeout=WITHIN) as web:
                 read: set[str] = set()
                 cursor = ""
                 while cursor is not None:

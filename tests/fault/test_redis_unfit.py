@@ -1,6 +1,5 @@
 """A Redis that would lose acknowledged messages, or takes no writes: the service refuses it and says why."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,8 +16,8 @@ from simulator.payloads import one_message
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop
 from tests.debian import library
 from tests.servers import Absent, Server, admin
-from tests.service import Service, environment, page_inbox, serving
-from tests.support import wait_until_blocking
+from tests.service import Service, environment, run_command, serving, serving_program
+from tests.support import NO_TLS, wait_until_blocking
 
 WITHIN = 30.0
 """Seconds until a test gives up; the machine may be busy."""
@@ -48,7 +47,7 @@ def with_user(server: Server, *rules: str) -> str:
 
 def readiness(service: Service) -> httpx2.Response:
     """The answer of /readyz."""
-    return httpx2.get(f"{service.ops_url}/readyz", trust_env=False, timeout=5)
+    return httpx2.get(f"{service.ops_url}/readyz", trust_env=False, verify=NO_TLS, timeout=5)
 
 
 def checks(service: Service) -> dict[str, bool]:
@@ -60,10 +59,8 @@ def checks(service: Service) -> dict[str, bool]:
 def test_serve_refuses_to_start_where_redis_may_evict(own_server: OwnServer, tmp_path: Path) -> None:
     """It ends at once and names the setting of Redis to change."""
     with own_server(extra=["--maxmemory-policy", "allkeys-lru"]) as server:
-        ended = subprocess.run(  # noqa: S603 - our own command
-            page_inbox("serve"), env=environment(server.url), cwd=tmp_path.parent, capture_output=True, timeout=WITHIN
-        )
-    said = (ended.stdout + ended.stderr).decode()
+        ended = run_command(["serve"], environment(server.url))
+    said = ended.stdout + ended.stderr
     assert ended.returncode == 1, said
     assert "maxmemory-policy" in said
     assert "noeviction" in said
@@ -134,7 +131,7 @@ def test_a_message_that_only_redis_calls_too_old_is_refused_and_not_dropped(
     sent = int((time.time() - behind.total_seconds()) * 1000)
     delivery = one_message(PAGE, CUSTOMER, "hello", MessageId("m_wrong"), sent)
     with (
-        serving(own.url, tmp_path / "log", FAKETIME_DONT_FAKE_MONOTONIC="1", **wrong) as service,
+        serving_program(own.url, tmp_path / "log", FAKETIME_DONT_FAKE_MONOTONIC="1", **wrong) as service,
         Shop(service.url) as shop,
         Facebook(service.url) as facebook,
     ):

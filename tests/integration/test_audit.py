@@ -16,7 +16,8 @@ from domain.ids import ShopId
 from domain.shop import EVERY_SHOP
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, mint
 from tests.servers import Server
-from tests.service import START_SECONDS, Service, environment, page_inbox, serving
+from tests.service import Service, environment, run_command, serving
+from tests.support import NO_TLS
 
 KEYS = shop_keys(ShopId("shop-1"))
 
@@ -46,14 +47,7 @@ def told(shop: Shop, owner: str) -> list[tuple[str, int]]:
 
 def command(redis_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """A command to its end."""
-    return subprocess.run(  # noqa: S603 - our own command
-        page_inbox(*arguments),
-        env=environment(redis_url),
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-        check=False,
-    )
+    return run_command(arguments, environment(redis_url))
 
 
 def test_every_read_purge_connection_and_change_is_recorded(
@@ -145,7 +139,9 @@ def test_the_address_is_the_callers_where_a_trusted_proxy_tells_it(
     """127.0.0.2 is a proxy; nobody else can make the log name another address than its own."""
     with own_server() as valkey, serving(valkey.url, tmp_path / "log", TRUSTED_PROXIES=trusted) as service:
         headers = {"Authorization": f"Bearer {mint('shop-1')}", "X-Forwarded-For": "203.0.113.9"}
-        with httpx2.Client(transport=httpx2.HTTPTransport(local_address="127.0.0.2"), trust_env=False) as proxy:
+        with httpx2.Client(
+            transport=httpx2.HTTPTransport(verify=NO_TLS, local_address="127.0.0.2"), trust_env=False
+        ) as proxy:
             assert proxy.get(f"{service.url}/v1/shops/shop-1/messages", headers=headers).status_code == 200
         with Shop(service.url) as shop:
             (entry,) = [one for one in shop.walk_audit() if one["action"] == "listMessages"]

@@ -12,7 +12,7 @@ import redis
 from cache.keys import mark_keys
 from tests.callers import CUSTOMER, PAGE, Facebook, Shop
 from tests.servers import Server, running
-from tests.service import Service, environment, page_inbox, serving
+from tests.service import Service, environment, page_inbox, run_command, serving
 from tests.support import wait_until_blocking
 
 BLOCKED: Final = "7000000000000009"
@@ -20,14 +20,7 @@ BLOCKED: Final = "7000000000000009"
 
 def command(url: str, *words: str, code: int = 0, settings: dict[str, str] | None = None) -> str:
     """What a command prints, which must end with this code."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        page_inbox(*words),
-        env=environment(url, **(settings or {})),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_command(words, environment(url, **(settings or {})), within=120)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

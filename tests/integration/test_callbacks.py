@@ -17,7 +17,7 @@ from tests.facebook import GraphShop, everything, new_page, refusal
 from tests.graph import FakeGraph
 from tests.servers import Server
 from tests.service import APP_SECRET, Service, serving
-from tests.support import wait_until_blocking
+from tests.support import NO_TLS, wait_until_blocking
 from webhook.signed_request import sign
 
 SOKHA, DARA, NOBODY = "10000000000001001", "10000000000001002", "10000000000001003"
@@ -34,12 +34,12 @@ def request(person: str | int | None = None, *, secret: Secret = APP_SECRET, **m
 def call(service: Service, path: str, signed: str, **headers: str) -> httpx2.Response:
     """Facebook's POST."""
     form = {"signed_request": signed}
-    return httpx2.post(f"{service.url}{path}", data=form, headers=headers, trust_env=False, timeout=10)
+    return httpx2.post(f"{service.url}{path}", data=form, headers=headers, trust_env=False, verify=NO_TLS, timeout=10)
 
 
 def look(service: Service, code: str) -> httpx2.Response:
     """What a person sees."""
-    return httpx2.get(f"{service.url}{DATA_DELETION}/{code}", trust_env=False, timeout=10)
+    return httpx2.get(f"{service.url}{DATA_DELETION}/{code}", trust_env=False, verify=NO_TLS, timeout=10)
 
 
 def granted(graph: FakeGraph, shop: GraphShop, person: str) -> FakePage:
@@ -207,8 +207,8 @@ def test_what_is_not_facebooks_or_is_over_is_refused_and_told_nothing(
         (b"&".join([b"a=b"] * 30), (400, "signed_request_missing")),
         (b"signed_request=" + b"a" * 9000, (413, "body_too_large")),
     ):
-        assert refusal(httpx2.post(url, content=body, trust_env=False)) == expected
-    assert httpx2.get(url, trust_env=False).status_code == 405
+        assert refusal(httpx2.post(url, content=body, trust_env=False, verify=NO_TLS)) == expected
+    assert httpx2.get(url, trust_env=False, verify=NO_TLS).status_code == 405
     callback = path.rpartition("/")[2].replace("-", "_")
     assert operator.counts("callbacks_total") - before == {(callback, "refused"): 11}
 

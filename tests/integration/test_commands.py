@@ -26,14 +26,14 @@ from tests.servers import Server
 from tests.service import (
     APP_SECRET,
     SEAL_KEY,
-    START_SECONDS,
     TOKEN_KEY,
     VERIFY_TOKEN,
     Service,
     environment,
-    page_inbox,
+    run_command,
     serving,
 )
+from tests.support import NO_TLS
 
 SECRETS = [secret.reveal() for secret in (APP_SECRET, VERIFY_TOKEN, TOKEN_KEY, SEAL_KEY)]
 
@@ -42,15 +42,7 @@ def call(
     redis_url: str | None, *arguments: str, typed: str = "", **settings: str
 ) -> "subprocess.CompletedProcess[str]":
     """A command to its end, with `typed` on its standard input. No secret may be in what it says."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        page_inbox(*arguments),
-        env=environment(redis_url, **settings),
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-        check=False,
-        input=typed,
-    )
+    done = run_command(arguments, environment(redis_url, **settings), typed=typed)
     said = done.stdout + done.stderr
     assert not [secret for secret in SECRETS if secret in said]
     assert "Traceback" not in said
@@ -134,7 +126,9 @@ def test_a_minted_token_opens_its_shop_and_nothing_else(service: Service) -> Non
 
     def status(method: str, path: str) -> int:
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx2.request(method, f"{service.url}/v1/shops{path}", headers=headers, trust_env=False).status_code
+        return httpx2.request(
+            method, f"{service.url}/v1/shops{path}", headers=headers, trust_env=False, verify=NO_TLS
+        ).status_code
 
     assert status("GET", "/shop-1/messages") == 200
     assert status("DELETE", "/shop-1/messages") == 403

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,7 +21,7 @@ from simulator.graph_faults import Fails, Stalls
 from tests.facebook import GraphShop, graph_settings, new_page, serving_graph
 from tests.graph import FakeGraph
 from tests.servers import Server, free_ports, valkey9
-from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service, environment, page_inbox
+from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service, environment, run_command
 from tests.support import wait_until_blocking
 
 PATIENCE = 50.0
@@ -40,15 +39,7 @@ def doctor(redis_url: str | None, *arguments: str, **settings: str) -> tuple[int
 def spoken(redis_url: str | None, *arguments: str, **settings: str) -> tuple[int, str]:
     """Exit code and text."""
     environ = environment(redis_url, **settings)
-    done = subprocess.run(  # noqa: S603 - our own command
-        page_inbox("doctor", *arguments),
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    done = run_command(["doctor", *arguments], environ, within=PATIENCE)
     assert done.stderr == ""
     hidden = [*SECRETS, *(environ[name] for name in ("SEAL_KEYS", "TOKEN_KEYS") if name in environ)]
     assert not [secret for secret in hidden if secret in done.stdout]

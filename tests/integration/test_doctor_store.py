@@ -2,8 +2,6 @@
 
 import base64
 import json
-import shlex
-import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,7 +12,7 @@ import redis
 
 from tests.callers import Facebook, Shop
 from tests.servers import Server
-from tests.service import environment, page_inbox, serving
+from tests.service import environment, run_command, serving
 
 OTHER_KEY = base64.b64encode(b"another-key-of-the-service-32byt").decode()
 
@@ -23,15 +21,7 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 
 def findings(redis_url: str | None, files: int = 0, **settings: str) -> dict[str, list[dict[str, Any]]]:
     """What it says, by the name of the finding; `files` is a limit of open files."""
-    command = f"ulimit -n {files} && exec " if files else "exec "
-    done = subprocess.run(  # noqa: S603 - our own command
-        ["/bin/sh", "-c", command + shlex.join(page_inbox("doctor", "--json"))],
-        env=environment(redis_url, **settings),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run_command(["doctor", "--json"], environment(redis_url, **settings), within=100, open_files=files)
     assert done.stderr == ""
     found: dict[str, list[dict[str, Any]]] = {}
     for finding in json.loads(done.stdout)["findings"]:

@@ -17,8 +17,8 @@ from domain.ids import PageId
 from simulator.payloads import delivery, entry
 from tests.callers import PAGE, Facebook, Shop, mint, text_part
 from tests.servers import Server
-from tests.service import START_SECONDS, Service, environment, page_inbox, serving
-from tests.support import wait_until_blocking
+from tests.service import Service, environment, run_command, serving
+from tests.support import NO_TLS, wait_until_blocking
 
 OwnServer = Callable[..., AbstractContextManager[Server]]
 
@@ -41,9 +41,11 @@ def of(kind: str, exported: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @contextmanager
 def export(shop: Shop) -> Iterator[httpx2.Response]:
     """An export under way, of which little fits into this end's buffer."""
-    narrow = httpx2.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)])
+    narrow = httpx2.HTTPTransport(verify=NO_TLS, socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)])
     with (
-        httpx2.Client(transport=narrow, timeout=PATIENT, trust_env=False, base_url=shop.client.base_url) as client,
+        httpx2.Client(
+            transport=narrow, timeout=PATIENT, trust_env=False, verify=NO_TLS, base_url=shop.client.base_url
+        ) as client,
         client.stream("GET", "/export", headers=shop.client.headers) as answer,
     ):
         assert answer.status_code == 200
@@ -112,7 +114,7 @@ def test_what_is_purged_or_arrives_meanwhile_is_not_in_it(service: Service, shop
     with export(shop) as answer:
         read = answer.iter_text()
         text = next(read)
-        with Shop(service.url) as owner:
+        with Shop(service.url, patient=True) as owner:
             owner.client.timeout = httpx2.Timeout(PATIENT)
             owner.purge()
         assert facebook.text("m_new").status_code == 200
@@ -238,11 +240,4 @@ def test_the_command_leaves_no_copy_that_only_looks_whole(service: Service, shop
 
 def command(redis_url: str | None, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """`page-inbox export` to its end."""
-    return subprocess.run(  # noqa: S603 - our own command
-        page_inbox("export", *arguments),
-        env=environment(redis_url, **settings),
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-        check=False,
-    )
+    return run_command(["export", *arguments], environment(redis_url, **settings))

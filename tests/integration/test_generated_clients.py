@@ -14,6 +14,7 @@ import pytest
 from tests.callers import Facebook, Shop, mint
 from tests.documents import ROOT
 from tests.service import Service
+from tests.support import NO_TLS
 
 PACKAGES = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3", str(ROOT / "client"))
 SECONDS = 200
@@ -97,7 +98,7 @@ def run(command: list[str], folder: Path, *, seconds: float = SECONDS) -> str:
 def test_a_generated_python_client_reads_and_purges(service: Service, shop: Shop, tmp_path: Path) -> None:
     """Made by openapi-python-client, with a function for each call. A field that it does not know is no error."""
     description = tmp_path / "openapi.json"
-    description.write_bytes(httpx2.get(f"{service.url}/openapi.json", trust_env=False).content)
+    description.write_bytes(httpx2.get(f"{service.url}/openapi.json", trust_env=False, verify=NO_TLS).content)
     (tmp_path / "config.yaml").write_text("post_hooks: []\n")
     generate = ["generate", "--path", description.name, "--meta", "none", "--output-path", "generated"]
     generator = str(Path(sys.executable).with_name("openapi-python-client"))
@@ -123,7 +124,9 @@ def test_typescript_clients_compile_strictly_and_read(service: Service, shop: Sh
         run(install, folder)
     except (AssertionError, subprocess.TimeoutExpired) as error:
         pytest.skip(f"TypeScript: npm cannot install the compiler ({str(error)[-200:]})")
-    (folder / "openapi.json").write_bytes(httpx2.get(f"{service.url}/openapi.json", trust_env=False).content)
+    (folder / "openapi.json").write_bytes(
+        httpx2.get(f"{service.url}/openapi.json", trust_env=False, verify=NO_TLS).content
+    )
     (folder / "generated.ts").write_text(GENERATED)
     (folder / "ours.ts").write_text(OURS)
     programs = folder / "node_modules" / ".bin"

@@ -16,7 +16,7 @@ from tests.callers import mint
 from tests.facebook import READER_WAITS, GraphShop, new_page, refusal
 from tests.graph import FakeGraph, now
 from tests.service import Service
-from tests.support import wait_until
+from tests.support import NO_TLS, wait_until
 
 COMMENTS: Final = 10_000
 WALKS: Final = 3
@@ -105,6 +105,7 @@ def readers(service: Service) -> httpx2.AsyncClient:
         limits=httpx2.Limits(max_connections=None),
         timeout=READER_WAITS,
         trust_env=False,
+        verify=NO_TLS,
     )
 
 

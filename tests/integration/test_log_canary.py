@@ -32,6 +32,7 @@ from tests.integration import test_canary, test_graph_canary
 from tests.integration.test_graph_canary import PAGE, canary_page, files, found_in, spellings, token_of
 from tests.servers import running
 from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service
+from tests.support import NO_TLS
 from webhook.signed_request import sign
 
 ROUTES: Final = application().routes
@@ -75,7 +76,9 @@ class Caller:
 
     def __init__(self, service: Service) -> None:
         # A connection for each call: an idle one may be closed by the service at the moment it is used again.
-        transport = httpx2.HTTPTransport(local_address=SOURCE, limits=httpx2.Limits(max_keepalive_connections=0))
+        transport = httpx2.HTTPTransport(
+            verify=NO_TLS, local_address=SOURCE, limits=httpx2.Limits(max_keepalive_connections=0)
+        )
         self._client = httpx2.Client(base_url=service.url, transport=transport, headers=HEADERS, timeout=16)
         self.answered: Counter[tuple[str, int]] = Counter()
 

@@ -9,26 +9,18 @@ import jwt
 import pytest
 
 from tests.callers import CUSTOMER, PAGE, Facebook, Shop
-from tests.service import START_SECONDS, Service, environment, page_inbox
-from tests.support import wait_until_blocking
+from tests.service import Service, environment, run_command
+from tests.support import NO_TLS, wait_until_blocking
 
 
 def verified(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
     """`page-inbox receipt verify` to its end; the environment holds SEAL_KEYS."""
-    return subprocess.run(  # noqa: S603 - our own command
-        page_inbox("receipt", "verify", *arguments),
-        env=environment(None),
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-        check=False,
-        input=typed,
-    )
+    return run_command(["receipt", "verify", *arguments], environment(None), typed=typed)
 
 
 def keys_of(service: Service) -> httpx2.Response:
     """The public keys, asked for without a token."""
-    return httpx2.get(f"{service.url}/.well-known/jwks.json", trust_env=False)
+    return httpx2.get(f"{service.url}/.well-known/jwks.json", trust_env=False, verify=NO_TLS)
 
 
 @pytest.mark.parametrize("path", ["/messages", f"/conversations/{PAGE}_{CUSTOMER}", "/messages/m_1", f"/pages/{PAGE}"])

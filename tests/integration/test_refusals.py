@@ -12,6 +12,7 @@ from simulator.serialize import serialize
 from simulator.signing import FORGERIES, Forgery, forged, signed
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, texts
 from tests.service import APP_SECRET, Service
+from tests.support import NO_TLS
 
 MOST = 18 * 1024 * 1024
 """The default of MAX_BODY_BYTES."""
@@ -78,7 +79,7 @@ def test_a_body_of_just_the_largest_size_is_taken(facebook: Facebook, shop: Shop
 
 def test_other_methods_are_405(service: Service) -> None:
     """And name those that are not."""
-    answer = httpx2.put(f"{service.url}/webhook", content=b"canary", trust_env=False)
+    answer = httpx2.put(f"{service.url}/webhook", content=b"canary", trust_env=False, verify=NO_TLS)
     assert answer.status_code == 405
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
 

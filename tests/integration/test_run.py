@@ -20,8 +20,17 @@ import redis
 
 from tests.callers import Facebook, Shop
 from tests.documents import ROOT, commands
-from tests.service import APP_SECRET, START_SECONDS, STOP_SECONDS, TOKEN_KEY, environment, page_inbox, started
-from tests.support import wait_until_blocking
+from tests.service import (
+    APP_SECRET,
+    START_SECONDS,
+    STOP_SECONDS,
+    TOKEN_KEY,
+    environment,
+    page_inbox,
+    run_command,
+    started,
+)
+from tests.support import NO_TLS, wait_until_blocking
 
 NOTHING_SET = dict.fromkeys(("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "SEAL_KEYS", "HOST"), "")
 
@@ -57,7 +66,7 @@ class Running:
         assert words[:3] == ["curl", "-s", "-H"]
         name, _, value = words[3].replace("$TOKEN", export).partition(": ")
         address = words[-1] if instead is None else words[-1].partition(path)[0] + instead
-        return httpx2.get(address, headers={name: value}, trust_env=False)
+        return httpx2.get(address, headers={name: value}, trust_env=False, verify=NO_TLS)
 
     def messages(self) -> list[dict[str, Any]]:
         """The demo shop's newest messages."""
@@ -92,9 +101,7 @@ def data() -> Iterator[Path]:
 def called(data: Path, *arguments: str, typed: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
     """A command of a person who has set DATA_DIR and nothing else."""
     environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data), **settings})
-    return subprocess.run(  # noqa: S603 - our own command
-        page_inbox(*arguments), env=environ, capture_output=True, text=True, timeout=60, check=False, input=typed
-    )
+    return run_command(arguments, environ, typed=typed, within=60)
 
 
 def test_commands_find_the_run_by_its_data_dir(data: Path) -> None:
@@ -108,6 +115,7 @@ def test_commands_find_the_run_by_its_data_dir(data: Path) -> None:
             f"{inbox.address}/v1/shops/demo-shop/messages",
             headers={"Authorization": f"Bearer {token}"},
             trust_env=False,
+            verify=NO_TLS,
         )
         assert answer.json() == {"messages": [], "next_cursor": None}
         assert called(data, "doctor").returncode in {0, 1}
@@ -137,7 +145,7 @@ def test_env_prints_what_other_programs_need(data: Path) -> None:
 def test_the_hosts_name_alone_leads_to_the_console(data: Path) -> None:
     """For a person who types it."""
     with running(data, "--quiet-shop") as inbox:
-        answer = httpx2.get(f"{inbox.address}/", follow_redirects=True, trust_env=False)
+        answer = httpx2.get(f"{inbox.address}/", follow_redirects=True, trust_env=False, verify=NO_TLS)
         assert (answer.status_code, answer.url.path) == (200, "/console")
 
 
@@ -203,8 +211,8 @@ def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
         assert {"id", "direction", "received_at", "expires_at"} <= message.keys()
         assert inbox.curl("/conversations").json()["conversations"]
         (ops,) = re.findall(r"http://\S+/metrics", inbox.said)
-        assert "page_inbox_deliveries_total" in httpx2.get(ops, trust_env=False).text
-        assert httpx2.get(f"{inbox.address}/docs", trust_env=False).status_code == 200
+        assert "page_inbox_deliveries_total" in httpx2.get(ops, trust_env=False, verify=NO_TLS).text
+        assert httpx2.get(f"{inbox.address}/docs", trust_env=False, verify=NO_TLS).status_code == 200
         assert all(address.startswith("http://127.0.0.1:") for address in re.findall(r"http://\S+", inbox.said))
 
 
@@ -240,13 +248,15 @@ def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data:
     with running(data) as inbox:
         wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
         (console,) = re.findall(r"(http://\S+/console)#token=eyJ", inbox.said)
-        policy = httpx2.get(console, trust_env=False).headers["content-security-policy"]
+        policy = httpx2.get(console, trust_env=False, verify=NO_TLS).headers["content-security-policy"]
         customer = inbox.messages()[0]["conversation_id"].partition("_")[2]
         (told,) = inbox.curl("/posts", f"/customers/{customer}").json()["items"]
         assert told["name"]
         place, _, _ = told["profile_pic"].partition("/p/")
         assert f"img-src 'self' https://*.fbcdn.net https://*.fbsbx.com https://*.facebook.com {place};" in policy
-        assert httpx2.get(told["profile_pic"], trust_env=False).headers["content-type"] == "image/svg+xml"
+        assert (
+            httpx2.get(told["profile_pic"], trust_env=False, verify=NO_TLS).headers["content-type"] == "image/svg+xml"
+        )
 
 
 def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages(data: Path) -> None:

@@ -12,7 +12,7 @@ from tests.callers import Shop, mint, texts
 from tests.fault.senders import Sender, connected
 from tests.servers import Server
 from tests.service import APP_SECRET, serving
-from tests.support import wait_until
+from tests.support import NO_TLS, wait_until
 
 OPEN_FILES: Final = "1024"
 """Half of them are connections, and three quarters of these are for streams and other requests."""
@@ -42,7 +42,7 @@ async def test_streams_leave_connections_to_deliveries(valkey: Server, tmp_path:
                 senders += wave
                 await stack.enter_async_context(connected(service, wave))
                 await wait_until(lambda wave=wave: all(one.status or one.closed for one in wave), WITHIN)  # type: ignore[misc]
-            async with httpx2.AsyncClient(trust_env=False, timeout=WITHIN) as web:
+            async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS, timeout=WITHIN) as web:
                 statuses = []
                 for number in range(DELIVERIES):
                     body = serialize(texts([f"m_{number}"]))

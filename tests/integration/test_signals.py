@@ -1,8 +1,6 @@
 """What the signals of a running service do, and what it refuses to start with."""
 
-import shlex
 import signal
-import subprocess
 import threading
 from pathlib import Path
 
@@ -14,8 +12,8 @@ from simulator.serialize import serialize
 from simulator.signing import signed
 from tests.callers import Facebook, Operator, Shop, texts
 from tests.servers import Server
-from tests.service import APP_SECRET, STOP_SECONDS, Service, environment, page_inbox, serving
-from tests.support import wait_until_blocking
+from tests.service import APP_SECRET, STOP_SECONDS, Service, environment, run_command, serving
+from tests.support import NO_TLS, wait_until_blocking
 
 NEXT_SECRET = Secret("another-app-secret-of-the-service")
 WITHIN = 30.0
@@ -26,7 +24,7 @@ def status(service: Service, mid: str, secret: Secret) -> int:
     read the request: so does a proxy.
     """
     body = serialize(texts([mid]))
-    with httpx2.Client(base_url=service.url, trust_env=False, timeout=WITHIN) as client:
+    with httpx2.Client(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=WITHIN) as client:
         try:
             answer = client.post("/webhook", content=body, headers=signed(body, secret))
         except httpx2.RemoteProtocolError:
@@ -120,15 +118,7 @@ def test_the_wait_ends_by_itself(valkey: Server, tmp_path: Path) -> None:
 
 def test_too_few_open_files_are_refused_at_the_start(valkey: Server) -> None:
     """With the number that is needed; a service with 256 would take one connection at a time."""
-    command = f"ulimit -n 256 && exec {shlex.join(page_inbox('serve'))}"
-    done = subprocess.run(  # noqa: S603 - our own command
-        ["/bin/sh", "-c", command],
-        env=environment(valkey.url),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_command(["serve"], environment(valkey.url), within=60, open_files=256)
     assert done.returncode == 1
     assert "256 files and needs 1024" in done.stderr
     assert "Traceback" not in done.stderr

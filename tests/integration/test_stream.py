@@ -15,7 +15,7 @@ from simulator.payloads import from_customer
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, mint, texts
 from tests.servers import Server
 from tests.service import SEAL_KEY, Service, serving
-from tests.support import wait_until_blocking
+from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer
 
 OLD = Cursors(Keyring([SEAL_KEY])).write(ShopId("shop-1"), "s", 1)
@@ -237,7 +237,9 @@ def test_a_ticket_opens_one_stream_of_its_shop(service: Service, shop: Shop, fac
     """Once, and no other route; and it stands in no log."""
     ticket = give_ticket(shop)
     query = f"?ticket={ticket}"
-    assert httpx2.get(f"{service.url}/v1/shops/shop-1/messages{query}", trust_env=False).status_code == 401
+    assert (
+        httpx2.get(f"{service.url}/v1/shops/shop-1/messages{query}", trust_env=False, verify=NO_TLS).status_code == 401
+    )
     assert refused(Viewer(service.url, "shop-2", token="", query=query)) == (401, "ticket_invalid")
     with Viewer(service.url, token="", query=query).ready() as viewer:
         facebook.text("m_1")
@@ -267,7 +269,7 @@ def test_a_ticket_is_kept_as_its_hash_for_thirty_seconds(shop: Shop, valkey: Ser
     assert ticket.encode() not in key + kept
     url = f"{shop.client.base_url}/stream?ticket={ticket}".replace("//stream", "/stream")
     with ThreadPoolExecutor(8) as several:
-        answers = list(several.map(lambda _: httpx2.head(url, trust_env=False).status_code, range(8)))
+        answers = list(several.map(lambda _: httpx2.head(url, trust_env=False, verify=NO_TLS).status_code, range(8)))
     assert sorted(answers) == [200, *[401] * 7]
 
 
@@ -324,4 +326,4 @@ def test_a_head_asks_for_the_stream_without_opening_it(service: Service, shop: S
     answer = shop.client.head("/stream")
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-    assert httpx2.head(f"{service.url}/v1/shops/shop-1/stream", trust_env=False).status_code == 401
+    assert httpx2.head(f"{service.url}/v1/shops/shop-1/stream", trust_env=False, verify=NO_TLS).status_code == 401

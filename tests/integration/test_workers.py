@@ -17,7 +17,7 @@ from simulator.signing import signed
 from tests.callers import FACEBOOK_WAITS, Facebook, Operator, Shop, texts
 from tests.servers import Server
 from tests.service import APP_SECRET, STOP_SECONDS, Service, environment, page_inbox, serving, started
-from tests.support import wait_until_blocking
+from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer
 
 pytestmark = [
@@ -76,7 +76,7 @@ def accepted(operator: Operator, at_least: int) -> int:
 
 async def deliver(url: str, connection: int) -> None:
     """Some deliveries on a connection of their own."""
-    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=FACEBOOK_WAITS) as client:
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS, timeout=FACEBOOK_WAITS) as client:
         for number in range(EACH):
             body = serialize(texts([f"m_{connection}_{number}"]))
             assert (await client.post("/webhook", content=body, headers=signed(body, APP_SECRET))).status_code == 200

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.soak.stage import Stage
 from tests.soak.watch import Found
+from tests.support import NO_TLS
 
 GROWTH: Final = 1.05
 """Of the medians of the second and the last quarter. The first warms up: pools, caches, the interpreter's arenas."""
@@ -44,7 +45,7 @@ HEAD: Final = (
 
 def sample(stage: Stage, seconds: float, acknowledged: int) -> Sample:
     """Look at the steady replica and at Redis."""
-    said = httpx2.get(f"{stage.steady.ops_url}/metrics", trust_env=False, timeout=10).text
+    said = httpx2.get(f"{stage.steady.ops_url}/metrics", trust_env=False, verify=NO_TLS, timeout=10).text
     values = {one.name: one.value for family in text_string_to_metric_families(said) for one in family.samples}
     with stage.valkey.client() as client:
         info = client.info()

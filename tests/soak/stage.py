@@ -11,7 +11,7 @@ from simulator.graph_nodes import FakePage
 from tests.breakable import Breakable
 from tests.facebook import graph_settings, new_page, running_facebook
 from tests.graph import FakeGraph
-from tests.service import Service, serving
+from tests.service import Service, serving_program
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Stage:
             assert self.mortal.terminate() == 0
         self._of_mortal.close()
         self.mortal = self._of_mortal.enter_context(
-            serving(self.valkey.url, self.place / "mortal.log", ready="/livez", **self.settings, **ports)
+            serving_program(self.valkey.url, self.place / "mortal.log", ready="/livez", **self.settings, **ports)
         )
 
 
@@ -51,8 +51,8 @@ def staged(ttl: int) -> Iterator[Stage]:
         stack.callback(valkey.stop)
         graph = stack.enter_context(running_facebook())
         settings = {"MESSAGE_TTL": str(ttl), "TMPDIR": str(place / "tmp"), **graph_settings(graph)}
-        steady = stack.enter_context(serving(valkey.url, place / "steady.log", **settings))
+        steady = stack.enter_context(serving_program(valkey.url, place / "steady.log", **settings))
         of_mortal = stack.enter_context(ExitStack())
-        mortal = of_mortal.enter_context(serving(valkey.url, place / "mortal.log", **settings))
+        mortal = of_mortal.enter_context(serving_program(valkey.url, place / "mortal.log", **settings))
         page = new_page(graph.world)
         yield Stage(valkey, steady, mortal, graph, page, place, settings, of_mortal)
