@@ -16,11 +16,13 @@ from api.models import (
     ErasedModel,
     HealingModel,
     LiveModel,
+    MarkedModel,
     MissingFieldModel,
     PageModel,
     PurgeEventModel,
     ReceiptModel,
     ShopModel,
+    StaffMarkModel,
     UnhealedModel,
     WarningModel,
 )
@@ -32,6 +34,7 @@ from domain.kept import KeptConversation, KeptMessage
 from domain.message import Unsend
 from domain.moment import rfc3339
 from domain.shop import Page, PageState, Receipt, Shop
+from domain.staff_mark import StaffMark
 from domain.stream import PurgeEvent, StreamEvent
 
 
@@ -78,13 +81,15 @@ def message_json(message: KeptMessage, phone_numbers: Sequence[str] = ()) -> byt
 
 def conversation_json(conversation: KeptConversation, phone_numbers: Sequence[str] = ()) -> bytes:
     """Returns a `ConversationModel` as JSON. The telephone numbers are those in its last message."""
-    head = {
+    head: dict[str, Any] = {
         "id": conversation.id,
         "page_id": conversation.page,
         "customer_id": conversation.customer,
         "message_count": conversation.message_count,
         "last_activity_at": rfc3339(conversation.last_activity_at),
     }
+    if conversation.mark is not None:
+        head["mark"] = _mark(conversation.mark)
     last = message_json(conversation.last_message, phone_numbers)
     return with_last(orjson.dumps(head), member("last_message", last))
 
@@ -98,6 +103,8 @@ def event_json(event: StreamEvent, phone_numbers: Sequence[str] = ()) -> bytes:
             return json_of(ErasedModel(id=unsend.id, page_id=unsend.page))
         case PurgeEvent() as purge:
             return json_of(PurgeEventModel(purge_id=purge.id, what=purge.what))
+        case StaffMark() as mark:
+            return json_of(marked_answer(mark))
         case Notice() as notice:
             return json_of(_live(notice))
 
@@ -129,6 +136,21 @@ def blocked_answer(conversation: ConversationId, since: int | None, purge: Recei
     if purge is not None:
         members["purge"] = receipt_answer(purge)
     return BlockedModel(**members)
+
+
+def marked_answer(mark: StaffMark) -> MarkedModel:
+    """Returns a conversation's mark."""
+    shown = StaffMarkModel.model_validate(_mark(mark))
+    return MarkedModel(conversation_id=mark.conversation, page_id=mark.page, mark=shown)
+
+
+def _mark(mark: StaffMark) -> dict[str, Any]:
+    return {
+        "done": mark.done,
+        "unread": mark.unread,
+        "labels": list(mark.labels),
+        "marked_at": rfc3339(mark.marked_at),
+    }
 
 
 def _live(notice: Notice) -> LiveModel:

@@ -19,12 +19,20 @@ from pydantic import (
 )
 from pydantic.json_schema import WithJsonSchema
 
+from api.params import PLAIN, acceptable
 from domain.moment import from_text
 from domain.secret import Secret
 
 LONGEST_PAGE_TOKEN = 4_096
 """Limit: characters of a Page token. Facebook's tokens have no fixed length. They are said to need two kilobytes.
 """
+
+LONGEST_LABEL = 40
+"""Limit: characters of a label that staff give conversations. A label is a word or two in a row of a list."""
+LABELS_OF_A_SHOP = 20
+"""Limit: labels in a shop's list. People choose from this list, and it stays until the shop replaces it."""
+LABELS_OF_A_MARK = 5
+"""Limit: labels of one conversation. Each row of the list of conversations shows all of them."""
 
 _PAGE_TOKEN = re.compile(f"[!-~]{{1,{LONGEST_PAGE_TOKEN}}}")
 """Printable ASCII without spaces, because the token must fit into a header line."""
@@ -51,6 +59,24 @@ def _end(text: object) -> int:
 
 
 End = Annotated[int, BeforeValidator(_end), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+def _label(text: str) -> str:
+    if not acceptable(text, LONGEST_LABEL) or not text.strip():
+        raise ValueError(f"must be 1 to {LONGEST_LABEL} characters, not only spaces, without control characters")
+    return text
+
+
+def _different(labels: list[str]) -> list[str]:
+    if len({*labels}) < len(labels):
+        raise ValueError("each may stand only once")
+    return labels
+
+
+Label = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_LABEL, json_schema_extra={"pattern": PLAIN}), AfterValidator(_label)
+]
+Different = AfterValidator(_different)
 
 
 class _Body(BaseModel):
@@ -100,3 +126,23 @@ class Pause(_Body):
         if until is not None and info.data.get("paused") is False:
             raise ValueError("only a pause has an end")
         return until
+
+
+class MarkChange(_Body):
+    """What staff note about a conversation. It replaces what was noted before."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"done": True}]})
+
+    done: StrictBool = Field(False, description="Whether staff are done with it.")
+    unread: StrictBool = Field(False, description="Whether somebody shall look at it again.")
+    labels: Annotated[list[Label], Field(max_length=LABELS_OF_A_MARK), Different] = Field(
+        [], description="Labels from the shop's list."
+    )
+
+
+class LabelList(_Body):
+    """The labels that staff may give conversations."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"labels": ["paid", "VIP"]}]})
+
+    labels: Annotated[list[Label], Field(max_length=LABELS_OF_A_SHOP), Different]

@@ -35,6 +35,7 @@ _CONVERSATION: Final = {
     "last_message": _MESSAGE,
     "last_activity_at": "2026-11-29T13:24:35.904Z",
 }
+_MARK: Final = {"done": True, "unread": False, "labels": ["paid"], "marked_at": "2026-11-29T13:30:00.000Z"}
 _RECEIPT: Final = {
     "purge_id": "01JDW3V9Z0",
     "what": "conversation",
@@ -113,6 +114,8 @@ EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     models.MessageModel: _MESSAGE,
     models.MessagesModel: {"messages": [_MESSAGE], "next_cursor": None},
     models.ConversationsModel: {"conversations": [_CONVERSATION], "next_cursor": None},
+    models.MarkedModel: {"conversation_id": CONVERSATION, "page_id": PAGE, "mark": _MARK},
+    models.LabelsModel: {"labels": ["paid", "VIP"]},
     models.TicketModel: {"ticket": "kq3vXb0m"},
     models.ReceiptModel: _RECEIPT,
     models.BlockedModel: {"conversation_id": CONVERSATION, "blocked": True, "since": "2026-11-29T13:30:00.000Z"},

@@ -72,6 +72,29 @@ class MessagesModel(_Answer):
     )
 
 
+class StaffMarkModel(_Answer):
+    """What staff have noted about a conversation. All staff share it."""
+
+    done: bool = Field(description="Whether staff are done with it. Compare `marked_at` with `last_activity_at`.")
+    unread: bool = Field(description="Whether somebody shall look at it again.")
+    labels: list[str]
+    marked_at: Moment
+
+
+class MarkedModel(_Answer):
+    """A conversation and its mark."""
+
+    conversation_id: str
+    page_id: str
+    mark: StaffMarkModel
+
+
+class LabelsModel(_Answer):
+    """The labels that staff may give conversations."""
+
+    labels: list[str]
+
+
 class ConversationModel(_Answer):
     """All messages between one customer and one Page."""
 
@@ -81,6 +104,7 @@ class ConversationModel(_Answer):
     message_count: int = Field(ge=1, description="The number of messages that are kept.")
     last_message: MessageModel
     last_activity_at: Moment
+    mark: StaffMarkModel | MISSING = MISSING
 
 
 class ConversationsModel(_Answer):
@@ -140,6 +164,7 @@ STREAM_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
     "message": MessageModel,
     "edited": MessageModel,
     "erased": ErasedModel,
+    "marked": MarkedModel,
     "purge": PurgeEventModel,
     "live": LiveModel,
     "ready": ReadyModel,

@@ -35,6 +35,7 @@ REASONS: Final[Mapping[int, Mapping[str, str]]] = {
         "page_token_required": "Only a back end (`shop` is `*`) may connect a Page without the Page's token.",
     },
     404: {
+        "conversation_not_found": "Nothing of this conversation is kept. It may have expired or be deleted.",
         "message_not_found": "There is no such message in this shop. It may have expired or be deleted.",
         "purge_not_found": "There is no such receipt in this shop, or it is older than 30 days.",
         "page_not_found": "The Page is not connected to this shop.",

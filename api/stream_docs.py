@@ -11,6 +11,8 @@ A browser's `EventSource` sends no token and closes for ever when its ticket is 
 
 `message`: a message as `readMessage` answers it. `edited`: a message after an edit. `erased`: its sender took it back.
 
+`marked`: staff have marked a conversation. `mark` is the whole new mark.
+
 `purge`: something was deleted. Read again what you show. After a purge of the whole shop the stream ends.
 
 `ready`: all earlier events are sent. Later events come as they happen. Its `id` can be the first that you see.

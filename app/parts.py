@@ -24,6 +24,7 @@ from cache.messages.blocks import Blocks
 from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
 from cache.messages.unsent import UnsentIds
 from cache.messages.writer import Writer
@@ -33,6 +34,7 @@ from cache.purging.purge import Purger
 from cache.purging.receipt_signature import ReceiptSigner
 from cache.purging.receipts import Receipts
 from cache.purging.replay import PurgeReplay
+from cache.registry.labels import Labels
 from cache.registry.marks import Marks
 from cache.registry.registry import Registry
 from cache.registry.routes import Routes
@@ -91,6 +93,8 @@ class Store:
     purger: Purger
     customers: CustomerPurger
     blocked: Blocks
+    staff_marks: StaffMarks
+    labels: Labels
     audit_log: AuditLog
     receipts: Receipts
     signer: ReceiptSigner
@@ -142,6 +146,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
             purger,
             customers,
             blocked,
+            StaffMarks(connection, shop_secrets),
+            Labels(connection, sealer),
             audit_log,
             receipts,
             signer,

@@ -8,7 +8,7 @@ from api import receipt_keys
 from api.attachments import Attachments
 from api.audit import Audit
 from api.blocked import Blocked
-from api.bodies import PageConnect, Pause
+from api.bodies import LabelList, MarkChange, PageConnect, Pause
 from api.compression import Compression
 from api.customers import Customers
 from api.docs import description_routes
@@ -25,12 +25,15 @@ from api.graph_models import (
     VideosModel,
 )
 from api.graph_params import CommentsQuery, CustomersQuery, EdgeQuery, PostsQuery
+from api.marking import Marking
 from api.messages import Messages
 from api.models import (
     AuditModel,
     BlockedModel,
     ConversationsModel,
     JwksModel,
+    LabelsModel,
+    MarkedModel,
     MessageModel,
     MessagesModel,
     PageModel,
@@ -70,6 +73,7 @@ def table(services: Services) -> list[Route]:
     compression = Compression(token_bytes)
     messages = Messages(services.reader, services.purger, services.customers, compression, services.turns)
     blocked = Blocked(services.blocked, services.purger)
+    marking = Marking(services.staff_marks, services.labels)
     shops = Shops(
         services.shops,
         services.connector,
@@ -113,6 +117,16 @@ def table(services: Services) -> list[Route]:
         Route("POST", f"{SHOP}/stream-ticket", stream.ticket, "giveTicket", READ,
               "A ticket to open one stream with.", answer=TicketModel, tag="Reading",
               description="For `EventSource`, which sends no token. The stream lasts no longer than the token would."),
+        Route("PUT", f"{SHOP}/conversations/{{id}}/mark", marking.put, "markConversation", READ,
+              "Note for all staff that a conversation is done or unread, and its labels.", body=MarkChange,
+              answer=MarkedModel, statuses=(404,), tag="Reading",
+              description="The mark ends with the conversation, and each deletion of the conversation deletes it. It "
+              "replaces the earlier mark. What the body leaves out is false or empty."),
+        Route("GET", f"{SHOP}/labels", marking.labels, "readLabels", READ,
+              "The labels that staff may give conversations.", answer=LabelsModel, tag="Reading"),
+        Route("PUT", f"{SHOP}/labels", marking.replace_labels, "changeLabels", ADMIN,
+              "Replace the list of labels.", body=LabelList, answer=LabelsModel, tag="Shop and Pages",
+              description="Marks keep a label that the new list does not have."),
         Route("DELETE", f"{SHOP}/conversations/{{id}}", messages.purge_conversation, "purgeConversation", PURGE,
               "Delete a conversation.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", BLOCKED, blocked.state, "readBlocked", PURGE,

@@ -39,12 +39,14 @@ from cache.live.live import Live
 from cache.live.tickets import Tickets
 from cache.messages.blocks import Blocks
 from cache.messages.reader import Reader
+from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
 from cache.messages.writer import Writer
 from cache.purging.customers import CustomerPurger
 from cache.purging.deletions import Deletions
 from cache.purging.purge import Purger
 from cache.purging.receipt_signature import ReceiptSigner
+from cache.registry.labels import Labels
 from cache.registry.marks import Marks
 from cache.registry.registry import Registry
 from cache.server.connection import Connection
@@ -97,6 +99,8 @@ class Services:
     purger: Purger
     customers: CustomerPurger
     blocked: Blocks
+    staff_marks: StaffMarks
+    labels: Labels
     sweeper: Sweeper
     intake: Intake
     turns: ShopTurns
@@ -269,6 +273,8 @@ def wire(
         purger=store.purger,
         customers=store.customers,
         blocked=store.blocked,
+        staff_marks=store.staff_marks,
+        labels=store.labels,
         sweeper=sweeper,
         intake=intake,
         announcements=announcements,

@@ -89,6 +89,11 @@ def page_flags(page_tag: bytes) -> int:
     return page_tag[0] & 0xFE
 
 
+def tag_of(value: bytes) -> bytes:
+    """Returns the conversation tag in the header of a value."""
+    return value[CONVERSATION_AT:HEADER_BYTES]
+
+
 def fields(message: Message) -> dict[str, Any]:
     """Returns the members of a message's JSON."""
     body: dict[str, Any] = {

@@ -4,7 +4,7 @@ One shop's keys share the hash tag `{shop}`, and so one slot of a Redis Cluster:
 of the watchlist share another slot.
 
     page:{P}          hash    which shop a Page belongs to                           permanent
-    shop:{S}          hash    paused, Pages, sealed tokens and secret, watermark     permanent
+    shop:{S}          hash    paused, Pages, sealed tokens, secret, labels, watermark  permanent
     mark:{<n>}        string  that Pages were connected, and are not lost            permanent
     x:{S}             zset    tags of blocked conversations by the time of blocking  permanent
     m:{S}:<id>        string  a message, sealed (cache/messages/vault.py); empty once erased  receipt + TTL
@@ -12,7 +12,8 @@ of the watchlist share another slot.
     c:{S}:<tag>       zset    the same for one conversation                          newest deadline in it
     v:{S}             zset    Page and conversation tags by activity                 newest deadline in it
     e:{S}             zset    edits that wait for their message                      newest deadline in it
-    h:{S}             zset    what was edited, unsent and purged, by microsecond     5 days after the newest
+    n:{S}:<tag>       string  staff's mark of a conversation, sealed                 the conversation's
+    h:{S}             zset    what was edited, unsent, purged, marked, by microsecond  5 days after the newest
     t:{S}:<hash>      string  the holder of a ticket for a stream                    30 s
     k:{S}             zset    the hashes of the shop's unused tickets, by their end  30 s
     u:{S}:<id>        string  the id of an unsent message, sealed for viewers        the message's
@@ -140,6 +141,7 @@ AUDIT: Final = b"d:"
 AUDIT_READS: Final = b"o:"
 PURGE_MARK: Final = b"w:"
 UNSENT: Final = b"u:"
+STAFF_MARK: Final = b"n:"
 BUDGET: Final = b"b:"
 HEAL: Final = b"f:"
 HEAL_VISITED: Final = b"g:"
@@ -231,6 +233,10 @@ class ShopKeys:
     def conversation_index(self, tag: bytes) -> bytes:
         """Returns the key of a conversation's index."""
         return CONVERSATION_INDEX + self.hash_tag + b":" + tag
+
+    def staff_mark(self, tag: bytes) -> bytes:
+        """Returns the key of the mark that staff have given a conversation."""
+        return STAFF_MARK + self.hash_tag + b":" + tag
 
     def budget(self, page: PageId) -> bytes:
         """Returns the key of a Page's budgets of Graph calls."""

@@ -72,6 +72,21 @@ end
 -- end (ms).
 local function is_paused(field) return field == '1' or tonumber(field or 0) * 1000 > now end
 
+--- staff_mark
+-- The mark that staff have given a conversation. Its value begins with its moment (µs, 16 digits).
+local function staff_mark_key(tag, conversation) return STAFF_MARK_KEY .. tag .. ':' .. conversation end
+
+-- Returns the value, or nil if there is none after the moment `purged`.
+local function staff_mark(tag, conversation, purged)
+  local value = redis.call('GET', staff_mark_key(tag, conversation))
+  if value and tonumber(string.sub(value, 1, 16)) > tonumber(purged) then return value end
+end
+
+-- Erases the mark that a purge of this moment has hidden.
+local function erase_staff_mark(tag, conversation, purged)
+  if not staff_mark(tag, conversation, purged) then redis.call('UNLINK', staff_mark_key(tag, conversation)) end
+end
+
 --- announce
 -- Announces the newest moment of a shop to its viewers. If this fails, the write is still valid.
 local function announce(tag, moment) redis.pcall('SPUBLISH', CHANNEL .. tag, NEWS .. digits(moment)) end

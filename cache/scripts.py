@@ -39,6 +39,7 @@ _CONSTANTS: Final[dict[str, int | bytes]] = {
     "CONVERSATION_KEY": keys.CONVERSATION_INDEX,
     "PURGE_MARK": keys.PURGE_MARK,
     "UNSENT_KEY": keys.UNSENT,
+    "STAFF_MARK_KEY": keys.STAFF_MARK,
     "BUDGET_KEY": keys.BUDGET,
     "HEAL_KEY": keys.HEAL,
     "HEAL_VISITED_KEY": keys.HEAL_VISITED,
@@ -131,6 +132,7 @@ REPLACE = Script("replace")
 KEEP_TOKEN = Script("keep_token")
 PAUSE_PAGE = Script("pause_page")
 BLOCK = Script("block")
+STAFF_MARK = Script("staff_mark")
 PRESENT = Script("present")
 WAITING = Script("waiting")
 EVENT = Script("event")

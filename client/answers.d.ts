@@ -99,6 +99,7 @@ export interface Conversation {
   message_count: number;
   last_message: Message;
   last_activity_at: string;
+  mark?: StaffMark;
 }
 
 /** Conversations, newest activity first. */
@@ -244,6 +245,16 @@ export interface Key {
   alg?: string;
 }
 
+/** The labels that staff may give conversations. */
+export interface LabelList {
+  labels: Array<string>;
+}
+
+/** The labels that staff may give conversations. */
+export interface Labels {
+  labels: Array<string>;
+}
+
 /** Something that happened and is never stored. It has further members that depend on the kind. */
 export interface Live {
   kind: "reaction" | "read" | "delivery" | "typing" | "referral" | "optin" | "account_linking" | "thread_control" | "app_roles" | "policy_enforcement" | "customer_information" | "feedback" | "order" | "game_play" | "call" | "feed" | "mention" | "conversations" | "leadgen" | "ratings" | "live_videos" | "videos" | "dashboard_test" | "values_missing" | "other";
@@ -280,6 +291,23 @@ export interface LiveVideos {
   /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
   items: Array<LiveVideo>;
+}
+
+/** What staff note about a conversation. It replaces what was noted before. */
+export interface MarkChange {
+  /** Whether staff are done with it. */
+  done?: boolean;
+  /** Whether somebody shall look at it again. */
+  unread?: boolean;
+  /** Labels from the shop's list. */
+  labels?: Array<string>;
+}
+
+/** A conversation and its mark. */
+export interface Marked {
+  conversation_id: string;
+  page_id: string;
+  mark: StaffMark;
 }
 
 /** One message between a customer and a Page. */
@@ -568,6 +596,16 @@ export interface Shop {
   pages: Array<Page>;
 }
 
+/** What staff have noted about a conversation. All staff share it. */
+export interface StaffMark {
+  /** Whether staff are done with it. Compare `marked_at` with `last_activity_at`. */
+  done: boolean;
+  /** Whether somebody shall look at it again. */
+  unread: boolean;
+  labels: Array<string>;
+  marked_at: string;
+}
+
 /** A ticket for one stream. */
 export interface Ticket {
   /** Open `stream?ticket=` with it within 30 seconds. */
@@ -785,6 +823,7 @@ export type Reason =
   | "closing"
   | "contended"
   | "content_type_unsupported"
+  | "conversation_not_found"
   | "corrupt_record"
   | "graph_redirected"
   | "graph_refused"

@@ -2,6 +2,7 @@
 
 from domain.frozen import frozen
 from domain.ids import ConversationId, PageId, Psid
+from domain.staff_mark import StaffMark
 
 
 @frozen
@@ -27,3 +28,4 @@ class KeptConversation:
     message_count: int
     last_activity_at: int
     last_message: KeptMessage
+    mark: StaffMark | None = None

@@ -8,8 +8,9 @@ from domain.ids import PurgeId
 from domain.kept import KeptMessage
 from domain.message import Unsend
 from domain.shop import PurgeTarget
+from domain.staff_mark import StaffMark
 
-StreamEventName = Literal["message", "edited", "erased", "purge", "live"]
+StreamEventName = Literal["message", "edited", "erased", "purge", "marked", "live"]
 
 Gap = Literal["unknown", "expired", "too_far"]
 """Why a stream cannot continue where a viewer left it: the id is not this service's; the id is older than what is kept;
@@ -32,14 +33,15 @@ class PurgeEvent:
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """One event: a `KeptMessage` for `message` and `edited`, an `Unsend` for `erased`, a `Notice` for `live`.
+    """One event: a `KeptMessage` for `message` and `edited`, an `Unsend` for `erased`, a `StaffMark` for `marked`, a
+    `Notice` for `live`.
 
     `position` is the event's moment in the shop's stored time, in microseconds. Positions are unique and rise. A notice
     has None, because it is never stored.
     """
 
     name: StreamEventName
-    content: KeptMessage | Unsend | PurgeEvent | Notice
+    content: KeptMessage | Unsend | PurgeEvent | StaffMark | Notice
     position: int | None = None
 
     @property

@@ -14,6 +14,7 @@ from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, SealBroken
 from cache.keys import ID_BYTES, shop_keys
 from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.staff_marks import open_staff_mark
 from cache.messages.unsent import UnsentIds
 from cache.scripts import FOLLOW
 from cache.server.connection import Connection
@@ -21,6 +22,7 @@ from domain.ids import PurgeId, ShopId
 from domain.kept import KeptMessage
 from domain.message import Unsend
 from domain.shop import PURGE_TARGETS
+from domain.staff_mark import StaffMark
 from domain.stream import PurgeEvent, Start, StreamEvent, StreamEventName, Stretch
 from domain.turn import Turns
 
@@ -35,7 +37,13 @@ SLACK: Final = 600_000_000
 """Microseconds by which a position stays behind the server's clock while nothing is stored. If the clock is set back by
 less, no moment is used twice."""
 
-_NAMES: Final[dict[bytes, StreamEventName]] = {b"m": "message", b"e": "edited", b"x": "erased", b"p": "purge"}
+_NAMES: Final[dict[bytes, StreamEventName]] = {
+    b"m": "message",
+    b"e": "edited",
+    b"x": "erased",
+    b"p": "purge",
+    b"k": "marked",
+}
 """The events, by the letter that `follow.lua` replies."""
 _SMALL: Final = 200
 """Bytes that are counted for an event that is not a message."""
@@ -125,12 +133,14 @@ class Timeline:
 
     def _content(
         self, shop: ShopId, secret: bytes | None, what: bytes, first: bytes, second: bytes
-    ) -> KeptMessage | Unsend | PurgeEvent:
+    ) -> KeptMessage | Unsend | PurgeEvent | StaffMark:
         match what:
             case b"m" | b"e":
                 record = self._secrets.vault(shop, secret).open(second[:ID_BYTES], second[ID_BYTES:])
                 return kept(record, int(first))
             case b"x":
                 return self._unsent.open(shop, first, second)
+            case b"k":
+                return open_staff_mark(self._secrets.vault(shop, secret), first, second)
             case _:
                 return PurgeEvent(PurgeId(second.decode()), PURGE_TARGETS[first])

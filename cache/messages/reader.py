@@ -10,11 +10,13 @@ from typing import Final
 import orjson
 import structlog
 
-from cache.codec import kept, page_flags
+from cache.codec import kept, page_flags, tag_of
 from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, NotFound
 from cache.keys import ShopKeys, shop_keys
 from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.staff_marks import open_staff_mark
+from cache.messages.vault import Vault
 from cache.registry.registry import Registry
 from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
 from cache.server.connection import Arg, Connection, Reply, scored
@@ -24,6 +26,7 @@ from domain.kept import KeptConversation, KeptMessage
 from domain.message import TAP, Direction
 from domain.moment import from_text
 from domain.query import MessageQuery
+from domain.staff_mark import StaffMark
 from domain.turn import Turns
 
 LOOKS_PER_CALL: Final = 1000
@@ -58,8 +61,9 @@ _Found = tuple[bytes, bytes, bytes]
 """The score in digits, the member and the value."""
 
 
-_Place = tuple[bytes, bytes, int, bytes, bytes]
-"""A conversation's place in the walk, its last activity, message count, and member and value of its last message."""
+_Place = tuple[bytes, bytes, int, bytes, bytes, bytes]
+"""A conversation's place in the walk, its last activity, message count, member and value of its last message, and the
+value of its mark."""
 
 
 @dataclass(slots=True)
@@ -242,7 +246,7 @@ class Reader:
             calls, began = calls + stretch.calls, stretch.began
             places = sorted(stretch.places, key=lambda place: int(place[0]), reverse=True)
             opened = 0
-            for place, at, count, member, value in places[:wanted]:
+            for place, at, count, member, value, mark in places[:wanted]:
                 if self._turns.over():
                     await self._turns.turn(shop)
                 opened += 1
@@ -250,8 +254,9 @@ class Reader:
                 # For a fetched message the time of sending counts. It is before the message's own score.
                 active = min(int(place), int(at))
                 try:
-                    record = self._secrets.vault(shop, stretch.secret).open(member[1:], value)
-                    conversation = _conversation(kept(record, int(at)), active, count)
+                    vault = self._secrets.vault(shop, stretch.secret)
+                    last_message = kept(vault.open(member[1:], value), int(at))
+                    conversation = _conversation(last_message, active, count, _mark(vault, tag_of(value), mark))
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
                     continue
@@ -291,7 +296,7 @@ class Reader:
                 stretch = _Stretch(began, reply[1], reply[3])
                 looked = reply[1] or b"0"
             moved, stretch.calls = reply[2], calls
-            stretch.places += zip(*[iter(reply[4:])] * 5, strict=True)
+            stretch.places += zip(*[iter(reply[4:])] * 6, strict=True)
             if not moved:
                 return stretch
         raise CursorRefused(
@@ -358,8 +363,16 @@ def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
     return mask, flags
 
 
-def _conversation(last: KeptMessage, active: int, count: int) -> KeptConversation:
+def _mark(vault: Vault, tag: bytes, value: bytes) -> StaffMark | None:
+    try:
+        return open_staff_mark(vault, tag, value) if value else None
+    except Corrupt as error:
+        log.warning("record_unreadable", reason=error.reason)
+        return None
+
+
+def _conversation(last: KeptMessage, active: int, count: int, mark: StaffMark | None) -> KeptConversation:
     message = orjson.loads(last.content)
     page, conversation = message["page_id"], message["conversation_id"]
     customer = Psid(conversation[len(page) + 1 :])
-    return KeptConversation(conversation, page, customer, count, active // 1000, last)
+    return KeptConversation(conversation, page, customer, count, active // 1000, last, mark)

@@ -2,7 +2,7 @@
 -- Lists conversations by last activity, newest first, in the order that they had when the walk began. A conversation
 -- that has moved to the front since then is listed at its old place. So no conversation is skipped or repeated while
 -- messages arrive. A call looks first at conversations that have not moved, then at some that have moved.
--- USES: now, digits, record, purges
+-- USES: now, digits, record, purges, staff_mark
 -- KEYS: shop:{S}, v:{S}
 -- ARGV: hash tag, when the walk began (score, '+inf' for now), from (score, exclusive, or '+inf'), how many,
 --       how many to look at, Page tag wanted (or ''), TTL (ms),
@@ -10,7 +10,8 @@
 --       how many bytes to reply (or one value more)
 -- Reply: when the walk began, the score looked at last among those that have not moved ('' = none of them is left),
 --        where to go on among the moved ('' = none is left), the shop's secret,
---        then fives in no order: place in the walk, activity, message count, member and value of the last message
+--        then sixes in no order: place in the walk, activity, message count, member and value of the last message,
+--        staff's mark ('' = none)
 local tag, began, from, wanted, budget = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local page, ttl, looked, moved, bytes = ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
 local oldest = now - ttl * 1000 + 1
@@ -19,14 +20,15 @@ if began == '+inf' then
   began = digits(math.max(now, tonumber(newest[2] or 0)))
 end
 if moved == '' then moved = began end
-local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
+local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret', 'marked')
 local purged_until = purges(tag, shop[1], shop[2])
 
 -- Returns the last readable message from the beginning of the walk or before. If hundreds of the newest entries are
 -- unreadable, the search ends, because they have expired, and so have all older entries.
 local function last(conversation)
-  local index = CONVERSATION_KEY .. tag .. ':' .. string.sub(conversation, PAGE_TAG_BYTES + 1)
-  local purged = purged_until(string.sub(conversation, 1, PAGE_TAG_BYTES), string.sub(conversation, PAGE_TAG_BYTES + 1))
+  local own = string.sub(conversation, PAGE_TAG_BYTES + 1)
+  local index = CONVERSATION_KEY .. tag .. ':' .. own
+  local purged = purged_until(string.sub(conversation, 1, PAGE_TAG_BYTES), own)
   local floor = digits(math.max(oldest, purged + 1))
   local upper, size = began, 1
   for _ = 1, 5 do
@@ -35,7 +37,8 @@ local function last(conversation)
     for i = 1, #entries, 2 do
       local value = redis.call('GET', MESSAGE_KEY .. tag .. ':' .. string.sub(entries[i], 2))
       if is_message(value) then
-        return entries[i + 1], redis.call('ZCOUNT', index, floor, '+inf'), entries[i], value
+        local mark = shop[4] and staff_mark(tag, own, purged) or ''
+        return entries[i + 1], redis.call('ZCOUNT', index, floor, '+inf'), entries[i], value, mark
       end
     end
     if #entries < 2 * size then return nil end
@@ -50,7 +53,7 @@ local function look_at(conversation, place)
     budget = budget - 0.2
     return false
   end
-  local at, count, member, value = last(conversation)
+  local at, count, member, value, mark = last(conversation)
   if not at then return false end
   if not place then
     place = at
@@ -58,7 +61,7 @@ local function look_at(conversation, place)
     if from ~= '+inf' and tonumber(at) >= tonumber(from) then return false end
   end
   local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = place, at, count, member, value
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5], reply[n + 6] = place, at, count, member, value, mark
   bytes = bytes - #value
   if bytes <= 0 then budget = 0 end
   return true

@@ -1,12 +1,13 @@
 #!lua flags=no-writes
 -- Lists messages and changes after a moment, oldest first, in their present state. It leaves out messages that have
 -- expired, were erased, or are hidden by a purge.
--- USES: now, digits, record, newest, purges
+-- USES: now, digits, record, newest, purges, staff_mark
 -- KEYS: shop:{S}, s:{S}, h:{S}
 -- ARGV: hash tag, after (score, exclusive), how many entries to look at, how many bytes to reply (or one value more)
 -- Reply: the time (µs), the newest score there is, the score looked at last, whether more is left (1 or 0), the shop's
---        secret, then fours: what (m message, e edit, x unsend, p purge), its score, and
---        m and e: the message's own score, its id and value; x: id, sealed mid; p: what was purged, purge id
+--        secret, then fours: what (m message, e edit, x unsend, p purge, k mark), its score, and
+--        m and e: the message's own score, its id and value; x: id, sealed mid; p: what was purged, purge id;
+--        k: conversation tag, sealed mark
 local tag, after, size, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local watermark = tonumber(shop[1] or 0)
@@ -45,6 +46,10 @@ local function look_at_change(member, score)
         string.sub(unsent, PAGE_TAG_BYTES + 1, tags)) then
       add(what, score, id, string.sub(unsent, tags + 1))
     end
+  elseif what == 'k' then
+    local page, conversation = string.sub(id, 1, PAGE_TAG_BYTES), string.sub(id, PAGE_TAG_BYTES + 1)
+    local mark = staff_mark(tag, conversation, purged_until(page, conversation))
+    if mark then add(what, score, conversation, mark) end
   else
     local value = redis.call('GET', MESSAGE_KEY .. tag .. ':' .. id)
     if is_message(value) then

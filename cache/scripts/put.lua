@@ -35,6 +35,7 @@ local function store(k, a)
     local n = 3 * i
     fields[n + 3], fields[n + 4], fields[n + 5] = CONNECTED .. page, PAUSED .. page, LAST_EVENT .. page
   end
+  fields[#fields + 1] = 'marked'
   local shop = call('HMGET', registry, unpack(fields))
   local watermark = tonumber(shop[2] or 0)
   local stores, storing = {}, false -- by Page tag: true; false if paused; nil if the Page is not the shop's
@@ -68,6 +69,11 @@ local function store(k, a)
   local letters, waiting = '', nil
   local messages, by_conversation, activity
   local deadline, last, stored = now_ms + ttl, now_ms + ttl, 0
+  -- Adds to the index of a conversation. The conversation's mark lives as long as its index.
+  local function index_conversation(conversation, ...)
+    index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, ...)
+    if shop[#fields] then call('PEXPIREAT', STAFF_MARK_KEY .. tag .. ':' .. conversation, last, 'GT') end
+  end
   for n = 1, message_count do
     local i = a + 4 * n - 3
     local id, sent, value, merged = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
@@ -130,7 +136,7 @@ local function store(k, a)
       if from_sent then active = min(score, floor(sent / 1000) * 1000000 + score % 1000000) end
       if message_count == 1 then -- most calls have one message: they need no tables
         index(shop_index, last, score, member)
-        index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, score, member)
+        index_conversation(conversation, score, member)
         index(KEYS[k + 3], last, active, page .. conversation)
       else
         if not messages then messages, by_conversation, activity = {}, {}, {} end
@@ -155,7 +161,7 @@ local function store(k, a)
   if messages then
     index(shop_index, last, unpack(messages))
     for conversation, own in pairs(by_conversation) do
-      index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, unpack(own))
+      index_conversation(conversation, unpack(own))
     end
     local activities = {}
     for conversation, at in pairs(activity) do

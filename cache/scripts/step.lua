@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Erases a few of the messages that a purge has hidden. Tombstones stay, so that redeliveries are recognized.
--- USES: record
+-- USES: record, staff_mark
 -- KEYS: the index to walk, s:{S}, v:{S}, e:{S}, j:{S}:<purge>
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many, from (score, exclusive, or '-inf')
 -- Reply: the score reached ('' = this index is done). The index of waiting edits comes last and completes the purge.
@@ -47,6 +47,7 @@ if #messages > 0 then
     if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZREM', KEYS[3], conversation) end
   end
 end
+if what == 'conversation' then erase_staff_mark(tag, name, ARGV[4]) end
 if #entries == 2 * size then return entries[#entries] end
 if KEYS[1] == KEYS[4] and redis.call('EXISTS', KEYS[5]) == 1 then
   redis.call('HSET', KEYS[5], 'complete', 1)

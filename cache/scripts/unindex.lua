@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Removes the entries of purged messages from the indexes of conversations, a few hundred entries at a time.
+-- Removes the entries of purged messages from the indexes of conversations, and the conversations' marks, a few hundred entries at a time.
+-- USES: staff_mark
 -- KEYS: v:{S}
 -- ARGV: hash tag, the purged Page's tag ('' for a shop), watermark, how many entries, from (score, exclusive, or '-inf')
 -- Reply: the score reached ('' = done). A conversation with a new message is visited twice, which is harmless.
@@ -10,6 +11,7 @@ local entries = redis.call('ZRANGE', KEYS[1], start, '+inf', 'BYSCORE', 'LIMIT',
 for i = 1, #entries, 2 do
   local conversation = entries[i]
   if page == '' or string.sub(conversation, 1, PAGE_TAG_BYTES) == page then
+    erase_staff_mark(tag, string.sub(conversation, PAGE_TAG_BYTES + 1), watermark)
     local index = CONVERSATION_KEY .. tag .. ':' .. string.sub(conversation, PAGE_TAG_BYTES + 1)
     local count = redis.call('ZCOUNT', index, '-inf', watermark)
     -- Scores rise with rank, so the entries of the lowest ranks are the oldest.

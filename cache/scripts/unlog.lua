@@ -23,6 +23,9 @@ for i = 1, #entries, 2 do
     over = over or tags == '' or purged[string.sub(tags, 1, PAGE_TAG_BYTES)] or purged[string.sub(tags, PAGE_TAG_BYTES + 1)]
     if over then redis.call('DEL', key) end
   end
+  if kind == 'k' then
+    over = over or purged[string.sub(id, 1, PAGE_TAG_BYTES)] or purged[string.sub(id, PAGE_TAG_BYTES + 1)]
+  end
   if over then erased[#erased + 1] = entries[i] end
 end
 if #erased > 0 then redis.call('ZREM', KEYS[1], unpack(erased)) end

@@ -19,10 +19,12 @@ from cache.messages.blocks import Blocks
 from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.shop_secrets import ShopSecrets
+from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
 from cache.messages.writer import Writer
 from cache.purging.customers import CustomerPurger
 from cache.purging.purge import Purger
+from cache.registry.labels import Labels
 from cache.registry.registry import Registry
 from cache.registry.routes import PageRoute, Routes
 from cache.sealing import Sealer
@@ -87,6 +89,8 @@ class Box:
     customers: CustomerPurger
     blocked: Blocks
     timeline: Timeline
+    marks: StaffMarks
+    labels: Labels
     page_writers: dict[ShopId, PageWriter] = field(default_factory=dict)
 
     async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
@@ -153,6 +157,8 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[S
         customers=store.customers,
         blocked=store.blocked,
         timeline=make_timeline(store, settings),
+        marks=store.staff_marks,
+        labels=store.labels,
     )
 
 

@@ -63,6 +63,10 @@ class Shop:
         """Stop storing, or go on: all of it, or one Page's."""
         self._call("PATCH", path, 200, {"paused": paused})
 
+    def puts(self, path: str, body: Any, status: int = 200) -> Any:
+        """Replace something, and the JSON that answers it."""
+        return self._call("PUT", path, status, body)
+
     def blocks(self, conversation: str) -> Any:
         """A customer objects."""
         return self._call("PUT", f"conversations/{conversation}/blocked", 200)

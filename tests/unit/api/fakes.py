@@ -1,6 +1,6 @@
 """The API over fakes: a store of a few fixed things that notes what it was asked, and every route of the table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from api.auth import Tokens
 from api.blocked import Blocked
-from api.bodies import PageConnect, Pause
+from api.bodies import LabelList, MarkChange, PageConnect, Pause
 from api.compression import Compression
 from api.docs import description_routes
 from api.errors import exception_handlers
@@ -25,10 +25,13 @@ from api.graph_models import (
     VideosModel,
 )
 from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
+from api.marking import Marking
 from api.messages import Messages
 from api.models import (
     BlockedModel,
     ConversationsModel,
+    LabelsModel,
+    MarkedModel,
     MessageModel,
     MessagesModel,
     PageModel,
@@ -50,6 +53,7 @@ from domain.kept import KeptConversation, KeptMessage
 from domain.query import MessageQuery
 from domain.secret import Secret
 from domain.shop import SCOPES, Page, PageState, PurgeTarget, Receipt, Scope, Shop
+from domain.staff_mark import StaffMark
 
 NOW = 1_770_000_000
 SECRET = Secret("a secret of thirty-two bytes or more")
@@ -130,6 +134,7 @@ class Store:
         self.fails: Exception | None = None
         self.paused = False
         self.until: int | None = None
+        self.labels: tuple[str, ...] = ()
         self.blocked: ConversationId | None = None
         self.heal: Heal | None = None
         self.known_page = Page(PageId("104200000000001"), NOW * 1000)
@@ -213,6 +218,23 @@ class Store:
         self.known_page = replace(await self.page(shop, page), paused=paused, paused_until=until)
         return self.known_page
 
+    async def put(
+        self, shop: ShopId, conversation: ConversationId, /, *, done: bool, unread: bool, labels: Sequence[str]
+    ) -> StaffMark:
+        """Marked now."""
+        self._note("put", shop, conversation, done, unread, [*labels])
+        return StaffMark(conversation, PAGE, done, unread, tuple(labels), NOW * 1000)
+
+    async def read(self, shop: ShopId, /) -> tuple[str, ...]:
+        """The list of labels."""
+        self._note("labels", shop)
+        return self.labels
+
+    async def replace(self, shop: ShopId, labels: Sequence[str], /) -> None:
+        """Remembered."""
+        self._note("replace", shop, *labels)
+        self.labels = tuple(labels)
+
     async def block(self, shop: ShopId, conversation: ConversationId, /) -> int:
         """Since now; of this one."""
         self._note("block", shop, conversation)
@@ -264,7 +286,7 @@ def table(store: Store) -> list[Route]:
         Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000),
         Graph(store),
     )
-    blocked = Blocked(store, store)
+    blocked, marking = Blocked(store, store), Marking(store, store)
     one, page = f"{ALL}/messages/{{id}}", f"{ALL}/pages/{{page}}"
     conversation, purge = f"{ALL}/conversations/{{id}}", f"{ALL}/purges/{{purge_id}}"
     block, person = f"{conversation}/blocked", f"{ALL}/customers/{{psid}}"
@@ -301,6 +323,9 @@ def table(store: Store) -> list[Route]:
         Route("PUT", page, shops.connect, "connect", admin, "Connect", None, PageConnect, PageModel, (*fetch, 501)),
         Route("POST", f"{page}/heal", shops.heal, "heal", admin, "Heal", answer=PageModel, status=202),
         Route("PATCH", page, shops.patch_page, "patch_page", admin, "Pause it", body=Pause, answer=PageModel),
+        Route("PUT", f"{conversation}/mark", marking.put, "mark", read, "Mark", None, MarkChange, MarkedModel, (404,)),
+        Route("GET", f"{ALL}/labels", marking.labels, "labels", read, "Labels", answer=LabelsModel),
+        Route("PUT", f"{ALL}/labels", marking.replace_labels, "label", admin, "List", None, LabelList, LabelsModel),
         Route("GET", block, blocked.state, "blocked", drop, "Blocked?", answer=BlockedModel),
         Route("PUT", block, blocked.put, "block", drop, "Block", BlockQuery, answer=BlockedModel, statuses=(404,)),
         Route("DELETE", block, blocked.lift, "unblock", drop, "Lift", answer=BlockedModel),

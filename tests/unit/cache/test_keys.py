@@ -29,6 +29,7 @@ def every_key(shop: str) -> list[bytes]:
         keys.receipts,
         keys.message(keys.message_id(PAGE, MessageId("m_1"))),
         keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
+        keys.staff_mark(keys.conversation_tag(ConversationId(f"{PAGE}_7"))),
         keys.purge(PurgeId("p-1")),
         keys.budget(PAGE),
         keys.heal(PAGE),

@@ -1,0 +1,79 @@
+"""Staff's marks of conversations: done, unread, labels.
+
+A mark lives as long as its conversation: `put.lua` moves the end of both. A purge that hides the messages before a
+moment hides the marks before it too. The value begins with the moment of the mark (16 digits, microseconds). The rest
+is sealed as a message is, with the shop's secret (cache/messages/vault.py).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from cache.codec import HEADER_BYTES, NONCE_BYTES
+from cache.errors import Corrupt, NotFound, contended
+from cache.keys import shop_keys
+from cache.messages.shop_secrets import FIELD, ShopSecrets, secret_id
+from cache.messages.vault import Vault
+from cache.scripts import STAFF_MARK
+from cache.server.connection import Arg, Connection
+from domain.ids import ConversationId, PageId, ShopId
+from domain.staff_mark import StaffMark
+
+HEAD: Final = bytes((3, 0))
+"""The first bytes of a record: no message and no edit has this version (cache/codec.py)."""
+MOMENT_DIGITS: Final = 16
+TRIES: Final = 2
+"""Between reading the shop's secret and storing a mark, the secret may be replaced."""
+
+
+def open_staff_mark(vault: Vault, tag: bytes, value: bytes) -> StaffMark:
+    """Returns the mark of the conversation with this tag.
+
+    Raises:
+        Corrupt: the value was sealed with another secret or for another conversation, or is damaged.
+    """
+    moment, sealed = value[:MOMENT_DIGITS], value[MOMENT_DIGITS:]
+    body = orjson.loads(vault.open(tag, sealed)[HEADER_BYTES:])
+    conversation, page, done, unread, labels = body
+    return StaffMark(conversation, page, done, unread, tuple(labels), int(moment) // 1000)
+
+
+class StaffMarks:
+    """Stores marks. Every method raises `Unavailable` when Redis is unavailable."""
+
+    def __init__(self, connection: Connection, secrets: ShopSecrets) -> None:
+        self._connection = connection
+        self._secrets = secrets
+
+    async def put(
+        self, shop: ShopId, conversation: ConversationId, *, done: bool, unread: bool, labels: Sequence[str]
+    ) -> StaffMark:
+        """Replace the mark of a conversation.
+
+        Raises:
+            NotFound: nothing of the conversation is kept.
+        """
+        keys, page = shop_keys(shop), PageId(conversation.partition("_")[0])
+        page_tag, tag = keys.page_tag(page), keys.conversation_tag(conversation)
+        body = orjson.dumps([conversation, page, done, unread, labels])
+        script_keys = [keys.registry, keys.shop_index, keys.changes, keys.conversation_index(tag), keys.staff_mark(tag)]
+        for _ in range(TRIES):
+            secret = await self._connection.command("HGET", keys.registry, FIELD)
+            drawn, nonce = self._secrets.draw(2)
+            record = b"".join((HEAD, nonce[:NONCE_BYTES], page_tag, tag, body))
+            try:
+                sealed = self._secrets.vault(shop, secret).seal(tag, record, drawn)
+            except Corrupt:
+                raise _not_found() from None  # without a secret the shop has no messages
+            args: list[Arg] = [keys.hash_tag, page_tag, tag, sealed, secret_id(secret)]
+            moment = await self._connection.run(STAFF_MARK(script_keys, args), tries=2)
+            if not moment:
+                raise _not_found()
+            if moment != b"u":
+                return StaffMark(conversation, page, done, unread, tuple(labels), int(moment) // 1000)
+        raise contended()
+
+
+def _not_found() -> NotFound:
+    return NotFound("conversation_not_found", "Nothing of this conversation is kept; it may have expired.")

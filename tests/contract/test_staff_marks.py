@@ -1,0 +1,156 @@
+"""Staff's marks of conversations: sealed, they live as long as the conversation and go with every purge."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from api.answers import conversation_json, event_json
+from cache.errors import NotFound
+from cache.keys import shop_keys
+from cache.scripts import HIDE
+from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId
+from domain.message import Unsend
+from tests.contract.conftest import PAGE, SHOP, Box, text
+from tests.contract.test_feed import following
+from tests.support import wait_until
+
+KEYS = shop_keys(SHOP)
+ANNA, BORA = Psid("7000000000000011"), Psid("7000000000000012")
+ANNAS, BORAS = ConversationId(f"{PAGE}_{ANNA}"), ConversationId(f"{PAGE}_{BORA}")
+ANNAS_KEY = KEYS.staff_mark(KEYS.conversation_tag(ANNAS))
+
+
+async def mark(box: Box, conversation: ConversationId = ANNAS, *labels: str) -> int:
+    """Marks as done. Returns when."""
+    return (await box.marks.put(SHOP, conversation, done=True, unread=False, labels=labels)).marked_at
+
+
+async def marks(box: Box) -> dict[str, Any]:
+    """The mark of each conversation that has one, as the API answers it."""
+    found = (await box.reader.conversations(SHOP, limit=100, cursor=None, page=None)).items
+    rows = [orjson.loads(conversation_json(one)) for one in found]
+    return {row["id"]: row["mark"] for row in rows if "mark" in row}
+
+
+async def mark_keys(box: Box) -> list[bytes]:
+    return [key for key in await box.keys() if key.startswith(b"n:")]
+
+
+async def test_a_mark_is_shown_with_its_conversation_and_a_new_one_replaces_it(box: Box) -> None:
+    """It is sealed, and says when it was made."""
+    await box.put(text("m_1", customer=ANNA), text("m_2", customer=BORA))
+    await mark(box, ANNAS, "VIP")
+    at = await mark(box, ANNAS, "paid", "ដឹកជញ្ជូន")
+    (shown,) = (await marks(box)).values()
+    assert [shown[name] for name in ("done", "unread", "labels")] == [True, False, ["paid", "ដឹកជញ្ជូន"]]
+    assert at > 0
+    assert b"paid" not in await box.connection.command("GET", ANNAS_KEY)
+
+
+async def test_a_mark_lives_as_long_as_its_conversation(box: Box) -> None:
+    """Its end moves with the newest message, to the millisecond. A conversation without messages has no mark."""
+    with pytest.raises(NotFound):
+        await mark(box)
+    await box.put(text("m_1", customer=ANNA))
+    await mark(box)
+    ends = []
+    for batch in ([text("m_2", customer=ANNA)], [text(f"m_{n}", customer=one) for n, one in ((3, ANNA), (4, BORA))]):
+        index = KEYS.conversation_index(KEYS.conversation_tag(ANNAS))
+        ends.append(await box.connection.command("PEXPIRETIME", ANNAS_KEY))
+        assert ends[-1] == await box.connection.command("PEXPIRETIME", index)
+        await box.put(*batch)
+    ends.append(await box.connection.command("PEXPIRETIME", ANNAS_KEY))
+    assert ends[-1] == await box.connection.command("PEXPIRETIME", index)
+    assert sorted(set(ends)) == ends
+    assert len(await mark_keys(box)) == 1
+
+
+async def test_a_mark_goes_with_the_last_message_of_its_conversation(box: Box) -> None:
+    """Whether the shop deletes the message or its sender takes it back."""
+    goes: list[Callable[[], Awaitable[object]]] = [
+        lambda: box.purger.purge_message(SHOP, MessageId("m_1"), "me"),
+        lambda: box.put(Unsend(MessageId("m_2"), PAGE, None)),
+    ]
+    for number, go in enumerate(goes, 1):
+        await box.put(text(f"m_{number}", customer=ANNA))
+        await mark(box)
+        await go()
+        assert await mark_keys(box) == []
+
+
+@pytest.mark.parametrize("what", ["shop", "page", "customer", "conversation"])
+async def test_a_mark_goes_with_every_purge(box: Box, what: str) -> None:
+    """At once for readers, and from the memory when the purge is complete; also if the customer writes again."""
+    purges: dict[str, Callable[[], Awaitable[object]]] = {
+        "shop": lambda: box.purger.purge_shop(SHOP, "me"),
+        "page": lambda: box.purger.purge_page(SHOP, PAGE, "me"),
+        "customer": lambda: box.customers.purge(SHOP, ANNA, "me"),
+        "conversation": lambda: box.purger.purge_conversation(SHOP, ANNAS, "me"),
+    }
+    other = PageId("104200000000002")
+    await box.shops.connect(SHOP, other)
+    others = ConversationId(f"{other}_{BORA}")
+    await box.put(text("m_1", customer=ANNA), text("m_2", customer=BORA, page=other))
+    seen = (await box.timeline.start(SHOP, None, None)).now
+    await mark(box)
+    await mark(box, others)
+    await purges[what]()
+    await box.shops.connect(SHOP, PAGE)
+    await box.put(text("m_3", customer=ANNA))
+    left = [] if what == "shop" else [others]
+    assert [*await marks(box)] == left
+    names = [event.name for event in (await box.timeline.read(SHOP, seen)).events]
+    assert names.count("marked") == len(left)
+    await box.erased()
+    assert await mark_keys(box) == [KEYS.staff_mark(KEYS.conversation_tag(one)) for one in left]
+    logged = await box.connection.command("ZRANGE", KEYS.changes, 0, -1)
+    assert len([change for change in logged if change.startswith(b"k")]) == len(left)
+    await mark(box)
+    assert [*await marks(box)] == [ANNAS, *left]
+
+
+async def test_a_mark_that_is_hidden_and_not_erased_yet_is_not_shown(box: Box) -> None:
+    """Not with the customer's next message, and not to viewers. It cannot be made again for what is hidden."""
+    await box.put(text("m_1", customer=ANNA))
+    seen = (await box.timeline.start(SHOP, None, None)).now
+    await mark(box)
+    tag = KEYS.conversation_tag(ANNAS)
+    keys = [KEYS.registry, KEYS.shop_index, KEYS.purge(PurgeId("p")), KEYS.receipts, KEYS.changes]
+    await box.connection.run(HIDE(keys, [KEYS.hash_tag, "conversation", tag, "me", "", "", 0, 0]))
+    with pytest.raises(NotFound):
+        await mark(box)
+    await box.put(text("m_2", customer=ANNA))
+    assert await marks(box) == {}
+    assert "marked" not in [event.name for event in (await box.timeline.read(SHOP, seen)).events]
+    assert await mark_keys(box) == [ANNAS_KEY]
+
+
+async def test_viewers_get_a_mark_at_once_and_those_who_come_back_get_the_last_one(box: Box) -> None:
+    """As the event `marked`."""
+    await box.put(text("m_1", customer=ANNA))
+    seen = (await box.timeline.start(SHOP, None, None)).now
+    async with following(box) as follower:
+        await mark(box, ANNAS, "VIP")
+        await wait_until(lambda: ("marked", "") in follower.told)
+        await box.marks.put(SHOP, ANNAS, done=False, unread=True, labels=())
+    (event,) = (await box.timeline.read(SHOP, seen)).events
+    body = orjson.loads(event_json(event))
+    at = body["mark"].pop("marked_at")
+    assert body == {
+        "conversation_id": ANNAS,
+        "page_id": PAGE,
+        "mark": {"done": False, "unread": True, "labels": []},
+    }
+    assert (await marks(box))[ANNAS]["marked_at"] == at
+
+
+async def test_a_shops_labels_are_sealed_and_replaced_as_one_list(box: Box) -> None:
+    """They stay until the shop replaces them."""
+    assert await box.labels.read(SHOP) == ()
+    await box.labels.replace(SHOP, ("VIP", "បង់ប្រាក់"))
+    assert await box.labels.read(SHOP) == ("VIP", "បង់ប្រាក់")
+    assert b"VIP" not in await box.connection.command("HGET", KEYS.registry, "labels")
+    await box.labels.replace(SHOP, ())
+    assert await box.labels.read(SHOP) == ()
