@@ -230,13 +230,13 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         self.phase, self.since = "rest", self.loop.time()
         self.edge.release(self)
 
-    def address(self, headers: list[tuple[bytes, bytes]]) -> str | None:
-        """Returns the caller's address, from `X-Forwarded-For` when a trusted proxy sends this header."""
+    def address(self, forwarded: bytes) -> str | None:
+        """Returns the caller's address. It is in `forwarded`, the value of X-Forwarded-For, if a trusted proxy sends
+        this header.
+        """
         host = self.client[0] if self.client else None
-        if host in self._trusted:
-            forwarded = b", ".join([value for name, value in headers if name == b"x-forwarded-for"])
-            if 0 < len(forwarded) <= _LONGEST_FORWARDED:
-                return _forwarded(self._trusted, host, forwarded)
+        if 0 < len(forwarded) <= _LONGEST_FORWARDED and host in self._trusted:
+            return _forwarded(self._trusted, host, forwarded)
         return host
 
     def _parse(self, data: bytes) -> None:
@@ -284,7 +284,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         else:
             headers = cycle.scope["headers"]
             token, shop = _token(headers), _shop(cycle.scope["path"])
-            self.caller = self.edge.caller_of(token, shop) or self.address(headers) or ""
+            self.caller = self.edge.caller_of(token, shop) or self.address(_forwarded_for(headers)) or ""
             self.queued = True
             self.edge.start(self.loop, self.caller, partial(self._start_other, cycle, self.caller, token, shop))
 
@@ -325,6 +325,10 @@ def _nothing() -> None:
 
 def _is_delivery(cycle: Any) -> bool:
     return bool(cycle.scope["path"] == PATH and cycle.scope["method"] == "POST")
+
+
+def _forwarded_for(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b", ".join([value for name, value in headers if name == b"x-forwarded-for"])
 
 
 def _token(headers: list[tuple[bytes, bytes]]) -> str:

@@ -45,7 +45,14 @@ class Application:
         make_known(services.metrics, self.routes)
         access_log = AccessLog(services.metrics, enabled=logs.enabled(services.settings.log_level))
         self.receiver = Receiver(
-            services.intake, access_log, _error_answer, clock=time.perf_counter, new_request_id=hooks.new_request_id
+            services.page_writer,
+            services.live,
+            services.metrics,
+            access_log,
+            _error_answer,
+            app_secrets=services.settings.app_secrets,
+            clock=time.perf_counter,
+            new_request_id=hooks.new_request_id,
         )
         self._webhook = Webhook(
             self.receiver,

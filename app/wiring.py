@@ -38,6 +38,7 @@ from cache.live.feed import Feed
 from cache.live.live import Live
 from cache.live.tickets import Tickets
 from cache.messages.blocks import Blocks
+from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
@@ -66,7 +67,6 @@ from ops.hooks import NO_HOOKS, Hooks
 from ops.metrics import MetricRegistry, Metrics, process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
-from webhook.intake import Intake
 from webhook.withdrawal import Withdrawal
 
 CLOSE_SECONDS: Final = 5.0
@@ -102,7 +102,7 @@ class Services:
     staff_marks: StaffMarks
     labels: Labels
     sweeper: Sweeper
-    intake: Intake
+    page_writer: PageWriter
     turns: ShopTurns
     announcements: Announcements
     fan_out: FanOut
@@ -233,7 +233,6 @@ def wire(
     )
     audit = Recorder(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
     live = Live(store.connection, store.shops, store.sealer, metrics)
-    intake = Intake(page_writer, live, metrics, app_secrets=settings.app_secrets)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
     feed = Feed(make_timeline(store, settings, turns=turns), announcements, store.sealer, sleep=asyncio.sleep)
     fan_out = FanOut(feed, metrics, turns, now=now, sleep=asyncio.sleep)
@@ -276,7 +275,7 @@ def wire(
         staff_marks=store.staff_marks,
         labels=store.labels,
         sweeper=sweeper,
-        intake=intake,
+        page_writer=page_writer,
         announcements=announcements,
         fan_out=fan_out,
         live=live,

@@ -1,4 +1,4 @@
-"""Receives deliveries: from a body and its signature to an answer, with the time limit, the count and the log line.
+"""Receives deliveries: verifies, normalizes and stores them, and answers each within a time limit.
 
 Two modules use it: the ASGI application (`webhook/routes.py`) and the fast path (`app/delivery_connection.py`). It
 verifies the deliveries of one event-loop iteration together and puts them into one batch, without a task or a timer
@@ -7,18 +7,21 @@ for each. A delivery that waits for more than its own write continues in a task.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from domain.errors import PageInboxError
-from domain.event import Outcome
+from domain.event import Notice, Outcome, Settle, Storable
+from domain.message import Edit, Message
+from domain.secret import Secret
 from ops.access_log import PATH, AccessLog, LogEntry
+from ops.metrics import Metrics
 from webhook.errors import NotInTime
-from webhook.intake import Intake
-from webhook.normalize import Delivery
+from webhook.normalize import Delivery, normalize
+from webhook.signature import verify
 
 ANSWER_SECONDS: Final = 4.5
 """Limit: Time until a delivery is answered. Facebook counts an answer after five seconds as a failure.
@@ -43,38 +46,51 @@ class Answer(NamedTuple):
 ACCEPTED: Final = Answer(200, [(b"content-length", b"0"), (b"cache-control", b"no-store")], b"")
 _TOO_SLOW: Final = Answer(408, [(b"content-length", b"0"), (b"connection", b"close")], b"")
 _FAILED: Final = Answer(500, [(b"content-length", b"0")], b"")
-_LATE: Final = True
 
 log = structlog.get_logger()
 
 
+class Writer(Protocol):
+    """Stores events of Pages."""
+
+    def admit(self) -> None:
+        """Raise kind `unavailable` if a new message would wait too long to be stored."""
+        ...
+
+    async def put(self, events: Sequence[Storable]) -> list[Outcome]:
+        """Store, edit and erase. Returns an outcome per event when all of them are done."""
+        ...
+
+    def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
+        """Do the same without waiting. `settle` gets what `put` returns or raises, or `unknown_page` if only `put`
+        finds the Page. Returns False if only `put` can store these events. Then `settle` gets nothing.
+        """
+        ...
+
+
+class Viewers(Protocol):
+    """The viewers of live streams."""
+
+    def tell(self, notices: Sequence[Notice], /) -> None:
+        """Send them events that are not stored. Returns at once and raises nothing, because Facebook waits."""
+        ...
+
+
 class DeliveryRequest:
-    """A POST to `/webhook`. `began` is when its head arrived, by the receiver's clock. `headers` have lower-case names.
+    """A POST to `/webhook`. `began` is when its head arrived, by the receiver's clock."""
 
-    `answer` sends the answer. It is called once, and raises nothing if the sender has closed the connection.
-    """
+    __slots__ = ("agent", "began", "body", "client", "signature")
 
-    __slots__ = ("agent", "answer", "began", "body", "client", "signature")
-
-    def __init__(
-        self,
-        headers: Iterable[tuple[bytes, bytes]],
-        body: bytes,
-        client: str | None,
-        began: float,
-        answer: Callable[[Answer], None],
-    ) -> None:
-        self.body = body
+    def __init__(self, signature: bytes | None, agent: bytes | None, client: str | None, began: float) -> None:
+        self.signature = signature
+        self.agent = agent
         self.client = client
         self.began = began
-        self.answer = answer
-        self.signature: bytes | None = None
-        self.agent: bytes | None = None
-        for name, value in headers:
-            if name == b"x-hub-signature-256":
-                self.signature = value if self.signature is None else b""  # two signatures count as none
-            elif name == b"user-agent":
-                self.agent = value
+        self.body = b""
+
+    def answer(self, answer: Answer) -> None:
+        """Send the answer. Called once. Raises nothing if the sender has closed the connection."""
+        raise NotImplementedError
 
 
 class Receiver:
@@ -84,22 +100,28 @@ class Receiver:
 
     def __init__(
         self,
-        intake: Intake,
+        store: Writer,
+        viewers: Viewers,
+        metrics: Metrics,
         access_log: AccessLog,
         error_answer: Callable[[PageInboxError, str], Answer],
         *,
+        app_secrets: Sequence[Secret],
         clock: Callable[[], float],
         new_request_id: Callable[[], str],
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.answer_seconds = answer_seconds
-        self._intake = intake
+        self._store = store
+        self._viewers = viewers
+        self._metrics = metrics
         self._access_log = access_log
         self._error_answer = error_answer
+        self._app_secrets = tuple(app_secrets)
         self.clock = clock
         self._new_request_id = new_request_id
         self._queue: deque[DeliveryRequest] = deque()
-        self._writing: dict[DeliveryRequest, bool] = {}
+        self._writing: dict[DeliveryRequest, Delivery] = {}
         """Requests whose write is in progress, the oldest first."""
         self._timer_runs = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -134,7 +156,7 @@ class Receiver:
             try:
                 self._begin(request)
             except Exception as error:  # noqa: BLE001 - `refuse` logs it, and the other requests go on
-                self._writing.pop(request, _LATE)
+                self._writing.pop(request, None)
                 self.refuse(request, error)
         loop = asyncio.get_running_loop()
         if self._queue:
@@ -144,16 +166,22 @@ class Receiver:
             loop.call_later(self.answer_seconds, self._refuse_late)
 
     def _begin(self, request: DeliveryRequest) -> None:
-        delivery = self._intake.read(request.body, request.signature)
-        self._writing[request] = not _LATE
-        # keeps: answered after the write
-        settle = partial(self._settle, request, delivery)
-        if not self._intake.put_soon(delivery, settle):
+        # This order: a caller without a signature learns nothing, and a full store costs no parsing.
+        verify(request.body, request.signature, self._app_secrets)
+        self._store.admit()
+        delivery = normalize(request.body)
+        if not delivery.notices and not delivery.skipped:
+            self._writing[request] = delivery
+            # keeps: answered after the write
+            settle = partial(self._settle, request)
+            if self._store.put_soon(delivery.events, settle):
+                return
             del self._writing[request]
-            self._continue_in_task(request, delivery)
+        self._continue_in_task(request, delivery)
 
-    def _settle(self, request: DeliveryRequest, delivery: Delivery, result: list[Outcome] | Exception) -> None:
-        if self._writing.pop(request, _LATE) is _LATE:
+    def _settle(self, request: DeliveryRequest, result: list[Outcome] | Exception) -> None:
+        delivery = self._writing.pop(request, None)
+        if delivery is None:
             return  # the timer has answered
         if isinstance(result, Exception):
             self.refuse(request, result)
@@ -162,7 +190,7 @@ class Receiver:
             # duplicate.
             self._continue_in_task(request, delivery)
         else:
-            self._accept(request, self._intake.count(delivery, result))
+            self._accept(request, delivery, result)
 
     def _continue_in_task(self, request: DeliveryRequest, delivery: Delivery) -> None:
         task = asyncio.create_task(self._keep(request, delivery))
@@ -172,13 +200,16 @@ class Receiver:
     async def _keep(self, request: DeliveryRequest, delivery: Delivery) -> None:
         try:
             async with asyncio.timeout(request.began + self.answer_seconds - self.clock()):
-                outcomes = await self._intake.keep(delivery)
+                outcomes = await self._store.put(delivery.events) if delivery.events else []
         except TimeoutError:
             self.refuse(request, NotInTime())
         except Exception as error:  # noqa: BLE001 - `refuse` logs it
             self.refuse(request, error)
         else:
-            self._accept(request, outcomes)
+            if delivery.notices:
+                # Not earlier: Facebook delivers again what was not stored, and viewers must get a notice once.
+                self._viewers.tell(delivery.notices)
+            self._accept(request, delivery, outcomes)
 
     def _refuse_late(self) -> None:
         """Refuse requests that are late. One timer serves all requests and is set for the oldest one."""
@@ -193,8 +224,18 @@ class Receiver:
             self.refuse(oldest, NotInTime())
         self._timer_runs = False
 
-    def _accept(self, request: DeliveryRequest, outcomes: dict[str, int]) -> None:
+    def _accept(self, request: DeliveryRequest, delivery: Delivery, found: Sequence[Outcome]) -> None:
         request.answer(ACCEPTED)
+        event, outcomes = self._metrics.event, dict[str, int]()
+        for notice in delivery.notices:
+            event(notice.kind, "not_kept")
+            outcomes["not_kept"] = outcomes.get("not_kept", 0) + 1
+        for skipped in delivery.skipped:
+            event("skipped", skipped.reason)
+            outcomes["skipped"] = outcomes.get("skipped", 0) + 1
+        for stored, outcome in zip(delivery.events, found, strict=True):
+            event(_kind(stored), outcome)
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
         self._log(request, 200, self._new_request_id(), None, outcomes)
 
     def _log(
@@ -210,3 +251,11 @@ class Receiver:
             LogEntry("POST", status, seconds, request_id, request.client, request.agent, reason, size, outcomes)
         )
         request.body = b""  # an open connection refers to its last request: an idle connection must not keep a body
+
+
+def _kind(event: Storable) -> str:
+    if isinstance(event, Message):
+        if event.standby:
+            return "standby"
+        return "echo" if event.direction == "out" else event.kind
+    return "edit" if isinstance(event, Edit) else "unsend"

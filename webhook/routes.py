@@ -16,6 +16,22 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+class _Request(DeliveryRequest):
+    """A delivery whose answer is a future."""
+
+    __slots__ = ("answered",)
+
+    def __init__(self, scope: Scope, began: float) -> None:
+        signatures = [value for name, value in scope["headers"] if name == b"x-hub-signature-256"]
+        signature = b"" if len(signatures) > 1 else next(iter(signatures), None)  # two signatures count as none
+        super().__init__(signature, _agent(scope), _client(scope), began)
+        self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def answer(self, answer: Answer) -> None:
+        """Set the answer."""
+        self.answered.set_result(answer)
+
+
 class Webhook:
     """The ASGI application of `/webhook`."""
 
@@ -47,19 +63,19 @@ class Webhook:
 
     async def _deliver(self, scope: Scope, receive: Receive) -> Answer | None:
         """Returns the answer to a delivery, or None if the sender has closed the connection."""
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        client, headers, began = _client(scope), scope["headers"], self._receiver.clock()
+        request = _Request(scope, self._receiver.clock())
         try:
             async with asyncio.timeout(self._receiver.answer_seconds):
                 body = await self._body(scope, receive)
         except (TimeoutError, BodyTooLarge) as error:
-            self._receiver.refuse(DeliveryRequest(headers, b"", client, began, answered.set_result), error)
+            self._receiver.refuse(request, error)
         else:
             if body is None:
                 return None
-            self._receiver.receive(DeliveryRequest(headers, body, client, began, answered.set_result))
+            request.body = body
+            self._receiver.receive(request)
         # Shielded, because the receiver answers each request once, even if this task is cancelled.
-        return await asyncio.shield(answered)
+        return await asyncio.shield(request.answered)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
         for name, value in scope["headers"]:
@@ -87,9 +103,8 @@ class Webhook:
                 answer, reason = self._receiver.error_answer(error, request_id)
         else:
             answer = Answer(405, [(b"allow", b"GET, HEAD, POST"), (b"content-length", b"0")], b"")
-        agent = next((value for name, value in scope["headers"] if name == b"user-agent"), None)
         seconds = self._receiver.clock() - began
-        entry = LogEntry(method, answer.status, seconds, request_id, _client(scope), agent, reason)
+        entry = LogEntry(method, answer.status, seconds, request_id, _client(scope), _agent(scope), reason)
         self._access_log.add(entry)
         return answer
 
@@ -99,6 +114,10 @@ class Webhook:
         # Byte for byte: bytes that are not UTF-8 are answered unchanged.
         answer = challenge(modes, tokens, challenges, self._verify_token).encode("utf-8", "surrogateescape")
         return Answer(200, [*_PLAIN, (b"content-length", b"%d" % len(answer))], answer)
+
+
+def _agent(scope: Scope) -> bytes | None:
+    return next((value for name, value in scope["headers"] if name == b"user-agent"), None)
 
 
 def _client(scope: Scope) -> str | None:

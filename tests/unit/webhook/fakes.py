@@ -21,10 +21,13 @@ class FakeShop:
         self.stored: list[Storable] = []
         self.fails: BaseException | None = None
         self.hangs = False
+        self.full: Exception | None = None
         self.pages: set[PageId] = set()
+        self.told: list[str] = []
 
     def tell(self, notices: Sequence[Notice], /) -> None:
-        """Nobody listens."""
+        """Note them, by kind."""
+        self.told += [notice.kind for notice in notices]
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
         """Store messages of one Page that was met before, and settle at once or never."""
@@ -38,7 +41,9 @@ class FakeShop:
         return True
 
     def admit(self) -> None:
-        """There is always room."""
+        """Refuse when the store is full."""
+        if self.full is not None:
+            raise self.full
 
     async def put(self, events: Sequence[Storable]) -> list[Outcome]:
         """Store."""

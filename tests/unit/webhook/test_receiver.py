@@ -15,12 +15,11 @@ from domain.ids import MessageId, PageId, Psid
 from domain.secret import Secret
 from ops.access_log import AccessLog
 from ops.metrics import Metrics
-from simulator.payloads import delivery, entry, from_customer, one_message
+from simulator.payloads import delivery, entry, from_customer, from_page, one_message
 from simulator.serialize import serialize
 from simulator.traffic import Habits, Traffic
 from tests.support import wait_until
 from tests.unit.webhook.fakes import FakeShop, error_answer, held, lines_into
-from webhook.intake import Intake
 from webhook.receiver import VERIFIED_PER_ITERATION, Answer, DeliveryRequest, Receiver
 from webhook.routes import Webhook
 from webhook.signature import sign
@@ -33,14 +32,17 @@ WAITS: Final = 20.0
 """Seconds until a test gives up."""
 
 
-class Request:
+class Request(DeliveryRequest):
     """A complete POST and its answers."""
 
     def __init__(self, body: bytes, signature: bytes | None, agent: bytes | None, began: float) -> None:
+        super().__init__(signature, agent, "173.252.88.66", began)
+        self.body = body
         self.answers: list[Answer] = []
-        headers = [(b"x-hub-signature-256", signature), (b"user-agent", agent)]
-        sent = [(name, value) for name, value in headers if value is not None]
-        self.delivery = DeliveryRequest(sent, body, "173.252.88.66", began, self.answers.append)
+
+    def answer(self, answer: Answer) -> None:
+        """One more."""
+        self.answers.append(answer)
 
 
 class Setup:
@@ -52,9 +54,17 @@ class Setup:
         self.registry = CollectorRegistry()
         self.lines: list[MutableMapping[str, Any]] = []
         metrics = Metrics(self.registry)
-        self.intake = Intake(self.shop, self.shop, metrics, app_secrets=[SECRET])
         access_log = AccessLog(metrics, write=lines_into(self.lines))
-        self.receiver = Receiver(self.intake, access_log, error_answer, clock=self.clock, new_request_id=lambda: "r-1")
+        self.receiver = Receiver(
+            self.shop,
+            self.shop,
+            metrics,
+            access_log,
+            error_answer,
+            app_secrets=[SECRET],
+            clock=self.clock,
+            new_request_id=lambda: "r-1",
+        )
         self.webhook = Webhook(
             self.receiver,
             access_log,
@@ -70,13 +80,13 @@ class Setup:
     def arrive(self, body: bytes, signature: bytes | None = None, agent: bytes | None = None) -> Request:
         """The short way, not answered yet. Without a signature it gets the right one."""
         request = Request(body, signature or sign(body, SECRET), agent, self.now)
-        self.receiver.receive(request.delivery)
+        self.receiver.receive(request)
         return request
 
     async def shortly(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
         """The short way."""
         request = Request(body, signature, agent, self.now)
-        self.receiver.receive(request.delivery)
+        self.receiver.receive(request)
         before = len(self.lines)
         async with asyncio.timeout(WAITS):
             while len(self.lines) == before:  # noqa: ASYNC110 - a few turns of the loop, and hundreds of these
@@ -104,6 +114,20 @@ class Setup:
         await self.webhook(scope, receive, send)
         await asyncio.sleep(0)  # lines are written at the end of an event-loop iteration
         return Answer(sent[0]["status"], sent[0]["headers"], sent[1]["body"])
+
+    async def deliver(self, body: bytes, signature: bytes | None = None) -> tuple[int, MutableMapping[str, Any]]:
+        """The status of a body's answer, and its log line. Without a signature it gets the right one."""
+        answer = await self.shortly(body, signature or sign(body, SECRET), None)
+        return answer.status, self.lines[-1]
+
+    def events(self) -> dict[tuple[str, str], float]:
+        """How many events were counted, by kind and outcome."""
+        (family,) = (one for one in self.registry.collect() if one.name == "page_inbox_events")
+        return {
+            (one.labels["kind"], one.labels["outcome"]): one.value
+            for one in family.samples
+            if one.name.endswith("_total") and one.value
+        }
 
     def numbers(self) -> dict[tuple[str, str], float]:
         """Every metric that is not zero."""
@@ -272,3 +296,50 @@ async def test_many_deliveries_of_one_iteration_are_verified_in_several(setup: S
     assert (
         max(later - earlier for earlier, later in zip([0, *answered], answered, strict=False)) <= VERIFIED_PER_ITERATION
     )
+
+
+async def test_events_are_counted_by_kind_and_outcome_and_an_event_that_is_not_understood_fails_nothing(
+    setup: Setup,
+) -> None:
+    """A read receipt, a broken event and an echo in one delivery: the echo is stored, the receipt is told."""
+    parts = [
+        from_customer(PAGE, CUSTOMER, NOW, read={"watermark": NOW}),
+        from_customer(PAGE, CUSTOMER, NOW, message={"text": "no mid"}),
+        from_page(PAGE, CUSTOMER, NOW, message={"mid": "m_1", "is_echo": True}),
+    ]
+    status, line = await setup.deliver(serialize(delivery([entry(PAGE, NOW, "messaging", parts)])))
+    assert status == 200
+    assert {name: line[name] for name in ("not_kept", "skipped", "stored")} == dict.fromkeys(
+        ("not_kept", "skipped", "stored"), 1
+    )
+    assert setup.events() == {("read", "not_kept"): 1, ("skipped", "no_mid"): 1, ("echo", "stored"): 1}
+    assert setup.shop.told == ["read"]
+
+
+async def test_a_failure_fails_the_whole_delivery_and_counts_and_tells_nothing(setup: Setup) -> None:
+    """Facebook delivers it again, and viewers must get a notice once."""
+    setup.shop.fails = Unavailable("queue_full", retry_after=2)
+    parts = [
+        from_customer(PAGE, CUSTOMER, NOW, read={"watermark": NOW}),
+        from_customer(PAGE, CUSTOMER, NOW, message={"mid": "m_1", "text": "x"}),
+    ]
+    status, line = await setup.deliver(serialize(delivery([entry(PAGE, NOW, "messaging", parts)])))
+    assert (status, line["reason"]) == (503, "queue_full")
+    assert setup.events() == {}
+    assert setup.shop.told == []
+
+
+async def test_a_body_is_verified_before_the_queue_is_asked_and_the_queue_before_it_is_parsed(setup: Setup) -> None:
+    """A caller without a signature learns nothing about the store, and a full store does not parse."""
+    assert (await setup.deliver(b"no json"))[0] == 400
+    setup.shop.full = Unavailable("queue_full", retry_after=2)
+    assert (await setup.deliver(b"no json", sign(b"other", SECRET)))[0] == 401
+    status, line = await setup.deliver(b"no json")
+    assert (status, line["reason"]) == (503, "queue_full")
+
+
+async def test_a_delivery_without_events_is_accepted_while_the_store_fails(setup: Setup) -> None:
+    """The dashboard's test, or an empty list: nothing to store, nothing that could fail."""
+    setup.shop.fails = Unavailable("redis_unreachable")
+    status, line = await setup.deliver(b'{"object":"page","entry":[]}')
+    assert (status, line["body_bytes"]) == (200, 28)

@@ -16,7 +16,6 @@ from ops.metrics import Metrics
 from simulator.payloads import one_message
 from simulator.serialize import serialize
 from tests.unit.webhook.fakes import FakeShop, error_answer, lines_into
-from webhook.intake import Intake
 from webhook.receiver import Receiver
 from webhook.routes import Webhook
 from webhook.signature import sign
@@ -40,8 +39,16 @@ class Setup:
         self.sent: list[Message] = []
         self.received = 0
         access_log = AccessLog(metrics, write=lines_into(self.lines))
-        intake = Intake(self.shop, self.shop, metrics, app_secrets=[SECRET])
-        self.receiver = Receiver(intake, access_log, error_answer, clock=lambda: 0.0, new_request_id=lambda: "r-1")
+        self.receiver = Receiver(
+            self.shop,
+            self.shop,
+            metrics,
+            access_log,
+            error_answer,
+            app_secrets=[SECRET],
+            clock=lambda: 0.0,
+            new_request_id=lambda: "r-1",
+        )
         self.app = Webhook(
             self.receiver, access_log, verify_token=VERIFY_TOKEN, max_body_bytes=CAP, new_request_id=lambda: "r-1"
         )
