@@ -147,13 +147,15 @@ async def _deliver_and_kill(proxy: Proxy, killed: Service, other: Service) -> No
     count = 300
     with Shop(other.url) as shop:
         shop.connect()
-    sent = Counter[int]()
+    sent = Counter[int | str]()
     async with httpx2.AsyncClient(base_url=proxy.url, verify=proxy.context, trust_env=False, timeout=WAITS) as web:
 
         async def deliver(number: int) -> int:
             body = serialize(texts([f"m_{number}"]))
             answer = await web.post("/webhook", content=body, headers=signed(body, APP_SECRET))
-            sent[answer.status_code] += 1
+            sent[
+                "Caddy finds no instance" if (answer.status_code, answer.content) == (503, b"") else answer.status_code
+            ] += 1
             return answer.status_code
 
         async def deliver_all(numbers: list[int]) -> list[int]:
@@ -172,14 +174,9 @@ async def _deliver_and_kill(proxy: Proxy, killed: Service, other: Service) -> No
             return refused
 
         refused = await deliver_all(list(range(count)))
-        # Each of the eight senders loses what is under way; a busy machine notices the dead instance later.
-        assert len(refused) <= 100, sent
-        for _ in range(10):
+        while refused:  # pytest's time limit ends a test whose proxy never recovers
             refused = await deliver_all(refused)
-            if not refused:
-                break
-            await asyncio.sleep(1)
-        assert refused == []
+        assert not {401, "no instance"} & sent.keys(), sent
     with Shop(other.url) as shop:
         assert sorted(await asyncio.to_thread(shop.ids)) == sorted(f"m_{number}" for number in range(count))
 
