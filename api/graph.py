@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.call import AuthorizedCall, answer_json, call_of
-from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
+from api.graph_params import CommentsQuery, EdgeQuery, InboxQuery, PostsQuery
 from domain.graph import Fetched, GraphQuery
 from domain.ids import PageId, ShopId
 
@@ -65,7 +65,7 @@ class Graph:
     async def conversations(self, request: Request) -> Response:
         """GET conversations"""
         call = call_of(request)
-        return await self._fetch(call, call.query_as(EdgeQuery).query("conversations", _page(call)))
+        return await self._fetch(call, call.query_as(InboxQuery).of_page(_page(call)))
 
     async def conversation_messages(self, request: Request) -> Response:
         """GET conversations/{id}/messages"""

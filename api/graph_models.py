@@ -137,6 +137,7 @@ class GraphConversationModel(_Item):
 
     id: str = Field(description="Facebook's own id, `t_…`. It differs from the `conversation_id` of a kept message.")
     updated_time: Moment | MISSING = MISSING
+    link: str | MISSING = Field(MISSING, description="Its address in the Page's inbox at Facebook.")
     snippet: str | MISSING = Field(MISSING, description="The beginning of its last message.")
     message_count: int | MISSING = MISSING
     unread_count: int | MISSING = MISSING

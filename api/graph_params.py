@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from api.params import PLAIN, Limit, Moment, Query, acceptable
+from api.params import PLAIN, Id, Limit, Moment, Query, acceptable
 from domain.graph import Edge, Filter, GraphQuery, Order
 from domain.ids import PageId
 
@@ -55,6 +55,16 @@ class EdgeQuery(Query):
     def query(self, edge: Edge, page: PageId, object_id: str | None = None) -> GraphQuery:
         """Returns the same query for the Graph reader."""
         return GraphQuery(edge, page, object_id, **self.model_dump())
+
+
+class InboxQuery(EdgeQuery):
+    """Which of the conversations that Facebook has."""
+
+    customer: Id | None = Field(None, description="Only the conversation with this customer.")
+
+    def of_page(self, page: PageId) -> GraphQuery:
+        """Returns the same query for the Graph reader."""
+        return GraphQuery("conversations", page, self.customer, self.limit, self.after)
 
 
 class CustomersQuery(Query):

@@ -24,7 +24,7 @@ from api.graph_models import (
     PostsModel,
     VideosModel,
 )
-from api.graph_params import CommentsQuery, CustomersQuery, EdgeQuery, PostsQuery
+from api.graph_params import CommentsQuery, CustomersQuery, EdgeQuery, InboxQuery, PostsQuery
 from api.marking import Marking
 from api.messages import Messages
 from api.models import (
@@ -204,7 +204,7 @@ def table(services: Services) -> list[Route]:
         Route("GET", f"{PAGE}/comments/{{comment}}/replies", graph.replies, "fetchReplies", GRAPH,
               "Replies to a comment.", query=CommentsQuery, answer=CommentsModel, statuses=FETCH, tag=FACEBOOK),
         Route("GET", f"{PAGE}/conversations", graph.conversations, "fetchConversations", GRAPH,
-              "Conversations as Facebook has them.", query=EdgeQuery, answer=GraphConversationsModel, statuses=FETCH,
+              "Conversations as Facebook has them.", query=InboxQuery, answer=GraphConversationsModel, statuses=FETCH,
               tag=FACEBOOK, description="Of these and their messages Facebook answers two calls a second for a Page."),
         Route("GET", f"{PAGE}/conversations/{{id}}/messages", graph.conversation_messages, "fetchConversationMessages",
               GRAPH, "Messages of such a conversation.", query=EdgeQuery, answer=GraphMessagesModel, statuses=FETCH,

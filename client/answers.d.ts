@@ -168,6 +168,8 @@ export interface GraphConversation {
   /** Facebook's own id, `t_…`. It differs from the `conversation_id` of a kept message. */
   id: string;
   updated_time?: string;
+  /** Its address in the Page's inbox at Facebook. */
+  link?: string;
   /** The beginning of its last message. */
   snippet?: string;
   message_count?: number;
@@ -792,6 +794,8 @@ export interface FetchConversationsQuery {
   limit?: number;
   /** The `after` of the previous answer. Leave it out for the first page. Do not keep it for long. */
   after?: string;
+  /** Only the conversation with this customer. */
+  customer?: string;
 }
 
 export interface FetchConversationMessagesQuery {

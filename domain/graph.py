@@ -35,7 +35,8 @@ Limit = Literal["app", "pages", "messenger"]
 class GraphQuery:
     """One list page of an edge.
 
-    `object` is the id of the post, comment, conversation or person, or None for an edge of the Page itself. `limit` is
+    `object` is the id of the post, comment, conversation or person, or None for an edge of the Page itself. With a
+    person, the edge `conversations` has only the conversation with this person. `limit` is
     a maximum: fewer items do not mean the end. `after` is the cursor of the earlier answer. `since` and `until` are in
     milliseconds. A parameter that an edge does not have stays None.
     """

@@ -58,7 +58,7 @@ COMMENT_FIELDS: Final = (
 )
 """`attachment` says what a comment without text is: a sticker or a photo."""
 
-CONVERSATION_FIELDS: Final = "id,updated_time,snippet,message_count,unread_count,can_reply,participants{id,name}"
+CONVERSATION_FIELDS: Final = "id,link,updated_time,snippet,message_count,unread_count,can_reply,participants{id,name}"
 
 ATTACHMENT_FIELDS: Final = (
     "id,attachments{id,mime_type,name,size,file_url,image_data,video_data,generic_template},"
@@ -118,7 +118,8 @@ def ask_for(query: GraphQuery) -> Ask:
                 more["live_filter"] = "no_filter"
             return _list(query, (of, "comments"), COMMENT_FIELDS, query.after, **_how(query), **more)
         case "conversations":
-            return _list(query, (page, "conversations"), CONVERSATION_FIELDS, query.after, platform="messenger")
+            one = {"user_id": of} if of else {}
+            return _list(query, (page, "conversations"), CONVERSATION_FIELDS, query.after, platform="messenger", **one)
         case "conversation_messages":
             return _list(query, (of, "messages"), MESSAGE_FIELDS, query.after)
         case "attachments":

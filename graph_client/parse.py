@@ -9,6 +9,7 @@ absent.
 import math
 import re
 from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
 
 from domain.graph import Fetched, GraphQuery
 from domain.loose import SAFE_INTEGER
@@ -23,6 +24,9 @@ DEPTH: Final = 16
 _LEFT_OUT: Final = frozenset({"paging", "email"})
 _COUNTS: Final = {"comments": "comment_count", "reactions": "reaction_count", "likes": "like_count"}
 """Edges whose count alone is requested, and our name for the count."""
+
+FACEBOOK: Final = "https://www.facebook.com/"
+_OF_FACEBOOK: Final = re.compile(r"(?:[a-z]+\.)?(?:facebook|messenger)\.com")
 
 _USUAL_TIME: Final = re.compile(
     r"2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\+0000"
@@ -46,6 +50,8 @@ def fetched(query: GraphQuery, answer: GraphAnswer) -> Fetched:
     if answer.missing:
         missing = [_COUNTS.get(name, "share_count" if name == "shares" else name) for name in answer.missing]
         items = [{**item, "partial": True, "missing": missing} for item in items]
+    if query.edge == "conversations":
+        items = [_with_address(item) for item in items]
     if query.edge not in ("videos", "live_videos"):
         return Fetched(items, _onward(query, after))
     of = video_place(query.edge, query.after).of
@@ -55,6 +61,20 @@ def fetched(query: GraphQuery, answer: GraphAnswer) -> Fetched:
         items = [live for video in items if (live := live_video_of(video)) is not None]
     after = None if after is None else write_video_place(VideoPlace(of, after))
     return Fetched(items, _onward(query, after))
+
+
+def _with_address(conversation: Fact) -> Fact:
+    """Returns a conversation with its whole address, without an address that is not Facebook's. Graph gives the path
+    alone (graph-api/reference/conversation: "The url to the thread").
+    """
+    link = conversation.pop("link", None)
+    try:
+        address = urljoin(FACEBOOK, link) if link else ""
+        parts = urlsplit(address)
+        known = parts.scheme == "https" and _OF_FACEBOOK.fullmatch(parts.netloc) is not None
+    except (TypeError, ValueError):
+        known = False
+    return {**conversation, "link": address} if known else conversation
 
 
 def _onward(query: GraphQuery, after: str | None) -> str | None:

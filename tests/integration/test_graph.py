@@ -319,6 +319,9 @@ def test_a_conversation_and_its_messages_are_told_without_anybodys_address(
     said = graph.world.say(page, customer, "មានទេ?", name="Sokha")
     answered = graph.world.say(page, customer, "មាន", from_page=True)
     (conversation,) = graph_shop.items(page.id, "conversations")
+    assert conversation["link"].startswith(f"https://www.facebook.com/{page.id}/inbox/")
+    assert graph_shop.items(page.id, "conversations", customer=customer) == [conversation]
+    assert graph_shop.items(page.id, "conversations", customer="7000000000000999") == []
     assert conversation["id"].startswith("t_")
     assert {"id": customer, "name": "Sokha"} in conversation["participants"]
     assert (conversation["message_count"], conversation["snippet"]) == (2, "មាន")

@@ -24,7 +24,7 @@ from api.graph_models import (
     PostsModel,
     VideosModel,
 )
-from api.graph_params import CommentsQuery, EdgeQuery, PostsQuery
+from api.graph_params import CommentsQuery, EdgeQuery, InboxQuery, PostsQuery
 from api.marking import Marking
 from api.messages import Messages
 from api.models import (
@@ -357,7 +357,7 @@ def table(store: Store) -> list[Route]:
         Route("GET", f"{page}/videos", graph.videos, "videos", ask, "V", EdgeQuery, answer=VideosModel, statuses=fetch),
         Route("GET", comments, graph.comments, "comments", ask, "C", CommentsQuery, answer=CommentsModel),
         Route("GET", replies, graph.replies, "replies", ask, "R", CommentsQuery, answer=CommentsModel),
-        Route("GET", threads, graph.conversations, "threads", ask, "T", EdgeQuery, answer=GraphConversationsModel),
+        Route("GET", threads, graph.conversations, "threads", ask, "T", InboxQuery, answer=GraphConversationsModel),
         Route("GET", history, graph.conversation_messages, "history", ask, "H", EdgeQuery, answer=GraphMessagesModel),
         Route("GET", customer, graph.customer, "customer", ask, "Who", EdgeQuery, answer=CustomersModel),
     ]

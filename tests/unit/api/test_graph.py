@@ -76,6 +76,7 @@ def test_what_facebook_has_is_answered_with_its_cursor(
             "comments/2_3/replies?limit=2&after=c&order=chronological&filter=toplevel&since=1",
             GraphQuery("replies", PAGE, "2_3", 2, "c", "chronological", "toplevel", 1000),
         ),
+        ("conversations?customer=7", GraphQuery("conversations", PAGE, "7")),
         ("conversations?limit=2&after=c", GraphQuery("conversations", PAGE, None, 2, "c")),
         ("conversations/t_1/messages?limit=2&after=c", GraphQuery("conversation_messages", PAGE, "t_1", 2, "c")),
         ("customers/7?limit=2&after=c", GraphQuery("customer", PAGE, "7")),

@@ -199,3 +199,29 @@ def test_a_cursor_of_videos_says_which_list_it_is_of(asked: str | None, given: s
     body: dict[str, Any] = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
     assert fetched(GraphQuery("videos", PAGE, after=asked), GraphAnswer(body)).after == given
     assert fetched(GraphQuery("videos", PAGE, after=asked), GraphAnswer({"data": []})).after is None
+
+
+@pytest.mark.parametrize(
+    ("link", "address"),
+    [
+        (
+            "/104200000000001/inbox/5/?section=messages",
+            "https://www.facebook.com/104200000000001/inbox/5/?section=messages",
+        ),
+        ("https://business.facebook.com/latest/inbox/5", "https://business.facebook.com/latest/inbox/5"),
+        ("https://www.messenger.com/t/5", "https://www.messenger.com/t/5"),
+        ("//evil.example/5", None),
+        ("https://facebook.com.evil.example/5", None),
+        ("https://www.facebook.com@evil.example/5", None),
+        ("https://evil.example\\@www.facebook.com/5", None),
+        ("http://www.facebook.com/5", None),
+        ("javascript:alert(1)", None),
+        ("https://[", None),
+        ("", None),
+        (5, None),
+    ],
+)
+def test_the_address_of_a_conversation_is_whole_and_facebooks(link: Any, address: str | None) -> None:
+    """Facebook gives a path. An address that is not Facebook's is left out."""
+    (found,) = items([{"id": "t_1", "link": link}], "conversations")
+    assert found == ({"id": "t_1"} if address is None else {"id": "t_1", "link": address})
