@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from cache.audit.log import log_line
 from cache.errors import Unavailable
 from domain.audit import Access
 from domain.ids import ShopId
@@ -80,7 +81,6 @@ class Recorder:
         """
         if not access.read:
             await self._append(shop, access, 1, None)
-            _log_line(shop, access, 1)
             return
         key = (shop, access)
         fold = self._folds.get(key)
@@ -146,14 +146,14 @@ class Recorder:
             await self._append(*key, 1, None)
             self._end(key, fold)
             fold.total, fold.ends = 1, self._clock() + HOUR - self._now() % HOUR
-            _log_line(*key, 1)
+            log_line(*key, 1)
         finally:
             fold.opening = None
 
     def _end(self, key: tuple[ShopId, Access], fold: _Fold) -> None:
         """Log the number of reads, because the hour is over or this process ends."""
         if fold.total > 1:
-            _log_line(*key, fold.total)
+            log_line(*key, fold.total)
 
     async def _append(self, shop: ShopId, access: Access, times: int, since: int | None) -> None:
         try:
@@ -162,13 +162,6 @@ class Recorder:
             self._metrics.audit("refused")
             raise
         self._metrics.audit("written")
-
-
-def _log_line(shop: ShopId, access: Access, times: int) -> None:
-    log.info(
-        "audit", shop=shop, subject=access.subject, action=access.action, client=access.client, page=access.page,
-        events=times,
-    )  # fmt: skip
 
 
 async def _settled(opening: "asyncio.Task[None]") -> None:

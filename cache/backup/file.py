@@ -11,6 +11,7 @@ import os
 import zlib
 from base64 import b16encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
@@ -60,7 +61,7 @@ class BackupWriter:
             self._unfinished.unlink(missing_ok=True)
             file = os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
-            raise BackupRefused(f"{self._path} cannot be written: {error.strerror}.") from None
+            raise self._unwritten(error) from None
         self._file = os.fdopen(file, "wb")
         self._file.write(HEAD + self._drawn)
         return self
@@ -79,13 +80,17 @@ class BackupWriter:
         if self._waiting:
             self._write_block(self._waiting)
         self._write_block([])
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._unfinished.rename(self._path)
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._unfinished.rename(self._path)
+        except OSError as error:
+            raise self._unwritten(error) from None
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk: what is buffered cannot be written, and the file goes anyway
+            self._file.close()
         self._unfinished.unlink(missing_ok=True)
 
     def _write_block(self, parts: list[BackupPart]) -> None:
@@ -94,8 +99,11 @@ class BackupWriter:
         try:
             self._file.write(len(sealed).to_bytes(_LENGTH_BYTES) + sealed)
         except OSError as error:
-            raise BackupRefused(f"{self._path} cannot be written: {error.strerror}.") from None
+            raise self._unwritten(error) from None
         self._blocks += 1
+
+    def _unwritten(self, error: OSError) -> BackupRefused:
+        return BackupRefused(f"{self._path} cannot be written: {error.strerror}.")
 
 
 def read_backup(path: Path, sealer: Sealer) -> Iterator[list[BackupPart]]:

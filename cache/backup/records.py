@@ -64,10 +64,12 @@ async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[Backup
 
 
 async def _members(connection: Connection, key: bytes) -> AsyncIterator[Items]:
-    first = 0
-    while found := scored(await connection.command("ZRANGE", key, first, first + PART - 1, "WITHSCORES")):
-        yield [(member, b"%d" % score) for member, score in found]
-        first += PART
+    # By cursor, not by rank: while members are removed, a rank skips others.
+    cursor, moved = b"0", True
+    while moved:
+        cursor, found = await connection.command("ZSCAN", key, cursor, "COUNT", PART)
+        yield [(member, b"%d" % score) for member, score in scored(found)]
+        moved = int(cursor) != 0
 
 
 async def _entries(connection: Connection, key: bytes) -> AsyncIterator[Items]:

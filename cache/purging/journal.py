@@ -10,10 +10,11 @@ import asyncio
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import orjson
 import structlog
@@ -22,11 +23,14 @@ from cache.errors import SealBroken, Unavailable
 from cache.keys import MAX_TTL_SECONDS
 from cache.sealing import Sealer
 from domain.ids import ShopId
+from domain.shop import PurgeTarget
 
 SUFFIX: Final = ".purges"
 PURPOSE: Final = "purge-journal"
 NO_SHOP: Final = ShopId("")
 """Lines are encrypted without a shop, because the name of the shop is encrypted too."""
+
+TARGETS: Final[dict[str, PurgeTarget]] = {name: name for name in get_args(PurgeTarget)}
 
 KEPT_SECONDS: Final = MAX_TTL_SECONDS
 """Messages that were purged longer ago have expired in every copy of the data."""
@@ -43,7 +47,7 @@ class JournalEntry:
 
     shop: str
     purge: str
-    what: str
+    what: PurgeTarget
     at: int
     by: str
     tag: str = ""
@@ -105,7 +109,8 @@ class PurgeJournal:
                 path.unlink(missing_ok=True)
 
     def read(self) -> list[JournalEntry]:
-        """Returns the purges of all processes in the last five days, the oldest first. Logs each unreadable line.
+        """Returns the purges of all processes in the last five days, the oldest first. Logs how many lines are
+        unreadable. Removes older files.
 
         The last line of a file may be incomplete. The purge of such a line was not answered.
 
@@ -115,13 +120,15 @@ class PurgeJournal:
         since = int((self._now() - KEPT_SECONDS) * 1_000_000)
         found: list[JournalEntry] = []
         unreadable = 0
+        with suppress(OSError):  # reading does not need the right to remove
+            self._forget_old()
         try:
             for path in self._files():
                 *lines, _cut = path.read_bytes().split(b"\n")
                 for line in filter(None, lines):
                     try:
                         found.append(self._open(line))
-                    except (SealBroken, ValueError, TypeError):
+                    except (SealBroken, ValueError, TypeError, KeyError):
                         unreadable += 1
         except OSError:
             raise Unavailable("purge_journal_failed", "The journal of purges cannot be read.") from None
@@ -139,7 +146,7 @@ class PurgeJournal:
     def _open(self, line: bytes) -> JournalEntry:
         plain = self._sealer.open(b64decode(line, validate=True), shop=NO_SHOP, purpose=PURPOSE, place="")
         fields = orjson.loads(plain)
-        return JournalEntry(**{**fields, "ids": tuple(fields.get("ids", ()))})
+        return JournalEntry(**{**fields, "what": TARGETS[fields["what"]], "ids": tuple(fields.get("ids", ()))})
 
 
 def _sync(directory: Path) -> None:

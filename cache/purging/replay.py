@@ -1,11 +1,10 @@
 """Repeats the purges of the journal that Redis does not know any more, because it restarted with older data."""
 
 import asyncio
-from typing import Final, get_args
+from typing import Final
 
 import structlog
 
-from cache.errors import Corrupt
 from cache.keys import page_key, shop_keys
 from cache.messages.reader import IDS_PER_CALL
 from cache.purging.hiding import hide, note_purge
@@ -13,12 +12,9 @@ from cache.purging.journal import JournalEntry, PurgeJournal
 from cache.scripts import ERASE
 from cache.server.connection import Arg, Connection
 from domain.ids import PageId, PurgeId, ShopId
-from domain.shop import PurgeTarget
 
 LOOKED_UP: Final = 500
 """Receipts looked up in one round trip."""
-
-_TARGETS: Final[dict[str, PurgeTarget]] = {name: name for name in get_args(PurgeTarget)}
 
 log = structlog.get_logger()
 
@@ -52,10 +48,7 @@ class PurgeReplay:
 
     async def _again(self, entry: JournalEntry) -> None:
         shop, purge = ShopId(entry.shop), PurgeId(entry.purge)
-        what = _TARGETS.get(entry.what)
-        if what is None:
-            raise Corrupt
-        if what == "message":
+        if entry.what == "message":
             await self._erase(shop, purge, entry)
             return
         page, claim = entry.page, entry.claim
@@ -67,8 +60,9 @@ class PurgeReplay:
             page = claim = ""
         await note_purge(self._connection, f"{purge} {shop}".encode(), 0)
         await hide(
-            self._connection, shop, purge, what, bytes.fromhex(entry.tag), entry.by, page=page, claim=claim, at=entry.at
-        )
+            self._connection, shop, purge, entry.what, bytes.fromhex(entry.tag), entry.by, page=page, claim=claim,
+            at=entry.at,
+        )  # fmt: skip
 
     async def _erase(self, shop: ShopId, purge: PurgeId, entry: JournalEntry) -> None:
         keys = shop_keys(shop)

@@ -1,7 +1,9 @@
 """The journal of purges: what was written is read, by any process, for five days; what is damaged is counted."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from structlog.testing import capture_logs
 
@@ -41,6 +43,8 @@ async def test_a_purge_of_more_than_five_days_ago_is_neither_read_nor_kept_on_di
     await journal(tmp_path).append(entry("p-old"))
     later = NOON + 5 * DAY + 60
     assert journal(tmp_path, at=later).read() == []
+    assert journal(tmp_path, at=later + 2 * DAY).read() == []
+    assert files(tmp_path) == []
     await journal(tmp_path, at=later + 2 * DAY).append(entry("p-new", later + 2 * DAY))
     (file,) = files(tmp_path)
     assert [one.purge for one in journal(tmp_path, at=later + 2 * DAY).read()] == ["p-new"]
@@ -63,3 +67,12 @@ async def test_a_line_that_was_cut_costs_no_other_line(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_there_holds_no_purge(tmp_path: Path) -> None:
     """As before the first purge."""
     assert journal(tmp_path / "nothing").read() == []
+
+
+async def test_a_purge_of_a_newer_version_costs_no_other_line(tmp_path: Path) -> None:
+    """After a return to this version."""
+    await journal(tmp_path).append(replace(entry("p-1"), what=cast(Any, "something new")))
+    await journal(tmp_path).append(entry("p-2"))
+    with capture_logs() as logged:
+        assert [one.purge for one in journal(tmp_path).read()] == ["p-2"]
+    assert [line["event"] for line in logged] == ["purge_journal_unreadable"]

@@ -1,0 +1,26 @@
+"""What a backup reads of a key that changes meanwhile."""
+
+from cache.backup.records import read_parts
+from cache.server.address import connect
+from tests.servers import PATIENT, Server
+
+MEMBERS = 2_000
+
+
+async def test_a_member_that_stays_is_read_although_others_are_removed_meanwhile(valkey: Server) -> None:
+    """As in the list of Pages to check: the checked ones move, and the others stay where they are."""
+    connection = connect(valkey.url, limits=PATIENT)
+    try:
+        await connection.command("ZADD", b"w:due", *(word for n in range(MEMBERS) for word in (n, b"p%d" % n)))
+        await connection.command("EXPIRE", b"w:due", 60)
+        found: dict[bytes, bytes] = {}
+        removed: set[bytes] = set()
+        async for part in read_parts(connection, b"w:due"):
+            found |= dict(part.items)
+            if not removed:
+                removed = set(list(found)[:400])
+                await connection.command("ZREM", b"w:due", *removed)
+        assert found.keys() | removed == {b"p%d" % n for n in range(MEMBERS)}
+        assert all(found[b"p%d" % n] == b"%d" % n for n in range(MEMBERS) if b"p%d" % n in found)
+    finally:
+        await connection.close()
