@@ -25,6 +25,9 @@ _MOST_BYTES: Final = 1 << 17
 """Bytes of one request: the arguments and the environment."""
 _STATUS_BYTES: Final = 4
 
+_LATER: Final = ("api.docs_page", "api.openapi", "app.supervisor", "httpx2", "phonenumbers")
+"""What a process would load at its first use."""
+
 _servers: Final[list[socket.socket]] = []
 """The connection to this process's fork server, after the first start."""
 
@@ -118,7 +121,7 @@ def _end_server(server: "subprocess.Popen[bytes]", connection: socket.socket) ->
 def main() -> None:
     """Serve requests until the tests end."""
     cli = importlib.import_module("app.cli")
-    for module in sorted(set(cli.COMMANDS.values())):
+    for module in (*sorted(set(cli.COMMANDS.values())), *_LATER):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # the children share the memory of what is loaded

@@ -9,11 +9,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+import orjson
 
 from domain.secret import Secret
 from tests import fork_server
@@ -94,6 +95,9 @@ class Service:
     log: Path
     port: int
     ops_port: int
+    _lines: list[dict[str, Any]] = field(default_factory=list)
+    _parsed: int = 0
+    """Bytes of the log that `_lines` holds."""
 
     @property
     def url(self) -> str:
@@ -131,8 +135,13 @@ class Service:
         self.process.wait()
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it logged."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """The whole lines that it has logged. Each call parses only what is new."""
+        with self.log.open("rb") as log:
+            log.seek(self._parsed)
+            whole, end, _ = log.read().rpartition(b"\n")
+        self._parsed += len(whole + end)
+        self._lines += map(orjson.loads, whole.splitlines())
+        return self._lines.copy()
 
 
 @contextmanager
@@ -149,10 +158,7 @@ def serving(
         with serving_program(redis_url, log, ready=ready, open_files=open_files, **settings) as service:
             yield service
         return
-    environ = environment(redis_url, **settings)
-    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
-        process = fork_server.start(["serve"], environ, (nothing, output, output), open_files=int(open_files or 0))
-    with _ended_afterwards(process):
+    with forked(["serve"], log, environment(redis_url, **settings), open_files=int(open_files or 0)) as process:
         yield _serving(process, log, ready)
 
 
@@ -173,6 +179,17 @@ def _serving(process: Process, log: Path, ready: str) -> Service:
     service = Service(process, log, told["port"], told["ops_port"])
     wait_until_blocking(lambda: service.answers(ready), within=START_SECONDS)
     return service
+
+
+@contextmanager
+def forked(
+    arguments: Sequence[str], log: Path, environ: dict[str, str], *, open_files: int = 0
+) -> Iterator[fork_server.Process]:
+    """`page-inbox` with its output in `log`, gone at the end."""
+    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+        process = fork_server.start(arguments, environ, (nothing, output, output), open_files=open_files)
+    with _ended_afterwards(process):
+        yield process
 
 
 @contextmanager

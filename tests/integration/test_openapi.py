@@ -14,8 +14,8 @@ from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
 from tests.service import Service
 from tests.support import NO_TLS
 
-EXAMPLES = 12
-"""For each call and phase; all of them take about a minute on a busy machine."""
+EXAMPLES = 4
+"""For each call and phase; all of them take about half a minute on a busy machine."""
 
 BUSY_SECONDS = 200
 """Of a machine that does other things; it takes 25 of processor time."""

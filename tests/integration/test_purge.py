@@ -1,4 +1,4 @@
-"""A hundred thousand messages purged: unreadable on every replica before the 200, and erased even by a crashed one."""
+"""Very many messages purged: unreadable on every replica before the 200, and erased even by a crashed one."""
 
 import asyncio
 import sys
@@ -19,7 +19,8 @@ from tests.servers import PATIENT, Server
 from tests.service import serving
 from tests.support import wait_until_blocking
 
-MANY = 100_000
+MANY = 40_000
+"""More than are erased before the answer, and before a SIGKILL right after the answer."""
 AT_ONCE = 5_000
 CONVERSATIONS = 500
 ERASED_WITHIN = 45.0
@@ -75,7 +76,7 @@ def read_p99(shop: Shop, until: Callable[[int], bool]) -> float:
 
 
 @pytest.mark.timeout(120)
-def test_of_a_hundred_thousand_purged_messages_none_is_readable_after_the_answer(
+def test_of_many_purged_messages_none_is_readable_after_the_answer(
     valkey: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On two services at one Redis. Erased soon after; the other shop is read meanwhile, and loses nothing."""

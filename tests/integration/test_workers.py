@@ -16,7 +16,7 @@ from simulator.serialize import serialize
 from simulator.signing import signed
 from tests.callers import FACEBOOK_WAITS, Facebook, Operator, Shop, texts
 from tests.servers import Server
-from tests.service import APP_SECRET, STOP_SECONDS, Service, environment, page_inbox, serving, started
+from tests.service import APP_SECRET, STOP_SECONDS, Service, environment, forked, serving
 from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer
 
@@ -110,85 +110,73 @@ async def test_two_workers_are_read_watched_and_scraped_as_one(valkey: Server, t
     assert events.count("request") >= len(sent)
 
 
-def test_connections_are_shared_out(valkey: Server, tmp_path: Path) -> None:
+def test_connections_are_shared_out_and_workers_end_with_their_supervisor(valkey: Server, tmp_path: Path) -> None:
     """Left to themselves, an idle service's workers would leave all of them to the one that wakes first. How evenly, a
-    test of the unit says: here one of them may not get to run for long.
+    test of the unit says: here one of them may not get to run for long. After a SIGKILL of the supervisor the port is
+    free for the next.
     """
-    with two_workers(valkey, tmp_path / "log") as service, ExitStack() as stack:
-        before = {pid: sockets(pid) for pid in service.workers()}
-
-        def both_hold_many() -> bool:
-            for _ in range(CONNECTIONS):
-                stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
-            return min(sockets(pid) - held for pid, held in before.items()) >= CONNECTIONS
-
-        wait_until_blocking(both_hold_many, within=WITHIN)
-
-
-def test_a_worker_that_hangs_fails_livez_and_the_others_answer(valkey: Server, tmp_path: Path) -> None:
-    """A delivery that comes to the hanging one is sent again. /livez passes again when it goes on, or is replaced."""
-    with two_workers(valkey, tmp_path / "log") as service:
-        hanging = service.workers()[0]
-        os.kill(hanging, signal.SIGSTOP)
-        try:
-            wait_until_blocking(lambda: not service.answers("/livez"), within=WITHIN)
-            with Operator(service.ops_url) as operator:
-                assert operator.checks()["workers"] is False
-                assert operator.counts("workers")[()] == 1
-            for number in range(3):
-                wait_until_blocking(lambda number=number: taken(service, f"m_{number}"), within=WITHIN)  # type: ignore[misc]
-        finally:
-            with suppress(ProcessLookupError):
-                os.kill(hanging, signal.SIGCONT)
-        wait_until_blocking(lambda: service.answers("/livez") and service.answers("/readyz"), within=WITHIN)
-        assert len(service.workers()) == 2
-
-
-def test_a_worker_that_goes_on_hanging_is_replaced(valkey: Server, tmp_path: Path) -> None:
-    """After 15 s; then /livez passes again."""
-    with two_workers(valkey, tmp_path / "log") as service, Operator(service.ops_url) as operator:
-        hanging = service.workers()[0]
-        os.kill(hanging, signal.SIGSTOP)
-        wait_until_blocking(lambda: hanging not in service.workers(), within=3 * WITHIN)
-        wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
-        assert operator.counts("worker_deaths_total") == {("hung",): 1, ("exit",): 0, ("signal",): 0}
-        wait_until_blocking(lambda: service.answers("/livez"), within=WITHIN)
-        assert service.terminate() == 0
-
-
-def test_a_killed_worker_is_replaced_and_what_it_had_counted_is_still_told(valkey: Server, tmp_path: Path) -> None:
-    """No counter falls, which a scraper would take for a restart. One that ends in order has told all it counted."""
-    with two_workers(valkey, tmp_path / "log") as service, Operator(service.ops_url) as operator:
-        for number in range(20):
-            with Facebook(service.url) as facebook:
-                assert facebook.text(f"m_{number}").status_code == 200
-        assert accepted(operator, 20) == 20
-        killed = service.workers()[0]
-        os.kill(killed, signal.SIGKILL)
-        wait_until_blocking(lambda: killed not in service.workers(), within=WITHIN)
-        wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
-        assert operator.counts("worker_deaths_total")[("signal",)] == 1
-        assert accepted(operator, 20) == 20
-        ended = service.workers()[0]
-        for number in range(20, 40):
-            with Facebook(service.url) as facebook:
-                assert facebook.text(f"m_{number}").status_code == 200
-        os.kill(ended, signal.SIGTERM)
-        wait_until_blocking(lambda: ended not in service.workers(), within=WITHIN)
-        wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
-        assert operator.counts("worker_deaths_total") == {("signal",): 1, ("exit",): 1, ("hung",): 0}
-        assert accepted(operator, 40) == 40
-
-
-def test_workers_end_when_their_supervisor_is_killed(valkey: Server, tmp_path: Path) -> None:
-    """And the port is free for the next."""
     with two_workers(valkey, tmp_path / "log") as service:
         workers = service.workers()
+        before = {pid: sockets(pid) for pid in workers}
         assert len(workers) == 2
+        with ExitStack() as stack:
+
+            def both_hold_many() -> bool:
+                for _ in range(CONNECTIONS):
+                    stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+                return min(sockets(pid) - held for pid, held in before.items()) >= CONNECTIONS
+
+            wait_until_blocking(both_hold_many, within=WITHIN)
         service.kill()
         wait_until_blocking(lambda: not any(map(live, workers)), within=WITHIN)
         with socket.create_server(("127.0.0.1", service.port)):
             pass
+
+
+def test_a_worker_that_hangs_or_ends_is_replaced(valkey: Server, tmp_path: Path) -> None:
+    """A delivery that comes to the hanging one is sent again; /livez fails until it is replaced, after 15 s. No counter
+    falls, which a scraper would take for a restart: what a dead worker had counted is still counted, and one that ends
+    in order has told all.
+    """
+    with two_workers(valkey, tmp_path / "log") as service, Operator(service.ops_url) as operator:
+        hanging = service.workers()[0]
+        os.kill(hanging, signal.SIGSTOP)
+        wait_until_blocking(lambda: not service.answers("/livez"), within=WITHIN)
+        assert operator.checks()["workers"] is False
+        assert operator.counts("workers")[()] == 1
+        for number in range(3):
+            wait_until_blocking(lambda number=number: taken(service, f"m_{number}"), within=WITHIN)  # type: ignore[misc]
+        replaced(service, operator, hanging)
+        assert operator.counts("worker_deaths_total") == {("hung",): 1, ("exit",): 0, ("signal",): 0}
+        wait_until_blocking(lambda: service.answers("/livez") and service.answers("/readyz"), within=WITHIN)
+
+        counted = operator.counts("deliveries_total")[("accepted",)]
+        deliver_each_on_a_new_connection(service, range(10, 30))
+        assert accepted(operator, counted + 20) == counted + 20
+        killed = service.workers()[0]
+        os.kill(killed, signal.SIGKILL)
+        replaced(service, operator, killed)
+        assert operator.counts("worker_deaths_total")[("signal",)] == 1
+        assert accepted(operator, counted + 20) == counted + 20
+        ended = service.workers()[0]
+        deliver_each_on_a_new_connection(service, range(30, 50))
+        os.kill(ended, signal.SIGTERM)
+        replaced(service, operator, ended)
+        assert operator.counts("worker_deaths_total") == {("signal",): 1, ("exit",): 1, ("hung",): 1}
+        assert accepted(operator, counted + 40) == counted + 40
+
+
+def replaced(service: Service, operator: Operator, worker: int) -> None:
+    """Wait until a worker is gone and another one serves in its place."""
+    wait_until_blocking(lambda: worker not in service.workers(), within=3 * WITHIN)
+    wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
+
+
+def deliver_each_on_a_new_connection(service: Service, numbers: range) -> None:
+    """So that both workers get some."""
+    for number in numbers:
+        with Facebook(service.url) as facebook:
+            assert facebook.text(f"m_{number}").status_code == 200
 
 
 def test_a_service_whose_workers_cannot_start_ends(tmp_path: Path) -> None:
@@ -196,7 +184,7 @@ def test_a_service_whose_workers_cannot_start_ends(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     os.mkfifo(keys)
     told = environment("unix:///nonexistent.sock", WEB_CONCURRENCY="2", TOKEN_KEYS="", TOKEN_KEYS_FILE=str(keys))
-    with started(page_inbox("serve"), tmp_path / "log", told) as process:
+    with forked(["serve"], tmp_path / "log", told) as process:
         with keys.open("w") as file:  # which waits for its reader
             keys.unlink()
             file.write("token-key-of-the-test-service-32")
