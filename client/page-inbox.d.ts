@@ -50,11 +50,11 @@ export interface Options {
   url: string;
   shop: string;
   /**
-   * A token, or a callback that gives one. The callback is called again with the Problem when the service refuses the
-   * token. It returns null where there is no other token.
+   * A token, or a callback that gives one. The callback is called again with a Problem when the token has ended or is
+   * refused. It returns null where there is no other token.
    */
   token: string | ((refused?: Problem) => string | null | undefined | Promise<string | null | undefined>);
-  /** Milliseconds for which a read is repeated while the service does not answer; 30,000 without it. */
+  /** Milliseconds for which a read is repeated while its error is transient; 30,000 without it. */
   patience?: number;
   /** Milliseconds without a byte after which a stream counts as lost; 45,000 without it. */
   silence?: number;

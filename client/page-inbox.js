@@ -7,6 +7,7 @@ const REMEMBERED = 1024; // ids of events that are not given a second time; the 
 const ONCE = new Set(["message", "edited", "erased", "purge"]); // kinds of events that are given once
 const RELOAD = new Set(["start", "gap", "purge"]);
 const AT_ONCE = new Set(["token_expired", "purge", "closing", "slow"]); // ends of a stream after which it goes on
+const OF_FACEBOOK = /^(graph_|throttled|too_much_data|proof_refused|app_token_refused)/; // reasons: Facebook's answers
 
 /**
  * An error. `reason` is the service's slug. Without an answer, `status` is 0 and `reason` is `offline`, `no_answer` or
@@ -38,9 +39,9 @@ export class PageInbox {
   #options;
 
   /**
-   * `url` is the service's origin. `token` is a token, or a callback that gives one. It is called again with the
-   * `Problem` when the service refuses the token; null says that there is no other one. `patience`: milliseconds for
-   * which a read is repeated while the service does not answer. `silence`: milliseconds without a byte after which a
+   * `url` is the service's origin. `token` is a token, or a callback that gives one. It is called again with a
+   * `Problem` when the token has ended or is refused; null says that there is no other one. `patience`: milliseconds
+   * for which a read is repeated while its error is `transient`. `silence`: milliseconds without a byte after which a
    * stream counts as lost; heartbeats come every 15 s. `onAnswer` gets each answer. Tests replace the rest.
    */
   constructor({ url, shop, token, patience = 30_000, silence = 45_000, onAnswer, fetch, random, wait = pause }) {
@@ -171,6 +172,7 @@ export class PageInbox {
         const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
         const sent = { headers, signal: connection.signal, timeout: 0 };
         const answer = await connection.watch(this.send("GET", "/stream", sent));
+        const token = this.#held;
         enter("live");
         if (!lastId) yield { type: "start", id: "", data: {}, reload: true };
         for await (const { type, id, data } of events(answer.body, connection)) {
@@ -180,6 +182,8 @@ export class PageInbox {
           if (seen.size > REMEMBERED) seen.delete(seen.values().next().value);
           yield { type, id, data, reload: RELOAD.has(type) };
         }
+        // Get the new token now: a call with the old one would be refused.
+        if (why === "token_expired") await this.#token(token, new Problem(401, "token_expired"));
       } catch (error) {
         if (signal?.aborted) return;
         if (error instanceof Problem) why = error;
@@ -206,7 +210,8 @@ export class PageInbox {
       } catch (error) {
         const pauseFor = Math.max(backoff(attempt, random()), (error.retryAfter ?? 0) * 1000);
         // The service itself has repeated what Facebook could not answer.
-        if (![0, 503].includes(error.status) || Date.now() + pauseFor > until) throw error;
+        const again = error.transient && !OF_FACEBOOK.test(error.reason);
+        if (!again || Date.now() + pauseFor > until) throw error;
         await wait(pauseFor, options.signal);
         options.signal?.throwIfAborted();
       }

@@ -1,11 +1,13 @@
 """The client in a browser, with answers that the test has written: what it asks, gives, repeats and refuses."""
 
 import re
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 from playwright.async_api import Page
 
+from api.problems import REASONS
+from graph_client.errors import Reason as GraphReason
 from tests.browser.console import Console
 from tests.browser.modules import Modules
 from tests.house.sources import ROOT
@@ -130,9 +132,9 @@ async def test_a_stream_goes_on_after_everything_that_can_end_it(modules: Module
 
 
 async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -> None:
-    """Once for all calls that need it. A callback that fails, or gives the same token again, is called again later."""
+    """Without a refused call where a stream says so. A callback that fails or has no new one is called again later."""
     body = """
-        const given = ["t1", "fails", "t1", "t2", "t2"];
+        const given = ["t1", "fails", "t1", "t2"];
         const reasons = [];
         const token = async (problem) => {
             reasons.push(problem?.reason ?? null);
@@ -151,14 +153,13 @@ async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -
         sent("ready 1 {}", 'end - {"reason":"token_expired"}'),
         refusal(401, "token_expired"),
         refusal(401, "token_expired"),
-        refusal(401, "token_expired"),
         sent('message 2 {"id":"m2"}'),
         {"json": 1},
         {"json": 2},
     )
     reasons, both = found["result"]
     assert reasons == [None, "token_expired", "token_expired", "token_expired"]
-    assert [one["token"] for one in found["asked"]] == ["t1", "t1", "t1", "t1", "t2", "t2", "t2"]
+    assert [one["token"] for one in found["asked"]] == ["t1", "t1", "t1", "t2", "t2", "t2"]
     assert [one["type"] for one in found["events"]] == ["start", "ready", "message"]
     assert (both, found["states"][-2:]) == ([1, 2], [["reconnecting", "token_unavailable"], ["live", None]])
 
@@ -189,7 +190,7 @@ async def test_without_another_token_the_refusal_is_thrown(modules: Modules, tok
 
 
 async def test_a_stream_of_the_service_goes_on_after_its_token_and_after_a_purge(console: Console) -> None:
-    """Each event comes once. After an id that the service did not give, it begins with a gap."""
+    """Each event comes once, and no call is refused. After an id that the service did not give, it begins with a gap."""
     owner = console.owner
     page = await console.window()
     await page.goto(console.address)
@@ -210,7 +211,7 @@ async def test_a_stream_of_the_service_goes_on_after_its_token_and_after_a_purge
     owner.hears("m_3", "after the purge")
     events.append(("message", "m_3"))
     await came(page, events)
-    assert await page.evaluate("refusals") == ["token_expired"]
+    assert await page.evaluate("[refusals, [...statuses]]") == [["token_expired"], [200]]
     first = "(async () => { for await (const { type } of inbox.stream({ lastEventId: 'nonsense' })) return type; })()"
     assert await page.evaluate(first) == "gap"
 
@@ -218,9 +219,10 @@ async def test_a_stream_of_the_service_goes_on_after_its_token_and_after_a_purge
 _FOLLOW: Final = """async ([shop, tokens]) => {
     const base = document.querySelector('meta[name="page-inbox-base"]').content;
     const { PageInbox } = await import(`${base}/js/page-inbox.js`);
-    Object.assign(window, { found: [], refusals: [] });
+    Object.assign(window, { found: [], refusals: [], statuses: new Set() });
     const token = (problem) => { if (problem) refusals.push(problem.reason); return tokens.shift(); };
-    window.inbox = new PageInbox({ url: location.origin, shop, token });
+    const onAnswer = ({ status }) => statuses.add(status);
+    window.inbox = new PageInbox({ url: location.origin, shop, token, onAnswer });
     (async () => {
         // After a connection that resumes, `ready` comes again: the first is enough here.
         for await (const { type, data } of inbox.stream()) {
@@ -268,26 +270,43 @@ async def test_lists_go_on_to_their_end(modules: Modules) -> None:
     ]
 
 
-async def test_a_read_is_repeated_while_the_service_is_away_and_a_change_is_not(modules: Modules) -> None:
-    """Nor what Facebook refuses, which the service has repeated itself."""
+async def test_a_read_is_repeated_until_its_answer_is_good_and_a_change_is_not(modules: Modules) -> None:
+    """Also after an error of the service or of a proxy; not where a repetition cannot help."""
     body = """
         const inbox = make();
         const read = await inbox.message("m");
         const change = await failed(() => inbox.purgeMessage("m"));
-        const graph = await failed(() => inbox.customer("9", "7"));
+        const gone = await failed(() => inbox.message("m"));
         const impatient = await failed(() => make({ patience: 0 }).message("m"));
-        return [read, change, graph, impatient];
+        return [read, change, gone, impatient];
     """
     down = refusal(503, "unavailable", **{"Retry-After": "2"})
-    throttled = refusal(429, "throttled", **{"Retry-After": "40"})
-    found = await calls(modules, body, {"status": 0}, down, {"json": {"id": "m"}}, down, throttled, {"status": 0})
-    read, change, graph, impatient = found["result"]
+    again = [
+        *({"status": 0}, down, refusal(500, "internal_error"), {"status": 502}, {"status": 504}),
+        refusal(429, "too_many_searches", **{"Retry-After": "7"}),
+    ]
+    gone = refusal(404, "message_not_found")
+    found = await calls(modules, body, *again, {"json": {"id": "m"}}, down, gone, {"status": 0})
+    read, change, lost, impatient = found["result"]
     assert read == {"id": "m"}
     assert change == {"status": 503, "reason": "unavailable", "retryAfter": 2, "transient": True}
-    assert graph == {"status": 429, "reason": "throttled", "retryAfter": 40, "transient": True}
+    assert lost == {"status": 404, "reason": "message_not_found", "retryAfter": 0, "transient": False}
     assert impatient == {"status": 0, "reason": "offline", "retryAfter": 0, "transient": True}
-    assert found["waits"] == [500, 2000]
-    assert [one["method"] for one in found["asked"]] == ["GET", "GET", "GET", "DELETE", "GET", "GET"]
+    assert found["waits"] == [500, 2000, 2000, 4000, 8000, 16000]
+    assert [one["method"] for one in found["asked"]] == ["GET"] * 7 + ["DELETE", "GET", "GET"]
+
+
+async def test_what_facebook_does_not_answer_is_not_asked_again(modules: Modules) -> None:
+    """The service has repeated it itself, and waiting for a rate limit can take an hour: a person should know."""
+    known = set(get_args(GraphReason))
+    answers = [(status, reason) for status in (429, 502, 504) for reason in REASONS[status] if reason in known]
+    body = """
+        const reasons = [];
+        while (a.answers.length) reasons.push((await failed(() => make().customer("9", "7"))).reason);
+        return reasons;
+    """
+    found = await calls(modules, body, *(refusal(*answer) for answer in answers))
+    assert (found["result"], found["waits"]) == ([reason for _, reason in answers], [])
 
 
 async def test_a_purge_is_followed_to_its_end(modules: Modules) -> None:
