@@ -190,7 +190,7 @@ async def test_without_another_token_the_refusal_is_thrown(modules: Modules, tok
 
 
 async def test_a_stream_of_the_service_goes_on_after_its_token_and_after_a_purge(console: Console) -> None:
-    """Each event comes once, and no call is refused. After an id that the service did not give, it begins with a gap."""
+    """Each event comes once, and no call is refused. After an id that the service never gave, it begins with a gap."""
     owner = console.owner
     page = await console.window()
     await page.goto(console.address)
@@ -377,24 +377,60 @@ async def test_silence_ends_a_connection_and_a_late_answer_a_call(modules: Modul
     assert [one["id"] for one in found["events"]] == ["", "1", "2", "3"]
 
 
+def of_the_document(heading: str, language: str = "js") -> list[str]:
+    """The blocks of code in a part of docs/integrate.md; the heading ends where another one begins."""
+    text = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n{heading}")[2].partition("\n#")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+def listed(*messages: tuple[str, str]) -> dict[str, Any]:
+    """A page of a list of messages, each with its id and text, which is the last one."""
+    found = [{"id": key, "text": text, "expires_at": "2100", "conversation_id": "c1"} for key, text in messages]
+    return {"json": {"messages": found, "next_cursor": None}}
+
+
+_SHOWN: Final = """
+    const draws = [];
+    const showState = (state, why) => states.push([state, why?.reason ?? null]);
+    const texts = (map) => Object.fromEntries([...map].map(([id, one]) => [id, one.text ?? one.last_message.text]));
+    const setInterval = (job) => { globalThis.everyMinute = job; };
+"""
+
+
 async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modules) -> None:
-    """As docs/integrate.md prints it: it lists at the start and after a purge, and takes each event."""
-    section = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8").partition("## 5. ")[2].partition("## 6. ")[0]
-    (loop,) = re.findall(r"```js\n(.*?)```", section, re.DOTALL)
+    """What was deleted leaves the screen before the list is read, which can take as long as an outage."""
+    (loop,) = of_the_document("## 5. ")
     body = f"""
-        const [inbox, draws] = [make(), []];
-        const showState = () => {{}};
-        const draw = () => draws.push(Object.fromEntries([...messages].map(([id, one]) => [id, one.text])));
-        const problem = await failed(async () => {{ {loop.replace("const messages", "globalThis.messages")} }});
-        return [draws, problem.reason];
+        {_SHOWN}
+        const draw = () => draws.push(texts(messages));
+        const inbox = make();
+        {loop}
+        return draws;
     """
-    kept = {"json": {"messages": [{"id": "m1", "text": "a"}], "next_cursor": None}}
-    empty: dict[str, Any] = {"json": {"messages": [], "next_cursor": None}}
     events = ['message 2 {"id":"m2","text":"b"}', 'edited 3 {"id":"m2","text":"c"}', 'erased 4 {"id":"m1"}']
     stream = sent(*events, 'purge 5 {"what":"shop"}')
-    found = await calls(modules, body, stream, kept, empty, refusal(403, "wrong_shop"))
-    draws = [{"m1": "a"}, {"m1": "a", "m2": "b"}, {"m1": "a", "m2": "c"}, {"m2": "c"}, {}]
-    assert found["result"] == [draws, "wrong_shop"]
+    away = ({"status": 0}, refusal(500, "internal_error"))
+    found = await calls(modules, body, stream, listed(("m1", "a")), *away, listed(), refusal(403, "wrong_shop"))
+    start = [{}, {"m1": "a"}]
+    assert found["result"] == [*start, {"m1": "a", "m2": "b"}, {"m1": "a", "m2": "c"}, {"m2": "c"}, {}, {}, {}]
+    assert (found["waits"][:2], found["states"][-1]) == ([500, 1000], ["ended", "wrong_shop"])
+
+
+async def test_the_token_callback_of_the_document_sees_that_its_user_has_signed_out(modules: Modules) -> None:
+    """Null then; an error of the back end is not a token."""
+    (options,) = of_the_document("## 4. ")
+    body = f"""
+        const PageInbox = class {{ constructor(options) {{ Object.assign(this, options); }} }};
+        const given = [new Response("Sign in", {{ status: 401 }}), new Response("A bug", {{ status: 500 }})];
+        const fetch = async () => given.shift() ?? new Response("eyJ");
+        {options}
+        const results = [];
+        for (let call = 0; call < 3; call += 1) results.push(await inbox.token().catch(() => "error"));
+        return results;
+    """
+    found = await calls(modules, body)
+    assert found["result"] == [None, "error", "eyJ"]
 
 
 async def test_repetitions_come_ever_later_and_never_together(modules: Modules) -> None:
