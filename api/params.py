@@ -8,6 +8,7 @@ values out of range. An empty parameter (`?cursor=`) counts as absent, because f
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -257,7 +258,7 @@ def parse_query(model: type[Model] | None, pairs: Iterable[tuple[str, str]]) -> 
     """Returns the query as `model`, from its decoded pairs. Without a model, no parameter is allowed. Raises
     `InvalidRequest`.
     """
-    known = {field.alias or name for name, field in model.model_fields.items()} if model else set()
+    known = _names(model) if model else frozenset()
     given: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:
@@ -271,6 +272,12 @@ def parse_query(model: type[Model] | None, pairs: Iterable[tuple[str, str]]) -> 
         return model.model_validate({name: value for name, value in given.items() if value})
     except ValidationError as error:
         raise InvalidRequest("invalid_parameter", _sentence(error)) from None
+
+
+@cache
+def _names(model: type[BaseModel]) -> frozenset[str]:
+    """Returns the names of all parameters of a query."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
 def parse_body(model: type[Model], content_type: str, body: bytes) -> Model:

@@ -236,8 +236,10 @@ class GraphParts:
     withdrawn: PageRemover
 
 
-def make_graph(store: Store, metrics: Metrics, settings: Settings) -> GraphParts:
-    """Returns the parts that call Facebook, not opened yet."""
+def make_graph(store: Store, metrics: Metrics, settings: Settings, *, turns: Turns | None = None) -> GraphParts:
+    """Returns the parts that call Facebook, not opened yet. `turns` is missing in commands, where no shops share a
+    process.
+    """
     secret = settings.app_secrets[0] if settings.app_secrets else None
     watchlist, grants = Watchlist(store.connection), Grants(store.connection, settings.seal_keys)
     heals = Heals(store.connection)
@@ -270,7 +272,8 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings) -> GraphParts
         now=unix_milliseconds,
     )
     withdrawn = PageRemover(store.shops, watchlist, store.purger, token_died=token_died)
-    return GraphParts(calls, GraphReader(calls), pages, watchlist, heals, healing, grants, token_died, withdrawn)
+    reader = GraphReader(calls, turns or ShopTurns())
+    return GraphParts(calls, reader, pages, watchlist, heals, healing, grants, token_died, withdrawn)
 
 
 def unix_milliseconds() -> int:

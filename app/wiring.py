@@ -210,7 +210,7 @@ def wire(
     sweeper = make_sweeper(store, metrics, settings, now=now)
     if not settings.app_secrets:
         raise SettingMissing("FACEBOOK_APP_SECRET")
-    graph = make_graph(store, metrics, settings)
+    graph = make_graph(store, metrics, settings, turns=turns)
     watch = Watch(
         graph.watchlist,
         store.shops,

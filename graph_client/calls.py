@@ -128,6 +128,8 @@ class Calls:
             self._metrics.graph_call(operation, outcome, self._clock() - began)
             await account.settle(reply)
             if not isinstance(result, GraphError):
+                if not step:
+                    return result
                 there = field_list.names_of(lighter.fields)
                 return replace(result, missing=tuple(n for n in field_list.names_of(ask.fields) if n not in there))
             if isinstance(result, FieldUnknown) and self._leave_out(operation, result.field, ask):

@@ -1,23 +1,26 @@
-"""The only module that uses httpx. It sends one request, reads a limited number of bytes, and turns errors into ours.
+"""Sends one request to Graph, reads a limited number of bytes of the answer, and turns errors into ours.
 
-Redirects are not followed and the machine's proxy settings are ignored, so the token is sent to the configured host
-only.
+It uses httpcore2, the connection pool under httpx2, because a call through httpx2 takes twice the processor time
+(docs/adr/0005-http-client.md). The pool follows no redirect and ignores the machine's proxy settings, so the token is
+sent to the configured host only.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from domain.ids import PageId
 from domain.secret import Secret
 from graph_client.errors import GraphError, GraphTimeout, GraphUnreachable, ProofRefused, TooMuchData
 from graph_client.usage import NO_USAGE, Usage, read_usage
-from graph_client.wire import Ask, GraphAnswer, HttpRequest, build, decipher
+from graph_client.wire import Ask, GraphAnswer, build, decipher
 
 if TYPE_CHECKING:
-    import httpx2  # loaded at the first call: 20 ms and 2 MiB that a start and most commands do not need
+    import httpcore2  # loaded at the first call: time and memory that a start and most commands do not need
+
+    Network = httpcore2.AsyncConnectionPool | httpcore2.AsyncConnectionInterface
 
 ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Limit: bytes of one answer of Graph. A hundred posts have a quarter of a megabyte; a larger answer is requested again
@@ -61,7 +64,7 @@ class Client:
     """Sends single requests. `now` is Unix seconds, for proofs with a time. No connection is opened before the first
     request. Without an app secret no proof is sent, and Facebook refuses the calls of an app that requires proofs.
 
-    `transport` replaces the network in tests.
+    `network` replaces the network in tests.
     """
 
     def __init__(
@@ -71,15 +74,19 @@ class Client:
         version: str,
         app_secret: Secret | None,
         now: Callable[[], float],
-        transport: "httpx2.AsyncBaseTransport | None" = None,
+        network: "Network | None" = None,
     ) -> None:
         self._base_url = base_url
+        parts = urlsplit(base_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._scheme, self._host, self._port = parts.scheme.encode(), (parts.hostname or "").encode("idna"), parts.port
+        self._headers = {"Host": parts.netloc} | _HEADERS
         self._version = version
         self._app_secret = app_secret
         self._now = now
-        self._transport = transport
+        self._network = network
         self._timed = True
-        self._opened: httpx2.AsyncClient | None = None
+        self._opened: Network | None = None
 
     async def send(self, ask: Ask, token: Secret, *, page: PageId | None, timeout: float) -> Reply:  # noqa: ASYNC109
         """Send one request, or two if Facebook wants its proof in the other form. This never takes longer than
@@ -103,7 +110,7 @@ class Client:
             return Reply(GraphTimeout())
 
     async def _send(self, ask: Ask, token: Secret, page: PageId | None, *, timed: bool) -> Reply:
-        import httpx2
+        import httpcore2
 
         request = build(
             ask,
@@ -113,50 +120,36 @@ class Client:
             app_secret=self._app_secret,
             at=int(self._now()) if timed else None,
         )
+        target = request.url[len(self._origin) :].encode()
+        url = httpcore2.URL(scheme=self._scheme, host=self._host, port=self._port, target=target)
+        headers = [*self._headers.items(), *request.headers.items()]
         try:
-            async with self._exchange(request) as response:
-                usage = read_usage(response.headers, page)
+            async with self._pool().stream(request.method, url, headers=headers, content=request.content) as response:
+                usage = read_usage(_by_name(response.headers), page)
                 body = bytearray()
-                async for chunk in response.aiter_raw():
+                async for chunk in response.aiter_stream():
                     body += chunk
                     if len(body) > ANSWER_BYTES:
                         return Reply(TooMuchData(), usage)
-        except httpx2.RequestError:
+        except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException):
             return Reply(GraphUnreachable())
         try:
             if len(body) <= PARSED_HERE_BYTES:
-                return Reply(decipher(response.status_code, bytes(body), ask), usage)
-            return Reply(await asyncio.to_thread(decipher, response.status_code, bytes(body), ask), usage)
+                return Reply(decipher(response.status, bytes(body), ask), usage)
+            return Reply(await asyncio.to_thread(decipher, response.status, bytes(body), ask), usage)
         except GraphError as error:
             return Reply(error, usage)
 
-    @asynccontextmanager
-    async def _exchange(self, request: HttpRequest) -> "AsyncIterator[httpx2.Response]":
-        client = self._client()
-        built = client.build_request(
-            request.method, request.url, headers=dict(request.headers), content=request.content
-        )
-        response = await client.send(built, stream=True)
-        try:
-            yield response
-        finally:
-            await response.aclose()
-
-    def _client(self) -> "httpx2.AsyncClient":
-        import httpx2
+    def _pool(self) -> "Network":
+        import httpcore2
 
         if self._opened is None:
-            self._opened = httpx2.AsyncClient(
-                headers=_HEADERS,
-                follow_redirects=False,
-                limits=httpx2.Limits(
-                    max_connections=CONNECTIONS,
-                    max_keepalive_connections=IDLE_CONNECTIONS,
-                    keepalive_expiry=IDLE_SECONDS,
-                ),
-                timeout=None,
-                transport=self._transport,
-                trust_env=False,
+            self._opened = self._network or httpcore2.AsyncConnectionPool(
+                # Made once: otherwise each connection reads the certificates again.
+                ssl_context=httpcore2.default_ssl_context() if self._scheme == b"https" else None,
+                max_connections=CONNECTIONS,
+                max_keepalive_connections=IDLE_CONNECTIONS,
+                keepalive_expiry=IDLE_SECONDS,
             )
         return self._opened
 
@@ -165,3 +158,8 @@ class Client:
         if self._opened is not None:
             await self._opened.aclose()
             self._opened = None
+
+
+def _by_name(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Returns the headers of an answer by their names in small letters."""
+    return {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in headers}

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from domain.graph import Fetched, GraphQuery
 from domain.ids import PageId, ShopId
+from domain.turn import Turns
 from graph_client.calls import Calls
 from graph_client.edges import ask_for, conversation_with, fallback_query, spacing_of
 from graph_client.errors import GraphError, ObjectNotFound, ParameterRefused, PermissionMissing
@@ -15,10 +16,11 @@ from graph_client.wire import Ask, GraphAnswer
 
 
 class GraphReader:
-    """Fetches."""
+    """Fetches. `turns` shares the event loop between shops."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, turns: Turns) -> None:
         self._calls = calls
+        self._turns = turns
 
     async def fetch(self, shop: ShopId, query: GraphQuery) -> Fetched:
         """Returns one list page of an edge of this shop's Page. A customer is one item. Attachments are those of one
@@ -84,7 +86,7 @@ class GraphReader:
         def ask(items: int) -> Ask:
             return ask_for(replace(query, limit=items))
 
-        return await self._calls.for_page(
+        answer = await self._calls.for_page(
             shop,
             query.page,
             query.edge,
@@ -93,3 +95,6 @@ class GraphReader:
             spacing=spacing_of(query.edge),
             partial=query.edge not in {"customer", "attachments"},
         )
+        # Many answers can arrive together, and to convert one takes a piece of work.
+        await self._turns.turn(shop)
+        return answer

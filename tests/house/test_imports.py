@@ -43,8 +43,9 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hiredis": ("cache.server.exchange",),
     "httpx2": (
         *("app.export_command", "app.receipt_command", "app.remote", "app.supervisor"),
-        *("graph_client.client", "ops.outside", "simulator.sender"),
+        *("ops.outside", "simulator.sender"),
     ),
+    "httpcore2": ("graph_client.client",),
     "cryptography": ("cache.keyring", "cache.purging.receipt_signature", "cache.sealing", "cache.messages.vault"),
     "prometheus_client": ("ops.loop_collector", "ops.metrics", "ops.routes", "ops.totals"),
     "structlog": ("api", "app", "cache", "graph_client", "ops", "webhook"),
@@ -104,6 +105,7 @@ IMPURE = {
         "click",
         "hiredis",
         "httptools",
+        "httpcore2",
         "httpx2",
         "prometheus_client",
         "redis",
@@ -181,7 +183,7 @@ LOADED_LATER: dict[str, set[str]] = {
     "api.docs": {"api.docs_page", "api.openapi"},
     "api.phone_plans": {"phonenumbers"},
     "app.serve_command": {"app.supervisor"},
-    "graph_client.client": {"httpx2"},
+    "graph_client.client": {"httpcore2"},
 }
 """Who imports what inside a function, so that a start does not load it."""
 

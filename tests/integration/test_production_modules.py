@@ -42,7 +42,7 @@ UNUSED = {
 }
 """Of ours, what only other commands need."""
 
-LOADED_LATER = {"api.docs_page", "api.openapi", "app.supervisor", "httpx2", "phonenumbers"}
+LOADED_LATER = {"api.docs_page", "api.openapi", "app.supervisor", "httpcore2", "httpx2", "phonenumbers"}
 """What a start must not load: it takes time and memory, and some processes never need it."""
 
 

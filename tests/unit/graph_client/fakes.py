@@ -2,11 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+import httpcore2
 import httpx2
 from prometheus_client import CollectorRegistry
 
@@ -115,10 +116,31 @@ class Facebook:
 
     def client(self, *, app_secret: Secret | None = APP_SECRET, now: Callable[[], float] = lambda: 1.77e9) -> Client:
         """A client whose network this is."""
-        transport = httpx2.MockTransport(self)
+        network = Network(self)
         return Client(
-            base_url="https://graph.example", version=VERSION, app_secret=app_secret, now=now, transport=transport
+            base_url="https://graph.example", version=VERSION, app_secret=app_secret, now=now, network=network
         )
+
+
+class Network(httpcore2.AsyncConnectionInterface):
+    """A network that leads to a function."""
+
+    def __init__(self, answer: Callable[[httpx2.Request], Awaitable[httpx2.Response]]) -> None:
+        self._answer = answer
+
+    async def handle_async_request(self, request: httpcore2.Request) -> httpcore2.Response:
+        """One request."""
+        assert isinstance(request.stream, AsyncIterable)
+        content = b"".join([part async for part in request.stream])
+        url = f"https://graph.example{request.url.target.decode()}"
+        assert bytes(request.url) == url.encode()
+        method = request.method.decode()
+        found = await self._answer(httpx2.Request(method, url, headers=request.headers, content=content))
+        assert isinstance(found.stream, httpx2.AsyncByteStream)
+        return httpcore2.Response(found.status_code, headers=found.headers.raw, content=found.stream)
+
+    async def aclose(self) -> None:
+        """Close nothing."""
 
 
 @dataclass(frozen=True)

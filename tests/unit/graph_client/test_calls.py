@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import httpcore2
 import httpx2
 import pytest
 from structlog.testing import capture_logs
@@ -36,6 +37,7 @@ from tests.unit.graph_client.fakes import (
     Budgets,
     Entry,
     Facebook,
+    Network,
     Setup,
     ok,
     refused,
@@ -112,7 +114,7 @@ async def test_a_reserved_place_is_waited_for_before_anything_is_sent() -> None:
 async def test_a_hiccup_is_tried_again_after_waits_that_chance_spreads(draw: float, waits: list[float]) -> None:
     """Three tries; the third may succeed."""
     setup = Setup(draw=draw)
-    setup.facebook.will(POSTS, refused(2), httpx2.ReadError("cut"), ok({"data": [{"id": "1"}]}))
+    setup.facebook.will(POSTS, refused(2), httpcore2.ReadError("cut"), ok({"data": [{"id": "1"}]}))
     assert (await call(setup)).rows() == [{"id": "1"}]
     assert setup.clock.slept == pytest.approx(waits)
     assert setup.count("graph_retries_total", reason="graph_unavailable") == 1
@@ -124,7 +126,7 @@ async def test_a_hiccup_is_tried_again_after_waits_that_chance_spreads(draw: flo
 async def test_an_outage_is_an_error_after_the_last_try() -> None:
     """A fourth would only add to it."""
     setup = Setup()
-    setup.facebook.will(POSTS, *[httpx2.ConnectError("no route") for _ in range(9)])
+    setup.facebook.will(POSTS, *[httpcore2.ConnectError("no route") for _ in range(9)])
     await failed(setup, GraphUnreachable)
     assert len(setup.facebook.asked) == TRIES
     assert setup.count("graph_retries_total", reason="graph_unreachable") == TRIES - 1
@@ -373,7 +375,7 @@ async def test_closing_closes_the_connections() -> None:
     """Also when there were none."""
     closed = []
 
-    class Transport(httpx2.MockTransport):
+    class Closable(Network):
         async def aclose(self) -> None:
             closed.append(self)
 
@@ -381,7 +383,7 @@ async def test_closing_closes_the_connections() -> None:
     facebook.will("GET me", ok({}))
     setup = Setup(facebook=facebook)
     await setup.calls.close()
-    setup.calls._client._transport = Transport(facebook)
+    setup.calls._client._network = Closable(facebook)
     await setup.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
     assert closed == []
     await setup.calls.close()

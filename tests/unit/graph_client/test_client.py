@@ -6,6 +6,7 @@ import hmac
 from collections import Counter
 from collections.abc import AsyncIterator
 
+import httpcore2
 import httpx2
 import pytest
 
@@ -193,12 +194,12 @@ async def test_an_answer_of_just_the_cap_is_an_answer(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "broken",
     [
-        httpx2.ConnectError("no route"),
-        httpx2.ReadError("cut"),
-        httpx2.WriteError("cut"),
-        httpx2.RemoteProtocolError("no HTTP"),
-        httpx2.LocalProtocolError("closed"),
-        httpx2.ConnectTimeout("slow"),
+        httpcore2.ConnectError("no route"),
+        httpcore2.ReadError("cut"),
+        httpcore2.WriteError("cut"),
+        httpcore2.RemoteProtocolError("no HTTP"),
+        httpcore2.LocalProtocolError("closed"),
+        httpcore2.ConnectTimeout("slow"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -214,7 +215,7 @@ async def test_a_connection_that_is_cut_within_an_answer_is_unreachable() -> Non
 
     async def half() -> AsyncIterator[bytes]:
         yield b'{"data": [{"id"'
-        raise httpx2.ReadError("cut")
+        raise httpcore2.ReadError("cut")
 
     facebook = Facebook()
     facebook.will("GET me", httpx2.Response(200, content=half()))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import httpcore2
 import httpx2
 import pytest
 
@@ -18,7 +19,7 @@ from graph_client.errors import GraphTimeout, GraphUnreachable, Throttled, Token
 from graph_client.examine import AT_ONCE, GIVE_UP, examine_app, examine_pages
 from graph_client.fields import FIELDS
 from graph_client.token_facts import TokenFacts
-from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, SHOP, WORDS, ok, refused
+from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, SHOP, WORDS, Network, ok, refused
 
 APP, FIRST, SECOND = "200000000000001", Secret("first-app-secret"), Secret("second-app-secret")
 ME = PageId("1")
@@ -28,7 +29,7 @@ async def of_app(*answers: httpx2.Response | Exception) -> list[tuple[str, Level
     """What is found, in the order of the secrets; nothing secret is in an address or a finding."""
     left = list(answers)
 
-    def answer(request: httpx2.Request) -> httpx2.Response:
+    async def answer(request: httpx2.Request) -> httpx2.Response:
         assert request.url.path == f"/v26.0/{APP}"
         assert not [secret for secret in (FIRST, SECOND) if secret.reveal() in str(request.url)]
         found = left.pop(0)
@@ -37,10 +38,9 @@ async def of_app(*answers: httpx2.Response | Exception) -> list[tuple[str, Level
         return found
 
     def make_client(secret: Secret) -> Client:
-        transport = httpx2.MockTransport(answer)
         return Client(
             base_url="https://graph.example", version="v26.0", app_secret=secret, now=lambda: 1.77e9,
-            transport=transport,
+            network=Network(answer),
         )  # fmt: skip
 
     secrets = (FIRST, SECOND)[: len(answers)]
@@ -68,7 +68,7 @@ async def test_the_first_secret_must_be_right_and_the_others_should() -> None:
 
 async def test_an_outage_is_told_once() -> None:
     """Each further question would wait as long again."""
-    assert await of_app(httpx2.ConnectError("no"), ok()) == [(NAMES[0], "fail")]
+    assert await of_app(httpcore2.ConnectError("no"), ok()) == [(NAMES[0], "fail")]
 
 
 async def test_a_used_up_budget_says_nothing_of_the_secret() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpcore2
 import httpx2
 import pytest
 from structlog.testing import capture_logs
@@ -238,7 +239,7 @@ async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_to
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", page_of(message("m_2", 90)))
-    world.will("t_2", page_of(message("m_1", 80), after="B"), *[httpx2.ReadError("cut") for _ in range(3)])
+    world.will("t_2", page_of(message("m_1", 80), after="B"), *[httpcore2.ReadError("cut") for _ in range(3)])
     with capture_logs() as lines, pytest.raises(GraphUnreachable):
         await world.heal()
     assert world.put_ == [["m_1", "m_2"]]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.shop_turns import ShopTurns
 from domain.errors import PageInboxError
 from domain.graph import Fetched, GraphQuery
 from graph_client.errors import GraphError, ObjectNotFound, ParameterRefused, Throttled, TokenDead
@@ -26,7 +27,7 @@ VIDEO_POST = {
 
 async def fetch(setup: Setup, query: GraphQuery) -> Fetched:
     """One page of it."""
-    return await GraphReader(setup.calls).fetch(SHOP, query)
+    return await GraphReader(setup.calls, ShopTurns()).fetch(SHOP, query)
 
 
 async def test_posts_are_fetched_with_their_fields_and_in_our_form() -> None:
