@@ -126,6 +126,10 @@ def volumes(manifests: Manifests) -> Iterator[str]:
             yield f"{pod.title} mounts {name}, which is no volume of its"
         for name in sorted(held - mounted):
             yield f"{pod.title} has the volume {name} and mounts it nowhere"
+        for volume in pod.spec.get("volumes", []):
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            if claim and manifests.find("PersistentVolumeClaim", claim) is None:
+                yield f"{pod.title} names the volume claim {claim}, which is not there"
         yield from _sources(manifests, pod)
 
 

@@ -1,4 +1,4 @@
-"""Every overlay with every set of components renders, and nothing is wrong with it."""
+"""Every overlay with none, one, two and all components renders, and nothing is wrong with it."""
 
 import re
 from itertools import chain, combinations
@@ -14,13 +14,14 @@ from tests.k8s.schemas import models
 
 OVERLAYS = tuple(sorted(path.name for path in (ROOT / "k8s" / "overlays").iterdir()))
 COMPONENTS = tuple(sorted(path.name for path in (ROOT / "k8s" / "components").iterdir()))
-SETS = tuple(chain.from_iterable(combinations(COMPONENTS, size) for size in range(len(COMPONENTS) + 1)))
+SETS = tuple(chain.from_iterable(combinations(COMPONENTS, size) for size in (0, 1, 2, len(COMPONENTS))))
 
 KINDS = {
     "gateway": {"HTTPRoute"},
     "external-secret": {"ExternalSecret"},
     "monitoring": {"ServiceMonitor", "PrometheusRule"},
     "network-policy": {"NetworkPolicy"},
+    "purge-journal": {"PersistentVolumeClaim"},
 }
 
 
@@ -36,10 +37,9 @@ def choose(folders: Path, overlay: str, components: tuple[str, ...]) -> Path:
 
 
 def test_these_are_all_there_are() -> None:
-    """A third overlay or a fourth component is tried by itself; it wants a line in KINDS."""
+    """A new overlay or component is tried by itself; it needs a line in KINDS."""
     assert OVERLAYS == ("production", "single")
     assert tuple(sorted(KINDS)) == COMPONENTS
-    assert len(SETS) == 2 ** len(COMPONENTS)
 
 
 @pytest.mark.parametrize("components", SETS, ids=lambda chosen: "+".join(chosen) or "none")
