@@ -11,7 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import ablations, fairness, graph, growth, ingest, machine, memory, purges, reads, scale, startup, stream
+from bench import (
+    ablations,
+    console,
+    fairness,
+    graph,
+    growth,
+    ingest,
+    machine,
+    memory,
+    purges,
+    reads,
+    scale,
+    startup,
+    stream,
+)
 from bench.effort import Effort, Say
 from bench.figures import Figure, NotMeasured, table
 
@@ -27,6 +41,7 @@ MEASURES: Final[dict[str, Callable[[Path, Effort, Say], Sequence[Figure | NotMea
     "stream": stream.measure,
     "fairness": fairness.measure,
     "graph": graph.measure,
+    "console": console.measure,
     "start": startup.measure,
     "growth": growth.measure,
 }

@@ -49,7 +49,8 @@ def tenants(count: int) -> list[Tenant]:
     return [Tenant(ShopId(f"shop-{n}"), PageId(str(104_200_000_000_000 + n))) for n in range(count)]
 
 
-def _posted(document: Document) -> bytes:
+def posted(document: Document) -> bytes:
+    """The request of a delivery, signed."""
     body = serialize(document)
     ((name, value),) = signed(body, APP_SECRET)
     return request("POST", "/webhook", body=body).replace(b"\r\n", b"\r\n%s: %s\r\n" % (name, value), 1)
@@ -75,7 +76,7 @@ def named_messages(count: int, among: Sequence[Tenant], rng: random.Random) -> l
     for tenant in rng.choices(among, k=count):
         mid = new_mid(rng)
         document = one_message(tenant.page, _customer(rng, tenant.page), _text(rng), mid, now)
-        found.append((mid, _posted(document)))
+        found.append((mid, posted(document)))
     return found
 
 
@@ -88,7 +89,7 @@ def filling(count: int, among: Sequence[Tenant], rng: random.Random) -> Iterator
             from_customer(page, _customer(rng, page), now, message={"mid": new_mid(rng), "text": _text(rng)})
             for _ in range(min(PER_BATCH, count - first))
         ]
-        yield _posted(delivery([entry(page, now, "messaging", parts)]))
+        yield posted(delivery([entry(page, now, "messaging", parts)]))
 
 
 def mixed_traffic(deliveries: int, among: Sequence[Tenant], rng: random.Random, customers: int) -> Iterator[bytes]:
@@ -96,7 +97,7 @@ def mixed_traffic(deliveries: int, among: Sequence[Tenant], rng: random.Random, 
     now = time.time_ns() // 1_000_000
     traffic = Traffic([tenant.page for tenant in among], rng, Habits(customers=customers))
     for _ in range(deliveries):
-        yield _posted(traffic.delivery(now).document)
+        yield posted(traffic.delivery(now).document)
 
 
 @dataclass(frozen=True, slots=True)
