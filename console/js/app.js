@@ -16,6 +16,7 @@ import { createRowWindow } from "./row_window.js";
 import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
 import { createServerSearch } from "./server_search.js";
 import { createShop } from "./shop.js";
+import { createStaffMarks } from "./staff_marks.js";
 import { emptyState } from "./state.js";
 import { createClock } from "./time.js";
 import { PageInbox } from "./page-inbox.js";
@@ -68,6 +69,7 @@ export function createApp({ root, base, sources, partners }) {
   app.shop = createShop({ api, state, changed, say, now: clock.now });
   app.posts = createPosts({ api, state, changed, now: clock.now });
   app.inbox = createInbox({ api, state, changed, say });
+  app.staffMarks = createStaffMarks({ api, state, changed, say, now: clock.now });
   startAnew();
   app.serverSearch = createServerSearch({ api, state, changed, now: clock.now });
   app.partner = createPartner({ origins: partners, onFound: changed });
@@ -183,7 +185,10 @@ export function createApp({ root, base, sources, partners }) {
   function arrive({ view, conversation }) {
     state.view = state.views().includes(view) ? view : state.views()[0];
     state.dialog = null;
-    if (state.view === "shop" && may("shop:admin")) app.shop.load();
+    if (state.view === "shop" && may("shop:admin")) {
+      app.shop.load();
+      if (may("messages:read")) app.staffMarks.readLabels();
+    }
     if (!conversation) return app.inbox.close();
     const searched = app.serverSearch.best(conversation)?.id;
     if (searched) app.threadScroll.reveal(searched);

@@ -3,6 +3,7 @@
 import { h } from "./view.js";
 import { failure, icon, iconButton } from "./parts.js";
 import { helpSheet } from "./help_view.js";
+import { labelsSheet } from "./marks_view.js";
 import { orderView } from "./order_view.js";
 import { pictureViewer } from "./picture_viewer.js";
 import { receiptFacts } from "./shop_view.js";
@@ -40,7 +41,7 @@ export function dialogs(app) {
 }
 
 const HOUR = 3_600_000; // milliseconds
-const CONTENTS = { pause: pauseQuestion, picture: pictureViewer, order: orderSheet, help: helpSheet };
+const CONTENTS = { pause: pauseQuestion, picture: pictureViewer, order: orderSheet, help: helpSheet, labels: labelsSheet };
 
 function orderSheet(app, _, close) {
   return h(

@@ -7,6 +7,15 @@ import { t } from "./words.js";
 const DIRECTIONS = ["", "in", "out"];
 const HAS = ["", "phone", "photo", "location", "audio", "file"];
 
+function chip(app, picture, words, on, press) {
+  const onclick = () => {
+    app.rowWindow.toBeginning();
+    press();
+  };
+  const props = { type: "button", class: "chip-button", "aria-pressed": String(on), onclick };
+  return h("button", props, icon(app, picture), t(words));
+}
+
 export function filters(app) {
   const { state } = app;
   const pages = [...new Set([...state.inbox.conversations.values()].map((one) => one.page_id))].sort();
@@ -64,20 +73,11 @@ export function filters(app) {
           ),
         ),
       ),
-      h(
-        "button",
-        {
-          type: "button",
-          class: "chip-button",
-          "aria-pressed": String(app.serverSearch.isTonight()),
-          onclick: () => {
-            app.rowWindow.toBeginning();
-            app.serverSearch.tonight();
-          },
-        },
-        icon(app, "clock"),
-        t("tonight"),
-      ),
+      chip(app, "check", "mark.open", state.notDone, () => {
+        state.notDone = !state.notDone;
+        app.changed();
+      }),
+      chip(app, "clock", "tonight", app.serverSearch.isTonight(), app.serverSearch.tonight),
       h(
         "select",
         {

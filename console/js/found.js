@@ -2,6 +2,7 @@
 
 import { ordered } from "./inbox_state.js";
 import { nameOf } from "./parts.js";
+import { isDone } from "./staff_marks.js";
 import { folded, findsFolded, question, textsOf } from "./search.js";
 
 const texts = new WeakMap(); // a message's texts as they are compared
@@ -11,11 +12,12 @@ const names = new WeakMap(); // a conversation's name, and the same as it is com
 export function found(app) {
   const { state } = app;
   const all = listed(app);
-  if (!state.search && !state.page && !state.direction) return all;
+  if (!state.search && !state.page && !state.direction && !state.notDone) return all;
   const asked = question(state.search);
   return all.filter((conversation) => {
     const { id, page_id: page, last_message: last } = conversation;
     if (state.page && page !== state.page) return false;
+    if (state.notDone && isDone(conversation)) return false;
     // Of a conversation that is not loaded only the message is known that was found.
     const known = state.inbox.conversations.has(id);
     if (state.direction && known && last.direction !== state.direction) return false;

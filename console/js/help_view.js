@@ -9,6 +9,8 @@ const KEYS = {
   J: "help.next",
   K: "help.before",
   N: "help.unread",
+  D: "help.done",
+  U: "help.mark_unread",
   "↑ ↓": "help.arrows",
   Enter: "help.enter",
   Esc: "help.escape",

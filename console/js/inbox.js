@@ -169,6 +169,7 @@ export function createInbox({ api, state, changed, say }) {
     if (newestFirst.length > 0) {
       const count = cursor === null ? newestFirst.length : undefined;
       conversations.set(id, { ...begun(newestFirst[0]), message_count: count });
+      readNewest([id]);
       return true;
     }
     state.threads.delete(id);

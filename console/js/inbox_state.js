@@ -32,7 +32,7 @@ export function isHistory(message) {
   return fetched && Date.parse(message.received_at) - sent > NEWS;
 }
 
-/** A conversation of which only its newest message is known. */
+/** A conversation of which only its newest message is known. `mark` is null: what staff have marked is not known. */
 export function begun(message) {
   return {
     id: message.conversation_id,
@@ -41,6 +41,7 @@ export function begun(message) {
     message_count: 1,
     last_message: message,
     last_activity_at: activityOf(message),
+    mark: null,
   };
 }
 

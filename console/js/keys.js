@@ -1,8 +1,9 @@
 // What single keys do. Letters go by their place on the keyboard, so that they work in a Khmer layout too.
 
 import { found } from "./found.js";
+import { isDone } from "./staff_marks.js";
 
-const BY_PLACE = { KeyJ: "next", KeyK: "before", KeyN: "unread", Slash: "search" };
+const BY_PLACE = { KeyJ: "next", KeyK: "before", KeyN: "unread", KeyD: "markDone", KeyU: "markUnread", Slash: "search" };
 const BY_SIGN = { "/": "search", "?": "help", Escape: "leave" };
 
 export function onKey(app, event) {
@@ -27,14 +28,25 @@ const ACTIONS = {
   unread: (app) =>
     go(app, (ids, place) => {
       const round = [...ids.slice(place + 1), ...ids.slice(0, place + 1)];
-      return round.find((id) => app.state.unread.has(id));
+      const { conversations } = app.state.inbox;
+      return round.find((id) => app.state.unread.has(id) || conversations.get(id)?.mark?.unread);
     }),
+  markDone: (app) => mark(app, (one) => ({ done: !isDone(one) })),
+  markUnread: (app) => mark(app, (one) => ({ unread: !one.mark?.unread })),
   help(app) {
     app.state.dialog = { kind: "help" };
     app.changed();
     return true;
   },
 };
+
+/** Change the marks of the open conversation. */
+function mark(app, change) {
+  const conversation = app.state.inbox.conversations.get(app.state.selected);
+  if (!conversation || conversation.mark === null) return false;
+  app.staffMarks.change(conversation, change(conversation));
+  return true;
+}
 
 /** Open the conversation that `choose` finds in the list. */
 function go(app, choose) {

@@ -4,6 +4,7 @@ import { filters } from "./filters_view.js";
 import { found } from "./found.js";
 import { activityOf } from "./inbox_state.js";
 import { arrows, avatar, empty, failure, icon, nameOf, sentence, skeleton } from "./parts.js";
+import { isDone } from "./staff_marks.js";
 import { snippet } from "./snippet.js";
 import { dayKind } from "./time.js";
 import { h } from "./view.js";
@@ -21,9 +22,9 @@ export function listView(app) {
 }
 
 function list(app) {
-  const { inbox, search, page, direction, searched } = app.state;
+  const { inbox, search, page, direction, notDone, searched } = app.state;
   const shown = found(app);
-  const filtered = Boolean(search || page || direction || searched);
+  const filtered = Boolean(search || page || direction || notDone || searched);
   return h(
     "div",
     {
@@ -122,6 +123,7 @@ function row(app, conversation, { place, total, first }) {
   const unread = state.unread.get(id) ?? 0;
   const going = app.serverSearch.isTonight() ? app.serverSearch.hits(id).length : 0;
   const chosen = state.selected === id;
+  const labels = conversation.mark?.labels.join(", ");
   const at = Date.parse(best ? activityOf(best) : conversation.last_activity_at);
   const when = dayKind(at, clock.now()) === "today" ? clockTime(at) : shortDay(at);
   return h(
@@ -131,7 +133,7 @@ function row(app, conversation, { place, total, first }) {
       "button",
       {
         type: "button",
-        class: `row${unread ? " unread" : ""}`,
+        class: `row${unread || conversation.mark?.unread ? " unread" : ""}${isDone(conversation) ? " done" : ""}`,
         "data-conversation": id,
         "aria-current": chosen ? "true" : null,
         tabindex: first ? "0" : "-1",
@@ -155,6 +157,9 @@ function row(app, conversation, { place, total, first }) {
             last.direction === "out" && h("span", { class: "you" }, t("you")),
             going ? t("tonight.row", { n: going, when: clockTime(app.serverSearch.firstEnd(id)) }) : snippet(last),
           ),
+          labels && h("span", { class: "label" }, labels),
+          isDone(conversation) && [icon(app, "check"), h("span", { class: "unseen" }, t("mark.done"))],
+          conversation.mark?.unread && [icon(app, "unread"), h("span", { class: "unseen" }, t("mark.unread"))],
           (last.phone_numbers?.length ?? 0) > 0 && icon(app, "phone"),
           unread > 0 &&
             h(

@@ -78,6 +78,9 @@ export function createNews(app) {
         lose(state.inbox, state.threads, data.id).forEach(app.inbox.readLast);
         app.serverSearch.lose(data.id);
         break;
+      case "marked":
+        app.staffMarks.take(data);
+        break;
       case "live":
         happened(data);
         break;

@@ -3,6 +3,7 @@
 import { h } from "./view.js";
 import { audit } from "./audit_view.js";
 import { failure, icon, panel } from "./parts.js";
+import { labelsPanel } from "./marks_view.js";
 import { settings } from "./settings_view.js";
 import { dateTime, t } from "./words.js";
 
@@ -17,6 +18,7 @@ export function shopView(app) {
     h("div", { class: "column-head" }, h("h1", {}, t("view.shop"))),
     state.shopProblem && failure(app, state.shopProblem, admin ? app.shop.load : null),
     admin && state.shop && [storing(app), pages(app)],
+    admin && labelsPanel(app),
     app.may("messages:read") && exporting(app),
     app.may("messages:purge") && deleting(app),
     state.receipts.length > 0 && receipts(app),

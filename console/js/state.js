@@ -31,6 +31,9 @@ export function emptyState(may) {
     audit: null,
     exporting: null,
     receipts: [],
+    notDone: false, // whether only conversations are listed that staff are not done with
+    labels: null,
+    typedLabels: null,
     picked: new Map(), // ids of the messages that are in a conversation's order
     dialog: null,
     said: null,

@@ -1,6 +1,7 @@
 // One conversation: who it is with, and its messages by day, oldest first.
 
 import { inOrder } from "./inbox_state.js";
+import { marksOf } from "./marks_view.js";
 import { messageView } from "./message_view.js";
 import { arrows, avatar, copy, failedCount, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
 import { pickedOf } from "./order_view.js";
@@ -40,6 +41,7 @@ export function threadView(app) {
           t("thread.page", { page: app.pageName(conversation.page_id) }),
         ),
       ),
+      marksOf(app, conversation),
       iconButton(app, "link", t("link.copy"), () => copy(app, linkTo(conversation))),
       iconButton(app, "outside", t("thread.facebook"), () => openAtFacebook(conversation.page_id)),
       app.may("messages:purge") &&

@@ -1,0 +1,95 @@
+// The marks of a conversation, and the shop's list of labels.
+
+import { icon, iconButton, panel } from "./parts.js";
+import { isDone, MOST_LABELS } from "./staff_marks.js";
+import { h } from "./view.js";
+import { t } from "./words.js";
+
+const NONE = { unread: false, labels: [] };
+
+/** In the head of a thread. Nothing while it is not known what others have marked. */
+export function marksOf(app, conversation) {
+  if (conversation.mark === null) return null;
+  const { unread, labels } = conversation.mark ?? NONE;
+  const open = () => {
+    app.staffMarks.readLabels();
+    app.state.dialog = { kind: "labels", id: conversation.id };
+    app.changed();
+  };
+  return h(
+    "div",
+    { class: "thread-marks" },
+    toggle(app, conversation, "done", "check", isDone(conversation)),
+    toggle(app, conversation, "unread", "unread", unread),
+    h("button", { type: "button", class: "chip-button", onclick: open }, icon(app, "tag"), t("labels")),
+    labels.map((one) => h("span", { key: one, class: "label" }, one)),
+  );
+}
+
+function toggle(app, conversation, name, picture, on) {
+  const change = () => app.staffMarks.change(conversation, { [name]: !on });
+  return h(
+    "button",
+    { type: "button", class: "chip-button", "aria-pressed": String(on), onclick: change },
+    icon(app, picture),
+    t(`mark.${name}`),
+  );
+}
+
+/** Choose among the shop's labels. */
+export function labelsSheet(app, { id }, close) {
+  const conversation = app.state.inbox.conversations.get(id);
+  if (!conversation) return null;
+  const { labels } = conversation.mark ?? NONE;
+  const all = app.state.labels ?? [];
+  return h(
+    "div",
+    { key: "labels", class: "stack" },
+    h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", { id: "dialog-title" }, icon(app, "tag"), t("labels")),
+      iconButton(app, "close", t("close"), close),
+    ),
+    app.state.labels?.length === 0 && h("p", { class: "soft" }, t("labels.none")),
+    all.map((one) => {
+      const chosen = labels.includes(one);
+      const next = chosen ? labels.filter((other) => other !== one) : [...labels, one];
+      return h(
+        "label",
+        { key: one, class: "check" },
+        h("input", {
+          type: "checkbox",
+          checked: chosen,
+          disabled: !chosen && labels.length >= MOST_LABELS,
+          onchange: () => app.staffMarks.change(conversation, { labels: next }),
+        }),
+        one,
+      );
+    }),
+  );
+}
+
+/** The owner writes the shop's list. */
+export function labelsPanel(app) {
+  const { state } = app;
+  if (state.labels === null) return null;
+  const typed = state.typedLabels ?? state.labels.join("\n");
+  return panel(
+    app,
+    "tag",
+    t("labels"),
+    h("p", { class: "soft" }, t("labels.about")),
+    h("textarea", {
+      class: "label-list",
+      rows: "4",
+      "aria-label": t("labels.list"),
+      value: typed,
+      oninput: (event) => {
+        state.typedLabels = event.target.value;
+        app.changed();
+      },
+    }),
+    h("button", { type: "button", class: "button", onclick: () => app.staffMarks.saveLabels(typed) }, t("labels.save")),
+  );
+}
