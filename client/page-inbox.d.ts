@@ -4,6 +4,7 @@ import type {
   Address,
   Comment,
   Conversation,
+  Conversations,
   Customer,
   Erased,
   FetchCommentsQuery,
@@ -21,12 +22,18 @@ import type {
   ListMessagesQuery,
   Live,
   LiveVideo,
+  MarkChange,
+  Marked,
   Message,
+  Messages,
+  NamedCustomers,
+  Page,
   Post,
   PurgeEvent,
   Ready,
   Reason,
   Receipt,
+  Shop,
   Video,
 } from "./answers.js";
 
@@ -90,6 +97,7 @@ export type StreamEvent =
   | Event<"message" | "edited", Message>
   | Event<"erased", Erased>
   | Event<"purge", PurgeEvent>
+  | Event<"marked", Marked>
   | Event<"live", Live & Record<string, unknown>>
   | Event<"gap", Gap>
   | Event<"ready", Ready>;
@@ -104,6 +112,12 @@ export interface StreamOptions {
   onState?: (state: StreamState, why?: Problem | string) => void;
 }
 
+export interface ListOptions<Answer> {
+  signal?: AbortSignal;
+  /** Is called with each page of the list: in a search `looked_at` says how many items were looked at. */
+  onPage?: (page: Answer) => void;
+}
+
 type Query<Of> = Omit<Of, "cursor" | "after">;
 type Items<Of> = AsyncGenerator<Of, void, undefined>;
 
@@ -111,12 +125,21 @@ export class PageInbox {
   constructor(options: Options);
   shop: string;
 
-  messages(query?: Query<ListMessagesQuery>): Items<Message>;
-  conversations(query?: Query<ListConversationsQuery>): Items<Conversation>;
+  messages(query?: Query<ListMessagesQuery>, options?: ListOptions<Messages>): Items<Message>;
+  conversations(query?: Query<ListConversationsQuery>, options?: ListOptions<Conversations>): Items<Conversation>;
   message(id: string): Promise<Message>;
   attachment(id: string, n: number): Promise<Address>;
   export(): Items<{ type: string } & Record<string, unknown>>;
   stream(options?: StreamOptions): Items<StreamEvent>;
+
+  mark(conversation: string, mark: MarkChange): Promise<Marked>;
+  labels(): Promise<string[]>;
+  changeLabels(labels: string[]): Promise<string[]>;
+
+  pause(options: { page: string; until?: Date | string }): Promise<Page>;
+  pause(options?: { until?: Date | string }): Promise<Shop>;
+  resume(options: { page: string }): Promise<Page>;
+  resume(): Promise<Shop>;
 
   purgeMessage(id: string): Promise<Receipt>;
   purgeConversation(id: string): Promise<Receipt>;
@@ -137,6 +160,7 @@ export class PageInbox {
     conversation: string,
     query?: Query<FetchConversationMessagesQuery>,
   ): Items<GraphMessage>;
+  customers(conversations: string[]): Promise<NamedCustomers>;
   customer(page: string, psid: string): Promise<Customer>;
 
   /** Any other call, under `/v1/shops/{shop}`. */

@@ -4,7 +4,7 @@ const ANSWER_WITHIN = 20_000; // milliseconds; the service gives up on Facebook 
 const SHORTEST_WAIT = 500; // milliseconds, before the first repetition
 const LONGEST_WAIT = 30_000;
 const REMEMBERED = 1024; // ids of events that are not given a second time; the service holds at most 512 for a viewer
-const ONCE = new Set(["message", "edited", "erased", "purge"]); // kinds of events that are given once
+const ONCE = new Set(["message", "edited", "erased", "purge", "marked"]); // kinds of events that are given once
 const RELOAD = new Set(["start", "gap", "purge"]);
 const AT_ONCE = new Set(["token_expired", "purge", "closing", "slow"]); // ends of a stream after which it goes on
 const OF_FACEBOOK = /^(graph_|throttled|too_much_data|proof_refused|app_token_refused)/; // reasons: Facebook's answers
@@ -50,14 +50,17 @@ export class PageInbox {
     Object.assign(this.#options, { fetch: fetch ?? globalThis.fetch, random: random ?? Math.random });
   }
 
-  /** Messages, newest receipt first, over every page of the list. */
-  messages(query) {
-    return this.#list("/messages", query, "messages", "next_cursor", "cursor");
+  /**
+   * Messages, newest receipt first, over every page of the list. `onPage` is called with each page: in a search, its
+   * `looked_at` is the number of messages that this page took.
+   */
+  messages(query, options) {
+    return this.#list("/messages", query, "messages", "next_cursor", "cursor", options);
   }
 
   /** Conversations, newest activity first. */
-  conversations(query) {
-    return this.#list("/conversations", query, "conversations", "next_cursor", "cursor");
+  conversations(query, options) {
+    return this.#list("/conversations", query, "conversations", "next_cursor", "cursor", options);
   }
 
   message(id) {
@@ -80,6 +83,33 @@ export class PageInbox {
       for (const line of lines) yield (last = JSON.parse(line));
     }
     if (last?.type !== "end") throw new Problem(0, "offline");
+  }
+
+  // What staff note about conversations.
+
+  /** Replace the mark of a conversation. What `mark` leaves out is false or empty. */
+  mark(conversation, mark) {
+    return this.json("PUT", `${path("conversations", conversation)}/mark`, { body: mark });
+  }
+
+  /** The shop's labels for marks. */
+  async labels() {
+    return (await this.json("GET", "/labels")).labels;
+  }
+
+  async changeLabels(labels) {
+    return (await this.json("PUT", "/labels", { body: { labels } })).labels;
+  }
+
+  // Storing, of the shop or of one Page. Each gives the shop or the Page.
+
+  /** Stop storing until a time, or without `until` for as long as nobody resumes. */
+  pause({ until, page } = {}) {
+    return this.json("PATCH", page ? path("pages", page) : "", { body: { paused: true, until } });
+  }
+
+  resume({ page } = {}) {
+    return this.json("PATCH", page ? path("pages", page) : "", { body: { paused: false } });
   }
 
   // Deleting. Each gives the receipt once nothing of it can be read any more.
@@ -147,6 +177,11 @@ export class PageInbox {
 
   facebookMessages(page, conversation, query) {
     return this.#items(path("pages", page, "conversations", conversation, "messages"), query);
+  }
+
+  /** Names and pictures of at most 50 customers, by the ids of their conversations. */
+  customers(conversations) {
+    return this.json("GET", "/customers", { query: { ids: conversations.join(",") } });
   }
 
   async customer(page, psid) {
@@ -293,10 +328,12 @@ export class PageInbox {
   }
 
   /** Every item of a list, page by page. A page can be empty before the end. */
-  async *#list(place, query, items, next, cursor) {
+  async *#list(place, query, items, next, cursor, { signal, onPage } = {}) {
     let at;
     do {
-      const answer = await this.json("GET", place, { query: { ...query, ...(at && { [cursor]: at }) } });
+      signal?.throwIfAborted();
+      const answer = await this.json("GET", place, { query: { ...query, ...(at && { [cursor]: at }) }, signal });
+      onPage?.(answer);
       yield* answer[items];
       at = answer[next];
     } while (at);

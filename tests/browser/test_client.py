@@ -433,6 +433,69 @@ async def test_the_token_callback_of_the_document_sees_that_its_user_has_signed_
     assert found["result"] == [None, "error", "eyJ"]
 
 
+async def test_a_search_says_how_many_it_has_looked_at(modules: Modules) -> None:
+    """With each page of the list; a page can be empty before the end."""
+    body = """
+        const looked = [];
+        const query = { q: "012 345 678", has: "phone", answered: false, expires_before: "2026-02-02T00:00:00Z" };
+        const onPage = (page) => looked.push([page.conversations.length, page.looked_at]);
+        const found = [];
+        for await (const one of make().conversations(query, { onPage })) found.push(one.id);
+        return [found, looked];
+    """
+    empty = {"json": {"conversations": [], "looked_at": 1000, "next_cursor": "c"}}
+    last = {"json": {"conversations": [{"id": "7"}], "looked_at": 5, "next_cursor": None}}
+    found = await calls(modules, body, empty, last)
+    assert found["result"] == [["7"], [[0, 1000], [1, 5]]]
+    query = "q=012+345+678&has=phone&answered=false&expires_before=2026-02-02T00%3A00%3A00Z"
+    assert [one["url"] for one in found["asked"]] == [
+        f"{SHOP}/conversations?{query}{more}" for more in ("", "&cursor=c")
+    ]
+
+
+async def test_a_list_ends_at_the_signal(modules: Modules) -> None:
+    """Before its next page."""
+    body = """
+        const stop = new AbortController();
+        return [await (async () => {
+            try {
+                for await (const one of make().messages({}, { signal: stop.signal })) stop.abort();
+            } catch (error) { return error.name; }
+        })()];
+    """
+    found = await calls(modules, body, {"json": {"messages": [{"id": "m1"}], "next_cursor": "c"}}, {"json": {}})
+    assert (found["result"], len(found["asked"])) == (["AbortError"], 1)
+
+
+async def test_staffs_calls_and_pauses_ask_what_the_service_takes(modules: Modules) -> None:
+    """Marks, labels, names of several customers, pauses with and without an end."""
+    body = """
+        const inbox = make();
+        await inbox.mark("1_7", { done: true, labels: ["VIP"] });
+        const labels = [await inbox.labels(), await inbox.changeLabels(["VIP", "paid"])];
+        await inbox.customers(["1_7", "1_8"]);
+        await inbox.pause({ until: new Date(Date.UTC(2026, 1, 2)) });
+        await inbox.pause({ page: "1" });
+        await inbox.resume({ page: "1" });
+        await inbox.resume();
+        return labels;
+    """
+    labels = {"json": {"labels": ["VIP"]}}
+    found = await calls(modules, body, {"json": {}}, labels, labels, *[{"json": {}}] * 5)
+    assert found["result"] == [["VIP"], ["VIP"]]
+    asked = [(one["method"], one["url"].removeprefix(SHOP), one["body"]) for one in found["asked"]]
+    assert asked == [
+        ("PUT", "/conversations/1_7/mark", '{"done":true,"labels":["VIP"]}'),
+        ("GET", "/labels", None),
+        ("PUT", "/labels", '{"labels":["VIP","paid"]}'),
+        ("GET", "/customers?ids=1_7%2C1_8", None),
+        ("PATCH", "", '{"paused":true,"until":"2026-02-02T00:00:00.000Z"}'),
+        ("PATCH", "/pages/1", '{"paused":true}'),
+        ("PATCH", "/pages/1", '{"paused":false}'),
+        ("PATCH", "", '{"paused":false}'),
+    ]
+
+
 async def test_repetitions_come_ever_later_and_never_together(modules: Modules) -> None:
     """From half a second to half a minute, the later half of each wait by chance."""
     waits = await modules.run("page-inbox", "[0, 1, 2, 10].flatMap((n) => [m.backoff(n, 0), m.backoff(n, 1)])")
