@@ -1,13 +1,14 @@
 """Pure: makes the answers, in the shapes of api/models.py.
 
-Messages and conversations are joined from bytes for speed (api/json_bytes.py). The models make all other answers.
+Messages and conversations are joined from bytes for speed (api/json_bytes.py). The models make all other answers, but
+for what is never stored, whose members depend on its kind.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import orjson
-from pydantic import MISSING, BaseModel
 
 from api.json_bytes import member, with_last
 from api.models import (
@@ -15,7 +16,6 @@ from api.models import (
     BlockedModel,
     ErasedModel,
     HealingModel,
-    LiveModel,
     MarkedModel,
     MissingFieldModel,
     PageModel,
@@ -26,6 +26,7 @@ from api.models import (
     UnhealedModel,
     WarningModel,
 )
+from api.shapes import ABSENT
 from domain.audit import Entry
 from domain.event import Notice
 from domain.heal import Heal, Unhealed
@@ -106,7 +107,7 @@ def event_json(event: StreamEvent, phone_numbers: Sequence[str] = ()) -> bytes:
         case StaffMark() as mark:
             return json_of(marked_answer(mark))
         case Notice() as notice:
-            return json_of(_live(notice))
+            return orjson.dumps(_live(notice))
 
 
 def audit_entry_answer(entry: Entry) -> AuditEntryModel:
@@ -114,18 +115,24 @@ def audit_entry_answer(entry: Entry) -> AuditEntryModel:
     access = entry.access
     return AuditEntryModel(
         at=rfc3339(entry.at),
-        since=MISSING if entry.since == entry.at else rfc3339(entry.since),
+        since=ABSENT if entry.since == entry.at else rfc3339(entry.since),
         sub=access.subject,
         action=access.action,
-        page=MISSING if access.page is None else access.page,
+        page=ABSENT if access.page is None else access.page,
         client=access.client,
         times=entry.times,
     )
 
 
-def json_of(answer: BaseModel) -> bytes:
+def json_of(answer: msgspec.Struct) -> bytes:
     """Returns a model as JSON. Absent facts are left out."""
-    return answer.model_dump_json().encode()
+    return msgspec.json.encode(answer)
+
+
+def members_of(answer: msgspec.Struct) -> dict[str, Any]:
+    """Returns what is in the JSON of a model."""
+    members: dict[str, Any] = msgspec.to_builtins(answer)
+    return members
 
 
 def blocked_answer(conversation: ConversationId, since: int | None, purge: Receipt | None = None) -> BlockedModel:
@@ -140,7 +147,7 @@ def blocked_answer(conversation: ConversationId, since: int | None, purge: Recei
 
 def marked_answer(mark: StaffMark) -> MarkedModel:
     """Returns a conversation's mark."""
-    shown = StaffMarkModel.model_validate(_mark(mark))
+    shown = StaffMarkModel(**_mark(mark))
     return MarkedModel(conversation_id=mark.conversation, page_id=mark.page, mark=shown)
 
 
@@ -153,13 +160,14 @@ def _mark(mark: StaffMark) -> dict[str, Any]:
     }
 
 
-def _live(notice: Notice) -> LiveModel:
+def _live(notice: Notice) -> dict[str, Any]:
+    """Returns a `LiveModel`."""
     members: dict[str, Any] = {"kind": notice.kind, "page_id": notice.page}
     if notice.conversation is not None:
         members["conversation_id"] = notice.conversation
     if notice.sent_at is not None:
         members["sent_at"] = rfc3339(notice.sent_at)
-    return LiveModel(**notice.facts | members)
+    return {**notice.facts, **members}
 
 
 def _page(page: Page) -> dict[str, Any]:
@@ -179,17 +187,17 @@ def _healing(page: Page, heal: Heal | None) -> dict[str, Any]:
     since = None if page.state is None else page.state.heal_since
     members: dict[str, Any] = {}
     if since is not None and (heal is None or heal.status != "running"):
-        members["healing"] = HealingModel.model_validate({"status": "waiting", "since": rfc3339(since)})
+        members["healing"] = HealingModel(status="waiting", since=rfc3339(since))
     elif heal is not None:
         members["healing"] = HealingModel(
             status=heal.status,
             since=rfc3339(heal.since),
             began_at=rfc3339(heal.began_at),
-            ended_at=MISSING if heal.ended_at is None else rfc3339(heal.ended_at),
+            ended_at=ABSENT if heal.ended_at is None else rfc3339(heal.ended_at),
             conversations=heal.conversations,
             messages=heal.messages,
             stored=heal.stored,
-            reason=heal.reason or MISSING,
+            reason=heal.reason or ABSENT,
         )
     if heal is not None and heal.unhealed:
         members["unhealed"] = [_unhealed(one) for one in heal.unhealed]
@@ -198,7 +206,7 @@ def _healing(page: Page, heal: Heal | None) -> dict[str, Any]:
 
 def _unhealed(one: Unhealed) -> UnhealedModel:
     return UnhealedModel(
-        conversation=one.conversation or MISSING,
+        conversation=one.conversation or ABSENT,
         reason=one.reason,
         since=rfc3339(one.since),
         tries=one.tries,
@@ -224,7 +232,7 @@ def _state(state: PageState) -> dict[str, Any]:
         members["token_expires_at"] = rfc3339(state.expires_at)
     if state.missing_fields and state.token_alive:
         members["missing_fields"] = [
-            MissingFieldModel(field=field, permission=permission or MISSING)
+            MissingFieldModel(field=field, permission=permission or ABSENT)
             for field, permission in state.missing_fields.items()
         ]
     if warnings := list(_warnings(state)):
