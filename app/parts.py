@@ -23,10 +23,10 @@ from cache.live.timeline import Timeline
 from cache.messages.blocks import Blocks
 from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
-from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
 from cache.messages.unsent import UnsentIds
+from cache.messages.vault import ShopSecrets
 from cache.messages.writer import Writer
 from cache.purging.customers import CustomerPurger
 from cache.purging.journal import PurgeJournal
@@ -156,10 +156,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
     )
 
 
-def make_writer(
-    store: Store, metrics: Metrics, settings: Settings, *, require_fit: Callable[[], None] = lambda: None
-) -> Writer:
-    """Returns the writer of messages. `require_fit` raises an error while Redis may lose messages."""
+def make_writer(store: Store, metrics: Metrics, settings: Settings) -> Writer:
+    """Returns the writer of messages."""
     return Writer(
         store.connection,
         store.secrets,
@@ -169,7 +167,6 @@ def make_writer(
         first_nonce=secrets.randbits(32),
         clock=time.monotonic,
         now=time.time,
-        require_fit=require_fit,
     )
 
 

@@ -205,7 +205,7 @@ def wire(
         catch_up_first=store.journal is not None,
     )
     state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
-    writer = make_writer(store, metrics, settings, require_fit=state.require)
+    writer = make_writer(store, metrics, settings)
     page_writer = make_page_writer(store, writer, metrics)
     sweeper = make_sweeper(store, metrics, settings, now=now)
     if not settings.app_secrets:

@@ -31,7 +31,7 @@ local function is_over(secret, used, index, edits)
   return string.byte(secret or '') ~= SEALED or used and redis.call('EXISTS', index, edits) == 0
 end
 
--- Returns the id of a sealed secret (cache/messages/shop_secrets.py).
+-- Returns the id of a sealed secret (cache/messages/vault.py).
 local function secret_id(secret) return string.sub(secret or '', SECRET_ID_FROM, SECRET_ID_TO) end
 
 --- deadline

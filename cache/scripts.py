@@ -7,13 +7,12 @@ Code that several scripts share is in `prelude.lua`. A script names the blocks t
 """
 
 import re
-from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
 from cache import codec, keys, sealing
 from cache.registry import page_fields
-from cache.server.connection import Arg, ScriptCall
+from cache.server.connection import Script
 
 TRIMMED: Final = 5_000
 """Expired index entries that one call removes: about 2 ms. One write in 16 does so. A write adds at most 250."""
@@ -95,60 +94,50 @@ def _lua(value: int | bytes) -> str:
     return str(value) if isinstance(value, int) else f"'{value.decode()}'"
 
 
-class Script:
-    """One script. A call of this object returns a `ScriptCall`."""
-
-    def __init__(self, name: str) -> None:
-        self._source = _source(name)
-        # Redis names scripts by SHA-1. No secret depends on this hash.
-        self._digest = sha1(self._source.encode(), usedforsecurity=False).hexdigest()
-        # The first line also says this to the server.
-        self._writes = "no-writes" not in self._source.partition("\n")[0]
-
-    def __call__(self, keys: list[bytes], args: list[Arg]) -> ScriptCall:
-        return ScriptCall(self._source, self._digest, keys, args, self._writes)
+def _script(name: str) -> Script:
+    return Script(_source(name))
 
 
-PUT = Script("put")
-EDIT = Script("edit")
-ERASE = Script("erase")
-LOOK = Script("look")
-PAGE = Script("page")
-CONVERSATIONS = Script("conversations")
-FOLLOW = Script("follow")
-LISTENERS = Script("listeners")
-ANNOUNCE = Script("announce")
-WALK = Script("walk")
-HIDE = Script("hide")
-STEP = Script("step")
-UNINDEX = Script("unindex")
-UNLOG = Script("unlog")
-NOTE = Script("note")
-CLAIM = Script("claim")
-CONNECT = Script("connect")
-ROUTE = Script("route")
-RELEASE = Script("release")
-REPLACE = Script("replace")
-KEEP_TOKEN = Script("keep_token")
-PAUSE_PAGE = Script("pause_page")
-BLOCK = Script("block")
-STAFF_MARK = Script("staff_mark")
-PRESENT = Script("present")
-WAITING = Script("waiting")
-EVENT = Script("event")
-ENTER = Script("enter")
-HOLD = Script("hold")
-HOLD_APP = Script("hold_app")
-HEAL = Script("heal")
-WATCH = Script("watch")
-NOTE_SCORE = Script("note_score")
-GRANT = Script("grant")
-NOTE_DELETION = Script("note_deletion")
-TAKE = Script("take")
-BEAT = Script("beat")
-GIVE_TICKET = Script("give_ticket")
-TAKE_TICKET = Script("take_ticket")
-AUDIT = Script("audit")
-AUDIT_CLOSE = Script("audit_close")
-COUNT = Script("count")
-PROBE = Script("probe")
+PUT = _script("put")
+EDIT = _script("edit")
+ERASE = _script("erase")
+LOOK = _script("look")
+PAGE = _script("page")
+CONVERSATIONS = _script("conversations")
+FOLLOW = _script("follow")
+LISTENERS = _script("listeners")
+ANNOUNCE = _script("announce")
+WALK = _script("walk")
+HIDE = _script("hide")
+STEP = _script("step")
+UNINDEX = _script("unindex")
+UNLOG = _script("unlog")
+NOTE = _script("note")
+CLAIM = _script("claim")
+CONNECT = _script("connect")
+ROUTE = _script("route")
+RELEASE = _script("release")
+REPLACE = _script("replace")
+KEEP_TOKEN = _script("keep_token")
+PAUSE_PAGE = _script("pause_page")
+BLOCK = _script("block")
+STAFF_MARK = _script("staff_mark")
+PRESENT = _script("present")
+WAITING = _script("waiting")
+EVENT = _script("event")
+ENTER = _script("enter")
+HOLD = _script("hold")
+HOLD_APP = _script("hold_app")
+HEAL = _script("heal")
+WATCH = _script("watch")
+NOTE_SCORE = _script("note_score")
+GRANT = _script("grant")
+NOTE_DELETION = _script("note_deletion")
+TAKE = _script("take")
+BEAT = _script("beat")
+GIVE_TICKET = _script("give_ticket")
+TAKE_TICKET = _script("take_ticket")
+AUDIT = _script("audit")
+AUDIT_CLOSE = _script("audit_close")
+COUNT = _script("count")
+PROBE = _script("probe")

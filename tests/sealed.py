@@ -4,8 +4,7 @@ from secrets import token_bytes
 from typing import Any
 
 from cache.codec import decode
-from cache.messages.shop_secrets import PURPOSE
-from cache.messages.vault import Vault
+from cache.messages.vault import PURPOSE, Vault
 from cache.sealing import Sealer
 from domain.ids import ShopId
 from domain.secret import Secret
@@ -17,4 +16,4 @@ def opened(key: Secret, shop: ShopId, field: bytes, id_: bytes, value: bytes) ->
     Raises SealBroken, Corrupt: they do not fit.
     """
     secret = Sealer([key], new_nonce=token_bytes).open(field, shop=shop, purpose=PURPOSE, place="")
-    return decode(Vault(secret).open(id_, value)).json()
+    return decode(Vault(secret, b"").open(id_, value)).json()

@@ -27,7 +27,7 @@ from cache.keys import (
     WATCH_UNHEALED,
     mark_keys,
 )
-from cache.messages.shop_secrets import FIELD as SECRET
+from cache.messages.vault import FIELD as SECRET
 from cache.purging.replay import PurgeReplay
 from cache.registry.marks import Marks
 from cache.sealing import Sealer

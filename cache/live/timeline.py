@@ -13,9 +13,9 @@ from cache.codec import kept
 from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, SealBroken
 from cache.keys import ID_BYTES, shop_keys
-from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.staff_marks import open_staff_mark
 from cache.messages.unsent import UnsentIds
+from cache.messages.vault import ShopSecrets
 from cache.scripts import FOLLOW
 from cache.server.connection import Connection
 from domain.ids import PurgeId, ShopId

@@ -18,12 +18,13 @@ from cache.codec import merged
 from cache.errors import UNREACHED, Corrupt, Unavailable, contended
 from cache.keys import shop_keys
 from cache.messages.changes import OUTCOMES
-from cache.messages.queue import RETRY_AFTER_SECONDS, Row
-from cache.messages.shop_secrets import ShopSecrets, secret_id
+from cache.messages.queue import RETRY_AFTER_SECONDS, Part, Row
+from cache.messages.vault import ShopSecrets
 from cache.registry.routes import PageRoute
 from cache.scripts import PUT
 from cache.server.connection import Arg, Connection, Reply, ScriptCall
 from domain.event import Outcome
+from domain.ids import PageId
 from ops.metrics import Metrics
 
 CALL_MESSAGES: Final = 250
@@ -34,16 +35,6 @@ CLOCKS_DIFFER_MS: Final = 30_000
 """Two clocks that are set by NTP differ by less than this."""
 
 log = structlog.get_logger()
-
-
-class Part:
-    """Messages of one shop that are stored together."""
-
-    __slots__ = ("route", "rows")
-
-    def __init__(self, route: PageRoute, rows: list[Row]) -> None:
-        self.route = route
-        self.rows = rows
 
 
 class BatchStore:
@@ -66,39 +57,40 @@ class BatchStore:
         self._ttl = ttl
         self._clock = clock
 
-    async def store(self, shops: Sequence[Part], settle: Callable[[int, list[Outcome] | Unavailable], None]) -> None:
-        """Store the messages of these shops. As soon as a shop's outcomes are known, `settle` gets the shop's number
-        and the outcomes, or the error because of which some messages may not be stored.
+    async def store(self, parts: Sequence[Part], settle: Callable[[Part, list[Outcome] | Unavailable], None]) -> None:
+        """Store these messages. As soon as the outcomes of a part are known, `settle` gets them, or the error because
+        of which some messages of the part may not be stored.
 
         Raises:
             Unavailable: it is unknown what is stored; `settle` gets nothing.
         """
-        parts: list[Part] = []
-        spans: list[tuple[int, int]] = []
-        for one in shops:
-            first = len(parts)
-            rows = one.rows
-            if len(rows) <= CALL_MESSAGES:
-                parts.append(one)
+        pieces: list[Part] = []
+        ends = []
+        for part in parts:
+            if len(part.rows) <= CALL_MESSAGES:
+                pieces.append(part)
             else:
-                parts += [Part(one.route, rows[at : at + CALL_MESSAGES]) for at in range(0, len(rows), CALL_MESSAGES)]
-            spans.append((first, len(parts)))
+                starts = range(0, len(part.rows), CALL_MESSAGES)
+                pieces += [Part(part.route, (), part.rows[at : at + CALL_MESSAGES]) for at in starts]
+            ends.append(len(pieces))
         began = self._clock()
-        replies = await self._seal_and_send(parts)
+        replies = await self._seal_and_send(pieces)
         self._metrics.stored(self._clock() - began, sum([len(part.rows) for part in parts]))
         unsettled = []
-        for number, (first, end) in enumerate(spans):
-            outcomes = _plain(replies[first]) if end - first == 1 else None
-            if outcomes is None:
-                unsettled.append((number, first, end))
+        first = 0
+        for part, end in zip(parts, ends, strict=True):
+            reply = replies[first]
+            # Most parts are one piece, and its reply is only letters.
+            if end - first == 1 and not isinstance(reply, Unavailable) and len(reply) == 1 and b"o" not in reply[0]:
+                settle(part, _outcomes(reply[0]))
             else:
-                settle(number, self._checked(shops[number], outcomes))
-        for number, first, end in unsettled:  # these may need more round trips, so they come last
+                unsettled.append((part, pieces[first:end], replies[first:end]))
+            first = end
+        for part, of_part, replied in unsettled:  # these may need more round trips, so they come last
             try:
-                outcomes = await self._outcomes(parts[first:end], replies[first:end])
-                settle(number, self._checked(shops[number], outcomes))
+                settle(part, self._checked(part, await self._merged_outcomes(of_part, replied)))
             except Unavailable as error:
-                settle(number, error)
+                settle(part, error)
 
     def _checked(self, part: Part, outcomes: list[Outcome]) -> list[Outcome] | Unavailable:
         """Returns the outcomes; or an error, if a message is too old for Redis but not by this machine's clock.
@@ -155,16 +147,16 @@ class BatchStore:
         names: list[bytes] = []
         args: list[Arg] = [self._ttl * 1000]
         for part in parts:
-            (shop, secret), rows = part.route, part.rows
-            keys = shop_keys(shop)
+            keys, vault = shop_keys(part.route.shop), self._secrets.vault(*part.route)
+            pages, values = dict[PageId, bytes](), list[Arg]()
+            for row in part.rows:
+                pages[row.page] = row.page_tag
+                values += (row.id, row.sent_at, vault.seal(row.id, row.record, next(drawn)), row.merged)
             names += keys.of_put
-            pages = {row.page: row.page_tag for row in rows}
-            args += (keys.hash_tag, secret_id(secret), len(pages), len(rows))
+            args += (keys.hash_tag, vault.id, len(pages), len(part.rows))
             for page in pages.items():
                 args += page
-            seal = self._secrets.vault(shop, secret).seal
-            for row in rows:
-                args += (row.id, row.sent_at, seal(row.id, row.record, next(drawn)), row.merged)
+            args += values
         return PUT(names, args)
 
     async def _send(self, calls: list[ScriptCall]) -> list[Reply | Unavailable]:
@@ -179,25 +171,30 @@ class BatchStore:
         except TimeoutError:
             raise Unavailable("redis_timeout") from None
 
-    async def _outcomes(self, parts: Sequence[Part], replies: Sequence[Reply]) -> list[Outcome]:
-        letters = []
-        for part, reply in zip(parts, replies, strict=True):
+    async def _merged_outcomes(self, pieces: Sequence[Part], replies: Sequence[Reply | Unavailable]) -> list[Outcome]:
+        """Returns the outcomes, after edits that came before their messages are merged.
+
+        Raises:
+            Unavailable: one of the replies is this error, or a message may not be stored.
+        """
+        letters = b""
+        for piece, reply in zip(pieces, replies, strict=True):
             if isinstance(reply, Unavailable):
                 raise reply
-            found = list(reply[0].decode())
+            found = bytearray(reply[0])
             for number, waiting in zip(reply[1::2], reply[2::2], strict=True):
-                found[number - 1] = await self._put_with_edit(part.route, part.rows[number - 1], waiting)
+                found[number - 1 : number] = await self._put_with_edit(piece.route, piece.rows[number - 1], waiting)
             letters += found
-        return [OUTCOMES[letter] for letter in letters]
+        return _outcomes(letters)
 
-    async def _put_with_edit(self, route: PageRoute, row: Row, waiting: bytes) -> str:
+    async def _put_with_edit(self, route: PageRoute, row: Row, waiting: bytes) -> bytes:
         """Store a message together with its edit, which came first. Returns the letter of the outcome."""
         for _ in range(MERGE_TRIES):
-            (reply,) = await self._seal_and_send([Part(route, [self._merged(route, row, waiting)])])
+            (reply,) = await self._seal_and_send([Part(route, (), [self._merged(route, row, waiting)])])
             if isinstance(reply, Unavailable):
                 raise reply
-            letter: str = reply[0].decode()
-            if letter != "w":
+            letter: bytes = reply[0]
+            if letter != b"w":
                 return letter
             waiting = reply[2]
         raise contended()
@@ -212,8 +209,5 @@ class BatchStore:
         return Row(row.page, row.page_tag, row.id, row.sent_at, record, waiting)
 
 
-def _plain(reply: Reply | Unavailable) -> list[Outcome] | None:
-    """Returns the outcomes of a reply; None if the reply is an error, or if an edit must be merged first."""
-    if isinstance(reply, Unavailable) or len(reply) > 1:
-        return None
-    return [OUTCOMES[letter] for letter in reply[0].decode()]
+def _outcomes(letters: bytes) -> list[Outcome]:
+    return list(map(OUTCOMES.__getitem__, letters.decode()))

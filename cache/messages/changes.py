@@ -14,8 +14,8 @@ import structlog
 from cache.codec import MESSAGE, edited, encode_waiting_edit
 from cache.errors import Corrupt, Unavailable, contended
 from cache.keys import ShopKeys, shop_keys
-from cache.messages.shop_secrets import ShopSecrets, secret_id
 from cache.messages.unsent import UnsentIds
+from cache.messages.vault import ShopSecrets
 from cache.registry.routes import PageRoute
 from cache.scripts import EDIT, ERASE, EVENT
 from cache.server.connection import Arg, Connection
@@ -132,7 +132,7 @@ class Changes:
                     outcome = "edited"
             value = vault.seal(id_, record, *self._secrets.draw(1))
             args: list[Arg] = [keys.hash_tag, self._ttl * 1000, edit.page, id_, there, value, sent_at]
-            args.append(secret_id(route.secret))
+            args.append(vault.id)
             script_keys = [keys.registry, keys.shop_index, keys.waiting_edits, keys.blocked, keys.changes]
             reply = await self._connection.run(EDIT(script_keys, args), tries=2)
             if reply[0] == b"s":

@@ -11,10 +11,10 @@ from typing import Final
 
 from cache.codec import CONVERSATION_AT, PAGE_AT, encode_message
 from cache.errors import Unavailable
-from cache.keys import shop_keys
+from cache.keys import ShopKeys
 from cache.registry.routes import PageRoute
 from domain.event import Outcome, Settle
-from domain.ids import PageId, ShopId
+from domain.ids import PageId
 from domain.message import Message
 
 QUEUE_MESSAGES: Final = 50_000
@@ -58,15 +58,15 @@ class Row:
         self.merged = merged
 
 
-def row_of(shop: ShopId, message: Message, nonce: bytes, ttl: int, *, from_sent: bool = False) -> Row:
+def row_of(keys: ShopKeys, message: Message, nonce: bytes, ttl: int, *, from_sent: bool = False) -> Row:
     """Returns a message as a row. `ttl` is in seconds; `nonce` identifies this write.
 
     With `from_sent` the message's life begins at its `sent_at`. A negative time tells this to `put.lua`.
     """
-    keys, page = shop_keys(shop), message.page
     record = encode_message(message, keys, nonce, ttl, from_sent=from_sent)
     sent_at = "" if message.sent_at is None else -message.sent_at if from_sent else message.sent_at
-    return Row(page, record[PAGE_AT:CONVERSATION_AT], keys.message_id(page, message.id), sent_at, record)
+    id_ = keys.message_id(message.page, message.id)
+    return Row(message.page, record[PAGE_AT:CONVERSATION_AT], id_, sent_at, record)
 
 
 class QueuedPut:
@@ -83,6 +83,17 @@ class QueuedPut:
         self.since = since
         self.settle = settle
         self.settled = False
+
+
+class Part:
+    """The messages of one shop that one batch stores: the rows of some puts."""
+
+    __slots__ = ("puts", "route", "rows")
+
+    def __init__(self, route: PageRoute, puts: Sequence[QueuedPut], rows: list[Row]) -> None:
+        self.route = route
+        self.puts = puts
+        self.rows = rows
 
 
 class Pace:
@@ -134,14 +145,11 @@ class WriteQueue:
         self._pace = pace
         self._clock = clock
         self._most_messages, self._most_bytes = most_messages, most_bytes
-        self._messages = self._bytes = self._waiting = 0
+        self._messages = self._bytes = 0
+        self.waiting = 0
+        """Messages that are not in a batch yet."""
         self._pending: dict[PageRoute, list[QueuedPut]] = {}
         """By route. A shop has several routes only shortly after a purge, or while some of its Pages are paused."""
-
-    @property
-    def waiting(self) -> int:
-        """Messages that are not in a batch yet."""
-        return self._waiting
 
     def unfinished(self) -> tuple[int, int]:
         """Returns the number of messages that wait or are being stored, and their bytes."""
@@ -153,22 +161,23 @@ class WriteQueue:
 
     def admit(self) -> None:
         """Raise Unavailable if a message that comes now would wait too long."""
-        if self._pace.too_long(self._waiting):
+        if self._pace.too_long(self.waiting):
             raise queue_full()
 
     def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
-        """Add these messages to the queue.
+        """Add these messages to the queue. The caller has called `admit` before.
 
         Raises:
-            Unavailable: the messages are not accepted; `settle` gets nothing.
+            Unavailable: there is no room; `settle` gets nothing.
         """
-        size = sum([len(row.record) for row in rows])
+        size = 0
+        for row in rows:
+            size += len(row.record)
         if self._messages + len(rows) > self._most_messages or self._bytes + size > self._most_bytes:
             raise queue_full()
-        self.admit()
         self._messages += len(rows)
         self._bytes += size
-        self._waiting += len(rows)
+        self.waiting += len(rows)
         put = QueuedPut(route, rows, size, self._clock(), settle)
         waiting = self._pending.get(route)
         if waiting is None:
@@ -176,9 +185,10 @@ class WriteQueue:
         else:
             waiting.append(put)
 
-    def take(self) -> list[list[QueuedPut]]:
+    def take(self) -> list[Part]:
         """Returns the messages of the next batch, shop by shop. Messages that have waited too long are refused."""
-        self._refuse_late()
+        if self.waiting > self._pace.messages:
+            self._refuse_late()
         taken, messages = [], 0
         while self._pending and messages < self._pace.messages:
             route = next(iter(self._pending))
@@ -188,33 +198,29 @@ class WriteQueue:
                 count += 1
             if count < len(puts):
                 self._pending[route] = puts[count:]
-            taken.append(puts[:count])
-        self._waiting -= messages
+                puts = puts[:count]
+            taken.append(Part(route, puts, puts[0].rows if count == 1 else [row for put in puts for row in put.rows]))
+        self.waiting -= messages
         return taken
 
     def _refuse_late(self) -> None:
-        """Refuse messages that have waited too long, but only if more messages wait than the next batch takes.
-
-        Such messages were accepted before the store was known to be slow.
-        """
-        if self._waiting <= self._pace.messages:
-            return
+        """Refuse messages that have waited too long. They were accepted before the store was known to be slow."""
         latest = self._clock() - WAIT_SECONDS
         for route, puts in list(self._pending.items()):
             late = [put for put in puts if put.since < latest]
             if late:
-                self._waiting -= sum([len(put.rows) for put in late])
+                self.waiting -= sum([len(put.rows) for put in late])
                 self._pending[route] = [put for put in puts if put.since >= latest]
                 if not self._pending[route]:
                     del self._pending[route]
                 self.fail(late, queue_full())
 
-    def fulfil(self, puts: Sequence[QueuedPut], outcomes: Sequence[Outcome]) -> None:
+    def fulfil(self, puts: Sequence[QueuedPut], outcomes: list[Outcome]) -> None:
         """Settle stored messages. `outcomes` has the outcomes of all their messages, in order."""
         at = 0
         for put in puts:
             following = at + len(put.rows)
-            self._settle(put, list(outcomes[at:following]))
+            self._settle(put, outcomes[at:following])
             at = following
 
     def fail(self, puts: Sequence[QueuedPut], error: Exception) -> None:
@@ -224,7 +230,7 @@ class WriteQueue:
 
     def fail_all(self, error: Exception) -> None:
         """Settle all waiting messages with an error."""
-        pending, self._pending, self._waiting = self._pending, {}, 0
+        pending, self._pending, self.waiting = self._pending, {}, 0
         for puts in pending.values():
             self.fail(puts, error)
 

@@ -14,9 +14,8 @@ from cache.codec import kept, page_flags, tag_of
 from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, NotFound
 from cache.keys import ShopKeys, shop_keys
-from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.staff_marks import open_staff_mark
-from cache.messages.vault import Vault
+from cache.messages.vault import ShopSecrets, Vault
 from cache.registry.registry import Registry
 from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
 from cache.server.connection import Arg, Connection, Reply, scored

@@ -13,8 +13,7 @@ import orjson
 from cache.codec import HEADER_BYTES, NONCE_BYTES
 from cache.errors import Corrupt, NotFound, contended
 from cache.keys import shop_keys
-from cache.messages.shop_secrets import FIELD, ShopSecrets, secret_id
-from cache.messages.vault import Vault
+from cache.messages.vault import FIELD, ShopSecrets, Vault
 from cache.scripts import STAFF_MARK
 from cache.server.connection import Arg, Connection
 from domain.ids import ConversationId, PageId, ShopId
@@ -63,10 +62,11 @@ class StaffMarks:
             drawn, nonce = self._secrets.draw(2)
             record = b"".join((HEAD, nonce[:NONCE_BYTES], page_tag, tag, body))
             try:
-                sealed = self._secrets.vault(shop, secret).seal(tag, record, drawn)
+                vault = self._secrets.vault(shop, secret)
             except Corrupt:
                 raise _not_found() from None  # without a secret the shop has no messages
-            args: list[Arg] = [keys.hash_tag, page_tag, tag, sealed, secret_id(secret)]
+            sealed = vault.seal(tag, record, drawn)
+            args: list[Arg] = [keys.hash_tag, page_tag, tag, sealed, vault.id]
             moment = await self._connection.run(STAFF_MARK(script_keys, args), tries=2)
             if not moment:
                 raise _not_found()

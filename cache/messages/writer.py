@@ -8,12 +8,13 @@ or Redis is lost, slow or full, `put` raises and Facebook delivers again. The me
 import asyncio
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import get_args
+from typing import Final, get_args
 
 import structlog
 
 from cache.errors import Unavailable, UnavailableReason
-from cache.messages.batch import BatchStore, Part
+from cache.keys import shop_keys
+from cache.messages.batch import BatchStore
 from cache.messages.changes import Changes
 from cache.messages.queue import (
     MOST_MESSAGES,
@@ -21,19 +22,21 @@ from cache.messages.queue import (
     QUEUE_MESSAGES,
     RETRY_AFTER_SECONDS,
     Pace,
-    QueuedPut,
+    Part,
     Row,
     WriteQueue,
     row_of,
 )
-from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.unsent import UnsentIds
+from cache.messages.vault import ShopSecrets
 from cache.registry.routes import PageRoute
 from cache.server.connection import Connection
 from domain.event import Outcome, Settle, Storable
 from domain.ids import ShopId
 from domain.message import Message
 from ops.metrics import Metrics
+
+UNFIT_RETRY_AFTER_SECONDS: Final = 30
 
 log = structlog.get_logger()
 
@@ -56,16 +59,15 @@ class Writer:
         first_nonce: int,
         clock: Callable[[], float],
         now: Callable[[], float],
-        require_fit: Callable[[], None] = lambda: None,
         queue_messages: int = QUEUE_MESSAGES,
         queue_bytes: int = QUEUE_BYTES,
         batch_messages: int = MOST_MESSAGES,
     ) -> None:
+        self._connection = connection
         self._metrics = metrics
         self._ttl = ttl
         self._nonces = count(first_nonce)
         self._changes = Changes(connection, secrets, unsent, ttl=ttl, new_nonce=self._nonce)
-        self._require_fit = require_fit
         self._pace = Pace(clock, batch_messages)
         self._queue = WriteQueue(self._pace, clock, queue_messages, queue_bytes)
         self._batches = BatchStore(connection, secrets, metrics, ttl=ttl, clock=clock, now=now)
@@ -78,8 +80,16 @@ class Writer:
             metrics.event("message", outcome, 0)  # an alert on a rate needs the counter before its first event
 
     def admit(self) -> None:
-        """Raise Unavailable if `put` would raise it for any events. Called before a body is parsed."""
-        self._require_fit()
+        """Raise Unavailable if no event can be stored now. Called before a body is parsed, and before `put_soon`."""
+        if self._closing:
+            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
+        # keeps: a Redis that may evict takes no message
+        if self._connection.unfit:
+            raise Unavailable(
+                "redis_unfit",
+                "Redis is configured so that it may lose messages.",
+                retry_after=UNFIT_RETRY_AFTER_SECONDS,
+            )
         self._queue.admit()
 
     async def put(self, route: PageRoute, events: Sequence[Storable]) -> list[Outcome]:
@@ -90,10 +100,10 @@ class Writer:
         Raises:
             Unavailable: some events may not be stored. It is safe to put the same events again.
         """
-        self._refuse_when_closing()
-        rows = [self._row(route.shop, event) for event in events if isinstance(event, Message)]
-        stored: list[Outcome] = await self._stored(route, rows) if rows else []
-        if len(rows) == len(events):
+        self.admit()
+        messages = [event for event in events if isinstance(event, Message)]
+        stored: list[Outcome] = await self._stored(route, self._rows(route.shop, messages)) if messages else []
+        if len(messages) == len(events):
             return stored
         changed = await self._changes.make(route, [event for event in events if not isinstance(event, Message)])
         stored_next, changed_next = iter(stored), iter(changed)
@@ -105,22 +115,17 @@ class Writer:
         Raises:
             Unavailable: some messages may not be stored. It is safe to put the same messages again.
         """
-        self._refuse_when_closing()
-        rows = [self._row(route.shop, message, from_sent=True) for message in messages]
-        return await self._stored(route, rows) if rows else []
+        self.admit()
+        return await self._stored(route, self._rows(route.shop, messages, from_sent=True)) if messages else []
 
     def put_soon(self, route: PageRoute, messages: Sequence[Message], settle: Settle) -> None:
-        """Store messages without waiting. Later `settle` gets once what `put` returns or raises.
+        """Store messages without waiting. The caller has called `admit`. Later `settle` gets once what `put` returns or
+        raises.
 
         Raises:
             Unavailable: the messages are not accepted; `settle` gets nothing.
         """
-        self._refuse_when_closing()
-        self._enqueue(route, [self._row(route.shop, message) for message in messages], settle)
-
-    def _refuse_when_closing(self) -> None:
-        if self._closing:
-            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
+        self._enqueue(route, self._rows(route.shop, messages), settle)
 
     def _stored(self, route: PageRoute, rows: list[Row]) -> "asyncio.Future[list[Outcome]]":
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
@@ -139,8 +144,11 @@ class Writer:
     def _nonce(self) -> bytes:
         return (next(self._nonces) & 0xFFFFFFFF).to_bytes(4)
 
-    def _row(self, shop: ShopId, message: Message, *, from_sent: bool = False) -> Row:
-        return row_of(shop, message, self._nonce(), self._ttl, from_sent=from_sent)
+    def _rows(self, shop: ShopId, messages: Sequence[Message], *, from_sent: bool = False) -> list[Row]:
+        keys, rows = shop_keys(shop), []
+        for message in messages:
+            rows.append(row_of(keys, message, self._nonce(), self._ttl, from_sent=from_sent))  # noqa: PERF401 - a call
+        return rows
 
     def _enqueue(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
         self._queue.add(route, rows, settle)
@@ -151,35 +159,33 @@ class Writer:
     async def _flush_all(self) -> None:
         try:
             while self._queue.waiting:
-                shops = self._queue.take()
-                puts = [put for one in shops for put in one]
-                if not puts:
+                parts = self._queue.take()
+                if not parts:
                     continue
                 self._pace.begin()
                 try:
-                    await self._flush(shops)
+                    await self._batches.store(parts, self._settle)
                 except Unavailable as error:
                     # The messages that waited for the next round trip fail too. Facebook delivers them again.
                     self._metrics.store_error(error.reason)
-                    self._queue.fail(puts, error)
+                    for part in parts:
+                        self._queue.fail(part.puts, error)
                     self._queue.fail_all(error)
                 except Exception as error:
                     log.exception("store_failed")
-                    self._queue.fail(puts, error)
+                    for part in parts:
+                        self._queue.fail(part.puts, error)
                 finally:
-                    self._pace.end(sum([len(put.rows) for put in puts]))
+                    self._pace.end(sum([len(part.rows) for part in parts]))
         finally:
             self._flushing = None
 
-    async def _flush(self, shops: Sequence[Sequence[QueuedPut]]) -> None:
-        def settle(number: int, result: list[Outcome] | Unavailable) -> None:
-            if isinstance(result, Unavailable):
-                self._metrics.store_error(result.reason)
-                self._queue.fail(shops[number], result)
-            else:
-                self._queue.fulfil(shops[number], result)
-
-        await self._batches.store([_part(puts) for puts in shops], settle)
+    def _settle(self, part: Part, result: list[Outcome] | Unavailable) -> None:
+        if isinstance(result, Unavailable):
+            self._metrics.store_error(result.reason)
+            self._queue.fail(part.puts, result)
+        else:
+            self._queue.fulfil(part.puts, result)
 
     async def accepting(self) -> bool:
         """Returns whether the queue has room and the writer is not closing."""
@@ -190,9 +196,3 @@ class Writer:
         self._closing = True
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
-
-
-def _part(puts: Sequence[QueuedPut]) -> Part:
-    """Returns all messages of one shop as one part."""
-    first = puts[0]
-    return Part(first.route, first.rows if len(puts) == 1 else [row for put in puts for row in put.rows])

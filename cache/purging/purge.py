@@ -22,8 +22,8 @@ from cache.purging.hiding import hide, note_purge
 from cache.purging.journal import JournalEntry, PurgeJournal
 from cache.purging.receipts import Receipts
 from cache.registry.registry import Registry
-from cache.scripts import ERASE, STEP, UNINDEX, UNLOG, Script
-from cache.server.connection import Arg, Connection, hash_fields
+from cache.scripts import ERASE, STEP, UNINDEX, UNLOG
+from cache.server.connection import Arg, Connection, Script, hash_fields
 from domain import limits
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt

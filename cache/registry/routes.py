@@ -7,7 +7,7 @@ no secret, the second one also writes a new secret (`route.lua`), so storing nev
 from typing import NamedTuple
 
 from cache.keys import shop_keys
-from cache.messages.shop_secrets import FIELD, ShopSecrets
+from cache.messages.vault import FIELD, ShopSecrets
 from cache.registry import page_fields
 from cache.registry.registry import Registry
 from cache.scripts import REPLACE, ROUTE

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from hashlib import sha1
+from typing import Any, Final, NamedTuple, Protocol
 
 from redis import exceptions as redis_errors
 from redis.asyncio import Redis, RedisCluster
@@ -40,17 +40,13 @@ class Commands(Protocol):
 class ReplyGuard(Protocol):
     """Decides whether Redis and its replies may be used (cache/server/went_back.py)."""
 
-    @property
-    def unsure(self) -> bool:
-        """Whether `compare` must be called before the next reply is used."""
-        ...
+    behind: bool
+    """Whether Redis must not be used now."""
+    unsure: bool
+    """Whether `compare` must be called before the next reply is used."""
 
     def opened(self) -> None:
         """Note that a connection was opened."""
-        ...
-
-    def require(self) -> None:
-        """Raise `Unavailable` if Redis must not be used now."""
         ...
 
     async def compare(self) -> None:
@@ -58,16 +54,26 @@ class ReplyGuard(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptCall:
-    """One script call. Its keys share a slot."""
+class Script:
+    """A Lua script. A call of this object returns a `ScriptCall`."""
 
-    source: str
-    digest: str
+    def __init__(self, source: str) -> None:
+        self.source = source
+        # Redis names scripts by SHA-1. No secret depends on this hash.
+        self.digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
+        self.writes = "no-writes" not in source.partition("\n")[0]
+        """Whether the script may write. The first line also says this to the server."""
+
+    def __call__(self, keys: Sequence[bytes], args: Sequence[Arg]) -> "ScriptCall":
+        return ScriptCall(self, keys, args)
+
+
+class ScriptCall(NamedTuple):
+    """One call of a script. Its keys share a slot."""
+
+    script: Script
     keys: Sequence[bytes]
     args: Sequence[Arg]
-    writes: bool
-    """Whether the script may write."""
 
 
 @contextmanager
@@ -139,6 +145,8 @@ class Connection:
             self._way = One(client, wait_replicas, limits.answer)
         self._beside = beside
         self._guard: ReplyGuard | None = None
+        self.unfit = False
+        """Whether Redis may lose an acknowledged message (cache/server/state.py). Then no message is stored."""
 
     def guard(self, guard: ReplyGuard) -> None:
         """Use this guard for every connection that is opened from now on."""
@@ -165,12 +173,15 @@ class Connection:
         return other
 
     def _require(self) -> None:
-        if self._guard is not None:
-            self._guard.require()
+        if self._guard is not None and self._guard.behind:
+            raise Unavailable(
+                "redis_went_back", "Redis has older data than before; they are brought up to date now.", retry_after=1
+            )
 
     async def _compare(self) -> None:
         if self._guard is not None and self._guard.unsure:
             await self._guard.compare()
+            self._require()
 
     @property
     def clustered(self) -> bool:
@@ -236,9 +247,9 @@ class Connection:
                 return reply
 
     async def _run(self, call: ScriptCall) -> Reply:
-        (reply,) = await self._way.round_trip([(call.keys[0], _words(call))], writes=call.writes)
+        (reply,) = await self._way.round_trip([(call.keys[0], _words(call))], writes=call.script.writes)
         if isinstance(reply, redis_errors.NoScriptError):
-            return await self._client.execute_command("EVAL", call.source, *_words(call)[2:])
+            return await self._client.execute_command("EVAL", call.script.source, *_words(call)[2:])
         if isinstance(reply, Exception):
             raise reply
         return reply
@@ -250,7 +261,11 @@ class Connection:
             Unavailable: the round trip itself failed; any of the calls may have been carried out.
         """
         replies = await self._replies([(call.keys[0], _words(call)) for call in calls])
-        return [await self._settled(call, reply) for call, reply in zip(calls, replies, strict=True)]
+        for at, reply in enumerate(replies):
+            # keeps: an error of the server is raised
+            if isinstance(reply, Exception):
+                replies[at] = await self._retried(calls[at], reply)
+        return replies
 
     async def _replies(self, requests: Sequence[Request], *, writes: bool = True) -> list[Reply | Exception]:
         """Returns for each request its reply or its error. Without a cluster, a lost connection raises."""
@@ -260,18 +275,16 @@ class Connection:
         await self._compare()
         return replies
 
-    async def _settled(self, call: ScriptCall, reply: Reply) -> Reply | Unavailable:
+    async def _retried(self, call: ScriptCall, refusal: Exception) -> Reply | Unavailable:
+        """Returns the reply to a call that the server has refused; or the error, unless it only lacks the script."""
         try:
             with our_errors():
                 # keeps: a forgotten script is sent again
-                if isinstance(reply, redis_errors.NoScriptError):
+                if isinstance(refusal, redis_errors.NoScriptError):
                     return await self._run(call)
-                # keeps: an error of the server is raised
-                if isinstance(reply, Exception):
-                    raise reply
+                raise refusal
         except Unavailable as error:
             return error
-        return reply
 
     async def scan(self, count: int) -> AsyncIterator[list[bytes]]:
         """Yields the keys of every primary, some at a time. No MATCH, because only a plain SCAN frees expired keys."""
@@ -375,7 +388,7 @@ class Connection:
 
 
 def _words(call: ScriptCall) -> tuple[Arg, ...]:
-    return ("EVALSHA", call.digest, len(call.keys), *call.keys, *call.args)
+    return ("EVALSHA", call.script.digest, len(call.keys), *call.keys, *call.args)
 
 
 def scored(reply: Reply) -> list[tuple[bytes, int]]:

@@ -23,8 +23,6 @@ from ops.metrics import Metrics
 LOOK_SECONDS: Final = 60.0
 FRESH_SECONDS: Final = 0.5
 """Checks that run together share one examination."""
-RETRY_AFTER_SECONDS: Final = 30
-
 UNFIT: Final = frozenset({"redis.policy", "redis.version"})
 """Findings that, when they fail, mean that an acknowledged message may be lost."""
 CONFIGURATION: Final = UNFIT | {"redis.replication", "redis.cluster", "redis.scripts"}
@@ -46,17 +44,6 @@ class ServerState:
         self._looked_at = -FRESH_SECONDS
         self._looking = asyncio.Lock()
         self._unfit: Finding | None = None
-
-    def require(self) -> None:
-        """Return unless Redis is known to be unfit.
-
-        Raises:
-            Unavailable: `redis_unfit`.
-        """
-        # keeps: a Redis that may evict takes no message
-        if self._unfit is not None:
-            raise Unavailable("redis_unfit", "Redis is configured so that it may lose messages.",
-                              retry_after=RETRY_AFTER_SECONDS)  # fmt: skip
 
     async def unfit(self) -> Finding | None:
         """Examine Redis. Returns why it must not be used; None if it may be used, or cannot be reached now."""
@@ -132,6 +119,7 @@ class ServerState:
                 log.warning("redis_finding", check=finding.name, detail=finding.sentence, hint=finding.remedy)
         bad = (finding for finding in findings if finding.level == "fail" and finding.name in UNFIT)
         self._unfit = next(bad, None)
+        self._connection.unfit = self._unfit is not None
 
     def _measure(self, facts: list[NodeFacts]) -> None:
         if facts:

@@ -65,9 +65,12 @@ class WentBackCheck:
         self._now = now
         self._keys = beat_keys(process, clustered=connection.clustered)
         self._first = self._last = 0  # beats that Redis has acknowledged
-        self._opened = self._compared = 0  # connections opened, and how many of them before the last comparison
+        self._opened = 0  # connections
         self._comparing = asyncio.Lock()
-        self._behind = catch_up_first
+        self.unsure = False
+        """Whether a connection was opened after the beats were compared."""
+        self.behind = catch_up_first
+        """Whether the data are older than before."""
         self._went_back: WentBack | None = None
         self._failed = ""
         """The reason of the last failure of catching up. It is not logged again while it does not change."""
@@ -78,40 +81,24 @@ class WentBackCheck:
     def opened(self) -> None:
         """Note that a connection was opened. It may lead to another server."""
         self._opened += 1
-
-    @property
-    def unsure(self) -> bool:
-        """Whether a connection was opened after the beats were compared."""
-        return self._opened != self._compared
-
-    def require(self) -> None:
-        """Return if the data are as new as before.
-
-        Raises:
-            Unavailable: `redis_went_back`.
-        """
-        if self._behind:
-            raise Unavailable(
-                "redis_went_back", "Redis has older data than before; they are brought up to date now.", retry_after=1
-            )
+        self.unsure = True
 
     async def compare(self) -> None:
-        """Compare the beats, if a connection was opened.
+        """Compare the beats, if a connection was opened. If the data are older than they were, set `behind`.
 
         Raises:
-            Unavailable: the data are older than they were, or Redis does not answer.
+            Unavailable: Redis does not answer.
         """
         async with self._comparing:
-            if self.unsure and not self._behind:
+            if self.unsure and not self.behind:
                 opened = self._opened
                 await self._look()
-                self._compared = opened
-        self.require()
+                self.unsure = self._opened != opened
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Write beats until cancelled. If the data are older, bring them up to date."""
         while True:
-            if self._behind:
+            if self.behind:
                 await self._put_right()
             else:
                 with suppress(PageInboxError):  # Redis is unavailable: /readyz reports it
@@ -127,7 +114,7 @@ class WentBackCheck:
 
     async def _beat(self) -> None:
         await self._look()
-        if not self._behind:
+        if not self.behind:
             await self._write()
 
     async def _write(self) -> None:
@@ -159,7 +146,7 @@ class WentBackCheck:
         beats = [beat for beat in found if not isinstance(beat, Unavailable)]
         if not beats and isinstance(found[0], Unavailable):
             raise found[0]
-        if self._behind or min(int(beat or 0) for beat in beats) >= last:
+        if self.behind or min(int(beat or 0) for beat in beats) >= last:
             return
         # If this process's beat is missing, the data may be older than this process.
         oldest = self._first
@@ -168,7 +155,7 @@ class WentBackCheck:
         elif of_any and not isinstance(of_any, Unavailable):
             oldest = min(oldest, int(of_any))
         self._went_back = WentBack(min(int(beat or oldest) for beat in beats), last)
-        self._behind = True
+        self.behind = True
         self._metrics.redis_went_back()
         log.error("redis_went_back", seconds=(last - self._went_back.since) // 1000)
         self._putting_right = asyncio.create_task(self._put_right())
@@ -176,7 +163,7 @@ class WentBackCheck:
     async def _put_right(self) -> None:
         """Bring the data up to date, and let every caller use them. If this fails, `run` tries again."""
         async with self._one_at_a_time:
-            if not self._behind:
+            if not self.behind:
                 return
             try:
                 await self._catch_up(self._went_back)
@@ -186,4 +173,4 @@ class WentBackCheck:
                     self._failed = error.reason
                     log.warning("catch_up_failed", reason=error.reason)
             else:
-                self._went_back, self._behind, self._failed = None, False, ""
+                self._went_back, self.behind, self._failed = None, False, ""

@@ -18,9 +18,9 @@ from cache.live.timeline import Timeline
 from cache.messages.blocks import Blocks
 from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
-from cache.messages.shop_secrets import ShopSecrets
 from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
+from cache.messages.vault import ShopSecrets
 from cache.messages.writer import Writer
 from cache.purging.customers import CustomerPurger
 from cache.purging.purge import Purger

@@ -13,7 +13,7 @@ import zstandard
 from cache import codec
 from cache.errors import Corrupt, Unavailable
 from cache.keys import shop_keys
-from cache.messages.shop_secrets import FIELD
+from cache.messages.vault import FIELD
 from cache.sealing import Sealer
 from domain.ids import ConversationId, MessageId, PageId, Psid, ShopId
 from domain.message import Edit

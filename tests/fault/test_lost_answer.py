@@ -21,7 +21,7 @@ from tests.support import NO_TLS
 Loss = Literal["cut", "silence"]
 """The connection ends in place of the answer, or it stays and nothing comes."""
 
-_PUT = PUT([b"k"], []).digest.encode()
+_PUT = PUT.digest.encode()
 
 
 class Wire:

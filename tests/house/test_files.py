@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cache import scripts
+from cache.server.connection import Script
 from tests.house.sources import ROOT, committed, modules, packages, pyproject
 
 NEIGHBOURS = ("../" + "shared", "." + "library", "/work" + "/")
@@ -57,7 +58,7 @@ def test_every_requirement_is_locked_by_a_hash(path: Path) -> None:
 def test_every_lua_script_has_a_name_in_python_and_the_other_way_round() -> None:
     """A script nobody calls is dead, a name without a file fails at import."""
     files = {path.stem for path in (ROOT / "cache" / "scripts").glob("*.lua")}
-    named = {name.lower() for name, value in vars(scripts).items() if isinstance(value, scripts.Script)}
+    named = {name.lower() for name, value in vars(scripts).items() if isinstance(value, Script)}
     assert named == files
 
 
@@ -70,8 +71,8 @@ def test_every_name_of_a_script_is_used() -> None:
         if isinstance(node, ast.ImportFrom) and node.module == "cache.scripts"
         for alias in node.names
     }
-    named = {name for name, value in vars(scripts).items() if isinstance(value, scripts.Script)}
-    assert named == used - {"Script"}
+    named = {name for name, value in vars(scripts).items() if isinstance(value, Script)}
+    assert named == used
 
 
 def test_what_scripts_share_is_used_and_stands_once() -> None:

@@ -11,7 +11,7 @@ import httpx2
 import redis
 
 from cache.keys import PURGES, shop_keys
-from cache.messages.shop_secrets import FIELD
+from cache.messages.vault import FIELD
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from simulator.payloads import delivery, entry

@@ -11,8 +11,7 @@ import redis
 
 from cache.codec import HEADER_BYTES
 from cache.keys import PURGES, shop_keys
-from cache.messages.shop_secrets import FIELD
-from cache.messages.vault import DRAWN_BYTES
+from cache.messages.vault import DRAWN_BYTES, FIELD
 from domain.ids import MessageId, PageId, ShopId
 from simulator.payloads import delivery, entry
 from simulator.serialize import Document

@@ -1,11 +1,10 @@
 """What waits to be stored, without Redis: its bounds, its fairness, and what has waited too long."""
 
-from itertools import chain
-
 import pytest
 
 from cache.errors import Unavailable
-from cache.messages.queue import WAIT_SECONDS, Pace, QueuedPut, Row, WriteQueue, row_of
+from cache.keys import shop_keys
+from cache.messages.queue import WAIT_SECONDS, Pace, Part, Row, WriteQueue, row_of
 from cache.registry.routes import PageRoute
 from domain.event import Outcome
 from domain.ids import MessageId, PageId, Psid, ShopId
@@ -18,7 +17,7 @@ Result = list[Outcome] | Exception
 
 def rows(route: PageRoute, count: int) -> list[Row]:
     messages = [Message(MessageId(f"m_{n}"), PageId("1"), Psid("7"), "in", "message", None) for n in range(count)]
-    return [row_of(route.shop, message, b"abcd", 432_000) for message in messages]
+    return [row_of(shop_keys(route.shop), message, b"abcd", 432_000) for message in messages]
 
 
 def queue(clock: FakeClock, messages: int = 100, size: int = 1_000_000, batch: int = 10) -> WriteQueue:
@@ -27,8 +26,8 @@ def queue(clock: FakeClock, messages: int = 100, size: int = 1_000_000, batch: i
     return WriteQueue(pace, clock.seconds, messages, size)
 
 
-def shops(taken: list[list[QueuedPut]]) -> list[tuple[PageRoute, int]]:
-    return [(puts[0].route, sum(len(put.rows) for put in puts)) for puts in taken]
+def shops(taken: list[Part]) -> list[tuple[PageRoute, int]]:
+    return [(part.route, len(part.rows)) for part in taken]
 
 
 def test_a_busy_shop_comes_after_the_others_next_time() -> None:
@@ -49,12 +48,12 @@ def test_what_is_under_way_counts_until_it_is_settled() -> None:
     results: list[list[Result]] = [[], []]
     waiting.add(BUSY, rows(BUSY, 3), results[0].append)
     waiting.add(BUSY, rows(BUSY, 2), results[1].append)
-    (puts,) = waiting.take()
+    (part,) = waiting.take()
     with pytest.raises(Unavailable, match="queue full"):
         waiting.add(QUIET, rows(QUIET, 1), lambda _: None)
     assert not waiting.has_room()
-    waiting.fulfil(puts, ["stored", "duplicate", "stored", "erased", "stored"])
-    waiting.fail(puts, Unavailable("redis_timeout"))
+    waiting.fulfil(part.puts, ["stored", "duplicate", "stored", "erased", "stored"])
+    waiting.fail(part.puts, Unavailable("redis_timeout"))
     assert results == [[["stored", "duplicate", "stored"]], [["erased", "stored"]]]
     assert waiting.unfinished() == (0, 0)
     waiting.add(QUIET, rows(QUIET, 5), lambda _: None)
@@ -92,5 +91,5 @@ def test_when_the_store_is_gone_all_that_waits_is_refused() -> None:
     error = Unavailable("redis_unreachable")
     waiting.fail_all(error)
     assert results == [error, error]
-    assert list(chain(*waiting.take())) == []
+    assert waiting.take() == []
     assert waiting.unfinished() == (0, 0)

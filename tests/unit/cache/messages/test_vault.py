@@ -21,7 +21,7 @@ VECTOR = "01fd0001feff706167652d2d636f6e766572732d00010203040506070bf5906e52ed9c
 RECORDS = st.binary(min_size=HEADER_BYTES, max_size=300)
 
 
-VAULT = Vault(SECRET)
+VAULT = Vault(SECRET, b"")
 
 
 def sealed() -> bytes:
@@ -54,7 +54,7 @@ def test_whatever_is_sealed_opens(id_: bytes, record: bytes, drawn: bytes) -> No
 
 def test_a_value_under_another_id_or_secret_does_not_open() -> None:
     """Two messages of a shop that are swapped, or one that is given to another shop."""
-    for opener, id_ in ((VAULT, OTHER_ID), (Vault(OTHER_SECRET), ID)):
+    for opener, id_ in ((VAULT, OTHER_ID), (Vault(OTHER_SECRET, b""), ID)):
         with pytest.raises(Corrupt):
             opener.open(id_, sealed())
 

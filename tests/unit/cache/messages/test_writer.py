@@ -18,8 +18,8 @@ from cache.keys import shop_keys
 from cache.messages import changes
 from cache.messages.batch import CALL_MESSAGES
 from cache.messages.queue import MOST_MESSAGES, WAIT_SECONDS
-from cache.messages.shop_secrets import ShopSecrets, secret_id
 from cache.messages.unsent import UnsentIds
+from cache.messages.vault import ShopSecrets
 from cache.messages.writer import Writer
 from cache.registry.routes import PageRoute
 from cache.scripts import EDIT, ERASE, EVENT, PUT
@@ -121,7 +121,7 @@ class FakeConnection(Connection):
         return [self._answered(call) for call in calls]
 
     def _answered(self, call: ScriptCall) -> Reply:
-        if call.digest != PUT([], []).digest:
+        if call.script is not PUT:
             return self.answer_other(call)
         replies = [self.answer(share) for share in shares(call)]
         return next((reply for reply in replies if isinstance(reply, Unavailable)), replies)
@@ -161,7 +161,6 @@ class Setup:
             first_nonce=7,
             clock=self.clock.seconds,
             now=lambda: now,
-            require_fit=lambda: None,
             **limits,
         )
 
@@ -257,7 +256,7 @@ async def test_who_does_not_wait_is_told(setup: Setup) -> None:
     assert told[1].reason == "redis_full"
     await setup.writer.close()
     with pytest.raises(Unavailable) as refusal:
-        setup.writer.put_soon(setup.route(), many(1), told.append)
+        setup.writer.admit()
     assert refusal.value.reason == "closing"
     assert len(told) == 2
 
@@ -567,7 +566,7 @@ async def test_each_page_of_a_call_is_named_once(setup: Setup) -> None:
     await setup.put(text("m_0"), text("m_1", page=OTHER_PAGE), text("m_2"))
     ((call,),) = setup.connection.trips
     keys = shop_keys(SHOP)
-    assert call.digest == PUT([], []).digest
+    assert call.script is PUT
     assert only(call).pages == [PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
 
 
@@ -612,15 +611,14 @@ async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) ->
         text("m_1"),
     ]
     assert await setup.writer.put(setup.route(), events) == ["unsent", "stored", "edit_waiting", "duplicate"]
-    digests = [call.digest for trip in setup.connection.trips for call in trip]
-    assert digests == [script([], []).digest for script in (PUT, EVENT, ERASE, EDIT)]
+    assert [call.script for trip in setup.connection.trips for call in trip] == [PUT, EVENT, ERASE, EDIT]
 
 
 async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(setup: Setup) -> None:
     """No tombstone for strangers."""
     setup.connection.answer_other = lambda _: 0
     assert await setup.writer.put(setup.route(), [Unsend(MessageId("m_7"), PAGE, None)]) == ["unknown_page"]
-    assert [call.digest for trip in setup.connection.trips for call in trip] == [EVENT([], []).digest]
+    assert [call.script for trip in setup.connection.trips for call in trip] == [EVENT]
 
 
 async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(setup: Setup) -> None:
@@ -651,7 +649,7 @@ async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -
     assert await asyncio.gather(*puts) == [["stored"]] * 2
     ((call,),) = setup.connection.trips
     for route, share in zip([before, after], shares(call), strict=True):
-        assert share.sealed_by == secret_id(route.secret)
+        assert share.sealed_by == setup.secrets.vault(*route).id
         ((id_, _, value, _),) = share.rows
         assert decode(setup.secrets.vault(*route).open(id_, value)).json()["text"] == "hello"
 
