@@ -6,21 +6,22 @@ STREAM: Final = """\
 `text/event-stream`, as WHATWG HTML describes it. The `data` of each event is JSON. An event about something that is \
 stored has an `id`. To resume, send the last `id` as `Last-Event-ID`: no event is missing, and none comes twice.
 
-A browser's `EventSource` sends no token and closes for ever when its ticket is used up. Use the client at \
-`/client/v1.js`: it resumes after restarts, lost connections and ended tokens.
+A browser's `EventSource` sends no token, and it does not reconnect after its ticket was used. Use the client at \
+`/client/v1.js`: it resumes after restarts, lost connections and expired tokens.
 
-`message`: a message as `readMessage` answers it. `edited`: a message after an edit. `erased`: its sender took it back.
+`message`: a message as `readMessage` answers it. `edited`: a message after an edit. `erased`: the sender \
+unsent a message.
 
 `marked`: staff have marked a conversation. `mark` is the whole new mark.
 
-`purge`: something was deleted. Read again what you show. After a purge of the whole shop the stream ends.
+`purge`: messages were deleted. Read again what you show. After a purge of the whole shop the stream ends.
 
 `ready`: all earlier events are sent. Later events come as they happen. Its `id` can be the first that you see.
 
-`live`: something that is never stored, for viewers who are connected at that moment. `kind` says what: `reaction` \
+`live`: an event that is never stored. Only viewers who are connected at that moment get it. `kind` is `reaction` \
 (`message_id`, `action`, `reaction`, `emoji`), `read` and `delivery` (`watermark`, `message_ids`), `feed` for posts \
 and comments and `mention` for posts that name the Page (`item`, `verb`, `post_id`, `comment_id`, `parent_id`, `from`, \
-`message` and more, as Facebook names them), `live_videos` (`video_id`, `status`), `referral`, and others without \
+`message` and more, as Facebook names them), `live_videos` (`video_id`, `status`), `referral`, and kinds without \
 details.
 
 `gap`: the stream cannot resume after the `id` that you sent. It starts now: read the messages again.
@@ -28,4 +29,4 @@ details.
 `end`: the stream ends. Open it again with the last `id`, with a new token after `token_expired`. `slow`: more than 1 \
 MiB or 512 events waited for you.
 
-A line that begins with a colon comes every 15 seconds and means nothing."""
+A line that begins with a colon comes every 15 seconds. Ignore it."""

@@ -96,32 +96,33 @@ def table(services: Services) -> list[Route]:
     )
     routes = [
         Route("GET", f"{SHOP}/messages", messages.list, "listMessages", READ,
-              "Messages, newest receipt first.", query=MessagesQuery, answer=MessagesModel, statuses=(429,),
+              "Messages, the last received first.", query=MessagesQuery, answer=MessagesModel, statuses=(429,),
               tag="Reading"),
         Route("DELETE", f"{SHOP}/messages", messages.purge_all, "purgeMessages", PURGE,
               "Delete every message of the shop.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/messages/{{id}}", messages.one, "readMessage", READ,
               "One message.", answer=MessageModel, statuses=(404,), tag="Reading"),
         Route("GET", f"{SHOP}/messages/{{id}}/attachments/{{n}}", attachments.fetch, "fetchAttachment", GRAPH,
-              "The address of an attachment as Facebook gives it now.", answer=AddressModel, statuses=FETCH,
+              "The current address of an attachment, from Facebook.", answer=AddressModel, statuses=FETCH,
               tag=FACEBOOK,
-              description="For a picture whose kept address has expired. `n` counts from 0, as in `attachments`."),
+              description="For a picture whose stored address has expired. `n` is the position in `attachments`, "
+              "from 0."),
         Route("DELETE", f"{SHOP}/messages/{{id}}", messages.purge_one, "purgeMessage", PURGE,
               "Delete one message.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/conversations", messages.conversations, "listConversations", READ,
               "Conversations, newest activity first.", query=ConversationsQuery, answer=ConversationsModel,
               statuses=(429,), tag="Reading"),
         Route("GET", f"{SHOP}/stream", stream.stream, "openStream", READ,
-              "What happens, as it happens: Server-Sent Events.", query=StreamQuery, statuses=(429,), media=MEDIA,
+              "New messages and changes as Server-Sent Events.", query=StreamQuery, statuses=(429,), media=MEDIA,
               tag="Reading", description=STREAM, ticketed=True),
         Route("POST", f"{SHOP}/stream-ticket", stream.ticket, "giveTicket", READ,
-              "A ticket to open one stream with.", answer=TicketModel, tag="Reading",
-              description="For `EventSource`, which sends no token. The stream lasts no longer than the token would."),
+              "A ticket that opens one stream.", answer=TicketModel, tag="Reading",
+              description="For `EventSource`, which cannot send a token. The stream ends when the token expires."),
         Route("PUT", f"{SHOP}/conversations/{{id}}/mark", marking.put, "markConversation", READ,
-              "Note for all staff that a conversation is done or unread, and its labels.", body=MarkChange,
+              "Mark a conversation for all staff as done or unread, and give it labels.", body=MarkChange,
               answer=MarkedModel, statuses=(404,), tag="Reading",
-              description="The mark ends with the conversation, and each deletion of the conversation deletes it. It "
-              "replaces the earlier mark. What the body leaves out is false or empty."),
+              description="The mark is deleted together with the conversation. It replaces the earlier mark. A field "
+              "that the body does not have is false or empty."),
         Route("GET", f"{SHOP}/labels", marking.labels, "readLabels", READ,
               "The labels that staff may give conversations.", answer=LabelsModel, tag="Reading"),
         Route("PUT", f"{SHOP}/labels", marking.replace_labels, "changeLabels", ADMIN,
@@ -131,13 +132,14 @@ def table(services: Services) -> list[Route]:
               "Delete a conversation.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", BLOCKED, blocked.state, "readBlocked", PURGE,
               "Whether a conversation is blocked.", answer=BlockedModel, tag="Restricting",
-              description="There is no list: of a blocked conversation no more is kept than what recognises it."),
+              description="No list of blocked conversations exists. The service keeps only a keyed hash of each."),
         Route("PUT", BLOCKED, blocked.put, "blockConversation", PURGE,
-              "Block a conversation: delete it and store nothing more of it.", query=BlockQuery, answer=BlockedModel,
-              statuses=(404, 409), tag="Restricting",
-              description="For a customer who objects. It holds until it is lifted, whatever else is deleted."),
+              "Block a conversation: delete it, and store no more of its messages.", query=BlockQuery,
+              answer=BlockedModel, statuses=(404, 409), tag="Restricting",
+              description="For a customer who objects. The block stays until it is removed, also when the shop's "
+              "messages are deleted."),
         Route("DELETE", BLOCKED, blocked.lift, "unblockConversation", PURGE,
-              "Store what is said in a conversation again.", answer=BlockedModel, tag="Restricting"),
+              "Unblock a conversation: store its messages again.", answer=BlockedModel, tag="Restricting"),
         Route("DELETE", f"{SHOP}/customers/{{psid}}", messages.purge_customer, "purgeCustomer", PURGE,
               "Delete a customer's messages at every Page of the shop.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/purges/{{purge_id}}", messages.receipt, "readReceipt", PURGE,
@@ -155,75 +157,76 @@ def table(services: Services) -> list[Route]:
         Route("PUT", PAGE, shops.connect, "connectPage", ADMIN,
               "Connect a Page with its token, or for webhooks alone.", body=PageConnect, answer=PageModel,
               statuses=(*FETCH, 501), tag="Shop and Pages",
-              description="A token is checked with Facebook and kept sealed, and Facebook is told to deliver. The same "
-              "call with a new token reconnects; with `{}` an earlier token stays. A token "
-              "that Facebook verifies takes the Page from a shop that connected it without one; nothing that was kept "
-              "goes along."),
+              description="The service checks the token with Facebook, stores it encrypted, and subscribes the Page to "
+              "deliveries. The same call with a new token reconnects the Page. With `{}` an earlier token stays. If "
+              "another shop connected the Page without a token, a verified token moves the Page to this shop. Messages "
+              "do not move."),
         Route("POST", f"{PAGE}/heal", shops.heal, "healPage", ADMIN,
               "Fetch the last five days of a Page's messages from Facebook.", answer=PageModel, statuses=(404, 409),
               status=202, tag="Shop and Pages",
-              description="For conversations that do not reach the webhook. The answer comes at once; `healing` and "
-              "`unhealed` of the Page tell how far it is. What is here already is stored once, what was deleted stays "
-              "deleted."),
+              description="For conversations that do not reach the webhook. The answer comes at once. `healing` and "
+              "`unhealed` of the Page show the progress. Messages that are stored already are not stored twice. "
+              "Deleted messages stay deleted."),
         Route("PATCH", PAGE, shops.patch_page, "changePage", ADMIN,
               "Pause or resume storing for one Page.", body=Pause, answer=PageModel, statuses=(404,),
               tag="Shop and Pages"),
         Route("DELETE", PAGE, shops.disconnect, "disconnectPage", ADMIN,
               "Disconnect a Page and delete its messages.", answer=ReceiptModel, statuses=(404,), tag="Shop and Pages"),
         Route("GET", f"{SHOP}/export", services.exporter.export, "exportShop", READ,
-              "Everything that is kept for the shop, as NDJSON, oldest first.", media="application/x-ndjson",
+              "Everything that is stored for the shop, as NDJSON, oldest first.", media="application/x-ndjson",
               statuses=(429,),
               tag="Reading", apart=True,
-              description="One JSON object a line, told apart by `type`: `shop`, each `page` without its token, each "
-              "`receipt`, each `audit` entry, each `message` that is kept when the export begins, and `end` with the "
-              "number of `messages`. An answer without its `end` line was cut off."),
+              description="Each line is a JSON object with a `type`: `shop`, each `page` without its token, each "
+              "`receipt`, each `audit` entry, each `message` that is stored when the export begins, and `end` with the "
+              "number of `messages`. An answer without the line `end` is incomplete."),
         Route("GET", f"{SHOP}/audit", audit.list, "listAudit", ADMIN,
-              "Who did what, newest first, kept for 90 days.", query=AuditQuery, answer=AuditModel,
+              "The audit log: who did what, the newest first, for 90 days.", query=AuditQuery, answer=AuditModel,
               tag="Shop and Pages",
-              description="A call with a token is recorded before it is answered; so is a command of an operator. Each "
-              "entry authenticates all before it."),
+              description="Each call with a token, and each command of an operator, is recorded before it is answered. "
+              "Similar reads of one hour are one entry."),
         Route("GET", f"{PAGE}/posts", graph.posts, "fetchPosts", GRAPH,
               "The Page's published posts, newest first.", query=PostsQuery, answer=PostsModel, statuses=FETCH,
-              tag=FACEBOOK, description="Facebook lists about 600 of a year."),
+              tag=FACEBOOK, description="Facebook lists about 600 posts per year."),
         Route("GET", f"{PAGE}/videos", graph.videos, "fetchVideos", GRAPH,
               "The Page's videos.", query=EdgeQuery, answer=VideosModel, statuses=FETCH, tag=FACEBOOK,
-              description="Where Facebook refuses to list videos, those of the Page's posts; then a page of the list "
-              "may be short or empty before its end."),
+              description="If Facebook refuses to list videos, the answer has the videos of the Page's posts. Then a "
+              "page of the list may be short or empty before its end."),
         Route("GET", f"{PAGE}/live-videos", graph.live_videos, "fetchLiveVideos", GRAPH,
               "The Page's running and recent live videos.", query=EdgeQuery, answer=LiveVideosModel, statuses=FETCH,
               tag=FACEBOOK,
-              description="Where Facebook refuses to list live videos, those among the Page's videos; then a page of "
-              "the list may be short or empty before its end."),
+              description="If Facebook refuses to list live videos, the answer has those among the Page's videos. "
+              "Then a page of the list may be short or empty before its end."),
         Route("GET", f"{PAGE}/live-videos/{{video}}/comments", graph.live_comments, "fetchLiveComments", GRAPH,
               "Comments on a live video, while it runs and afterwards.", query=CommentsQuery, answer=CommentsModel,
               statuses=FETCH, tag=FACEBOOK,
-              description="Every comment, also those that Facebook hides as of low quality. While the video runs, ask "
-              "for `order=reverse_chronological` every few seconds."),
+              description="All comments, also those that Facebook hides because of low quality. While the video runs, "
+              "use `order=reverse_chronological` every few seconds."),
         Route("GET", f"{PAGE}/posts/{{post}}/comments", graph.comments, "fetchComments", GRAPH,
               "Comments on a post.", query=CommentsQuery, answer=CommentsModel, statuses=FETCH, tag=FACEBOOK),
         Route("GET", f"{PAGE}/comments/{{comment}}/replies", graph.replies, "fetchReplies", GRAPH,
               "Replies to a comment.", query=CommentsQuery, answer=CommentsModel, statuses=FETCH, tag=FACEBOOK),
         Route("GET", f"{PAGE}/conversations", graph.conversations, "fetchConversations", GRAPH,
-              "Conversations as Facebook has them.", query=InboxQuery, answer=GraphConversationsModel, statuses=FETCH,
-              tag=FACEBOOK, description="Of these and their messages Facebook answers two calls a second for a Page."),
+              "The Page's conversations, from Facebook.", query=InboxQuery, answer=GraphConversationsModel,
+              statuses=FETCH, tag=FACEBOOK,
+              description="Facebook allows two such calls per second for a Page, calls for messages included."),
         Route("GET", f"{PAGE}/conversations/{{id}}/messages", graph.conversation_messages, "fetchConversationMessages",
-              GRAPH, "Messages of such a conversation.", query=EdgeQuery, answer=GraphMessagesModel, statuses=FETCH,
-              tag=FACEBOOK, description="`id` is that of a conversation as Facebook has it, `t_…`."),
+              GRAPH, "The messages of a conversation, from Facebook.", query=EdgeQuery, answer=GraphMessagesModel,
+              statuses=FETCH, tag=FACEBOOK, description="`id` is Facebook's id of the conversation, `t_…`."),
         Route("GET", f"{PAGE}/customers/{{psid}}", graph.customer, "fetchCustomer", GRAPH,
               "A customer's name and picture.", query=EdgeQuery, answer=CustomersModel, statuses=FETCH, tag=FACEBOOK,
-              description="One item. `limit` and `after` are taken and mean nothing."),
+              description="The answer has one item. `limit` and `after` have no effect."),
         Route("GET", f"{SHOP}/customers", customers.fetch, "fetchCustomers", GRAPH,
               "Names and pictures of several customers.", query=CustomersQuery, answer=NamedCustomersModel,
-              statuses=FETCH, tag=FACEBOOK, description="200 where Facebook says something of at least one of them; "
-              "else the problem of the first."),
+              statuses=FETCH, tag=FACEBOOK, description="200 if Facebook answers for at least one of them, else the "
+              "error of the first."),
         Route("GET", receipt_keys.PATH, keys.jwks, "readReceiptKeys", None,
               "The public keys that receipts are signed with.", answer=JwksModel, tag="Deleting"),
         Route("POST", callbacks.DEAUTHORIZE, facebook.deauthorize, "deauthorize", None,
-              "A person has removed the app: nobody calls Facebook with their tokens any more.", described=False),
+              "A person has removed the app: the service no longer uses their tokens.", described=False),
         Route("POST", callbacks.DATA_DELETION, facebook.delete, "deleteData", None,
-              "A person wants what came from their account deleted.", described=False),
+              "A person asks for deletion of the data from their account.", described=False),
         Route("GET", callbacks.STATUS, facebook.status, "readDeletion", None,
-              "What became of such a request, for the person.", described=False),
+              "The status of a deletion request, for the person.", described=False),
     ]  # fmt: skip
     described = description_routes(routes, version=VERSION, public_url=services.settings.public_url)
     return [*routes, *described, *console_routes(services.settings.graph_url, services.settings.order_origins)]
