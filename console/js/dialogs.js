@@ -41,7 +41,13 @@ export function dialogs(app) {
 }
 
 const HOUR = 3_600_000; // milliseconds
-const CONTENTS = { pause: pauseQuestion, picture: pictureViewer, order: orderSheet, help: helpSheet, labels: labelsSheet };
+const CONTENTS = {
+  pause: pauseQuestion,
+  picture: pictureViewer,
+  order: orderSheet,
+  help: helpSheet,
+  labels: labelsSheet,
+};
 
 function orderSheet(app, _, close) {
   return h(

@@ -199,8 +199,19 @@ export function createInbox({ api, state, changed, say }) {
     changed();
   }
 
+  /** A conversation's address at Facebook, undefined where Facebook gives none. */
+  async function linkOf(page, customer) {
+    try {
+      const answer = await api.json("GET", path("pages", page, "conversations"), { query: { customer, limit: 1 } });
+      return answer.items[0]?.link;
+    } catch {
+      return undefined;
+    }
+  }
+
   return {
     refresh,
+    linkOf,
     readNewest,
     readLast,
     more,

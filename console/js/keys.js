@@ -3,7 +3,14 @@
 import { found } from "./found.js";
 import { isDone } from "./staff_marks.js";
 
-const BY_PLACE = { KeyJ: "next", KeyK: "before", KeyN: "unread", KeyD: "markDone", KeyU: "markUnread", Slash: "search" };
+const BY_PLACE = {
+  KeyJ: "next",
+  KeyK: "before",
+  KeyN: "unread",
+  KeyD: "markDone",
+  KeyU: "markUnread",
+  Slash: "search",
+};
 const BY_SIGN = { "/": "search", "?": "help", Escape: "leave" };
 
 export function onKey(app, event) {

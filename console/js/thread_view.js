@@ -5,6 +5,7 @@ import { marksOf } from "./marks_view.js";
 import { messageView } from "./message_view.js";
 import { arrows, avatar, copy, failedCount, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
 import { pickedOf } from "./order_view.js";
+import { webAddress } from "./links.js";
 import { dayKind, endsSoon, midnight, timeLeft } from "./time.js";
 import { createMemory, h } from "./view.js";
 import { dayOf, spelling, t } from "./words.js";
@@ -43,7 +44,7 @@ export function threadView(app) {
       ),
       marksOf(app, conversation),
       iconButton(app, "link", t("link.copy"), () => copy(app, linkTo(conversation))),
-      iconButton(app, "outside", t("thread.facebook"), () => openAtFacebook(conversation.page_id)),
+      iconButton(app, "outside", t("thread.facebook"), () => openAtFacebook(app, conversation)),
       app.may("messages:purge") &&
         iconButton(app, "trash", t("delete.conversation"), () => {
           state.dialog = { kind: "conversation", id: conversation.id, name };
@@ -107,9 +108,13 @@ function toNewest(app) {
 /** An address of this conversation. What is behind the # is sent to no server. */
 const linkTo = ({ id }) => `${location.origin}${location.pathname}#conversation=${encodeURIComponent(id)}`;
 
-/** Facebook documents no address of one conversation: this is the inbox of its Page. */
-function openAtFacebook(page) {
-  open(`https://business.facebook.com/latest/inbox/all?asset_id=${encodeURIComponent(page)}`, "_blank", "noopener");
+/** The conversation at Facebook; the inbox of its Page where Facebook gives no address. */
+async function openAtFacebook(app, { page_id: page, customer_id: customer }) {
+  const tab = open("", "_blank"); // at once: later the browser would take it for an advertisement
+  if (tab) tab.opener = null;
+  const inbox = `https://business.facebook.com/latest/inbox/all?asset_id=${encodeURIComponent(page)}`;
+  const address = webAddress(await app.inbox.linkOf(page, customer)) ?? inbox;
+  if (tab) tab.location = address;
 }
 
 const ready = (thread) => thread?.status === "ready" && !thread.problem;

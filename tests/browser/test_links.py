@@ -25,6 +25,27 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SOKHA, DARA = "7000000000000001", "7000000000000002"
 
 
+async def test_a_conversation_opens_at_facebook(console: Console, graph: FakeGraph) -> None:
+    """At the address that Facebook gives; where Facebook does not know the conversation, in the inbox of its Page."""
+    own = console.owner.page
+    graph.world.say(own, Psid(SOKHA), "of Sokha", at=now(), name="Sokha")
+    console.owner.hears("m_1", "of Sokha", SOKHA)
+    console.owner.hears("m_2", "of Dara", DARA)
+    page = await console.open()
+    for place in ("https://www.facebook.com/**", "https://business.facebook.com/**"):
+        await page.context.route(place, lambda route: route.fulfill(body="Facebook", content_type="text/plain"))
+    for row, address in (
+        (1, f"https://www.facebook.com/{own.id}/inbox/"),
+        (0, "https://business.facebook.com/latest/"),
+    ):
+        await open_conversation(page, row)
+        async with page.expect_popup() as opened:
+            await page.get_by_role("button", name=WORDS["en"]["thread.facebook"]).click()
+        popup = await opened.value
+        await popup.wait_for_url(f"{address}**")
+        assert await popup.evaluate("window.opener") is None
+
+
 async def test_a_link_leads_to_its_conversation(console: Console) -> None:
     """Opened anew, opened in the same tab, and copied; the id leaves the address."""
     console.owner.hears("m_1", "of Sokha", SOKHA)
