@@ -73,11 +73,10 @@ def receipt_answer(receipt: Receipt) -> ReceiptModel:
 
 def message_json(message: KeptMessage, phone_numbers: Sequence[str] = ()) -> bytes:
     """Returns a `MessageModel` as JSON."""
-    received, expires = rfc3339(message.received_at).encode(), rfc3339(message.expires_at).encode()
-    added = b'"received_at":"%b","expires_at":"%b"' % (received, expires)
+    times = f'"received_at":"{rfc3339(message.received_at)}","expires_at":"{rfc3339(message.expires_at)}"'.encode()
     if phone_numbers:
-        added += b',"phone_numbers":' + orjson.dumps(phone_numbers)
-    return with_last(message.content, added)
+        return b'%b,%b,"phone_numbers":%b}' % (message.content[:-1], times, orjson.dumps(phone_numbers))
+    return b"%b,%b}" % (message.content[:-1], times)
 
 
 def conversation_json(conversation: KeptConversation, phone_numbers: Sequence[str] = ()) -> bytes:

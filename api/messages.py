@@ -13,25 +13,28 @@ from api.call import answer, answer_bytes, call_of, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
-from api.search import Search
 from domain import limits
 from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.kept import KeptConversation, KeptMessage
 from domain.query import MessageQuery
 from domain.shop import Receipt
-from domain.turn import Turns
 
 Kept = TypeVar("Kept", KeptMessage, KeptConversation)
+
+
+def _matching(fits: Callable[[Kept], bool], as_json: Callable[[Kept], bytes]) -> Callable[[Kept], bytes | None]:
+    """Returns `as_json` for what matches a search, and None for the rest."""
+    return lambda found: as_json(found) if fits(found) else None
 
 
 class MessageReader(Protocol):
     """Reads what is kept of one shop."""
 
     async def messages(
-        self, shop: ShopId, query: MessageQuery, fits: Callable[[KeptMessage], bool] | None = None, /
-    ) -> Slice[KeptMessage]:
-        """Returns messages, newest receipt first; with `fits`, only those for which it is true."""
+        self, shop: ShopId, query: MessageQuery, as_json: Callable[[KeptMessage], bytes | None], /, *, searching: bool
+    ) -> Slice[bytes]:
+        """Returns `as_json` of the messages, newest receipt first, without None."""
         ...
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
@@ -46,9 +49,10 @@ class MessageReader(Protocol):
         limit: int,
         cursor: str | None,
         page: PageId | None,
-        fits: Callable[[KeptConversation], bool] | None = None,
-    ) -> Slice[KeptConversation]:
-        """Returns conversations, newest activity first; with `fits`, only those for which it is true."""
+        as_item: Callable[[KeptConversation], bytes | None],
+        searching: bool,
+    ) -> Slice[bytes]:
+        """Returns `as_item` of the conversations, newest activity first, without None."""
         ...
 
 
@@ -87,9 +91,9 @@ class Searches:
         self._running: Counter[ShopId] = Counter()
 
     @contextmanager
-    def one_more(self, shop: ShopId, search: Search) -> Iterator[None]:
+    def one_more(self, shop: ShopId, searching: bool) -> Iterator[None]:
         """Wraps a read. Raises RateReached if the read is a search and the shop does too many at the same time."""
-        if not search:
+        if not searching:
             yield
             return
         if self._running[shop] >= limits.SEARCHES_AT_ONCE:
@@ -113,12 +117,10 @@ class Messages:
         purger: Purger,
         customers: CustomerPurger,
         compression: Compression,
-        turns: Turns,
     ) -> None:
         self._reader = reader
         self._phone_numbers = PhoneNumbers()
         self._compression = compression
-        self._turns = turns
         self._searches = Searches()
         self._purger = purger
         self._customers = customers
@@ -128,10 +130,13 @@ class Messages:
         call = call_of(request)
         query = call.query_as(MessagesQuery)
         search = query.search()
-        with self._searches.one_more(call.shop, search):
-            fits = search.of_messages(self._phone_numbers.find) if search else None
-            found = await self._reader.messages(call.shop, query.query(), fits)
-        return await self._slice(request, "messages", found, self._message, searched=bool(search))
+        searching = bool(search)
+        as_json: Callable[[KeptMessage], bytes | None] = self._message
+        if searching:
+            as_json = _matching(search.of_messages(self._phone_numbers.find), self._message)
+        with self._searches.one_more(call.shop, searching):
+            found = await self._reader.messages(call.shop, query.query(), as_json, searching=searching)
+        return self._answer(request, "messages", found, searching)
 
     async def one(self, request: Request) -> Response:
         """GET messages/{id}"""
@@ -145,12 +150,15 @@ class Messages:
         query = call.query_as(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
         search = query.search()
-        with self._searches.one_more(call.shop, search):
-            fits = search.of_conversations(self._phone_numbers.find) if search else None
+        searching = bool(search)
+        as_json: Callable[[KeptConversation], bytes | None] = self._conversation
+        if searching:
+            as_json = _matching(search.of_conversations(self._phone_numbers.find), self._conversation)
+        with self._searches.one_more(call.shop, searching):
             found = await self._reader.conversations(
-                call.shop, limit=query.limit, cursor=query.cursor, page=page, fits=fits
+                call.shop, limit=query.limit, cursor=query.cursor, page=page, as_item=as_json, searching=searching
             )
-        return await self._slice(request, "conversations", found, self._conversation, searched=bool(search))
+        return self._answer(request, "conversations", found, searching)
 
     def _message(self, message: KeptMessage) -> bytes:
         return message_json(message, self._phone_numbers.find(message.content))
@@ -158,15 +166,8 @@ class Messages:
     def _conversation(self, conversation: KeptConversation) -> bytes:
         return conversation_json(conversation, self._phone_numbers.find(conversation.last_message.content))
 
-    async def _slice(
-        self, request: Request, name: str, found: Slice[Kept], as_json: Callable[[Kept], bytes], *, searched: bool
-    ) -> Response:
-        items = []
-        for item in found.items:
-            if self._turns.over():
-                await self._turns.turn(call_of(request).shop)
-            items.append(as_json(item))
-        body = slice_body(name, items, found.next_cursor, found.looked_at if searched else None)
+    def _answer(self, request: Request, name: str, found: Slice[bytes], searched: bool) -> Response:
+        body = slice_body(name, found.items, found.next_cursor, found.looked_at if searched else None)
         return self._compression.answer(body, request.headers.get("accept-encoding", ""))
 
     async def purge_all(self, request: Request) -> Response:

@@ -62,7 +62,7 @@ class Search:
     expires_before: int | None = None
 
     def __bool__(self) -> bool:
-        return self != Search()
+        return (self.q, self.has, self.answered, self.expires_before) != (None, None, None, None)
 
     def of_messages(self, find_numbers: FindNumbers) -> Callable[[KeptMessage], bool]:
         """Returns a function that says whether a message matches."""

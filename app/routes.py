@@ -71,7 +71,7 @@ FETCH: Final = (404, 409, 429, 502, 504)
 def table(services: Services) -> list[Route]:
     """Returns every route that Starlette serves. `factory.py` handles `/webhook` first, because it is called often."""
     compression = Compression(token_bytes)
-    messages = Messages(services.reader, services.purger, services.customers, compression, services.turns)
+    messages = Messages(services.reader, services.purger, services.customers, compression)
     blocked = Blocked(services.blocked, services.purger)
     marking = Marking(services.staff_marks, services.labels)
     shops = Shops(

@@ -5,7 +5,7 @@ The scripts reply with the values and with the shop's secret at that moment, so 
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -65,6 +65,10 @@ _Place = tuple[bytes, bytes, int, bytes, bytes, bytes]
 value of its mark."""
 
 
+def _as_kept(found: Any) -> Any:
+    return found
+
+
 @dataclass(slots=True)
 class _Stretch:
     """A part of a walk over conversations: when the walk began, the last place looked at (empty at the end), the shop's
@@ -94,9 +98,15 @@ class Reader:
         self._cursors = cursors
 
     async def messages(
-        self, shop: ShopId, query: MessageQuery, fits: Callable[[KeptMessage], bool] | None = None
-    ) -> Slice[KeptMessage]:
-        """Returns messages; with `fits`, only the messages for which `fits` is true.
+        self,
+        shop: ShopId,
+        query: MessageQuery,
+        as_item: Callable[[KeptMessage], Any] = _as_kept,
+        *,
+        searching: bool = False,
+    ) -> Slice[Any]:
+        """Returns `as_item` of each message. When it is `searching`, `as_item` returns None for a message that does not
+        match.
 
         It returns fewer than `query.limit` if they have PAGE_BYTES, or if SEARCHED_PER_CALL messages were looked at.
 
@@ -117,21 +127,21 @@ class Reader:
             (at,) = self._cursors.read(shop, "m", query.cursor)
             position = at if position is None else min(at, position)
         floor = 0 if query.since is None else query.since * 1000
-        items: list[KeptMessage] = []
+        items: list[Any] = []
         room, left, last, looked = PAGE_BYTES, query.limit, 0, 0
         for _ in range(CALLS_PER_READ):
             start = "+inf" if position is None else position
             # One message more than wanted shows whether there is a next list page.
-            wanted = left + 1 if fits is None else SEARCH_STEP
+            wanted = SEARCH_STEP if searching else left + 1
             args: list[Arg] = [keys.hash_tag, start, floor, wanted, LOOKS_PER_CALL, mask, flags, page_tag]
             args.append(PAGE_BYTES)
             reply = await self._connection.run(PAGE([keys.registry, index], args), tries=2)
             found = _found(reply)
-            some = found[:left] if fits is None else found
-            messages, opened = await self._open_all(shop, reply[1], some, room, left, fits)
-            items += messages
+            some = found if searching else found[:left]
+            read, opened, room = await self._open_all(shop, reply[1], some, room, left, as_item)
+            items += read
             looked += opened
-            left, room = left - (opened if fits is None else len(messages)), room - sum(map(_size, messages))
+            left -= len(read) if searching else opened
             if opened:
                 last = int(found[opened - 1][0])
             if opened < len(found):
@@ -141,7 +151,7 @@ class Reader:
                     await self._shops.require(shop)
                 return Slice(items, None, looked)
             position = int(reply[0])
-            if room <= 0 or (fits is not None and (left == 0 or looked >= SEARCHED_PER_CALL)):
+            if room <= 0 or (searching and (left == 0 or looked >= SEARCHED_PER_CALL)):
                 break
         return Slice(items, self._cursors.write(shop, "m", position or 0), looked)
 
@@ -172,7 +182,7 @@ class Reader:
             position = reply[0]
             found = _found(reply)
             while found:
-                messages, opened = await self._open_all(shop, reply[1], found, STEP_BYTES, len(found))
+                messages, opened, _ = await self._open_all(shop, reply[1], found, STEP_BYTES, len(found))
                 found = found[opened:]
                 yield messages
 
@@ -219,12 +229,13 @@ class Reader:
         limit: int,
         cursor: str | None,
         page: PageId | None,
-        fits: Callable[[KeptConversation], bool] | None = None,
-    ) -> Slice[KeptConversation]:
-        """Returns conversations, sorted by their last activity at the time when the walk began.
+        as_item: Callable[[KeptConversation], Any] = _as_kept,
+        searching: bool = False,
+    ) -> Slice[Any]:
+        """Returns `as_item` of each conversation, sorted by the last activity at the time when the walk began. When it
+        is `searching`, `as_item` returns None for a conversation that does not match.
 
-        With `fits` it returns only the conversations for which `fits` is true. It returns fewer than `limit` if they
-        have PAGE_BYTES, or if SEARCHED_PER_CALL conversations were looked at.
+        It returns fewer than `limit` if they have PAGE_BYTES, or if SEARCHED_PER_CALL conversations were looked at.
 
         Raises:
             CursorRefused: the cursor is not from this service; or so many conversations have moved since the cursor was
@@ -236,11 +247,11 @@ class Reader:
         position: int | str = "+inf"
         if cursor is not None:
             began, position = self._cursors.read(shop, "c", cursor)
-        items: list[KeptConversation] = []
+        items: list[Any] = []
         calls = looked = 0
         room, left = PAGE_BYTES, limit
-        while calls < CALLS_PER_READ and left > 0 and room > 0 and (fits is None or looked < SEARCHED_PER_CALL):
-            wanted = left if fits is None else SEARCH_STEP
+        while calls < CALLS_PER_READ and left > 0 and room > 0 and not (searching and looked >= SEARCHED_PER_CALL):
+            wanted = SEARCH_STEP if searching else left
             stretch = await self._conversations(keys, began, position, wanted, page_tag)
             calls, began = calls + stretch.calls, stretch.began
             places = sorted(stretch.places, key=lambda place: int(place[0]), reverse=True)
@@ -249,7 +260,7 @@ class Reader:
                 if self._turns.over():
                     await self._turns.turn(shop)
                 opened += 1
-                left -= fits is None
+                left -= not searching
                 # For a fetched message the time of sending counts. It is before the message's own score.
                 active = min(int(place), int(at))
                 try:
@@ -259,12 +270,12 @@ class Reader:
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
                     continue
-                if fits is not None:
-                    if not fits(conversation):
-                        continue
-                    left -= 1
-                items.append(conversation)
-                room -= _size(conversation.last_message)
+                item = as_item(conversation)
+                if item is None:
+                    continue
+                left -= searching
+                items.append(item)
+                room -= len(last_message.content) + _ADDED_BYTES
                 if room <= 0 or left == 0:
                     break
             looked += opened
@@ -309,47 +320,45 @@ class Reader:
         found: list[_Found],
         room: int,
         most: int,
-        fits: Callable[[KeptMessage], bool] | None = None,
-    ) -> tuple[list[KeptMessage], int]:
-        """Returns the readable messages that fit, and how many of `found` were decrypted.
+        as_item: Callable[[KeptMessage], Any] = _as_kept,
+    ) -> tuple[list[Any], int, int]:
+        """Returns `as_item` of the readable messages, without None, how many of `found` were decrypted, and the bytes
+        that are left of `room`.
 
-        It returns at most `most` messages, and stops after the message that fills `room` bytes. `sealed` is the shop's
+        It returns at most `most` items, and stops after the message that fills `room` bytes. `sealed` is the shop's
         secret from the same reply. A damaged or moved record is logged and left out.
         """
-        messages: list[KeptMessage] = []
+        items: list[Any] = []
         if not found:
-            return messages, 0
+            return items, 0, room
         await self._turns.turn(shop)
         try:
             vault = self._secrets.vault(shop, sealed)
         except Corrupt as error:
             log.warning("record_unreadable", reason=error.reason)
-            return messages, len(found)
+            return items, len(found), room
+        over, open_ = self._turns.over, vault.open
         for number, (score, member, value) in enumerate(found, 1):
-            if self._turns.over():
+            if over():
                 await self._turns.turn(shop)
             try:
-                message = kept(vault.open(member[1:], value), int(score))
+                message = kept(open_(member[1:], value), int(score))
             except Corrupt as error:
                 log.warning("record_unreadable", reason=error.reason)
                 continue
-            if fits is not None and not fits(message):
+            item = as_item(message)
+            if item is None:
                 continue
-            messages.append(message)
-            room -= _size(message)
-            if room <= 0 or len(messages) == most:
-                return messages, number
-        return messages, len(found)
+            items.append(item)
+            room -= len(message.content) + _ADDED_BYTES
+            if room <= 0 or len(items) == most:
+                return items, number, room
+        return items, len(found), room
 
 
 def _found(reply: Reply) -> list[_Found]:
     """Returns the messages in a reply of `page.lua` or `walk.lua`, one by one."""
     return list(zip(reply[2::3], reply[3::3], reply[4::3], strict=True))
-
-
-def _size(message: KeptMessage) -> int:
-    """Returns about how many bytes the message takes in an answer."""
-    return len(message.content) + _ADDED_BYTES
 
 
 def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:

@@ -42,7 +42,6 @@ from api.models import (
 from api.params import BlockQuery, ConversationsQuery, MessagesQuery
 from api.route import Route, to_starlette
 from api.shops import Shops
-from app.shop_turns import ShopTurns
 from domain.audit import Access
 from domain.cursor import Slice
 from domain.errors import Kind, PageInboxError
@@ -140,11 +139,13 @@ class Store:
         self.known_page = Page(PageId("104200000000001"), NOW * 1000)
 
     async def messages(
-        self, shop: ShopId, query: MessageQuery, fits: Callable[[KeptMessage], bool] | None = None, /
-    ) -> Slice[KeptMessage]:
+        self, shop: ShopId, query: MessageQuery, as_json: Callable[[KeptMessage], bytes | None], /, *, searching: bool
+    ) -> Slice[bytes]:
         """Two messages, and there is more; of a search those that fit."""
         self._note("messages", shop, query)
-        return Slice([kept for kept in [KEPT] * 2 if fits is None or fits(kept)], "c1", 2)
+        found = [as_json(KEPT) for _ in range(2)]
+        assert searching or None not in found
+        return Slice([one for one in found if one is not None], "c1", 2)
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
         """One of the known."""
@@ -161,13 +162,16 @@ class Store:
         limit: int,
         cursor: str | None,
         page: PageId | None,
-        fits: Callable[[KeptConversation], bool] | None = None,
-    ) -> Slice[KeptConversation]:
+        as_item: Callable[[KeptConversation], bytes | None],
+        searching: bool,
+    ) -> Slice[bytes]:
         """One, and that is all."""
         self._note("conversations", shop, limit, cursor, page)
         customer = Psid("7")
         kept = KeptConversation(conversation_of(PAGE, customer), PAGE, customer, 1, NOW * 1000, KEPT)
-        return Slice([kept] if fits is None or fits(kept) else [], None, 1)
+        found = as_item(kept)
+        assert searching or found is not None
+        return Slice([] if found is None else [found], None, 1)
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
         """Still erasing."""
@@ -282,7 +286,7 @@ class Store:
 def table(store: Store) -> list[Route]:
     """Every route of a shop."""
     messages, shops, graph = (
-        Messages(store, store, store, Compression(bytes), ShopTurns()),
+        Messages(store, store, store, Compression(bytes)),
         Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000),
         Graph(store),
     )
