@@ -45,7 +45,7 @@ async def test_every_message_answered_200_outlives_a_sigkill(
     with serving(breakable.url, tmp_path / "killed") as service:
         with Shop(service.url) as shop:
             shop.connect()
-        async with loading(service.url) as load:
+        async with loading(service.url, pause=0.0) as load:
             await load.reach(moment)
             if attempt % 2 == 0:
                 breakable.hang()
@@ -95,7 +95,7 @@ async def test_a_sigterm_under_load_loses_nothing_and_ends_in_time(
     with serving(valkey.url, tmp_path / "stopped") as service:
         with Shop(service.url) as shop:
             shop.connect()
-        async with loading(service.url) as load:
+        async with loading(service.url, pause=0.0) as load:
             await load.reach(moment)
             assert await asyncio.to_thread(service.terminate) == 0
         assert load.statuses.keys() <= {200, 503}

@@ -41,7 +41,7 @@ async def test_what_is_too_much_is_refused_at_once(breakable: Breakable, tmp_pat
         with Shop(service.url) as shop:
             shop.connect()
         before = resident_bytes(service)
-        async with loading(service.url, connections=SENDERS, messages=MESSAGES) as load:
+        async with loading(service.url, connections=SENDERS, messages=MESSAGES, pause=0.0) as load:
             slowing = asyncio.create_task(slow(breakable))
             await wait_until(lambda: load.statuses[503] >= REFUSED, within=90)
             grown = resident_bytes(service) - before

@@ -64,7 +64,7 @@ def test_sighup_reads_the_files_of_the_settings_again(valkey: Server, tmp_path: 
         answers: list[int] = []
 
         def deliver() -> None:
-            while not done.is_set():
+            while not done.wait(0.02):
                 answers.append(status(service, f"m_{len(answers)}", APP_SECRET))
 
         sending = threading.Thread(target=deliver)
