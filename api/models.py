@@ -17,7 +17,7 @@ from api.shapes import ABSENT, Absent, about
 from domain.event import NoticeKind
 from domain.message import Direction, Kind
 from domain.shop import PageStatus, PurgeTarget
-from domain.stream import End, Gap
+from domain.stream import Gap, SentEnd
 
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 Moment = Annotated[str, Meta(pattern=_MOMENT, extra_json_schema={"format": "date-time"})]
@@ -162,7 +162,7 @@ class GapModel(_Answer):
 class EndModel(_Answer):
     """The stream ends. Open it again, with a new token if `reason` is `token_expired`."""
 
-    reason: End
+    reason: SentEnd
 
 
 STREAM_EVENTS: Final[Mapping[str, type[Struct]]] = {

@@ -138,7 +138,7 @@ export interface Customers {
 
 /** The stream ends. Open it again, with a new token if `reason` is `token_expired`. */
 export interface End {
-  reason: "closing" | "failed" | "left" | "purge" | "slow" | "token_expired";
+  reason: "closing" | "failed" | "purge" | "slow" | "token_expired";
 }
 
 /** A message that its sender took back. */

@@ -17,10 +17,13 @@ Gap = Literal["unknown", "expired", "too_far"]
 or more has been stored since then than can be sent again.
 """
 
-End = Literal["left", "slow", "purge", "token_expired", "closing", "failed"]
-"""Why a stream ended: the viewer closed it; the viewer did not read what was sent; the shop was purged; the token
-ended; the service is stopping; the service had an error.
+SentEnd = Literal["slow", "purge", "token_expired", "closing", "failed"]
+"""Why the service ends a stream: the viewer did not read what was sent; the shop was purged; the token ended; the
+service is stopping; the service had an error. The event `end` has this.
 """
+
+End = Literal[SentEnd, "left"]
+"""Why a stream ended: the service ended it, or the viewer closed it."""
 
 
 @dataclass(frozen=True, slots=True)

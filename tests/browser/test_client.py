@@ -417,6 +417,79 @@ async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modu
     assert (found["waits"][:2], found["states"][-1]) == ([500, 1000], ["ended", "wrong_shop"])
 
 
+async def test_the_page_of_the_document_for_many_messages_follows_one_conversation(modules: Modules) -> None:
+    """Its list follows too. Neither an older answer nor one of before a purge changes what is shown."""
+    (loop,) = of_the_document("### Many messages")
+    body = f"""
+        let [kept, groups, held, stream, asked] = [["m1"], ["c1"], null, null, []];
+        const message = (id, group, expires, text) =>
+            ({{ id, text, conversation_id: group, expires_at: `2100-01-0${{expires}}` }});
+        const fetch = async (url) => {{
+            asked.push(url);
+            if (url.endsWith("/stream")) return new Response(new ReadableStream({{ start: (it) => (stream = it) }}));
+            const messages = kept.map((id) => message(id, "c1", 1, "kept"));
+            const conversations = groups.map((id) => ({{ id, last_message: message("m1", id, 1, "kept") }}));
+            const json = JSON.stringify(url.includes("/messages") ? {{ messages }} : {{ conversations }});
+            if (url.includes("/messages")) await held;
+            return new Response(json);
+        }};
+        const push = (type, id, data) => {{
+            const text = `event: ${{type}}\nid: ${{id}}\ndata: ${{JSON.stringify(data)}}\n\n`;
+            stream.enqueue(new TextEncoder().encode(text));
+        }};
+        const until = async (ready) => {{
+            for (let looks = 0; !ready(now()); looks += 1) {{
+                if (looks > 3000) throw new Error(ready);
+                await new Promise((done) => setTimeout(done, 5));
+            }}
+        }};
+        let go;
+        const hold = () => {{ held = new Promise((done) => (go = done)); }};
+        {_SHOWN}
+        const draw = () => draws.push(now?.());
+        const inbox = make({{ fetch }});
+        let now;
+        (async () => {{ now = () => ({{ conversations, messages, show }}); {loop} }})();
+        const seen = () => [texts(now().conversations), texts(now().messages)];
+
+        await until(({{ conversations }}) => conversations.size);
+        hold();
+        let opening = now().show("c1");
+        push("message", 1, message("m2", "c1", 2, "new"));
+        push("edited", 2, message("m1", "c1", 1, "changed"));
+        await until(({{ messages }}) => messages.size === 2);
+        go();
+        held = null;
+        await opening;
+        const steps = [seen()];
+
+        groups = ["c2", "c1"];
+        push("message", 3, message("m3", "c2", 3, "of another"));
+        await until(({{ conversations }}) => conversations.has("c2"));
+        kept = ["m2"];
+        push("erased", 4, {{ id: "m1" }});
+        await until(({{ messages }}) => messages.size === 1);
+        steps.push(seen());
+
+        hold();
+        opening = now().show("c1");
+        await until(() => asked.at(-1).includes("/messages"));
+        held = null;
+        [kept, groups] = [[], []];
+        push("purge", 5, {{ what: "shop" }});
+        await until(({{ conversations }}) => conversations.size === 0);
+        go();
+        await opening;
+        steps.push(seen());
+        return steps;
+    """
+    found = await calls(modules, body)
+    both, after = found["result"][:2]
+    assert both == [{"c1": "new"}, {"m1": "changed", "m2": "new"}]
+    assert after == [{"c2": "kept", "c1": "kept"}, {"m2": "kept"}]
+    assert found["result"][2] == [{}, {}]
+
+
 async def test_the_token_callback_of_the_document_sees_that_its_user_has_signed_out(modules: Modules) -> None:
     """Null then; an error of the back end is not a token."""
     (options,) = of_the_document("## 4. ")
@@ -496,6 +569,26 @@ async def test_staffs_calls_and_pauses_ask_what_the_service_takes(modules: Modul
     ]
 
 
+async def test_the_document_shows_something_of_every_message(modules: Modules) -> None:
+    """Also of one without a text; and it groups messages by conversation."""
+    _, block = of_the_document("## 6. ")
+    shown: list[dict[str, Any]] = [
+        {"text": "two", "attachments": [{"type": "image", "url": "https://x.example"}]},
+        {"attachments": [{"type": "location", "title": "Pin", "coordinates": {"lat": 11.5, "long": 104.9}}]},
+        {"attachments": [{"type": "fallback", "title": "A link"}]},
+        {"postback": {"title": "Order now"}},
+    ]
+    messages = [{"id": str(n), "conversation_id": f"c{n % 2}", **one} for n, one in enumerate(shown)]
+    body = f"""
+        const messages = new Map(a.answers.map((one) => [one.id, one]));
+        {block}
+        return [a.answers.map(words), [...groups].map(([id, list]) => [id, list.map((one) => one.id)])];
+    """
+    texts, groups = (await calls(modules, body, *messages))["result"]
+    assert texts == ["two [image]", "11.5, 104.9", "A link", "Order now"]
+    assert groups == [["c0", ["0", "2"]], ["c1", ["1", "3"]]]
+
+
 async def test_repetitions_come_ever_later_and_never_together(modules: Modules) -> None:
     """From half a second to half a minute, the later half of each wait by chance."""
     waits = await modules.run("page-inbox", "[0, 1, 2, 10].flatMap((n) => [m.backoff(n, 0), m.backoff(n, 1)])")
@@ -503,7 +596,7 @@ async def test_repetitions_come_ever_later_and_never_together(modules: Modules) 
 
 
 async def test_the_types_name_what_the_module_has(modules: Modules) -> None:
-    """Every export and every method, and no other."""
+    """Every export and every method, and no other. docs/integrate.md uses no other either."""
     script = "[Object.keys(m), Object.getOwnPropertyNames(m.PageInbox.prototype).filter((n) => n !== 'constructor')]"
     exports, methods = await modules.run("page-inbox", script)
     types = (ROOT / "client" / "page-inbox.d.ts").read_text(encoding="utf-8")
@@ -511,3 +604,5 @@ async def test_the_types_name_what_the_module_has(modules: Modules) -> None:
     body = types.partition("export class PageInbox {")[2].partition("\n}")[0]
     named = set(re.findall(r"^  (\w+)(?:<[^>]*>)?\(", body, re.MULTILINE)) - {"constructor"}
     assert named == set(methods)
+    document = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"inbox\.(\w+)\(", document)) <= named

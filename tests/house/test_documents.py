@@ -2,19 +2,27 @@
 
 import json
 import re
-from typing import get_args
+import time
+from types import SimpleNamespace
+from typing import Any, get_args
 
+import jwt
 import pytest
 
+from api.auth import Tokens
 from api.errors import TITLES
 from api.openapi import describe
+from api.problems import REASONS
 from docs import generate
+from domain.secret import Secret
+from domain.stream import SentEnd
 from graph_client.errors import Reason as GraphReason
 from tests.house.sources import ROOT, packages
 from tests.house.unplugged import application
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+INTEGRATE = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8")
 WRITTEN_BY_HAND = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/api.md", "docs/integrate.md", "docs/threats.md")
 
 
@@ -56,6 +64,34 @@ def test_every_failure_of_facebook_is_explained() -> None:
     described = {status: responses[title.replace(" ", "")]["description"] for status, title in TITLES.items()
                  if title.replace(" ", "") in responses}  # fmt: skip
     assert [(status, reason) for status, reason in listed if f"`{reason}`" not in described[status]] == []
+
+
+def test_the_errors_that_a_program_meets_have_reasons_that_exist() -> None:
+    """A program decides by them. The last ones are the client's own."""
+    known = {reason for reasons in REASONS.values() for reason in reasons} | {"offline", "no_answer"}
+    named = {reason for row in rows(INTEGRATE, "7. Errors") for reason in re.findall(r"`([a-z_]+)`", row[0])}
+    assert named - {"transient"} <= known | {"token_unavailable"}
+    assert named >= {"unknown_parameter", *REASONS[401]} - {"ticket_invalid"}
+
+
+@pytest.mark.parametrize("document", [API, INTEGRATE])
+def test_every_end_of_a_stream_is_explained(document: str) -> None:
+    """Each that a viewer can get."""
+    (line,) = [one for one in re.findall(r".*`closing`.*", document) if "`slow`" in one]
+    assert set(re.findall(r"`([a-z_]+)`", line)) - {"end"} == set(get_args(SentEnd))
+
+
+def test_the_back_end_of_the_document_makes_a_token_that_the_service_accepts() -> None:
+    """With a text as its key; nobody gets one without signing in."""
+    (code,) = re.findall(r"```python\n(.*?)```", INTEGRATE, re.DOTALL)
+    names: dict[str, Any] = {"app": SimpleNamespace(post=lambda _: lambda function: function), "session": {}}
+    environ = {"TOKEN_KEYS": "0123456789abcdef" * 4}
+    names |= {"jwt": jwt, "time": time, "os": SimpleNamespace(environ=environ)}
+    exec(code, names)  # noqa: S102 - the document's own
+    assert names["token"]()[1] == 401
+    names["session"]["user"] = {"shop": "sokha", "id": "u7"}
+    principal = Tokens([Secret(environ["TOKEN_KEYS"])]).verify(names["token"]())
+    assert (principal.shop, principal.subject, set(principal.scopes)) == ("sokha", "u7", {"messages:read"})
 
 
 def test_every_folder_is_in_the_readme() -> None:
