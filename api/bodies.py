@@ -62,7 +62,7 @@ def _labels(most: int) -> Field:
         return tuple(labels)
 
     label = {"type": "string", "minLength": 1, "maxLength": LONGEST_LABEL, "pattern": PLAIN}
-    return Field(read, {"type": "array", "items": label, "maxItems": most})
+    return Field(read, {"type": "array", "items": label, "maxItems": most, "uniqueItems": True})
 
 
 _FLAG = Field(_flag, {"type": "boolean"})
