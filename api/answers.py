@@ -1,6 +1,7 @@
 """Pure: makes the answers, in the shapes of api/models.py.
 
-Messages and conversations are joined from bytes for speed (api/json_bytes.py). The models make all other answers, but
+Messages are bytes that get more members, because parsing them would take longer than reading them. `content` is written
+by orjson and has at least one member, so it begins with `{"` and ends with `}`. The models make all other answers, but
 for what is never stored, whose members depend on its kind.
 """
 
@@ -10,7 +11,6 @@ from typing import Any
 import msgspec
 import orjson
 
-from api.json_bytes import member, with_last
 from api.models import (
     AuditEntryModel,
     BlockedModel,
@@ -90,8 +90,8 @@ def conversation_json(conversation: KeptConversation, phone_numbers: Sequence[st
     }
     if conversation.mark is not None:
         head["mark"] = _mark(conversation.mark)
-    last = message_json(conversation.last_message, phone_numbers)
-    return with_last(orjson.dumps(head), member("last_message", last))
+    head["last_message"] = orjson.Fragment(message_json(conversation.last_message, phone_numbers))
+    return orjson.dumps(head)
 
 
 def event_json(event: StreamEvent, phone_numbers: Sequence[str] = ()) -> bytes:

@@ -8,7 +8,7 @@ slash. No caller can send SLASH itself: it is half a character, and decoding nev
 from typing import Final
 from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 SLASH: Final = "\udc2f"
 
@@ -23,15 +23,8 @@ def id_of(part: str) -> str:
     return part.replace(SLASH, "/")
 
 
-class SlashesInIds:
-    """Wraps an application that routes by `scope["path"]`."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI application."""
-        raw_path = scope.get("raw_path") or b""
-        if b"%2f" in raw_path.lower():
-            scope["path"] = routed(raw_path)
-        await self._app(scope, receive, send)
+def keep_slashes(scope: Scope) -> None:
+    """Write the path for routing into a request's scope, if an id in its path has a slash."""
+    raw_path = scope.get("raw_path") or b""
+    if b"%2f" in raw_path.lower():
+        scope["path"] = routed(raw_path)

@@ -5,14 +5,19 @@ in Latin, Khmer, Thai or wide digits, with the invisible characters of Khmer tex
 00. `phone_plans` decides which numbers can exist. The words around the digits (`phone_words`) and their grouping
 distinguish a number from a price, a date, an order or an account.
 
+The text is read from the bytes of a message's content, because parsing all of it would take longer. The members of a
+content are in the order in which `cache/codec.py` writes them: `text` is after `kind`, and no member before these two
+is text of a customer. An edit may write `text` after all other members. Then the content has the member `edits`.
+
 The work for one text is bounded, so that no customer can make a read slow: see CHARACTERS and STEPS.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from api.json_bytes import text_and_quick_reply
+import orjson
+
 from api.phone_characters import SEPARATORS, plain_text, spellings
 from api.phone_plans import LENGTHS, cambodian, foreign, may_be_foreign
 from api.phone_words import goes_on_as_other, said_before
@@ -46,6 +51,8 @@ _PLUS = re.compile(r"(?:\+ ?\(?|\(\+)\Z")
 _UP_TO_A_BREAK = re.compile("(?s:.*)[。។" + spellings(*"\n,;!?0123456789") + "]")
 _IN_ADDRESS = re.compile(r"(?:https?://|www\.|\.[a-z]{2,9}/|@)[!-~]*\Z", re.IGNORECASE)
 _CHAT_LINK = re.compile(r"(?:t|wa|zalo)\.me/\+?\Z", re.IGNORECASE)
+_TEXT: Final = b'"kind":"message","text":"'
+_BACKSLASH: Final = ord("\\")
 _MAIL_AFTER = re.compile(r"[!-+\-.-:<-?A-~]{0,64}+@")
 
 
@@ -173,3 +180,18 @@ def _well_grouped(groups: list[str], separator: str) -> bool:
     if len(groups[-1]) == 1 and longest > 2:  # the last group is a quantity: 012 000 123 2 pieces
         return False
     return len(groups[0]) > 1 or not separator.startswith(".")
+
+
+def text_and_quick_reply(content: bytes) -> tuple[str | None, Any]:
+    """Returns the members `text` and `quick_reply` of a message's content; None for each that is absent."""
+    if b'"quick_reply":' not in content:
+        start = content.find(_TEXT) + len(_TEXT)
+        if start >= len(_TEXT):
+            end = content.find(b'"', start)
+            if content[end - 1] != _BACKSLASH:  # else a quotation mark in the text, or a backslash at its end
+                text = content[start:end]
+                return (orjson.loads(b'"%b"' % text) if b"\\" in text else text.decode()), None
+        elif b'"edits":' not in content:
+            return None, None
+    message = orjson.loads(content)
+    return message.get("text"), message.get("quick_reply")

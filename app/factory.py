@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import exception_handlers, problem
-from api.paths import SlashesInIds
+from api.paths import keep_slashes
 from api.route import to_starlette
 from app.first_series import make_known
 from app.routes import table
@@ -92,7 +92,7 @@ class Application:
             lifespan=lifespan,
         )
         inner.router.redirect_slashes = False
-        return RequestLog(SlashesInIds(inner), metrics=self.services.metrics, new_id=self._hooks.new_request_id)
+        return RequestLog(inner, metrics=self.services.metrics, new_id=self._hooks.new_request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give a delivery to the receiver, and every other request to Starlette."""
@@ -102,6 +102,7 @@ class Application:
         if scope["type"] == "http" and scope["path"] == PATH:
             await self._webhook(scope, receive, send)
         else:
+            keep_slashes(scope)
             await self._rest(scope, receive, send)
 
 

@@ -1,10 +1,15 @@
 """Answers and events have the shape of their models, and absent facts are left out."""
 
+from typing import Any
+
 import msgspec
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.answers import audit_entry_answer, conversation_json, event_json, members_of, message_json
+from api.call import slice_body
 from api.models import STREAM_EVENTS, AuditEntryModel, ConversationModel, MessageModel
 from api.openapi import describe
 from api.route import Route
@@ -12,7 +17,7 @@ from api.sse import MEDIA
 from domain.audit import Access, Entry
 from domain.event import Notice
 from domain.ids import MessageId, Psid, PurgeId, conversation_of
-from domain.kept import KeptConversation
+from domain.kept import KeptConversation, KeptMessage
 from domain.message import Unsend
 from domain.stream import PurgeEvent, StreamEvent
 from tests.unit.api.fakes import CONVERSATION, KEPT, MESSAGE, NOW, PAGE
@@ -82,3 +87,19 @@ def test_the_description_of_a_stream_names_the_model_of_each_event() -> None:
     events = path["get"]["responses"]["200"]["content"][MEDIA]["x-events"]
     assert set(events) == set(STREAM_EVENTS)
     assert {one["$ref"].rpartition("/")[2] for one in events.values()} <= set(document["components"]["schemas"])
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(['"', "\\", '","ttl":5}', "}"])
+OBJECTS = st.dictionaries(TEXTS, TEXTS | st.lists(TEXTS, max_size=2) | st.integers(0, 9), min_size=1, max_size=4)
+
+
+@given(OBJECTS, st.lists(st.sampled_from(["+85512000123", "+14155550100"]), max_size=2))
+def test_what_is_added_to_bytes_is_what_would_come_of_parsing(content: dict[str, Any], numbers: list[str]) -> None:
+    """Whatever the content holds, in the answer of one message and of a list."""
+    times = {"received_at": "1970-01-01T00:00:00.000Z", "expires_at": "1970-01-06T00:00:00.000Z"}
+    expected = content | times | ({"phone_numbers": numbers} if numbers else {})
+    found = message_json(KeptMessage(orjson.dumps(content), 0, 432_000_000), numbers)
+    assert found == orjson.dumps(expected)
+    assert slice_body("messages", [found] * 2, None, 7) == orjson.dumps(
+        {"messages": [expected] * 2, "next_cursor": None, "looked_at": 7}
+    )
