@@ -128,8 +128,8 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     while True:
         request, files, _, _ = socket.recv_fds(control, _MOST_BYTES, 4)
-        if not request:
-            return
+        if not request:  # the tests have ended, perhaps without ending what they started
+            os.killpg(0, signal.SIGKILL)
         if os.fork() == 0 and _watch(files[3]) == 0:
             control.close()
             _run(json.loads(request), files)
