@@ -1,21 +1,21 @@
 """Pure: makes the answers, in the shapes of api/models.py.
 
 Messages are bytes that get more members, because parsing them would take longer than reading them. `content` is written
-by orjson and has at least one member, so it begins with `{"` and ends with `}`. The models make all other answers, but
-for what is never stored, whose members depend on its kind.
+by orjson and has at least one member, so it begins with `{"` and ends with `}`. The models make all other answers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import orjson
+from pydantic import MISSING, BaseModel
 
 from api.models import (
     AuditEntryModel,
     BlockedModel,
     ErasedModel,
     HealingModel,
+    LiveModel,
     MarkedModel,
     MissingFieldModel,
     PageModel,
@@ -26,7 +26,6 @@ from api.models import (
     UnhealedModel,
     WarningModel,
 )
-from api.shapes import ABSENT
 from domain.audit import Entry
 from domain.event import Notice
 from domain.heal import Heal, Unhealed
@@ -106,7 +105,7 @@ def event_json(event: StreamEvent, phone_numbers: Sequence[str] = ()) -> bytes:
         case StaffMark() as mark:
             return json_of(marked_answer(mark))
         case Notice() as notice:
-            return orjson.dumps(_live(notice))
+            return json_of(_live(notice))
 
 
 def audit_entry_answer(entry: Entry) -> AuditEntryModel:
@@ -114,24 +113,18 @@ def audit_entry_answer(entry: Entry) -> AuditEntryModel:
     access = entry.access
     return AuditEntryModel(
         at=rfc3339(entry.at),
-        since=ABSENT if entry.since == entry.at else rfc3339(entry.since),
+        since=MISSING if entry.since == entry.at else rfc3339(entry.since),
         sub=access.subject,
         action=access.action,
-        page=ABSENT if access.page is None else access.page,
+        page=MISSING if access.page is None else access.page,
         client=access.client,
         times=entry.times,
     )
 
 
-def json_of(answer: msgspec.Struct) -> bytes:
+def json_of(answer: BaseModel) -> bytes:
     """Returns a model as JSON. Absent facts are left out."""
-    return msgspec.json.encode(answer)
-
-
-def members_of(answer: msgspec.Struct) -> dict[str, Any]:
-    """Returns what is in the JSON of a model."""
-    members: dict[str, Any] = msgspec.to_builtins(answer)
-    return members
+    return answer.model_dump_json().encode()
 
 
 def blocked_answer(conversation: ConversationId, since: int | None, purge: Receipt | None = None) -> BlockedModel:
@@ -146,7 +139,7 @@ def blocked_answer(conversation: ConversationId, since: int | None, purge: Recei
 
 def marked_answer(mark: StaffMark) -> MarkedModel:
     """Returns a conversation's mark."""
-    shown = StaffMarkModel(**_mark(mark))
+    shown = StaffMarkModel.model_validate(_mark(mark))
     return MarkedModel(conversation_id=mark.conversation, page_id=mark.page, mark=shown)
 
 
@@ -159,14 +152,13 @@ def _mark(mark: StaffMark) -> dict[str, Any]:
     }
 
 
-def _live(notice: Notice) -> dict[str, Any]:
-    """Returns a `LiveModel`."""
+def _live(notice: Notice) -> LiveModel:
     members: dict[str, Any] = {"kind": notice.kind, "page_id": notice.page}
     if notice.conversation is not None:
         members["conversation_id"] = notice.conversation
     if notice.sent_at is not None:
         members["sent_at"] = rfc3339(notice.sent_at)
-    return {**notice.facts, **members}
+    return LiveModel(**notice.facts | members)
 
 
 def _page(page: Page) -> dict[str, Any]:
@@ -186,17 +178,17 @@ def _healing(page: Page, heal: Heal | None) -> dict[str, Any]:
     since = None if page.state is None else page.state.heal_since
     members: dict[str, Any] = {}
     if since is not None and (heal is None or heal.status != "running"):
-        members["healing"] = HealingModel(status="waiting", since=rfc3339(since))
+        members["healing"] = HealingModel.model_validate({"status": "waiting", "since": rfc3339(since)})
     elif heal is not None:
         members["healing"] = HealingModel(
             status=heal.status,
             since=rfc3339(heal.since),
             began_at=rfc3339(heal.began_at),
-            ended_at=ABSENT if heal.ended_at is None else rfc3339(heal.ended_at),
+            ended_at=MISSING if heal.ended_at is None else rfc3339(heal.ended_at),
             conversations=heal.conversations,
             messages=heal.messages,
             stored=heal.stored,
-            reason=heal.reason or ABSENT,
+            reason=heal.reason or MISSING,
         )
     if heal is not None and heal.unhealed:
         members["unhealed"] = [_unhealed(one) for one in heal.unhealed]
@@ -205,7 +197,7 @@ def _healing(page: Page, heal: Heal | None) -> dict[str, Any]:
 
 def _unhealed(one: Unhealed) -> UnhealedModel:
     return UnhealedModel(
-        conversation=one.conversation or ABSENT,
+        conversation=one.conversation or MISSING,
         reason=one.reason,
         since=rfc3339(one.since),
         tries=one.tries,
@@ -231,7 +223,7 @@ def _state(state: PageState) -> dict[str, Any]:
         members["token_expires_at"] = rfc3339(state.expires_at)
     if state.missing_fields and state.token_alive:
         members["missing_fields"] = [
-            MissingFieldModel(field=field, permission=permission or ABSENT)
+            MissingFieldModel(field=field, permission=permission or MISSING)
             for field, permission in state.missing_fields.items()
         ]
     if warnings := list(_warnings(state)):

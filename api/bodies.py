@@ -3,10 +3,22 @@ leave out what they do not set.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
-from api.fields import Field, Json, Sent
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.json_schema import WithJsonSchema
+
 from api.params import PLAIN, acceptable
 from domain.moment import from_text
 from domain.secret import Secret
@@ -26,120 +38,113 @@ _PAGE_TOKEN = re.compile(f"[!-~]{{1,{LONGEST_PAGE_TOKEN}}}")
 """Printable ASCII without spaces, because the token must fit into a header line."""
 
 
-def _page_token(token: Any) -> Secret:
-    if not isinstance(token, str) or not _PAGE_TOKEN.fullmatch(token):
+def _page_token(token: SecretStr) -> SecretStr:
+    if not _PAGE_TOKEN.fullmatch(token.get_secret_value()):
         raise ValueError(f"must be 1 to {LONGEST_PAGE_TOKEN} printable ASCII characters without spaces")
-    return Secret(token)
+    return token
 
 
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004 - the caller's mistake
-    return value
+PageToken = Annotated[
+    SecretStr,
+    Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_PAGE_TOKEN, "pattern": r"^[!-~]+$"}),
+    AfterValidator(_page_token),
+]
 
 
-def _end(text: Any) -> int | None:
-    if text is None:
-        return None
+def _end(text: object) -> int:
     moment = from_text(text) if isinstance(text, str) else None
     if moment is None:
         raise ValueError("must be an RFC 3339 time with its offset")
     return moment
 
 
-def _labels(most: int) -> Field:
-    """Returns a field of at most so many different labels."""
-
-    def read(labels: Any) -> tuple[str, ...]:
-        if not isinstance(labels, list) or len(labels) > most:
-            raise ValueError(f"must be a list of at most {most} labels")
-        if not all(isinstance(one, str) and acceptable(one, LONGEST_LABEL) and one.strip() for one in labels):
-            raise ValueError(
-                f"each must be 1 to {LONGEST_LABEL} characters, not only spaces, without control characters"
-            )
-        if len({*labels}) < len(labels):
-            raise ValueError("each may stand only once")
-        return tuple(labels)
-
-    label = {"type": "string", "minLength": 1, "maxLength": LONGEST_LABEL, "pattern": PLAIN}
-    return Field(read, {"type": "array", "items": label, "maxItems": most, "uniqueItems": True})
+End = Annotated[int, BeforeValidator(_end), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-_FLAG = Field(_flag, {"type": "boolean"})
+def _label(text: str) -> str:
+    if not acceptable(text, LONGEST_LABEL) or not text.strip():
+        raise ValueError(f"must be 1 to {LONGEST_LABEL} characters, not only spaces, without control characters")
+    return text
 
 
-@dataclass(frozen=True, kw_only=True)
-class PageConnect(Sent):
+def _different(labels: list[str]) -> list[str]:
+    if len({*labels}) < len(labels):
+        raise ValueError("each may stand only once")
+    return labels
+
+
+Label = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_LABEL, json_schema_extra={"pattern": PLAIN}), AfterValidator(_label)
+]
+Different = AfterValidator(_different)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageConnect(_Body):
     """How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without calls of
     Facebook.
     """
 
-    EXAMPLES: ClassVar[tuple[Json, ...]] = (
-        {"access_token": "EAA..."},
-        {"access_token": "EAA...", "history": False},
-        {},
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"access_token": "EAA..."}, {"access_token": "EAA...", "history": False}, {}]}
     )
 
-    access_token: Annotated[
-        Secret | None,
-        Field(
-            _page_token,
-            {
-                "type": "string",
-                "format": "password",
-                "writeOnly": True,
-                "minLength": 1,
-                "maxLength": LONGEST_PAGE_TOKEN,
-                "pattern": r"^[!-~]+$",
-            },
-            "The Page's own token, from `/me/accounts` at Facebook. It is stored encrypted and never shown.",
-        ),
-    ] = None
-    history: Annotated[
-        bool,
-        _FLAG.about(
-            "With the Page's first token, the messages of the last five days are fetched. false switches this off."
-        ),
-    ] = True
+    access_token: PageToken | MISSING = Field(
+        MISSING,
+        description="The Page's own token, from `/me/accounts` at Facebook. It is stored encrypted and never shown.",
+    )
+
+    history: StrictBool = Field(
+        True,
+        description="With the Page's first token, the messages of the last five days are fetched. false switches this "
+        "off.",
+    )
+
+    def token(self) -> Secret | None:
+        """Returns the token, if the caller sent one."""
+        return None if self.access_token is MISSING else Secret(self.access_token.get_secret_value())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pause(Sent):
+class Pause(_Body):
     """What to change of a shop, or of one of its Pages."""
 
-    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"paused": True}, {"paused": True, "until": None})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}, {"paused": True, "until": None}]})
 
-    paused: Annotated[bool, _FLAG.about("true stops storing messages, false continues.")]
-    until: Annotated[
-        int | None,
-        Field(
-            _end,
-            {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]},
-            "When a pause ends by itself: RFC 3339 with its offset, later than now. Absent or null: the pause lasts "
-            "until the shop resumes.",
-        ),
-    ] = None
+    paused: StrictBool = Field(description="true stops storing messages, false continues.")
+    until: End | None = Field(
+        None,
+        description="When a pause ends by itself: RFC 3339 with its offset, later than now. Absent or null: the pause "
+        "lasts until the shop resumes.",
+    )
 
-    def __post_init__(self) -> None:
-        if self.until is not None and not self.paused:
-            raise ValueError("until: only a pause has an end")
+    @field_validator("until")
+    @classmethod
+    def _only_of_a_pause(cls, until: int | None, info: ValidationInfo) -> int | None:
+        if until is not None and info.data.get("paused") is False:
+            raise ValueError("only a pause has an end")
+        return until
 
 
-@dataclass(frozen=True, kw_only=True)
-class MarkChange(Sent):
+class MarkChange(_Body):
     """What staff note about a conversation. It replaces what was noted before."""
 
-    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"done": True},)
+    model_config = ConfigDict(json_schema_extra={"examples": [{"done": True}]})
 
-    done: Annotated[bool, _FLAG.about("Whether staff are done with it.")] = False
-    unread: Annotated[bool, _FLAG.about("Whether somebody shall look at it again.")] = False
-    labels: Annotated[tuple[str, ...], _labels(LABELS_OF_A_MARK).about("Labels from the shop's list.")] = ()
+    done: StrictBool = Field(False, description="Whether staff are done with it.")
+    unread: StrictBool = Field(False, description="Whether somebody shall look at it again.")
+    labels: Annotated[list[Label], Field(max_length=LABELS_OF_A_MARK), Different] = Field(
+        [], description="Labels from the shop's list.", json_schema_extra={"uniqueItems": True}
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelList(Sent):
+class LabelList(_Body):
     """The labels that staff may give conversations."""
 
-    EXAMPLES: ClassVar[tuple[Json, ...]] = ({"labels": ["paid", "VIP"]},)
+    model_config = ConfigDict(json_schema_extra={"examples": [{"labels": ["paid", "VIP"]}]})
 
-    labels: Annotated[tuple[str, ...], _labels(LABELS_OF_A_SHOP).about("The whole list.")]
+    labels: Annotated[
+        list[Label], Field(max_length=LABELS_OF_A_SHOP, json_schema_extra={"uniqueItems": True}), Different
+    ]

@@ -4,17 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import msgspec
 import orjson
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import json_of
-from api.fields import Sent
 from domain.ids import ShopId
 from domain.shop import Principal
 
-Model = TypeVar("Model", bound=Sent)
+Model = TypeVar("Model", bound=BaseModel)
 
 _KEY = "page_inbox.call"
 
@@ -29,8 +28,8 @@ class AuthorizedCall:
     shop: ShopId
     principal: Principal
     ids: Mapping[str, str]
-    query: Sent | None
-    body: Sent | None
+    query: BaseModel | None
+    body: BaseModel | None
 
     def query_as(self, model: type[Model]) -> Model:
         """Returns the query. Raises `TypeError` if the route does not declare `model`."""
@@ -56,7 +55,7 @@ def call_of(request: Request) -> AuthorizedCall:
     return call
 
 
-def answer(content: msgspec.Struct, *, status: int = 200) -> Response:
+def answer(content: BaseModel, *, status: int = 200) -> Response:
     """Returns an answer with the status and a model as JSON. Absent facts are left out."""
     return Response(json_of(content), status, headers=NO_STORE, media_type="application/json")
 
@@ -79,7 +78,7 @@ def answer_bytes(content: bytes) -> Response:
     return Response(content, headers=NO_STORE, media_type="application/json")
 
 
-def _expect(value: Sent | None, model: type[Model]) -> Model:
+def _expect(value: BaseModel | None, model: type[Model]) -> Model:
     if not isinstance(value, model):
         raise TypeError(f"the route declares {type(value).__name__}, its handler wants {model.__name__}")
     return value

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import Struct
+from pydantic import BaseModel
 
 from api import graph_models, models
 
@@ -110,7 +110,7 @@ def _items(item: Any) -> Any:
     return {"items": [item], "after": None}
 
 
-EXAMPLES: Final[Mapping[type[Struct], Any]] = {
+EXAMPLES: Final[Mapping[type[BaseModel], Any]] = {
     models.MessageModel: _MESSAGE,
     models.MessagesModel: {"messages": [_MESSAGE], "next_cursor": None},
     models.ConversationsModel: {"conversations": [_CONVERSATION], "next_cursor": None},

@@ -6,25 +6,24 @@ value. developers.facebook.com/docs/messenger-platform/reference/webhook-events
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from pydantic import MISSING, BaseModel, ConfigDict, Field, WrapValidator
 
-from api.shapes import ABSENT, Absent, about
+_AS_IT_CAME = WrapValidator(lambda value, _: value)
+_Text = Annotated[str, _AS_IT_CAME]
+_Number = Annotated[float, _AS_IT_CAME]
+_Flag = Annotated[bool, _AS_IT_CAME]
+_Object = Annotated[dict[str, Any], _AS_IT_CAME]
 
-_Text = Annotated[Any, Meta(extra_json_schema={"type": "string"})]
-_Number = Annotated[Any, Meta(extra_json_schema={"type": "number"})]
-_Flag = Annotated[Any, Meta(extra_json_schema={"type": "boolean"})]
-_Object = Annotated[Any, Meta(extra_json_schema={"type": "object"})]
 
-
-class _Fact(Struct):
-    """Facebook may add fields."""
+class _Fact(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
 
 class CoordinatesModel(_Fact):
     """A place."""
 
-    lat: _Number | Absent = ABSENT
-    long: _Number | Absent = ABSENT
+    lat: _Number | MISSING = MISSING
+    long: _Number | MISSING = MISSING
 
 
 class AttachmentModel(_Fact):
@@ -35,45 +34,45 @@ class AttachmentModel(_Fact):
     with `text` and `buttons`. `unsupported`: Facebook does not say what it is. Other types are passed on unchanged.
     """
 
-    type: Annotated[str, about("`image`, `video`, `audio`, `file`, `sticker`, `location`, `template`, `fallback`, …")]
-    url: Annotated[
-        str | Absent, about("Facebook's address of the file. Such addresses stop working after a while.")
-    ] = ABSENT
-    title: str | Absent = ABSENT
-    sticker_id: Annotated[_Text | Absent, about("Of a `sticker`: 369239263222822 is the thumb.")] = ABSENT
-    coordinates: Annotated[CoordinatesModel | Absent, about("Of a `location`.")] = ABSENT
+    type: str = Field(description="`image`, `video`, `audio`, `file`, `sticker`, `location`, `template`, `fallback`, …")
+    url: str | MISSING = Field(
+        MISSING, description="Facebook's address of the file. Such addresses stop working after a while."
+    )
+    title: str | MISSING = MISSING
+    sticker_id: _Text | MISSING = Field(MISSING, description="Of a `sticker`: 369239263222822 is the thumb.")
+    coordinates: Annotated[CoordinatesModel, _AS_IT_CAME] | MISSING = Field(MISSING, description="Of a `location`.")
 
 
 class QuickReplyModel(_Fact):
     """The suggestion that the customer tapped. Its title is the message's `text`."""
 
-    payload: Annotated[_Text | Absent, about("The text that the offering app put into it.")] = ABSENT
+    payload: _Text | MISSING = Field(MISSING, description="The text that the offering app put into it.")
 
 
 class ReplyToModel(_Fact):
     """The message that is answered."""
 
-    id: Annotated[_Text | Absent, about("The `id` of a message. The message may not be kept here.")] = ABSENT
-    is_self_reply: Annotated[_Flag | Absent, about("Whether the sender answers their own message.")] = ABSENT
-    story: Annotated[_Object | Absent, about("Instagram's older form for a story.")] = ABSENT
+    id: _Text | MISSING = Field(MISSING, description="The `id` of a message. The message may not be kept here.")
+    is_self_reply: _Flag | MISSING = Field(MISSING, description="Whether the sender answers their own message.")
+    story: _Object | MISSING = Field(MISSING, description="Instagram's older form for a story.")
 
 
 class ReferralModel(_Fact):
     """The ad, product or link that the customer came from."""
 
-    source: Annotated[_Text | Absent, about("`ADS`, `SHORTLINK`, …")] = ABSENT
-    type: _Text | Absent = ABSENT
-    ref: Annotated[_Text | Absent, about("The value that was set in the link or ad.")] = ABSENT
-    ad_id: _Text | Absent = ABSENT
-    product: Annotated[_Object | Absent, about("The `id` of the product on whose page the customer asked.")] = ABSENT
-    ads_context_data: Annotated[
-        _Object | Absent, about("What the ad showed: `ad_title`, `photo_url`, `post_id` and others.")
-    ] = ABSENT
+    source: _Text | MISSING = Field(MISSING, description="`ADS`, `SHORTLINK`, …")
+    type: _Text | MISSING = MISSING
+    ref: _Text | MISSING = Field(MISSING, description="The value that was set in the link or ad.")
+    ad_id: _Text | MISSING = MISSING
+    product: _Object | MISSING = Field(MISSING, description="The `id` of the product on whose page the customer asked.")
+    ads_context_data: _Object | MISSING = Field(
+        MISSING, description="What the ad showed: `ad_title`, `photo_url`, `post_id` and others."
+    )
 
 
 class PostbackModel(_Fact):
     """The button of a message of the kind `postback`."""
 
-    title: _Text | Absent = ABSENT
-    payload: Annotated[_Text | Absent, about("The text that the app put into the button.")] = ABSENT
-    referral: ReferralModel | Absent = ABSENT
+    title: _Text | MISSING = MISSING
+    payload: _Text | MISSING = Field(MISSING, description="The text that the app put into the button.")
+    referral: Annotated[ReferralModel, _AS_IT_CAME] | MISSING = MISSING

@@ -6,29 +6,32 @@ developers.facebook.com/docs/graph-api/reference: page/feed, page/videos, live-v
 page/conversations, message
 """
 
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Struct, field
+from pydantic import MISSING, BaseModel, ConfigDict, Field
 
 from api.models import Moment
-from api.shapes import ABSENT, Absent, about
 
 _EXPIRING = "Stops working after a while."
 
 
-class _Item(Struct, kw_only=True):
+class _Item(BaseModel):
     """Facebook may add fields."""
 
-    partial: Annotated[bool | Absent, about("true if the whole item is too large for one answer of Facebook.")] = ABSENT
-    missing: Annotated[list[str] | Absent, about("The fields that a `partial` item lacks.")] = ABSENT
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+
+    partial: bool | MISSING = Field(
+        MISSING, description="true if the whole item is too large for one answer of Facebook."
+    )
+    missing: list[str] | MISSING = Field(MISSING, description="The fields that a `partial` item lacks.")
 
 
-class _Answer(Struct, kw_only=True, forbid_unknown_fields=True):
-    """A page of a list."""
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
-    after: Annotated[
-        str | None, about("The `after` of the next page. Only null is the end: a short or empty page is not.")
-    ]
+    after: str | None = Field(
+        description="The `after` of the next page. Only null is the end: a short or empty page is not."
+    )
 
 
 # `from` is a reserved word of Python. These fields are called `author` here and keep their name in the API.
@@ -37,8 +40,10 @@ class _Answer(Struct, kw_only=True, forbid_unknown_fields=True):
 class PersonModel(_Item):
     """A person or a Page, if Facebook says who it is."""
 
-    id: Annotated[str | Absent, about("A person's id is valid for this Page, and is the same as in messages.")] = ABSENT
-    name: str | Absent = ABSENT
+    id: str | MISSING = Field(
+        MISSING, description="A person's id is valid for this Page, and is the same as in messages."
+    )
+    name: str | MISSING = MISSING
 
 
 class ReferenceModel(_Item):
@@ -50,120 +55,120 @@ class ReferenceModel(_Item):
 class PostAttachmentModel(_Item):
     """A picture, a video or a link of a post. An album has its attachments in `subattachments`."""
 
-    media_type: Annotated[str | Absent, about("`photo`, `video`, `album`, `link`, …")] = ABSENT
-    type: str | Absent = ABSENT
-    title: str | Absent = ABSENT
-    description: str | Absent = ABSENT
-    url: str | Absent = ABSENT
-    media: Annotated[dict[str, Any] | Absent, about("Its picture and sizes, in Facebook's form.")] = ABSENT
-    target: Annotated[dict[str, Any] | Absent, about("The shown object: `id` of the photo or video.")] = ABSENT
-    subattachments: list[dict[str, Any]] | Absent = ABSENT
+    media_type: str | MISSING = Field(MISSING, description="`photo`, `video`, `album`, `link`, …")
+    type: str | MISSING = MISSING
+    title: str | MISSING = MISSING
+    description: str | MISSING = MISSING
+    url: str | MISSING = MISSING
+    media: dict[str, Any] | MISSING = Field(MISSING, description="Its picture and sizes, in Facebook's form.")
+    target: dict[str, Any] | MISSING = Field(MISSING, description="The shown object: `id` of the photo or video.")
+    subattachments: list[dict[str, Any]] | MISSING = MISSING
 
 
 class PostModel(_Item):
     """A published post of the Page."""
 
-    id: Annotated[str, about("`{page}_{post}`.")]
-    message: Annotated[str | Absent, about("Absent if the post has only pictures.")] = ABSENT
-    story: str | Absent = ABSENT
-    created_time: Moment | Absent = ABSENT
-    updated_time: Moment | Absent = ABSENT
-    permalink_url: str | Absent = ABSENT
-    full_picture: Annotated[str | Absent, about(_EXPIRING)] = ABSENT
-    status_type: str | Absent = ABSENT
-    attachments: list[PostAttachmentModel] | Absent = ABSENT
-    comment_count: int | Absent = ABSENT
-    reaction_count: int | Absent = ABSENT
-    share_count: Annotated[int | Absent, about("Includes shares that are not visible.")] = ABSENT
+    id: str = Field(description="`{page}_{post}`.")
+    message: str | MISSING = Field(MISSING, description="Absent if the post has only pictures.")
+    story: str | MISSING = MISSING
+    created_time: Moment | MISSING = MISSING
+    updated_time: Moment | MISSING = MISSING
+    permalink_url: str | MISSING = MISSING
+    full_picture: str | MISSING = Field(MISSING, description=_EXPIRING)
+    status_type: str | MISSING = MISSING
+    attachments: list[PostAttachmentModel] | MISSING = MISSING
+    comment_count: int | MISSING = MISSING
+    reaction_count: int | MISSING = MISSING
+    share_count: int | MISSING = Field(MISSING, description="Includes shares that are not visible.")
 
 
 class VideoModel(_Item):
     """A video of the Page. If Facebook does not list videos, the fields come from the Page's posts."""
 
     id: str
-    title: str | Absent = ABSENT
-    description: str | Absent = ABSENT
-    created_time: Moment | Absent = ABSENT
-    updated_time: Moment | Absent = ABSENT
-    length: Annotated[float | Absent, about("Seconds.")] = ABSENT
-    permalink_url: Annotated[str | Absent, about("Facebook gives a path here, without a host.")] = ABSENT
-    picture: Annotated[str | Absent, about(_EXPIRING)] = ABSENT
-    source: Annotated[str | Absent, about(f"The file. {_EXPIRING}")] = ABSENT
+    title: str | MISSING = MISSING
+    description: str | MISSING = MISSING
+    created_time: Moment | MISSING = MISSING
+    updated_time: Moment | MISSING = MISSING
+    length: float | MISSING = Field(MISSING, description="Seconds.")
+    permalink_url: str | MISSING = Field(MISSING, description="Facebook gives a path here, without a host.")
+    picture: str | MISSING = Field(MISSING, description=_EXPIRING)
+    source: str | MISSING = Field(MISSING, description=f"The file. {_EXPIRING}")
 
 
 class LiveVideoModel(_Item):
     """A live video of the Page: planned, running or finished."""
 
-    id: Annotated[str, about("The event `live_videos` of the stream has this id as `video_id`.")]
-    status: Annotated[str | Absent, about("`LIVE` while the video runs, and `LIVE_STOPPED`, `VOD`, … afterwards.")] = (
-        ABSENT
+    id: str = Field(description="The event `live_videos` of the stream has this id as `video_id`.")
+    status: str | MISSING = Field(
+        MISSING, description="`LIVE` while the video runs, and `LIVE_STOPPED`, `VOD`, … afterwards."
     )
-    title: str | Absent = ABSENT
-    description: str | Absent = ABSENT
-    creation_time: Moment | Absent = ABSENT
-    broadcast_start_time: Moment | Absent = ABSENT
-    live_views: Annotated[int | Absent, about("People who watch now.")] = ABSENT
-    permalink_url: Annotated[str | Absent, about("Facebook gives a path here, without a host.")] = ABSENT
-    video: Annotated[ReferenceModel | Absent, about("The video of the recording.")] = ABSENT
+    title: str | MISSING = MISSING
+    description: str | MISSING = MISSING
+    creation_time: Moment | MISSING = MISSING
+    broadcast_start_time: Moment | MISSING = MISSING
+    live_views: int | MISSING = Field(MISSING, description="People who watch now.")
+    permalink_url: str | MISSING = Field(MISSING, description="Facebook gives a path here, without a host.")
+    video: ReferenceModel | MISSING = Field(MISSING, description="The video of the recording.")
 
 
 class CommentModel(_Item):
     """A comment on a post, or a reply to a comment."""
 
     id: str
-    message: Annotated[str | Absent, about("Empty if the comment is a sticker or a photo: see `attachment`.")] = ABSENT
-    created_time: Moment | Absent = ABSENT
-    author: Annotated[PersonModel | Absent, about("Absent if Facebook does not say.")] = field(
-        default=ABSENT, name="from"
+    message: str | MISSING = Field(
+        MISSING, description="Empty if the comment is a sticker or a photo: see `attachment`."
     )
-    parent: Annotated[ReferenceModel | Absent, about("The comment that is answered.")] = ABSENT
-    attachment: dict[str, Any] | Absent = ABSENT
-    comment_count: Annotated[
-        int | Absent, about("The number of replies, including those that the Page's token may not see.")
-    ] = ABSENT
-    like_count: int | Absent = ABSENT
-    is_hidden: bool | Absent = ABSENT
-    is_private: bool | Absent = ABSENT
-    permalink_url: str | Absent = ABSENT
+    created_time: Moment | MISSING = MISSING
+    author: PersonModel | MISSING = Field(MISSING, alias="from", description="Absent if Facebook does not say.")
+    parent: ReferenceModel | MISSING = Field(MISSING, description="The comment that is answered.")
+    attachment: dict[str, Any] | MISSING = MISSING
+    comment_count: int | MISSING = Field(
+        MISSING, description="The number of replies, including those that the Page's token may not see."
+    )
+    like_count: int | MISSING = MISSING
+    is_hidden: bool | MISSING = MISSING
+    is_private: bool | MISSING = MISSING
+    permalink_url: str | MISSING = MISSING
 
 
 class GraphConversationModel(_Item):
     """A conversation as Facebook has it. It can be older than the five days kept here."""
 
-    id: Annotated[str, about("Facebook's own id, `t_…`. It differs from the `conversation_id` of a kept message.")]
-    updated_time: Moment | Absent = ABSENT
-    link: Annotated[str | Absent, about("Its address in the Page's inbox at Facebook.")] = ABSENT
-    snippet: Annotated[str | Absent, about("The beginning of its last message.")] = ABSENT
-    message_count: int | Absent = ABSENT
-    unread_count: int | Absent = ABSENT
-    participants: list[PersonModel] | Absent = ABSENT
-    can_reply: bool | Absent = ABSENT
+    id: str = Field(description="Facebook's own id, `t_…`. It differs from the `conversation_id` of a kept message.")
+    updated_time: Moment | MISSING = MISSING
+    link: str | MISSING = Field(MISSING, description="Its address in the Page's inbox at Facebook.")
+    snippet: str | MISSING = Field(MISSING, description="The beginning of its last message.")
+    message_count: int | MISSING = MISSING
+    unread_count: int | MISSING = MISSING
+    participants: list[PersonModel] | MISSING = MISSING
+    can_reply: bool | MISSING = MISSING
 
 
 class GraphMessageModel(_Item):
     """A message as Facebook has it. Facebook may give only the id of messages before the newest twenty."""
 
     id: str
-    created_time: Moment | Absent = ABSENT
-    message: Annotated[str | Absent, about("Empty if there are only attachments.")] = ABSENT
-    author: PersonModel | Absent = field(default=ABSENT, name="from")
-    to: list[PersonModel] | Absent = ABSENT
-    attachments: Annotated[
-        list[dict[str, Any]] | Absent, about("Each has `image_data`, `video_data` or `file_url`, in Facebook's form.")
-    ] = ABSENT
-    shares: list[dict[str, Any]] | Absent = ABSENT
-    sticker: str | Absent = ABSENT
-    reply_to: dict[str, Any] | Absent = ABSENT
-    is_unsupported: Annotated[
-        bool | Absent, about("Facebook shows the message to people, but does not give its content.")
-    ] = ABSENT
+    created_time: Moment | MISSING = MISSING
+    message: str | MISSING = Field(MISSING, description="Empty if there are only attachments.")
+    author: PersonModel | MISSING = Field(MISSING, alias="from")
+    to: list[PersonModel] | MISSING = MISSING
+    attachments: list[dict[str, Any]] | MISSING = Field(
+        MISSING, description="Each has `image_data`, `video_data` or `file_url`, in Facebook's form."
+    )
+    shares: list[dict[str, Any]] | MISSING = MISSING
+    sticker: str | MISSING = MISSING
+    reply_to: dict[str, Any] | MISSING = MISSING
+    is_unsupported: bool | MISSING = Field(
+        MISSING, description="Facebook shows the message to people, but does not give its content."
+    )
 
 
 class AddressModel(_Item):
     """An attachment of a message, as Facebook has it now."""
 
-    type: Annotated[str, about("As in the message: `image`, `video`, `audio`, `file`, `sticker`, `fallback`.")]
-    url: Annotated[str, about(f"The file's address. {_EXPIRING}")]
+    type: str = Field(description="As in the message: `image`, `video`, `audio`, `file`, `sticker`, `fallback`.")
+    url: str = Field(description=f"The file's address. {_EXPIRING}")
 
 
 class CustomerModel(_Item):
@@ -173,8 +178,8 @@ class CustomerModel(_Item):
     """
 
     id: str
-    name: str | Absent = ABSENT
-    profile_pic: Annotated[str | Absent, about(f"The picture's address. {_EXPIRING}")] = ABSENT
+    name: str | MISSING = MISSING
+    profile_pic: str | MISSING = Field(MISSING, description=f"The picture's address. {_EXPIRING}")
 
 
 class PostsModel(_Answer):
@@ -213,26 +218,26 @@ class GraphMessagesModel(_Answer):
     items: list[GraphMessageModel]
 
 
-class NamedCustomerModel(CustomerModel, kw_only=True):
+class NamedCustomerModel(CustomerModel):
     """A customer with the conversation in the request."""
 
     conversation_id: str
 
 
-class FailedCustomerModel(Struct):
+class FailedCustomerModel(BaseModel):
     """A customer about whom Facebook returns nothing."""
 
     conversation_id: str
-    reason: Annotated[
-        str, about("The same reasons as in a problem: `object_not_found`, `permission_missing`, `throttled`, …")
-    ]
+    reason: str = Field(
+        description="The same reasons as in a problem: `object_not_found`, `permission_missing`, `throttled`, …"
+    )
 
 
-class NamedCustomersModel(Struct):
+class NamedCustomersModel(BaseModel):
     """Several customers, in the order of the request."""
 
     items: list[NamedCustomerModel]
-    failed: Annotated[list[FailedCustomerModel], about("Empty if Facebook returns something about each customer.")]
+    failed: list[FailedCustomerModel] = Field(description="Empty if Facebook returns something about each customer.")
 
 
 class CustomersModel(_Answer):

@@ -5,11 +5,11 @@
 """
 
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
-from api.fields import Field, Sent, choice
-from api.params import ID, LIMIT, MOMENT, PLAIN, acceptable
+from pydantic import AfterValidator, Field
+
+from api.params import PLAIN, Id, Limit, Moment, Query, acceptable
 from domain.graph import Edge, Filter, GraphQuery, Order
 from domain.ids import PageId
 
@@ -39,48 +39,47 @@ def _ids(text: str) -> str:
     return text
 
 
-_AFTER = Field(
-    _after,
-    {"type": "string", "maxLength": LONGEST_AFTER, "pattern": PLAIN},
-    "The `after` of the previous answer. Leave it out for the first page. Do not keep it for long.",
-)
+_After = Annotated[
+    Annotated[str, Field(max_length=LONGEST_AFTER, json_schema_extra={"pattern": PLAIN}), AfterValidator(_after)]
+    | None,
+    Field(description="The `after` of the previous answer. Leave it out for the first page. Do not keep it for long."),
+]
 
 
-@dataclass(frozen=True, kw_only=True)
-class EdgeQuery(Sent):
+class EdgeQuery(Query):
     """Which items. Every field here has the name of its field in `GraphQuery`."""
 
-    limit: Annotated[int, LIMIT] = 25
-    after: Annotated[str | None, _AFTER] = None
+    limit: Limit = 25
+    after: _After = None
 
     def query(self, edge: Edge, page: PageId, object_id: str | None = None) -> GraphQuery:
         """Returns the same query for the Graph reader."""
-        return GraphQuery(edge, page, object_id, **vars(self))
+        return GraphQuery(edge, page, object_id, **self.model_dump())
 
 
-@dataclass(frozen=True, kw_only=True)
 class InboxQuery(EdgeQuery):
     """Which of the conversations that Facebook has."""
 
-    customer: Annotated[str | None, ID.about("Only the conversation with this customer.")] = None
+    customer: Id | None = Field(None, description="Only the conversation with this customer.")
 
     def of_page(self, page: PageId) -> GraphQuery:
         """Returns the same query for the Graph reader."""
         return GraphQuery("conversations", page, self.customer, self.limit, self.after)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CustomersQuery(Sent):
+class CustomersQuery(Query):
     """Which customers."""
 
     ids: Annotated[
         str,
         Field(
-            _ids,
-            {"type": "string", "maxLength": LONGEST_IDS, "pattern": PLAIN},
-            f"Up to {MOST_CUSTOMERS} ids of conversations, separated by commas. Each id names a Page and a customer.",
-            "104200000000001_7000000000000001,104200000000001_7000000000000002",
+            max_length=LONGEST_IDS,
+            description=f"Up to {MOST_CUSTOMERS} ids of conversations, separated by commas. Each id names a Page and "
+            "a customer.",
+            json_schema_extra={"pattern": PLAIN},
+            examples=["104200000000001_7000000000000001,104200000000001_7000000000000002"],
         ),
+        AfterValidator(_ids),
     ]
 
     def conversations(self) -> list[str]:
@@ -88,27 +87,21 @@ class CustomersQuery(Sent):
         return list(dict.fromkeys(self.ids.split(",")))
 
 
-@dataclass(frozen=True, kw_only=True)
 class PostsQuery(EdgeQuery):
     """Which posts."""
 
-    since: Annotated[int | None, MOMENT.about(_SINCE, "2026-02-02T09:30:00+07:00")] = None
-    until: Annotated[int | None, MOMENT.about("Until this time, written like `since`.", "2026-02-03T00:00:00Z")] = None
+    since: Moment = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])
+    until: Moment = Field(None, description="Until this time, written like `since`.", examples=["2026-02-03T00:00:00Z"])
 
 
-@dataclass(frozen=True, kw_only=True)
 class CommentsQuery(EdgeQuery):
     """Which comments."""
 
-    order: Annotated[Order | None, choice(Order).about("If absent, Facebook chooses the order.", "chronological")] = (
-        None
+    order: Order | None = Field(None, description="If absent, Facebook chooses the order.", examples=["chronological"])
+    filter: Filter | None = Field(
+        None,
+        description="`toplevel` (the default at Facebook): answers to the object itself. `stream`: answers of every "
+        "level, in one flat list.",
+        examples=["stream"],
     )
-    filter: Annotated[
-        Filter | None,
-        choice(Filter).about(
-            "`toplevel` (the default at Facebook): answers to the object itself. `stream`: answers of every level, in "
-            "one flat list.",
-            "stream",
-        ),
-    ] = None
-    since: Annotated[int | None, MOMENT.about(_SINCE, "2026-02-02T09:30:00+07:00")] = None
+    since: Moment = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])

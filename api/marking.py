@@ -64,4 +64,4 @@ class Marking:
         call = call_of(request)
         labels = call.body_as(LabelList).labels
         await self._labels.replace(call.shop, labels)
-        return answer(LabelsModel(labels=[*labels]))
+        return answer(LabelsModel(labels=labels))

@@ -10,80 +10,73 @@ fields.
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from pydantic import MISSING, BaseModel, ConfigDict, Field
 
 from api.fact_models import AttachmentModel, PostbackModel, QuickReplyModel, ReferralModel, ReplyToModel
-from api.shapes import ABSENT, Absent, about
 from domain.event import NoticeKind
 from domain.message import Direction, Kind
 from domain.shop import PageStatus, PurgeTarget
 from domain.stream import Gap, SentEnd
 
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
-Moment = Annotated[str, Meta(pattern=_MOMENT, extra_json_schema={"format": "date-time"})]
+Moment = Annotated[str, Field(pattern=_MOMENT, json_schema_extra={"format": "date-time"})]
 """RFC 3339 in UTC with milliseconds."""
 
 
-class _Answer(Struct, forbid_unknown_fields=True):
-    """Tests refuse an answer with other fields."""
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
-class MessageModel(_Answer, kw_only=True):
+class MessageModel(_Answer):
     """One message between a customer and a Page."""
 
-    id: Annotated[str, about("Facebook's `mid`. It is opaque: percent-encode it in addresses.")]
+    id: str = Field(description="Facebook's `mid`. It is opaque: percent-encode it in addresses.")
     page_id: str
     conversation_id: str
-    direction: Annotated[Direction, about("`in`: from the customer; `out`: from the Page.")]
+    direction: Direction = Field(description="`in`: from the customer; `out`: from the Page.")
     kind: Kind
-    text: str | Absent = ABSENT
-    attachments: list[AttachmentModel] | Absent = ABSENT
-    quick_reply: QuickReplyModel | Absent = ABSENT
-    reply_to: ReplyToModel | Absent = ABSENT
-    postback: PostbackModel | Absent = ABSENT
-    referral: ReferralModel | Absent = ABSENT
-    app_id: Annotated[str | Absent, about("The app that sent an `out` message. Absent if staff wrote it.")] = ABSENT
-    metadata: Annotated[str | Absent, about("What that app noted with the message.")] = ABSENT
-    standby: Annotated[bool | Absent, about("Another application held the conversation.")] = ABSENT
-    phone_numbers: Annotated[
-        Annotated[list[Annotated[str, Meta(pattern=r"^\+[1-9]\d{6,14}$")]], Meta(min_length=1)] | Absent,
-        about(
-            "Telephone numbers in the first 4,000 characters of `text`, as E.164, and a number that a "
-            "quick reply sent. They are found when the message is read."
-        ),
-    ] = ABSENT
-    edits: Annotated[
-        Annotated[int, Meta(ge=1)] | Absent, about("How often its text was edited. `text` is the newest text.")
-    ] = ABSENT
-    sent_at: Annotated[Moment | Absent, about("Facebook's time.")] = ABSENT
-    received_at: Annotated[Moment, about("When Page Inbox first received it.")]
-    expires_at: Annotated[
-        Moment,
-        about(
-            "When the message expires, whatever happens to it before: five days after its receipt. For a "
-            "message that was fetched from Facebook, five days after it was sent."
-        ),
-    ]
+    text: str | MISSING = MISSING
+    attachments: list[AttachmentModel] | MISSING = MISSING
+    quick_reply: QuickReplyModel | MISSING = MISSING
+    reply_to: ReplyToModel | MISSING = MISSING
+    postback: PostbackModel | MISSING = MISSING
+    referral: ReferralModel | MISSING = MISSING
+    app_id: str | MISSING = Field(MISSING, description="The app that sent an `out` message. Absent if staff wrote it.")
+    metadata: str | MISSING = Field(MISSING, description="What that app noted with the message.")
+    standby: bool | MISSING = Field(MISSING, description="Another application held the conversation.")
+    phone_numbers: list[Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]] | MISSING = Field(
+        MISSING,
+        min_length=1,
+        description="Telephone numbers in the first 4,000 characters of `text`, as E.164, and a number that a quick "
+        "reply sent. They are found when the message is read.",
+    )
+    edits: int | MISSING = Field(MISSING, ge=1, description="How often its text was edited. `text` is the newest text.")
+    sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
+    received_at: Moment = Field(description="When Page Inbox first received it.")
+    expires_at: Moment = Field(
+        description="When the message expires, whatever happens to it before: five days after its receipt. For a "
+        "message that was fetched from Facebook, five days after it was sent."
+    )
 
 
-LookedAt = Annotated[int, Meta(ge=0, description="How many items were examined. Present only in a search.")]
+LookedAt = Annotated[int, Field(ge=0, description="How many items were examined. Present only in a search.")]
 
 
-class MessagesModel(_Answer, kw_only=True):
+class MessagesModel(_Answer):
     """Messages, newest receipt first."""
 
     messages: list[MessageModel]
-    looked_at: LookedAt | Absent = ABSENT
-    next_cursor: Annotated[
-        str | None, about("The `cursor` of the next page. Only null is the end: a short page is not.")
-    ]
+    looked_at: LookedAt | MISSING = MISSING
+    next_cursor: str | None = Field(
+        description="The `cursor` of the next page. Only null is the end: a short page is not."
+    )
 
 
 class StaffMarkModel(_Answer):
     """What staff have noted about a conversation. All staff share it."""
 
-    done: Annotated[bool, about("Whether staff are done with it. Compare `marked_at` with `last_activity_at`.")]
-    unread: Annotated[bool, about("Whether somebody shall look at it again.")]
+    done: bool = Field(description="Whether staff are done with it. Compare `marked_at` with `last_activity_at`.")
+    unread: bool = Field(description="Whether somebody shall look at it again.")
     labels: list[str]
     marked_at: Moment
 
@@ -107,21 +100,21 @@ class ConversationModel(_Answer):
 
     id: str
     page_id: str
-    customer_id: Annotated[str, about("The customer's id at this Page.")]
-    message_count: Annotated[int, about("The number of messages that are kept.", ge=1)]
+    customer_id: str = Field(description="The customer's id at this Page.")
+    message_count: int = Field(ge=1, description="The number of messages that are kept.")
     last_message: MessageModel
     last_activity_at: Moment
-    mark: StaffMarkModel | Absent = ABSENT
+    mark: StaffMarkModel | MISSING = MISSING
 
 
-class ConversationsModel(_Answer, kw_only=True):
+class ConversationsModel(_Answer):
     """Conversations, newest activity first."""
 
     conversations: list[ConversationModel]
-    looked_at: LookedAt | Absent = ABSENT
-    next_cursor: Annotated[
-        str | None, about("The `cursor` of the next page. Only null is the end: a short page is not.")
-    ]
+    looked_at: LookedAt | MISSING = MISSING
+    next_cursor: str | None = Field(
+        description="The `cursor` of the next page. Only null is the end: a short page is not."
+    )
 
 
 class ErasedModel(_Answer):
@@ -138,13 +131,15 @@ class PurgeEventModel(_Answer):
     what: PurgeTarget
 
 
-class LiveModel(Struct):
+class LiveModel(BaseModel):
     """Something that happened and is never stored. It has further members that depend on the kind."""
+
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     kind: NoticeKind
     page_id: str
-    conversation_id: str | Absent = ABSENT
-    sent_at: Annotated[Moment | Absent, about("Facebook's time.")] = ABSENT
+    conversation_id: str | MISSING = MISSING
+    sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
 
 
 class ReadyModel(_Answer):
@@ -165,7 +160,7 @@ class EndModel(_Answer):
     reason: SentEnd
 
 
-STREAM_EVENTS: Final[Mapping[str, type[Struct]]] = {
+STREAM_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
     "message": MessageModel,
     "edited": MessageModel,
     "erased": ErasedModel,
@@ -179,10 +174,10 @@ STREAM_EVENTS: Final[Mapping[str, type[Struct]]] = {
 """The `data` of each event of a stream, by the event's name."""
 
 
-class TicketModel(Struct):
+class TicketModel(BaseModel):
     """A ticket for one stream."""
 
-    ticket: Annotated[str, about("Open `stream?ticket=` with it within 30 seconds.", examples=["kq3vXb0m"])]
+    ticket: str = Field(description="Open `stream?ticket=` with it within 30 seconds.", examples=["kq3vXb0m"])
 
 
 class ReceiptModel(_Answer):
@@ -191,16 +186,14 @@ class ReceiptModel(_Answer):
     purge_id: str
     what: PurgeTarget
     requested_at: Moment
-    requested_by: Annotated[str, about("The token's `sub`.")]
-    status: Annotated[Literal["complete", "running"], about("`complete` when the bytes are erased too.")]
-    messages_deleted: Annotated[int, Meta(ge=0)]
-    signature: Annotated[
-        str | Absent,
-        about(
-            "Present if `complete`: a compact JWS (RFC 7515) over the other fields and the shop. The key "
-            "is in `/.well-known/jwks.json`. Keep the receipt: it can be verified at any time."
-        ),
-    ] = ABSENT
+    requested_by: str = Field(description="The token's `sub`.")
+    status: Literal["complete", "running"] = Field(description="`complete` when the bytes are erased too.")
+    messages_deleted: int = Field(ge=0)
+    signature: str | MISSING = Field(
+        MISSING,
+        description="Present if `complete`: a compact JWS (RFC 7515) over the other fields and the shop. The "
+        "key is in `/.well-known/jwks.json`. Keep the receipt: it can be verified at any time.",
+    )
 
 
 class BlockedModel(_Answer):
@@ -208,86 +201,83 @@ class BlockedModel(_Answer):
 
     conversation_id: str
     blocked: bool
-    since: Annotated[Moment | Absent, about("When it was blocked.")] = ABSENT
-    purge: Annotated[ReceiptModel | Absent, about("The receipt of what was deleted with the block.")] = ABSENT
+    since: Moment | MISSING = Field(MISSING, description="When it was blocked.")
+    purge: ReceiptModel | MISSING = Field(MISSING, description="The receipt of what was deleted with the block.")
 
 
-class AuditEntryModel(_Answer, kw_only=True):
+class AuditEntryModel(_Answer):
     """Who asked for what, when and from where. It holds no content and no customer."""
 
     at: Moment
-    since: Annotated[
-        Moment | Absent,
-        about("The time of the first of several calls. Then `at` is the time of the last call, or later."),
-    ] = ABSENT
-    sub: Annotated[
-        str,
-        about(
-            "The token's `sub`. `operator`: a command on the store itself. `facebook`: a callback of "
-            "Facebook, or a Page moved to the shop whose token Facebook has verified."
-        ),
-    ]
-    action: Annotated[str, about("The operationId of the call. A command with the same effect has the same action.")]
-    page: Annotated[str | Absent, about("The Page that was changed.")] = ABSENT
-    client: Annotated[str, about("The IP address of the caller, or `local` for a command on the store itself.")]
-    times: Annotated[int, about("How often. Equal reads of one hour share an entry.", ge=1)]
+    since: Moment | MISSING = Field(
+        MISSING, description="The time of the first of several calls. Then `at` is the time of the last call, or later."
+    )
+    sub: str = Field(
+        description="The token's `sub`. `operator`: a command on the store itself. `facebook`: a callback of Facebook, "
+        "or a Page moved to the shop whose token Facebook has verified."
+    )
+    action: str = Field(description="The operationId of the call. A command with the same effect has the same action.")
+    page: str | MISSING = Field(MISSING, description="The Page that was changed.")
+    client: str = Field(description="The IP address of the caller, or `local` for a command on the store itself.")
+    times: int = Field(ge=1, description="How often. Equal reads of one hour share an entry.")
 
 
 class AuditModel(_Answer):
     """Entries of the audit log, newest first."""
 
     entries: list[AuditEntryModel]
-    next_cursor: Annotated[
-        str | None, about("The `cursor` of the next page. Only null is the end: a short page is not.")
-    ]
+    next_cursor: str | None = Field(
+        description="The `cursor` of the next page. Only null is the end: a short page is not."
+    )
 
 
 class WarningModel(_Answer):
     """Something that the shop must do about a Page."""
 
-    reason: Annotated[str, about("A slug for programs: `token_expires_soon`, `fields_refused`.")]
-    detail: Annotated[str, about("A sentence for people.")]
+    reason: str = Field(description="A slug for programs: `token_expires_soon`, `fields_refused`.")
+    detail: str = Field(description="A sentence for people.")
 
 
 class MissingFieldModel(_Answer):
     """A webhook field that Facebook does not deliver."""
 
-    field: Annotated[str, about("Facebook's own name, for example `message_edits`.")]
-    permission: Annotated[str | Absent, about("The permission that the field needs, if Facebook names one.")] = ABSENT
+    field: str = Field(description="Facebook's own name, for example `message_edits`.")
+    permission: str | MISSING = Field(
+        MISSING, description="The permission that the field needs, if Facebook names one."
+    )
 
 
 class HealingModel(_Answer):
     """The last fetch of messages that no webhook brought: the history after connecting, or missed messages."""
 
-    status: Annotated[
-        Literal["waiting", "running", "complete", "cut_short"],
-        about("`cut_short`: Facebook's list of conversations did not end. It is tried again later."),
-    ]
-    since: Annotated[Moment, about("Messages that were sent from this time on are fetched.")]
-    began_at: Moment | Absent = ABSENT
-    ended_at: Moment | Absent = ABSENT
-    conversations: Annotated[int | Absent, about("Conversations that were read so far.")] = ABSENT
-    messages: Annotated[int | Absent, about("Messages that were fetched so far.")] = ABSENT
-    stored: Annotated[int | Absent, about("Fetched messages that were not stored before.")] = ABSENT
-    reason: Annotated[str | Absent, about("Why the fetch was cut short.")] = ABSENT
+    status: Literal["waiting", "running", "complete", "cut_short"] = Field(
+        description="`cut_short`: Facebook's list of conversations did not end. It is tried again later."
+    )
+    since: Moment = Field(description="Messages that were sent from this time on are fetched.")
+    began_at: Moment | MISSING = MISSING
+    ended_at: Moment | MISSING = MISSING
+    conversations: int | MISSING = Field(MISSING, description="Conversations that were read so far.")
+    messages: int | MISSING = Field(MISSING, description="Messages that were fetched so far.")
+    stored: int | MISSING = Field(MISSING, description="Fetched messages that were not stored before.")
+    reason: str | MISSING = Field(MISSING, description="Why the fetch was cut short.")
 
 
-class UnhealedModel(_Answer, kw_only=True):
+class UnhealedModel(_Answer):
     """A conversation that Facebook refuses. It is tried again after growing pauses."""
 
-    conversation: Annotated[
-        str | Absent, about("Facebook's own id, `t_…`. Absent if the list of conversations itself was cut short.")
-    ] = ABSENT
-    reason: Annotated[
-        str, about("The same reasons as in a problem: `object_not_found`, `too_much_data`, `graph_unavailable`, …")
-    ]
-    since: Annotated[Moment, about("Messages that were sent from this time on may be missing.")]
-    tries: Annotated[int, Meta(ge=1)]
+    conversation: str | MISSING = Field(
+        MISSING, description="Facebook's own id, `t_…`. Absent if the list of conversations itself was cut short."
+    )
+    reason: str = Field(
+        description="The same reasons as in a problem: `object_not_found`, `too_much_data`, `graph_unavailable`, …"
+    )
+    since: Moment = Field(description="Messages that were sent from this time on may be missing.")
+    tries: int = Field(ge=1)
     next_try_at: Moment
-    given_up_at: Annotated[Moment, about("At this time, all messages that may be missing are older than five days.")]
+    given_up_at: Moment = Field(description="At this time, all messages that may be missing are older than five days.")
 
 
-Until = Annotated[Moment, Meta(description="When the pause ends. Absent if it lasts until the shop resumes.")]
+Until = Annotated[Moment, Field(description="When the pause ends. Absent if it lasts until the shop resumes.")]
 
 
 class PageModel(_Answer):
@@ -295,48 +285,40 @@ class PageModel(_Answer):
 
     page_id: str
     connected_at: Moment
-    status: Annotated[
-        PageStatus,
-        about(
-            '`webhooks_only`: its messages, but no calls "on demand". `connected`: everything. '
-            "`unsubscribed`: everything except new messages. The service restores the subscription by "
-            'itself. `reconnect`: its token is dead. No calls "on demand" until the Page is connected with '
-            "a new token."
-        ),
-    ]
-    paused: Annotated[bool, about("While true, nothing that arrives for this Page is stored.")]
-    until: Until | Absent = ABSENT
-    last_event_at: Annotated[Moment | Absent, about("When the last message, edit or unsend came.")] = ABSENT
-    token_alive: Annotated[bool | Absent, about("Whether Facebook accepted the token at the last check.")] = ABSENT
-    token_reason: Annotated[
-        str | Absent, about("Why the token is dead: `expired`, `password_changed`, `role_lost`, …")
-    ] = ABSENT
-    subscribed: Annotated[bool | Absent, about("Whether Facebook delivers the Page's messages.")] = ABSENT
-    subscribed_fields: Annotated[list[str] | Absent, about("The webhook fields that Facebook delivers.")] = ABSENT
-    missing_permissions: Annotated[
-        list[str] | Absent,
-        about("Permissions that the token lacks. Without them some calls answer `permission_missing`."),
-    ] = ABSENT
-    checked_at: Annotated[Moment | Absent, about("When Facebook was last asked.")] = ABSENT
-    missing_fields: Annotated[
-        list[MissingFieldModel] | Absent,
-        about("Webhook fields that Facebook refused to deliver. Absent if it delivers all."),
-    ] = ABSENT
-    token_expires_at: Annotated[Moment | Absent, about("When the token ends. Absent if it has no end.")] = ABSENT
-    warnings: Annotated[
-        list[WarningModel] | Absent,
-        about("What will stop working soon, or works only in part. Absent if there is nothing to do."),
-    ] = ABSENT
-    healing_since: Annotated[
-        Moment | Absent, about("Messages from this time on may be missing. They are being fetched.")
-    ] = ABSENT
-    healing: Annotated[
-        HealingModel | Absent,
-        about("The progress of the fetch, or how the last fetch ended. Only in the answer for one Page."),
-    ] = ABSENT
-    unhealed: Annotated[
-        list[UnhealedModel] | Absent, about("Conversations that could not be fetched. Only in the answer for one Page.")
-    ] = ABSENT
+    status: PageStatus = Field(
+        description='`webhooks_only`: its messages, but no calls "on demand". `connected`: everything. `unsubscribed`: '
+        "everything except new messages. The service restores the subscription by itself. `reconnect`: its token is "
+        'dead. No calls "on demand" until the Page is connected with a new token.'
+    )
+    paused: bool = Field(description="While true, nothing that arrives for this Page is stored.")
+    until: Until | MISSING = MISSING
+    last_event_at: Moment | MISSING = Field(MISSING, description="When the last message, edit or unsend came.")
+    token_alive: bool | MISSING = Field(MISSING, description="Whether Facebook accepted the token at the last check.")
+    token_reason: str | MISSING = Field(
+        MISSING, description="Why the token is dead: `expired`, `password_changed`, `role_lost`, …"
+    )
+    subscribed: bool | MISSING = Field(MISSING, description="Whether Facebook delivers the Page's messages.")
+    subscribed_fields: list[str] | MISSING = Field(MISSING, description="The webhook fields that Facebook delivers.")
+    missing_permissions: list[str] | MISSING = Field(
+        MISSING, description="Permissions that the token lacks. Without them some calls answer `permission_missing`."
+    )
+    checked_at: Moment | MISSING = Field(MISSING, description="When Facebook was last asked.")
+    missing_fields: list[MissingFieldModel] | MISSING = Field(
+        MISSING, description="Webhook fields that Facebook refused to deliver. Absent if it delivers all."
+    )
+    token_expires_at: Moment | MISSING = Field(MISSING, description="When the token ends. Absent if it has no end.")
+    warnings: list[WarningModel] | MISSING = Field(
+        MISSING, description="What will stop working soon, or works only in part. Absent if there is nothing to do."
+    )
+    healing_since: Moment | MISSING = Field(
+        MISSING, description="Messages from this time on may be missing. They are being fetched."
+    )
+    healing: HealingModel | MISSING = Field(
+        MISSING, description="The progress of the fetch, or how the last fetch ended. Only in the answer for one Page."
+    )
+    unhealed: list[UnhealedModel] | MISSING = Field(
+        MISSING, description="Conversations that could not be fetched. Only in the answer for one Page."
+    )
 
 
 class PagesModel(_Answer):
@@ -345,24 +327,26 @@ class PagesModel(_Answer):
     pages: list[PageModel]
 
 
-class ShopModel(_Answer, kw_only=True):
+class ShopModel(_Answer):
     """The state of a shop."""
 
     shop: str
-    paused: Annotated[bool, about("While true, nothing that arrives is stored.")]
-    until: Until | Absent = ABSENT
+    paused: bool = Field(description="While true, nothing that arrives is stored.")
+    until: Until | MISSING = MISSING
     pages: list[PageModel]
 
 
-class KeyModel(Struct):
+class KeyModel(BaseModel):
     """A public key (RFC 7517)."""
 
-    kid: Annotated[str, about("The `kid` in the header of a receipt's signature.")]
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+
+    kid: str = Field(description="The `kid` in the header of a receipt's signature.")
     kty: str
-    crv: str | Absent = ABSENT
-    x: str | Absent = ABSENT
-    use: str | Absent = ABSENT
-    alg: str | Absent = ABSENT
+    crv: str | MISSING = MISSING
+    x: str | MISSING = MISSING
+    use: str | MISSING = MISSING
+    alg: str | MISSING = MISSING
 
 
 class JwksModel(_Answer):
@@ -374,9 +358,9 @@ class JwksModel(_Answer):
 class ProblemModel(_Answer):
     """An error (RFC 9457)."""
 
-    type: Annotated[str, about("Always `about:blank`. `reason` is more exact than the status.")]
+    type: str = Field(description="Always `about:blank`. `reason` is more exact than the status.")
     title: str
-    status: Annotated[int, Meta(ge=400, le=599)]
-    detail: Annotated[str, about("A sentence for people.")]
-    reason: Annotated[str, about("A slug for programs.")]
-    request_id: Annotated[str, about("Give this id when you ask for help. The log line has it too.")]
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="A sentence for people.")
+    reason: str = Field(description="A slug for programs.")
+    request_id: str = Field(description="Give this id when you ask for help. The log line has it too.")

@@ -1,17 +1,17 @@
 """Pure: the OpenAPI 3.1 document of a route table, from the models that parse requests and describe answers."""
 
-import inspect
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import msgspec
 import orjson
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+from pydantic_core import CoreSchema
 
 from api import sse
 from api.errors import MEDIA, TITLES
 from api.examples import COMMENT, CONVERSATION, EXAMPLES, EXPORT, FACEBOOK_CONVERSATION, PAGE, POST, PSID
-from api.fields import Sent, fields_of, is_required, property_schema
 from api.models import STREAM_EVENTS, ProblemModel
 from api.params import LONGEST_ID, PLAIN
 from api.problems import REASONS
@@ -148,60 +148,38 @@ def _id(path: str) -> tuple[str, str]:
     return _IDS["facebook" if "/pages/" in path else "conversations" if "/conversations/" in path else "messages"]
 
 
-def _query_parameters(model: type[Sent] | None) -> list[Json]:
+def _query_parameters(model: type[BaseModel] | None) -> list[Json]:
     if model is None:
         return []
+    schema = model.model_json_schema(schema_generator=_Plain)
+    required = schema.get("required", [])
     parameters = []
-    for name, field in fields_of(model).items():
-        required = is_required(model, name)
-        parameter: Json = {"name": name, "in": "query", "required": required}
-        if not required:
+    for name, field in schema.get("properties", {}).items():
+        parameter: Json = {"name": name, "in": "query", "required": name in required}
+        if name not in required:
             parameter["allowEmptyValue"] = True  # counts as absent
-        if field.description:
-            parameter["description"] = field.description
-        if field.example is not None:
-            parameter["example"] = field.example
-        parameters.append(parameter | {"schema": property_schema(model, name)})
+        if description := field.pop("description", ""):
+            parameter["description"] = description
+        if examples := field.pop("examples", []):
+            parameter["example"] = examples[0]
+        parameters.append(parameter | {"schema": field})
     return parameters
 
 
 def _schemas(routes: Sequence[Route]) -> Json:
     """Returns every model of the table and of the stream's events, by its name."""
-    answers: dict[type[msgspec.Struct], None] = {ProblemModel: None}
-    answers |= {route.answer: None for route in routes if route.answer}
+    asked: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemModel, "serialization"): None}
+    asked |= {(route.body, "validation"): None for route in routes if route.body}
+    asked |= {(route.answer, "serialization"): None for route in routes if route.answer}
     if any(route.media == sse.MEDIA for route in routes):
-        answers |= dict.fromkeys(STREAM_EVENTS.values())
-    _, schemas = msgspec.json.schema_components(answers, ref_template="#/components/schemas/{name}")
-    for schema in schemas.values():
-        schema.pop("title", None)
-        schema.pop("additionalProperties", None)  # an answer may get further fields
-        if not schema["required"]:
-            del schema["required"]
-        for field in schema["properties"].values():
-            if "enum" in field:
-                field["type"] = "string"
-    bodies = {route.body for route in routes if route.body}
-    return dict(sorted((schemas | {body.__name__: _body(body) for body in bodies}).items()))
+        asked |= {(model, "serialization"): None for model in STREAM_EVENTS.values()}
+    template = "#/components/schemas/{model}"
+    _, definitions = models_json_schema([*asked], ref_template=template, schema_generator=_Plain)
+    schemas: Json = definitions["$defs"]
+    return schemas
 
 
-def _body(model: type[Sent]) -> Json:
-    """Returns the schema of a body. It allows no further fields."""
-    properties = {
-        name: {"description": field.description, **property_schema(model, name)}
-        for name, field in fields_of(model).items()
-    }
-    required = [name for name in properties if is_required(model, name)]
-    return {
-        "type": "object",
-        "description": inspect.getdoc(model),
-        "properties": properties,
-        **({"required": required} if required else {}),
-        "additionalProperties": False,
-        "examples": list(model.EXAMPLES),
-    }
-
-
-def _ref(model: type) -> Json:
+def _ref(model: type[BaseModel]) -> Json:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
@@ -229,5 +207,34 @@ def _template(path: str) -> str:
     return re.sub(r"{([^}:]+):[^}]+}", r"{\1}", path)
 
 
-def _first_line(model: type | None) -> str:
+def _first_line(model: type[BaseModel] | None) -> str:
     return ((model and model.__doc__) or "OK.").strip().splitlines()[0]
+
+
+class _Plain(GenerateJsonSchema):
+    """JSON Schema without the titles that pydantic makes from names. A field that may be absent is not null. Requests
+    allow no further fields, answers do.
+    """
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: Any) -> Json:
+        described = super().default_schema(schema)
+        if described.get("default", 0) is None:
+            del described["default"]
+            others = [one for one in described.pop("anyOf", []) if one != {"type": "null"}]
+            described |= others[0] if len(others) == 1 else {"anyOf": others} if others else {}
+        return described
+
+    def model_schema(self, schema: Any) -> Json:
+        described = super().model_schema(schema)
+        described.pop("title", None)
+        if self.mode == "serialization":
+            described.pop("additionalProperties", None)  # an answer may get further fields
+        return described
+
+    def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> Json:
+        described = super().generate(schema, mode)
+        described.pop("title", None)
+        return described

@@ -8,12 +8,12 @@ values out of range. An empty parameter (`?cursor=`) counts as absent, because f
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-import orjson
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.json_schema import WithJsonSchema
 
-from api.fields import Field, Sent, SomeSent, ValuesRefused, choice, fields_of, filled
 from api.search import Has, Search, folded
 from domain.errors import Kind, PageInboxError
 from domain.ids import ConversationId, PageId
@@ -38,6 +38,9 @@ _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 """The same rule for `/openapi.json`, where a string holds no surrogates."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
 
 RequestReason = Literal[
     "invalid_parameter",
@@ -76,144 +79,143 @@ def _cursor(text: str) -> str:
     return text
 
 
-def _event_id(text: str) -> str:
-    if len(text) > LONGEST_CURSOR:
-        raise ValueError(f"must be at most {LONGEST_CURSOR} characters")
-    return text
-
-
 def _words(text: str) -> str:
     if not acceptable(text, LONGEST_WORDS) or not folded(text):
         raise ValueError(f"must be 1 to {LONGEST_WORDS} characters, not only spaces, without control characters")
     return text
 
 
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) and 1 <= int(text) <= MOST):
+def _limit(text: str | int) -> int:
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST))):
         raise ValueError(f"must be a whole number from 1 to {MOST}")
     return int(text)
 
 
-def _flag(text: str) -> bool:
+def _flag(text: object) -> object:
+    if not isinstance(text, str):
+        return text
     if text not in {"true", "false"}:
         raise ValueError("must be true or false")
     return text == "true"
 
 
-def _moment(text: str) -> int:
+def _moment(text: object) -> object:
+    if not isinstance(text, str):
+        return text
     moment = from_text(text)
     if moment is None:
         raise ValueError("must be an RFC 3339 time with its offset, or Unix seconds or milliseconds, from 1970 on")
     return moment
 
 
-def _text(longest: int) -> dict[str, Any]:
-    return {"type": "string", "maxLength": longest, "pattern": PLAIN}
-
-
-ID = Field(_id, {"minLength": 1, **_text(LONGEST_ID)})
-LIMIT = Field(
-    _limit,
-    {"type": "integer", "minimum": 1, "maximum": MOST},
-    "The maximum number of items. A page of long items has fewer: only a null cursor means the end.",
+Id = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"pattern": PLAIN}), AfterValidator(_id)
+]
+Limit = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=MOST,
+        description="The maximum number of items. A page of long items has fewer: only a null cursor means the end.",
+    ),
+    BeforeValidator(_limit),
+]
+_Flag = Annotated[bool, BeforeValidator(_flag)]
+_Cursor = Annotated[
+    Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN}), AfterValidator(_cursor)]
+    | None,
+    Field(description="The `next_cursor` of the previous answer. Leave it out for the first page."),
+]
+_Words = (
+    Annotated[
+        str,
+        Field(min_length=1, max_length=LONGEST_WORDS, json_schema_extra={"pattern": PLAIN}),
+        AfterValidator(_words),
+    ]
+    | None
 )
-FLAG = Field(_flag, {"type": "boolean"})
-CURSOR = Field(
-    _cursor,
-    _text(LONGEST_CURSOR),
-    "The `next_cursor` of the previous answer. Leave it out for the first page.",
-)
-MOMENT = Field(
-    _moment,
-    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": LAST_MOMENT}]},
-)
-_WORDS = Field(_words, {"minLength": 1, **_text(LONGEST_WORDS)})
-_HAS = choice(Has)
+_MOMENT_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": LAST_MOMENT}],
+}
+Moment = Annotated[int | None, BeforeValidator(_moment), WithJsonSchema(_MOMENT_SCHEMA)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SearchQuery(Sent):
+class Query(BaseModel):
+    """A query. A call with an unknown parameter is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SearchQuery(Query):
     """The search filters. Items are examined one after the other. The answer's `looked_at` says how many."""
 
-    q: Annotated[
-        str | None,
-        _WORDS.about(
-            "Only items with this text, in any case, spacing and script of digits, or with this telephone number in "
-            "any form.",
-            "012 345 678",
-        ),
-    ] = None
-    has: Annotated[
-        Has | None,
-        _HAS.about(
-            "Only items with a telephone number in the text, a picture that is not a sticker, a place, a recording, or "
-            "a file.",
-            "photo",
-        ),
-    ] = None
-    expires_before: Annotated[
-        int | None,
-        MOMENT.about("Only items that expire before this time. It is written like `since` of `listMessages`."),
-    ] = None
+    q: _Words = Field(
+        None,
+        description="Only items with this text, in any case, spacing and script of digits, or with this telephone "
+        "number in any form.",
+        examples=["012 345 678"],
+    )
+    has: Has | None = Field(
+        None,
+        description="Only items with a telephone number in the text, a picture that is not a sticker, a place, a "
+        "recording, or a file.",
+        examples=["photo"],
+    )
+    expires_before: Moment = Field(
+        None, description="Only items that expire before this time. It is written like `since` of `listMessages`."
+    )
 
     def search(self) -> Search:
         """Returns the same search for `Reader`."""
         return Search(self.q, self.has, None, self.expires_before)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConversationsQuery(SearchQuery):
     """Which conversations. `q`, `has` and `expires_before` apply to the last message of each."""
 
-    limit: Annotated[int, LIMIT] = 50
-    cursor: Annotated[str | None, CURSOR] = None
-    page: Annotated[str | None, ID.about("Only of this Page.", "104200000000001")] = None
-    answered: Annotated[
-        bool | None,
-        FLAG.about("`true`: only conversations whose last message is the Page's. `false`: only the others."),
-    ] = None
+    limit: Limit = 50
+    cursor: _Cursor = None
+    page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
+    answered: _Flag | None = Field(
+        None, description="`true`: only conversations whose last message is the Page's. `false`: only the others."
+    )
 
     def search(self) -> Search:
         """Returns the same search for `Reader`."""
         return Search(self.q, self.has, self.answered, self.expires_before)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BlockQuery(Sent):
+class BlockQuery(Query):
     """How to block a conversation."""
 
-    keep_messages: Annotated[bool, FLAG.about("true keeps the stored messages until their five days are over.")] = False
+    keep_messages: _Flag = Field(False, description="true keeps the stored messages until their five days are over.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class AuditQuery(Sent):
+class AuditQuery(Query):
     """Which entries of the audit log."""
 
-    limit: Annotated[int, LIMIT] = 50
-    cursor: Annotated[str | None, CURSOR] = None
+    limit: Limit = 50
+    cursor: _Cursor = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class MessagesQuery(SearchQuery):
     """Which messages."""
 
-    limit: Annotated[int, LIMIT] = 50
-    cursor: Annotated[str | None, CURSOR] = None
-    conversation: Annotated[str | None, ID.about("Only of this conversation.")] = None
-    page: Annotated[str | None, ID.about("Only of this Page.", "104200000000001")] = None
-    direction: Annotated[
-        Direction | None, choice(Direction).about("`in`: from customers; `out`: from the Page.", "in")
-    ] = None
-    since: Annotated[
-        int | None,
-        MOMENT.about(
-            "Received at this time or later: RFC 3339 with its offset, or Unix seconds or milliseconds.",
-            "2026-02-02T09:30:00+07:00",
-        ),
-    ] = None
-    until: Annotated[
-        int | None, MOMENT.about("Received before this time, written like `since`.", "2026-02-03T00:00:00Z")
-    ] = None
+    limit: Limit = 50
+    cursor: _Cursor = None
+    conversation: Id | None = Field(None, description="Only of this conversation.")
+    page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
+    direction: Direction | None = Field(
+        None, description="`in`: from customers; `out`: from the Page.", examples=["in"]
+    )
+    since: Moment = Field(
+        None,
+        description="Received at this time or later: RFC 3339 with its offset, or Unix seconds or milliseconds.",
+        examples=["2026-02-02T09:30:00+07:00"],
+    )
+    until: Moment = Field(
+        None, description="Received before this time, written like `since`.", examples=["2026-02-03T00:00:00Z"]
+    )
 
     def query(self) -> MessageQuery:
         """Returns the same query for the store."""
@@ -228,28 +230,20 @@ class MessagesQuery(SearchQuery):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class StreamQuery(Sent):
+class StreamQuery(Query):
     """Where a stream begins."""
 
-    last_event_id: Annotated[
-        str | None,
-        Field(
-            _event_id,
-            _text(LONGEST_CURSOR),
-            "The last `id` seen, if you cannot send the header `Last-Event-ID`. The header wins.",
-        ),
-    ] = None
-    ticket: Annotated[
-        str | None, ID.about("From `giveTicket`, if you cannot send a token in a header. It can be used once.")
-    ] = None
-    since: Annotated[
-        int | None,
-        MOMENT.about(
-            "Without an event id: begin with what was received at this time or later. It is written like `since` of "
-            "`listMessages`."
-        ),
-    ] = None
+    last_event_id: Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN})] | None = (
+        Field(None, description="The last `id` seen, if you cannot send the header `Last-Event-ID`. The header wins.")
+    )
+    ticket: Id | None = Field(
+        None, description="From `giveTicket`, if you cannot send a token in a header. It can be used once."
+    )
+    since: Moment = Field(
+        None,
+        description="Without an event id: begin with what was received at this time or later. It is written like "
+        "`since` of `listMessages`.",
+    )
 
 
 def checked_id(name: str, text: str) -> str:
@@ -260,11 +254,11 @@ def checked_id(name: str, text: str) -> str:
         raise InvalidRequest("invalid_parameter", f"{name}: {error}.") from None
 
 
-def parse_query(model: type[SomeSent] | None, pairs: Iterable[tuple[str, str]]) -> SomeSent | None:
+def parse_query(model: type[Model] | None, pairs: Iterable[tuple[str, str]]) -> Model | None:
     """Returns the query as `model`, from its decoded pairs. Without a model, no parameter is allowed. Raises
     `InvalidRequest`.
     """
-    known = fields_of(model) if model else {}
+    known = _names(model) if model else frozenset()
     given: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:
@@ -275,12 +269,18 @@ def parse_query(model: type[SomeSent] | None, pairs: Iterable[tuple[str, str]]) 
     if model is None:
         return None
     try:
-        return filled(model, {name: value for name, value in given.items() if value})
-    except ValuesRefused as refused:
-        raise InvalidRequest("invalid_parameter", str(refused)) from None
+        return model.model_validate({name: value for name, value in given.items() if value})
+    except ValidationError as error:
+        raise InvalidRequest("invalid_parameter", _sentence(error)) from None
 
 
-def parse_body(model: type[SomeSent], content_type: str, body: bytes) -> SomeSent:
+@cache
+def _names(model: type[BaseModel]) -> frozenset[str]:
+    """Returns the names of all parameters of a query."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def parse_body(model: type[Model], content_type: str, body: bytes) -> Model:
     """Returns a JSON body as `model`. `content_type` is the header, or empty if it is absent. Raises
     `InvalidRequest`.
     """
@@ -288,17 +288,26 @@ def parse_body(model: type[SomeSent], content_type: str, body: bytes) -> SomeSen
     if media and media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
         raise InvalidRequest("content_type_unsupported", "Send the body as Content-Type: application/json.")
     try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        given = None
-    if not isinstance(given, dict):
-        raise InvalidRequest("body_malformed", "The body must be a JSON object.")
-    if unknown := given.keys() - fields_of(model).keys():
-        raise InvalidRequest("unknown_field", f"Unknown field{_shown(min(unknown))}.")
-    try:
-        return filled(model, given)
-    except ValuesRefused as refused:
-        raise InvalidRequest("invalid_field", str(refused)) from None
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        if not first["loc"]:
+            raise InvalidRequest("body_malformed", "The body must be a JSON object.") from None
+        reason: RequestReason = "unknown_field" if first["type"] == "extra_forbidden" else "invalid_field"
+        raise InvalidRequest(reason, _sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """Returns every mistake with its place, without the value, which may hold what a log or a problem must not."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    mistakes = [_mistake(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in found[:5]]
+    return "; ".join(mistakes) + "."
+
+
+def _mistake(place: str, kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"Unknown field{_shown(place)}"
+    return f"{place}: {message.removeprefix('Value error, ')}"
 
 
 def _shown(name: str) -> str:

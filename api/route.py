@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, cast
 from urllib.parse import parse_qsl
 
-import msgspec
 import starlette.routing
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
@@ -20,7 +20,6 @@ from starlette.types import Scope as Connection
 
 from api.auth import Tokens, Unauthenticated, authorize, bearer
 from api.call import AuthorizedCall, bind
-from api.fields import Sent
 from api.params import InvalidRequest, checked_id, parse_body, parse_query
 from api.paths import id_of
 from domain.audit import Access, client_address
@@ -80,9 +79,9 @@ class Route:
     name: str
     scope: Scope | None
     summary: str
-    query: type[Sent] | None = None
-    body: type[Sent] | None = None
-    answer: type[msgspec.Struct] | None = None
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
     statuses: tuple[int, ...] = ()
     tag: str = ""
     description: str = ""

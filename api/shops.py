@@ -131,7 +131,7 @@ class Shops:
         """
         call = call_of(request)
         sent, page = call.body_as(PageConnect), PageId(call.ids["page"])
-        token = sent.access_token
+        token = sent.token()
         if token is None and not self._shops_connect_without_token and call.principal.shop != EVERY_SHOP:
             raise Forbidden(
                 "page_token_required",

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from api.answers import members_of, one_page_answer, page_answer, receipt_answer, shop_answer
+from api.answers import one_page_answer, page_answer, receipt_answer, shop_answer
 from app.tools import Tools
 from domain.audit import OPERATOR
 from domain.ids import ConversationId, MessageId, PageId, ShopId
@@ -51,12 +51,12 @@ class Direct:
     async def shop(self, shop: ShopId) -> dict[str, Any]:
         """Reads the registry."""
         await self._tools.record(shop, "listPages")
-        return members_of(shop_answer(await self._tools.store.shops.shop(shop)))
+        return shop_answer(await self._tools.store.shops.shop(shop)).model_dump()
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool) -> dict[str, Any]:
         """Does the same as the service."""
         await self._tools.record(shop, "connectPage", page, new=True)
-        return members_of(page_answer(await self._tools.graph.pages.connect(shop, page, token, history=history)))
+        return page_answer(await self._tools.graph.pages.connect(shop, page, token, history=history)).model_dump()
 
     async def heal(self, shop: ShopId, page: PageId) -> dict[str, Any]:
         """Writes the request to the store; a running service does the work."""
@@ -69,12 +69,12 @@ class Direct:
         return await self._with_heal(shop, await self._tools.store.shops.page(shop, page))
 
     async def _with_heal(self, shop: ShopId, page: Page) -> dict[str, Any]:
-        return members_of(one_page_answer(page, await self._tools.graph.healing.progress(shop, page.id)))
+        return one_page_answer(page, await self._tools.graph.healing.progress(shop, page.id)).model_dump()
 
     async def disconnect(self, shop: ShopId, page: PageId) -> dict[str, Any]:
         """Does the same as the service."""
         await self._tools.record(shop, "disconnectPage", page)
-        return members_of(receipt_answer(await self._tools.graph.pages.disconnect(shop, page, OPERATOR)))
+        return receipt_answer(await self._tools.graph.pages.disconnect(shop, page, OPERATOR)).model_dump()
 
     async def purge(self, shop: ShopId, conversation: str | None, message: str | None) -> dict[str, Any]:
         """Does the same as the service."""
@@ -88,10 +88,10 @@ class Direct:
         else:
             await self._tools.record(shop, "purgeMessages")
             receipt = await purger.purge_shop(shop, OPERATOR, limited=False)
-        return members_of(receipt_answer(receipt))
+        return receipt_answer(receipt).model_dump()
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
         """Erases the bytes in this process, because perhaps no service is running."""
         purger = self._tools.store.purger
         await purger.finish()
-        return members_of(receipt_answer(await purger.receipt(shop, receipt["purge_id"])))
+        return receipt_answer(await purger.receipt(shop, receipt["purge_id"])).model_dump()

@@ -2,14 +2,14 @@
 
 /** An attachment of a message, as Facebook has it now. */
 export interface Address {
-  /** As in the message: `image`, `video`, `audio`, `file`, `sticker`, `fallback`. */
-  type: string;
-  /** The file's address. Stops working after a while. */
-  url: string;
   /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
   /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
+  /** As in the message: `image`, `video`, `audio`, `file`, `sticker`, `fallback`. */
+  type: string;
+  /** The file's address. Stops working after a while. */
+  url: string;
 }
 
 /** Something sent with or instead of a text. Its fields depend on `type`. `image`, `video`, `audio`, `file`: `url`. `sticker`: `url`, `sticker_id`. `location`: `coordinates`, `title`, `url`. `fallback` (a shared link), `reel`, `post`: `url`, `title`. `template`: a product's `elements`, or `template_type` with `text` and `buttons`. `unsupported`: Facebook does not say what it is. Other types are passed on unchanged. */
@@ -61,6 +61,10 @@ export interface Blocked {
 
 /** A comment on a post, or a reply to a comment. */
 export interface Comment {
+  /** true if the whole item is too large for one answer of Facebook. */
+  partial?: boolean;
+  /** The fields that a `partial` item lacks. */
+  missing?: Array<string>;
   id: string;
   /** Empty if the comment is a sticker or a photo: see `attachment`. */
   message?: string;
@@ -76,17 +80,13 @@ export interface Comment {
   is_hidden?: boolean;
   is_private?: boolean;
   permalink_url?: string;
-  /** true if the whole item is too large for one answer of Facebook. */
-  partial?: boolean;
-  /** The fields that a `partial` item lacks. */
-  missing?: Array<string>;
 }
 
 /** Comments, or replies to a comment. */
 export interface Comments {
-  items: Array<Comment>;
   /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
+  items: Array<Comment>;
 }
 
 /** All messages between one customer and one Page. */
@@ -119,26 +119,26 @@ export interface Coordinates {
 
 /** A person who wrote to the Page; only `id` if Facebook says no more. If Facebook refuses the profile, the name comes from the conversation, without a picture. */
 export interface Customer {
-  id: string;
-  name?: string;
-  /** The picture's address. Stops working after a while. */
-  profile_pic?: string;
   /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
   /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
+  id: string;
+  name?: string;
+  /** The picture's address. Stops working after a while. */
+  profile_pic?: string;
 }
 
 /** One customer; `after` is null. */
 export interface Customers {
-  items: Array<Customer>;
   /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
+  items: Array<Customer>;
 }
 
 /** The stream ends. Open it again, with a new token if `reason` is `token_expired`. */
 export interface End {
-  reason: "closing" | "failed" | "purge" | "slow" | "token_expired";
+  reason: "slow" | "purge" | "token_expired" | "closing" | "failed";
 }
 
 /** A message that its sender took back. */
@@ -156,11 +156,15 @@ export interface FailedCustomer {
 
 /** The stream cannot continue after the id that was sent. It starts now: read the messages again. */
 export interface Gap {
-  reason: "expired" | "too_far" | "unknown";
+  reason: "unknown" | "expired" | "too_far";
 }
 
 /** A conversation as Facebook has it. It can be older than the five days kept here. */
 export interface GraphConversation {
+  /** true if the whole item is too large for one answer of Facebook. */
+  partial?: boolean;
+  /** The fields that a `partial` item lacks. */
+  missing?: Array<string>;
   /** Facebook's own id, `t_…`. It differs from the `conversation_id` of a kept message. */
   id: string;
   updated_time?: string;
@@ -172,21 +176,21 @@ export interface GraphConversation {
   unread_count?: number;
   participants?: Array<Person>;
   can_reply?: boolean;
-  /** true if the whole item is too large for one answer of Facebook. */
-  partial?: boolean;
-  /** The fields that a `partial` item lacks. */
-  missing?: Array<string>;
 }
 
 /** Conversations as Facebook has them, newest activity first. */
 export interface GraphConversations {
-  items: Array<GraphConversation>;
   /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
+  items: Array<GraphConversation>;
 }
 
 /** A message as Facebook has it. Facebook may give only the id of messages before the newest twenty. */
 export interface GraphMessage {
+  /** true if the whole item is too large for one answer of Facebook. */
+  partial?: boolean;
+  /** The fields that a `partial` item lacks. */
+  missing?: Array<string>;
   id: string;
   created_time?: string;
   /** Empty if there are only attachments. */
@@ -200,23 +204,19 @@ export interface GraphMessage {
   reply_to?: Record<string, unknown>;
   /** Facebook shows the message to people, but does not give its content. */
   is_unsupported?: boolean;
-  /** true if the whole item is too large for one answer of Facebook. */
-  partial?: boolean;
-  /** The fields that a `partial` item lacks. */
-  missing?: Array<string>;
 }
 
 /** Messages of a conversation as Facebook has them, newest first. */
 export interface GraphMessages {
-  items: Array<GraphMessage>;
   /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
+  items: Array<GraphMessage>;
 }
 
 /** The last fetch of messages that no webhook brought: the history after connecting, or missed messages. */
 export interface Healing {
   /** `cut_short`: Facebook's list of conversations did not end. It is tried again later. */
-  status: "complete" | "cut_short" | "running" | "waiting";
+  status: "waiting" | "running" | "complete" | "cut_short";
   /** Messages that were sent from this time on are fetched. */
   since: string;
   began_at?: string;
@@ -249,7 +249,6 @@ export interface Key {
 
 /** The labels that staff may give conversations. */
 export interface LabelList {
-  /** The whole list. */
   labels: Array<string>;
 }
 
@@ -260,7 +259,7 @@ export interface Labels {
 
 /** Something that happened and is never stored. It has further members that depend on the kind. */
 export interface Live {
-  kind: "account_linking" | "app_roles" | "call" | "conversations" | "customer_information" | "dashboard_test" | "delivery" | "feed" | "feedback" | "game_play" | "leadgen" | "live_videos" | "mention" | "optin" | "order" | "other" | "policy_enforcement" | "ratings" | "reaction" | "read" | "referral" | "thread_control" | "typing" | "values_missing" | "videos";
+  kind: "reaction" | "read" | "delivery" | "typing" | "referral" | "optin" | "account_linking" | "thread_control" | "app_roles" | "policy_enforcement" | "customer_information" | "feedback" | "order" | "game_play" | "call" | "feed" | "mention" | "conversations" | "leadgen" | "ratings" | "live_videos" | "videos" | "dashboard_test" | "values_missing" | "other";
   page_id: string;
   conversation_id?: string;
   /** Facebook's time. */
@@ -269,6 +268,10 @@ export interface Live {
 
 /** A live video of the Page: planned, running or finished. */
 export interface LiveVideo {
+  /** true if the whole item is too large for one answer of Facebook. */
+  partial?: boolean;
+  /** The fields that a `partial` item lacks. */
+  missing?: Array<string>;
   /** The event `live_videos` of the stream has this id as `video_id`. */
   id: string;
   /** `LIVE` while the video runs, and `LIVE_STOPPED`, `VOD`, … afterwards. */
@@ -283,17 +286,13 @@ export interface LiveVideo {
   permalink_url?: string;
   /** The video of the recording. */
   video?: Reference;
-  /** true if the whole item is too large for one answer of Facebook. */
-  partial?: boolean;
-  /** The fields that a `partial` item lacks. */
-  missing?: Array<string>;
 }
 
 /** Live videos of the Page, newest first. */
 export interface LiveVideos {
-  items: Array<LiveVideo>;
   /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
+  items: Array<LiveVideo>;
 }
 
 /** What staff note about a conversation. It replaces what was noted before. */
@@ -365,14 +364,14 @@ export interface MissingField {
 
 /** A customer with the conversation in the request. */
 export interface NamedCustomer {
-  id: string;
-  name?: string;
-  /** The picture's address. Stops working after a while. */
-  profile_pic?: string;
   /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
   /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
+  id: string;
+  name?: string;
+  /** The picture's address. Stops working after a while. */
+  profile_pic?: string;
   conversation_id: string;
 }
 
@@ -396,7 +395,7 @@ export interface Page {
   page_id: string;
   connected_at: string;
   /** `webhooks_only`: its messages, but no calls "on demand". `connected`: everything. `unsubscribed`: everything except new messages. The service restores the subscription by itself. `reconnect`: its token is dead. No calls "on demand" until the Page is connected with a new token. */
-  status: "connected" | "reconnect" | "unsubscribed" | "webhooks_only";
+  status: "webhooks_only" | "connected" | "unsubscribed" | "reconnect";
   /** While true, nothing that arrives for this Page is stored. */
   paused: boolean;
   /** When the pause ends. Absent if it lasts until the shop resumes. */
@@ -439,22 +438,26 @@ export interface Pause {
   /** true stops storing messages, false continues. */
   paused: boolean;
   /** When a pause ends by itself: RFC 3339 with its offset, later than now. Absent or null: the pause lasts until the shop resumes. */
-  until?: string | null;
+  until?: string;
 }
 
 /** A person or a Page, if Facebook says who it is. */
 export interface Person {
-  /** A person's id is valid for this Page, and is the same as in messages. */
-  id?: string;
-  name?: string;
   /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
   /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
+  /** A person's id is valid for this Page, and is the same as in messages. */
+  id?: string;
+  name?: string;
 }
 
 /** A picture, a video or a link of a post. An album has its attachments in `subattachments`. */
 export interface PostAttachment {
+  /** true if the whole item is too large for one answer of Facebook. */
+  partial?: boolean;
+  /** The fields that a `partial` item lacks. */
+  missing?: Array<string>;
   /** `photo`, `video`, `album`, `link`, … */
   media_type?: string;
   type?: string;
@@ -466,14 +469,14 @@ export interface PostAttachment {
   /** The shown object: `id` of the photo or video. */
   target?: Record<string, unknown>;
   subattachments?: Array<Record<string, unknown>>;
-  /** true if the whole item is too large for one answer of Facebook. */
-  partial?: boolean;
-  /** The fields that a `partial` item lacks. */
-  missing?: Array<string>;
 }
 
 /** A published post of the Page. */
 export interface Post {
+  /** true if the whole item is too large for one answer of Facebook. */
+  partial?: boolean;
+  /** The fields that a `partial` item lacks. */
+  missing?: Array<string>;
   /** `{page}_{post}`. */
   id: string;
   /** Absent if the post has only pictures. */
@@ -490,10 +493,6 @@ export interface Post {
   reaction_count?: number;
   /** Includes shares that are not visible. */
   share_count?: number;
-  /** true if the whole item is too large for one answer of Facebook. */
-  partial?: boolean;
-  /** The fields that a `partial` item lacks. */
-  missing?: Array<string>;
 }
 
 /** The button of a message of the kind `postback`. */
@@ -506,9 +505,9 @@ export interface Postback {
 
 /** Posts of the Page, newest first. */
 export interface Posts {
-  items: Array<Post>;
   /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
+  items: Array<Post>;
 }
 
 /** An error (RFC 9457). */
@@ -528,7 +527,7 @@ export interface Problem {
 /** Something was deleted at the shop's request. The receipt describes it. */
 export interface PurgeEvent {
   purge_id: string;
-  what: "conversation" | "customer" | "message" | "page" | "shop";
+  what: "shop" | "page" | "customer" | "conversation" | "message";
 }
 
 /** The suggestion that the customer tapped. Its title is the message's `text`. */
@@ -545,7 +544,7 @@ export interface Ready {
 /** A purge. Nothing of its target can be read any more. The receipt is kept for 30 days. */
 export interface Receipt {
   purge_id: string;
-  what: "conversation" | "customer" | "message" | "page" | "shop";
+  what: "shop" | "page" | "customer" | "conversation" | "message";
   requested_at: string;
   /** The token's `sub`. */
   requested_by: string;
@@ -558,11 +557,11 @@ export interface Receipt {
 
 /** Another object at Facebook. */
 export interface Reference {
-  id: string;
   /** true if the whole item is too large for one answer of Facebook. */
   partial?: boolean;
   /** The fields that a `partial` item lacks. */
   missing?: Array<string>;
+  id: string;
 }
 
 /** The ad, product or link that the customer came from. */
@@ -631,6 +630,10 @@ export interface Unhealed {
 
 /** A video of the Page. If Facebook does not list videos, the fields come from the Page's posts. */
 export interface Video {
+  /** true if the whole item is too large for one answer of Facebook. */
+  partial?: boolean;
+  /** The fields that a `partial` item lacks. */
+  missing?: Array<string>;
   id: string;
   title?: string;
   description?: string;
@@ -644,17 +647,13 @@ export interface Video {
   picture?: string;
   /** The file. Stops working after a while. */
   source?: string;
-  /** true if the whole item is too large for one answer of Facebook. */
-  partial?: boolean;
-  /** The fields that a `partial` item lacks. */
-  missing?: Array<string>;
 }
 
 /** Videos of the Page. */
 export interface Videos {
-  items: Array<Video>;
   /** The `after` of the next page. Only null is the end: a short or empty page is not. */
   after: string | null;
+  items: Array<Video>;
 }
 
 /** Something that the shop must do about a Page. */

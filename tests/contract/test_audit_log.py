@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from api.answers import audit_entry_answer, members_of
+from api.answers import audit_entry_answer
 from cache.audit.log import AuditLog
 from cache.errors import CursorRefused
 from cache.keyring import Keyring
@@ -34,7 +34,7 @@ def log_of(box: Box, now: Callable[[], float] = time.time) -> AuditLog:
 
 def json_entry(entry: Entry) -> dict[str, Any]:
     """As the API answers it."""
-    return members_of(audit_entry_answer(entry))
+    return audit_entry_answer(entry).model_dump()
 
 
 async def sweep(box: Box) -> None:

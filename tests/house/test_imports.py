@@ -52,7 +52,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "orjson": ("api", "app", "cache", "graph_client", "ops", "simulator.graph", "webhook"),
     "opentelemetry": ("ops.tracing",),
     "phonenumbers": ("api.phone_plans",),
-    "msgspec": ("api",),
+    "pydantic": ("api",),
+    "pydantic_core": ("api.openapi",),
     "jwt": ("api.auth", "api.token_keys", "cache.purging.receipt_signature"),
     "zstandard": ("api.compression", "cache.codec"),
     "click": (

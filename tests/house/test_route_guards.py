@@ -14,7 +14,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.auth import Tokens
-from api.fields import fields_of, is_required
 from api.route import Route
 from app.factory import Application, create_app
 from domain.ids import ShopId
@@ -64,7 +63,7 @@ class Door:
 
 
 def _needs_parameter(route: Route) -> bool:
-    return route.query is not None and any(is_required(route.query, name) for name in fields_of(route.query))
+    return route.query is not None and any(field.is_required() for field in route.query.model_fields.values())
 
 
 ROUTES = application().routes

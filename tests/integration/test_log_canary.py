@@ -17,7 +17,6 @@ import httpx2
 import redis
 
 from api.auth import Tokens
-from api.fields import fields_of
 from api.route import Route
 from cache.keys import shop_keys
 from domain.ids import ShopId
@@ -108,7 +107,7 @@ class Caller:
             self.ask(route, plain, token, **body)
         self.ask(route, strange, token, params={"limit": "2"})
         self.ask(route, plain, token, params={LATIN: WORDS, WORDS: "1"})
-        for name in {} if route.query is None else fields_of(route.query):
+        for name in {} if route.query is None else route.query.model_fields:
             self.ask(route, plain, token, params={name: WORDS})
             self.ask(route, plain, token, params={name: LATIN})
         if route.scope is not None:
@@ -145,9 +144,9 @@ def bodies(route: Route) -> Iterator[dict[str, Any]]:
             yield {"content": WORDS.encode()}
             yield {"data": {"signed_request": WORDS, LATIN: WORDS}}
         return
-    for example in model.EXAMPLES:
+    for example in model.model_json_schema().get("examples", []):
         yield {"json": example}
-    for name in fields_of(model):
+    for name in model.model_fields:
         yield {"json": {name: WORDS}}
         yield {"json": {name: TOKEN, CANARY: WORDS}}
     yield {"content": f"{{{WORDS}".encode()}

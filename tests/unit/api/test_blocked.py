@@ -1,7 +1,5 @@
 """Blocking a conversation, and deleting by a customer's id."""
 
-import msgspec
-
 from api.models import BlockedModel, ReceiptModel
 from tests.unit.api.fakes import SHOP, Setup
 
@@ -13,7 +11,7 @@ AT = f"{SHOP}/conversations/{CONVERSATION}/blocked"
 def test_a_conversation_is_blocked_and_what_is_kept_of_it_deleted(setup: Setup) -> None:
     """First it is blocked: nothing may come in behind the deletion."""
     answer = setup.client.put(AT)
-    msgspec.json.decode(answer.content, type=BlockedModel)
+    BlockedModel.model_validate_json(answer.content)
     told = answer.json()
     assert told.pop("purge")["what"] == "conversation"
     assert told == {"conversation_id": CONVERSATION, "blocked": True, "since": MOMENT}
@@ -24,7 +22,7 @@ def test_a_conversation_is_blocked_and_what_is_kept_of_it_deleted(setup: Setup) 
 def test_what_is_kept_may_stay_until_it_expires(setup: Setup) -> None:
     """Where the customer asked for that."""
     answer = setup.client.put(AT, params={"keep_messages": "true"})
-    msgspec.json.decode(answer.content, type=BlockedModel)
+    BlockedModel.model_validate_json(answer.content)
     assert answer.json() == {"conversation_id": CONVERSATION, "blocked": True, "since": MOMENT}
     assert setup.store.asked == ("block", "demo", CONVERSATION)
 
@@ -35,7 +33,7 @@ def test_a_block_is_lifted(setup: Setup) -> None:
     for _ in range(2):
         answer = setup.client.delete(AT)
         assert answer.json() == {"conversation_id": CONVERSATION, "blocked": False}
-        msgspec.json.decode(answer.content, type=BlockedModel)
+        BlockedModel.model_validate_json(answer.content)
         assert setup.client.get(AT).json()["blocked"] is False
 
 
@@ -49,7 +47,7 @@ def test_nonsense_beside_it_is_refused_before_anything_is_done(setup: Setup) -> 
 def test_a_customer_is_deleted_by_the_id_alone(setup: Setup) -> None:
     """With a receipt that does not repeat it."""
     answer = setup.client.delete(f"{SHOP}/customers/7011122233344455")
-    msgspec.json.decode(answer.content, type=ReceiptModel)
+    ReceiptModel.model_validate_json(answer.content)
     assert answer.json()["what"] == "customer"
     assert "7011122233344455" not in answer.text
     assert setup.store.asked == ("customer", "demo", "7011122233344455", "dara")

@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 import pytest
 
 from api.docs_page import curl, render
-from api.fields import fields_of
 from api.openapi import describe
 from tests.unit.api.fakes import Setup, Store, table
 
@@ -103,7 +102,7 @@ def test_every_operation_parameter_and_scope_stands_on_the_page(setup: Setup, pa
         assert f"<code>{route.path}</code>" in card[1]
         assert f"<code>{route.scope}</code>" in card[1]
         assert "$TOKEN" in card[1]
-        for name in re.findall(r"{(\w+)}", route.path) + list(fields_of(route.query) if route.query else ()):
+        for name in re.findall(r"{(\w+)}", route.path) + list(route.query.model_fields if route.query else ()):
             assert f"<code>{name}</code>" in card[1]
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any, get_args
 
-import msgspec
 import orjson
 import pytest
 from starlette.applications import Starlette
@@ -37,7 +36,7 @@ def test_an_error_is_told_by_its_kind_reason_and_sentence(kind: Kind) -> None:
         "reason": "some_reason",
         "request_id": "r-1",
     }
-    msgspec.json.decode(bytes(answer.body), type=ProblemModel)
+    ProblemModel.model_validate_json(bytes(answer.body))
     assert answer.status_code == STATUS[kind]
 
 
@@ -76,7 +75,7 @@ def test_an_error_nobody_expected_tells_nothing(setup: Setup) -> None:
     answer = setup.client.get(f"{SHOP}/messages")
     assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")
     assert "canary" not in answer.text
-    msgspec.json.decode(answer.content, type=ProblemModel)
+    ProblemModel.model_validate_json(answer.content)
 
 
 def _client(error: Exception, state: dict[str, Any] | None = None) -> TestClient:

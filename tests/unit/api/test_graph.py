@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import msgspec
 import pytest
+from pydantic import BaseModel
 
 from api.graph_models import (
     CommentsModel,
@@ -20,7 +20,7 @@ from domain.ids import PageId
 from tests.unit.api.fakes import FETCHED, SHOP, Refused, Setup
 
 PAGE = PageId("104200000000001")
-ROUTES: list[tuple[str, GraphQuery, type[msgspec.Struct]]] = [
+ROUTES: list[tuple[str, GraphQuery, type[BaseModel]]] = [
     ("posts", GraphQuery("posts", PAGE), PostsModel),
     ("videos", GraphQuery("videos", PAGE), VideosModel),
     ("live-videos", GraphQuery("live_videos", PAGE), LiveVideosModel),
@@ -46,7 +46,7 @@ def test_every_edge_has_its_route() -> None:
 
 @pytest.mark.parametrize(("path", "query", "model"), ROUTES, ids=PATHS)
 def test_what_facebook_has_is_answered_with_its_cursor(
-    setup: Setup, path: str, query: GraphQuery, model: type[msgspec.Struct]
+    setup: Setup, path: str, query: GraphQuery, model: type[BaseModel]
 ) -> None:
     """As the reader gives it, in the shape that is described; nothing of it may be cached on the way."""
     answer = ask(setup, path)
@@ -54,7 +54,7 @@ def test_what_facebook_has_is_answered_with_its_cursor(
     assert answer.headers["cache-control"] == "no-store"
     after = None if query.edge == "customer" else "QVFIUmx1"
     assert answer.json() == {"items": FETCHED[query.edge], "after": after}
-    msgspec.json.decode(answer.content, type=model)
+    model.model_validate_json(answer.content)
     assert setup.store.asked == ("fetch", "demo", query)
 
 
@@ -123,4 +123,4 @@ def test_a_failure_is_a_problem_of_its_own_status(
 def test_an_item_that_holds_its_id_alone_is_as_described() -> None:
     """Facebook leaves out whatever it has no data for, or does not tell."""
     for _, _, model in ROUTES:
-        msgspec.json.decode(b'{"items":[{"id":"1"}],"after":null}', type=model)
+        model.model_validate_json(b'{"items":[{"id":"1"}],"after":null}')

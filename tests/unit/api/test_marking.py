@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from api.models import LabelsModel, MarkedModel
@@ -16,10 +15,10 @@ LABELS = f"{SHOP}/labels"
 def test_a_conversation_is_marked_with_labels_of_the_shop(setup: Setup) -> None:
     """What the body leaves out is false or empty."""
     assert setup.client.get(LABELS).json() == {"labels": []}
-    msgspec.json.decode(setup.client.put(LABELS, json={"labels": ["VIP", "paid"]}).content, type=LabelsModel)
+    LabelsModel.model_validate_json(setup.client.put(LABELS, json={"labels": ["VIP", "paid"]}).content)
     assert setup.client.get(LABELS).json() == {"labels": ["VIP", "paid"]}
     answer = setup.client.put(MARK, json={"done": True, "labels": ["paid"]})
-    msgspec.json.decode(answer.content, type=MarkedModel)
+    MarkedModel.model_validate_json(answer.content)
     mark = {"done": True, "unread": False, "labels": ["paid"], "marked_at": "2026-02-02T02:40:00.000Z"}
     assert answer.json() == {"conversation_id": CONVERSATION, "page_id": PAGE, "mark": mark}
     assert setup.store.asked == ("put", "demo", CONVERSATION, True, False, ["paid"])

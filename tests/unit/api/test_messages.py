@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 import pytest
 
 from api.models import ConversationsModel, MessageModel, MessagesModel, ReceiptModel
@@ -18,7 +17,7 @@ def test_messages_come_as_the_store_gives_them_with_a_cursor(setup: Setup) -> No
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == {"messages": [MESSAGE, MESSAGE], "next_cursor": "c1"}
-    msgspec.json.decode(answer.content, type=MessagesModel)
+    MessagesModel.model_validate_json(answer.content)
     assert setup.store.asked == ("messages", "demo", MessageQuery(limit=2, direction="in"))
 
 
@@ -29,7 +28,7 @@ def test_one_message_is_found_by_any_form_of_id(setup: Setup, id_: str) -> None:
         answer = setup.client.get(f"{SHOP}/messages/{written}")
         assert answer.json() == MESSAGE
         assert setup.store.asked == ("message", "demo", id_)
-        msgspec.json.decode(answer.content, type=MessageModel)
+        MessageModel.model_validate_json(answer.content)
 
 
 def test_a_message_that_is_not_there_is_a_404(setup: Setup) -> None:
@@ -42,7 +41,7 @@ def test_conversations_come_with_their_last_message(setup: Setup) -> None:
     """And null where there is no more."""
     answer = setup.client.get(f"{SHOP}/conversations?limit=7&cursor=c&page=1")
     assert answer.json() == {"conversations": [CONVERSATION], "next_cursor": None}
-    msgspec.json.decode(answer.content, type=ConversationsModel)
+    ConversationsModel.model_validate_json(answer.content)
     assert setup.store.asked == ("conversations", "demo", 7, "c", "1")
 
 
@@ -68,7 +67,7 @@ def test_a_purge_answers_its_receipt(setup: Setup, path: str, asked: tuple[Any, 
         "status": "running" if asked[0] == "shop" else "complete",
         "messages_deleted": 3,
     }
-    msgspec.json.decode(answer.content, type=ReceiptModel)
+    ReceiptModel.model_validate_json(answer.content)
     assert setup.store.asked == asked
 
 

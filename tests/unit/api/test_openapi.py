@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
-import msgspec
 import pytest
 
 from api.models import ProblemModel
@@ -167,4 +166,4 @@ def test_schemathesis_reads_the_description(setup: Setup) -> None:
 
 def test_a_problem_fits_its_schema(setup: Setup) -> None:
     """The one every other answer refers to."""
-    msgspec.json.decode(setup.client.get(f"{SHOP}/messages/none").content, type=ProblemModel)
+    ProblemModel.model_validate_json(setup.client.get(f"{SHOP}/messages/none").content)

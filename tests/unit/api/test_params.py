@@ -101,7 +101,7 @@ def test_a_repeated_parameter_is_refused() -> None:
 def test_a_json_body_is_read_with_or_without_its_media_type(media: str) -> None:
     """RFC 9110, 8.3: absent means we look."""
     assert parse_body(Pause, media, b' {"paused":true} ').paused is True
-    assert parse_body(PageConnect, media, b"{}").access_token is None
+    assert parse_body(PageConnect, media, b"{}").token() is None
 
 
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "json", "text/x+json"])

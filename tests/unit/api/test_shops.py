@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 
 from api.models import PageModel, PagesModel, ShopModel
@@ -28,7 +27,7 @@ def test_a_shop_is_read_and_paused_with_and_without_the_last_slash(setup: Setup,
     """Both addresses are the contract's dot."""
     answer = setup.client.get(path, follow_redirects=False)
     assert answer.json() == {"shop": "demo", "paused": False, "pages": [PAGE]}
-    msgspec.json.decode(answer.content, type=ShopModel)
+    ShopModel.model_validate_json(answer.content)
     answer = setup.client.patch(path, json={"paused": True}, follow_redirects=False)
     assert answer.json() == {"shop": "demo", "paused": True, "pages": [PAGE]}
     assert setup.client.get(path).json()["paused"] is True
@@ -38,17 +37,17 @@ def test_pages_are_listed_and_read_one_by_one(setup: Setup) -> None:
     """With the moment of their connection; of a Page without a token nothing is told that only a token can have."""
     answer = setup.client.get(f"{SHOP}/pages")
     assert answer.json() == {"pages": [PAGE]}
-    msgspec.json.decode(answer.content, type=PagesModel)
+    PagesModel.model_validate_json(answer.content)
     answer = setup.client.get(f"{SHOP}/pages/104200000000001")
     assert answer.json() == PAGE
-    msgspec.json.decode(answer.content, type=PageModel)
+    PageModel.model_validate_json(answer.content)
 
 
 def test_a_page_is_paused_alone(setup: Setup) -> None:
     """The answer is its state afterwards."""
     answer = setup.client.patch(f"{SHOP}/pages/104200000000001", json={"paused": True})
     assert answer.json() == PAGE | {"paused": True}
-    msgspec.json.decode(answer.content, type=PageModel)
+    PageModel.model_validate_json(answer.content)
     assert setup.client.get(SHOP).json() == {"shop": "demo", "paused": False, "pages": [PAGE | {"paused": True}]}
     assert setup.client.patch(f"{SHOP}/pages/104200000000001", json={"paused": False}).json() == PAGE
 
@@ -57,7 +56,7 @@ def test_a_page_is_paused_alone(setup: Setup) -> None:
 def test_a_pause_may_have_an_end(setup: Setup, path: str) -> None:
     """The end comes back in UTC with milliseconds. Without an end, the pause lasts until the shop resumes."""
     ends = setup.client.patch(f"{SHOP}{path}", json={"paused": True, "until": "2026-02-02T10:40:00+07:00"})
-    msgspec.json.decode(ends.content, type=PageModel if path else ShopModel)
+    (PageModel if path else ShopModel).model_validate_json(ends.content)
     assert (ends.json()["paused"], ends.json()["until"]) == (True, "2026-02-02T03:40:00.000Z")
     assert setup.client.get(f"{SHOP}{path}").json() == ends.json()
     lasts = setup.client.patch(f"{SHOP}{path}", json={"paused": True, "until": None}).json()
@@ -110,7 +109,7 @@ def test_a_page_is_connected_with_its_token(setup: Setup) -> None:
     assert answer.json() == PAGE | {"page_id": "2", "status": "connected"} | ALIVE
     assert TOKEN not in answer.text
     assert setup.store.asked == ("connect", "demo", "2", TOKEN)
-    msgspec.json.decode(answer.content, type=PageModel)
+    PageModel.model_validate_json(answer.content)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_the_state_of_a_page_is_told(setup: Setup, state: PageState, told: dict[
     waiting = {"healing": {"status": "waiting", "since": MOMENT}} if "healing_since" in told else {}
     answer = setup.client.get(f"{SHOP}/pages/104200000000001")
     assert answer.json() == told | waiting
-    msgspec.json.decode(answer.content, type=PageModel)
+    PageModel.model_validate_json(answer.content)
     for path in ("pages", ""):
         assert setup.client.get(f"{SHOP}/{path}").json()["pages"] == [told]
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import orjson
 import pytest
 from hypothesis import example, given
@@ -103,8 +102,8 @@ def test_the_members_of_a_record_are_those_of_the_api() -> None:
     facts: dict[str, Any] = dict.fromkeys(("quick_reply", "reply_to", "postback", "referral"), fact)
     whole = said(**facts, attachments=[{"type": "image"}], standby=True, edits=1, app_id="1", metadata="x", sent_at=1)
     added = {"received_at", "expires_at", "phone_numbers"}
-    assert set(fields(whole)) | added == set(MessageModel.__struct_fields__)
-    msgspec.json.decode(message_json(kept(stored(whole), SCORE), ["+85512000123"]), type=MessageModel)
+    assert set(fields(whole)) | added == set(MessageModel.model_fields)
+    MessageModel.model_validate_json(message_json(kept(stored(whole), SCORE), ["+85512000123"]))
 
 
 def test_absent_facts_are_left_out() -> None:
