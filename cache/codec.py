@@ -139,7 +139,7 @@ def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int, *, 
         body[_TTL] = ttl
     page_tag = keys.page_tag(message.page)
     flags = page_flags(page_tag) | (message.direction == "out")
-    tag = page_tag + keys.conversation_tag(message.conversation)
+    tag = page_tag + keys.conversation_tag(body["conversation_id"])
     return b"".join((bytes((MESSAGE, flags)), nonce, tag, _compress(orjson.dumps(body))))
 
 

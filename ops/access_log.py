@@ -5,12 +5,15 @@ The rest of the line holds only numbers and slugs from closed lists, which need 
 """
 
 import asyncio
+import random
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
+from domain.moment import rfc3339
 from ops import logs
 from ops.metrics import METHODS, Metrics
 
@@ -28,6 +31,13 @@ _OUTCOMES: Final = {
     503: "unavailable",
 }
 """The outcome of a delivery in `page_inbox_deliveries_total`, by status. Every other status is `failed`."""
+
+
+def new_request_id() -> str:
+    """Returns 16 hexadecimal digits, by which a line can be found. The id is not a secret, so simple random numbers are
+    enough.
+    """
+    return f"{random.getrandbits(64):016x}"
 
 
 class LogEntry:
@@ -59,14 +69,22 @@ class LogEntry:
 
 
 class AccessLog:
-    """Collects the entries of one event-loop iteration. `write` takes lines without line ends."""
+    """Collects the entries of one event-loop iteration. `write` takes lines without line ends. `now` is in Unix
+    seconds.
+    """
 
     def __init__(
-        self, metrics: Metrics, *, enabled: bool = True, write: Callable[[Sequence[bytes]], None] = logs.write
+        self,
+        metrics: Metrics,
+        *,
+        enabled: bool = True,
+        write: Callable[[Sequence[bytes]], None] = logs.write,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._metrics = metrics
         self._enabled = enabled
         self._write_lines = write
+        self._now = now
         self._entries: list[LogEntry] = []
         self._constant_part = lru_cache(maxsize=_CALLERS)(_render)
         for outcome in (*_OUTCOMES.values(), "failed"):
@@ -93,7 +111,7 @@ class AccessLog:
             self._metrics.request(PATH, method, status, *durations)
         self._metrics.body(*sizes)
         if self._enabled:
-            end = b',"timestamp":"%b","level":"info"}' % logs.timestamp().encode()
+            end = b',"timestamp":"%b","level":"info"}' % rfc3339(int(self._now() * 1000)).encode()
             self._write_lines([self._line(entry, end) for entry in entries])
 
     def _line(self, entry: LogEntry, end: bytes) -> bytes:

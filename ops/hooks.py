@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from starlette.types import ASGIApp
 
-from ops.logs import new_request_id
+from ops.access_log import new_request_id
 from ops.metrics import MetricRegistry, Metrics
 
 

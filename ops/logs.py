@@ -10,7 +10,6 @@ import atexit
 import io
 import json
 import logging
-import random
 import re
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any, BinaryIO
 import orjson
 import structlog
 
+from domain.moment import rfc3339
 from ops import traces
 from ops.log_writer import LineWriter
 from ops.redact import redact
@@ -46,26 +46,15 @@ characters that change the direction of text. JSON itself escapes C0 controls.
 
 
 class _Stamp:
-    """Adds `timestamp` (RFC 3339, UTC, milliseconds) and `level`. Formats the seconds once a second."""
+    """Adds `timestamp` (RFC 3339, UTC, milliseconds) and `level`."""
 
     def __init__(self) -> None:
         self.clock: Callable[[], float] = time.time
-        self._second = -1
-        self._text = ""
 
     def __call__(self, _logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event["timestamp"] = self.now()
+        event["timestamp"] = rfc3339(int(self.clock() * 1000))
         event["level"] = method
         return event
-
-    def now(self) -> str:
-        """Returns the current time in the form of a log line."""
-        now = self.clock()
-        second = int(now)
-        if second != self._second:
-            self._text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-            self._second = second
-        return f"{self._text}{int((now - second) * 1000):03d}Z"
 
 
 def _described(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -103,6 +92,9 @@ _PROCESSORS: list[structlog.typing.Processor] = [_stamp, _described, redact, _re
 same, a later `configure` or `structlog.testing.capture_logs` still reaches the loggers.
 """
 
+write: Callable[[Sequence[bytes]], None] = _writer.extend
+"""Writes rendered lines without structlog, in a fifth of its time. The lines have no line ends."""
+
 atexit.register(_writer.close)
 
 
@@ -136,31 +128,14 @@ def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], floa
     return _writer
 
 
-def new_request_id() -> str:
-    """Returns 16 hexadecimal digits, by which a line can be found. The id is not a secret, so simple random numbers are
-    enough.
-    """
-    return f"{random.getrandbits(64):016x}"
-
-
 def enabled(level: str) -> bool:
     """Returns whether lines of level info are written if `level` is the lowest level."""
     return _level_number(level) <= logging.INFO
 
 
-def timestamp() -> str:
-    """Returns the current time in the form of a log line."""
-    return _stamp.now()
-
-
 def render(event: MutableMapping[str, Any]) -> bytes:
     """Returns an event, redacted, as a JSON object. This changes the mapping."""
     return _rendered(None, "info", redact(None, "info", event))
-
-
-def write(lines: Sequence[bytes]) -> None:
-    """Write rendered lines without structlog, in a fifth of its time. The lines have no line ends."""
-    _writer.extend(lines)
 
 
 def _level_number(level: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ops.logs import new_request_id
+from ops.access_log import new_request_id
 from ops.meters import OTHER
 from ops.metrics import METHODS, Metrics
 

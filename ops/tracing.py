@@ -19,8 +19,8 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, get_curren
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ops.access_log import new_request_id
 from ops.hooks import Hooks
-from ops.logs import new_request_id
 from ops.meters import OTHER
 from ops.metrics import METHODS, MetricRegistry, Metrics
 from ops.traces import describe

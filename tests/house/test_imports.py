@@ -14,7 +14,7 @@ from tests.house.sources import ROOT, Import, Module, modules, packages, pyproje
 
 OURS: dict[str, tuple[str, ...]] = {
     "domain": (),
-    "ops": ("domain.finding", "domain.secret"),
+    "ops": ("domain.finding", "domain.moment", "domain.secret"),
     "webhook": ("domain", "ops.access_log", "ops.metrics"),
     "cache": ("domain", "ops.metrics"),
     "graph_client": ("domain", "ops.metrics"),

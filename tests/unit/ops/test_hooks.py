@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from ops.access_log import new_request_id
 from ops.hooks import NO_HOOKS
-from ops.logs import new_request_id
 from ops.metrics import Metrics
 from ops.tracing_switch import asked_for, hooks
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from ops.logs import new_request_id
+from ops.access_log import new_request_id
 from ops.metrics import Metrics
 from ops.middleware import RequestLog
 
