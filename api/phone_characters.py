@@ -24,6 +24,12 @@ characters.
 _TABLE: Final = _PLAIN | {ord(same): same for same in _UNCHANGED}
 
 
+DIGITS_ALONE: Final = {ord(separator): None for separator in SEPARATORS} | {
+    odd: None if meant in (None, *SEPARATORS) else meant for odd, meant in _PLAIN.items()
+}
+"""For `str.translate`: turns the digits of one number and the separators between them into Latin digits."""
+
+
 def plain_text(text: str) -> str:
     """Returns the text with Latin digits. Separators become a space, a hyphen or a line end."""
     return text if text.isascii() else _ODD.sub(lambda odd: odd[0].translate(_TABLE), text)

@@ -9,7 +9,7 @@ import re
 from itertools import islice
 from typing import Final
 
-from api.phone_characters import SEPARATORS, plain_text
+from api.phone_characters import DIGITS_ALONE, SEPARATORS
 from api.phones import in_message
 
 REMEMBERED: Final = 10_000
@@ -28,7 +28,6 @@ _LATIN: Final = {
 }
 """The Latin digit of each digit in UTF-8."""
 _SEPARATORS: Final = SEPARATORS.encode()
-_NO_SEPARATORS: Final = dict.fromkeys(map(ord, SEPARATORS))
 
 _Place = tuple[str, int, int]
 """The prefix of the E.164 number, and the begin and end of its other digits."""
@@ -90,4 +89,4 @@ def _read(content: bytes, place: _Place) -> str:
     digits = content[start:end].translate(None, _SEPARATORS)
     if digits.isdigit():
         return prefix + digits.decode()
-    return prefix + plain_text(digits.decode(errors="replace")).translate(_NO_SEPARATORS)
+    return prefix + digits.decode(errors="replace").translate(DIGITS_ALONE)
