@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from domain.ids import PageId
 from domain.message import Fact
+from domain.shop import Credentials
 
 Edge = Literal[
     "posts",
@@ -58,3 +59,16 @@ class Fetched:
 
     items: list[Fact]
     after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSlot:
+    """What a call needs. Times are in seconds.
+
+    `credentials` is None if the Page is connected for webhooks alone. If `held` is not 0, no call is allowed for that
+    time, and no place is reserved. Else the call may be sent after `wait`.
+    """
+
+    credentials: Credentials | None
+    held: float
+    wait: float

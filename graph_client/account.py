@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from domain.graph import Limit
+from domain.graph import CallSlot, Limit
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials
@@ -28,25 +28,6 @@ again.
 PAGE_LIMITS: Final[tuple[Limit, ...]] = ("pages", "messenger")
 
 log = structlog.get_logger()
-
-
-class CallSlot(Protocol):
-    """What the store answers before a call."""
-
-    @property
-    def credentials(self) -> Credentials | None:
-        """Returns the Page's token, or None if the Page is connected for webhooks alone."""
-        ...
-
-    @property
-    def held(self) -> float:
-        """Returns the seconds for which calls are refused, or 0 if calls are allowed."""
-        ...
-
-    @property
-    def wait(self) -> float:
-        """Returns the seconds to wait before the call. The call's place is reserved."""
-        ...
 
 
 class Budgets(Protocol):

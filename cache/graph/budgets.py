@@ -7,7 +7,6 @@ reads it once a second, so it may still call for a second after another replica 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from cache.keys import APP_HOLD, shop_keys
@@ -16,28 +15,14 @@ from cache.registry.registry import page_not_found
 from cache.scripts import ENTER, HOLD, HOLD_APP
 from cache.sealing import Sealer
 from cache.server.connection import Connection
-from domain.graph import Limit
+from domain.graph import CallSlot, Limit
 from domain.ids import PageId, ShopId
-from domain.shop import Credentials
 
 APP_SECONDS: Final = 1.0
 """Time between two reads of the app's hold."""
 
 TAKE_NO_PLACE: Final = -1
 """This value as the longest wait means: reserve no place."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallSlot:
-    """What a call needs. Times are in seconds.
-
-    `credentials` is None if the Page is connected for webhooks alone. If `held` is not 0, no call is allowed for that
-    time, and no place is reserved. Else the call may be sent after `wait`.
-    """
-
-    credentials: Credentials | None
-    held: float
-    wait: float
 
 
 class Budgets:

@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from cache.errors import NotFound
-from cache.graph.budgets import APP_SECONDS, Budgets, CallSlot
+from cache.graph.budgets import APP_SECONDS, Budgets
 from cache.keys import APP_HOLD, shop_keys
-from domain.graph import Limit
+from domain.graph import CallSlot, Limit
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import PageState

@@ -11,7 +11,7 @@ import httpcore2
 import httpx2
 from prometheus_client import CollectorRegistry
 
-from domain.graph import Limit
+from domain.graph import CallSlot, Limit
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, PageState
@@ -144,7 +144,7 @@ class Network(httpcore2.AsyncConnectionInterface):
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(CallSlot):
     """What the store says before a call."""
 
     credentials: Credentials | None = CREDENTIALS
