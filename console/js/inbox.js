@@ -7,29 +7,35 @@ const AT_ONCE = 50; // conversations or messages of one call
 const MOST = 100; // conversations or messages of one call, where many are wanted
 const MOST_BACK = 2_000; // messages that are read to show an earlier one
 const MOST_THREADS = 20; // conversations whose messages stay in memory, the last opened ones
+const AGAIN = 3_000; // milliseconds before a reading that must succeed is tried again
 const MOST_CALLS = 10; // for conversations that are not here; each is among the newest
 
 /** Each function calls `changed` when there is something to show. */
 export function createInbox({ api, state, changed, say }) {
   let reading = null;
   let stale = false;
+  let deleted = false; // something was deleted, and what is kept is not read yet
   let arrived = []; // messages that the stream brings while everything is read again
 
   async function read(query) {
     return api.json("GET", "/conversations", { query: { limit: AT_ONCE, ...query } });
   }
 
-  /** Read again as much of the list as was here. A call meanwhile makes it begin once more, after this time. */
-  function refresh() {
+  /**
+   * Read again as much of the list as was here. A call meanwhile makes it begin once more, after this time. Where
+   * something was deleted and the reading fails, nothing stays on the screen.
+   */
+  function refresh(why) {
     stale = true;
+    deleted ||= why?.deleted === true;
     reading ??= readAll().finally(() => (reading = null));
     return reading;
   }
 
   async function readAll() {
-    const { inbox } = state;
     while (stale) {
       stale = false;
+      const { inbox } = state;
       try {
         const conversations = new Map();
         const wanted = inbox.conversations.size;
@@ -40,17 +46,21 @@ export function createInbox({ api, state, changed, say }) {
           for (const one of answer.conversations) conversations.set(one.id, one);
           cursor = answer.next_cursor;
         } while (cursor !== null && conversations.size < wanted);
-        if (inbox !== state.inbox) return; // another shop meanwhile
+        if (inbox !== state.inbox) continue; // another shop meanwhile
         Object.assign(inbox, { conversations, cursor, status: "ready", problem: null });
         for (const message of arrived.splice(0)) take(inbox, new Map(), message);
         for (const id of state.threads.keys()) if (id !== state.selected) state.threads.delete(id);
         if (state.selected && !conversations.has(state.selected) && cursor === null) close();
         changed();
         if (state.selected) await open(state.selected, { again: true });
+        deleted &&= stale;
       } catch (problem) {
-        if (inbox.status !== "ready") inbox.status = "failed";
+        if (inbox !== state.inbox) continue;
+        if (deleted) forget(state, "shop");
+        if (inbox.status !== "ready" || deleted) inbox.status = "failed";
         inbox.problem = problem;
         changed();
+        if (deleted && problem.transient) setTimeout(refresh, AGAIN);
       }
     }
   }
@@ -152,7 +162,8 @@ export function createInbox({ api, state, changed, say }) {
       // What the stream brought in the meantime.
       for (const one of came) thread.messages.set(one.id, one);
     } catch (problem) {
-      if (thread.status !== "ready") thread.status = "failed";
+      if (deleted) thread.messages.clear();
+      if (thread.status !== "ready" || deleted) thread.status = "failed";
       thread.problem = problem;
     }
     changed();

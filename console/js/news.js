@@ -22,7 +22,7 @@ export function createNews(app) {
   const { state } = app;
   const unknown = new Set(); // conversations that are not here and have a new message
   const again = together(() => {
-    app.inbox.refresh();
+    app.inbox.refresh({ deleted: true });
     app.serverSearch.refresh();
   });
   const readUnknown = together(() => {
@@ -62,7 +62,8 @@ export function createNews(app) {
   }
 
   return function news({ type, data, reload }) {
-    if (type === "start") return app.inbox.refresh();
+    // After another sign-in something may be gone.
+    if (type === "start") return app.inbox.refresh({ deleted: state.inbox.status === "ready" });
     // What this page has deleted is gone from it already.
     const own = type === "purge" && state.receipts.some((one) => one.purge_id === data.purge_id);
     if (reload && !own) again();

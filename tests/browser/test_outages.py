@@ -1,5 +1,6 @@
 """What the page shows while something is away, and that it goes on by itself afterwards."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -97,6 +98,25 @@ async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser
     await wait_until(lambda: shop.facebook.text("m_1", page=shop.page.id).status_code == 200, within=30)
     await expect(rows(page)).to_have_count(1)
     await console.close()
+
+
+async def test_what_was_deleted_leaves_the_page_though_it_cannot_read_the_rest(owner: Owner, browser: Browser) -> None:
+    """It reads again by itself until it has what is kept."""
+    console = Console(browser, owner)
+    owner.hears("m_1", "deleted")
+    page = await console.open()
+    await open_conversation(page)
+    await expect(page.locator(".connection.live")).to_be_visible()
+    lists = re.compile(r"/v1/shops/[^/]+/(conversations|messages)\?")
+    await page.route(lists, lambda route: route.abort())
+    owner.purge()
+    await expect(page.locator(".list-pane").get_by_role("alert")).to_be_visible()
+    await expect(page.get_by_text("deleted", exact=True)).to_have_count(0)
+    owner.hears("m_2", "kept")
+    await page.unroute(lists)
+    await expect(rows(page)).to_contain_text(["kept"])
+    await console.close()
+    assert [line for line in console.complaints if "ERR_" not in line] == []
 
 
 async def test_without_a_network_the_page_says_so(console: Console) -> None:
