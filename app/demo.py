@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from socket import socket as Socket  # noqa: N812 - a class
 from time import time
 from typing import Final
 
 from api.auth import Tokens
 from app.factory import Application
 from app.parts import unix_milliseconds
-from app.server import listen, make_server
+from app.server import PortRefused, listen, make_server
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import SCOPES
@@ -68,7 +69,7 @@ def _own_secrets(directory: Path) -> dict[str, str]:
 
 @asynccontextmanager
 async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Secret | None]]:
-    """Runs a simulated Graph on a free port. Yields settings with its address, and the token of the demo shop's Page.
+    """Runs a simulated Graph on its own port. Yields settings with its address, and the token of the demo shop's Page.
 
     If GRAPH_URL is already set to another address, the settings do not change, and there is no token.
     """
@@ -81,7 +82,7 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
     world = demo_world(PAGE, settings.app_id, settings.app_secrets, token, rng=rng, now=unix_milliseconds)
     for chat in _crowd():
         world.meet(world.pages[PAGE], chat.psid, chat.name, unix_milliseconds())
-    with listen(LOOPBACK, 0, "PORT") as socket:
+    with _listen_as_before(settings.data_dir / "facebook-port") as socket:
         move_media(world, address(LOOPBACK, socket.getsockname()[1]))
         server = make_server(with_media(graph_app(world)), lifespan=False)
         serving = asyncio.create_task(server.serve([socket]))
@@ -90,6 +91,16 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
         finally:
             server.should_exit = True
             await serving
+
+
+def _listen_as_before(noted: Path) -> Socket:
+    """Listen on the port of the last run if it is free: the pictures of kept messages have their address there."""
+    try:
+        found = listen(LOOPBACK, int(noted.read_text()), "PORT")
+    except (OSError, ValueError, OverflowError, PortRefused):
+        found = listen(LOOPBACK, 0, "PORT")
+    noted.write_text(str(found.getsockname()[1]))
+    return found
 
 
 def address(host: str, port: int) -> str:

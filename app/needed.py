@@ -8,7 +8,11 @@ class SettingMissing(PageInboxError):
     """Raised when a setting that this command needs is not set."""
 
     def __init__(self, name: str) -> None:
-        super().__init__("setting_missing", f"{name} is not set; set it, or the path of its file as {name}_FILE.")
+        super().__init__(
+            "setting_missing",
+            f"{name} is not set. Set it, or the path of its file as {name}_FILE, or DATA_DIR as for a running "
+            "`page-inbox run`.",
+        )
 
 
 def needed(value: Secret | None, name: str) -> Secret:

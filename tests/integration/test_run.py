@@ -128,6 +128,7 @@ def test_commands_find_the_run_by_its_data_dir(data: Path) -> None:
         assert (data / "running.json").stat().st_mode & 0o777 == 0o600
     done = called(data, "pages", "list", "--shop", "demo-shop")
     assert (done.returncode, "REDIS_URL is not set" in done.stderr) == (1, True)
+    assert "DATA_DIR" in done.stderr, "the folder of a running one is enough"
     assert not (data / "running.json").exists()
 
 
@@ -264,9 +265,12 @@ def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data:
 
 
 def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages(data: Path) -> None:
-    """Exit code 0, the Valkey gone too; messages and secrets are kept, and readable by the owner alone."""
+    """Exit code 0, the Valkey gone too; messages and secrets are kept, and readable by the owner alone. The
+    addresses of the messages' pictures still lead to the local Facebook.
+    """
     with running(data) as inbox:
         wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        graph = json.loads((data / "running.json").read_text())["settings"]["GRAPH_URL"]
         inbox.process.send_signal(signal.SIGINT)
         assert inbox.process.wait(STOP_SECONDS) == 0
         wait_until_blocking(lambda: not inbox.valkey_listens())
@@ -279,6 +283,7 @@ def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages
         assert len(inbox.messages()) == 5
         assert "No customers" in inbox.said
         assert (data / "secrets.json").read_text() == secrets
+        assert httpx2.get(f"{graph}/v/one.png", trust_env=False, verify=NO_TLS).status_code == 200
 
 
 def test_a_sigkill_takes_its_valkey_along_and_loses_no_message(data: Path) -> None:
