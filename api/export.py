@@ -17,7 +17,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api.answers import audit_entry_answer, json_of, message_json, page_answer, pause_members, receipt_answer
+from api.answers import (
+    audit_entry_answer,
+    json_of,
+    marked_answer,
+    message_json,
+    page_answer,
+    pause_members,
+    receipt_answer,
+)
 from api.call import NO_STORE, call_of
 from api.line_ends import on_one_line
 from api.phones import in_message
@@ -29,6 +37,7 @@ from domain.ids import ShopId
 from domain.kept import KeptMessage
 from domain.moment import rfc3339
 from domain.shop import Receipt
+from domain.staff_mark import StaffMark
 from domain.turn import Turns
 
 MEDIA: Final = "application/x-ndjson"
@@ -70,6 +79,14 @@ class AuditWalker(Protocol):
         ...
 
 
+class MarkWalker(Protocol):
+    """Reads all marks of a shop's conversations."""
+
+    def walk(self, shop: ShopId, /) -> AsyncIterator[list[StaffMark]]:
+        """Yields all marks, some at a time."""
+        ...
+
+
 class Exporter:
     """Reads everything. `now` is in milliseconds."""
 
@@ -79,6 +96,7 @@ class Exporter:
         receipts: ReceiptWalker,
         audit: AuditWalker,
         messages: MessageWalker,
+        marks: MarkWalker,
         *,
         now: Callable[[], int],
         turns: Turns,
@@ -87,12 +105,13 @@ class Exporter:
         self._receipts = receipts
         self._audit = audit
         self._messages = messages
+        self._marks = marks
         self._now = now
         self._turns = turns
         self._running: Counter[ShopId] = Counter()
 
     async def parts(self, shop: ShopId) -> AsyncIterator[bytes]:
-        """Yields whole lines, some at a time: the shop, its Pages, receipts, the audit log, messages, the end."""
+        """Yields whole lines, some at a time: shop, Pages, receipts, the audit log, messages, marks, the end."""
         state = await self._registry.shop(shop)
         count = await self._messages.count(shop)
         head = {"shop": shop, **pause_members(state), "exported_at": rfc3339(self._now()), "message_count": count}
@@ -112,6 +131,8 @@ class Exporter:
                     await self._turns.turn(shop)
                 lines.append(_line("message", message_json(message, in_message(message.content))))
             yield b"".join(lines)
+        async for marks in self._marks.walk(shop):
+            yield b"".join(_line("mark", json_of(marked_answer(mark))) for mark in marks)
         yield _line("end", orjson.dumps({"messages": exported}))
 
     async def export(self, request: Request) -> Response:

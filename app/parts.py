@@ -214,7 +214,13 @@ def make_budgets(store: Store) -> Budgets:
 def make_exporter(store: Store, *, turns: Turns | None = None) -> Exporter:
     """Returns the exporter of everything that is kept for a shop."""
     return Exporter(
-        store.shops, store.receipts, store.audit_log, store.reader, now=unix_milliseconds, turns=turns or ShopTurns()
+        store.shops,
+        store.receipts,
+        store.audit_log,
+        store.reader,
+        store.staff_marks,
+        now=unix_milliseconds,
+        turns=turns or ShopTurns(),
     )
 
 

@@ -177,8 +177,8 @@ def table(services: Services) -> list[Route]:
               statuses=(429,),
               tag="Reading", apart=True,
               description="Each line is a JSON object with a `type`: `shop`, each `page` without its token, each "
-              "`receipt`, each `audit` entry, each `message` that is stored when the export begins, and `end` with the "
-              "number of `messages`. An answer without the line `end` is incomplete."),
+              "`receipt`, each `audit` entry, each `message` that is stored when the export begins, each `mark` of a "
+              "conversation, and `end` with the number of `messages`. An answer without the line `end` is incomplete."),
         Route("GET", f"{SHOP}/audit", audit.list, "listAudit", ADMIN,
               "The audit log: who did what, the newest first, for 90 days.", query=AuditQuery, answer=AuditModel,
               tag="Shop and Pages",

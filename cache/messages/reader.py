@@ -14,8 +14,8 @@ from cache.codec import kept, page_flags, tag_of
 from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, NotFound
 from cache.keys import ShopKeys, shop_keys
-from cache.messages.staff_marks import open_staff_mark
-from cache.messages.vault import ShopSecrets, Vault
+from cache.messages.staff_marks import readable_mark
+from cache.messages.vault import ShopSecrets
 from cache.registry.registry import Registry
 from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
 from cache.server.connection import Arg, Connection, Reply, scored
@@ -266,7 +266,7 @@ class Reader:
                 try:
                     vault = self._secrets.vault(shop, stretch.secret)
                     last_message = kept(vault.open(member[1:], value), int(at))
-                    conversation = _conversation(last_message, active, count, _mark(vault, tag_of(value), mark))
+                    conversation = _conversation(last_message, active, count, readable_mark(vault, tag_of(value), mark))
                 except Corrupt as error:
                     log.warning("record_unreadable", reason=error.reason)
                     continue
@@ -369,14 +369,6 @@ def _filter(page_tag: bytes, direction: Direction | None) -> tuple[int, int]:
     if direction is not None:
         mask, flags = mask | 1, flags | (direction == "out")
     return mask, flags
-
-
-def _mark(vault: Vault, tag: bytes, value: bytes) -> StaffMark | None:
-    try:
-        return open_staff_mark(vault, tag, value) if value else None
-    except Corrupt as error:
-        log.warning("record_unreadable", reason=error.reason)
-        return None
 
 
 def _conversation(last: KeptMessage, active: int, count: int, mark: StaffMark | None) -> KeptConversation:

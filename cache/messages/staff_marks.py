@@ -5,16 +5,17 @@ moment hides the marks before it too. The value begins with the moment of the ma
 is sealed as a message is, with the shop's secret (cache/messages/vault.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import orjson
+import structlog
 
 from cache.codec import HEADER_BYTES, NONCE_BYTES
 from cache.errors import Corrupt, NotFound, contended
 from cache.keys import shop_keys
 from cache.messages.vault import FIELD, ShopSecrets, Vault
-from cache.scripts import STAFF_MARK
+from cache.scripts import STAFF_MARK, WALK_MARKS
 from cache.server.connection import Arg, Connection
 from domain.ids import ConversationId, PageId, ShopId
 from domain.staff_mark import StaffMark
@@ -22,8 +23,12 @@ from domain.staff_mark import StaffMark
 HEAD: Final = bytes((3, 0))
 """The first bytes of a record: no message and no edit has this version (cache/codec.py)."""
 MOMENT_DIGITS: Final = 16
+WALKED_PER_CALL: Final = 250
+"""Conversations that one script call of a walk looks at: less than a millisecond of the server's time."""
 TRIES: Final = 2
 """Between reading the shop's secret and storing a mark, the secret may be replaced."""
+
+log = structlog.get_logger()
 
 
 def open_staff_mark(vault: Vault, tag: bytes, value: bytes) -> StaffMark:
@@ -36,6 +41,15 @@ def open_staff_mark(vault: Vault, tag: bytes, value: bytes) -> StaffMark:
     body = orjson.loads(vault.open(tag, sealed)[HEADER_BYTES:])
     conversation, page, done, unread, labels = body
     return StaffMark(conversation, page, done, unread, tuple(labels), int(moment) // 1000)
+
+
+def readable_mark(vault: Vault, tag: bytes, value: bytes) -> StaffMark | None:
+    """Returns the mark, or None if there is none, or if it cannot be read. The log says when it cannot be read."""
+    try:
+        return open_staff_mark(vault, tag, value) if value else None
+    except Corrupt as error:
+        log.warning("record_unreadable", reason=error.reason)
+        return None
 
 
 class StaffMarks:
@@ -73,6 +87,17 @@ class StaffMarks:
             if moment != b"u":
                 return StaffMark(conversation, page, done, unread, tuple(labels), int(moment) // 1000)
         raise contended()
+
+    async def walk(self, shop: ShopId, *, at_once: int = WALKED_PER_CALL) -> AsyncIterator[list[StaffMark]]:
+        """Yields all marks, some at a time. A mark whose conversation gets a message meanwhile may come twice."""
+        keys, position = shop_keys(shop), b"-inf"
+        while position:
+            call = WALK_MARKS([keys.registry, keys.conversations], [keys.hash_tag, position, at_once])
+            position, secret, *found = await self._connection.run(call, tries=2)
+            if found:
+                vault = self._secrets.vault(shop, secret)
+                marks = [readable_mark(vault, *pair) for pair in zip(found[::2], found[1::2], strict=True)]
+                yield [mark for mark in marks if mark is not None]
 
 
 def _not_found() -> NotFound:

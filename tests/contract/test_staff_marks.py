@@ -10,7 +10,7 @@ from api.answers import conversation_json, event_json
 from cache.errors import NotFound
 from cache.keys import shop_keys
 from cache.scripts import HIDE
-from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId
+from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.message import Unsend
 from tests.contract.conftest import PAGE, SHOP, Box, text
 from tests.contract.test_feed import following
@@ -123,6 +123,7 @@ async def test_a_mark_that_is_hidden_and_not_erased_yet_is_not_shown(box: Box) -
         await mark(box)
     await box.put(text("m_2", customer=ANNA))
     assert await marks(box) == {}
+    assert [some async for some in box.marks.walk(SHOP) if some] == []
     assert "marked" not in [event.name for event in (await box.timeline.read(SHOP, seen)).events]
     assert await mark_keys(box) == [ANNAS_KEY]
 
@@ -144,6 +145,18 @@ async def test_viewers_get_a_mark_at_once_and_those_who_come_back_get_the_last_o
         "mark": {"done": False, "unread": True, "labels": []},
     }
     assert (await marks(box))[ANNAS]["marked_at"] == at
+
+
+async def test_all_marks_are_walked(box: Box) -> None:
+    """For the export: each once, in steps."""
+    customers = [Psid(str(number)) for number in range(7)]
+    await box.put(*(text(f"m_{customer}", customer=customer) for customer in customers))
+    expected = [ConversationId(f"{PAGE}_{customer}") for customer in customers if int(customer) % 2]
+    for conversation in expected:
+        await mark(box, conversation)
+    walked = [one.conversation async for some in box.marks.walk(SHOP, at_once=2) for one in some]
+    assert walked == expected
+    assert [some async for some in box.marks.walk(ShopId("shop-2"))] == []
 
 
 async def test_a_shops_labels_are_sealed_and_replaced_as_one_list(box: Box) -> None:

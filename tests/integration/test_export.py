@@ -71,6 +71,8 @@ def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Fac
     for number in range(1, 8):
         assert facebook.text(f"m_{number}", f"tel 012 345 67{number}").status_code == 200
     receipt = shop.purge("/messages/m_1")
+    (conversation,) = shop.get("/conversations")["conversations"]
+    marked = shop.client.put(f"/conversations/{conversation['id']}/mark", json={"done": True}).json()
     answer = shop.client.get("/export")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/x-ndjson"
@@ -80,7 +82,7 @@ def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Fac
     assert [one["type"] for one in exported if one["type"] != "audit"] == [
         *("shop", "page", "receipt"),
         *["message"] * 6,
-        "end",
+        *("mark", "end"),
     ]
     (head,) = of("shop", exported)
     assert (head["shop"], head["paused"], head["message_count"]) == ("shop-1", False, 6)
@@ -88,6 +90,7 @@ def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Fac
     assert of("receipt", exported) == [receipt]
     assert of("message", exported) == shop.walk()[::-1]
     assert of("message", exported)[0]["phone_numbers"] == ["+85512345672"]
+    assert of("mark", exported) == [marked]
     assert of("end", exported) == [{"messages": 6}]
     audit = of("audit", exported)
     assert audit == shop.walk_audit()[::-1][: len(audit)]
