@@ -1,5 +1,6 @@
 """Staff's marks of conversations: sealed, they live as long as the conversation and go with every purge."""
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,8 +13,10 @@ from cache.keys import shop_keys
 from cache.scripts import HIDE
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.message import Unsend
-from tests.contract.conftest import PAGE, SHOP, Box, text
+from domain.secret import Secret
+from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
 from tests.contract.test_feed import following
+from tests.service import SEAL_KEY
 from tests.support import wait_until
 
 KEYS = shop_keys(SHOP)
@@ -167,3 +170,15 @@ async def test_a_shops_labels_are_sealed_and_replaced_as_one_list(box: Box) -> N
     assert b"VIP" not in await box.connection.command("HGET", KEYS.registry, "labels")
     await box.labels.replace(SHOP, ())
     assert await box.labels.read(SHOP) == ()
+
+
+async def test_a_list_of_labels_is_sealed_again_with_the_first_key(box: Box) -> None:
+    """When it is read. A list that no key opens counts as empty, and a new list replaces it."""
+    new, lost = Secret(b64encode(bytes(32)).decode()), Secret(b64encode(bytes([1] * 32)).decode())
+    await box.labels.replace(SHOP, ("VIP",))
+    assert await make_box(box.connection, seal_keys=(new, SEAL_KEY)).labels.read(SHOP) == ("VIP",)
+    assert await make_box(box.connection, seal_keys=(new,)).labels.read(SHOP) == ("VIP",)
+    without = make_box(box.connection, seal_keys=(lost,)).labels
+    assert await without.read(SHOP) == ()
+    await without.replace(SHOP, ("paid",))
+    assert await without.read(SHOP) == ("paid",)

@@ -63,13 +63,14 @@ def test_the_deadline_is_the_first_receipt_plus_five_days_whatever_happens(valke
 
 
 def test_no_part_of_a_shop_outlives_its_newest_message(valkey: Server, facebook: Facebook, shop: Shop) -> None:
-    """Indexes and conversations have deadlines too, none later than the message received last."""
+    """Indexes, conversations and their marks have deadlines too, none later than the message received last."""
     for n in range(COUNT):
         facebook.text(f"m_{n}", customer=str(n % 3))
     newest = milliseconds(shop.walk()[0]["expires_at"])
+    assert shop.client.put(f"/conversations/{PAGE}_1/mark", json={"done": True}).status_code == 200
     with redis.Redis.from_url(valkey.url) as client:
-        names = [name for name in client.scan_iter() if name[:2] in {b"m:", b"s:", b"c:", b"v:", b"e:"}]
-        assert len(names) == COUNT + 1 + 3 + 1
+        names = [name for name in client.scan_iter() if name[:2] in {b"m:", b"s:", b"c:", b"v:", b"e:", b"n:"}]
+        assert len(names) == COUNT + 1 + 3 + 1 + 1
         assert all(0 < int(client.pexpiretime(name)) <= newest for name in names)
 
 
