@@ -5,7 +5,7 @@ import time
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Frame, Locator, Page, Request, Route
 
 from domain.shop import SCOPES, Scope
@@ -22,7 +22,9 @@ PATIENCE: Final = 30_000
 """Milliseconds for whatever is waited for: two cores may be busy with other things."""
 
 SIZES: Final = {"wide": (1280, 800), "narrow": (390, 740)}
-EVERY_LOOK: Final = [(language, size) for language in ("en", "km") for size in SIZES]
+LOOKS: Final = [("en", "wide"), ("km", "narrow")]
+"""Each language once and each size once."""
+
 LOCALES: Final = {"en": "en-GB", "km": "km-KH"}
 
 WORDS: Final[dict[str, dict[str, Any]]] = {
@@ -33,6 +35,9 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
 
 _TOLD_ON_REFUSAL: Final = "Failed to load resource"
 """The browser's line about an answer that is no 200. Which those may be is each test's business."""
+
+_EXAMINE: Final = """axe.run({ resultTypes: ["violations"] }).then(({ violations }) =>
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => JSON.stringify(target)).join(", ")}`))"""
 
 
 class Owner(GraphShop):
@@ -159,9 +164,8 @@ async def shot(page: Page, name: str) -> None:
 
 
 async def stumbles(page: Page) -> list[str]:
-    """What axe finds: rule, and the places."""
-    found = await Axe().run(page)
-    return [
-        f"{one['id']}: {', '.join(str(node['target']) for node in one['nodes'])}"
-        for one in found.response["violations"]
-    ]
+    """What axe finds: rule, and the places. A page that was examined before has axe still."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE_SCRIPT)
+    found: list[str] = await page.evaluate(_EXAMINE)
+    return found

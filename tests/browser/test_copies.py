@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from domain.ids import Psid
-from tests.browser.console import EVERY_LOOK, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
 from tests.graph import FakeGraph, now
 from tests.support import wait_until
 
@@ -20,7 +20,7 @@ HOUR: Final = 3_600_000
 SOKHA, DARA, NEW = (f"700000000000000{number}" for number in (1, 2, 3))
 
 
-@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_conversations_that_lose_messages_tonight_are_listed(
     console: Console, graph: FakeGraph, language: str, size: str
 ) -> None:

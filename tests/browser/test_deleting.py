@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.console import (
-    EVERY_LOOK,
+    LOOKS,
     PATIENCE,
     WORDS,
     Console,
@@ -78,7 +78,7 @@ async def test_a_conversation_is_deleted(console: Console, language: str) -> Non
     assert console.owner.ids() == ["m_2"]
 
 
-@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: Path, language: str, size: str) -> None:
     """Only after the right word; the receipt is shown, followed until it is complete, and can be saved."""
     words = WORDS[language]
@@ -115,7 +115,7 @@ async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: 
     assert console.owner.ids() == []
 
 
-@pytest.mark.parametrize(("language", "size"), [("en", "wide"), ("km", "narrow")])
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_storing_is_paused_and_resumed(console: Console, language: str, size: str) -> None:
     """For the shop, and for one of its Pages: asked about first, and seen in every view until it is resumed."""
     words = WORDS[language]

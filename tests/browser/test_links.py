@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from domain.ids import Psid
 from tests.browser.console import (
-    EVERY_LOOK,
+    LOOKS,
     PATIENCE,
     WORDS,
     Console,
@@ -101,7 +101,7 @@ async def test_a_page_has_its_name(console: Console, graph: FakeGraph) -> None:
     await expect(page.locator(".thread-who")).to_contain_text(console.owner.page.name)
 
 
-@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_live_videos_and_their_comments_are_read(
     console: Console, graph: FakeGraph, language: str, size: str
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.console import PATIENCE, WORDS, Console, open_conversation, rows, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, open_conversation, rows, shot, stumbles
 from tests.callers import text_part
 
 expect.set_options(timeout=PATIENCE)
@@ -86,7 +86,7 @@ async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> No
     assert await stumbles(page) == []
 
 
-@pytest.mark.parametrize(("language", "size"), [("en", "wide"), ("km", "narrow")])
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_in_the_dark_every_state_can_be_read(console: Console, language: str, size: str) -> None:
     """The thread with an order, the sheet of keys, what goes tonight, live videos, and the settings."""
     words = WORDS[language]

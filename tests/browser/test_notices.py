@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.console import EVERY_LOOK, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -40,7 +40,7 @@ async def opened(console: Console, conversations: int, language: str = "en", siz
     return page
 
 
-@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_sound_and_notification_are_off_until_the_reader_says_yes(
     console: Console, language: str, size: str
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Frame, Page, Route, expect
 
 from tests.browser.console import (
-    EVERY_LOOK,
+    LOOKS,
     PATIENCE,
     WORDS,
     Console,
@@ -55,7 +55,7 @@ async def no_picture(route: Route) -> None:
     await route.fulfill(status=200, body='<svg xmlns="http://www.w3.org/2000/svg"/>', content_type="image/svg+xml")
 
 
-@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_picked_messages_are_gathered_to_an_order(console: Console, language: str, size: str) -> None:
     """Texts, number, place and photo, beside the thread or on a sheet; copied as text and as JSON; stored nowhere."""
     words = WORDS[language]

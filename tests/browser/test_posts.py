@@ -7,14 +7,14 @@ from playwright.async_api import expect
 
 from simulator.graph_faults import OUTAGE
 from simulator.graph_made_up import made_up
-from tests.browser.console import EVERY_LOOK, PATIENCE, WORDS, Console, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, shot, stumbles
 from tests.graph import FakeGraph
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_posts_comments_and_replies_are_read(
     console: Console, graph: FakeGraph, language: str, size: str
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.console import PATIENCE, WORDS, Console, messages, rows, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
 from tests.callers import text_part
 
 expect.set_options(timeout=PATIENCE)
@@ -32,7 +32,7 @@ def owner_hears(console: Console) -> None:
         console.owner.delivers(*parts[first : first + 40])
 
 
-@pytest.mark.parametrize(("language", "size"), [("en", "wide"), ("km", "narrow")])
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_words_are_found_in_all_five_days(console: Console, language: str, size: str) -> None:
     """Beyond what is loaded, with how far the service looked; a press leads to the message; what is erased goes."""
     words = WORDS[language]

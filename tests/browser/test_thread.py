@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.console import (
-    EVERY_LOOK,
+    LOOKS,
     PATIENCE,
     WORDS,
     Console,
@@ -104,7 +104,7 @@ async def test_new_messages_below_are_counted_on_a_button_that_leads_to_them(con
     assert await box.evaluate(FROM_END) <= 1
 
 
-@pytest.mark.parametrize(("language", "size"), EVERY_LOOK)
+@pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
     console: Console, language: str, size: str
 ) -> None:
