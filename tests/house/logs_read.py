@@ -3,9 +3,10 @@
 import ast
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
-from tests.house.sources import ROOT, modules, packages
+from tests.house.sources import ROOT, modules, packages, tree
 
 LEVELS: Final = {"debug", "info", "warning", "error", "critical", "exception"}
 LOGGERS: Final = {"log", "_log", "logger"}
@@ -23,10 +24,10 @@ class Event:
     fields: set[str] = field(default_factory=set)
 
 
-def events_of(source: str) -> dict[str, Event]:
+def events_of(parsed: ast.Module) -> dict[str, Event]:
     """By name, from the calls of one module. A name that is not written out is told as the expression."""
     found: dict[str, Event] = defaultdict(Event)
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in LEVELS:
             continue
         logger = node.func.value
@@ -46,10 +47,10 @@ def events_of(source: str) -> dict[str, Event]:
     return found
 
 
-def request_fields_of(source: str) -> set[str]:
+def request_fields_of(parsed: ast.Module) -> set[str]:
     """The fields of a request's line that a module puts there."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed):
         match node:
             case ast.Subscript(slice=ast.Constant(value=str(key)), ctx=ast.Store(), value=where) if _is_line(where):
                 found.add(key)
@@ -70,13 +71,14 @@ def _is_line(where: ast.expr) -> bool:
     return False
 
 
+@cache
 def all_events() -> dict[str, Event]:
     """Every event of the code that is installed, with the two that are put together by hand."""
     found: dict[str, Event] = defaultdict(Event)
     for module in modules(*packages()):
-        source = (ROOT / module.path).read_text(encoding="utf-8")
-        for name, event in events_of(source).items():
+        parsed = tree(ROOT / module.path)
+        for name, event in events_of(parsed).items():
             found[name].levels |= event.levels
             found[name].fields |= event.fields
-        found["request"].fields |= request_fields_of(source) - {"event"}
+        found["request"].fields |= request_fields_of(parsed) - {"event"}
     return found

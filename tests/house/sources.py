@@ -59,6 +59,18 @@ def packages() -> tuple[str, ...]:
 
 
 @cache
+def source(path: Path) -> str:
+    """The text of a file, read once."""
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """A module of Python, parsed once for all tests of a process."""
+    return ast.parse(source(path))
+
+
+@cache
 def modules(*folders: str) -> tuple[Module, ...]:
     """Every module under these folders of the root."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -68,18 +80,22 @@ def modules(*folders: str) -> tuple[Module, ...]:
 
 def read_module(name: str, path: str, source: str, known: frozenset[str] = frozenset()) -> Module:
     """A module from its source; `known` are the dotted names of our modules."""
-    tree = ast.parse(source)
+    return _read(name, path, ast.parse(source), known)
+
+
+def _read(name: str, path: str, tree: ast.Module, known: frozenset[str]) -> Module:
+    nodes = list(ast.walk(tree))
     top = {id(node) for node in tree.body}
     imports = tuple(
         Import(module, node.lineno, id(node) in top)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Import | ast.ImportFrom)
         for module in _modules_of(node, known)
     )
     if any(one.module == "importlib" for one in imports):
         imports += tuple(
             Import(node.value, node.lineno, top=True, by_name=True)
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and "." in node.value
@@ -90,8 +106,7 @@ def read_module(name: str, path: str, source: str, known: frozenset[str] = froze
 
 
 def _module(path: Path, known: set[str]) -> Module:
-    relative = path.relative_to(ROOT)
-    return read_module(_name(path), str(relative), path.read_text(encoding="utf-8"), frozenset(known))
+    return _read(_name(path), str(path.relative_to(ROOT)), tree(path), frozenset(known))
 
 
 def _name(path: Path) -> str:

@@ -2,13 +2,14 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from cache import scripts
 from cache.server.connection import Script
-from tests.house.sources import ROOT, committed, modules, packages, pyproject
+from tests.house.sources import ROOT, committed, modules, packages, pyproject, source, tree
 
 NEIGHBOURS = ("../" + "shared", "." + "library", "/work" + "/")
 """Put together here, so that this file does not find itself."""
@@ -23,10 +24,11 @@ INDEXES = re.compile(
 TEXTS = {".py", ".lua", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cfg", ".js", ".mjs", ".html", ".css", ""}
 
 
+@cache
 def texts() -> dict[str, str]:
     """Every committed text by its path from the root."""
     return {
-        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        str(path.relative_to(ROOT)): source(path)
         for path in committed()
         if path.suffix in TEXTS and path.name != "record.dict"
     }
@@ -67,7 +69,7 @@ def test_every_name_of_a_script_is_used() -> None:
     used = {
         alias.name
         for module in modules("cache")
-        for node in ast.walk(ast.parse((ROOT / module.path).read_text(encoding="utf-8")))
+        for node in ast.walk(tree(ROOT / module.path))
         if isinstance(node, ast.ImportFrom) and node.module == "cache.scripts"
         for alias in node.names
     }

@@ -3,7 +3,7 @@
 import ast
 from collections import defaultdict
 
-from tests.house.sources import ROOT, committed
+from tests.house.sources import ROOT, committed, tree
 
 
 def members(node: ast.ClassDef) -> set[str]:
@@ -22,7 +22,7 @@ def test_no_class_name_stands_for_two_things() -> None:
         place = path.relative_to(ROOT)
         if path.suffix != ".py" or place.parts[0] in {"tests", "docs"}:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
                 continue
             if any(ast.unparse(base).startswith("Protocol") for base in node.bases):
