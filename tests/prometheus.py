@@ -29,14 +29,20 @@ def program(name: str) -> Path:
 
 
 def promtool(*arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run promtool to its end; what it wrote and its exit code.
+    """Run promtool to its end; what it wrote and its exit code. Of `test`, both streams are in `stdout`, in order.
 
     Raises:
         Absent: there is none.
     """
     command = [str(program("promtool")), *arguments]
     return subprocess.run(  # noqa: S603 - our own arguments
-        command, input=stdin, capture_output=True, text=True, timeout=60, check=False
+        command,
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if arguments[0] == "test" else subprocess.PIPE,
+        text=True,
+        timeout=240,
+        check=False,
     )
 
 

@@ -76,7 +76,7 @@ def _delivered(messaging: list[Any]) -> Delivery:
     return normalize(_written({"object": "page", "entry": [{"id": PAGE, "messaging": messaging}]}))
 
 
-@settings(derandomize=True, deadline=None, max_examples=400)
+@settings(derandomize=True, deadline=None, max_examples=150)
 @given(bodies)
 @example({"object": "page", "entry": [{"id": 1e300}]})
 def test_any_json_becomes_a_delivery_that_utf8_can_carry(body: Any) -> None:
@@ -90,7 +90,7 @@ def test_any_json_becomes_a_delivery_that_utf8_can_carry(body: Any) -> None:
         notice.page.encode()
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=150)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_are_a_delivery_or_refused(body: bytes) -> None:
     """Refused as not being JSON, and never in another way."""
@@ -98,7 +98,7 @@ def test_any_bytes_are_a_delivery_or_refused(body: bytes) -> None:
         assert isinstance(normalize(body), Delivery)
 
 
-@settings(derandomize=True, deadline=None, max_examples=400)
+@settings(derandomize=True, deadline=None, max_examples=150)
 @given(events, st.integers(0, 3))
 def test_a_poisoned_event_never_changes_what_its_neighbours_yield(poison: Any, place: int) -> None:
     """Wherever it stands: the others come out whole and in order, and it gives at most one thing itself."""
@@ -109,7 +109,7 @@ def test_a_poisoned_event_never_changes_what_its_neighbours_yield(poison: Any, p
     assert len(delivery.events) + len(delivery.notices) + len(delivery.skipped) == 4
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=150)
 @given(entries, st.integers(0, 2))
 def test_a_poisoned_entry_never_changes_what_its_neighbours_yield(poison: Any, place: int) -> None:
     """The same one level higher: an entry for another Page, or no entry at all."""
@@ -119,7 +119,7 @@ def test_a_poisoned_entry_never_changes_what_its_neighbours_yield(poison: Any, p
     assert [event for event in normalize(_written(body)).events if event in expected] == expected
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=150)
 @given(events)
 def test_an_event_is_told_in_full_by_itself(event: Any) -> None:
     """Exactly one of: kept, noticed, skipped with a reason."""

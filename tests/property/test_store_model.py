@@ -35,7 +35,7 @@ PLACES: Final = {
     "m-4": Place("page-b", "anna"),
 }
 """Few, so that they meet each other often: two of one conversation, two of a Page, one apart."""
-EXAMPLES: Final = int(os.environ.get("MODEL_EXAMPLES", "80"))
+EXAMPLES: Final = int(os.environ.get("MODEL_EXAMPLES", "40"))
 """Runs of up to thirty turns. The same ones each time, unless more are asked for."""
 
 names = st.sampled_from(sorted(PLACES))
