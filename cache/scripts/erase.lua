@@ -41,6 +41,8 @@ for i = 4, #ARGV, 2 do
       redis.call('ZADD', KEYS[3], 'XX', newest, page .. conversation)
     else
       redis.call('ZREM', KEYS[3], page .. conversation)
+    end
+    if newest <= purged_until(page, conversation) then
       redis.call('UNLINK', STAFF_MARK_KEY .. tag .. ':' .. conversation)
       redis.call('ZREM', KEYS[5], 'k' .. page .. conversation)
     end

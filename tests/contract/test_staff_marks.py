@@ -129,6 +129,9 @@ async def test_a_mark_that_is_hidden_and_not_erased_yet_is_not_shown(box: Box) -
     assert [some async for some in box.marks.walk(SHOP) if some] == []
     assert "marked" not in [event.name for event in (await box.timeline.read(SHOP, seen)).events]
     assert await mark_keys(box) == [ANNAS_KEY]
+    await mark(box)
+    await box.put(Unsend(MessageId("m_2"), PAGE, None))
+    assert await mark_keys(box) == [], "what is left of the conversation is hidden"
 
 
 async def test_viewers_get_a_mark_at_once_and_those_who_come_back_get_the_last_one(box: Box) -> None:
