@@ -87,7 +87,7 @@ chart: $(STAMP)  ## draw the picture in docs/capacity.md: the cost of a delivery
 	$(BIN)/python -m bench.chart
 
 attack: $(STAMP)  ## attack the service as a stranger, a customer and a shop; URL=... attacks a running one
-	$(BIN)/python -m tests.attack $(if $(URL),--url $(URL)) $(ARGS)
+	FAULT_EFFORT=full $(BIN)/python -m tests.attack $(if $(URL),--url $(URL)) $(ARGS)
 
 reliability: $(STAMP)  ## cause every fault at full length, and write the table in docs/reliability.md
 	@mkdir -p build && rm -f build/faults.ndjson

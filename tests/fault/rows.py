@@ -24,7 +24,9 @@ _RULE: Final = "| --- | ---: | --- | ---: | ---: | ---: | ---: |"
 
 
 FULL: Final = os.environ.get("FAULT_EFFORT") == "full"
-"""Whether there is time for everything. A test says by it how often, how long or how much it does."""
+"""Whether there is time for everything, as `make reliability` and `make attack` have. A test says by it how often, how
+long or how much it does.
+"""
 
 
 REFUSED_SECONDS: Final = 2.0 if FULL else 5.0
