@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Iterable
 from http.client import HTTPConnection
+from itertools import count
+from threading import Lock
 from typing import Final
 
 from tests.attack.target import Target, attack
@@ -10,6 +12,7 @@ from tests.attack.target import Target, attack
 LONG: Final = 15_000
 """Characters: as many as the server takes in the head of one request."""
 CALLS: Final = 800
+CONNECTIONS: Final = 4
 ONCE: Final = 20
 """Calls before the memory is looked at for the first time: what every service needs is there then."""
 
@@ -19,20 +22,24 @@ Request = tuple[str, str, bytes | None, dict[str, str]]
 
 
 async def _growth(target: Target, requests: Iterable[Request]) -> float:
-    """MiB by which the process grows while these requests come, one after the other on one connection."""
+    """MiB by which the process grows while these requests come, on a few connections."""
+    left, turn = iter(requests), Lock()
 
-    def send_all() -> float:
-        before = 0.0
+    def send(most: int | None) -> None:
         connection = HTTPConnection(*target.address, timeout=60)
-        for number, request in enumerate(requests):
-            if number == ONCE:
-                before = target.resident_mib()
+        for _ in range(most) if most else count():
+            with turn:
+                request = next(left, None)
+            if request is None:
+                break
             connection.request(*request)
             connection.getresponse().read()
         connection.close()
-        return target.resident_mib() - before
 
-    return await asyncio.to_thread(send_all)
+    await asyncio.to_thread(send, ONCE)
+    before = target.resident_mib()
+    await asyncio.gather(*(asyncio.to_thread(send, None) for _ in range(CONNECTIONS)))
+    return target.resident_mib() - before
 
 
 def _stream(shop: str) -> Request:
