@@ -87,7 +87,7 @@ async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: 
     page = await console.open(language, size)
     await expect(rows(page)).to_have_count(3)
     await page.get_by_role("button", name=words["view.shop"], exact=True).click()
-    await expect(page.locator(".panel")).to_have_count(5)
+    await expect(page.locator(".panel")).to_have_count(6)
     assert await stumbles(page) == []
     await shot(page, f"shop-{language}-{size}")
     await page.get_by_role("button", name=words["purge.start"]).click()
