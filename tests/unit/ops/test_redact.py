@@ -85,17 +85,14 @@ def test_facts_of_a_request_pass_as_they_are() -> None:
     assert told(**line) == line
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+@pytest.mark.parametrize("key", ["text", "token", "authorization", "body", "signature", "psid", "mid", "anything"])
+def test_nothing_but_short_numbers_passes_under_a_key_that_is_not_listed(key: str) -> None:
+    """A new key is masked until it is in one of the lists."""
+    for value in (
         "jum reap suor", b"bytes", Secret("s" * 40), 85512345678, {"text": "hello"}, ["hello"], Path("/x"),
         ValueError("hello"), object(),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("key", ["text", "token", "authorization", "body", "signature", "psid", "mid", "anything"])
-def test_nothing_but_short_numbers_passes_under_a_key_that_is_not_listed(key: str, value: object) -> None:
-    """A new key is masked until somebody has thought about it."""
-    assert told(**{key: value}) == {key: MASK}
+    ):  # fmt: skip
+        assert told(**{key: value}) == {key: MASK}
 
 
 @pytest.mark.parametrize("client", ["203.113.100.200", "2001:db8::1", "127.0.0.1", None])
