@@ -101,13 +101,19 @@ async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser
 
 
 async def test_what_was_deleted_leaves_the_page_though_it_cannot_read_the_rest(owner: Owner, browser: Browser) -> None:
-    """It reads again by itself until it has what is kept."""
+    """Of a conversation, and of the list. The list is read again by itself until what is kept is there."""
     console = Console(browser, owner)
+    owner.hears("m_0", "deleted first")
     owner.hears("m_1", "deleted")
     page = await console.open()
     await open_conversation(page)
+    await expect(messages(page)).to_have_count(2)
     await expect(page.locator(".connection.live")).to_be_visible()
-    lists = re.compile(r"/v1/shops/[^/]+/(conversations|messages)\?")
+    await page.route(re.compile(r"/v1/shops/[^/]+/messages\?"), lambda route: route.abort())
+    owner.purge("/messages/m_0")
+    await expect(messages(page)).to_have_count(0)
+    await expect(rows(page)).to_contain_text(["deleted"])
+    lists = re.compile(r"/v1/shops/[^/]+/conversations\?")
     await page.route(lists, lambda route: route.abort())
     owner.purge()
     await expect(page.locator(".list-pane").get_by_role("alert")).to_be_visible()
