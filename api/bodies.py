@@ -58,7 +58,10 @@ def _end(text: object) -> int:
     return moment
 
 
-End = Annotated[int, BeforeValidator(_end), WithJsonSchema({"type": "string", "format": "date-time"})]
+End = Annotated[
+    Annotated[int, BeforeValidator(_end)] | None,
+    WithJsonSchema({"oneOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
+]
 
 
 def _label(text: str) -> str:
@@ -114,7 +117,7 @@ class Pause(_Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}, {"paused": True, "until": None}]})
 
     paused: StrictBool = Field(description="true stops storing messages, false continues.")
-    until: End | None = Field(
+    until: End = Field(
         None,
         description="When a pause ends by itself: RFC 3339 with its offset, later than now. Absent or null: the pause "
         "lasts until the shop resumes.",

@@ -438,7 +438,7 @@ export interface Pause {
   /** true stops storing messages, false continues. */
   paused: boolean;
   /** When a pause ends by itself: RFC 3339 with its offset, later than now. Absent or null: the pause lasts until the shop resumes. */
-  until?: string;
+  until?: string | null;
 }
 
 /** A person or a Page, if Facebook says who it is. */
