@@ -393,7 +393,11 @@ def test_pages_and_purge_work_on_a_running_service_too(
     said = done(None, "pages", "connect", *where, "--token-file", str(file), found.id, **token)
     assert said.endswith("with a token.\n")
     assert graph_shop.fetch(found.id, "posts")["items"] == []
-    assert done(None, "pages", "list", *where, **token).splitlines()[1].endswith("with a token.")
+    assert graph_shop.client.patch("", json={"paused": True, "until": "2999-01-01T07:00:00+07:00"}).status_code == 200
+    shop, page = done(None, "pages", "list", *where, **token).splitlines()
+    assert shop.endswith(" is paused until 2999-01-01T00:00:00.000Z.")
+    assert page.endswith("with a token.")
+    assert graph_shop.client.patch("", json={"paused": False}).status_code == 200
     with Facebook(graph_service.url) as facebook:
         for n, customer in enumerate([CUSTOMER, "22", "33"]):
             facebook.text(f"m_{n}", page=found.id, customer=customer)
