@@ -22,7 +22,7 @@ STORES = ("valkey9", "redis82", "redis7", "cluster")
 @pytest.fixture(scope="session")
 def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The Valkey that `page-inbox run` embeds."""
-    with servers.running("valkey9", tmp_path_factory.mktemp("valkey9"), servers.valkey9()) as server:
+    with servers.running("valkey9", tmp_path_factory.mktemp("valkey9"), extra=servers.RESTING) as server:
         yield server
 
 

@@ -57,12 +57,12 @@ class Load:
         rate = len(self.acknowledged) / max(self._ended - self._began, 0.001)
         return f"{self._connections} connections, {rate:,.0f} messages/s"
 
-    async def reach(self, more: int, within: float = 30) -> None:
+    async def reach(self, more: int, within: float = 60) -> None:
         """Return once so many more messages have been acknowledged."""
         wanted = len(self.acknowledged) + more
         await wait_until(lambda: len(self.acknowledged) >= wanted, within)
 
-    async def recovered(self, since: float, within: float = 30) -> float:
+    async def recovered(self, since: float, within: float = 60) -> float:
         """Return once a delivery that was sent after `since` (of `time.monotonic`) is answered 200.
 
         Returns: the seconds from then until now.

