@@ -83,7 +83,7 @@ Different = AfterValidator(_different)
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class PageConnect(_Body):

@@ -143,7 +143,7 @@ Moment = Annotated[int | None, BeforeValidator(_moment), WithJsonSchema(_MOMENT_
 class Query(BaseModel):
     """A query. A call with an unknown parameter is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class SearchQuery(Query):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from app.loading import loading
 from app.running import settings_of_run
 from app.version import VERSION
 from domain.errors import PageInboxError
@@ -52,7 +53,8 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         try:
-            command: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
+            with loading():
+                command: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
         except ModuleNotFoundError as error:
             if error.name != "simulator":
                 raise

@@ -10,6 +10,7 @@ import uvicorn
 
 from app import server
 from app.factory import Application
+from app.public_server import make_public, stop_serving
 from app.signals import DRAINING, Signals
 from cache.server.state import ServerState
 from domain.errors import PageInboxError
@@ -92,7 +93,7 @@ class _Process:
         """Serve an application. The previous application ends when the new application accepts requests."""
         app.services.metrics.workers(1)
         app.services.checks.add("draining", self.signals.serving, DRAINING)
-        public, before = server.make_public(app), list(self._serving)
+        public, before = make_public(app), list(self._serving)
         self._serving.append((public, app))
         self._group.create_task(self._serve(public, app))
         self._group.create_task(self._replace(before, public))
@@ -102,7 +103,7 @@ class _Process:
         self._stopping = True
         self._public.close()  # from now on connections are refused
         for public, app in self._serving:
-            server.stop(public, app)
+            stop_serving(public, app)
 
     def reload(self, again: MakeApp) -> None:
         """Read the settings and their files again and use them. If they are refused, change nothing."""
@@ -133,4 +134,4 @@ class _Process:
         while not public.started and not public.should_exit:  # noqa: ASYNC110 - uvicorn sets no event
             await asyncio.sleep(_POLL_SECONDS)
         for old, app in before if public.started else ():
-            server.stop(old, app)
+            stop_serving(old, app)

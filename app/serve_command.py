@@ -6,8 +6,7 @@ import sys
 import click
 
 from app import server
-from app.factory import Application, create_app
-from app.process import serve as serve_here
+from app.loading import loading
 from app.version import VERSION
 from ops import logs
 from ops.settings import read_settings
@@ -27,13 +26,19 @@ def serve() -> None:
     """
     settings = read_settings(os.environ, command="serve")
 
-    def make() -> Application:
-        return create_app(read_settings(os.environ, command="serve"), hooks(os.environ, version=VERSION))
-
     logs.configure(sys.stdout.buffer, level=settings.log_level)
+    # A supervisor needs none of the application's modules, and a single process needs no supervisor.
     if settings.workers > 1:
-        from app.supervisor import supervise  # a single process has none
+        with loading():
+            from app.supervisor import supervise
 
         server.run(lambda: supervise(settings))
         return
+    with loading():
+        from app.factory import Application, create_app
+        from app.process import serve as serve_here
+
+    def make() -> Application:
+        return create_app(read_settings(os.environ, command="serve"), hooks(os.environ, version=VERSION))
+
     server.run(lambda: serve_here(make(), again=make))

@@ -1,25 +1,22 @@
 """Sockets and servers: makes the listening sockets of this service and configures uvicorn."""
 
 import asyncio
-import gc
 import resource
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Final
 
 import uvicorn
 import uvloop
 
-from app.delivery_connection import DeliveryConnection
-from app.edge import KEEP_ALIVE_SECONDS, MOST_CONNECTIONS, SPARE_FILES, Edge
-from app.edge_connection import EdgeConnection
-from app.factory import Application
+from app.edge import KEEP_ALIVE_SECONDS
 from domain.errors import PageInboxError
 
 GRACE_SECONDS: Final = 15
 """Seconds that open requests have to end after SIGTERM. A request that waits for Facebook takes at most twelve."""
+CLOSE_SECONDS: Final = 5.0
+"""Seconds that background tasks have to end after that. The usual grace period of an orchestrator is thirty seconds."""
 OPEN_FILES: Final = 65_536
 LEAST_OPEN_FILES: Final = 1024
 """Half is for connections, half for everything else (SPARE_FILES). Every system allows this number by default."""
@@ -30,9 +27,6 @@ BACKLOG: Final = 2048
 ACCEPTED_EACH_TURN: Final = 32
 """The event loop accepts one connection per turn from each listening socket (libuv 1.45 and newer), and turns are long
 under load. With one per turn, two thousand new connections from others delay Facebook by ten seconds."""
-
-GARBAGE_OBJECTS: Final = 10_000
-"""New objects after which the garbage collector checks the youngest objects: about 2 MB, in a millisecond."""
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
 
@@ -131,46 +125,6 @@ def raise_open_files() -> None:
 def accepting(listening: socket.socket, each_turn: int) -> list[socket.socket]:
     """Returns `each_turn` copies of a socket, so that `uvicorn.Server.serve` accepts as many connections per turn."""
     return [listening.dup() for _ in range(each_turn)]
-
-
-def most_connections() -> int:
-    """Returns how many connections the public port may hold: as many as open files allow, at most MOST_CONNECTIONS."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(min(MOST_CONNECTIONS, soft - SPARE_FILES), 1)
-
-
-def make_public(app: Application) -> uvicorn.Server:
-    """Returns the public server. Call this inside the event loop."""
-    settings = app.services.settings
-    edge = Edge(most_connections(), app.services.metrics.dropped)
-    connection: Any = EdgeConnection
-    if app.outermost is app:  # with tracing, each request goes through ASGI
-        connection = partial(DeliveryConnection, app.receiver)
-    protocol = partial(connection, edge, app.busy, settings.max_body_bytes)
-    public = make_server(
-        app.outermost,
-        lifespan=True,
-        proxies=settings.trusted_proxies,
-        protocol=protocol,
-    )
-    keep_what_is_here()
-    return public
-
-
-def keep_what_is_here() -> None:
-    """Let the garbage collector ignore all objects that exist now, and check new objects less often.
-
-    A request makes no reference cycles. A search for cycles after every 700 new objects takes an eighth of the time.
-    """
-    gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
-
-
-def stop(server: uvicorn.Server, app: Application) -> None:
-    """Stop the server and end all streams now. The server waits for open requests, and a stream has no end."""
-    server.should_exit = True
-    # keeps: streams end in order
-    app.services.fan_out.end_all("closing")
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -9,6 +9,8 @@ import signal
 import sys
 from typing import Final
 
+from app.loading import loading
+
 ENDED: Final = 128 + signal.SIGTERM
 """The exit code that shells report for a process that SIGTERM ended."""
 
@@ -19,4 +21,6 @@ def main() -> None:
     if sys.stdout is None:
         # Otherwise the next opened file gets the number of standard output, and receives the output for the user.
         sys.exit("Error: Standard output is closed. Give it a file, a pipe or /dev/null.")
-    importlib.import_module("app.cli").main(prog_name="page-inbox")
+    with loading():
+        cli = importlib.import_module("app.cli")
+    cli.main(prog_name="page-inbox")

@@ -23,7 +23,6 @@ import structlog
 from app import server
 from app.signals import DRAINING, Signals
 from app.version import VERSION
-from app.wiring import CLOSE_SECONDS
 from cache.embedded.tether import tethered
 from domain.errors import PageInboxError
 from ops.health import Result
@@ -44,7 +43,7 @@ START_BEATS: Final = 60
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 5.0
 """Longest wait in seconds before the next start, if a worker ended before it served. Each wait is twice the last."""
-END_SECONDS: Final = server.GRACE_SECONDS + CLOSE_SECONDS + 5
+END_SECONDS: Final = server.GRACE_SECONDS + server.CLOSE_SECONDS + 5
 """Seconds that workers have to end: their own time limits, a last report, and two seconds more."""
 HOW: Final = ("exit", "signal", "hung")
 _HINT: Final = "No worker process serves yet, or one hangs; the supervisor's log lines say which."

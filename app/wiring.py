@@ -28,6 +28,7 @@ from app.parts import (
     make_writer,
     unix_milliseconds,
 )
+from app.server import CLOSE_SECONDS
 from app.shop_turns import ShopTurns
 from app.version import VERSION
 from cache.audit.log import AuditLog
@@ -68,9 +69,6 @@ from ops.metrics import MetricRegistry, Metrics, process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
 from webhook.withdrawal import Withdrawal
-
-CLOSE_SECONDS: Final = 5.0
-"""Seconds that background tasks have to end. The usual grace period of an orchestrator is thirty seconds."""
 
 REDIS_CHECK_SECONDS: Final = 2.0
 """Time limit for a check of Redis. A check makes several calls, and each call has its own shorter limit."""

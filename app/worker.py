@@ -23,6 +23,7 @@ from starlette.routing import Route
 from app import server
 from app.factory import Application, create_app
 from app.process import refuse_unfit_redis
+from app.public_server import make_public, stop_serving
 from app.signals import Signals
 from app.version import VERSION
 from domain.errors import PageInboxError
@@ -49,11 +50,11 @@ def main(port: int, file: int) -> None:
 
 async def _serve(app: Application, public_socket: socket.socket, report_socket: socket.socket) -> None:
     await refuse_unfit_redis(app.services.state)
-    public, asked = server.make_public(app), asyncio.Event()
+    public, asked = make_public(app), asyncio.Event()
 
     def stop() -> None:
         public_socket.close()  # from now on the other workers get new connections
-        server.stop(public, app)
+        stop_serving(public, app)
 
     Signals(stop).install()
 

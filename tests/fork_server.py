@@ -25,7 +25,15 @@ _MOST_BYTES: Final = 1 << 17
 """Bytes of one request: the arguments and the environment."""
 _STATUS_BYTES: Final = 4
 
-_LATER: Final = ("api.docs_page", "api.openapi", "app.supervisor", "httpx2", "phonenumbers")
+_LATER: Final = (
+    "api.docs_page",
+    "api.openapi",
+    "app.factory",
+    "app.process",
+    "app.supervisor",
+    "httpx2",
+    "phonenumbers",
+)
 """What a process would load at its first use."""
 
 _servers: Final[list[socket.socket]] = []

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 def _ordinary() -> None:
     """Without the fast entrance: every delivery goes through uvicorn's ASGI messages."""
-    server: Any = importlib.import_module("app.server")
+    server: Any = importlib.import_module("app.public_server")
     server.DeliveryConnection = lambda _receiver, *given, **more: server.EdgeConnection(*given, **more)
 
 
@@ -30,7 +30,7 @@ def _pooled() -> None:
 
 def _collected() -> None:
     """The garbage collector looks for cycles as often as it does by default, in all objects."""
-    server: Any = importlib.import_module("app.server")
+    server: Any = importlib.import_module("app.public_server")
     usual = gc.get_threshold()
     server.keep_what_is_here = lambda: gc.set_threshold(*usual)
 

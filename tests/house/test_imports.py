@@ -71,7 +71,10 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         *("app.token_command", "app.where"),
     ),
     "httptools": ("app.edge_connection",),
-    "uvicorn": ("app.delivery_connection", "app.edge_connection", "app.process", "app.server", "app.worker"),
+    "uvicorn": (
+        *("app.delivery_connection", "app.edge_connection", "app.process", "app.public_server", "app.server"),
+        "app.worker",
+    ),
     "uvloop": ("app.server",),
 }
 """Where a library may be imported. One that is not listed may be imported nowhere; `domain` imports none."""
@@ -183,7 +186,7 @@ def test_the_pure_modules_are_there() -> None:
 LOADED_LATER: dict[str, set[str]] = {
     "api.docs": {"api.docs_page", "api.openapi"},
     "api.phone_plans": {"phonenumbers"},
-    "app.serve_command": {"app.supervisor"},
+    "app.serve_command": {"app.factory", "app.process", "app.supervisor"},
     "graph_client.client": {"httpcore2"},
 }
 """Who imports what inside a function, so that a start does not load it."""

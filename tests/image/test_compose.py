@@ -12,7 +12,7 @@ import redis
 import yaml
 from redis.exceptions import NoPermissionError
 
-from app import server, wiring
+from app import server
 from cache.embedded.valkey import PERSISTENT, SETTINGS, WIPING
 from ops import settings
 from ops.settings import read_settings
@@ -113,7 +113,7 @@ def test_serve_starts_with_what_is_set() -> None:
 def test_it_is_given_the_time_that_it_takes_to_end() -> None:
     """For requests under way and for what runs beside them; Valkey ends after it."""
     grace = float(INBOX["stop_grace_period"].removesuffix("s"))
-    assert grace > server.GRACE_SECONDS + wiring.CLOSE_SECONDS
+    assert grace > server.GRACE_SECONDS + server.CLOSE_SECONDS
     assert INBOX["depends_on"]["valkey"] == {"condition": "service_healthy"}
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from app import server, wiring
+from app import server
 from tests.house.sources import ROOT, packages
 from tests.image.faults import FAULTS, Fault
 from tests.image.running import GRACE_SECONDS
@@ -87,7 +87,7 @@ def test_the_server_gets_the_signals() -> None:
 
 def test_the_proofs_wait_longer_than_the_server_does() -> None:
     """Else a kill would pass for an end."""
-    assert GRACE_SECONDS > server.GRACE_SECONDS + wiring.CLOSE_SECONDS
+    assert GRACE_SECONDS > server.GRACE_SECONDS + server.CLOSE_SECONDS
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)

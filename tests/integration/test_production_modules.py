@@ -76,6 +76,14 @@ def test_serve_runs_on_what_production_installs_and_loads_no_other_command(valke
     assert sorted(name for name in names if name.partition(".")[0] in {"simulator", "bench", "tests", "rich"}) == []
 
 
+def test_a_supervisor_loads_nothing_of_the_application() -> None:
+    """It serves the operators' port alone; the application would take half of its memory."""
+    look = "import app.cli, app.serve_command, app.supervisor, sys; print(*(n.split('.')[0] for n in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)  # noqa: S603
+    assert {"app", "ops", "uvicorn"} <= {*loaded.stdout.split()}
+    assert {*loaded.stdout.split()} & {"api", "webhook", "graph_client", "redis", "cryptography", "msgspec"} == set()
+
+
 def test_commands_that_need_the_simulator_say_so_where_it_is_not_installed(tmp_path: Path) -> None:
     """A sentence with what to do, exit code 1, no traceback. The list of commands works all the same."""
     environ = environment(None, ABSENT='["simulator"]', LOADED=str(tmp_path / "loaded"), PYTHONPATH=str(Path.cwd()))

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from app.server import GRACE_SECONDS
-from app.wiring import CLOSE_SECONDS
+from app.server import CLOSE_SECONDS, GRACE_SECONDS
 from cache.messages.queue import QUEUE_BYTES
 from tests.k8s.manifests import Manifests, Object, Pod, quantity
 

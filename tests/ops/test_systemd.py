@@ -12,8 +12,7 @@ from typing import Final
 import pytest
 import redis
 
-from app.server import GRACE_SECONDS, LEAST_OPEN_FILES
-from app.wiring import CLOSE_SECONDS
+from app.server import CLOSE_SECONDS, GRACE_SECONDS, LEAST_OPEN_FILES
 from cache.embedded.valkey import WIPING, find_server
 from ops.settings import SETTINGS
 from tests.house.sources import ROOT
