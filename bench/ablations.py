@@ -36,6 +36,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
             racers.append(starters.Racer(name, own.server, own.valkey, SHOP_INDEX, own.begin))
         for number in range(effort.rounds + 1):
             prepared = single_messages(int(PER_SECOND * effort.seconds), shops, random.Random())
+            random.shuffle(racers)  # a variant that always runs after the same one is not compared fairly
             for racer in racers:
                 racer.begin(shops)
                 cpu = racer.server.cpu_seconds
