@@ -1,6 +1,6 @@
-"""Pure: the parameters for what is fetched from Facebook, as typed values.
+"""Pure: the typed parameters of the routes that read from Facebook.
 
-`order`, `filter`, `since` and `until` are Graph's own. A call has them only if Graph's edge has them
+`order`, `filter`, `since` and `until` are parameters of Graph. A route accepts one of them only if Graph's edge does
 (developers.facebook.com/docs/graph-api/reference/page/feed, .../object/comments).
 """
 
@@ -19,7 +19,7 @@ hundred.
 """
 
 MOST_CUSTOMERS = 50
-"""Limit: customers in one request. Each needs a call of Facebook. A list shows a few dozen at a time."""
+"""Limit: customers in one request. Each one needs a call of Facebook. A list shows a few dozen customers at a time."""
 LONGEST_IDS = 4_096
 _CONVERSATION = re.compile(r"[0-9]{1,32}_[0-9A-Za-z:.-]{1,48}")
 
@@ -47,7 +47,7 @@ _After = Annotated[
 
 
 class EdgeQuery(Query):
-    """Which items. Every field here has the name of its field in `GraphQuery`."""
+    """The parameters that choose items. Each field has the same name here and in `GraphQuery`."""
 
     limit: Limit = 25
     after: _After = None
@@ -58,7 +58,7 @@ class EdgeQuery(Query):
 
 
 class InboxQuery(EdgeQuery):
-    """Which of the conversations that Facebook has."""
+    """The parameters that choose conversations at Facebook."""
 
     customer: Id | None = Field(None, description="Only the conversation with this customer.")
 
@@ -68,7 +68,7 @@ class InboxQuery(EdgeQuery):
 
 
 class CustomersQuery(Query):
-    """Which customers."""
+    """The parameter that chooses customers."""
 
     ids: Annotated[
         str,
@@ -83,19 +83,19 @@ class CustomersQuery(Query):
     ]
 
     def conversations(self) -> list[str]:
-        """Returns the ids, each once."""
+        """Returns the ids without repetitions."""
         return list(dict.fromkeys(self.ids.split(",")))
 
 
 class PostsQuery(EdgeQuery):
-    """Which posts."""
+    """The parameters that choose posts."""
 
     since: Moment = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])
     until: Moment = Field(None, description="Until this time, written like `since`.", examples=["2026-02-03T00:00:00Z"])
 
 
 class CommentsQuery(EdgeQuery):
-    """Which comments."""
+    """The parameters that choose comments."""
 
     order: Order | None = Field(None, description="If absent, Facebook chooses the order.", examples=["chronological"])
     filter: Filter | None = Field(

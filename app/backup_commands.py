@@ -1,4 +1,4 @@
-"""`page-inbox backup`, `restore` and `copy`: an operator uses them before and after the data of Redis are lost."""
+"""The commands `page-inbox backup`, `restore` and `copy`: for a loss of Redis, and for a move to another Redis."""
 
 import os
 import secrets
@@ -28,7 +28,8 @@ def _backup(tools: Tools) -> Backup:
 @click.command()
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
 def backup(out: Path) -> None:
-    """Write a backup of everything except messages to a file. Reads Redis directly; the service can keep running.
+    """Write a backup of everything except messages to a file. The command reads Redis directly. The service can
+    keep running.
 
     The backup has the Pages of each shop, their tokens, blocked customers, receipts, and the purges of the last five
     days. SEAL_KEYS encrypt the backup, and only SEAL_KEYS can decrypt it. Keep SEAL_KEYS in another place than the
@@ -90,9 +91,9 @@ def restore(file: Path, force: bool) -> None:
 def copy(to: str) -> None:
     """Copy everything, messages included, to another, empty Redis, and compare both. A cluster is possible too.
 
-    Each key keeps its expiry time to the millisecond. Stop the service first, because nothing that it stores during the
-    copy is copied. Afterwards start the service with the new REDIS_URL. Facebook repeats the deliveries that failed in
-    the meantime.
+    Each key keeps its expiry time to the millisecond. Stop the service first: this command does not copy what
+    the service stores meanwhile. Afterwards start the service with the new REDIS_URL. Facebook repeats the deliveries
+    that failed in the meantime.
 
     \b
     Example:   page-inbox copy --to redis+cluster://10.0.0.1,10.0.0.2,10.0.0.3

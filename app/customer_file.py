@@ -1,6 +1,6 @@
-"""Pure: reads a list of customers to delete, from Facebook's notices or typed by a person.
+"""Pure: reads a list of customers to delete. The list comes from Facebook's notices, or a person has typed it.
 
-The list is read completely or refused, because a customer whose id is misread would not be deleted.
+A list with one wrong line is refused as a whole, because a customer with a misread id would not be deleted.
 """
 
 import re
@@ -20,14 +20,16 @@ _DIGIT: Final = re.compile(r"\d")
 _EXACT_DIGITS: Final = 15
 """A spreadsheet keeps this many digits of a number and replaces the others with zeros."""
 _NOT_BY_CHANCE: Final = 5
-"""If all long ids end in such zeros, and there are at least this many, a spreadsheet rounded them. One list in 100,000
-is like that by accident."""
+"""A spreadsheet has rounded the ids if there are at least this many long ids and all of them end in such zeros. Without
+rounding, one list in 100,000 looks like that."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerList:
-    """The content of a file: each id once, in the order of the file; the numbers of the lines that have anything other
-    than ids; and whether a spreadsheet seems to have rounded the ids.
+    """The content of a file.
+
+    `ids` has each id once, in the order of the file. `refused_lines` has the numbers of the lines with anything other
+    than ids. `rounded` is True if a spreadsheet seems to have rounded the ids.
     """
 
     ids: tuple[Psid, ...]
@@ -57,7 +59,9 @@ def read_customers(lines: Iterable[str]) -> CustomerList:
 
 
 def _rounded(ids: Sequence[Psid]) -> bool:
-    """Whether all ids with more than 15 digits have only zeros after the 15th, and there are at least five of them."""
+    """Returns True if there are at least five ids with more than 15 digits, and all of them have only zeros after the
+    15th digit.
+    """
     long = [one for one in ids if len(one) > _EXACT_DIGITS]
     return len(long) >= _NOT_BY_CHANCE and all(set(one[_EXACT_DIGITS:]) == {"0"} for one in long)
 

@@ -1,6 +1,6 @@
-"""What `page-inbox doctor` asks Facebook: whether it accepts the app's secret and each Page's token.
+"""The questions of `page-inbox doctor` to Facebook: does it accept the app's secret and each Page's token?
 
-The question about the app is sent with the app's own token in a header. No address holds a secret.
+The question about the app is sent with the app's own token in a header, so no address contains a secret.
 https://developers.facebook.com/docs/graph-api/reference/application
 """
 
@@ -36,13 +36,13 @@ PAGE_SECONDS: Final = 15.0
 """Seconds for all questions about one Page. A single call ends after at most twelve seconds."""
 
 AT_ONCE: Final = 4
-"""Pages that are checked at the same time. A thousand Pages take some minutes and leave room for the service's own
-calls.
+"""Pages that are checked at the same time. A thousand Pages take some minutes. The service can still make its own
+calls meanwhile.
 """
 
 GIVE_UP: Final = 3
-"""After this number of Pages in a row without an answer, Facebook is not asked about the other Pages. Each of them
-would take until its time limit.
+"""If Facebook does not answer for this number of Pages in a row, the doctor does not ask about the other Pages. Each
+question would wait until its time limit.
 """
 
 _AWAY: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected, Throttled, PolicyBlocked)
@@ -54,10 +54,10 @@ _OUTAGE: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirec
 async def examine_app(
     app_id: str, app_secrets: Sequence[Secret], make_client: Callable[[Secret], Client]
 ) -> AsyncIterator[Finding]:
-    """Yield for each secret whether Facebook accepts it for the app. The first secret signs calls. The others only
-    verify webhooks.
+    """Yield one finding for each secret: does Facebook accept it for the app? The first secret signs calls. The other
+    secrets only verify webhooks.
 
-    `make_client` returns a client that signs with this secret. This function closes the client.
+    `make_client` returns a client that signs with the given secret. This function closes the client.
     """
     for number, secret in enumerate(app_secrets, 1):
         about = "the first of FACEBOOK_APP_SECRET" if number == 1 else f"FACEBOOK_APP_SECRET, number {number}"
@@ -104,7 +104,7 @@ class Registry(Protocol):
         ...
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """Returns the token, decrypted. Raises kind conflict if it cannot be decrypted any more."""
+        """Returns the token, decrypted. Raises kind conflict if no key decrypts it."""
         ...
 
 
@@ -112,22 +112,25 @@ class Pages(Protocol):
     """Asks Facebook about a Page. Every method raises GraphError if Facebook refuses or does not answer."""
 
     async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
-        """Returns what the token does not allow. Raises TokenDead, or kind invalid."""
+        """Returns what Facebook says about the token. Raises TokenDead, or kind invalid for a token that is not of the
+        Page.
+        """
         ...
 
     async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
-        """Returns the fields that are delivered now."""
+        """Returns the webhook fields that Facebook delivers now."""
         ...
 
 
 async def examine_pages(
     pages: Iterable[PageId], registry: Registry, looker: Pages, *, now: Callable[[], int], ask_facebook: bool = True
 ) -> AsyncIterator[Finding]:
-    """Yield one finding for each Page, in no fixed order. Without `ask_facebook`, use only what is known here.
+    """Yield one finding for each Page, in no fixed order. Without `ask_facebook`, use only what the store knows.
 
     `now` returns Unix milliseconds.
-    A question about a Page uses the Page's own budget, as in the service. While Facebook demands a wait, the Page is
-    not asked about. After some Pages in a row without an answer, Facebook is not asked any more.
+    A question about a Page uses the Page's own budget, as in the service. If Facebook has
+    demanded a wait for a Page, there is no question about it. After `GIVE_UP` Pages in a row without an answer, no
+    further question is sent.
     """
     left = iter(pages)
     unanswered = 0
@@ -153,7 +156,7 @@ async def examine_pages(
 async def _examined(
     page: PageId, registry: Registry, looker: Pages, now: Callable[[], int], *, ask_facebook: bool
 ) -> tuple[Finding, bool]:
-    """Returns a finding, and whether Facebook did not answer."""
+    """Returns a finding, and True if Facebook did not answer."""
     try:
         async with asyncio.timeout(PAGE_SECONDS):
             return await _page(page, registry, looker, now(), ask_facebook=ask_facebook), False

@@ -28,19 +28,20 @@ def _it_answers() -> bool:
 
 
 def ops_app(registry: Collector, checks: Checks, alive: Callable[[], bool] = _it_answers) -> Starlette:
-    """Returns the application: `GET /livez`, `/readyz`, `/metrics`. `alive` reports on processes other than this
-    one.
+    """Returns the application with `GET /livez`, `/readyz` and `/metrics`.
+
+    `alive` returns False if another process of the service hangs.
     """
 
     async def livez(_request: Request) -> Response:
-        """200 while the event loop runs. It needs no Redis: a lost Redis is not a reason to restart this process."""
+        """Answers 200 while the event loop runs. It does not ask Redis, because a restart cannot repair Redis."""
         turns = alive()
         return JSONResponse({"status": "ok" if turns else "hangs"}, 200 if turns else 503, headers=_FRESH)
 
     async def readyz(_request: Request) -> Response:
-        """200 when every check that gates passes, else 503.
+        """Answers 200 if every check that readiness needs passes, else 503.
 
-        Each check has its name and result, and a hint if it failed.
+        The answer has the name and result of each check, and a hint if the check failed.
         """
         results = await checks.run()
         ready = all(result.ok for result in results if result.gates)
@@ -53,8 +54,8 @@ def ops_app(registry: Collector, checks: Checks, alive: Callable[[], bool] = _it
         return JSONResponse(answer, 200 if ready else 503, headers=_FRESH)
 
     async def metrics(request: Request) -> Response:
-        """The metrics as text, in the format that the scraper accepts. The checks run first, so their results are
-        included.
+        """Answers with the metrics as text, in the format that the scraper accepts. The checks run first, so their
+        results are included.
         """
         await checks.run()
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
