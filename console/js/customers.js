@@ -27,7 +27,7 @@ export function createCustomers({ api, may, changed, now = () => Date.now(), dea
     if (!may() || asking || now() < heldUntil || missing.length === 0) return;
     asking = true;
     try {
-      const answer = await api.json("GET", "/customers", { query: { ids: missing.join(",") } });
+      const answer = await api.customers(missing);
       customers.problem = null;
       for (const { conversation_id: id, name = "", profile_pic: picture = "" } of answer.items)
         known.set(id, { name, picture });

@@ -8,6 +8,7 @@ const MOST = 100; // conversations or messages of one call, where many are wante
 const MOST_BACK = 2_000; // messages that are read to show an earlier one
 const MOST_THREADS = 20; // conversations whose messages stay in memory, the last opened ones
 const AGAIN = 3_000; // milliseconds before a reading that must succeed is tried again
+const LONG = 200; // messages of a thread
 const MOST_CALLS = 10; // for conversations that are not here; each is among the newest
 
 /** Each function calls `changed` when there is something to show. */
@@ -131,9 +132,9 @@ export function createInbox({ api, state, changed, say }) {
    * of an earlier message that is wanted too.
    */
   async function open(id, { again = false, backTo } = {}) {
+    const before = isWorthKeeping(id) ? state.threads.get(id) : undefined;
     state.selected = id;
     state.unread.delete(id);
-    const before = state.threads.get(id);
     const hasWanted = !backTo || before?.messages.has(backTo);
     if (before && before.status === "ready" && !again && hasWanted) return changed();
     const thread = before ?? { status: "loading", messages: new Map(), cursor: null, busy: false, problem: null };
@@ -172,6 +173,10 @@ export function createInbox({ api, state, changed, say }) {
   /** Whether an earlier message is wanted and not among those that were read. */
   const isShort = (found, wanted) =>
     Boolean(wanted) && found.length < MOST_BACK && !found.some((one) => one.id === wanted);
+
+  /** A long thread is read again: its newest messages cost less than to draw all of it. Not if an order has some. */
+  const isWorthKeeping = (id) =>
+    state.selected === id || state.picked.get(id)?.size > 0 || state.threads.get(id)?.messages.size <= LONG;
 
   /** A link may lead to a conversation that the list does not have yet; whether it is there at all. */
   function showUnlisted(id, newestFirst, cursor) {

@@ -58,7 +58,7 @@ export function createRowWindow({ changed, onSeen }) {
     const list = row.parentElement;
     const before = height;
     height = row.getBoundingClientRect().height;
-    above = list.offsetTop - box.offsetTop;
+    above = list.offsetTop; // the box has a layer of its own, so it is the list's offset parent
     if (Math.abs(box.scrollTop - scrolled) >= 1) box.scrollTop = scrolled;
     if (Math.abs(height - before) > 0.1) changed();
     if (toFocus) list.querySelector(`[data-conversation="${CSS.escape(toFocus)}"]`)?.focus({ preventScroll: true });

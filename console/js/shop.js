@@ -57,10 +57,10 @@ export function createShop({
     changed();
   }
 
-  const setPaused = (page, body) =>
+  const changePause = (sent, page) =>
     attempt(async () => {
       state.shopProblem = null;
-      const answer = await api.json("PATCH", page ? path("pages", page) : "", { body });
+      const answer = await sent;
       if (page) putPage(answer);
       else state.shop = answer;
     });
@@ -84,8 +84,8 @@ export function createShop({
         attempt(followFetching);
       }),
     /** Stop storing, for some milliseconds or until somebody resumes; for the whole shop, or for one Page. */
-    pause: (page, duration) => setPaused(page, { paused: true, until: duration && new Date(now() + duration) }),
-    resume: (page) => setPaused(page, { paused: false }),
+    pause: (page, duration) => changePause(api.pause({ page, until: duration && new Date(now() + duration) }), page),
+    resume: (page) => changePause(api.resume({ page }), page),
     /** Whether a pause that is shown has ended by itself. */
     isOver: () => [state.shop, ...(state.shop?.pages ?? [])].some((one) => Date.parse(one?.until ?? "") <= now()),
     /** Delete a message, a conversation or everything. Gives the receipt; throws a Problem. */

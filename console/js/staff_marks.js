@@ -1,7 +1,5 @@
 // Marks that staff share: done, unread and labels. The service deletes them with the conversation.
 
-import { path } from "./page-inbox.js";
-
 export const MOST_LABELS = 5; // of one conversation
 
 /** Whether staff are done with a conversation: nothing has come from the customer since. */
@@ -14,7 +12,7 @@ export function createStaffMarks({ api, state, changed, say, now }) {
   let sent = Promise.resolve(); // one change after the other
 
   async function readLabels() {
-    state.labels = (await api.json("GET", "/labels")).labels;
+    state.labels = await api.labels();
     changed();
   }
 
@@ -23,7 +21,7 @@ export function createStaffMarks({ api, state, changed, say, now }) {
       // A label that is no longer in the list would be refused.
       if (body.labels.length > 0) await readLabels();
       const labels = body.labels.filter((one) => state.labels.includes(one));
-      take(await api.json("PUT", `${path("conversations", id)}/mark`, { body: { ...body, labels } }));
+      take(await api.mark(id, { ...body, labels }));
     } catch {
       take({ conversation_id: id, mark: before });
       say("mark.failed");
@@ -44,7 +42,7 @@ export function createStaffMarks({ api, state, changed, say, now }) {
     saveLabels: (lines) =>
       attempt(async () => {
         const labels = [...new Set(lines.split("\n").map((one) => one.trim()))].filter(Boolean);
-        state.labels = (await api.json("PUT", "/labels", { body: { labels } })).labels;
+        state.labels = await api.changeLabels(labels);
         state.typedLabels = null;
         changed();
       }),

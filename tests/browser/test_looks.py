@@ -59,7 +59,7 @@ async def test_each_view_keeps_its_own_place(console: Console) -> None:
     listed, column = page.locator(".list-scroll"), page.locator(".column")
     await listed.evaluate("(box) => { box.scrollTop = 700; }")
     await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
-    await expect(page.locator(".panel")).to_have_count(5)
+    await expect(page.locator(".panel")).to_have_count(6)
     await column.evaluate("(box) => { box.scrollTop = 250; }")
     await page.get_by_role("button", name=WORDS["en"]["view.posts"], exact=True).click()
     await expect(column).to_have_js_property("scrollTop", 0)

@@ -176,13 +176,13 @@ async def test_names_are_asked_in_one_call_and_a_refused_one_leaves_the_others(m
     """Each once, whether Facebook names it or not."""
     ask = """(async () => {
         const asked = [];
-        const json = async (method, path, { query: { ids } }) => {
-            asked.push(ids);
-            const named = ids.split(",").filter((id) => id !== "9_1");
+        const answer = async (ids) => {
+            asked.push(ids.join(","));
+            const named = ids.filter((id) => id !== "9_1");
             const items = named.map((id) => ({ conversation_id: id, name: `name of ${id.at(-1)}` }));
             return { items, failed: ids.includes("9_1") ? [{ conversation_id: "9_1", reason: a }] : [] };
         };
-        const customers = m.createCustomers({ api: { json }, may: () => true, changed: () => {} });
+        const customers = m.createCustomers({ api: { customers: answer }, may: () => true, changed: () => {} });
         const ids = ["9_1", "9_2", "9_3", "9_4"];
         for (let time = 0; time < 3; time += 1) await customers.want(ids);
         sessionStorage.clear();
