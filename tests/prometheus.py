@@ -69,11 +69,19 @@ class Prometheus:
         result: list[dict[str, Any]] = found["result"]
         return result
 
-    def firing(self, job: str = "") -> set[str]:
-        """Names of the alerts that fire now, of one job or of all."""
+    def firing(self) -> set[tuple[str, str]]:
+        """The alerts that fire now: job and name."""
         found = self.api("alerts") or {"alerts": []}
         labels = [alert["labels"] for alert in found["alerts"] if alert["state"] == "firing"]
-        return {label["alertname"] for label in labels if job in {"", label.get("job")}}
+        return {(label.get("job", ""), label["alertname"]) for label in labels}
+
+    def wait_for_scrape(self) -> None:
+        """Return when some target was scraped again."""
+        before = self._scrapes()
+        wait_until_blocking(lambda: self._scrapes() != before, within=START_SECONDS)
+
+    def _scrapes(self) -> list[Any]:
+        return [sample["value"][1] for sample in self.query("count_over_time(up[10m])")]
 
 
 @contextmanager

@@ -98,7 +98,8 @@ def test_each_fault_that_loses_messages_fires_its_alert_and_no_other_installatio
             assert senders["empty"].text(f"m_{next(mids)}").status_code == 503
             senders["flushed"].text(f"m_{next(mids)}")
             assert senders["well"].text(f"m_{next(mids)}").status_code == 200
-            fired.update((job, alert) for job in ports for alert in prometheus.firing(job))
+            prometheus.wait_for_scrape()
+            fired.update(prometheus.firing())
             return fired >= set(ALERTS.items())
 
         wait_until_blocking(all_have_fired, within=WITHIN, told=lambda: str(sorted(fired)))
