@@ -227,6 +227,8 @@ class NamedCustomerModel(CustomerModel):
 class FailedCustomerModel(BaseModel):
     """A customer about whom Facebook returns nothing."""
 
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
     conversation_id: str
     reason: str = Field(
         description="The same reasons as in a problem: `object_not_found`, `permission_missing`, `throttled`, …"
@@ -235,6 +237,8 @@ class FailedCustomerModel(BaseModel):
 
 class NamedCustomersModel(BaseModel):
     """Several customers, in the order of the request."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     items: list[NamedCustomerModel]
     failed: list[FailedCustomerModel] = Field(description="Empty if Facebook returns something about each customer.")

@@ -174,7 +174,7 @@ STREAM_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
 """The `data` of each event of a stream, by the event's name."""
 
 
-class TicketModel(BaseModel):
+class TicketModel(_Answer):
     """A ticket for one stream."""
 
     ticket: str = Field(description="Open `stream?ticket=` with it within 30 seconds.", examples=["kq3vXb0m"])
