@@ -167,9 +167,11 @@ class Operator(_Caller):
         Subtract an earlier answer to see what has been counted since.
         """
         found: Counter[tuple[str, ...]] = Counter()
-        for family in text_string_to_metric_families(self.client.get("/metrics").text):
+        name = f"page_inbox_{name}"
+        lines = [line for line in self.client.get("/metrics").text.splitlines() if line.startswith(name)]
+        for family in text_string_to_metric_families("\n".join(lines)):  # parsing all of them takes 10 ms
             for sample in family.samples:
-                if sample.name == f"page_inbox_{name}":
+                if sample.name == name:
                     found[tuple(value for _, value in sorted(sample.labels.items()))] = int(sample.value)
         return found
 

@@ -33,6 +33,7 @@ STOP_SECONDS: Final = 40.0
 
 
 Process = fork_server.Process | subprocess.Popen[bytes]
+"""Both are used the same way."""
 
 _AS_PROGRAM: Final = os.environ.get("FAULT_EFFORT") == "full"
 """Whether every service is started as in production: the times in docs/reliability.md include the loading."""

@@ -4,8 +4,8 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -15,16 +15,18 @@ from typing import Any, Final
 import pytest
 import redis
 
+from tests import fork_server
 from tests.callers import Operator, Shop
 from tests.certificates import Pki, make_pki
 from tests.debian import library
 from tests.fault.conftest import EndsWith
 from tests.fault.load import Load, loading
 from tests.fault.rows import FULL
+from tests.fault.senders import Flood, connected
 from tests.fault.test_redis_troubles import goes_on, loaded
 from tests.fault.test_redis_unfit import config, with_user
 from tests.servers import Absent, Server, free_ports, redis7
-from tests.service import Service, environment, page_inbox, serving
+from tests.service import Process, Service, environment, serving
 from tests.support import wait_until
 
 pytestmark = pytest.mark.timeout(240)
@@ -181,10 +183,10 @@ def reloads(service: Service) -> int:
     return sum(line["event"] == "settings_read_again" for line in service.lines())
 
 
-def writing_to(output: int, url: str) -> "subprocess.Popen[bytes]":
+def writing_to(output: int, url: str) -> Process:
     """A service whose standard output is this open file."""
-    command, environ = page_inbox("serve"), environment(url)
-    return subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=output)  # noqa: S603
+    with Path(os.devnull).open("r+b") as nothing, os.fdopen(output, "wb") as log:
+        return fork_server.start(["serve"], environment(url), (nothing, log, nothing))
 
 
 @pytest.mark.fault("a reader of the log that stops reading")
@@ -195,7 +197,6 @@ async def test_a_reader_of_the_log_that_stops_stops_nothing_else(
     reading, writing = os.pipe()
     with own_server() as server:
         process = writing_to(writing, server.url)
-        os.close(writing)
         try:
             text = b""
             while b'"event":"listening"' not in text:
@@ -205,11 +206,9 @@ async def test_a_reader_of_the_log_that_stops_stops_nothing_else(
             await is_ready(service, True)
             with Shop(service.url) as shop, Operator(service.ops_url) as operator:
                 await asyncio.to_thread(shop.connect)
-                async with loading(service.url) as load:
-                    for _ in range(1200):
-                        if operator.counts("log_lines_lost_total")[()] > 0:
-                            break
-                        await asyncio.sleep(0.1)
+                strangers = [Flood(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", Counter()) for _ in range(4)]
+                async with loading(service.url) as load, connected(service, strangers):
+                    await wait_until(lambda: operator.counts("log_lines_lost_total")[()] > 0, within=120)
                     stopped = time.monotonic()
                     recovery = await load.recovered(stopped)
                 found = await asyncio.to_thread(shop.ids)
