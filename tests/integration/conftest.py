@@ -1,6 +1,7 @@
-"""One service for all tests that leave it as it was, and what talks to it. Each test finds its Valkey empty.
+"""Fixtures of the integration tests: one service for all tests that do not change it, and its callers.
 
-What is asked of Facebook has a service, a Valkey and a Graph of its own: the first service knows nothing of it.
+Each test begins with an empty Valkey. Tests that read from Facebook use a second service with its own Valkey and its
+own Graph, and the first service does not know them.
 """
 
 from collections.abc import Iterator
@@ -17,21 +18,21 @@ from tests.service import Service, serving
 
 @pytest.fixture(scope="session")
 def shared_service(valkey9: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """`page-inbox serve` on Valkey 9."""
+    """Run `page-inbox serve` on Valkey 9 for all tests."""
     with serving(valkey9.url, tmp_path_factory.mktemp("service") / "log") as service:
         yield service
 
 
 @pytest.fixture
 def service(shared_service: Service, valkey: Server) -> Service:
-    """The same, over an empty store; whoever stops or kills one starts his own."""
+    """The shared service over an empty store. A test that stops or kills a service starts its own."""
     assert valkey.url, "asked for to be emptied before, and looked through for leaked keys afterwards"
     return shared_service
 
 
 @pytest.fixture
 def facebook(service: Service) -> Iterator[Facebook]:
-    """Facebook, knowing the app's secret."""
+    """A Facebook that knows the app's secret."""
     with Facebook(service.url, patient=True) as caller:
         yield caller
 
@@ -46,14 +47,14 @@ def shop(service: Service) -> Iterator[Shop]:
 
 @pytest.fixture
 def operator(service: Service) -> Iterator[Operator]:
-    """Somebody with a browser on the operators' port."""
+    """A reader of the operators' port."""
     with Operator(service.ops_url) as caller:
         yield caller
 
 
 @pytest.fixture(scope="session")
 def shared_graph() -> Iterator[FakeGraph]:
-    """Graph on a socket."""
+    """A simulated Graph on a socket, for all tests."""
     with running_facebook() as graph:
         yield graph
 
@@ -69,21 +70,23 @@ def graph_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def shared_graph_service(
     shared_graph: FakeGraph, graph_valkey: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """A service that asks the shared Graph."""
+    """Run a service that calls the shared Graph, for all tests."""
     with serving_graph(graph_valkey.url, tmp_path_factory.mktemp("graph-service") / "log", shared_graph) as service:
         yield service
 
 
 @pytest.fixture
 def graph(shared_graph: FakeGraph) -> FakeGraph:
-    """The shared Graph, with nothing scripted and nothing seen; Pages of earlier tests may still be there."""
+    """The shared Graph without scripted answers and without recorded calls. It can still have Pages
+    of earlier tests.
+    """
     calm(shared_graph)
     return shared_graph
 
 
 @pytest.fixture
 def graph_store(graph_valkey: Server) -> Iterator[Server]:
-    """The Valkey of what is asked of Facebook, empty; looked over for leaked keys afterwards."""
+    """The Valkey of the service that calls Graph. It is empty, and after the test it is checked for leaked keys."""
     graph_valkey.empty()
     yield graph_valkey
     assert graph_valkey.unbounded_keys() == []
@@ -91,7 +94,9 @@ def graph_store(graph_valkey: Server) -> Iterator[Server]:
 
 @pytest.fixture
 def graph_service(shared_graph_service: Service, graph_store: Server) -> Service:
-    """The shared service over an empty store. A hold of the whole app would outlast the test: take an own one then."""
+    """The shared service that calls Graph, over an empty store. A hold of the whole app would outlast the test, so a
+    test of such a hold starts its own service.
+    """
     assert graph_store.url
     return shared_graph_service
 
@@ -105,7 +110,9 @@ def graph_shop(graph_service: Service) -> Iterator[GraphShop]:
 
 @pytest.fixture
 def page(graph: FakeGraph, graph_shop: GraphShop) -> FakePage:
-    """A Page without content, connected with its token; what that asked of Graph is forgotten."""
+    """A Page without content that is connected with its token. The calls of connecting it are removed from Graph's
+    record.
+    """
     found = new_page(graph.world)
     graph_shop.bring(found)
     graph.seen.forget()
@@ -114,6 +121,6 @@ def page(graph: FakeGraph, graph_shop: GraphShop) -> FakePage:
 
 @pytest.fixture
 def graph_operator(graph_service: Service) -> Iterator[Operator]:
-    """Somebody who looks at the operators' port of that service."""
+    """A reader of the operators' port of the service that calls Graph."""
     with Operator(graph_service.ops_url) as caller:
         yield caller

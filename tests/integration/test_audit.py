@@ -1,4 +1,4 @@
-"""Who did what in a shop, as its owner and an operator read it, and as no caller gets past it."""
+"""The audit log of a shop: who did what, how the owner and an operator read it, and that no caller avoids it."""
 
 import json
 import subprocess
@@ -24,36 +24,38 @@ KEYS = shop_keys(ShopId("shop-1"))
 
 @pytest.fixture
 def owner() -> str:
-    """A subject of whom the shared service has not counted any read in the last minute."""
+    """A subject for whom the shared service has counted no read in the last minute."""
     return f"owner-{uuid4().hex}"
 
 
 @pytest.fixture
 def shop(service: Service, owner: str) -> Iterator[Shop]:
-    """A shop with one connected Page, whose owner nobody knows yet."""
+    """A shop with one connected Page and a token of the new owner."""
     with Shop(service.url, token=mint("shop-1", subject=owner)) as caller:
         caller.connect()
         yield caller
 
 
 def told(shop: Shop, owner: str) -> list[tuple[str, int]]:
-    """What somebody did and how often, oldest first, without the reading of the log itself.
+    """Returns what the owner did and how often, oldest first, without reads of the log itself.
 
-    Of others there may be more: a service that earlier tests have used still counts their reads.
+    The log can have entries of other subjects, because the service still counts reads of earlier tests.
     """
     entries = sorted((entry for entry in shop.walk_audit() if entry["sub"] == owner), key=lambda entry: entry["at"])
     return [(entry["action"], entry["times"]) for entry in entries if entry["action"] != "listAudit"]
 
 
 def command(redis_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A command to its end."""
+    """Run a command until it ends."""
     return run_command(arguments, environment(redis_url))
 
 
 def test_every_read_purge_connection_and_change_is_recorded(
     service: Service, shop: Shop, owner: str, facebook: Facebook
 ) -> None:
-    """Who, what, when, from where; like reads at once share an entry after the first; nobody's id is in it."""
+    """An entry has the subject, action, time and address. After the first read, equal reads share one entry. No entry
+    has a person's id.
+    """
     assert facebook.text("m_1").status_code == 200
     shop.ids()
     shop.get("/messages/m_1")
@@ -83,7 +85,7 @@ def test_every_read_purge_connection_and_change_is_recorded(
 def test_what_is_refused_and_what_facebook_delivers_is_not_recorded(
     shop: Shop, owner: str, service: Service, facebook: Facebook
 ) -> None:
-    """Strangers cannot fill a shop's log; deliveries are nobody's access."""
+    """A stranger cannot fill a shop's log, and a delivery is not an access."""
     with Shop(service.url, token=mint("shop-2")) as stranger:
         assert stranger.client.get("/messages").status_code == 403
     assert shop.client.get("/messages", params={"colour": "red"}).status_code == 400
@@ -92,14 +94,14 @@ def test_what_is_refused_and_what_facebook_delivers_is_not_recorded(
 
 
 def test_reading_the_log_needs_its_scope(service: Service, valkey_url: str) -> None:
-    """Who may read messages may not for that reason see who else does."""
+    """A token with the scope to read messages cannot read the audit log."""
     assert valkey_url
     with Shop(service.url, token=mint("shop-1", ["messages:read", "messages:purge", "graph:read"])) as reader:
         assert reader.client.get("/audit").status_code == 403
 
 
 def test_what_was_counted_is_written_when_the_service_stops(valkey_url: str, tmp_path: Path, owner: str) -> None:
-    """Thirty reads: the first was written at once, the others were counted."""
+    """Of thirty reads, the first is written at once. The others are counted and written at the stop."""
     token = mint("shop-1", subject=owner)
     with serving(valkey_url, tmp_path / "log") as service:
         with Shop(service.url, token=token) as shop:
@@ -113,7 +115,9 @@ def test_what_was_counted_is_written_when_the_service_stops(valkey_url: str, tmp
 def test_a_read_that_cannot_be_recorded_is_refused(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
-    """Reading would be possible, writing is not: 503, counted, and once it can be recorded it is answered."""
+    """If Redis can be read but not written, a read is answered 503 and counted. As soon as Redis accepts writes, the
+    read is answered.
+    """
     with (
         own_server() as valkey,
         serving(valkey.url, tmp_path / "log") as service,
@@ -136,7 +140,9 @@ def test_a_read_that_cannot_be_recorded_is_refused(
 def test_the_address_is_the_callers_where_a_trusted_proxy_tells_it(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, trusted: str, told: str
 ) -> None:
-    """127.0.0.2 is a proxy; nobody else can make the log name another address than its own."""
+    """Only the trusted proxy 127.0.0.2 can give the log the address of its caller. Every other caller is recorded with
+    its own address.
+    """
     with own_server() as valkey, serving(valkey.url, tmp_path / "log", TRUSTED_PROXIES=trusted) as service:
         headers = {"Authorization": f"Bearer {mint('shop-1')}", "X-Forwarded-For": "203.0.113.9"}
         with httpx2.Client(
@@ -149,7 +155,9 @@ def test_the_address_is_the_callers_where_a_trusted_proxy_tells_it(
 
 
 def test_an_operators_commands_are_recorded_in_the_shops_log(shop: Shop, owner: str, valkey_url: str) -> None:
-    """As `operator`, from the store itself; what the command prints is what the shop reads."""
+    """A command is recorded as `operator`. `page-inbox audit` reads the store and prints the entries that the shop
+    reads.
+    """
     for arguments in (("pages", "list"), ("purge", "--yes"), ("audit",)):
         done = command(valkey_url, *arguments, "--shop", "shop-1")
         assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Backup, restore and copy as commands, on real servers: nothing is lost by them, and nothing comes back."""
+"""The commands backup, restore and copy on real servers: no data is lost, and no purged message comes back."""
 
 import secrets
 import subprocess
@@ -19,7 +19,7 @@ BLOCKED: Final = "7000000000000009"
 
 
 def command(url: str, *words: str, code: int = 0, settings: dict[str, str] | None = None) -> str:
-    """What a command prints, which must end with this code."""
+    """Returns the output of a command that must end with this exit code."""
     done = run_command(words, environment(url, **(settings or {})), within=120)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -27,20 +27,22 @@ def command(url: str, *words: str, code: int = 0, settings: dict[str, str] | Non
 
 @pytest.fixture
 def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The Redis that is lost, or copied from."""
+    """The Redis that is lost, or the source of a copy."""
     with running("source", tmp_path_factory.mktemp("source")) as server:
         yield server
 
 
 @pytest.fixture
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The Redis that takes its place."""
+    """The Redis that replaces the lost Redis."""
     with running("target", tmp_path_factory.mktemp("target")) as server:
         yield server
 
 
 def fill(service: Service) -> str:
-    """A Page, a blocked customer, a purged conversation, a purged message and one that stays; a purge's id."""
+    """Make a Page, a blocked customer, a purged conversation, a purged message and a kept message. Returns a purge's
+    id.
+    """
     with Facebook(service.url) as facebook, Shop(service.url) as shop:
         shop.connect()
         assert shop.client.put(f"/conversations/{PAGE}_{BLOCKED}/blocked").status_code == 200
@@ -56,7 +58,7 @@ def fill(service: Service) -> str:
 def test_a_backup_brings_back_all_but_messages_and_no_purged_message(
     lost: Server, empty: Server, tmp_path: Path
 ) -> None:
-    """The registry, what is blocked, receipts, and what keeps purged messages out."""
+    """A restore brings back the registry, blocks, receipts, and the records that keep purged messages out."""
     file = tmp_path / "backup"
     with serving(lost.url, tmp_path / "log") as service:
         purge = fill(service)
@@ -83,7 +85,7 @@ def test_a_backup_brings_back_all_but_messages_and_no_purged_message(
 
 
 def test_purges_after_the_backup_are_done_again_from_the_journal(lost: Server, empty: Server, tmp_path: Path) -> None:
-    """Also that a Page was disconnected."""
+    """A disconnect of a Page after the backup is also repeated from the journal."""
     file, settings = tmp_path / "backup", {"PURGE_JOURNAL": str(tmp_path / "journal")}
     with serving(lost.url, tmp_path / "log", **settings) as service, Shop(service.url) as shop:
         fill(service)
@@ -103,7 +105,7 @@ def test_purges_after_the_backup_are_done_again_from_the_journal(lost: Server, e
 
 
 def test_a_file_that_is_damaged_or_anothers_restores_nothing(lost: Server, empty: Server, tmp_path: Path) -> None:
-    """Each says what to do."""
+    """The error for each such file says what to do."""
     file, bad = tmp_path / "backup", tmp_path / "bad"
     with serving(lost.url, tmp_path / "log") as service:
         fill(service)
@@ -125,7 +127,7 @@ def test_a_file_that_is_damaged_or_anothers_restores_nothing(lost: Server, empty
 
 
 def content(server: Server) -> dict[bytes, tuple[bytes | None, int]]:
-    """Each key of a server with its dump and deadline."""
+    """Returns each key of a server with its dump and its expiry time."""
     found: dict[bytes, tuple[bytes | None, int]] = {}
     for client in server.clients():
         for key in client.scan_iter(count=1000):
@@ -135,7 +137,7 @@ def content(server: Server) -> dict[bytes, tuple[bytes | None, int]]:
 
 
 def test_a_copy_to_a_cluster_and_back_is_the_same(lost: Server, cluster: Server, empty: Server, tmp_path: Path) -> None:
-    """Every key with its deadline; and a service starts on it as if nothing had happened."""
+    """The copy has every key with its expiry time, and a service works on it as on the source."""
     cluster.flush()
     with serving(lost.url, tmp_path / "log") as service, Facebook(service.url) as facebook:
         fill(service)
@@ -160,7 +162,7 @@ def test_a_copy_to_a_cluster_and_back_is_the_same(lost: Server, cluster: Server,
 
 
 def test_a_copy_says_that_something_wrote_meanwhile(lost: Server, empty: Server, tmp_path: Path) -> None:
-    """A difference is found, whichever key it is in: here one that the target does not have."""
+    """The comparison finds a difference in any key. In this test the target lacks a key."""
     with serving(lost.url, tmp_path / "log") as service:
         fill(service)
     with redis.Redis.from_url(empty.url) as client, client.monitor() as watched:

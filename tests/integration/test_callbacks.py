@@ -1,4 +1,4 @@
-"""Facebook tells that a person removes the app, or wants what came from their account deleted."""
+"""Facebook's callbacks: a person removes the app, or asks for deletion of their account's data."""
 
 import json
 import re
@@ -26,24 +26,24 @@ BOTH = (DEAUTHORIZE, DATA_DELETION)
 
 
 def request(person: str | int | None = None, *, secret: Secret = APP_SECRET, **more: Any) -> str:
-    """As Facebook signs it, now unless `issued_at` says otherwise."""
+    """Returns a request signed as Facebook signs it. Its time is now, or `issued_at`."""
     facts = {"algorithm": "HMAC-SHA256", "issued_at": int(time.time()), **more}
     return sign(json.dumps(facts if person is None else facts | {"user_id": person}).encode(), secret)
 
 
 def call(service: Service, path: str, signed: str, **headers: str) -> httpx2.Response:
-    """Facebook's POST."""
+    """Send Facebook's POST."""
     form = {"signed_request": signed}
     return httpx2.post(f"{service.url}{path}", data=form, headers=headers, trust_env=False, verify=NO_TLS, timeout=10)
 
 
 def look(service: Service, code: str) -> httpx2.Response:
-    """What a person sees."""
+    """Returns the page that a person sees."""
     return httpx2.get(f"{service.url}{DATA_DELETION}/{code}", trust_env=False, verify=NO_TLS, timeout=10)
 
 
 def granted(graph: FakeGraph, shop: GraphShop, person: str) -> FakePage:
-    """A Page whose token this person granted, connected."""
+    """Connect a Page with a token that this person granted."""
     page = new_page(graph.world)
     graph.world.tokens[page.token.reveal()].user_id = person
     shop.bring(page)
@@ -51,7 +51,7 @@ def granted(graph: FakeGraph, shop: GraphShop, person: str) -> FakePage:
 
 
 def written(service: Service, *pages: str) -> None:
-    """A customer writes to each."""
+    """Deliver one customer's message to each Page."""
     with Facebook(service.url) as facebook:
         for page in pages:
             assert facebook.text(f"m_{page}", page=page).status_code == 200
@@ -65,7 +65,9 @@ def status_of(shop: GraphShop, page: FakePage) -> tuple[str, str | None]:
 def test_a_person_who_removes_the_app_ends_their_tokens_and_nobody_elses(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
-    """Graph is not asked; the shop has another Page, so its messages stay; a new token mends it."""
+    """The service does not ask Graph. The messages stay, because the shop has another Page. A new token repairs the
+    Page.
+    """
     theirs, other = granted(graph, graph_shop, SOKHA), granted(graph, graph_shop, DARA)
     written(graph_service, theirs.id, other.id)
     graph.seen.forget()
@@ -82,7 +84,9 @@ def test_a_person_who_removes_the_app_ends_their_tokens_and_nobody_elses(
 def test_a_shop_without_any_other_connection_is_purged(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
-    """Its Pages stay its own: with a new token it goes on. One that is connected for webhooks alone counts as other."""
+    """The shop keeps its Pages and can connect them with a new token. A Page that is connected only for webhooks counts
+    as another connection.
+    """
     theirs = granted(graph, graph_shop, SOKHA)
     graph_shop.connect(PAGE)
     written(graph_service, theirs.id, PAGE)
@@ -98,7 +102,7 @@ def test_a_shop_without_any_other_connection_is_purged(
 def test_a_page_that_drops_the_app_is_treated_like_its_person(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
-    """`user_id` 0 and the Page's own id; the person's other Pages go on."""
+    """Such a request has `user_id` 0 and the Page's id. The person's other Pages stay connected."""
     first, second = granted(graph, graph_shop, SOKHA), granted(graph, graph_shop, SOKHA)
     written(graph_service, first.id, second.id)
     assert call(graph_service, DEAUTHORIZE, request(0, profile_id=first.id)).status_code == 200
@@ -111,7 +115,7 @@ def test_a_page_that_drops_the_app_is_treated_like_its_person(
 def test_deletion_takes_pages_tokens_messages_and_the_person_away(
     graph: FakeGraph, graph_service: Service, graph_store: Server, graph_shop: GraphShop
 ) -> None:
-    """And is told on a page that is there when the data is gone; another person's Pages stay."""
+    """A status page says when the data is deleted. Another person's Pages stay."""
     theirs, other = granted(graph, graph_shop, SOKHA), granted(graph, graph_shop, DARA)
     written(graph_service, theirs.id, other.id)
     graph.seen.forget()
@@ -149,7 +153,7 @@ def test_deletion_takes_pages_tokens_messages_and_the_person_away(
 def test_a_request_that_comes_once_more_ends_nothing_that_was_granted_since(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
-    """Whoever has kept one cannot use it again."""
+    """A person who keeps an old request cannot use it again."""
     theirs = granted(graph, graph_shop, SOKHA)
     long_ago = int(time.time()) - 3600
     for path in BOTH:
@@ -159,7 +163,9 @@ def test_a_request_that_comes_once_more_ends_nothing_that_was_granted_since(
 
 
 def test_a_person_we_do_not_know_is_answered_normally(graph_service: Service, graph_operator: Operator) -> None:
-    """There is nothing to delete, and the page says that it is done. Requests of two times have two codes."""
+    """There is nothing to delete, and the status page says "done". Two requests with different times have different
+    codes.
+    """
     before = graph_operator.counts("callbacks_total")
     codes = set()
     for issued in (1, 2):
@@ -181,7 +187,7 @@ def test_a_person_we_do_not_know_is_answered_normally(graph_service: Service, gr
 def test_what_is_not_facebooks_or_is_over_is_refused_and_told_nothing(
     path: str, service: Service, operator: Operator
 ) -> None:
-    """Problem JSON, nothing of the request in it, and it is counted."""
+    """The answer is problem JSON without any part of the request, and the request is counted."""
     before = operator.counts("callbacks_total")
     signed, other = request(SOKHA), request(DARA)
     forged = f"{signed.partition('.')[0]}.{other.partition('.')[2]}"
@@ -214,7 +220,7 @@ def test_what_is_not_facebooks_or_is_over_is_refused_and_told_nothing(
 
 
 def test_a_code_that_is_none_is_a_page_too(service: Service) -> None:
-    """404, in both languages, whatever it is."""
+    """The page for an unknown code has status 404 and text in both languages, for every form of code."""
     for code in ("a" * 26, "A" * 26, "a", "%00", "%E1%9E%80" * 26, "a" * 3000):
         page = look(service, code)
         assert page.status_code == 404
@@ -224,7 +230,7 @@ def test_a_code_that_is_none_is_a_page_too(service: Service) -> None:
 
 
 def test_the_address_is_the_public_one_or_the_host_that_was_called(valkey_url: str, tmp_path: Path) -> None:
-    """A host that is none is not repeated."""
+    """An invalid host is not repeated in the answer."""
     with serving(valkey_url, tmp_path / "log", PUBLIC_URL="https://inbox.example/") as service:
         told = call(service, DATA_DELETION, request(NOBODY), Host="evil.example").json()
         assert told["url"] == f"https://inbox.example{DATA_DELETION}/{told['confirmation_code']}"
@@ -238,7 +244,7 @@ def test_the_address_is_the_public_one_or_the_host_that_was_called(valkey_url: s
 
 
 def test_without_the_store_facebook_is_asked_to_come_again(tmp_path: Path) -> None:
-    """503 for Facebook, and a page that says so for a person; what is forged is still refused as such."""
+    """Facebook gets 503, and a person gets a page that says so. A forged request is still refused as forged."""
     with serving(f"unix://{tmp_path}/none", tmp_path / "log", ready="/livez") as service:
         for path in BOTH:
             answer = call(service, path, request(SOKHA))

@@ -1,4 +1,6 @@
-"""Marked texts, people, telephone numbers, tokens and signatures, and where none of them may be found afterwards."""
+"""Marked texts, people, telephone numbers, tokens and signatures, and the places where they must not be found
+afterwards.
+"""
 
 import json
 import time
@@ -35,7 +37,7 @@ WHO = {"sender": {"id": PSID}, "recipient": {"id": PAGE}}
 
 
 def parts() -> list[Document]:
-    """The canary in every place that a customer can write to, or that names the customer."""
+    """Returns messages with the canary in every place that a customer can write to, or that names the customer."""
     at = int(time.time() * 1000)
     who = {**WHO, "timestamp": at}
     words = f"{CANARY} {' '.join(PHONES)}"
@@ -56,27 +58,27 @@ def parts() -> list[Document]:
 
 
 def whole() -> Document:
-    """All of it in one delivery, with an unknown Page beside."""
+    """Returns one delivery with all these parts and with an unknown Page."""
     now = int(time.time() * 1000)
     unknown = entry(PageId("104200000000009"), now, "messaging", parts()[:1])
     return delivery([entry(PAGE, now, "messaging", parts()), unknown, {"id": CANARY, "time": now, CANARY: [CANARY]}])
 
 
 class Listener:
-    """Keeps every error's body and headers."""
+    """Keeps the body and headers of every error."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
 
     def __call__(self, answer: httpx2.Response) -> None:
-        """A hook of the client."""
+        """Called by the client for each answer."""
         answer.read()
         if answer.status_code >= 400:
             self.heard.append(f"{answer.headers} {answer.text}")
 
 
 def misbehave(service: Service, errors: Listener) -> set[int]:
-    """Every refusal there is, with the canary in each place that a caller can write to; returns the statuses."""
+    """Cause every kind of refusal, with the canary in each place that a caller can write to. Returns the statuses."""
     body = serialize(whole())
     bad_tokens = [mint("shop-1", key=OTHER_KEY), mint("shop-1") + "x", f"{CANARY}".encode().hex(), PAGE_TOKEN]
     statuses = set()
@@ -115,7 +117,7 @@ def misbehave(service: Service, errors: Listener) -> set[int]:
 
 
 def needles() -> list[str]:
-    """What must not be found, as it is, as JSON escapes it, and as an address does."""
+    """Returns the marked texts in three forms: as they are, as JSON escapes them, and as an address escapes them."""
     body = serialize(whole())
     plain = [
         *(CANARY, "canary", PSID, MID, PAGE_TOKEN, *PHONES, CUSTOMER),
@@ -134,14 +136,16 @@ def needles() -> list[str]:
 
 
 def found_in(text: str) -> list[str]:
-    """The needles that are there."""
+    """Returns the needles that are in the content."""
     return [needle for needle in needles() if needle in text]
 
 
 def test_a_whole_run_leaves_content_people_and_secrets_in_no_log_metric_or_error(
     valkey_url: str, tmp_path: Path
 ) -> None:
-    """At the most talkative level: kept, edited, refused, read, missed, purged, and with Redis not to be reached."""
+    """The log level is the most detailed one. Messages are stored, edited, refused, read and not found, and Redis is
+    once unreachable.
+    """
     errors = Listener()
     with serving(valkey_url, tmp_path / "log", LOG_LEVEL="debug") as service, Operator(service.ops_url) as operator:
         with Facebook(service.url) as facebook, Shop(service.url) as shop:
@@ -174,7 +178,7 @@ def test_a_whole_run_leaves_content_people_and_secrets_in_no_log_metric_or_error
 
 
 def values(client: redis.Redis) -> Iterator[tuple[bytes, Any]]:
-    """Every key with its whole value, whatever its type."""
+    """Returns every key with its whole value, for keys of every type."""
     for key in client.scan_iter():
         match client.type(key):
             case b"string":
@@ -190,18 +194,20 @@ def values(client: redis.Redis) -> Iterator[tuple[bytes, Any]]:
 
 
 def kept(client: redis.Redis) -> dict[bytes, bytes]:
-    """The values of messages and waiting edits, by their ids."""
+    """Returns the values of messages and waiting edits, by id."""
     head = shop_keys(SHOP).message(b"")
     return {key.removeprefix(head): value for key, value in values(client) if key.startswith(b"m:") and value}
 
 
 def bodies(kept_values: dict[bytes, bytes], field: bytes) -> list[str]:
-    """What they say, to somebody who has the keys and the shop's secret."""
+    """Returns the texts that a person with the keys and the shop's secret can decrypt."""
     return [json.dumps(opened(SEAL_KEY, SHOP, field, *one), ensure_ascii=False) for one in kept_values.items()]
 
 
 def test_after_a_purge_the_canary_is_in_no_redis_value_and_not_in_the_file(tmp_path: Path) -> None:
-    """While it is kept, it is there only for who has the keys; after the purge not even what they would open."""
+    """While a message is stored, only a person with the keys can find the canary. After the purge, not even the keys
+    show it.
+    """
     files = tmp_path / "valkey" / "appendonlydir"
     with (
         running("own", tmp_path / "valkey", persistent=True, extra=["--rdbcompression", "no"]) as valkey,

@@ -1,4 +1,4 @@
-"""Who gets a Page: a token that Facebook verifies wins over a claim without one."""
+"""Which shop gets a Page: a token that Facebook verifies wins over a claim without a token."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.viewer import Viewer
 
 @pytest.fixture
 def bare(graph: FakeGraph) -> FakePage:
-    """A Page that no shop has."""
+    """A Page that no shop has connected."""
     return new_page(graph.world)
 
 
@@ -34,7 +34,9 @@ def _pages(shop: Shop) -> list[str]:
 def test_a_page_moves_to_the_shop_whose_token_facebook_verifies(
     graph_service: Service, graph_shop: GraphShop, owner: GraphShop, bare: FakePage
 ) -> None:
-    """Nothing that was kept goes along; both audit logs and the loser's viewers say so; it does not move back."""
+    """The stored messages do not move with the Page. Both audit logs and the old shop's viewers report the move. The
+    Page does not move back.
+    """
     graph_shop.connect(bare.id)
     with Facebook(graph_service.url) as facebook, Viewer(graph_service.url).ready() as viewer:
         facebook.text("m_before", page=bare.id)
@@ -61,7 +63,7 @@ def test_a_page_moves_to_the_shop_whose_token_facebook_verifies(
 def test_a_token_that_facebook_refuses_moves_nothing(
     graph: FakeGraph, graph_shop: GraphShop, owner: GraphShop, bare: FakePage
 ) -> None:
-    """Another Page's token is no claim."""
+    """A token of another Page does not claim this Page."""
     graph_shop.connect(bare.id)
     assert owner.connect_with(bare.id, new_page(graph.world).token).status_code == 400
     assert (_pages(graph_shop), _pages(owner)) == ([bare.id], [])
@@ -69,7 +71,7 @@ def test_a_token_that_facebook_refuses_moves_nothing(
 
 
 def test_only_the_back_end_connects_without_a_token_unless_a_setting_allows_it(valkey: Server, tmp_path: Path) -> None:
-    """In production nobody else can take a Page without showing its token."""
+    """In production, a shop's own caller cannot take a Page without its token."""
     with serving(valkey.url, tmp_path / "log", CONNECT_WITHOUT_TOKEN="") as service:
         with Shop(service.url) as shop:
             assert refusal(shop.client.put("/pages/1", json={})) == (403, "page_token_required")

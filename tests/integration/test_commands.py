@@ -1,4 +1,4 @@
-"""The command line, as an operator calls it, against a real Valkey and a real service."""
+"""The command line as an operator uses it, with a real Valkey and a real service."""
 
 import re
 import subprocess
@@ -41,7 +41,7 @@ SECRETS = [secret.reveal() for secret in (APP_SECRET, VERIFY_TOKEN, TOKEN_KEY, S
 def call(
     redis_url: str | None, *arguments: str, typed: str = "", **settings: str
 ) -> "subprocess.CompletedProcess[str]":
-    """A command to its end, with `typed` on its standard input. No secret may be in what it says."""
+    """Run a command until it ends, with `typed` on its standard input, and check that its output contains no secret."""
     done = run_command(arguments, environment(redis_url, **settings), typed=typed)
     said = done.stdout + done.stderr
     assert not [secret for secret in SECRETS if secret in said]
@@ -50,14 +50,14 @@ def call(
 
 
 def done(redis_url: str | None, *arguments: str, typed: str = "", **settings: str) -> str:
-    """What a command says that must succeed."""
+    """Returns the output of a command that must succeed."""
     result = call(redis_url, *arguments, typed=typed, **settings)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every command there is, as it is typed; also groups."""
+    """Returns every command and every group as an operator types it."""
     yield path
     if isinstance(group, click.Group):
         context = click.Context(group)
@@ -69,7 +69,7 @@ def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
 
 @pytest.mark.parametrize("path", list(commands(main)), ids=" ".join)
 def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
-    """--help says how it is called and what it does."""
+    """`--help` shows how to call the command and what it does."""
     result = CliRunner().invoke(main, [*path, "--help"], prog_name="page-inbox")
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: {' '.join(('page-inbox', *path))}")
@@ -77,14 +77,14 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
 
 
 def test_the_contracts_commands_are_there() -> None:
-    """Those of this version."""
+    """The command line has every command of this version."""
     paths = {" ".join(path) for path in commands(main)}
     assert paths >= {"run", "serve", "token", "simulate", "purge", "settings", "doctor"}
     assert paths >= {"pages connect", "pages list", "pages disconnect"}
 
 
 def test_serve_names_everything_missing_weak_or_malformed_at_once() -> None:
-    """One start is enough to learn it all; the values themselves are not repeated."""
+    """One start reports every wrong setting, and repeats no value."""
     bad = {
         "FACEBOOK_APP_SECRET": "weak-canary",
         "FACEBOOK_VERIFY_TOKEN": "",
@@ -104,7 +104,7 @@ def test_serve_names_everything_missing_weak_or_malformed_at_once() -> None:
 
 
 def test_serve_says_which_port_is_taken(service: Service, valkey_url: str) -> None:
-    """And the setting to change."""
+    """The error also names the setting to change."""
     result = call(valkey_url, "serve", PORT=str(service.port))
     assert result.returncode == 1
     assert f"127.0.0.1:{service.port}" in result.stderr
@@ -112,7 +112,7 @@ def test_serve_says_which_port_is_taken(service: Service, valkey_url: str) -> No
 
 
 def test_settings_shows_every_setting_and_no_secret(valkey_url: str) -> None:
-    """The value now, and what it means; a password in an address is masked."""
+    """Each setting has its value and its meaning. A password in an address is masked."""
     said = done("redis://user:canary-password@localhost:6379/0", "settings", PORT="8123")
     assert "PORT = 8123" in said
     assert "FACEBOOK_APP_SECRET = set" in said
@@ -121,7 +121,7 @@ def test_settings_shows_every_setting_and_no_secret(valkey_url: str) -> None:
 
 
 def test_a_minted_token_opens_its_shop_and_nothing_else(service: Service) -> None:
-    """The scopes asked for, the shop asked for."""
+    """The token has exactly the requested scopes and the requested shop."""
     token = done(None, "token", "--shop", "shop-1", "--scope", "messages:read", "--ttl", "5m", "--sub", "dara").strip()
 
     def status(method: str, path: str) -> int:
@@ -145,7 +145,7 @@ def test_a_minted_token_opens_its_shop_and_nothing_else(service: Service) -> Non
     ],
 )
 def test_a_token_that_could_not_be_used_is_not_minted(options: tuple[str, ...], named: str) -> None:
-    """The mistake is named."""
+    """The error names the mistake."""
     result = call(None, "token", *options)
     assert result.returncode != 0
     assert result.stdout == ""
@@ -153,7 +153,7 @@ def test_a_token_that_could_not_be_used_is_not_minted(options: tuple[str, ...], 
 
 
 def test_a_command_says_what_it_lacks() -> None:
-    """One sentence, exit code 1."""
+    """The command prints one sentence and ends with exit code 1."""
     for arguments, name in (
         (("token", "--shop", "s", "--scope", "messages:read"), "TOKEN_KEYS"),
         (("pages", "list", "--shop", "s"), "REDIS_URL"),
@@ -167,7 +167,9 @@ def test_a_command_says_what_it_lacks() -> None:
 def test_pages_are_connected_listed_and_disconnected_by_hand(
     service: Service, valkey_url: str, facebook: Facebook
 ) -> None:
-    """True for the running service at once; another shop's Page is refused; disconnecting deletes what came for it."""
+    """Each change is valid for the running service at once. Another shop's Page is refused, and a disconnect deletes
+    the Page's messages.
+    """
     assert PAGE in done(valkey_url, "pages", "connect", "--shop", "shop-1", PAGE)
     facebook.text("m_1")
     with Shop(service.url) as shop:
@@ -185,7 +187,9 @@ def test_pages_are_connected_listed_and_disconnected_by_hand(
 def test_a_page_is_connected_with_its_token_by_hand(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, tmp_path: Path
 ) -> None:
-    """From a file or standard input; checked and subscribed; the running service reads with it at once."""
+    """The token comes from a file or standard input. It is checked, the Page is subscribed, and the running service
+    reads with it at once.
+    """
     settings, url = graph_settings(graph), graph_store.url
     connect = ("pages", "connect", "--shop", "shop-1", "--token-file")
     first, second = new_page(graph.world), new_page(graph.world)
@@ -204,7 +208,9 @@ def test_a_page_is_connected_with_its_token_by_hand(
 def test_pages_are_listed_with_what_can_be_expected_of_them(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop
 ) -> None:
-    """Webhooks alone, a token, a permission that is missing, a dead token and why."""
+    """The list shows a Page for webhooks alone, a Page with a token, a missing permission, and a dead token with its
+    reason.
+    """
     alone, whole, lacking, dead = (
         new_page(graph.world, scopes=scopes) for scopes in (SCOPES, SCOPES, SCOPES[:4], SCOPES)
     )
@@ -223,7 +229,9 @@ def test_pages_are_listed_with_what_can_be_expected_of_them(
 
 
 def test_a_token_that_does_not_do_is_refused_by_hand_too(graph: FakeGraph, graph_store: Server) -> None:
-    """One sentence, exit code 1, nothing connected: another Page's, none at all, no key to seal it with."""
+    """For another Page's token, no token, or no key to encrypt it, the command prints one sentence, ends with exit code
+    1 and connects nothing.
+    """
     url, settings = graph_store.url, graph_settings(graph)
     mine, other = new_page(graph.world), new_page(graph.world)
     connect = ("pages", "connect", "--shop", "shop-1", "--token-file", "-", mine.id)
@@ -240,7 +248,7 @@ def test_a_token_that_does_not_do_is_refused_by_hand_too(graph: FakeGraph, graph
 def test_disconnecting_by_hand_ends_the_subscription(
     graph: FakeGraph, graph_store: Server, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """And takes token and messages away; with Facebook down, those all the same."""
+    """The token and messages are deleted too, even if Facebook does not answer."""
     stays = new_page(graph.world)
     graph_shop.bring(stays)
     disconnect = ("pages", "disconnect", "--shop", "shop-1", "--yes")
@@ -258,7 +266,7 @@ def test_disconnecting_by_hand_ends_the_subscription(
 def test_purge_by_hand_takes_a_message_a_conversation_or_everything(
     valkey_url: str, facebook: Facebook, shop: Shop
 ) -> None:
-    """Asked first unless told not to; gone from the service at once."""
+    """The command asks first, except with `--yes`. The messages are unreadable in the service at once."""
     for n, customer in enumerate([CUSTOMER, CUSTOMER, "22", "33"]):
         facebook.text(f"m_{n}", customer=customer)
     purge = ("purge", "--shop", "shop-1")
@@ -276,7 +284,7 @@ def test_purge_by_hand_takes_a_message_a_conversation_or_everything(
 
 
 def test_simulated_traffic_is_stored_and_its_forgeries_refused(service: Service, shop: Shop) -> None:
-    """Exit code 0, a summary, and messages to read."""
+    """The command ends with exit code 0 and a summary, and the messages can be read."""
     options = ("--count", "60", "--duplicates", "0.1", "--disorder", "0.1", "--forged", "0.2")
     said = done(None, "simulate", "--url", f"{service.url}/webhook", *options)
     assert re.search(r"deliveries +60 of 60", said)
@@ -295,7 +303,7 @@ def test_simulated_traffic_is_stored_and_its_forgeries_refused(service: Service,
     ids=["another secret", "no webhook", "nobody there"],
 )
 def test_simulate_says_what_is_wrong_before_it_sends(service: Service, path: str, secret: str, named: str) -> None:
-    """In one sentence; without, it would try for a minute and more."""
+    """The command prints one sentence. Without this check it would try for more than a minute."""
     url = path if path.startswith("http") else f"{service.url}{path}"
     result = call(None, "simulate", "--url", url, "--count", "200", FACEBOOK_APP_SECRET=secret)
     assert (result.returncode, result.stdout) == (1, "")
@@ -304,7 +312,7 @@ def test_simulate_says_what_is_wrong_before_it_sends(service: Service, path: str
 
 
 def test_listed_customers_are_deleted_in_every_shop(service: Service, valkey_url: str, tmp_path: Path) -> None:
-    """From a file as Facebook's notices have it."""
+    """The command reads a file in the form of Facebook's notices."""
     other_page = "104200000000002"
     customers = [f"70000000000000{n}" for n in (21, 22, 23)]
     with Facebook(service.url) as facebook, Shop(service.url) as shop, Shop(service.url, "shop-2") as other:
@@ -342,7 +350,9 @@ def test_listed_customers_are_deleted_in_every_shop(service: Service, valkey_url
 def test_a_list_with_something_that_is_no_id_deletes_nothing(
     service: Service, valkey_url: str, tmp_path: Path, text: str, named: str
 ) -> None:
-    """Exit code 1, the lines by their numbers, and the words that nothing was deleted. A name is not repeated."""
+    """The command ends with exit code 1, names the wrong lines by number, says that it deleted nothing, and repeats no
+    name.
+    """
     notice = tmp_path / "notice.csv"
     notice.write_text(text)
     with Facebook(service.url) as facebook, Shop(service.url) as shop:
@@ -360,7 +370,7 @@ def test_a_list_with_something_that_is_no_id_deletes_nothing(
 def test_a_deletion_that_is_cut_short_says_how_far_it_came(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
-    """The shops that were done, and that the same command finishes the others."""
+    """The output names the finished shops, and says that the same command finishes the others."""
     notice = tmp_path / "notice.csv"
     notice.write_text(f"{CUSTOMER}\n")
     with own_server() as store, serving(store.url, tmp_path / "log") as service, Facebook(service.url) as facebook:
@@ -385,7 +395,7 @@ def test_a_deletion_that_is_cut_short_says_how_far_it_came(
 def test_pages_and_purge_work_on_a_running_service_too(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, tmp_path: Path
 ) -> None:
-    """With a token in place of REDIS_URL and the service's secrets: the same commands, the same answers."""
+    """With a token instead of REDIS_URL and the secrets, the same commands give the same answers."""
     where = ("--url", f"{graph_service.url}/", "--shop", "shop-1")
     token = {"TOKEN": mint("shop-1")}
     found, file = new_page(graph.world), tmp_path / "token"
@@ -421,7 +431,7 @@ def test_pages_and_purge_work_on_a_running_service_too(
     ],
 )
 def test_a_running_service_that_refuses_is_told_with_what_to_do(service: Service, token: str, named: str) -> None:
-    """One sentence, which says what to give; never the token itself."""
+    """The command prints one sentence that says what to change. It never prints the token."""
     result = call(None, "pages", "list", "--url", service.url, "--shop", "shop-1", TOKEN=token)
     assert result.returncode != 0
     assert named in result.stderr
@@ -429,7 +439,9 @@ def test_a_running_service_that_refuses_is_told_with_what_to_do(service: Service
 
 
 def test_an_address_where_no_service_is_reached_is_named(service: Service) -> None:
-    """Nothing there, something else there, no address at all, and what cannot be done from afar."""
+    """The error covers a closed port, another program, an invalid address, and a command that needs
+    the server itself.
+    """
     purge = ("purge", "--shop", "shop-1", "--yes", "--url")
     for url, named in (
         ("http://127.0.0.1:9", "http://127.0.0.1:9 does not answer"),
@@ -458,7 +470,7 @@ def test_an_address_where_no_service_is_reached_is_named(service: Service) -> No
 def test_a_misspelt_shop_is_no_shop_and_leaves_no_audit_log(
     service: Service, valkey: Server, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 1 and one sentence; nothing is written of it."""
+    """The command prints one sentence, ends with exit code 1 and writes nothing."""
     monkeypatch.chdir(tmp_path)
     with Shop(service.url) as shop:
         shop.connect()
@@ -470,7 +482,7 @@ def test_a_misspelt_shop_is_no_shop_and_leaves_no_audit_log(
 
 
 def test_an_export_into_a_folder_that_is_not_there_is_one_sentence(service: Service, valkey_url: str) -> None:
-    """Before anything is read."""
+    """The command prints one sentence before it reads anything."""
     result = call(valkey_url, "export", "--shop", "shop-1", "--out", "/nonexistent/x.ndjson")
     assert result.returncode == 1
     assert result.stderr.strip() == "Error: There is no folder /nonexistent. Make it first, then export again."
@@ -482,7 +494,7 @@ def test_an_export_into_a_folder_that_is_not_there_is_one_sentence(service: Serv
     ids=" ".join,
 )
 def test_a_missing_setting_is_named_before_a_person_is_asked(command: tuple[str, ...], tmp_path: Path) -> None:
-    """Nobody types yes for nothing."""
+    """The command does not ask for confirmation if a setting is missing."""
     result = call(None, *command, typed="y\n", DATA_DIR=str(tmp_path))
     assert result.returncode == 1
     assert "REDIS_URL is not set" in result.stderr
@@ -499,7 +511,7 @@ def test_a_missing_setting_is_named_before_a_person_is_asked(command: tuple[str,
     ],
 )
 def test_a_purge_of_nobody_in_particular_is_refused(valkey_url: str, options: tuple[str, ...], named: str) -> None:
-    """Rather than of everybody."""
+    """A wrong choice of what to delete is refused. It never means "delete everything"."""
     result = call(valkey_url, "purge", *options, typed="nobody\n")
     assert result.returncode != 0
     assert named in result.stderr

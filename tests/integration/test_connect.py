@@ -1,4 +1,6 @@
-"""Pages connected with their tokens: what is checked, what is kept and how, and how it ends."""
+"""Pages that are connected with their tokens: what the service checks, what it stores in which form, and how a
+connection ends.
+"""
 
 import base64
 import json
@@ -44,7 +46,7 @@ OTHER_APP: Final = "200000000000009"
 
 
 def token_of(name: str) -> Secret:
-    """One that looks like Facebook's."""
+    """Returns a token in the form of Facebook's tokens."""
     return Secret(f"EAAtest{name}" + "x" * 150)
 
 
@@ -57,7 +59,9 @@ def bare(graph: FakeGraph) -> FakePage:
 def test_a_page_is_connected_checked_subscribed_and_told(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """Two calls of Graph; every field we understand subscribed; the same state wherever a shop looks."""
+    """A connect makes two calls of Graph and subscribes every field that the service understands. Every route shows the
+    shop the same state.
+    """
     told = graph_shop.bring(bare)
     assert told["status"] == "connected"
     assert (told["token_alive"], told["subscribed"], told["missing_permissions"]) == (True, True, [])
@@ -78,7 +82,7 @@ def test_a_page_is_connected_checked_subscribed_and_told(
 def test_the_state_tells_when_something_came_last(
     graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """To the second."""
+    """The state has this time to the second."""
     with Facebook(graph_service.url) as facebook:
         assert facebook.text("m_1", page=page.id).status_code == 200
     told = graph_shop.get(f"/pages/{page.id}")
@@ -140,7 +144,7 @@ def test_a_token_that_does_not_do_is_refused_and_nothing_is_connected(
     reason: str,
     word: str,
 ) -> None:
-    """The answer says which mistake it is; no Page, no subscription, no token is left behind."""
+    """The answer names the mistake. No Page, subscription or token stays behind."""
     token = take(graph, bare)
     answer = graph_shop.connect_with(bare.id, token)
     assert refusal(answer) == (status, reason)
@@ -153,7 +157,7 @@ def test_a_token_that_does_not_do_is_refused_and_nothing_is_connected(
 
 @pytest.mark.parametrize("permission", NEEDED_PERMISSIONS)
 def test_a_needed_permission_that_is_missing_is_named(graph: FakeGraph, graph_shop: GraphShop, permission: str) -> None:
-    """409, nothing connected."""
+    """The answer is 409, and nothing is connected."""
     found = new_page(graph.world, scopes=tuple(scope for scope in SCOPES if scope != permission))
     answer = graph_shop.connect_with(found.id, found.token)
     assert refusal(answer) == (409, "permission_missing")
@@ -165,7 +169,7 @@ def test_a_needed_permission_that_is_missing_is_named(graph: FakeGraph, graph_sh
 def test_a_permission_that_only_some_feature_needs_is_told_and_left_to_the_shop(
     graph: FakeGraph, graph_shop: GraphShop
 ) -> None:
-    """Connected; posts are there; comments say what is missing."""
+    """The Page is connected and its posts can be read. A read of comments names the missing permission."""
     found = new_page(graph.world, scopes=tuple(scope for scope in SCOPES if scope != "pages_read_user_content"))
     assert graph_shop.bring(found)["missing_permissions"] == ["pages_read_user_content"]
     post = graph.world.add_post(found, "post")
@@ -178,7 +182,7 @@ def test_a_permission_that_only_some_feature_needs_is_told_and_left_to_the_shop(
 def test_a_permission_granted_for_other_pages_only_is_missing(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """What the person chose in Facebook's dialog."""
+    """A person can choose the Pages of a permission in Facebook's dialog."""
 
     def narrow(document: dict[str, Any]) -> None:
         document["data"]["granular_scopes"] = [{"scope": "pages_messaging", "target_ids": ["104299999999999"]}]
@@ -193,7 +197,7 @@ def test_a_permission_granted_for_other_pages_only_is_missing(
 def test_where_facebook_does_not_say_whose_a_token_is_the_token_is_asked(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, own: bool
 ) -> None:
-    """`profile_id` may be absent: then /me decides."""
+    """`profile_id` can be absent. Then a call of /me with the token decides."""
     token = bare.token if own else new_page(graph.world).token
 
     def silence(document: dict[str, Any]) -> None:
@@ -211,7 +215,7 @@ def test_where_facebook_does_not_say_whose_a_token_is_the_token_is_asked(
 def test_another_shops_page_is_refused_and_stays_with_its_shop(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """409 with a token and without; the token it has goes on working."""
+    """The answer is 409 with a token and without one. The first shop's token continues to work."""
     with GraphShop(graph_service.url, "shop-2") as other:
         assert refusal(other.connect_with(page.id, page.token)) == (409, "page_of_another_shop")
         assert refusal(other.client.put(f"/pages/{page.id}", json={})) == (409, "page_of_another_shop")
@@ -223,7 +227,9 @@ def test_another_shops_page_is_refused_and_stays_with_its_shop(
 def test_without_a_token_a_page_is_connected_for_webhooks_alone(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """Graph is not asked; messages are stored; a token may follow, and `{}` after it takes nothing away."""
+    """The service does not ask Graph, and stores the messages. The shop can add a token later. `{}` after that does not
+    remove the token.
+    """
     graph_shop.connect(bare.id)
     state = graph_shop.get(f"/pages/{bare.id}")
     assert set(state) == {"page_id", "connected_at", "status", "paused"}
@@ -243,7 +249,7 @@ def test_without_a_token_a_page_is_connected_for_webhooks_alone(
 def test_what_could_be_no_token_is_refused_without_asking_facebook(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, token: object
 ) -> None:
-    """400; null says nothing, which is no way to say it."""
+    """The answer is 400, also for null: a shop without a token must leave the field out."""
     answer = graph_shop.client.put(f"/pages/{bare.id}", json={"access_token": token})
     assert refusal(answer) == (400, "invalid_field")
     assert graph.seen.total == 0
@@ -252,7 +258,7 @@ def test_what_could_be_no_token_is_refused_without_asking_facebook(
 def test_a_newer_token_takes_the_place_of_the_older(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """From the next call on; nothing of the older is kept."""
+    """The next call uses the newer token, and nothing of the older token is stored."""
     sealed = sealed_token(graph_store, page)
     newer = token_of("Newer")
     graph.world.add_token(newer, "PAGE", page=page.id, scopes=SCOPES)
@@ -263,7 +269,7 @@ def test_a_newer_token_takes_the_place_of_the_older(
 
 
 def test_the_token_stands_nowhere_in_the_store_as_it_is(graph_store: Server, page: FakePage) -> None:
-    """Nor in base64 or hexadecimal; nor do the app's secret and the key that seals."""
+    """It is not there in base64 or hexadecimal either. The same is true for the app's secret and SEAL_KEYS."""
     kept = everything(graph_store)
     assert page.id.encode() in kept
     for secret in (page.token, APP_SECRET, SEAL_KEY, Secret(f"{APP_ID}|{APP_SECRET.reveal()}")):
@@ -272,14 +278,14 @@ def test_the_token_stands_nowhere_in_the_store_as_it_is(graph_store: Server, pag
 
 
 def sealed_token(store: Server, page: FakePage, shop: str = "shop-1") -> bytes:
-    """What is kept in a Page's token's place."""
+    """Returns the encrypted token of a Page as the store has it."""
     with redis.Redis.from_url(store.url) as client:
         found: bytes = client.hget(shop_keys(ShopId(shop)).registry, f"t:{page.id}")
         return found
 
 
 def day_later(store: Server, page: FakePage) -> None:
-    """As if the last look at a Page had been a day ago."""
+    """Let the last check of a Page be one day old."""
     with redis.Redis.from_url(store.url) as client:
         record, field = shop_keys(ShopId("shop-1")).registry, f"s:{page.id}"
         state = json.loads(client.hget(record, field))
@@ -288,7 +294,9 @@ def day_later(store: Server, page: FakePage) -> None:
 
 
 def test_seal_keys_are_changed_without_losing_a_token(own_server: OwnServer, tmp_path: Path) -> None:
-    """Old; new and old, until the daily look has sealed anew; new alone. Without any that fits: connect it again."""
+    """The test sets the old key, then the new and the old key until the daily check has encrypted the token again, then
+    the new key. With no fitting key, the Page must be connected again.
+    """
     with running_facebook() as graph, own_server() as store:
         page = new_page(graph.world)
 
@@ -314,7 +322,7 @@ def test_seal_keys_are_changed_without_losing_a_token(own_server: OwnServer, tmp
 
 
 def test_a_setting_without_which_no_token_is_taken_is_named(own_server: OwnServer, tmp_path: Path) -> None:
-    """501, and Graph is not asked; webhooks alone work."""
+    """The answer is 501 and the service does not ask Graph. A Page for webhooks alone can be connected."""
     missing = "FACEBOOK_APP_ID"
     with (
         running_facebook() as graph,
@@ -335,7 +343,7 @@ def test_a_setting_without_which_no_token_is_taken_is_named(own_server: OwnServe
 def test_an_app_secret_that_facebook_does_not_know_is_the_operators_matter(
     own_server: OwnServer, tmp_path: Path
 ) -> None:
-    """502: no word against the shop's token."""
+    """The answer is 502 and does not blame the shop's token."""
     wrong = "another-secret-of-the-test-service"
     with (
         running_facebook() as graph,
@@ -354,7 +362,9 @@ def test_an_app_secret_that_facebook_does_not_know_is_the_operators_matter(
 def test_a_field_that_facebook_does_not_know_costs_that_field_alone(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, field: str
 ) -> None:
-    """One unknown field makes Facebook refuse the whole list; messages come whatever field it is."""
+    """Facebook refuses the whole list because of one unknown field. Messages are subscribed all the same, for each
+    unknown field.
+    """
     graph.world.unknown_fields.add(field)
     answered = graph_shop.bring(bare)
     assert answered["missing_fields"] == [{"field": field}]
@@ -367,7 +377,9 @@ def test_a_field_that_facebook_does_not_know_costs_that_field_alone(
 
 
 def test_fields_without_their_permission_are_named_with_it(graph: FakeGraph, graph_shop: GraphShop) -> None:
-    """Refused with code 200, and another field unknown. A token with the permission has everything again."""
+    """Facebook refuses these fields with code 200, and another field is unknown. A token with the permission subscribes
+    the fields again.
+    """
     page = new_page(graph.world, scopes=tuple(scope for scope in SCOPES if scope != "pages_read_user_content"))
     needed = "pages_read_user_content"
     graph.world.field_permissions |= {"feed": needed, "message_reactions": needed}
@@ -389,7 +401,9 @@ def test_fields_without_their_permission_are_named_with_it(graph: FakeGraph, gra
 def test_a_field_that_may_be_had_by_now_is_subscribed_at_the_daily_check(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """Such as one that an earlier version of this service did not ask for. What is delivered goes on meanwhile."""
+    """For example, an earlier version of the service did not ask for the field. The other fields are delivered
+    meanwhile.
+    """
     graph_shop.bring(bare)
     bare.subscriptions[APP_ID].remove("feed")
     graph.world.unknown_fields.add("message_reads")
@@ -410,7 +424,7 @@ def test_a_field_that_may_be_had_by_now_is_subscribed_at_the_daily_check(
 def test_a_page_whose_subscription_fails_is_unsubscribed_and_can_be_connected_again(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """What was done by then stays done: messages themselves are refused."""
+    """Facebook refuses the field `messages`, so the service undoes what it has done for the Page."""
     graph.faults.script("subscribed_apps", Fails(200), times=2)
     assert refusal(graph_shop.connect_with(bare.id, bare.token)) == (409, "permission_missing")
     state = graph_shop.get(f"/pages/{bare.id}")
@@ -422,7 +436,9 @@ def test_a_page_whose_subscription_fails_is_unsubscribed_and_can_be_connected_ag
 def test_a_revoked_token_is_told_once_and_never_called_with_again(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, subcode: int
 ) -> None:
-    """`reconnect` and why; connecting the Page with a new token heals, with the dead one it does not."""
+    """The state is `reconnect` with its reason. A connect with a new token repairs the Page; a connect with the dead
+    token does not.
+    """
     graph.world.revoke(page.token, subcode)
     assert refusal(graph_shop.ask(page.id, "posts")) == (409, "reconnect_page")
     assert graph.seen.total == 1
@@ -445,7 +461,9 @@ def test_a_revoked_token_is_told_once_and_never_called_with_again(
 def test_a_late_refusal_of_the_older_token_does_not_harm_the_newer(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """A call is under way while the Page gets another token; that it fails says nothing of that one."""
+    """The Page gets another token during a call with the older token. The failure of this call does not change the
+    state of the newer token.
+    """
     gate, newer = Barrier(), token_of("Meanwhile")
     graph.faults.script("published_posts", Stalls(gate))
     with ThreadPoolExecutor(1) as pool:
@@ -461,7 +479,7 @@ def test_a_late_refusal_of_the_older_token_does_not_harm_the_newer(
 
 
 def _disconnected(shop: GraphShop, page: PageId) -> Iterator[str]:
-    """Where a Page may still be found; nowhere."""
+    """Check that the Page is in no place of the store."""
     if shop.client.get(f"/pages/{page}").status_code != 404:
         yield "pages/{page}"
     if shop.ask(page, "posts").status_code != 404:
@@ -473,7 +491,9 @@ def _disconnected(shop: GraphShop, page: PageId) -> Iterator[str]:
 def test_a_disconnect_unsubscribes_forgets_and_purges(
     graph: FakeGraph, graph_service: Service, graph_store: Server, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """One call of Graph; the receipt counts the messages; the Page is free for another shop."""
+    """A disconnect makes one call of Graph. Its receipt counts the messages, and another shop can then connect the
+    Page.
+    """
     with Facebook(graph_service.url) as facebook:
         facebook.text("m_1", page=page.id)
         sealed = sealed_token(graph_store, page)
@@ -500,7 +520,7 @@ def test_a_disconnect_does_not_depend_on_facebook(
     graph: FakeGraph, graph_service: Service, graph_store: Server, graph_shop: GraphShop, page: FakePage,
     fault: Fault, times: int | None,
 ) -> None:  # fmt: skip
-    """The shop's data is deleted whatever becomes of the subscription."""
+    """The shop's data is deleted even if Facebook does not end the subscription."""
     with Facebook(graph_service.url) as facebook:
         facebook.text("m_1", page=page.id)
     sealed = sealed_token(graph_store, page)
@@ -516,7 +536,7 @@ def test_a_disconnect_does_not_depend_on_facebook(
 def test_another_shop_cannot_disconnect_a_page(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """404, no call of Graph, and it stays."""
+    """The answer is 404 without a call of Graph, and the Page stays connected."""
     with GraphShop(graph_service.url, "shop-2") as other:
         assert refusal(other.client.delete(f"/pages/{page.id}")) == (404, "page_not_found")
     assert graph.seen.total == 0

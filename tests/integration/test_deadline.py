@@ -1,4 +1,6 @@
-"""Five days from the first receipt, to the millisecond, written into Redis itself."""
+"""A message expires exactly five days after its first receipt, to the millisecond, because Redis
+has its expiry time.
+"""
 
 import time
 from datetime import datetime
@@ -19,13 +21,13 @@ COUNT = 20
 
 
 def redelivered(hours: int, sent_at: int) -> Document:
-    """The same messages, notified so many hours after they were sent; Facebook's own repetitions differ like that."""
+    """Returns the same messages, delivered this number of hours after they were sent, as Facebook's repetitions are."""
     parts = [text_part(f"m_{n}", at=sent_at + hours) for n in range(COUNT)]
     return delivery([entry(PageId(PAGE), sent_at + hours * HOUR, "messaging", parts)])
 
 
 def deadlines(client: redis.Redis) -> dict[str, int]:
-    """Unix milliseconds at which Redis itself drops each message."""
+    """Returns the Unix milliseconds at which Redis deletes each message."""
     keys = shop_keys(ShopId("shop-1"))
     names = {f"m_{n}": keys.message(keys.message_id(PAGE, MessageId(f"m_{n}"))) for n in range(COUNT)}
     # redis-py's stubs know keys as text only.
@@ -33,12 +35,12 @@ def deadlines(client: redis.Redis) -> dict[str, int]:
 
 
 def milliseconds(rfc3339: str) -> int:
-    """As Redis counts them."""
+    """Returns the time by the clock of Redis."""
     return round(datetime.fromisoformat(rfc3339).timestamp() * 1000)
 
 
 def test_the_deadline_is_the_first_receipt_plus_five_days_whatever_happens(valkey: Server, tmp_path: Path) -> None:
-    """Three redeliveries leave it; stopping the service changes nothing: Redis alone keeps the promise."""
+    """Three redeliveries do not change the expiry time. Redis deletes the messages even if the service is stopped."""
     with redis.Redis.from_url(valkey.url) as client:
         with serving(valkey.url, tmp_path / "log") as service, Facebook(service.url) as facebook:
             with Shop(service.url) as shop:
@@ -63,7 +65,7 @@ def test_the_deadline_is_the_first_receipt_plus_five_days_whatever_happens(valke
 
 
 def test_no_part_of_a_shop_outlives_its_newest_message(valkey: Server, facebook: Facebook, shop: Shop) -> None:
-    """Indexes, conversations and their marks have deadlines too, none later than the message received last."""
+    """Indexes, conversations and their marks expire too, and not later than the last received message."""
     for n in range(COUNT):
         facebook.text(f"m_{n}", customer=str(n % 3))
     newest = milliseconds(shop.walk()[0]["expires_at"])
@@ -75,7 +77,7 @@ def test_no_part_of_a_shop_outlives_its_newest_message(valkey: Server, facebook:
 
 
 def test_a_shorter_life_is_as_exact(valkey: Server, tmp_path: Path) -> None:
-    """MESSAGE_TTL of a minute: in Redis and in the answer."""
+    """With a MESSAGE_TTL of one minute, the expiry time in Redis and in the answer is exact too."""
     with (
         serving(valkey.url, tmp_path / "log", MESSAGE_TTL="60") as service,
         Facebook(service.url) as facebook,
@@ -90,7 +92,7 @@ def test_a_shorter_life_is_as_exact(valkey: Server, tmp_path: Path) -> None:
 
 
 def test_what_facebook_dates_older_than_five_days_is_not_kept(facebook: Facebook, shop: Shop) -> None:
-    """It was received before, or never should have been."""
+    """Such a message was received before, or its five days are over."""
     old = int(time.time() * 1000) - MAX_TTL_SECONDS * 1000 - 1
     parts = [text_part("m_old", at=old), text_part("m_new", at=old + HOUR)]
     assert facebook.deliver(delivery([entry(PageId(PAGE), old, "messaging", parts)])).status_code == 200

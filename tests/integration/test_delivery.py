@@ -1,4 +1,4 @@
-"""A delivery as large as Facebook sends them: everything in it that can be kept is kept, once, in the right shop."""
+"""A delivery of the largest size that Facebook sends: every valid event in it is stored once, in the right shop."""
 
 import time
 
@@ -16,7 +16,7 @@ PARTS = 1_000
 
 
 def entries(parts: list[tuple[str, Document]]) -> Document:
-    """A delivery in which each Page's elements stand together, in their order."""
+    """Returns a delivery that has the elements of each Page together and in their order."""
     now = int(time.time() * 1000)
     pages = dict.fromkeys(page for page, _ in parts)
     return delivery(
@@ -25,7 +25,9 @@ def entries(parts: list[tuple[str, Document]]) -> Document:
 
 
 def thousand() -> list[tuple[str, Document]]:
-    """997 texts for three Pages in turn; among them one broken event, one for an unknown Page, one that repeats."""
+    """Returns 997 texts for three Pages in turn, with a broken event, an event for an unknown Page and a repeated event
+    between them.
+    """
     at = int(time.time() * 1000)
     good = []
     for n in range(PARTS - 3):
@@ -41,7 +43,9 @@ def thousand() -> list[tuple[str, Document]]:
 def test_of_a_thousand_events_exactly_the_right_ones_are_readable(
     service: Service, facebook: Facebook, operator: Operator
 ) -> None:
-    """Three Pages of two shops; one event is broken, one for an unknown Page, one repeated: 200, and each counted."""
+    """The events are for three Pages of two shops. One is broken, one is for an unknown Page and one is repeated. The
+    answer is 200 and each event is counted.
+    """
     with Shop(service.url, "shop-1") as first, Shop(service.url, "shop-2") as second:
         first.connect(PAGES[0])
         first.connect(PAGES[1])
@@ -74,7 +78,7 @@ def test_of_a_thousand_events_exactly_the_right_ones_are_readable(
 
 
 def test_a_walk_that_has_begun_is_not_shifted_by_what_arrives(facebook: Facebook, shop: Shop) -> None:
-    """New messages between two pages of one walk: none of the old is skipped or repeated, none of the new appears."""
+    """New messages arrive between two list pages. The walk skips or repeats no old message, and shows no new one."""
     for n in range(30):
         facebook.text(f"m_{n}")
     walked: list[str] = []
@@ -90,7 +94,7 @@ def test_a_walk_that_has_begun_is_not_shifted_by_what_arrives(facebook: Facebook
 
 
 def test_conversations_come_with_their_last_message_and_count(facebook: Facebook, shop: Shop) -> None:
-    """Newest activity first."""
+    """The conversation with the newest activity is the first one."""
     for n, customer in enumerate(["11", "22", "11", "33"]):
         facebook.text(f"m_{n}", f"text {n}", customer=customer)
     found = shop.walk("/conversations")
@@ -99,7 +103,9 @@ def test_conversations_come_with_their_last_message_and_count(facebook: Facebook
 
 
 def test_an_edit_and_an_unsend_count_whatever_the_order_of_arrival(facebook: Facebook, shop: Shop) -> None:
-    """The highest `num_edit` wins; a message taken back stays away, also when that arrives before it."""
+    """The edit with the highest `num_edit` wins. An unsent message does not appear, even if the
+    unsend arrives first.
+    """
     at = int(time.time() * 1000)
     who = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": at}
 
@@ -125,5 +131,5 @@ def test_an_edit_and_an_unsend_count_whatever_the_order_of_arrival(facebook: Fac
 
 @pytest.mark.parametrize("shape", [{"object": "page", "entry": []}, {"object": "user", "entry": [{"id": "1"}]}, []])
 def test_json_that_holds_nothing_for_us_is_accepted(facebook: Facebook, shape: object) -> None:
-    """Anything but 200 would make Facebook send it again for an hour, and then unsubscribe the Page."""
+    """After any answer but 200, Facebook would repeat it for an hour and then unsubscribe the Page."""
     assert facebook.deliver(shape).status_code == 200  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""`page-inbox doctor`, as an operator calls it: real servers, well and ill, and a Facebook that can be asked."""
+"""`page-inbox doctor` as an operator calls it, with real servers, correct and faulty, and a simulated Facebook."""
 
 import base64
 import json
@@ -31,13 +31,13 @@ SECRETS = [secret.reveal() for secret in (APP_SECRET, VERIFY_TOKEN, TOKEN_KEY)]
 
 
 def doctor(redis_url: str | None, *arguments: str, **settings: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and document. No secret is in it, and nothing on standard error."""
+    """Returns the exit code and the JSON document. Checks that the output has no secret and standard error is empty."""
     code, said = spoken(redis_url, "--json", *arguments, **settings)
     return code, json.loads(said)
 
 
 def spoken(redis_url: str | None, *arguments: str, **settings: str) -> tuple[int, str]:
-    """Exit code and text."""
+    """Returns the exit code and the text."""
     environ = environment(redis_url, **settings)
     done = run_command(["doctor", *arguments], environ, within=PATIENCE)
     assert done.stderr == ""
@@ -47,7 +47,7 @@ def spoken(redis_url: str | None, *arguments: str, **settings: str) -> tuple[int
 
 
 def levels(document: dict[str, Any], name: str = "") -> dict[str, str]:
-    """The levels of findings whose name begins so, by name and what they are about."""
+    """Returns the levels of the findings whose name begins with this text, by name and subject."""
     return {
         " ".join(filter(None, (finding["name"], finding["about"]))): finding["level"]
         for finding in document["findings"]
@@ -56,13 +56,13 @@ def levels(document: dict[str, Any], name: str = "") -> dict[str, str]:
 
 
 def sentences(document: dict[str, Any], name: str) -> str:
-    """All that is said under a name."""
+    """Returns all sentences under a name."""
     return " ".join(one["sentence"] + one["remedy"] for one in document["findings"] if one["name"] == name)
 
 
 @pytest.fixture
 def drawn() -> dict[str, str]:
-    """Settings of which nothing has to be said, but those that say where things are."""
+    """Correct secrets, made at random. The doctor has nothing to report about them."""
     return {
         "FACEBOOK_VERIFY_TOKEN": secrets.token_hex(16),
         "TOKEN_KEYS": secrets.token_hex(32),
@@ -73,7 +73,9 @@ def drawn() -> dict[str, str]:
 def test_a_service_that_is_well_is_told_so(
     own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, tmp_path: Path
 ) -> None:
-    """Exit code 0. What is warned of is only what a test machine cannot have; with --strict that fails."""
+    """The exit code is 0. The only warnings are about things that a test machine cannot have, and with --strict they
+    cause a failure.
+    """
     with (
         own_server(persistent=True) as server,
         serving_graph(server.url, tmp_path / "log", graph) as service,
@@ -103,7 +105,9 @@ def test_a_service_that_is_well_is_told_so(
 
 
 def registry(server: Server) -> dict[Any, dict[Any, Any]]:
-    """All shops and Pages, without the heads of audit logs: reads of earlier tests are still written down."""
+    """Returns all shops and Pages without the heads of audit logs, because the service still writes down reads of
+    earlier tests.
+    """
     found: dict[Any, dict[Any, Any]] = {}
     for client in server.clients():
         for key in (*client.keys("shop:*"), *client.keys("page:*")):
@@ -113,7 +117,9 @@ def registry(server: Server) -> dict[Any, dict[Any, Any]]:
 
 
 def test_each_pages_ills_are_told(graph: FakeGraph, graph_service: Service, graph_store: Server) -> None:
-    """Dead token, lost subscription, missing permission, unopenable token; webhooks alone are no ill."""
+    """The doctor reports a dead token, a lost subscription, a missing permission and a token that no key decrypts. A
+    connection for webhooks alone is no problem.
+    """
     with GraphShop(graph_service.url) as shop:
         well, dead, lost, lacking = (new_page(graph.world) for _ in range(4))
         for page in (well, dead, lost, lacking):
@@ -140,7 +146,9 @@ def test_each_pages_ills_are_told(graph: FakeGraph, graph_service: Service, grap
 def test_without_its_app_secret_no_page_is_asked_about(
     graph: FakeGraph, graph_service: Service, graph_store: Server
 ) -> None:
-    """Every Page would be called ill for one wrong setting; what was known of it is told instead."""
+    """Otherwise one wrong setting would make every Page look faulty. The doctor reports the stored state of each Page
+    instead.
+    """
     with GraphShop(graph_service.url) as shop:
         page = new_page(graph.world)
         shop.bring(page)
@@ -158,7 +166,7 @@ def test_without_its_app_secret_no_page_is_asked_about(
 
 
 def test_facebook_that_hangs_or_fails_is_a_finding(graph: FakeGraph, graph_store: Server) -> None:
-    """Within the time limit; the rest is told all the same."""
+    """The doctor reports this within its time limit, and still reports everything else."""
     graph.faults.script(None, Stalls(30.0), times=None)
     began = time.monotonic()
     code, document = doctor(graph_store.url, **graph_settings(graph))
@@ -185,7 +193,7 @@ def test_facebook_that_hangs_or_fails_is_a_finding(graph: FakeGraph, graph_store
 def test_an_ill_server_is_told(
     own_server: Callable[..., AbstractContextManager[Server]], extra: tuple[str, ...], ill: dict[str, str]
 ) -> None:
-    """That, and nothing else of the store."""
+    """The doctor reports the fault of the server and nothing else about the store."""
     with own_server(persistent=True, extra=extra) as server:
         code, document = doctor(server.url)
     assert {name: level for name, level in levels(document, "redis").items() if level != "ok"} == ill
@@ -194,13 +202,13 @@ def test_an_ill_server_is_told(
 
 @pytest.mark.parametrize(("name", "version"), [("redis7", "Redis 7.0"), ("redis82", "Redis 8.2")])
 def test_every_supported_server_is_known(flushed: Callable[[str], Server], name: str, version: str) -> None:
-    """By kind and version."""
+    """The doctor names its kind and version."""
     _, document = doctor(flushed(name).url)
     assert (levels(document)["redis.version"], version in sentences(document, "redis.version")) == ("ok", True)
 
 
 def test_of_a_cluster_every_primary_is_looked_at(flushed: Callable[[str], Server]) -> None:
-    """And what is ill of one is told with its address."""
+    """The doctor reports a fault with the address of the primary."""
     server = flushed("cluster")
     ill = next(server.clients())
     ill.config_set("maxmemory-policy", "allkeys-random")
@@ -217,7 +225,7 @@ def test_of_a_cluster_every_primary_is_looked_at(flushed: Callable[[str], Server
 def test_of_sentinels_the_master_is_looked_at(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
-    """Under the name in REDIS_URL; a name that they do not know is told as such."""
+    """The name in REDIS_URL chooses the master. The doctor reports a name that the Sentinels do not know."""
     redis_port, port = free_ports(2)
     config = tmp_path / "sentinel.conf"
     config.write_text(f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\nsentinel monitor inbox 127.0.0.1 {redis_port} 1\n")
@@ -253,7 +261,9 @@ def _listens(port: int) -> bool:
 def test_a_password_that_is_refused_is_not_called_a_missing_server(
     own_server: Callable[..., AbstractContextManager[Server]], drawn: dict[str, str]
 ) -> None:
-    """And is not repeated; with the right one all is well, and a user without CONFIG and scripts is told."""
+    """The password is not repeated. With the right password there is no finding. A user without CONFIG and scripts is
+    reported.
+    """
     (port,) = free_ports(1)
     right, wrong = "§:" + secrets.token_hex(16), secrets.token_hex(16)
     with own_server("tcp", extra=["--port", str(port), "--bind", "127.0.0.1"]) as server:
@@ -275,7 +285,7 @@ def test_a_password_that_is_refused_is_not_called_a_missing_server(
 
 @contextmanager
 def listening(*, answering: bool) -> Iterator[int]:
-    """A port where connections are taken and nothing is ever said; or, not `answering`, nobody listens."""
+    """A port that accepts connections and never answers. Without `answering`, the port is closed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         if answering:
@@ -287,7 +297,7 @@ def listening(*, answering: bool) -> Iterator[int]:
 @pytest.mark.parametrize("form", ["redis://{}", "redis+cluster://{}", "redis+sentinel://{}/inbox/0"])
 @pytest.mark.parametrize("answering", [True, False], ids=["hangs", "gone"])
 def test_a_redis_that_hangs_or_is_gone_is_a_finding(form: str, answering: bool) -> None:
-    """Soon, and everything else is looked at all the same."""
+    """The doctor reports this soon, and still checks everything else."""
     with listening(answering=answering) as port:
         began = time.monotonic()
         code, document = doctor(form.format(f"127.0.0.1:{port}"))
@@ -298,7 +308,7 @@ def test_a_redis_that_hangs_or_is_gone_is_a_finding(form: str, answering: bool) 
 
 
 def test_a_public_address_that_leads_elsewhere_is_told(service: Service, valkey_url: str) -> None:
-    """To the operators' port, to nobody, to another service's verify token."""
+    """The address leads to the operators' port, to a closed port, or to a service with another verify token."""
     _, document = doctor(valkey_url, PUBLIC_URL=service.url, FACEBOOK_VERIFY_TOKEN=secrets.token_hex(16))
     assert "another FACEBOOK_VERIFY_TOKEN" in sentences(document, "public_url.handshake")
     _, document = doctor(valkey_url, PUBLIC_URL=service.ops_url)
@@ -309,7 +319,7 @@ def test_a_public_address_that_leads_elsewhere_is_told(service: Service, valkey_
 
 
 def test_settings_that_serve_would_refuse_do_not_end_the_doctor(valkey_url: str) -> None:
-    """All of them are told; what is left is looked at."""
+    """The doctor reports all of them and checks everything that does not need them."""
     code, document = doctor(
         valkey_url, FACEBOOK_VERIFY_TOKEN="", TOKEN_KEYS="zq!", MESSAGE_TTL="432001", PORT="99999", SEAL_KEYS="zq?"
     )
@@ -322,7 +332,7 @@ def test_settings_that_serve_would_refuse_do_not_end_the_doctor(valkey_url: str)
 
 
 def test_with_nothing_set_it_says_what_is_missing() -> None:
-    """Without a line of Python."""
+    """The output contains no Python traceback."""
     secrets = ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "SEAL_KEYS")
     code, said = spoken(None, **dict.fromkeys(secrets, ""))
     assert code == 1
@@ -332,7 +342,7 @@ def test_with_nothing_set_it_says_what_is_missing() -> None:
 
 
 def test_a_sealed_key_drawn_by_nobody_is_told(valkey_url: str, drawn: dict[str, str]) -> None:
-    """Thirty-two equal bytes are a key by length alone."""
+    """A key of thirty-two equal bytes has the right length but is not random."""
     zeros = Secret(base64.b64encode(bytes(32)).decode())
     _, document = doctor(valkey_url, **{**drawn, "SEAL_KEYS": zeros.reveal()})
     assert levels(document, "keys")["keys SEAL_KEYS"] == "fail"

@@ -1,4 +1,6 @@
-"""`page-inbox doctor` on what stops a service: lost Pages, another seal key, few open files, mistyped addresses."""
+"""The findings of `page-inbox doctor` about what stops a service: lost Pages, another seal key, few open files, wrong
+addresses.
+"""
 
 import base64
 import json
@@ -20,7 +22,7 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 
 
 def findings(redis_url: str | None, files: int = 0, **settings: str) -> dict[str, list[dict[str, Any]]]:
-    """What it says, by the name of the finding; `files` is a limit of open files."""
+    """Returns the sentences by the name of the finding. `files` is the limit of open files."""
     done = run_command(["doctor", "--json"], environment(redis_url, **settings), within=100, open_files=files)
     assert done.stderr == ""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -31,7 +33,7 @@ def findings(redis_url: str | None, files: int = 0, **settings: str) -> dict[str
 
 @pytest.mark.timeout(180)
 def test_what_the_service_would_answer_503_for_is_said(own_server: OwnServer, tmp_path: Path) -> None:
-    """An empty store, a whole one, one that is sealed with another key, and one that has lost Pages."""
+    """The stores are an empty one, a whole one, one with another seal key and one that has lost Pages."""
     with own_server() as valkey:
         (empty,) = findings(valkey.url)["registry"]
         assert (empty["level"], "503" in empty["sentence"]) == ("warn", True)
@@ -56,7 +58,7 @@ def test_what_the_service_would_answer_503_for_is_said(own_server: OwnServer, tm
 
 @pytest.mark.parametrize(("files", "level"), [(256, "fail"), (2048, "warn")])
 def test_few_open_files_are_said(files: int, level: str) -> None:
-    """`serve` would refuse the one and serve few connections with the other."""
+    """With the lowest limit `serve` would not start. With the next limit it would serve only few connections."""
     assert [one["level"] for one in findings(None, files=files)["files"]] == [level]
 
 
@@ -71,6 +73,6 @@ def test_few_open_files_are_said(files: int, level: str) -> None:
     ],
 )
 def test_an_address_with_a_typing_mistake_is_a_finding(name: str, value: str) -> None:
-    """And no traceback."""
+    """The output contains no traceback."""
     found = findings(value) if name == "REDIS_URL" else findings(None, 0, FACEBOOK_APP_ID="1", **{name: value})
     assert [one["level"] for one in found["settings"] if one["about"] == name] == ["fail"]

@@ -1,6 +1,7 @@
-"""What the documents tell a newcomer to type, typed: from an empty folder to a connected Page whose messages are read.
+"""The test types the commands of the documents for newcomers: from an empty folder to a connected Page with readable
+messages.
 
-Facebook is ours, and the ports are free ones; every other word is the document's.
+Facebook is simulated and the ports are free ones. Every other word is from the document.
 """
 
 import json
@@ -42,7 +43,9 @@ Typed = Callable[..., str]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """An empty one, whose path is short enough for a socket's; what still runs in it is ended."""
+    """An empty folder with a path short enough for a socket's path. Programs that still run in it
+    are ended afterwards.
+    """
     with tempfile.TemporaryDirectory(prefix="pi-") as name:
         yield Path(name)
         for file in Path(name).rglob("*.pid"):
@@ -52,7 +55,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def typed(folder: Path) -> Typed:
-    """Types a script into a shell in the folder; what it says. Programs of the folder's `bin` come first."""
+    """Run a script in a shell in the folder and return its output. Programs in the folder's `bin` come first."""
     programs = folder / "bin"
     programs.mkdir()
     if missing := [name for name in ("openssl", "curl", "sed") if shutil.which(name) is None]:
@@ -87,7 +90,9 @@ def typed(folder: Path) -> Typed:
 
 
 def test_one_machine_without_docker(folder: Path, typed: Typed) -> None:
-    """The doctor finds nothing wrong; deliveries are taken, read, and deleted; posts come from Facebook; all ends."""
+    """The doctor finds no fault. Deliveries are accepted, read and deleted, posts come from Facebook, and every program
+    ends.
+    """
     try:
         (folder / "bin" / "valkey-server").symlink_to(find_server())
     except EmbeddedRefused as error:
@@ -117,7 +122,7 @@ def test_one_machine_without_docker(folder: Path, typed: Typed) -> None:
 
 
 def test_backup_restore_and_copy(folder: Path, typed: Typed) -> None:
-    """A backup, a loss of everything, and a move: the shop has its Page, and its messages where they were moved."""
+    """After a backup, a loss of everything, and a move, the shop has its Page. Messages that were moved are there."""
     try:
         (folder / "bin" / "valkey-server").symlink_to(find_server())
     except EmbeddedRefused as error:
@@ -151,7 +156,7 @@ def test_backup_restore_and_copy(folder: Path, typed: Typed) -> None:
 
 
 def _answer(said: str, beginning: str) -> Any:
-    """The first JSON in it that begins so."""
+    """Returns the first JSON in the text that begins with these characters."""
     return json.JSONDecoder().raw_decode(said, said.index(beginning))[0]
 
 
@@ -165,7 +170,7 @@ printf '%s\\n' "$*" >> kubectl.said
 
 
 def test_kubernetes(folder: Path, typed: Typed) -> None:
-    """Each Secret that the pods mount is made with what they read in it, and the service would start with that."""
+    """Each mounted Secret has what the pods read from it, and the service would start with these values."""
     shutil.copytree(ROOT / "k8s", folder / "k8s")
     (folder / "bin" / "kubectl").write_text(KUBECTL)
     (folder / "bin" / "kubectl").chmod(0o755)

@@ -1,4 +1,4 @@
-"""What the Page itself sent: whose program sent it, and in which conversation it stands."""
+"""Messages that the Page itself sent: which program sent them, and in which conversation they are."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.graph import now
 
 
 def echo(mid: str, *, sender: str = PAGE, recipient: str = CUSTOMER, **more: Any) -> dict[str, Any]:
-    """An element of `messaging[]`."""
+    """Returns an element of `messaging[]`."""
     message = {"mid": mid, "is_echo": True, "text": "បាទ នៅមាន", **more}
     return {"sender": {"id": sender}, "recipient": {"id": recipient}, "timestamp": now(), "message": message}
 
@@ -18,7 +18,7 @@ def echo(mid: str, *, sender: str = PAGE, recipient: str = CUSTOMER, **more: Any
 def test_an_echo_says_which_program_sent_it_and_what_it_noted(
     facebook: Facebook, shop: Shop, app_id: int | str
 ) -> None:
-    """So that a composer can tell its own automatic answers from what staff wrote. Ids are text."""
+    """So a composer can tell its own automatic answers from the answers of staff. Ids are texts."""
     assert facebook.part(echo("m_echo", app_id=app_id, metadata="order-55")).status_code == 200
     found = shop.get("/messages/m_echo")
     assert (found["app_id"], found["metadata"]) == (str(app_id), "order-55")
@@ -31,7 +31,7 @@ def test_an_echo_says_which_program_sent_it_and_what_it_noted(
 def test_what_is_no_id_and_no_text_costs_the_fact_and_not_the_message(
     facebook: Facebook, shop: Shop, wrong: object
 ) -> None:
-    """Facebook leaves both out where staff write in its own inbox."""
+    """Facebook leaves out both fields if staff write in Facebook's own inbox."""
     assert facebook.part(echo("m_echo", app_id=wrong, metadata=wrong)).status_code == 200
     found = shop.get("/messages/m_echo")
     assert found["text"] == "បាទ នៅមាន"
@@ -39,7 +39,7 @@ def test_what_is_no_id_and_no_text_costs_the_fact_and_not_the_message(
 
 
 def test_a_customers_message_has_no_program(facebook: Facebook, shop: Shop) -> None:
-    """Only an echo tells one; what a customer's client claims is not kept."""
+    """Only an echo has this field. The service does not store what a customer's client claims."""
     part = echo("m_in", sender=CUSTOMER, recipient=PAGE, app_id=1, metadata="claimed")
     del part["message"]["is_echo"]
     facebook.part(part)
@@ -47,14 +47,14 @@ def test_a_customers_message_has_no_program(facebook: Facebook, shop: Shop) -> N
 
 
 def test_an_echo_whose_recipient_is_the_page_belongs_to_the_other_side(facebook: Facebook, shop: Shop) -> None:
-    """A shape of old documents: sender and recipient stand as in a customer's message, and the Page wrote it."""
+    """Old documents have this form: sender and recipient are as in a customer's message, but the Page wrote it."""
     assert facebook.part(echo("m_old", sender=CUSTOMER, recipient=PAGE)).status_code == 200
     found = shop.get("/messages/m_old")
     assert (found["direction"], found["conversation_id"]) == ("out", f"{PAGE}_{CUSTOMER}")
 
 
 def test_an_echo_between_two_others_or_of_the_page_to_itself_is_not_kept(facebook: Facebook, shop: Shop) -> None:
-    """Nobody's conversation."""
+    """Such an echo belongs to no conversation."""
     facebook.part(echo("m_others", sender=CUSTOMER, recipient="7000000000000002"))
     facebook.part(echo("m_self", recipient=PAGE))
     assert shop.ids() == []

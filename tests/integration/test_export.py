@@ -1,4 +1,4 @@
-"""A whole copy on request: every line of it, in flat memory, and never one that looks whole and is not."""
+"""A complete copy on request: it has every line, uses little memory, and never looks complete when it is not."""
 
 import json
 import socket
@@ -29,18 +29,18 @@ LONG = "សួស្តី " * 400
 
 
 def lines(text: str) -> list[dict[str, Any]]:
-    """Each line's object."""
+    """Returns the object of each line."""
     return [json.loads(line) for line in text.splitlines()]
 
 
 def of(kind: str, exported: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The objects of one type, without it."""
+    """Returns the objects of one type, without the field of the type."""
     return [{name: value for name, value in one.items() if name != "type"} for one in exported if one["type"] == kind]
 
 
 @contextmanager
 def export(shop: Shop) -> Iterator[httpx2.Response]:
-    """An export under way, of which little fits into this end's buffer."""
+    """An export that is running. The test's end of the connection has a small buffer."""
     narrow = httpx2.HTTPTransport(verify=NO_TLS, socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)])
     with (
         httpx2.Client(
@@ -53,7 +53,7 @@ def export(shop: Shop) -> Iterator[httpx2.Response]:
 
 
 def fill(facebook: Facebook, count: int, *, prefix: str = "m", words: str = LONG) -> None:
-    """So many long texts."""
+    """Deliver this number of long texts."""
     for first in range(0, count, 50):
         parts = [text_part(f"{prefix}_{number}", words) for number in range(first, min(first + 50, count))]
         now = int(time.time() * 1000)
@@ -61,13 +61,15 @@ def fill(facebook: Facebook, count: int, *, prefix: str = "m", words: str = LONG
 
 
 def peak_bytes(service: Service) -> int:
-    """The most memory the process has had since its last reset."""
+    """Returns the largest memory of the process since the last reset."""
     status = Path(f"/proc/{service.process.pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Facebook) -> None:
-    """The shop, its Pages, receipts, the audit log, messages as the API answers them, and its end."""
+    """The export has the shop, its Pages, receipts, the audit log, the messages as the API answers them, and an end
+    line.
+    """
     for number in range(1, 8):
         assert facebook.text(f"m_{number}", f"tel 012 345 67{number}").status_code == 200
     receipt = shop.purge("/messages/m_1")
@@ -100,7 +102,7 @@ def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Fac
 def test_nothing_of_another_shop_is_in_it_and_a_token_for_reading_is_needed(
     service: Service, shop: Shop, facebook: Facebook
 ) -> None:
-    """A shop without anything has a head and an end."""
+    """The export of an empty shop has a head and an end."""
     assert facebook.text("m_1").status_code == 200
     with Shop(service.url, "shop-2") as other:
         exported = lines(other.client.get("/export").text)
@@ -112,7 +114,9 @@ def test_nothing_of_another_shop_is_in_it_and_a_token_for_reading_is_needed(
 
 
 def test_what_is_purged_or_arrives_meanwhile_is_not_in_it(service: Service, shop: Shop, facebook: Facebook) -> None:
-    """The caller takes a little, everything is purged, others come: the rest of the export is short, and whole."""
+    """The caller reads a little, then everything is purged and new messages arrive. The rest of the export is short and
+    correct.
+    """
     fill(facebook, 2000)
     with export(shop) as answer:
         read = answer.iter_text()
@@ -131,7 +135,9 @@ def test_what_is_purged_or_arrives_meanwhile_is_not_in_it(service: Service, shop
 
 
 def test_memory_stays_flat_whatever_is_exported_and_however_slowly(own_server: OwnServer, tmp_path: Path) -> None:
-    """Twenty megabytes, of which the caller takes nothing for a while: the process grows by a fraction."""
+    """The export has twenty megabytes and the caller reads nothing for some time. The process grows by a small part of
+    this size.
+    """
     with (
         own_server() as valkey,
         serving(valkey.url, tmp_path / "log") as service,
@@ -154,13 +160,15 @@ def test_memory_stays_flat_whatever_is_exported_and_however_slowly(own_server: O
 
 
 def shop_is_served(service: Service) -> bool:
-    """Others are answered while an export waits for its caller."""
+    """Check that other requests are answered while an export waits for its caller."""
     with Shop(service.url) as other:
         return all(other.client.get("/messages?limit=1").status_code == 200 for _ in range(20))
 
 
 def test_an_export_that_cannot_go_on_is_cut_off(own_server: OwnServer, tmp_path: Path) -> None:
-    """Redis goes in the middle: the caller's client notices, there is no end line, the log says why; before: 503."""
+    """If Redis stops during an export, the caller's client notices it, there is no end line, and the log has the
+    reason. If Redis stops before, the answer is 503.
+    """
     with (
         own_server() as valkey,
         serving(valkey.url, tmp_path / "log") as service,
@@ -184,7 +192,7 @@ def test_an_export_that_cannot_go_on_is_cut_off(own_server: OwnServer, tmp_path:
 
 
 def test_a_shop_has_few_exports_at_the_same_time(shop: Shop, facebook: Facebook, service: Service) -> None:
-    """Each reads all that is kept. One that ends, or whose caller goes away, makes room for another."""
+    """Each export reads all stored data. When an export ends or its caller leaves, another export can begin."""
     fill(facebook, 2000)
     with export(shop), export(shop):
         refused = shop.client.get("/export")
@@ -197,7 +205,7 @@ def test_a_shop_has_few_exports_at_the_same_time(shop: Shop, facebook: Facebook,
 
 
 def test_a_caller_who_goes_away_ends_the_export(shop: Shop, facebook: Facebook, service: Service) -> None:
-    """Nothing is read for nobody."""
+    """The service does not read on without a reader."""
     fill(facebook, 2000)
     with export(shop) as answer:
         next(answer.iter_bytes())
@@ -210,7 +218,9 @@ def test_a_caller_who_goes_away_ends_the_export(shop: Shop, facebook: Facebook, 
 def test_the_command_writes_a_whole_copy(
     service: Service, shop: Shop, facebook: Facebook, valkey_url: str, tmp_path: Path, direct: bool
 ) -> None:
-    """From Redis itself or from a running service: the same lines, for its owner alone, with a bar on the way."""
+    """The command reads Redis or a running service and writes the same lines. Only the owner can read the file. A bar
+    shows the progress.
+    """
     fill(facebook, 60, words="hello")
     out = tmp_path / "copy.ndjson"
     source = () if direct else ("--url", service.url)
@@ -228,7 +238,7 @@ def test_the_command_writes_a_whole_copy(
 
 
 def test_the_command_leaves_no_copy_that_only_looks_whole(service: Service, shop: Shop, tmp_path: Path) -> None:
-    """A refusal is told in a sentence; what was cut off does not bear the file's name."""
+    """The command reports a refusal in one sentence. An incomplete copy does not get the name of the file."""
     out = tmp_path / "copy.ndjson"
     to = ("--shop", "shop-1", "--out", str(out), "--url")
     refused = command(None, *to, service.url, TOKEN=mint("shop-2"))
@@ -242,5 +252,5 @@ def test_the_command_leaves_no_copy_that_only_looks_whole(service: Service, shop
 
 
 def command(redis_url: str | None, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """`page-inbox export` to its end."""
+    """Run `page-inbox export` until it ends."""
     return run_command(["export", *arguments], environment(redis_url, **settings))

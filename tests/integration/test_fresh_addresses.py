@@ -1,4 +1,4 @@
-"""An attachment whose address has expired, and a customer whose profile Facebook does not show."""
+"""An attachment with an expired address, and a customer whose profile Facebook does not show."""
 
 import json
 from collections.abc import Iterator
@@ -22,13 +22,15 @@ OLD, NEW, OTHER = (f"https://cdn.example/{name}.jpg" for name in ("old", "new", 
 
 @pytest.fixture
 def facebook(graph_service: Service) -> Iterator[Facebook]:
-    """Facebook, delivering to the service that asks Graph."""
+    """A Facebook that delivers to the service that calls Graph."""
     with Facebook(graph_service.url) as caller:
         yield caller
 
 
 def pictures(graph: FakeGraph, facebook: Facebook, page: FakePage, *mids: str) -> list[str]:
-    """Messages with two pictures each, kept with the address that the webhook had; Facebook has another by now."""
+    """Messages with two pictures each. The stored addresses are those of the webhook, and Facebook has new addresses
+    now.
+    """
     for mid in mids:
         graph.world.say(
             page, SOKHA, None, mid=MessageId(mid), attachments=[image(OTHER, "1"), image(NEW, "2")], at=now()
@@ -42,7 +44,9 @@ def pictures(graph: FakeGraph, facebook: Facebook, page: FakePage, *mids: str) -
 def test_an_attachment_has_the_address_that_facebook_gives_now(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, facebook: Facebook, page: FakePage
 ) -> None:
-    """Counted from 0, as in the message; one call; what is kept stays as it was, and no new address is kept."""
+    """Attachments are counted from 0 in the order of the message. One call fetches the address. The stored message does
+    not change, and the new address is not stored.
+    """
     (mid,) = pictures(graph, facebook, page, "m_fresh_1")
     graph.seen.forget()
     answered = graph_shop.client.get(f"/messages/{mid}/attachments/1")
@@ -58,7 +62,7 @@ def test_an_attachment_has_the_address_that_facebook_gives_now(
 def test_an_attachment_that_the_message_does_not_have_is_404_without_a_call(
     graph: FakeGraph, graph_shop: GraphShop, facebook: Facebook, page: FakePage, place: str
 ) -> None:
-    """What is kept says how many there are."""
+    """The stored message says how many attachments there are."""
     (mid,) = pictures(graph, facebook, page, "m_fresh_2")
     graph.seen.forget()
     assert refusal(graph_shop.client.get(f"/messages/{mid}/attachments/{place}")) == (404, "attachment_not_found")
@@ -70,7 +74,7 @@ def test_an_attachment_that_the_message_does_not_have_is_404_without_a_call(
 def test_a_place_that_is_no_number_is_refused(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, place: str
 ) -> None:
-    """Before anything is looked up."""
+    """The refusal comes before any lookup."""
     del graph, page
     assert graph_shop.client.get(f"/messages/m_1/attachments/{place}").status_code in {400, 404}
 
@@ -78,7 +82,9 @@ def test_a_place_that_is_no_number_is_refused(
 def test_an_attachment_that_facebook_does_not_show_any_more_is_404(
     graph: FakeGraph, graph_shop: GraphShop, facebook: Facebook, page: FakePage
 ) -> None:
-    """The message taken back there, or shown without it; a dead token is 409 as everywhere."""
+    """The message is unsent at Facebook, or Facebook shows it without the attachment. A dead token is 409, as on other
+    routes.
+    """
     first, second = pictures(graph, facebook, page, "m_fresh_3", "m_fresh_4")
     graph.faults.script(first, Fails(100, 33))
     assert refusal(graph_shop.client.get(f"/messages/{first}/attachments/0")) == (404, "object_not_found")
@@ -91,7 +97,7 @@ def test_an_attachment_that_facebook_does_not_show_any_more_is_404(
 def test_an_attachment_takes_the_scope_of_facebooks_calls_and_the_shop_that_has_the_message(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, facebook: Facebook, page: FakePage
 ) -> None:
-    """`graph:read`; another shop finds no such message."""
+    """The scope is `graph:read`. Another shop gets 404 for this message."""
     (mid,) = pictures(graph, facebook, page, "m_fresh_5")
     with GraphShop(graph_service.url, token=mint("shop-1", ["messages:read"])) as reader:
         assert refusal(reader.client.get(f"/messages/{mid}/attachments/0"))[0] == 403
@@ -107,7 +113,7 @@ def test_an_attachment_takes_the_scope_of_facebooks_calls_and_the_shop_that_has_
 def test_a_customer_whose_profile_is_not_shown_has_the_name_of_the_conversation(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, how: str
 ) -> None:
-    """Name and id, no picture; nothing else of the conversation is asked for."""
+    """The answer has a name and an id and no picture. The service asks for nothing else of the conversation."""
     graph.world.say(page, SOKHA, "សួស្តី", name="សុខា")
     graph.world.say(page, Psid("7000000000000002"), "សួស្តី", name="ដារ៉ា")
     graph.world.customers = how  # type: ignore[assignment]
@@ -119,7 +125,7 @@ def test_a_customer_whose_profile_is_not_shown_has_the_name_of_the_conversation(
 def test_a_customer_who_is_nowhere_is_404_and_one_without_a_name_is_an_id(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """What the profile's own answer says, when the conversation does not know more."""
+    """If the conversation has no name either, the answer for the profile decides."""
     graph.world.say(page, SOKHA, "សួស្តី", name="សុខា")
     graph.world.customers = "refused"
     assert refusal(graph_shop.ask(page.id, "customers/7999999999999999")) == (404, "object_not_found")

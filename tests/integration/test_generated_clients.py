@@ -1,4 +1,4 @@
-"""Clients that well-kept generators make of `/openapi.json`, and our own as a package, used against the service."""
+"""Generated clients of `/openapi.json`, and our own client as a package, call the service."""
 
 import json
 import os
@@ -78,7 +78,7 @@ console.log(JSON.stringify([events, texts, refused, receipt.status]));
 
 @pytest.fixture
 def shop(service: Service) -> Iterator[Shop]:
-    """With one message."""
+    """A shop with one message."""
     with Shop(service.url) as found, Facebook(service.url) as facebook:
         found.connect()
         assert facebook.text("m_1", "two blue shirts").status_code == 200
@@ -86,7 +86,7 @@ def shop(service: Service) -> Iterator[Shop]:
 
 
 def run(command: list[str], folder: Path, *, seconds: float = SECONDS) -> str:
-    """What a command prints, which must succeed."""
+    """Returns the output of a command that must succeed."""
     environ = {**os.environ, "PYTHONPATH": str(folder), "NO_UPDATE_NOTIFIER": "1"}
     done = subprocess.run(  # noqa: S603 - our own command
         command, cwd=folder, env=environ, capture_output=True, text=True, timeout=seconds, check=False
@@ -96,7 +96,7 @@ def run(command: list[str], folder: Path, *, seconds: float = SECONDS) -> str:
 
 
 def test_a_generated_python_client_reads_and_purges(service: Service, shop: Shop, tmp_path: Path) -> None:
-    """Made by openapi-python-client, with a function for each call. A field that it does not know is no error."""
+    """openapi-python-client makes one function for each call. An unknown field is no error for this client."""
     description = tmp_path / "openapi.json"
     description.write_bytes(httpx2.get(f"{service.url}/openapi.json", trust_env=False, verify=NO_TLS).content)
     (tmp_path / "config.yaml").write_text("post_hooks: []\n")
@@ -113,7 +113,7 @@ def test_a_generated_python_client_reads_and_purges(service: Service, shop: Shop
 
 @pytest.mark.timeout(3 * SECONDS)
 def test_typescript_clients_compile_strictly_and_read(service: Service, shop: Shop) -> None:
-    """One made by openapi-typescript, and our own, installed as a package in Node."""
+    """One client is made by openapi-typescript. The other is our own client, installed as a package in Node."""
     if shutil.which("npm") is None:
         pytest.skip("TypeScript: there is no npm on this machine")
     folder = ROOT / "build" / "typescript"

@@ -1,4 +1,4 @@
-"""Posts, videos, comments, conversations and customers, fetched from Facebook through the API."""
+"""Posts, videos, comments, conversations and customers that the API fetches from Facebook."""
 
 import http.client
 import re
@@ -26,7 +26,7 @@ NEVER: Final = re.compile(
 
 
 def fill(graph: FakeGraph, page: FakePage, edge: str) -> tuple[str, list[str]]:
-    """Content on a Page: the address of an edge with a few things on it, and their ids in the order of a walk."""
+    """Put content on a Page. Returns the address of an edge with a few items, and their ids in the order of a walk."""
     world = graph.world
     if edge in ("conversations", "messages"):
         made_up(world, page, conversations=3, messages=5)
@@ -57,7 +57,7 @@ def _ids(node: Node, edge: str, *, newest_first: bool = False) -> list[str]:
 
 
 def ids(items: list[dict[str, Any]]) -> list[str]:
-    """Of items."""
+    """Returns the ids of items."""
     return [item["id"] for item in items]
 
 
@@ -66,7 +66,9 @@ def ids(items: list[dict[str, Any]]) -> list[str]:
 def test_every_edge_is_walked_to_its_end_by_after(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str, gaps: bool
 ) -> None:
-    """Each item once, in Facebook's order; an empty page in the middle is not the end, and the last `after` is null."""
+    """The walk has each item once, in Facebook's order. An empty page in the middle is not the end. The last `after` is
+    null.
+    """
     path, expected = fill(graph, page, edge)
     graph.world.empty_pages = gaps
     walked = list(graph_shop.pages_of(page.id, path, limit=2))
@@ -81,7 +83,9 @@ def test_every_edge_is_walked_to_its_end_by_after(
 def test_an_answer_holds_items_and_after_and_nothing_of_facebooks_paging(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str
 ) -> None:
-    """At no depth an address of Graph, a token, a proof or the wrapping of a list; times in one form; kept nowhere."""
+    """No level of the answer has an address of Graph, a token, a proof, or the object that Graph puts around a list.
+    Times have one form, and nothing is stored.
+    """
     path, _ = fill(graph, page, edge)
     answer = graph_shop.ask(page.id, path, limit=2)
     assert answer.status_code == 200, answer.text
@@ -100,7 +104,9 @@ def test_an_answer_holds_items_and_after_and_nothing_of_facebooks_paging(
 def test_an_address_with_the_token_is_left_out_wherever_facebook_puts_it(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str
 ) -> None:
-    """Beside a list, apart from one, as a field of its own, and next to somebody's name; the rest of the item stays."""
+    """Facebook puts it beside a list, apart from a list, into a field, or next to a person's name. The rest of the item
+    stays.
+    """
     path, expected = fill(graph, page, edge)
     address = f"https://graph.facebook.com/v26.0/1/edge?access_token={page.token.reveal()}&limit=25"
     paging = {"cursors": {"before": "QQ", "after": "QQ"}, "next": address, "previous": address}
@@ -128,7 +134,7 @@ def test_an_address_with_the_token_is_left_out_wherever_facebook_puts_it(
 def test_each_call_names_version_fields_and_a_timed_proof_and_hides_the_token(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str
 ) -> None:
-    """One call of Graph for one of ours; the token in a header and in no address."""
+    """One call of the API makes one call of Graph. The token is in a header and in no address."""
     if edge == "customer":
         graph.world.say(page, Psid("7000000000000001"), "សួស្តី")
     path = "customers/7000000000000001" if edge == "customer" else fill(graph, page, edge)[0]
@@ -143,7 +149,9 @@ def test_each_call_names_version_fields_and_a_timed_proof_and_hides_the_token(
 def test_a_post_has_facebooks_names_its_numbers_and_its_pictures(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Counts from the summaries, attachments as a plain list; what a bare post has none of is absent, not null."""
+    """The counts come from the summaries, and attachments are a plain list. A field without a value is absent, not
+    null.
+    """
     at = now() - MINUTE
     photo = {"media_type": "photo", "media": {"image": {"src": "https://cdn.example/1.jpg", "width": 720}}}
     album = {"media_type": "album", "subattachments": {"data": [photo, photo]}}
@@ -165,7 +173,7 @@ def test_a_post_has_facebooks_names_its_numbers_and_its_pictures(
 def test_a_comment_tells_its_writer_only_where_facebook_does(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """`from` is absent for somebody who may not be seen; a reply names its parent; an empty text stays empty."""
+    """`from` is absent if Facebook hides the writer. A reply names its parent. An empty text stays empty."""
     post = graph.world.add_post(page, "post")
     known = graph.world.add_comment(post, "🙏", by={"id": "7000000000000009", "name": "Dara"})
     graph.world.add_comment(post, None, attachment={"type": "sticker", "url": "https://cdn.example/s.png"})
@@ -186,7 +194,7 @@ def test_a_comment_tells_its_writer_only_where_facebook_does(
 def test_comments_come_in_the_order_and_depth_that_is_asked_for(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, of: str
 ) -> None:
-    """`order`, `filter` and `since` are Graph's own."""
+    """`order`, `filter` and `since` are parameters of Graph."""
     world, start = graph.world, now() - 60 * MINUTE
     post = world.add_post(page, "post", at=start)
     top = [world.add_comment(post, f"top {n}", at=start + n * MINUTE) for n in range(1, 4)]
@@ -207,7 +215,7 @@ def test_comments_come_in_the_order_and_depth_that_is_asked_for(
 
 
 def test_posts_are_cut_out_by_since_and_until(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
-    """Both in any form that our times have; Graph gets seconds."""
+    """Both can have any form of a time that the API accepts. Graph gets seconds."""
     start = (now() - 60 * MINUTE) // 1000 * 1000
     posts = [graph.world.add_post(page, f"post {n}", at=start + n * MINUTE).id for n in range(5)]
     since, until = start + MINUTE, start + 3 * MINUTE
@@ -242,14 +250,14 @@ def test_posts_are_cut_out_by_since_and_until(graph: FakeGraph, graph_shop: Grap
 def test_what_an_edge_does_not_know_is_refused_without_asking_facebook(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str, query: dict[str, str | int]
 ) -> None:
-    """400, and nothing reaches Graph."""
+    """The answer is 400, and Graph gets no call."""
     assert graph_shop.ask(page.id, edge, **query).status_code == 400
     assert graph.seen.total == 0
 
 
 @pytest.mark.parametrize("limit", [1, 100])
 def test_the_bounds_of_limit_are_passed_on(graph: FakeGraph, graph_shop: GraphShop, page: FakePage, limit: int) -> None:
-    """One item at least, a hundred at most; twenty-five where nobody says."""
+    """`limit` is at least one item and at most a hundred. Without `limit` it is twenty-five."""
     graph.world.add_post(page, "one")
     graph.world.add_post(page, "two")
     assert len(graph_shop.fetch(page.id, "posts", limit=limit)["items"]) == min(limit, 2)
@@ -260,7 +268,7 @@ def test_the_bounds_of_limit_are_passed_on(graph: FakeGraph, graph_shop: GraphSh
 def test_a_cursor_that_is_none_is_refused_as_facebook_does(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """400 `parameter_refused`; not made again."""
+    """The answer is 400 `parameter_refused`, and the call is not repeated."""
     graph.world.add_post(page, "one")
     assert refusal(graph_shop.ask(page.id, "posts", after="no-cursor-of-anybody's")) == (400, "parameter_refused")
     assert graph.seen.total == 1
@@ -269,7 +277,7 @@ def test_a_cursor_that_is_none_is_refused_as_facebook_does(
 def test_an_edge_without_anything_is_an_empty_list_and_an_end(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Not 404."""
+    """The answer is not 404."""
     post = graph.world.add_post(page, "quiet")
     for path in ("videos", "conversations", f"posts/{post.id}/comments"):
         assert graph_shop.fetch(page.id, path) == {"items": [], "after": None}
@@ -279,7 +287,7 @@ def test_an_edge_without_anything_is_an_empty_list_and_an_end(
 def test_videos_come_from_the_posts_where_facebook_does_not_list_them(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, gaps: bool
 ) -> None:
-    """The same ids either way, newest first; pages without a video are empty and not the end."""
+    """Both ways give the same ids, newest first. A page without a video is empty and is not the end."""
     world = graph.world
     for number in range(3):
         world.add_post(page, f"no video {number}")
@@ -302,7 +310,9 @@ def test_videos_come_from_the_posts_where_facebook_does_not_list_them(
 def test_a_walk_of_videos_that_are_listed_never_goes_over_to_posts(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """A cursor of the one list means nothing in the other: a refusal in the middle is a refusal."""
+    """A cursor of the list of videos has no meaning in the list of posts, so a refusal in the middle of a walk is
+    answered as a refusal.
+    """
     for number in range(3):
         graph.world.add_video(page, f"video {number}")
     after = graph_shop.fetch(page.id, "videos", limit=1)["after"]
@@ -314,7 +324,7 @@ def test_a_walk_of_videos_that_are_listed_never_goes_over_to_posts(
 def test_a_conversation_and_its_messages_are_told_without_anybodys_address(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """What looks like an e-mail and is none is left out; names and ids stay."""
+    """The service leaves out Facebook's invented e-mail addresses. Names and ids stay."""
     customer = Psid("7000000000000001")
     said = graph.world.say(page, customer, "មានទេ?", name="Sokha")
     answered = graph.world.say(page, customer, "មាន", from_page=True)
@@ -334,7 +344,9 @@ def test_a_conversation_and_its_messages_are_told_without_anybodys_address(
 def test_a_customer_is_one_item_with_what_facebook_tells(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Name and picture; the id alone where Facebook is silent; 404 where it has no profile or nobody."""
+    """The item has a name and a picture, or only the id if Facebook says nothing. The answer is 404 if Facebook has no
+    profile or no such person.
+    """
     customer = Psid("7000000000000001")
     graph.world.say(page, customer, "សួស្តី", name="Sokha")
     full = graph_shop.fetch(page.id, f"customers/{customer}")
@@ -347,7 +359,9 @@ def test_a_customer_is_one_item_with_what_facebook_tells(
 
 
 def test_several_customers_are_asked_for_in_one_call(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
-    """Each with the conversation that was asked for, in that order; those that Facebook refuses are named apart."""
+    """Each customer comes with its conversation, in the order of the request. Customers that Facebook refuses are in a
+    separate list.
+    """
     people = {Psid(f"700000000000000{number}"): f"Sokha {number}" for number in range(1, 8)}
     for customer, name in people.items():
         graph.world.say(page, customer, "សួស្តី", name=name)
@@ -368,7 +382,7 @@ def test_several_customers_are_asked_for_in_one_call(graph: FakeGraph, graph_sho
 def test_ids_that_are_none_are_refused_before_facebook_is_asked(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, ids: str
 ) -> None:
-    """Page and customer, at most fifty times."""
+    """An id has a Page and a customer, and a request has at most fifty ids."""
     before = len(graph.seen.requests)
     assert refusal(graph_shop.client.get("/customers", params={"ids": ids})) == (400, "invalid_parameter")
     assert len(graph.seen.requests) == before
@@ -377,7 +391,7 @@ def test_ids_that_are_none_are_refused_before_facebook_is_asked(
 def test_another_shop_sees_neither_the_page_nor_what_is_on_it(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """404 as for a Page that nobody has; Graph is not asked."""
+    """The answer is 404, as for a Page that no shop has. Graph gets no call."""
     post = graph.world.add_post(page, "post")
     unknown = new_page(graph.world)
     with GraphShop(graph_service.url, "shop-2") as other:
@@ -391,13 +405,13 @@ def test_another_shop_sees_neither_the_page_nor_what_is_on_it(
 def test_a_post_of_another_page_is_not_shown_by_ones_own(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Facebook decides by the Page's token; we say 404."""
+    """Facebook decides this by the Page's token, and the API answers 404."""
     post = graph.world.add_post(new_page(graph.world), "another shop's")
     assert refusal(graph_shop.ask(page.id, f"posts/{post.id}/comments")) == (404, "object_not_found")
 
 
 def test_a_page_without_a_token_is_answered_reconnect(graph: FakeGraph, graph_shop: GraphShop) -> None:
-    """409, and Graph is not asked."""
+    """The answer is 409, and Graph gets no call."""
     bare = new_page(graph.world)
     graph_shop.connect(bare.id)
     assert refusal(graph_shop.ask(bare.id, "posts")) == (409, "reconnect_page")
@@ -408,7 +422,7 @@ def test_a_page_without_a_token_is_answered_reconnect(graph: FakeGraph, graph_sh
 def test_only_the_scope_of_graph_opens_it(
     graph: FakeGraph, graph_service: Service, page: FakePage, scope: Scope
 ) -> None:
-    """403 for any other, 401 without a token; and it opens nothing else."""
+    """Another scope is answered 403, and a missing token 401. The scope of Graph opens no other route."""
     with GraphShop(graph_service.url, token=mint("shop-1", [scope])) as other:
         assert refusal(other.ask(page.id, "posts")) == (403, "scope_missing")
     with GraphShop(graph_service.url, token=mint("shop-1", ["graph:read"])) as reader:
@@ -433,7 +447,7 @@ OBJECTS: Final = ("posts/{}/comments", "comments/{}/replies", "conversations/{}/
 def test_an_odd_id_is_refused_and_leads_nowhere_else(
     graph: FakeGraph, graph_service: Service, page: FakePage, template: str, odd: str
 ) -> None:
-    """400 or 404, never our mistake; what reaches Graph is the edge that was meant, of something that may be an id."""
+    """The answer is 400 or 404 and never 5xx. If Graph gets a call, it is for the right edge and a possible id."""
     edge = {"posts": "comments", "comments": "comments", "conversations": "messages"}.get(template.partition("/")[0])
     assert raw_get(graph_service, f"/v1/shops/shop-1/pages/{page.id}/{template.format(odd)}") in {400, 404}
     for asked in graph.seen.requests:
@@ -446,7 +460,7 @@ def test_an_odd_id_is_refused_and_leads_nowhere_else(
 
 @pytest.mark.parametrize("odd", ["..", "%2e%2e", "me", "a%2fb", "1" * 600, "104200000000001%3F"])
 def test_an_odd_page_is_nobodys(graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, odd: str) -> None:
-    """400 or 404, and Graph is not asked; nor can one be connected."""
+    """The answer is 400 or 404, and Graph gets no call. Such a Page cannot be connected either."""
     for edge in ("posts", "customers/1"):
         assert raw_get(graph_service, f"/v1/shops/shop-1/pages/{odd}/{edge}") in {400, 404}
     assert graph.seen.total == 0
@@ -454,7 +468,7 @@ def test_an_odd_page_is_nobodys(graph: FakeGraph, graph_service: Service, graph_
 
 
 def raw_get(service: Service, path: str) -> int:
-    """The status of a GET of just this path: nothing is made better on its way, as clients do with dots."""
+    """Returns the status of a GET of exactly this path. A usual client would remove dots from the path."""
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=5)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {mint('shop-1')}"})

@@ -1,6 +1,7 @@
-"""Marked content in whatever Graph says, and where it may not be found afterwards: we hand it on and keep nothing.
+"""Marked content in every answer of Graph, and the places where it must not be found afterwards. The service passes
+this content on and stores nothing of it.
 
-Nothing is healed here: messages fetched to heal are stored, which is their purpose.
+The service heals nothing in this test, because healing stores messages on purpose.
 """
 
 import json
@@ -44,12 +45,12 @@ CALL_PARTS: Final = (
 
 
 def token_of(page: str) -> Secret:
-    """The Page's token."""
+    """Returns the Page's token."""
     return Secret(f"EAAcanaryPageToken{page[::-1]}")
 
 
 def canary_page(world: World, identity: PageId) -> FakePage:
-    """A Page with the canary in each thing that anybody can write, and in each name and address."""
+    """A Page with the canary in every text that a person can write, and in every name and address."""
     psid = Psid(f"7012345{identity[-9:]}")
     page = world.add_page(identity, name=WORDS, token=token_of(identity))
     album = {"media_type": "photo", "title": WORDS, "description": WORDS, "url": ADDRESS, "target": {"url": ADDRESS}}
@@ -69,7 +70,7 @@ def canary_page(world: World, identity: PageId) -> FakePage:
 
 
 def paging(document: Document) -> None:
-    """Marked cursors and links, and marked things that no reference knows."""
+    """Returns marked cursors and links, and marked fields that no documentation has."""
     link = f"https://graph.example/v26.0/x?access_token={token_of(PAGE).reveal()}&after=canary"
     document["paging"] = {"cursors": {"after": "canaryCursor", "before": "canary"}, "next": link, "previous": link}
     document["summary"] = document["canary"] = {"canary": WORDS}
@@ -78,13 +79,13 @@ def paging(document: Document) -> None:
 
 
 def error(code: object = 100, **more: object) -> bytes:
-    """A marked error as JSON."""
+    """Returns a marked error as JSON."""
     told = {"message": WORDS, "type": WORDS, "code": code, "error_data": WORDS, "fbtrace_id": WORDS, **more}
     return json.dumps({"error": told}).encode()
 
 
 def faults() -> Iterator[tuple[Fault, ...]]:
-    """Each way of going wrong, as often as it is tried, with the canary wherever Graph can write."""
+    """Returns each kind of fault as often as the service tries a call, with the canary wherever Graph can write."""
     headers: Headers = (
         *(("x-fb-debug", "canary-header"), ("facebook-api-version", "canary"), ("www-authenticate", "canary")),
         *(("x-app-usage", '{"canary": "canary"'), ("x-business-use-case-usage", '{"canary": [{"type": "canary"}]}')),
@@ -109,7 +110,7 @@ def faults() -> Iterator[tuple[Fault, ...]]:
 
 
 class Heard:
-    """Every answer of the service, refusals apart."""
+    """Keeps every answer of the service, except refusals."""
 
     def __init__(self) -> None:
         self.answers: list[str] = []
@@ -117,7 +118,7 @@ class Heard:
         self.statuses: set[int] = set()
 
     def __call__(self, answer: httpx2.Response) -> None:
-        """A hook of the client."""
+        """Called by the client for each answer."""
         answer.read()
         heard = self.refusals if answer.status_code >= 400 else self.answers
         heard.append(f"{answer.headers} {answer.text}")
@@ -125,7 +126,7 @@ class Heard:
 
 
 def ask_for_everything(shop: GraphShop, page: PageId, known: dict[str, str]) -> None:
-    """Every edge, to its end."""
+    """Walk every edge to its end."""
     for edge in ("live-videos", f"live-videos/{known['live']}/comments"):
         shop.items(page, edge, limit=3)
     for edge in ("posts", "videos", f"posts/{known['post']}/comments", f"comments/{known['comment']}/replies"):
@@ -137,7 +138,7 @@ def ask_for_everything(shop: GraphShop, page: PageId, known: dict[str, str]) -> 
 
 
 def misbehave(graph: FakeGraph, shop: GraphShop) -> None:
-    """Every fault at an edge, and those of connecting."""
+    """Cause every fault at an edge and every fault of connecting."""
     for script in faults():
         graph.faults.script("/published_posts", *script)
         shop.ask(PAGE, "posts")
@@ -163,7 +164,7 @@ def misbehave(graph: FakeGraph, shop: GraphShop) -> None:
 
 
 def secrets(graph: FakeGraph) -> list[str]:
-    """Tokens, keys, and every proof that was sent."""
+    """Returns tokens, keys, and every proof that was sent."""
     tokens = [*map(token_of, (PAGE, HELD, DEAD, UNHEARD)), UNKNOWN_TOKEN, Secret(f"{APP_ID}|{APP_SECRET.reveal()}")]
     moments = {int(asked.params["appsecret_time"]) for asked in graph.seen.requests if asked.proof == "timed"}
     assert moments, "no proof was sent"
@@ -173,24 +174,24 @@ def secrets(graph: FakeGraph) -> list[str]:
 
 
 def spellings(plain: list[str]) -> list[bytes]:
-    """Each as it is, as JSON escapes it, and as an address does."""
+    """Returns each text as it is, as JSON escapes it, and as an address escapes it."""
     ways = ((one, json.dumps(one)[1:-1], str(httpx2.URL("/", params={"": one}))[3:]) for one in plain)
     return sorted({spelled.encode() for spelled in chain.from_iterable(ways)})
 
 
 def found_in(content: bytes, needles: list[bytes]) -> list[bytes]:
-    """The needles that are there."""
+    """Returns the needles that are in the content."""
     return [needle for needle in needles if needle in content]
 
 
 def files(directory: Path) -> Iterator[tuple[Path, bytes]]:
-    """Every file below, and its content; names count as well."""
+    """Returns every file below the folder with its content. The names count as content too."""
     for path in directory.rglob("*"):
         yield path, str(path.relative_to(directory)).encode() + (path.read_bytes() if path.is_file() else b"")
 
 
 def open_files(service: Service) -> list[str]:
-    """What the process holds open, apart from sockets, pipes, devices and the loop's own."""
+    """Returns the files that the process has open, without sockets, pipes, devices and files of the event loop."""
     directory = Path(f"/proc/{service.process.pid}/fd")
     links = [str(path.readlink()) for path in directory.iterdir()]
     assert any(link.startswith("socket:") for link in links)
@@ -198,7 +199,7 @@ def open_files(service: Service) -> list[str]:
 
 
 def everything(client: redis.Redis) -> bytes:
-    """Every key with its value, whatever its type."""
+    """Returns every key with its value, for keys of every type."""
     pairs: list[tuple[bytes, Any]] = list(values(client))
     return b"\n".join(_flat(pairs))
 
@@ -214,9 +215,10 @@ def _flat(value: Any) -> Iterator[bytes]:
 
 
 def test_what_graph_says_is_afterwards_nowhere(tmp_path: Path) -> None:
-    """Not in Valkey, nor its files, DATA_DIR, logs at the most talkative level, temporary files, metrics, open files.
+    """The content is not in Valkey or its files, DATA_DIR, logs of the most detailed level, temporary files, metrics or
+    open files.
 
-    The same for tokens, secrets, proofs and addresses of Graph; of these not in any answer of ours either.
+    The same is true for tokens, secrets, proofs and addresses of Graph. These are in no answer of the service either.
     """
     temporary, data = tmp_path / "temporary", tmp_path / "data"
     temporary.mkdir()

@@ -1,4 +1,6 @@
-"""What callers see, and what Graph is asked, when Facebook refuses, throttles, hiccups or talks nonsense."""
+"""The answers to callers, and the calls of Graph, when Facebook refuses, throttles, fails for a moment or sends invalid
+answers.
+"""
 
 import json
 import time
@@ -44,13 +46,13 @@ LEAST_WAITS: Final = 0.2 + 0.4
 
 
 def fault_of(row: dict[str, Any]) -> Says:
-    """The row's answer, as it stands."""
+    """Returns the answer in this row of the table."""
     return Says(row["http_status"], json.dumps({"error": row["error"]}).encode(), "application/json")
 
 
 def calls_expected(row: dict[str, Any]) -> int:
-    """How often Graph is asked: a proof that is refused is sent in its other form too, and a single item that is too
-    much is asked for with fewer fields, and then with its id and times alone.
+    """Returns the number of calls of Graph. After a refused proof, the service sends the proof's other form too. If a
+    single item is too large, it asks with fewer fields, and then only for the id and times.
     """
     if row["expect"]["retried"] or row["expect"]["reason"] == "too_much_data":
         return TRIES
@@ -58,14 +60,14 @@ def calls_expected(row: dict[str, Any]) -> int:
 
 
 def seconds_left(answer: httpx2.Response, at_most: int) -> None:
-    """A refusal without a call of Graph names the rest of the hold."""
+    """Returns the rest of the hold, which a refusal without a call of Graph names."""
     assert refusal(answer) == (429, "throttled")
     assert 0 < int(answer.headers["retry-after"]) <= at_most
 
 
 @pytest.fixture
 def replicas(own_server: OwnServer, tmp_path: Path) -> Iterator[tuple[FakeGraph, Service, Service]]:
-    """A Graph, and two services on one Valkey that ask it: for what would outlast the test elsewhere."""
+    """A Graph and two services on one Valkey that call it. Tests whose holds would affect later tests use them."""
     with ExitStack() as stack:
         graph = stack.enter_context(running_facebook())
         store = stack.enter_context(own_server())
@@ -84,7 +86,9 @@ def test_each_code_is_answered_as_the_table_says(
     page: FakePage,
     row: dict[str, Any],
 ) -> None:
-    """Status, reason, Retry-After, how often Graph is asked and how long that takes; no word of Facebook's."""
+    """The table has the status, the reason, Retry-After, the number of calls and the time. The answer has no text of
+    Facebook.
+    """
     expect = row["expect"]
     graph.faults.script(page.id, fault_of(row), times=None)
     retries = graph_operator.counts("graph_retries_total")
@@ -112,7 +116,7 @@ def test_each_code_is_answered_as_the_table_says(
 
 
 def afterwards(graph: FakeGraph, shop: GraphShop, page: FakePage, expect: dict[str, Any]) -> None:
-    """What the next call finds, with Facebook well again."""
+    """Returns the answer to the next call, when Facebook works again."""
     graph.faults.clear()
     graph.seen.forget()
     match expect["reason"]:
@@ -140,7 +144,9 @@ def afterwards(graph: FakeGraph, shop: GraphShop, page: FakePage, expect: dict[s
 def test_a_limit_of_the_app_stops_every_page_on_every_replica(
     replicas: tuple[FakeGraph, Service, Service], row: dict[str, Any]
 ) -> None:
-    """One call is refused by Facebook, and no other is made: not of another Page, not of conversations."""
+    """After Facebook has refused one call, the services make no other call, also not for another Page or for
+    conversations.
+    """
     graph, one, other = replicas
     first, second = new_page(graph.world), new_page(graph.world)
     with GraphShop(one.url) as shop, GraphShop(other.url) as same, GraphShop(one.url, "shop-2") as neighbour:
@@ -160,7 +166,7 @@ def test_a_limit_of_the_app_stops_every_page_on_every_replica(
 def test_usage_of_the_app_at_its_limit_stops_every_page_before_facebook_does(
     replicas: tuple[FakeGraph, Service, Service],
 ) -> None:
-    """The call that was told so is answered; the next is not made."""
+    """The call whose answer reports the usage succeeds. The next call is not made."""
     graph, one, other = replicas
     first, second = new_page(graph.world), new_page(graph.world)
     with GraphShop(one.url) as shop, GraphShop(other.url) as same, GraphShop(one.url, "shop-2") as neighbour:
@@ -177,7 +183,9 @@ def test_usage_of_the_app_at_its_limit_stops_every_page_before_facebook_does(
 
 
 def test_replicas_share_a_hold_and_the_pace_of_conversations(replicas: tuple[FakeGraph, Service, Service]) -> None:
-    """Two calls a second for a Page whoever makes them; and what one is told the other heeds."""
+    """All replicas together make two calls per second for a Page. A hold that one replica learns of stops the other
+    too.
+    """
     graph, one, other = replicas
     page = new_page(graph.world)
     with GraphShop(one.url) as shop, GraphShop(other.url) as same, ThreadPoolExecutor(6) as pool:
@@ -196,7 +204,9 @@ def test_replicas_share_a_hold_and_the_pace_of_conversations(replicas: tuple[Fak
 def test_a_throttled_page_waits_as_long_as_facebook_says_and_alone(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """The minutes of the header, no call in between; other Pages and the Page's other budget go on."""
+    """For the minutes in the header there is no call for this budget. Other Pages and the Page's
+    other budget continue.
+    """
     other = new_page(graph.world)
     graph_shop.bring(other)
     graph.faults.script(page.id, throttles(80001, page=page.id, minutes=7))
@@ -212,7 +222,7 @@ def test_a_throttled_page_waits_as_long_as_facebook_says_and_alone(
 
 
 def test_a_burst_of_conversations_is_over_in_seconds(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
-    """613 there is the limit of two calls a second."""
+    """For conversations, code 613 is the limit of two calls per second."""
     graph.faults.script(page.id, throttles(613))
     answer = graph_shop.ask(page.id, "conversations")
     assert (refusal(answer), answer.headers["retry-after"]) == ((429, "throttled"), "5")
@@ -220,7 +230,7 @@ def test_a_burst_of_conversations_is_over_in_seconds(graph: FakeGraph, graph_sho
 
 
 def test_usage_near_the_limit_slows_calls_down(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
-    """At nine tenths they are a second apart; far below nothing is held back."""
+    """At a usage of nine tenths, calls are one second apart. At a low usage no call waits."""
     graph.faults.usage(page.id, call_count=90)
     for _ in range(2):
         graph_shop.fetch(page.id, "posts")
@@ -236,7 +246,7 @@ def test_usage_near_the_limit_slows_calls_down(graph: FakeGraph, graph_shop: Gra
 def test_usage_at_the_limit_stops_calls_before_facebook_does(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, kind: Any, edge: str, free: str
 ) -> None:
-    """The call that was told so is answered; the next is 429 for as long as Facebook said."""
+    """The call whose answer reports the usage succeeds. The next call is answered 429 for as long as Facebook said."""
     graph.faults.usage(page.id, kind, call_count=100, regain_minutes=3)
     assert graph_shop.fetch(page.id, edge)["items"] == []
     graph.faults.clear()
@@ -266,7 +276,7 @@ def test_usage_at_the_limit_stops_calls_before_facebook_does(
 def test_a_hiccup_is_tried_again_and_an_outage_is_answered_502(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, fault: Fault, reason: str
 ) -> None:
-    """Once nobody notices; the third time is the answer."""
+    """The caller does not notice a single failure. After the last try, the failure is the answer."""
     post = graph.world.add_post(page, "post")
     graph.faults.script(page.id, fault)
     assert [item["id"] for item in graph_shop.fetch(page.id, "posts")["items"]] == [post.id]
@@ -277,7 +287,7 @@ def test_a_hiccup_is_tried_again_and_an_outage_is_answered_502(
 
 
 def test_a_redirect_is_not_followed(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
-    """The token would go along. Not tried again either."""
+    """Following it would send the token to another address. The call is not repeated either."""
     graph.faults.script(page.id, redirects(f"{graph.url}/v26.0/elsewhere"))
     assert refusal(graph_shop.ask(page.id, "posts")) == (502, "graph_redirected")
     assert graph.seen.total == 1
@@ -287,7 +297,7 @@ def test_a_redirect_is_not_followed(graph: FakeGraph, graph_shop: GraphShop, pag
 def test_a_next_that_leads_elsewhere_is_neither_followed_nor_passed_on(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Only its being there counts; the cursor beside it is what we go on from."""
+    """The service only checks that `next` exists. It continues from the cursor beside it."""
     posts = [graph.world.add_post(page, f"post {number}").id for number in range(3)]
 
     def mislead(document: dict[str, Any]) -> None:
@@ -302,7 +312,7 @@ def test_a_next_that_leads_elsewhere_is_neither_followed_nor_passed_on(
 def test_facebooks_wish_for_less_halves_what_is_asked_for_and_loses_nothing(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """25, 12, 6, 3; `after` goes on behind the three that came."""
+    """The service asks for 25, 12, 6 and 3 items. `after` continues behind the three items of the answer."""
     posts = [graph.world.add_post(page, f"post {number}").id for number in range(7)]
     graph.faults.reduce_above = 3
     first = graph_shop.fetch(page.id, "posts")
@@ -314,7 +324,9 @@ def test_facebooks_wish_for_less_halves_what_is_asked_for_and_loses_nothing(
 def test_an_answer_beyond_the_cap_is_asked_for_in_smaller_pieces(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Not read to its end; of a single item, with its id and times alone, 502."""
+    """The service does not read such an answer to its end. If a single item with only its id and times is too large,
+    the answer is 502.
+    """
     graph.world.add_post(page, "post")
     beyond = Pads(9 * 1024 * 1024)
     graph.faults.script(page.id, beyond, beyond)
@@ -328,7 +340,9 @@ def test_an_answer_beyond_the_cap_is_asked_for_in_smaller_pieces(
 def test_a_graph_that_knows_only_the_old_proof_is_met_once_and_remembered(
     own_server: OwnServer, tmp_path: Path, code: Any
 ) -> None:
-    """The other form at once, and from then on first; `code` is what a wrong proof is refused with."""
+    """The service sends the other form of the proof at once, and first from then on. `code` is the code with which
+    Graph refuses a wrong proof.
+    """
     with (
         running_facebook() as graph,
         own_server() as store,
@@ -346,7 +360,7 @@ def test_a_graph_that_knows_only_the_old_proof_is_met_once_and_remembered(
 def test_calls_are_counted_by_edge_and_by_how_they_ended(
     graph: FakeGraph, graph_shop: GraphShop, graph_operator: Operator, page: FakePage
 ) -> None:
-    """Each try is a call; a retry, a hold, a usage and the time of each have metrics of their own."""
+    """Each try counts as a call. Retries, holds, usage and the time of each call have their own metrics."""
     names = ("graph_calls_total", "graph_retries_total", "graph_holds_total", "graph_usage_ratio_count")
     before = {name: graph_operator.counts(name) for name in (*names, "graph_seconds_count")}
     graph.faults.script(page.id, OUTAGE)

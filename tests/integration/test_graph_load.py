@@ -1,4 +1,4 @@
-"""What one shop asks of Facebook must neither fill the service nor stand in the way of the others."""
+"""A shop's calls of Facebook must not fill the service or delay other shops."""
 
 import asyncio
 import sys
@@ -35,7 +35,7 @@ SENT_AWAY: Final = 4
 def test_ten_thousand_comments_are_walked_with_memory_flat(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Each of them once, in Facebook's order, and the most that the service ever held stays what it was."""
+    """The walk has each comment once, in Facebook's order. The largest memory of the service does not grow."""
     world = graph.world
     post, start = world.add_post(page, "សួស្តី"), now() - COMMENTS
     text = "តម្លៃប៉ុន្មានបង? " * 4
@@ -56,8 +56,9 @@ def test_ten_thousand_comments_are_walked_with_memory_flat(
 async def test_a_page_that_stalls_stands_in_the_way_of_no_other(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
-    """Its four places are taken, its queue is full, and who comes in addition is sent away; meanwhile the readers
-    of all others are all at Facebook at the same time, and are answered. Afterwards its own are answered as well.
+    """Its four places are taken, its queue is full, and further callers are refused. Meanwhile the readers of all other
+    Pages are all at Facebook at the same time and are answered. Afterwards the callers of the stalled Page are answered
+    too.
     """
     pages = [new_page(graph.world) for _ in range(SHOP_PAGES)]
     for one in pages:
@@ -98,7 +99,7 @@ async def test_a_page_that_stalls_stands_in_the_way_of_no_other(
 
 
 def readers(service: Service) -> httpx2.AsyncClient:
-    """A client of the shop that asks as many things at once as it likes."""
+    """A client of the shop without a limit of parallel calls."""
     return httpx2.AsyncClient(
         base_url=f"{service.url}/v1/shops/shop-1",
         headers={"Authorization": f"Bearer {mint('shop-1')}"},
@@ -110,7 +111,7 @@ def readers(service: Service) -> httpx2.AsyncClient:
 
 
 def most_ever_held(service: Service) -> int:
-    """The highest resident size of the service's process so far, in bytes."""
+    """Returns the largest resident memory of the service's process so far, in bytes."""
     status = Path(f"/proc/{service.process.pid}/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024

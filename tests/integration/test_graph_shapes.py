@@ -1,4 +1,6 @@
-"""What a shop gets of odd answers of Graph: refusals read by their words, lists without cursors, items too large."""
+"""A shop's answers when Graph answers unusually: a refusal without a subcode, a list without cursors, an item that is
+too large.
+"""
 
 from typing import Any, Final
 
@@ -31,7 +33,7 @@ NOWHERE: Final = (
 def test_a_refused_profile_is_told_by_its_kind(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, fails: Fails, expected: str
 ) -> None:
-    """Where the conversation has no name either. Another customer's name is answered all the same."""
+    """This happens if the conversation has no name either. Another customer's name is answered all the same."""
     graph.world.say(page, SOKHA, "សួស្តី")
     stranger = "7000000000000999"
     graph.world.meet(page, Psid(stranger), "Dara", graph.world.now())
@@ -66,7 +68,7 @@ def test_a_refusal_without_a_subcode_is_read_by_its_words(
     expected: tuple[int, str],
     named: str,
 ) -> None:
-    """The permission is named to the shop."""
+    """The answer names the missing permission to the shop."""
     graph.faults.script("/published_posts", fails, times=None)
     answer = graph_shop.ask(page.id, "posts")
     assert refusal(answer) == expected
@@ -74,7 +76,7 @@ def test_a_refusal_without_a_subcode_is_read_by_its_words(
 
 
 def test_minus_3_is_tried_again(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
-    """It is over at the next try."""
+    """The next try succeeds."""
     made_up(graph.world, page, posts=1)
     graph.faults.script("/published_posts", Fails(-3, status=400))
     assert len(graph_shop.items(page.id, "posts")) == 1
@@ -83,7 +85,7 @@ def test_minus_3_is_tried_again(graph: FakeGraph, graph_shop: GraphShop, page: F
 def test_a_field_that_the_version_does_not_have_is_left_out_and_the_rest_answered(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, graph_operator: Operator
 ) -> None:
-    """Once it is asked for in vain; from then on it is not asked for. A metric says which."""
+    """The service asks for the field once and not again. A metric names the field."""
     made_up(graph.world, page, posts=2)
     unknown = Fails(100, message="(#100) Tried accessing nonexisting field (status_type) on node type (PagePost)")
     graph.faults.script("/published_posts", unknown)
@@ -101,7 +103,9 @@ def test_a_field_that_the_version_does_not_have_is_left_out_and_the_rest_answere
 def test_a_list_without_cursors_goes_on_by_the_address_of_its_next_page(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, shape: Any
 ) -> None:
-    """To its end; nothing of the address is handed on but the place, and no token."""
+    """The walk reaches the end. The API passes on the position in the list, and no other part of the address and no
+    token.
+    """
     made_up(graph.world, page, posts=5)
     everything = [post["id"] for post in graph_shop.items(page.id, "posts")]
     change: Alters = shape()
@@ -116,7 +120,7 @@ def test_a_list_without_cursors_goes_on_by_the_address_of_its_next_page(
 def test_an_item_that_is_too_much_even_alone_comes_with_fewer_fields_and_the_list_goes_on(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, level: int, kept: str, lost: str
 ) -> None:
-    """It says that it is partial and what it lacks; what stands behind it is whole."""
+    """The item says that it is partial and names the missing fields. The items behind it are complete."""
     world = graph.world
     posts = [world.add_post(page, f"post {n}", at=world.now() - n * 60_000).id for n in range(4)]
     graph.faults.too_large = {posts[1]: level}

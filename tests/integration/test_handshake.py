@@ -1,4 +1,4 @@
-"""The GET by which Facebook checks the callback, as it travels."""
+"""The GET with which Facebook checks the callback, over a real connection."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ TOKEN = VERIFY_TOKEN.reveal()
 
 
 def ask(service: Service, query: str) -> httpx2.Response:
-    """The handshake with this query, sent as it stands."""
+    """Send the handshake with this query, without any change of the query."""
     return httpx2.get(f"{service.url}/webhook?{query}", trust_env=False, verify=NO_TLS)
 
 
@@ -29,7 +29,7 @@ def ask(service: Service, query: str) -> httpx2.Response:
     ids=["number", "zeros", "signs", "khmer", "no-utf8", "long"],
 )
 def test_the_challenge_comes_back_byte_for_byte(service: Service, encoded: str, answered: bytes) -> None:
-    """Whatever it is: documented as a number, treated as opaque."""
+    """Facebook documents the challenge as a number. The service returns any bytes unchanged."""
     answer = ask(service, f"hub.mode=subscribe&hub.verify_token={TOKEN}&hub.challenge={encoded}")
     assert (answer.status_code, answer.content) == (200, answered)
     assert answer.headers["content-type"].startswith("text/plain")
@@ -51,7 +51,7 @@ def test_the_challenge_comes_back_byte_for_byte(service: Service, encoded: str, 
     ],
 )
 def test_anything_else_is_refused_without_an_echo(service: Service, query: str) -> None:
-    """403, and neither the challenge nor the token in it."""
+    """The answer is 403 and contains neither the challenge nor the token."""
     answer = ask(service, query)
     assert answer.status_code == 403
     assert b"canary" not in answer.content
@@ -59,7 +59,7 @@ def test_anything_else_is_refused_without_an_echo(service: Service, query: str) 
 
 
 def test_the_handshake_needs_no_redis(tmp_path: Path) -> None:
-    """A service that has never seen its Redis answers it, and is alive but not ready."""
+    """A service that has never reached its Redis answers the handshake. It is alive but not ready."""
     with serving(f"unix://{tmp_path}/nothing.sock", tmp_path / "log", ready="/livez") as service:
         answer = ask(service, f"hub.mode=subscribe&hub.verify_token={TOKEN}&hub.challenge=42")
         assert (answer.status_code, answer.content) == (200, b"42")

@@ -1,4 +1,4 @@
-"""What a customer or a caller writes ends no line of ours: not in a log, not in a stream, not in an export."""
+"""A text of a customer or a caller cannot end a line in a log, a stream or an export."""
 
 import socket
 
@@ -11,7 +11,7 @@ ENDS = "a\x85b\u2028c\u2029d"
 
 
 def test_a_user_agents_control_characters_are_escaped_in_the_log(service: Service) -> None:
-    """U+009B begins a command of a terminal, U+202E turns the line around."""
+    """U+009B begins a terminal command, and U+202E reverses the direction of the line."""
     signs = "\x9b31m\u202e\u2028"
     host, port = service.url.removeprefix("http://").split(":")
     for path in (b"/webhook", b"/v1/shops/shop-1/messages"):
@@ -27,7 +27,7 @@ def test_a_user_agents_control_characters_are_escaped_in_the_log(service: Servic
 
 
 def test_no_line_of_a_stream_or_an_export_ends_within_a_text(service: Service, shop: Shop, facebook: Facebook) -> None:
-    """A reader that splits lines by Unicode's rules sees whole events."""
+    """A reader that splits lines by Unicode's rules gets complete events."""
     with Viewer(service.url) as viewer:
         viewer.ready()
         facebook.text("m_1", ENDS)

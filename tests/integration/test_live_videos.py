@@ -1,4 +1,4 @@
-"""Selling by live video: the videos that run now, and every comment on them."""
+"""Sales by live video: the running videos and every comment on them."""
 
 import json
 
@@ -18,7 +18,9 @@ BUYER = {"id": "7000000000000001", "name": "សុខា"}
 def test_running_and_recent_live_videos_are_listed_newest_first(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """With their status and the id of the recording; nothing that lets anybody broadcast under the Page's name."""
+    """Each video has its status and the id of its recording. The answer has nothing with which a person could broadcast
+    as the Page.
+    """
     old, new = (
         graph.world.add_live_video(page, title, status, at=now() - age)
         for title, status, age in (("ម្សិលមិញ", "VOD", 86_400_000), ("ឥឡូវ", "LIVE", 60_000))
@@ -36,7 +38,9 @@ def test_running_and_recent_live_videos_are_listed_newest_first(
 def test_every_comment_of_a_live_video_comes_in_the_order_that_is_asked_for(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Page by page; those too that Facebook thinks little of: a buyer writes no more than a number."""
+    """They come page by page. Comments that Facebook ranks low are included, because a buyer often writes only a
+    number.
+    """
     live = graph.world.add_live_video(page, "ឥឡូវ")
     said = [f"A{number}" for number in range(5)]
     for number, words in enumerate(said):
@@ -58,7 +62,7 @@ def test_every_comment_of_a_live_video_comes_in_the_order_that_is_asked_for(
 def test_where_facebook_does_not_list_live_videos_they_are_found_among_the_videos(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """Under the same names. Comments are those of the recording, which are the same."""
+    """The fields have the same names. The comments are those of the recording, which are the same comments."""
     graph.world.add_video(page, "no live video")
     live = graph.world.add_live_video(page, "ឥឡូវ")
     recording = live.document["video"]["id"]
@@ -77,14 +81,14 @@ def test_where_facebook_does_not_list_live_videos_they_are_found_among_the_video
 def test_a_live_video_that_is_not_there_is_404_and_a_word_is_no_id(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """And of another Page's nothing is shown."""
+    """A live video of another Page is not shown either."""
     assert refusal(graph_shop.ask(page.id, "live-videos/990000/comments")) == (404, "object_not_found")
     assert refusal(graph_shop.ask(page.id, "live-videos/me/comments")) == (400, "parameter_refused")
     assert refusal(graph_shop.ask(page.id, "live-videos", after="x")) == (400, "parameter_refused")
 
 
 def changed(facebook: Facebook, field: str, value: Document) -> None:
-    """A delivery of one change of the Page."""
+    """Returns a delivery with one change of the Page."""
     body = delivery([entry(PAGE, now(), "changes", [{"field": field, "value": value}])])
     assert facebook.deliver(body).status_code == 200
 
@@ -92,7 +96,9 @@ def changed(facebook: Facebook, field: str, value: Document) -> None:
 def test_viewers_see_which_live_video_began_and_which_post_mentions_the_page(
     service: Service, facebook: Facebook, shop: Shop
 ) -> None:
-    """The ids to ask Facebook with, and the status; of numbers the same as of texts. Nothing of it is kept."""
+    """The event has the ids for calls of Facebook and the status. Ids can be numbers or texts.
+    Nothing of it is stored.
+    """
     with Viewer(service.url) as viewer:
         viewer.wait_for("ready")
         changed(facebook, "live_videos", {"id": "99", "status": "live"})
@@ -112,6 +118,6 @@ def test_viewers_see_which_live_video_began_and_which_post_mentions_the_page(
 
 
 def test_a_page_is_subscribed_to_both(page: FakePage) -> None:
-    """Facebook delivers what was asked for."""
+    """Facebook delivers the subscribed fields."""
     (fields,) = page.subscriptions.values()
     assert {"mention", "live_videos"} <= {*fields}

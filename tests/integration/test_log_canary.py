@@ -1,8 +1,8 @@
-"""Every route and every failure, with marked words, people and secrets in each place that a caller, Facebook or the
-store can write to; and what is written down of it: nothing, in the log at its most talkative level, in any file, and in
-Redis and its files.
+"""Every route and every failure, with marked texts, people and secrets in each place that a caller, Facebook or the
+store can write to. Nothing of them may be in the log of the most detailed level, in any file, or in Redis and its
+files.
 
-The routes are those of the table, so one that is added tomorrow is driven too.
+The test reads the routes from the table, so a new route is tested too.
 """
 
 import json
@@ -67,12 +67,12 @@ HEADERS: Final = {
 
 
 def bearer(shop: str = SHOP, scopes: tuple[Scope, ...] = SCOPES, key: Secret = TOKEN_KEY) -> str:
-    """A token whose bearer is called what nobody should be: a number and a token."""
+    """Returns a token whose bearer's name is forbidden data: a telephone number and a token."""
     return Tokens([key]).mint(ShopId(shop), scopes, 600, f"owner {PHONE} {NAME_TOKEN}", time.time())
 
 
 class Caller:
-    """Asks from an address of its own; `answered` counts routes and statuses."""
+    """Calls from its own address. `answered` counts routes and statuses."""
 
     def __init__(self, service: Service) -> None:
         # A connection for each call: an idle one may be closed by the service at the moment it is used again.
@@ -89,7 +89,7 @@ class Caller:
         self._client.close()
 
     def ask(self, route: Route, path: str, token: str | None, **what: Any) -> None:
-        """One call, read to its end, or for a moment where it has none."""
+        """Make one call and read its answer to the end. Read a stream only for a moment."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         with self._client.stream(route.method, path, headers=headers | what.pop("headers", {}), **what) as answer:
             self.answered[route.path, answer.status_code] += 1
@@ -99,7 +99,7 @@ class Caller:
                 pass
 
     def drive(self, route: Route) -> None:
-        """A route as it should be called, and with the canary in each place."""
+        """Call a route correctly, and with the canary in each place."""
         plain = filled(route, NAMES)
         strange = filled(route, {"shop": SHOP, "page": STRANGE_PAGE})
         token = bearer() if route.scope is not None else None
@@ -117,14 +117,14 @@ class Caller:
             self.ask(route, filled(route, {}), token)
 
     def drive_all(self, *, deleting: bool = True) -> None:
-        """Every route of the table, those that delete last."""
+        """Call every route of the table. Routes that delete come last."""
         for route in sorted(ROUTES, key=lambda route: route.method == "DELETE"):
             if deleting or route.method != "DELETE":
                 self.drive(route)
 
 
 def filled(route: Route, names: dict[str, str]) -> str:
-    """The path, with the canary for whatever has no name here."""
+    """Returns the path, with the canary for each parameter that has no name here."""
     path = route.path.replace("{file:path}", "{file}")
     for part in path.split("/"):
         if part.startswith("{"):
@@ -134,8 +134,8 @@ def filled(route: Route, names: dict[str, str]) -> str:
 
 
 def bodies(route: Route) -> Iterator[dict[str, Any]]:
-    """What is sent: as the description's examples say, and with the canary in each field. Nothing where nobody reads
-    it: the connection may end before it has arrived, and the answer be lost.
+    """Returns the examples of the description, and bodies with the canary in each field. The list is empty for a route
+    that reads no body: the connection can end before the body arrives, and the answer would be lost.
     """
     model = route.body
     yield {}
@@ -154,7 +154,7 @@ def bodies(route: Route) -> Iterator[dict[str, Any]]:
 
 
 def callbacks(caller: Caller) -> None:
-    """What Facebook signs, and what it does not."""
+    """Returns requests with and without Facebook's signature."""
     signed = [route for route in ROUTES if route.path.startswith("/facebook/") and route.method == "POST"]
     facts = {"algorithm": "HMAC-SHA256", "issued_at": int(time.time()), "user_id": PERSON, "name": WORDS}
     for route in signed:
@@ -165,7 +165,7 @@ def callbacks(caller: Caller) -> None:
 
 
 def deliveries(service: Service) -> None:
-    """Facebook's, of every kind, and forged ones."""
+    """Returns deliveries of every kind, and forged ones."""
     body = test_canary.whole()
     with Facebook(service.url) as facebook:
         facebook.deliver(body)
@@ -175,7 +175,7 @@ def deliveries(service: Service) -> None:
 
 
 def graph_failures() -> Iterator[tuple[Fault, ...]]:
-    """One of each kind that Graph has, with the canary in its words."""
+    """Returns one failure of each kind of Graph, with the canary in its text."""
     told = {"error_user_title": WORDS, "error_user_msg": WORDS}
     yield (Fails(2, message=WORDS, extra=told),) * 3
     yield (Fails(10, message=WORDS, extra=told),)
@@ -185,7 +185,7 @@ def graph_failures() -> Iterator[tuple[Fault, ...]]:
 
 
 def break_store(client: redis.Redis, *fields: bytes) -> None:
-    """What is kept becomes words that nobody can read; so do these fields of each Page. Errors quote such words."""
+    """Replace stored values, and these fields of each Page, by unreadable texts. Errors can quote such texts."""
     keys = shop_keys(SHOP)
     for key in client.scan_iter():
         if key.startswith(b"m:"):
@@ -196,19 +196,21 @@ def break_store(client: redis.Redis, *fields: bytes) -> None:
 
 
 def hidden() -> list[bytes]:
-    """What must be in no line."""
+    """Returns the texts that no line may have."""
     return [*unkept(), *spellings([PHONE, PHONE.replace(" ", ""), NAME_TOKEN, *test_canary.PHONES])]
 
 
 def unkept() -> list[bytes]:
-    """What must not be in Redis either, whose receipts and audit log do tell what the caller's token calls him."""
+    """Returns the texts that Redis may not have either. Receipts and the audit log have the name in
+    the caller's token.
+    """
     secrets = [APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, token_of(PAGE)]
     plain = [CANARY, LATIN, PSID, MID, TOKEN, PERSON, test_graph_canary.PHONE]
     return spellings([*plain, *(secret.reveal() for secret in secrets)])
 
 
 def addresses_outside_the_line_of_their_request(log: Path) -> list[str]:
-    """Lines with a caller's address anywhere but in `client` of `request` and `audit`."""
+    """Returns the lines that have a caller's address anywhere but in `client` of `request` and `audit`."""
     found = []
     for text in log.read_text().splitlines():
         line = json.loads(text)
@@ -220,7 +222,7 @@ def addresses_outside_the_line_of_their_request(log: Path) -> list[str]:
 
 
 def connected(service: Service, graph: FakeGraph) -> None:
-    """A shop's Page, with content everywhere, here and at Facebook."""
+    """Connect a shop's Page that has content everywhere, in the store and at Facebook."""
     page = graph.world.pages.get(PAGE) or canary_page(graph.world, PAGE)
     graph.world.tokens[page.token.reveal()].user_id = PERSON
     with GraphShop(service.url) as shop:
@@ -229,7 +231,7 @@ def connected(service: Service, graph: FakeGraph) -> None:
 
 
 def test_no_route_and_no_failure_leaves_words_people_or_secrets_in_a_log(tmp_path: Path) -> None:
-    """Nor in Redis, its files or others; and a caller's address stands in the line of the request alone."""
+    """They are not in Redis, its files or other files either. A caller's address is only in the line of its request."""
     temporary, data = tmp_path / "temporary", tmp_path / "data"
     temporary.mkdir()
     data.mkdir()
