@@ -12,13 +12,12 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import redis
-from redis.exceptions import MovedError
 
 from cache.embedded.valkey import Embedded, find_server
 from cache.keys import PERMANENT, mark_keys
@@ -77,9 +76,10 @@ class Server:
         """Forget every key, and leave the marks and the beats: nothing is lost, there only is nothing."""
         for client in self.clients():
             client.eval(EMPTY, 0)
-            for key in mark_keys() if len(self.nodes) > 1 else mark_keys()[:1]:
-                with suppress(MovedError):  # another node's
-                    client.set(key, MARK)
+            with client.pipeline(transaction=False) as pipeline:
+                for key in mark_keys() if len(self.nodes) > 1 else mark_keys()[:1]:
+                    pipeline.set(key, MARK)
+                pipeline.execute(raise_on_error=False)  # a node refuses the keys of another node
 
     def unbounded_keys(self) -> list[bytes]:
         """Keys that have no deadline and are not on the written list of permanent keys."""
