@@ -51,7 +51,7 @@ SCROLL: Final = """async ([selector, frames, down]) => {
 }"""
 
 
-UNITS: Final = {"memory": "MB"}
+UNITS: Final = {"memory": "MB", "elements in the page": ""}
 """Milliseconds where nothing else is said."""
 
 

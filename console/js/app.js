@@ -39,17 +39,21 @@ export function createApp({ root, base, sources, partners }) {
   let listening = new AbortController();
 
   function changed() {
-    // Here and not while drawing: a page in the background is not drawn.
-    app.customers?.prune();
-    state.unread?.prune();
-    app.alerts?.prune();
+    if (document.hidden) prune(); // a page in the background is not drawn
     if (drawn) return;
     drawn = true;
     requestAnimationFrame(draw);
   }
 
+  function prune() {
+    app.customers?.prune();
+    state.unread?.prune();
+    app.alerts?.prune();
+  }
+
   function draw() {
     drawn = false;
+    prune();
     const restore = app.threadScroll.keepPlace(state.selected);
     render(root, page(app));
     restore();
@@ -212,7 +216,8 @@ export function createApp({ root, base, sources, partners }) {
     addEventListener("hashchange", () => /token=|conversation=/.test(location.hash) && location.reload());
     // Somebody else may have paused the shop meanwhile.
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && state.session && may("shop:admin")) app.shop.load();
+      if (document.hidden) prune();
+      else if (state.session && may("shop:admin")) app.shop.load();
     });
     addEventListener("offline", () => connection("offline"));
     addEventListener("keydown", (event) => app.onKey?.(event));

@@ -1,7 +1,7 @@
 // What this tab's storage keeps of a conversation, a name or a count, ends with the conversation: at its deadline, and
 // as soon as it is deleted here or elsewhere.
 
-import { read, write } from "./session.js";
+import { drop, namesOf, read, write } from "./session.js";
 
 /**
  * Values by conversation. `deadlineOf(id)` is when a conversation's last message ends, in milliseconds since 1970: 0
@@ -10,8 +10,13 @@ import { read, write } from "./session.js";
 export function createKept({ name, deadlineOf, now }) {
   const entries = new Map(restored(name));
 
-  function save() {
-    write(name, JSON.stringify([...entries]));
+  function save(id, entry) {
+    entries.set(id, entry);
+    write(`${name}:${id}`, JSON.stringify(entry));
+  }
+
+  function forget(id) {
+    if (entries.delete(id)) drop(`${name}:${id}`);
   }
 
   const kept = {
@@ -21,21 +26,16 @@ export function createKept({ name, deadlineOf, now }) {
     /** `until` is the deadline where the conversation is not known yet; without any the value is not kept. */
     set(id, value, until = 0) {
       const end = deadlineOf(id) ?? until;
-      if (end <= now()) return;
-      entries.set(id, { value, until: end });
-      save();
+      if (end > now()) save(id, { value, until: end });
     },
-    delete(id) {
-      if (entries.delete(id)) save();
-    },
+    delete: forget,
     /** Drop what has no conversation any more; a conversation that goes on moves the deadline. */
     prune() {
-      let any = false;
-      for (const [id, one] of entries) {
-        one.until = deadlineOf(id) ?? one.until;
-        if (one.until <= now()) any = entries.delete(id);
+      for (const [id, { value, until }] of entries) {
+        const end = deadlineOf(id) ?? until;
+        if (end <= now()) forget(id);
+        else if (end !== until) save(id, { value, until: end });
       }
-      if (any) save();
     },
   };
   kept.prune();
@@ -43,9 +43,14 @@ export function createKept({ name, deadlineOf, now }) {
 }
 
 function restored(name) {
+  const stored = namesOf(`${name}:`).map((key) => [key.slice(name.length + 1), parsed(read(key))]);
+  return stored.filter(([, one]) => typeof one?.until === "number");
+}
+
+function parsed(text) {
   try {
-    return JSON.parse(read(name) || "[]").filter(([, one]) => typeof one.until === "number");
+    return JSON.parse(text);
   } catch {
-    return [];
+    return null;
   }
 }

@@ -66,6 +66,15 @@ export function write(name, text) {
   }
 }
 
+/** The names of all that is kept and begins so. */
+export function namesOf(beginning) {
+  try {
+    return Object.keys(sessionStorage).filter((name) => name.startsWith(beginning));
+  } catch {
+    return [];
+  }
+}
+
 export function drop(name) {
   try {
     sessionStorage.removeItem(name);
