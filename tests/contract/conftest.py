@@ -1,4 +1,4 @@
-"""The store as the application wires it, over every server it is promised to run on."""
+"""Fixtures of the contract tests: the store as the application builds it, over every supported server."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -47,7 +47,7 @@ SHOP, PAGE = ShopId("shop-1"), PageId("104200000000001")
 
 
 def text(mid: str, words: str = "សួស្តី", **facts: Any) -> Message:
-    """A text from a customer, sent now unless `sent_at` says otherwise."""
+    """Returns a customer's text, sent now or at `sent_at`."""
     known: dict[str, Any] = {
         "page": PAGE,
         "customer": Psid("7000000000000001"),
@@ -60,19 +60,19 @@ def text(mid: str, words: str = "សួស្តី", **facts: Any) -> Message:
 
 
 class RoutesIn(Routes):
-    """Looks Pages up in one shop, whether or not it has claimed them."""
+    """Finds Pages in one shop, claimed or not."""
 
     def __init__(self, routes: Routes, shop: ShopId) -> None:
         self._all, self._shop = routes, shop
 
     async def find(self, page: PageId) -> PageRoute | None:
-        """The route of a Page in this shop."""
+        """Returns the route of a Page in this shop."""
         return await self._all.find_in(self._shop, page)
 
 
 @dataclass
 class Box:
-    """Everything the store consists of, on one connection."""
+    """All parts of the store on one connection."""
 
     connection: Connection
     store: Store
@@ -94,14 +94,14 @@ class Box:
     page_writers: dict[ShopId, PageWriter] = field(default_factory=dict)
 
     async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
-        """What the intake does, for Pages of this shop."""
+        """Store messages for Pages of this shop, as the intake does."""
         if shop not in self.page_writers:
             routes = RoutesIn(self.store.routes, shop)
             self.page_writers[shop] = make_page_writer(replace(self.store, routes=routes), self.writer, self.metrics)
         return await self.page_writers[shop].put(events)
 
     async def read(self, shop: ShopId = SHOP, **query: Any) -> list[dict[str, Any]]:
-        """All messages, walked page by page."""
+        """Returns all messages, read page by page."""
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
@@ -112,11 +112,11 @@ class Box:
                 return found
 
     async def ids(self, shop: ShopId = SHOP, **query: Any) -> list[str]:
-        """The ids of all messages, newest first."""
+        """Returns the ids of all messages, newest first."""
         return [message["id"] for message in await self.read(shop, **query)]
 
     async def walk_conversations(self, limit: int = 100, page: PageId | None = None) -> list[dict[str, Any]]:
-        """All conversations, walked page by page."""
+        """Returns all conversations, read page by page."""
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
@@ -127,16 +127,16 @@ class Box:
                 return found
 
     async def erased(self) -> None:
-        """Wait until no purge is erasing any more."""
+        """Wait until no purge is erasing."""
         await self.purger.finish()
 
     async def keys(self) -> list[bytes]:
-        """Every key on every node."""
+        """Returns every key of every node."""
         return [key async for keys in self.connection.scan(1000) for key in keys]
 
 
 def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[Secret] = (SEAL_KEY,)) -> Box:
-    """The store as production wires it."""
+    """Returns the store as production builds it."""
     keys = ",".join(key.reveal() for key in seal_keys)
     settings = read_settings({"MESSAGE_TTL": str(ttl), "SEAL_KEYS": keys}, command="tool")
     metrics = Metrics(CollectorRegistry())
@@ -164,15 +164,19 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[S
 
 @pytest.fixture(scope="session")
 def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Valkey 9 apart from the one on which a service of the integration tests lives: it would go on with the purges
-    that a test leaves half done. The store reaches it as a user who has only the rights that the manifests give.
+    """A Valkey 9 for these tests only, because a service of the integration tests would continue the purges that a test
+    leaves unfinished.
+
+    The store reaches it as a user who has only the rights that the manifests give.
     """
     with servers.running("contract", tmp_path_factory.mktemp("contract"), servers.valkey9()) as server:
         yield servers.for_service_user(server)
 
 
 class FakeClient(fakeredis.FakeAsyncRedis):
-    """fakeredis does not know the flags in a script's first line; they say what is allowed when Redis is full."""
+    """A client of fakeredis, which does not know the flags in a script's first line. These flags say what is allowed
+    when Redis is full.
+    """
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a script without its first line."""
@@ -182,7 +186,7 @@ class FakeClient(fakeredis.FakeAsyncRedis):
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test of the store on each server; those in test_store.py also on fakeredis, quickly: `-k fake`."""
+    """Run a test of the store on each server. Tests of test_store.py also run quickly on fakeredis: `-k fake`."""
     if "box" in metafunc.fixturenames:
         quick = ("fake",) if metafunc.module.__name__.endswith("test_store") else ()
         metafunc.parametrize("box", (*quick, *STORES), indirect=True)

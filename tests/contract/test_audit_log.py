@@ -1,4 +1,6 @@
-"""The audit log over every server: one entry an hour for each reader, each change at once, bounded, for 90 days."""
+"""The audit log on every server: one entry per hour for each reader, an entry at once for each change, limited, for 90
+days.
+"""
 
 import asyncio
 import time
@@ -28,17 +30,17 @@ MOST_BYTES: Final = 105
 
 
 def log_of(box: Box, now: Callable[[], float] = time.time) -> AuditLog:
-    """A replica's log."""
+    """Returns the log of one replica."""
     return AuditLog(box.connection, Keyring([SEAL_KEY]), now=now)
 
 
 def json_entry(entry: Entry) -> dict[str, Any]:
-    """As the API answers it."""
+    """Returns the entry as the API answers it."""
     return audit_entry_answer(entry).model_dump()
 
 
 async def sweep(box: Box) -> None:
-    """What runs every half minute."""
+    """Do what the sweeper does every half minute."""
     sweeper = Sweeper(
         box.connection, box.metrics, ttl=FIVE_DAYS, now=time.time, clock=time.monotonic, sleep=asyncio.sleep
     )
@@ -46,12 +48,12 @@ async def sweep(box: Box) -> None:
 
 
 async def entries_of(log: AuditLog, shop: ShopId = SHOP) -> list[Entry]:
-    """All of them, oldest first."""
+    """Returns all entries, oldest first."""
     return [one async for some in log.walk(shop) for one in some]
 
 
 async def test_entries_are_read_newest_first_page_by_page(box: Box) -> None:
-    """New ones never shift a walk that has begun; another shop's are not among them."""
+    """A new entry does not shift a walk that has begun. Entries of another shop are not in the log."""
     log = log_of(box)
     for number in range(5):
         await log.append(SHOP, Access("connectPage", f"sub-{number}", "192.0.2.7", PAGE))
@@ -70,13 +72,13 @@ async def test_entries_are_read_newest_first_page_by_page(box: Box) -> None:
 
 
 async def test_a_cursor_of_something_else_is_refused(box: Box) -> None:
-    """It would begin anywhere."""
+    """Such a cursor would start the list at a wrong position."""
     with pytest.raises(CursorRefused):
         await log_of(box).entries(SHOP, limit=2, cursor="bQAGSc49QoJA")
 
 
 async def test_the_reads_of_an_hour_are_one_entry_over_all_replicas(box: Box) -> None:
-    """Another action, subject, address or hour is another entry; a count that comes late belongs to its hour."""
+    """Another action, subject, address or hour makes another entry. A late count is added to its own hour."""
     replicas, now = [log_of(box) for _ in range(4)], int(time.time() * 1000)
     others = [
         Access("readMessage", "owner@shop", "192.0.2.7", read=True),
@@ -96,7 +98,7 @@ async def test_the_reads_of_an_hour_are_one_entry_over_all_replicas(box: Box) ->
 
 
 async def test_a_read_stands_in_redis_once_it_is_recorded_and_is_moved_after_its_hour(box: Box) -> None:
-    """By the sweeper, or by the next read: then one entry is left for the hour, and nothing is counted."""
+    """The sweeper or the next read moves it. Afterwards the hour has one entry and no counts."""
     log, hours_ago = log_of(box), int(time.time() * 1000) - 3 * HOUR
     await log.append(SHOP, READ, times=4, since=hours_ago)
     assert await box.connection.command("HLEN", KEYS.audit_reads) == 2
@@ -111,7 +113,7 @@ async def test_a_read_stands_in_redis_once_it_is_recorded_and_is_moved_after_its
 
 
 async def test_old_entries_are_not_read_and_dropped(box: Box) -> None:
-    """After 90 days."""
+    """Entries older than 90 days are not returned and are deleted."""
     log = log_of(box)
     old = int((time.time() - AUDIT_SECONDS - 60) * 1000)
     fields = ("a", "pauseShop", "s", "me", "c", "local", "p", "", "n", 1, "t", old, "f", 0)
@@ -125,7 +127,7 @@ async def test_old_entries_are_not_read_and_dropped(box: Box) -> None:
 
 
 async def test_the_log_has_a_deadline_and_a_purge_leaves_it(box: Box) -> None:
-    """It holds no content; who purged must be answerable afterwards."""
+    """The log has no content. After a purge it must still show who purged."""
     log = log_of(box)
     await log.append(SHOP, READ)
     await log.append(SHOP, Access("pauseShop", "me", "local"))
@@ -138,7 +140,7 @@ async def test_the_log_has_a_deadline_and_a_purge_leaves_it(box: Box) -> None:
 
 
 async def test_kinds_of_reads_beyond_a_bound_are_written_at_once(box: Box) -> None:
-    """A caller with very many addresses makes entries, of which the newest are kept, and no large hash."""
+    """A caller with very many addresses makes entries and no large hash. The store keeps the newest entries."""
     log = log_of(box)
     for number in range(1_200):
         await log.append(SHOP, Access("listMessages", "me", f"2001:db8::{number:x}", read=True))
@@ -147,7 +149,7 @@ async def test_kinds_of_reads_beyond_a_bound_are_written_at_once(box: Box) -> No
 
 
 async def test_an_entry_is_small(valkey: Server) -> None:
-    """A shop that is polled around the clock makes 2,160 of them in 90 days; a quarter of them shows the mean."""
+    """A shop that is polled all day makes 2,160 entries in 90 days. A quarter of them shows the mean size."""
     connection = connect(valkey.url)
     log = AuditLog(connection, Keyring([SEAL_KEY]), now=time.time)
     entries = 540

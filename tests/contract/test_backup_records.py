@@ -1,4 +1,4 @@
-"""What a backup reads of a key that changes meanwhile."""
+"""A backup reads a key correctly while the key changes."""
 
 from cache.backup.records import read_parts
 from cache.server.address import connect
@@ -8,7 +8,7 @@ MEMBERS = 2_000
 
 
 async def test_a_member_that_stays_is_read_although_others_are_removed_meanwhile(valkey: Server) -> None:
-    """As in the list of Pages to check: the checked ones move, and the others stay where they are."""
+    """The list of Pages to check changes like this: checked Pages move, and the others stay."""
     connection = connect(valkey.url, limits=PATIENT)
     try:
         await connection.command("ZADD", b"w:due", *(word for n in range(MEMBERS) for word in (n, b"p%d" % n)))

@@ -1,4 +1,4 @@
-"""Holds and paces are shared by all replicas, whichever server is behind them."""
+"""All replicas share holds and paces, on every server."""
 
 import asyncio
 import math
@@ -25,17 +25,17 @@ STATE = PageState(1_790_000_000_000, token_alive=True)
 async def enter(
     box: Budgets, page: PageId = PAGE, limit: Limit = "messenger", spacing: float = 0.5, patience: float = 4.0
 ) -> CallSlot:
-    """Conversations are asked for at most twice a second of one Page."""
+    """Enter a call for conversations, which are asked for at most twice per second for one Page."""
     return await box.enter(SHOP, page, limit, spacing=spacing, patience=patience)
 
 
 async def budget(box: Box, page: PageId = PAGE) -> list[bytes]:
-    """The fields of a Page's budgets."""
+    """Returns the fields of a Page's budgets."""
     return sorted(await box.connection.command("HKEYS", shop_keys(SHOP).budget(page)))
 
 
 async def test_an_entry_brings_the_token_and_what_is_known_of_it(box: Box) -> None:
-    """In the same round trip; a Page without one has none."""
+    """The same round trip returns the token. A Page without a token has none."""
     assert await enter(box.budgets, limit="pages", spacing=0) == CallSlot(None, 0.0, 0.0)
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     entry = await enter(box.budgets, limit="pages", spacing=0)
@@ -44,7 +44,7 @@ async def test_an_entry_brings_the_token_and_what_is_known_of_it(box: Box) -> No
 
 
 async def test_a_page_that_is_not_the_shops_is_not_entered(box: Box) -> None:
-    """Nor held, nor slowed: nothing is written for a stranger."""
+    """Nothing is written for another shop, so its budget is not held or slowed."""
     with pytest.raises(NotFound):
         await enter(box.budgets, OTHER_PAGE)
     with pytest.raises(NotFound):
@@ -55,7 +55,7 @@ async def test_a_page_that_is_not_the_shops_is_not_entered(box: Box) -> None:
 
 
 async def test_two_replicas_together_keep_the_pace(box: Box) -> None:
-    """Twelve places, two a second: the last is five and a half seconds off, whoever asks."""
+    """For twelve calls at two per second, the last call waits five and a half seconds, whichever replica makes it."""
     other = Budgets(box.connection, box.sealer, clock=time.monotonic)
     began = time.monotonic()
     entries = [await enter(budgets, patience=60) for _ in range(6) for budgets in (box.budgets, other)]
@@ -68,7 +68,7 @@ async def test_two_replicas_together_keep_the_pace(box: Box) -> None:
 
 
 async def test_parallel_entries_get_places_of_their_own(box: Box) -> None:
-    """No two at the same moment."""
+    """No two calls get the same time."""
     entries = await asyncio.gather(*(enter(box.budgets, patience=60) for _ in range(8)))
     places = sorted(entry.wait for entry in entries)
     assert places[-1] >= 2.5
@@ -76,7 +76,7 @@ async def test_parallel_entries_get_places_of_their_own(box: Box) -> None:
 
 
 async def test_a_place_too_far_off_is_not_taken(box: Box) -> None:
-    """It is told how far; the next one who can wait gets it."""
+    """The caller learns how long the wait would be. The next caller who can wait gets the place."""
     assert (await enter(box.budgets, spacing=10)).wait == 0
     refused = await enter(box.budgets, spacing=10, patience=4)
     again = await enter(box.budgets, spacing=10, patience=4)
@@ -86,7 +86,7 @@ async def test_a_place_too_far_off_is_not_taken(box: Box) -> None:
 
 
 async def test_a_pace_is_of_one_page_and_one_budget(box: Box) -> None:
-    """Posts do not wait for conversations, nor one Page for another."""
+    """Posts do not wait for conversations, and a Page does not wait for another Page."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     await enter(box.budgets, spacing=60)
     assert await enter(box.budgets, limit="pages", spacing=60) == CallSlot(None, 0.0, 0.0)
@@ -94,7 +94,7 @@ async def test_a_pace_is_of_one_page_and_one_budget(box: Box) -> None:
 
 
 async def test_a_hold_stops_one_budget_of_one_page_on_every_replica(box: Box) -> None:
-    """And takes no place."""
+    """A stopped call uses no place."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     other = Budgets(box.connection, box.sealer, clock=time.monotonic)
@@ -110,7 +110,7 @@ async def test_a_hold_stops_one_budget_of_one_page_on_every_replica(box: Box) ->
 
 
 async def test_the_longer_of_two_holds_wins(box: Box) -> None:
-    """Whichever comes last."""
+    """The order of the holds does not matter."""
     await box.budgets.hold(SHOP, PAGE, "pages", 300)
     await box.budgets.hold(SHOP, PAGE, "pages", 10)
     assert (await enter(box.budgets, limit="pages")).held > 290
@@ -119,7 +119,7 @@ async def test_the_longer_of_two_holds_wins(box: Box) -> None:
 
 
 async def test_a_hold_ends_by_itself(box: Box) -> None:
-    """After as long as Facebook said."""
+    """The hold ends after the time that Facebook named."""
     began = time.monotonic()
     await box.budgets.hold(SHOP, PAGE, "pages", 0.05)
 
@@ -133,7 +133,9 @@ async def test_a_hold_ends_by_itself(box: Box) -> None:
 
 
 async def test_a_page_near_its_limit_is_slowed_down(box: Box) -> None:
-    """Further apart than its callers want; the last word counts, also one that ends it."""
+    """Calls have a longer pause than their callers want. The last reported usage counts, and it can also end the
+    slowing.
+    """
     await box.budgets.slow(SHOP, PAGE, "pages", 20, 300)
     assert (await enter(box.budgets, limit="pages", spacing=0)).wait == 0
     assert 19 < (await enter(box.budgets, limit="pages", spacing=0)).held <= 20
@@ -147,7 +149,7 @@ async def test_a_page_near_its_limit_is_slowed_down(box: Box) -> None:
 
 
 async def test_every_budget_has_a_deadline_after_all_that_it_says(box: Box) -> None:
-    """A minute more, so that a caller who wants more room still finds when the last call was."""
+    """The key expires a minute later, so a caller who wants a longer pause still finds the time of the last call."""
     key = shop_keys(SHOP).budget(PAGE)
 
     async def seconds_left() -> float:
@@ -163,7 +165,7 @@ async def test_every_budget_has_a_deadline_after_all_that_it_says(box: Box) -> N
 
 
 async def test_the_apps_hold_stops_every_page_here_at_once_and_elsewhere_within_a_second(box: Box) -> None:
-    """It takes no place, and the longer of two wins."""
+    """The hold uses no place, and the longer of two holds wins."""
     clock = FakeClock()
     here, there = (Budgets(box.connection, box.sealer, clock=clock.seconds) for _ in range(2))
     assert (await enter(there, spacing=0)).held == 0
@@ -181,7 +183,7 @@ async def test_the_apps_hold_stops_every_page_here_at_once_and_elsewhere_within_
 
 
 async def test_the_apps_hold_has_a_deadline_and_needs_a_length(box: Box) -> None:
-    """A key without one would stop everything for ever."""
+    """A key without an expiry time would stop every call for ever."""
     await box.budgets.hold_app(0)
     assert APP_HOLD not in await box.keys()
     await box.budgets.hold_app(1.5)

@@ -1,4 +1,4 @@
-"""What becomes of messages, told to those who follow and to those who come back, whichever server is behind it."""
+"""Changes of messages on every server: followers get them, and readers who come back get them."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def unsend(mid: str, page: PageId = PAGE) -> Unsend:
 
 
 async def told(box: Box, after: int = 0) -> list[tuple[str, Any]]:
-    """What somebody is told who comes back: the name and what it is about."""
+    """Returns the events for a reader who comes back: the name and the id of each."""
     stretch = await box.timeline.read(SHOP, after)
     assert not stretch.more
     positions = [event.position or 0 for event in stretch.events]
@@ -52,7 +52,9 @@ async def changes(box: Box) -> list[bytes]:
 
 
 async def test_an_edit_is_told_with_the_message_as_it_is_now(box: Box) -> None:
-    """Whoever has seen the message is told once, however often it was edited; whoever has not gets it as it is."""
+    """A reader who has seen the message gets one event for any number of edits. Another reader gets
+    the edited message.
+    """
     await box.put(text("m_1", "a"), text("m_2", "b"))
     seen = await now(box)
     await box.put(edit("m_1", "aa"))
@@ -66,14 +68,14 @@ async def test_an_edit_is_told_with_the_message_as_it_is_now(box: Box) -> None:
 
 
 async def test_an_edit_that_came_first_is_no_event_of_its_own(box: Box) -> None:
-    """The message is told with it."""
+    """The message comes with the edit in it."""
     await box.put(edit("m_1", "edited"))
     await box.put(text("m_1", "as it was"))
     assert await told(box) == [("message", ("m_1", "edited"))]
 
 
 async def test_an_unsend_is_told_by_id_until_the_message_would_have_expired(box: Box) -> None:
-    """The id is kept sealed, with the message's own deadline; an unsend of what nobody has is not told."""
+    """The id is stored encrypted and expires with the message. An unsend of an unknown message makes no event."""
     await box.put(text("m_1", "a"))
     seen = await now(box)
     await box.put(edit("m_1", "aa"))
@@ -98,7 +100,7 @@ async def gone(box: Box, key: bytes) -> bool:
 
 
 async def test_followers_are_told_of_changes_at_once(box: Box) -> None:
-    """In the order in which they happened, between the messages."""
+    """The changes come between the messages, in the order in which they happened."""
     async with following(box) as follower:
         await box.put(text("m_1"))
         await box.put(edit("m_1", "b"))
@@ -112,7 +114,7 @@ async def test_followers_are_told_of_changes_at_once(box: Box) -> None:
 
 
 async def test_a_purged_message_is_told_as_a_purge_without_its_id(box: Box) -> None:
-    """What was told of it before is forgotten."""
+    """Earlier events about the message are deleted."""
     await box.put(text("m_1"), text("m_2"))
     await box.put(edit("m_1", "b"))
     seen = await now(box)
@@ -126,7 +128,9 @@ async def test_a_purged_message_is_told_as_a_purge_without_its_id(box: Box) -> N
 
 
 async def test_a_purge_of_some_hides_and_forgets_what_was_told_of_them_alone(box: Box) -> None:
-    """Of a conversation, of a customer, of a Page: in the moment of the answer, and in every key once it is done."""
+    """The purge is of a conversation, a customer or a Page. Its events are hidden at the answer and are in no key when
+    the purge is complete.
+    """
     await box.shops.connect(SHOP, OTHER_PAGE)
     purges: list[tuple[str, dict[str, Any], Any]] = [
         ("conversation", {}, lambda: box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{CUSTOMER}"), "me")),
@@ -154,7 +158,7 @@ async def test_a_purge_of_some_hides_and_forgets_what_was_told_of_them_alone(box
 
 
 async def test_a_purge_of_the_shop_drops_everything_that_was_told(box: Box) -> None:
-    """Whoever comes back is told of the purge, and that it ends there; then of what came after it."""
+    """A reader who comes back gets the purge, and the stream ends there. Then the reader gets the later events."""
     await box.put(text("m_1"), text("m_2"), text("m_3"))
     seen = await now(box)
     await box.put(edit("m_1", "b"), unsend("m_2"))
@@ -171,7 +175,7 @@ async def test_a_purge_of_the_shop_drops_everything_that_was_told(box: Box) -> N
 
 
 async def test_what_is_hidden_and_not_erased_yet_is_not_told_again(box: Box) -> None:
-    """An unsend or an edit that comes between the purge's answer and the erasing leaves no id behind."""
+    """An unsend or an edit between the purge's answer and the erasing leaves no id in the store."""
     await box.put(text("m_1"), text("m_2"))
     seen = await now(box)
     args: list[Arg] = [KEYS.hash_tag, "shop", b"", "me", "", "", 0, 0]
@@ -183,7 +187,7 @@ async def test_what_is_hidden_and_not_erased_yet_is_not_told_again(box: Box) -> 
 
 
 async def test_moments_stay_unique_when_the_newest_message_goes(box: Box) -> None:
-    """Whoever has seen the change misses no message that comes after it."""
+    """A reader who has seen the change gets every later message."""
     for n in range(20):
         await box.put(text(f"m_{n}"))
         await box.put(unsend(f"m_{n}"))

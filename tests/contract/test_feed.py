@@ -1,4 +1,4 @@
-"""Following a shop, whichever server is behind it."""
+"""Followers of a shop, on every server."""
 
 import asyncio
 import time
@@ -21,14 +21,14 @@ NEVER = 3600.0
 
 
 class Follower:
-    """Follows a shop and keeps what it is given."""
+    """Follows a shop and keeps the events that it gets."""
 
     def __init__(self) -> None:
         self.stretches: list[Stretch] = []
 
     @property
     def told(self) -> list[tuple[str, str]]:
-        """Name of each event and the id of what it is about."""
+        """Returns the name of each event and the id of its subject."""
         return [
             (event.name, orjson.loads(event_json(event)).get("id", ""))
             for stretch in self.stretches
@@ -37,12 +37,12 @@ class Follower:
 
     @property
     def positions(self) -> list[int]:
-        """Of each event."""
+        """Returns the position of each event."""
         return [event.position or 0 for stretch in self.stretches for event in stretch.events]
 
 
 def make_feed(box: Box, **seconds: float) -> tuple[Feed, Announcements]:
-    """As the application wires it, or with other `seconds`."""
+    """Returns the feed as the application builds it, or with other `seconds`."""
     announcements = Announcements(box.connection, sleep=asyncio.sleep)
     return Feed(box.timeline, announcements, box.sealer, sleep=asyncio.sleep, **seconds), announcements
 
@@ -51,7 +51,7 @@ def make_feed(box: Box, **seconds: float) -> tuple[Feed, Announcements]:
 async def following(
     box: Box, shop: ShopId = SHOP, after: int | None = None, **seconds: float
 ) -> AsyncIterator[Follower]:
-    """A follower that gets announcements, from now on unless `after` says otherwise."""
+    """A follower that gets announcements, beginning now or at `after`."""
     feed, announcements = make_feed(box, **seconds)
     follower = Follower()
     if after is None:
@@ -70,7 +70,7 @@ async def following(
 
 
 async def test_what_is_stored_is_announced(box: Box) -> None:
-    """To each follower, message by message, in the order of their moments."""
+    """Each follower gets each message in the order of their moments."""
     async with following(box, read_seconds=NEVER) as follower:
         for n in range(5):
             await box.put(text(f"m_{n}"))
@@ -82,7 +82,7 @@ async def test_what_is_stored_is_announced(box: Box) -> None:
 
 
 async def test_what_is_not_announced_is_found_all_the_same(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a follower who hears nothing at all."""
+    """This follower gets no announcements at all."""
     monkeypatch.setattr(Announcements, "run", lambda _: asyncio.sleep(NEVER))
     async with following(box, read_seconds=0.05, subscribe_seconds=0.05) as follower:
         await box.put(text("m_1"))
@@ -90,7 +90,7 @@ async def test_what_is_not_announced_is_found_all_the_same(box: Box, monkeypatch
 
 
 async def test_duplicates_and_what_is_refused_are_not_told(box: Box) -> None:
-    """What was not stored just now is no event."""
+    """Only a newly stored message is an event."""
     async with following(box) as follower:
         await box.put(text("m_1"), text("m_1"))
         await box.put(text("m_1"), text("m_old", sent_at=1))
@@ -100,7 +100,7 @@ async def test_duplicates_and_what_is_refused_are_not_told(box: Box) -> None:
 
 
 async def test_reading_from_any_position_goes_on_without_gap_or_repetition(box: Box) -> None:
-    """Each event's position is one to go on from."""
+    """A reader can continue from the position of each event."""
     await box.put(*(text(f"m_{n}") for n in range(250)))
     timeline = box.timeline
     first = await timeline.read(SHOP, 0)
@@ -115,7 +115,7 @@ async def test_reading_from_any_position_goes_on_without_gap_or_repetition(box: 
 
 
 async def test_a_stream_begins_where_it_is_told_to(box: Box) -> None:
-    """Now, behind an event, since a time; or with a gap."""
+    """It begins now, after an event, at a time, or with a gap."""
     timeline = box.timeline
     empty = await timeline.start(SHOP, None, None)
     assert abs(empty.now / 1_000_000 - time.time()) < 900, "of an empty shop it is some time ago"
@@ -138,7 +138,7 @@ async def test_a_stream_begins_where_it_is_told_to(box: Box) -> None:
 
 
 async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit itself is."""
+    """Exactly the limit is sent again."""
     assert BACKLOG >= 10_000
     monkeypatch.setattr("cache.live.timeline.BACKLOG", 3)
     timeline = box.timeline
@@ -150,7 +150,7 @@ async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: py
 
 
 async def test_a_follower_of_one_shop_hears_nothing_of_another(box: Box) -> None:
-    """What the other shop stored before is not among what comes."""
+    """The follower does not get the earlier messages of the other shop either."""
     other, page = ShopId("shop-2"), PageId("104200000000002")
     await box.shops.connect(other, page)
     async with following(box, other) as follower:
@@ -161,7 +161,7 @@ async def test_a_follower_of_one_shop_hears_nothing_of_another(box: Box) -> None
 
 
 async def test_what_comes_while_a_follower_rests_comes_in_one_piece(box: Box) -> None:
-    """It is left alone for as long as it asked."""
+    """The follower gets nothing for as long as it asked."""
     asked: list[float] = []
     rested = asyncio.Event()
 
@@ -193,7 +193,7 @@ async def test_what_comes_while_a_follower_rests_comes_in_one_piece(box: Box) ->
 
 
 async def test_who_stops_and_follows_again_hears_again(box: Box) -> None:
-    """Also at once, while the channel is still open; and many shops share one line."""
+    """This is true at once, while the channel is still open. Many shops share one connection."""
     feed, announcements = make_feed(box, read_seconds=NEVER)
     running = asyncio.create_task(announcements.run())
 

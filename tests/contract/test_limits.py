@@ -1,4 +1,4 @@
-"""What one shop may have and do is limited in the step that would do it, on every server."""
+"""The limits of one shop are checked in the step that would exceed them, on every server."""
 
 import asyncio
 import secrets
@@ -22,7 +22,9 @@ OTHER = ShopId("another-shop")
 
 
 async def _until_refused(call: Callable[[int], Awaitable[object]], most: int) -> str:
-    """The reason of the refusal, which must come after exactly so many calls, also where all come at once."""
+    """Returns the reason of the refusal. It must come after exactly this number of calls, also if all calls come at
+    once.
+    """
     results = await asyncio.gather(*(call(number) for number in range(most + 3)), return_exceptions=True)
     refusals = [result for result in results if isinstance(result, PageInboxError)]
     assert len(results) - len(refusals) == most, results
@@ -33,7 +35,7 @@ async def _until_refused(call: Callable[[int], Awaitable[object]], most: int) ->
 
 
 async def test_pages(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused Page is free for another shop; one that is there can be connected again."""
+    """Another shop can connect a refused Page. A shop at its limit can still connect its own Pages again."""
     monkeypatch.setattr(limits, "PAGES", 4)
     pages = [PageId(f"90{number}") for number in range(9)]
     assert await _until_refused(lambda number: box.shops.connect(SHOP, pages[number]), 3) == "too_many_pages"
@@ -49,7 +51,7 @@ async def test_pages(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_blocked_conversations(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is blocked stays so, and can be blocked again."""
+    """A blocked conversation stays blocked and can be blocked again."""
     monkeypatch.setattr(limits, "BLOCKED_CONVERSATIONS", 3)
     names = [ConversationId(f"{PAGE}_{number}") for number in range(7)]
     assert await _until_refused(lambda number: box.blocked.block(SHOP, names[number]), 3) == "too_many_blocked"
@@ -59,7 +61,9 @@ async def test_blocked_conversations(box: Box, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_purges_in_thirty_days(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of every kind together. Deleting everything is still possible; an operator and Facebook are not limited."""
+    """Purges of every kind count together. A purge of everything is still possible, and there is no limit for an
+    operator or Facebook.
+    """
     monkeypatch.setattr(limits, "PURGES_IN_30_DAYS", 4)
     purger = box.purger
     await purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
@@ -82,7 +86,7 @@ async def test_purges_in_thirty_days(box: Box, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_open_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hidden are all of them at once; erased two at a time."""
+    """The messages of all purges are hidden at once. Two purges at a time erase."""
     monkeypatch.setattr(limits, "OPEN_PURGES", 0)
     with pytest.raises(limits.RateReached):
         await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
@@ -90,7 +94,7 @@ async def test_open_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads are not counted; a refused change leaves no entry; tomorrow there are as many again."""
+    """Reads do not count. A refused change makes no audit entry. After a pause, one more purge is always possible."""
     monkeypatch.setattr(limits, "CHANGES_PER_DAY", 3)
     log = AuditLog(box.connection, Keyring([SEAL_KEY]), now=time.time)
 
@@ -114,7 +118,7 @@ async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_tickets(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A used one makes room for another."""
+    """After the use of a ticket, the shop can get another one."""
     monkeypatch.setattr(limits, "TICKETS", 3)
     tickets = Tickets(box.connection, Keyring([SEAL_KEY]), new_bytes=secrets.token_bytes)
     holder = Principal(SHOP, frozenset({"messages:read"}), "me", time.time() + 60)

@@ -1,4 +1,4 @@
-"""What is never kept reaches those who listen, whichever server is behind it, and nobody else."""
+"""Notices that are never stored reach only the listeners of their shop, on every server."""
 
 import asyncio
 import time
@@ -21,13 +21,13 @@ CONVERSATION = ConversationId(f"{PAGE}_7000000000000001")
 
 
 def notice(words: str = "love", page: PageId = PAGE) -> Notice:
-    """A reaction."""
+    """Returns the notice of a reaction."""
     return Notice("reaction", page, CONVERSATION, 1_770_000_000_123, {"reaction": words})
 
 
 @asynccontextmanager
 async def telling(box: Box) -> AsyncIterator[Live]:
-    """As the application wires it."""
+    """Returns the sender of notices as the application builds it."""
     live = Live(box.connection, box.shops, box.sealer, box.metrics)
     task = asyncio.create_task(live.run())
     try:
@@ -38,19 +38,19 @@ async def telling(box: Box) -> AsyncIterator[Live]:
 
 
 def lives(follower: Follower) -> list[dict[str, Any]]:
-    """What it was told live."""
+    """Returns the live notices that a follower got."""
     events: list[StreamEvent] = [event for stretch in follower.stretches for event in stretch.events]
     return [orjson.loads(event_json(event)) for event in events if event.name == "live"]
 
 
 def outcomes(box: Box) -> dict[str, float]:
-    """How many notices had which outcome."""
+    """Returns the number of notices by outcome."""
     series = box.metrics._counters["live_notices_total"].series()
     return {labels[0]: count for labels, count in series if count}
 
 
 async def test_a_follower_is_told_and_nothing_is_kept(box: Box) -> None:
-    """In the shape of the API, without a position; nothing of it stands in any key."""
+    """The notice has the form of the API and no position. No key contains any part of it."""
     async with telling(box) as live, following(box) as follower:
         before = await box.keys()
         live.tell([notice(), Notice("feed", PAGE, facts={"item": "comment", "kind": "mine"})])
@@ -73,7 +73,7 @@ async def test_a_follower_is_told_and_nothing_is_kept(box: Box) -> None:
 
 
 async def test_it_is_not_told_where_nobody_may_hear_it(box: Box) -> None:
-    """No listener, no such Page, a paused Page or shop, a blocked conversation."""
+    """There is no listener or no such Page, the Page or shop is paused, or the conversation is blocked."""
     other = PageId("104200000000002")
     async with telling(box) as live:
         live.tell([notice()])
@@ -94,7 +94,7 @@ async def test_it_is_not_told_where_nobody_may_hear_it(box: Box) -> None:
 
 
 async def test_a_page_that_has_moved_is_told_to_its_new_shop(box: Box) -> None:
-    """The old one hears nothing of it, though its route was remembered."""
+    """The old shop gets nothing, although a process remembers its route."""
     new = ShopId("shop-2")
     async with telling(box) as live, following(box) as old, following(box, new) as follower:
         live.tell([notice("first")])
@@ -110,7 +110,7 @@ async def test_a_page_that_has_moved_is_told_to_its_new_shop(box: Box) -> None:
 
 
 async def test_of_too_many_the_rest_is_dropped_and_counted(box: Box) -> None:
-    """Whoever brings them does not wait."""
+    """The caller who brings the notices does not wait."""
     live = Live(box.connection, box.shops, box.sealer, box.metrics)
     live.tell([notice()] * (WAITING + 10))
     live.tell([notice()] * 5)

@@ -1,4 +1,4 @@
-"""An empty store is told from one that has lost its Pages, on every server, whole or in part."""
+"""The service distinguishes an empty store from a store that has lost all or some of its Pages, on every server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -23,7 +23,7 @@ Process = tuple[Marks, Registry]
 
 @pytest.fixture
 async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
-    """For a store's address, what makes one process' knowledge of its registry."""
+    """Returns, for a store's address, a function that makes the registry knowledge of one process."""
     async with AsyncExitStack() as stack:
         words = iter("abcdefgh")
 
@@ -40,13 +40,13 @@ async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
 
 @pytest.fixture
 def process(store: Server, processes: Callable[[str], Callable[[], Process]]) -> Callable[[], Process]:
-    """Each call is another process, on each server in turn, on which there never was a Page."""
+    """Each call makes another process, on each server in turn. No Page was ever connected there."""
     store.flush()
     return processes(store.url)
 
 
 async def is_lost(call: Awaitable[object]) -> bool:
-    """Whether that is what comes of it."""
+    """Returns True if the lookup reports a loss."""
     try:
         await call
     except Unavailable as error:
@@ -55,17 +55,19 @@ async def is_lost(call: Awaitable[object]) -> bool:
 
 
 async def refused(shops: Registry, page: PageId = PAGE) -> bool:
-    """Whether a Page that is not found counts as lost; else nobody has it."""
+    """Returns True if the lookup of the Page reports a loss, and False if no shop has the Page."""
     return await is_lost(shops.owner(page)) or await shops.owner(page) is not None
 
 
 def holders(store: Server, key: bytes) -> Iterator[redis.Redis]:
-    """The node that has a key."""
+    """Returns the node that has a key."""
     return (client for client in store.clients() if client.keys(key))
 
 
 async def test_where_no_page_was_ever_connected_none_is_lost(process: Callable[[], Process]) -> None:
-    """A delivery is refused: this may be the wrong Redis. Nothing is written, and a shop reads that it has none."""
+    """A delivery is refused because this may be the wrong Redis. Nothing is written, and a shop reads that it has no
+    Page.
+    """
     marks, shops = process()
     with pytest.raises(Unavailable) as raised:
         await shops.owner(PAGE)
@@ -75,7 +77,7 @@ async def test_where_no_page_was_ever_connected_none_is_lost(process: Callable[[
 
 
 async def test_pages_that_come_and_go_are_no_loss(process: Callable[[], Process]) -> None:
-    """Another Page is unknown and stays so, whichever process looks."""
+    """Another Page is unknown and stays unknown in every process."""
     _, shops = process()
     await shops.connect(SHOP, PAGE)
     assert not await refused(shops, OTHER)
@@ -87,7 +89,9 @@ async def test_pages_that_come_and_go_are_no_loss(process: Callable[[], Process]
 async def test_an_emptied_store_is_told_by_who_remembers_and_then_by_everybody(
     store: Server, process: Callable[[], Process]
 ) -> None:
-    """A process that starts afterwards knows it from the first mark. Reads of such a shop are refused too."""
+    """A process that remembers Pages detects the loss. A process that starts later knows it from the first mark. Reads
+    of such a shop are refused too.
+    """
     marks, shops = process()
     await shops.connect(SHOP, PAGE)
     store.flush()
@@ -103,7 +107,9 @@ async def test_an_emptied_store_is_told_by_who_remembers_and_then_by_everybody(
 async def test_a_page_connected_after_the_loss_is_served_and_the_others_stay_lost(
     store: Server, process: Callable[[], Process]
 ) -> None:
-    """Also where a process connected it that knew of nothing: the others remember another word."""
+    """This is true even if a process connected it that did not know of the loss, because the other processes remember
+    another word.
+    """
     marks, shops = process()
     await shops.connect(SHOP, PAGE)
     store.flush()
@@ -117,7 +123,7 @@ async def test_a_page_connected_after_the_loss_is_served_and_the_others_stay_los
 
 
 async def test_restored_data_end_the_loss_in_every_process(store: Server, process: Callable[[], Process]) -> None:
-    """The keys come back as they were, and nobody need be started anew."""
+    """The keys come back unchanged, and no process needs a restart."""
     marks, shops = process()
     await shops.connect(SHOP, PAGE)
     kept = {key: client.dump(key) for client in store.clients() for key in client.keys("*")}
@@ -140,7 +146,7 @@ async def test_restored_data_end_the_loss_in_every_process(store: Server, proces
 
 
 async def test_an_accepted_loss_is_none_in_any_process(store: Server, process: Callable[[], Process]) -> None:
-    """What Facebook delivers for those Pages is counted and dropped from then on."""
+    """From then on, deliveries for those Pages are counted and dropped."""
     _, shops = process()
     await shops.connect(SHOP, PAGE)
     store.flush()
@@ -156,7 +162,7 @@ async def test_an_accepted_loss_is_none_in_any_process(store: Server, process: C
 async def test_a_store_older_than_its_marks_gets_them_with_the_first_page_that_is_found(
     store: Server, process: Callable[[], Process]
 ) -> None:
-    """Nothing is to be migrated."""
+    """Such a store needs no migration."""
     _, shops = process()
     await shops.connect(SHOP, PAGE)
     for client in store.clients():
@@ -171,7 +177,7 @@ async def test_a_store_older_than_its_marks_gets_them_with_the_first_page_that_i
 async def test_an_interrupted_beginning_is_finished_and_is_no_loss(
     store: Server, process: Callable[[], Process]
 ) -> None:
-    """The first mark says that the others are being written."""
+    """The first mark says that the other marks are not all written."""
     _, shops = process()
     await shops.connect(SHOP, PAGE)
     first = mark_keys()[0]
@@ -192,8 +198,8 @@ async def test_an_interrupted_beginning_is_finished_and_is_no_loss(
 async def test_one_empty_node_of_a_cluster_is_a_loss_whoever_looks(
     flushed: Callable[[str], Server], processes: Callable[[str], Callable[[], Process]], empty: int
 ) -> None:
-    """Also for a process that has just been started: the other nodes have their marks. Whose keys are whole is served,
-    and what a shop still has is found again once somebody has accepted that the rest is lost.
+    """A new process detects it too, because the other nodes have their marks. A shop whose keys are complete is served.
+    After the operator accepts the loss, the service finds the remaining data of a shop again.
     """
     cluster = flushed("cluster")
     cluster.flush()

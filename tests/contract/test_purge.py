@@ -1,4 +1,4 @@
-"""Purged means unreadable at once, erased soon, and gone for good, whichever server is behind it."""
+"""Purged messages are unreadable at once, are erased soon and do not come back, on every server."""
 
 import time
 
@@ -159,7 +159,7 @@ async def test_a_shop_can_go_on_after_its_purge(box: Box) -> None:
 
 
 async def test_the_age_of_the_oldest_unfinished_purge_is_told(box: Box) -> None:
-    """By every replica, whichever is at it."""
+    """Every replica reports it, whichever replica erases."""
 
     def told() -> float:
         samples = (sample for family in box.metrics.collect() for sample in family.samples)

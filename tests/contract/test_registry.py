@@ -1,4 +1,4 @@
-"""What the registry keeps of a Page's token, whichever server is behind it."""
+"""The data that the registry stores about a Page's token, on every server."""
 
 import time
 from base64 import b64encode
@@ -25,19 +25,19 @@ NEWER_KEY = Secret(b64encode(b"a newer key of the contract test").decode())
 
 
 def sealer(*keys: Secret) -> Sealer:
-    """With a nonce of its own each time."""
+    """Returns a sealer with a new nonce for each value."""
     return Sealer(keys, new_nonce=lambda size: time.time_ns().to_bytes(size))
 
 
 async def record(box: Box) -> dict[str, Any]:
-    """The shop's record as it lies on the server."""
+    """Returns the shop's record as the server has it."""
     names = await box.connection.command("HKEYS", shop_keys(SHOP).registry)
     values = await box.connection.command("HMGET", shop_keys(SHOP).registry, *names)
     return dict(zip([name.decode() for name in names], values, strict=True))
 
 
 async def test_a_token_is_kept_sealed_and_read_back_opened(box: Box) -> None:
-    """With what is known of it; neither the shop's record nor any other key shows it."""
+    """The state of the token comes with it. Neither the shop's record nor any other key shows the token."""
     assert await box.shops.credentials(SHOP, PAGE) is None
     kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     assert (kept.id, kept.state, kept.status) == (PAGE, STATE, "connected")
@@ -51,7 +51,7 @@ async def test_a_token_is_kept_sealed_and_read_back_opened(box: Box) -> None:
 
 
 async def test_a_page_that_is_not_the_shops_has_neither_state_nor_token(box: Box) -> None:
-    """Another shop's is not told apart from one that never was, and nothing is written for it."""
+    """A Page of another shop and an unknown Page get the same answer. Nothing is written for the Page."""
     stranger = ShopId("shop-2")
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     for shop, page in ((SHOP, OTHER_PAGE), (stranger, PAGE)):
@@ -67,14 +67,14 @@ async def test_a_page_that_is_not_the_shops_has_neither_state_nor_token(box: Box
 
 
 async def test_connecting_again_keeps_time_token_and_state(box: Box) -> None:
-    """It is what a deploy script does every time."""
+    """A deploy script connects the Pages again each time."""
     kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     assert await box.shops.connect(SHOP, PAGE) == kept
     assert await box.shops.credentials(SHOP, PAGE) is not None
 
 
 async def test_a_state_is_noted_for_the_token_it_is_about_and_for_no_newer_one(box: Box) -> None:
-    """A late answer about the old token must not mark the new one dead."""
+    """A late answer about the old token must not mark the new token as dead."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     old = await box.shops.credentials(SHOP, PAGE)
     assert old is not None
@@ -88,7 +88,7 @@ async def test_a_state_is_noted_for_the_token_it_is_about_and_for_no_newer_one(b
 
 
 async def test_disconnecting_forgets_token_state_and_budgets_in_the_same_step(box: Box) -> None:
-    """What the shop connects later begins with nothing."""
+    """A later connection of the shop starts with nothing."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     for page in (PAGE, OTHER_PAGE):
         await box.put(text("m_1", page=page))
@@ -107,7 +107,7 @@ async def test_disconnecting_forgets_token_state_and_budgets_in_the_same_step(bo
 
 
 async def test_a_page_with_a_token_is_not_taken_from_its_shop(box: Box) -> None:
-    """Decided in the step that would take it: the token may have come in the meantime."""
+    """The step that would take the Page decides, because the token may have been added a moment before."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     with pytest.raises(PageTaken):
         await box.purger.purge_page(SHOP, PAGE, "facebook", without_token=True)
@@ -120,14 +120,14 @@ async def test_a_page_with_a_token_is_not_taken_from_its_shop(box: Box) -> None:
 
 
 async def test_purging_a_shop_leaves_its_pages_connected_with_their_tokens(box: Box) -> None:
-    """Messages were to be deleted, not Pages."""
+    """A purge deletes messages and no Pages."""
     kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     await box.purger.purge_shop(SHOP, "owner")
     assert await box.shops.page(SHOP, PAGE) == kept
 
 
 async def test_a_token_under_an_older_key_is_read_and_sealed_anew(box: Box) -> None:
-    """Until every token is, the older key must stay."""
+    """The older key must stay until every token is encrypted with the newer key."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     turning = make_box(box.connection, seal_keys=(NEWER_KEY, SEAL_KEY)).shops
     old = await turning.credentials(SHOP, PAGE)
@@ -147,7 +147,7 @@ async def test_a_token_under_an_older_key_is_read_and_sealed_anew(box: Box) -> N
 
 
 async def test_a_token_moved_to_another_page_does_not_open(box: Box) -> None:
-    """Whoever can write to Redis cannot have one Page's token used for another."""
+    """A person who can write to Redis cannot use one Page's token for another Page."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     await box.shops.connect(SHOP, OTHER_PAGE)
     fields = await record(box)
@@ -160,7 +160,7 @@ async def test_a_token_moved_to_another_page_does_not_open(box: Box) -> None:
 
 
 async def test_without_a_key_no_token_is_kept(box: Box) -> None:
-    """Rather none than one that lies open."""
+    """The service never stores an unencrypted token."""
     keyless = make_box(box.connection, seal_keys=()).shops
     with pytest.raises(SealKeysMissing):
         await keyless.keep_token(SHOP, PAGE, TOKEN, STATE)
@@ -168,14 +168,14 @@ async def test_without_a_key_no_token_is_kept(box: Box) -> None:
 
 
 async def test_what_comes_for_a_page_is_noted_to_the_second(box: Box) -> None:
-    """Stored or not: a Page whose deliveries come is not silent."""
+    """The time is noted for stored and refused events, because a Page with deliveries is not silent."""
     await box.shops.connect(SHOP, OTHER_PAGE)
 
     async def last(page: PageId = PAGE) -> int | None:
         return (await box.shops.page(SHOP, page)).last_event_at
 
     async def comes(*events: Any) -> None:
-        """What comes is noted, though the one before was long ago."""
+        """Note an event now, although the event before was long ago."""
         await box.connection.command("HSET", shop_keys(SHOP).registry, f"l:{PAGE}", 1)
         began = int(time.time() * 1000)
         await box.put(*events)
@@ -199,7 +199,7 @@ async def test_what_comes_for_a_page_is_noted_to_the_second(box: Box) -> None:
 
 
 async def _moved(box: Box, first: int | None) -> bool:
-    """Events one after the other: the note stays for a second, then it moves."""
+    """Store one event. Returns True if the noted time has changed. It may change only after more than a second."""
     await box.put(text("again"))
     noted = (await box.shops.page(SHOP, PAGE)).last_event_at
     assert noted is not None
@@ -209,7 +209,7 @@ async def _moved(box: Box, first: int | None) -> bool:
 
 
 async def test_a_moment_noted_by_a_clock_that_ran_ahead_is_put_right(box: Box) -> None:
-    """Else the Page would not be silent for as long as the clock was wrong."""
+    """Otherwise the Page would not count as silent until the real time reaches the noted time."""
     ahead = int(time.time() * 1000) + 86_400_000
     await box.connection.command("HSET", shop_keys(SHOP).registry, f"l:{PAGE}", ahead)
     await box.put(text("m_1"))
@@ -219,7 +219,7 @@ async def test_a_moment_noted_by_a_clock_that_ran_ahead_is_put_right(box: Box) -
 
 
 async def test_what_is_known_of_a_page_may_be_rewritten_as_often_as_it_is_looked_at(box: Box) -> None:
-    """One field, not a growing list of them."""
+    """The state is one field and not a growing list of fields."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     credentials = await box.shops.credentials(SHOP, PAGE)
     assert credentials is not None

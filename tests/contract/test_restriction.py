@@ -1,4 +1,4 @@
-"""Paused Pages and blocked conversations: refused in one step with the write, whichever server is behind it."""
+"""Paused Pages and blocked conversations: the step that writes also refuses, on every server."""
 
 import time
 
@@ -25,7 +25,7 @@ async def values(box: Box) -> list[bytes]:
 
 
 async def test_a_paused_page_stores_nothing_while_the_others_go_on(box: Box) -> None:
-    """Messages, and edits that come before theirs; a Page says so itself."""
+    """Messages, and edits that come before their messages, are refused. The state of the Page shows the pause."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     assert (await box.shops.pause_page(SHOP, PAGE, paused=True)).paused
     assert (await box.shops.page(SHOP, PAGE)).paused
@@ -38,7 +38,9 @@ async def test_a_paused_page_stores_nothing_while_the_others_go_on(box: Box) -> 
 
 
 async def test_a_pause_ends_at_its_time_without_a_further_write(box: Box) -> None:
-    """The pause of the shop, and of a Page: for messages, early edits, and readers of the state."""
+    """This is true for the pause of a shop and of a Page, for messages, for early edits and for
+    readers of the state.
+    """
     now = int(time.time() * 1000)
     later, earlier = now + 3_600_000, now - 1
     shop = await box.shops.pause(SHOP, True, later)
@@ -57,7 +59,7 @@ async def test_a_pause_ends_at_its_time_without_a_further_write(box: Box) -> Non
 
 
 async def test_a_paused_page_still_corrects_and_takes_back_what_is_kept(box: Box) -> None:
-    """As a paused shop does: what was taken back must go."""
+    """A paused Page acts like a paused shop: an unsent message must be removed."""
     await box.put(text("m_1", customer=ANNA), text("m_2", customer=ANNA))
     await box.shops.pause_page(SHOP, PAGE, paused=True)
     assert await box.put(edit("m_1"), Unsend(MessageId("m_2"), PAGE, None)) == ["edited", "unsent"]
@@ -65,7 +67,7 @@ async def test_a_paused_page_still_corrects_and_takes_back_what_is_kept(box: Box
 
 
 async def test_a_pause_is_the_shops_own_and_goes_with_the_page(box: Box) -> None:
-    """Nobody pauses another's Page; one that is connected anew is not paused."""
+    """A shop cannot pause another shop's Page. A Page that is connected again is not paused."""
     for shop, page in ((SHOP, NO_PAGE), (ShopId("shop-2"), PAGE)):
         with pytest.raises(NotFound):
             await box.shops.pause_page(shop, page, paused=True)
@@ -76,7 +78,7 @@ async def test_a_pause_is_the_shops_own_and_goes_with_the_page(box: Box) -> None
 
 
 async def test_a_blocked_conversation_stores_nothing_and_the_others_go_on(box: Box) -> None:
-    """Neither what the customer writes nor what the Page answers; until it is lifted."""
+    """Messages of the customer and of the Page are refused until the block ends."""
     assert await box.blocked.since(SHOP, ANNAS) is None
     before = int(time.time() * 1000) - 60_000
     since = await box.blocked.block(SHOP, ANNAS)
@@ -96,7 +98,7 @@ async def test_a_blocked_conversation_stores_nothing_and_the_others_go_on(box: B
 
 
 async def test_an_edit_cannot_bring_new_words_into_what_was_left_standing(box: Box) -> None:
-    """Where the customer let the messages stay."""
+    """The customer was blocked and the stored messages stayed."""
     await box.put(text("m_1", "before", customer=ANNA))
     await box.blocked.block(SHOP, ANNAS)
     assert await box.put(edit("m_1")) == ["blocked"]
@@ -106,7 +108,7 @@ async def test_an_edit_cannot_bring_new_words_into_what_was_left_standing(box: B
 
 
 async def test_an_edit_that_did_not_say_whose_it_was_goes_when_its_message_is_refused(box: Box) -> None:
-    """Its words would otherwise lie there for five days."""
+    """Otherwise the text of the edit would stay in the store for five days."""
     await box.blocked.block(SHOP, ANNAS)
     assert await box.put(edit("m_1", None)) == ["edit_waiting"]
     assert len(await values(box)) == 1
@@ -116,7 +118,7 @@ async def test_an_edit_that_did_not_say_whose_it_was_goes_when_its_message_is_re
 
 
 async def test_a_block_outlives_purges_and_the_page(box: Box) -> None:
-    """An objection holds until it is lifted; what is kept of it names nobody."""
+    """An objection is valid until the shop ends the block. The stored block names no person."""
     await box.put(text("m_1", customer=ANNA))
     await box.blocked.block(SHOP, ANNAS)
     await box.purger.purge_shop(SHOP, "owner")
@@ -130,7 +132,7 @@ async def test_a_block_outlives_purges_and_the_page(box: Box) -> None:
 
 
 async def test_only_a_conversation_with_one_of_the_shops_pages_can_be_blocked(box: Box) -> None:
-    """A mistyped id would block nobody; another shop's block is its own."""
+    """A mistyped id would block no conversation. Each shop has its own blocks."""
     for shop, page in ((SHOP, NO_PAGE), (ShopId("shop-2"), PAGE), (SHOP, PageId(PAGE[:-1]))):
         with pytest.raises(NotFound):
             await box.blocked.block(shop, ConversationId(f"{page}_{ANNA}"))
@@ -138,7 +140,9 @@ async def test_only_a_conversation_with_one_of_the_shops_pages_can_be_blocked(bo
 
 
 async def test_a_customer_is_deleted_at_every_page_by_the_id_alone(box: Box) -> None:
-    """On one receipt; edits that wait too; what is under way stays out; the others stay."""
+    """One receipt covers all Pages. Waiting edits are deleted, and events on their way are not stored. Other customers
+    stay.
+    """
     await box.shops.connect(SHOP, OTHER_PAGE)
     before = int(time.time() * 1000) - 5
     for page in (PAGE, OTHER_PAGE):
@@ -160,14 +164,14 @@ async def test_a_customer_is_deleted_at_every_page_by_the_id_alone(box: Box) -> 
 
 
 async def test_a_customer_of_a_shop_without_pages_is_deleted_too(box: Box) -> None:
-    """There is nothing, and a receipt says so."""
+    """There is no data, and a receipt says so."""
     receipt = await box.customers.purge(ShopId("shop-2"), ANNA, "owner")
     await box.erased()
     assert (await box.purger.receipt(ShopId("shop-2"), receipt.id)).complete
 
 
 async def test_listed_customers_are_deleted_where_something_is_kept(box: Box) -> None:
-    """Thousands of unknown ids cost a look each and leave nothing behind."""
+    """Thousands of unknown ids cause one lookup each and store nothing."""
     listed = [Psid(f"{7_000_000_000_100_000 + n}") for n in range(2500)]
     await box.put(*(text(f"m_{n}", customer=listed[n * 4]) for n in range(600)))
     await box.put(text("other", customer=BORA))
@@ -182,7 +186,7 @@ async def test_listed_customers_are_deleted_where_something_is_kept(box: Box) ->
 
 
 async def test_every_shop_is_found_by_its_record(box: Box) -> None:
-    """Once, whatever its name looks like."""
+    """Each shop is found once, for every form of its name."""
     odd = ShopId("ហាង {x} 100%")
     await box.shops.pause(odd, paused=False)
     assert await box.shops.shop_ids() == sorted([SHOP, odd])

@@ -1,4 +1,4 @@
-"""The rights of the service's user in Redis: no more than the code uses, and enough for all it does."""
+"""The rights of the service's user in Redis: all rights that the code uses, and no others."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ OF_THE_CLIENT = {"HELLO", "AUTH", "SELECT", "CLIENT"}
 
 
 def test_no_right_is_given_that_the_code_does_not_use() -> None:
-    """A command that is not needed any more goes from the list too."""
+    """When the code no longer needs a command, the command must leave the list."""
     paths = [path for ending in ("py", "lua") for path in Path(ROOT / "cache").rglob(f"*.{ending}")]
     used = {word for path in paths for word in re.findall(r"[A-Z]{3,}", path.read_text(encoding="utf-8"))}
     given = {right[1:].partition("|")[0].upper() for right in service_rights() if right.startswith("+")}

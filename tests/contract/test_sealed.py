@@ -1,4 +1,6 @@
-"""Nothing can be read from a server but with the keys, and nothing at all once its shop was purged."""
+"""Without the keys nothing on a server can be read. After a purge of a shop, nothing of it can be read with the keys
+either.
+"""
 
 import secrets
 import time
@@ -29,37 +31,37 @@ CANARY, PSID = "canary-កាណារី 012 345 678", Psid("7011122233344455")
 
 
 async def secret_of(box: Box, shop: ShopId = SHOP) -> bytes:
-    """What stands in the shop's record."""
+    """Returns the secret in the shop's record, as it is stored."""
     found: bytes = await box.connection.command("HGET", shop_keys(shop).registry, FIELD)
     return found
 
 
 async def value_of(box: Box, mid: str) -> bytes:
-    """What stands under a message's key."""
+    """Returns the value under a message's key."""
     found: bytes = await box.connection.command("GET", KEYS.message(KEYS.message_id(PAGE, MessageId(mid))))
     return found
 
 
 def told(field: bytes, mid: str, value: bytes) -> dict[str, Any]:
-    """What somebody reads who has a copy of the record and of the value, and the key."""
+    """Returns the text that a person reads who has a copy of the record and of the value, and the key."""
     return opened(SEAL_KEY, SHOP, field, KEYS.message_id(PAGE, MessageId(mid)), value)
 
 
 def sealer(*keys: Secret) -> Sealer:
-    """As a process with these keys makes it."""
+    """Returns a sealer as a process with these keys makes it."""
     return Sealer(keys, new_nonce=secrets.token_bytes)
 
 
 async def fill(box: Box) -> None:
-    """Two messages, one of them edited, and an edit that waits."""
+    """Store two messages, one of them edited, and an edit that waits."""
     await box.put(text("m_1", CANARY, customer=PSID), text("m_2", CANARY, customer=PSID))
     await box.put(Edit(MessageId("m_2"), PAGE, PSID, 1, f"{CANARY} edited", None))
     await box.put(Edit(MessageId("m_early"), PAGE, PSID, 1, CANARY, None))
 
 
 def unpacked(value: bytes) -> bytes:
-    """All that can be read of a value without a key, wherever in it a compressed text may begin: what is compressed
-    shows none of its words, and is open to everybody all the same.
+    """Returns all text that can be read from a value without a key, wherever in the value a compressed text may begin.
+    Compression hides words, but everybody can undo it.
     """
     found = []
     for start in range(len(value)):
@@ -69,7 +71,7 @@ def unpacked(value: bytes) -> bytes:
 
 
 async def test_without_a_key_no_value_unpacks_to_its_words(box: Box) -> None:
-    """Nor do those of edits; what was never sealed would."""
+    """This is true for edits too. The test also shows that it would find the words in an unencrypted value."""
     await fill(box)
     for mid in ("m_1", "m_2", "m_early"):
         assert CANARY.encode() not in unpacked(await value_of(box, mid))
@@ -78,7 +80,7 @@ async def test_without_a_key_no_value_unpacks_to_its_words(box: Box) -> None:
 
 
 async def test_what_is_kept_opens_with_the_shops_secret_and_the_key(box: Box) -> None:
-    """Messages, edited ones, and edits that wait; and with neither alone."""
+    """Messages, edited messages and waiting edits need both. With only one of the two they cannot be decrypted."""
     await fill(box)
     field = await secret_of(box)
     texts = [told(field, mid, await value_of(box, mid))["text"] for mid in ("m_1", "m_2", "m_early")]
@@ -87,7 +89,7 @@ async def test_what_is_kept_opens_with_the_shops_secret_and_the_key(box: Box) ->
 
 
 async def test_swapped_and_copied_values_do_not_open_and_the_others_are_read(box: Box) -> None:
-    """Under another message's key, and in another shop; what is left out is logged."""
+    """A value does not open under another message's key or in another shop. The log names values that are left out."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.put(text("m_1"), text("m_2"), text("m_3"))
     await box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP)
@@ -106,7 +108,7 @@ async def test_swapped_and_copied_values_do_not_open_and_the_others_are_read(box
 
 
 async def test_another_shops_secret_opens_nothing(box: Box) -> None:
-    """Moved into the record of a shop, it is refused as one whose key is missing."""
+    """A secret in the record of another shop is refused like a secret whose key is missing."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.put(text("m_1"))
     await box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP)
@@ -118,7 +120,7 @@ async def test_another_shops_secret_opens_nothing(box: Box) -> None:
 
 
 async def test_a_purged_shops_secret_is_gone_before_its_messages_are_erased(box: Box) -> None:
-    """A copy that has the values but no longer the field opens with no key; what comes next has another secret."""
+    """No key opens a copy that has the values but no longer the field. The next messages have another secret."""
     await fill(box)
     before, value = await secret_of(box), await value_of(box, "m_1")
     receipt = await box.purger.purge_shop(SHOP, "owner")
@@ -137,7 +139,9 @@ async def test_a_purged_shops_secret_is_gone_before_its_messages_are_erased(box:
 
 
 async def test_a_writer_that_has_not_heard_of_a_purge_loses_nothing_and_brings_nothing_back(box: Box) -> None:
-    """Its next message goes under the new secret; the old secret does not come back, however late it is offered."""
+    """The writer's next message uses the new secret. The old secret does not come back, even if the writer offers it
+    late.
+    """
     other = make_box(box.connection)
     await box.put(text("m_1"))
     await other.put(text("m_2"))
@@ -152,7 +156,9 @@ async def test_a_writer_that_has_not_heard_of_a_purge_loses_nothing_and_brings_n
 
 
 async def test_writers_that_meet_a_shop_first_at_once_agree_on_one_secret(box: Box) -> None:
-    """The losers of the race take the winner's; each message is stored, and readable by all."""
+    """The first secret to be stored wins and the other writers use it. Each message is stored, and every reader can
+    read it.
+    """
     boxes = [make_box(box.connection) for _ in range(6)]
     outcomes = await gather(*(one.put(text(f"m_{n}"), text(f"n_{n}")) for n, one in enumerate(boxes)))
     assert outcomes == [["stored", "stored"]] * 6
@@ -161,7 +167,7 @@ async def test_writers_that_meet_a_shop_first_at_once_agree_on_one_secret(box: B
 
 
 async def test_messages_and_purges_side_by_side_leave_every_message_readable_or_gone(box: Box) -> None:
-    """Whatever was stored is read, whichever secret it met."""
+    """Every stored message is readable, whichever secret it used."""
     boxes = [make_box(box.connection) for _ in range(3)]
     stored: set[str] = set()
 
@@ -188,7 +194,7 @@ async def test_messages_and_purges_side_by_side_leave_every_message_readable_or_
 
 
 async def test_a_shop_that_keeps_nothing_any_more_gets_a_fresh_secret(box: Box) -> None:
-    """What it had sealed cannot be opened again, wherever it still lies; idle shops do not bind an old key either."""
+    """Copies of its earlier messages cannot be decrypted again. So idle shops do not need an old key."""
     await fill(box)
     before = await secret_of(box)
     await box.put(text("m_3"))
@@ -211,7 +217,9 @@ async def test_a_shop_that_keeps_nothing_any_more_gets_a_fresh_secret(box: Box) 
 
 
 async def test_keys_are_changed_in_two_steps_without_a_moment_unreadable(box: Box) -> None:
-    """Old; old and new everywhere; new and old; new alone. Nothing is sealed anew but each shop's secret."""
+    """The keys are first the old one, then old and new in all processes, then new and old, then the new one. Only the
+    secret of each shop is encrypted again.
+    """
     await fill(box)
     value = await value_of(box, "m_1")
     prepared = make_box(box.connection, seal_keys=(SEAL_KEY, NEW_KEY))
@@ -235,7 +243,7 @@ async def test_keys_are_changed_in_two_steps_without_a_moment_unreadable(box: Bo
 
 
 async def test_a_purge_brings_a_shop_back_whose_key_is_lost(box: Box) -> None:
-    """It needs no key; until then nothing of it is overwritten."""
+    """The purge needs no key. Before the purge nothing of the shop is overwritten."""
     await fill(box)
     lacking = make_box(box.connection, seal_keys=(NEW_KEY,))
     with pytest.raises(Unavailable):
@@ -248,7 +256,7 @@ async def test_a_purge_brings_a_shop_back_whose_key_is_lost(box: Box) -> None:
 
 
 async def test_a_shop_without_a_page_gets_no_secret(box: Box) -> None:
-    """A stranger's delivery leaves nothing behind."""
+    """A delivery of a stranger stores nothing."""
     assert await box.put(text("m_1"), shop=OTHER_SHOP) == ["unknown_page"]
     assert await box.put(Edit(MessageId("m_2"), PAGE, None, 1, "x", None), shop=OTHER_SHOP) == ["unknown_page"]
     await box.shops.pause(SHOP, True)
@@ -259,7 +267,7 @@ async def test_a_shop_without_a_page_gets_no_secret(box: Box) -> None:
 
 @pytest.mark.parametrize("purged", ["shop", "conversation", "page"])
 async def test_an_edit_that_was_purged_is_not_merged_before_it_is_erased(box: Box, purged: str) -> None:
-    """As a purge leaves it for a moment: hidden, and its bytes still there."""
+    """For a moment after the purge the edit is hidden and its bytes still exist."""
     await box.put(Edit(MessageId("m_1"), PAGE, PSID, 1, "purged", None), text("m_2", customer=PSID))
     now = int(time.time() * 1_000_000)
     if purged == "shop":
@@ -275,7 +283,7 @@ async def test_an_edit_that_was_purged_is_not_merged_before_it_is_erased(box: Bo
 
 
 async def test_a_load_leaves_no_text_number_or_customer_in_any_key_or_value(box: Box) -> None:
-    """As it is, and as its bytes in UTF-8 stand anywhere in a key, a field or a member."""
+    """The test looks for each text, and for its UTF-8 bytes, in every key, field and member."""
     await fill(box)
     await box.put(*(text(f"m_canary-mid-{n}", f"{CANARY} {n}", customer=PSID) for n in range(30)))
     parts: list[object] = []

@@ -1,4 +1,6 @@
-"""Messages that are short in the store and long as JSON: every read takes them in parts, and each exactly once."""
+"""Messages that are short in the store and long as JSON: every read takes them in parts, and takes
+each message once.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -25,7 +27,7 @@ LONGEST = 125_000
 
 @pytest.fixture(autouse=True)
 async def long_messages(box: Box) -> list[str]:
-    """Ten MB of JSON, each message of another customer; the ids, newest first."""
+    """Store ten MB of JSON, each message of another customer. Returns the ids, newest first."""
     for number in range(COUNT):
         await box.put(text(f"m_{number}", WORDS, customer=Psid(f"{7_000_000_000_000_000 + number}")))
     return [f"m_{number}" for number in reversed(range(COUNT))]
@@ -40,7 +42,7 @@ def _size(items: Sequence[KeptMessage]) -> int:
 
 
 async def test_a_page_of_messages_ends_early_and_its_cursor_goes_on(box: Box, long_messages: list[str]) -> None:
-    """With and without a filter. A smaller limit still holds."""
+    """This is true with and without a filter. A smaller limit still counts."""
     for limit, filters in ((100, {}), (100, {"direction": "in"}), (COUNT, {}), (7, {"page": PAGE})):
         found, cursor, sizes = [], None, []
         while True:
@@ -57,7 +59,7 @@ async def test_a_page_of_messages_ends_early_and_its_cursor_goes_on(box: Box, lo
 
 
 async def test_a_page_of_conversations_ends_early_and_its_cursor_goes_on(box: Box, long_messages: list[str]) -> None:
-    """Also where some have moved since the walk began."""
+    """This is true even if some conversations have moved since the walk began."""
     expected = [conversation_of(PAGE, Psid(f"{7_000_000_000_000_000 + n}")) for n in reversed(range(COUNT))]
     found, cursor, sizes = [], None, []
     while True:
@@ -74,14 +76,14 @@ async def test_a_page_of_conversations_ends_early_and_its_cursor_goes_on(box: Bo
 
 
 async def test_an_export_is_read_in_small_parts(box: Box, long_messages: list[str]) -> None:
-    """Each message once, oldest first."""
+    """Each message comes once, oldest first."""
     parts = [part async for part in box.reader.walk(SHOP)]
     assert [one for part in parts for one in _ids(part)] == long_messages[::-1]
     assert max(map(_size, parts)) < STEP_BYTES + LONGEST
 
 
 async def test_a_stream_is_read_in_small_parts(box: Box, long_messages: list[str]) -> None:
-    """Each event once, in order, and no part that is empty before the end."""
+    """Each event comes once and in order. Only the end is an empty part."""
     position, found = 0, []
     while (stretch := await box.timeline.read(SHOP, position)).events:
         assert sum(len(event_json(event)) for event in stretch.events) < READ_BYTES + LONGEST
@@ -92,7 +94,7 @@ async def test_a_stream_is_read_in_small_parts(box: Box, long_messages: list[str
 
 
 async def test_a_message_longer_than_a_part_is_a_part_of_its_own(box: Box, long_messages: list[str]) -> None:
-    """Five MB of JSON that Redis cannot make shorter than a part either."""
+    """The message is five MB of JSON that Redis cannot make shorter than a part."""
     words = "".join(chr(0x4E00 + number * number % 20_000 * 7 % 20_000) for number in range(1_700_000))
     await box.put(text("m_longest", words))
     page = await box.reader.messages(SHOP, MessageQuery(limit=100))
@@ -103,7 +105,7 @@ async def test_a_message_longer_than_a_part_is_a_part_of_its_own(box: Box, long_
 
 
 async def test_each_reply_of_a_page_of_conversations_is_bounded(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where Redis cannot make the messages shorter: 5 MB in all."""
+    """Redis cannot make these messages shorter. They have 5 MB in all."""
     for number in range(40):
         await box.put(text(f"m_random_{number}", secrets.token_hex(120_000), customer=Psid(f"{number}")))
     replies: list[int] = []

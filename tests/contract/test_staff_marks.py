@@ -1,4 +1,4 @@
-"""Staff's marks of conversations: sealed, they live as long as the conversation and go with every purge."""
+"""Staff's marks of conversations are encrypted, expire with the conversation and are deleted by every purge."""
 
 import asyncio
 from base64 import b64encode
@@ -27,12 +27,12 @@ ANNAS_KEY = KEYS.staff_mark(KEYS.conversation_tag(ANNAS))
 
 
 async def mark(box: Box, conversation: ConversationId = ANNAS, *labels: str) -> int:
-    """Marks as done. Returns when."""
+    """Mark a conversation as done. Returns the time."""
     return (await box.marks.put(SHOP, conversation, done=True, unread=False, labels=labels)).marked_at
 
 
 async def marks(box: Box) -> dict[str, Any]:
-    """The mark of each conversation that has one, as the API answers it."""
+    """Returns the mark of each conversation that has one, as the API answers it."""
     found = (await box.reader.conversations(SHOP, limit=100, cursor=None, page=None)).items
     rows = [orjson.loads(conversation_json(one)) for one in found]
     return {row["id"]: row["mark"] for row in rows if "mark" in row}
@@ -43,7 +43,7 @@ async def mark_keys(box: Box) -> list[bytes]:
 
 
 async def test_a_mark_is_shown_with_its_conversation_and_a_new_one_replaces_it(box: Box) -> None:
-    """It is sealed, and says when it was made."""
+    """The mark is encrypted and has the time when it was made."""
     await box.put(text("m_1", customer=ANNA), text("m_2", customer=BORA))
     await mark(box, ANNAS, "VIP")
     at = await mark(box, ANNAS, "paid", "ដឹកជញ្ជូន")
@@ -54,7 +54,9 @@ async def test_a_mark_is_shown_with_its_conversation_and_a_new_one_replaces_it(b
 
 
 async def test_a_mark_lives_as_long_as_its_conversation(box: Box) -> None:
-    """Its end moves with the newest message, to the millisecond. A conversation without messages has no mark."""
+    """Its expiry time is that of the newest message, to the millisecond. A conversation without
+    messages has no mark.
+    """
     with pytest.raises(NotFound):
         await mark(box)
     await box.put(text("m_1", customer=ANNA))
@@ -72,7 +74,7 @@ async def test_a_mark_lives_as_long_as_its_conversation(box: Box) -> None:
 
 
 async def test_a_mark_goes_with_the_last_message_of_its_conversation(box: Box) -> None:
-    """Whether the shop deletes the message or its sender takes it back."""
+    """The shop deletes the message, or its sender unsends it."""
     goes: list[Callable[[], Awaitable[object]]] = [
         lambda: box.purger.purge_message(SHOP, MessageId("m_1"), "me"),
         lambda: box.put(Unsend(MessageId("m_2"), PAGE, None)),
@@ -86,7 +88,9 @@ async def test_a_mark_goes_with_the_last_message_of_its_conversation(box: Box) -
 
 @pytest.mark.parametrize("what", ["shop", "page", "customer", "conversation"])
 async def test_a_mark_goes_with_every_purge(box: Box, what: str) -> None:
-    """At once for readers, and from the memory when the purge is complete; also if the customer writes again."""
+    """Readers do not see it from the answer on, and it leaves the memory when the purge is complete. This is true even
+    if the customer writes again.
+    """
     purges: dict[str, Callable[[], Awaitable[object]]] = {
         "shop": lambda: box.purger.purge_shop(SHOP, "me"),
         "page": lambda: box.purger.purge_page(SHOP, PAGE, "me"),
@@ -116,7 +120,9 @@ async def test_a_mark_goes_with_every_purge(box: Box, what: str) -> None:
 
 
 async def test_a_mark_that_is_hidden_and_not_erased_yet_is_not_shown(box: Box) -> None:
-    """Not with the customer's next message, and not to viewers. It cannot be made again for what is hidden."""
+    """It does not come with the customer's next message, and viewers do not get it. A hidden conversation cannot be
+    marked again.
+    """
     await box.put(text("m_1", customer=ANNA))
     seen = (await box.timeline.start(SHOP, None, None)).now
     await mark(box)
@@ -137,7 +143,7 @@ async def test_a_mark_that_is_hidden_and_not_erased_yet_is_not_shown(box: Box) -
 
 
 async def test_viewers_get_a_mark_at_once_and_those_who_come_back_get_the_last_one(box: Box) -> None:
-    """As the event `marked`."""
+    """The event is `marked`."""
     await box.put(text("m_1", customer=ANNA))
     seen = (await box.timeline.start(SHOP, None, None)).now
     async with following(box) as follower:
@@ -156,7 +162,7 @@ async def test_viewers_get_a_mark_at_once_and_those_who_come_back_get_the_last_o
 
 
 async def test_all_marks_are_walked(box: Box) -> None:
-    """For the export: each once, in steps."""
+    """The export gets each mark once, in several steps."""
     customers = [Psid(str(number)) for number in range(7)]
     await box.put(*(text(f"m_{customer}", customer=customer) for customer in customers))
     expected = [ConversationId(f"{PAGE}_{customer}") for customer in customers if int(customer) % 2]
@@ -168,7 +174,7 @@ async def test_all_marks_are_walked(box: Box) -> None:
 
 
 async def test_a_shops_labels_are_sealed_and_replaced_as_one_list(box: Box) -> None:
-    """They stay until the shop replaces them."""
+    """The labels stay until the shop replaces them."""
     assert await box.labels.read(SHOP) == ()
     await box.labels.replace(SHOP, ("VIP", "បង់ប្រាក់"))
     assert await box.labels.read(SHOP) == ("VIP", "បង់ប្រាក់")
@@ -178,7 +184,7 @@ async def test_a_shops_labels_are_sealed_and_replaced_as_one_list(box: Box) -> N
 
 
 async def test_a_list_of_labels_is_sealed_again_with_the_first_key(box: Box) -> None:
-    """When it is read. A list that no key opens counts as empty, and a new list replaces it."""
+    """This happens at a read. A list that no key decrypts counts as empty, and a new list replaces it."""
     new, lost = Secret(b64encode(bytes(32)).decode()), Secret(b64encode(bytes([1] * 32)).decode())
     await box.labels.replace(SHOP, ("VIP",))
     assert await make_box(box.connection, seal_keys=(new, SEAL_KEY)).labels.read(SHOP) == ("VIP",)

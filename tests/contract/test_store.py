@@ -1,4 +1,4 @@
-"""What a store does with messages, whichever server is behind it."""
+"""The store's work with messages, on every server."""
 
 import asyncio
 import time
@@ -279,7 +279,9 @@ async def test_kept_messages_are_counted_by_the_sweep(box: Box) -> None:
 
 @pytest.mark.parametrize(("value", "age"), [("bytes that should be gone", 6 * 86_400), ("", 0)])
 async def test_a_message_that_outlives_the_promise_is_told(box: Box, value: str, age: int) -> None:
-    """The age is measured at what is there, not computed from what should be; a tombstone is nothing."""
+    """The age is measured from the stored messages and not calculated from what should be there. A tombstone does not
+    count.
+    """
     keys = shop_keys(SHOP)
     id_ = b"x" * ID_BYTES
     await box.connection.command("ZADD", keys.shop_index, int((time.time() - 6 * 86_400) * 1_000_000), b"i" + id_)
@@ -292,7 +294,7 @@ async def test_a_message_that_outlives_the_promise_is_told(box: Box, value: str,
 
 
 async def test_what_comes_for_several_shops_in_one_turn_is_stored_for_each(box: Box) -> None:
-    """Each with the outcomes of its own, many Pages and messages or few."""
+    """Each shop gets its own outcomes, for many and for few Pages and messages."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     several = asyncio.gather(
         box.put(text("m_1"), text("m_2"), text("m_1"), text("m_3", page=PageId("1"))),
@@ -312,7 +314,7 @@ async def test_what_comes_for_several_shops_in_one_turn_is_stored_for_each(box: 
 
 @pytest.mark.parametrize("damaged", [SHOP, OTHER_SHOP])
 async def test_a_shop_whose_keys_are_damaged_costs_its_neighbours_nothing(box: Box, damaged: ShopId) -> None:
-    """Also where its share of a call comes first, or after theirs are stored."""
+    """This is true if its part of a call comes first, and if the parts of the others are stored before it."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.connection.command("SET", shop_keys(damaged).shop_index, "no index")
     both = (box.put(text("m_1")), box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP))

@@ -1,4 +1,4 @@
-"""What an export reads, over every server: all messages and all receipts of a shop, oldest first."""
+"""The data of an export on every server: all messages and all receipts of a shop, oldest first."""
 
 import time
 
@@ -16,12 +16,12 @@ from tests.service import SEAL_KEY
 
 
 async def walked(box: Box) -> list[str]:
-    """The ids of all messages, in the order of the walk."""
+    """Returns the ids of all messages in the order of the walk."""
     return [orjson.loads(one.content)["id"] for some in [s async for s in box.reader.walk(SHOP)] for one in some]
 
 
 async def test_a_walk_meets_every_message_once_oldest_first(box: Box) -> None:
-    """Over several steps, also where the last of them is full; and exactly as the API answers each."""
+    """The walk has several steps, and the last step can be full. Each message is as the API answers it."""
     ids = [f"m_{number}" for number in range(2 * WALKED_PER_CALL)]
     await box.put(*map(text, ids))
     assert await walked(box) == (await box.ids())[::-1]
@@ -32,13 +32,15 @@ async def test_a_walk_meets_every_message_once_oldest_first(box: Box) -> None:
 
 
 async def test_a_walk_of_a_shop_without_messages_is_empty(box: Box) -> None:
-    """Nothing is made up."""
+    """A walk of an empty shop returns no message."""
     assert await walked(box) == []
     assert await box.reader.count(SHOP) == 0
 
 
 async def test_what_comes_or_is_purged_during_a_walk_is_not_in_it(box: Box) -> None:
-    """A message, a conversation, a Page and everything; what was met before stays met."""
+    """The test purges a message, a conversation, a Page and everything. Messages that the walk has already returned do
+    not change.
+    """
     other_page, other = PageId("104200000000002"), Psid("7000000000000002")
     await box.shops.connect(SHOP, other_page)
     await box.put(*(text(f"m_{number}") for number in range(WALKED_PER_CALL)))
@@ -61,7 +63,9 @@ async def test_what_comes_or_is_purged_during_a_walk_is_not_in_it(box: Box) -> N
 
 
 async def test_what_is_hidden_and_not_erased_yet_is_not_in_a_walk(box: Box) -> None:
-    """From the moment of the purge's answer: by the shop's watermark, and by a Page's or a conversation's."""
+    """The messages are hidden from the purge's answer on, by the watermark of the shop, of a Page
+    or of a conversation.
+    """
     keys = shop_keys(SHOP)
     await box.put(*(text(f"m_{number}") for number in range(3)))
     (_, second, third) = scored(await box.connection.command("ZRANGE", keys.shop_index, 0, -1, "WITHSCORES"))
@@ -75,7 +79,7 @@ async def test_what_is_hidden_and_not_erased_yet_is_not_in_a_walk(box: Box) -> N
 
 
 async def test_all_receipts_are_walked_oldest_first(box: Box) -> None:
-    """Of every kind of purge, as each stands now; after 30 days none."""
+    """The walk has receipts of every kind of purge with their present state, and none after 30 days."""
     await box.put(text("m_1"), text("m_2"), text("m_3"))
     made = [
         await box.purger.purge_message(SHOP, text("m_1").id, "owner"),
@@ -94,7 +98,7 @@ async def test_all_receipts_are_walked_oldest_first(box: Box) -> None:
 
 
 async def test_many_receipts_are_walked_in_steps(box: Box) -> None:
-    """More than one step looks up."""
+    """There are more receipts than one step reads."""
     made = [(await box.purger.purge_message(SHOP, text(f"m_{number}").id, "owner")).id for number in range(205)]
     receipts = Receipts(box.connection, ReceiptSigner(Keyring([SEAL_KEY])), now=time.time)
     found = [receipt.id async for receipt in receipts.walk(SHOP)]

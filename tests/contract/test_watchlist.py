@@ -1,4 +1,4 @@
-"""Every watched Page is looked at once, and every outage told once, whichever server is behind the list."""
+"""Every watched Page is checked once, and every outage is reported once, on every server."""
 
 import asyncio
 
@@ -17,12 +17,12 @@ LEASE, LONGEST, SPREAD = 120_000, 30_000, 60_000
 
 
 def pages(count: int) -> list[PageId]:
-    """As many."""
+    """Returns this number of Pages."""
     return [PageId(str(104_200_000_000_000 + number)) for number in range(count)]
 
 
 async def test_a_page_is_taken_when_it_is_due_and_not_again_before_its_lease_is_over(box: Box) -> None:
-    """The longest due first."""
+    """The Page that has been due the longest comes first."""
     early, late = pages(2)
     await box.watchlist.watch(late, NOW + 10, "connected")
     await box.watchlist.watch(early, NOW, "connected")
@@ -37,7 +37,7 @@ async def test_a_page_is_taken_when_it_is_due_and_not_again_before_its_lease_is_
 
 
 async def test_two_replicas_never_take_the_same_page(box: Box) -> None:
-    """However many ask at once."""
+    """This is true for any number of replicas at the same time."""
     for page in pages(60):
         await box.watchlist.watch(page, NOW, "connected")
     other = Watchlist(box.connection)
@@ -46,7 +46,7 @@ async def test_two_replicas_never_take_the_same_page(box: Box) -> None:
 
 
 async def test_pages_are_counted_by_their_status(box: Box) -> None:
-    """Also those that there are none of any more; the same word twice counts once."""
+    """A status without any Page is counted too. A Page that repeats its status counts once."""
     one, two = pages(2)
     none = {"connected": 0, "unsubscribed": 0, "reconnect": 0}
     assert await box.watchlist.counts() == none
@@ -64,7 +64,7 @@ async def test_pages_are_counted_by_their_status(box: Box) -> None:
 
 
 async def test_a_forgotten_page_does_not_come_back_by_a_lease(box: Box) -> None:
-    """A replica that is still looking at it renews in vain."""
+    """A replica that is still checking the Page cannot renew its lease."""
     (page,) = pages(1)
     await box.watchlist.watch(page, NOW, "connected")
     assert await box.watchlist.take(NOW, LEASE, 1) == [page]
@@ -74,7 +74,7 @@ async def test_a_forgotten_page_does_not_come_back_by_a_lease(box: Box) -> None:
 
 
 async def test_after_an_outage_all_are_due_evenly_spread(box: Box) -> None:
-    """Those that were due sooner stay so; more than one call of the server's takes at once."""
+    """Pages that were due sooner stay so. There are more Pages than one call of the server changes."""
     every = pages(1201)
     for page in every[1:]:
         await box.watchlist.watch(page, NOW + 10**8, "connected")
@@ -91,7 +91,7 @@ async def test_after_an_outage_all_are_due_evenly_spread(box: Box) -> None:
 async def test_another_replica_goes_on_where_one_died_while_it_made_pages_due(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is left to be done stands in Redis."""
+    """The rest of the work is noted in Redis."""
     every = pages(1201)
     for page in every:
         await box.watchlist.watch(page, NOW + 10**8, "connected")
@@ -114,7 +114,7 @@ async def test_another_replica_goes_on_where_one_died_while_it_made_pages_due(
 
 
 async def test_a_beat_without_an_outage_makes_nothing_due(box: Box) -> None:
-    """Nor does the first of all, nor one before the first Page is connected."""
+    """The first beat of all, and a beat before the first Page is connected, make no Page due either."""
     (page,) = pages(1)
     await box.watchlist.beat(NOW, LONGEST, SPREAD)
     assert await box.watchlist.beat(NOW + 2 * LONGEST, LONGEST, SPREAD)
@@ -124,7 +124,7 @@ async def test_a_beat_without_an_outage_makes_nothing_due(box: Box) -> None:
 
 
 async def test_an_outage_is_told_to_one_replica_only(box: Box) -> None:
-    """Before the very first beat there was none, and a replica whose clock is behind makes none."""
+    """Before the first beat there is no outage. A replica whose clock is behind reports none."""
     other = Watchlist(box.connection)
     assert await box.watchlist.beat(NOW, LONGEST, SPREAD) is None
     assert await other.beat(NOW - 40_000, LONGEST, SPREAD) is None
@@ -137,7 +137,7 @@ async def test_an_outage_is_told_to_one_replica_only(box: Box) -> None:
 
 
 async def test_outages_near_each_other_count_from_the_first(box: Box) -> None:
-    """What the first lost may not have been made up when the second began; a later one stands for itself."""
+    """When the second outage begins, messages of the first may still be missing. A later outage counts alone."""
     minute = 60_000
     await box.watchlist.beat(NOW, LONGEST, SPREAD)
     assert await box.watchlist.beat(NOW + minute, LONGEST, SPREAD) == Outage(NOW, NOW + minute)
@@ -152,7 +152,7 @@ async def test_outages_near_each_other_count_from_the_first(box: Box) -> None:
 
 
 async def test_every_key_of_the_watch_has_its_deadline(box: Box) -> None:
-    """Each change puts it off."""
+    """Each change moves the expiry time."""
     (page,) = pages(1)
     await box.watchlist.watch(page, NOW, "connected")
     await box.watchlist.take(NOW, LEASE, 1)

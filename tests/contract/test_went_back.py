@@ -1,4 +1,4 @@
-"""One server whose data are older than they were is noticed, and no reply is used before they are put right."""
+"""The service notices that one server has older data than before, and uses no reply until the data are corrected."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ PROCESS = "of-the-test"
 
 @dataclass
 class Guarded:
-    """A connection under guard, and what was caught up."""
+    """A guarded connection, and a record of the catching up."""
 
     connection: Connection
     last_key: bytes
@@ -30,17 +30,17 @@ class Guarded:
     allowed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def catch_up(self, went_back: WentBack | None) -> None:
-        """Wait for the test's word."""
+        """Wait until the test allows it."""
         await self.allowed.wait()
         self.caught_up.append(went_back)
 
     async def beat(self) -> int | None:
-        """What stands under the last key."""
+        """Returns the value of the last key."""
         found = await self.connection.unguarded().command("GET", self.last_key)
         return None if found is None else int(found)
 
     async def refusal(self) -> str:
-        """Why a read is refused; "" where it is answered."""
+        """Returns the reason why a read is refused, or "" if it is answered."""
         try:
             await self.connection.command("GET", self.last_key)
         except Unavailable as error:
@@ -50,7 +50,7 @@ class Guarded:
 
 @pytest.fixture
 async def guarded(store_url: str) -> AsyncIterator[Guarded]:
-    """Beating, and fast."""
+    """A guarded connection with fast beats."""
     connection = connect(store_url)
     found = Guarded(connection, beat_keys(PROCESS, clustered=connection.clustered)[-1])
     metrics = Metrics(CollectorRegistry())
@@ -70,13 +70,13 @@ async def guarded(store_url: str) -> AsyncIterator[Guarded]:
 async def test_older_data_of_one_server_are_noticed_and_held_back_until_they_are_put_right(
     guarded: Guarded, older: int | None
 ) -> None:
-    """A beat that is older than the last one, or that is not there any more."""
+    """The last beat is older than before or missing."""
     await wait_until(guarded.beat, within=20)
     assert await guarded.refusal() == ""
     raw = guarded.connection.unguarded()
 
     async def lose_the_last_beat() -> bool:
-        """A beat that is under way may still come after this."""
+        """Remove the last beat. A beat that is on its way can still arrive afterwards."""
         if older is None:
             await raw.command("DEL", guarded.last_key)
         else:
@@ -97,7 +97,7 @@ async def test_older_data_of_one_server_are_noticed_and_held_back_until_they_are
 
 
 async def test_a_redis_that_refuses_writes_is_used_again_after_the_data_are_up_to_date(store_url: str) -> None:
-    """As a full one, which still answers reads and purges. The first catching up is that of a start."""
+    """For example, a full Redis still answers reads and purges. The first catching up is that of the start."""
     refusing = connect(store_url)
     caught_up = asyncio.Event()
 

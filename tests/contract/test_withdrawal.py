@@ -1,4 +1,4 @@
-"""Who granted which Page, and what became of a person's deletion request, whichever server is behind it."""
+"""The store's data about which person granted which Page, and about a person's deletion request, on every server."""
 
 import time
 from base64 import b64encode
@@ -24,7 +24,7 @@ NEWER_KEY = Secret(b64encode(b"a newer key of the contract test").decode())
 
 
 async def test_a_persons_pages_are_found_and_the_person_is_not_in_the_store(box: Box) -> None:
-    """Only as a keyed hash: another key makes another."""
+    """The store has only a keyed hash of the person. Another key makes another hash."""
     grants = Grants(box.connection, [SEAL_KEY])
     await grants.granted(PAGE, SOKHA, NOW)
     await grants.granted(OTHER_PAGE, DARA, NOW)
@@ -41,7 +41,7 @@ async def test_a_persons_pages_are_found_and_the_person_is_not_in_the_store(box:
 
 
 async def test_a_page_that_is_connected_anew_is_the_newer_persons(box: Box) -> None:
-    """And nobody's where Facebook does not tell."""
+    """If Facebook does not name the person, the Page belongs to no person."""
     grants = Grants(box.connection, [SEAL_KEY])
     await grants.granted(PAGE, SOKHA, NOW)
     await grants.granted(PAGE, DARA, NOW)
@@ -51,7 +51,7 @@ async def test_a_page_that_is_connected_anew_is_the_newer_persons(box: Box) -> N
 
 
 async def test_what_was_granted_after_a_request_is_none_of_its(box: Box) -> None:
-    """A request that comes late, or once more, must not end it; a daily look does not make a grant look newer."""
+    """A late or repeated request must not end a newer grant. A daily check does not make a grant look newer."""
     grants = Grants(box.connection, [SEAL_KEY])
     await grants.granted(PAGE, SOKHA, NOW)
     await grants.still_granted(PAGE, SOKHA, NOW + 86_400_000)
@@ -64,7 +64,7 @@ async def test_what_was_granted_after_a_request_is_none_of_its(box: Box) -> None
 
 
 async def test_a_daily_look_writes_the_hash_anew_under_the_newest_key(box: Box) -> None:
-    """With the moment it had; then the old key may go."""
+    """The hash keeps its time. Afterwards the old key can be removed."""
     await Grants(box.connection, [SEAL_KEY]).granted(PAGE, SOKHA, NOW)
     turning = Grants(box.connection, [NEWER_KEY, SEAL_KEY])
     assert await turning.pages_of(SOKHA, NOW) == [PAGE]
@@ -73,7 +73,7 @@ async def test_a_daily_look_writes_the_hash_anew_under_the_newest_key(box: Box) 
 
 
 async def test_a_page_that_is_watched_no_more_is_nobodys(box: Box) -> None:
-    """It is forgotten in the same step; the others stay."""
+    """The grant is removed in the same step. Other grants stay."""
     grants = Grants(box.connection, [SEAL_KEY])
     for page in (PAGE, OTHER_PAGE):
         await box.watchlist.watch(page, NOW, "connected")
@@ -83,7 +83,7 @@ async def test_a_page_that_is_watched_no_more_is_nobodys(box: Box) -> None:
 
 
 async def test_without_a_key_nobody_is_remembered(box: Box) -> None:
-    """No token can be kept either."""
+    """Without a key the store keeps no token either."""
     grants = Grants(box.connection, [])
     await grants.granted(PAGE, SOKHA, NOW)
     assert await grants.pages_of(SOKHA, NOW) == []
@@ -95,7 +95,7 @@ def receipt(purge: str, *, complete: bool = False) -> Receipt:
 
 
 async def test_a_request_is_complete_when_its_last_purge_is(box: Box) -> None:
-    """Afterwards nothing but its time and state is kept of it."""
+    """Afterwards the store keeps only the time and the state of the request."""
     deletions = Deletions(box.connection, box.purger)
     assert not await deletions.take(CODE, NOW)
     assert await deletions.find(CODE) == Deletion(NOW, complete=False), "not all of it is begun"
@@ -114,7 +114,7 @@ async def test_a_request_is_complete_when_its_last_purge_is(box: Box) -> None:
 
 
 async def test_a_request_that_comes_once_more_finds_what_it_began(box: Box) -> None:
-    """Its time stays, and so does its end."""
+    """Its time and its expiry time stay the same."""
     deletions = Deletions(box.connection, box.purger)
     assert not await deletions.take(CODE, NOW)
     assert not await deletions.take(CODE, NOW + 1000), "what a crash cut short is done again"
@@ -126,7 +126,7 @@ async def test_a_request_that_comes_once_more_finds_what_it_began(box: Box) -> N
 
 
 async def test_a_code_of_nobody_is_not_found(box: Box) -> None:
-    """Nor is one whose time is over."""
+    """An expired code is not found either."""
     deletions = Deletions(box.connection, box.purger)
     assert await deletions.find(CODE) is None
     await deletions.take(CODE, NOW)
@@ -137,7 +137,7 @@ async def test_a_code_of_nobody_is_not_found(box: Box) -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 async def test_a_deadline_is_set_in_the_step_that_writes(box: Box, again: bool) -> None:
-    """Also where the first note is a purge's."""
+    """This is true even if a purge writes the first note."""
     deletions = Deletions(box.connection, box.purger)
     if again:
         await deletions.take(CODE, int(time.time() * 1000))

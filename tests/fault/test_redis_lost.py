@@ -1,4 +1,6 @@
-"""Redis hung, gone or full: 503 and Retry-After in good time, and all is well again without a restart."""
+"""Redis hangs, is gone or is full: the service answers 503 with Retry-After in time, and works
+again without a restart.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from tests.support import wait_until_blocking
 
 @dataclass(frozen=True)
 class Trouble:
-    """A way in which Redis fails; `reasons` are the slugs under which the service may report it."""
+    """A way in which Redis fails. `reasons` are the slugs with which the service may report it."""
 
     name: str
     begin: Callable[[Breakable], None]
@@ -33,14 +35,14 @@ TROUBLES = (
 
 @pytest.fixture
 def service(breakable: Breakable, tmp_path: Path) -> Iterator[Service]:
-    """A service on the Valkey that will break."""
+    """A service on the Valkey that will fail."""
     with serving(breakable.url, tmp_path / "log") as service:
         yield service
 
 
 @pytest.fixture(params=TROUBLES, ids=lambda trouble: trouble.name)
 def trouble(request: pytest.FixtureRequest) -> Trouble:
-    """Each in turn."""
+    """Each way of failing, in turn."""
     found: Trouble = request.param
     return found
 
@@ -49,9 +51,11 @@ def trouble(request: pytest.FixtureRequest) -> Trouble:
 def test_deliveries_are_503_with_retry_after_while_it_lasts_and_200_again_afterwards(
     service: Service, breakable: Breakable, trouble: Trouble, known: bool
 ) -> None:
-    """Facebook waits five seconds: the answer is out before. A redelivery afterwards is stored, what was kept is there.
+    """The answer comes before Facebook's limit of five seconds. Afterwards a redelivery is stored, and earlier messages
+    are still there.
 
-    With a Page whose shop is remembered the write fails, else the look at its owner (which a full Redis still allows).
+    If the service remembers the Page's shop, the write fails. Otherwise the lookup of the shop fails (a full Redis
+    still allows this lookup).
     """
     with Facebook(service.url) as facebook, Shop(service.url) as shop, Operator(service.ops_url) as operator:
         shop.connect()
@@ -76,7 +80,7 @@ def test_deliveries_are_503_with_retry_after_while_it_lasts_and_200_again_afterw
 def test_the_api_answers_503_while_redis_cannot_be_read_and_health_tells(
     service: Service, breakable: Breakable, trouble: Trouble
 ) -> None:
-    """Alive all the time, ready when Redis is; a full Redis is still read, and still purged."""
+    """The service is always alive, and is ready if Redis can be used. A full Redis can still be read and purged."""
     with Facebook(service.url) as facebook, Shop(service.url) as shop, Operator(service.ops_url) as operator:
         shop.connect()
         facebook.text("m_1")
@@ -101,7 +105,7 @@ def test_the_api_answers_503_while_redis_cannot_be_read_and_health_tells(
 def test_a_service_started_before_its_redis_serves_as_soon_as_that_is_there(
     breakable: Breakable, tmp_path: Path
 ) -> None:
-    """The order of starts does not matter."""
+    """The service and Redis can start in any order."""
     breakable.stop()
     with serving(breakable.url, tmp_path / "log", ready="/livez") as service, Facebook(service.url) as facebook:
         assert facebook.text("m_1").status_code == 503
@@ -114,7 +118,7 @@ def test_a_service_started_before_its_redis_serves_as_soon_as_that_is_there(
 
 
 def test_it_stops_within_its_grace_while_redis_hangs(service: Service, breakable: Breakable) -> None:
-    """An orchestrator that moves the service away must not have to kill it."""
+    """An orchestrator must not need to kill the service when it moves it to another machine."""
     with Shop(service.url) as shop:
         shop.connect()
     breakable.hang()

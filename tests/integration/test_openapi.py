@@ -1,4 +1,4 @@
-"""The running service held against its own description, by somebody who tries everything that this allows."""
+"""The running service compared with its own description: the test tries everything that the description allows."""
 
 import subprocess
 import sys
@@ -46,10 +46,11 @@ checks.positive_data_acceptance.enabled = false
 
 @pytest.mark.timeout(BUSY_SECONDS + 60)
 def test_no_call_is_a_5xx_and_every_answer_is_as_described(valkey_url: str, tmp_path: Path) -> None:
-    """With a token for every shop: examples, borders, random calls right and wrong, and calls that follow each other.
+    """With a token for every shop, the test sends the examples, limits, random valid and invalid calls, and sequences
+    of calls.
 
-    Held against the description: status, media type, headers and body; wrong calls are refused, right ones taken, and
-    none is answered without the token. The same calls in every run.
+    It compares status, media type, headers and body with the description. Invalid calls are refused, valid ones are
+    accepted, and no call is answered without the token. Every run sends the same calls.
     """
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     with (
@@ -81,7 +82,7 @@ def test_no_call_is_a_5xx_and_every_answer_is_as_described(valkey_url: str, tmp_
 
 
 def test_it_is_openapi_3_1_and_has_every_call_of_the_contract(service: Service) -> None:
-    """For anybody, without a token."""
+    """Every caller can read the description without a token."""
     assert described(service) >= {
         *("GET /stream", "POST /stream-ticket"),
         *("GET /messages", "DELETE /messages", "GET /messages/{id}", "DELETE /messages/{id}"),
@@ -96,7 +97,7 @@ def test_it_is_openapi_3_1_and_has_every_call_of_the_contract(service: Service) 
 
 
 def described(service: Service) -> set[str]:
-    """The calls that the service says it has, without what all of them begin with."""
+    """Returns the calls in the description, without the beginning that all their paths share."""
     document = httpx2.get(f"{service.url}/openapi.json", trust_env=False, verify=NO_TLS).json()
     assert document["openapi"].startswith("3.1")
     return {

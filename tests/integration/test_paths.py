@@ -1,4 +1,4 @@
-"""Ids of any spelling in a path: what is listed can be read and deleted."""
+"""Unusual ids in a path: every listed item can be read and deleted."""
 
 from urllib.parse import quote
 
@@ -25,7 +25,7 @@ AWKWARD = [
 
 @pytest.mark.parametrize("mid", AWKWARD)
 def test_a_message_of_any_id_is_read_and_deleted(shop: Shop, facebook: Facebook, mid: str) -> None:
-    """Percent-encoded, as `encodeURIComponent` does it."""
+    """The path has the percent-encoded id, as `encodeURIComponent` writes it."""
     facebook.text(mid)
     facebook.text("m_other")
     address = f"/messages/{quote(mid, safe='')}"
@@ -37,7 +37,7 @@ def test_a_message_of_any_id_is_read_and_deleted(shop: Shop, facebook: Facebook,
 
 @pytest.mark.parametrize("customer", ["7/8", "7/", "7%2F8"])
 def test_a_conversation_of_any_id_is_blocked_and_deleted(shop: Shop, facebook: Facebook, customer: str) -> None:
-    """And the customer."""
+    """The customer with this id can be deleted too."""
     facebook.text("m_1", customer=customer)
     facebook.text("m_2", customer=CUSTOMER)
     (one,) = (found for found in shop.walk("/conversations") if found["customer_id"] == customer)
@@ -52,7 +52,7 @@ def test_a_conversation_of_any_id_is_blocked_and_deleted(shop: Shop, facebook: F
     "path", ["/v1/shops/shop-1%2Fmessages", "/v1/shops/shop-1%2fmessages", "/%76%31/shops/shop-1%2Fmessages"]
 )
 def test_an_encoded_slash_never_divides_a_path(service: Service, shop: Shop, facebook: Facebook, path: str) -> None:
-    """A proxy that allows only some paths, and this service, see the same one."""
+    """A proxy that allows only some paths sees the same path as this service."""
     facebook.text("m_1")
     answer = shop.client.get(f"{service.url}{path}")
     assert refusal(answer) == (403, "wrong_shop")
@@ -63,12 +63,12 @@ def test_an_encoded_slash_never_divides_a_path(service: Service, shop: Shop, fac
 
 @pytest.mark.parametrize("path", ["/console/%2F", "/%2F", "/docs%2F", "/console/x/%2Fy", "/%2Fwebhook"])
 def test_elsewhere_an_encoded_slash_leads_nowhere(service: Service, shop: Shop, path: str) -> None:
-    """And breaks nothing."""
+    """On paths without ids, an encoded slash is answered 404."""
     assert refusal(shop.client.get(f"{service.url}{path}"))[0] == 404
 
 
 def test_a_shop_of_any_id(service: Service) -> None:
-    """Its token names it."""
+    """The path and the token have the same shop."""
     with Shop(service.url, "a/b", mint("a/b")) as own:
         answer = own.client.get(f"{service.url}/v1/shops/a%2Fb")
         assert answer.json()["shop"] == "a/b"

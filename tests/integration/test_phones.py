@@ -12,7 +12,7 @@ NUMBERS = ["+85512000123", "+855960001234"]
 
 
 def messages(server: Server) -> dict[bytes, bytes]:
-    """Every message's key and value, as Redis dumps it."""
+    """Returns the key and value of every message, as Redis dumps them."""
     with redis.Redis.from_url(server.url) as client:
         return {key: client.dump(key) or b"" for key in client.scan_iter("m:*")}
 
@@ -20,7 +20,9 @@ def messages(server: Server) -> dict[bytes, bytes]:
 def test_every_answer_has_them_and_nothing_keeps_them(
     facebook: Facebook, shop: Shop, valkey: Server, service: Service
 ) -> None:
-    """Found at each reading: messages stay as they were, and neither what else is kept nor the log has them."""
+    """The service finds the numbers at each reading. Messages do not change, and the numbers are not in other stored
+    data or in the log.
+    """
     facebook.text("m_without", "តម្លៃប៉ុន្មាន? 12000៛")
     facebook.text("m_with", WRITTEN)
     before = messages(valkey)

@@ -1,4 +1,6 @@
-"""What a production process loads: only what production installs, and of ours only what serving needs."""
+"""The modules that a production process loads: only those that production installs, and only those of ours that serving
+needs.
+"""
 
 import json
 import subprocess
@@ -47,7 +49,7 @@ LOADED_LATER = {"api.docs_page", "api.openapi", "app.supervisor", "httpcore2", "
 
 
 def absent() -> list[str]:
-    """The top-level modules in this environment that the production image does not have."""
+    """Returns the top-level modules of this environment that the production image does not have."""
     installed = set(locked(LOCK.read_text(encoding="utf-8"))) | {"page-inbox"}
     return ["simulator", "bench", "tests"] + [
         module
@@ -57,12 +59,12 @@ def absent() -> list[str]:
 
 
 def production(*arguments: str) -> list[str]:
-    """The command line of such a process."""
+    """Returns the command line of a process without these modules."""
     return [sys.executable, "-c", AS_IN_PRODUCTION, *arguments]
 
 
 def test_serve_runs_on_what_production_installs_and_loads_no_other_command(valkey: Server, tmp_path: Path) -> None:
-    """Every module that a serving process has loaded by its end."""
+    """The test looks at every module that a serving process has loaded when it ends."""
     loaded = tmp_path / "loaded"
     environ = environment(valkey.url, ABSENT=json.dumps(absent()), LOADED=str(loaded), PYTHONPATH=str(Path.cwd()))
     log = tmp_path / "log"
@@ -85,7 +87,9 @@ def test_a_supervisor_loads_nothing_of_the_application() -> None:
 
 
 def test_commands_that_need_the_simulator_say_so_where_it_is_not_installed(tmp_path: Path) -> None:
-    """A sentence with what to do, exit code 1, no traceback. The list of commands works all the same."""
+    """The command prints one sentence with the remedy and no traceback, and ends with exit code 1. The list of commands
+    still works.
+    """
     environ = environment(None, ABSENT='["simulator"]', LOADED=str(tmp_path / "loaded"), PYTHONPATH=str(Path.cwd()))
     for command in (["run"], ["simulate", "--url", "http://127.0.0.1:9/webhook"], ["--help"]):
         done = subprocess.run(  # noqa: S603 - our own program

@@ -1,4 +1,4 @@
-"""The service behind nginx, HAProxy and Caddy, each with its file of `proxy/`."""
+"""The service behind nginx, HAProxy and Caddy, each with its file in `proxy/`."""
 
 import asyncio
 import re
@@ -47,7 +47,7 @@ def shared_proxy(
 
 @pytest.fixture
 def proxy(shared_proxy: Proxy, services: list[Service], valkey: Server) -> Proxy:
-    """The same over an empty store, with a shop."""
+    """The same proxy over an empty store, with a shop."""
     assert valkey.url
     with Shop(services[0].url) as shop:
         shop.connect()
@@ -55,13 +55,13 @@ def proxy(shared_proxy: Proxy, services: list[Service], valkey: Server) -> Proxy
 
 
 def client(proxy: Proxy) -> httpx2.Client:
-    """A client of the proxy."""
+    """A client that calls the proxy."""
     return httpx2.Client(base_url=proxy.url, verify=proxy.context, trust_env=False, timeout=WAITS)
 
 
 def exchange(proxy: Proxy, sent: bytes) -> tuple[list[int], bool]:
-    """Statuses of all answers on one TLS connection on which this is sent, and then a last request; whether the proxy
-    cut the connection, so that a further answer may be lost.
+    """Returns the statuses of all answers on one TLS connection that sends this request and then a last request. Also
+    returns True if the proxy cut the connection, because then a further answer can be lost.
     """
     received, cut = b"", False
     try:
@@ -79,12 +79,12 @@ def exchange(proxy: Proxy, sent: bytes) -> tuple[list[int], bool]:
 
 
 def methods(services: list[Service]) -> Counter[str]:
-    """Methods of the requests that the instances have logged."""
+    """Returns the methods of the requests that the instances have logged."""
     return Counter(line["method"] for service in services for line in service.lines() if line["event"] == "request")
 
 
 def test_no_bytes_of_a_body_reach_the_service_as_a_request(proxy: Proxy, services: list[Service]) -> None:
-    """The hidden request has a method of its own. It reaches the service only where the proxy, too, saw a request."""
+    """The hidden request has its own method. It reaches the service only if the proxy also saw a request."""
     before, seen_by_the_proxy = methods(services), 0
     for case, sent in {**UPGRADES, **REFUSED}.items():
         statuses, cut = exchange(proxy, sent.replace(b"GET /v1/hidden", b"PUT /v1/hidden"))
@@ -94,7 +94,7 @@ def test_no_bytes_of_a_body_reach_the_service_as_a_request(proxy: Proxy, service
 
 
 def test_a_large_delivery_is_stored_and_a_larger_one_refused(proxy: Proxy, services: list[Service]) -> None:
-    """The proxy's limits are the service's."""
+    """The proxy has the same limits as the service."""
     large = serialize(texts(["m_large"])) + b" " * (17 * 1024 * 1024)
     with client(proxy) as web, Shop(services[0].url) as shop:
         assert web.post("/webhook", content=large, headers=signed(large, APP_SECRET)).status_code == 200
@@ -106,7 +106,7 @@ def test_a_large_delivery_is_stored_and_a_larger_one_refused(proxy: Proxy, servi
 
 
 def test_a_clients_own_forwarded_address_is_not_believed(proxy: Proxy, services: list[Service]) -> None:
-    """The log names the address that the proxy saw."""
+    """The log has the address that the proxy saw."""
     with client(proxy) as web:
         assert web.get("/v1/nothing", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
     lines = [line for service in services for line in service.lines() if line["event"] == "request"]
@@ -115,7 +115,7 @@ def test_a_clients_own_forwarded_address_is_not_believed(proxy: Proxy, services:
 
 
 def test_an_event_arrives_while_its_stream_is_open(proxy: Proxy, services: list[Service]) -> None:
-    """No proxy keeps it back until more has come."""
+    """No proxy holds an event back until more events come."""
     body = serialize(texts(["m_live"]))
     with client(proxy) as web, Shop(services[0].url) as shop:
         headers = {"Authorization": shop.client.headers["authorization"]}
@@ -131,7 +131,9 @@ def test_an_event_arrives_while_its_stream_is_open(proxy: Proxy, services: list[
 async def test_one_of_two_instances_is_killed_and_no_delivery_is_lost(
     name: str, valkey: Server, tmp_path: Path
 ) -> None:
-    """What was answered 200 is stored once; what was not is answered 200 when it comes again."""
+    """A delivery that was answered 200 is stored once. Every other delivery is answered 200 when
+    Facebook repeats it.
+    """
     try:
         with (
             serving(valkey.url, tmp_path / "one.log") as one,
@@ -159,7 +161,7 @@ async def _deliver_and_kill(proxy: Proxy, killed: Service, other: Service) -> No
             return answer.status_code
 
         async def deliver_all(numbers: list[int]) -> list[int]:
-            """Those that were not answered 200."""
+            """Returns the deliveries that were not answered 200."""
             waiting, refused = list(reversed(numbers)), []
 
             async def sender() -> None:
@@ -185,7 +187,7 @@ async def _deliver_and_kill(proxy: Proxy, killed: Service, other: Service) -> No
 def test_only_what_the_service_takes_for_a_delivery_is_without_limits(
     name: str, services: list[Service], tmp_path: Path
 ) -> None:
-    """Other methods are limited like every request of one client. Caddy has no such limits: docs/adr/0021."""
+    """Other methods are limited like every request of a client. Caddy has no such limits: docs/adr/0021."""
     try:
         # One of its own: it refuses this machine for some seconds afterwards.
         with proxies.running(name, services, tmp_path) as proxy:

@@ -1,4 +1,6 @@
-"""Very many messages purged: unreadable on every replica before the 200, and erased even by a crashed one."""
+"""A purge of very many messages: they are unreadable on every replica before the 200, and a crash does not stop their
+erasing.
+"""
 
 import asyncio
 import sys
@@ -29,7 +31,9 @@ READS = 300
 
 
 def fill(url: str, shop: str, page: str, count: int) -> None:
-    """So many messages in 500 conversations, written by the store itself: deliveries would take a minute."""
+    """Write this number of messages in 500 conversations directly to the store, because deliveries
+    would take a minute.
+    """
 
     async def put() -> None:
         box = make_box(connect(url, limits=PATIENT))
@@ -47,7 +51,7 @@ def fill(url: str, shop: str, page: str, count: int) -> None:
 
 
 def assert_nothing_readable(shop: Shop) -> None:
-    """By no call that reads messages."""
+    """Check that no call returns a message."""
     assert shop.get("/messages") == {"messages": [], "next_cursor": None}
     assert shop.get("/messages", page=PAGE, direction="in") == {"messages": [], "next_cursor": None}
     assert shop.get("/messages", conversation=f"{PAGE}_7{0:015d}") == {"messages": [], "next_cursor": None}
@@ -57,7 +61,7 @@ def assert_nothing_readable(shop: Shop) -> None:
 
 
 def bodies(client: redis.Redis) -> int:
-    """How many message keys still hold something."""
+    """Returns how many message keys still have a value."""
     names = list(client.scan_iter(b"m:*", count=5_000))
     with client.pipeline(transaction=False) as pipeline:
         for name in names:
@@ -66,7 +70,7 @@ def bodies(client: redis.Redis) -> int:
 
 
 def read_p99(shop: Shop, until: Callable[[int], bool]) -> float:
-    """99th percentile in milliseconds of reading the newest 50, again and again."""
+    """Returns the 99th percentile, in milliseconds, of repeated reads of the newest 50 messages."""
     seconds: list[float] = []
     while not until(len(seconds)):
         began = time.perf_counter()
@@ -79,7 +83,9 @@ def read_p99(shop: Shop, until: Callable[[int], bool]) -> float:
 def test_of_many_purged_messages_none_is_readable_after_the_answer(
     valkey: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On two services at one Redis. Erased soon after; the other shop is read meanwhile, and loses nothing."""
+    """Two services use one Redis. The messages are erased soon after the answer. The other shop is read meanwhile and
+    loses nothing.
+    """
     fill(valkey.url, "shop-1", PAGE, MANY)
     fill(valkey.url, "shop-2", "104200000000002", 50)
     with ExitStack() as stack:
@@ -117,7 +123,7 @@ def test_of_many_purged_messages_none_is_readable_after_the_answer(
 
 @pytest.mark.timeout(120)
 def test_a_purge_cut_off_by_a_sigkill_is_finished_by_the_next_start(valkey: Server, tmp_path: Path) -> None:
-    """Unreadable all the time; every message erased, and counted once."""
+    """The messages are unreadable all the time. Every message is erased and counted once."""
     fill(valkey.url, "shop-1", PAGE, MANY)
     with redis.Redis.from_url(valkey.url) as client:
         with serving(valkey.url, tmp_path / "killed") as service, Shop(service.url) as shop:

@@ -1,4 +1,4 @@
-"""A receipt that can be verified later, by whoever keeps it, with a command or with any library."""
+"""A person who keeps a receipt can verify it later, with a command or with any library."""
 
 import json
 import subprocess
@@ -14,12 +14,12 @@ from tests.support import NO_TLS, wait_until_blocking
 
 
 def verified(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-    """`page-inbox receipt verify` to its end; the environment holds SEAL_KEYS."""
+    """Run `page-inbox receipt verify` until it ends. SEAL_KEYS are in its environment."""
     return run_command(["receipt", "verify", *arguments], environment(None), typed=typed)
 
 
 def keys_of(service: Service) -> httpx2.Response:
-    """The public keys, asked for without a token."""
+    """Returns the public keys, fetched without a token."""
     return httpx2.get(f"{service.url}/.well-known/jwks.json", trust_env=False, verify=NO_TLS)
 
 
@@ -27,7 +27,7 @@ def keys_of(service: Service) -> httpx2.Response:
 def test_every_receipt_is_signed_once_it_is_complete(
     service: Service, shop: Shop, facebook: Facebook, path: str
 ) -> None:
-    """And says the same whenever it is asked for."""
+    """The receipt is the same each time it is read."""
     assert facebook.text("m_1").status_code == 200
     receipt = shop.purge(path)
     wait_until_blocking(lambda: shop.get(f"/purges/{receipt['purge_id']}")["status"] == "complete")
@@ -38,14 +38,16 @@ def test_every_receipt_is_signed_once_it_is_complete(
 
 
 def test_the_keys_are_for_anybody(service: Service) -> None:
-    """Public, and good for an hour."""
+    """The answer is public and can be cached for an hour."""
     answer = keys_of(service)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=3600")
     assert [key["alg"] for key in answer.json()["keys"]] == ["EdDSA"]
 
 
 def test_the_command_verifies_and_says_what_was_signed(service: Service, shop: Shop, tmp_path: Path) -> None:
-    """By the keys of the service, of a file, or made from SEAL_KEYS; exit code 1 for what was not signed."""
+    """The keys are those of the service, of a file, or made from SEAL_KEYS. A receipt that was not signed causes exit
+    code 1.
+    """
     receipt = shop.purge("/messages/m_1")
     file, keys = tmp_path / "receipt.json", tmp_path / "jwks.json"
     file.write_text(json.dumps(receipt))
@@ -63,7 +65,9 @@ def test_the_command_verifies_and_says_what_was_signed(service: Service, shop: S
 
 
 def test_the_command_says_when_it_cannot_tell(tmp_path: Path) -> None:
-    """No keys, no receipt, both kinds of keys: a sentence, and never exit code 0."""
+    """Without keys, without a receipt, or with both kinds of keys, the command prints one sentence and never ends with
+    exit code 0.
+    """
     file = tmp_path / "receipt.json"
     file.write_text("no receipt")
     assert "does not hold a JSON object" in verified(str(file)).stderr

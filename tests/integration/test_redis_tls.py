@@ -1,4 +1,4 @@
-"""Redis over TLS, with an authority of one's own and a client certificate: one server, Sentinel and cluster."""
+"""Redis over TLS with a private certificate authority and a client certificate: one server, Sentinel and cluster."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -22,20 +22,20 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    """Made once."""
+    """The certificates, made once."""
     return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture
 def encrypted(own_server: OwnServer, pki: Pki) -> Iterator[int]:
-    """A server whose only TCP port speaks TLS; the port."""
+    """Run a server whose only TCP port uses TLS. Returns its port."""
     (port,) = free_ports(1)
     with own_server("tls", binary=_binary(), extra=["--tls-port", str(port), *pki.server_options]):
         yield port
 
 
 def _binary() -> Path:
-    """A server that was built with TLS."""
+    """Returns a server program that was built with TLS."""
     try:
         return redis7()
     except Absent as reason:
@@ -43,7 +43,7 @@ def _binary() -> Path:
 
 
 async def stores_and_reads(url: str, tls: Tls) -> None:
-    """One message there and back."""
+    """Store one message and read it."""
     box = make_box(connect(url, tls=tls, limits=PATIENT))
     try:
         await box.shops.connect(SHOP, PAGE)
@@ -55,7 +55,7 @@ async def stores_and_reads(url: str, tls: Tls) -> None:
 
 
 async def reason(url: str, tls: Tls) -> str:
-    """Why nothing can be read there."""
+    """Returns why a read fails."""
     box = make_box(connect(url, tls=tls, limits=PATIENT))
     try:
         with pytest.raises(Unavailable) as refusal:
@@ -67,7 +67,9 @@ async def reason(url: str, tls: Tls) -> str:
 
 
 async def test_one_server_over_tls(encrypted: int, pki: Pki) -> None:
-    """With the authority and the client certificate it works; without each of them the reason says which is missing."""
+    """The authority and the client certificate are both needed. Without one of them, the reason says which one is
+    missing.
+    """
     url = f"rediss://127.0.0.1:{encrypted}/0"
     await stores_and_reads(url, pki.tls)
     assert await reason(url, Tls(cert=str(pki.cert), key=str(pki.key))) == "redis_certificate_untrusted"
@@ -80,7 +82,7 @@ async def test_one_server_over_tls(encrypted: int, pki: Pki) -> None:
 
 
 async def test_sentinels_over_tls_with_a_login_of_their_own(encrypted: int, pki: Pki, tmp_path: Path) -> None:
-    """The Sentinel's password goes to the Sentinel alone; a wrong one has a reason of its own."""
+    """Only the Sentinel gets the Sentinel's password. A wrong password has its own reason."""
     (port,) = free_ports(1)
     config = tmp_path / "sentinel.conf"
     options = "\n".join(
@@ -117,7 +119,7 @@ def _knows_the_primary(port: int, pki: Pki) -> bool:
 
 
 async def test_a_cluster_over_tls(own_server: OwnServer, pki: Pki) -> None:
-    """One node with all slots is a cluster to a client."""
+    """For a client, one node with all slots is a cluster."""
     (port,) = free_ports(1)
     extra = ["--tls-port", str(port), "--tls-cluster", "yes", "--cluster-enabled", "yes", *pki.server_options]
     with ExitStack() as stack:

@@ -1,4 +1,6 @@
-"""Removed means removed: out of the server's memory, freed parts included, and out of its files by the next rewrite."""
+"""A removed message disappears from the server's memory, including freed memory, and from its files at the next
+rewrite.
+"""
 
 import time
 from collections.abc import Callable
@@ -27,19 +29,19 @@ KEYS: Final = shop_keys(ShopId("shop-1"))
 
 
 def said(words: str, prefix: str) -> Document:
-    """A delivery of forty messages."""
+    """Returns a delivery of forty messages."""
     parts = [text_part(MessageId(f"{prefix}{number}"), words) for number in range(MESSAGES)]
     return delivery([entry(PageId(PAGE), int(time.time() * 1000), "messaging", parts)])
 
 
 def sealed_bodies(client: redis.Redis) -> set[bytes]:
-    """The ciphertext of each message that is kept."""
+    """Returns the ciphertext of each stored message."""
     values: list[Any] = client.mget(list(client.scan_iter(KEYS.message(b"*"), count=1000)))
     return {value[HEADER_BYTES + DRAWN_BYTES :] for value in values}
 
 
 def found_in_files(directory: Path, needles: set[bytes]) -> set[bytes]:
-    """Those of the needles that are in some file there."""
+    """Returns the needles that are in a file of the directory."""
     found: set[bytes] = set()
     for path in directory.rglob("*"):
         try:
@@ -51,7 +53,7 @@ def found_in_files(directory: Path, needles: set[bytes]) -> set[bytes]:
 
 
 def rewrite(client: redis.Redis) -> None:
-    """Have the file rewritten, as is done daily, and wait for it."""
+    """Start a rewrite of the file, as it happens daily, and wait for its end."""
     before = client.info("persistence")["aof_rewrites"]
     client.bgrewriteaof()
 
@@ -63,9 +65,10 @@ def rewrite(client: redis.Redis) -> None:
 
 
 def gone(client: redis.Redis, pid: int, needles: set[bytes]) -> bool:
-    """Whether none of them is left in memory, after some traffic: what was asked last, and answered to a script last,
-    lies in the server's buffers until something as long takes its place; what scripts handled, until their interpreter
-    has collected its garbage.
+    """Cause some traffic, then return True if no needle is left in memory.
+
+    The traffic is necessary because the last request and the last answer to a script stay in the server's buffers until
+    an equally long text replaces them. Values of a script stay until its interpreter collects its garbage.
     """
     for length in (1_000, 15_000, 60_000):
         client.eval("return redis.call('ECHO', ARGV[1])", 0, b"-" * length)
@@ -79,7 +82,7 @@ def gone(client: redis.Redis, pid: int, needles: set[bytes]) -> bool:
 def test_what_is_removed_leaves_memory_and_files(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, how: Literal["expired", "purged"]
 ) -> None:
-    """The text is there at no moment; the sealed body neither in freed memory nor, after the rewrite, on disk."""
+    """The text is never there. The encrypted body is not in freed memory, and after the rewrite it is not on disk."""
     files = tmp_path / "own"
     with own_server(persistent=True, extra=["--rdbcompression", "no"]) as store:
         with (

@@ -1,4 +1,4 @@
-"""Two services on one Redis: what is done at one is true at the other at once."""
+"""Two services on one Redis: a change at one service is valid at the other at once."""
 
 import base64
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def other(service: Service, valkey_url: str, tmp_path: Path) -> Iterator[Service
 
 
 def test_a_page_connected_at_one_is_stored_by_the_other_at_once(service: Service, other: Service) -> None:
-    """Also where the other has just counted it as unknown."""
+    """This is true even if the other service has just counted the Page as unknown."""
     with Shop(service.url) as shop, Facebook(other.url) as facebook:
         assert facebook.text("m_early").status_code == 200
         shop.connect()
@@ -29,7 +29,7 @@ def test_a_page_connected_at_one_is_stored_by_the_other_at_once(service: Service
 
 
 def test_a_pause_at_one_holds_at_the_other_at_once(service: Service, other: Service) -> None:
-    """And so does its end. What came meanwhile is counted, not stored."""
+    """The end of the pause is valid at once too. Messages that came meanwhile are counted and not stored."""
     with Shop(service.url) as shop, Facebook(other.url) as facebook, Operator(other.ops_url) as operator:
         shop.connect()
         facebook.text("m_before")
@@ -46,7 +46,9 @@ def test_a_pause_at_one_holds_at_the_other_at_once(service: Service, other: Serv
 
 
 def test_a_page_that_moves_takes_its_new_messages_to_the_new_shop(service: Service, other: Service) -> None:
-    """Disconnected at one, connected to another shop at the other, delivered where the old route is remembered."""
+    """The Page is disconnected at one service and connected to another shop at the other. The message arrives at the
+    service that remembers the old shop.
+    """
     with Shop(service.url, "old") as old, Shop(other.url, "new") as new, Facebook(service.url) as facebook:
         old.connect()
         facebook.text("m_old")
@@ -62,7 +64,7 @@ def test_a_page_that_moves_takes_its_new_messages_to_the_new_shop(service: Servi
 
 
 def test_a_message_delivered_to_both_is_stored_once(service: Service, other: Service) -> None:
-    """Facebook's repetition may meet any replica."""
+    """Facebook's repetition can arrive at any replica."""
     with Shop(service.url) as shop, Facebook(service.url) as here, Facebook(other.url) as there:
         shop.connect()
         for n in range(10):
@@ -74,7 +76,9 @@ def test_a_message_delivered_to_both_is_stored_once(service: Service, other: Ser
 def test_what_is_purged_at_one_is_unreadable_at_the_other_and_does_not_come_back(
     service: Service, other: Service, path: str
 ) -> None:
-    """Shop, conversation, message: at the moment of the 200, and after a redelivery to the other."""
+    """A shop, a conversation and a message are purged. The other service shows nothing at the moment of the 200, and
+    nothing after a redelivery.
+    """
     with Shop(service.url) as shop, Shop(other.url) as reader, Facebook(other.url) as facebook:
         shop.connect()
         facebook.text("m_1", "purge me")
@@ -90,7 +94,9 @@ def test_what_is_purged_at_one_is_unreadable_at_the_other_and_does_not_come_back
 
 @pytest.mark.timeout(120)
 def test_seal_keys_are_changed_while_two_replicas_take_and_read_messages(valkey_url: str, tmp_path: Path) -> None:
-    """Old alone; old and new; new and old, replica after replica; new alone. Nobody is refused at any moment."""
+    """The keys are first the old one, then old and new, then new and old, then the new one, at one replica after the
+    other. No request is refused at any time.
+    """
     old, new = SEAL_KEY.reveal(), base64.b64encode(b"another-seal-key-of-test-service").decode()
     sent: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The service with a user of Redis who has only the rights that the manifests give."""
+"""The service with a Redis user who has only the rights that the manifests give."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 
 
 def test_the_service_does_all_its_work_with_the_rights_of_the_manifests(own_server: OwnServer, tmp_path: Path) -> None:
-    """It starts, is ready, stores, reads, gives a ticket, exports and purges."""
+    """The service starts, is ready, stores, reads, makes a ticket, exports and purges."""
     with own_server() as server:
         url = for_service_user(server).url
         with (

@@ -1,4 +1,4 @@
-"""`page-inbox run`: the whole thing on one machine, as a person meets it."""
+"""`page-inbox run`: everything on one machine, as a person uses it."""
 
 import json
 import os
@@ -48,19 +48,19 @@ class Running:
 
     @property
     def said(self) -> str:
-        """What stood on the terminal."""
+        """Returns the text on the terminal."""
         assert self.process.poll() is None, f"it ended and said:\n{self._said.read_text()}"
         return self._said.read_text()
 
     @property
     def address(self) -> str:
-        """The public port, as the banner names it."""
+        """Returns the public port as the banner names it."""
         (docs,) = re.findall(r"(http://\S+)/docs", self.said)
         return str(docs)
 
     def curl(self, path: str, instead: str | None = None) -> httpx2.Response:
-        """What the printed `curl` line with this path answers, read as a shell would after the printed export;
-        `instead` stands in its place.
+        """Returns the output of the printed `curl` line with this path, read by a shell after the printed export.
+        `instead` replaces the path.
         """
         (export,) = re.findall(r"^ +export TOKEN=(\S+)$", self.said, re.MULTILINE)
         lines = [shlex.split(line) for line in self.said.splitlines() if line.strip().startswith("curl ")]
@@ -71,21 +71,21 @@ class Running:
         return httpx2.get(address, headers={name: value}, trust_env=False, verify=NO_TLS)
 
     def messages(self) -> list[dict[str, Any]]:
-        """The demo shop's newest messages."""
+        """Returns the demo shop's newest messages."""
         answer = self.curl("/messages")
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["messages"]
         return found
 
     def valkey_listens(self) -> bool:
-        """Whether its embedded Valkey is there."""
+        """Returns True if its embedded Valkey accepts connections."""
         with socket.socket(socket.AF_UNIX) as connection:
             return connection.connect_ex(str(self.data / "valkey" / "valkey.sock")) == 0
 
 
 @contextmanager
 def running(data: Path, *options: str, **settings: str) -> Iterator[Running]:
-    """With its data there, and none of its settings made by us but free ports."""
+    """Run it with its data in this directory. The test sets only free ports."""
     said = data.parent / "said"
     said.write_text("")
     environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data), **settings})
@@ -95,19 +95,19 @@ def running(data: Path, *options: str, **settings: str) -> Iterator[Running]:
 
 @pytest.fixture
 def data() -> Iterator[Path]:
-    """A data directory with a short path, so that the socket lies in it."""
+    """A data directory with a path short enough for the socket in it."""
     with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
         yield Path(directory) / "data"
 
 
 def called(data: Path, *arguments: str, typed: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
-    """A command of a person who has set DATA_DIR and nothing else."""
+    """Run a command as a person does who has set only DATA_DIR."""
     environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data), **settings})
     return run_command(arguments, environ, typed=typed, within=60)
 
 
 def test_commands_find_the_run_by_its_data_dir(data: Path) -> None:
-    """Nothing is exported by hand. When it has ended, a command says which setting is missing."""
+    """The person exports no setting. After the run has ended, a command says which setting is missing."""
     with running(data, "--quiet-shop") as inbox:
         done = called(data, "pages", "list", "--shop", "demo-shop")
         assert (done.returncode, done.stderr) == (0, "")
@@ -133,7 +133,7 @@ def test_commands_find_the_run_by_its_data_dir(data: Path) -> None:
 
 
 def test_env_prints_what_other_programs_need(data: Path) -> None:
-    """A shell reads it, and a command that knows nothing of DATA_DIR works with it."""
+    """A shell can read the output, and then a command works without DATA_DIR."""
     done = called(data, "env")
     assert (done.returncode, str(data) in done.stderr) == (1, True)
     with running(data, "--quiet-shop"):
@@ -146,14 +146,14 @@ def test_env_prints_what_other_programs_need(data: Path) -> None:
 
 
 def test_the_hosts_name_alone_leads_to_the_console(data: Path) -> None:
-    """For a person who types it."""
+    """A person can type the address without a path."""
     with running(data, "--quiet-shop") as inbox:
         answer = httpx2.get(f"{inbox.address}/", follow_redirects=True, trust_env=False, verify=NO_TLS)
         assert (answer.status_code, answer.url.path) == (200, "/console")
 
 
 def test_a_second_run_does_not_wipe_the_log_of_the_first(data: Path) -> None:
-    """It is refused, since the data directory is in use; what the first wrote stays."""
+    """The second run is refused because the data directory is in use. The first log stays."""
     with running(data, "--quiet-shop"):
         before = (data / "page-inbox.log").read_bytes()
         assert before
@@ -166,7 +166,7 @@ def test_a_second_run_does_not_wipe_the_log_of_the_first(data: Path) -> None:
 def test_a_second_run_on_a_redis_of_its_own_does_not_end_what_commands_find_of_the_first(
     data: Path, valkey_url: str
 ) -> None:
-    """The data directory belongs to the first one, whatever Redis each of them has."""
+    """The data directory belongs to the first run, whatever Redis each run has."""
     with running(data, "--quiet-shop", REDIS_URL=valkey_url):
         noted = (data / "running.json").read_bytes()
         second = called(data, "run", "--quiet-shop", REDIS_URL=valkey_url)
@@ -175,7 +175,7 @@ def test_a_second_run_on_a_redis_of_its_own_does_not_end_what_commands_find_of_t
 
 
 def test_its_valkey_is_started_again_when_it_is_killed(data: Path) -> None:
-    """With the messages that it had on disk."""
+    """The new Valkey has the messages from the disk."""
     own = {"FACEBOOK_APP_SECRET": APP_SECRET.reveal(), "TOKEN_KEYS": TOKEN_KEY.reveal()}
     with running(data, "--quiet-shop", **own) as inbox, Facebook(inbox.address) as facebook:
         wait_until_blocking(lambda: facebook.text("m_0").status_code == 200 and inbox.messages(), within=20)
@@ -188,7 +188,7 @@ def test_its_valkey_is_started_again_when_it_is_killed(data: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["file/data", "file", "data"])
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, wrong: str) -> None:
-    """A file in its place, a folder in the place of the log."""
+    """A file is in the place of the folder, or a folder is in the place of the log."""
     (tmp_path / "file").touch()
     (tmp_path / "data/page-inbox.log").mkdir(parents=True)
     told = called(tmp_path / wrong, "run", "--quiet-shop")
@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, wrong: str
 
 @pytest.mark.parametrize("output", ["1>&-", "1>/dev/full"])
 def test_an_output_that_takes_nothing_is_one_sentence(data: Path, output: str) -> None:
-    """Closed, or full."""
+    """The output is closed or full."""
     environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data)})
     command = ["sh", "-c", f'exec "$@" {output}', "sh", *page_inbox("run", "--quiet-shop")]
     told = subprocess.run(command, env=environ, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # noqa: S603
@@ -206,7 +206,7 @@ def test_an_output_that_takes_nothing_is_one_sentence(data: Path, output: str) -
 
 
 def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
-    """Nothing set, nothing installed beside: a banner, lines to copy that work, and the operators' port."""
+    """With no setting and no other program, the run prints a banner, working lines to copy, and the operators' port."""
     said = data.parent / "said"
     with started(page_inbox("run"), said, environment(None, **{**NOTHING_SET, "DATA_DIR": str(data)})) as process:
         inbox = Running(process, said, data)
@@ -223,7 +223,7 @@ def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("make") is None, reason="needs curl and make")
 def test_the_commands_of_the_readme_answer_as_it_shows(data: Path) -> None:
-    """`make run` starts this program, and the `curl` line, with the printed token, gets the fields of the example."""
+    """`make run` starts this program. The `curl` line with the printed token returns the fields of the example."""
     run, read = commands("README.md", "## Try it")
     assert run == "make run\n"
     command = ["make", "--no-print-directory", "-n", "run"]
@@ -249,7 +249,7 @@ def test_the_commands_of_the_readme_answer_as_it_shows(data: Path) -> None:
 
 
 def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data: Path) -> None:
-    """Their names, and pictures from an address that the page's policy lets in."""
+    """The console shows their names, and pictures from an address that the page's policy allows."""
     with running(data) as inbox:
         wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
         (console,) = re.findall(r"(http://\S+/console)#token=eyJ", inbox.said)
@@ -265,8 +265,8 @@ def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data:
 
 
 def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages(data: Path) -> None:
-    """Exit code 0, the Valkey gone too; messages and secrets are kept, and readable by the owner alone. The
-    addresses of the messages' pictures still lead to the local Facebook.
+    """The exit code is 0 and the Valkey ends too. Messages and secrets are stored, and only the owner can read them.
+    The addresses of the messages' pictures still point to the local Facebook.
     """
     with running(data) as inbox:
         wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
@@ -287,7 +287,7 @@ def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages
 
 
 def test_a_sigkill_takes_its_valkey_along_and_loses_no_message(data: Path) -> None:
-    """Even with no time to clean up: whatever was answered 200 is there in the next run."""
+    """Even without time to clean up, the next run has every delivery that was answered 200."""
     own = {"FACEBOOK_APP_SECRET": APP_SECRET.reveal(), "TOKEN_KEYS": TOKEN_KEY.reveal()}
     with running(data, "--quiet-shop", **own) as inbox, Facebook(inbox.address) as facebook:
         # The banner comes before the demo Page is connected, and what comes before that is for nobody.
@@ -302,7 +302,7 @@ def test_a_sigkill_takes_its_valkey_along_and_loses_no_message(data: Path) -> No
 
 
 def test_its_log_goes_to_a_file_and_holds_no_secret(data: Path) -> None:
-    """The terminal belongs to the banner."""
+    """The terminal shows only the banner."""
     with running(data) as inbox:
         wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
         said = inbox.said
@@ -317,7 +317,7 @@ def test_its_log_goes_to_a_file_and_holds_no_secret(data: Path) -> None:
 
 
 def test_it_does_not_listen_to_other_machines(data: Path) -> None:
-    """Loopback only: the demo's tokens are printed on a terminal."""
+    """The run listens only on loopback, because it prints the demo's tokens on a terminal."""
     environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data), "HOST": "0.0.0.0"})  # noqa: S104
     done = run_command(["run"], environ)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""Searching a running service: what is found, how far a search looks, and what nobody sees of it."""
+"""Searches in a running service: what a search finds, how far it looks, and that others do not see it."""
 
 import time
 
@@ -13,7 +13,7 @@ OTHERS = 1_100
 def test_one_order_is_found_among_more_messages_than_one_search_looks_at(
     facebook: Facebook, shop: Shop, service: Service
 ) -> None:
-    """The answer says in how many it looked, and its cursor goes on; another shop finds nothing."""
+    """The answer says how many messages it looked at, and its cursor continues. Another shop finds nothing."""
     facebook.text("m_wanted", "អាវក្រហម ទូរស័ព្ទ ០១២ ៣៤៥ ៦៧៨")
     for first_of in range(0, OTHERS, 100):
         numbers = range(first_of, first_of + 100)
@@ -34,7 +34,7 @@ def test_one_order_is_found_among_more_messages_than_one_search_looks_at(
 
 
 def test_a_page_of_a_search_goes_on_with_the_next_match(facebook: Facebook, shop: Shop) -> None:
-    """Each match once, however small the page, and together with every other filter."""
+    """Each match comes once, for every size of list page and together with every other filter."""
     for number in range(30):
         facebook.text(f"m_{number}", "red shirt" if number % 3 == 0 else "blue shirt")
     wanted = [f"m_{number}" for number in reversed(range(0, 30, 3))]
@@ -51,7 +51,7 @@ def test_a_page_of_a_search_goes_on_with_the_next_match(facebook: Facebook, shop
 
 
 def test_conversations_are_found_by_answer_content_and_end(facebook: Facebook, shop: Shop) -> None:
-    """By their last message."""
+    """The last message of a conversation decides."""
     for number in range(12):
         customer = f"{7_000_000_000_000_000 + number}"
         words = "red" if number % 2 else "blue"

@@ -1,4 +1,4 @@
-"""The servers that the other tests stand on are what they say, and the key-leak check sees what it should."""
+"""The servers of the other tests are the right ones, and the key-leak check finds what it should find."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ VERSIONS = {
 
 
 def test_each_store_is_the_version_it_is_named_after(store: Server) -> None:
-    """And starts out empty, but for the marks, and the beats of a service that another test uses."""
+    """At the start it is empty, except for the marks, and for the heartbeats of a service that another test uses."""
     field, version = VERSIONS[store.name]
     for client in store.clients():
         assert str(client.info("server")[field]).startswith(version)
@@ -26,7 +26,7 @@ def test_each_store_is_the_version_it_is_named_after(store: Server) -> None:
 
 
 def test_a_key_without_a_deadline_is_found_on_every_store(store: Server) -> None:
-    """Keys with a deadline and the written list of permanent ones are no leak."""
+    """Keys with an expiry time and the written list of permanent keys are no leak."""
     with _client(store.url) as client:
         for number in range(20):
             client.set(f"leak:{number}", "x")
@@ -40,7 +40,7 @@ def test_a_key_without_a_deadline_is_found_on_every_store(store: Server) -> None
 def test_a_server_of_ones_own_keeps_its_data_if_asked(
     own_server: Callable[..., AbstractContextManager[Server]],
 ) -> None:
-    """Under the same name."""
+    """The next server with the same name has the data."""
     for expected in (None, b"x"):
         with own_server("mine", persistent=True) as server, _client(server.url) as client:
             assert client.get("key") == expected

@@ -1,4 +1,4 @@
-"""Deliveries are answered while streams hold all the connections that they can get."""
+"""Deliveries are answered while streams use all the connections that streams can get."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -24,7 +24,7 @@ WITHIN: Final = 60.0
 
 
 async def test_streams_leave_connections_to_deliveries(valkey: Server, tmp_path: Path) -> None:
-    """Of too many streams some are refused. No delivery is, and /readyz says so."""
+    """If there are too many streams, some are refused. No delivery is refused, and /readyz still answers 200."""
     with serving(valkey.url, tmp_path / "log", open_files=OPEN_FILES) as service:
         with Shop(service.url) as shop:
             shop.connect()

@@ -1,4 +1,4 @@
-"""What the signals of a running service do, and what it refuses to start with."""
+"""The effects of signals on a running service, and the reasons for which it refuses to start."""
 
 import signal
 import threading
@@ -20,8 +20,8 @@ WITHIN = 30.0
 
 
 def status(service: Service, mid: str, secret: Secret) -> int:
-    """The answer to one delivery. It is sent again, once, where a worker that ends has closed the connection before it
-    read the request: so does a proxy.
+    """Returns the status of one delivery. If a worker that ends has closed the connection before it read the request,
+    send the delivery once more, as a proxy does.
     """
     body = serialize(texts([mid]))
     with httpx2.Client(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=WITHIN) as client:
@@ -36,7 +36,7 @@ def status(service: Service, mid: str, secret: Secret) -> int:
 def test_a_signal_that_ends_a_process_ends_this_one_in_order(
     valkey: Server, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """What it has taken is finished, and the exit code is 0."""
+    """The service finishes accepted deliveries, and the exit code is 0."""
     with serving(valkey.url, tmp_path / "log") as service:
         service.process.send_signal(number)
         assert service.process.wait(STOP_SECONDS) == 0
@@ -46,7 +46,7 @@ def test_a_signal_that_ends_a_process_ends_this_one_in_order(
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sighup_reads_the_files_of_the_settings_again(valkey: Server, tmp_path: Path, workers: str) -> None:
-    """No delivery is refused meanwhile. Settings that would be refused at a start change nothing."""
+    """No delivery is refused meanwhile. Settings that a start would refuse change nothing."""
     file = tmp_path / "secret"
     file.write_text(APP_SECRET.reveal())
     files = {"FACEBOOK_APP_SECRET": "", "FACEBOOK_APP_SECRET_FILE": str(file), "WEB_CONCURRENCY": workers}
@@ -80,12 +80,12 @@ def test_sighup_reads_the_files_of_the_settings_again(valkey: Server, tmp_path: 
 
 
 def events(service: Service) -> list[str]:
-    """The events of its log."""
+    """Returns the events of its log."""
     return [line["event"] for line in service.lines()]
 
 
 def all_take(service: Service, secret: Secret) -> bool:
-    """Whether many new connections in a row take a delivery that this secret signed."""
+    """Returns True if many new connections in a row accept a delivery with a signature of this secret."""
     return all(status(service, f"m_next_{number}", secret) == 200 for number in range(12))
 
 
@@ -93,7 +93,7 @@ def all_take(service: Service, secret: Secret) -> bool:
 def test_between_sigterm_and_its_end_a_service_is_unready_and_answers(
     valkey: Server, tmp_path: Path, workers: str
 ) -> None:
-    """For DRAIN_SECONDS; a second SIGTERM ends the wait."""
+    """This lasts for DRAIN_SECONDS. A second SIGTERM ends the wait."""
     drain = {"DRAIN_SECONDS": "600", "WEB_CONCURRENCY": workers}
     with serving(valkey.url, tmp_path / "log", **drain) as service, Shop(service.url) as shop:
         shop.connect()
@@ -110,14 +110,14 @@ def test_between_sigterm_and_its_end_a_service_is_unready_and_answers(
 
 
 def test_the_wait_ends_by_itself(valkey: Server, tmp_path: Path) -> None:
-    """After DRAIN_SECONDS."""
+    """The wait ends after DRAIN_SECONDS."""
     with serving(valkey.url, tmp_path / "log", DRAIN_SECONDS="1") as service:
         assert service.terminate() == 0
         assert events(service).count("draining") == 1
 
 
 def test_too_few_open_files_are_refused_at_the_start(valkey: Server) -> None:
-    """With the number that is needed; a service with 256 would take one connection at a time."""
+    """The error has the necessary number. With 256 open files a service would accept one connection at a time."""
     done = run_command(["serve"], environment(valkey.url), within=60, open_files=256)
     assert done.returncode == 1
     assert "256 files and needs 1024" in done.stderr

@@ -1,4 +1,6 @@
-"""A request ends where its head says. A body, and what follows a refused request, is never read as a request."""
+"""A request ends where its head says. The service never reads a body, or bytes behind a refused
+request, as a request.
+"""
 
 import pytest
 
@@ -11,19 +13,21 @@ from tests.service import APP_SECRET, Service
 
 
 def exchange(port: int, sent: bytes) -> list[int]:
-    """Statuses of all answers on one connection on which this is sent, and then a last request that closes it."""
+    """Returns the statuses of all answers on one connection that sends this request and then a last request that closes
+    it.
+    """
     return smuggling.exchange(("127.0.0.1", port), sent)
 
 
 @pytest.mark.parametrize("case", UPGRADES)
 def test_a_request_that_asks_for_another_protocol_keeps_its_body(service: Service, case: str) -> None:
-    """It is answered as if it had not asked, and the next request of the connection is the next answer."""
+    """The service ignores the wish for another protocol. The next answer is for the next request of the connection."""
     statuses = exchange(service.port, UPGRADES[case])
     assert statuses in ([404, 404], [400]), statuses
 
 
 def test_a_delivery_that_asks_for_another_protocol_is_stored(service: Service, shop: Shop) -> None:
-    """Java's HTTP client asks for h2c with each request without TLS."""
+    """Java's HTTP client asks for h2c in each request without TLS."""
     body = serialize(texts(["m_upgrade"]))
     ((name, value),) = signed(body, APP_SECRET)
     asked = request(
@@ -39,14 +43,14 @@ def test_a_delivery_that_asks_for_another_protocol_is_stored(service: Service, s
 
 
 def test_what_follows_an_upgrade_without_a_body_is_the_next_request(service: Service) -> None:
-    """No bytes behind it are dropped: the rest of a request would be read as a request."""
+    """The service drops no bytes behind it. Otherwise it would read the rest of a request as a request."""
     bare = request(b"Connection: Upgrade", b"Upgrade: foo", body=b"", start=b"GET /v1/first HTTP/1.1")
     assert exchange(service.port, bare + request(LENGTH)) == [404, 404, 404]
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_request_whose_end_is_in_doubt_is_refused_and_its_connection_closed(service: Service, case: str) -> None:
-    """One answer, 4xx or 5xx, and nothing behind it is read; or no answer at all."""
+    """There is one answer, 4xx or 5xx, or no answer. The service reads nothing behind the request."""
     statuses = exchange(service.port, REFUSED[case])
     assert statuses in ([], [400], [404], [417], [501], [505]), statuses
     assert statuses != [404], "the request was served"
@@ -54,7 +58,7 @@ def test_a_request_whose_end_is_in_doubt_is_refused_and_its_connection_closed(se
 
 @pytest.mark.parametrize("path", ["/webhook", "/v1/first"])
 def test_the_refusal_is_the_same_on_every_path(service: Service, path: str) -> None:
-    """Also where deliveries come in."""
+    """This includes the path for deliveries."""
     for case in ("no Host", "two Hosts", "identity", "HTTP/2.0"):
         statuses = exchange(service.port, REFUSED[case].replace(b"/v1/first", path.encode()))
         assert len(statuses) == 1, case
@@ -62,7 +66,7 @@ def test_the_refusal_is_the_same_on_every_path(service: Service, path: str) -> N
 
 
 def test_a_signature_behind_a_chunked_body_counts_for_nothing(service: Service, shop: Shop) -> None:
-    """A proxy may drop such a trailer, pass it on or make a header of it."""
+    """A proxy can drop such a trailer, pass it on, or make a header of it."""
     body = serialize(texts(["m_trailer"]))
     ((name, value),) = signed(body, APP_SECRET)
     chunks = b"%x\r\n%b\r\n0\r\n%b: %b\r\n\r\n" % (len(body), body, name, value)
@@ -71,7 +75,7 @@ def test_a_signature_behind_a_chunked_body_counts_for_nothing(service: Service, 
 
 
 def test_a_request_that_expects_a_100_is_the_last_of_its_connection(service: Service) -> None:
-    """The sender may leave the body out after an early answer: nobody knows what the next bytes are."""
+    """After an early answer the sender may leave out the body, so the meaning of the next bytes is unknown."""
     assert exchange(service.port, request(b"Expect: 100-continue", LENGTH)) in ([404], [100, 404])
     delivery = request(b"Expect: 100-continue", LENGTH, start=b"POST /webhook HTTP/1.1")
     assert exchange(service.port, delivery) == [100, 401]
@@ -79,7 +83,7 @@ def test_a_request_that_expects_a_100_is_the_last_of_its_connection(service: Ser
 
 @pytest.mark.parametrize("blanks", [" ", "\t", "  \t "])
 def test_blanks_around_a_signature_are_no_part_of_it(service: Service, shop: Shop, blanks: str) -> None:
-    """HTTP takes them off every value. https://www.rfc-editor.org/rfc/rfc9110#section-5.5"""
+    """HTTP removes blanks around every value. https://www.rfc-editor.org/rfc/rfc9110#section-5.5"""
     body = serialize(texts(["m_blanks"]))
     ((name, value),) = signed(body, APP_SECRET)
     line = b"%b:%b%b%b" % (name, blanks.encode(), value, blanks.encode())
@@ -89,5 +93,5 @@ def test_blanks_around_a_signature_are_no_part_of_it(service: Service, shop: Sho
 
 
 def test_http_1_0_is_answered_and_closed(service: Service) -> None:
-    """Balancers ask so whether a server is there; it needs no Host."""
+    """Load balancers check with such a request if a server is there. It needs no Host."""
     assert exchange(service.port, b"GET /v1/first HTTP/1.0\r\n\r\n") == [404]

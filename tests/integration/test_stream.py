@@ -1,4 +1,4 @@
-"""The stream of a shop, watched at a running service."""
+"""The stream of a shop, read from a running service."""
 
 import time
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def other(service: Service, valkey_url: str, tmp_path: Path) -> Iterator[Service
 
 
 def test_a_message_reaches_a_viewer_as_the_api_answers_it(service: Service, shop: Shop, facebook: Facebook) -> None:
-    """With an id, at once, and not to be cached."""
+    """The message comes at once, has an event id, and must not be cached."""
     with Viewer(service.url).ready() as viewer:
         assert (viewer.status, viewer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
         assert viewer.headers["cache-control"] == "no-store"
@@ -47,7 +47,7 @@ def test_a_message_reaches_a_viewer_as_the_api_answers_it(service: Service, shop
 def test_a_message_stored_through_one_replica_reaches_a_viewer_of_the_other(
     service: Service, other: Service, shop: Shop
 ) -> None:
-    """Both ways."""
+    """This works in both directions."""
     assert shop.name == "shop-1"
     with (
         Viewer(service.url).ready() as here,
@@ -63,7 +63,7 @@ def test_a_message_stored_through_one_replica_reaches_a_viewer_of_the_other(
 
 
 def test_a_stream_goes_on_behind_the_last_id_that_was_seen(service: Service, shop: Shop, facebook: Facebook) -> None:
-    """At whatever event it was cut off; by header or by query; also at its very beginning."""
+    """The stream was cut at any event, or at its very beginning. The id comes in the header or the query."""
     assert shop.name == "shop-1"
     with Viewer(service.url).ready() as viewer:
         ids = [viewer.named("ready")[0].id]
@@ -82,7 +82,7 @@ def test_a_stream_goes_on_behind_the_last_id_that_was_seen(service: Service, sho
 def test_a_stream_may_begin_with_what_was_received_since_a_time(
     service: Service, shop: Shop, facebook: Facebook
 ) -> None:
-    """To the millisecond, the moment itself included; a named event outdoes it."""
+    """The time is exact to the millisecond and is included. If the request also names an event, the event decides."""
     facebook.text("m_1")
     stored = time.monotonic()
     wait_until_blocking(lambda: time.monotonic() > stored + 0.01)
@@ -101,7 +101,7 @@ def test_a_stream_may_begin_with_what_was_received_since_a_time(
 def test_a_stream_that_cannot_go_on_says_so_and_begins_now(
     service: Service, shop: Shop, facebook: Facebook, last: str, reason: str
 ) -> None:
-    """An id that the service did not write, one without its signature, one that is older than what is kept."""
+    """The id was not written by the service, has no signature, or is older than the stored events."""
     assert shop.name == "shop-1"
     facebook.text("m_1")
     with Viewer(service.url, after=last).ready() as viewer:
@@ -117,7 +117,7 @@ def test_a_stream_that_cannot_go_on_says_so_and_begins_now(
 def test_what_is_never_kept_is_told_to_who_is_there(
     service: Service, other: Service, shop: Shop, facebook: Facebook
 ) -> None:
-    """On every replica, without an id; who comes back later is not told of it."""
+    """Viewers on every replica get it without an event id. A viewer who comes back later does not get it."""
     reaction = {"mid": "m_1", "action": "react", "reaction": "love", "emoji": "❤️"}
     comment = {"item": "comment", "verb": "add", "comment_id": "7_8", "message": "ថ្លៃប៉ុន្មាន?", "from": {"id": CUSTOMER}}
     with Viewer(service.url).ready() as viewer, Viewer(other.url).ready() as there:
@@ -146,7 +146,9 @@ def test_what_is_never_kept_is_told_to_who_is_there(
 def test_what_became_of_messages_is_told_live_and_to_who_comes_back(
     service: Service, shop: Shop, facebook: Facebook
 ) -> None:
-    """Edited, taken back, deleted: the same events with the same ids; of what is gone, nothing but its id."""
+    """For edits, unsent messages and purges, both viewers get the same events with the same ids. A removed message is
+    only an id.
+    """
     with Viewer(service.url).ready() as viewer:
         begin = viewer.reader.last_id
         for n in range(5):
@@ -177,7 +179,7 @@ def test_what_became_of_messages_is_told_live_and_to_who_comes_back(
 def test_a_purge_of_the_shop_ends_the_stream_with_its_event(
     service: Service, other: Service, shop: Shop, facebook: Facebook
 ) -> None:
-    """On every replica, and for who comes back; then it goes on behind the purge."""
+    """This is true on every replica and for viewers who come back. The next stream continues behind the purge."""
     with Viewer(service.url).ready() as viewer, Viewer(other.url).ready() as there:
         begin = viewer.reader.last_id
         facebook.text("m_1")
@@ -197,7 +199,7 @@ def test_a_purge_of_the_shop_ends_the_stream_with_its_event(
 
 
 def test_a_shop_sees_its_own_messages_alone(service: Service, shop: Shop, facebook: Facebook) -> None:
-    """Two shops, two rooms."""
+    """A viewer of one shop gets no message of the other shop."""
     assert shop.name == "shop-1"
     with Shop(service.url, "shop-2") as second, Viewer(service.url, "shop-2").ready() as viewer:
         second.connect("104200000000002")
@@ -208,7 +210,7 @@ def test_a_shop_sees_its_own_messages_alone(service: Service, shop: Shop, facebo
 
 
 def test_a_lost_announcement_is_noticed(service: Service, shop: Shop, valkey: Server) -> None:
-    """The connection on which announcements are heard is cut again and again; nothing is lost, nothing comes twice."""
+    """The test cuts the connection for announcements again and again. No event is missing and no event comes twice."""
     assert shop.name == "shop-1"
     with Viewer(service.url).ready() as viewer, Facebook(service.url) as facebook:
         for n in range(5):
@@ -220,7 +222,7 @@ def test_a_lost_announcement_is_noticed(service: Service, shop: Shop, valkey: Se
 
 
 def test_a_stream_ends_with_its_token(service: Service, shop: Shop) -> None:
-    """And says why; one that was opened with a ticket ends with the token that the ticket was given for."""
+    """The last event says why. A stream that was opened with a ticket ends with the token of the ticket."""
     token = mint(shop.name, ["messages:read"], ttl=6)
     with Shop(service.url, token=token) as short:
         query = f"?ticket={give_ticket(short)}"
@@ -234,7 +236,7 @@ def test_a_stream_ends_with_its_token(service: Service, shop: Shop) -> None:
 
 
 def test_a_ticket_opens_one_stream_of_its_shop(service: Service, shop: Shop, facebook: Facebook) -> None:
-    """Once, and no other route; and it stands in no log."""
+    """A ticket works once and for no other route, and is in no log."""
     ticket = give_ticket(shop)
     query = f"?ticket={ticket}"
     assert (
@@ -258,7 +260,7 @@ def test_a_ticket_opens_one_stream_of_its_shop(service: Service, shop: Shop, fac
 
 
 def test_a_ticket_is_kept_as_its_hash_for_thirty_seconds(shop: Shop, valkey: Server) -> None:
-    """And is taken in one step, whoever else tries."""
+    """It is used up in one step, so two callers cannot use it."""
     ticket = give_ticket(shop)
     (client,) = valkey.clients()
     (key,) = [key for key in client.scan_iter() if key.startswith(b"t:")]
@@ -274,7 +276,7 @@ def test_a_ticket_is_kept_as_its_hash_for_thirty_seconds(shop: Shop, valkey: Ser
 
 
 def give_ticket(shop: Shop) -> str:
-    """A new one."""
+    """Returns a new ticket."""
     answer = shop.client.post("/stream-ticket")
     assert answer.status_code == 200, answer.text
     ticket: str = answer.json()["ticket"]
@@ -282,13 +284,13 @@ def give_ticket(shop: Shop) -> str:
 
 
 def refused(viewer: Viewer) -> tuple[int, str]:
-    """Why a stream was not opened."""
+    """Returns the reason for which a stream was not opened."""
     with viewer:
         return viewer.status, viewer.problem["reason"]
 
 
 def test_sigterm_ends_every_stream_at_once(valkey_url: str, tmp_path: Path) -> None:
-    """Nobody is waited for; the viewer goes on at another replica with the id it has."""
+    """The service does not wait for viewers. A viewer continues at another replica with its last event id."""
     with serving(valkey_url, tmp_path / "log") as service, Shop(service.url) as shop:
         shop.connect()
         with Viewer(service.url).ready() as viewer, Viewer(service.url).ready() as second:
@@ -306,7 +308,7 @@ def test_sigterm_ends_every_stream_at_once(valkey_url: str, tmp_path: Path) -> N
 
 
 def test_viewers_are_counted(service: Service, shop: Shop, facebook: Facebook, operator: Operator) -> None:
-    """Connected ones, what they were sent, how long it took, why they ended."""
+    """The metrics count connected viewers, their events, the delays and the reasons of ends."""
     assert shop.name == "shop-1"
     sent, ended = operator.counts("stream_events_total"), operator.counts("streams_ended_total")
     with Viewer(service.url).ready() as viewer, Viewer(service.url).ready() as second:
@@ -322,7 +324,7 @@ def test_viewers_are_counted(service: Service, shop: Shop, facebook: Facebook, o
 
 
 def test_a_head_asks_for_the_stream_without_opening_it(service: Service, shop: Shop) -> None:
-    """Headers alone, at once."""
+    """The answer comes at once and has only headers."""
     answer = shop.client.head("/stream")
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"

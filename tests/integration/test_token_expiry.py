@@ -1,4 +1,4 @@
-"""A token that ends by itself: the shop, the operator and the doctor are warned in time."""
+"""A token that expires: the shop, the operator and the doctor get a warning in time."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -20,7 +20,9 @@ DAY = 24 * HOUR
 
 
 def token_for(graph: FakeGraph, page: FakePage, seconds: int) -> tuple[Secret, str]:
-    """One more token of the Page that ends so many seconds from now; and that moment, as an answer has it."""
+    """Returns a further token of the Page that expires this number of seconds from now, and this time as an answer has
+    it.
+    """
     ends = now() // 1000 + seconds
     token = Secret(f"EAAtestEnds{seconds}of{page.id}" + "x" * 100)
     graph.world.add_token(token, "PAGE", page=page.id, scopes=SCOPES, expires_at=ends)
@@ -30,7 +32,9 @@ def token_for(graph: FakeGraph, page: FakePage, seconds: int) -> tuple[Secret, s
 def test_connecting_with_a_token_that_ends_soon_is_answered_with_a_warning(
     graph: FakeGraph, graph_shop: GraphShop
 ) -> None:
-    """Connected all the same; the state has the moment, until a token without an end takes its place."""
+    """The Page is connected all the same. The state has the expiry time until a token without an end replaces this
+    token.
+    """
     page = new_page(graph.world)
     token, ends = token_for(graph, page, HOUR)
     answered = graph_shop.connect_with(page.id, token).json()
@@ -44,7 +48,7 @@ def test_connecting_with_a_token_that_ends_soon_is_answered_with_a_warning(
 
 
 def test_a_token_that_ends_in_two_months_is_no_reason_to_warn_yet(graph: FakeGraph, graph_shop: GraphShop) -> None:
-    """The moment stands in the state all the same."""
+    """The state has the expiry time all the same."""
     page = new_page(graph.world)
     token, ends = token_for(graph, page, 60 * DAY)
     answered = graph_shop.connect_with(page.id, token).json()
@@ -55,7 +59,9 @@ def test_a_token_that_ends_in_two_months_is_no_reason_to_warn_yet(graph: FakeGra
 def test_operators_count_the_tokens_that_end_soon(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
-    """By how soon; from the start, without any Page. The doctor names the Page; a token without an end ends it all."""
+    """The metric counts tokens by remaining time, and exists from the start without any Page. The doctor names the
+    Page. A token without an end ends the warnings.
+    """
     with (
         running_facebook() as graph,
         own_server() as store,
@@ -89,7 +95,7 @@ def test_operators_count_the_tokens_that_end_soon(
 def test_a_token_is_known_to_be_dead_as_soon_as_it_ends(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
-    """Not a day later, and without a call by the shop."""
+    """The service knows it without a call of the shop, and does not wait for the daily check."""
     with (
         running_facebook() as graph,
         own_server() as store,

@@ -1,4 +1,4 @@
-"""Spans of a running service, as a collector gets them; and that nothing of it is there when nobody asked for it."""
+"""Spans of a running service as a collector gets them. Without the setting, the service loads no part of tracing."""
 
 import subprocess
 import sys
@@ -31,21 +31,21 @@ HIDDEN: Final = (
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    """A collector."""
+    """A collector of spans."""
     with collecting() as running:
         yield running
 
 
 @pytest.fixture
 def graph() -> Iterator[FakeGraph]:
-    """Graph of this test alone."""
+    """A Graph for this test only."""
     with running_facebook() as running:
         yield running
 
 
 @pytest.fixture
 def traced(valkey: Server, graph: FakeGraph, collector: Collector, tmp_path: Path) -> Iterator[Service]:
-    """A service that sends its spans to the collector, soon."""
+    """A service that soon sends its spans to the collector."""
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
     with serving_graph(valkey.url, tmp_path / "log", graph, **settings) as service:
         yield service
@@ -54,7 +54,9 @@ def traced(valkey: Server, graph: FakeGraph, collector: Collector, tmp_path: Pat
 def test_spans_tell_what_happened_and_no_content_person_or_secret_is_in_one(
     traced: Service, graph: FakeGraph, collector: Collector
 ) -> None:
-    """A delivery, a forged one, the store, reads with ids and words in their addresses, Facebook failing."""
+    """There is a delivery, a forged one, calls of the store, reads with ids and texts in their addresses, and a failure
+    of Facebook.
+    """
     page = new_page(graph.world)
     graph.world.add_post(page, CANARY)
     with Facebook(traced.url) as facebook, GraphShop(traced.url, "shop-traced") as shop:
@@ -106,7 +108,7 @@ def _posts(collector: Collector) -> list[Span]:
 
 
 def test_a_collector_that_is_gone_costs_neither_a_request_nor_the_end(valkey: Server, tmp_path: Path) -> None:
-    """Spans are dropped; the service answers, and stops as it should."""
+    """The service drops the spans, answers requests and stops normally."""
     with running_facebook() as graph:
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "50"}
         with serving_graph(valkey.url, tmp_path / "log", graph, **settings) as service:
@@ -117,9 +119,9 @@ def test_a_collector_that_is_gone_costs_neither_a_request_nor_the_end(valkey: Se
 
 
 def test_nobody_who_did_not_ask_loads_any_of_it() -> None:
-    """Neither what makes spans nor what sends them: without tracing there is nothing to pay for.
+    """Without tracing, the service loads neither the part that makes spans nor the part that sends them.
 
-    redis-py imports a part of the library by itself, where it is installed.
+    redis-py imports a part of the library itself, if it is installed.
     """
     look = "import app.cli, sys; print(*{'ops.tracing', 'opentelemetry.sdk.trace', 'opentelemetry.exporter'} "
     look += "& set(sys.modules))"

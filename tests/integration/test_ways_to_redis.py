@@ -1,4 +1,4 @@
-"""Every form of REDIS_URL reaches a server: what is stored there is read there."""
+"""Every form of REDIS_URL reaches a server: a stored message can be read there."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,7 +22,7 @@ PASSWORD = "hunter2 &@:/,"
 
 @asynccontextmanager
 async def store_at(url: str) -> AsyncIterator[Box]:
-    """A store behind a URL."""
+    """A store with this URL."""
     made = make_box(connect(url, limits=PATIENT))
     try:
         yield made
@@ -32,7 +32,7 @@ async def store_at(url: str) -> AsyncIterator[Box]:
 
 
 async def stores_and_reads(url: str) -> None:
-    """One message there and back, announced to who follows, and a walk over the keys."""
+    """Store a message, read it, announce it to a follower, and walk over the keys."""
     async with store_at(url) as box:
         await box.shops.connect(SHOP, PAGE)
         async with following(box, read_seconds=NEVER) as follower:
@@ -44,7 +44,7 @@ async def stores_and_reads(url: str) -> None:
 
 @pytest.fixture
 def guarded(own_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[int]:
-    """A Valkey on loopback that asks for a password; its port."""
+    """A Valkey on loopback that needs a password. Returns its port."""
     (port,) = free_ports(1)
     with own_server("tcp", extra=["--port", str(port), "--bind", "127.0.0.1"]) as server:
         with redis.Redis.from_url(server.url) as client:

@@ -1,4 +1,4 @@
-"""Several worker processes on one port, as one service."""
+"""Several worker processes on one port that work as one service."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ WITHIN = 60.0
 
 @contextmanager
 def two_workers(valkey: Server, log: Path) -> Iterator[Service]:
-    """A service of two workers which both serve, with a shop."""
+    """A service with a shop and two workers. Both workers serve."""
     with serving(valkey.url, log, WEB_CONCURRENCY="2") as service, Operator(service.ops_url) as operator:
         wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
         with Shop(service.url) as shop:
@@ -43,7 +43,7 @@ def two_workers(valkey: Server, log: Path) -> Iterator[Service]:
 
 
 def taken(service: Service, mid: str) -> bool:
-    """Send a delivery on a new connection: whether it is answered 200 in time."""
+    """Send a delivery on a new connection. Returns True if it is answered 200 in time."""
     try:
         with Facebook(service.url) as facebook:
             return facebook.text(mid).status_code == 200
@@ -52,7 +52,7 @@ def taken(service: Service, mid: str) -> bool:
 
 
 def live(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
+    """Returns True if the process exists and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -60,7 +60,7 @@ def live(pid: int) -> bool:
 
 
 def sockets(pid: int) -> int:
-    """How many a process holds."""
+    """Returns the number of sockets of a process."""
     found = 0
     for file in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # it was closed at this moment
@@ -69,13 +69,15 @@ def sockets(pid: int) -> int:
 
 
 def accepted(operator: Operator, at_least: int) -> int:
-    """Deliveries that were counted; a worker that was too busy to answer one scrape tells it at the next."""
+    """Returns the number of counted deliveries. If a worker was too busy to answer one scrape, the next scrape has its
+    count.
+    """
     wait_until_blocking(lambda: operator.counts("deliveries_total")[("accepted",)] >= at_least, within=WITHIN)
     return operator.counts("deliveries_total")[("accepted",)]
 
 
 async def deliver(url: str, connection: int) -> None:
-    """Some deliveries on a connection of their own."""
+    """Send some deliveries on a new connection."""
     async with httpx2.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS, timeout=FACEBOOK_WAITS) as client:
         for number in range(EACH):
             body = serialize(texts([f"m_{connection}_{number}"]))
@@ -83,7 +85,7 @@ async def deliver(url: str, connection: int) -> None:
 
 
 async def test_two_workers_are_read_watched_and_scraped_as_one(valkey: Server, tmp_path: Path) -> None:
-    """Every reader sees every message, every viewer too, and each scrape tells all that was counted."""
+    """Every reader and every viewer sees every message, and each scrape has all counts."""
     with two_workers(valkey, tmp_path / "log") as service, ExitStack() as stack:
         viewers = [stack.enter_context(Viewer(service.url)) for _ in range(8)]
         operator = stack.enter_context(Operator(service.ops_url))
@@ -111,9 +113,9 @@ async def test_two_workers_are_read_watched_and_scraped_as_one(valkey: Server, t
 
 
 def test_connections_are_shared_out_and_workers_end_with_their_supervisor(valkey: Server, tmp_path: Path) -> None:
-    """Left to themselves, an idle service's workers would leave all of them to the one that wakes first. How evenly, a
-    test of the unit says: here one of them may not get to run for long. After a SIGKILL of the supervisor the port is
-    free for the next.
+    """Without a rule, one worker of an idle service would accept all connections. A unit test checks how evenly they
+    are shared, because on this machine one worker may get little processor time. After a SIGKILL of the supervisor, the
+    port is free for the next service.
     """
     with two_workers(valkey, tmp_path / "log") as service:
         workers = service.workers()
@@ -134,9 +136,9 @@ def test_connections_are_shared_out_and_workers_end_with_their_supervisor(valkey
 
 
 def test_a_worker_that_hangs_or_ends_is_replaced(valkey: Server, tmp_path: Path) -> None:
-    """A delivery that comes to the hanging one is sent again; /livez fails until it is replaced, after 15 s. No counter
-    falls, which a scraper would take for a restart: what a dead worker had counted is still counted, and one that ends
-    in order has told all.
+    """A delivery to the worker that hangs is sent again. /livez fails until the worker is replaced, after 15 s. No
+    counter decreases, because a scraper would read this as a restart: the counts of a dead worker stay, and a worker
+    that ends normally reports its last counts.
     """
     with two_workers(valkey, tmp_path / "log") as service, Operator(service.ops_url) as operator:
         hanging = service.workers()[0]
@@ -167,20 +169,20 @@ def test_a_worker_that_hangs_or_ends_is_replaced(valkey: Server, tmp_path: Path)
 
 
 def replaced(service: Service, operator: Operator, worker: int) -> None:
-    """Wait until a worker is gone and another one serves in its place."""
+    """Wait until a worker has ended and another one serves in its place."""
     wait_until_blocking(lambda: worker not in service.workers(), within=3 * WITHIN)
     wait_until_blocking(lambda: operator.counts("workers")[()] == 2, within=WITHIN)
 
 
 def deliver_each_on_a_new_connection(service: Service, numbers: range) -> None:
-    """So that both workers get some."""
+    """Deliver on new connections, so that both workers get some deliveries."""
     for number in numbers:
         with Facebook(service.url) as facebook:
             assert facebook.text(f"m_{number}").status_code == 200
 
 
 def test_a_service_whose_workers_cannot_start_ends(tmp_path: Path) -> None:
-    """Here the file of a secret is gone when they look for it, which the supervisor has read."""
+    """The supervisor has read the file of a secret, and the file is gone when the workers read it."""
     keys = tmp_path / "keys"
     os.mkfifo(keys)
     told = environment("unix:///nonexistent.sock", WEB_CONCURRENCY="2", TOKEN_KEYS="", TOKEN_KEYS_FILE=str(keys))

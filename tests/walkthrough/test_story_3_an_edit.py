@@ -1,10 +1,10 @@
-"""Story 3: a customer edits a message, and Facebook's deliveries overtake each other."""
+"""Story 3: a customer edits a message, and Facebook's deliveries arrive in the wrong order."""
 
 from tests.walkthrough.conftest import Inbox, edits, says
 
 
 def test_the_last_edit_wins_whatever_arrives_first(inbox: Inbox) -> None:
-    """The second edit comes before the first, and both before the message."""
+    """The second edit arrives before the first edit, and both arrive before the message."""
     inbox.facebook.delivers(edits("m_1", "Two red shirts, size M", number=2))
     inbox.facebook.delivers(edits("m_1", "Two red shirts", number=1))
     shop = inbox.shop("sokha")
@@ -17,7 +17,7 @@ def test_the_last_edit_wins_whatever_arrives_first(inbox: Inbox) -> None:
 
 
 def test_an_edit_does_not_prolong_the_message(inbox: Inbox) -> None:
-    """Five days are counted from the receipt of the message."""
+    """The five days begin with the receipt of the message."""
     inbox.facebook.delivers(says("m_1", "Two shirts"))
     shop = inbox.shop("sokha")
     before = shop.get("messages/m_1")

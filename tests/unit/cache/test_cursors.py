@@ -1,4 +1,4 @@
-"""A cursor is read back by the shop and for the list it was written for; anything else is refused."""
+"""A cursor can be read only by the shop and for the list for which it was written. Everything else is refused."""
 
 import secrets
 from base64 import b64encode
@@ -18,7 +18,7 @@ SHOP, OTHER = ShopId("shop-1"), ShopId("shop-2")
 
 
 def new_key() -> Secret:
-    """One of SEAL_KEYS."""
+    """Returns a new key for SEAL_KEYS."""
     return Secret(b64encode(secrets.token_bytes(32)).decode())
 
 
@@ -28,14 +28,14 @@ CURSORS = Cursors(Keyring([KEY]))
 
 @given(SCORES, SCORES)
 def test_a_place_is_read_back(began: int, score: int) -> None:
-    """To the microsecond."""
+    """The position is exact to the microsecond."""
     assert CURSORS.read(SHOP, "m", CURSORS.write(SHOP, "m", score)) == (score,)
     assert CURSORS.read(SHOP, "c", CURSORS.write(SHOP, "c", began, score)) == (began, score)
 
 
 @given(SCORES)
 def test_a_cursor_needs_no_escaping_in_an_address(score: int) -> None:
-    """It is copied into queries by hand."""
+    """People copy cursors into queries by hand."""
     assert CURSORS.write(SHOP, "m", score).replace("-", "").replace("_", "").isalnum()
 
 
@@ -43,14 +43,14 @@ def test_a_cursor_needs_no_escaping_in_an_address(score: int) -> None:
 @example("\ud800")
 @example("bQAGSc49QoJA")
 def test_a_made_up_text_is_refused(text: str) -> None:
-    """With the one declared error, and no other."""
+    """The only error is CursorRefused."""
     with pytest.raises(CursorRefused):
         CURSORS.read(SHOP, "m", text)
 
 
 @given(st.data())
 def test_a_changed_cursor_is_refused(data: st.DataObject) -> None:
-    """Each character counts, the last one's spare bits and padding included."""
+    """A change of any character is noticed, also in the unused bits of the last character and in the padding."""
     cursor = CURSORS.write(SHOP, "c", 5, 3)
     at = data.draw(st.integers(0, len(cursor) - 1))
     other = data.draw(
@@ -64,7 +64,7 @@ def test_a_changed_cursor_is_refused(data: st.DataObject) -> None:
 
 
 def test_a_cursor_of_another_shop_or_another_list_is_refused() -> None:
-    """Messages, conversations, the stream and the audit log count differently."""
+    """Messages, conversations, the stream and the audit log have different positions."""
     cursor = CURSORS.write(SHOP, "m", 5)
     for shop, kind in ((OTHER, "m"), (SHOP, "c"), (SHOP, "s"), (SHOP, "a")):
         with pytest.raises(CursorRefused):
@@ -72,7 +72,7 @@ def test_a_cursor_of_another_shop_or_another_list_is_refused() -> None:
 
 
 def test_cursors_outlive_a_change_of_keys() -> None:
-    """While keys are changed, some replicas sign with the old one and some with the new one."""
+    """During a change of keys, some replicas sign with the old key and some with the new key."""
     newer = new_key()
     before, after = Cursors(Keyring([KEY, newer])), Cursors(Keyring([newer, KEY]))
     assert after.read(SHOP, "m", before.write(SHOP, "m", 5)) == (5,)
@@ -82,7 +82,7 @@ def test_cursors_outlive_a_change_of_keys() -> None:
 
 
 def test_without_keys_nothing_is_written_and_nothing_is_read() -> None:
-    """Never unsigned."""
+    """Without keys a cursor would be unsigned."""
     without = Cursors(Keyring([]))
     with pytest.raises(SealKeysMissing):
         without.write(SHOP, "m", 5)
@@ -91,7 +91,7 @@ def test_without_keys_nothing_is_written_and_nothing_is_read() -> None:
 
 
 def test_a_refusal_does_not_repeat_the_cursor() -> None:
-    """It may be anything, a token by mistake for instance."""
+    """The text can be anything, for example a token that the caller put there by mistake."""
     with pytest.raises(CursorRefused) as refusal:
         CURSORS.read(SHOP, "m", "a-token-by-mistake")
     assert refusal.value.reason == "invalid_cursor"
