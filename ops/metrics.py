@@ -63,7 +63,7 @@ class Metric:
 
 METRICS: tuple[Metric, ...] = (
     Metric("deliveries_total", "counter", "deliveries", "Webhook deliveries by how they were answered.", ("outcome",)),
-    Metric("events_total", "counter", "events", "Events inside deliveries, by kind and what became of them.",
+    Metric("events_total", "counter", "events", "Events inside deliveries, by kind and outcome.",
            ("kind", "outcome")),
     Metric("webhook_body_bytes", "histogram", "bytes", "Size of the webhook bodies that were read.", bounds=_BODY),
     Metric("store_seconds", "histogram", "seconds", "Time one batch took to be stored and acknowledged.",
@@ -83,7 +83,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("oldest_purge_seconds", "gauge", "seconds",
            "Age of the oldest purge that has not erased everything yet; 0 when none is left.", across="max"),
     Metric("purges_replayed_timestamp_seconds", "gauge", "seconds",
-           "Unix time at which purges of the journal were last done again: Redis did not know them. 0 when never.",
+           "Unix time at which purges of the journal were last repeated because Redis did not know them; 0 if never.",
            across="max"),
     Metric("requests_total", "counter", "requests", "Answered requests by route template, method and status.",
            ("route", "method", "status")),
@@ -96,54 +96,57 @@ METRICS: tuple[Metric, ...] = (
            ("event",)),
     Metric("streams_ended_total", "counter", "streams", "Live streams that ended, by reason.", ("reason",)),
     Metric("stream_lag_seconds", "histogram", "seconds",
-           "Time from a message's receipt, or a change, to its being sent to a viewer who waits for it.", bounds=_LAG),
+           "Time from the receipt of a message, or from a change, until it is sent to a waiting viewer.", bounds=_LAG),
     Metric("audit_entries_total", "counter", "entries", "Entries of shops' audit logs by whether they were written; a "
            "call that cannot be recorded is refused.", ("outcome",)),
-    Metric("callbacks_total", "counter", "callbacks", "Facebook's callbacks about persons, by what came of them.",
+    Metric("callbacks_total", "counter", "callbacks", "Facebook's callbacks about persons, by outcome.",
            ("callback", "outcome")),
     Metric("live_notices_total", "counter", "events",
-           "Events that are not kept, by whether they were sent to viewers.", ("outcome",)),
+           "Events that are never stored, by outcome: sent to viewers or not.", ("outcome",)),
     Metric("graph_calls_total", "counter", "calls", "Calls of Facebook's Graph API by edge and how they ended.",
            ("edge", "outcome")),
     Metric("graph_seconds", "histogram", "seconds", "Time one call of the Graph API took.", ("edge",), _GRAPH),
-    Metric("graph_retries_total", "counter", "calls", "Calls of the Graph API made once more, by what had failed.",
+    Metric("graph_retries_total", "counter", "calls", "Repeated calls of the Graph API, by the failure.",
            ("reason",)),
-    Metric("graph_unknown_fields_total", "counter", "fields", "Fields that Facebook's version does not have, and that "
-           "are asked for no more, by edge.", ("edge", "field")),
-    Metric("graph_usage_ratio", "histogram", "", "Share of a budget that is used, as Facebook's answers tell it; 1 is "
+    Metric("graph_unknown_fields_total", "counter", "fields", "Fields that Facebook's version does not have. The "
+           "service no longer asks for them; by edge.", ("edge", "field")),
+    Metric("graph_usage_ratio", "histogram", "", "Used share of a budget according to Facebook's answers; 1 is "
            "the limit.", ("limit",), _SHARE),
     Metric("graph_holds_total", "counter", "holds", "Times that calls were stopped because a budget was used up.",
            ("limit",)),
-    Metric("pages", "gauge", "pages", "Connected Pages that have a token, by what can be expected of them.",
+    Metric("pages", "gauge", "pages", "Connected Pages that have a token, by status.",
            ("status",), across="max"),
     Metric("pages_token_expiring", "gauge", "pages",
            "Connected Pages whose token ends within a day, and within 14 days.", ("within",), across="max"),
     Metric("subscriptions_restored_total", "counter", "subscriptions",
            "Lost webhook subscriptions that were restored."),
     Metric("healed_messages_total", "counter", "messages", "Messages fetched after an outage or a lost subscription, "
-           "by what became of them.", ("outcome",)),
-    Metric("redis_clock_skew_seconds", "gauge", "seconds", "Redis' clock less this machine's.", across="max"),
+           "by outcome.", ("outcome",)),
+    Metric("redis_clock_skew_seconds", "gauge", "seconds", "The clock of Redis minus that of this machine.",
+           across="max"),
     Metric("redis_evicted_keys", "gauge", "keys", "Keys that Redis has evicted since it started; must stay 0.",
            across="max"),
-    Metric("redis_memory_ratio", "gauge", "", "Redis' used memory by its maxmemory; 0 without a limit.", across="max"),
+    Metric("redis_memory_ratio", "gauge", "", "Used memory of Redis divided by maxmemory; 0 without a limit.",
+           across="max"),
     Metric("redis_went_back_total", "counter", "losses",
            "Times that Redis came back with older data than it had before."),
     Metric("heals_total", "counter", "runs", "Runs that fetched missed messages of a Page, by how they ended.",
            ("outcome",)),
     Metric("heal_conversations_total", "counter", "conversations", "Conversations that Facebook refused while a Page "
-           "was healed, when they were fetched after all, and when they were given up.", ("outcome",)),
-    Metric("unhealed_conversations", "gauge", "conversations", "Conversations that Facebook refuses, and that "
-           "are tried again.", across="max"),
+           "was healed; counted again when they are fetched or given up.", ("outcome",)),
+    Metric("unhealed_conversations", "gauge", "conversations", "Conversations that Facebook refuses and the "
+           "service tries again.", across="max"),
     Metric("check_ok", "gauge", "", "Whether a check of /readyz passes at this scrape: 1 or 0.", ("check",),
            across="min"),
     Metric("task_crashes_total", "counter", "crashes", "Background tasks that crashed and were started again.",
            ("task",)),
     Metric("workers", "gauge", "workers", "Worker processes that serve now."),
     Metric("worker_deaths_total", "counter", "workers",
-           "Worker processes that ended unasked and were replaced, by how.", ("how",)),
+           "Worker processes that ended unexpectedly and were replaced, by how they ended.", ("how",)),
     Metric("log_lines_lost_total", "counter", "lines", "Log lines that were dropped, because the reader of standard "
            "output is too slow or gone."),
-    Metric("build_info", "gauge", "", "Always 1; the labels tell what runs.", ("version", "python"), across="max"),
+    Metric("build_info", "gauge", "", "Always 1; the labels name the running version.", ("version", "python"),
+           across="max"),
 )  # fmt: skip
 
 
@@ -298,7 +301,9 @@ class Metrics:
         self._counters["callbacks_total"].add(n, (callback, outcome))
 
     def told_live(self, outcome: str, n: int = 1) -> None:
-        """This many events that are never stored were sent to viewers, or not."""
+        """`n` events that are never stored had this outcome. For example, `told`: they were sent to viewers;
+        `nobody_listens`: the shop has no viewer.
+        """
         self._counters["live_notices_total"].add(n, (outcome,))
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:

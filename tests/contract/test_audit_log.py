@@ -26,7 +26,7 @@ HOUR: Final = 3_600_000
 READ: Final = Access("listMessages", "owner@shop", "192.0.2.7", read=True)
 KEYS: Final = shop_keys(SHOP)
 MOST_BYTES: Final = 105
-"""Of an entry, the stream's own bytes included."""
+"""Bytes of one entry, including the bytes that the Redis stream adds."""
 
 
 def log_of(box: Box, now: Callable[[], float] = time.time) -> AuditLog:

@@ -7,7 +7,7 @@ from tests.house.sources import ROOT
 from tests.servers import service_rights
 
 OF_THE_CLIENT = {"HELLO", "AUTH", "SELECT", "CLIENT"}
-"""What redis-py sends when it connects."""
+"""Commands that redis-py sends when it connects."""
 
 
 def test_no_right_is_given_that_the_code_does_not_use() -> None:

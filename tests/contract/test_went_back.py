@@ -76,7 +76,10 @@ async def test_older_data_of_one_server_are_noticed_and_held_back_until_they_are
     raw = guarded.connection.unguarded()
 
     async def lose_the_last_beat() -> bool:
-        """Remove the last beat. A beat that is on its way can still arrive afterwards."""
+        """Remove the last beat or make it older. Returns True if this is noticed.
+
+        A beat that is on its way can still arrive afterwards, so the test repeats this.
+        """
         if older is None:
             await raw.command("DEL", guarded.last_key)
         else:

@@ -52,7 +52,7 @@ def token_of(name: str) -> Secret:
 
 @pytest.fixture
 def bare(graph: FakeGraph) -> FakePage:
-    """A Page that nobody has connected."""
+    """A Page that no shop has connected."""
     return new_page(graph.world)
 
 

@@ -25,7 +25,7 @@ from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service, environm
 from tests.support import wait_until_blocking
 
 PATIENCE = 50.0
-"""Seconds for one doctor, whatever hangs; far more than its own limits come to for a handful of Pages."""
+"""Seconds for one run of the doctor, even if servers hang. Its own limits for a few Pages are far lower in sum."""
 
 SECRETS = [secret.reveal() for secret in (APP_SECRET, VERIFY_TOKEN, TOKEN_KEY)]
 

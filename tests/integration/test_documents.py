@@ -36,7 +36,7 @@ from tests.service import APP_SECRET
 
 PAGE: Final = PageId("104200000000001")
 SECONDS: Final = 100
-"""A quarter is usual."""
+"""The usual time is a quarter of this."""
 
 Typed = Callable[..., str]
 
@@ -166,7 +166,7 @@ for word in "$@"; do
 done
 printf '%s\\n' "$*" >> kubectl.said
 """
-"""In place of a cluster: what it is told is kept, and a file that is not there is refused, as kubectl does."""
+"""Replaces kubectl: it records its arguments and, like kubectl, refuses a missing file."""
 
 
 def test_kubernetes(folder: Path, typed: Typed) -> None:

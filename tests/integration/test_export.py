@@ -25,7 +25,7 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 PATIENT = 40.0
 """Seconds for a whole export on a busy machine."""
 LONG = "សួស្តី " * 400
-"""Some 7 KB: few messages make an export that fits into no buffer on the way."""
+"""About 7 KB, so that few messages make an export larger than every buffer on the way."""
 
 
 def lines(text: str) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from tests.support import NO_TLS
 
 PACKAGES = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3", str(ROOT / "client"))
 SECONDS = 200
-"""For npm and the TypeScript compiler on a busy machine; 20 are usual."""
+"""Seconds for npm and the TypeScript compiler on a busy machine. Usually they take 20."""
 
 PYTHON = """
 import json, sys

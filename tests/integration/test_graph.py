@@ -22,7 +22,7 @@ EDGES: Final = ("posts", "videos", "comments", "replies", "conversations", "mess
 NEVER: Final = re.compile(
     r'"(paging|next|previous|cursors|email|data|summary|access_token)":|access_token=|graph\.facebook\.com'
 )
-"""What Graph's answers hold and ours do not: addresses with the token in them, and the wrappings of lists."""
+"""Texts in answers of Graph that our answers must not have: addresses with the token, and the objects around lists."""
 
 
 def fill(graph: FakeGraph, page: FakePage, edge: str) -> tuple[str, list[str]]:

@@ -30,7 +30,7 @@ from tests.servers import running
 from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, Service
 
 CANARY: Final = "canary-កាណារី"
-"""The canary's name in Latin letters is in every id, address and token too, where Khmer may not stand."""
+"""Ids, addresses and tokens cannot contain Khmer, so they contain the word `canary` in Latin letters."""
 PHONE: Final = "012 987 654"
 WORDS: Final = f"{CANARY} {PHONE}"
 ADDRESS: Final = "https://cdn.example/canary.jpg?token=canary"
@@ -41,7 +41,7 @@ CALL_PARTS: Final = (
     *("/v26.0", "published_posts", "subscribed_apps", "appsecret_", "input_token", "access_token="),
     *("fields=", "order=reverse", "after="),
 )
-"""What is in an address of Graph and in none of ours that may be logged."""
+"""Parts of an address of Graph. No address of ours that may be logged has them."""
 
 
 def token_of(page: str) -> Secret:

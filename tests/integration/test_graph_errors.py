@@ -42,7 +42,7 @@ OF_ONE_PAGE: Final = [row for row in VECTORS if row["expect"].get("limit") != "a
 OF_THE_APP: Final = [row for row in VECTORS if row["expect"].get("limit") == "app"]
 
 LEAST_WAITS: Final = 0.2 + 0.4
-"""Seconds before the second and the third try, at least."""
+"""The least sum of the waits before the second and the third try, in seconds."""
 
 
 def fault_of(row: dict[str, Any]) -> Says:

@@ -21,14 +21,14 @@ from tests.support import NO_TLS, wait_until
 COMMENTS: Final = 10_000
 WALKS: Final = 3
 MOST_GROWTH: Final = 4 * 1024 * 1024
-"""Bytes. One walk brings 4 MB of comments from Facebook: if any part of them stayed, three would be seen."""
+"""Bytes. One walk fetches 4 MB of comments from Facebook. If a part stayed in memory, three walks would show it."""
 
 SHOP_PAGES: Final = 12
-"""With more, a busy machine cannot bring all calls to Facebook before the service ends the first after 12 s."""
+"""With more Pages, a busy machine cannot send all calls to Facebook before the first call ends after 12 s."""
 READERS: Final = 4
-"""Of each Page."""
+"""Parallel readers of each Page."""
 SENT_AWAY: Final = 4
-"""Of the Page that stalls, more than have a place in its queue."""
+"""Callers of the stalled Page that have no place in its queue."""
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc how much memory was ever held")

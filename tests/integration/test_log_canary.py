@@ -48,12 +48,12 @@ WORDS: Final = f"{CANARY} {PHONE} {PSID} {TOKEN}"
 PERSON: Final = "10000000000009942"
 SOURCE: Final = "127.0.0.77"
 FORWARDED: Final = "203.0.113.77"
-"""What a caller says of himself; only what stands before the service may be believed."""
+"""The address that a caller claims. The service believes only its own proxy."""
 
 NAMES: Final = {"id": f"{PAGE}_{PSID}", "page": PAGE, "psid": PSID, "shop": SHOP}
-"""What is put into a path for what it names; any other name gets the canary."""
+"""Values for the parameters of paths. Every other parameter gets the canary."""
 STRANGE_PAGE: Final = "104299999999999"
-"""No canary: whatever is connected as a Page is kept as one, in clear."""
+"""This id has no canary, because ids of connected Pages are stored unencrypted."""
 HEADERS: Final = {
     "User-Agent": f"Browser/1.0 {PHONE} {TOKEN}",
     "Referer": f"https://shop.example/{LATIN}?token={TOKEN}",
@@ -63,7 +63,7 @@ HEADERS: Final = {
     "Accept-Language": LATIN,
     "X-Forwarded-For": f"{LATIN}, {FORWARDED}",
 }
-"""The word itself is not in the browser's name: that name is what a line is there to tell."""
+"""The browser's name does not contain the word `canary`, because a log line contains this name on purpose."""
 
 
 def bearer(shop: str = SHOP, scopes: tuple[Scope, ...] = SCOPES, key: Secret = TOKEN_KEY) -> str:
@@ -134,8 +134,8 @@ def filled(route: Route, names: dict[str, str]) -> str:
 
 
 def bodies(route: Route) -> Iterator[dict[str, Any]]:
-    """Returns the examples of the description, and bodies with the canary in each field. The list is empty for a route
-    that reads no body: the connection can end before the body arrives, and the answer would be lost.
+    """Returns an empty request, the examples of the description, and bodies with the canary in each field. A route that
+    reads no body gets only the empty request: its connection can end before a body arrives, and the answer is lost.
     """
     model = route.body
     yield {}

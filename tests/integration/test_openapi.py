@@ -15,10 +15,10 @@ from tests.service import Service
 from tests.support import NO_TLS
 
 EXAMPLES = 4
-"""For each call and phase; all of them take about half a minute on a busy machine."""
+"""Examples for each call and phase. All of them take about half a minute on a busy machine."""
 
 BUSY_SECONDS = 200
-"""Of a machine that does other things; it takes 25 of processor time."""
+"""Seconds on a busy machine. The test takes 25 seconds of processor time."""
 
 CONFIG = """
 [[operations]]

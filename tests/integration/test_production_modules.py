@@ -42,10 +42,10 @@ UNUSED = {
     *("app.doctor", "app.doctor_command", "app.store_commands", "app.export_command", "app.audit_command"),
     *("app.receipt_command", "app.remote", "cache.embedded.valkey", "ops.tracing"),
 }
-"""Of ours, what only other commands need."""
+"""Our modules that only other commands need."""
 
 LOADED_LATER = {"api.docs_page", "api.openapi", "app.supervisor", "httpcore2", "httpx2", "phonenumbers"}
-"""What a start must not load: it takes time and memory, and some processes never need it."""
+"""Modules that a start must not load: they take time and memory, and some processes never need them."""
 
 
 def absent() -> list[str]:

@@ -22,11 +22,12 @@ from tests.service import serving
 from tests.support import wait_until_blocking
 
 MANY = 40_000
-"""More than are erased before the answer, and before a SIGKILL right after the answer."""
+"""More messages than the service erases before the answer, and before a SIGKILL right after the answer."""
 AT_ONCE = 5_000
 CONVERSATIONS = 500
 ERASED_WITHIN = 45.0
-"""Seconds to wait: a busy machine slows a purge down on purpose. The promise is five; what it took is printed."""
+"""Seconds to wait, because on a busy machine the service slows a purge down on purpose. The promise is five seconds.
+The test prints the real time."""
 READS = 300
 
 

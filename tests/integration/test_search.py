@@ -7,7 +7,7 @@ from tests.callers import CUSTOMER, PAGE, Facebook, Shop, text_part, texts
 from tests.service import Service
 
 OTHERS = 1_100
-"""More than one search looks at."""
+"""More messages than one search looks at."""
 
 
 def test_one_order_is_found_among_more_messages_than_one_search_looks_at(

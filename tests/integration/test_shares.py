@@ -15,10 +15,10 @@ from tests.service import APP_SECRET, serving
 from tests.support import NO_TLS, wait_until
 
 OPEN_FILES: Final = "1024"
-"""Half of them are connections, and three quarters of these are for streams and other requests."""
+"""Half of the files are for connections. Three quarters of these connections are for streams and other requests."""
 STREAMS: Final = 300
 WAVES: Final = 3
-"""A stream that Redis is too slow for is refused, and its connection can be used again."""
+"""If Redis is too slow for a stream, the stream is refused and another stream can use the connection."""
 DELIVERIES: Final = 30
 WITHIN: Final = 60.0
 

@@ -19,7 +19,7 @@ from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer
 
 OLD = Cursors(Keyring([SEAL_KEY])).write(ShopId("shop-1"), "s", 1)
-"""The id of an event of 1970."""
+"""The id of an event from 1970."""
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ CONNECTIONS = 16
 EACH = 8
 """Deliveries on one connection."""
 WITHIN = 60.0
-"""A red light takes five seconds, a start one; two cores may be busy with other things."""
+"""A failed check takes five seconds and a start takes one second. Two cores can be busy with other programs."""
 
 
 @contextmanager
