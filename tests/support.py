@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 _FIRST_POLL_SECONDS: Final = 0.005
-_LONGEST_POLL_SECONDS: Final = 0.05
+_LONGEST_POLL_SECONDS: Final = 0.25
 _SLOWER: Final = 1.2
-"""Each pause is longer than the last: a condition that asks a service costs processor time on both sides."""
+"""Each pause is longer than the last, about a sixth of the time that has passed: a condition that asks a service costs
+processor time on both sides.
+"""
 
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For a client of loopback addresses without TLS. A client without it loads all certificate authorities of the system,
