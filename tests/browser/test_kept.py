@@ -80,6 +80,21 @@ async def test_the_storage_has_the_conversations_deadline(modules: Modules) -> N
     assert await modules.run("kept", script) == [["a", "b"], ["a"], []]
 
 
+async def test_a_value_is_stored_without_the_others(modules: Modules) -> None:
+    """A thousand counts cost the storage a thousand times one, and not the square of it."""
+    script = """(() => {
+        const kept = m.createKept({ name: "test", deadlineOf: () => 2_000, now: () => 1_000 });
+        const setItem = Storage.prototype.setItem;
+        let written = 0;
+        Storage.prototype.setItem = function (name, text) { written += text.length; setItem.call(this, name, text); };
+        for (let number = 0; number < 1_000; number += 1) kept.set(`c_${number}`, 1);
+        Storage.prototype.setItem = setItem;
+        sessionStorage.clear();
+        return written;
+    })()"""
+    assert await modules.run("kept", script) < 100_000
+
+
 async def test_what_is_unread_survives_a_reload_and_history_is_not_unread(console: Console) -> None:
     """Until the conversation is opened or gone."""
     console.owner.hears("m_1", "first", SOKHA)

@@ -9,6 +9,7 @@ from playwright.async_api import CDPSession, Page, Route, expect
 
 from domain.moment import rfc3339
 from tests.browser.console import PATIENCE, Console, messages, rows, stumbles
+from tests.callers import text_part
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -163,14 +164,18 @@ async def test_a_day_of_messages_leaves_the_page_as_large_as_before(console: Con
         return (await metrics(cdp))["JSHeapUsedSize"]
 
     async def deliver(first: int, last: int) -> None:
-        for number in range(first, last):
-            console.owner.hears(f"m_live_{number}", f"live {number}", customer(number % 50))
-        await expect(rows(page).first).to_contain_text(f"live {last - 1}")
+        of = console.owner.page.id
+        console.owner.delivers(
+            *(text_part(f"m_live_{n}", f"live {n}", page=of, customer=customer(n % 50)) for n in range(first, last))
+        )
+        console.owner.hears(f"m_last_{last}", f"last {last}", customer(0))
+        await expect(rows(page).first).to_contain_text(f"last {last}")
 
-    await deliver(0, 60)
+    await deliver(0, 100)
     before = await heap()
-    await deliver(60, 180)
-    assert await heap() - before < 400_000
+    for first in (100, 400, 700):
+        await deliver(first, first + 300)
+    assert await heap() - before < 1_000_000
 
 
 async def test_a_live_message_in_a_thread_of_a_thousand_costs_little(console: Console) -> None:
