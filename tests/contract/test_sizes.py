@@ -4,6 +4,7 @@ each message once.
 
 import secrets
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -28,9 +29,13 @@ LONGEST = 125_000
 @pytest.fixture(autouse=True)
 async def long_messages(box: Box) -> list[str]:
     """Store ten MB of JSON, each message of another customer. Returns the ids, newest first."""
-    for number in range(COUNT):
-        await box.put(text(f"m_{number}", WORDS, customer=Psid(f"{7_000_000_000_000_000 + number}")))
+    await box.put(*(text(f"m_{n}", WORDS, customer=Psid(f"{7_000_000_000_000_000 + n}")) for n in range(COUNT)))
     return [f"m_{number}" for number in reversed(range(COUNT))]
+
+
+@cache
+def _incompressible() -> str:
+    return "".join(chr(0x4E00 + number * number % 20_000 * 7 % 20_000) for number in range(1_700_000))
 
 
 def _ids(items: Sequence[KeptMessage]) -> list[str]:
@@ -95,8 +100,7 @@ async def test_a_stream_is_read_in_small_parts(box: Box, long_messages: list[str
 
 async def test_a_message_longer_than_a_part_is_a_part_of_its_own(box: Box, long_messages: list[str]) -> None:
     """The message is five MB of JSON that Redis cannot make shorter than a part."""
-    words = "".join(chr(0x4E00 + number * number % 20_000 * 7 % 20_000) for number in range(1_700_000))
-    await box.put(text("m_longest", words))
+    await box.put(text("m_longest", _incompressible()))
     page = await box.reader.messages(SHOP, MessageQuery(limit=100))
     assert _ids(page.items) == ["m_longest"]
     assert (await box.ids()) == ["m_longest", *long_messages]
