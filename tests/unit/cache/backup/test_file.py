@@ -3,6 +3,7 @@
 import resource
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,22 +14,23 @@ from cache.sealing import Sealer
 from tests.service import SEAL_KEY
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """This process can write no file above 100 bytes, as on a full disk."""
+    """This process can write no file above 100 bytes, as on a full disk. The test runner's own log is such a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_full_disk_is_one_sentence_and_leaves_no_file(tmp_path: Path) -> None:
     """Also when it is full only at the end, because the writes before were buffered."""
     path = tmp_path / "backup"
     sealer = Sealer([SEAL_KEY], new_nonce=secrets.token_bytes)
     with BackupWriter(path, sealer, new_bytes=secrets.token_bytes) as file:
         file.write(BackupPart(b"shop:sokha", "string", -1, [(b"", secrets.token_bytes(200))]))
-        with pytest.raises(BackupRefused, match=r"cannot be written: File too large"):
+        with small_files(), pytest.raises(BackupRefused, match=r"cannot be written: File too large"):
             file.finish()
     assert list(tmp_path.iterdir()) == []
