@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -18,6 +19,8 @@ from ops.settings import SettingsRefused
 
 REDIS_SECONDS: Final = 1.0
 """Time limit for the first examination of Redis. If Redis does not answer, the service starts but is not ready."""
+SILENT_SECONDS: Final = 2.0
+"""Seconds after SIGHUP in which the previous application still answers on the connections that it has accepted."""
 _POLL_SECONDS: Final = 0.01
 
 Beside = Callable[[int, int], Coroutine[Any, Any, None]]
@@ -133,5 +136,14 @@ class _Process:
     async def _replace(self, before: list[tuple[uvicorn.Server, Application]], public: uvicorn.Server) -> None:
         while not public.started and not public.should_exit:  # noqa: ASYNC110 - uvicorn sets no event
             await asyncio.sleep(_POLL_SECONDS)
-        for old, app in before if public.started else ():
+        if not public.started:
+            return
+        for old, _ in before:
+            for listening in old.servers:
+                listening.close()
+        # The old application has accepted connections that have sent nothing yet. It would close them unanswered.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SILENT_SECONDS):
+                await self.ended.wait()
+        for old, app in before:
             stop_serving(old, app)

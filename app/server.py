@@ -62,6 +62,8 @@ def listen(host: str, port: int, setting: str, *, shared: bool = False) -> socke
         raise PortRefused("port_refused", sentence) from None
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+    # Copies of a socket share its mode. At SIGHUP a blocking copy would let the event loop wait in accept().
+    listening.setblocking(False)
     return listening
 
 

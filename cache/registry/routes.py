@@ -36,6 +36,10 @@ class Routes:
         Raises:
             Unavailable: also if no Page was ever connected, because this may be the wrong Redis.
         """
+        # Twice before a Page counts as unknown: Redis may get its data back between these looks and those at the marks.
+        return await self._look(page) or await self._look(page)
+
+    async def _look(self, page: PageId) -> PageRoute | None:
         shop = await self._shops.claimant(page)
         return None if shop is None else await self.find_in(shop, page)
 

@@ -9,6 +9,8 @@ import pytest
 
 from cache.errors import NotFound, PageTaken, SealBroken, SealKeysMissing
 from cache.keys import shop_keys
+from cache.registry.registry import Registry
+from cache.registry.routes import Routes
 from cache.sealing import Sealer
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Edit, Unsend
@@ -226,3 +228,26 @@ async def test_what_is_known_of_a_page_may_be_rewritten_as_often_as_it_is_looked
     for moment in range(5):
         assert await box.shops.note_state(SHOP, PAGE, credentials.seal, replace(STATE, checked_at=moment))
     assert len(await record(box)) == 3
+
+
+class RestoredMeanwhile:
+    """A registry whose data come back after the first look at a Page's claim, before the look at the marks."""
+
+    def __init__(self, shops: Registry) -> None:
+        self.looks = 0
+        self.check_marks = shops.check_marks
+        self._claimant = shops.claimant
+
+    async def claimant(self, page: PageId) -> ShopId | None:
+        """Finds no claim at the first look, and the true one from then on."""
+        self.looks += 1
+        return None if self.looks == 1 else await self._claimant(page)
+
+
+async def test_a_page_is_not_unknown_because_redis_was_restored_during_the_lookup(box: Box) -> None:
+    """A delivery for an unknown Page is answered 200 and dropped."""
+    await box.shops.connect(SHOP, PAGE)
+    meanwhile: Any = RestoredMeanwhile(box.shops)
+    route = await Routes(box.connection, meanwhile, box.secrets).find(PAGE)
+    assert route is not None
+    assert route.shop == SHOP

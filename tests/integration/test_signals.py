@@ -1,6 +1,7 @@
 """The effects of signals on a running service, and the reasons for which it refuses to start."""
 
 import signal
+import socket
 import threading
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def status(service: Service, mid: str, secret: Secret) -> int:
     with httpx2.Client(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=WITHIN) as client:
         try:
             answer = client.post("/webhook", content=body, headers=signed(body, secret))
-        except httpx2.RemoteProtocolError:
+        except (httpx2.NetworkError, httpx2.RemoteProtocolError):
             answer = client.post("/webhook", content=body, headers=signed(body, secret))
     return answer.status_code
 
@@ -77,6 +78,25 @@ def test_sighup_reads_the_files_of_the_settings_again(valkey: Server, tmp_path: 
             sending.join()
         assert set(answers) == {200}
         assert service.terminate() == 0
+
+
+def test_a_connection_from_before_sighup_is_answered_after_it(valkey: Server, tmp_path: Path) -> None:
+    """Its first request comes when the new settings are in use."""
+    file = tmp_path / "secret"
+    file.write_text(APP_SECRET.reveal())
+    files = {"FACEBOOK_APP_SECRET": "", "FACEBOOK_APP_SECRET_FILE": str(file)}
+    body = serialize(texts(["m_1"]))
+    head = [b"POST /webhook HTTP/1.1", b"Host: x", b"Content-Length: %d" % len(body)]
+    head += [b": ".join(line) for line in signed(body, APP_SECRET)]
+    with serving(valkey.url, tmp_path / "log", **files) as service, Shop(service.url) as shop:
+        shop.connect()
+        with socket.create_connection(("127.0.0.1", service.port), timeout=WITHIN) as early:
+            shop.ids()  # accepted later, so the early connection is accepted too
+            file.write_text(f"{NEXT_SECRET.reveal()},{APP_SECRET.reveal()}")
+            service.process.send_signal(signal.SIGHUP)
+            wait_until_blocking(lambda: all_take(service, NEXT_SECRET), within=WITHIN)
+            early.sendall(b"\r\n".join(head) + b"\r\n\r\n" + body)
+            assert early.recv(12) == b"HTTP/1.1 200"
 
 
 def events(service: Service) -> list[str]:
