@@ -1,6 +1,7 @@
 """The example of an order composer in a browser, beside a service that is killed."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -16,9 +17,16 @@ from tests.facebook import new_page, serving_graph
 from tests.graph import FakeGraph
 from tests.servers import Server, free_ports
 from tests.service import TOKEN_KEY, started
+from tests.support import wait_until_blocking
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def is_listening(port: int) -> bool:
+    """Returns True if a program of this machine accepts connections on this port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def test_the_composer_shows_messages_live_and_survives_kill_9(
@@ -41,6 +49,7 @@ async def test_the_composer_shows_messages_live_and_survives_kill_9(
         shop.hears("m_1", "two blue shirts")
         console = Console(browser, shop)
         page = await console.window(permissions=["clipboard-read", "clipboard-write"])
+        wait_until_blocking(lambda: is_listening(composer), within=60)
         await page.goto(origin)
         await expect(page.get_by_role("status")).to_have_text("live")
         await page.get_by_role("button", name="two blue shirts").click()
