@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import redis
 
@@ -67,9 +67,10 @@ class Inbox:
         """A DELETE of a shop, as it travels."""
         return request("DELETE", self.path(tenant, rest), self.token)
 
-    def newest(self, tenant: Tenant, cursor: str = "") -> bytes:
-        """The request for 50 messages."""
-        return self.get(tenant, "messages?limit=50" + (f"&cursor={quote(cursor)}" if cursor else ""))
+    def newest(self, tenant: Tenant, cursor: str | None = None, *, search: str = "") -> bytes:
+        """The request for 50 messages, of those with a text if `search` is given."""
+        query = {"limit": "50"} | ({"cursor": cursor} if cursor else {}) | ({"q": search} if search else {})
+        return self.get(tenant, f"messages?{urlencode(query)}")
 
     def begin(self, tenants: Sequence[Tenant]) -> None:
         """An empty store with these shops connected."""

@@ -7,6 +7,7 @@ the same while others use the machine.
 
 import random
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -35,6 +36,8 @@ READS: Final = 1_000
 """of each kind in a round: ten stand above the p99"""
 FRESH: Final = 40
 """Pages in a round that nobody has read; below the deep one there are enough for seven rounds."""
+SEARCHES: Final = 5
+"""Calls of a search in a round: a shop may not search without end."""
 WARM_UP: Final = 50
 
 
@@ -82,6 +85,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
             rate, fresh = _walk(own, shop, fresh, effort.count(FRESH))
             found["fresh", "own", "rate"].append(rate)
             found["fresh", "bare", "rate"].append(found["deep", "bare", "rate"][-1])
+            found["search", "own", "ms"] += _search(own, shop)
             say(f"reads, round {number + 1}: first page p50 {found['first', 'own', 'p50'][-1]:.0f} us")
     names = {"first": "first page", "deep": "deep page", "fresh": FRESH_RATE.partition(",")[0]}
     rows = [
@@ -93,7 +97,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
         Figure(GROUP, f"{label}, of a busy core", found[name, "own", "rate"], "per second", BESIDE,
             found[name, "bare", "rate"], at_least=GOAL if name == "first" else None)
         for name, label in names.items()
-    ]  # fmt: skip
+    ] + [Figure(GROUP, "search that finds nothing, 1,000 messages", found["search", "own", "ms"], "ms")]  # fmt: skip
 
 
 def _pages(own: Inbox, shop: Tenant, down: int) -> dict[str, bytes]:
@@ -121,6 +125,20 @@ def _walk(own: Inbox, shop: Tenant, asked: bytes, pages: int) -> tuple[float, by
         for _ in range(pages):
             asked = own.newest(shop, caller.ask_json(asked)["next_cursor"])
         return pages / (own.server.cpu_seconds() - cpu), asked
+
+
+def _search(own: Inbox, shop: Tenant) -> list[float]:
+    """The milliseconds that each call of a search takes for 1,000 messages."""
+    taken, cursor = [], None
+    with Caller(own.server.port) as caller:
+        for _ in range(SEARCHES):
+            began = time.perf_counter()
+            answer = caller.ask_json(own.newest(shop, cursor, search="nobody writes this"))
+            if not answer["looked_at"]:  # the end
+                break
+            taken.append((time.perf_counter() - began) * 1e6 / answer["looked_at"])
+            cursor = answer["next_cursor"]
+    return taken
 
 
 def _copy(own: Inbox, name: str, body: bytes) -> None:
