@@ -137,7 +137,7 @@ class MarkChange(_Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"done": True}]})
 
     done: StrictBool = Field(False, description="Whether staff are done with it.")
-    unread: StrictBool = Field(False, description="Whether somebody shall look at it again.")
+    unread: StrictBool = Field(False, description="Whether a colleague should read the conversation again.")
     labels: Annotated[list[Label], Field(max_length=LABELS_OF_A_MARK), Different] = Field(
         [], description="Labels from the shop's list.", json_schema_extra={"uniqueItems": True}
     )

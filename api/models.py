@@ -76,7 +76,7 @@ class StaffMarkModel(_Answer):
     """What staff have noted about a conversation. All staff share it."""
 
     done: bool = Field(description="Whether staff are done with it. Compare `marked_at` with `last_activity_at`.")
-    unread: bool = Field(description="Whether somebody shall look at it again.")
+    unread: bool = Field(description="Whether a colleague should read the conversation again.")
     labels: list[str]
     marked_at: Moment
 

@@ -299,7 +299,7 @@ export interface LiveVideos {
 export interface MarkChange {
   /** Whether staff are done with it. */
   done?: boolean;
-  /** Whether somebody shall look at it again. */
+  /** Whether a colleague should read the conversation again. */
   unread?: boolean;
   /** Labels from the shop's list. */
   labels?: Array<string>;
@@ -602,7 +602,7 @@ export interface Shop {
 export interface StaffMark {
   /** Whether staff are done with it. Compare `marked_at` with `last_activity_at`. */
   done: boolean;
-  /** Whether somebody shall look at it again. */
+  /** Whether a colleague should read the conversation again. */
   unread: boolean;
   labels: Array<string>;
   marked_at: string;

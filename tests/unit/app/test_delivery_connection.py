@@ -9,25 +9,19 @@ from typing import Any, Final
 
 import pytest
 import uvicorn
-from prometheus_client.registry import CollectorRegistry
 
 from app.delivery_connection import DeliveryConnection
 from app.edge import Edge
 from app.edge_connection import EdgeConnection
 from app.server import LOOPBACK, listen
 from domain.ids import MessageId, PageId, Psid
-from domain.secret import Secret
-from ops.access_log import AccessLog
-from ops.metrics import Metrics
 from simulator.payloads import one_message
 from simulator.serialize import serialize
 from tests.support import wait_until
-from tests.unit.webhook.fakes import FakeShop, error_answer, held, lines_into
-from webhook.receiver import Answer, Receiver
-from webhook.routes import Webhook
+from tests.unit.webhook.fakes import SECRET, WebhookSetup, held
+from webhook.receiver import Answer
 from webhook.signature import sign
 
-SECRET: Final = Secret("an-app-secret")
 PAGE: Final = PageId("104200000000001")
 WAITS: Final = 20
 """Seconds until a test gives up; none of them takes one."""
@@ -67,32 +61,11 @@ class CountingConnection(DeliveryConnection):
         super().send(answer, keep_alive)
 
 
-class Setup:
+class Setup(WebhookSetup):
     """A service of one kind of connection: what it has stored and logged."""
 
     def __init__(self, *, short: bool) -> None:
-        self.shop = FakeShop()
-        self.lines: list[MutableMapping[str, Any]] = []
-        self.registry = CollectorRegistry()
-        metrics = Metrics(self.registry)
-        access_log = AccessLog(metrics, write=lines_into(self.lines))
-        self.receiver = Receiver(
-            self.shop,
-            self.shop,
-            metrics,
-            access_log,
-            error_answer,
-            app_secrets=[SECRET],
-            clock=lambda: 0.0,
-            new_request_id=lambda: "r-1",
-        )
-        self.app = Webhook(
-            self.receiver,
-            access_log,
-            verify_token=Secret("a-verify-token"),
-            max_body_bytes=LONGEST,
-            new_request_id=lambda: "r-1",
-        )
+        super().__init__(max_body_bytes=LONGEST)
         self.edge = Edge(100, lambda _reason, _n: None)
         connection: Any = partial(CountingConnection, self.receiver) if short else EdgeConnection
         self.protocol: Any = partial(connection, self.edge, self.app, LONGEST)

@@ -3,15 +3,23 @@
 import asyncio
 import json
 from collections.abc import Callable, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
+from prometheus_client import CollectorRegistry
 
 from domain.errors import PageInboxError
 from domain.event import Notice, Outcome, Settle, Storable
 from domain.ids import PageId
 from domain.message import Message
-from webhook.receiver import Answer
+from domain.secret import Secret
+from ops.access_log import AccessLog
+from ops.metrics import Metrics
+from webhook.receiver import Answer, Receiver
+from webhook.routes import Webhook
+
+SECRET: Final = Secret("an-app-secret")
+VERIFY_TOKEN: Final = Secret("a-verify-token")
 
 
 class FakeShop:
@@ -87,3 +95,31 @@ def lines_into(lines: list[MutableMapping[str, Any]]) -> Callable[[Sequence[byte
             lines.append({name: value for name, value in fields if name not in {"timestamp", "level"}})
 
     return write
+
+
+class WebhookSetup:
+    """A receiver and the application in front of it, over one fake store: what it has stored, counted and logged."""
+
+    def __init__(self, *, max_body_bytes: int, clock: Callable[[], float] = lambda: 0.0) -> None:
+        self.shop = FakeShop()
+        self.registry = CollectorRegistry()
+        self.lines: list[MutableMapping[str, Any]] = []
+        metrics = Metrics(self.registry)
+        access_log = AccessLog(metrics, write=lines_into(self.lines))
+        self.receiver = Receiver(
+            self.shop,
+            self.shop,
+            metrics,
+            access_log,
+            error_answer,
+            app_secrets=[SECRET],
+            clock=clock,
+            new_request_id=lambda: "r-1",
+        )
+        self.app = Webhook(
+            self.receiver,
+            access_log,
+            verify_token=VERIFY_TOKEN,
+            max_body_bytes=max_body_bytes,
+            new_request_id=lambda: "r-1",
+        )

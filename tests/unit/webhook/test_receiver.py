@@ -7,24 +7,18 @@ from typing import Any, Final
 
 import pytest
 import structlog
-from prometheus_client.registry import CollectorRegistry
 
 from cache.errors import Unavailable
 from domain.event import Outcome, Settle
 from domain.ids import MessageId, PageId, Psid
-from domain.secret import Secret
-from ops.access_log import AccessLog
-from ops.metrics import Metrics
 from simulator.payloads import delivery, entry, from_customer, from_page, one_message
 from simulator.serialize import serialize
 from simulator.traffic import Habits, Traffic
 from tests.support import wait_until
-from tests.unit.webhook.fakes import FakeShop, error_answer, held, lines_into
-from webhook.receiver import VERIFIED_PER_ITERATION, Answer, DeliveryRequest, Receiver
-from webhook.routes import Webhook
+from tests.unit.webhook.fakes import SECRET, WebhookSetup, held
+from webhook.receiver import VERIFIED_PER_ITERATION, Answer, DeliveryRequest
 from webhook.signature import sign
 
-SECRET: Final = Secret("an-app-secret")
 PAGE, CUSTOMER = PageId("104200000000001"), Psid("7000000000000001")
 NOW: Final = 1_770_000_000_000
 BROKEN: Final = [b"no json", b"[]", b'{"object":"page"}']
@@ -45,33 +39,12 @@ class Request(DeliveryRequest):
         self.answers.append(answer)
 
 
-class Setup:
+class Setup(WebhookSetup):
     """Both ways over one store."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.shop = FakeShop()
-        self.registry = CollectorRegistry()
-        self.lines: list[MutableMapping[str, Any]] = []
-        metrics = Metrics(self.registry)
-        access_log = AccessLog(metrics, write=lines_into(self.lines))
-        self.receiver = Receiver(
-            self.shop,
-            self.shop,
-            metrics,
-            access_log,
-            error_answer,
-            app_secrets=[SECRET],
-            clock=self.clock,
-            new_request_id=lambda: "r-1",
-        )
-        self.webhook = Webhook(
-            self.receiver,
-            access_log,
-            verify_token=Secret("a-verify-token"),
-            max_body_bytes=1 << 20,
-            new_request_id=lambda: "r-1",
-        )
+        super().__init__(max_body_bytes=1 << 20, clock=self.clock)
 
     def clock(self) -> float:
         """Seconds, as the test has them."""
@@ -111,7 +84,7 @@ class Setup:
             "headers": [header for header in headers if header[1] is not None],
             "client": ("173.252.88.66", 443),
         }
-        await self.webhook(scope, receive, send)
+        await self.app(scope, receive, send)
         await asyncio.sleep(0)  # lines are written at the end of an event-loop iteration
         return Answer(sent[0]["status"], sent[0]["headers"], sent[1]["body"])
 

@@ -6,52 +6,27 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
 
 import pytest
-from prometheus_client.registry import CollectorRegistry
 
 from cache.errors import Unavailable
 from domain.ids import MessageId, PageId, Psid
-from domain.secret import Secret
-from ops.access_log import AccessLog
-from ops.metrics import Metrics
 from simulator.payloads import one_message
 from simulator.serialize import serialize
-from tests.unit.webhook.fakes import FakeShop, error_answer, lines_into
-from webhook.receiver import Receiver
-from webhook.routes import Webhook
+from tests.unit.webhook.fakes import SECRET, WebhookSetup
 from webhook.signature import sign
 
-SECRET: Final = Secret("an-app-secret")
-VERIFY_TOKEN: Final = Secret("a-verify-token")
 CAP: Final = 4096
 BODY: Final = serialize(one_message(PageId("1"), Psid("7"), "private words", MessageId("m_1"), 1_770_000_000_000))
 
 Message = MutableMapping[str, Any]
 
 
-class Setup:
+class Setup(WebhookSetup):
     """The application, what it answered and what it logged."""
 
     def __init__(self) -> None:
-        self.shop = FakeShop()
-        self.registry = CollectorRegistry()
-        metrics = Metrics(self.registry)
-        self.lines: list[MutableMapping[str, Any]] = []
+        super().__init__(max_body_bytes=CAP)
         self.sent: list[Message] = []
         self.received = 0
-        access_log = AccessLog(metrics, write=lines_into(self.lines))
-        self.receiver = Receiver(
-            self.shop,
-            self.shop,
-            metrics,
-            access_log,
-            error_answer,
-            app_secrets=[SECRET],
-            clock=lambda: 0.0,
-            new_request_id=lambda: "r-1",
-        )
-        self.app = Webhook(
-            self.receiver, access_log, verify_token=VERIFY_TOKEN, max_body_bytes=CAP, new_request_id=lambda: "r-1"
-        )
 
     async def call(
         self, *messages: Message, method: str = "POST", query: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()
