@@ -1,7 +1,7 @@
 // Questions before anything is deleted or paused, and the receipt afterwards.
 
 import { h } from "./view.js";
-import { failure, icon, iconButton } from "./parts.js";
+import { failure, icon, sheet } from "./parts.js";
 import { helpSheet } from "./help_view.js";
 import { labelsSheet } from "./marks_view.js";
 import { orderView } from "./order_view.js";
@@ -50,17 +50,7 @@ const CONTENTS = {
 };
 
 function orderSheet(app, _, close) {
-  return h(
-    "div",
-    { key: "order", class: "stack" },
-    h(
-      "div",
-      { class: "dialog-head" },
-      h("h2", { id: "dialog-title" }, icon(app, "receipt"), t("order")),
-      iconButton(app, "close", t("close"), close),
-    ),
-    orderView(app),
-  );
+  return sheet(app, "order", "receipt", t("order"), close, orderView(app));
 }
 
 function question(app, dialog, close) {
@@ -150,15 +140,12 @@ function pauseQuestion(app, dialog, close) {
 function receipt(app, dialog, close) {
   // The newest state of it: it is followed until it is complete.
   const now = app.state.receipts.find((one) => one.purge_id === dialog.receipt.purge_id) ?? dialog.receipt;
-  return h(
-    "div",
-    { key: "receipt", class: "stack" },
-    h(
-      "div",
-      { class: "dialog-head" },
-      h("h2", { id: "dialog-title" }, icon(app, "receipt"), t("receipt.title")),
-      iconButton(app, "close", t("close"), close),
-    ),
+  return sheet(
+    app,
+    "receipt",
+    "receipt",
+    t("receipt.title"),
+    close,
     h("p", {}, t("receipt.about")),
     h("div", { class: "receipt-line", role: "status" }, receiptFacts(app, now)),
     h(

@@ -1,6 +1,6 @@
 // The keys of the console, on a sheet.
 
-import { icon, iconButton } from "./parts.js";
+import { sheet } from "./parts.js";
 import { h } from "./view.js";
 import { t } from "./words.js";
 
@@ -18,15 +18,12 @@ const KEYS = {
 };
 
 export function helpSheet(app, _, close) {
-  return h(
-    "div",
-    { key: "help", class: "stack" },
-    h(
-      "div",
-      { class: "dialog-head" },
-      h("h2", { id: "dialog-title" }, icon(app, "info"), t("help.title")),
-      iconButton(app, "close", t("close"), close),
-    ),
+  return sheet(
+    app,
+    "help",
+    "info",
+    t("help.title"),
+    close,
     h(
       "dl",
       { class: "help-keys" },

@@ -1,6 +1,6 @@
 // The marks of a conversation, and the shop's list of labels.
 
-import { icon, iconButton, panel } from "./parts.js";
+import { icon, panel, sheet } from "./parts.js";
 import { isDone, MOST_LABELS } from "./staff_marks.js";
 import { h } from "./view.js";
 import { t } from "./words.js";
@@ -42,15 +42,12 @@ export function labelsSheet(app, { id }, close) {
   if (!conversation) return null;
   const { labels } = conversation.mark ?? NONE;
   const all = app.state.labels ?? [];
-  return h(
-    "div",
-    { key: "labels", class: "stack" },
-    h(
-      "div",
-      { class: "dialog-head" },
-      h("h2", { id: "dialog-title" }, icon(app, "tag"), t("labels")),
-      iconButton(app, "close", t("close"), close),
-    ),
+  return sheet(
+    app,
+    "labels",
+    "tag",
+    t("labels"),
+    close,
     app.state.labels?.length === 0 && h("p", { class: "soft" }, t("labels.none")),
     all.map((one) => {
       const chosen = labels.includes(one);

@@ -53,6 +53,21 @@ export function panel(app, name, title, ...rest) {
   return h("section", { key: name, class: `card panel panel-${name}` }, h("h2", {}, icon(app, name), title), rest);
 }
 
+/** The content of a dialog that only shows something: its title, a button that closes it, and the rest. */
+export function sheet(app, key, name, title, close, ...rest) {
+  return h(
+    "div",
+    { key, class: "stack" },
+    h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", { id: "dialog-title" }, icon(app, name), title),
+      iconButton(app, "close", t("close"), close),
+    ),
+    rest,
+  );
+}
+
 /** Grey bars in the shape of what is coming. */
 export function skeleton(shape, count) {
   const bars = Array.from({ length: count }, () =>
