@@ -45,7 +45,7 @@ class Application:
         make_known(services.metrics, self.routes)
         access_log = AccessLog(services.metrics, enabled=logs.enabled(services.settings.log_level))
         self.receiver = Receiver(
-            services.page_writer,
+            services.writer,
             services.live,
             services.metrics,
             access_log,

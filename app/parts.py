@@ -20,14 +20,15 @@ from cache.graph.heals import Heals
 from cache.graph.watchlist import Watchlist
 from cache.keyring import Keyring
 from cache.live.timeline import Timeline
+from cache.messages.batch import Batches
 from cache.messages.blocks import Blocks
-from cache.messages.page_writer import PageWriter
+from cache.messages.changes import Changes
 from cache.messages.reader import Reader
 from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
 from cache.messages.unsent import UnsentIds
 from cache.messages.vault import ShopSecrets
-from cache.messages.writer import Writer
+from cache.messages.writer import Writer, nonces
 from cache.purging.customers import CustomerPurger
 from cache.purging.journal import PurgeJournal
 from cache.purging.purge import Purger
@@ -157,16 +158,16 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
 
 
 def make_writer(store: Store, metrics: Metrics, settings: Settings) -> Writer:
-    """Returns the writer of messages."""
+    """Returns the writer of the events that arrive for Pages."""
+    ttl, new_nonce = settings.message_ttl, nonces(secrets.randbits(32))
     return Writer(
-        store.connection,
-        store.secrets,
-        store.unsent,
+        Batches(store.connection, store.secrets, metrics, ttl=ttl, clock=time.monotonic, now=time.time),
+        Changes(store.connection, store.secrets, store.unsent, ttl=ttl, new_nonce=new_nonce),
+        store.routes,
         metrics,
-        ttl=settings.message_ttl,
-        first_nonce=secrets.randbits(32),
+        ttl=ttl,
+        new_nonce=new_nonce,
         clock=time.monotonic,
-        now=time.time,
     )
 
 
@@ -179,11 +180,6 @@ def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) 
     """Returns the object that brings older data up to date, while the guard of the connection delays every reply."""
     store = make_store(connection.unguarded(), metrics, settings)
     return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, metrics, now=unix_milliseconds)
-
-
-def make_page_writer(store: Store, writer: Writer, metrics: Metrics) -> PageWriter:
-    """Returns the writer of the events that arrive for Pages."""
-    return PageWriter(writer, store.routes, metrics, clock=time.monotonic)
 
 
 def make_sweeper(

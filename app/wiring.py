@@ -21,7 +21,6 @@ from app.parts import (
     make_connection,
     make_exporter,
     make_graph,
-    make_page_writer,
     make_store,
     make_sweeper,
     make_timeline,
@@ -39,7 +38,6 @@ from cache.live.feed import Feed
 from cache.live.live import Live
 from cache.live.tickets import Tickets
 from cache.messages.blocks import Blocks
-from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
@@ -100,7 +98,6 @@ class Services:
     staff_marks: StaffMarks
     labels: Labels
     sweeper: Sweeper
-    page_writer: PageWriter
     turns: ShopTurns
     announcements: Announcements
     fan_out: FanOut
@@ -204,7 +201,6 @@ def wire(
     )
     state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
     writer = make_writer(store, metrics, settings)
-    page_writer = make_page_writer(store, writer, metrics)
     sweeper = make_sweeper(store, metrics, settings, now=now)
     if not settings.app_secrets:
         raise SettingMissing("FACEBOOK_APP_SECRET")
@@ -215,7 +211,7 @@ def wire(
         graph.pages,
         Healer(
             graph.calls,
-            page_writer,
+            writer,
             Taps(store.reader, store.connection),
             graph.heals,
             metrics,
@@ -273,7 +269,6 @@ def wire(
         staff_marks=store.staff_marks,
         labels=store.labels,
         sweeper=sweeper,
-        page_writer=page_writer,
         announcements=announcements,
         fan_out=fan_out,
         live=live,

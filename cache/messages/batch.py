@@ -1,4 +1,5 @@
-"""Batches: makes calls of `put.lua` from messages of several shops, and outcomes from its replies.
+"""Stores messages of shops in batches. A batch is one round trip to Redis: it has all messages that arrive in one
+event-loop iteration, or during the round trip before.
 
 One script call contains the messages of several shops. On a cluster it contains those of one shop, because the keys of
 a call must share a slot. If the answer of a write was lost, the write is sent once more. Each value contains a nonce,
@@ -10,35 +11,44 @@ Values are sealed when they are sent, under the secret of their route. If the sh
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, get_args
 
 import structlog
 
-from cache.codec import merged
-from cache.errors import UNREACHED, Corrupt, Unavailable, contended
+from cache.errors import UNREACHED, Unavailable, UnavailableReason
 from cache.keys import shop_keys
 from cache.messages.changes import OUTCOMES
-from cache.messages.queue import RETRY_AFTER_SECONDS, Part, Row
+from cache.messages.queue import (
+    CALL_MESSAGES,
+    MOST_MESSAGES,
+    QUEUE_BYTES,
+    QUEUE_MESSAGES,
+    RETRY_AFTER_SECONDS,
+    Pace,
+    Part,
+    Row,
+    WriteQueue,
+)
 from cache.messages.vault import ShopSecrets
+from cache.messages.waiting_edits import put_with_edits
 from cache.registry.routes import PageRoute
 from cache.scripts import PUT
 from cache.server.connection import Arg, Connection, Reply, ScriptCall
-from domain.event import Outcome
+from domain.event import Outcome, Settle
 from domain.ids import PageId
 from ops.metrics import Metrics
 
-CALL_MESSAGES: Final = 250
-"""Messages in one script call: it takes 2 to 4 ms, in which the server carries out no other call."""
-MERGE_TRIES: Final = 8
-"""Tries to store a message with its edit. A try fails only if another edit came meanwhile. Facebook allows five."""
 CLOCKS_DIFFER_MS: Final = 30_000
 """Two clocks that are set by NTP differ by less than this."""
+UNFIT_RETRY_AFTER_SECONDS: Final = 30
 
 log = structlog.get_logger()
 
 
-class BatchStore:
-    """Stores batches. `ttl` in seconds; `clock` is monotonic, in seconds; `now` is in Unix seconds."""
+class Batches:
+    """Stores messages. `ttl` in seconds; `clock` is monotonic, in seconds; `now` is in Unix seconds; `batch_messages`
+    is the largest number of messages in one round trip.
+    """
 
     def __init__(
         self,
@@ -49,61 +59,126 @@ class BatchStore:
         ttl: int,
         clock: Callable[[], float],
         now: Callable[[], float],
+        queue_messages: int = QUEUE_MESSAGES,
+        queue_bytes: int = QUEUE_BYTES,
+        batch_messages: int = MOST_MESSAGES,
     ) -> None:
-        self._now = now
         self._connection = connection
         self._secrets = secrets
         self._metrics = metrics
         self._ttl = ttl
         self._clock = clock
+        self._now = now
+        self._pace = Pace(clock, batch_messages)
+        self._queue = WriteQueue(self._pace, clock, queue_messages, queue_bytes)
+        self._storing: asyncio.Task[None] | None = None
+        self._closing = False
+        metrics.watch_queue(self._queue.unfinished)
+        for reason in get_args(UnavailableReason):
+            metrics.store_error(reason, 0)
 
-    async def store(self, parts: Sequence[Part], settle: Callable[[Part, list[Outcome] | Unavailable], None]) -> None:
-        """Store these messages. As soon as the outcomes of a part are known, `settle` gets them, or the error because
-        of which some messages of the part may not be stored.
+    def admit(self) -> None:
+        """Raise Unavailable if no message can be stored now."""
+        if self._closing:
+            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
+        # keeps: a Redis that may evict takes no message
+        if self._connection.unfit:
+            raise Unavailable(
+                "redis_unfit",
+                "Redis is configured so that it may lose messages.",
+                retry_after=UNFIT_RETRY_AFTER_SECONDS,
+            )
+        self._queue.admit()
+
+    def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
+        """Store these messages of one shop, at most CALL_MESSAGES. The caller has called `admit`. Later `settle` gets
+        once their outcomes, in order, or the error because of which some of them may not be stored.
 
         Raises:
-            Unavailable: it is unknown what is stored; `settle` gets nothing.
+            Unavailable: the messages are not accepted; `settle` gets nothing.
         """
-        pieces: list[Part] = []
-        ends = []
-        for part in parts:
-            if len(part.rows) <= CALL_MESSAGES:
-                pieces.append(part)
-            else:
-                starts = range(0, len(part.rows), CALL_MESSAGES)
-                pieces += [Part(part.route, (), part.rows[at : at + CALL_MESSAGES]) for at in starts]
-            ends.append(len(pieces))
+        self._queue.add(route, rows, settle)
+        if self._storing is None:
+            # The task starts in the next event-loop iteration. Its batch has all messages of this iteration.
+            self._storing = asyncio.create_task(self._store_all())
+
+    async def accepting(self) -> bool:
+        """Returns whether the queue has room and is not closing."""
+        return not self._closing and self._queue.has_room()
+
+    async def close(self) -> None:
+        """Refuse new messages from now on, and finish storing the accepted ones."""
+        self._closing = True
+        if self._storing is not None:
+            await asyncio.wait([self._storing])
+
+    async def _store_all(self) -> None:
+        try:
+            while self._queue.waiting:
+                parts = self._queue.take()
+                if not parts:
+                    continue
+                self._pace.begin()
+                try:
+                    await self._store(parts)
+                except Unavailable as error:
+                    # The messages that waited for the next round trip fail too. Facebook delivers them again.
+                    self._metrics.store_error(error.reason)
+                    for part in parts:
+                        self._queue.fail(part.puts, error)
+                    self._queue.fail_all(error)
+                except Exception as error:
+                    log.exception("store_failed")
+                    for part in parts:
+                        self._queue.fail(part.puts, error)
+                finally:
+                    self._pace.end(sum([len(part.rows) for part in parts]))
+        finally:
+            self._storing = None
+
+    async def _store(self, parts: Sequence[Part]) -> None:
+        """Store and settle these messages.
+
+        Raises:
+            Unavailable: it is unknown what is stored; nothing is settled.
+        """
         began = self._clock()
-        replies = await self._seal_and_send(pieces)
+        replies = await self._seal_and_send(parts)
         self._metrics.stored(self._clock() - began, sum([len(part.rows) for part in parts]))
-        unsettled = []
-        first = 0
-        for part, end in zip(parts, ends, strict=True):
-            reply = replies[first]
-            # Most parts are one piece, and its reply is only letters.
-            if end - first == 1 and not isinstance(reply, Unavailable) and len(reply) == 1 and b"o" not in reply[0]:
-                settle(part, _outcomes(reply[0]))
+        others = []
+        for part, reply in zip(parts, replies, strict=True):
+            if isinstance(reply, Unavailable) or len(reply) > 1 or b"o" in reply[0]:
+                others.append((part, reply))
             else:
-                unsettled.append((part, pieces[first:end], replies[first:end]))
-            first = end
-        for part, of_part, replied in unsettled:  # these may need more round trips, so they come last
+                self._queue.fulfil(part.puts, _outcomes(reply[0]))
+        for part, reply in others:  # these may need more round trips, so they come last
             try:
-                settle(part, self._checked(part, await self._merged_outcomes(of_part, replied)))
+                self._queue.fulfil(part.puts, await self._checked(part, reply))
             except Unavailable as error:
-                settle(part, error)
+                self._metrics.store_error(error.reason)
+                self._queue.fail(part.puts, error)
 
-    def _checked(self, part: Part, outcomes: list[Outcome]) -> list[Outcome] | Unavailable:
-        """Returns the outcomes; or an error, if a message is too old for Redis but not by this machine's clock.
+    async def _checked(self, part: Part, reply: Reply | Unavailable) -> list[Outcome]:
+        """Returns the outcomes, after edits that came before their messages are merged.
 
-        In this case one of the two clocks is wrong, and the message must not be dropped.
+        Raises:
+            Unavailable: a message may not be stored. Or a message is too old for Redis but not by this machine's clock.
+                Then one of the two clocks is wrong, and the message must not be dropped.
         """
+        if isinstance(reply, Unavailable):
+            raise reply
+        outcomes = _outcomes(await put_with_edits(part, reply, self._put_alone, self._secrets))
         if "too_old" in outcomes:
             # keeps: a wrong clock drops no message
             oldest = (self._now() - self._ttl) * 1000 + CLOCKS_DIFFER_MS
             for row, outcome in zip(part.rows, outcomes, strict=True):
                 if outcome == "too_old" and isinstance(row.sent_at, int) and abs(row.sent_at) > oldest:
-                    return Unavailable("redis_clock_wrong", retry_after=RETRY_AFTER_SECONDS)
+                    raise Unavailable("redis_clock_wrong", retry_after=RETRY_AFTER_SECONDS)
         return outcomes
+
+    async def _put_alone(self, part: Part) -> Reply | Unavailable:
+        (reply,) = await self._seal_and_send([part])
+        return reply
 
     async def _seal_and_send(self, parts: Sequence[Part]) -> list[Reply | Unavailable]:
         """Returns the replies of the script to these parts, after one round trip.
@@ -112,36 +187,35 @@ class BatchStore:
             Unavailable: it is unknown what is stored.
         """
         drawn = iter(self._secrets.draw(sum([len(part.rows) for part in parts])))
-        calls, ends = [], []
-        for first, end in self._spans(parts):
-            calls.append(self._call(parts[first:end], drawn))
-            ends.append((first, end))
+        groups = self._groups(parts)
+        calls = [self._call(group, drawn) for group in groups]
         replies: list[Reply | Unavailable] = []
-        for (first, end), reply in zip(ends, await self._send(calls), strict=True):
+        for group, reply in zip(groups, await self._send(calls), strict=True):
             if not isinstance(reply, Unavailable):
                 replies += reply
-            elif reply.reason != "redis_refused" or end - first == 1:
-                replies += [reply] * (end - first)
+            elif reply.reason != "redis_refused" or len(group) == 1:
+                replies += [reply] * len(group)
             else:
                 # One shop's keys may be damaged. The messages of other shops must still be stored.
-                for part in parts[first:end]:
+                for part in group:
                     try:
-                        replies += await self._seal_and_send([part])
+                        replies.append(await self._put_alone(part))
                     except Unavailable as error:
                         replies.append(error)
         return replies
 
-    def _spans(self, parts: Sequence[Part]) -> list[tuple[int, int]]:
-        """Returns which parts are sent in one call: per call the first part, and the part after the last one."""
-        spans, clustered = [], self._connection.clustered
-        first = messages = 0
-        for at, part in enumerate(parts):
+    def _groups(self, parts: Sequence[Part]) -> list[list[Part]]:
+        """Returns the parts of each script call."""
+        groups: list[list[Part]] = []
+        messages = 0
+        for part in parts:
             messages += len(part.rows)
-            if at > first and (messages > CALL_MESSAGES or clustered):
-                spans.append((first, at))
-                first, messages = at, len(part.rows)
-        spans.append((first, len(parts)))
-        return spans
+            if groups and messages <= CALL_MESSAGES and not self._connection.clustered:
+                groups[-1].append(part)
+            else:
+                groups.append([part])
+                messages = len(part.rows)
+        return groups
 
     def _call(self, parts: Sequence[Part], drawn: Iterator[bytes]) -> ScriptCall:
         names: list[bytes] = []
@@ -170,43 +244,6 @@ class BatchStore:
                     return await self._connection.runs(calls)
         except TimeoutError:
             raise Unavailable("redis_timeout") from None
-
-    async def _merged_outcomes(self, pieces: Sequence[Part], replies: Sequence[Reply | Unavailable]) -> list[Outcome]:
-        """Returns the outcomes, after edits that came before their messages are merged.
-
-        Raises:
-            Unavailable: one of the replies is this error, or a message may not be stored.
-        """
-        letters = b""
-        for piece, reply in zip(pieces, replies, strict=True):
-            if isinstance(reply, Unavailable):
-                raise reply
-            found = bytearray(reply[0])
-            for number, waiting in zip(reply[1::2], reply[2::2], strict=True):
-                found[number - 1 : number] = await self._put_with_edit(piece.route, piece.rows[number - 1], waiting)
-            letters += found
-        return _outcomes(letters)
-
-    async def _put_with_edit(self, route: PageRoute, row: Row, waiting: bytes) -> bytes:
-        """Store a message together with its edit, which came first. Returns the letter of the outcome."""
-        for _ in range(MERGE_TRIES):
-            (reply,) = await self._seal_and_send([Part(route, (), [self._merged(route, row, waiting)])])
-            if isinstance(reply, Unavailable):
-                raise reply
-            letter: bytes = reply[0]
-            if letter != b"w":
-                return letter
-            waiting = reply[2]
-        raise contended()
-
-    def _merged(self, route: PageRoute, row: Row, waiting: bytes) -> Row:
-        """Returns the message with its edit; the message alone if the edit cannot be read."""
-        record = row.record
-        try:
-            record = merged(record, self._secrets.vault(*route).open(row.id, waiting))
-        except Corrupt as error:
-            log.warning("record_unreadable", reason=error.reason)
-        return Row(row.page, row.page_tag, row.id, row.sent_at, record, waiting)
 
 
 def _outcomes(letters: bytes) -> list[Outcome]:

@@ -1,131 +1,186 @@
-"""Stores messages of shops in batches. A batch is one round trip to Redis: it has all messages that arrive in one
-event-loop iteration, or during the round trip before.
+"""Stores events of Pages: finds the route of each Page (its shop and the shop's secret), and stores with this route.
 
-`put` returns when its own messages are stored. Only then the service answers Facebook with 200. When the queue is full,
-or Redis is lost, slow or full, `put` raises and Facebook delivers again. The message id prevents duplicates.
+`put` returns when its events are stored. Only then the service answers Facebook with 200. When the queue is full, or
+Redis is lost, slow or full, `put` raises and Facebook delivers again. The message id prevents duplicates.
+
+Routes are remembered. A wrong route causes a second lookup, but loses no message: the scripts store nothing if the Page
+is not the shop's, or if the secret is not the shop's.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from itertools import count
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from itertools import count, starmap
 from typing import Final, get_args
 
-import structlog
-
-from cache.errors import Unavailable, UnavailableReason
+from cache.errors import Unavailable, contended
 from cache.keys import shop_keys
-from cache.messages.batch import BatchStore
+from cache.messages.batch import Batches
 from cache.messages.changes import Changes
-from cache.messages.queue import (
-    MOST_MESSAGES,
-    QUEUE_BYTES,
-    QUEUE_MESSAGES,
-    RETRY_AFTER_SECONDS,
-    Pace,
-    Part,
-    Row,
-    WriteQueue,
-    row_of,
-)
-from cache.messages.unsent import UnsentIds
-from cache.messages.vault import ShopSecrets
-from cache.registry.routes import PageRoute
-from cache.server.connection import Connection
+from cache.messages.queue import CALL_MESSAGES, Row, row_of
+from cache.registry.routes import PageRoute, Routes
 from domain.event import Outcome, Settle, Storable
-from domain.ids import ShopId
+from domain.ids import PageId, ShopId
 from domain.message import Message
 from ops.metrics import Metrics
 
-UNFIT_RETRY_AFTER_SECONDS: Final = 30
+ROUTES_REMEMBERED: Final = 100_000
+"""Pages whose route one process remembers: 300 bytes each. Every other Page needs a lookup."""
+ROUTES_SECONDS: Final = 86_400.0
+"""Time after which all routes are looked up again. A lookup seals the shop's secret with the first of SEAL_KEYS."""
+EVENTS_AT_ONCE: Final = CALL_MESSAGES
+"""Events of one shop that are put together. A larger delivery (Facebook sends at most 1,000 events) is put in parts,
+one after another, and other deliveries are stored between the parts. If a later part fails or the time ends, the stored
+parts stay stored. So each redelivery has less to do.
+https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
 
-log = structlog.get_logger()
+_Find = Callable[[PageId], Awaitable[PageRoute | None]]
 
 
 class Writer:
-    """Stores events of a shop.
-
-    `clock` is monotonic, in seconds; `now` is in Unix seconds; `first_nonce` is a random number for this process;
-    `batch_messages` is the largest number of messages in one round trip.
+    """Stores events of Pages. `ttl` is in seconds; `new_nonce` returns four new bytes at each call; `clock` is
+    monotonic, in seconds.
     """
 
     def __init__(
         self,
-        connection: Connection,
-        secrets: ShopSecrets,
-        unsent: UnsentIds,
+        batches: Batches,
+        changes: Changes,
+        routes: Routes,
         metrics: Metrics,
         *,
         ttl: int,
-        first_nonce: int,
+        new_nonce: Callable[[], bytes],
         clock: Callable[[], float],
-        now: Callable[[], float],
-        queue_messages: int = QUEUE_MESSAGES,
-        queue_bytes: int = QUEUE_BYTES,
-        batch_messages: int = MOST_MESSAGES,
+        routes_remembered: int = ROUTES_REMEMBERED,
     ) -> None:
-        self._connection = connection
+        self._batches = batches
+        self._changes = changes
+        self._routes = routes
         self._metrics = metrics
         self._ttl = ttl
-        self._nonces = count(first_nonce)
-        self._changes = Changes(connection, secrets, unsent, ttl=ttl, new_nonce=self._nonce)
-        self._pace = Pace(clock, batch_messages)
-        self._queue = WriteQueue(self._pace, clock, queue_messages, queue_bytes)
-        self._batches = BatchStore(connection, secrets, metrics, ttl=ttl, clock=clock, now=now)
-        self._flushing: asyncio.Task[None] | None = None
-        self._closing = False
-        metrics.watch_queue(self._queue.unfinished)
-        for reason in get_args(UnavailableReason):
-            metrics.store_error(reason, 0)
+        self._new_nonce = new_nonce
+        self._clock = clock
+        self._routes_remembered = routes_remembered
+        self._remembered: dict[PageId, PageRoute] = {}
+        self._forget_at = clock() + ROUTES_SECONDS
         for outcome in get_args(Outcome):
             metrics.event("message", outcome, 0)  # an alert on a rate needs the counter before its first event
 
     def admit(self) -> None:
         """Raise Unavailable if no event can be stored now. Called before a body is parsed, and before `put_soon`."""
-        if self._closing:
-            raise Unavailable("closing", retry_after=RETRY_AFTER_SECONDS)
-        # keeps: a Redis that may evict takes no message
-        if self._connection.unfit:
-            raise Unavailable(
-                "redis_unfit",
-                "Redis is configured so that it may lose messages.",
-                retry_after=UNFIT_RETRY_AFTER_SECONDS,
-            )
-        self._queue.admit()
+        self._batches.admit()
 
-    async def put(self, route: PageRoute, events: Sequence[Storable]) -> list[Outcome]:
+    async def accepting(self) -> bool:
+        """Returns whether the queue has room and is not closing."""
+        return await self._batches.accepting()
+
+    async def close(self) -> None:
+        """Refuse new events from now on, and finish storing the accepted messages."""
+        await self._batches.close()
+
+    def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
+        """Store messages of one Page without waiting. The caller has called `admit`. Later `settle` gets once their
+        outcomes or an error. The outcome is `unknown_page` also if the remembered route is out of date.
+
+        Returns False if only `put` can store these events: the route is not remembered, there are too many events, or
+        not all are messages of one Page.
+
+        Raises:
+            Unavailable: the messages are not accepted; `settle` gets nothing.
+        """
+        if not 0 < len(events) <= EVENTS_AT_ONCE:
+            return False
+        page = events[0].page
+        messages = [event for event in events if isinstance(event, Message) and event.page == page]
+        route = self._known(page)
+        if route is None or len(messages) < len(events):
+            return False
+        self._batches.add(route, self._rows(route.shop, messages), settle)
+        return True
+
+    async def put(self, events: Sequence[Storable]) -> list[Outcome]:
         """Store, edit and erase. Returns an outcome per event, in order.
-
-        The outcome is `unknown_page` also if the shop has another secret.
 
         Raises:
             Unavailable: some events may not be stored. It is safe to put the same events again.
         """
+        return await self._put(events, self._route, from_sent=False)
+
+    async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
+        """Do the same for messages that were fetched from Facebook for a shop. A message's life begins at its
+        `sent_at`. If another shop has the Page now, the outcome is `unknown_page`.
+
+        Raises:
+            Unavailable: some messages may not be stored. It is safe to put the same messages again.
+        """
+        return await self._put(messages, partial(self._routes.find_in, shop), from_sent=True)
+
+    async def _put(self, events: Sequence[Storable], find: _Find, *, from_sent: bool) -> list[Outcome]:
+        outcomes = await self._put_once(events, find, from_sent=from_sent)
+        stale = [at for at, outcome in enumerate(outcomes) if outcome is None]
+        if stale:
+            again = await self._put_once([events[at] for at in stale], find, from_sent=from_sent)
+            for at, outcome in zip(stale, again, strict=True):
+                outcomes[at] = outcome
+        known = [outcome for outcome in outcomes if outcome is not None]
+        if len(known) < len(events):
+            error = contended()
+            self._metrics.store_error(error.reason)
+            raise error
+        return known
+
+    async def _put_once(self, events: Sequence[Storable], find: _Find, *, from_sent: bool) -> list[Outcome | None]:
+        """Returns the outcomes. If a route was outdated, it is forgotten, and the outcome of its event is None.
+
+        A Page whose lookup fails, for example because its shop's key is missing, keeps no other Page from being stored.
+        """
+        failed: Unavailable | None = None
+        routes: dict[PageId, PageRoute | None] = {}
+        by_route: dict[PageRoute, list[int]] = {}
+        for at, event in enumerate(events):
+            if event.page not in routes:
+                try:
+                    routes[event.page] = await find(event.page)
+                except Unavailable as error:
+                    self._metrics.store_error(error.reason)
+                    routes[event.page], failed = None, failed or error
+            route = routes[event.page]
+            if route is not None:
+                by_route.setdefault(route, []).append(at)
+        outcomes: list[Outcome | None] = ["unknown_page"] * len(events)
+
+        async def put_by(route: PageRoute, places: list[int]) -> None:
+            for first in range(0, len(places), EVENTS_AT_ONCE):
+                part = places[first : first + EVENTS_AT_ONCE]
+                found = await self._put_part(route, [events[at] for at in part], from_sent=from_sent)
+                for at, outcome in zip(part, found, strict=True):
+                    outcomes[at] = outcome
+                    if outcome == "unknown_page":
+                        outcomes[at] = None
+                        if self._remembered.get(events[at].page) == route:
+                            del self._remembered[events[at].page]
+
+        # All are awaited even if one fails, so nothing of this delivery still runs after its answer.
+        for failure in await asyncio.gather(*starmap(put_by, by_route.items()), return_exceptions=True):
+            if failure is not None:
+                raise failure
+        # A Page that could not be looked up is not an unknown Page: the delivery is refused, and comes again.
+        if failed is not None:
+            raise failed
+        return outcomes
+
+    async def _put_part(self, route: PageRoute, events: Sequence[Storable], *, from_sent: bool) -> list[Outcome]:
+        """Returns an outcome per event. The outcome is `unknown_page` also if the shop has another secret."""
         self.admit()
         messages = [event for event in events if isinstance(event, Message)]
-        stored: list[Outcome] = await self._stored(route, self._rows(route.shop, messages)) if messages else []
+        rows = self._rows(route.shop, messages, from_sent=from_sent)
+        stored: list[Outcome] = await self._stored(route, rows) if rows else []
         if len(messages) == len(events):
             return stored
         changed = await self._changes.make(route, [event for event in events if not isinstance(event, Message)])
         stored_next, changed_next = iter(stored), iter(changed)
         return [next(stored_next) if isinstance(event, Message) else next(changed_next) for event in events]
-
-    async def put_fetched(self, route: PageRoute, messages: Sequence[Message]) -> list[Outcome]:
-        """Do the same for messages that were fetched from Facebook. A message's life begins at its `sent_at`.
-
-        Raises:
-            Unavailable: some messages may not be stored. It is safe to put the same messages again.
-        """
-        self.admit()
-        return await self._stored(route, self._rows(route.shop, messages, from_sent=True)) if messages else []
-
-    def put_soon(self, route: PageRoute, messages: Sequence[Message], settle: Settle) -> None:
-        """Store messages without waiting. The caller has called `admit`. Later `settle` gets once what `put` returns or
-        raises.
-
-        Raises:
-            Unavailable: the messages are not accepted; `settle` gets nothing.
-        """
-        self._enqueue(route, self._rows(route.shop, messages), settle)
 
     def _stored(self, route: PageRoute, rows: list[Row]) -> "asyncio.Future[list[Outcome]]":
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
@@ -138,61 +193,35 @@ class Writer:
             else:
                 done.set_result(result)
 
-        self._enqueue(route, rows, settle)
+        self._batches.add(route, rows, settle)
         return done
-
-    def _nonce(self) -> bytes:
-        return (next(self._nonces) & 0xFFFFFFFF).to_bytes(4)
 
     def _rows(self, shop: ShopId, messages: Sequence[Message], *, from_sent: bool = False) -> list[Row]:
         keys, rows = shop_keys(shop), []
         for message in messages:
-            rows.append(row_of(keys, message, self._nonce(), self._ttl, from_sent=from_sent))  # noqa: PERF401 - a call
+            rows.append(row_of(keys, message, self._new_nonce(), self._ttl, from_sent=from_sent))  # noqa: PERF401 - a call
         return rows
 
-    def _enqueue(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
-        self._queue.add(route, rows, settle)
-        if self._flushing is None:
-            # The task starts in the next event-loop iteration. Its batch has all messages of this iteration.
-            self._flushing = asyncio.create_task(self._flush_all())
+    def _known(self, page: PageId) -> PageRoute | None:
+        now = self._clock()
+        if now >= self._forget_at:
+            self._remembered.clear()
+            self._forget_at = now + ROUTES_SECONDS
+        return self._remembered.get(page)
 
-    async def _flush_all(self) -> None:
-        try:
-            while self._queue.waiting:
-                parts = self._queue.take()
-                if not parts:
-                    continue
-                self._pace.begin()
-                try:
-                    await self._batches.store(parts, self._settle)
-                except Unavailable as error:
-                    # The messages that waited for the next round trip fail too. Facebook delivers them again.
-                    self._metrics.store_error(error.reason)
-                    for part in parts:
-                        self._queue.fail(part.puts, error)
-                    self._queue.fail_all(error)
-                except Exception as error:
-                    log.exception("store_failed")
-                    for part in parts:
-                        self._queue.fail(part.puts, error)
-                finally:
-                    self._pace.end(sum([len(part.rows) for part in parts]))
-        finally:
-            self._flushing = None
+    async def _route(self, page: PageId) -> PageRoute | None:
+        """Returns a Page's route. Only found routes are remembered, so a Page that a shop connects later is found."""
+        route = self._known(page)
+        if route is None:
+            route = await self._routes.find(page)
+            if route is not None:
+                if len(self._remembered) >= self._routes_remembered:
+                    del self._remembered[next(iter(self._remembered))]
+                self._remembered[page] = route
+        return route
 
-    def _settle(self, part: Part, result: list[Outcome] | Unavailable) -> None:
-        if isinstance(result, Unavailable):
-            self._metrics.store_error(result.reason)
-            self._queue.fail(part.puts, result)
-        else:
-            self._queue.fulfil(part.puts, result)
 
-    async def accepting(self) -> bool:
-        """Returns whether the queue has room and the writer is not closing."""
-        return not self._closing and self._queue.has_room()
-
-    async def close(self) -> None:
-        """Refuse new events from now on, and finish storing the accepted ones."""
-        self._closing = True
-        if self._flushing is not None:
-            await asyncio.wait([self._flushing])
+def nonces(first: int) -> Callable[[], bytes]:
+    """Returns a function that returns four new bytes at each call. `first` is a random number for this process."""
+    numbers = count(first)
+    return lambda: (next(numbers) & 0xFFFFFFFF).to_bytes(4)

@@ -11,12 +11,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from api.answers import conversation_json, message_json
-from app.parts import Store, make_budgets, make_page_writer, make_store, make_sweeper, make_timeline, make_writer
+from app.parts import Store, make_budgets, make_store, make_sweeper, make_timeline, make_writer
 from cache.graph.budgets import Budgets
 from cache.graph.watchlist import Watchlist
 from cache.live.timeline import Timeline
 from cache.messages.blocks import Blocks
-from cache.messages.page_writer import PageWriter
 from cache.messages.reader import Reader
 from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
@@ -36,7 +35,7 @@ from domain.message import Message
 from domain.query import MessageQuery
 from domain.secret import Secret
 from ops.metrics import Metrics
-from ops.settings import read_settings
+from ops.settings import Settings, read_settings
 from tests import servers
 from tests.conftest import STORES
 from tests.servers import PATIENT, Server
@@ -78,7 +77,7 @@ class Box:
     store: Store
     shops: Registry
     reader: Reader
-    writer: Writer
+    settings: Settings
     purger: Purger
     sweeper: Sweeper
     metrics: Metrics
@@ -91,14 +90,20 @@ class Box:
     timeline: Timeline
     marks: StaffMarks
     labels: Labels
-    page_writers: dict[ShopId, PageWriter] = field(default_factory=dict)
+    writers: dict[ShopId, Writer] = field(default_factory=dict)
 
     async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
         """Store messages for Pages of this shop, as the intake does."""
-        if shop not in self.page_writers:
+        if shop not in self.writers:
             routes = RoutesIn(self.store.routes, shop)
-            self.page_writers[shop] = make_page_writer(replace(self.store, routes=routes), self.writer, self.metrics)
-        return await self.page_writers[shop].put(events)
+            self.writers[shop] = make_writer(replace(self.store, routes=routes), self.metrics, self.settings)
+        return await self.writers[shop].put(events)
+
+    async def close(self) -> None:
+        """Wait until nothing is being stored or erased."""
+        for writer in self.writers.values():
+            await writer.close()
+        await self.purger.close()
 
     async def read(self, shop: ShopId = SHOP, **query: Any) -> list[dict[str, Any]]:
         """Returns all messages, read page by page."""
@@ -146,7 +151,7 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[S
         store=store,
         shops=store.shops,
         reader=store.reader,
-        writer=make_writer(store, metrics, settings),
+        settings=settings,
         purger=store.purger,
         sweeper=make_sweeper(store, metrics, settings),
         metrics=metrics,
@@ -203,6 +208,5 @@ async def box(request: pytest.FixtureRequest, flushed: Callable[[str], Server]) 
     made = make_box(connection)
     await made.shops.connect(SHOP, PAGE)
     yield made
-    await made.writer.close()
-    await made.purger.close()
+    await made.close()
     await connection.close()

@@ -45,7 +45,7 @@ def fill(url: str, shop: str, page: str, count: int) -> None:
                 for n in range(first, min(first + AT_ONCE, count))
             ]
             assert set(await box.put(*messages, shop=ShopId(shop))) == {"stored"}
-        await box.writer.close()
+        await box.close()
         await box.connection.close()
 
     asyncio.run(put())

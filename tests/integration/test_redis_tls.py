@@ -50,7 +50,7 @@ async def stores_and_reads(url: str, tls: Tls) -> None:
         assert await box.put(text("m_1")) == ["stored"]
         assert await box.ids() == ["m_1"]
     finally:
-        await box.writer.close()
+        await box.close()
         await box.connection.close()
 
 
@@ -61,7 +61,7 @@ async def reason(url: str, tls: Tls) -> str:
         with pytest.raises(Unavailable) as refusal:
             await box.ids()
     finally:
-        await box.writer.close()
+        await box.close()
         await box.connection.close()
     return refusal.value.reason
 

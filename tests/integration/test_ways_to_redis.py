@@ -27,7 +27,7 @@ async def store_at(url: str) -> AsyncIterator[Box]:
     try:
         yield made
     finally:
-        await made.writer.close()
+        await made.close()
         await made.connection.close()
 
 

@@ -88,8 +88,7 @@ class Comparison(RuleBasedStateMachine):
         self.runner.close()
 
     async def _close(self) -> None:
-        await self.box.writer.close()
-        await self.box.purger.close()
+        await self.box.close()
         await self.box.connection.close()
 
     @initialize()

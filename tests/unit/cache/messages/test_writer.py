@@ -1,672 +1,286 @@
-"""The writer over a fake connection: what goes together, who waits for what, and what a failure costs."""
+"""Finding the shop of a Page over fakes of the batches and of the lookup: what is looked up again, and what is lost."""
 
 import asyncio
-from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from secrets import token_bytes
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client.registry import CollectorRegistry
-from redis.asyncio import Redis
 
-from cache.codec import decode, encode_message, encode_waiting_edit
 from cache.errors import Unavailable
 from cache.keys import shop_keys
-from cache.messages import changes
-from cache.messages.batch import CALL_MESSAGES
-from cache.messages.queue import MOST_MESSAGES, WAIT_SECONDS
-from cache.messages.unsent import UnsentIds
-from cache.messages.vault import ShopSecrets
-from cache.messages.writer import Writer
-from cache.registry.routes import PageRoute
-from cache.scripts import EDIT, ERASE, EVENT, PUT
-from cache.sealing import Sealer
-from cache.server.connection import Arg, Connection, Reply, ScriptCall
-from cache.server.exchange import TimeLimits
-from domain.event import Outcome, Storable
+from cache.messages.batch import Batches
+from cache.messages.changes import Changes
+from cache.messages.queue import Row
+from cache.messages.writer import EVENTS_AT_ONCE, ROUTES_SECONDS, Writer, nonces
+from cache.registry.routes import PageRoute, Routes
+from domain.event import Outcome, Settle, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
-from domain.message import Edit, Message, Unsend
-from domain.secret import Secret
+from domain.message import Message, Unsend
 from ops.metrics import Metrics
-from tests.servers import PATIENT
 from tests.support import FakeClock, wait_until
 
-PAGE, OTHER_PAGE, CUSTOMER = PageId("104200000000001"), PageId("104200000000002"), Psid("7")
-SHOP, OTHER_SHOP = ShopId("sokha"), ShopId("dara")
-SEAL_KEY = Secret(b64encode(b"a seal key of the writer's tests").decode())
-ROW = 4
-"""Arguments of `put.lua` for one message: id, sent_at, value, merged."""
-
-KEYS = 6
-"""Of one shop in a put."""
+PAGE, OTHER_PAGE, THIRD_PAGE = (PageId(number) for number in "123")
+SHOP, OTHER_SHOP = PageRoute(ShopId("sokha"), b"her secret"), PageRoute(ShopId("dara"), b"his secret")
+AFTER_PURGE = PageRoute(SHOP.shop, b"another secret")
 
 
-def text(mid: str, words: str = "", page: PageId = PAGE) -> Message:
-    return Message(MessageId(mid), page, CUSTOMER, "in", "message", None, text=words)
+def text(mid: str, page: PageId = PAGE) -> Message:
+    return Message(MessageId(mid), page, Psid("7"), "in", "message", None, text="x")
 
 
-def many(count: int, first: int = 0) -> list[Message]:
-    return [text(f"m_{number}") for number in range(first, first + count)]
+def many(count: int) -> list[Message]:
+    return [text(f"m_{number}") for number in range(count)]
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What a put holds for one shop, as the script gets it."""
+class FakeBatches:
+    """Keeps the messages that are added under the route that is right for their Page, in the next iteration."""
 
-    registry: bytes
-    sealed_by: Arg
-    pages: list[Arg]
-    rows: list[tuple[Any, ...]]
+    def __init__(self, routes: dict[PageId, PageRoute]) -> None:
+        self.routes = routes
+        self.kept: list[tuple[PageRoute, bytes]] = []
+        self.puts: list[PageRoute] = []
+        self.fails: dict[PageRoute, Exception] = {}
+        self.gates: dict[PageRoute, asyncio.Event] = {}
+        self.room = 1_000_000
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def admit(self) -> None:
+        """There is always room."""
+
+    async def accepting(self) -> bool:
+        """There is always room."""
+        return True
+
+    async def close(self) -> None:
+        """There is nothing to finish."""
+
+    def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
+        """Store; wait first where the route has a gate."""
+        self.puts.append(route)
+        if len(rows) > self.room:
+            raise Unavailable("queue_full")
+        self.room -= len(rows)
+        task = asyncio.create_task(self._store(route, rows, settle))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _store(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
+        if route in self.gates:
+            await self.gates[route].wait()
+        if route in self.fails:
+            settle(self.fails[route])
+            return
+        self.kept += [(route, row.id) for row in rows if self.routes.get(row.page) == route]
+        settle(["stored" if self.routes.get(row.page) == route else "unknown_page" for row in rows])
+
+    def has(self, route: PageRoute, mid: str, page: PageId = PAGE) -> tuple[PageRoute, bytes]:
+        """Returns the entry of `kept` for a message."""
+        return route, shop_keys(route.shop).message_id(page, MessageId(mid))
 
 
-def shares(call: ScriptCall) -> list[Share]:
-    """Shop by shop."""
-    found, at = [], 1
-    for registry in call.keys[::KEYS]:
-        _, sealed_by, pages, messages = call.args[at : at + 4]
-        first = at + 4 + 2 * int(pages)
-        at_end = first + ROW * int(messages)
-        rows = [tuple(call.args[row : row + ROW]) for row in range(first, at_end, ROW)]
-        found.append(Share(registry, sealed_by, list(call.args[at + 4 : first]), rows))
-        at = at_end
-    assert at == len(call.args)
-    return found
+class FakeRoutes:
+    """Answers from a dict and notes the lookups; the answer is what was true when a lookup began."""
 
+    def __init__(self, routes: dict[PageId, PageRoute]) -> None:
+        self.routes = routes
+        self.lookups: list[PageId] = []
+        self.gate: asyncio.Event | None = None
+        self.fails: Unavailable | None = None
+        self.spared: set[PageId] = set()
 
-def only(call: ScriptCall) -> Share:
-    """The only one."""
-    (share,) = shares(call)
-    return share
+    async def find(self, page: PageId) -> PageRoute | None:
+        """Where what comes for the Page is stored."""
+        self.lookups.append(page)
+        if self.fails is not None and page not in self.spared:
+            raise self.fails
+        found = self.routes.get(page)
+        if self.gate is not None:
+            await self.gate.wait()
+        return found
 
-
-def sizes(trip: Sequence[ScriptCall]) -> list[list[int]]:
-    """Messages of each shop in each call."""
-    return [[len(share.rows) for share in shares(call)] for call in trip]
-
-
-def stored(share: Share) -> Reply:
-    """All of it."""
-    return [b"s" * len(share.rows)]
-
-
-class FakeConnection(Connection):
-    """Answers each shop's share of a put by `answer`, other scripts by `answer_other`, or raises what `failures` holds,
-    one a round trip; notes what was sent. A share answered by an Unavailable fails its call.
-
-    While `gate` is closed a round trip waits.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(Redis(), limits=PATIENT)
-        self.answer: Callable[[Share], Reply] = stored
-        self.answer_other: Callable[[ScriptCall], Reply] = lambda _: [b"s"]
-        self.cluster = False
-        self.failures: list[BaseException | None] = []
-        self.trips: list[list[ScriptCall]] = []
-        self.commands: list[tuple[Any, ...]] = []
-        self.values: dict[str, Any] = {}
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def runs(self, calls: Sequence[ScriptCall]) -> list[Reply | Unavailable]:
-        """One round trip."""
-        self.trips.append(list(calls))
-        await self.gate.wait()
-        failure = self.failures.pop(0) if self.failures else None
-        if failure is not None:
-            raise failure
-        return [self._answered(call) for call in calls]
-
-    def _answered(self, call: ScriptCall) -> Reply:
-        if call.script is not PUT:
-            return self.answer_other(call)
-        replies = [self.answer(share) for share in shares(call)]
-        return next((reply for reply in replies if isinstance(reply, Unavailable)), replies)
-
-    @property
-    def clustered(self) -> bool:
-        """As the test says."""
-        return self.cluster
-
-    async def run(self, call: ScriptCall, *, tries: int = 1) -> Reply:
-        """A script outside the queue."""
-        assert tries == 2
-        return (await self.runs([call]))[0]
-
-    async def command(self, *args: Any) -> Reply:
-        """A command outside the queue."""
-        self.commands.append(args)
-        return self.values.get(args[0])
+    async def find_in(self, shop: ShopId, page: PageId) -> PageRoute | None:
+        """The same in one shop."""
+        found = await self.find(page)
+        return found if found is not None and found.shop == shop else None
 
 
 class Setup:
-    """A writer, its connection and its metrics."""
+    """A writer over both. The lookup finds what is right, unless a test says otherwise."""
 
-    def __init__(self, now: float = 0.0, **limits: int) -> None:
-        self.connection = FakeConnection()
-        self.clock = FakeClock()
-        self.registry = CollectorRegistry()
-        sealer = Sealer([SEAL_KEY], new_nonce=token_bytes)
-        self.secrets = ShopSecrets(sealer, new_bytes=token_bytes)
-        self.routes: dict[ShopId, PageRoute] = {}
+    def __init__(self, routes: dict[PageId, PageRoute] | None = None, *, routes_remembered: int = 100) -> None:
+        self.true_routes = {PAGE: SHOP} if routes is None else routes
+        self.batches, self.routes = FakeBatches(self.true_routes), FakeRoutes(self.true_routes)
+        self.clock, self.registry = FakeClock(), CollectorRegistry()
         self.writer = Writer(
-            self.connection,
-            self.secrets,
-            UnsentIds(sealer),
+            cast("Batches", self.batches),
+            cast("Changes", None),
+            cast("Routes", self.routes),
             Metrics(self.registry),
             ttl=432_000,
-            first_nonce=7,
+            new_nonce=nonces(7),
             clock=self.clock.seconds,
-            now=lambda: now,
-            **limits,
+            routes_remembered=routes_remembered,
         )
 
-    def metric(self, name: str, **labels: str) -> float | None:
-        """Its value."""
-        return self.registry.get_sample_value(f"page_inbox_{name}", labels)
+    async def put(self, *events: Storable) -> list[Outcome]:
+        """What comes in one delivery."""
+        return await self.writer.put(events)
 
-    def sealed(self, id_: bytes, record: bytes) -> bytes:
-        """A value as the writer would seal it."""
-        return self.secrets.vault(*self.route()).seal(id_, record, token_bytes(8))
-
-    def body(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        """What a row of a put says, opened."""
-        return decode(self.secrets.vault(*self.route()).open(row[0], row[2])).json()
-
-    def route(self, shop: ShopId = SHOP) -> PageRoute:
-        """As a lookup finds it."""
-        return self.routes.setdefault(shop, PageRoute(shop, self.secrets.new(shop)))
-
-    def put(self, *messages: Message, shop: ShopId = SHOP) -> "asyncio.Task[list[Outcome]]":
-        """A request of its own."""
-        return asyncio.create_task(self.writer.put(self.route(shop), messages))
-
-    async def taken(self, messages: int) -> None:
-        """Until so many are in the queue or under way."""
-        await wait_until(lambda: self.metric("queue_messages") == messages)
-
-    async def under_way(self, trips: int = 1) -> None:
-        """Until so many round trips have begun."""
-        await wait_until(lambda: len(self.connection.trips) >= trips)
+    def put_soon(self, *events: Storable) -> list[Any] | None:
+        """The same without waiting; None where it is not possible."""
+        results: list[Any] = []
+        return results if self.writer.put_soon(events, results.append) else None
 
 
-@pytest.fixture
-def setup() -> Setup:
-    """A fresh one for each test."""
-    return Setup()
+async def test_a_page_is_looked_up_once_and_its_route_remembered() -> None:
+    """A busy Page costs one lookup, not one for every message; after a day it is looked up again."""
+    setup = Setup()
+    for number in range(3):
+        assert await setup.put(text(f"m_{number}"), text(f"n_{number}")) == ["stored", "stored"]
+    assert setup.routes.lookups == [PAGE]
+    setup.clock.advance(ROUTES_SECONDS)
+    await setup.put(text("m_3"))
+    assert setup.routes.lookups == [PAGE, PAGE]
 
 
-async def settled(*tasks: Awaitable[Any]) -> list[str]:
-    """The reason of each one's failure, or `stored`."""
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    return [one.reason if isinstance(one, Unavailable) else "stored" for one in results]
+async def test_an_unknown_page_is_not_remembered() -> None:
+    """One lookup per delivery; connected a moment later, its next message is stored."""
+    setup = Setup({})
+    assert await setup.put(text("m_1"), text("m_2")) == ["unknown_page", "unknown_page"]
+    assert setup.routes.lookups == [PAGE]
+    assert setup.batches.puts == []
+    setup.true_routes[PAGE] = SHOP
+    assert await setup.put(text("m_3")) == ["stored"]
 
 
-async def test_what_arrives_in_one_turn_goes_in_one_call(setup: Setup) -> None:
-    """Ten requests, two shops."""
-    puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
-    assert await asyncio.gather(*puts) == [["stored"]] * 10
-    ((call,),) = setup.connection.trips
-    assert [len(share.rows) for share in shares(call)] == [5, 5]
-    assert {share.registry for share in shares(call)} == {shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry}
-    assert setup.metric("store_batch_messages_sum") == 10
+async def test_a_lookup_that_fails_is_counted() -> None:
+    """An alert counts deliveries that find no Page at all."""
+    setup = Setup()
+    setup.routes.fails = Unavailable("no_page_connected")
+    with pytest.raises(Unavailable):
+        await setup.put(text("m_1"))
+    counted = {"reason": "no_page_connected"}
+    assert setup.registry.get_sample_value("page_inbox_store_errors_total", counted) == 1
 
 
-async def test_on_a_cluster_each_shop_has_a_call_of_its_own(setup: Setup) -> None:
-    """In the same round trip: the keys of one call must lie in one slot."""
-    setup.connection.cluster = True
-    puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
-    assert await asyncio.gather(*puts) == [["stored"]] * 10
-    (trip,) = setup.connection.trips
-    assert sizes(trip) == [[5], [5]]
-
-
-async def test_a_call_that_is_refused_is_taken_apart(setup: Setup) -> None:
-    """One shop's damaged keys do not cost the others their messages; these are known again by their nonces."""
-    damaged = shop_keys(SHOP).registry
-    setup.connection.answer = lambda share: Unavailable("redis_refused") if share.registry == damaged else stored(share)
-    puts = [setup.put(text("m_0"), shop=shop) for shop in (ShopId("first"), SHOP, OTHER_SHOP)]
-    assert await settled(*puts) == ["stored", "redis_refused", "stored"]
-    assert [sizes(trip) for trip in setup.connection.trips] == [[[1, 1, 1]], [[1]], [[1]], [[1]]]
-    nonces = [[row[2][2:6] for share in shares(call) for row in share.rows] for (call,) in setup.connection.trips]
-    assert nonces[0] == [one for (one,) in nonces[1:]]
-    assert setup.metric("store_errors_total", reason="redis_refused") == 1
-
-
-async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> None:
-    """A full server would say so once for each shop."""
-    setup.connection.answer = lambda _: Unavailable("redis_full")
-    puts = [setup.put(text("m_0"), shop=shop) for shop in (SHOP, OTHER_SHOP)]
-    assert await settled(*puts) == ["redis_full", "redis_full"]
-    assert len(setup.connection.trips) == 1
-
-
-async def test_who_does_not_wait_is_told(setup: Setup) -> None:
-    """The outcomes, or what was raised; what is refused at once is raised at once."""
-    told: list[Any] = []
-    setup.writer.put_soon(setup.route(), many(2), told.append)
-    await wait_until(lambda: bool(told))
-    assert told == [["stored", "stored"]]
-    setup.connection.failures = [Unavailable("redis_full")]
-    setup.writer.put_soon(setup.route(), many(1), told.append)
-    await wait_until(lambda: len(told) == 2)
-    assert told[1].reason == "redis_full"
-    await setup.writer.close()
-    with pytest.raises(Unavailable) as refusal:
-        setup.writer.admit()
-    assert refusal.value.reason == "closing"
-    assert len(told) == 2
-
-
-async def test_what_arrives_during_a_round_trip_waits_for_the_next(setup: Setup) -> None:
-    """And goes together."""
-    setup.connection.gate.clear()
-    first = setup.put(text("m_0"))
-    await setup.under_way()
-    others = [setup.put(text(f"m_{n}")) for n in range(1, 4)]
-    await setup.taken(4)
-    assert not first.done()
-    setup.connection.gate.set()
-    await asyncio.gather(first, *others)
-    assert [sizes(trip) for trip in setup.connection.trips] == [[[1]], [[3]]]
-
-
-async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(setup: Setup) -> None:
-    """251 and more messages of a shop are several calls of one round trip; each caller gets its own."""
-
-    def every_third_a_duplicate(share: Share) -> Reply:
-        ids = [row[0] for row in share.rows]
-        return [b"".join(b"d" if ids_of[id_] % 3 == 0 else b"s" for id_ in ids)]
-
-    count = 2 * CALL_MESSAGES + 60
-    messages = many(count)
-    keys = shop_keys(SHOP)
-    ids_of = {keys.message_id(PAGE, message.id): number for number, message in enumerate(messages)}
-    setup.connection.answer = every_third_a_duplicate
-    cuts = [0, 1, 249, 251, 500, count]
-    puts = [setup.put(*messages[a:b]) for a, b in pairwise(cuts)]
-    outcomes = [outcome for one in await asyncio.gather(*puts) for outcome in one]
-    assert outcomes == ["duplicate" if number % 3 == 0 else "stored" for number in range(count)]
-    (trip,) = setup.connection.trips
-    assert sizes(trip) == [[CALL_MESSAGES], [CALL_MESSAGES], [60]]
-    assert [row[0] for call in trip for row in only(call).rows] == list(ids_of)
-
-
-async def test_a_round_trip_is_bounded(setup: Setup) -> None:
-    """Shops beyond the bound go in the next one."""
-    puts = [setup.put(*many(MOST_MESSAGES // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
-    await asyncio.gather(*puts)
-    messages = [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips]
-    assert messages == [MOST_MESSAGES, MOST_MESSAGES // 2]
-
-
-async def test_a_round_trip_takes_no_more_messages_than_it_may() -> None:
-    """One at a time, where it may take one."""
-    setup = Setup(batch_messages=1)
-    await asyncio.gather(*(setup.put(text(f"m_{n}")) for n in range(3)))
-    assert [sizes(trip) for trip in setup.connection.trips] == [[[1]]] * 3
-
-
-async def test_a_young_message_that_redis_calls_too_old_is_not_dropped() -> None:
-    """One of the two clocks is wrong, and Facebook delivers it again. One that is old by both clocks is dropped."""
-    now = 1_770_000_000
-    setup = Setup(now=now)
-    setup.connection.answer = lambda share: [b"o" * len(share.rows)]
-    young, old = ((now - seconds) * 1000 for seconds in (60, 432_060))
+async def test_a_page_whose_lookup_fails_keeps_no_other_page_from_being_stored() -> None:
+    """As where the key of one shop is missing. The delivery is refused, so that Facebook brings it again."""
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
+    setup.routes.fails, setup.routes.spared = Unavailable("seal_key_missing"), {OTHER_PAGE}
     with pytest.raises(Unavailable) as refused:
-        await setup.put(replace(text("m_1"), sent_at=young))
-    assert refused.value.reason == "redis_clock_wrong"
-    assert await setup.put(replace(text("m_2"), sent_at=old)) == ["too_old"]
+        await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
+    assert refused.value.reason == "seal_key_missing"
+    assert setup.batches.kept == [setup.batches.has(OTHER_SHOP, "m_2", OTHER_PAGE)]
 
 
-async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
-    """At once: nobody waits for room that may not come."""
-    setup = Setup(queue_messages=3)
-    setup.connection.gate.clear()
-    first = setup.put(*many(2))
-    await setup.under_way()
-    assert await settled(setup.put(*many(2, 2))) == ["queue_full"]
-    second = setup.put(text("m_9"))
-    await setup.taken(3)
-    assert not await setup.writer.accepting()
-    setup.connection.gate.set()
-    assert await settled(first, second) == ["stored", "stored"]
-    assert setup.metric("queue_messages") == 0
-    assert await setup.writer.accepting()
-    assert await settled(setup.put(*many(3))) == ["stored"]
+@pytest.mark.parametrize("now", [OTHER_SHOP, AFTER_PURGE])
+async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message(now: PageRoute) -> None:
+    """The Page has moved to another shop, or the shop has another secret since a purge; what else came is stored."""
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
+    await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
+    setup.true_routes[PAGE] = now
+    outcomes = await setup.put(text("m_3"), text("m_4", OTHER_PAGE), text("m_5"), text("m_6", THIRD_PAGE))
+    assert outcomes == ["stored", "stored", "stored", "unknown_page"]
+    has = setup.batches.has
+    assert set(setup.batches.kept[2:]) == {has(now, "m_3"), has(OTHER_SHOP, "m_4", OTHER_PAGE), has(now, "m_5")}
+    assert setup.routes.lookups == [PAGE, OTHER_PAGE, THIRD_PAGE, PAGE]
 
 
-async def test_a_queue_full_of_bytes_refuses_too() -> None:
-    """Few messages may be large."""
-    big = text("m_0", "".join(chr(0x4E00 + n * 37 % 20_000) for n in range(2_000)))
-    setup = Setup(queue_bytes=len(encode_message(big, shop_keys(SHOP), b"abcd", 432_000)) * 3 // 2)
-    setup.connection.gate.clear()
-    first = setup.put(big)
-    await setup.under_way()
-    assert await settled(setup.put(big)) == ["queue_full"]
-    small = setup.put(text("m_1"))
-    setup.connection.gate.set()
-    assert await settled(first, small) == ["stored", "stored"]
-    assert setup.metric("queue_bytes") == 0
-    assert await settled(setup.put(big)) == ["stored"]
+async def test_two_deliveries_that_meet_one_stale_route_lose_nothing() -> None:
+    """Both are refused by the old shop; one forgets the route when the other has forgotten it already."""
+    setup = Setup()
+    await setup.put(text("m_1"))
+    setup.true_routes[PAGE] = OTHER_SHOP
+    setup.batches.gates[SHOP], setup.routes.gate = asyncio.Event(), asyncio.Event()
+    both = asyncio.gather(setup.put(text("m_2")), setup.put(text("m_3")))
+    await wait_until(lambda: len(setup.batches.puts) == 3)
+    setup.batches.gates[SHOP].set()
+    await wait_until(lambda: len(setup.routes.lookups) >= 2)
+    setup.routes.gate.set()
+    assert list(await both) == [["stored"], ["stored"]]
+    has = setup.batches.has
+    assert set(setup.batches.kept[1:]) == {has(OTHER_SHOP, "m_2"), has(OTHER_SHOP, "m_3")}
 
 
-async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None:
-    """Behind a round trip that hangs, while there is room; what came before is stored."""
-    setup.connection.gate.clear()
-    first = setup.put(text("m_0"))
-    await setup.under_way()
-    second = setup.put(text("m_1"))
-    await setup.taken(2)
-    setup.clock.advance(WAIT_SECONDS + 0.1)
-    assert await settled(setup.put(text("m_2"))) == ["queue_full"]
-    setup.connection.gate.set()
-    assert await settled(first, second, setup.put(text("m_3"))) == ["stored"] * 3
-    assert setup.metric("queue_messages") == 0
+async def test_a_route_that_is_stale_twice_is_refused_as_contended() -> None:
+    """Something changed twice within a moment: Facebook delivers again, and no third lookup is made now."""
+    setup = Setup()
+    setup.routes.routes = {PAGE: AFTER_PURGE}
+    with pytest.raises(Unavailable) as refusal:
+        await setup.put(text("m_1"))
+    assert refusal.value.reason == "contended"
+    assert setup.registry.get_sample_value("page_inbox_store_errors_total", {"reason": "contended"}) == 1
+    assert setup.batches.puts == [AFTER_PURGE, AFTER_PURGE]
+    setup.routes.routes = setup.true_routes
+    assert await setup.put(text("m_1")) == ["stored"]
 
 
-@pytest.mark.parametrize("late", [2, 4])
-async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(setup: Setup, late: int) -> None:
-    """It was let in before the store became slow; what came later is stored, also where that is nothing."""
-    setup.writer._pace.messages = 3
-    setup.connection.gate.clear()
-    first = setup.put(text("m_0"))
-    await setup.under_way()
-    waiting = [setup.put(text(f"m_{n + 1}"), shop=ShopId(f"shop-{n % 2}")) for n in range(late)]
-    await setup.taken(1 + late)
-    setup.clock.advance(WAIT_SECONDS / 3)
-    later = [setup.put(text(f"m_{n + 7}")) for n in range(4 - late)]
-    await setup.taken(5)
-    setup.clock.advance(WAIT_SECONDS * 0.8)
-    setup.connection.gate.set()
-    assert await settled(first, *waiting, *later) == ["stored", *["queue_full"] * late, *["stored"] * (4 - late)]
-    assert setup.metric("queue_messages") == setup.metric("queue_bytes") == 0
-    assert await settled(setup.put(text("m_9"))) == ["stored"]
+async def test_one_shops_failure_fails_the_delivery_after_all_have_settled() -> None:
+    """Nothing of this delivery is left running behind its answer."""
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
+    setup.batches.fails[SHOP] = Unavailable("queue_full", retry_after=2)
+    setup.batches.gates[OTHER_SHOP] = asyncio.Event()
+    request = asyncio.ensure_future(setup.put(text("m_1"), text("m_2", OTHER_PAGE)))
+    await wait_until(lambda: len(setup.batches.puts) == 2)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not request.done()
+    setup.batches.gates[OTHER_SHOP].set()
+    with pytest.raises(Unavailable) as refusal:
+        await request
+    assert refusal.value.reason == "queue_full"
+    assert setup.batches.kept == [setup.batches.has(OTHER_SHOP, "m_2", OTHER_PAGE)]
 
 
-async def test_what_has_waited_long_is_stored_where_it_fits(setup: Setup) -> None:
-    """A store that stood still for a moment is as quick as ever afterwards."""
-    setup.connection.gate.clear()
-    first = setup.put(text("m_0"))
-    await setup.under_way()
-    waiting = [setup.put(text(f"m_{n + 1}")) for n in range(4)]
-    await setup.taken(5)
-    setup.clock.advance(WAIT_SECONDS + 0.1)
-    setup.connection.gate.set()
-    assert await settled(first, *waiting) == ["stored"] * 5
+async def test_messages_of_one_known_page_are_put_without_waiting() -> None:
+    """Everything else takes the other way, so that it can be looked up."""
+    setup = Setup({PAGE: SHOP, OTHER_PAGE: SHOP})
+    assert setup.put_soon(text("m_1")) is None
+    await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
+    results = setup.put_soon(text("m_3"), text("m_4"))
+    await wait_until(lambda: bool(results))
+    assert results == [["stored", "stored"]]
+    assert setup.put_soon() is None
+    assert setup.put_soon(text("m_5"), text("m_6", OTHER_PAGE)) is None
+    assert setup.put_soon(text("m_5"), Unsend(MessageId("m_3"), PAGE, None)) is None
+    assert setup.put_soon(*many(EVENTS_AT_ONCE + 1)) is None
+    assert setup.routes.lookups == [PAGE, OTHER_PAGE]
 
 
-async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(setup: Setup) -> None:
-    """What is left of it goes behind the other shop's, and everything is stored in its order."""
-    setup.connection.gate.clear()
-    first = setup.put(text("m_first"))
-    await setup.under_way()
-    flood = [setup.put(*many(MOST_MESSAGES // 4, n * MOST_MESSAGES)) for n in range(6)]
-    other = setup.put(text("m_1"), shop=OTHER_SHOP)
-    await setup.taken(2 + 6 * (MOST_MESSAGES // 4))
-    setup.connection.gate.set()
-    assert await settled(first, other, *flood) == ["stored"] * 8
-    shops = [[bytes(share.registry) for call in trip for share in shares(call)] for trip in setup.connection.trips]
-    theirs, ours = shop_keys(SHOP).registry, shop_keys(OTHER_SHOP).registry
-    assert set(shops[1]) == {theirs}
-    assert shops[2][0] == ours
-    assert [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips] == [
-        1,
-        MOST_MESSAGES,
-        1 + MOST_MESSAGES // 2,
-    ]
-    ids = [row[0] for trip in setup.connection.trips for call in trip for share in shares(call) for row in share.rows
-           if share.registry == theirs]  # fmt: skip
-    assert len(ids) == len(set(ids)) == 1 + 6 * (MOST_MESSAGES // 4)
+async def test_what_was_fetched_for_a_shop_is_not_stored_for_another() -> None:
+    """The Page has moved since it was asked for: the new shop has not asked Facebook for these."""
+    setup = Setup()
+    await setup.put(text("m_1"))
+    assert await setup.writer.put_fetched(SHOP.shop, [text("m_2")]) == ["stored"]
+    setup.true_routes[PAGE] = OTHER_SHOP
+    assert await setup.writer.put_fetched(SHOP.shop, [text("m_3")]) == ["unknown_page"]
+    assert await setup.writer.put_fetched(OTHER_SHOP.shop, [text("m_4")]) == ["stored"]
+    has = setup.batches.has
+    assert setup.batches.kept == [has(SHOP, "m_1"), has(SHOP, "m_2"), has(OTHER_SHOP, "m_4")]
 
 
-async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) -> None:
-    """What waited behind it has waited long enough; the room is given back, and the next put is tried afresh."""
-    setup.connection.gate.clear()
-    first = setup.put(text("m_0"))
-    await setup.under_way()
-    behind = [setup.put(text("m_1")), setup.put(text("m_2"), shop=OTHER_SHOP)]
-    await setup.taken(3)
-    setup.connection.failures = [Unavailable("redis_full")]
-    setup.connection.gate.set()
-    assert await settled(first, *behind) == ["redis_full"] * 3
-    assert len(setup.connection.trips) == 1
-    assert setup.metric("queue_messages") == setup.metric("queue_bytes") == 0
-    assert setup.metric("store_errors_total", reason="redis_full") == 1
-    assert await settled(setup.put(text("m_3"))) == ["stored"]
+async def test_the_memory_of_routes_is_bounded() -> None:
+    """The oldest goes first, and costs one more lookup when its Page comes back."""
+    pages = [PAGE, OTHER_PAGE, THIRD_PAGE]
+    setup = Setup(dict.fromkeys(pages, SHOP), routes_remembered=2)
+    for page in (*pages, THIRD_PAGE, PAGE):
+        await setup.put(text(f"m_{page}", page))
+    assert setup.routes.lookups == [*pages, PAGE]
 
 
-async def test_one_shops_failure_is_not_anothers(setup: Setup) -> None:
-    """On a cluster, where each call of a round trip has its own reply."""
-    setup.connection.cluster = True
-    setup.connection.answer = lambda share: (
-        Unavailable("redis_refused") if share.registry == shop_keys(SHOP).registry else stored(share)
-    )
-    puts = [setup.put(text("m_0")), setup.put(text("m_1"), shop=OTHER_SHOP)]
-    assert await settled(*puts) == ["redis_refused", "stored"]
-    assert setup.metric("queue_messages") == 0
+async def test_what_is_stored_of_a_large_delivery_stays_when_the_rest_fails() -> None:
+    """It is put in parts; the redelivery puts the same parts again, which the store knows as duplicates."""
+    setup = Setup()
+    messages = many(2_001)
+    setup.batches.room = 800
+    with pytest.raises(Unavailable):
+        await setup.put(*messages)
+    kept = [id_ for _, id_ in setup.batches.kept]
+    assert 0 < len(kept) < len(messages)
+    ids = [setup.batches.has(SHOP, message.id)[1] for message in messages]
+    assert kept == ids[: len(kept)]
 
-
-@pytest.mark.parametrize("reason", ["redis_unreachable", "redis_timeout"])
-async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(setup: Setup, reason: Any) -> None:
-    """With the same nonce in the value, by which `put.lua` knows its own earlier write."""
-    setup.connection.failures = [Unavailable(reason)]
-    assert await settled(setup.put(text("m_0"))) == ["stored"]
-    first, second = setup.connection.trips
-    assert only(first[0]).rows == only(second[0]).rows
-    assert setup.metric("store_errors_total", reason=reason) == 0
-
-
-async def test_it_is_sent_once_more_and_not_for_ever(setup: Setup) -> None:
-    """Facebook delivers again."""
-    setup.connection.failures = [Unavailable("redis_unreachable"), Unavailable("redis_unreachable")]
-    assert await settled(setup.put(text("m_0"))) == ["redis_unreachable"]
-    assert len(setup.connection.trips) == 2
-
-
-@pytest.mark.parametrize("reason", ["redis_full", "redis_read_only", "redis_refused", "redis_loading"])
-async def test_a_refusal_is_not_sent_again(setup: Setup, reason: Any) -> None:
-    """The server has said no; it says so again a millisecond later."""
-    setup.connection.failures = [Unavailable(reason)]
-    assert await settled(setup.put(text("m_0"))) == [reason]
-    assert len(setup.connection.trips) == 1
-
-
-async def test_a_server_that_does_not_answer_is_given_up(setup: Setup) -> None:
-    """In time to answer Facebook."""
-    setup.connection.limits = TimeLimits(write=0.01)
-    setup.connection.gate.clear()
-    assert await settled(setup.put(text("m_0"))) == ["redis_timeout"]
-    assert setup.metric("queue_messages") == 0
-
-
-async def test_the_nonces_of_two_messages_differ(setup: Setup) -> None:
-    """Also of one message put twice: a duplicate is no write of ours whose answer was lost."""
-    await asyncio.gather(setup.put(text("m_0")), setup.put(text("m_0")))
-    ((call,),) = setup.connection.trips
-    nonces = [row[2][2:6] for row in only(call).rows]
-    assert nonces == [b"\x00\x00\x00\x07", b"\x00\x00\x00\x08"]
-
-
-async def test_a_caller_that_is_cancelled_costs_the_others_nothing(setup: Setup) -> None:
-    """Its messages are stored all the same, and its room is given back."""
-    setup.connection.gate.clear()
-    gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
-    await setup.under_way()
-    gone.cancel()
-    await asyncio.wait([gone])
-    setup.connection.gate.set()
-    assert await stays == ["stored"]
-    assert sizes(setup.connection.trips[0]) == [[2]]
-    assert setup.metric("queue_messages") == 0
-
-
-async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(setup: Setup) -> None:
-    """Nothing is set on a future that has ended."""
-    setup.connection.gate.clear()
-    gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
-    await setup.under_way()
-    gone.cancel()
-    await asyncio.wait([gone])
-    setup.connection.failures = [Unavailable("redis_full")]
-    setup.connection.gate.set()
-    assert await settled(stays) == ["redis_full"]
-    assert setup.metric("queue_messages") == 0
-
-
-async def test_closing_finishes_what_came_and_refuses_what_comes(setup: Setup) -> None:
-    """The stop of a process loses nothing that it has taken in."""
-    setup.connection.gate.clear()
-    first = setup.put(text("m_0"))
-    await setup.under_way()
-    second = setup.put(text("m_1"))
-    await setup.taken(2)
-    closing = asyncio.create_task(setup.writer.close())
-    await asyncio.sleep(0)
-    assert not await setup.writer.accepting()
-    late = [
-        setup.put(text("m_2")),
-        asyncio.create_task(setup.writer.put(setup.route(), [Unsend(MessageId("m_0"), PAGE, None)])),
-    ]
-    assert await settled(*late) == ["closing", "closing"]
-    assert not closing.done()
-    setup.connection.gate.set()
-    await closing
-    assert await settled(first, second) == ["stored", "stored"]
-
-
-async def test_closing_an_idle_writer_is_instant(setup: Setup) -> None:
-    """Twice as well."""
-    await setup.writer.close()
-    await setup.writer.close()
-    assert setup.connection.trips == []
-
-
-async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(setup: Setup) -> None:
-    """The next put goes its way."""
-    setup.connection.failures = [RuntimeError("a bug")]
-    with pytest.raises(RuntimeError):
-        await setup.put(text("m_0"))
-    assert setup.metric("queue_messages") == 0
-    assert await settled(setup.put(text("m_1"))) == ["stored"]
-
-
-async def test_the_letters_of_the_script_are_outcomes(setup: Setup) -> None:
-    """Each of them, in the order of the messages."""
-    setup.connection.answer = lambda _: [b"sdgoup"]
-    outcomes = await setup.put(*many(6))
-    assert outcomes == ["stored", "duplicate", "erased", "too_old", "unknown_page", "paused"]
-
-
-async def test_each_page_of_a_call_is_named_once(setup: Setup) -> None:
-    """With its tag, for the script to look it up in the shop's record."""
-    await setup.put(text("m_0"), text("m_1", page=OTHER_PAGE), text("m_2"))
-    ((call,),) = setup.connection.trips
-    keys = shop_keys(SHOP)
-    assert call.script is PUT
-    assert only(call).pages == [PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
-
-
-async def test_a_message_whose_edit_came_first_is_stored_with_it(setup: Setup) -> None:
-    """Also behind a split: the number in the reply counts within its shop's share of the call."""
-    keys = shop_keys(SHOP)
-    edit = Edit(MessageId(f"m_{CALL_MESSAGES + 1}"), PAGE, CUSTOMER, 1, "edited", None)
-    wanted = keys.message_id(PAGE, edit.id)
-    waiting = setup.sealed(wanted, encode_waiting_edit(edit, keys, b"abcd"))
-
-    def answer(share: Share) -> Reply:
-        for number, row in enumerate(share.rows, 1):
-            if row[0] == wanted and row[3] != waiting:
-                letters = bytearray(b"s" * len(share.rows))
-                letters[number - 1] = ord("w")
-                return [bytes(letters), number, waiting]
-        return stored(share)
-
-    setup.connection.answer = answer
-    assert await setup.put(*many(CALL_MESSAGES + 3)) == ["stored"] * (CALL_MESSAGES + 3)
-    last = only(setup.connection.trips[-1][0]).rows
-    assert [row[0] for row in last] == [wanted]
-    body = setup.body(last[0])
-    assert (body["text"], body["edits"], body["id"]) == ("edited", 1, edit.id)
-
-
-async def test_an_edit_nobody_can_read_does_not_cost_the_message(setup: Setup) -> None:
-    """It is stored as it was said."""
-    damaged = b"\x02" + bytes(40)
-    setup.connection.answer = lambda share: [b"w", 1, damaged] if share.rows[0][3] != damaged else stored(share)
-    assert await setup.put(text("m_0", "as it was said")) == ["stored"]
-    assert setup.body(only(setup.connection.trips[-1][0]).rows[0])["text"] == "as it was said"
-
-
-async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) -> None:
-    """Messages first, since an edit may be of one of them; the answer is in the order that was asked."""
-    setup.connection.answer = lambda _: [b"sd"]
-    events: list[Storable] = [
-        Unsend(MessageId("m_7"), PAGE, None),
-        text("m_0"),
-        Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "x", None),
-        text("m_1"),
-    ]
-    assert await setup.writer.put(setup.route(), events) == ["unsent", "stored", "edit_waiting", "duplicate"]
-    assert [call.script for trip in setup.connection.trips for call in trip] == [PUT, EVENT, ERASE, EDIT]
-
-
-async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(setup: Setup) -> None:
-    """No tombstone for strangers."""
-    setup.connection.answer_other = lambda _: 0
-    assert await setup.writer.put(setup.route(), [Unsend(MessageId("m_7"), PAGE, None)]) == ["unknown_page"]
-    assert [call.script for trip in setup.connection.trips for call in trip] == [EVENT]
-
-
-async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(setup: Setup) -> None:
-    """It will never be readable: an error would have Facebook deliver it for ever."""
-    setup.connection.answer_other = lambda _: [b"c", b"\x01damaged"]
-    edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
-    assert await setup.writer.put(setup.route(), [edit]) == ["unreadable"]
-    assert len(setup.connection.trips) == 1
-
-
-async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(setup: Setup) -> None:
-    """Compare and set: never over a text that it has not seen."""
-    rival = Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None)
-    id_ = shop_keys(SHOP).message_id(PAGE, rival.id)
-    value = setup.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
-    setup.connection.answer_other = lambda _: [b"c", value]
-    edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
-    assert await settled(setup.writer.put(setup.route(), [edit])) == ["contended"]
-    seen = [call.args[4] for trip in setup.connection.trips for call in trip]
-    assert seen == [b"", *[value] * (changes.EDIT_TRIES - 1)]
-
-
-async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -> None:
-    """The script gets its id; two routes of one shop, as for a moment after a purge, do not mix."""
-    before = setup.route()
-    after = PageRoute(SHOP, setup.secrets.new(SHOP))
-    puts = [setup.writer.put(route, [text("m_0", "hello")]) for route in (before, after)]
-    assert await asyncio.gather(*puts) == [["stored"]] * 2
-    ((call,),) = setup.connection.trips
-    for route, share in zip([before, after], shares(call), strict=True):
-        assert share.sealed_by == setup.secrets.vault(*route).id
-        ((id_, _, value, _),) = share.rows
-        assert decode(setup.secrets.vault(*route).open(id_, value)).json()["text"] == "hello"
-
-
-@pytest.mark.parametrize("event", [text("m_0"), Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "x", None)])
-async def test_a_secret_that_is_not_the_shops_any_more_is_as_an_unknown_page(setup: Setup, event: Storable) -> None:
-    """For whoever has looked the Page up to do so again; here nothing is sent again."""
-    setup.connection.answer, setup.connection.answer_other = (lambda _: [b"u"]), (lambda _: [b"u"])
-    assert await setup.writer.put(setup.route(), [event]) == ["unknown_page"]
-    assert len(setup.connection.trips) == 1
-
-
-async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(setup: Setup) -> None:
-    """What was merged here may have been purged meanwhile: the message is put again without it."""
-    edit = Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "purged", None)
-    id_ = shop_keys(SHOP).message_id(PAGE, edit.id)
-    waiting = setup.sealed(id_, encode_waiting_edit(edit, shop_keys(SHOP), b"abcd"))
-    replies = iter([[b"w", 1, waiting], [b"u"]])
-    setup.connection.answer = lambda _: next(replies)
-    assert await setup.put(text("m_0", "as it was said")) == ["unknown_page"]
+    setup.batches.kept.clear()
+    setup.batches.room = len(messages)
+    assert await setup.put(*messages) == ["stored"] * len(messages)
+    assert [id_ for _, id_ in setup.batches.kept] == ids
