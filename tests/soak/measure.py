@@ -82,16 +82,16 @@ def complaints(samples: Sequence[Sample], before: Sample, after: Sample, found: 
 
 
 def table(samples: Sequence[Sample], found: Found, faults: dict[str, int]) -> str:
-    """At most so many lines of the samples, evenly, and what was found."""
+    """Returns the table: at most `ROWS` samples at even distances, and what was found."""
     step = max(1, len(samples) // ROWS)
     drawn = [*samples[:-1:step][:ROWS], samples[-1]]
     lines = ["| " + " | ".join(HEAD) + " |", "|" + " ---: |" * len(HEAD)]
     lines += ["| " + " | ".join(_cells(one)) + " |" for one in drawn]
     broken = ", ".join(f"{name} {times}" for name, times in sorted(faults.items()))
-    told = f"{found.acknowledged:,} messages were acknowledged and looked for; lost {found.lost}, duplicated "
-    told += f"{found.duplicated}, back after their purge {found.returned}, readable after their time {found.outlived}; "
-    told += f"the viewer missed {found.unseen} and was told {found.seen_twice} twice."
-    return "\n".join([*lines, "", told, "", f"What broke, and how often: {broken}.", ""])
+    result = f"{found.acknowledged:,} messages were acknowledged and looked for: {found.lost} were lost, "
+    result += f"{found.duplicated} were stored twice, {found.returned} came back after their purge, {found.outlived} "
+    result += f"were readable after their time. The viewer missed {found.unseen} and got {found.seen_twice} twice."
+    return "\n".join([*lines, "", result, "", f"What broke, and how often: {broken}.", ""])
 
 
 def _cells(one: Sample) -> Iterator[str]:
