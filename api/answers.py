@@ -32,7 +32,7 @@ from domain.heal import Heal, Unhealed
 from domain.ids import ConversationId
 from domain.kept import KeptConversation, KeptMessage
 from domain.message import Unsend
-from domain.moment import rfc3339
+from domain.moment import rfc3339, rfc3339_of_both
 from domain.shop import Page, PageState, Receipt, Shop
 from domain.staff_mark import StaffMark
 from domain.stream import PurgeEvent, StreamEvent
@@ -72,10 +72,11 @@ def receipt_answer(receipt: Receipt) -> ReceiptModel:
 
 def message_json(message: KeptMessage, phone_numbers: Sequence[str] = ()) -> bytes:
     """Returns a `MessageModel` as JSON."""
-    times = f'"received_at":"{rfc3339(message.received_at)}","expires_at":"{rfc3339(message.expires_at)}"'.encode()
+    received, expires = rfc3339_of_both(message.received_at, message.expires_at)
+    last = f',"received_at":"{received}","expires_at":"{expires}"'.encode()
     if phone_numbers:
-        return b'%b,%b,"phone_numbers":%b}' % (message.content[:-1], times, orjson.dumps(phone_numbers))
-    return b"%b,%b}" % (message.content[:-1], times)
+        return b'%b%b,"phone_numbers":%b}' % (message.content[:-1], last, orjson.dumps(phone_numbers))
+    return b"%b%b}" % (message.content[:-1], last)
 
 
 def conversation_json(conversation: KeptConversation, phone_numbers: Sequence[str] = ()) -> bytes:

@@ -200,10 +200,22 @@ class _ByMethod:
 
 def _as_app(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None) -> ASGIApp:
     if route.scope is not None:
-        return starlette.routing.request_response(guarded(route, tokens, recorder, tickets))
+        return _answering(guarded(route, tokens, recorder, tickets))
     if _takes_request(route.endpoint):
-        return starlette.routing.request_response(cast("Endpoint", route.endpoint))
+        return _answering(cast("Endpoint", route.endpoint))
     return cast("ASGIApp", route.endpoint)
+
+
+def _answering(endpoint: Endpoint) -> ASGIApp:
+    """Returns an endpoint as an ASGI application. `starlette.routing.request_response` would handle errors a second
+    time, although Starlette's middleware handles them already.
+    """
+
+    async def app(scope: Connection, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return app
 
 
 def _takes_request(endpoint: Endpoint | ASGIApp) -> bool:

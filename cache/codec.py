@@ -241,7 +241,7 @@ def _body(record: bytes) -> bytes:
     if len(record) <= HEADER_BYTES or record[0] not in _VERSIONS:
         raise Corrupt("corrupt_record")
     try:
-        return _decompress(record[HEADER_BYTES:], max_output_size=MAX_BODY_BYTES)
+        return _decompress(record[HEADER_BYTES:])
     except (zstandard.ZstdError, MemoryError, OverflowError):
         # The last two errors: a damaged frame claims a size for which there is no memory.
         raise Corrupt("corrupt_record") from None

@@ -19,10 +19,22 @@ _THREE = tuple(f"{number:03d}" for number in range(1000))
 
 def rfc3339(moment: int) -> str:
     """Returns `1770000000123` as `2026-02-02T02:40:00.123Z`."""
-    day, rest = moment // _DAY, moment % _DAY  # numbers below 2^30 from here on, which are fast in Python
+    return _date(moment // _DAY) + _time(moment % _DAY)
+
+
+def rfc3339_of_both(start: int, end: int) -> tuple[str, str]:
+    """Returns `rfc3339` of both moments. If whole days are between them, it takes half of the time."""
+    days, rest = divmod(end - start, _DAY)
+    if rest:
+        return rfc3339(start), rfc3339(end)
+    day, time = start // _DAY, _time(start % _DAY)
+    return _date(day) + time, _date(day + days) + time
+
+
+def _time(rest: int) -> str:
+    """Returns the time of a day. The numbers are below 2^30, which are fast in Python."""
     second = rest // 1000
-    clock = f"{_TWO[second // 3600]}:{_TWO[second // 60 % 60]}:{_TWO[second % 60]}.{_THREE[rest % 1000]}"
-    return f"{_date(day)}T{clock}Z"
+    return f"T{_TWO[second // 3600]}:{_TWO[second // 60 % 60]}:{_TWO[second % 60]}.{_THREE[rest % 1000]}Z"
 
 
 @lru_cache(maxsize=64)

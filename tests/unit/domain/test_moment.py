@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.moment import LAST_MOMENT, from_number, from_text, rfc3339
+from domain.moment import LAST_MOMENT, from_number, from_text, rfc3339, rfc3339_of_both
 
 MOMENTS = st.integers(0, LAST_MOMENT)
 
@@ -34,6 +34,13 @@ def test_what_is_written_is_read_back(moment: int) -> None:
     text = rfc3339(moment)
     assert from_text(text) == moment
     assert datetime.fromisoformat(text) == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
+
+
+@given(MOMENTS, st.integers(0, 9) | st.integers(0, 9).map(lambda days: days * 86_400_000))
+def test_two_moments_are_written_as_each_alone(start: int, later: int) -> None:
+    """Whether whole days are between them or not."""
+    end = min(start + later, LAST_MOMENT)
+    assert rfc3339_of_both(start, end) == (rfc3339(start), rfc3339(end))
 
 
 @given(st.integers(86_400_000, LAST_MOMENT - 86_400_000), st.integers(-23 * 60 - 59, 23 * 60 + 59))
