@@ -1,5 +1,6 @@
 """Fixtures of the contract tests: the store as the application builds it, over every supported server."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -132,8 +133,9 @@ class Box:
                 return found
 
     async def erased(self) -> None:
-        """Wait until no purge is erasing."""
+        """Wait until no purge is erasing, and until a message that is sent now is newer than each purge."""
         await self.purger.finish()
+        await asyncio.sleep(0.002)
 
     async def keys(self) -> list[bytes]:
         """Returns every key of every node."""

@@ -1,7 +1,6 @@
 """All replicas share holds and paces, on every server."""
 
 import asyncio
-import math
 import time
 from itertools import pairwise
 
@@ -62,16 +61,17 @@ async def test_two_replicas_together_keep_the_pace(box: Box) -> None:
     took = time.monotonic() - began
     waits = [entry.wait for entry in entries]
     assert all(entry.held == 0 for entry in entries)
-    assert waits == sorted(waits)
     assert 5.5 - took - 0.05 <= waits[-1] <= 5.5
     assert all(later - earlier <= 0.5 for earlier, later in pairwise(waits))
 
 
 async def test_parallel_entries_get_places_of_their_own(box: Box) -> None:
     """No two calls get the same time."""
+    began = time.monotonic()
     entries = await asyncio.gather(*(enter(box.budgets, patience=60) for _ in range(8)))
+    took = time.monotonic() - began
     places = sorted(entry.wait for entry in entries)
-    assert places[-1] >= 2.5
+    assert 3.5 - took - 0.05 <= places[-1] <= 3.5
     assert len(set(places)) == 8
 
 
@@ -136,12 +136,12 @@ async def test_a_page_near_its_limit_is_slowed_down(box: Box) -> None:
     """Calls have a longer pause than their callers want. The last reported usage counts, and it can also end the
     slowing.
     """
-    await box.budgets.slow(SHOP, PAGE, "pages", 20, 300)
+    await box.budgets.slow(SHOP, PAGE, "pages", 200, 300)
     assert (await enter(box.budgets, limit="pages", spacing=0)).wait == 0
-    assert 19 < (await enter(box.budgets, limit="pages", spacing=0)).held <= 20
-    assert 29 < (await enter(box.budgets, limit="pages", spacing=30)).held <= 30, "who wants more room has it"
-    await box.budgets.slow(SHOP, PAGE, "pages", 2, 300)
-    assert 1 < (await enter(box.budgets, limit="pages", spacing=0)).wait <= 2
+    assert 190 < (await enter(box.budgets, limit="pages", spacing=0)).held <= 200
+    assert 290 < (await enter(box.budgets, limit="pages", spacing=300)).held <= 300, "who wants more room has it"
+    await box.budgets.slow(SHOP, PAGE, "pages", 20, 300)
+    assert 10 < (await enter(box.budgets, limit="pages", spacing=0, patience=20)).wait <= 20
     await box.budgets.slow(SHOP, PAGE, "messenger", 20, 300)
     await enter(box.budgets, spacing=0)
     await box.budgets.slow(SHOP, PAGE, "messenger", 0, 300)
@@ -171,11 +171,11 @@ async def test_the_apps_hold_stops_every_page_here_at_once_and_elsewhere_within_
     assert (await enter(there, spacing=0)).held == 0
     await here.hold_app(300)
     await here.hold_app(20)
-    assert 299 < (await enter(here)).held <= 300
+    assert 290 < (await enter(here)).held <= 300
     assert await budget(box) == [], "no place was taken"
     assert (await enter(there, spacing=0)).held == 0, "it has looked a moment ago"
     clock.advance(APP_SECONDS)
-    assert 295 < (await enter(there, limit="pages")).held <= 300
+    assert 290 < (await enter(there, limit="pages")).held <= 300
     clock.advance(301)
     await box.connection.command("DEL", APP_HOLD)
     assert (await enter(there, spacing=0)).held == 0
@@ -186,5 +186,5 @@ async def test_the_apps_hold_has_a_deadline_and_needs_a_length(box: Box) -> None
     """A key without an expiry time would stop every call for ever."""
     await box.budgets.hold_app(0)
     assert APP_HOLD not in await box.keys()
-    await box.budgets.hold_app(1.5)
-    assert 1_000 < int(await box.connection.command("PTTL", APP_HOLD)) <= math.ceil(1.5 * 1000)
+    await box.budgets.hold_app(60.5)
+    assert 50_000 < int(await box.connection.command("PTTL", APP_HOLD)) <= 60_500

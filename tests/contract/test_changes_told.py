@@ -164,7 +164,7 @@ async def test_a_purge_of_the_shop_drops_everything_that_was_told(box: Box) -> N
     await box.put(edit("m_1", "b"), unsend("m_2"))
     await box.purger.purge_conversation(SHOP, ConversationId("nobody"), "me")
     receipt = await box.purger.purge_shop(SHOP, "me")
-    await box.put(text("m_4", "new"))
+    await box.put(text("m_4", "new", sent_at=receipt.requested_at + 1000))
     first, second = (await box.timeline.read(SHOP, seen)).events
     assert (first.name, first.ends, about(event_json(first))) == ("purge", True, "shop")
     assert (second.name, about(event_json(second))) == ("message", ("m_4", "new"))

@@ -90,7 +90,9 @@ async def test_open_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "OPEN_PURGES", 0)
     with pytest.raises(limits.RateReached):
         await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
-    assert (await box.purger.purge_shop(SHOP, "me")).complete
+    receipt = await box.purger.purge_shop(SHOP, "me")
+    await box.erased()
+    assert (await box.purger.receipt(SHOP, receipt.id)).complete
 
 
 async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,7 +223,7 @@ async def test_what_has_expired_is_not_counted_in_its_conversation(box: Box) -> 
     first, second = make_box(box.connection, ttl=2), make_box(box.connection, ttl=60)
     await first.put(text("m_1"))
     await second.put(text("m_2"))  # keeps the index alive beyond the first one's end
-    assert [c["message_count"] for c in await first.walk_conversations()] == [2]
+    assert [c["message_count"] for c in await second.walk_conversations()] == [2]
 
     async def first_is_gone() -> bool:
         return await box.ids() == ["m_2"]
@@ -231,10 +231,11 @@ async def test_what_has_expired_is_not_counted_in_its_conversation(box: Box) -> 
     await wait_until(first_is_gone)
     await second.put(text("m_3"))
 
-    async def only_the_last_counts() -> bool:
-        return [c["message_count"] for c in await first.walk_conversations()] == [1]
+    async def only_the_new_count() -> bool:
+        # To `first`, each message is too old as soon as it is two seconds old. On a busy machine none may be left.
+        return sum(c["message_count"] for c in await first.walk_conversations()) <= 1
 
-    await wait_until(only_the_last_counts)  # to `first`, the second is too old too, as soon as it is two seconds old
+    await wait_until(only_the_new_count)
 
 
 async def test_conversations_that_become_active_during_a_walk_are_neither_skipped_nor_repeated(box: Box) -> None:
