@@ -42,6 +42,7 @@ from cache.registry.routes import Routes
 from cache.sealing import Sealer
 from cache.server.address import Tls, connect
 from cache.server.connection import Connection
+from cache.server.exchange import IN_COMMAND, IN_SERVICE, TimeLimits
 from domain.secret import Secret
 from domain.turn import Turns
 from graph_client.calls import Calls
@@ -57,24 +58,24 @@ from ops.metrics import Metrics
 from ops.settings import Settings
 
 
-def make_connection(settings: Settings) -> Connection:
+def make_connection(settings: Settings, limits: TimeLimits = IN_SERVICE) -> Connection:
     """Returns a connection to Redis that is not opened yet.
 
     Raises:
         SettingMissing: REDIS_URL is not set.
     """
     tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
-    return connect(needed(settings.redis_url, "REDIS_URL").reveal(), settings.wait_replicas, tls)
+    return connect(needed(settings.redis_url, "REDIS_URL").reveal(), settings.wait_replicas, tls, limits)
 
 
 def make_connection_to(url: str, settings: Settings) -> Connection:
-    """Returns a connection to another Redis, with the same certificates.
+    """Returns a connection of a command to another Redis, with the same certificates.
 
     Raises:
         Malformed: `url` is not the address of a Redis.
     """
     tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
-    return connect(values.redis_url(url).reveal(), tls=tls)
+    return connect(values.redis_url(url).reveal(), tls=tls, limits=IN_COMMAND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.needed import needed
 from app.parts import GraphParts, Store, make_connection, make_graph, make_replay, make_store
 from app.version import VERSION
+from cache.server.exchange import IN_COMMAND
 from domain.audit import AT_THE_STORE, OPERATOR, Access
 from domain.errors import PageInboxError
 from domain.ids import PageId, ShopId
@@ -68,7 +69,7 @@ def with_tools(
 
     async def connected() -> None:
         metrics = Metrics(process_registry(), version=VERSION)
-        store = make_store(make_connection(settings), metrics, settings)
+        store = make_store(make_connection(settings, IN_COMMAND), metrics, settings)
         graph = make_graph(store, metrics, settings)
         try:
             tools = Tools(store, graph)

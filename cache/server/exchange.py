@@ -37,6 +37,8 @@ class TimeLimits:
 
 
 IN_SERVICE: Final = TimeLimits()
+IN_COMMAND: Final = TimeLimits(connect=2, answer=10, write=20)
+"""An operator's command must not fail because Redis is slow for a moment."""
 
 Reply = Any
 Arg = bytes | str | int
