@@ -17,7 +17,7 @@ from simulator.payloads import delivery, entry, from_customer
 from simulator.serialize import Document, serialize
 from simulator.signing import signed
 from tests.service import APP_SECRET, TOKEN_KEY
-from tests.support import NO_TLS, WITHIN
+from tests.support import NO_TLS, WITHIN, wait_until_blocking
 
 PAGE: Final = PageId("104200000000001")
 CUSTOMER: Final = Psid("7000000000000001")
@@ -64,9 +64,11 @@ class Patient(httpx2.HTTPTransport):
 
 
 class _Caller:
-    """A client of one address; a context manager that closes its connections. `patient` as in `Patient`."""
+    """A client of one address; a context manager that closes its connections. `patient` as in `Patient`: a test that
+    makes Redis slow sets it to False.
+    """
 
-    def __init__(self, url: str, headers: dict[str, str] | None = None, *, patient: bool = False) -> None:
+    def __init__(self, url: str, headers: dict[str, str] | None = None, *, patient: bool = True) -> None:
         transport = Patient(verify=NO_TLS) if patient else None
         self.client = httpx2.Client(
             base_url=url, headers=headers or {}, trust_env=False, verify=NO_TLS, timeout=WITHIN, transport=transport
@@ -111,7 +113,7 @@ class Facebook(_Caller):
 class Shop(_Caller):
     """Reads and purges one shop with a token for it."""
 
-    def __init__(self, url: str, name: str = "shop-1", token: str | None = None, *, patient: bool = False) -> None:
+    def __init__(self, url: str, name: str = "shop-1", token: str | None = None, *, patient: bool = True) -> None:
         super().__init__(f"{url}/v1/shops/{name}", {"Authorization": f"Bearer {token or mint(name)}"}, patient=patient)
         self.name = name
 
@@ -130,6 +132,16 @@ class Shop(_Caller):
         answer = self.client.delete(path)
         assert answer.status_code == 200, answer.text
         receipt: dict[str, Any] = answer.json()
+        return receipt
+
+    def purge_completely(self, path: str = "/messages") -> dict[str, Any]:
+        """The receipt once everything is erased: a busy machine may answer the purge before that."""
+        return self.completed(self.purge(path)["purge_id"])
+
+    def completed(self, purge: str) -> dict[str, Any]:
+        """The receipt of a purge once everything is erased."""
+        wait_until_blocking(lambda: self.get(f"/purges/{purge}")["status"] == "complete")
+        receipt: dict[str, Any] = self.get(f"/purges/{purge}")
         return receipt
 
     def walk(self, path: str = "/messages", **filters: str) -> list[dict[str, Any]]:

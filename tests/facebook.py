@@ -61,7 +61,7 @@ def serving_graph(redis_url: str, log: Path, graph: FakeGraph, **settings: str) 
 class GraphShop(Shop):
     """A shop that reads what Facebook has, and connects Pages with their tokens."""
 
-    def __init__(self, url: str, name: str = "shop-1", token: str | None = None, *, patient: bool = False) -> None:
+    def __init__(self, url: str, name: str = "shop-1", token: str | None = None, *, patient: bool = True) -> None:
         super().__init__(url, name, token, patient=patient)
         self.client.timeout = httpx2.Timeout(READER_WAITS)
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx2
 
 from tests.callers import mint
-from tests.support import NO_TLS, wait_until_blocking
+from tests.support import NO_TLS, WITHIN, wait_until_blocking
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Viewer:
         """The ids of the messages it was told, in order."""
         return [event.data["id"] for event in self.named("message")]
 
-    def wait_for(self, name: str, count: int = 1, within: float = 20.0) -> list[Received]:
+    def wait_for(self, name: str, count: int = 1, within: float = WITHIN) -> list[Received]:
         """So many events of a name, once they are there."""
         wait_until_blocking(lambda: len(self.named(name)) >= count, within, lambda: f"{name}: {self.events}")
         return self.named(name)
@@ -145,7 +145,7 @@ class Viewer:
         self.wait_for("ready")
         return self
 
-    def ended(self, within: float = 20.0) -> list[Received]:
+    def ended(self, within: float = WITHIN) -> list[Received]:
         """All events, once the stream has ended."""
         self._thread.join(within)
         assert not self._thread.is_alive(), f"it goes on: {self.events}"

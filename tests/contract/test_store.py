@@ -233,7 +233,7 @@ async def test_what_has_expired_is_not_counted_in_its_conversation(box: Box) -> 
 
     async def only_the_new_count() -> bool:
         # To `first`, each message is too old as soon as it is two seconds old. On a busy machine none may be left.
-        return sum(c["message_count"] for c in await first.walk_conversations()) <= 1
+        return sum(int(c["message_count"]) for c in await first.walk_conversations()) <= 1
 
     await wait_until(only_the_new_count)
 

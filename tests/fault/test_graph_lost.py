@@ -66,7 +66,7 @@ def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
     """Three tries, then the problem; afterwards the same `after` still leads on. One service for all faults."""
-    with serving_graph(valkey.url, tmp_path / "log", graph) as service, GraphShop(service.url) as shop:
+    with serving_graph(valkey.url, tmp_path / "log", graph) as service, GraphShop(service.url, patient=False) as shop:
         for name, (fault, reason) in FAULTS.items():
             page = filled(graph)
             after = begun(shop, page)
@@ -87,7 +87,7 @@ def test_a_graph_that_dies_under_a_call_is_502_and_the_store_serves_on(valkey: S
         callers = stack.enter_context(ThreadPoolExecutor(1))
         with running_facebook() as graph:
             service = stack.enter_context(serving_graph(valkey.url, tmp_path / "log", graph))
-            shop = stack.enter_context(GraphShop(service.url))
+            shop = stack.enter_context(GraphShop(service.url, patient=False))
             page = filled(graph)
             after = begun(shop, page)
             graph.faults.script(page.id, Stalls(held))
@@ -121,8 +121,8 @@ def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
         service = stack.enter_context(serving_graph(breakable.url, tmp_path / "log", graph))
-        shop = stack.enter_context(GraphShop(service.url))
-        other = stack.enter_context(GraphShop(service.url))
+        shop = stack.enter_context(GraphShop(service.url, patient=False))
+        other = stack.enter_context(GraphShop(service.url, patient=False))
         page = filled(graph)
         after = begun(shop, page)
         graph.faults.script(page.id, Stalls(held))
@@ -148,7 +148,7 @@ def test_a_budget_that_cannot_be_written_down_is_503(graph: FakeGraph, breakable
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
         service = stack.enter_context(serving_graph(breakable.url, tmp_path / "log", graph))
-        shop = stack.enter_context(GraphShop(service.url))
+        shop = stack.enter_context(GraphShop(service.url, patient=False))
         page = filled(graph)
         after = begun(shop, page)
         graph.faults.usage(page.id, call_count=100, regain_minutes=5)
@@ -203,7 +203,7 @@ def test_a_graph_that_never_answers_is_504_within_the_grace_of_a_sigterm(
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(2 * PLACES))
         service = stack.enter_context(serving_graph(valkey.url, tmp_path / "log", graph))
-        shop = stack.enter_context(GraphShop(service.url))
+        shop = stack.enter_context(GraphShop(service.url, patient=False))
         stalled, fine = filled(graph), filled(graph)
         after, beside = begun(shop, stalled), begun(shop, fine)
         graph.faults.script(stalled.id, Stalls(forever), times=None)

@@ -43,7 +43,7 @@ async def test_every_message_answered_200_outlives_a_sigkill(
     """
     moment = random.randrange(1, 1200)
     with serving(breakable.url, tmp_path / "killed") as service:
-        with Shop(service.url) as shop:
+        with Shop(service.url, patient=False) as shop:
             shop.connect()
         async with loading(service.url, pause=0.0) as load:
             await load.reach(moment)
@@ -71,7 +71,7 @@ async def test_nothing_is_answered_200_that_only_waits_for_redis(breakable: Brea
                     acknowledged.add(mid)
 
     with serving(breakable.url, tmp_path / "killed") as service:
-        with Shop(service.url) as shop:
+        with Shop(service.url, patient=False) as shop:
             shop.connect()
         await post("m_before")
         breakable.hang()
@@ -93,7 +93,7 @@ async def test_a_sigterm_under_load_loses_nothing_and_ends_in_time(
     """Exit code 0 within the grace. What comes too late is refused, not lost: 503 or no connection."""
     moment = random.randrange(1, 1200)
     with serving(valkey.url, tmp_path / "stopped") as service:
-        with Shop(service.url) as shop:
+        with Shop(service.url, patient=False) as shop:
             shop.connect()
         async with loading(service.url, pause=0.0) as load:
             await load.reach(moment)
@@ -114,7 +114,7 @@ async def test_realistic_traffic_comes_through_a_kill_and_a_restart(valkey: Serv
     waits = (0.0, *(0.2,) * 40)
     plan = Plan((PageId(PAGE),), count=400, rate=200, duplicates=0.1, disorder=0.2, forged=0.02, retry_waits=waits)
     with serving(valkey.url, tmp_path / "killed") as service:
-        with Shop(service.url) as shop:
+        with Shop(service.url, patient=False) as shop:
             shop.connect()
         progress: list[Summary] = []
         sender = Sender(f"{service.url}/webhook", APP_SECRET)

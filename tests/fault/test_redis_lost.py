@@ -57,7 +57,11 @@ def test_deliveries_are_503_with_retry_after_while_it_lasts_and_200_again_afterw
     If the service remembers the Page's shop, the write fails. Otherwise the lookup of the shop fails (a full Redis
     still allows this lookup).
     """
-    with Facebook(service.url) as facebook, Shop(service.url) as shop, Operator(service.ops_url) as operator:
+    with (
+        Facebook(service.url, patient=False) as facebook,
+        Shop(service.url, patient=False) as shop,
+        Operator(service.ops_url) as operator,
+    ):
         shop.connect()
         if known:
             assert facebook.text("m_before").status_code == 200
@@ -81,7 +85,11 @@ def test_the_api_answers_503_while_redis_cannot_be_read_and_health_tells(
     service: Service, breakable: Breakable, trouble: Trouble
 ) -> None:
     """The service is always alive, and is ready if Redis can be used. A full Redis can still be read and purged."""
-    with Facebook(service.url) as facebook, Shop(service.url) as shop, Operator(service.ops_url) as operator:
+    with (
+        Facebook(service.url, patient=False) as facebook,
+        Shop(service.url, patient=False) as shop,
+        Operator(service.ops_url) as operator,
+    ):
         shop.connect()
         facebook.text("m_1")
         trouble.begin(breakable)
@@ -107,11 +115,14 @@ def test_a_service_started_before_its_redis_serves_as_soon_as_that_is_there(
 ) -> None:
     """The service and Redis can start in any order."""
     breakable.stop()
-    with serving(breakable.url, tmp_path / "log", ready="/livez") as service, Facebook(service.url) as facebook:
+    with (
+        serving(breakable.url, tmp_path / "log", ready="/livez") as service,
+        Facebook(service.url, patient=False) as facebook,
+    ):
         assert facebook.text("m_1").status_code == 503
         breakable.start()
         wait_until_blocking(lambda: service.answers("/readyz"), within=20)
-        with Shop(service.url) as shop:
+        with Shop(service.url, patient=False) as shop:
             shop.connect()
             assert facebook.text("m_1").status_code == 200
             assert shop.ids() == ["m_1"]
@@ -119,7 +130,7 @@ def test_a_service_started_before_its_redis_serves_as_soon_as_that_is_there(
 
 def test_it_stops_within_its_grace_while_redis_hangs(service: Service, breakable: Breakable) -> None:
     """An orchestrator must not need to kill the service when it moves it to another machine."""
-    with Shop(service.url) as shop:
+    with Shop(service.url, patient=False) as shop:
         shop.connect()
     breakable.hang()
     assert service.terminate() == 0

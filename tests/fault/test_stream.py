@@ -105,9 +105,9 @@ def test_viewers_stay_while_redis_is_away_and_get_everything_once_it_is_back(
 ) -> None:
     """Nobody is cut off, whatever was stored meanwhile; who comes new is told to come later."""
     begin, end = {"gone": (breakable.stop, breakable.start), "hung": (breakable.hang, breakable.go_on)}[trouble]
-    with serving(breakable.url, tmp_path / "log") as service, Shop(service.url) as shop:
+    with serving(breakable.url, tmp_path / "log") as service, Shop(service.url, patient=False) as shop:
         shop.connect()
-        with Facebook(service.url) as facebook, Viewer(service.url).ready() as viewer:
+        with Facebook(service.url, patient=False) as facebook, Viewer(service.url).ready() as viewer:
             facebook.text("m_1")
             viewer.wait_for("message")
             last = viewer.reader.last_id
@@ -132,10 +132,10 @@ def refused(service: Service, last: str) -> int:
 def test_a_viewer_that_does_not_read_is_ended_and_comes_back_without_loss(valkey_url: str, tmp_path: Path) -> None:
     """It holds up nobody: another viewer of the same shop has everything meanwhile."""
     words = "ក" * 15_000
-    with serving(valkey_url, tmp_path / "log") as service, Shop(service.url) as shop:
+    with serving(valkey_url, tmp_path / "log") as service, Shop(service.url, patient=False) as shop:
         shop.connect()
         with (
-            Facebook(service.url) as facebook,
+            Facebook(service.url, patient=False) as facebook,
             Operator(service.ops_url) as operator,
             Viewer(service.url).ready() as quick,
             lazy(service) as connection,

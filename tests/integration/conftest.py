@@ -33,14 +33,14 @@ def service(shared_service: Service, valkey: Server) -> Service:
 @pytest.fixture
 def facebook(service: Service) -> Iterator[Facebook]:
     """A Facebook that knows the app's secret."""
-    with Facebook(service.url, patient=True) as caller:
+    with Facebook(service.url) as caller:
         yield caller
 
 
 @pytest.fixture
 def shop(service: Service) -> Iterator[Shop]:
     """A shop with one connected Page."""
-    with Shop(service.url, patient=True) as caller:
+    with Shop(service.url) as caller:
         caller.connect()
         yield caller
 
@@ -104,7 +104,7 @@ def graph_service(shared_graph_service: Service, graph_store: Server) -> Service
 @pytest.fixture
 def graph_shop(graph_service: Service) -> Iterator[GraphShop]:
     """A shop without Pages."""
-    with GraphShop(graph_service.url, patient=True) as caller:
+    with GraphShop(graph_service.url) as caller:
         yield caller
 
 

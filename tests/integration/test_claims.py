@@ -46,7 +46,7 @@ def test_a_page_moves_to_the_shop_whose_token_facebook_verifies(
         assert (graph_shop.ids(), owner.ids()) == ([], [])
         (purge,) = viewer.wait_for("purge")
         assert purge.data["what"] == "page"
-        receipt = graph_shop.get(f"/purges/{purge.data['purge_id']}")
+        receipt = graph_shop.completed(purge.data["purge_id"])
         assert (receipt["what"], receipt["requested_by"], receipt["messages_deleted"]) == ("page", "facebook", 1)
         facebook.text("m_before", page=bare.id)
         facebook.text("m_after", page=bare.id)

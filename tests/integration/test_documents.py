@@ -35,8 +35,10 @@ from tests.servers import free_ports
 from tests.service import APP_SECRET
 
 PAGE: Final = PageId("104200000000001")
-SECONDS: Final = 100
-"""The usual time is a quarter of this."""
+SECONDS: Final = 240
+"""The usual time is a tenth of this."""
+
+pytestmark = pytest.mark.timeout(2 * SECONDS)
 
 Typed = Callable[..., str]
 

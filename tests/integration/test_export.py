@@ -123,7 +123,7 @@ def test_what_is_purged_or_arrives_meanwhile_is_not_in_it(service: Service, shop
         text = ""
         while '"type":"message"' not in text:
             text += next(read)
-        with Shop(service.url, patient=True) as owner:
+        with Shop(service.url) as owner:
             owner.client.timeout = httpx2.Timeout(PATIENT)
             owner.purge()
         assert facebook.text("m_new").status_code == 200
@@ -202,18 +202,17 @@ def test_a_shop_has_few_exports_at_the_same_time(shop: Shop, facebook: Facebook,
         assert int(refused.headers["retry-after"]) > 0
         with Shop(service.url, "shop-2") as other:
             assert other.client.get("/export").status_code == 200
-    wait_until_blocking(lambda: shop.client.get("/export").status_code == 200, within=20)
-    assert shop.client.get("/export").status_code == 200
+    for _ in range(2):  # the first may begin while only one of the two has ended
+        wait_until_blocking(lambda: shop.client.get("/export").status_code == 200)
 
 
 def test_a_caller_who_goes_away_ends_the_export(shop: Shop, facebook: Facebook, service: Service) -> None:
     """The service does not read on without a reader."""
     fill(facebook, 2000)
+    begun = len(service.lines())
     with export(shop) as answer:
         next(answer.iter_bytes())
-    wait_until_blocking(
-        lambda: any(line.get("route", "").endswith("/export") for line in service.lines()[-20:]), within=20
-    )
+    wait_until_blocking(lambda: any(line.get("route", "").endswith("/export") for line in service.lines()[begun:]))
 
 
 @pytest.mark.parametrize("direct", [True, False], ids=["redis", "service"])
@@ -235,8 +234,8 @@ def test_the_command_writes_a_whole_copy(
     exported = lines(out.read_text())
     assert of("message", exported) == shop.walk()[::-1]
     by = ("operator", "local") if direct else ("owner@shop", "127.0.0.1")
-    recorded = [one for one in of("audit", exported) if one["action"] == "exportShop"]
-    assert [(one["sub"], one["client"]) for one in recorded] == [by]
+    recorded = [(one["sub"], one["client"]) for one in of("audit", exported) if one["action"] == "exportShop"]
+    assert recorded.count(by) == 1  # the service may also write down what it has counted in an earlier test
 
 
 def test_the_command_leaves_no_copy_that_only_looks_whole(service: Service, shop: Shop, tmp_path: Path) -> None:

@@ -232,11 +232,11 @@ def test_a_burst_of_conversations_is_over_in_seconds(graph: FakeGraph, graph_sho
 def test_usage_near_the_limit_slows_calls_down(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
     """At a usage of nine tenths, calls are one second apart. At a low usage no call waits."""
     graph.faults.usage(page.id, call_count=90)
+    graph_shop.fetch(page.id, "posts")
+    began = time.monotonic()
     for _ in range(2):
         graph_shop.fetch(page.id, "posts")
-    began = time.monotonic()
-    graph_shop.fetch(page.id, "posts")
-    assert time.monotonic() - began >= 0.7
+    assert time.monotonic() - began >= 0.95
     assert graph.seen.total == 3
 
 

@@ -30,7 +30,7 @@ def test_a_message_of_any_id_is_read_and_deleted(shop: Shop, facebook: Facebook,
     facebook.text("m_other")
     address = f"/messages/{quote(mid, safe='')}"
     assert shop.get(address)["id"] == mid
-    assert shop.purge(address)["messages_deleted"] == 1
+    assert shop.purge_completely(address)["messages_deleted"] == 1
     assert shop.ids() == ["m_other"]
     assert refusal(shop.client.get(address)) == (404, "message_not_found")
 
@@ -43,8 +43,8 @@ def test_a_conversation_of_any_id_is_blocked_and_deleted(shop: Shop, facebook: F
     (one,) = (found for found in shop.walk("/conversations") if found["customer_id"] == customer)
     address = f"/conversations/{quote(one['id'], safe='')}"
     assert shop.get(f"{address}/blocked") == {"conversation_id": f"{PAGE}_{customer}", "blocked": False}
-    assert shop.purge(f"/customers/{quote(customer, safe='')}")["messages_deleted"] == 1
-    assert shop.purge(address)["messages_deleted"] == 0
+    assert shop.purge_completely(f"/customers/{quote(customer, safe='')}")["messages_deleted"] == 1
+    assert shop.purge_completely(address)["messages_deleted"] == 0
     assert shop.ids() == ["m_2"]
 
 

@@ -30,7 +30,7 @@ def test_the_service_does_all_its_work_with_the_rights_of_the_manifests(own_serv
             assert shop.client.post("/stream-ticket").status_code == 200
             assert shop.client.get("/export").status_code == 200
             assert shop.client.get("/audit").status_code == 200
-            assert shop.purge()["messages_deleted"] == 1
+            assert shop.purge_completely()["messages_deleted"] == 1
             checks = operator.checks()
             refused = [line for line in service.lines() if line.get("reason") == "redis_no_permission"]
     assert all(checks.values()), checks

@@ -71,8 +71,10 @@ class Running:
         return httpx2.get(address, headers={name: value}, trust_env=False, verify=NO_TLS)
 
     def messages(self) -> list[dict[str, Any]]:
-        """Returns the demo shop's newest messages."""
+        """Returns the demo shop's newest messages, and none while Redis is too slow or not there."""
         answer = self.curl("/messages")
+        if answer.status_code == 503:
+            return []
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["messages"]
         return found
@@ -178,12 +180,12 @@ def test_its_valkey_is_started_again_when_it_is_killed(data: Path) -> None:
     """The new Valkey has the messages from the disk."""
     own = {"FACEBOOK_APP_SECRET": APP_SECRET.reveal(), "TOKEN_KEYS": TOKEN_KEY.reveal()}
     with running(data, "--quiet-shop", **own) as inbox, Facebook(inbox.address) as facebook:
-        wait_until_blocking(lambda: facebook.text("m_0").status_code == 200 and inbox.messages(), within=20)
+        wait_until_blocking(lambda: facebook.text("m_0").status_code == 200 and inbox.messages())
         with redis.Redis.from_url(f"unix://{data}/valkey/valkey.sock") as client:
             found: Any = client.info("server")
         os.kill(found["process_id"], signal.SIGKILL)
         wait_until_blocking(lambda: facebook.text("m_1").status_code == 200, within=30)
-        assert {message["id"] for message in inbox.messages()} == {"m_0", "m_1"}
+        wait_until_blocking(lambda: {message["id"] for message in inbox.messages()} == {"m_0", "m_1"})
 
 
 @pytest.mark.parametrize("wrong", ["file/data", "file", "data"])
@@ -210,7 +212,7 @@ def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
     said = data.parent / "said"
     with started(page_inbox("run"), said, environment(None, **{**NOTHING_SET, "DATA_DIR": str(data)})) as process:
         inbox = Running(process, said, data)
-        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        wait_until_blocking(lambda: len(inbox.messages()) == 5)
         message = inbox.messages()[0]
         assert message["page_id"] in inbox.said
         assert {"id", "direction", "received_at", "expires_at"} <= message.keys()
@@ -232,7 +234,7 @@ def test_the_commands_of_the_readme_answer_as_it_shows(data: Path) -> None:
     (example,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     shown = json.loads(example)
     with running(data) as inbox:
-        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        wait_until_blocking(lambda: len(inbox.messages()) == 5)
         (token,) = re.findall(r"export TOKEN=(\S+)", inbox.said)
         typed = read.replace("http://127.0.0.1:8000", inbox.address)
         told = subprocess.run(  # noqa: S603 - README's own words
@@ -251,7 +253,7 @@ def test_the_commands_of_the_readme_answer_as_it_shows(data: Path) -> None:
 def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data: Path) -> None:
     """The console shows their names, and pictures from an address that the page's policy allows."""
     with running(data) as inbox:
-        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        wait_until_blocking(lambda: len(inbox.messages()) == 5)
         (console,) = re.findall(r"(http://\S+/console)#token=eyJ", inbox.said)
         policy = httpx2.get(console, trust_env=False, verify=NO_TLS).headers["content-security-policy"]
         customer = inbox.messages()[0]["conversation_id"].partition("_")[2]
@@ -269,7 +271,7 @@ def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages
     The addresses of the messages' pictures still point to the local Facebook.
     """
     with running(data) as inbox:
-        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        wait_until_blocking(lambda: len(inbox.messages()) == 5)
         graph = json.loads((data / "running.json").read_text())["settings"]["GRAPH_URL"]
         inbox.process.send_signal(signal.SIGINT)
         assert inbox.process.wait(STOP_SECONDS) == 0
@@ -280,7 +282,7 @@ def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages
     assert (data / "secrets.json").stat().st_mode & 0o077 == 0
     secrets = (data / "secrets.json").read_text()
     with running(data, "--quiet-shop") as inbox:
-        assert len(inbox.messages()) == 5
+        wait_until_blocking(lambda: len(inbox.messages()) == 5)
         assert "No customers" in inbox.said
         assert (data / "secrets.json").read_text() == secrets
         assert httpx2.get(f"{graph}/v/one.png", trust_env=False, verify=NO_TLS).status_code == 200
@@ -304,7 +306,7 @@ def test_a_sigkill_takes_its_valkey_along_and_loses_no_message(data: Path) -> No
 def test_its_log_goes_to_a_file_and_holds_no_secret(data: Path) -> None:
     """The terminal shows only the banner."""
     with running(data) as inbox:
-        wait_until_blocking(lambda: len(inbox.messages()) == 5, within=20)
+        wait_until_blocking(lambda: len(inbox.messages()) == 5)
         said = inbox.said
     log = (data / "page-inbox.log").read_text()
     assert '"event":"listening"' in log

@@ -26,7 +26,7 @@ def test_one_order_is_found_among_more_messages_than_one_search_looks_at(
         assert [message["id"] for message in second["messages"]] == ["m_wanted"]
         assert first["looked_at"] + second["looked_at"] == OTHERS + 1
     assert shop.ids(has="phone") == ["m_wanted"]
-    with Shop(service.url, "shop-2", patient=True) as other:
+    with Shop(service.url, "shop-2") as other:
         assert other.get("/messages", q="012345678") == {"messages": [], "next_cursor": None, "looked_at": 0}
     log = service.log.read_text(encoding="utf-8")
     assert "345678" not in log

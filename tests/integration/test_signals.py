@@ -14,7 +14,7 @@ from simulator.signing import signed
 from tests.callers import Facebook, Operator, Shop, texts
 from tests.servers import Server
 from tests.service import APP_SECRET, STOP_SECONDS, Service, environment, run_command, serving
-from tests.support import NO_TLS, wait_until_blocking
+from tests.support import wait_until_blocking
 
 NEXT_SECRET = Secret("another-app-secret-of-the-service")
 WITHIN = 30.0
@@ -25,11 +25,11 @@ def status(service: Service, mid: str, secret: Secret) -> int:
     send the delivery once more, as a proxy does.
     """
     body = serialize(texts([mid]))
-    with httpx2.Client(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=WITHIN) as client:
+    with Facebook(service.url) as facebook:
         try:
-            answer = client.post("/webhook", content=body, headers=signed(body, secret))
+            answer = facebook.deliver(body, signed(body, secret))
         except (httpx2.NetworkError, httpx2.RemoteProtocolError):
-            answer = client.post("/webhook", content=body, headers=signed(body, secret))
+            answer = facebook.deliver(body, signed(body, secret))
     return answer.status_code
 
 
@@ -119,9 +119,9 @@ def test_between_sigterm_and_its_end_a_service_is_unready_and_answers(
         shop.connect()
         service.process.send_signal(signal.SIGTERM)
         wait_until_blocking(lambda: not service.answers("/readyz"), within=WITHIN)
-        assert service.answers("/livez")
+        wait_until_blocking(lambda: service.answers("/livez"), within=WITHIN)
         with Operator(service.ops_url) as operator:
-            assert {name for name, ok in operator.checks().items() if not ok} == {"draining"}
+            wait_until_blocking(lambda: {name for name, ok in operator.checks().items() if not ok} == {"draining"})
         for number in range(5):
             with Facebook(service.url) as facebook:
                 assert facebook.text(f"m_{number}").status_code == 200

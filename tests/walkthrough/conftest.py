@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -21,6 +22,7 @@ from ops.settings import read_settings
 from simulator.payloads import delivery, entry, from_customer
 from simulator.serialize import Document, serialize
 from simulator.signing import signed
+from tests.support import WITHIN
 
 PAGE = PageId("104200000000001")
 CUSTOMER = Psid("7000000000000001")
@@ -36,7 +38,7 @@ class Facebook:
     def delivers(self, *events: Document, page: str = PAGE) -> int:
         """One POST to /webhook that holds these events of a Page; the status it was answered."""
         body = serialize(delivery([entry(PageId(page), _now(), "messaging", events)]))
-        return self._client.post("/webhook", content=body, headers=signed(body, self._secret)).status_code
+        return _answered(self._client, "POST", "/webhook", content=body, headers=signed(body, self._secret)).status_code
 
 
 class Shop:
@@ -77,7 +79,7 @@ class Shop:
 
     def _call(self, method: str, path: str, status: int, body: Any = None) -> Any:
         address = f"{self._path}/{path}" if path else self._path
-        answer = self._client.request(method, address, headers=self._headers, json=body)
+        answer = _answered(self._client, method, address, headers=self._headers, json=body)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -134,6 +136,13 @@ def edits(mid: str, text: str, number: int) -> Document:
 def unsends(mid: str) -> Document:
     """The customer takes a message back."""
     return from_customer(PAGE, CUSTOMER, _now(), message={"mid": mid, "is_deleted": True})
+
+
+def _answered(client: TestClient, method: str, path: str, **content: Any) -> httpx2.Response:
+    """The first answer that is not about a slow Redis, which may be the machine's fault."""
+    answers = iter(lambda: client.request(method, path, **content), None)
+    deadline = time.monotonic() + WITHIN
+    return next(one for one in answers if b"redis_timeout" not in one.content or time.monotonic() > deadline)
 
 
 def _now() -> int:

@@ -1,5 +1,6 @@
 """Story 7: the owner pauses the shop, or a Page, or blocks a customer who objects; and goes on later."""
 
+from tests.support import wait_until_blocking
 from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
 
 
@@ -23,7 +24,8 @@ def test_a_customer_objects_and_is_not_kept_any_more(inbox: Inbox) -> None:
     shop, conversation = inbox.shop("sokha"), f"{PAGE}_{CUSTOMER}"
     inbox.facebook.delivers(says("m_1", "before"))
 
-    assert shop.blocks(conversation)["purge"]["messages_deleted"] == 1
+    purge = shop.blocks(conversation)["purge"]["purge_id"]
+    wait_until_blocking(lambda: shop.get(f"purges/{purge}")["messages_deleted"] == 1)
     assert inbox.facebook.delivers(says("m_2", "during")) == 200
     assert shop.reads() == []
     assert shop.get(f"conversations/{conversation}/blocked")["blocked"] is True
