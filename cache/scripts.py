@@ -85,13 +85,13 @@ def _source(name: str) -> str:
     if unknown:
         raise ValueError(f"{name}.lua uses blocks that prelude.lua does not have: {sorted(unknown)}")
     body = "".join(text for block, text in _PRELUDE.items() if block in wanted) + rest
-    words = set(_WORD.findall(body))
-    constants = [f"local {word} = {_lua(value)}\n" for word, value in _CONSTANTS.items() if word in words]
-    return "".join((first, "\n", *constants, body))
+    return f"{first}\n{_WORD.sub(_value, body)}"
 
 
-def _lua(value: int | bytes) -> str:
-    return str(value) if isinstance(value, int) else f"'{value.decode()}'"
+def _value(word: re.Match[str]) -> str:
+    """Returns a constant as Lua writes it. A local variable for it would cost time in each function that uses it."""
+    value = _CONSTANTS.get(word[0], word[0])
+    return value if isinstance(value, str) else str(value) if isinstance(value, int) else f"'{value.decode()}'"
 
 
 def _script(name: str) -> Script:

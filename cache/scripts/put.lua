@@ -9,47 +9,44 @@
 -- Reply: per shop: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
 --   s stored   d duplicate   g erased or purged before   p paused   b blocked   o older than the TTL   w edit waits
 --   u the Page is not the shop's, or the secret is not (nothing of this shop is stored then): look the Page up again
-local call, sub, byte = redis.call, string.sub, string.byte
-local max, min, floor, abs = math.max, math.min, math.floor, math.abs
-local ttl = tonumber(ARGV[1])
-local now_ms = floor(now / 1000)
+local call, sub, byte, floor, max, min = redis.call, string.sub, string.byte, math.floor, math.max, math.min
+local ttl, now_ms = tonumber(ARGV[1]), floor(now / 1000)
 
 -- Adds pairs of a score and a member to an index. The index is kept until `deadline` (ms) or longer.
 local function index(key, deadline, ...)
   call('ZADD', key, 'GT', ...)
   -- Only one write in 16 removes expired entries, because this takes as long as storing, and readers never get them.
   if now % 16 == 0 then trim(key, LONGEST_TTL * 1000) end
-  keep_until(key, deadline)
+  -- With the longest TTL no other entry of the shop has a later deadline, so one call is enough.
+  if ttl == LONGEST_TTL then call('PEXPIREAT', key, deadline) else keep_until(key, deadline) end
 end
 
--- Stores the messages of one shop. Its keys begin after `k`, its arguments after `a`.
-local function store(k, a)
+local replies, a = {}, 1
+-- One round for each shop. Its keys begin after `k`, its arguments after `a`. This is not a function, because each call
+-- of the script would create the function again.
+for k = 0, #KEYS - 6, 6 do
   local registry, shop_index, edits, blocks, changes = KEYS[k + 1], KEYS[k + 2], KEYS[k + 4], KEYS[k + 5], KEYS[k + 6]
-  local tag, sealed_by = ARGV[a + 1], ARGV[a + 2]
-  local page_count, message_count = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
-  a = a + 4
+  local tag, page_count, message_count = ARGV[a + 1], tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
 
-  local fields = {'paused', 'watermark', 'narrow', 'secret', 'secret_used'}
+  local fields = {'paused', 'watermark', 'narrow', 'secret', 'secret_used', 'marked'}
   for i = 1, page_count do
-    local page = ARGV[a + 2 * i - 1]
-    local n = 3 * i
-    fields[n + 3], fields[n + 4], fields[n + 5] = CONNECTED .. page, PAUSED .. page, LAST_EVENT .. page
+    local page = ARGV[a + 2 * i + 3]
+    fields[3 * i + 4], fields[3 * i + 5], fields[3 * i + 6] = CONNECTED .. page, PAUSED .. page, LAST_EVENT .. page
   end
-  fields[#fields + 1] = 'marked'
   local shop = call('HMGET', registry, unpack(fields))
-  local watermark = tonumber(shop[2] or 0)
+  local watermark, marked = tonumber(shop[2] or 0), shop[6]
   local stores, storing = {}, false -- by Page tag: true; false if paused; nil if the Page is not the shop's
   for i = 1, page_count do
-    local n = 3 * i
-    if shop[n + 3] then
-      local paused = is_paused(shop[1]) or is_paused(shop[n + 4])
-      stores[ARGV[a + 2 * i]] = not paused
+    if shop[3 * i + 4] then
+      local paused = is_paused(shop[1]) or is_paused(shop[3 * i + 5])
+      stores[ARGV[a + 2 * i + 4]] = not paused
       storing = storing or not paused
       -- Time of the Page's last event, stored or not. Written once a second, because more writes cost too much.
-      if abs(now_ms - tonumber(shop[n + 5] or 0)) > 1000 then call('HSET', registry, fields[n + 5], digits(now_ms)) end
+      if math.abs(now_ms - tonumber(shop[3 * i + 6] or 0)) > 1000 then
+        call('HSET', registry, fields[3 * i + 6], digits(now_ms))
+      end
     end
   end
-  a = a + 2 * page_count
 
   -- The scores of messages and changes are unique in a shop and only rise, even if the server's clock is set back.
   -- Cursors depend on this.
@@ -61,22 +58,18 @@ local function store(k, a)
     blocking = call('EXISTS', blocks) == 1
   end
 
-  if storing and (secret_id(shop[4]) ~= sealed_by or newest == 0 and is_over(shop[4], shop[5], shop_index, edits)) then
-    return {string.rep('u', message_count)}, a + 4 * message_count
+  local letters, waiting, to_store = '', nil, message_count
+  if storing and
+    (secret_id(shop[4]) ~= ARGV[a + 2] or newest == 0 and is_over(shop[4], shop[5], shop_index, edits)) then
+    letters, to_store = string.rep('u', message_count), 0
   end
-
-  local purged_until = purges(tag, watermark, shop[3])
-  local letters, waiting = '', nil
+  -- Without a purge of less than the shop, only the watermark hides messages.
+  local purged_until = shop[3] and purges(tag, watermark, shop[3])
   local messages, by_conversation, activity
-  local deadline, last, stored = now_ms + ttl, now_ms + ttl, 0
-  -- Adds to the index of a conversation. The conversation's mark lives as long as its index.
-  local function index_conversation(conversation, ...)
-    index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, ...)
-    if shop[#fields] then call('PEXPIREAT', STAFF_MARK_KEY .. tag .. ':' .. conversation, last, 'GT') end
-  end
-  for n = 1, message_count do
-    local i = a + 4 * n - 3
-    local id, sent, value, merged = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
+  local last, stored = floor(score / 1000) + ttl, 0 -- `last` is the deadline of the indexes
+  a = a + 4 + 2 * page_count
+  for i = a + 1, a + 4 * to_store, 4 do
+    local id, sent, value = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
     local key = MESSAGE_KEY .. tag .. ':' .. id
     local page, conversation = page_of(value), conversation_of(value)
     local letter
@@ -96,10 +89,10 @@ local function store(k, a)
     elseif sent and sent + ttl <= now_ms then
       letter = 'o'
     else
-      local purged = purged_until(page, conversation)
-      deadline = floor(score / 1000) + ttl
+      local purged = purged_until and purged_until(page, conversation) or watermark
+      local deadline = floor(score / 1000) + ttl
       if from_sent then deadline = min(deadline, sent + ttl) end
-      last = max(last, deadline)
+      if deadline > last then last = deadline end
       if sent and sent * 1000 <= purged then
         letter = call('STRLEN', key) > 0 and 'd' or 'g'
       -- keeps: a message is stored once
@@ -112,14 +105,14 @@ local function store(k, a)
         elseif byte(there) == WAITING_EDIT then
           if tonumber(call('ZSCORE', edits, member_of(there, id)) or 0) <= purged then
             letter = 'g' -- a purge hides the edit and has not erased it yet: its text must not come back
-          elseif there == merged then
+          elseif there == ARGV[i + 3] then
             call('SET', key, value, 'PXAT', deadline)
             call('ZREM', edits, member_of(there, id))
             letter = 's'
           else
             letter = 'w'
             waiting = waiting or {}
-            waiting[#waiting + 1] = n
+            waiting[#waiting + 1] = (i - a + 3) / 4
             waiting[#waiting + 1] = there
           end
         elseif sub(there, NONCE_FROM, NONCE_TO) == sub(value, NONCE_FROM, NONCE_TO) then
@@ -130,14 +123,14 @@ local function store(k, a)
       end
     end
     if letter == 's' then
-      local member = member_of(value, id)
-      local active = score
+      local member, active = member_of(value, id), score
       -- The second in which it was sent, then the score's last six digits, because cursors need unique activities.
       if from_sent then active = min(score, floor(sent / 1000) * 1000000 + score % 1000000) end
-      if message_count == 1 then -- most calls have one message: they need no tables
+      if message_count == 1 then -- most shops have one message in a call: they need no tables
         index(shop_index, last, score, member)
-        index_conversation(conversation, score, member)
+        index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, score, member)
         index(KEYS[k + 3], last, active, page .. conversation)
+        if marked then call('PEXPIREAT', STAFF_MARK_KEY .. tag .. ':' .. conversation, last, 'GT') end
       else
         if not messages then messages, by_conversation, activity = {}, {}, {} end
         local own = by_conversation[conversation]
@@ -157,11 +150,14 @@ local function store(k, a)
     end
     letters = letters .. letter
   end
+  a = a + 4 * message_count
 
   if messages then
     index(shop_index, last, unpack(messages))
     for conversation, own in pairs(by_conversation) do
-      index_conversation(conversation, unpack(own))
+      index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, unpack(own))
+      -- The conversation's mark lives as long as its index.
+      if marked then call('PEXPIREAT', STAFF_MARK_KEY .. tag .. ':' .. conversation, last, 'GT') end
     end
     local activities = {}
     for conversation, at in pairs(activity) do
@@ -174,13 +170,6 @@ local function store(k, a)
     if not shop[5] then call('HSET', registry, 'secret_used', 1) end
     announce(tag, score - 1)
   end
-  a = a + 4 * message_count
-  if waiting then return {letters, unpack(waiting)}, a end
-  return {letters}, a
-end
-
-local replies, a = {}, 1
-for k = 0, #KEYS - 6, 6 do
-  replies[#replies + 1], a = store(k, a)
+  replies[#replies + 1] = waiting and {letters, unpack(waiting)} or {letters}
 end
 return replies
