@@ -25,6 +25,7 @@ import zstandard
 
 from cache.errors import Corrupt
 from cache.keys import CONVERSATION_TAG_BYTES, MAX_TTL_SECONDS, PAGE_TAG_BYTES, ShopKeys
+from domain.ids import conversation_of
 from domain.kept import KeptMessage
 from domain.message import Edit, Message
 from domain.moment import rfc3339
@@ -99,7 +100,7 @@ def fields(message: Message) -> dict[str, Any]:
     body: dict[str, Any] = {
         "id": message.id,
         "page_id": message.page,
-        "conversation_id": message.conversation,
+        "conversation_id": conversation_of(message.page, message.customer),
         "direction": message.direction,
         "kind": message.kind,
     }

@@ -21,7 +21,7 @@ from ops.access_log import PATH, AccessLog, LogEntry
 from ops.metrics import Metrics
 from webhook.errors import NotInTime
 from webhook.normalize import Delivery, normalize
-from webhook.signature import verify
+from webhook.signature import SignatureCheck
 
 ANSWER_SECONDS: Final = 4.5
 """Limit: Time until a delivery is answered. Facebook counts an answer after five seconds as a failure.
@@ -117,7 +117,7 @@ class Receiver:
         self._metrics = metrics
         self._access_log = access_log
         self._error_answer = error_answer
-        self._app_secrets = tuple(app_secrets)
+        self._signatures = SignatureCheck(app_secrets)
         self.clock = clock
         self._new_request_id = new_request_id
         self._queue: deque[DeliveryRequest] = deque()
@@ -167,7 +167,7 @@ class Receiver:
 
     def _begin(self, request: DeliveryRequest) -> None:
         # This order: a caller without a signature learns nothing, and a full store costs no parsing.
-        verify(request.body, request.signature, self._app_secrets)
+        self._signatures.verify(request.body, request.signature)
         self._store.admit()
         delivery = normalize(request.body)
         if not delivery.notices and not delivery.skipped:

@@ -9,7 +9,7 @@ import pytest
 
 from domain.secret import Secret
 from webhook.errors import SignatureRefused
-from webhook.signature import sign, verify
+from webhook.signature import SignatureCheck, sign
 
 VECTORS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "signatures.json").read_text(encoding="utf-8")
@@ -26,10 +26,10 @@ def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> N
     header = None if vector["header"] is None else vector["header"].encode()
     secrets = [Secret(secret) for secret in vector["secrets"]]
     if vector["verdict"] == "accepted":
-        verify(_body(vector), header, secrets)
+        SignatureCheck(secrets).verify(_body(vector), header)
         return
     with pytest.raises(SignatureRefused) as refusal:
-        verify(_body(vector), header, secrets)
+        SignatureCheck(secrets).verify(_body(vector), header)
     assert (refusal.value.kind, refusal.value.reason) == ("unauthenticated", vector["reason"])
 
 
@@ -47,7 +47,7 @@ def test_bytes_that_are_no_text_are_a_malformed_header() -> None:
     """A header is bytes; whatever they are, the answer is a refusal and not a crash."""
     for header in (b"sha256=" + b"\xff" * 64, bytes(range(71)), b"\x00" * 71):
         with pytest.raises(SignatureRefused) as refusal:
-            verify(b"{}", header, [Secret("s")])
+            SignatureCheck([Secret("s")]).verify(b"{}", header)
         assert refusal.value.reason == "signature_malformed"
 
 
@@ -61,7 +61,7 @@ def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("webhook.signature.hmac.compare_digest", watched)
     first, second = Secret("first"), Secret("second")
-    verify(b"{}", sign(b"{}", first), [first, second])
+    SignatureCheck([first, second]).verify(b"{}", sign(b"{}", first))
     assert compared == [sign(b"{}", first), sign(b"{}", second)]
 
 
@@ -70,7 +70,7 @@ def test_a_refusal_holds_neither_the_body_nor_the_digest() -> None:
     secret = Secret("a-secret-nobody-sees")
     body = b'{"text":"private"}'
     with pytest.raises(SignatureRefused) as refusal:
-        verify(body, b"sha256=" + b"0" * 64, [secret])
+        SignatureCheck([secret]).verify(body, b"sha256=" + b"0" * 64)
     told = repr(refusal.value) + str(refusal.value)
     assert "private" not in told
     assert secret.reveal() not in told
