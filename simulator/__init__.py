@@ -1,1 +1,1 @@
-"""Facebook, played by us: realistic deliveries, signed and sent over HTTP."""
+"""Simulates Facebook: makes realistic deliveries, signs them and sends them over HTTP."""

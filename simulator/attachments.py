@@ -7,11 +7,11 @@ from simulator.serialize import Document
 
 THUMBS_UP = 369239263222822
 MEDIA = "https://cdn.example"
-"""Where Facebook's content network would be."""
+"""The address that stands for Facebook's content network."""
 
 
 def _media_url(rng: random.Random, ending: str) -> str:
-    # As long as a signed link of Facebook's content network: it is most of what a photo costs to keep.
+    # As long as a signed link of Facebook's content network, which is most of a stored photo's size.
     return (
         f"{MEDIA}/v/t1.15752-9/{rng.getrandbits(64)}_{rng.getrandbits(60)}_n.{ending}"
         f"?_nc_cat={rng.randrange(100, 112)}&ccb=1-7&oh=03_{rng.getrandbits(128):032x}&oe={rng.getrandbits(32):08X}"
@@ -33,7 +33,7 @@ def voice(rng: random.Random) -> list[Document]:
 
 
 def video(rng: random.Random) -> list[Document]:
-    """A video of the customer's own."""
+    """A video that the customer made."""
     return [_file("video", _media_url(rng, "mp4"))]
 
 
@@ -43,13 +43,13 @@ def invoice(rng: random.Random) -> list[Document]:
 
 
 def sticker(rng: random.Random) -> list[Document]:
-    """A sticker, mostly the thumb."""
+    """A sticker, in most cases the thumb."""
     number = THUMBS_UP if rng.random() < 0.7 else rng.randrange(10**14, 10**15)
     return [{"type": "sticker", "payload": {"url": _media_url(rng, "png"), "sticker_id": number}}]
 
 
 def link(rng: random.Random) -> list[Document]:
-    """A shared link; now and then in the older form without a payload."""
+    """A shared link. A few have the older form, without a payload."""
     url, title = f"https://shop.example/p/{rng.randrange(1, 900)}", texts.item(rng)
     if rng.random() < 0.2:
         return [{"type": "fallback", "title": title, "url": url, "payload": None}]
@@ -102,7 +102,7 @@ def location(rng: random.Random) -> list[Document]:
 
 
 def buttons(rng: random.Random) -> list[Document]:
-    """What the echo of a Page's button message carries."""
+    """The attachment in the echo of a Page's button message."""
     button = {"type": "postback", "title": "បញ្ជាទិញ", "payload": f"ORDER_{rng.randrange(1000)}"}
     payload = {"template_type": "button", "text": texts.item(rng), "buttons": [button]}
     return [{"type": "template", "title": "", "url": None, "payload": payload}]

@@ -1,7 +1,9 @@
-"""Pure: what happens at the Page outside of conversations: posts, comments, mentions, leads, calls. None of it is kept.
+"""Pure: what happens at the Page outside of conversations: posts, comments, mentions, leads, calls. A receiver keeps
+none of these events.
 
 Shapes: developers.facebook.com/docs/graph-api/webhooks/reference/page and messenger-platform/calling/webhooks; times
-inside are in seconds. Same makers as in `messages`, the conversation lending its Page and its person.
+inside are in seconds. The makers have the same arguments as in `messages`, and take Page and person from the
+conversation.
 """
 
 import random
@@ -18,7 +20,7 @@ Value = Callable[[Conversation, random.Random, int], object]
 
 
 def changed(kind: str, field: str, value: Value) -> Maker:
-    """A maker of changes in the given field."""
+    """Returns a maker of changes in the given field."""
 
     def change(chat: Conversation, rng: random.Random, at: int) -> Happening:
         part = {"field": field, "value": value(chat, rng, at // 1000)}
@@ -46,7 +48,7 @@ def _comment(chat: Conversation, rng: random.Random, now: int) -> Document:
         "comment_id": f"{number}_{rng.randrange(5000, 10**9)}",
         "from": _person(chat),
     }
-    # What is removed comes without its words and, mostly, without its time.
+    # A removal comes without the text, and in most cases without the time.
     return comment if comment["verb"] == "remove" else {**comment, "message": texts.comment(rng), "created_time": now}
 
 

@@ -1,4 +1,4 @@
-"""Pure: the people who write, and what each conversation remembers so that later events can refer to earlier ones."""
+"""Pure: the people who write, and the earlier events of each conversation, so that later events can refer to them."""
 
 import base64
 import random
@@ -10,7 +10,8 @@ from domain.ids import MessageId, PageId, Psid
 from simulator.texts import full_name
 
 _REMEMBERED = 8
-"""Messages each side of a conversation may still refer to; older ones are forgotten, so memory stays bounded."""
+"""The number of messages to which each side of a conversation can refer. Older messages are dropped, so memory is
+bounded."""
 
 MOST_EDITS = 5
 """As often as Messenger lets a message be edited."""
@@ -23,7 +24,7 @@ def new_mid(rng: random.Random) -> MessageId:
 
 @dataclass(slots=True)
 class Written:
-    """A text its writer may still edit, take back or answer to."""
+    """A text that its writer can still edit, unsend or answer."""
 
     mid: MessageId
     text: str
@@ -42,12 +43,13 @@ class Conversation:
     by_page: deque[MessageId] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     def editable(self) -> list[Written]:
-        """The customer's texts that Messenger would still let him edit."""
+        """Returns the customer's texts that Messenger still allows to be edited."""
         return [written for written in self.by_customer if written.edits < MOST_EDITS]
 
 
 class Crowd:
-    """The customers of some Pages. The same person would have another id at another Page, so ids are never shared."""
+    """The customers of some Pages. Facebook gives one person a different id at each Page, so two Pages never share an
+    id."""
 
     def __init__(self, pages: Sequence[PageId], customers: int, rng: random.Random) -> None:
         self._conversations = [
@@ -55,16 +57,16 @@ class Crowd:
         ]
 
     def __iter__(self) -> Iterator[Conversation]:
-        """Everybody."""
+        """Iterates over all customers."""
         return iter(self._conversations)
 
     def pick(self, rng: random.Random) -> Conversation:
-        """Somebody; a few are busy and most are quiet, as in any shop."""
+        """Returns a random customer. A few write often and most write rarely, as in any shop."""
         return self._conversations[int(len(self._conversations) * rng.random() ** 2)]
 
 
 def _people(pages: Sequence[PageId], customers: int, rng: random.Random) -> Iterator[tuple[Psid, PageId]]:
-    # sample() keeps the ids apart; taking turns lets every Page have busy customers.
+    # sample() makes different ids. The Pages take turns, so every Page has customers who write often.
     ids = rng.sample(range(7_000_000_000_000_000, 7_999_999_999_999_999), customers * len(pages))
     for position, number in enumerate(ids):
         yield Psid(str(number)), pages[position % len(pages)]

@@ -1,7 +1,7 @@
 """Graph over HTTP: an ASGI application over a `World`, with `Faults`, that remembers what it has `Seen`.
 
-It is written from Facebook's documentation and knows nothing of the client that it is asked by. Content and tokens
-stay in its answers: it logs nothing.
+It follows Facebook's documentation and does not depend on the client that calls it. It logs nothing, so content and
+tokens are only in its answers.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ from simulator.graph_world import World
 from simulator.serialize import Document, serialize
 
 _MOST_FORM = 64 * 1024
-"""Bytes of a form that are read: a list of fields has some hundred."""
+"""The largest form that is read, in bytes. A list of fields has a few hundred."""
 _CHUNK = 64 * 1024
 _LIMIT_INSIDE = re.compile(r"\.limit\((\d{1,9})\)")
 
 
 def graph_app(world: World, faults: Faults | None = None, seen: Seen | None = None) -> ASGIApp:
-    """The application; without a lifespan."""
+    """Returns the application. It has no lifespan."""
     return _Graph(world, faults or Faults(), seen or Seen())
 
 
 HANG_UP = "page-inbox.hang-up"
-"""The extension by which a server lets an application close the connection without a word: a function."""
+"""The name of the ASGI extension whose function closes the connection without an answer."""
 
 
 class _NoAnswer(Exception):
-    """The caller has hung up, or shall find that we have."""
+    """Raised when the caller has closed the connection, or when this side is to close it without an answer."""
 
 
 class _Graph:
@@ -68,7 +68,7 @@ class _Graph:
             self._seen.leave(page)
 
     def _exposed(self, call: Call, query: Mapping[str, str]) -> bool:
-        """Whether the address holds a token, that one aside which /debug_token is asked about."""
+        """Returns whether the address has a token. The `input_token` of /debug_token does not count."""
         asked_about = "input_token" if call.path == ("debug_token",) else ""
         given = [*call.path, *(value for name, value in query.items() if name != asked_about)]
         return "access_token" in query or any(value in self._world.tokens for value in given)
@@ -90,7 +90,7 @@ class _Graph:
         status, document, more = self._document(call, fault)
         self._seen.answers[status] += 1
         version = ("facebook-api-version", call.version or "v21.0")
-        headers = {**dict(self._faults.headers(page)), **dict(more)}  # what a fault says itself counts
+        headers = {**dict(self._faults.headers(page)), **dict(more)}  # the headers of a fault replace the usual headers
         answer = _Answer(send, status, (version, *headers.items()))
         if isinstance(fault, Pads):
             await answer.padded(_written(document), fault.size)
@@ -100,7 +100,7 @@ class _Graph:
             await answer.whole(_written(document))
 
     def _document(self, call: Call, fault: Fault) -> tuple[int, object, Headers]:
-        """Status, body and further headers."""
+        """Returns status, body and further headers."""
         self._traced += 1
         trace = f"AFake{self._traced:018}"
         if isinstance(fault, Fails):
@@ -110,7 +110,7 @@ class _Graph:
         except GraphErrorAnswer as refusal:
             return refusal.status, refusal.document(trace), ()
         if isinstance(fault, Alters):
-            changed = copy.deepcopy(document)  # parts of an answer are parts of the world
+            changed = copy.deepcopy(document)  # an answer shares objects with the world, so a change needs a copy
             other = fault.change(changed)
             return 200, changed if other is None else other, ()
         return 200, document, ()
@@ -152,7 +152,7 @@ class _Graph:
         )
 
     async def _held_up(self, wait: Coroutine[Any, Any, None], receive: Receive) -> None:
-        """Return when the wait is over; raise _NoAnswer when the caller is, or the application, before."""
+        """Return when the wait is over. Raises _NoAnswer if the caller or the application ends first."""
         waits = [asyncio.ensure_future(one) for one in (wait, _hung_up(receive), self._faults.closing.passed())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -174,17 +174,17 @@ class _Answer:
         self._headers = [(b"content-type", kind.encode()), *((n.encode(), v.encode()) for n, v in headers)]
 
     async def whole(self, body: bytes) -> None:
-        """As it should be."""
+        """Send the whole answer."""
         await self._begin(len(body))
         await self._send({"type": "http.response.body", "body": body})
 
     async def cut(self, body: bytes) -> None:
-        """Half of what was promised; the server closes the connection of an answer that is left so."""
+        """Send half of the announced length. The server closes the connection after an incomplete answer."""
         await self._begin(len(body))
         await self._send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
     async def padded(self, body: bytes, size: int) -> None:
-        """JSON still, of a length that no header says."""
+        """Send the answer with padding. It is still JSON, and no header has its length."""
         await self._begin(None)
         start = body[:-1] + (b"," if len(body) > len(b"{}") else b"") + b'"padding":"'
         await self._send({"type": "http.response.body", "body": start, "more_body": True})
@@ -202,7 +202,7 @@ class _Answer:
 
 
 def _written(document: Any) -> bytes:
-    """JSON, as UTF-8 where that is possible: lone surrogates and huge numbers take the slower way."""
+    """Returns the document as JSON in UTF-8. Lone surrogates and very large numbers need the slower encoder."""
     try:
         return orjson.dumps(document)
     except TypeError:
@@ -221,7 +221,7 @@ async def _form(receive: Receive) -> dict[str, str]:
 async def _hang_up(scope: Scope, receive: Receive, send: Send) -> None:
     close = (scope.get("extensions") or {}).get(HANG_UP)
     if close is None:
-        # The head of an answer whose body never comes: the least that a server makes of no answer at all.
+        # Sends only the head of an answer. A server cannot send less when the application gives no answer.
         await _Answer(send, 200, ()).cut(b"x")
     else:
         close()
@@ -234,7 +234,7 @@ async def _hung_up(receive: Receive) -> None:
 
 
 def _most(call: Call) -> int:
-    """The highest number of things a call asks for at any level; an edge without a limit lists 25."""
+    """Returns the highest `limit` that a call asks for at any level. An edge without a limit lists 25 objects."""
     limits = [int(found) for found in _LIMIT_INSIDE.findall(call.params.get("fields", ""))]
     if len(call.path) == 2 and call.path[1] != "subscribed_apps":
         text = call.params.get("limit", str(DEFAULT_LIMIT))

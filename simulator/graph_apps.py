@@ -1,4 +1,4 @@
-"""Pure: what an app arranges with Graph: which fields of a Page it subscribes to, and what a token is worth.
+"""Pure: an app's subscriptions to a Page's fields, and the facts about a token.
 
 https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps and /reference/debug_token
 """
@@ -29,7 +29,7 @@ SUBSCRIBABLE = _PAGE.union(_OF_MESSENGER.split())
 
 
 def subscriptions(world: World, call: Call, token: Token) -> Document:
-    """`GET /{page}/subscribed_apps`: the apps that receive anything of the Page; empty where none does."""
+    """`GET /{page}/subscribed_apps`: the apps that are subscribed to the Page, or an empty list."""
     page = _page(world, call, token)
     only(call, "fields", "limit", "after", "before")
     chosen = [one.name for one in choose("Application", call.params.get("fields"))]
@@ -62,7 +62,7 @@ def subscribe(world: World, call: Call, token: Token) -> Document:
     for field in fields:
         needed = world.field_permissions.get(field)
         if needed is not None and needed not in token.scopes:
-            # The first field that the token may not have makes the whole list refused.
+            # If one field is not allowed for the token, Facebook refuses the whole list.
             told = f"(#200) To subscribe to the {field} field, one of these permissions is needed: {needed}"
             raise GraphErrorAnswer(200, told, status=403)
     world.pages[page].subscriptions[token.app_id] = fields
@@ -70,7 +70,7 @@ def subscribe(world: World, call: Call, token: Token) -> Document:
 
 
 def unsubscribe(world: World, call: Call, token: Token) -> Document:
-    """`DELETE /{page}/subscribed_apps`: the app receives nothing more; with the Page's token or the app's."""
+    """`DELETE /{page}/subscribed_apps`: ends the app's subscription, with the Page's token or the app's token."""
     by_app = token.type == "APP" and call.path[0] in world.pages
     page = call.path[0] if by_app else _page(world, call, token)
     only(call)
@@ -92,7 +92,7 @@ def _page(world: World, call: Call, token: Token) -> str:
 
 
 def inspected(world: World, call: Call, token: Token) -> Document:
-    """`GET /debug_token`: 200 for a dead token too; only its own app, or that app's people, may ask."""
+    """`GET /debug_token`: 200 for a dead token too. Only the token's own app and the people of that app can call it."""
     only(call, "input_token", "fields")
     if "input_token" not in call.params:
         raise bad_parameter("The parameter input_token is required.")
@@ -133,7 +133,7 @@ def _invalid(subcode: int | None) -> Document:
 
 
 def app(world: World, call: Call, token: Token) -> Document:
-    """`GET /{app}`, to the app itself (/reference/application); a Page's token is not shown it here."""
+    """`GET /{app}`, with the app's own token (/reference/application). A Page's token is refused."""
     if token.type == "PAGE" or token.app_id != world.app_id:
         raise no_such_object(call.path[0])
     only(call, "fields", "metadata")
@@ -143,7 +143,7 @@ def app(world: World, call: Call, token: Token) -> Document:
 
 
 def oneself(world: World, call: Call, token: Token) -> Document:
-    """`GET /me` with a person's token; a Page's own is answered by its node."""
+    """`GET /me` with a person's token. With a Page's token, the node of the Page answers."""
     if token.type != "USER":
         raise no_such_object("me")
     only(call, "fields", "metadata")

@@ -1,7 +1,7 @@
 """Pure: one call of Graph, and what is checked before anything is looked up: version, token, proof, permission.
 
-Calls without a version are refused here although Facebook serves them with the oldest one an app may use: a client
-that forgets the version must be noticed. https://developers.facebook.com/docs/graph-api/guides/versioning
+Facebook serves a call without a version with the oldest version that the app may use. Here such a call is refused, so
+that a test notices a client that forgets the version. https://developers.facebook.com/docs/graph-api/guides/versioning
 """
 
 import hmac
@@ -25,10 +25,10 @@ VERSIONS = ("v21.0", "v22.0", "v23.0", "v24.0", "v25.0", "v26.0")
 """In use in November 2026."""
 
 PROOF_SECONDS = 300
-"""How long a proof with a time is good, to either side (documentation/facebook-login/security)."""
+"""Largest difference in seconds between a proof's time and the clock (documentation/facebook-login/security)."""
 
 Where = Literal["header", "url", "form", "nowhere"]
-"""Where a call carried its token."""
+"""The place of the token in a call."""
 
 EVERYWHERE = frozenset({"access_token", "appsecret_proof", "appsecret_time", "locale", "pretty", "debug", "format"})
 """Parameters that every call may have; v26.0 ignores `pretty` and `debug`."""
@@ -36,7 +36,8 @@ EVERYWHERE = frozenset({"access_token", "appsecret_proof", "appsecret_time", "lo
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `path` without its version; `params` those of the URL and, of a POST, of the form, the token's too."""
+    """One call. `path` has no version. `params` are the parameters of the URL and of a POST's form, the token
+    included."""
 
     method: str
     version: str | None
@@ -49,7 +50,7 @@ class Call:
 def read_call(
     method: str, path: str, query: Mapping[str, str], form: Mapping[str, str], authorization: str | None
 ) -> Call:
-    """A call from its parts; the token of the header counts before the others."""
+    """Returns a call made from its parts. A token in the header is used before any other token."""
     parts = tuple(part for part in path.split("/") if part)
     version = parts[0] if parts and parts[0][0] == "v" and parts[0][1:].replace(".", "").isdigit() else None
     token, where = _token(query, form, authorization)
@@ -74,7 +75,7 @@ def proof(token: str, secret: Secret, at: str | None) -> str:
 
 
 def check(world: World, call: Call) -> Token:
-    """The token of a call that may go on.
+    """Returns the token of a call that is allowed.
 
     Raises:
         GraphRefused: 2500 for a version, 190 for a token, 104 (or 100, see `World.proof_code`) for a proof.
@@ -98,7 +99,7 @@ def check(world: World, call: Call) -> Token:
 
 
 def why_dead(world: World, token: Token) -> int | None:
-    """The subcode that a token is refused with; None while it is good."""
+    """Returns the subcode for a dead token, or None for a live token."""
     if token.dead is None and token.expires_at and token.expires_at * 1000 <= world.now():
         return 463
     return token.dead
@@ -134,12 +135,12 @@ def permit(token: Token, code: int, scopes: Sequence[str]) -> None:
 
 
 def on_page(token: Token, page: PageId) -> bool:
-    """Whether it is a token of that Page."""
+    """Returns whether the token belongs to that Page."""
     return token.type == "PAGE" and token.profile == page
 
 
 def only(call: Call, *known: str) -> None:
-    """Return when the call has no other parameters than these and those of every call; raise GraphRefused."""
+    """Raises GraphRefused if the call has a parameter that is neither in this list nor in `EVERYWHERE`."""
     for name in call.params:
         if name not in EVERYWHERE and name not in known:
             raise bad_parameter(f"Unknown parameter ({name})")

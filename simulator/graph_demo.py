@@ -1,4 +1,4 @@
-"""Pure: the Graph of `page-inbox run`: one lively shop."""
+"""Pure: the world of `page-inbox run`: one shop with many posts, comments and messages."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from simulator.graph_world import World
 
 POSTS: Final = 12
 COMMENTS: Final = 9
-"""On each post, replies among them."""
+"""The number of comments on each post, replies included."""
 VIDEOS: Final = 2
 CONVERSATIONS: Final = 6
 

@@ -1,4 +1,5 @@
-"""Pure: the fields of each thing in Graph's world as Graph writes them; lists bare of their `data`, None where absent.
+"""Pure: the fields of each object as Graph writes them. A list is here without its `data` wrapper, and an absent value
+is None.
 
 Shapes: developers.facebook.com/docs/graph-api/reference, the pages named in `graph_types`.
 """
@@ -23,7 +24,7 @@ def post(
     attachments: Sequence[Document],
     visitor: Document | None,
 ) -> Document:
-    """A post; one of photos alone has no message."""
+    """A post. A post with photos only has no message."""
     return {
         "message": message,
         "created_time": graph_time(moment),
@@ -60,7 +61,7 @@ def album(photos: Sequence[Document], title: str) -> Document:
         "media_type": "album",
         "type": "album",
         "title": title,
-        # An edge inside a list, so it bears its `data` itself.
+        # This edge is inside a list, so the `data` wrapper is written here.
         "subattachments": {"data": [{key: value for key, value in one.items() if key != "title"} for one in photos]},
     }
 
@@ -89,7 +90,7 @@ def video(
 def live_video(
     page: FakePage, identity: str, title: str, status: str, moment: int, recording: str, rng: random.Random
 ) -> Document:
-    """A live video; a person with its `stream_url` can send video in the Page's name."""
+    """A live video. With its `stream_url`, anyone can send video in the Page's name."""
     return {
         "title": title,
         "status": status,
@@ -119,7 +120,7 @@ def video_in_a_post(shown: Document, identity: str) -> Document:
 
 
 def comment(on: Node, text: str | None, parent: Node | None, moment: int, number: int, by: Document | None) -> Document:
-    """A comment or a reply; a sticker or a photo alone has an empty text."""
+    """A comment or a reply. A comment with only a sticker or a photo has an empty text."""
     document: Document = {
         "message": text or "",
         "created_time": graph_time(moment),
@@ -141,15 +142,15 @@ def comment(on: Node, text: str | None, parent: Node | None, moment: int, number
 
 
 def person(psid: Psid, name: str, rng: random.Random) -> Document:
-    """What a Page may know of somebody who wrote to it."""
+    """The profile of a person who wrote to the Page."""
     picture = f"https://cdn.example/p/{psid}.jpg?oe={rng.getrandbits(32):08X}"
     return {"name": name, "first_name": name, "profile_pic": picture}
 
 
 def conversation(page: FakePage, psid: Psid, name: str, number: int) -> Document:
-    """A conversation in which nothing has been said."""
+    """A conversation without messages."""
     sides: list[Document] = [
-        # Looks like an address and is none (messenger-platform/conversations).
+        # This looks like an e-mail address, but is not (messenger-platform/conversations).
         {"name": name, "email": f"{psid}@facebook.com", "id": psid},
         {"name": page.name, "email": f"{page.id}@facebook.com", "id": page.id},
     ]
@@ -166,7 +167,7 @@ def conversation(page: FakePage, psid: Psid, name: str, number: int) -> Document
 
 
 def message(within: Node, text: str | None, moment: int, from_page: bool, attachments: Sequence[Document]) -> Document:
-    """A message of either side; one without a text has an empty one."""
+    """A message from the Page or the customer. Without a text, `message` is empty."""
     customer, shop = within.document["participants"]
     sender, receiver = (shop, customer) if from_page else (customer, shop)
     return {
@@ -192,7 +193,7 @@ def image(url: str, identity: str) -> Document:
 
 
 def stirred(within: Node) -> Document:
-    """What changes of a conversation when something has been said in it."""
+    """The fields of a conversation that a new message changes."""
     messages = within.edges["messages"]
     last = messages[-1].document
     by_customer = last["from"]["id"] != within.page

@@ -1,4 +1,4 @@
-"""Pure: what Graph answers to a call that its checks have let pass: nodes, edges, a customer, a conversation.
+"""Pure: Graph's answers to calls that have passed the checks: nodes, edges, a customer, a conversation.
 
 Which permission each needs: developers.facebook.com/docs/graph-api/reference, and messenger-platform/conversations.
 """
@@ -29,7 +29,7 @@ _PERMISSIONS: dict[NodeType, tuple[int, tuple[str, ...]]] = {
     "Message": (200, _INBOX),
     "User": (200, ("pages_messaging",)),
 }
-"""The code that a node is refused with, and the permissions it takes to read it."""
+"""The error code when a node is refused, and the permissions that reading the node needs."""
 
 _OF_POSTS = ("since", "until", "__paging_token", "include_hidden", "show_expired")
 
@@ -61,7 +61,8 @@ _EDGES: dict[tuple[str, str], tuple[str, tuple[str, ...], int, tuple[str, ...]]]
         for node_type in ("PagePost", "Video", "LiveVideo", "Comment")
     },
 }
-"""Node type and edge to the type of what it lists, its own parameters, and as above the code and the permissions."""
+"""Maps node type and edge to the type of the listed nodes, the edge's parameters, the error code and the
+permissions."""
 
 LOW_QUALITY = "low quality"
 """Marks a comment in the fake's own notes; no field of Graph has this name."""
@@ -98,7 +99,7 @@ def edge(world: World, call: Call, token: Token) -> Document:
     chosen = choose(listed_type, call.params.get("fields"))
     wanted = _wanted(world, call, name)
     if token.type == "USER" and name == "comments":
-        return {"data": []}  # content of a Page is not for a person's own token
+        return {"data": []}  # a person's own token cannot read a Page's content
     if name == "videos":
         _videos_may_be_read(world, call)
     nodes = found.edges.get(listed(name, call.params.get("filter")), [])
@@ -120,7 +121,7 @@ def edge(world: World, call: Call, token: Token) -> Document:
 
 
 def _object(world: World, call: Call, token: Token) -> Node:
-    """What the path names, for a token that may know of it."""
+    """Returns the object in the path, if the token may see it."""
     name = call.path[0]
     if name == "me" and token.profile is not None:
         name = token.profile
@@ -152,7 +153,7 @@ def _wanted(world: World, call: Call, name: str) -> Wanted:
 
 
 def _seconds(text: str | None) -> int | None:
-    """Unix seconds, or a date as `strtotime` of PHP would read it; of those only ISO's."""
+    """Reads Unix seconds or an ISO date. Facebook also reads the other forms of PHP's `strtotime`."""
     if text is None or (text.isascii() and text.isdigit()):
         return None if text is None else int(text)
     try:
@@ -170,7 +171,7 @@ def _videos_may_be_read(world: World, call: Call) -> None:
 
 
 def _not_filtered(nodes: list[Node], live_filter: str) -> list[Node]:
-    """Comments of a live video: those that Facebook thinks little of come only when they are asked for."""
+    """Filters the comments of a live video: comments of low quality are listed only on request."""
     if live_filter not in ("filter_low_quality", "no_filter"):
         raise bad_parameter("Param live_filter must be one of {FILTER_LOW_QUALITY, NO_FILTER}")
     if live_filter == "no_filter":
@@ -179,9 +180,9 @@ def _not_filtered(nodes: list[Node], live_filter: str) -> list[Node]:
 
 
 def _conversations(world: World, page: Node, nodes: list[Node], call: Call) -> list[Node]:
-    """Those of Messenger, or the one with a person."""
+    """Returns the conversations of Messenger, or the conversation with one person."""
     if call.params.get("platform", "messenger").lower() != "messenger":
-        return []  # Instagram's live elsewhere
+        return []  # conversations of Instagram are not simulated
     if (psid := call.params.get("user_id")) is None:
         return nodes
     one = world.pages[page.id].conversations.get(psid)
@@ -191,7 +192,7 @@ def _conversations(world: World, page: Node, nodes: list[Node], call: Call) -> l
 def _rendered(
     world: World, found: Node, nodes: Sequence[Node], chosen: Sequence[Chosen], place: Place
 ) -> list[Document]:
-    """Messages that are too old to be read are listed without what they say."""
+    """Returns the messages. Those that are too old to be read have no content."""
     if found.type != "UnifiedThread" or world.details_limit is None:
         return [render(one, chosen, place) for one in nodes]
     bare, oldest = choose("Message", None), _oldest_readable(world, found)
@@ -199,7 +200,7 @@ def _rendered(
 
 
 def _oldest_readable(world: World, conversation: Node) -> tuple[int, int]:
-    """The rank of the oldest message of a conversation that still gives details."""
+    """Returns the rank of the oldest message of a conversation that still has its content."""
     messages = conversation.edges["messages"]
     if world.details_limit is None or len(messages) <= world.details_limit:
         return messages[0].rank

@@ -1,6 +1,5 @@
-"""What goes wrong at Facebook's, as tests script it: errors, throttling, stalls, cut connections, nonsense.
-
-`Faults` decides, `graph` carries out. It may be used from another thread than the one that answers.
+"""Failures of Facebook that tests script: errors, throttling, stalls, cut connections, broken answers. `Faults` chooses
+the failure and `graph` carries it out. A test can use `Faults` from another thread.
 """
 
 import json
@@ -19,12 +18,13 @@ UsageKind = Literal["pages", "messenger"]
 
 @dataclass(frozen=True, slots=True)
 class Fine:
-    """Nothing goes wrong: a place in a script for a call that shall be answered."""
+    """No failure: the call is answered as usual. Used as a place in a script."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fails:
-    """An error by its code; with `status` 200 it hides in a good answer. `extra` are more keys of the error."""
+    """An error with this code. With `status` 200 it is inside an answer that looks successful. `extra` are more keys of
+    the error."""
 
     code: int
     subcode: int | None = None
@@ -46,21 +46,21 @@ class Fails:
 
 @dataclass(frozen=True, slots=True)
 class Stalls:
-    """No answer for some seconds, or until the barrier opens; then the usual answer."""
+    """Delays the usual answer by some seconds, or until the barrier opens."""
 
     until: Barrier | float
 
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """The connection ends in the middle of the body; before anything with `at_once`."""
+    """The connection ends in the middle of the body, or before the first byte with `at_once`."""
 
     at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """Something else than Graph's JSON."""
+    """An answer that is not Graph's JSON."""
 
     status: int
     body: bytes
@@ -77,7 +77,7 @@ class Pads:
 
 @dataclass(frozen=True, slots=True)
 class Alters:
-    """The answer as usual, changed: `change` returns another document, or None when it changed the one it got."""
+    """Changes the usual answer. `change` returns a new document, or changes its argument and returns None."""
 
     change: Callable[[Document], object]
 
@@ -85,18 +85,18 @@ class Alters:
 Fault = Fine | Fails | Stalls | Cuts | Says | Pads | Alters
 
 OUTAGE = Says(503, b"<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body>")
-"""What comes from the edge of Facebook's network when Graph itself does not answer."""
+"""The answer from the edge of Facebook's network when Graph does not answer."""
 NULL = Says(200, b"null", "application/json")
 EMPTY = Says(200, b"", "application/json")
 
 
 def redirects(to: str) -> Says:
-    """Sends the caller, and whatever it would send along, to another address."""
+    """Redirects the caller, with all that it sends, to another address."""
     return Says(302, b"", headers=(("location", to),))
 
 
 def without(*keys: str) -> Alters:
-    """The answer without these keys of its top level: `summary`, `paging`, even `data`."""
+    """Removes these keys from the top level of the answer: `summary`, `paging`, even `data`."""
 
     def change(document: Document) -> Document:
         return {key: value for key, value in document.items() if key not in keys}
@@ -107,7 +107,7 @@ def without(*keys: str) -> Alters:
 def throttles(
     code: int = 80001, *, page: str | None = None, kind: UsageKind = "pages", minutes: int = 0, message: str = ""
 ) -> Fails:
-    """A refusal of somebody who calls too often, with the header that says for how long (of a Page, if given).
+    """Refuses a caller that calls too often. The header says for how long (for one Page, if `page` is given).
 
     4 and 341 concern the whole app, and come with the app's own header, which names no time.
     """
@@ -142,11 +142,12 @@ class _Script:
 
 
 class Faults:
-    """What is scripted, and what stands: usage headers, latency, the limit above which data is too much.
+    """The scripted failures, and the lasting settings: usage headers, latency, and the limit above which Graph asks for
+    less.
 
-    `reduce_above`: a `limit` above it is answered "Please reduce the amount of data"; None for never. `too_large`: ids
-    of items that are so answered even alone, and how: at 1 with any field that is a part, a list or an edge, at 2 with
-    any but the id and the times.
+    `reduce_above`: a `limit` above it is answered "Please reduce the amount of data"; None for never. `too_large` maps
+    the id of an item that is too large by itself to a level. Level 1 refuses any field that is a part, a list or an
+    edge. Level 2 refuses all fields except the id and the times.
     """
 
     def __init__(self) -> None:
@@ -160,16 +161,17 @@ class Faults:
         self._app_usage: str | None = None
 
     def script(self, where: str | None, *faults: Fault, times: int | None = 1) -> None:
-        """Let these faults happen to the next calls, one to each call, in this order.
+        """Apply these faults to the next calls in this order, one fault per call.
 
-        `where` is a Page's id (whatever its token asks), a part of the path, or None for every call. The row is gone
-        through `times` times, for ever when that is None. Of several rows the first that concerns a call counts.
+        `where` is a Page's id (whatever its token asks), a part of the path, or None for every call. The list is
+        repeated `times` times, or without end if `times` is None. If several lists match a call, the first list is
+        used.
         """
         with self._lock:
             self._scripts.append(_Script(where, deque(faults * (times or 1)), times is None))
 
     def take(self, path: str, page: str | None) -> Fault:
-        """What happens to this call."""
+        """Returns the fault for this call."""
         if not self._scripts:
             return Fine()
         with self._lock:
@@ -184,15 +186,15 @@ class Faults:
         return Fine()
 
     def left(self) -> int:
-        """Faults that have not happened yet; those that go on for ever count once each."""
+        """Returns the number of faults that were not used yet. A fault without an end counts once."""
         return sum(len(script.faults) for script in self._scripts)
 
     def delay(self, seconds: float, page: str | None = None) -> None:
-        """Let every answer to a Page take so long, or every answer at all; 0 takes it back."""
+        """Delay every answer to a Page, or every answer, by `seconds`. 0 removes the delay."""
         self._delays[page] = seconds
 
     def latency(self, page: str | None) -> float:
-        """Seconds that an answer takes besides the work."""
+        """Returns the seconds by which an answer is delayed."""
         return self._delays.get(page, self._delays.get(None, 0.0)) if self._delays else 0.0
 
     def usage(
@@ -205,12 +207,12 @@ class Faults:
         total_time: int = 0,
         total_cputime: int = 0,
     ) -> None:
-        """Let every answer to a Page say how much of its budget is used, in per cent, until `clear`."""
+        """Give every answer to a Page a usage header, in per cent, until `clear`."""
         counters = _counters(kind, call_count, total_time, total_cputime, regain_minutes)
         self._usage = {**self._usage, page: {**self._usage.get(page, {}), kind: counters}}
 
     def app_usage(self, call_count: int, total_time: int = 0, total_cputime: int = 0) -> None:
-        """The same of the app, on every answer."""
+        """Give every answer a usage header for the app, in per cent, until `clear`."""
         counters = {"call_count": call_count, "total_time": total_time, "total_cputime": total_cputime}
         self._app_usage = json.dumps(counters)
 
@@ -224,12 +226,12 @@ class Faults:
         return found
 
     def clear(self) -> None:
-        """Nothing goes wrong any more; whatever is held up by a gate stays so until the gate opens."""
+        """Remove all faults. A call that waits at a barrier continues to wait until the barrier opens."""
         with self._lock:
             self._scripts.clear()
         self._delays.clear()
         self._usage, self._app_usage, self.reduce_above, self.too_large = {}, None, None, {}
 
     def close(self) -> None:
-        """The end: every stalled call is cut off."""
+        """End every stalled call without an answer."""
         self.closing.open()

@@ -1,7 +1,7 @@
-"""Pure: the language of `fields=`: names, `a{b,c}` for what lies inside, and `.limit(5).summary(true)` after a name.
+"""Pure: the language of `fields=`: names, `a{b,c}` for the fields inside, and `.limit(5).summary(true)` after a name.
 
 One name that the node's type does not have makes the whole call fail with code 100
-(developers.facebook.com/docs/graph-api/results). What each type has stands in `graph_types`.
+(developers.facebook.com/docs/graph-api/results). `graph_types` lists the fields of each type.
 """
 
 import re
@@ -14,12 +14,12 @@ from simulator.graph_types import DEFAULTS, TYPES, Form
 _MODIFIERS = frozenset({"limit", "summary", "order", "filter", "after", "before", "since", "until"})
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|[{},]|\.[a-z_]+\([^(){}]*\))\s*")
 _DEEPEST = 8
-"""Levels of braces; Graph's own bound is not documented."""
+"""The largest number of nested braces. Graph's own limit is not documented."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One field of an answer. `inner` is empty where everything inside was chosen by naming nothing."""
+    """One field of an answer. `inner` is empty if the call names no field inside, which chooses all of them."""
 
     name: str
     form: Form
@@ -42,7 +42,7 @@ class _Written:
 
 @lru_cache(maxsize=512)
 def choose(node_type: str, fields: str | None) -> tuple[Chosen, ...]:
-    """What to show of a node; None is the tiny default of its type.
+    """Returns the fields to show of a node. If `text` is None, these are the few default fields of its type.
 
     Raises:
         GraphRefused: 100 for a field that the type does not have, 2500 for what cannot be parsed.
@@ -95,7 +95,7 @@ def _parsed(text: str) -> tuple[_Written, ...]:
 
 
 def _list(tokens: list[str], position: int, depth: int) -> tuple[tuple[_Written, ...], int]:
-    """The fields from here to the end or a closing brace, and where that stands."""
+    """Returns the fields up to the end or a closing brace, and the position after them."""
     if depth > _DEEPEST:
         raise unreadable_query("Syntax error: fields is nested too deeply")
     found = []

@@ -1,11 +1,11 @@
-"""Where calls wait until a test, in another thread or loop, lets them go on."""
+"""Calls wait here until a test, in another thread or event loop, releases them."""
 
 import asyncio
 import threading
 
 
 class Barrier:
-    """Something is held up until somebody opens it; once open it stays so."""
+    """Holds calls until `open` is called. After that it stays open."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -13,7 +13,7 @@ class Barrier:
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def open(self) -> None:
-        """Let everyone pass; from any thread."""
+        """Release all calls. Any thread can call this."""
         with self._lock:
             self._opened = True
             waiting, self._waiting = self._waiting, []
@@ -23,11 +23,11 @@ class Barrier:
 
     @property
     def waiting(self) -> int:
-        """How many are held up now."""
+        """Returns the number of calls that wait now."""
         return len(self._waiting)
 
     async def passed(self) -> None:
-        """Return once it is open."""
+        """Return when the barrier is open."""
         mine = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
             if self._opened:

@@ -1,4 +1,4 @@
-"""Pure: a Page with content as a small Cambodian shop has it. Same randomness and moment, same content."""
+"""Pure: a Page with the content of a small Cambodian shop. The same randomness and time make the same content."""
 
 import random
 
@@ -27,7 +27,7 @@ def made_up(
 ) -> None:
     """Fill a Page with posts, `comments` on each post, videos, and conversations with messages.
 
-    Everything happened before now, the newest within the hour.
+    All times are before now. The newest is within the last hour.
     """
     rng, now = world.rng, world.now()
     for position in reversed(range(videos)):
@@ -42,7 +42,7 @@ def made_up(
 
 
 def discuss(world: World, post: Node, count: int, *, since: int, until: int) -> list[Node]:
-    """So many comments on a post, evenly between two moments; some answer an earlier one, some the shop wrote."""
+    """Add `number` comments to a post, evenly between two times. Some are replies, and some are by the shop."""
     rng = world.rng
     made: list[Node] = []
     shop = world.pages[post.page]
@@ -51,7 +51,7 @@ def discuss(world: World, post: Node, count: int, *, since: int, until: int) -> 
         at = since + (until - since) * (position + 1) // (count + 1)
         parent = rng.choice(made) if made and rng.random() < _REPLIES else None
         if parent is not None and parent.above is not post:
-            parent = parent.above  # the official apps nest one level
+            parent = parent.above  # Facebook's own apps show one level of replies
         if parent is not None and rng.random() < 0.5:
             by: Document = {"id": shop.id, "name": shop.name}
             text = texts.shop_line(rng, 0)
@@ -78,7 +78,7 @@ def talk(world: World, page: FakePage, count: int, *, until: int) -> Psid:
 
 
 def _post(world: World, page: FakePage, position: int, at: int) -> Node:
-    """Photos with words, an album, photos alone, words alone: in turns."""
+    """Add one post. In turns it has a photo with text, an album, a photo only, or text only."""
     rng, kind = world.rng, position % 4
     words = None if kind == 2 else f"{texts.item(rng)} {texts.price(rng)}\n{texts.shop_line(rng, 1)}"
     title = texts.item(rng)

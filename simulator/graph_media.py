@@ -1,4 +1,4 @@
-"""Facebook's content network beside a Graph, on the same port: what the addresses in its answers lead to."""
+"""Simulates Facebook's content network on the same port as Graph, for the media addresses in Graph's answers."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _KEPT: Final = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Option
 
 
 def with_media(graph: ASGIApp) -> ASGIApp:
-    """The same application, which also answers pictures, stickers and voices."""
+    """Returns the application with pictures, stickers and voice recordings added."""
     voice = pictures.voice()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,7 +35,7 @@ def with_media(graph: ASGIApp) -> ASGIApp:
 
 
 def move_media(world: World, where: str) -> None:
-    """From now on everything that the world knows lies at `where`, an address without a slash at its end."""
+    """Change the address of all the world's media to `where`, which has no slash at the end."""
     for node in world.objects.values():
         node.document = {name: _moved(value, where) for name, value in node.document.items()}
 

@@ -1,4 +1,4 @@
-"""Pure: what Graph's world is made of: nodes that hang on each other, and Pages with their tokens."""
+"""Pure: the parts of Graph's world: nodes with edges to other nodes, and Pages with their tokens."""
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ TokenType = Literal["USER", "PAGE", "APP"]
 
 
 def graph_time(moment: int) -> str:
-    """Milliseconds since 1970 as Graph writes a time: whole seconds, and a zone without a colon."""
+    """Returns Unix milliseconds as Graph writes a time: whole seconds, and a time zone without a colon."""
     return datetime.fromtimestamp(moment // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
 
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One thing with an id. `document` holds its fields in Graph's spelling, lists bare of their `data`.
+    """One object with an id. `document` has its fields in Graph's spelling. Its lists have no `data` wrapper.
 
     `rank` orders the nodes of a list: the moment in milliseconds, then a number that no other node has. `edges` are
     lists of other nodes in rising rank.
@@ -39,12 +39,12 @@ class Node:
         """Add a node to an edge, in its place."""
         nodes = self.edges.setdefault(edge, [])
         if not nodes or nodes[-1].rank < node.rank:
-            nodes.append(node)  # the usual case, and what makes ten thousand comments cheap
+            nodes.append(node)  # the usual case: without a search, ten thousand comments are added fast
         else:
             insort(nodes, node, key=rank_of)
 
     def unhang(self, edge: str, node: "Node") -> None:
-        """Take a node from an edge; ValueError when it is not there."""
+        """Remove a node from an edge. Raises ValueError if the node is not in the edge."""
         nodes = self.edges.get(edge, [])
         place = bisect_left(nodes, node.rank, key=rank_of)
         if place == len(nodes) or nodes[place] is not node:
@@ -53,7 +53,7 @@ class Node:
 
 
 def rank_of(node: Node) -> tuple[int, int]:
-    """For `bisect` and `sorted`."""
+    """Returns the rank of a node, for `bisect` and `sorted`."""
     return node.rank
 
 
@@ -61,7 +61,7 @@ def rank_of(node: Node) -> tuple[int, int]:
 class Token:
     """An access token as /debug_token knows it.
 
-    `dead` is the subcode that calls with it are refused with, None while it is good. `expires_at` in seconds, 0 never.
+    `dead` is the subcode of refused calls, or None while the token is live. `expires_at` in seconds, 0 never.
     `profile` is the Page of a Page token.
     """
 
@@ -85,5 +85,5 @@ class FakePage:
     token: Secret
     node: Node
     conversations: dict[str, Node] = field(default_factory=dict)
-    """By the customer's PSID."""
+    """Returns the Page's conversations by the customer's PSID."""
     subscriptions: dict[str, list[str]] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Pure: one page of an edge, with cursors that reveal nothing.
 
-The end of a list is where `next` is absent; a short page, and even an empty one, is not the end
-(developers.facebook.com/docs/graph-api/results). `next` and `previous` are whole addresses with the access token in
-them, as Graph's are, and point at Facebook's own host: a client that follows such a link is noticed.
+A list ends where `next` is absent. A short or empty page is not the end
+(developers.facebook.com/docs/graph-api/results). `next` and `previous` are complete addresses with the access token, as
+in Graph. They have Facebook's own host, so that a test notices a client that follows them.
 """
 
 import base64
@@ -21,27 +21,26 @@ MOST = 100
 
 _Rank = tuple[int, int]
 _BEYOND = 1 << 62
-"""Above every node's number and every moment."""
+"""Greater than every node's number and every time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an answer is given: what the addresses in it are made of."""
+    """The host, path and token from which the addresses in an answer are made."""
 
     version: str
     token: str
 
     def address(self, path: str, params: Mapping[str, object]) -> str:
-        """An address at Facebook's, with the token in it."""
+        """Returns an address at Facebook, with the token."""
         query = urlencode({"access_token": self.token, "pretty": "0", **params})
         return f"https://graph.facebook.com/{self.version}/{path}?{query}"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which part of a list. `since` and `until` in seconds, both included; `newest_first` walks it backwards.
-
-    `gaps` puts an empty page after every page that has a next one.
+    """The part of a list that a call asks for. `since` and `until` are in seconds, both included. `newest_first`
+    reverses the order. With `gaps`, an empty page follows every page that has a next page.
     """
 
     limit: int = DEFAULT_LIMIT
@@ -64,7 +63,7 @@ class Found:
     earlier: bool
 
     def paging(self, place: Place, path: str, params: Mapping[str, object]) -> Document | None:
-        """The `paging` of the answer; None when there is nothing to tell."""
+        """Returns the `paging` of the answer, or None if there are no cursors."""
         if self.after is None:
             return None
         paging: Document = {"cursors": {"before": self.before, "after": self.after}}
@@ -76,7 +75,8 @@ class Found:
 
 
 def page_of(nodes: Sequence[Node], wanted: Wanted) -> Found:
-    """The part of the list that is wanted; `nodes` in rising rank. Raises GraphRefused for a cursor that is none."""
+    """Returns the requested part of the list. `nodes` must be in rising rank. Raises GraphRefused for an invalid
+    cursor."""
     low = 0 if wanted.since is None else bisect_left(nodes, (wanted.since * 1000, 0), key=rank_of)
     high = len(nodes)
     if wanted.until is not None:
@@ -89,7 +89,7 @@ def page_of(nodes: Sequence[Node], wanted: Wanted) -> Found:
         low = min(end, max(low, bisect_right(nodes, above, key=rank_of)))
     if below is not None:
         high = max(low, min(high, bisect_left(nodes, below, key=rank_of)))
-    # Going back, the page is the part next to the cursor, which is the other end of what is left.
+    # Backwards, the page is the part next to the cursor, so it is taken from the other end of the rest.
     if wanted.newest_first == (before is None):
         low = max(low, high - wanted.limit)
     else:
@@ -106,7 +106,7 @@ def page_of(nodes: Sequence[Node], wanted: Wanted) -> Found:
 
 
 def cursor_before_all(number: int) -> str:
-    """A cursor behind which a list that is newest first has nothing; another one for each number."""
+    """Returns a cursor after the end of a list that is newest first. Each number gives a different cursor."""
     return _write((-number, 0))
 
 

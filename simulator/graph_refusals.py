@@ -1,14 +1,14 @@
-"""Pure: how Graph says no.
+"""Pure: Graph's error answers.
 
 Codes and subcodes as in developers.facebook.com/docs/graph-api/guides/error-handling. Almost every refusal has status
-400 and the type `OAuthException`, whatever it is about: only the code tells.
+400 and the type `OAuthException`. Only the code shows the cause.
 """
 
 from simulator.serialize import Document
 
 
 class GraphErrorAnswer(Exception):
-    """A call that Graph answers with an error. `message` is what Facebook writes, names and ids included."""
+    """Raised when Graph answers a call with an error. `message` is Facebook's text and can contain names and ids."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class GraphErrorAnswer(Exception):
         self.is_transient = is_transient
 
     def document(self, trace: str) -> Document:
-        """The body of the answer; what was not given is absent."""
+        """Returns the body of the answer, without values that were not given."""
         error: Document = {"message": self.message, "type": self.type, "code": self.code}
         if self.subcode is not None:
             error["error_subcode"] = self.subcode
@@ -39,7 +39,7 @@ class GraphErrorAnswer(Exception):
 
 
 def no_such_object(name: str, method: str = "GET") -> GraphErrorAnswer:
-    """It does not exist, or this token may not know that it does."""
+    """The object does not exist, or this token may not see it."""
     return GraphErrorAnswer(
         100,
         f"Unsupported {method.lower()} request. Object with ID '{name}' does not exist, cannot be loaded due to missing"
@@ -50,7 +50,7 @@ def no_such_object(name: str, method: str = "GET") -> GraphErrorAnswer:
 
 
 def bad_parameter(message: str) -> GraphErrorAnswer:
-    """A parameter that is unknown, or whose value Graph does not take."""
+    """A parameter is unknown, or Graph does not accept its value."""
     return GraphErrorAnswer(100, f"(#100) {message}")
 
 
@@ -70,7 +70,7 @@ def permission_missing(code: int, permission: str) -> GraphErrorAnswer:
 
 
 def reduce_the_amount() -> GraphErrorAnswer:
-    """The code is that of an outage; only the words tell that asking for less would help."""
+    """The code is the same as for an outage. Only the text shows that a smaller request would help."""
     message = "Please reduce the amount of data you're asking for, then retry your request"
     return GraphErrorAnswer(1, message, status=500)
 
@@ -88,7 +88,7 @@ _DEAD = {
 
 
 def dead_token(subcode: int | None) -> GraphErrorAnswer:
-    """A token that was good once, or, with subcode None, never."""
+    """The token is not valid any more, or, with subcode None, never was valid."""
     if subcode is None:
         return GraphErrorAnswer(190, "Invalid OAuth access token - Cannot parse access token", status=401)
     told = _DEAD.get(subcode, "The session is invalid.")

@@ -1,4 +1,5 @@
-"""Pure: nodes as answers: the chosen fields of each, absent ones left out, edges inside with their own `paging`."""
+"""Pure: makes answers from nodes. An answer has the chosen fields that exist, and the edges inside have their own
+`paging`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +15,12 @@ FILTERS = ("toplevel", "stream")
 
 _NEWEST_FIRST = frozenset({"messages", "conversations", "posts", "feed", "published_posts", "videos", "live_videos"})
 _PAGED = frozenset({"attachments", "shares"})
-"""Lists of a message that come with a `paging` of their own, token and all."""
+"""Lists of a message that have their own `paging`, with the token."""
 
 
 def newest_first(edge: str, order: str | None) -> bool:
-    """Whether an edge is walked backwards; comments come oldest first unless asked. Raises GraphRefused."""
+    """Returns whether an edge is listed from the newest. Comments are listed from the oldest by default. Raises
+    GraphRefused."""
     if order is None:
         return edge in _NEWEST_FIRST
     if order not in ORDERS:
@@ -27,14 +29,15 @@ def newest_first(edge: str, order: str | None) -> bool:
 
 
 def listed(edge: str, chosen_filter: str | None) -> str:
-    """The list of nodes that an edge shows with this filter. Raises GraphRefused."""
+    """Returns the nodes that an edge lists with this filter. Raises GraphRefused."""
     if chosen_filter not in (None, *FILTERS):
         raise bad_parameter(f"Param filter must be one of {FILTERS}")
     return "stream" if chosen_filter == "stream" else edge
 
 
 def summary_of(node: Node, order: str | None = None) -> Document:
-    """The `summary` of a node's comments: the number counts replies too, and what one may not see."""
+    """Returns the `summary` of a node's comments. The number includes replies and comments that the caller cannot
+    see."""
     return {
         "order": order or "ranked",
         "total_count": len(node.edges.get("stream", ())),
@@ -43,7 +46,7 @@ def summary_of(node: Node, order: str | None = None) -> Document:
 
 
 def render(node: Node, chosen: Sequence[Chosen], place: Place) -> Document:
-    """A node with the fields that were chosen and are there; its `id` always."""
+    """Returns a node with its `id` and the chosen fields that exist."""
     document = node.document
     answer: Document = {}
     for one in chosen:
@@ -67,13 +70,13 @@ def render(node: Node, chosen: Sequence[Chosen], place: Place) -> Document:
 def _inside(value: Any, chosen: Chosen) -> Any:
     if chosen.form != "list":
         return _part(value, chosen.inner)
-    # A list inside of a list was kept as Graph writes it.
+    # A list inside a list is already stored in Graph's form.
     parts = value["data"] if isinstance(value, dict) else value
     return {"data": [_part(part, chosen.inner) for part in parts]}
 
 
 def _part(value: Document, inner: Sequence[Chosen]) -> Document:
-    """An object that is no node of its own: everything, unless fields were chosen."""
+    """Returns an object that is not a node, with the chosen fields, or with all fields if none were chosen."""
     if not inner:
         return value
     answer: Document = {"id": value["id"]} if "id" in value else {}
@@ -87,7 +90,7 @@ def _edge(node: Node, chosen: Chosen, place: Place) -> Document | None:
     nodes = node.edges.get(listed(chosen.name, chosen.filter), [])
     limit = DEFAULT_LIMIT if chosen.limit is None else min(chosen.limit, MOST)
     if not nodes and not chosen.summary:
-        return None  # what is empty is absent
+        return None  # Graph leaves out an empty list
     answer: Document = {"data": []}
     if limit:
         found = page_of(nodes, Wanted(limit, newest_first=newest_first(chosen.name, chosen.order)))
@@ -100,7 +103,7 @@ def _edge(node: Node, chosen: Chosen, place: Place) -> Document | None:
 
 
 def _tally(number: int, chosen: Chosen) -> Document:
-    """The list of people who reacted is empty; the number is right."""
+    """Returns the number of reactions. The list of people is always empty."""
     if not chosen.summary:
         return {"data": []}
     return {"data": [], "summary": {"total_count": number, "viewer_reaction": "NONE"}}

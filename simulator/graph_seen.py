@@ -1,4 +1,4 @@
-"""What Graph was asked, for tests that count calls or look for what must not be there."""
+"""Records the calls that Graph received, for tests that count calls or search them for secrets."""
 
 import threading
 from collections import Counter, deque
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from simulator.graph_call import Call, Where
 
 _REMEMBERED = 20_000
-"""Calls that are kept; the numbers go on."""
+"""The number of calls that are kept. The counters continue after that."""
 _SECRET = frozenset({"access_token", "appsecret_proof", "input_token"})
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One call: `params` without token and proof, `headers` by name alone, `page` that of its token."""
+    """One call: `params` without token and proof, only the names of `headers`, and the Page of the token."""
 
     method: str
     path: str
@@ -22,13 +22,13 @@ class Asked:
     headers: tuple[str, ...]
     page: str | None
     where: Where
-    """Where the token was."""
+    """Returns the place of the token."""
     proof: str
     """`timed`, `untimed` or `none`."""
 
 
 class Seen:
-    """Grows with every call; `at_once` holds the highest number of calls under way at the same time, by Page."""
+    """The recorded calls. `at_once` has the highest number of simultaneous calls for each Page."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,11 +46,11 @@ class Seen:
         self.at_once: Counter[str] = Counter()
 
     def of(self, part: str) -> list[Asked]:
-        """The calls whose path has this part, oldest first."""
+        """Returns the calls whose path contains this part, the oldest first."""
         return [asked for asked in list(self.requests) if part in asked.path]
 
     def enter(self, call: Call, path: str, headers: tuple[str, ...], page: str | None, *, exposed: bool) -> None:
-        """A call has come, whose address held a token if `exposed`; `leave` follows."""
+        """Record the start of a call. `exposed` is true if its address had a token. Call `leave` at its end."""
         proof = "none"
         if "appsecret_proof" in call.params:
             proof = "timed" if "appsecret_time" in call.params else "untimed"
@@ -65,7 +65,7 @@ class Seen:
                 self.at_once[page] = max(self.at_once[page], self._under_way[page])
 
     def leave(self, page: str | None) -> None:
-        """It has been answered, or has ended without an answer."""
+        """Record the end of a call, with or without an answer."""
         if page is not None:
             with self._lock:
                 self._under_way[page] -= 1

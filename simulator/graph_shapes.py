@@ -1,7 +1,8 @@
-"""Pure: lists of Graph as trackers report them: without an end, without cursors, with an item that is too large.
+"""Pure: the unusual lists of Graph that bug trackers report: without an end, without cursors, with an item that is too
+large.
 
-Each is a fault for `Faults.script(path, ..., times=None)`. It changes what the fake Graph would answer, and knows
-nothing of who asks.
+Each is a fault for `Faults.script(path, ..., times=None)`. A fault changes the answer, and does not depend on the
+client.
 """
 
 from datetime import datetime
@@ -33,7 +34,7 @@ def same_cursor(*, rows: bool) -> Alters:
 
 
 def new_cursors() -> Alters:
-    """A list that after its items goes on with empty pages, each with a new cursor."""
+    """A list whose items are followed by empty pages without an end, each with a new cursor."""
     sent = 0
 
     def change(document: Document) -> Document:
@@ -47,7 +48,7 @@ def new_cursors() -> Alters:
 
 
 def without_cursors() -> Alters:
-    """`paging` has addresses alone: the way on stands in `next`, as `after`."""
+    """`paging` has only addresses. The cursor is in `next`, as `after`."""
 
     def change(document: Document) -> Document:
         paging = document.get("paging", {})

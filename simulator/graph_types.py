@@ -1,20 +1,21 @@
-"""Pure: what the fields of each type of node are called in v26.0, and which come without being asked for.
+"""Pure: the names of each node type's fields in v26.0, and the default fields.
 
 From developers.facebook.com/docs/graph-api/reference: page, page-post, video, live-video, comment, conversation,
-message, and messenger-platform/identity/user-profile. What v3.3 took from posts (`link`, `name`, ...) is not here.
+message, and messenger-platform/identity/user-profile. The fields of posts that v3.3 removed (`link`, `name`, ...) are
+left out.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 Form = Literal["plain", "part", "list", "edge", "tally"]
-"""A value as it is; an object with fields of its own; a short list kept with its node, answered as `{"data": [...]}`;
-an edge to other nodes; an edge of which only the number is known."""
+"""A plain value; an object with its own fields; a short list inside its node, answered as `{"data": [...]}`; an edge to
+other nodes; or an edge with only its count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a field is answered; `type` names the fields inside, None where none can be chosen."""
+    """How a field is answered; `type` is the type of the fields inside, or None if they cannot be chosen."""
 
     form: Form = "plain"
     type: str | None = None
@@ -141,7 +142,7 @@ TYPES: dict[str, dict[str, Shape]] = {
     "User": _plain("id name first_name last_name profile_pic locale timezone gender"),
     "Application": _plain("id name link category subscribed_fields"),
 }
-"""Type to field to how it is answered."""
+"""Maps a type and a field to the form of the answer."""
 
 DEFAULTS: dict[str, tuple[str, ...]] = {
     "Page": ("name", "id"),
@@ -155,4 +156,4 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
     "User": ("first_name", "last_name", "profile_pic", "id"),
     "Application": ("id", "name", "link", "category", "subscribed_fields"),
 }
-"""What comes without `fields`. A share of a message shows its link only when that is asked for by name."""
+"""The fields of an answer to a call without `fields`. The link of a shared item comes only if the call names it."""

@@ -1,4 +1,4 @@
-"""Pure: everything Facebook knows, and what tests and the demo let happen in it.
+"""Pure: the data of the simulated Facebook, and the actions with which tests and the demo change it.
 
 A `World` is filled by hand here; `graph_made_up` fills a Page with plausible content. Times are milliseconds.
 """
@@ -25,20 +25,21 @@ SCOPES = (
 
 
 class World:
-    """One app, its secrets, and the Pages. `now` in Unix milliseconds; all randomness is `rng`.
+    """One app, its secrets, and the Pages. `now` returns Unix milliseconds. All randomness comes from `rng`.
 
     The switches may be changed at any time:
 
     - `require_proof`: the dashboard's "Require App Secret".
     - `timed_proof`: False for a Graph that knows only the proof without `appsecret_time`.
-    - `proof_code`: what a wrong proof is refused with; documentation says 104, reports say 100.
+    - `proof_code`: the error code for a wrong proof. The documentation says 104, and bug reports say 100.
     - `details_limit`: how many of a conversation's newest messages can be read; None for all.
     - `videos_readable`: False as in the v26.0 reference, "reading is not possible on this edge".
     - `live_videos_readable`: False as in the reference since v20.0, "you can't perform this operation".
     - `customers`: `empty` and `refused` are the two ways in which a profile is unavailable.
     - `unknown_fields`: webhook fields that this version of Graph does not know (any more).
-    - `field_permissions`: what a token needs to subscribe a webhook field, beside what every subscription takes.
-    - `empty_pages`: every second page of a walk is empty, although the list goes on.
+    - `field_permissions`: the permission that a webhook field needs, in addition to the usual permissions for a
+    subscription.
+    - `empty_pages`: every second page of a list is empty, although more pages follow.
     """
 
     def __init__(self, app_id: str, app_secrets: Sequence[Secret], rng: random.Random, now: Callable[[], int]) -> None:
@@ -95,18 +96,19 @@ class World:
         scopes: Sequence[str] = (),
         expires_at: int = 0,
     ) -> Token:
-        """One more token: another of a Page, one of another app, a person's own. `expires_at` in seconds, 0 never."""
+        """Add a token: a second token of a Page, a token of another app, or a person's own token. `expires_at` in
+        seconds, 0 never."""
         issued = self.now() // 1000
         token = Token(value, type, app_id or self.app_id, page, tuple(scopes), issued_at=issued, expires_at=expires_at)
         self.tokens[value.reveal()] = token
         return token
 
     def revoke(self, token: Secret, subcode: int = 460) -> None:
-        """From now on calls with it are refused with code 190 and this subcode."""
+        """Make Graph refuse calls with this token, with code 190 and this subcode."""
         self.tokens[token.reveal()].dead = subcode
 
     def unsubscribe(self, page: PageId) -> None:
-        """As after an hour without a 200: no app receives anything of the Page any more."""
+        """End all apps' subscriptions to the Page, as Facebook does after an hour without a 200."""
         self.pages[page].subscriptions.clear()
 
     def add_post(
@@ -151,7 +153,8 @@ class World:
         return video
 
     def add_live_video(self, page: FakePage, title: str, status: str = "LIVE", *, at: int | None = None) -> Node:
-        """A live video, and the video of its recording. `status` is `LIVE`, `LIVE_STOPPED`, `VOD` or another."""
+        """A live video, and the video of its recording. `status` is Graph's word, for example `LIVE`, `LIVE_STOPPED` or
+        `VOD`."""
         moment, identity = self._moment(at), str(880_000_000_000_000 + self._next())
         recording = self.add_video(page, title, at=at)
         recording.document["live_status"] = status
@@ -170,7 +173,7 @@ class World:
         by: Document | None = None,
         **fields: object,
     ) -> Node:
-        """A comment on a post or video, or a reply to `parent`; `by` is its writer ({"id", "name"}), absent if None."""
+        """A comment on a post or video, or a reply to `parent`; `by` is its writer ({"id", "name"}) or None."""
         moment, number = self._moment(at), self._next()
         document = documents.comment(post, text, parent, moment, number, by) | fields
         comment = self._node(f"{post.id.rpartition('_')[2]}_{number}", "Comment", post.page, moment, document)
@@ -197,7 +200,8 @@ class World:
         name: str = "Sokha",
         **fields: object,
     ) -> Node:
-        """A message in the Page's conversation with that person, who is made known with `name` the first time."""
+        """Add a message to the Page's conversation with that person. The first message also adds the person, with
+        `name`."""
         moment = self._moment(at)
         conversation = page.conversations.get(psid) or self.meet(page, psid, name, moment)
         document = documents.message(conversation, text, moment, from_page, attachments) | fields
@@ -211,7 +215,7 @@ class World:
         return message
 
     def meet(self, page: FakePage, psid: Psid, name: str, moment: int) -> Node:
-        """Make a person known to a Page; the conversation, in which nothing has been said yet."""
+        """Add a person to a Page and return the conversation, which has no messages yet."""
         self._node(psid, "User", page.id, moment, documents.person(psid, name, self.rng))
         number = self._next()
         document = documents.conversation(page, psid, name, number)

@@ -1,4 +1,4 @@
-"""One thing that happens at a Page, the way Facebook writes it and what a receiver should make of it."""
+"""One event at a Page: Facebook's JSON for it, and the data that a receiver should keep."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,12 +7,13 @@ from domain.ids import MessageId, PageId, Psid
 from domain.message import Direction, Edit, Kind, Unsend
 
 Container = Literal["messaging", "standby", "changes", "calls"]
-"""The list inside an entry that carries it."""
+"""The list of an entry that has the event."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedMessage:
-    """A message or postback that a receiver should keep; `sent_at` in milliseconds, `text` None where there is none."""
+    """A message or postback that a receiver should keep. `sent_at` is in milliseconds. `text` is None without a
+    text."""
 
     page: PageId
     mid: MessageId
@@ -28,9 +29,8 @@ Effect = ExpectedMessage | Edit | Unsend
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """`part` goes into the entry's `container` list; `effect` is None when nothing of it may be kept.
-
-    `later` is what Facebook should have sent first and sends in a later delivery: the message an early edit belongs to.
+    """`part` is an element of the entry's `container` list. `effect` is None if a receiver must keep nothing. `later`
+    is the message of an edit or unsend that comes too early. Facebook sends it in a later delivery.
     """
 
     kind: str

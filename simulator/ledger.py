@@ -1,7 +1,6 @@
-"""Pure: what a receiver must be able to show, given which deliveries it has answered 200.
-
-It follows the same rules as a receiver should, whatever the order of arrival: a message is there once, the edit with
-the highest number gives its text, an unsend erases it even when it came first.
+"""Pure: computes the messages that a receiver must have, from the deliveries that it answered with 200. The order of
+arrival does not matter. A message exists once, the edit with the highest number gives its text, and an unsend erases it
+even if the unsend came first.
 """
 
 import dataclasses
@@ -15,7 +14,7 @@ _Key = tuple[PageId, MessageId]
 
 
 class Ledger:
-    """Write down what is sent and what is acknowledged; ask `readable` at the end."""
+    """Records what was sent and what was acknowledged. Call `readable` at the end."""
 
     def __init__(self) -> None:
         self._kept: dict[_Key, ExpectedMessage] = {}
@@ -24,13 +23,13 @@ class Ledger:
         self._in_doubt: set[Edit | Unsend] = set()
 
     def sending(self, effects: Iterable[Effect]) -> None:
-        """On the way: until it is acknowledged, a change may have been applied or not."""
+        """Record that a delivery is sent. Until it is acknowledged, its changes may or may not be applied."""
         self._in_doubt.update(
             effect for effect in effects if not isinstance(effect, ExpectedMessage) and not self._knows(effect)
         )
 
     def acknowledged(self, effects: Iterable[Effect]) -> None:
-        """Answered 200."""
+        """Record that a delivery was answered with 200."""
         for effect in effects:
             if isinstance(effect, ExpectedMessage):
                 self._kept[effect.page, effect.mid] = effect
@@ -43,9 +42,8 @@ class Ledger:
                 self._edits[key] = effect
 
     def readable(self) -> list[ExpectedMessage]:
-        """The messages acknowledged and not taken back, with their last texts.
-
-        A message is left out if a change to it was sent and never acknowledged: its state is not known.
+        """Returns the messages that were acknowledged and not unsent, with their last texts. A message is left out if a
+        change to it was sent but never acknowledged, because its state is unknown.
         """
         doubtful = {(effect.page, effect.id) for effect in self._in_doubt}
         return [

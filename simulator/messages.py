@@ -1,8 +1,8 @@
-"""Pure: everything a receiver keeps, or that changes what it keeps: messages, echoes, postbacks, edits, unsends.
+"""Pure: the events that a receiver keeps, and the events that change them: messages, echoes, postbacks, edits, unsends.
 
 Shapes: developers.facebook.com/docs/messenger-platform/reference/webhook-events. Each maker takes a conversation, the
-randomness and the moment in milliseconds, and remembers in the conversation what later events may refer to. A maker
-that needs an earlier message and finds none makes a plain text instead.
+randomness and the time in milliseconds. It notes in the conversation the message that later events can refer to. If a
+maker needs an earlier message and there is none, it makes a plain text.
 """
 
 import random
@@ -27,7 +27,7 @@ def _kept(chat: Conversation, mid: MessageId, at: int, text: str | None, kind: K
 
 
 def _said(kind: str, chat: Conversation, rng: random.Random, at: int, content: Document) -> Happening:
-    """A message by the customer; one with a text may be edited, taken back and answered to from now on."""
+    """A message by the customer. A message with a text can later be edited, unsent and answered."""
     mid, text = new_mid(rng), content.get("text")
     if text is not None:
         chat.by_customer.append(Written(mid, text))
@@ -46,7 +46,7 @@ def text(chat: Conversation, rng: random.Random, at: int) -> Happening:
 
 
 def carrying(kind: str, draw: Callable[[random.Random], list[Document]], captioned: float = 0.0) -> Maker:
-    """A maker of messages with attachments, `captioned` being the share that has a text too."""
+    """Returns a maker of messages with attachments. `captioned` is the share of messages that also have a text."""
 
     def attached(chat: Conversation, rng: random.Random, at: int) -> Happening:
         content: Document = {"attachments": draw(rng)}
@@ -58,7 +58,7 @@ def carrying(kind: str, draw: Callable[[random.Random], list[Document]], caption
 
 
 def reply(chat: Conversation, rng: random.Random, at: int) -> Happening:
-    """A text that quotes an earlier one, of either side."""
+    """A text that quotes an earlier text of the customer or the Page."""
     quoted = [*chat.by_page, *(written.mid for written in chat.by_customer)]
     if not quoted:
         return text(chat, rng, at)
@@ -93,7 +93,7 @@ def product_question(chat: Conversation, rng: random.Random, at: int) -> Happeni
 
 
 def unsupported(chat: Conversation, rng: random.Random, at: int) -> Happening:
-    """Something Facebook's API cannot show: neither text nor attachments."""
+    """A message that Facebook's API cannot show. It has no text and no attachments."""
     return _said("unsupported", chat, rng, at, {"is_unsupported": True})
 
 
@@ -109,7 +109,7 @@ def postback(chat: Conversation, rng: random.Random, at: int) -> Happening:
 
 def _echoed(kind: str, chat: Conversation, rng: random.Random, at: int, content: Document) -> Happening:
     mid, container = new_mid(rng), _container(kind)
-    # Without an app id where the sender was no app; mostly it is the Page's inbox.
+    # An echo has no app id if the sender was not an app. Most echoes come from the Page's inbox.
     sender: Document = {"app_id": _INBOX_APP} if rng.random() < 0.8 else {}
     chat.by_page.append(mid)
     part = from_page(chat.page, chat.psid, at, message={"mid": mid, "is_echo": True, **sender, **content})
@@ -149,7 +149,7 @@ def standby_echo(chat: Conversation, rng: random.Random, at: int) -> Happening:
 
 
 def standby_postback(chat: Conversation, rng: random.Random, at: int) -> Happening:
-    """The copy of a tapped button of the other app; its payload is not ours to know."""
+    """The copy of a tapped button of the other app; its payload is hidden from our app."""
     mid = new_mid(rng)
     part = from_customer(chat.page, chat.psid, at, postback={"mid": mid, "title": "ចាប់ផ្តើម"})
     return Happening("standby_postback", chat.page, "standby", part, _kept(chat, mid, at, None, "postback"))
@@ -157,7 +157,7 @@ def standby_postback(chat: Conversation, rng: random.Random, at: int) -> Happeni
 
 def _edited(kind: str, chat: Conversation, rng: random.Random, at: int, written: Written) -> Happening:
     written.text, written.edits = texts.corrected(written.text, rng), written.edits + 1
-    number = str(written.edits) if rng.random() < 0.2 else written.edits  # seen both ways
+    number = str(written.edits) if rng.random() < 0.2 else written.edits  # Facebook writes both forms
     content = {"mid": written.mid, "text": written.text, "num_edit": number}
     part = from_customer(chat.page, chat.psid, at, message_edit=content)
     effect = Edit(written.mid, chat.page, chat.psid, written.edits, written.text, at)
@@ -185,7 +185,7 @@ def _taken_back(
 
 
 def unsend(chat: Conversation, rng: random.Random, at: int) -> Happening:
-    """A text taken back; the flag has been seen as a text too."""
+    """An unsent text. In a few deliveries Facebook wrote the flag as a string."""
     if not chat.by_customer:
         return text(chat, rng, at)
     written = rng.choice(chat.by_customer)

@@ -1,6 +1,7 @@
-"""Pure: what happens in a conversation and is never kept: reactions, reads, deliveries, thread control, forms.
+"""Pure: the events of a conversation that are never kept: reactions, reads, deliveries, thread control, forms.
 
-Shapes: developers.facebook.com/docs/messenger-platform/reference/webhook-events. Same makers as in `messages`.
+Shapes: developers.facebook.com/docs/messenger-platform/reference/webhook-events. The makers have the same arguments as
+in `messages`.
 """
 
 import random
@@ -14,11 +15,11 @@ from simulator.payloads import from_customer
 from simulator.serialize import Document
 
 Content = Callable[[Conversation, random.Random, int], Document]
-"""Draws the discriminating key with its value, and what rides along."""
+"""Draws the key that names the event's kind, its value, and the keys beside it."""
 
 
 def noticed(kind: str, content: Content) -> Maker:
-    """A maker of events by the customer that leave nothing behind."""
+    """Returns a maker of events by the customer that are not kept."""
 
     def notice(chat: Conversation, rng: random.Random, at: int) -> Happening:
         part = from_customer(chat.page, chat.psid, at, **content(chat, rng, at))
@@ -28,7 +29,7 @@ def noticed(kind: str, content: Content) -> Maker:
 
 
 def without_sender(kind: str, content: Content) -> Maker:
-    """A maker of events about the Page itself, which name no person."""
+    """Returns a maker of events about the Page itself, without a person."""
 
     def notice(chat: Conversation, rng: random.Random, at: int) -> Happening:
         part = {"recipient": {"id": chat.page}, "timestamp": at, **content(chat, rng, at)}

@@ -1,6 +1,5 @@
-"""Pure: what Facebook writes now and then against its own documentation, and must be understood all the same.
-
-Seen: ids as numbers, times in seconds or as text, unknown keys.
+"""Pure: spellings that contradict Facebook's documentation. Facebook sends them in rare cases, so a receiver must
+understand them: ids as numbers, times in seconds or as text, unknown keys.
 """
 
 import dataclasses
@@ -11,7 +10,7 @@ from simulator.serialize import Document
 
 
 def as_number(identity: str) -> str | int:
-    """An id as a JSON number, as old payloads have it; `007` stays a text, for it would come back as 7."""
+    """An id as a JSON number, as old payloads have it; `007` stays a string, because a number would lose the zeros."""
     return int(identity) if identity.isdigit() and str(int(identity)) == identity else identity
 
 
@@ -29,7 +28,7 @@ def _in_seconds(happening: Happening, part: Document, rng: random.Random) -> Hap
 
 
 def made_odd(happening: Happening, rng: random.Random) -> Happening:
-    """The same happening in one of the odd spellings; what cannot be spelled so comes back as it is."""
+    """Returns the same event in one of the odd spellings, or unchanged if that spelling is not possible."""
     part = happening.part
     if happening.container not in ("messaging", "standby") or not isinstance(part, dict) or "timestamp" not in part:
         return happening

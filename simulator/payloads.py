@@ -16,18 +16,18 @@ def delivery(entries: Iterable[Document]) -> Document:
 
 
 def entry(page: PageId, time: int, container: Container, parts: Iterable[object]) -> Document:
-    """What happened at one Page; `time` in milliseconds, written as Facebook does: seconds for `changes`, `calls`."""
+    """The events of one Page. `time` is in milliseconds. As at Facebook, `changes` and `calls` have it in seconds."""
     spelled = time // 1000 if container in ("changes", "calls") else time
     return {"id": page, "time": spelled, container: list(parts)}
 
 
 def from_customer(page: PageId, psid: Psid, sent_at: int, **content: object) -> Document:
-    """A `messaging` element a person caused; `content` is its discriminating key, `sent_at` in milliseconds."""
+    """A `messaging` element from a person. `content` has the key that names its kind. `sent_at` is in milliseconds."""
     return {"sender": {"id": psid}, "recipient": {"id": page}, "timestamp": sent_at, **content}
 
 
 def from_page(page: PageId, psid: Psid, sent_at: int, **content: object) -> Document:
-    """A `messaging` element the Page caused: sender and recipient change places."""
+    """A `messaging` element from the Page: the Page is the sender, and the person is the recipient."""
     return {"sender": {"id": page}, "recipient": {"id": psid}, "timestamp": sent_at, **content}
 
 

@@ -1,6 +1,5 @@
-"""Pure: pictures of people and of what a small shop sells, drawn from nothing but their address; and a voice.
-
-The same address, the same picture. They are SVG, which an <img> shows without running anything.
+"""Pure: pictures of people and of a small shop's goods, and a voice recording. Only the address decides the picture, so
+the same address gives the same picture. Pictures are SVG, and an <img> runs no script in them.
 """
 
 import math
@@ -33,7 +32,7 @@ _GOODS: Final = (
 
 
 def portrait(address: str) -> str:
-    """Somebody."""
+    """A picture of a person."""
     rng = random.Random(address)  # noqa: S311 - a made-up person
     (light, dark), cloth = rng.choice(_GROUNDS), rng.choice(_CLOTHS)
     skin, hair = rng.choice(_SKINS), rng.choice(_HAIR)
@@ -48,14 +47,14 @@ def portrait(address: str) -> str:
 
 
 def goods(address: str) -> str:
-    """Something that is for sale."""
+    """A picture of an item for sale."""
     rng = random.Random(address)  # noqa: S311 - a made-up picture
     (light, dark), cloth = rng.choice(_GROUNDS), rng.choice(_CLOTHS)
     return _svg(light, dark, rng.choice(_GOODS).format(c=cloth))
 
 
 def sticker() -> str:
-    """The thumb."""
+    """The thumb sticker."""
     thumb = "M22 46h16v38H22zM42 46l14-30q12 0 9 14l-3 12h18q9 1 8 11l-5 24q-2 7-9 7H50q-5 0-8-4z"
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><path d="{thumb}" fill="#2d7ff9"/></svg>'
 

@@ -19,19 +19,18 @@ from simulator.traffic import Habits, SimulatedDelivery, Traffic
 
 RETRY_WAITS = (0.0, 1.0, 5.0, 15.0)
 """Seconds before each further attempt: "immediately, then a few more times" (messenger-platform/webhooks). Facebook
-goes on for an hour; a simulation does not wait so long."""
+repeats for an hour. A simulation stops earlier."""
 
 _DISORDER_WINDOW = 10
 """Number of later deliveries that may overtake a delivery that is held back."""
 
 _REPEATABLE = 50
-"""How many deliveries back a duplicate may reach."""
+"""The number of recent deliveries from which a duplicate is chosen."""
 
 
 class PlanRefused(PageInboxError):
-    """Nothing sensible can be sent so.
-
-    Reasons: `no_pages`, `rate_negative`, `count_negative`, `share_out_of_range`, `bad_url`.
+    """Raised for an invalid plan. Reasons: `no_pages`, `rate_negative`, `count_negative`, `share_out_of_range`,
+    `bad_url`.
     """
 
     kind: ClassVar[Kind] = "invalid"
@@ -43,18 +42,18 @@ class Plan:
 
     pages: tuple[PageId, ...]
     count: int | None = 100
-    """deliveries in all, duplicates and forgeries among them, retries not; None goes on until cancelled"""
+    """all deliveries, with duplicates and forgeries, without retries; None continues until a cancellation"""
     rate: float = 0.0
-    """deliveries per second; 0 is as fast as the other side answers"""
+    """deliveries per second; 0 means as fast as the receiver answers"""
     duplicates: float = 0.0
     disorder: float = 0.0
     forged: float = 0.0
     habits: Habits = field(default_factory=Habits)
     retry_waits: tuple[float, ...] = RETRY_WAITS
     crowd: Crowd | None = None
-    """who writes; a new crowd when None"""
+    """the people who write; None makes a new crowd"""
     media: str = MEDIA
-    """where pictures, voices and files lie, without a slash at the end"""
+    """the address of pictures, voices and files, without a slash at the end"""
 
     def __post_init__(self) -> None:
         if not self.pages:
@@ -70,7 +69,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One body to post; with a `forgery` instead of a signature its `effects` are what must not happen."""
+    """One body to post. With a `forgery` instead of a signature, its `effects` must not happen."""
 
     nature: Literal["new", "duplicate", "forged"]
     body: bytes
@@ -80,7 +79,7 @@ class Post:
 
 
 def posts(plan: Plan, rng: random.Random, now: Callable[[], int]) -> Iterator[Post]:
-    """`plan.count` posts, each drawn when it is asked for; `now` is Unix time in milliseconds."""
+    """Yields `plan.count` posts, each made on request; `now` is Unix time in milliseconds."""
     return _disordered(_drawn(plan, rng, now), plan.disorder, rng)
 
 
@@ -114,7 +113,7 @@ def _escaped(url: str) -> bytes:
 
 
 def _notified_again(document: Document, now: int) -> Document:
-    """The same events under another `entry.time`, the way Facebook's own repetitions differ."""
+    """Returns the same events with a new `entry.time`, as in Facebook's own repetitions."""
 
     def renewed(entry: dict[str, Any]) -> dict[str, Any]:
         # The new time stays in the unit of the old one: seconds for `changes` and `calls`.
@@ -124,7 +123,7 @@ def _notified_again(document: Document, now: int) -> Document:
 
 
 def _disordered(ordered: Iterator[Post], share: float, rng: random.Random) -> Iterator[Post]:
-    """Holds back `share` of the posts for 1 to `_DISORDER_WINDOW` turns; nothing is lost or sent twice."""
+    """Delays `share` of the posts by 1 to `_DISORDER_WINDOW` posts. No post is lost or sent twice."""
     held: list[tuple[int, int, Post]] = []
     turn = 0
     for turn, post in enumerate(ordered):

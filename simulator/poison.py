@@ -1,6 +1,6 @@
 """Pure: events that cannot be understood. A receiver counts and skips each, and keeps the rest of its delivery.
 
-Facebook has sent most of these; the others are what a careless change on its side would look like.
+Facebook has sent most of these. A careless change at Facebook could cause the others.
 """
 
 import random
@@ -18,13 +18,13 @@ _STRANGER = PageId("999000000000999")
 def _part(why: str, chat: Conversation, rng: random.Random, at: int) -> object:
     message = {"mid": new_mid(rng), "text": "មិនត្រូវទុក"}
     match why:
-        case "message_is_text":  # as `group_feed` is said to come
+        case "message_is_text":  # the form that is reported for `group_feed`
             return from_customer(chat.page, chat.psid, at, message="មិនត្រូវទុក")
         case "sender_missing":
             return {"recipient": {"id": chat.page}, "timestamp": at, "message": message}
         case "page_mismatch":
             return from_customer(_STRANGER, chat.psid, at, message=message)
-        case "lone_surrogate":  # half an emoji, cut off by a length limit
+        case "lone_surrogate":  # half of an emoji that a length limit has cut
             return from_customer(chat.page, chat.psid, at, message={**message, "text": "ok \ud83d"})
         case "unknown_key":
             return from_customer(chat.page, chat.psid, at, telepathy={"thought": "មិនត្រូវទុក"})
@@ -46,7 +46,7 @@ REASONS = (
 
 
 def broken_as(why: str) -> Maker:
-    """A maker of events broken for one of `REASONS`."""
+    """Returns a maker of events that are broken for one of `REASONS`."""
 
     def maker(chat: Conversation, rng: random.Random, at: int) -> Happening:
         return Happening(f"broken_{why}", chat.page, "messaging", _part(why, chat, rng, at))
@@ -55,8 +55,7 @@ def broken_as(why: str) -> Maker:
 
 
 def broken(rng: random.Random) -> Maker:
-    """A maker of broken events, for a reason drawn now.
-
-    Nothing is promised about a lone surrogate: a receiver may skip the event or keep it with the half sign replaced.
+    """A broken event for a random reason. A receiver may skip an event with a lone surrogate, or keep it with the
+    surrogate replaced.
     """
     return broken_as(rng.choice(REASONS))

@@ -1,4 +1,4 @@
-"""Signs deliveries and posts them, the way Facebook would."""
+"""Signs deliveries and posts them as Facebook does."""
 
 import asyncio
 import itertools
@@ -24,13 +24,13 @@ FACEBOOK_WAITS = 5.0
 """Seconds; a later answer is a failure (developers.facebook.com/docs/messenger-platform/webhooks)."""
 
 CHECK_SECONDS = 2.0
-"""For the first answer of a service before anything is sent."""
+"""Seconds to wait for the first answer of a service, before a plan starts."""
 
 _AGAIN_AFTER = 0.02
-"""Seconds between two questions whether a starting service answers."""
+"""Seconds between two attempts to reach a starting service."""
 
 _UNDER_WAY = 256
-"""Posts begun and not concluded, those that wait for a retry included: bounds memory when the other side is down."""
+"""The largest number of unfinished posts, retries included. It bounds memory while the receiver is down."""
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "facebookexternalua", "Accept": "*/*"}
 
@@ -40,7 +40,7 @@ def _unix_milliseconds() -> int:
 
 
 async def until_answered(url: str) -> None:
-    """Return once the address answers at all, whatever it says."""
+    """Return when the address gives any answer."""
     async with httpx2.AsyncClient(trust_env=False) as client:
         while True:
             try:
@@ -52,7 +52,7 @@ async def until_answered(url: str) -> None:
 
 
 class TargetRefused(PageInboxError):
-    """The address does not take what would be sent."""
+    """Raised when the address does not accept signed deliveries."""
 
 
 class Sender:
@@ -82,10 +82,10 @@ class Sender:
         self._transport = transport
 
     async def check(self) -> None:
-        """Return when the address takes a signed delivery without events, or cannot store one at this moment.
+        """Check that the address accepts a signed delivery without events, or answers that it cannot store now.
 
         Raises:
-            TargetRefused: within `CHECK_SECONDS`, with what is wrong.
+            TargetRefused: after at most `CHECK_SECONDS`, with the cause.
         """
         body = b'{"object":"page","entry":[]}'
         try:
@@ -109,7 +109,7 @@ class Sender:
         now: Callable[[], int] = _unix_milliseconds,
         progress: Progress = lambda _: None,
     ) -> Summary:
-        """Sends the plan to its end.
+        """Send the whole plan.
 
         `clock` (seconds) paces and measures, `now` (Unix milliseconds) dates the events. `progress` is called after
         every concluded post with the growing summary, which a caller can keep for a cancellation. A
@@ -130,17 +130,17 @@ class Sender:
     def _client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             headers=_HEADERS,
-            follow_redirects=False,  # Facebook is not known to, and a redirect is not a 200
+            follow_redirects=False,  # as far as is known Facebook follows no redirect, and a redirect is not a 200
             limits=httpx2.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency),
-            timeout=None,  # one limit over the whole attempt instead, in _Run
+            timeout=None,  # `_Run` limits the time of the whole attempt
             transport=self._transport,
-            trust_env=False,  # a proxy of this machine is no part of the way to its loopback
+            trust_env=False,  # requests to loopback must not use a proxy from the environment
         )
 
 
 @dataclass(slots=True)
 class _Run:
-    """One run: what its posts share."""
+    """The state that all posts of one run share."""
 
     client: httpx2.AsyncClient
     url: httpx2.URL
@@ -158,16 +158,15 @@ class _Run:
         self.started = self.clock()
 
     async def paced(self, position: int) -> None:
-        """Waits until the post at `position` is due; at once when it is overdue or there is no rate."""
+        """Wait until the post at `position` is due. Return at once if it is overdue or there is no rate."""
         if self.plan.rate > 0:
             wait = self.started + position / self.plan.rate - self.clock()
             if wait > 0:
                 await self.sleep(wait)
 
     async def deliver(self, post: Post) -> None:
-        """Sends a post; a genuine one again until it is answered 200 or the waits are used up.
-
-        `Retry-After` is not read: Facebook does not honour it either. A post that waits holds no slot.
+        """Send a post. A genuine post is repeated until the answer is 200 or `RETRY_WAITS` are used up. `Retry-After`
+        is ignored, as Facebook ignores it. A post holds no slot while it waits.
         """
         self.summary.sending(post)
         headers = (
@@ -194,7 +193,7 @@ class _Run:
             return self.summary.answered(post, answer, self.clock() - began)
 
     async def _answer(self, body: bytes, headers: Headers) -> str:
-        """The status as text, `timeout`, or `no_answer` when the connection failed."""
+        """Returns the status as text, `timeout`, or `no_answer` if the connection failed."""
         try:
             async with asyncio.timeout(self.timeout):
                 answer = await self.client.post(self.url, content=body, headers=headers)

@@ -17,14 +17,13 @@ FORGERIES: tuple[Forgery, ...] = get_args(Forgery)
 
 
 def signed(body: bytes, secret: Secret) -> Headers:
-    """As Facebook signs."""
+    """Returns the headers of a genuine delivery."""
     return [(_HEADER, sign(body, secret))]
 
 
 def forged(body: bytes, secret: Secret, forgery: Forgery) -> Headers:
-    """A forgery of the given kind.
-
-    `legacy_only` is a right SHA-1 signature without the SHA-256 one, which must not do as a substitute.
+    """Returns the headers of a forgery. `legacy_only` has a correct SHA-1 signature but no SHA-256 signature, and must
+    be refused too.
     """
     match forgery:
         case "unsigned":

@@ -1,4 +1,4 @@
-"""The result of a run: counted while it lasts, printed in a few lines at its end."""
+"""The result of a run: counted during the run, and printed in a few lines at its end."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from simulator.ledger import Ledger
 from simulator.plan import Post
 
 _LATENCIES = 200_000
-"""As many latencies are kept, the newest; a demo shop that runs for weeks needs no more memory than that."""
+"""The number of latencies that are kept, the newest. It bounds the memory of a demo shop that runs for weeks."""
 
 _KINDS_SHOWN = 8
 
@@ -25,12 +25,12 @@ def percentile(values: Iterable[float], share: float) -> float | None:
 
 @dataclass(slots=True)
 class Summary:
-    """Everything here grows while the run lasts.
+    """All counts grow during the run.
 
-    `answers` counts every attempt by status, or by `timeout` and `no_answer` where there was none; `kinds` the events
-    of genuine posts, `events` those of all posts. `given_up` are genuine posts that never got their 200, `refused`
-    forged ones that got the 401 they deserve, `accepted` those that got a 2xx. `ledger` is None for a run without an
-    end: it would grow for ever.
+    `answers` counts every attempt by status, or as `timeout` or `no_answer`. `kinds` counts the events of genuine posts
+    by kind, and `events` counts the events of all posts. `given_up` counts genuine posts that never got a 200,
+    `refused` counts forged posts that got a 401, and `accepted` counts forged posts that got a 2xx. `ledger` is None
+    for a run without an end, because a ledger grows with every message.
     """
 
     ledger: Ledger | None
@@ -61,7 +61,7 @@ class Summary:
             self.ledger.sending(post.effects)
 
     def answered(self, post: Post, answer: str, seconds: float) -> bool:
-        """Notes one attempt's answer; True when it was the expected one and nothing is left to do."""
+        """Record the answer of one attempt. Returns True if it was the expected answer, so that no retry is needed."""
         self.answers[answer] += 1
         self.latencies.append(seconds)
         if post.nature == "forged":
@@ -74,7 +74,7 @@ class Summary:
 
     @property
     def readable(self) -> list[ExpectedMessage]:
-        """The messages the other side must be able to show now; see `Ledger.readable`."""
+        """Returns the messages that the receiver must have now; see `Ledger.readable`."""
         return self.ledger.readable() if self.ledger is not None else []
 
     @property
@@ -84,11 +84,11 @@ class Summary:
 
     @property
     def p99(self) -> float | None:
-        """99th percentile of the same."""
+        """99th percentile of these latencies."""
         return percentile(self.latencies, 0.99)
 
     def render(self) -> str:
-        """A short table for people; holds counts only, no text, id or telephone number."""
+        """Returns a short table for people. It has only counts, and no text, id or telephone number."""
         rate = f" ({self.concluded / self.seconds:,.0f}/s)" if self.seconds else ""
         lines = {
             "deliveries": f"{self.concluded:,} of {self.sent:,} in {self.seconds:.1f} s{rate}, "

@@ -1,7 +1,6 @@
-"""Pure: what customers and a small Cambodian shop write to each other, in Khmer, English and both at once.
-
-A conversation walks through four turns: greeting and question, size and delivery, order with telephone and address,
-thanks. Telephone numbers are made up, and keep to one corner: after the operator's prefix comes `000`.
+"""Pure: the texts of customers and of a small Cambodian shop, in Khmer, English, or both. A conversation has four
+turns: greeting and question, size and delivery, order with telephone and address, thanks. Telephone numbers are made
+up: `000` follows the operator's prefix.
 """
 
 import random
@@ -106,7 +105,7 @@ def price(rng: random.Random) -> str:
 
 
 def order_number(rng: random.Random) -> str:
-    """The shop's own number of an order, in one of the habits shops have."""
+    """An order number in one of the usual forms."""
     return rng.choice(("#KH-{}", "HD{}", "លេខ {}")).format(rng.randrange(10_000, 99_999))
 
 
@@ -131,7 +130,7 @@ def _fill(template: str, rng: random.Random) -> str:
 
 
 def customer_line(rng: random.Random, turn: int) -> str:
-    """What a customer writes in the given turn of a conversation; one in a hundred pastes a whole list."""
+    """A customer's text in the given turn. One text in a hundred is a long pasted list."""
     lines = _CUSTOMER[turn % len(_CUSTOMER)]
     if rng.random() < 0.01:
         return "\n".join(_fill(rng.choice(lines), rng) for _ in range(25))
@@ -139,12 +138,12 @@ def customer_line(rng: random.Random, turn: int) -> str:
 
 
 def shop_line(rng: random.Random, turn: int) -> str:
-    """What the shop answers in the given turn."""
+    """The shop's answer in the given turn."""
     return _fill(rng.choice(_SHOP[turn % len(_SHOP)]), rng)
 
 
 def comment(rng: random.Random) -> str:
-    """What people write under a post."""
+    """A comment on a post."""
     return _fill(rng.choice(_COMMENTS), rng)
 
 
@@ -154,7 +153,7 @@ def corrected(text: str, rng: random.Random) -> str:
 
 
 def full_name(rng: random.Random) -> str:
-    """Family first, as Cambodians write it."""
+    """A full name, the family name first, as Cambodians write it."""
     name = rng.choice(NAMES)
     return f"{rng.choice(_ENGLISH_FAMILIES if name.isascii() else _FAMILIES)} {name}"
 

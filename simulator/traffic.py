@@ -1,7 +1,6 @@
-"""Pure: an endless stream of deliveries as a few shops' customers cause it.
-
-Same randomness, same moments, same deliveries. Events are numerous where they are in life (texts, echoes, reads) and
-rare where they are rare, but every kind comes: the rarest about four times in a thousand events.
+"""Pure: an endless stream of deliveries from the customers of a few shops. The same randomness and times give the same
+deliveries. Frequent kinds (texts, echoes, reads) and rare kinds are as common as in reality. The rarest kind comes
+about four times in a thousand events.
 """
 
 import itertools
@@ -21,7 +20,7 @@ from simulator.serialize import Document
 
 _MIX = messages.MIX | notices.MIX | changes.MIX
 KINDS = tuple(_MIX)
-"""Every kind of event that comes, broken ones aside."""
+"""Every kind of event except broken events."""
 _MAKERS = tuple(maker for _, maker in _MIX.values())
 _WEIGHTS = tuple(itertools.accumulate(weight for weight, _ in _MIX.values()))
 
@@ -31,7 +30,7 @@ _MOST_NOTIFICATION_DELAY = 900
 
 @dataclass(frozen=True, slots=True)
 class SimulatedDelivery:
-    """One body, the kinds of its events in order, and what a receiver should make of it."""
+    """One body, the kinds of its events in order, and the data that a receiver should keep."""
 
     document: Document
     kinds: tuple[str, ...]
@@ -45,13 +44,13 @@ class Habits:
     customers: int = 40
     """at each Page"""
     largest_batch: int = 20
-    """events in one delivery; most hold a single one"""
+    """events in one delivery; most deliveries have one event"""
     broken: float = 0.0
     odd: float = 0.02
 
 
 class Traffic:
-    """Draws deliveries for `pages`; all randomness is `rng`. Without a `crowd` there is a new one."""
+    """Draws deliveries for `pages`; all randomness is `rng`. Without a `crowd`, it makes a new crowd."""
 
     def __init__(
         self, pages: Sequence[PageId], rng: random.Random, habits: Habits | None = None, crowd: Crowd | None = None
@@ -66,7 +65,7 @@ class Traffic:
         size = self._batch_size()
         happenings = [self._overtaken.popleft() for _ in range(min(size, len(self._overtaken)))]
         happenings += [self._happening(now) for _ in range(size - len(happenings))]
-        # What an early edit or unsend overtook comes with a later delivery, as it would after a failure at Facebook's.
+        # The message of an early edit or unsend comes in a later delivery, as after a failure at Facebook.
         self._overtaken.extend(happening.later for happening in happenings if happening.later is not None)
         effects = tuple(happening.effect for happening in happenings if happening.effect is not None)
         kinds = tuple(happening.kind for happening in happenings)
@@ -86,7 +85,7 @@ class Traffic:
         return made_odd(happening, rng) if rng.random() < habits.odd else happening
 
     def _entries(self, happenings: list[Happening], now: int) -> list[Document]:
-        """One entry for each event, or one for each Page and list: Facebook does both."""
+        """Returns one entry per event, or one per Page and list. Facebook sends both forms."""
         apart = self._rng.random() < 0.5
         groups: dict[tuple[PageId, Container, int], list[object]] = {}
         for position, happening in enumerate(happenings):
@@ -96,7 +95,7 @@ class Traffic:
         return [self._respelled(one) if self._rng.random() < self._habits.odd else one for one in entries]
 
     def _respelled(self, one: Document) -> Document:
-        """The same entry with its list first, and its Page as a number where that loses nothing."""
+        """Returns the same entry with its list first. Its Page is a number if no digit is lost."""
         page = as_number(one["id"])
         return {
             **{key: value for key, value in one.items() if key not in ("id", "time")},
