@@ -2,7 +2,7 @@
 
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -161,10 +161,8 @@ def test_a_copy_to_a_cluster_and_back_is_the_same(lost: Server, cluster: Server,
     cluster.flush()
 
 
-def test_a_copy_says_that_something_wrote_meanwhile(lost: Server, empty: Server, tmp_path: Path) -> None:
-    """The comparison finds a difference in any key. In this test the target lacks a key."""
-    with serving(lost.url, tmp_path / "log") as service:
-        fill(service)
+def copied_while(lost: Server, empty: Server, act: Callable[[], None]) -> tuple[int, str]:
+    """Copies, and acts when the first key arrives. Returns the exit code and the output."""
     with redis.Redis.from_url(empty.url) as client, client.monitor() as watched:
         process = subprocess.Popen(  # noqa: S603 - our own command
             page_inbox("copy", "--to", empty.url),
@@ -174,10 +172,35 @@ def test_a_copy_says_that_something_wrote_meanwhile(lost: Server, empty: Server,
         )
         for seen in watched.listen():
             if "RESTORE" in seen["command"]:
-                for other in lost.clients():
-                    other.set(f"m:{{late}}:{secrets.token_hex(6)}", "late", ex=600)
+                act()
                 break
         told, _ = process.communicate(timeout=60)
-    assert mark_keys()[0].decode() not in told.decode()
-    assert process.returncode in {0, 1}  # the scan may have met the new key too; then it was copied
-    assert ("differ" in told.decode()) == (process.returncode == 1)
+    return process.returncode, told.decode()
+
+
+def test_a_copy_waits_for_a_redis_that_is_slow_for_a_moment(lost: Server, empty: Server, tmp_path: Path) -> None:
+    """The service would refuse a delivery after this time. A copy has no caller who waits."""
+    with serving(lost.url, tmp_path / "log") as service:
+        fill(service)
+
+    def pause() -> None:
+        for client in (*lost.clients(), *empty.clients()):
+            client.client_pause(2_500)
+
+    code, told = copied_while(lost, empty, pause)
+    assert code == 0, told
+
+
+def test_a_copy_says_that_something_wrote_meanwhile(lost: Server, empty: Server, tmp_path: Path) -> None:
+    """The comparison finds a difference in any key. In this test the target lacks a key."""
+    with serving(lost.url, tmp_path / "log") as service:
+        fill(service)
+
+    def write() -> None:
+        for other in lost.clients():
+            other.set(f"m:{{late}}:{secrets.token_hex(6)}", "late", ex=600)
+
+    code, told = copied_while(lost, empty, write)
+    assert mark_keys()[0].decode() not in told
+    assert code in {0, 1}  # the scan may have met the new key too; then it was copied
+    assert ("differ" in told) == (code == 1)
