@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.edge_connection import EdgeConnection
+from app.asgi_connection import AsgiConnection
 from ops.access_log import PATH
 from webhook.receiver import ACCEPTED, Answer, DeliveryRequest, Receiver
 
@@ -49,7 +49,7 @@ class DeliveryCycle(DeliveryRequest):
         self._connection.send(answer, self.keep_alive)
 
 
-class DeliveryConnection(EdgeConnection):
+class DeliveryConnection(AsgiConnection):
     """A connection with the fast path."""
 
     def __init__(self, receiver: Receiver, *given: Any, **more: Any) -> None:

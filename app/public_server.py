@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import uvicorn
 
+from app.asgi_connection import AsgiConnection
 from app.delivery_connection import DeliveryConnection
 from app.edge import MOST_CONNECTIONS, SPARE_FILES, Edge
-from app.edge_connection import EdgeConnection
 from app.factory import Application
 from app.server import make_server
 
@@ -27,7 +27,7 @@ def make_public(app: Application) -> uvicorn.Server:
     """Returns the public server. Call this inside the event loop."""
     settings = app.services.settings
     edge = Edge(most_connections(), app.services.metrics.dropped)
-    connection: Any = EdgeConnection
+    connection: Any = AsgiConnection
     if app.outermost is app:  # with tracing, each request goes through ASGI
         connection = partial(DeliveryConnection, app.receiver)
     protocol = partial(connection, edge, app.busy, settings.max_body_bytes)

@@ -11,7 +11,7 @@ from typing import Any, Final
 def _ordinary() -> None:
     """Without the fast entrance: every delivery goes through uvicorn's ASGI messages."""
     server: Any = importlib.import_module("app.public_server")
-    server.DeliveryConnection = lambda _receiver, *given, **more: server.EdgeConnection(*given, **more)
+    server.DeliveryConnection = lambda _receiver, *given, **more: server.AsgiConnection(*given, **more)
 
 
 def _unbatched() -> None:

@@ -72,7 +72,14 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     ),
     "httptools": ("app.edge_connection",),
     "uvicorn": (
-        *("app.delivery_connection", "app.edge_connection", "app.process", "app.public_server", "app.server"),
+        *(
+            "app.asgi_connection",
+            "app.delivery_connection",
+            "app.edge_connection",
+            "app.process",
+            "app.public_server",
+            "app.server",
+        ),
         "app.worker",
     ),
     "uvloop": ("app.server",),

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 import uvicorn
 
+from app.asgi_connection import AsgiConnection
 from app.delivery_connection import DeliveryConnection
 from app.edge import Edge
 from app.edge_connection import EdgeConnection
@@ -67,7 +68,7 @@ class Setup(WebhookSetup):
     def __init__(self, *, short: bool) -> None:
         super().__init__(max_body_bytes=LONGEST)
         self.edge = Edge(100, lambda _reason, _n: None)
-        connection: Any = partial(CountingConnection, self.receiver) if short else EdgeConnection
+        connection: Any = partial(CountingConnection, self.receiver) if short else AsgiConnection
         self.protocol: Any = partial(connection, self.edge, self.app, LONGEST)
         self.port = 0
         self.server: uvicorn.Server | None = None

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import uvicorn
 
+from app.asgi_connection import AsgiConnection
 from app.edge import HEAD_BYTES, MOST_HEADERS, PIPELINED, Edge
-from app.edge_connection import EdgeConnection
 from app.server import LOOPBACK, listen
 from tests.support import wait_until
 
@@ -88,7 +88,7 @@ class Bounded:
 async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[Bounded]:
     """A server on loopback."""
     it = Bounded(most, most_bytes)
-    protocol: Any = partial(EdgeConnection, it.edge, it.busy, 1 << 20)
+    protocol: Any = partial(AsgiConnection, it.edge, it.busy, 1 << 20)
     config = uvicorn.Config(
         it.app,
         interface="asgi3",
