@@ -59,7 +59,7 @@ async def stalled_viewers(target: Target) -> float:
     with _shops(target):
         viewers = [Sender(get(f"/v1/shops/{shop}/stream", mint(shop, key=target.token_key))) for shop in SHOPS]
         async with connected(target, viewers):
-            for _ in range(100):
+            for _ in range(300):
                 if all(viewer.status for viewer in viewers):
                     break
                 await asyncio.sleep(0.1)

@@ -16,6 +16,7 @@ from simulator.serialize import Document
 from tests.callers import Facebook, mint, text_part
 from tests.facebook import GraphShop
 from tests.house.sources import ROOT
+from tests.support import wait_until
 
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 PATIENCE: Final = 30_000
@@ -87,9 +88,8 @@ class Console:
         context = await self._browser.new_context(
             viewport={"width": width, "height": height},
             locale=LOCALES[language],
-            timezone_id="Asia/Phnom_Penh",
             accept_downloads=True,
-            **options,
+            **{"timezone_id": "Asia/Phnom_Penh", **options},
         )
         self._contexts.append(context)
         context.set_default_timeout(PATIENCE)
@@ -155,6 +155,15 @@ async def open_conversation(page: Page, row: int = 0) -> None:
     """Choose one in the list, and wait for its messages."""
     await rows(page).nth(row).click()
     await messages(page).first.wait_for()
+
+
+async def copied_by(page: Page, button: Locator) -> str:
+    """What the button puts on the clipboard, which it does a moment after it is pressed."""
+    await page.evaluate("navigator.clipboard.writeText('')")
+    await button.click()
+    await wait_until(lambda: page.evaluate("navigator.clipboard.readText()"))
+    text: str = await page.evaluate("navigator.clipboard.readText()")
+    return text
 
 
 async def shot(page: Page, name: str) -> None:

@@ -39,7 +39,7 @@ async def test_a_message_is_deleted(console: Console) -> None:
     await page.get_by_role("button", name=WORDS["en"]["delete.message.do"]).click()
     await expect(messages(page)).to_have_count(1)
     await expect(rows(page)).to_contain_text("first")
-    assert console.owner.ids() == ["m_1"]
+    await wait_until(lambda: console.owner.ids() == ["m_1"])
 
 
 async def test_esc_deletes_nothing(console: Console) -> None:

@@ -9,6 +9,7 @@ from tests.browser.console import (
     PATIENCE,
     WORDS,
     Console,
+    copied_by,
     messages,
     open_conversation,
     rows,
@@ -55,8 +56,7 @@ async def test_a_link_leads_to_its_conversation(console: Console) -> None:
     await page.goto(f"{console.address}#token={console.owner.token()}&conversation={page_id}_{SOKHA}")
     await expect(messages(page)).to_contain_text("of Sokha")
     assert page.url == console.address
-    await page.get_by_role("button", name=WORDS["en"]["link.copy"]).click()
-    link = await page.evaluate("navigator.clipboard.readText()")
+    link = await copied_by(page, page.get_by_role("button", name=WORDS["en"]["link.copy"]))
     assert link == f"{console.address}#conversation={page_id}_{SOKHA}"
     await page.goto(f"{console.address}#conversation={page_id}_{DARA}")
     await expect(messages(page)).to_contain_text("of Dara")

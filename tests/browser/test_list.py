@@ -15,11 +15,24 @@ expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MANY: Final = 5_000
-LIVE_COSTS: Final = 0.050
-"""Seconds of the main thread for one live message, at most."""
+LIVE_COSTS: Final = 0.200
+"""Seconds of the main thread for one live message, at most. On a quiet machine a long list takes 0.01, a long thread
+0.03, and a thread that is drawn as a whole 0.4.
+"""
 
-SEARCH_COSTS: Final = 0.100
-"""Seconds of the main thread from a letter to the list that answers it, at most."""
+LIVE_NODES: Final = 50
+"""Nodes that are added for one live message, at most. There are usually 16. A long thread has many thousands."""
+
+SEARCH_COSTS: Final = 0.400
+"""Seconds of the main thread from a letter to the list that answers it, at most. On a quiet machine it takes 0.04."""
+
+COUNT_ADDED: Final = """() => {
+    window.added = 0;
+    const all = (node) => 1 + [...node.childNodes].reduce((sum, one) => sum + all(one), 0);
+    new MutationObserver((changes) => {
+        for (const change of changes) for (const node of change.addedNodes) window.added += all(node);
+    }).observe(document.body, { childList: true, subtree: true });
+}"""
 
 SEARCH: Final = """async (typed) => {
     const field = document.getElementById("search");
@@ -193,6 +206,7 @@ async def test_a_live_message_in_a_thread_of_a_thousand_costs_little(console: Co
     await expect(messages(page)).to_have_count(1_000)
     cdp = await page.context.new_cdp_session(page)
     await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+    await page.evaluate(COUNT_ADDED)
     costs = []
     for number in range(5):
         before = await metrics(cdp)
@@ -201,3 +215,4 @@ async def test_a_live_message_in_a_thread_of_a_thousand_costs_little(console: Co
         costs.append((await metrics(cdp))["TaskDuration"] - before["TaskDuration"])
     assert min(costs) <= LIVE_COSTS, costs
     await expect(messages(page)).to_have_count(1_005)
+    assert await page.evaluate("window.added") <= 5 * LIVE_NODES

@@ -31,7 +31,7 @@ async def test_staff_mark_a_conversation_for_each_other(console: Console, langua
     await field.fill("paid\n VIP \n\nបានផ្ញើ\npaid")
     await page.get_by_role("button", name=words["labels.save"], exact=True).click()
     await expect(field).to_have_value("paid\nVIP\nបានផ្ញើ")
-    assert owner.get("/labels") == {"labels": ["paid", "VIP", "បានផ្ញើ"]}
+    await wait_until(lambda: owner.get("/labels") == {"labels": ["paid", "VIP", "បានផ្ញើ"]})
     assert await stumbles(page) == []
     await page.get_by_role("navigation").get_by_role("button", name=words["view.inbox"]).click()
     await open_conversation(page, 1)

@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
+from tests.support import wait_until
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -61,11 +62,11 @@ async def test_sound_and_notification_are_off_until_the_reader_says_yes(
     await expect(page.get_by_text(words["alerts.question"])).to_have_count(0)
     console.owner.hears("m_loud", "canary too", customer(1))
     await expect(rows(page).first).to_contain_text("canary too")
-    assert await page.evaluate("[window.tones, window.notices.length]") == [2, 1]
+    await wait_until(lambda: page.evaluate("window.tones === 2 && window.notices.length === 1"))
     assert "canary" not in await page.evaluate("window.notices[0].text")
     await rows(page).first.click()
     await messages(page).first.wait_for()
-    assert await page.evaluate("window.notices[0].closed")
+    await wait_until(lambda: page.evaluate("window.notices[0].closed"))
 
 
 async def test_a_no_is_a_no_until_the_reader_changes_it(console: Console) -> None:

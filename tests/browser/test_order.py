@@ -12,6 +12,7 @@ from tests.browser.console import (
     PATIENCE,
     WORDS,
     Console,
+    copied_by,
     messages,
     open_conversation,
     part,
@@ -19,6 +20,7 @@ from tests.browser.console import (
     stumbles,
 )
 from tests.browser.modules import Modules
+from tests.support import wait_until
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -74,16 +76,15 @@ async def test_picked_messages_are_gathered_to_an_order(console: Console, langua
     await expect(order.locator(".order-photo")).to_have_count(1)
     assert await stumbles(page) == []
     await shot(page, f"order-{language}-{size}")
-    await order.get_by_role("button", name=words["order.text"]).click()
-    text = (await page.evaluate("navigator.clipboard.readText()")).splitlines()
+    text = (await copied_by(page, order.get_by_role("button", name=words["order.text"]))).splitlines()
     assert text[1:5] == [
         "012 345 678",
         "https://www.openstreetmap.org/?mlat=11.5564&mlon=104.9282#map=17/11.5564/104.9282",
         "2 blue shirts, size L",
         "លេខខ្ញុំ ០១២ ៣៤៥ ៦៧៨",
     ]
-    await order.get_by_role("button", name=words["order.json"]).click()
-    copied: dict[str, Any] = json.loads(await page.evaluate("navigator.clipboard.readText()"))
+    button = order.get_by_role("button", name=words["order.json"])
+    copied: dict[str, Any] = json.loads(await copied_by(page, button))
     assert copied["phone_numbers"] == ["+85512345678"]
     assert copied["photos"] == [ADDRESS]
     assert [one["id"] for one in copied["messages"]] == ["m_1", "m_2", "m_3", "m_4"]
@@ -128,6 +129,7 @@ async def test_an_order_is_sent_to_the_page_that_embeds_or_opens_the_console(
     send = inside.get_by_role("button", name=WORDS["en"]["order.send"]).locator("visible=true")
     await send.click()
     await expect(inside.locator(".toast")).to_have_text(WORDS["en"]["order.sent"])
+    await wait_until(lambda: page.evaluate("window.received"))
     received = await page.evaluate("window.received")
     assert received["phone_numbers"] == ["+85512345678"]
     assert [one["text"] for one in received["messages"]] == ["2 blue shirts, size L", "លេខខ្ញុំ ០១២ ៣៤៥ ៦៧៨"]

@@ -72,7 +72,7 @@ def test_messages_that_redis_lost_are_fetched_again_and_pages_without_a_token_ar
         assert 0 < line["seconds"] < 240
         named = [line["page"] for line in service.lines() if line["event"] == "page_not_healed"]
         assert named == [PAGE]
-        assert operator.checks()["redis"]
+        wait_until_blocking(lambda: operator.checks()["redis"])
 
 
 def test_a_restart_of_redis_that_loses_nothing_is_no_alarm(breakable: Breakable, tmp_path: Path) -> None:
