@@ -89,10 +89,8 @@ def store_url(store: Server) -> str:
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Callable[..., AbstractContextManager[Server]]:
-    """Starts a Valkey for this test alone, to fill up, slow down or kill: `with own_server(extra=["--hz", "1"])`.
-
-    The same `name` again goes on with the same data, if `persistent`. Here nobody looks for leaked keys.
-    """
+    """Starts a Valkey for this test only, to fill it, slow it down or kill it: `with own_server(extra=["--hz", "1"])`.
+    If `persistent` is true, the same `name` starts again with the same data. Leaked keys are not searched for here."""
 
     def start(
         name: str = "own", *, binary: Path | None = None, persistent: bool = False, extra: Sequence[str] = ()

@@ -38,7 +38,7 @@ class Inbox:
         self._numbers = count(1)
 
     def says(self, psid: Psid, at: int, **fields: Any) -> str:
-        """Something is said, of which Facebook tells nobody; the message's id."""
+        """A customer writes a message that Facebook does not deliver. Returns the message's id."""
         number = next(self._numbers)
         mid = MessageId(f"m_{self.page.id}_{number}")
         self.graph.world.say(self.page, psid, fields.pop("text", f"និយាយ {number}"), at=at, mid=mid, **fields)

@@ -149,12 +149,8 @@ class Service:
 def serving(
     redis_url: str, log: Path, *, ready: str = "/readyz", open_files: str = "", **settings: str
 ) -> Iterator[Service]:
-    """A service that answers `ready` on its operators' port (`/livez` where there is no Redis yet).
-
-    `open_files` is its limit of open files.
-
-    Whatever became of it in between, it is gone afterwards.
-    """
+    """A service that answers `ready` on its operators' port (`/livez` while there is no Redis). `open_files` is its
+    limit of open files. The service is always ended afterwards."""
     if _AS_PROGRAM:
         with serving_program(redis_url, log, ready=ready, open_files=open_files, **settings) as service:
             yield service

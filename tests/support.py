@@ -41,7 +41,7 @@ async def wait_until(condition: Callable[[], object | Awaitable[object]], within
 def wait_until_blocking(
     condition: Callable[[], object], within: float = WITHIN, told: Callable[[], str] | None = None
 ) -> None:
-    """The same for a test without an event loop; a failure says what `told` tells."""
+    """The same for a test without an event loop. A failure says what `told` returns."""
     deadline = time.monotonic() + within
     pause = _FIRST_POLL_SECONDS
     while not condition():

@@ -1,4 +1,5 @@
-"""How long Redis is busy with one call, whatever one shop keeps: during that time it answers nobody else."""
+"""How long Redis is busy with one call, for any amount of data of one shop. Redis answers no other call during that
+time."""
 
 import asyncio
 import time

@@ -110,7 +110,7 @@ async def read_of_hundred(target: Target) -> float:
 
 @attack("an export of 100 messages that were written to be dear", limit=250, unit="ms of processor time, worst shape")
 async def export_of_hundred(target: Target) -> float:
-    """The dearest shapes of text, each in a shop that has nothing else."""
+    """The most expensive shapes of text, each in a shop that has only messages of this shape."""
     worst = 0.0
     for name in ("digits split by invisible characters", "numbers of other countries", "one digit each"):
         with target.shop(connected_shop="*") as owner:

@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def program() -> str:
-    """Where the browser is; whoever cannot have one is told why."""
+    """Returns the path of the browser. If there is no browser, the tests are skipped with the reason."""
     try:
         return chromium()
     except Absent as reason:

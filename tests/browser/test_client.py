@@ -418,7 +418,7 @@ async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modu
 
 
 async def test_the_page_of_the_document_for_many_messages_follows_one_conversation(modules: Modules) -> None:
-    """Its list follows too. Neither an older answer nor one of before a purge changes what is shown."""
+    """Its list follows too. An older answer, or an answer from before a purge, does not change what is shown."""
     (loop,) = of_the_document("### Many messages")
     body = f"""
         let [kept, groups, held, stream, asked] = [["m1"], ["c1"], null, null, []];

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_message_is_deleted(console: Console) -> None:
-    """After a question; the others stay, and nobody reads it any more."""
+    """After a question. The other messages stay, and the deleted message can no longer be read."""
     console.owner.hears("m_1", "first")
     console.owner.hears("m_2", "second")
     page = await console.open()

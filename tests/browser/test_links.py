@@ -126,7 +126,7 @@ async def test_live_videos_and_their_comments_are_read(
 
 
 async def test_numbers_are_found_in_texts_that_the_service_does_not_read(modules: Modules) -> None:
-    """In either script and every usual grouping; years, prices and parts of longer numbers are none."""
+    """In Latin and Khmer digits and in every usual grouping. Years, prices and parts of longer numbers are not."""
     cases = {
         "012345678": ["+85512345678"],
         "call ០៩៧ ១២៣ ៤៥៦៧ or 012-345-678": ["+855971234567", "+85512345678"],

@@ -29,7 +29,7 @@ OTHER: Final = "7000000000000002"
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_a_message_appears_without_a_reload(console: Console, language: str, size: str) -> None:
-    """An empty inbox says so; then a customer writes, and writes again; the screen reader is told."""
+    """An empty inbox shows a sentence. Then a customer writes twice, and the screen reader announces it."""
     page = await console.open(language, size)
     await expect(page.get_by_text(WORDS[language]["inbox.empty"], exact=True)).to_be_visible()
     await expect(page.locator("html")).to_have_attribute("lang", language)

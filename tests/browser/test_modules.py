@@ -115,7 +115,7 @@ async def test_numbers_are_grouped_as_cambodians_read_them(modules: Modules) -> 
 
 
 async def test_what_is_no_token_makes_no_session(modules: Modules) -> None:
-    """Nor one that has ended, nor one for every shop without a shop."""
+    """An expired token makes no session, and a token for every shop makes none without a shop's id."""
     script = "a.map(([token, shop, now]) => m.sessionOf(token, shop, now).refused ?? 'good')"
     head = "eyJhbGciOiJIUzI1NiJ9."
     one = head + "eyJzaG9wIjoicyIsImV4cCI6MTAwfQ.x"  # {"shop":"s","exp":100}

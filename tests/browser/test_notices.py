@@ -32,7 +32,7 @@ def customer(number: int) -> str:
 
 
 async def opened(console: Console, conversations: int, language: str = "en", size: str = "wide") -> Page:
-    """Conversations whose newest is the one with the highest number."""
+    """Opens conversations. The newest conversation has the highest number."""
     for number in range(conversations):
         console.owner.hears(f"m_{number}", f"text {number}", customer(number))
     page = await console.window(language, size)

@@ -41,7 +41,7 @@ class Own:
         self._redis.close()
 
     def start(self) -> None:
-        """At the same port each time; one that the system gives to nobody meanwhile."""
+        """Starts at the same port each time. The system does not give this port to another program in between."""
         serving = serving_graph(self.valkey.url, self._log, self._graph, PORT=str(self._port))
         self.service = self._stack.enter_context(serving)
 

@@ -38,7 +38,7 @@ async def test_without_a_token_the_page_explains_and_takes_one(console: Console,
 
 
 async def test_a_token_is_in_no_address_and_no_log(console: Console, service: Service) -> None:
-    """The fragment is gone at once, from the browser's history too; requests bear it in a header alone."""
+    """The fragment is removed at once, from the browser's history too. Requests send the token only in a header."""
     token = console.owner.token()
     console.owner.hears("m_1", "hello")
     page = await console.window()
@@ -71,7 +71,7 @@ async def test_another_link_in_the_same_tab_signs_in_anew(console: Console) -> N
 
 
 async def test_signing_out_leaves_nothing_in_the_tab(console: Console) -> None:
-    """Neither the token nor a name."""
+    """The tab keeps no token and no name."""
     console.owner.hears("m_1", "hello")
     page = await console.open()
     await expect(rows(page)).to_have_count(1)
@@ -106,7 +106,7 @@ async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(consol
 
 
 async def test_a_token_ends_by_the_clock_too(console: Console) -> None:
-    """Without a call that would be refused: nobody's messages stay on a screen that was left alone."""
+    """Without a refused call, so that no messages stay on a screen that was left alone."""
     console.owner.hears("m_1", "hello")
     page = await console.window()
     await page.clock.install()

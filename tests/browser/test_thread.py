@@ -152,7 +152,7 @@ async def test_a_sticker_that_is_sent_as_an_image_is_small(console: Console) -> 
 
 
 async def test_short_messages_of_one_side_are_grouped(console: Console) -> None:
-    """One time below several within minutes; the days that are left stand at the head of the day alone."""
+    """Messages within minutes have one time below them. The first message of a day has the day above it."""
     now = int(time.time() * 1000)
     minute = 60_000
     moments = [now - 20 * minute, now - 19 * minute, now - 18 * minute, now - 2 * minute]

@@ -10,7 +10,8 @@ _PIECE: Final = 65_536
 
 
 class Balancer:
-    """`ports` of loopback may change meanwhile: the next connections go there. One that nobody takes is broken off."""
+    """`ports` of loopback may change at any time: the next connections use the new ports. A connection is closed if no
+    port accepts it."""
 
     def __init__(self, ports: list[int]) -> None:
         self.ports = ports

@@ -100,7 +100,7 @@ def mutations() -> list[Mutation]:
 
 @contextmanager
 def without(mutation: Mutation) -> Iterator[Path]:
-    """A copy of the project in which the mechanism is gone."""
+    """Returns a copy of the project without the mechanism."""
     (tagged,) = places()[mutation.keeps]
     with tempfile.TemporaryDirectory(prefix="mutated-") as directory:
         place = Path(directory)

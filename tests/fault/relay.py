@@ -9,11 +9,9 @@ from pathlib import Path
 
 
 class Relay:
-    """Listens on `url`. `target` is where a new connection leads, a server's Unix socket; those that stand stay.
-
-    `cuts` is the share of answers in the middle of which their connection ends; `open` is whether a new connection is
-    served or closed at once. `accepted` counts connections, `cut` the answers that were cut.
-    """
+    """Listens on `url`. New connections lead to `target`, a server's Unix socket; existing connections stay. `cuts` is
+    the share of answers whose connection is closed in the middle. `open` says if a new connection is served or closed
+    at once. `accepted` counts connections, `cut` counts the answers that were cut."""
 
     def __init__(self, target: str, place: Path) -> None:
         self.target = target

@@ -61,10 +61,8 @@ class Sent:
 
 @dataclass(frozen=True)
 class Row:
-    """What one run under one fault came to. `recovery` in seconds; None where there was nothing to recover from.
-
-    `may_lose` says why messages may be lost here; empty where none may.
-    """
+    """The result of one run under one fault. `recovery` is in seconds, or None without an outage. `may_lose` says why
+    messages may be lost here; it is empty if no message may be lost."""
 
     fault: str
     held: str

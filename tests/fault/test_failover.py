@@ -64,9 +64,8 @@ async def taken_over(store: Replicated, primaries: int) -> float:
 
 
 async def recovered(load: Load, since: float) -> float:
-    """Return once every connection of the load has gone on: none of them waits for a lost node; the seconds until one
-    had.
-    """
+    """Returns when every connection of the load works again and none waits for a lost node. The result is the seconds
+    until the first one worked."""
     seconds = await load.recovered(since)
     await load.reach(300)
     return seconds
@@ -79,7 +78,8 @@ FAULTS: Final = {
 
 
 async def lose_a_primary(kind: str, how: Literal["killed", "hung"], directory: Path, row: EndsWith) -> None:
-    """Under load, until everything goes on; one that hung comes back and finds that it is none any more."""
+    """Under load, until everything works again. A primary that hung comes back and finds that it is no longer the
+    primary."""
     start: Callable[[Path], AbstractContextManager[Replicated]]
     start, primaries = FAULTS[kind]
     with start(directory) as store, connected(store.url, directory / "log") as service:
@@ -183,7 +183,7 @@ async def lose_a_primary_before_its_replica_has_everything(
 
 @pytest.mark.fault("primary killed before its replica had everything")
 async def test_a_primary_takes_along_what_no_replica_has(tmp_path: Path, row: EndsWith) -> None:
-    """Replication is asynchronous; nobody waits for it unless told to."""
+    """Replication is asynchronous. The service waits for replicas only with WAIT_REPLICAS."""
     load, found, recovery = await lose_a_primary_before_its_replica_has_everything(
         tmp_path, 0, lambda load: load.reach(150)
     )

@@ -81,7 +81,7 @@ def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
 
 
 def test_a_graph_that_dies_under_a_call_is_502_and_the_store_serves_on(valkey: Server, tmp_path: Path) -> None:
-    """The call is under way when Graph's process goes; nobody listens at its address from then on."""
+    """The call is in progress when Graph's process ends. After that no process listens at its address."""
     held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
@@ -143,7 +143,7 @@ def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
 
 
 def test_a_budget_that_cannot_be_written_down_is_503(graph: FakeGraph, breakable: Breakable, tmp_path: Path) -> None:
-    """Graph says stop while Redis is gone: nobody is told that all is well, and nothing hangs."""
+    """Graph reports a rate limit while Redis is down. The answer does not claim success, and nothing hangs."""
     held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
@@ -168,7 +168,7 @@ def test_a_budget_that_cannot_be_written_down_is_503(graph: FakeGraph, breakable
 def test_a_token_revoked_in_the_middle_is_409_at_once_and_nobody_calls_with_it_again(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Of several calls under way each tells it; on the other replica too no call goes out any more."""
+    """Each of several running calls reports it. On the other replica, too, no more calls are sent."""
     held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(PLACES))

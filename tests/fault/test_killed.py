@@ -58,7 +58,7 @@ async def test_every_message_answered_200_outlives_a_sigkill(
 
 
 async def test_nothing_is_answered_200_that_only_waits_for_redis(breakable: Breakable, tmp_path: Path) -> None:
-    """With Redis hung, writes wait in the service, and a SIGKILL takes them along: nobody was told otherwise."""
+    """While Redis hangs, writes wait in the service. A SIGKILL loses them, but none of them was answered 200."""
     acknowledged: set[str] = set()
 
     async def post(mid: str, waits: float = 0.4) -> None:

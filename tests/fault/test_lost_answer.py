@@ -106,7 +106,8 @@ async def ids(service: Service) -> list[str]:
 async def test_a_write_whose_answer_is_lost_is_stored_once_and_counted_once(
     valkey: Server, tmp_path: Path, loss: Loss
 ) -> None:
-    """It is sent again, and Valkey recognises it: 200, and neither a second copy nor a duplicate in the metrics."""
+    """The write is sent again, and Valkey recognises it. The answer is 200, with no second copy and no duplicate in the
+    metrics."""
     async with wired(valkey, loss, tmp_path / "log") as (service, wire):
         written, wire.lose = wire.writes, 1
         assert await post(service, "m_1", "m_2") == 200

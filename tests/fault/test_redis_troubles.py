@@ -1,6 +1,5 @@
-"""Redis in trouble while deliveries come: nothing that was answered 200 is lost or doubled, what cannot be stored is
-refused within two seconds, and all goes on within five seconds of Redis' being itself again.
-"""
+"""Redis has a fault while deliveries arrive. No message that was answered 200 is lost or stored twice. What cannot be
+stored is refused within two seconds. Everything works again within five seconds after the end of the fault."""
 
 import asyncio
 import time

@@ -76,7 +76,7 @@ def test_messages_that_redis_lost_are_fetched_again_and_pages_without_a_token_ar
 
 
 def test_a_restart_of_redis_that_loses_nothing_is_no_alarm(breakable: Breakable, tmp_path: Path) -> None:
-    """Neither a restart nor a short break."""
+    """A restart and a short break cause no alarm."""
     with (
         serving(breakable.url, tmp_path / "log") as service,
         Facebook(service.url) as facebook,

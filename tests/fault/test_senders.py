@@ -107,7 +107,7 @@ async def test_ten_thousand_idle_connections_cost_little_and_are_ended(service: 
 
 
 async def drip(senders: list[Sender]) -> None:
-    """A byte each now and then: whoever measures silence would wait for ever."""
+    """Sends a byte now and then. A limit on silence would never end this connection."""
     while True:
         await asyncio.sleep(1)
         for sender in senders:

@@ -70,7 +70,8 @@ def enough(viewer: Viewer, wanted: int, postman: Postman) -> bool:
 def test_a_viewer_cut_off_again_and_again_has_every_message_once_and_in_order(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
-    """While messages arrive through two replicas, one of which is killed and comes back; whichever he comes back to."""
+    """Messages arrive through two replicas, and one replica is killed and comes back. The viewer may reconnect to
+    either replica."""
     draw = random.Random(7)
     with own_server() as valkey, ExitStack() as stack:
         replicas = [stack.enter_context(serving(valkey.url, tmp_path / f"log-{n}")) for n in range(2)]
@@ -103,7 +104,7 @@ def test_a_viewer_cut_off_again_and_again_has_every_message_once_and_in_order(
 def test_viewers_stay_while_redis_is_away_and_get_everything_once_it_is_back(
     breakable: Breakable, tmp_path: Path, trouble: str
 ) -> None:
-    """Nobody is cut off, whatever was stored meanwhile; who comes new is told to come later."""
+    """No viewer is cut off, and events that were stored meanwhile arrive. A new viewer is asked to come later."""
     begin, end = {"gone": (breakable.stop, breakable.start), "hung": (breakable.hang, breakable.go_on)}[trouble]
     with serving(breakable.url, tmp_path / "log") as service, Shop(service.url, patient=False) as shop:
         shop.connect()
@@ -130,7 +131,7 @@ def refused(service: Service, last: str) -> int:
 
 
 def test_a_viewer_that_does_not_read_is_ended_and_comes_back_without_loss(valkey_url: str, tmp_path: Path) -> None:
-    """It holds up nobody: another viewer of the same shop has everything meanwhile."""
+    """It delays no other viewer: another viewer of the same shop gets everything during that time."""
     words = "ក" * 15_000
     with serving(valkey_url, tmp_path / "log") as service, Shop(service.url) as shop:
         shop.connect()

@@ -1,4 +1,4 @@
-"""Several workers and several replicas: one ends, stands still or is renewed, and nobody outside minds."""
+"""Several workers and several replicas: when one ends, stops or is replaced, no caller notices."""
 
 import asyncio
 import os
@@ -64,7 +64,7 @@ def ids_of(service: Service, name: str) -> list[str]:
 
 @pytest.mark.fault("one of two worker processes killed (SIGKILL) at a random moment")
 async def test_one_of_two_workers_is_killed_again_and_again(valkey: Server, tmp_path: Path, row: EndsWith) -> None:
-    """The other goes on, and somebody takes the place of the dead, every time."""
+    """The other worker continues, and the killed worker is replaced every time."""
     times = 20 if FULL else 2
     with serving(valkey.url, tmp_path / "log", WEB_CONCURRENCY="2") as service:
         for number in range(times):

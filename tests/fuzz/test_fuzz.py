@@ -77,7 +77,7 @@ def test_a_world_says_the_same_of_every_spelling() -> None:
 
 
 def test_a_body_is_spelled_in_many_ways() -> None:
-    """With a name that stands there twice, and a half emoji, which is escaped whatever the spelling."""
+    """With a name that occurs twice, and with half an emoji, which is escaped in every spelling."""
     rng = random.Random(1)
     bodies = {spelled(Members([("a", 1), ("a", "x/\ud83d"), ("b", {"c": [True, None]})]), rng) for _ in range(100)}
     assert len(bodies) > 20

@@ -78,7 +78,7 @@ def test_every_name_of_a_script_is_used() -> None:
 
 
 def test_what_scripts_share_is_used_and_stands_once() -> None:
-    """Each block of the prelude; and neither a key's prefix nor a place in a record stands in a script."""
+    """Each block of the prelude is used. No script has a prefix of a key or a position in a record of its own."""
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "cache" / "scripts").glob("*.lua")}
     uses = {
         name
@@ -142,6 +142,6 @@ def _matches(file: str, patterns: list[str]) -> bool:
 
 
 def test_no_secret_lies_in_the_repository() -> None:
-    """Neither a private key nor something that looks like a token of Facebook's."""
+    """No private key, and nothing that looks like a token of Facebook."""
     marks = ("-----BEGIN " + "PRIVATE", "-----BEGIN RSA " + "PRIVATE", "EA" + "ACE", "gh" + "p_")
     assert [name for name, text in texts().items() if any(mark in text for mark in marks)] == []

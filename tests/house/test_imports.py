@@ -235,7 +235,7 @@ def test_nobody_imports_the_application_but_itself_tests_and_the_bench() -> None
 
 
 def test_nothing_that_is_installed_imports_a_test() -> None:
-    """Nor the bench, nor itself by another name."""
+    """The bench imports no test, and the installed package does not import itself by another name."""
     strangers = {"tests", "bench"}
     assert [place for m in ours() for place, one in imports_of(m) if one.package in strangers] == []
 

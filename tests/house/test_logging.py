@@ -62,7 +62,7 @@ def test_every_event_has_the_fields_that_it_may_have() -> None:
 
 
 def test_every_field_is_in_the_table_with_the_way_that_it_passes() -> None:
-    """As ops/redact.py has it; one that is in neither list passes as a number alone."""
+    """The table agrees with ops/redact.py. A field that is in no list is written only if it is a number."""
     used = ALWAYS.union(*(fields for _, fields in EVENTS.values()))
     assert set(FIELDS) == used
     ways = {

@@ -154,7 +154,7 @@ def test_another_shops_token_does_not_get_in(client: TestClient, guarded: list[G
 
 
 def test_a_token_without_the_routes_own_scope_does_not_get_in(client: TestClient, guarded: list[Guarded]) -> None:
-    """403 with all the other scopes together, with none, and for the back end of every shop alike."""
+    """403 with all the other scopes together, without any scope, and also for a token for every shop."""
     for route in guarded:
         others = [known for known in SCOPES if known != route.scope]
         for shop in ("demo", EVERY_SHOP):

@@ -1,4 +1,5 @@
-"""What the pods are told: every variable and file is a setting of the service, every setting is told, and it starts."""
+"""The configuration of the pods: every variable and file is a setting of the service, every setting is there, and the
+service starts."""
 
 import base64
 from collections.abc import Iterator

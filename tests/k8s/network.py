@@ -52,7 +52,7 @@ def _pods(manifests: Manifests, peer: Object) -> list[Pod] | None:
 
 
 def closed(manifests: Manifests) -> Iterator[str]:
-    """With the component, nobody talks to anybody by default; without it, the store at least is closed."""
+    """With the component, pods may not connect to each other by default. Without it, at least the store is closed."""
     held = manifests.of("NetworkPolicy")
     for pod in manifests.pods():
         about = [one for one in held if matches(one["spec"]["podSelector"], pod.labels)]

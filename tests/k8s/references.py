@@ -63,7 +63,8 @@ def services(manifests: Manifests) -> Iterator[str]:
 
 
 def ingresses(manifests: Manifests) -> Iterator[str]:
-    """Every backend is there; none is the operators' port; the host is that of PUBLIC_URL, with a certificate."""
+    """Every backend exists, and none of them is the operators' port. The host is the host of PUBLIC_URL, with a
+    certificate."""
     for ingress in manifests.of("Ingress"):
         spec, where = ingress["spec"], title(ingress)
         rules = [

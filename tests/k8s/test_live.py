@@ -88,7 +88,7 @@ def _client(port: int, user: str) -> redis.Redis:
 
 
 def test_the_probes_tell_a_lost_store_from_a_dead_service(single: Manifests, tmp_path: Path) -> None:
-    """With Valkey gone it is not ready, and lives. Its settings are the rendered ones, its secrets files."""
+    """Without Valkey the service is alive but not ready. Its settings are the rendered settings, its secrets are files."""
     [pod] = service_pods(single)
     [container] = pod.containers
     paths = {probe: container[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")}

@@ -105,7 +105,7 @@ def replaced(alert: str, rule: Rule) -> dict[str, Any]:
 
 
 def test_all_is_silent_while_all_is_well(tmp_path: Path) -> None:
-    """Also over a restart, in which every counter begins anew."""
+    """Also during a restart, when every counter begins at 0 again."""
     well = Trial(HEALTHY, {minute: [] for minute in HEALTHY_MINUTES}, 5)
     assert failures([(DOCUMENT, [well, restarted(well, 900)])], tmp_path) == [""]
 

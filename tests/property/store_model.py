@@ -172,7 +172,7 @@ def pause(paused: bool) -> Step:
 
 
 def perhaps(step: Step) -> Step:
-    """It may have happened: nobody was told."""
+    """It may have happened: there was no answer."""
 
     def unsure(state: State) -> Iterator[tuple[State, str]]:
         yield state, ""

@@ -1,7 +1,7 @@
-"""Exactly once, and gone for good, for every order of events and not only for those somebody thought of.
+"""Messages are stored exactly once and do not come back after a purge, in every order of events.
 
-Hypothesis makes up what happens to a shop, some of it at the same time, and lets it happen to a real Valkey and to the
-model beside it (store_model.py). After each turn the store must read as one of the states the model holds possible.
+Hypothesis draws what happens to a shop, some of it at the same time. A real Valkey and the model in store_model.py get
+the same events. After each step the store must show one of the states that the model allows.
 """
 
 import asyncio
@@ -217,7 +217,7 @@ class Comparison(RuleBasedStateMachine):
 
 
 async def _told(deed: Coroutine[Any, Any, str]) -> str | None:
-    """What came of it; None where a busy machine answered too late to tell."""
+    """Returns the outcome, or None if a busy machine answered too late."""
     try:
         return await deed
     except Unavailable:

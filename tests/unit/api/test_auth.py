@@ -110,7 +110,7 @@ def test_what_verify_would_refuse_is_not_minted(shop: str, ttl: int, subject: st
     ],
 )
 def test_what_is_no_jwt_is_malformed_and_never_a_crash(token: str) -> None:
-    """Whatever stands after Bearer."""
+    """For any text after Bearer."""
     assert refusal(token) in {"token_malformed", "token_invalid"}
 
 
@@ -203,7 +203,7 @@ def test_a_token_that_begins_a_moment_from_now_is_good() -> None:
 
 
 def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
-    """The one least lately used goes."""
+    """The token that was not used for the longest time is removed."""
     tokens = verifier(SECRET)
     first, second = signed(CLAIMS | {"n": 0}), signed(CLAIMS | {"n": 1})
     tokens.verify(first)
@@ -252,7 +252,8 @@ def test_a_public_key_verifies_with_one_algorithm(algorithm: str) -> None:
 
 
 def test_a_public_key_is_no_secret() -> None:
-    """The classic: HS256 signed with what everybody may read. Also when secrets and a set stand side by side."""
+    """The known attack: a token is signed with HS256 and a public key. It also fails when secrets and a set are both
+    configured."""
     confused = [json.dumps(key) for key in JWKS["keys"]] + [str(key.get("n", key.get("x"))) for key in JWKS["keys"]]
     for guess in confused:
         token = signed(CLAIMS, Secret(guess))

@@ -47,7 +47,7 @@ def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(token: str
 
 @pytest.mark.parametrize("token", [None, 5, True, [TOKEN], {"access_token": TOKEN}])
 def test_a_token_that_is_no_text_is_refused(token: object) -> None:
-    """Null too: whoever means webhooks alone sends `{}`."""
+    """Null is refused too. A caller who wants only webhooks sends `{}`."""
     with pytest.raises(InvalidRequest, match=r"^access_token: ") as refused:
         connect(token)
     assert refused.value.reason == "invalid_field"

@@ -1,4 +1,4 @@
-"""Smaller answers for whoever asks, of lengths that do not tell what is in them."""
+"""Answers are compressed for callers that ask for it. Their lengths do not reveal their content."""
 
 import random
 import zlib
@@ -63,7 +63,7 @@ def test_a_short_answer_and_one_to_whom_nobody_asked_stay_as_they_are() -> None:
 
 
 def test_the_same_answer_has_another_length_each_time() -> None:
-    """Otherwise its length would tell which guess stands in it; what is drawn is white space to JSON."""
+    """Otherwise the length would show which guess is in the answer. The random part is white space in JSON."""
     answers = Compression(random.Random(20261126).randbytes)
     for coding in ("zstd", "gzip"):
         bodies = [bytes(answers.answer(PAGE, coding).body) for _ in range(20)]

@@ -1,4 +1,5 @@
-"""Who watches which shop: one follower a shop, everybody told once, nobody in the way of another."""
+"""Which viewer watches which shop. There is one follower per shop, each viewer is informed once, and no viewer delays
+another."""
 
 import asyncio
 import math
@@ -176,7 +177,7 @@ async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> 
 
 
 async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one is the shop's matter, the other ours; each says when to come back."""
+    """A shop reaches one limit, the process reaches the other. Each error says when to retry."""
     monkeypatch.setattr(limits, "VIEWERS_OF_A_SHOP", 2)
     monkeypatch.setattr(limits, "VIEWERS", 3)
     setup = Setup()
@@ -227,7 +228,7 @@ async def test_a_follower_that_crashes_ends_its_viewers() -> None:
 
 
 async def test_after_the_end_nobody_gets_in() -> None:
-    """Everybody is told why."""
+    """Every viewer gets the reason."""
     setup = Setup()
     _, viewer = await setup.enter()
     await setup.fan_out.close()

@@ -121,6 +121,6 @@ def test_a_failure_is_a_problem_of_its_own_status(
 
 
 def test_an_item_that_holds_its_id_alone_is_as_described() -> None:
-    """Facebook leaves out whatever it has no data for, or does not tell."""
+    """Facebook leaves out fields without data, and fields that it does not show."""
     for _, _, model in ROUTES:
         model.model_validate_json(b'{"items":[{"id":"1"}],"after":null}')

@@ -58,7 +58,7 @@ def test_the_list_is_as_long_as_it_says() -> None:
 
 
 def test_numbers_come_in_the_order_of_the_text_and_none_twice() -> None:
-    """However often and however it is written."""
+    """Also if a number occurs several times, in several spellings."""
     assert in_text("098 000 456, 012000123 និង +855 98 000 456") == ["+85598000456", "+85512000123"]
 
 

@@ -1,4 +1,4 @@
-"""Events as bytes: what goes in comes out at a reader that keeps to the standard, and nothing else does."""
+"""Events as bytes. A reader that follows the standard gets exactly what was sent."""
 
 import orjson
 import pytest

@@ -15,7 +15,7 @@ def made(position: int = 0) -> Viewer:
 
 
 async def test_what_is_pushed_is_taken_in_order_and_together() -> None:
-    """Whoever was busy gets all that came meanwhile at once."""
+    """A viewer that was busy then gets all waiting events at once."""
     viewer = made()
     viewer.push(b"a", 1)
     viewer.push(b"b", 2)

@@ -50,7 +50,7 @@ def test_ids_that_a_spreadsheet_rounded_are_noticed() -> None:
 
 
 def test_an_empty_file_and_one_with_a_header_alone_hold_nobody() -> None:
-    """Nor does one of something else, whose later lines are told."""
+    """A file with other content has none either, and its later lines are reported."""
     assert read_customers([]) == read_customers(["", "\n"]) == read_customers(["id\n"])
     assert read_customers(["id\n", "x\n"]).refused_lines == (2,)
 

@@ -78,9 +78,8 @@ class Setup(WebhookSetup):
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def said(self, parts: list[bytes], lines: int) -> bytes:
-        """What is answered to these parts, each sent after the one before has been read, until so many lines are logged
-        and the sender ends.
-        """
+        """Returns the answers to these parts. Each part is sent after the answer before it was read. Ends after this
+        number of log lines."""
         reader, writer = await self.connect()
         before, sent = len(self.lines), READ[self.edge]
         for part in parts:

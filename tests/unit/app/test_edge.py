@@ -235,7 +235,7 @@ async def test_requests_that_wait_for_facebook_delay_no_other(monkeypatch: pytes
 
 
 async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> None:
-    """Whoever holds little, and whoever is whole, is left in peace."""
+    """Bodies that are small or complete are not cut off."""
     half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
     async with bounded(most_bytes=1_000_000) as server:
         server.answer.clear()
@@ -276,7 +276,8 @@ async def test_a_body_of_a_get_holds_no_bytes() -> None:
 
 
 async def test_other_requests_leave_connections_to_deliveries() -> None:
-    """A caller has a third of what the others have, and the others three quarters of all. A refusal is an answer."""
+    """A caller may use a third of the connections of other requests, and these may use three quarters of all. The
+    refusal is an answer."""
     async with bounded(most=16) as server:
         server.answer.clear()
         for number in range(3):

@@ -19,7 +19,7 @@ start.main()
 
 
 def test_sigterm_while_the_command_line_is_loading_ends_the_process_by_our_own_hand() -> None:
-    """As process 1 it would go on by default: there only a handler ends it. The exit code tells that one did."""
+    """As process 1 it would not end without a handler. The exit code shows that the handler ended it."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", SENT_WHILE_LOADING], capture_output=True, text=True, timeout=30, check=False
     )

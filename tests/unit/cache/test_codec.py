@@ -134,7 +134,7 @@ def test_the_header_is_what_the_scripts_read(message: Message) -> None:
 
 @given(MESSAGES, TTLS, EDITS)
 def test_an_edit_changes_the_text_and_the_count_and_nothing_else(message: Message, ttl: int, change: Edit) -> None:
-    """Neither the nonce nor the deadline; an edit of a lower or the same number changes nothing at all."""
+    """The nonce and the deadline stay. An edit with a lower or the same number changes nothing."""
     value = stored(message, ttl)
     newer = edited(value, change)
     if change.number <= message.edits:

@@ -72,7 +72,7 @@ def test_the_ids_of_one_shop_say_nothing_in_another() -> None:
 
 
 def test_no_key_of_content_shows_an_id_of_facebooks() -> None:
-    """Neither a message id nor a customer's: they are hashed."""
+    """Message ids and customers' ids are hashed."""
     keys = ShopKeys(SHOP)
     shown = keys.message(keys.message_id(PAGE, MessageId("m_private")))
     shown += keys.conversation_index(keys.conversation_tag(ConversationId(f"{PAGE}_7000000000000001")))
@@ -137,7 +137,7 @@ def test_what_is_kept_has_the_ends_that_people_are_told() -> None:
 
 
 def test_only_the_registry_and_what_is_blocked_are_permanent() -> None:
-    """Which Page is whose, a shop's own record, and objections; nothing else."""
+    """The permanent keys are: the shop of each Page, the record of a shop, and objections."""
     assert page_key(PAGE).startswith(PERMANENT)
     permanent = [key for key in every_key("sokha") if key.startswith(PERMANENT)]
     assert permanent == [ShopKeys(SHOP).registry, ShopKeys(SHOP).blocked]
@@ -191,6 +191,6 @@ def test_the_key_of_a_shops_record_tells_the_shop(shop: str) -> None:
 
 @given(page=NAMES | AWKWARD)
 def test_a_pages_key_tells_the_page(page: str) -> None:
-    """So that every Page can be found by a walk; a key of another kind tells none."""
+    """So a walk over keys finds every Page. A key of another kind returns no Page."""
     assert page_of_key(page_key(PageId(page))) == page
     assert [key for key in every_key(page) if page_of_key(key) is not None] == []

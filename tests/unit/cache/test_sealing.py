@@ -103,7 +103,7 @@ def test_what_is_no_sealed_value_is_refused(other: bytes) -> None:
 
 
 def test_keys_can_be_changed_while_the_old_ones_open() -> None:
-    """The first seals, all open; once a key is gone, what it sealed is lost, and says how to go on."""
+    """The first key seals, all keys open. Without its key a value cannot be read, and the error says what to do."""
     old = sealer(OLD).seal(PLAIN, shop=SHOP, purpose="p", place="1")
     both, new = sealer(NEW, OLD), sealer(NEW)
     assert both.open(old, shop=SHOP, purpose="p", place="1") == PLAIN
@@ -117,7 +117,7 @@ def test_keys_can_be_changed_while_the_old_ones_open() -> None:
 
 
 def test_a_key_that_stands_there_twice_is_no_mistake() -> None:
-    """Nor a key whose id is another's by chance: each of that id is tried."""
+    """A second key with the same id by chance is no mistake: every key with this id is tried."""
     sealed = sealer(OLD).seal(PLAIN, shop=SHOP, purpose="p", place="1")
     assert sealer(OLD, OLD).open(sealed, shop=SHOP, purpose="p", place="1") == PLAIN
     one = sealer(NEW, OLD)
@@ -145,7 +145,7 @@ def test_each_value_has_a_nonce_of_its_own() -> None:
 
 
 def test_no_key_shows() -> None:
-    """Neither the sealer nor its errors tell one, and the id is not a part of it."""
+    """The sealer and its errors show no key, and the id is not a part of the key."""
     one = sealer(NEW)
     sealed = one.seal(PLAIN, shop=SHOP, purpose="p", place="1")
     assert b64encode(NEW).decode() not in repr(one) + str(SealBroken()) + str(SealKeysMissing())

@@ -37,7 +37,7 @@ def test_it_hides_in_a_traceback() -> None:
 
 
 def test_it_hides_in_a_log_line() -> None:
-    """Whichever key it stands under."""
+    """Under any key of the log line."""
     out = io.StringIO()
     log = structlog.wrap_logger(structlog.PrintLogger(out), processors=[structlog.processors.KeyValueRenderer()])
     log.info("started", secret=Secret(VALUE))

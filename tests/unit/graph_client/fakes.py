@@ -154,7 +154,7 @@ class Entry(CallSlot):
 
 @dataclass
 class Budgets:
-    """Lets everybody in as `entry` says; `told` is what was written down."""
+    """Admits every call, as `entry` says. `told` has what was written down."""
 
     entry: Entry = field(default_factory=Entry)
     asked: list[tuple[Limit, float, float]] = field(default_factory=list)

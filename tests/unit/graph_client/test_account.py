@@ -109,7 +109,7 @@ async def test_a_page_without_a_living_token_hears_that_first(
 
 @pytest.mark.parametrize("limit", ["pages", "messenger"])
 async def test_near_its_limit_a_budget_slows_down(limit: Limit) -> None:
-    """The nearer the slower; the one that the answer tells of, whichever the call was charged to."""
+    """The nearer the limit, the slower the calls. The limit is the one in the answer, not the one of the call."""
     spacings: list[float] = []
     for share in (0.76, 0.9, 0.99):
         books = Books()
@@ -161,7 +161,7 @@ async def test_near_its_limit_the_app_is_not_slowed_down() -> None:
     [("pages", ("hold", "pages", 120)), ("messenger", ("hold", "messenger", 60)), ("app", ("hold_app", 300))],
 )
 async def test_a_throttle_holds_the_budget_that_it_names(limit: Limit, told: tuple[object, ...]) -> None:
-    """And whoever called hears how long."""
+    """The caller gets the time to wait."""
     books = Books()
     error = Throttled(limit)
     assert await books.settled(error) == [told]

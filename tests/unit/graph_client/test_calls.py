@@ -177,7 +177,7 @@ async def test_halving_uses_up_no_tries() -> None:
 
 
 async def test_a_token_that_dies_is_told_once_with_the_reason() -> None:
-    """Nobody calls with it again: the next try would be told by the store."""
+    """No call uses the token again: at the next try the store refuses it."""
     setup = Setup()
     setup.facebook.will(POSTS, refused(2), refused(190, 460))
     await failed(setup, TokenDead)

@@ -68,7 +68,7 @@ class World:
 
 @pytest.mark.parametrize("insists", [0, 1, 2])
 async def test_a_claim_without_a_token_gives_way(insists: int) -> None:
-    """Also one that is made again meanwhile; each purge stands in both audit logs before it happens."""
+    """Also a claim that is made again during that time. Each purge is in both audit logs before it happens."""
     world = World(insists=insists)
     await world.claims.claim(SHOP, PAGE)
     assert world.shop == SHOP

@@ -133,7 +133,7 @@ async def test_when_both_forms_are_refused_the_secret_is_wrong_and_nothing_is_re
 
 
 async def test_calls_that_are_refused_together_all_find_the_other_form() -> None:
-    """What one of them remembers turns none of the others back."""
+    """What one call learns does not make another call fail."""
     facebook = Facebook()
 
     async def unless_timed(asked: Asked) -> httpx2.Response:
@@ -171,7 +171,7 @@ class Endless(httpx2.AsyncByteStream):
 
 
 async def test_of_an_answer_beyond_the_cap_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long it goes on; what its headers say of the budget counts all the same."""
+    """Also if the answer is endless. The budget in its headers is used all the same."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
     endless, facebook = Endless(), Facebook()
     facebook.will("GET me", httpx2.Response(200, headers={"x-app-usage": '{"call_count":40}'}, stream=endless))

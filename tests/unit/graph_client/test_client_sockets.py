@@ -74,7 +74,7 @@ async def polite(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def test_nothing_is_opened_before_the_first_call_and_everything_is_closed_at_the_end() -> None:
-    """One connection serves call after call; whoever calls after closing opens anew."""
+    """One connection serves many calls. A call after closing opens a new connection."""
     loopback = Loopback(polite)
     async with loopback.running() as client:
         await client.close()
@@ -162,7 +162,7 @@ async def test_a_connection_that_was_closed_while_idle_fails_no_call() -> None:
 
 
 async def test_the_machines_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token goes to the configured host alone."""
+    """A token is sent only to the configured host."""
     proxy = Loopback(polite)
     async with proxy.running():
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):

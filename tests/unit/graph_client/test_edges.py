@@ -137,7 +137,7 @@ def test_conversations_are_those_of_messenger() -> None:
     ],
 )
 def test_where_videos_are_refused_they_are_looked_for_among_posts(error: GraphError) -> None:
-    """With a cursor that says so, and goes on there."""
+    """The cursor says which list it belongs to, and the walk continues there."""
     other = fallback_query(query("videos", limit=7), error)
     assert other is not None
     ask = ask_for(other)
@@ -162,7 +162,7 @@ def test_where_videos_are_refused_they_are_looked_for_among_posts(error: GraphEr
     ],
 )
 def test_other_refusals_are_not_made_good_elsewhere(edge: Edge, after: str | None, error: GraphError) -> None:
-    """Places in the one list are none in the other, and a dead token reads nothing."""
+    """Positions in one list are not valid in the other list. A dead token reads nothing."""
     assert fallback_query(query(edge, after=after), error) is None
 
 
@@ -180,7 +180,7 @@ def test_a_cursor_of_videos_goes_on_among_videos() -> None:
 
 
 def test_history_asks_for_no_names() -> None:
-    """A webhook tells ids alone."""
+    """A webhook contains only ids."""
     ask = history_ask(query("conversation_messages", after="a", limit=50))
     assert (ask.path, ask.params["after"], ask.params["limit"]) == (("7_8", "messages"), "a", "50")
     assert "from{id},to{id}" in ask.params["fields"]

@@ -19,7 +19,7 @@ def made(one: Any) -> GraphError:
 
 
 def test_every_reason_belongs_to_one_class() -> None:
-    """And every class to one reason: whoever sees the one knows the other."""
+    """And every class has one reason, so each follows from the other."""
     assert sorted(made(one).reason for one in CLASSES) == sorted(get_args(Reason))
 
 

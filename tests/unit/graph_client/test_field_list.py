@@ -9,7 +9,7 @@ NESTED = "id,a{id,b,c{b}},b.limit(0).summary(x,y),d{b}"
 
 
 def test_a_field_is_left_out_at_every_depth() -> None:
-    """A part of which nothing is left goes too; an id always stays."""
+    """A part without any field left is removed too. An id always stays."""
     assert without(NESTED, {"b"}) == "id,a{id}"
     assert without(NESTED, {"id", "d"}) == "id,a{id,b,c{b}},b.limit(0).summary(x,y)"
     assert without(NESTED, {"unknown"}) == NESTED

@@ -1,4 +1,4 @@
-"""What was missed, fetched: how far back, in which order, and what stands when it breaks off."""
+"""Fetches missed messages: how far back, in which order, and what is kept when the fetch is interrupted."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Pages that were taken back: marked or taken away, whatever stands in the way."""
+"""Pages that were disconnected are marked or removed, whatever fails in between."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -68,7 +68,7 @@ DEAD = Credentials(TOKEN, b"seal", PageState(1, token_alive=False, reason="expir
 
 @pytest.mark.parametrize("found", [None, DEAD, Missing("page_not_found"), Broken("reconnect_page")])
 async def test_what_has_no_living_token_is_left_as_it_is(found: Credentials | PageInboxError | None) -> None:
-    """Nobody calls with it as it is; why it died is told by its first death."""
+    """No call uses such a token, and the reason of its death is not replaced."""
     world = World(found)
     await world.withdrawn.mark_dead(SHOP, PAGE)
     assert world.told == []

@@ -1,4 +1,4 @@
-"""Connecting and disconnecting: what is done in which order, and what stands when a step fails."""
+"""Connecting and disconnecting: the order of the steps, and the state after a failed step."""
 
 import asyncio
 from collections.abc import Sequence
@@ -206,7 +206,7 @@ async def test_what_came_while_the_earlier_token_was_dead_is_healed_by_the_new_o
 
 
 async def test_the_token_is_checked_with_the_apps_own() -> None:
-    """The one call in whose address a token stands, as Facebook documents no other."""
+    """It is the only call with a token in its address. Facebook documents no other way."""
     world = World()
     world.will_connect()
     await world.connected()
@@ -342,7 +342,7 @@ async def test_an_answer_about_no_token_at_all_is_an_outage() -> None:
 
 
 async def test_another_shops_page_is_refused_before_a_token_is_kept() -> None:
-    """Nor is Facebook told anything."""
+    """Facebook is not called."""
     world = World(fails={"connect": Refused("conflict")})
     world.will_connect()
     with pytest.raises(Refused):
@@ -506,7 +506,7 @@ async def test_a_subscription_that_cannot_be_asked_for_is_not_taken_for_lost() -
 
 @pytest.mark.parametrize(("told", "person"), [({"user_id": "10000000000000042"}, "10000000000000042"), ({}, None)])
 async def test_who_granted_the_token_is_noted_with_it(told: dict[str, Any], person: str | None) -> None:
-    """A newer token takes an older one's person away, also where Facebook tells none."""
+    """A newer token replaces the person of an older token, also if Facebook names no person."""
     world = World()
     world.will_connect(GOOD | told)
     await world.connected()

@@ -110,7 +110,7 @@ async def test_other_refusals_of_videos_are_answers(code: int, error: type[PageI
 
 
 async def test_a_walk_over_videos_that_is_refused_midway_does_not_begin_among_posts() -> None:
-    """Places in the one list are none in the other."""
+    """Positions in one list are not valid in the other list."""
     setup = Setup()
     setup.facebook.will(VIDEOS, refused(100))
     with pytest.raises(ParameterRefused):

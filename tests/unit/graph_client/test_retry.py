@@ -36,7 +36,7 @@ def test_what_a_second_call_cannot_mend_is_not_tried_again(error: GraphError) ->
 
 
 def test_too_much_data_halves_the_items_down_to_one() -> None:
-    """However many tries that takes; nobody waits between them."""
+    """For any number of tries, without a pause between them."""
     items = 100
     seen: list[int] = []
     while (again := POLICY.next_step(TooMuchData(), len(seen) + 1, items, 10, 1.0)) is not None:

@@ -20,7 +20,7 @@ def lacking(**other: Any) -> tuple[str, ...]:
 
 
 def without(name: str) -> dict[str, Any]:
-    """A good token of which this is not told."""
+    """A good token without this fact."""
     return {key: value for key, value in GOOD.items() if key != name}
 
 
@@ -136,6 +136,6 @@ def test_the_person_who_granted_it_is_told(told: Any) -> None:
 
 @pytest.mark.parametrize("told", [None, "", 0, "0", True, 1.5, ["1"], {}])
 def test_what_names_nobody_is_nobody(told: Any) -> None:
-    """A system user's token may tell none."""
+    """A system user's token may name no person."""
     assert granted_by({**GOOD, "user_id": told}) is None
     assert granted_by(GOOD) is None

@@ -119,7 +119,7 @@ def test_a_refused_call_waits_for_the_longest_that_facebook_names() -> None:
 
 
 def test_two_conversations_a_second_are_over_soon() -> None:
-    """A custom limit on conversations is that of bursts; on posts nobody knows."""
+    """The limit of conversations is a limit of bursts. The limit of posts is not known."""
     assert wait_after(Throttled("messenger", ErrorDetails(613)), NO_USAGE) == 5
     assert wait_after(Throttled("messenger", ErrorDetails(613)), Usage(retry_after=30)) == 30
     assert wait_after(Throttled("pages", ErrorDetails(613)), NO_USAGE) == 120

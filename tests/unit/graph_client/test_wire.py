@@ -135,7 +135,7 @@ def test_an_answer_has_rows_a_cursor_and_nodes() -> None:
     ids=repr,
 )
 def test_the_end_is_where_there_is_no_next(paging: object) -> None:
-    """A cursor alone stands on the last page too; an address may hold no place."""
+    """The last page has a cursor too, and an address may contain no position."""
     assert decipher(200, json.dumps({"data": [], "paging": paging}).encode(), LIST).after() is None
 
 

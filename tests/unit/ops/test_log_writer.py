@@ -1,4 +1,4 @@
-"""Log lines into a pipe whose reader is slow, stops or goes away."""
+"""Log lines into a pipe whose reader is slow, stops or ends."""
 
 import io
 import os
@@ -60,7 +60,8 @@ def pipe() -> Iterator[Pipe]:
 
 
 def test_a_reader_that_stops_costs_lines_and_no_wait(pipe: Pipe) -> None:
-    """What the pipe and the buffer hold is kept; the rest is counted, and the log says so when the reader goes on."""
+    """The lines in the pipe and the buffer are kept. The other lines are counted, and the log reports them when the
+    reader continues."""
     line = b"x" * 999
     for _ in range(5000):
         pipe.writer.msg(line)

@@ -150,7 +150,7 @@ async def test_the_lines_of_one_turn_are_written_together(output: Output) -> Non
 
 
 def test_a_rendered_event_is_redacted(output: Output) -> None:
-    """As the line of a logger is, whatever stands in it."""
+    """Like the line of a logger, with any content."""
     words = {"event": "request", "client": "012345678", "user_agent": "ring 012345678", "text": "private"}
     own = {"status": 200, "body_bytes": 7, "stored": 1, "reason": "x", "mid": "m_1", "shop": ["sokha"]}
     structlog.get_logger().info(**words, **own)

@@ -63,7 +63,7 @@ def get(path: str, app: RequestLog, method: str = "GET", **headers: str) -> tupl
 
 
 def test_a_request_is_told_in_one_line_by_its_template() -> None:
-    """Neither path nor query; what the handler bound, without letting it replace a fact."""
+    """The line has no path and no query. It has the fields that the handler bound, but these cannot replace a fact."""
     app, registry = wrapped()
     answer, lines = get("/v1/shops/sokha/messages?cursor=secret", app)
     assert lines == [

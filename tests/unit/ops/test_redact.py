@@ -56,7 +56,7 @@ def test_what_looks_like_a_secret_or_a_telephone_number_is_masked_in_free_text(t
     ],
 )  # fmt: skip
 def test_an_ordinary_sentence_is_left_alone(text: str) -> None:
-    """A line nobody can read helps nobody."""
+    """A line that cannot be read is of no use."""
     assert redact_text(text) == text
 
 
@@ -97,13 +97,13 @@ def test_nothing_but_short_numbers_passes_under_a_key_that_is_not_listed(key: st
 
 @pytest.mark.parametrize("client", ["203.113.100.200", "2001:db8::1", "127.0.0.1", None])
 def test_an_address_passes_as_the_client(client: str | None) -> None:
-    """None where a socket has none."""
+    """None if a socket has no address."""
     assert told(client=client) == {"client": client}
 
 
 @pytest.mark.parametrize("client", ["Sok Dara", "7000000000000001", "012 345 678", "203.113.100.200, x", "", ["a"], 5])
 def test_nothing_but_an_address_passes_as_the_client(client: object) -> None:
-    """What stands before the service may pass on whatever a caller called himself."""
+    """A proxy may pass on any name that a caller has chosen."""
     assert told(client=client) == {"client": MASK}
 
 

@@ -299,5 +299,5 @@ def test_each_default_in_the_table_is_one_its_parser_takes() -> None:
 
 
 def test_the_longest_life_that_may_be_set_is_the_one_the_store_keeps_to() -> None:
-    """Neither package may import the other; the promise is one."""
+    """The packages may not import each other, but the promise is the same."""
     assert MESSAGE_TTL_MAX == MAX_TTL_SECONDS

@@ -69,7 +69,7 @@ def test_a_reason_is_told_when_it_is_a_slug() -> None:
 
 
 def test_a_class_of_a_library_is_told_with_its_module() -> None:
-    """`ConnectionError` alone could be anybody's."""
+    """`ConnectionError` without its module is ambiguous."""
 
     class Odd(Exception):
         pass

@@ -154,7 +154,7 @@ async def test_a_customers_profile_may_be_unavailable_in_two_ways(graph: Caller)
 
 
 async def test_what_is_another_pages_does_not_exist(graph: Caller) -> None:
-    """Nor does what never did; Graph tells the two not apart."""
+    """Graph gives the same answer for an id that never existed."""
     theirs = graph.world.pages[OTHER]
     post = graph.world.add_post(theirs, "theirs")
     graph.world.say(theirs, DARA, "hello")
@@ -198,7 +198,7 @@ async def test_an_edge_names_the_permission_it_lacks(graph: Caller, path: str, m
 
 
 async def test_a_persons_own_token_sees_no_comments_and_no_inbox(graph: Caller) -> None:
-    """An empty list for the one, a refusal for the other."""
+    """An empty list for comments, a refusal for the inbox."""
     post = graph.world.add_post(graph.world.pages[PAGE], "sale")
     graph.world.add_comment(post, "price?")
     graph.world.say(graph.world.pages[PAGE], DARA, "hello")

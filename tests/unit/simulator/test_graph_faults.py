@@ -95,7 +95,7 @@ async def test_too_much_data_is_refused_by_words_alone(graph: Caller) -> None:
 
 
 async def test_what_was_asked_is_remembered_without_tokens(graph: Caller) -> None:
-    """Names of headers, parameters, the Page; neither token nor proof."""
+    """Names of headers, parameters and the Page are kept, but no token and no proof."""
     await graph.ask(f"{PAGE}/posts", limit="3")
     (asked,) = graph.seen.of("/posts")
     assert (asked.method, asked.path, dict(asked.params)) == ("GET", f"/v26.0/{PAGE}/posts", {"limit": "3"})

@@ -55,7 +55,7 @@ def test_one_unknown_field_refuses_the_whole_call(node_type: str, fields: str, n
     "fields", ["", ",", "id,", "id}", "from{id", "from{}", "{id}", "id name", "id;name", "a" + "{a" * 20]
 )
 def test_what_cannot_be_parsed_is_refused_as_such(fields: str) -> None:
-    """With the code of a query that nobody understands, or that of a field nobody knows."""
+    """With Graph's code for a malformed query, or for an unknown field."""
     with pytest.raises(GraphErrorAnswer) as refused:
         choose("PagePost", fields)
     assert refused.value.code in (2500, 100)

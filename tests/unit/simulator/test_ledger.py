@@ -1,4 +1,4 @@
-"""What must be readable, whatever arrived in which order."""
+"""What must be readable, for any order of arrival."""
 
 import dataclasses
 import itertools

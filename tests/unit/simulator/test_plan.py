@@ -57,7 +57,7 @@ def test_a_duplicate_repeats_an_earlier_delivery_the_same_or_under_another_time(
 
 
 def test_every_forgery_occurs_and_shares_no_message_with_a_genuine_delivery() -> None:
-    """Or nobody could tell whether a forged one was stored."""
+    """Otherwise a test could not see whether a forged delivery was stored."""
     sent = drawn(Plan(PAGES, count=1_000, forged=0.2, duplicates=0.2))
     assert {post.forgery for post in sent if post.nature == "forged"} == set(FORGERIES)
 

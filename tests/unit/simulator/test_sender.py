@@ -124,7 +124,7 @@ async def test_events_are_dated_when_they_are_sent() -> None:
 
 
 async def test_a_failed_delivery_is_sent_again_at_once_and_then_ever_later() -> None:
-    """The same bytes each time, whatever `Retry-After` says and whichever status it was."""
+    """The bytes are the same each time, for any `Retry-After` and any status."""
     clock, receiver = FakeClock(), Receiver(503, 500, 302, 400)
     summary = await run(receiver, Plan(PAGES, count=1), clock)
     assert clock.slept == [0.0, 1.0, 5.0, 15.0]

@@ -103,7 +103,7 @@ def test_edits_rise_and_some_come_before_their_message() -> None:
 
 
 def test_unsends_name_messages_that_are_not_edited_afterwards() -> None:
-    """Nobody edits what is gone."""
+    """A deleted message cannot be edited."""
     gone: set[str] = set()
     for one in with_events(6_000):
         for effect in one.effects:

@@ -159,7 +159,7 @@ def test_the_same_message_with_another_entry_time_is_the_same_event() -> None:
     ids=json.dumps,
 )
 def test_different_taps_get_different_ids(other: dict[str, Any]) -> None:
-    """An id made by us keeps apart what Facebook tells apart: payloads, titles, or neither."""
+    """If Facebook's payloads or titles differ, or there are none, the ids that the service makes differ too."""
     event = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": 1770000000123}
     taps = [{**event, "postback": tap} for tap in ({"title": "A", "payload": "B"}, other)]
     body = {"object": "page", "entry": [{"id": PAGE, "messaging": taps}]}

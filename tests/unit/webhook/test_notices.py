@@ -1,4 +1,4 @@
-"""What viewers are told of what is never kept: normalized, bounded, and nothing that is nobody's business."""
+"""What viewers get of events that are never stored: normalized, bounded, and without private data."""
 
 import json
 from typing import Any
@@ -98,7 +98,7 @@ def test_a_post_of_the_page_itself_belongs_to_no_conversation() -> None:
 
 
 def test_what_is_told_is_bounded() -> None:
-    """However much somebody writes."""
+    """However long the text is."""
     notice = changed(item="comment", verb="add", message="ក" * 100_000, photos=["x"] * 1000)
     assert len(notice.facts["message"]) == LONGEST_TEXT
     assert len(notice.facts["photos"]) == MOST
@@ -106,7 +106,7 @@ def test_what_is_told_is_bounded() -> None:
 
 @pytest.mark.parametrize("value", [None, "text", [], {"from": "x", "item": 7, "message": {}, "created_time": []}])
 def test_a_change_that_nobody_expects_is_a_notice_all_the_same(value: Any) -> None:
-    """Of which nothing is told but the kind."""
+    """The notice has only the kind."""
     notice = read(changes=[{"field": "feed", "value": value}])
     assert (notice.kind, notice.conversation, notice.sent_at, notice.facts) == ("feed", None, None, {})
     assert read(changes=[{"field": "ratings", "value": {"review_text": "x"}}]).facts == {}

@@ -200,7 +200,7 @@ async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypa
 
 
 async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> None:
-    """503 while Facebook still listens, whichever way the delivery is kept; what is told later is heard by nobody."""
+    """The answer is 503 while Facebook still waits, in each way of storing. A later result is ignored."""
     setup.receiver.answer_seconds = 0.01
     await setup.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []

@@ -134,7 +134,7 @@ async def test_a_body_of_exactly_the_cap_is_read(setup: Setup) -> None:
 
 
 async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(setup: Setup) -> None:
-    """Neither before nor within its body."""
+    """If the client leaves before the body or within it."""
     gone: Message = {"type": "http.disconnect"}
     assert await setup.call(gone) is None
     first = {"type": "http.request", "body": BODY, "more_body": True}
@@ -173,7 +173,7 @@ async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> No
 async def test_a_refusal_says_why_and_repeats_nothing(
     setup: Setup, status: int, outcome: str, body: bytes, signature: bytes | None
 ) -> None:
-    """Neither the body nor a digest, neither in the answer nor in the line."""
+    """The answer and the log line have no body and no digest."""
     headers = [] if signature is None else [(b"x-hub-signature-256", signature)]
     assert await setup.call(*chunks(body), headers=headers) == status
     assert setup.deliveries() == {outcome: 1}

@@ -66,7 +66,7 @@ def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyP
 
 
 def test_a_refusal_holds_neither_the_body_nor_the_digest() -> None:
-    """What is logged or answered of it helps nobody to forge."""
+    """What is logged or answered does not help to forge a signature."""
     secret = Secret("a-secret-nobody-sees")
     body = b'{"text":"private"}'
     with pytest.raises(SignatureRefused) as refusal:

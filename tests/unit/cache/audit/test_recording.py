@@ -51,7 +51,7 @@ class Setup:
         )
 
     async def read(self, times: int = 1, access: Access = READ) -> None:
-        """So many reads, one after the other."""
+        """Makes this number of reads, one after another."""
         for _ in range(times):
             await self.audit.record(SHOP, access)
 

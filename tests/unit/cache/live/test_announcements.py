@@ -4,7 +4,7 @@ from cache.live.announcements import LIVE, LIVE_BYTES, LIVE_WAITING, ShopSubscri
 
 
 def test_announcements_that_wait_are_bounded_in_bytes() -> None:
-    """The newest stay; one alone stays however long it is."""
+    """The newest announcements stay. A single announcement stays, whatever its length is."""
     subscription = ShopSubscription(b"channel")
     for number in range(40):
         subscription.receive(LIVE + b"%d" % (number % 10) * 100_000)

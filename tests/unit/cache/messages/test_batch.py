@@ -437,7 +437,7 @@ async def test_what_has_waited_long_is_stored_where_it_fits(setup: Setup) -> Non
 
 
 async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(setup: Setup) -> None:
-    """What is left of it goes behind the other shop's, and everything is stored in its order."""
+    """The rest of its messages waits behind the other shop's messages, and everything is stored in order."""
     setup.connection.gate.clear()
     first = setup.put(text("m_first"))
     await setup.under_way()

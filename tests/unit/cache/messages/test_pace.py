@@ -12,7 +12,7 @@ def trip(pace: Pace, clock: FakeClock, seconds: float, messages: int) -> None:
 
 
 def test_nothing_waits_too_long_where_none_is_under_way() -> None:
-    """However slow the store has been: somebody must find out that it is quick again."""
+    """Also if the store was slow for a long time, because one write must find out that the store is fast again."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 10, MOST_MESSAGES)

@@ -33,7 +33,7 @@ def process(*keys: Secret) -> ShopSecrets:
 
 
 def opens(one: Vault, other: Vault) -> bool:
-    """Whether the one opens what the other has sealed."""
+    """Whether the first secret opens what the second secret has sealed."""
     value = other.seal(ID, RECORD, bytes(8))
     try:
         return one.open(ID, value) == RECORD
@@ -42,7 +42,7 @@ def opens(one: Vault, other: Vault) -> bool:
 
 
 def test_another_process_opens_what_one_has_drawn() -> None:
-    """From the sealed secret alone; no two secrets are alike, nor their ids."""
+    """The sealed secret is enough. No two secrets are equal, and no two ids are equal."""
     one, other = process(OLD), process(OLD)
     first, second = one.new(SHOP), one.new(SHOP)
     assert opens(other.vault(SHOP, first), one.vault(SHOP, first))

@@ -76,7 +76,7 @@ def test_a_tombstone_or_a_stump_does_not_open(size: int) -> None:
 
 
 def test_the_same_record_is_never_sealed_to_the_same_bytes() -> None:
-    """Nobody sees from two values that two people said the same, nor that an edit was taken back."""
+    """Two values do not show that two people wrote the same text, or that an edit was undone."""
     other = VAULT.seal(ID, RECORD, bytes(8))
     assert other[HEADER_BYTES + 8 :] != sealed()[HEADER_BYTES + 8 :]
 

@@ -106,7 +106,7 @@ def test_a_bearer_token_is_no_receipt() -> None:
 
 @pytest.mark.parametrize("signature", [None, 7, "", "x", "a.b.c", "e30.e30.e30", "🙂.🙂.🙂"])
 def test_what_is_no_signature_is_refused(signature: object) -> None:
-    """Whatever stands there."""
+    """For any other text."""
     with pytest.raises(ReceiptRefused):
         verify({**RECEIPT.content(), "signature": signature}, signed()[1])
 

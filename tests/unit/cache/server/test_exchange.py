@@ -88,14 +88,14 @@ async def test_a_connection_that_has_just_been_used_is_used_again(one: One, pool
 
 
 async def test_two_round_trips_at_once_have_a_connection_each(one: One, pool: FakePool) -> None:
-    """One of them is kept, the other goes back."""
+    """One connection is kept, and the other is closed."""
     await asyncio.gather(one.round_trip(ASKED), one.round_trip(ASKED))
     assert len(pool.taken) == 2
     assert len(pool.given_back) == 1
 
 
 async def test_one_that_broke_is_not_used_again(one: One, pool: FakePool) -> None:
-    """Neither in its round trip nor since."""
+    """The connection is not used again, in this round trip or later."""
     await one.round_trip(ASKED)
     pool.taken[0].replies = [ConnectionError()]
     with pytest.raises(ConnectionError):
