@@ -10,7 +10,7 @@ from cache.embedded.valkey import Embedded
 
 
 class Breakable:
-    """A Valkey to stop, hang and fill up. Its data survives; nothing else keeps the address from working again."""
+    """A Valkey to stop, hang and fill up. It keeps its data, and it works again at the same address."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -23,7 +23,7 @@ class Breakable:
         return redis.Redis.from_url(self.url)
 
     def hang(self) -> None:
-        """Connections stay open and nobody answers."""
+        """Connections stay open without an answer."""
         os.kill(self._server.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
@@ -56,7 +56,7 @@ class Breakable:
         self.start()
 
     def fill_up(self) -> None:
-        """Writes are refused, reads go on."""
+        """Writes are refused, reads work."""
         with self.client() as client:
             client.config_set("maxmemory", "1")
 

@@ -39,7 +39,7 @@ class Collector:
         return found
 
     def named(self, name: str) -> list[Span]:
-        """Those of this name."""
+        """Returns the spans of this name."""
         return [span for span in self.spans() if span.name == name]
 
 

@@ -102,9 +102,8 @@ def own_server(tmp_path: Path) -> Callable[..., AbstractContextManager[Server]]:
 
 @pytest.fixture
 def breakable() -> Iterator[Breakable]:
-    """A Valkey to stop, hang or fill up, for this test alone, with its data in a short path: the socket's is limited
-    to about 100 characters.
-    """
+    """A Valkey to stop, hang or fill up, for this test only. Its data is in a short path, because the path of a socket
+    is limited to about 100 characters."""
     with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
         server = Breakable(Path(directory) / "valkey")
         try:

@@ -29,7 +29,7 @@ def new_page(world: World, *, scopes: tuple[str, ...] = SCOPES) -> FakePage:
 
 
 def calm(graph: FakeGraph) -> None:
-    """Take back whatever a test has made of it; Pages and tokens stay."""
+    """Resets what a test has changed. Pages and tokens stay."""
     graph.faults.clear()
     graph.seen.forget()
     world = graph.world
@@ -66,7 +66,8 @@ class GraphShop(Shop):
         self.client.timeout = httpx2.Timeout(READER_WAITS)
 
     def connect_with(self, page: str, token: Secret, *, history: bool = False) -> httpx2.Response:
-        """Connect a Page with a token; whatever the answer is. With `history` its last five days are fetched."""
+        """Connects a Page with a token and returns the answer. With `history` the messages of the last five days are
+        fetched."""
         return self.client.put(f"/pages/{page}", json={"access_token": token.reveal(), "history": history})
 
     def bring(self, page: FakePage, *, history: bool = False) -> dict[str, Any]:
@@ -77,7 +78,8 @@ class GraphShop(Shop):
         return state
 
     def ask(self, page: str, edge: str, **query: str | int) -> httpx2.Response:
-        """One page of an edge, or a refusal; `edge` goes on from the Page, as `posts` or `posts/1_2/comments`."""
+        """Returns one page of an edge, or a refusal. `edge` begins behind the Page, as `posts` or
+        `posts/1_2/comments`."""
         return self.client.get(f"/pages/{page}/{edge}", params=query)
 
     def fetch(self, page: str, edge: str, **query: str | int) -> Any:
@@ -98,7 +100,7 @@ class GraphShop(Shop):
 
 
 def refusal(answer: httpx2.Response) -> tuple[int, str]:
-    """Status and `reason` of an answer, which must be problem JSON that nobody keeps."""
+    """Returns status and `reason` of an answer, which must be problem JSON that may not be cached."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     assert answer.headers["cache-control"] == "no-store"
     problem = answer.json()
@@ -107,7 +109,7 @@ def refusal(answer: httpx2.Response) -> tuple[int, str]:
 
 
 def everything(server: Server) -> bytes:
-    """Every key of a store and its whole value, one after the other."""
+    """Yields every key of a store and its whole value."""
     found: list[bytes] = []
     parts: list[Any]
     for client in server.clients():
@@ -128,6 +130,6 @@ def everything(server: Server) -> bytes:
 
 
 def spellings(secret: Secret) -> list[bytes]:
-    """How a secret might stand somewhere: as it is, in base64 and in hexadecimal."""
+    """How a secret could be written somewhere: unchanged, in base64 and in hexadecimal."""
     raw = secret.reveal_bytes()
     return [raw, base64.b64encode(raw).rstrip(b"="), base64.urlsafe_b64encode(raw).rstrip(b"="), raw.hex().encode()]

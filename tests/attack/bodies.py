@@ -15,7 +15,8 @@ HELD_BYTES = [*[65_000] * 262, *[30_000] * 4, *[10_000] * 4, *[3_000] * 4, *[1_0
 
 @attack("forged bodies of 18 MiB, unfinished or whole, stay in memory", limit=MOST_GROWTH, unit="MiB of growth")
 async def bodies(target: Target) -> float:
-    """Twenty that end before their last byte, five whole ones, and five whole ones whose connections stay open."""
+    """Twenty bodies that end before their last byte, and ten whole bodies. Five of the whole ones keep their connection
+    open."""
 
     def send(body: bytes, wait: bool) -> socket.socket:
         connection = socket.create_connection(target.address, timeout=30)

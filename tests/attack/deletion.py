@@ -1,4 +1,4 @@
-"""Nothing takes away the right to delete everything."""
+"""A shop can always delete everything."""
 
 import asyncio
 from http.client import HTTPConnection

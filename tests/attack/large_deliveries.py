@@ -51,5 +51,5 @@ async def many_messages(target: Target) -> float:
 
 @attack("deliveries beside one of 50,001 messages", limit=3, unit="s, slowest of the others")
 async def beside_many_messages(target: Target) -> float:
-    """The large one is stored in parts, and the others' messages go between them."""
+    """The large delivery is stored in parts, and messages of other deliveries are stored between the parts."""
     return await slowest_delivery(target, asyncio.to_thread(_tries, target, ["ok"] * 50_001))

@@ -22,7 +22,7 @@ Request = tuple[str, str, bytes | None, dict[str, str]]
 
 
 async def _growth(target: Target, requests: Iterable[Request]) -> float:
-    """MiB by which the process grows while these requests come, on a few connections."""
+    """Returns how many MiB the process grows while these requests arrive on a few connections."""
     left, turn = iter(requests), Lock()
 
     def send(most: int | None) -> None:

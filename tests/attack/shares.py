@@ -175,7 +175,8 @@ async def unread_answers(target: Target) -> float:
 
 
 async def answers_for_each(target: Target, many: Sequence[bytes], one: bytes) -> float:
-    """How many of the many requests are answered for each answer to the one; each is sent again when it is answered."""
+    """Returns how many of the many requests are answered for each answer to the single request. Each request is sent
+    again after its answer."""
     theirs: Counter[int] = Counter()
     own: Counter[int] = Counter()
     async with connected(target, [Flood(request, theirs) for request in many]):

@@ -1,4 +1,4 @@
-"""Requests whose end a proxy and the service could see at different bytes: a hidden second request, in the body."""
+"""Requests whose end a proxy and the service could see at different bytes: the body hides a second request."""
 
 import asyncio
 import re

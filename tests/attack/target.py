@@ -31,10 +31,8 @@ class Unmeasured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A service, with the secrets to sign deliveries and tokens.
-
-    `pid` is its process and `redis_url` its Redis, where they run on this machine; both are None for a remote service.
-    """
+    """A service, with the secrets to sign deliveries and tokens. `pid` is its process and `redis_url` its Redis. Both
+    are None for a service on another machine."""
 
     url: str
     app_secret: Secret

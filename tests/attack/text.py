@@ -49,7 +49,7 @@ def _texts(words: str) -> Iterator[dict[str, Any]]:
 
 
 def _facts() -> Iterator[dict[str, Any]]:
-    """Attachments, quick replies and elements, larger than Facebook lets anybody send."""
+    """Attachments, quick replies and elements, larger than Facebook allows."""
     deep: Any = "012000123"
     for _ in range(500):
         deep = {"payload": deep}

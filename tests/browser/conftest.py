@@ -1,4 +1,5 @@
-"""A browser, one service with a Facebook behind it, and a shop for each test: nobody sees what another test does."""
+"""A browser, one service with a simulated Facebook, and a shop for each test, so that tests do not see each other's
+messages."""
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
@@ -89,7 +90,7 @@ def service(shared_graph: FakeGraph, partner: str, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def owner(service: Service, graph: FakeGraph) -> Iterator[Owner]:
-    """A shop of this test alone, with one connected Page."""
+    """A shop for this test only, with one connected Page."""
     page = new_page(graph.world)
     with Owner(service.url, f"shop-{next(_SHOPS)}") as shop, Facebook(service.url) as facebook:
         shop.bring(page)

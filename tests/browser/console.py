@@ -1,4 +1,4 @@
-"""The console as a person meets it: windows, what is in them, and everything the browser has to complain about."""
+"""The console as a user sees it: windows, their content, and every warning of the browser."""
 
 import json
 import time
@@ -136,7 +136,7 @@ class Console:
 
 
 def part(console: Console, mid: str, **content: object) -> Document:
-    """An element of `messaging` by the usual customer, with this content alone."""
+    """An element of `messaging` from the usual customer, with only this content."""
     whole = text_part(mid, page=console.owner.page.id)
     return {**whole, "message": {"mid": mid, **content}}
 

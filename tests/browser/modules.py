@@ -12,7 +12,7 @@ class Modules:
         self._page = page
 
     async def run(self, module: str, expression: str, argument: Any = None) -> Any:
-        """The value of an expression in which `m` is the module and `a` the argument, which travel as JSON."""
+        """Returns the value of an expression with the module `m` and the argument `a`, both sent as JSON."""
         script = f"""async (a) => {{
             const base = document.querySelector('meta[name="page-inbox-base"]').content;
             const m = await import(`${{base}}/js/{module}.js`);

@@ -46,7 +46,7 @@ async def take(address: str, target: Path) -> None:
 
 
 async def _richest(page: Page) -> int:
-    """The row whose conversation shows the most kinds of messages."""
+    """Returns the row of the conversation that shows the most kinds of messages."""
     best, place = -1, 0
     for row in range(CONVERSATIONS):
         await page.locator(".row").nth(row).click()

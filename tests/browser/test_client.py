@@ -51,7 +51,7 @@ _CALLS: Final = """(async () => {
 
 
 async def calls(modules: Modules, body: str, *answers: dict[str, Any]) -> dict[str, Any]:
-    """What a piece of script gives, and what went on meanwhile, where the service gives these answers in turn."""
+    """Returns the result of a script, and the calls that it made. The service gives these answers in turn."""
     found: dict[str, Any] = await modules.run("page-inbox", _CALLS.replace("BODY", body), {"answers": list(answers)})
     return found
 
@@ -69,7 +69,8 @@ def refusal(status: int, reason: str, **headers: str) -> dict[str, Any]:
 
 
 async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:
-    """Comments, several lines of data, every way to end a line; no event without its end, and none that is not JSON."""
+    """With comments, several lines of data and every kind of line end. An event without an end, or without JSON, is not
+    given."""
     text = (
         '\ufeff: hello\n\nevent: message\nid: 7\ndata: {"a":\ndata:  "\u1780"}\n\n'
         'data: 1\r\n\r\n:\nid\ndata\rretry: 1500\r\revent: live\ndata:{"b":2}\r\r\nevent: lost\ndata: 3'
@@ -132,7 +133,8 @@ async def test_a_stream_goes_on_after_everything_that_can_end_it(modules: Module
 
 
 async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -> None:
-    """Without a refused call where a stream says so. A callback that fails or has no new one is called again later."""
+    """Without a refused call if a stream reports the end. A callback that fails, or returns the old token, is called
+    again later."""
     body = """
         const given = ["t1", "fails", "t1", "t2"];
         const reasons = [];
@@ -336,7 +338,7 @@ async def test_an_export_that_is_cut_off_is_an_error(modules: Modules) -> None:
 
 
 async def test_a_stream_that_is_stopped_is_over(modules: Modules) -> None:
-    """By its signal, in whatever it does just then; no error, and no further call."""
+    """The signal stops it at any moment, without an error and without a further call."""
     body = """
         const stop = new AbortController();
         const fetch = (url, { signal }) => new Promise((_, fail) => {
@@ -596,7 +598,7 @@ async def test_repetitions_come_ever_later_and_never_together(modules: Modules) 
 
 
 async def test_the_types_name_what_the_module_has(modules: Modules) -> None:
-    """Every export and every method, and no other. docs/integrate.md uses no other either."""
+    """The types and the module have the same exports and methods. docs/integrate.md uses only these."""
     script = "[Object.keys(m), Object.getOwnPropertyNames(m.PageInbox.prototype).filter((n) => n !== 'constructor')]"
     exports, methods = await modules.run("page-inbox", script)
     types = (ROOT / "client" / "page-inbox.d.ts").read_text(encoding="utf-8")

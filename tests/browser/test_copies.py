@@ -1,4 +1,4 @@
-"""What goes tonight, and copies that a shop owner can open."""
+"""Conversations that lose messages within twelve hours, and copies that a shop owner can open."""
 
 import asyncio
 import csv

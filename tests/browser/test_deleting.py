@@ -59,7 +59,7 @@ async def test_esc_deletes_nothing(console: Console) -> None:
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_a_conversation_is_deleted(console: Console, language: str) -> None:
-    """The other one stays; a second window of the shop loses it too, without a reload."""
+    """The other conversation stays. A second window of the shop removes the deleted one too, without a reload."""
     words = WORDS[language]
     console.owner.hears("m_1", "of one customer")
     console.owner.hears("m_2", "of another", "7000000000000002")
@@ -196,7 +196,7 @@ async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: 
 
 
 async def test_a_copy_of_everything_is_taken(console: Console, tmp_path: Path) -> None:
-    """As a file, with the token in a header alone."""
+    """As a file. The token is sent only in a header."""
     console.owner.hears("m_1", "canary")
     page = await console.open()
     await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()

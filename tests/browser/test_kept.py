@@ -16,7 +16,7 @@ STORAGE = "JSON.stringify([{ ...sessionStorage }, { ...localStorage }])"
 
 
 async def with_names(console: Console, graph: FakeGraph) -> Page:
-    """Two conversations whose names have come from Facebook."""
+    """Two conversations with names that came from Facebook."""
     for mid, psid, name in (("m_1", SOKHA, "canary of Sokha"), ("m_2", DARA, "canary of Dara")):
         graph.world.meet(console.owner.page, Psid(psid), name, now())
         console.owner.hears(mid, "hello", psid)
@@ -28,7 +28,7 @@ async def with_names(console: Console, graph: FakeGraph) -> Page:
 
 
 async def test_a_name_goes_with_its_conversation(console: Console, graph: FakeGraph) -> None:
-    """Deleted here, and deleted in another window; nothing of it is in the page either."""
+    """After a deletion here and in another window, the page does not contain the name."""
     page = await with_names(console, graph)
     await open_conversation(page, 1)
     await page.get_by_role("button", name=WORDS["en"]["delete.conversation"]).click()
@@ -96,7 +96,7 @@ async def test_a_value_is_stored_without_the_others(modules: Modules) -> None:
 
 
 async def test_what_is_unread_survives_a_reload_and_history_is_not_unread(console: Console) -> None:
-    """Until the conversation is opened or gone."""
+    """Until the conversation is opened or deleted."""
     console.owner.hears("m_1", "first", SOKHA)
     page = await console.open()
     await expect(rows(page)).to_have_count(1)

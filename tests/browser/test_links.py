@@ -48,7 +48,7 @@ async def test_a_conversation_opens_at_facebook(console: Console, graph: FakeGra
 
 
 async def test_a_link_leads_to_its_conversation(console: Console) -> None:
-    """Opened anew, opened in the same tab, and copied; the id leaves the address."""
+    """In a new tab, in the same tab, and copied. The address does not keep the id."""
     console.owner.hears("m_1", "of Sokha", SOKHA)
     console.owner.hears("m_2", "of Dara", DARA)
     page_id = console.owner.page.id

@@ -67,7 +67,7 @@ def conversation(page: str, number: int, at: float) -> dict[str, Any]:
 
 
 async def with_many(console: Console, total: int, at_once: int) -> Page:
-    """The console over a list of which each call gives `at_once`; messages and stream are the service's own."""
+    """The console over a list whose calls each return `at_once`. Messages and stream come from the service."""
     page = await console.window()
     everything = [conversation(console.owner.page.id, number, time.time() - 60) for number in range(total)]
 
@@ -138,7 +138,7 @@ async def test_a_live_message_among_thousands_of_conversations_costs_little(cons
 
 
 async def test_search_among_thousands_of_conversations_answers_at_once(console: Console) -> None:
-    """Letter by letter, in either script, by name and by number."""
+    """Letter by letter, in both scripts, by name and by number."""
     page = await with_many(console, MANY, MANY)
     cdp = await page.context.new_cdp_session(page)
     await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -167,7 +167,7 @@ async def test_every_row_of_a_long_list_is_reached_by_keys(console: Console) -> 
 
 
 async def test_a_day_of_messages_leaves_the_page_as_large_as_before(console: Console) -> None:
-    """Of an open conversation each message is kept; of the others the newest one."""
+    """All messages of the open conversation are kept, and only the newest of every other conversation."""
     page = await with_many(console, MANY, MANY)
     cdp = await page.context.new_cdp_session(page)
     await cdp.send("Performance.enable")

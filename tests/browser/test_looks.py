@@ -50,7 +50,7 @@ async def test_at_400_percent_there_is_room_for_the_list(console: Console, langu
 
 
 async def test_each_view_keeps_its_own_place(console: Console) -> None:
-    """The list, and the columns of the other views."""
+    """The list, and the columns of every other view."""
     parts = [text_part(f"m_{n}", f"text {n}", page=console.owner.page.id, customer=str(7_000 + n)) for n in range(40)]
     console.owner.delivers(*parts)
     page = await console.open()
@@ -70,7 +70,7 @@ async def test_each_view_keeps_its_own_place(console: Console) -> None:
 
 
 async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> None:
-    """In words; what changes something stands first."""
+    """In words. Changes come first."""
     console.owner.hears("m_1", "hello")
     page = await console.open()
     await open_conversation(page)
@@ -88,7 +88,7 @@ async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> No
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_in_the_dark_every_state_can_be_read(console: Console, language: str, size: str) -> None:
-    """The thread with an order, the sheet of keys, what goes tonight, live videos, and the settings."""
+    """The thread with an order, the list of keys, the conversations that end tonight, live videos, and the settings."""
     words = WORDS[language]
     console.owner.hears("m_1", "2 blue shirts, 012 345 678")
     page = await console.open(language, size, color_scheme="dark")

@@ -64,7 +64,8 @@ async def test_a_new_message_in_another_conversation_is_counted_and_comes_to_the
 
 
 async def test_search_finds_by_name_text_and_number(console: Console, graph: FakeGraph) -> None:
-    """However a number is grouped, in Khmer digits too; filters narrow further; nothing found is said."""
+    """In any grouping of the digits, also in Khmer digits. Filters narrow the result further. An empty result shows a
+    sentence."""
     console.owner.hears("m_1", "Do you have a blue dress?")
     console.owner.hears("m_2", "លេខខ្ញុំ ០៩៧ ០០០ ១២៣៤", OTHER)
     graph.world.meet(console.owner.page, Psid(OTHER), "ចាន់ ដារ៉ា", now())
@@ -265,7 +266,7 @@ async def test_the_keyboard_is_enough(console: Console) -> None:
 
 
 async def test_the_browsers_way_back_leads_to_the_list(console: Console) -> None:
-    """On a telephone, where list and conversation are one after the other; no id is in an address."""
+    """On a telephone the list and the conversation are two screens. No address has an id."""
     console.owner.hears("m_1", "hello")
     page = await console.open(size="narrow")
     address = page.url

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_only_web_addresses_and_our_own_become_links(
     modules: Modules, address: str, expected: str | None
 ) -> None:
-    """Whatever else a browser would run, open or hide."""
+    """Everything else that a browser would run, open or hide."""
     assert await modules.run("links", "m.safeAddress(a)", address) == expected
 
 
@@ -78,7 +78,7 @@ async def test_how_long_a_message_has_left(modules: Modules) -> None:
 
 
 async def test_the_services_clock_decides(modules: Modules) -> None:
-    """A telephone that is an hour late shows no hour too much; a difference below two seconds is none."""
+    """A telephone whose clock is an hour late shows the right times. A difference below two seconds is ignored."""
     script = """a.map(([own, told]) => {
         const clock = m.createClock(() => own);
         clock.hear(told);

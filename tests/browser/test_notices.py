@@ -47,7 +47,8 @@ async def opened(console: Console, conversations: int, language: str = "en", siz
 async def test_sound_and_notification_are_off_until_the_reader_says_yes(
     console: Console, language: str, size: str
 ) -> None:
-    """Asked once; the notification has no word of the message, and goes when the conversation is read."""
+    """The reader is asked once. The notification has no text of the message, and disappears when the conversation is
+    read."""
     words = WORDS[language]
     page = await opened(console, 2, language, size)
     console.owner.hears("m_silent", "canary", customer(0))
@@ -122,7 +123,7 @@ async def test_single_keys_lead_through_the_conversations(console: Console) -> N
 
 
 async def test_enter_leads_into_the_thread_and_esc_back_to_its_row(console: Console) -> None:
-    """With the keyboard alone."""
+    """With the keyboard only."""
     page = await opened(console, 3)
     await rows(page).nth(1).focus()
     await page.keyboard.press("Enter")

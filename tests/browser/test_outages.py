@@ -1,4 +1,4 @@
-"""What the page shows while something is away, and that it goes on by itself afterwards."""
+"""What the page shows while the service or Redis is down, and that it continues by itself afterwards."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class Own:
-    """A Valkey and a service of this test alone, to stop and to start again at the same port."""
+    """A Valkey and a service for this test only, to stop and to start again at the same port."""
 
     def __init__(
         self, own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, log: Path, stack: ExitStack
@@ -86,7 +86,7 @@ async def test_after_a_restart_of_the_service_the_page_goes_on_by_itself(own: Ow
 
 
 async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser) -> None:
-    """In Khmer, to somebody who opens the page just then."""
+    """In Khmer, for a reader who opens the page during that time."""
     shop = own.shop()
     console = Console(browser, shop)
     own.stop_redis()

@@ -1,4 +1,4 @@
-"""Posts, comments and replies: fetched when asked for, kept in the tab alone."""
+"""Posts, comments and replies are fetched on demand and kept only in the tab."""
 
 import time
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_posts_comments_and_replies_are_read(
     console: Console, graph: FakeGraph, language: str, size: str
 ) -> None:
-    """Nothing before somebody asks; then posts, further ones, comments and the replies to one of them."""
+    """Nothing is fetched before the reader asks. Then posts, further posts, comments and replies are fetched."""
     words, world = WORDS[language], graph.world
     made_up(world, console.owner.page, posts=12)
     post = world.add_post(console.owner.page, "ស្បែកជើងថ្មី <b>$20</b>")

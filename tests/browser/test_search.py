@@ -35,7 +35,8 @@ def owner_hears(console: Console) -> None:
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_words_are_found_in_all_five_days(console: Console, language: str, size: str) -> None:
-    """Beyond what is loaded, with how far the service looked; a press leads to the message; what is erased goes."""
+    """Also messages that are not loaded. The page says how far the service looked. A press opens the message. An erased
+    message disappears."""
     words = WORDS[language]
     owner_hears(console)
     page = await console.open(language, size)

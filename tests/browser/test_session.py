@@ -61,7 +61,7 @@ async def test_a_token_is_in_no_address_and_no_log(console: Console, service: Se
 
 
 async def test_another_link_in_the_same_tab_signs_in_anew(console: Console) -> None:
-    """A changed fragment alone loads no page by itself."""
+    """A change of the fragment does not load a page."""
     console.owner.hears("m_1", "hello")
     page = await console.open(token=mint("another-shop"))
     await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
@@ -134,7 +134,7 @@ async def test_another_shops_token_begins_anew(console: Console) -> None:
 
 
 async def test_only_what_the_token_allows_is_offered(console: Console) -> None:
-    """With reading alone: no posts, nothing to delete, nothing of the shop's state; and nothing of it is asked for."""
+    """With only the scope to read: no posts, no deletion, no state of the shop. The page does not request these."""
     console.owner.hears("m_1", "hello")
     page = await console.window()
     asked: list[str] = []
@@ -151,7 +151,7 @@ async def test_only_what_the_token_allows_is_offered(console: Console) -> None:
 
 
 async def test_a_token_for_every_shop_asks_which(console: Console) -> None:
-    """As HangPopok's own back end bears."""
+    """The back end of an order composer has such a token."""
     console.owner.hears("m_1", "hello")
     page = await console.window()
     await page.goto(f"{console.address}#token={mint(EVERY_SHOP, SCOPES)}")

@@ -110,7 +110,7 @@ async def test_new_messages_below_are_counted_on_a_button_that_leads_to_them(con
 async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
     console: Console, language: str, size: str
 ) -> None:
-    """Head and foot of a slip are in view. Keys zoom, go to the other pictures, and close. A link saves the picture."""
+    """Head and foot of a slip are visible. Keys zoom, show the next picture, and close. A link saves the picture."""
     words = WORDS[language]
     console.owner.delivers(
         part(console, "m_1", attachments=[image(1)]), part(console, "m_2", attachments=[image(n) for n in range(2, 9)])

@@ -1,4 +1,4 @@
-"""What stands before several replicas: takes connections on one port, and hands each on to the next replica in turn."""
+"""A load balancer before several replicas: it accepts connections on one port and passes each to the next replica."""
 
 import asyncio
 import itertools

@@ -58,7 +58,7 @@ class Load:
         return f"{self._connections} connections, {rate:,.0f} messages/s"
 
     async def reach(self, more: int, within: float = 60) -> None:
-        """Return once so many more messages have been acknowledged."""
+        """Returns when this number of further messages has been acknowledged."""
         wanted = len(self.acknowledged) + more
         await wait_until(lambda: len(self.acknowledged) >= wanted, within)
 
@@ -71,7 +71,7 @@ class Load:
         return time.monotonic() - since
 
     async def post(self, client: httpx2.AsyncClient) -> None:
-        """Send one delivery after the other, without end."""
+        """Sends one delivery after another, without end."""
         while True:
             number = next(self._numbers)
             mids = [f"m_{number}_{n}" for n in range(self._messages)]
@@ -112,9 +112,8 @@ async def loading(
     messages: int = MESSAGES,
     pause: float = PAUSE_SECONDS,
 ) -> AsyncIterator[Load]:
-    """Load until the end of the block, through whatever happens to the service. Each connection waits `pause` seconds
-    after each delivery that was answered 200; with 0 it sends as fast as it is answered.
-    """
+    """Sends load until the end of the block, whatever happens to the service. Each connection waits `pause` seconds
+    after each delivery that was answered 200. With 0 it sends again at once."""
     load = Load(url, pages, connections, messages, pause)
     limits = httpx2.Limits(max_connections=connections)
     async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS, timeout=FACEBOOK_WAITS, limits=limits) as client:

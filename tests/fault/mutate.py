@@ -129,7 +129,7 @@ def noticed(mutation: Mutation) -> bool:
 @click.command(help=__doc__)
 @click.argument("words", nargs=-1)
 def main(words: Sequence[str]) -> None:
-    """Those whose fault has one of the words in it; all of them without any."""
+    """Runs the mutations whose fault contains one of the words; without words, all of them."""
     chosen = [one for one in mutations() if not words or any(word.lower() in one.fault.lower() for word in words)]
     with click.progressbar(chosen, item_show_func=lambda one: one.fault if one else "", file=sys.stderr) as bar:
         unnoticed = [mutation for mutation in bar if not noticed(mutation)]

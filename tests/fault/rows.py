@@ -82,7 +82,7 @@ def outcome(fault: str, sent: Held, found: Iterable[str], recovery: float | None
 
 
 def note(row: Row) -> None:
-    """Add a row to the file that FAULT_ROWS names; without that it is known to the test alone."""
+    """Adds a row to the file in FAULT_ROWS. Without that variable only the test has the row."""
     if path := os.environ.get("FAULT_ROWS"):
         with Path(path).open("ab") as file:
             file.write(orjson.dumps(row) + b"\n")
@@ -120,7 +120,7 @@ def read(path: Path) -> list[Row]:
 
 
 def put_between(begin: str, end: str, made: str, document: Path) -> None:
-    """Put into the document what was made, in place of what stands between its two marks."""
+    """Replaces the text between the two marks of the document."""
     before, _, rest = document.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(end)
     document.write_text(f"{before}{begin}\n\n{made}\n{end}{after}", encoding="utf-8")

@@ -27,7 +27,7 @@ def resident_bytes(service: Service) -> int:
 
 
 def room_for_connections(wanted: int) -> int:
-    """So many, or as many as this process may have open files for."""
+    """Returns this number, or fewer if this process may not open so many files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft < most:
@@ -58,12 +58,13 @@ class Sender(asyncio.Protocol):
 
     @property
     def status(self) -> int:
-        """Of the first answer; 0 where there is none yet."""
+        """The status of the first answer, or 0 without an answer."""
         return int(self.answer[9:12] or 0)
 
 
 class Flood(asyncio.Protocol):
-    """One connection of a flood: the same request again as soon as it is answered. `statuses` counts those of all."""
+    """One connection of a flood: it sends the same request again after each answer. `statuses` counts the answers of
+    all connections."""
 
     transport: asyncio.Transport
 

@@ -1,6 +1,7 @@
-"""A primary is lost and its replica takes over: behind Sentinel, and in a cluster. Slots that move while traffic runs.
+"""A primary is lost and its replica becomes the primary: with Sentinel, and in a cluster. Slots move while traffic
+runs.
 
-What was answered 200 is there once, what could not be stored was refused in time, and nobody restarts anything.
+Messages that were answered 200 are stored once, the others were refused in time, and no process is restarted.
 """
 
 import asyncio
@@ -58,7 +59,7 @@ def readable(service: Service) -> list[str]:
 
 
 async def taken_over(store: Replicated, primaries: int) -> float:
-    """Return once there are so many primaries again; when that was."""
+    """Returns the time when this number of primaries was there again."""
     await wait_until(lambda: asyncio.to_thread(lambda: len(store.primaries()) == primaries), within=FAILOVER_SECONDS)
     return time.monotonic()
 
@@ -117,7 +118,7 @@ async def test_a_primary_behind_sentinel_that_hung_and_was_replaced_is_talked_to
 
 @pytest.mark.fault("primary of a cluster killed, its replica takes over")
 async def test_a_killed_primary_of_a_cluster_costs_nothing_that_was_acknowledged(tmp_path: Path, row: EndsWith) -> None:
-    """The shops of the other two are served as soon as the cluster allows it."""
+    """The shops of the other two primaries are served as soon as the cluster allows it."""
     await lose_a_primary("cluster", "killed", tmp_path, row)
 
 
@@ -125,13 +126,13 @@ async def test_a_killed_primary_of_a_cluster_costs_nothing_that_was_acknowledged
 async def test_a_primary_of_a_cluster_that_hung_and_was_replaced_is_talked_to_no_more(
     tmp_path: Path, row: EndsWith
 ) -> None:
-    """Whoever still asks it is sent on."""
+    """A client that still asks the old primary is redirected."""
     await lose_a_primary("cluster", "hung", tmp_path, row)
 
 
 @pytest.mark.fault("slots of a cluster moved, key by key, while traffic runs")
 async def test_slots_that_move_under_load_lose_and_double_nothing(tmp_path: Path, row: EndsWith) -> None:
-    """Those of two Pages and of two shops, there and back."""
+    """The slots of two Pages and of two shops move, and move back."""
     page, *_ = SHOPS
     keys = [page_key(page), *(shop_keys(ShopId(name)).registry for name in list(SHOPS.values())[:2])]
     with cluster_with_replicas(tmp_path) as store, connected(store.url, tmp_path / "log") as service:
@@ -154,9 +155,8 @@ async def test_slots_that_move_under_load_lose_and_double_nothing(tmp_path: Path
 async def lose_a_primary_before_its_replica_has_everything(
     directory: Path, replicas: int, meanwhile: Callable[[Load], Awaitable[None]]
 ) -> tuple[Load, list[str], float]:
-    """Every replica hangs, `meanwhile` passes, the primary is killed, a replica takes over; where one must have what
-    is written, there is another.
-    """
+    """Every replica hangs, `meanwhile` passes, the primary is killed, and a replica becomes the primary. If a replica
+    must have each write, there is a further one."""
     with (
         behind_sentinels(directory, 1 + replicas) as store,
         connected(store.url, directory / "log", WAIT_REPLICAS=str(replicas)) as service,

@@ -1,4 +1,5 @@
-"""Graph, Redis or the token gone in the middle of a walk: a clear answer in good time, and all is well again after."""
+"""Graph, Redis or the token is lost in the middle of a list. The answer is clear and in time, and everything works
+again afterwards."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,12 +43,12 @@ def filled(graph: FakeGraph) -> FakePage:
 
 
 def next_page(shop: GraphShop, page: FakePage, after: str) -> httpx2.Response:
-    """The walk goes on."""
+    """Reads the next page of the list."""
     return shop.ask(page.id, "posts", limit=LIMIT, after=after)
 
 
 def begun(shop: GraphShop, page: FakePage) -> str:
-    """The Page is connected, and its posts are begun; where the walk goes on."""
+    """Connects the Page and reads the first posts. Returns the place where the list continues."""
     shop.bring(page)
     after: str = shop.fetch(page.id, "posts", limit=LIMIT)["after"]
     assert after
@@ -116,7 +117,7 @@ def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
     end: Callable[[Breakable], None],
     reasons: frozenset[str],
 ) -> None:
-    """Whether a call may go out, and with which token, stands in Redis. The call that is out already is answered."""
+    """Redis says whether a call is allowed, and has the token. A call that was already sent is answered."""
     held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))

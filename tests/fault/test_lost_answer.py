@@ -119,7 +119,7 @@ async def test_a_write_whose_answer_is_lost_is_stored_once_and_counted_once(
 async def test_a_write_whose_answers_are_all_lost_is_503_and_its_redelivery_a_duplicate(
     valkey: Server, tmp_path: Path
 ) -> None:
-    """Nobody can know then; Facebook delivers again, and still the message is there once."""
+    """The service cannot know the result. Facebook delivers again, and the message is stored once."""
     async with wired(valkey, "cut", tmp_path / "log") as (service, wire):
         wire.lose = 2
         assert await post(service, "m_1") == 503

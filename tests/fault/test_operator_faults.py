@@ -71,7 +71,7 @@ async def test_a_redis_that_may_evict(own_server: OwnServer, tmp_path: Path, row
 
 @pytest.mark.fault("the rights of the Redis user to run scripts taken away, and given back")
 async def test_a_user_without_rights(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
-    """The service is unready meanwhile, so that a rollout stops."""
+    """The service is unready during that time, so that a rollout stops."""
     with own_server() as server:
         async with loaded(with_user(server, "+@all"), tmp_path / "log") as (service, load):
             config(server, "ACL", "SETUSER", "limited", "-@scripting")
@@ -184,7 +184,7 @@ def reloads(service: Service) -> int:
 
 
 def writing_to(output: int, url: str) -> Process:
-    """A service whose standard output is this open file."""
+    """Starts a service whose standard output is this open file."""
     with Path(os.devnull).open("r+b") as nothing, os.fdopen(output, "wb") as log:
         return fork_server.start(["serve"], environment(url), (nothing, log, nothing))
 

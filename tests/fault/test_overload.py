@@ -25,7 +25,7 @@ MIB: Final = 1024 * 1024
 
 
 async def slow(store: Breakable) -> None:
-    """The store at a tenth of its speed: it stands still, but for moments."""
+    """Slows the store to a tenth of its speed: it stops most of the time."""
     while True:
         store.hang()
         await asyncio.sleep(0.18)

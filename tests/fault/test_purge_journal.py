@@ -110,7 +110,8 @@ def test_a_service_that_lives_shows_nothing_that_was_purged(breakable: Breakable
 def test_a_service_that_starts_shows_nothing_that_was_purged(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
-    """By another process than the one that has purged, after both have ended: the first answer is right already."""
+    """Another process has answered the purge, and both have ended. The first answer of the new process is already
+    right."""
     settings = {"PURGE_JOURNAL": str(tmp_path / "journal")}
     with serving(breakable.url, tmp_path / "log", **settings) as service:
         purges = keep_and_purge(service, breakable)
@@ -130,7 +131,7 @@ def test_a_service_that_starts_shows_nothing_that_was_purged(
 
 @pytest.mark.timeout(240)
 def test_a_purge_that_cannot_be_noted_is_not_answered_200(breakable: Breakable, tmp_path: Path) -> None:
-    """The shop tries again, and nothing is readable meanwhile."""
+    """The shop tries again, and nothing is readable until then."""
     journal = tmp_path / "journal"
     with (
         serving(breakable.url, tmp_path / "log", PURGE_JOURNAL=str(journal)) as service,

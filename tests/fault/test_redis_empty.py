@@ -1,4 +1,4 @@
-"""Redis comes back without its Pages: nothing is answered 200 and dropped, whichever process is asked."""
+"""Redis comes back without its Pages. No process answers 200 and drops a message."""
 
 import asyncio
 import time
@@ -56,9 +56,8 @@ async def test_deliveries_for_a_page_that_redis_has_lost_are_refused_until_it_is
 def test_an_operator_is_told_of_the_loss_and_may_go_on_without_the_lost_pages(
     breakable: Breakable, tmp_path: Path
 ) -> None:
-    """A Page that is connected again is served at once; of the others nothing is answered 200 until they are given up.
-    An empty answer would be wrong for a shop that is lost: it is refused, with the reason.
-    """
+    """A Page that is connected again is served at once. Deliveries for the other Pages are refused until the operator
+    accepts the loss. Reads of a lost shop are refused with the reason, because an empty answer would be wrong."""
     other = "104200000000002"
     with (
         serving(breakable.url, tmp_path / "log") as service,

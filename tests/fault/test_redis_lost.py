@@ -1,6 +1,5 @@
-"""Redis hangs, is gone or is full: the service answers 503 with Retry-After in time, and works
-again without a restart.
-"""
+"""Redis hangs, is down or is full. The service answers 503 with Retry-After in time, and works again without a
+restart."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from tests.support import wait_until_blocking
 
 @dataclass(frozen=True)
 class Trouble:
-    """A way in which Redis fails. `reasons` are the slugs with which the service may report it."""
+    """A way in which Redis fails. `reasons` are the slugs that the service may report."""
 
     name: str
     begin: Callable[[Breakable], None]

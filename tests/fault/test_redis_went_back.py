@@ -1,4 +1,4 @@
-"""Redis comes back older than it was: the service notices it, says so, and fetches again what was lost."""
+"""Redis comes back with older data. The service notices this, reports it, and fetches the lost messages again."""
 
 import time
 from itertools import count
@@ -21,7 +21,7 @@ CUSTOMER = Psid("7000000000000101")
 
 
 def wait_for_beat(breakable: Breakable) -> None:
-    """Return when the service has written its beat once more."""
+    """Returns when the service has written its next beat."""
     with breakable.client() as client:
 
         def beats() -> list[bytes | None]:
@@ -36,7 +36,7 @@ def wait_for_beat(breakable: Breakable) -> None:
 def test_messages_that_redis_lost_are_fetched_again_and_pages_without_a_token_are_named(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
-    """The service lives on, Redis returns with an older snapshot."""
+    """The service keeps running, and Redis comes back with an older snapshot."""
     mids = count()
     with (
         running_facebook() as graph,

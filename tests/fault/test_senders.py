@@ -1,6 +1,5 @@
-"""Those who misuse the webhook: slow, half, too large, too many, forged or sent again. Genuine deliveries pass beside
-them, nothing of those is lost, and nobody gets a 5xx.
-"""
+"""Misuse of the webhook: slow, half, too large, too many, forged or repeated requests. Genuine deliveries are stored
+during the misuse, no message is lost, and no sender gets a 5xx."""
 
 import asyncio
 from collections import Counter
@@ -170,7 +169,7 @@ async def test_signed_nonsense_is_answered_and_disturbs_nobody(service: Service,
 
 @pytest.mark.fault("captured deliveries sent again")
 async def test_a_captured_delivery_sent_again_is_stored_once(service: Service, row: EndsWith) -> None:
-    """Its signature is good for ever; a hundred connections send it over and over, each answered 200."""
+    """Its signature never expires. A hundred connections send it again and again, and each is answered 200."""
     body = serialize(texts(["m_captured"]))
     statuses: Counter[int] = Counter()
     flood = [Flood(posted(body, *signed(body, APP_SECRET)), statuses) for _ in range(100)]

@@ -1,4 +1,4 @@
-"""Viewers while something breaks: connections cut, replicas killed, Redis gone, a client that does not read."""
+"""Viewers during faults: cut connections, killed replicas, Redis down, a client that does not read."""
 
 import random
 import socket
@@ -62,7 +62,7 @@ class Postman:
 
 
 def enough(viewer: Viewer, wanted: int, postman: Postman) -> bool:
-    """Whether it has seen so many, or everything has been delivered."""
+    """Whether the viewer has seen this number of events, or everything has been delivered."""
     return len(viewer.ids) >= wanted or postman.stop.is_set()
 
 
@@ -125,7 +125,7 @@ def test_viewers_stay_while_redis_is_away_and_get_everything_once_it_is_back(
 
 
 def refused(service: Service, last: str) -> int:
-    """The status for somebody who comes back now."""
+    """Returns the status for a viewer who connects again now."""
     with Viewer(service.url, after=last) as viewer:
         return viewer.status
 
@@ -170,7 +170,7 @@ def lazy(service: Service) -> socket.socket:
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:
-    """What the other side has sent, chunk marks left out."""
+    """Returns what the other side has sent, without chunk marks."""
     received = bytearray()
     with suppress(OSError):
         while part := connection.recv(65536):

@@ -38,7 +38,7 @@ SWEEP_SECONDS = 27.0
 
 
 async def all_serve(service: Service, count: int = 2) -> None:
-    """Return once so many workers serve."""
+    """Returns when this number of workers serves."""
     with Operator(service.ops_url) as operator:
         await wait_until(lambda: operator.counts("workers")[()] == count, WITHIN)
 

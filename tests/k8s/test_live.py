@@ -88,7 +88,7 @@ def _client(port: int, user: str) -> redis.Redis:
 
 
 def test_the_probes_tell_a_lost_store_from_a_dead_service(single: Manifests, tmp_path: Path) -> None:
-    """Without Valkey the service is alive but not ready. Its settings are the rendered settings, its secrets are files."""
+    """Without Valkey the service is alive but not ready. It has the rendered settings and files with secrets."""
     [pod] = service_pods(single)
     [container] = pod.containers
     paths = {probe: container[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")}
