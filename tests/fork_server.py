@@ -91,10 +91,8 @@ def start(
     *,
     open_files: int = 0,
 ) -> Process:
-    """Start `page-inbox` with these arguments, this environment alone, and these files as its standard streams.
-
-    `open_files` is its limit of open files, as `ulimit -n` sets it; 0 leaves the limit as it is.
-    """
+    """Starts `page-inbox` with these arguments, only this environment, and these files as its standard streams.
+    `open_files` is its limit of open files, as `ulimit -n` sets it; 0 does not change the limit."""
     if not _servers:
         _servers.append(_start_server())
     request = {"arguments": arguments, "environ": dict(environ), "cwd": str(Path.cwd()), "open_files": open_files}

@@ -31,7 +31,8 @@ _STOP_SECONDS: Final = 5.0
 
 @dataclass(frozen=True)
 class FakeGraph:
-    """A running Graph. `url` has no slash at its end and no version; the others may be used while it answers."""
+    """A running Graph. `url` has no slash at its end and no version. The other attributes may be used while the Graph
+    runs."""
 
     url: str
     world: World
@@ -40,7 +41,7 @@ class FakeGraph:
 
 
 def proof_of(token: Secret, app_secret: Secret = APP_SECRET, at: int | None = None) -> str:
-    """`appsecret_proof`, computed once more and independently; `at` in Unix seconds."""
+    """Computes `appsecret_proof` a second time, without the product's code. `at` is in Unix seconds."""
     message = token.reveal() if at is None else f"{token.reveal()}|{at}"
     return hmac.new(app_secret.reveal_bytes(), message.encode(), hashlib.sha256).hexdigest()
 

@@ -1,4 +1,4 @@
-"""A Page whose missed messages are fetched, and the replicas that fetch them."""
+"""A Page with missed messages, and the replicas that fetch them."""
 
 import json
 from contextlib import ExitStack
@@ -29,7 +29,8 @@ ENDED: Final = {"complete", "cut_short"}
 
 
 class Inbox:
-    """A Page whose customers write to it, at Facebook's and, as long as it is subscribed, through the webhook."""
+    """A Page whose customers write to it at Facebook. While the Page is subscribed, the messages also arrive through
+    the webhook."""
 
     def __init__(self, graph: FakeGraph, valkey: Server) -> None:
         self.graph = graph
@@ -54,7 +55,7 @@ class Inbox:
         return mid
 
     def aged(self, ms: int) -> None:
-        """Let so much time have passed since the last look and the last message: none of it is waited for."""
+        """Moves the last check and the last message this far into the past, so that a test need not wait."""
         _, _, state, last, _ = names(self.page.id)
         registry = ShopKeys(ShopId("shop-1")).registry
         with redis.Redis.from_url(self._valkey.url) as client:
@@ -65,7 +66,7 @@ class Inbox:
                 client.hset(registry, last, now() - ms)
 
     def due(self) -> None:
-        """Have the Page looked at as soon as somebody looks."""
+        """Makes the Page due, so that the next watcher checks it."""
         with redis.Redis.from_url(self._valkey.url) as client:
             assert client.zadd(WATCH_DUE, {self.page.id: 0}, xx=True, ch=True) == 1
 
@@ -98,7 +99,7 @@ class Inbox:
         return told
 
     def healed(self) -> bool:
-        """Whether nothing is missing any more, as far as anybody knows."""
+        """Whether no message is missing, as far as the service knows."""
         return "h" not in self.state()
 
 

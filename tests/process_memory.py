@@ -1,4 +1,4 @@
-"""What stands in the memory of a process of ours, freed or not."""
+"""What is in the memory of one of our processes, freed or not."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,7 @@ def _parts(memory: FileIO, at: int, end: int) -> Iterator[bytes]:
 
 
 def found_in_memory(pid: int, needles: Iterable[bytes]) -> set[bytes]:
-    """Those of the needles that are there."""
+    """Returns the needles that the memory contains."""
     wanted = set(needles)
     found: set[bytes] = set()
     for part in memory_of(pid):

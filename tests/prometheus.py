@@ -53,7 +53,7 @@ class Prometheus:
     url: str
 
     def api(self, path: str, **query: str) -> Any:
-        """`data` of an answer of its API; None where it refuses or is not there yet."""
+        """Returns `data` of an answer of its API, or None if it refuses or does not run yet."""
         address = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

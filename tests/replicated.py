@@ -28,9 +28,8 @@ FAILOVER_SECONDS: Final = 60.0
 
 @dataclass
 class Replicated:
-    """Primaries and replicas. `url` as REDIS_URL takes it; `nodes` by their ports; `away` are those that hang or are
-    gone.
-    """
+    """Primaries and replicas. `url` is a REDIS_URL. `nodes` are listed by port. `away` are the nodes that hang or are
+    stopped."""
 
     url: str
     nodes: dict[int, Embedded] = field(default_factory=dict)
@@ -41,9 +40,8 @@ class Replicated:
         return redis.Redis.from_url(self.nodes[port].url)
 
     def role(self, port: int) -> str:
-        """`master` or `slave`, as the node itself sees it; empty while it does not say: Sentinel ends the connections
-        of a server whose role it changes.
-        """
+        """Returns `master` or `slave`, as the node reports it. The result is empty while the node does not answer:
+        Sentinel closes the connections of a server whose role it changes."""
         with self.client(port) as client, suppress(redis.RedisError):
             told: bytes = admin(client, "ROLE")[0]
             return told.decode()
@@ -89,7 +87,7 @@ class Replicated:
 
 @contextmanager
 def behind_sentinels(directory: Path, replicas: int = 1) -> Iterator[Replicated]:
-    """A primary with its replicas, watched by three Sentinels, of which two must agree."""
+    """A primary with its replicas, and three Sentinels. Two of them must agree."""
     with ExitStack() as stack:
         first, *others = free_ports(1 + replicas + SENTINELS)
         following, watching = others[:replicas], others[replicas:]

@@ -1,4 +1,4 @@
-"""What somebody reads who has a copy of Redis and the keys."""
+"""What a person can read who has a copy of Redis and the keys."""
 
 from secrets import token_bytes
 from typing import Any

@@ -1,6 +1,7 @@
-"""Real servers for tests: Valkey 9, Redis 8.2, Redis 7.0, a cluster of three. All of them end with the test process.
+"""Real servers for tests: Valkey 9, Redis 8.2, Redis 7.0, a cluster of three.
 
-Without persistence unless asked. What this machine cannot have raises `Absent`, whose sentence is the reason to skip.
+All of them end with the test process. They write no files unless a test asks for it. If this machine does not have a
+server, `Absent` is raised, and its text is the reason to skip.
 """
 
 import fcntl
@@ -207,7 +208,7 @@ def service_rights() -> list[str]:
 
 
 def for_service_user(server: Server) -> Server:
-    """The same server, reached by a user who has only these rights, and TYPE, by which a test looks at every key."""
+    """The same server with a user who has only these rights, and TYPE, because a test looks at every key."""
     for client in server.clients():
         admin(client, "ACL", "SETUSER", "page-inbox", "reset", "on", ">of-the-tests", *service_rights(), "+type")
     url = server.url.replace("://", "://page-inbox:of-the-tests@", 1)
@@ -215,9 +216,9 @@ def for_service_user(server: Server) -> Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports below the range that the system assigns, whose ports for the cluster bus are free too. No other process of
-    these tests gets them while this one runs: a port that is only looked at may be taken before a server opens it.
-    """
+    """Ports below the range that the system assigns; their ports for the cluster bus are free too. No other process of
+    these tests gets these ports while this process runs. Otherwise another process could take a port before the server
+    opens it."""
     ports: list[int] = []
     # Not the seeded generator of pytest-randomly: two runs with one seed would want the same ports.
     for port in random.SystemRandom().sample(range(20_000, 22_700), 200):

@@ -182,7 +182,7 @@ def _serving(process: Process, log: Path, ready: str) -> Service:
 def forked(
     arguments: Sequence[str], log: Path, environ: dict[str, str], *, open_files: int = 0
 ) -> Iterator[fork_server.Process]:
-    """`page-inbox` with its output in `log`, gone at the end."""
+    """`page-inbox` with its output in `log`. It is ended afterwards."""
     with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
         process = fork_server.start(arguments, environ, (nothing, output, output), open_files=open_files)
     with _ended_afterwards(process):
@@ -191,7 +191,7 @@ def forked(
 
 @contextmanager
 def started(command: Sequence[str], log: Path, environ: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process with its output in `log`, gone at the end."""
+    """A process with its output in `log`. It is ended afterwards."""
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -216,7 +216,7 @@ def _ended_afterwards(process: Process) -> Iterator[None]:
 
 
 def _listening(process: Process, log: Path) -> dict[str, Any]:
-    """The last line that tells its ports, once it is there: a log may hold an earlier run."""
+    """Returns the last line with its ports, when the line is there. A log may contain an earlier run."""
     assert process.poll() is None, f"it ended with {process.returncode} and said:\n{log.read_text()}"
     told: dict[str, Any] = {}
     for line in log.read_text().splitlines():

@@ -51,7 +51,7 @@ def wait_until_blocking(
 
 
 class FakeClock:
-    """Time that passes only when told. `moment` is in milliseconds since 1970, `seconds` counts from zero."""
+    """Time that passes only when a test says so. `moment` is in milliseconds since 1970, `seconds` counts from zero."""
 
     def __init__(self, moment: int = 1_770_000_000_000) -> None:
         self._began = moment
@@ -59,11 +59,11 @@ class FakeClock:
         self.slept: list[float] = []
 
     def moment(self) -> int:
-        """Stands in for the wall clock."""
+        """Replaces the wall clock."""
         return self._began + self._passed
 
     def seconds(self) -> float:
-        """Stands in for `time.monotonic`."""
+        """Replaces `time.monotonic`."""
         return self._passed / 1000
 
     def advance(self, seconds: float) -> None:
@@ -71,7 +71,7 @@ class FakeClock:
         self._passed += round(seconds * 1000)
 
     async def sleep(self, seconds: float) -> None:
-        """Stands in for `asyncio.sleep`: notes the wait, lets that time pass and others run."""
+        """Replaces `asyncio.sleep`: records the wait, lets this time pass and lets other tasks run."""
         self.slept.append(seconds)
         self.advance(seconds)
         await asyncio.sleep(0)

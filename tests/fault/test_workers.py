@@ -49,7 +49,7 @@ def page_of(number: int) -> PageId:
 
 
 def connected(service: Service, number: int) -> str:
-    """A shop of that Page alone; its name."""
+    """Returns the name of a shop that has only this Page."""
     name = f"shop-{number}"
     with Shop(service.url, name) as shop:
         shop.connect(page_of(number))
@@ -84,7 +84,8 @@ async def test_one_of_two_workers_is_killed_again_and_again(valkey: Server, tmp_
 
 @pytest.mark.fault("one of two worker processes stands still (SIGSTOP), and goes on")
 async def test_one_of_two_workers_stands_still_and_goes_on(valkey: Server, tmp_path: Path, row: EndsWith) -> None:
-    """Facebook gives up on what that one had taken and sends it again, to the other; then the first one wakes up."""
+    """Facebook ends the requests of this worker and sends them again to the other worker. Then the first worker
+    continues."""
     with serving(valkey.url, tmp_path / "log", WEB_CONCURRENCY="2") as service:
         with Shop(service.url) as shop:
             shop.connect()
@@ -112,7 +113,7 @@ async def test_one_of_two_workers_stands_still_and_goes_on(valkey: Server, tmp_p
 async def test_a_sigterm_drains_requests_queue_and_streams_of_all_workers(
     valkey: Server, tmp_path: Path, row: EndsWith
 ) -> None:
-    """Every stream is brought to its end and told why, every delivery is answered or was never taken."""
+    """Every stream ends with its reason. Every delivery is answered or was never accepted."""
     with serving(valkey.url, tmp_path / "stopped", WEB_CONCURRENCY="2") as service, ExitStack() as stack:
         with Shop(service.url) as shop:
             shop.connect()
@@ -136,7 +137,7 @@ async def test_a_sigterm_drains_requests_queue_and_streams_of_all_workers(
 
 @pytest.mark.fault("two replicas restarted in turn (SIGTERM)")
 async def test_two_replicas_are_renewed_in_turn(valkey: Server, tmp_path: Path, row: EndsWith) -> None:
-    """A new one is there before an old one goes; a sender that comes to the old one too late comes again."""
+    """A new replica starts before an old replica ends. A sender that reaches the old replica too late sends again."""
     waits = (0.0, *(0.2,) * 400)
     plan = Plan((PAGE,), count=300, rate=60, duplicates=0.1, disorder=0.2, retry_waits=waits)
     async with AsyncExitStack() as stack:
@@ -172,7 +173,7 @@ async def test_two_replicas_are_renewed_in_turn(valkey: Server, tmp_path: Path, 
 
 
 async def the_same_for_all(replicas: list[Service], name: str) -> list[str]:
-    """The ids that every replica shows of a shop, whichever worker takes the connection, once nothing is under way."""
+    """Returns the ids that every replica shows for a shop, with any worker, when nothing is in progress."""
     answers: list[list[str]] = []
 
     def alike() -> bool:

@@ -50,7 +50,7 @@ def one(body: bytes) -> None:
 
 
 def told(delivery: Delivery) -> bytes:
-    """All of it as bytes, which what cannot be written down has none of."""
+    """Returns the event as bytes. An event that cannot be written down has no bytes."""
     return orjson.dumps(dataclasses.asdict(delivery))
 
 

@@ -31,7 +31,7 @@ _STRANGER: Final = 900_000
 
 
 class Wrong(AssertionError):
-    """What must not be: a wrong read, or an answer that is none of those allowed."""
+    """A result that is not allowed: a wrong read, or a wrong answer."""
 
 
 @dataclass

@@ -57,7 +57,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Waiting:
-    """An edit whose message has not come."""
+    """An edit whose message has not arrived."""
 
     number: int
     text: str
@@ -82,7 +82,7 @@ def arrives(message: Kept) -> Change:
 
 
 def edited(number: int, text: str) -> Change:
-    """The highest number counts, whatever the order."""
+    """The edit with the highest number is kept, in every order."""
 
     def change(cell: Cell | None) -> Cell | None:
         if cell is None or (isinstance(cell, Waiting) and number > cell.number):
@@ -100,7 +100,7 @@ def taken_back(_: Cell | None) -> Cell:
 
 
 def said(text: str) -> str:
-    """As it is kept: half an emoji is what stands for it."""
+    """The text as it is stored: half an emoji is replaced."""
     return _HALVES.sub("\ufffd", text)
 
 
@@ -117,7 +117,7 @@ class World:
         self._happened: list[tuple[Key, Change]] = []
 
     def readable(self) -> dict[Key, Kept]:
-        """What the shop must read, and nothing else."""
+        """Returns exactly what the shop must read."""
         return {key: cell for key, cell in self._cells.items() if isinstance(cell, Kept)}
 
     def delivery(self) -> bytes:

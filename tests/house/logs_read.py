@@ -25,7 +25,7 @@ class Event:
 
 
 def events_of(parsed: ast.Module) -> dict[str, Event]:
-    """By name, from the calls of one module. A name that is not written out is told as the expression."""
+    """Returns the calls by event name, from one module. A computed name is returned as its expression."""
     found: dict[str, Event] = defaultdict(Event)
     for node in ast.walk(parsed):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in LEVELS:

@@ -53,7 +53,7 @@ def pyproject() -> dict[str, Any]:
 
 
 def packages() -> tuple[str, ...]:
-    """Our folders of the root, each with its sub-packages: those of production, and the simulator."""
+    """Returns our folders of the root, each with its sub-packages: the production packages and the simulator."""
     installed = pyproject()["tool"]["setuptools"]["packages"]
     return tuple(sorted({*(name for name in installed if "." not in name), "simulator"}))
 

@@ -82,7 +82,7 @@ def test_every_end_of_a_stream_is_explained(document: str) -> None:
 
 
 def test_the_back_end_of_the_document_makes_a_token_that_the_service_accepts() -> None:
-    """With a text as its key; nobody gets one without signing in."""
+    """With a text as its key. A caller who has not signed in gets no token."""
     (code,) = re.findall(r"```python\n(.*?)```", INTEGRATE, re.DOTALL)
     names: dict[str, Any] = {"app": SimpleNamespace(post=lambda _: lambda function: function), "session": {}}
     environ = {"TOKEN_KEYS": "0123456789abcdef" * 4}
@@ -95,7 +95,7 @@ def test_the_back_end_of_the_document_makes_a_token_that_the_service_accepts() -
 
 
 def test_every_folder_is_in_the_readme() -> None:
-    """Each package, and what stands beside the packages."""
+    """Each package, and the other folders."""
     listed = {row[0].strip("`/") for row in rows(README, "Where is what")}
     assert listed == {*packages(), "bench", "docs", "examples", "k8s", "proxy", "systemd", "tests"}
 
@@ -108,7 +108,7 @@ def test_the_example_answer_is_json() -> None:
 
 @pytest.mark.parametrize("name", WRITTEN_BY_HAND)
 def test_named_files_are_there(name: str) -> None:
-    """In code marks and in links; `NAME` stands for any name."""
+    """In code marks and in links. `NAME` is a placeholder for any name."""
     path = ROOT / name
     text = path.read_text(encoding="utf-8")
     named = [

@@ -58,7 +58,7 @@ def test_every_requirement_is_locked_by_a_hash(path: Path) -> None:
 
 
 def test_every_lua_script_has_a_name_in_python_and_the_other_way_round() -> None:
-    """A script nobody calls is dead, a name without a file fails at import."""
+    """A script without a caller is dead code. A name without a file fails at import."""
     files = {path.stem for path in (ROOT / "cache" / "scripts").glob("*.lua")}
     named = {name.lower() for name, value in vars(scripts).items() if isinstance(value, Script)}
     assert named == files

@@ -1,7 +1,5 @@
-"""Who may import whom. The table is the architecture; a line here is changed knowingly or not at all.
-
-Imports for types alone count too: who needs to know a type knows its module.
-"""
+"""Which package may import which. The table is the architecture: change a line only on purpose. Imports for types count
+too."""
 
 import re
 import sys
@@ -200,7 +198,7 @@ LOADED_LATER: dict[str, set[str]] = {
 
 
 def test_a_function_imports_only_what_the_table_allows() -> None:
-    """Every other import stands at the top of its module."""
+    """All other imports are at the top of their module."""
     found = {m.name: {one.module for one in m.imports if not (one.top or one.by_name)} for m in ours()}
     assert {name: loaded for name, loaded in found.items() if loaded} == LOADED_LATER
 
@@ -284,13 +282,13 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_every_library_that_is_allowed_is_used() -> None:
-    """The table holds no permission that nobody needs."""
+    """The table has no permission that is not used."""
     used = {one.package for module in ours() for one in module.imports}
     assert set(THIRD_PARTY) - used == set()
 
 
 def circle(graph: dict[str, list[str]]) -> list[str]:
-    """The stations of one circle, or none."""
+    """Returns the modules of one circle, or an empty list."""
     done: set[str] = set()
 
     def walk(name: str, way: list[str]) -> list[str]:

@@ -27,7 +27,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def names(cell: str) -> list[str]:
-    """What stands in code marks."""
+    """Returns the names in code marks."""
     return re.findall(r"`(\w+)`", cell)
 
 
@@ -48,7 +48,7 @@ def test_every_event_of_the_code_is_in_the_table_and_no_other() -> None:
 
 
 def test_every_event_has_the_levels_that_it_is_logged_at() -> None:
-    """Whoever sets LOG_LEVEL must know what is lost."""
+    """A person who sets LOG_LEVEL must know which events this hides."""
     assert {name: levels for name, (levels, _) in EVENTS.items() if name not in BY_HAND} == {
         name: event.levels for name, event in all_events().items()
     }

@@ -1,4 +1,4 @@
-"""A class name stands for one thing."""
+"""A class name has one meaning."""
 
 import ast
 from collections import defaultdict

@@ -24,7 +24,7 @@ GUARDED = [route for route in ROUTES if route.scope is not None]
 
 @pytest.fixture(scope="module")
 def document() -> Json:
-    """As anybody gets it: without a token, and without Redis."""
+    """The description without a token and without Redis."""
     client = TestClient(application(PUBLIC_URL="https://inbox.example"))
     answer = client.get("/openapi.json")
     client.close()
@@ -115,7 +115,7 @@ def test_answers_are_open_for_new_fields_and_requests_are_closed(document: Json)
 
 
 def test_every_reason_is_described(document: Json) -> None:
-    """Of the closed lists that a caller can meet, each under its status; those of Redis have a table of their own."""
+    """Every reason that a caller can get, under its status. The reasons of Redis have a table of their own."""
     examples = [
         one["content"]["application/problem+json"]["examples"] for one in document["components"]["responses"].values()
     ]

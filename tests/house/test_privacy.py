@@ -20,7 +20,7 @@ def rows() -> list[list[str]]:
 
 
 def names(cell: str) -> list[str]:
-    """What stands in code marks."""
+    """Returns the names in code marks."""
     return re.findall(r"`([^`]+)`", cell)
 
 
@@ -44,7 +44,7 @@ def _marks(node: ast.expr) -> set[str]:
 
 @cache
 def marks_in(path: str) -> dict[str, set[str]]:
-    """The same of a file; none where there is no such file."""
+    """Returns the same for a file. The result is empty if there is no such file."""
     file = ROOT / path
     return marks_of(file.read_text(encoding="utf-8")) if file.is_file() else {}
 

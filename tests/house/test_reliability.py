@@ -38,7 +38,7 @@ def test_every_fault_that_is_tested_has_its_row_and_no_other() -> None:
 
 
 def test_nothing_is_lost_or_duplicated_without_a_reason() -> None:
-    """The table that is committed says so itself."""
+    """The table in the repository shows this."""
     lost, duplicated = HEAD.index("lost"), HEAD.index("duplicated")
     for row in lines_of_the_document():
         assert row[lost] == "0" or ": " in row[lost], row
@@ -46,7 +46,7 @@ def test_nothing_is_lost_or_duplicated_without_a_reason() -> None:
 
 
 def test_every_fault_has_a_mutation_that_its_own_test_must_notice() -> None:
-    """And no mutation is left of a fault that nobody brings about."""
+    """And there is no mutation of a fault without a test."""
     of_tests = set(faults_brought_about())
     assert {fault for fault, _ in of_tests} == {one.fault for one in mutations()}
     named = {(one.fault, one.test.partition("[")[0]) for one in mutations()}
@@ -88,20 +88,20 @@ class Sent:
     [(["m_1", "m_2", "m_never_answered"], 0, 0), (["m_2"], 1, 0), (["m_1", "m_2", "m_1", "m_1"], 0, 2)],
 )
 def test_lost_and_duplicated_are_counted(found: list[str], lost: int, duplicated: int) -> None:
-    """What was stored and not answered is neither."""
+    """A message that was stored and not answered counts as neither."""
     row = outcome("fire", Sent(), found, None, "")
     assert (row.acknowledged, row.lost, row.duplicated) == (2, lost, duplicated)
 
 
 def test_runs_of_one_fault_are_one_line_with_the_longest_recovery() -> None:
-    """And the reason why something may be lost stands beside how much."""
+    """The reason for a loss is in the same cell as the number of lost messages."""
     runs = [Row("fire", "a lot", 1000, 0, 0, 0.52), Row("fire", "a lot", 500, 3, 0, 1.26, "no copy")]
     (line,) = lines(runs).values()
     assert line == "| fire | 2 | a lot | 1,500 | 3: no copy | 0 | 1.3 s |"
 
 
 def test_a_run_of_some_faults_leaves_the_lines_of_the_others(tmp_path: Path) -> None:
-    """And all that stands around the table."""
+    """And the text around the table stays."""
     document, run = tmp_path / "document.md", tmp_path / "rows"
     document.write_text(f"before {BEGIN} {END} after")
     for fault, acknowledged in (("flood", 1), ("fire", 2), ("fire", 3)):

@@ -1,8 +1,6 @@
-"""Every route of the table, called without a token, with the wrong shop's and with the wrong scope.
-
-Over the real application, without a network: its Redis cannot be reached, so whatever gets past a guard is 503 or
-400 and fails the test.
-"""
+"""Calls every route of the table without a token, with the token of another shop, and with the wrong scope. It uses the
+real application without a network. Redis cannot be reached, so a call that passes a guard gets 503 or 400 and fails the
+test."""
 
 import base64
 import re
@@ -68,7 +66,7 @@ def _needs_parameter(route: Route) -> bool:
 
 @pytest.fixture(scope="module")
 def app() -> Application:
-    """One for all tests: none of them changes anything."""
+    """One application for all tests, because no test changes it."""
     return application()
 
 
@@ -129,7 +127,7 @@ def test_every_scope_of_the_table_is_one_that_tokens_can_have(guarded: list[Guar
 
 
 def test_nobody_gets_in_without_a_token(client: TestClient, guarded: list[Guarded]) -> None:
-    """401, whatever else is wrong with the call."""
+    """401, also if the call has other mistakes."""
     for route in guarded:
         assert_refused(client, route, None, 401, "token_missing")
         assert_refused(client, replace(route, path=f"{route.path}?nonsense=1"), None, 401, "token_missing")
@@ -146,7 +144,7 @@ def test_a_bad_token_is_no_token(client: TestClient, guarded: list[Guarded]) -> 
 
 
 def test_another_shops_token_does_not_get_in(client: TestClient, guarded: list[Guarded]) -> None:
-    """403, with every scope there is; shops whose names look alike are others too."""
+    """403, with every scope. A shop with a similar name is another shop too."""
     others = [token(other, *SCOPES) for other in ("demo2", "dem", "Demo", "demo ", "demo/x", "%64emo")]
     for route in guarded:
         for bearer in others:
@@ -179,7 +177,7 @@ def test_the_public_routes_answer_anybody(client: TestClient) -> None:
 
 
 def test_what_facebook_signs_is_refused_without_its_signature(client: TestClient) -> None:
-    """Before anything is looked up; and a status page holds nothing for a code that is none."""
+    """Before any lookup. A status page shows nothing for an unknown code."""
     forged = {"signed_request": "-" * 43 + ".e30"}
     for method, path in SIGNED:
         assert client.request(method, path).json()["reason"] == "signed_request_missing"

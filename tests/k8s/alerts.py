@@ -25,7 +25,7 @@ spec:
 
 
 def prometheus_rule(rules: str) -> str:
-    """The text of the object whose spec is these rules, word for word, comments too."""
+    """Returns the text of the object whose spec is these rules, with their comments."""
     return HEAD + "".join(f"  {line}" if line.strip() else line for line in rules.splitlines(keepends=True))
 
 

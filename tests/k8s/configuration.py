@@ -60,7 +60,7 @@ def variables(manifests: Manifests) -> Iterator[str]:
 
 
 def environment(manifests: Manifests, pod: Pod) -> dict[str, str]:
-    """The variables of a pod's container, those of its config maps first."""
+    """Returns the variables of a pod's container, those of its config maps first."""
     told: dict[str, str] = {}
     for container in pod.containers:
         for source in container.get("envFrom", []):

@@ -12,7 +12,7 @@ from tests.k8s.renderer import ROOT, Absent, render, renderer
 
 @pytest.fixture(scope="session", autouse=True)
 def _renderer() -> None:
-    """Skips what needs Kustomize where there is none."""
+    """Skips tests that need Kustomize if there is none."""
     try:
         renderer()
     except Absent as absent:
@@ -27,7 +27,7 @@ def folders(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def rendered() -> Callable[[str], Manifests]:
-    """An overlay as it stands."""
+    """An overlay without changes."""
     held: dict[str, Manifests] = {}
 
     def overlay(name: str) -> Manifests:

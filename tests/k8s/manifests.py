@@ -1,4 +1,4 @@
-"""Rendered objects, and the ways in which the checks look at them."""
+"""Rendered objects, and functions that the checks use to read them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Pod:
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
     def port(self, port: str | int) -> int | None:
-        """The number of a port, by its name or number; None when no container opens it."""
+        """Returns the number of a port, by its name or number, or None if no container opens the port."""
         for container in self.containers:
             for one in container.get("ports", []):
                 if port in (one.get("name"), one["containerPort"]):

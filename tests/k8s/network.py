@@ -17,7 +17,7 @@ NODE_LOCAL_DNS = {"ipBlock": {"cidr": "169.254.20.10/32"}}
 
 
 def policies(manifests: Manifests) -> Iterator[str]:
-    """Each policy is about pods that are there, names ports that are open, and no rule of it is for everybody."""
+    """Each policy is about pods that exist and names ports that are open. No rule allows every peer."""
     for policy in manifests.of("NetworkPolicy"):
         spec, where = policy["spec"], title(policy)
         chosen = manifests.selected(spec["podSelector"])
@@ -45,7 +45,7 @@ def _rule(manifests: Manifests, where: str, chosen: list[Pod], way: str, rule: O
 
 
 def _pods(manifests: Manifests, peer: Object) -> list[Pod] | None:
-    """The pods of this namespace that a peer names; None for a peer that is elsewhere."""
+    """Returns the pods of this namespace that a peer names, or None for a peer outside."""
     if "ipBlock" in peer or "namespaceSelector" in peer:
         return None
     return manifests.selected(peer["podSelector"])
@@ -78,7 +78,8 @@ def _is_for_all(spec: Object) -> bool:
 
 
 def service(manifests: Manifests) -> Iterator[str]:
-    """The service: http in, the operators' port for the monitoring alone, out to Redis, name servers, Facebook."""
+    """The service: HTTP comes in, only the monitoring reaches the operators' port, and connections out lead to Redis,
+    name servers and Facebook."""
     if not component_used(manifests):
         return
     pod = next(pod for pod in manifests.pods() if pod.title == "Deployment page-inbox")

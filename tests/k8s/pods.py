@@ -118,7 +118,8 @@ def hardened(manifests: Manifests) -> Iterator[str]:
 
 
 def probes(manifests: Manifests) -> Iterator[str]:
-    """Three for whatever serves; the service's are on the operators' port, and only readiness asks for Redis."""
+    """Every server has three probes. The probes of the service use the operators' port, and only readiness asks
+    Redis."""
     for pod in manifests.pods():
         if pod.workload["kind"] not in ("Deployment", "StatefulSet"):
             continue
@@ -142,7 +143,7 @@ def probes(manifests: Manifests) -> Iterator[str]:
 
 
 def resources(manifests: Manifests) -> Iterator[str]:
-    """Requests of both, a limit of memory that holds what may wait, none of processor time."""
+    """There are requests for both, a limit of memory with room for waiting messages, and no limit of processor time."""
     for pod in manifests.pods():
         for container in pod.containers:
             held = container.get("resources", {})
@@ -177,7 +178,7 @@ def ending(manifests: Manifests) -> Iterator[str]:
 
 
 def replicas(manifests: Manifests) -> Iterator[str]:
-    """One process in a pod; pods apart from each other; the new one ready before the old one goes."""
+    """One process in a pod. Pods run on different nodes. A new pod is ready before the old pod ends."""
     for pod in service_pods(manifests):
         if len(pod.containers) != 1 or pod.containers[0].get("args") != ["serve"] or "command" in pod.containers[0]:
             yield f"{pod.title} is not one container that runs `serve`"

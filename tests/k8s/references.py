@@ -81,7 +81,7 @@ def ingresses(manifests: Manifests) -> Iterator[str]:
 
 
 def routes(manifests: Manifests) -> Iterator[str]:
-    """An HTTPRoute stands in place of the Ingresses, and leads to the same."""
+    """An HTTPRoute replaces the Ingresses and has the same targets."""
     for route in manifests.of("HTTPRoute"):
         where = title(route)
         if manifests.of("Ingress"):

@@ -1,7 +1,5 @@
-"""Kustomize, as far as this machine has one: kubectl or kustomize on PATH, else one binary fetched into `.cache`.
-
-What cannot be had raises `Absent`, whose sentence is the reason to skip.
-"""
+"""Kustomize, if this machine has it: kubectl or kustomize on PATH, else one binary that is downloaded into `.cache`.
+Otherwise `Absent` is raised, and its text is the reason to skip."""
 
 import base64
 import hashlib

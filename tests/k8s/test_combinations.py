@@ -1,4 +1,4 @@
-"""Every overlay with none, one and all components renders, and nothing is wrong with it."""
+"""Every overlay renders with none, one and all components, and the checks find no fault."""
 
 import re
 import shutil

@@ -1,5 +1,5 @@
-"""The rendered configuration at work: a real Valkey takes its file and its users, a real service its settings and
-probes, with the store there and gone."""
+"""The rendered configuration in use: a real Valkey gets its file and users, a real service its settings and probes. The
+store is running or stopped."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -12,7 +12,7 @@ from tests.k8s.renderer import ROOT, RenderRefused, render
 
 
 class Fault(NamedTuple):
-    """`old` in `file` becomes `new`; what is said of it holds `told`."""
+    """In `file`, `old` is replaced by `new`. The finding must contain `told`."""
 
     title: str
     file: str
@@ -154,7 +154,7 @@ def test_every_planted_fault_is_caught_and_every_check_catches_one() -> None:
 
 
 def findings(fault: Fault) -> tuple[tuple[str, str], ...]:
-    """What is said of a copy that is broken so, and by which check."""
+    """Returns the findings about a copy with this fault, each with its check."""
     with tempfile.TemporaryDirectory() as scratch:
         folders = Path(shutil.copytree(ROOT / "k8s", Path(scratch) / "k8s"))
         file = folders / fault.file

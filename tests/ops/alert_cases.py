@@ -18,11 +18,8 @@ STALE: Final = math.nan
 
 @dataclass(frozen=True)
 class Case:
-    """Series for one alert, with samples and evaluations each `interval` minutes.
-
-    `begins` is the minute at which the condition begins to hold; None where it must be silent, which is then looked at
-    in the minutes of `silent`.
-    """
+    """Series for one alert, with samples and evaluations each `interval` minutes. `begins` is the minute at which the
+    condition begins. If the alert must not fire, `begins` is None, and the minutes of `silent` are checked."""
 
     alert: str
     what: str
@@ -32,7 +29,7 @@ class Case:
     interval: int = 1
 
     def trial(self, waits: int) -> Trial:
-        """What is to be seen, for a rule that waits so many minutes."""
+        """Returns the expected result for a rule that waits this number of minutes."""
         if self.begins is None:
             return Trial(self.series, {minute: [] for minute in self.silent}, self.interval)
         fires = self.begins + waits
@@ -40,17 +37,17 @@ class Case:
 
 
 def level(*legs: tuple[float, int]) -> Samples:
-    """A gauge: each value for so many samples."""
+    """A gauge: each value for this number of samples."""
     return [value for value, samples in legs for _ in range(samples)]
 
 
 def rising(*legs: tuple[float, int]) -> Samples:
-    """A counter from zero: so much more with each of so many samples."""
+    """A counter from zero that grows by this amount with each sample."""
     return list(accumulate(level(*legs), initial=0.0))
 
 
 def deliveries(*legs: tuple[float, float, float, int]) -> Series:
-    """Each leg: accepted in time, not stored, accepted too late; each with each of so many samples."""
+    """For each leg: accepted in time, not stored, accepted too late; and the number of samples."""
     return {
         'page_inbox_deliveries_total{outcome="accepted"}': rising(*((good + late, n) for good, _, late, n in legs)),
         'page_inbox_deliveries_total{outcome="unavailable"}': rising(*((bad, n) for _, bad, _, n in legs)),
@@ -105,7 +102,7 @@ def pages(status: str, *legs: tuple[float, int]) -> Series:
 
 
 def expiring(*legs: tuple[float, int]) -> Series:
-    """Pages whose token ends within 14 days."""
+    """Pages whose token expires within 14 days."""
     return {'page_inbox_pages_token_expiring{within="14d"}': level(*legs)}
 
 

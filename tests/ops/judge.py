@@ -47,7 +47,7 @@ def filled(expression: str) -> str:
 
 
 def problems_of_expression(expression: str, recorded: frozenset[str] = frozenset()) -> Iterator[str]:
-    """It does not parse, or asks for a series or a label that nobody has."""
+    """The expression does not parse, or asks for a series or a label that does not exist."""
     try:
         tree = promql_parser.parse(expression)
     except ValueError as error:

@@ -70,10 +70,8 @@ def minutes(duration: str) -> int:
 
 
 def failures(questions: Sequence[tuple[dict[str, Any], Sequence[Trial]]], directory: Path) -> list[str]:
-    """What promtool says against each of these rules with its trials: nothing where every trial goes as it says.
-
-    One run of promtool for all of them: starting it takes longer than most trials.
-    """
+    """Returns what promtool reports for each of these rules and its trials. A rule without a failure has no text. There
+    is one run of promtool for all rules, because its start takes longer than most trials."""
     places: dict[str, int] = {}
     for place, (document, trials) in enumerate(questions):
         rules = f"rules-{place}.json"
@@ -128,7 +126,7 @@ def is_counter(name: str, held: Samples) -> bool:
 
 
 def restarted(trial: Trial, at: int) -> Trial:
-    """The same, with every counter beginning anew at minute `at`, as after a restart of the process."""
+    """The same series, but every counter begins at 0 again at minute `at`, as after a restart of the process."""
     step = at // trial.interval
     series = {
         name: [*held[:step], *(value - held[step - 1] for value in held[step:])] if is_counter(name, held) else held

@@ -40,7 +40,7 @@ def _promtool() -> None:
 
 
 def cases(alert: str) -> list[Case]:
-    """Those of one alert."""
+    """Returns the cases of one alert."""
     return [case for case in CASES if case.alert == alert]
 
 
@@ -97,7 +97,7 @@ def test_no_number_of_an_alert_can_change_unnoticed(tmp_path: Path) -> None:
 
 
 def replaced(alert: str, rule: Rule) -> dict[str, Any]:
-    """An alert alone, with another rule in its place."""
+    """Returns one alert with another rule in its place."""
     changed = alone(DOCUMENT, alert)
     for group in changed["groups"]:
         group["rules"] = [rule if one.get("alert") == alert else one for one in group["rules"]]

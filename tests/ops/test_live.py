@@ -79,7 +79,7 @@ def test_the_alert_fires_when_redis_stops_and_ends_when_it_is_back(breakable: Br
 
 
 def _or_skip(server: Any) -> Any:
-    """The server, or a skip that says why there is none."""
+    """Returns the server, or skips the test with the reason."""
     try:
         promtool("--version")
     except Absent as absent:
@@ -160,7 +160,7 @@ def test_no_panel_is_ever_empty_and_promtool_likes_the_metrics(breakable: Breaka
 
 
 def without_series(prometheus: Prometheus, dashboard: dict[str, Any]) -> set[str]:
-    """Titles of the panels of which a query returns nothing at all."""
+    """Returns the titles of panels that have a query without a result."""
     return {panel["title"] for panel in panels(dashboard) for target in panel["targets"]
             if not prometheus.query(filled(target["expr"]))}  # fmt: skip
 

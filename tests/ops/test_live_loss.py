@@ -1,7 +1,5 @@
-"""A real Prometheus fires the alert of each fault that would lose acknowledged messages or bring purged ones back.
-
-Each fault has an installation of its own, which is a job of the one Prometheus.
-"""
+"""A real Prometheus fires the alert of each fault that would lose acknowledged messages or bring purged messages back.
+Each fault has an installation of its own, which is a job of the same Prometheus."""
 
 import time
 from collections.abc import Callable
@@ -47,9 +45,8 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 def test_each_fault_that_loses_messages_fires_its_alert_and_no_other_installation_is_alerted(
     own_server: OwnServer, breakable: Breakable, tmp_path: Path
 ) -> None:
-    """Redis may evict; its clock is wrong; a message is too old; no Page was ever connected; the Pages are gone; Redis
-    comes back as it was before a purge.
-    """
+    """Redis may evict; its clock is wrong; a message is too old; no Page was ever connected; the Pages are lost; Redis
+    comes back with data from before a purge."""
     try:
         promtool("--version")
         faketime = library("libfaketime.so.1", package="libfaketime")

@@ -31,7 +31,7 @@ class Place:
     customer: str
 
     def scopes(self) -> frozenset[str]:
-        """Whatever a purge may be of that takes it along."""
+        """Returns all purges that include this message."""
         return frozenset({"shop", self.page, f"{self.page}_{self.customer}"})
 
 
@@ -46,7 +46,7 @@ class State:
     clock: int = 0
 
     def cell(self, name: Name) -> Cell | None:
-        """What is known of a message; None for one that never came, or was refused without a trace."""
+        """Returns what is known of a message, or None if it never arrived or was refused without a trace."""
         return dict(self.cells).get(name)
 
     def having(self, name: Name, cell: Cell) -> "State":
@@ -68,7 +68,8 @@ Step = Callable[[State], Iterator[tuple[State, str]]]
 
 
 def deliver(name: Name, place: Place, text: str, *, old: bool) -> Step:
-    """A message comes. An `old` one was sent before everything that this model knows; of others nobody knows when."""
+    """A message arrives. An `old` message was sent before everything in this model; for the others the time of sending
+    is not known."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         cell = state.cell(name)
@@ -163,7 +164,7 @@ def connect(page: str) -> Step:
 
 
 def pause(paused: bool) -> Step:
-    """The shop stops storing, or goes on."""
+    """The shop stops storing, or continues."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         yield replace(state, paused=paused), ""

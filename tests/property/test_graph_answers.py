@@ -71,7 +71,7 @@ statuses = st.sampled_from([200, 302, 400, 403, 404, 429, 500, 503])
 def test_an_answer_becomes_items_fit_to_be_sent_or_one_of_our_errors(
     value: Any, status: int, edge: Any, after: str | None
 ) -> None:
-    """Without an address that holds a token, an e-mail or `paging` anywhere; nothing else is ever raised."""
+    """No address with a token, no e-mail and no `paging` is left. No other error is raised."""
     ask = Ask("GET", ("1",), lists=edge != "customer")
     query = GraphQuery(edge, PAGE, "7", after=after)
     with suppress(GraphError):
@@ -97,7 +97,7 @@ def test_bytes_of_any_kind_are_an_answer_or_one_of_our_errors(body: bytes, statu
 
 @given(statuses, values | st.fixed_dictionaries({"error": objects}), st.floats(0, 1))
 def test_every_error_is_one_of_ours_and_ends(status: int, body: Any, draw: float) -> None:
-    """However often it comes back, at some point it is not tried again."""
+    """For any number of repetitions, at some point there is no further try."""
     error = error_of(status, body)
     assert isinstance(error, GraphError)
     items, tries = 100, 0

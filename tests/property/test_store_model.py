@@ -108,7 +108,7 @@ class Comparison(RuleBasedStateMachine):
 
     @rule()
     def erased(self) -> None:
-        """Whatever is being purged is erased to the last byte."""
+        """Returns when every running purge has erased its last byte."""
         self.runner.run(self.box.erased())
         self._compare()
 
@@ -225,7 +225,7 @@ async def _told(deed: Coroutine[Any, Any, str]) -> str | None:
 
 
 def _sent(old: bool) -> int | None:
-    """Before anything here happened, or nobody knows when."""
+    """Whether it was sent before everything here, or at an unknown time."""
     return int((time.time() - FIVE_DAYS / 2) * 1000) if old else None
 
 
@@ -233,7 +233,8 @@ def _sent(old: bool) -> int | None:
 def test_the_store_does_what_its_model_does_whatever_happens_at_once(
     own_server: Callable[..., AbstractContextManager[Server]],
 ) -> None:
-    """Deliveries, edits, unsends, purges, pauses and connections, alone and together, in every order that is drawn."""
+    """Deliveries, edits, unsends, purges, pauses and connections, alone and at the same time, in every order that is
+    drawn."""
     with own_server() as server:
         Comparison.server = server
         run_state_machine_as_test(

@@ -52,7 +52,7 @@ END: Final = "<!-- end of the soak's table -->"
 
 @dataclass
 class Soak:
-    """One run: something breaks every `cycle` seconds; a message lives for `ttl`, which is longer."""
+    """One run: a fault happens every `cycle` seconds. A message is stored for `ttl`, which is longer."""
 
     stage: Stage
     seconds: float
@@ -135,7 +135,7 @@ def _read(stage: Stage, graph: GraphShop, shop: Shop) -> None:
 
 
 def _until_nothing_is_kept(stage: Stage, ttl: int) -> None:
-    """Every key that holds or finds a message has gone by itself."""
+    """Returns when every key of a message or an index has expired."""
     with stage.valkey.client() as client:
 
         def held() -> list[tuple[bytes, int]]:

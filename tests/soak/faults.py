@@ -1,4 +1,4 @@
-"""What breaks in a soak, one after the other at random. Each returns when it is over."""
+"""The faults of a soak, in random order. Each function returns when its fault is over."""
 
 import signal
 import socket

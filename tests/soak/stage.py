@@ -1,4 +1,4 @@
-"""What a soak runs on: a Valkey of its own, two replicas of which one may break, a fake Graph, temporary files."""
+"""The parts of a soak: a Valkey, two replicas of which one may get faults, a fake Graph, temporary files."""
 
 import signal
 import tempfile
@@ -43,7 +43,7 @@ class Stage:
 
 @contextmanager
 def staged(ttl: int) -> Iterator[Stage]:
-    """All of it, gone afterwards."""
+    """Starts all parts and ends them afterwards."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         (place / "tmp").mkdir()

@@ -14,7 +14,7 @@ from tests.soak.watch import Found
 
 @pytest.mark.timeout(240)
 def test_a_short_soak_finds_every_message_once() -> None:
-    """Whatever breaks in the first moments of it."""
+    """With any fault at the beginning."""
     with staged(ttl=15) as stage:
         run = Soak(stage, 12, 15, random.Random(), cycle=3)
         table, wrong = asyncio.run(run.run())
@@ -39,7 +39,7 @@ def test_what_grows_is_told(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["lost", "duplicated", "outlived", "returned", "unseen", "seen_twice"])
 def test_a_single_message_that_is_not_as_it_should_be_is_told(name: str) -> None:
-    """However many are."""
+    """For any number of messages."""
     assert list(complaints([], looked(), looked(), Found(acknowledged=1000))) == []
     assert len(list(complaints([], looked(), looked(), Found(**{"acknowledged": 1000, name: 1})))) == 1
 
@@ -50,7 +50,7 @@ def test_what_is_left_behind_is_told() -> None:
 
 
 def test_the_table_takes_the_place_of_the_last_one(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """And of nothing else."""
+    """Everything else stays."""
     document = tmp_path_factory.mktemp("soak") / "document.md"
     document.write_text(f"before {BEGIN} old {END} after")
     write("| new |", document)

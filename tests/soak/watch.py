@@ -46,7 +46,7 @@ class _Batch:
 
 @dataclass
 class Kept:
-    """A shop whose messages stay until their time is over. A viewer watches it."""
+    """A shop whose messages stay until they expire. A viewer watches it."""
 
     shop: Shop
     load: Load
@@ -58,7 +58,7 @@ class Kept:
     _last_id: str = ""
 
     def look(self, url: str) -> None:
-        """Read everything, and watch from where the last look ended until everything acknowledged by now was told."""
+        """Reads everything, and follows the stream from the last look until every acknowledged message has arrived."""
         taken, self.load.acknowledged = self.load.acknowledged, set()
         now = time.monotonic()
         self._batches.append(_Batch(self._began, now, taken))

@@ -62,7 +62,7 @@ class Shop:
         return self._call("PUT", f"pages/{page}", status, {})
 
     def pauses(self, paused: bool, path: str = "") -> None:
-        """Stop storing, or go on: all of it, or one Page's."""
+        """Stops storing or continues, for the whole shop or one Page."""
         self._call("PATCH", path, 200, {"paused": paused})
 
     def puts(self, path: str, body: Any, status: int = 200) -> Any:
@@ -85,7 +85,7 @@ class Shop:
 
 
 class Inbox:
-    """The running service, and tokens for whoever asks."""
+    """The running service, and tokens for each caller."""
 
     def __init__(self, client: TestClient, app_secret: Secret, token_key: Secret) -> None:
         self._client = client
@@ -95,7 +95,8 @@ class Inbox:
         """Delivers like Facebook, but does not know the app secret."""
 
     def shop(self, name: str, *scopes: Scope, token_for: str = "") -> Shop:
-        """A shop with a token of these scopes, all of them if none is named; `token_for` takes another shop's token."""
+        """A shop with a token of these scopes, or of all scopes if none is given. `token_for` makes tokens of other
+        shops."""
         token = self._tokens.mint(ShopId(token_for or name), scopes or SCOPES, 60, f"owner@{name}", time.time())
         return Shop(self._client, name, token)
 

@@ -4,7 +4,8 @@ from tests.walkthrough.conftest import Inbox, says
 
 
 def test_a_message_that_is_delivered_again_is_stored_once(inbox: Inbox) -> None:
-    """It keeps its place and its end: five days from the first receipt, however often it comes."""
+    """The message keeps its position and its expiry time: five days from the first receipt, for any number of
+    deliveries."""
     message = says("m_1", "Hello?")
     assert inbox.facebook.delivers(message) == 200
     shop = inbox.shop("sokha")

@@ -6,7 +6,8 @@ SECOND_PAGE = "104200000000002"
 
 
 def test_messages_of_a_page_are_stored_from_the_moment_it_is_connected(inbox: Inbox) -> None:
-    """Before that they are counted and not kept: nobody has asked us to. Reads may name one Page."""
+    """Before that, messages are counted and not stored, because no shop has asked for them. A read may name one
+    Page."""
     shop = inbox.shop("sokha")
     assert inbox.facebook.delivers(says("m_1", "Too early", page=SECOND_PAGE), page=SECOND_PAGE) == 200
     shop.connects(SECOND_PAGE)
@@ -19,7 +20,7 @@ def test_messages_of_a_page_are_stored_from_the_moment_it_is_connected(inbox: In
 
 
 def test_a_page_that_is_disconnected_takes_its_messages_along(inbox: Inbox) -> None:
-    """The other Page's stay. What still arrives for it is not stored."""
+    """The messages of the other Page stay. Later messages of the disconnected Page are not stored."""
     shop = inbox.shop("sokha")
     shop.connects(SECOND_PAGE)
     inbox.facebook.delivers(says("m_1", "For the second", page=SECOND_PAGE), page=SECOND_PAGE)

@@ -32,7 +32,7 @@ def test_the_receipt_can_be_asked_for_later(inbox: Inbox) -> None:
 
 
 def test_one_conversation_or_one_message_can_be_deleted_alone(inbox: Inbox) -> None:
-    """The others stay."""
+    """All other messages stay."""
     shop = inbox.shop("sokha")
     inbox.facebook.delivers(
         says("m_1", "one"), says("m_2", "two"), says("m_3", "three", customer="8"), says("m_4", "four", customer="9")

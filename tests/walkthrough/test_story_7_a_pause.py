@@ -1,4 +1,4 @@
-"""Story 7: the owner pauses the shop, or a Page, or blocks a customer who objects; and goes on later."""
+"""Story 7: the owner pauses the shop or a Page, or blocks a customer who objects, and continues later."""
 
 from tests.support import wait_until_blocking
 from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
@@ -20,7 +20,7 @@ def test_a_paused_shop_stores_nothing_new_and_keeps_what_it_has(inbox: Inbox) ->
 
 
 def test_a_customer_objects_and_is_not_kept_any_more(inbox: Inbox) -> None:
-    """What was kept of them goes; what they write from now on is not stored, until the objection is lifted."""
+    """The customer's stored messages are deleted. New messages are not stored until the block is removed."""
     shop, conversation = inbox.shop("sokha"), f"{PAGE}_{CUSTOMER}"
     inbox.facebook.delivers(says("m_1", "before"))
 
@@ -36,7 +36,7 @@ def test_a_customer_objects_and_is_not_kept_any_more(inbox: Inbox) -> None:
 
 
 def test_a_paused_page_stores_nothing_new(inbox: Inbox) -> None:
-    """The shop's other Pages go on."""
+    """The shop's other Pages continue to store."""
     shop = inbox.shop("sokha")
     shop.pauses(True, f"pages/{PAGE}")
     assert inbox.facebook.delivers(says("m_1", "during")) == 200

@@ -1,4 +1,4 @@
-"""Story 8: somebody tries to read what is not theirs."""
+"""Story 8: a stranger tries to read messages of a shop."""
 
 from tests.walkthrough.conftest import PAGE, Inbox, says
 
@@ -13,14 +13,14 @@ def test_a_token_opens_its_own_shop_only(inbox: Inbox) -> None:
 
 
 def test_a_token_opens_only_what_its_scopes_name(inbox: Inbox) -> None:
-    """Who may read may not delete, and the other way round."""
+    """A token to read cannot delete, and a token to delete cannot read."""
     inbox.facebook.delivers(says("m_1", "for Sokha"))
     assert inbox.shop("sokha", "messages:purge").get("messages", status=403)["reason"] == "scope_missing"
     assert inbox.shop("sokha", "messages:read").get("pages", status=403)["reason"] == "scope_missing"
 
 
 def test_a_page_cannot_be_taken_from_the_shop_that_has_it(inbox: Inbox) -> None:
-    """Or its customers' messages would go to whoever asks."""
+    """Otherwise the customers' messages would be delivered to another shop."""
     other = inbox.shop("dara")
     assert other.connects(PAGE, status=409)["reason"] == "page_of_another_shop"
     inbox.facebook.delivers(says("m_1", "for Sokha"))
