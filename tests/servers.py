@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Ser
         nodes = []
         for port in ports:
             extra = ["--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes"]
-            extra += ["--cluster-announce-ip", "127.0.0.1", "--cluster-node-timeout", "5000", *RESTING]
+            extra += ["--cluster-announce-ip", "127.0.0.1", "--cluster-node-timeout", "60000", *RESTING]
             node = Embedded.start(directory / str(port), persistent=False, extra=extra, binary=binary)
             nodes.append(stack.enter_context(node).url)
         clients = [stack.enter_context(redis.Redis.from_url(node)) for node in nodes]
@@ -129,9 +129,7 @@ def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Ser
             first, end = SLOTS * index // len(clients), SLOTS * (index + 1) // len(clients)
             admin(client, "CLUSTER", "ADDSLOTSRANGE", first, end - 1)
             admin(client, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
-            for port in ports[:index]:
-                admin(client, "CLUSTER", "MEET", "127.0.0.1", port)
-        wait_until_blocking(lambda: all(_agrees(client) for client in clients), within=60)
+        _meet(clients, ports)
         addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
         yield Server("cluster", f"redis+cluster://{addresses}", tuple(nodes))
 
@@ -250,6 +248,17 @@ def _is_free(port: int) -> bool:
 def admin(client: redis.Redis, *command: str | int | bytes) -> Any:
     """One command as it is, its reply as the client makes it."""
     return client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+def _meet(clients: Sequence[redis.Redis], ports: Sequence[int]) -> None:
+    """Make the nodes known to each other. On a busy machine an introduction may come too late and is repeated."""
+    for _ in range(3):
+        for index, client in enumerate(clients):
+            for port in ports[:index]:
+                admin(client, "CLUSTER", "MEET", "127.0.0.1", port)
+        with suppress(AssertionError):
+            return wait_until_blocking(lambda: all(_agrees(client) for client in clients))
+    raise AssertionError("the nodes of the cluster did not find each other")
 
 
 def _agrees(client: redis.Redis) -> bool:

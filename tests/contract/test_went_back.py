@@ -99,7 +99,9 @@ async def test_older_data_of_one_server_are_noticed_and_held_back_until_they_are
     assert went_back.since == older or (older is None and went_back.since <= went_back.seen)
 
 
-async def test_a_redis_that_refuses_writes_is_used_again_after_the_data_are_up_to_date(store_url: str) -> None:
+async def test_a_redis_that_refuses_writes_is_used_again_after_the_data_are_up_to_date(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For example, a full Redis still answers reads and purges. The first catching up is that of the start."""
     refusing = connect(store_url)
     caught_up = asyncio.Event()
@@ -113,7 +115,7 @@ async def test_a_redis_that_refuses_writes_is_used_again_after_the_data_are_up_t
     check = WentBackCheck(
         refusing, Metrics(CollectorRegistry()), catch_up, process=PROCESS, now=unix_milliseconds, catch_up_first=True
     )
-    check._connection.commands_at_once = refuse  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(Connection, "commands_at_once", refuse)
     running = asyncio.create_task(check.run(lambda _: asyncio.sleep(0.01)))
     await asyncio.wait_for(caught_up.wait(), 20)
 

@@ -18,7 +18,7 @@ from tests.k8s.pods import service_pods
 from tests.k8s.renderer import ROOT
 from tests.servers import free_ports
 from tests.service import Service, serving, started
-from tests.support import wait_until_blocking
+from tests.support import NO_TLS, wait_until_blocking
 
 PASSWORDS = {"page-inbox": "a-password", "rewrite": "another-password", "test": "a-third"}
 
@@ -40,7 +40,7 @@ def valkey(manifests: Manifests, home: Path) -> Iterator[int]:
     users.write_text(f"{filled}user test on >{PASSWORDS['test']} +@all\n", encoding="utf-8")
     ours = ("--dir", str(home), "--aclfile", str(users), "--bind", "127.0.0.1", "--port", str(port))
     with started([str(find_server()), str(file), *ours], home / "valkey.log", {}):
-        wait_until_blocking(lambda: _answers(port), within=10)
+        wait_until_blocking(lambda: _answers(port))
         yield port
 
 
@@ -113,4 +113,4 @@ def test_the_probes_tell_a_lost_store_from_a_dead_service(single: Manifests, tmp
 
 def asked(service: Service, path: str) -> int:
     """What a probe is answered."""
-    return httpx2.get(f"{service.ops_url}{path}", trust_env=False, timeout=3).status_code
+    return httpx2.get(f"{service.ops_url}{path}", trust_env=False, verify=NO_TLS, timeout=3).status_code

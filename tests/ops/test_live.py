@@ -25,7 +25,7 @@ from tests.ops.test_faults import DASHBOARD
 from tests.prometheus import Prometheus, promtool, running
 from tests.servers import Absent
 from tests.service import serving
-from tests.support import wait_until_blocking
+from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer
 
 WATCHED: Final = ("PageInboxNotScraped", "PageInboxRedisUnreachable", "PageInboxEveryDeliveryFails")
@@ -156,7 +156,8 @@ def test_no_panel_is_ever_empty_and_promtool_likes_the_metrics(breakable: Breaka
         told = promtool("check", "metrics", stdin=scrape)
         assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
         assert {row.full_name for row in METRICS} == set(re.findall(r"^# TYPE (page_inbox_\w+) ", scrape, re.MULTILINE))
-        assert not httpx2.get(f"{service.url}/metrics", trust_env=False).is_success, "never on the public port"
+        public = httpx2.get(f"{service.url}/metrics", trust_env=False, verify=NO_TLS)
+        assert not public.is_success, "never on the public port"
 
 
 def without_series(prometheus: Prometheus, dashboard: dict[str, Any]) -> set[str]:
