@@ -97,8 +97,8 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
     """Returns the route's handler behind its guard. Raises `ValueError` for a route that cannot be guarded."""
     taker = tickets if route.ticketed else None
     scope, handler = route.scope, route.endpoint
-    # A change is counted and has its own entry. Giving a ticket changes nothing: the ticket opens a stream, which is a
-    # read.
+    # A change has its own entry and counts as one of the shop's changes of the day. Marks and tickets are counted like
+    # reads, under their own actions: their routes need only a scope to read, and staff mark conversations all day.
     read = (route.method == "GET" or route.scope in {"messages:read", "graph:read"}) and not route.apart
     if scope is None or "{shop}" not in route.path or not _takes_request(handler):
         raise ValueError(f"{route.name}: a guarded route needs a scope, {{shop}} in its path and an async handler")
@@ -200,22 +200,10 @@ class _ByMethod:
 
 def _as_app(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None) -> ASGIApp:
     if route.scope is not None:
-        return _answering(guarded(route, tokens, recorder, tickets))
+        return starlette.routing.request_response(guarded(route, tokens, recorder, tickets))
     if _takes_request(route.endpoint):
-        return _answering(cast("Endpoint", route.endpoint))
+        return starlette.routing.request_response(cast("Endpoint", route.endpoint))
     return cast("ASGIApp", route.endpoint)
-
-
-def _answering(endpoint: Endpoint) -> ASGIApp:
-    """Returns an endpoint as an ASGI application. `starlette.routing.request_response` would handle errors a second
-    time, although Starlette's middleware handles them already.
-    """
-
-    async def app(scope: Connection, receive: Receive, send: Send) -> None:
-        response = await endpoint(Request(scope, receive, send))
-        await response(scope, receive, send)
-
-    return app
 
 
 def _takes_request(endpoint: Endpoint | ASGIApp) -> bool:

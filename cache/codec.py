@@ -160,6 +160,8 @@ def decode(record: bytes) -> DecodedRecord:
         Corrupt: the record has an unknown version, or is damaged.
     """
     body = _body(record)
+    if record[0] not in _VERSIONS:
+        raise Corrupt("corrupt_record")
     return DecodedRecord(record[0], record[:HEADER_BYTES], body)
 
 
@@ -239,8 +241,6 @@ def _without_last_number(body: bytes, name: str) -> tuple[bytes, int | None]:
 
 def _body(record: bytes) -> bytes:
     """Returns the JSON of a record."""
-    if len(record) <= HEADER_BYTES or record[0] not in _VERSIONS:
-        raise Corrupt("corrupt_record")
     try:
         return _decompress(record[HEADER_BYTES:])
     except (zstandard.ZstdError, MemoryError, OverflowError):

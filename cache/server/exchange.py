@@ -134,10 +134,7 @@ async def exchange(
     try:
         # keeps: an answer has a time limit
         async with asyncio.timeout(seconds):
-            if not connection.is_connected:
-                await connection.connect_check_health(check_health=False)
-            # `send_packed_command` would do this in a task of its own, with a second time limit.
-            await connection._send_packed_command(packed)  # noqa: SLF001
+            await connection.send_packed_command(packed, check_health=False)
             return [await _reply_or_error(connection) for _ in requests]
     except BaseException:
         await connection.disconnect(nowait=True)  # its next reply would belong to another request

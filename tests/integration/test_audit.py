@@ -53,12 +53,14 @@ def command(redis_url: str, *arguments: str) -> "subprocess.CompletedProcess[str
 def test_every_read_purge_connection_and_change_is_recorded(
     service: Service, shop: Shop, owner: str, facebook: Facebook
 ) -> None:
-    """An entry has the subject, action, time and address. After the first read, equal reads share one entry. No entry
-    has a person's id.
+    """An entry has the subject, action, time and address. After the first read, equal reads share one entry, and so do
+    marks. No entry has a person's id.
     """
     assert facebook.text("m_1").status_code == 200
     shop.ids()
     shop.get("/messages/m_1")
+    for done in (True, False):
+        shop.client.put(f"/conversations/{PAGE}_{CUSTOMER}/mark", json={"done": done})
     shop.client.patch("", json={"paused": False})
     shop.purge(f"/conversations/{PAGE}_{CUSTOMER}")
     shop.purge("/messages/m_1")
@@ -69,6 +71,7 @@ def test_every_read_purge_connection_and_change_is_recorded(
         ("connectPage", 1),
         ("listMessages", 1),
         ("readMessage", 1),
+        ("markConversation", 1),
         ("changeShop", 1),
         ("purgeConversation", 1),
         ("purgeMessage", 1),

@@ -20,8 +20,9 @@ class FakeConnection:
         self.is_connected = True
         self.replies: list[Any] = []
 
-    async def _send_packed_command(self, _packed: object) -> None:
+    async def send_packed_command(self, _packed: object, check_health: bool = True) -> None:
         """Take it; others run meanwhile."""
+        assert not check_health
         await asyncio.sleep(0)
 
     async def read_response(self, timeout: float) -> Any:  # noqa: ASYNC109 - its name for it
