@@ -41,6 +41,9 @@ def _unpack(root: Path) -> Path:
     program = next(path for path in root.glob("usr/bin/python3.*") if path.name.removeprefix("python3.").isdigit())
     for name in ("python3", "python"):
         (root / "usr/local/bin" / name).symlink_to(Path("/usr/bin") / program.name)
+    # As in the official image: no compiled modules.
+    for compiled in root.glob("usr/lib/python3*/**/*.pyc"):
+        compiled.unlink()
     # Whom this machine trusts, the builder inside trusts too: a proxy may stand between it and the packages.
     shutil.copyfile(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
     (root / "etc/pip.conf").write_text(f"[global]\ncert = {CERTIFICATES}\n")

@@ -28,6 +28,15 @@ LEFTOVERS: Final = re.compile(
 ALLOWED: Final = re.compile(r"opt/venv/lib/python3\.\d+/site-packages/[\w.]+/.*\.h")
 """Headers that libraries ship beside their modules: some kilobytes."""
 
+COMPILED: Final = re.compile(r"usr/(local/)?lib/python3(\.\d+)?/(.*/)?__pycache__/[^/]+\.pyc")
+"""Compiled modules of the standard library, which the official base does not have."""
+NOT_COMPILED: Final = """\
+import app.cli, app.factory, app.process, app.supervisor, app.worker
+import os, sys
+specs = [module.__spec__ for module in sys.modules.values() if getattr(module, "__spec__", None)]
+print(*sorted(spec.name for spec in specs if spec.cached and not os.path.exists(spec.cached)))
+"""
+
 
 @contextmanager
 def mounted(name: str) -> Iterator[Path]:
@@ -62,19 +71,28 @@ def _differs(path: Path, before: Path) -> bool:
 
 
 def nothing_else(name: str, base: str) -> str:
-    """Only the environment of Python is new: no compiler, no cache, no test, no history.
+    """Only the environment and the compiled standard library of Python are new: no compiler, cache, test or history.
 
     Returns: how many files it adds.
     """
     with mounted(name) as image, mounted(base) as before:
         new = added(image, before)
-    strays = [str(path) for path in new if not str(path).startswith(f"{VENV}/")]
+    compiled = {path for path in new if COMPILED.fullmatch(str(path))}
+    strays = [str(path) for path in new if path not in compiled and not str(path).startswith(f"{VENV}/")]
     demand(not strays, f"outside of /{VENV}: {strays[:5]}")
     compilers = [str(path) for path in new if COMPILERS.fullmatch(path.name)]
     demand(not compilers, f"compilers: {compilers[:5]}")
     left = [str(p) for p in new if any(map(LEFTOVERS.fullmatch, p.parts)) and not ALLOWED.fullmatch(str(p))]
     demand(not left, f"left over: {left[:5]}")
-    return f"{len(new)} files, all below /{VENV}"
+    return f"{len(new) - len(compiled)} files below /{VENV}, and {len(compiled)} compiled modules"
+
+
+def starts_compiled(name: str, _base: str) -> str:
+    """Every module that a start loads is compiled in the image, because a container cannot keep what it compiles."""
+    run = ("podman", "run", "--rm", "--pull=never", "--network=none", "--entrypoint=python3")
+    missing = tool(*run, name, "-c", NOT_COMPILED).split()
+    demand(not missing, f"{len(missing)} modules are compiled at each start: {missing[:5]}")
+    return "none is compiled at a start"
 
 
 def small(name: str, base: str) -> str:

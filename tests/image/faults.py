@@ -49,6 +49,7 @@ FAULTS: Final = (
     Fault("one stage for everything", "contents", f"{LAST} /opt/venv /opt/venv\n", ""),
     Fault("tests in the last stage", "contents", LAST,
           LAST.replace("COPY", "RUN mkdir -p /opt/venv/tests && touch /opt/venv/tests/test_it.py\nCOPY", 1)),
+    Fault("a start that compiles modules", "compiled", '"import app.cli, ', '"exit()  # '),
     Fault("symbols for debuggers", "size", "-exec strip --strip-unneeded {} +", "-exec true {} +"),
     Fault("a package that nobody locked", "sbom", "--without-pip /opt/venv", "/opt/venv"),
     Fault("a secret in a variable", "secrets", "PYTHONUNBUFFERED=1", "FACEBOOK_APP_SECRET=word PYTHONUNBUFFERED=1"),

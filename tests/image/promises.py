@@ -10,6 +10,7 @@ Proof = Callable[[str, str], str]
 
 PROMISES: Final[dict[str, tuple[str, Proof]]] = {
     "contents": ("no compiler, cache, test or history is in it", contents.nothing_else),
+    "compiled": ("every module that a start loads is compiled in it", contents.starts_compiled),
     "size": (f"at most {contents.LARGEST} MB above its base", contents.small),
     "user": ("a user by number, and nothing that it could change", contents.nobody_writes),
     "sbom": ("the SBOM is the lock file, and what is inside", sbom.tells_the_truth),
