@@ -37,7 +37,7 @@ class TimeLimits:
 
 
 IN_SERVICE: Final = TimeLimits()
-IN_COMMAND: Final = TimeLimits(connect=2, answer=10, write=20)
+IN_COMMAND: Final = TimeLimits(connect=5, answer=10, write=20)
 """An operator's command must not fail because Redis is slow for a moment."""
 
 Reply = Any
