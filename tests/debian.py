@@ -16,10 +16,10 @@ DOWNLOAD_SECONDS: Final = 120
 
 
 def program(name: str, *, package: str, programs: Sequence[str] = ()) -> Path:
-    """A program of this package. `programs` are all that are taken out of it, `name` alone when there are none.
+    """Returns a program of this package. Only `programs` are unpacked, or only `name` if there are none.
 
     Raises:
-        Absent: this machine has neither the program nor a way to fetch it; says why.
+        Absent: this machine does not have the program and cannot fetch it. The text gives the reason.
     """
     own = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if own is not None:

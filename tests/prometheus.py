@@ -20,19 +20,19 @@ START_SECONDS: Final = 20.0
 
 
 def program(name: str) -> Path:
-    """One of the two programs: this machine's own, or the fetched one.
+    """Returns one of the two programs: this machine's own, or the downloaded one.
 
     Raises:
-        Absent: this machine has neither and cannot fetch it; says why.
+        Absent: this machine does not have the program and cannot fetch it. The text gives the reason.
     """
     return debian.program(name, package="prometheus", programs=PROGRAMS)
 
 
 def promtool(*arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run promtool to its end; what it wrote and its exit code. Of `test`, both streams are in `stdout`, in order.
+    """Runs promtool and returns its output and its exit code. For `test`, both streams are in `stdout`, in order.
 
     Raises:
-        Absent: there is none.
+        Absent: this machine has no promtool.
     """
     command = [str(program("promtool")), *arguments]
     return subprocess.run(  # noqa: S603 - our own arguments

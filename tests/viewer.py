@@ -1,4 +1,4 @@
-"""Somebody who watches a shop's stream over HTTP, and reads it by the letter of the standard."""
+"""A viewer that follows a shop's stream over HTTP and reads it exactly as the standard says."""
 
 import json
 import threading
@@ -60,7 +60,7 @@ class Reader:
 
 
 class Viewer:
-    """Reads in a thread of its own until the stream ends or it is closed. What it has seen stands in `reader`."""
+    """Reads in a thread of its own until the stream ends or the viewer is closed. `reader` has what it has seen."""
 
     def __init__(
         self, url: str, name: str = "shop-1", *, after: str = "", token: str | None = None, query: str = ""
@@ -123,20 +123,20 @@ class Viewer:
 
     @property
     def events(self) -> list[Received]:
-        """All it was told so far."""
+        """Returns all events until now."""
         return list(self.reader.events)
 
     def named(self, name: str) -> list[Received]:
-        """Those of one name."""
+        """Returns the events of one name."""
         return [event for event in self.events if event.name == name]
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the messages it was told, in order."""
+        """Returns the ids of the received messages, in order."""
         return [event.data["id"] for event in self.named("message")]
 
     def wait_for(self, name: str, count: int = 1, within: float = WITHIN) -> list[Received]:
-        """So many events of a name, once they are there."""
+        """Returns this number of events of a name, when they have arrived."""
         wait_until_blocking(lambda: len(self.named(name)) >= count, within, lambda: f"{name}: {self.events}")
         return self.named(name)
 

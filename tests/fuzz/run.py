@@ -159,9 +159,9 @@ def _kept(message: dict[str, Any]) -> Kept:
 async def run(
     service: Service, bodies: int, seed: int, *, worlds: int = WORLDS, told: Callable[[int], None] = lambda _: None
 ) -> Found:
-    """So many bodies. Raises Wrong with the world's number, which together with the seed draws it again.
+    """Sends this number of bodies. Raises Wrong with the world's number. The number and the seed draw the same world again.
 
-    `told` is called with the number of bodies since it was called last.
+    `told` is called with the number of bodies since its last call.
     """
     found, numbers = Found(), iter(range(bodies))
 

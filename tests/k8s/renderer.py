@@ -53,10 +53,10 @@ def render(folder: Path) -> Manifests:
 
 @cache
 def renderer() -> tuple[str, ...]:
-    """The command that renders the folder given as its last argument.
+    """Returns the command that renders a folder. The folder is its last argument.
 
     Raises:
-        Absent: there is none.
+        Absent: there is no such command.
     """
     for command, version in (
         (("kubectl", "kustomize"), ("version", "--client")),

@@ -246,7 +246,7 @@ class Store:
         return NOW * 1000
 
     async def lift(self, shop: ShopId, conversation: ConversationId, /) -> None:
-        """None is."""
+        """There are none."""
         self._note("lift", shop, conversation)
         self.blocked = None
 
@@ -260,7 +260,7 @@ class Store:
         return self._receipt("customer", shop, customer, requested_by)
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /, *, history: bool) -> Page:
-        """Connected now; the token is told by its value, so that a test can see it."""
+        """Connects the Page now. The token is recorded by its value, so that a test can see it."""
         self._note("connect", shop, page, token and token.reveal(), *(() if history else ("no history",)))
         return Page(page, NOW * 1000, state=None if token is None else CONNECTED)
 
@@ -409,6 +409,6 @@ class Setup:
         self.client = TestClient(self.app, raise_server_exceptions=False, headers=self.bearer(), client=from_)
 
     def bearer(self, shop: str = "demo", *scopes: Scope) -> dict[str, str]:
-        """The header of a token; every scope when none is given."""
+        """Returns the header of a token. Without a scope the token has every scope."""
         token = self.tokens.mint(ShopId(shop), scopes or SCOPES, 60, "dara", NOW)
         return {"Authorization": f"Bearer {token}"}

@@ -25,7 +25,7 @@ NUMBERS = ["+85512000123"]
 
 
 def test_a_message_gets_its_times_and_numbers() -> None:
-    """`phone_numbers` is absent where there is none."""
+    """`phone_numbers` is absent if the text has no number."""
     assert orjson.loads(message_json(KEPT)) == MESSAGE
     assert orjson.loads(message_json(KEPT, NUMBERS)) == MESSAGE | {"phone_numbers": NUMBERS}
     MessageModel.model_validate_json(message_json(KEPT, NUMBERS))
@@ -94,7 +94,7 @@ OBJECTS = st.dictionaries(TEXTS, TEXTS | st.lists(TEXTS, max_size=2) | st.intege
 
 @given(OBJECTS, st.lists(st.sampled_from(["+85512000123", "+14155550100"]), max_size=2))
 def test_what_is_added_to_bytes_is_what_would_come_of_parsing(content: dict[str, Any], numbers: list[str]) -> None:
-    """Whatever the content holds, in the answer of one message and of a list."""
+    """For any content, in the answer of one message and of a list."""
     times = {"received_at": "1970-01-01T00:00:00.000Z", "expires_at": "1970-01-06T00:00:00.000Z"}
     expected = content | times | ({"phone_numbers": numbers} if numbers else {})
     found = message_json(KeptMessage(orjson.dumps(content), 0, 432_000_000), numbers)

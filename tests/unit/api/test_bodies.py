@@ -16,7 +16,7 @@ def connect(token: object) -> PageConnect:
 
 
 def test_an_empty_object_holds_no_token() -> None:
-    """It connects for webhooks alone."""
+    """It connects the Page only for webhooks."""
     assert parse_body(PageConnect, "", b"{}").token() is None
 
 
@@ -55,7 +55,7 @@ def test_a_token_that_is_no_text_is_refused(token: object) -> None:
 
 
 def test_a_token_under_another_name_is_not_repeated() -> None:
-    """A misspelt field must not connect for webhooks alone in silence."""
+    """A misspelt field must not silently connect the Page only for webhooks."""
     with pytest.raises(InvalidRequest) as refused:
         parse_body(PageConnect, "", orjson.dumps({"token": TOKEN}))
     assert (refused.value.reason, str(refused.value)) == ("unknown_field", "Unknown field token.")

@@ -44,7 +44,7 @@ def test_what_the_caller_accepts_decides(accepted: str, coding: Coding | None) -
 
 @pytest.mark.parametrize("accepted", ["zstd", "gzip"])
 def test_a_compressed_answer_reads_as_the_same_json(accepted: str) -> None:
-    """Much smaller, and with the header that tells caches and callers."""
+    """It is much smaller, and its header informs caches and callers."""
     answer = Compression(bytes).answer(PAGE, accepted)
     assert answer.headers["content-encoding"] == accepted
     assert answer.headers["vary"] == "Accept-Encoding"

@@ -50,7 +50,7 @@ def page(setup: Setup) -> str:
 
 
 def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: str) -> None:
-    """Every id stands once."""
+    """Every id occurs once."""
     outline = Outline(page)
     assert outline.open == []
     assert len(set(outline.ids)) == len(outline.ids)

@@ -1,4 +1,4 @@
-"""Every error becomes problem JSON, and tells no more than it should."""
+"""Every error becomes problem JSON and reveals nothing private."""
 
 from typing import Any, get_args
 
@@ -90,7 +90,7 @@ def _client(error: Exception, state: dict[str, Any] | None = None) -> TestClient
 
 
 def test_the_request_id_is_the_one_the_request_was_given() -> None:
-    """Or a new one, never none."""
+    """If there is no request id, a new one is made."""
     assert _client(Refused("conflict", "x"), {"request_id": "r-9"}).get("/").json()["request_id"] == "r-9"
     assert len(_client(Refused("conflict", "x")).get("/").json()["request_id"]) == 32
 
@@ -109,7 +109,7 @@ def test_the_log_line_learns_the_reason() -> None:
 
 
 def test_a_status_without_a_line_in_the_table_is_told_by_its_phrase() -> None:
-    """Whatever a library raises."""
+    """For any error of a library."""
     answer = _client(HTTPException(431, headers={"X-Why": "long"})).get("/")
     assert answer.headers["x-why"] == "long"
     assert answer.json()["reason"] == "request_header_fields_too_large"

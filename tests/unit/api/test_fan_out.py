@@ -21,7 +21,7 @@ SHOP = ShopId("sokha")
 
 
 class FakeFeed:
-    """A feed by hand: `say` delivers to whoever follows."""
+    """A feed for tests: `say` delivers to each follower."""
 
     def __init__(self) -> None:
         self.following: dict[ShopId, Callable[[Stretch], float | None]] = {}
@@ -65,11 +65,11 @@ class FakeMetrics:
         self.ended: list[str] = []
 
     def viewers(self, viewers: int, /) -> None:
-        """So many are connected."""
+        """This number of viewers is connected."""
         self.connected = viewers
 
     def streamed(self, event: str, viewers: int, /) -> None:
-        """An event is sent to so many."""
+        """An event is sent to this number of viewers."""
         self.sent.append((event, viewers))
 
     def stream_ended(self, reason: str, /) -> None:
@@ -90,7 +90,7 @@ class Setup:
         )
 
     async def enter(self, position: int = 0, shop: ShopId = SHOP) -> tuple[ShopViewers, Viewer]:
-        """Somebody who has caught up."""
+        """A viewer who has read all earlier events enters."""
         group, viewer = self.fan_out.enter(shop, Start(position, position))
         await wait_until(lambda: shop in self.feed.following)
         assert group.join(viewer)
@@ -132,7 +132,7 @@ async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
 
 
 async def test_the_follower_waits_as_long_as_sending_to_all_viewers_takes() -> None:
-    """One viewer costs next to nothing, a thousand some 50 ms."""
+    """One viewer costs almost nothing, a thousand viewers about 50 ms."""
     setup = Setup()
     await setup.enter()
     alone = setup.feed.say(message(5), position=5)
@@ -240,7 +240,7 @@ async def test_after_the_end_nobody_gets_in() -> None:
 
 
 async def test_a_thousand_viewers_do_not_all_send_in_one_iteration() -> None:
-    """An event goes to some viewers in each iteration; between these another shop has its turns."""
+    """Each iteration sends an event to a few viewers. Between these iterations another shop is served."""
     setup = Setup()
     sent: list[int] = []
     watching_now: list[int] = []

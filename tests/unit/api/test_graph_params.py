@@ -21,7 +21,7 @@ def test_an_empty_query_asks_for_the_first_twenty_five(model: type[EdgeQuery]) -
 
 
 def test_every_parameter_of_posts_reaches_the_reader() -> None:
-    """Times in milliseconds, whichever way they were written."""
+    """Times in milliseconds, in every spelling."""
     pairs = [("limit", "100"), ("after", "QVFI=="), ("since", "1770000000"), ("until", "2026-02-02T09:40:00.123+07:00")]
     query = parse_query(PostsQuery, pairs)
     assert query is not None

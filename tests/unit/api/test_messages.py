@@ -72,7 +72,7 @@ def test_a_purge_answers_its_receipt(setup: Setup, path: str, asked: tuple[Any, 
 
 
 def test_a_purge_with_a_filter_is_refused_and_purges_nothing(setup: Setup) -> None:
-    """Whoever means one conversation must not lose them all."""
+    """A caller who means one conversation must not delete all."""
     answer = setup.client.delete(f"{SHOP}/messages?conversation=1_2")
     assert (answer.status_code, answer.json()["reason"]) == (400, "unknown_parameter")
     assert setup.store.asked == ()

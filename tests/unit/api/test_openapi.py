@@ -80,14 +80,14 @@ def test_query_parameters_are_optional_and_never_null(document: dict[str, Any]) 
 
 
 def test_whoever_is_sent_away_for_a_while_is_told_for_how_long(document: dict[str, Any]) -> None:
-    """429 and 503 bear Retry-After, and only they."""
+    """Only answers 429 and 503 have Retry-After."""
     answers = document["components"]["responses"]
     bearing = {name for name, answer in answers.items() if "Retry-After" in answer.get("headers", {})}
     assert bearing == {"TooManyRequests", "ServiceUnavailable"}
 
 
 def test_a_page_token_goes_in_and_never_out(document: dict[str, Any]) -> None:
-    """Generated clients hide what is a password, and expect none in an answer."""
+    """Generated clients hide a password, and expect no password in an answer."""
     token = document["components"]["schemas"]["PageConnect"]["properties"]["access_token"]
     assert (token["type"], token["format"], token["writeOnly"]) == ("string", "password", True)
     assert (token["minLength"], token["maxLength"]) == (1, 4096)
@@ -95,7 +95,7 @@ def test_a_page_token_goes_in_and_never_out(document: dict[str, Any]) -> None:
 
 
 def test_facebooks_own_names_stand_in_the_description(document: dict[str, Any]) -> None:
-    """`from` is a word of Python, and none of the API's business; fields that Facebook adds are welcome."""
+    """`from` is a keyword of Python, but the API has it. Facebook may add fields."""
     schema = {"$ref": "#/components/schemas/CommentsModel", "components": document["components"]}
     assert jsonschema_rs.is_valid(schema, {"items": [COMMENT | {"new": 1}], "after": None})
     assert not jsonschema_rs.is_valid(schema, {"items": [COMMENT | {"from": "7"}], "after": None})
@@ -146,7 +146,7 @@ def test_an_absent_fact_is_optional_and_a_null_cursor_is_told(document: dict[str
 
 
 def test_a_message_fits_its_schema_and_an_absent_receipt_does_not(document: dict[str, Any]) -> None:
-    """Held against the schema by another validator than the one that made it."""
+    """A second validator checks the message, not the one that made the schema."""
     schema = {"$ref": "#/components/schemas/MessageModel", "components": document["components"]}
     assert jsonschema_rs.is_valid(schema, MESSAGE)
     assert not jsonschema_rs.is_valid(schema, {k: v for k, v in MESSAGE.items() if k != "received_at"})
@@ -165,5 +165,5 @@ def test_schemathesis_reads_the_description(setup: Setup) -> None:
 
 
 def test_a_problem_fits_its_schema(setup: Setup) -> None:
-    """The one every other answer refers to."""
+    """All other answers refer to this schema."""
     ProblemModel.model_validate_json(setup.client.get(f"{SHOP}/messages/none").content)

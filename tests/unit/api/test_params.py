@@ -25,7 +25,7 @@ def test_an_empty_query_asks_for_the_newest_fifty() -> None:
 
 
 def test_every_filter_reaches_the_store() -> None:
-    """Times in milliseconds, whichever way they were written."""
+    """Times in milliseconds, in every spelling."""
     query = parse_query(
         MessagesQuery,
         [
@@ -84,7 +84,7 @@ def test_an_unknown_parameter_is_refused(model: type[MessagesQuery] | None) -> N
 
 
 def test_a_name_that_looks_like_a_value_is_not_repeated() -> None:
-    """Whoever forgets the `=` sends the value as a name."""
+    """If a caller forgets the `=`, the value is sent as a name."""
     with pytest.raises(InvalidRequest) as refused:
         parse_query(MessagesQuery, [("+855 12 345 678", "")])
     assert str(refused.value) == "Unknown query parameter."
@@ -139,7 +139,7 @@ def test_a_body_of_another_shape_is_refused(body: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize("text", ["m_1", "mid.$cAAB:1.-_", "ឈ្មោះ\u200bហាង", "x" * LONGEST_ID])
 def test_ids_are_opaque(text: str) -> None:
-    """Of any script, with whatever Facebook puts in."""
+    """In any script, with any characters that Facebook uses."""
     assert checked_id("id", text) == text
 
 

@@ -1,4 +1,4 @@
-"""Each id comes back from a path as it was sent, and stands in one part of it."""
+"""Each id comes back from a path unchanged, and is one part of the path."""
 
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 @given(st.lists(IDS, min_size=1, max_size=4))
 def test_every_id_is_one_part(ids: list[str]) -> None:
-    """Whatever it consists of."""
+    """With any characters."""
     path = routed("/".join(quote(id_, safe="") for id_ in ids).encode())
     assert [id_of(part) for part in path.split("/")] == ids
 

@@ -44,7 +44,7 @@ def test_whatever_stands_between_and_around_the_digits_the_answer_is_the_same(se
 
 
 def test_an_edited_message_has_the_numbers_of_its_new_text() -> None:
-    """A place is used only with the very bytes in which it was found."""
+    """A position is used only with exactly the bytes in which it was found."""
     numbers = PhoneNumbers()
     for last in ("123", "456", "123"):
         assert numbers.find(message(f"012 000 {last}")) == [f"+85512000{last}"]

@@ -112,7 +112,7 @@ def test_a_pasted_list_of_forty_orders_is_searched_to_its_end() -> None:
 )
 @pytest.mark.parametrize("order", [("kind", "text"), ("text", "kind")], ids=["as sent", "text added by an edit"])
 def test_wherever_the_text_stands_and_whatever_must_be_escaped(text: str, order: tuple[str, str]) -> None:
-    """An edit puts a text that was not there behind the other fields."""
+    """An edit can add a text behind the other fields."""
     facts = {"kind": "message", "text": text}
     message = (
         {"id": "m_1"} | {name: facts[name] for name in order} | {"edits": 1, "sent_at": "2026-02-02T02:40:00.123Z"}
@@ -136,7 +136,7 @@ def test_wherever_the_text_stands_and_whatever_must_be_escaped(text: str, order:
     ],
 )
 def test_a_message_without_a_number_has_none(parts: dict[str, Any]) -> None:
-    """A shop's own code behind a button is not a number either."""
+    """A shop's own code behind a button is not a telephone number."""
     assert in_message(orjson.dumps(MESSAGE | parts)) == []
 
 
@@ -152,7 +152,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.samp
 
 @given(TEXTS, st.none() | st.dictionaries(TEXTS, TEXTS, max_size=2), st.booleans(), st.booleans())
 def test_text_and_quick_reply_are_what_parsing_finds(text: str, reply: Any, has_text: bool, edited: bool) -> None:
-    """Also where an edit wrote the text behind the other members, and where the text looks like JSON."""
+    """Also if an edit wrote the text behind the other members, and if the text looks like JSON."""
     message: dict[str, Any] = {"id": '"text":"no"', "kind": "message"}
     if has_text and not edited:
         message["text"] = text

@@ -155,7 +155,8 @@ def test_a_call_of_facebook_lets_other_requests_start_before_it_waits(setup: Set
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_call_is_recorded_before_its_handler_runs(setup: Setup, route: Route) -> None:
-    """Who, what and from where; a change names its Page. One that cannot be recorded goes no further: 503."""
+    """The entry has who, what and from where. A change names its Page. If the call cannot be recorded, it is answered
+    503."""
     setup.recorder.error = Unavailable()
     call = (route.method, _path(route))
     answer = setup.client.request(*call, json=BODIES.get(route.name))

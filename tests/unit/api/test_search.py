@@ -89,7 +89,7 @@ def test_a_message_has_what_is_looked_for(has: Has, parts: dict[str, Any]) -> No
 
 
 def test_every_filter_must_hold() -> None:
-    """A text, a number, and the time when it is gone."""
+    """A text, a number, and the expiry time."""
     message = kept("red shirt 012 345 678")
     assert found(Search("red", "phone", expires_before=EXPIRES + 1), message)
     assert not found(Search("red", "phone", expires_before=EXPIRES), message)

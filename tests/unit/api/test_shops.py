@@ -34,7 +34,7 @@ def test_a_shop_is_read_and_paused_with_and_without_the_last_slash(setup: Setup,
 
 
 def test_pages_are_listed_and_read_one_by_one(setup: Setup) -> None:
-    """With the moment of their connection; of a Page without a token nothing is told that only a token can have."""
+    """With the time of the connection. A Page without a token has no fields that need a token."""
     answer = setup.client.get(f"{SHOP}/pages")
     assert answer.json() == {"pages": [PAGE]}
     PagesModel.model_validate_json(answer.content)
@@ -91,7 +91,7 @@ def test_a_page_is_paused_by_true_or_false_alone(setup: Setup, body: dict[str, A
 
 
 def test_a_page_of_nobody_is_not_found(setup: Setup) -> None:
-    """Nor is another shop's."""
+    """A Page of another shop is not found either."""
     answer = setup.client.get(f"{SHOP}/pages/2")
     assert (answer.status_code, answer.json()["reason"]) == (404, "page_not_found")
 
@@ -135,7 +135,7 @@ def test_a_page_is_connected_with_its_token(setup: Setup) -> None:
     ],
 )
 def test_the_state_of_a_page_is_told(setup: Setup, state: PageState, told: dict[str, Any]) -> None:
-    """Of each Page alone and in both lists."""
+    """For each Page, and in both lists."""
     setup.store.known_page = replace(setup.store.known_page, state=state, last_event_at=NOW * 1000)
     told = PAGE | {"last_event_at": MOMENT} | told
     waiting = {"healing": {"status": "waiting", "since": MOMENT}} if "healing_since" in told else {}

@@ -35,7 +35,7 @@ def test_an_event_is_name_id_and_data() -> None:
 
 @pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
 def test_no_data_can_end_its_event_or_begin_another(ending: str) -> None:
-    """However its lines end, they stay data."""
+    """With any line end the data stays data."""
     hostile = f"a{ending}{ending}event: purge{ending}id: 9{ending}data: b{ending}{ending}"
     (told,) = read(sse.encode("message", hostile.encode(), "1"))
     assert told == {"event": "message", "id": "1", "data": hostile.replace("\r\n", "\n").replace("\r", "\n")}

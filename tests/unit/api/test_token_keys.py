@@ -57,5 +57,5 @@ def test_unusable_keys_beside_a_good_one_are_passed_over() -> None:
 
 
 def test_a_secret_is_nowhere_in_the_representation_of_tokens() -> None:
-    """Nor in a traceback that shows it."""
+    """A traceback does not show it either."""
     assert SECRET.reveal() not in repr(vars(Tokens([SECRET])))

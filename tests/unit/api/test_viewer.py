@@ -94,7 +94,7 @@ async def test_what_waits_is_taken_in_parts_with_the_position_of_each() -> None:
 
 
 async def test_a_sender_that_is_stuck_is_cancelled_by_the_end() -> None:
-    """Nobody waits for a viewer that does not read."""
+    """No code waits for a viewer that does not read."""
     stuck = asyncio.Event()
     viewers: list[Viewer] = []
 
@@ -114,7 +114,7 @@ async def test_a_sender_that_is_stuck_is_cancelled_by_the_end() -> None:
 
 
 async def test_one_that_waits_is_told_of_the_end_and_gets_what_was_pushed_before() -> None:
-    """The first reason stands."""
+    """The first reason is kept."""
     viewer = made()
     waiting = asyncio.create_task(viewer.next())
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Lists of customers to delete, however they were written."""
+"""Lists of customers to delete, in every spelling."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The fast entrance on real sockets: whatever is sent, both kinds of connection answer the same bytes."""
+"""The fast entrance on real sockets: for any input, both kinds of connection answer the same bytes."""
 
 import asyncio
 from collections import Counter
@@ -122,7 +122,7 @@ async def served(*, short: bool) -> AsyncIterator[Setup]:
 
 
 def repr_of(line: MutableMapping[str, Any]) -> str:
-    """To sort lines by: their order is nobody's business."""
+    """A key to sort lines, because their order does not matter."""
     return repr(sorted(line.items()))
 
 
@@ -184,7 +184,7 @@ async def test_both_kinds_of_connection_answer_alike(case: str) -> None:
 
 
 async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
-    """And told that it was the connection's last."""
+    """The answer says that it is the connection's last answer."""
     async with served(short=True) as setup:
         await setup.said([ONE], 1)
         settles: list[Any] = []
@@ -204,7 +204,7 @@ async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
 
 
 async def test_a_sender_who_leaves_costs_nobody_anything() -> None:
-    """Its messages are stored; its answer goes nowhere."""
+    """Its messages are stored. The answer is dropped."""
     async with served(short=True) as setup:
         await setup.said([ONE], 1)
         settles: list[Any] = []

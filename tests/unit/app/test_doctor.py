@@ -28,7 +28,7 @@ def test_the_worst_finding_counts(findings: tuple[Finding, ...], level: Level, c
 
 
 def test_the_document_says_what_a_script_wants_to_know() -> None:
-    """Every field of every finding, by name, in the order in which they came."""
+    """Every field of every finding, by name, in the order of the findings."""
     document = json.loads(json.dumps(Verdict((FAIL, WARN, OK)).document()))
     assert (document["level"], document["exit_code"]) == ("fail", 1)
     assert document["counts"] == {"ok": 1, "warn": 1, "fail": 1}

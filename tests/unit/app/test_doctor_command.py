@@ -7,13 +7,13 @@ from domain.finding import Finding
 
 
 def pages(well: int, ill: int) -> list[Finding]:
-    """So many Pages, the ill ones first."""
+    """Returns this number of Pages, the faulty ones first."""
     found = [Finding("page", "fail", "Dead.", "Mend.", f"ill-{n}") for n in range(ill)]
     return found + [Finding("page", "ok", "Well.", about=f"well-{n}") for n in range(well)]
 
 
 def test_a_few_pages_are_listed_and_of_many_only_the_ill(capsys: pytest.CaptureFixture[str]) -> None:
-    """A thousand lines of good news would hide the one that matters, which comes last."""
+    """A thousand lines without a fault would hide the important line, which comes last."""
     _say_pages(pages(MOST_WELL_PAGES, 1))
     few = capsys.readouterr().out
     assert few.count("Well.") == MOST_WELL_PAGES

@@ -113,7 +113,7 @@ async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[B
 
 
 async def closed(reader: asyncio.StreamReader) -> bytes:
-    """What came before the other side closed."""
+    """Returns the bytes that came before the other side closed."""
     found = b""
     try:
         while part := await asyncio.wait_for(reader.read(65_536), WAITS):
@@ -253,7 +253,7 @@ async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> No
 
 
 async def test_nothing_is_held_for_those_who_have_gone() -> None:
-    """However they went."""
+    """For every kind of end."""
     async with bounded() as server:
         for part in (b"", b"GET / HT", GET, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
             _, writer = await server.send(part)
@@ -264,7 +264,7 @@ async def test_nothing_is_held_for_those_who_have_gone() -> None:
 
 
 async def test_a_body_of_a_get_holds_no_bytes() -> None:
-    """No handler reads it, however long the answer takes."""
+    """No handler reads the body, however long the answer takes."""
     async with bounded() as server:
         server.answer.clear()
         reader, _ = await server.send(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50_000)
@@ -305,7 +305,8 @@ async def test_a_body_in_tiny_chunks_is_cut_off() -> None:
 
 
 async def test_answers_that_are_not_read_are_bounded() -> None:
-    """One caller's: the largest is cut off, the caller's other answers and those of another caller arrive."""
+    """Of one caller the largest answer is cut off. The caller's other answers, and the answers of another caller,
+    arrive."""
     async with bounded() as server:
         server.answer_bytes = 24 * 1024 * 1024
         unread = []

@@ -1,4 +1,4 @@
-"""The ids of the examples in `/openapi.json` are those of the demo shop, so that a reader can try them."""
+"""The examples in `/openapi.json` use the ids of the demo shop, so that a reader can try them."""
 
 import random
 

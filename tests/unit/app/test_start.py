@@ -1,4 +1,4 @@
-"""The first moment of a process: it can be told to end before it has loaded anything."""
+"""The start of a process: a signal can end the process before it has loaded anything."""
 
 import signal
 import subprocess

@@ -17,7 +17,7 @@ NO_REDIS = Result("redis", False, "Look at Redis.")
 
 
 class FakeWorker:
-    """Reports `results`, or does not answer where they are None; ends at a signal, or by `end`."""
+    """Reports `results`, or does not answer if they are None. It ends at a signal, or by `end`."""
 
     def __init__(self, results: list[Result] | None = None, *, serves: bool = True, deliveries: int = 0) -> None:
         self.serves = serves
@@ -103,7 +103,7 @@ async def test_a_check_passes_where_it_passes_in_every_worker() -> None:
 
 
 async def test_a_worker_that_starts_again_makes_nothing_unready() -> None:
-    """The others serve. Without any that serves, the service is not ready."""
+    """The other workers serve. If no worker serves, the service is not ready."""
     async with supervised(2, lambda before: FakeWorker([REDIS], serves=not before)) as (supervisor, started):
         assert await passed(supervisor) == {"draining": True, "redis": True, "workers": True}
         started[0].serves = False
@@ -134,7 +134,7 @@ async def test_a_start_that_the_system_refuses_is_tried_again() -> None:
 
 
 async def test_settings_read_again_replace_one_worker_after_the_other() -> None:
-    """Neither counts as one that died."""
+    """The replaced workers do not count as dead."""
     async with supervised(2, lambda _: FakeWorker([])) as (supervisor, started):
         await supervisor.renew()
         assert len(started) == 4

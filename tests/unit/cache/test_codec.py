@@ -152,7 +152,7 @@ def test_an_edit_changes_the_text_and_the_count_and_nothing_else(message: Messag
 
 @given(st.permutations([edit(1, "one"), edit(2, "two"), edit(3, None), edit(4, ',"ttl":5}')]))
 def test_the_highest_edit_wins_in_every_order(edits: list[Edit]) -> None:
-    """Whichever arrives last."""
+    """For any order of arrival."""
     value = stored(said("zero"), DAY)
     for change in edits:
         value = edited(value, change) or value

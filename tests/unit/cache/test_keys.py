@@ -50,7 +50,7 @@ OTHERS = [module.PURGES, module.SWEEPER_LOCK, module.KEPT, module.APP_HOLD, *WAT
 
 @given(NAMES | AWKWARD)
 def test_all_keys_of_a_shop_lie_in_one_slot(shop: str) -> None:
-    """Whatever the shop is called: scripts touch several of them at once."""
+    """For any name of the shop, because scripts use several of its keys at once."""
     slots = {key_slot(key) for key in every_key(shop)}
     assert slots == {key_slot(ShopKeys(ShopId(shop)).hash_tag)}
 

@@ -55,7 +55,7 @@ def test_a_value_sealed_once_opens_for_ever() -> None:
 
 @given(st.binary(max_size=300), PARTS)
 def test_whatever_is_sealed_opens(plain: bytes, parts: tuple[str, str, str]) -> None:
-    """Also nothing, and whatever the shop is called."""
+    """Also an empty value, and for any name of the shop."""
     shop, purpose, place = parts
     sealed = sealer(NEW).seal(plain, shop=ShopId(shop), purpose=purpose, place=place)
     assert sealer(NEW).open(sealed, shop=ShopId(shop), purpose=purpose, place=place) == plain
@@ -66,7 +66,7 @@ def test_whatever_is_sealed_opens(plain: bytes, parts: tuple[str, str, str]) -> 
 def test_what_was_sealed_for_one_place_opens_at_no_other(
     one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
-    """Nor for another shop or purpose, also where their names run into each other."""
+    """Nor for another shop or purpose, even if their names together are equal."""
     sealed = sealer(NEW).seal(PLAIN, shop=ShopId(one[0]), purpose=one[1], place=one[2])
     if one != other:
         with pytest.raises(SealBroken):
@@ -87,7 +87,7 @@ def test_a_flipped_byte_is_refused(at: int, flip: int) -> None:
 
 @given(st.integers(0, len(SEALED) - 1), st.integers(0, len(SEALED) - 1))
 def test_two_swapped_bytes_are_refused(one: int, other: int) -> None:
-    """Wherever they stand."""
+    """At any position."""
     swapped = bytearray(SEALED)
     swapped[one], swapped[other] = swapped[other], swapped[one]
     if swapped != SEALED:
@@ -126,7 +126,7 @@ def test_a_key_that_stands_there_twice_is_no_mistake() -> None:
 
 
 def test_without_keys_nothing_is_sealed_and_nothing_opens() -> None:
-    """The sentence tells the operator what to set and how to make it."""
+    """The error says what to set and how to make a key."""
     with pytest.raises(SealKeysMissing, match="SEAL_KEYS; `openssl rand -base64 32`") as caught:
         sealer().seal(PLAIN, shop=SHOP, purpose="p", place="1")
     assert (caught.value.kind, caught.value.reason) == ("not_configured", "setting_missing")
@@ -136,7 +136,7 @@ def test_without_keys_nothing_is_sealed_and_nothing_opens() -> None:
 
 
 def test_each_value_has_a_nonce_of_its_own() -> None:
-    """The same token sealed twice shows that to nobody."""
+    """Two sealed values do not show that the token is the same."""
     nonces = iter((b"a" * 12, b"b" * 12))
     one = Sealer([Secret(b64encode(NEW).decode())], new_nonce=lambda _: next(nonces))
     first, second = (one.seal(PLAIN, shop=SHOP, purpose="p", place="1") for _ in range(2))

@@ -16,7 +16,7 @@ from console.routes import HERE, KINDS, Console, policy
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    """The two routes alone."""
+    """Only the two routes."""
     console = Console(MODULE, TYPES)
     routes = [Route("/console", console.page), Route("/console/{version}/{file:path}", console.file)]
     found = TestClient(Starlette(routes=routes), headers={"Accept-Encoding": "identity"})
@@ -54,7 +54,7 @@ def test_the_policy_lets_nothing_in_but_our_own_files_and_facebooks_pictures(cli
 
 
 def test_pages_of_the_listed_origins_may_embed_the_console_and_open_it() -> None:
-    """No others; and their windows can hear from it."""
+    """Pages of other origins may not. Windows of the listed origins can receive messages."""
     console = Console(MODULE, TYPES, (), ("https://pos.example",))
     with TestClient(Starlette(routes=[Route("/console", console.page)])) as page:
         answer = page.get("/console")
@@ -69,7 +69,7 @@ def test_the_demos_pictures_are_let_in_beside() -> None:
 
 
 def test_the_page_is_asked_for_each_time_and_its_files_are_kept_for_ever(client: TestClient) -> None:
-    """Both are answered 304 to whoever has them; another release's files are given and not kept."""
+    """A browser that has both gets 304. Files of another release are served, but may not be cached."""
     page = client.get("/console")
     assert page.headers["cache-control"] == "no-cache"
     assert client.get("/console", headers={"If-None-Match": page.headers["etag"]}).status_code == 304
@@ -82,7 +82,7 @@ def test_the_page_is_asked_for_each_time_and_its_files_are_kept_for_ever(client:
 
 
 def test_files_travel_packed_to_whoever_takes_that(client: TestClient) -> None:
-    """And plain to the others; caches keep them apart."""
+    """Other callers get them uncompressed. Caches keep the two forms apart."""
     plain = client.get(f"{base(client)}/words/km.json")
     with client.stream("GET", f"{base(client)}/words/km.json", headers={"Accept-Encoding": "gzip"}) as answer:
         packed = b"".join(answer.iter_raw())
@@ -113,7 +113,7 @@ def test_nothing_else_is_given_out(client: TestClient, name: str) -> None:
 
 
 def test_a_page_of_any_origin_may_load_the_client_and_keeps_it_for_a_day() -> None:
-    """It is the module that the console uses too; its types lie beside it, and nothing else."""
+    """The console uses the same module. Only its types are beside it."""
     console = Console(MODULE, TYPES)
     routes = [Route("/client/{file}", console.client), Route("/console/{version}/{file:path}", console.file)]
     client = TestClient(Starlette(routes=routes))
@@ -136,7 +136,7 @@ def test_nothing_stands_inline_in_the_page(client: TestClient) -> None:
 
 
 def test_no_script_makes_html_or_code_of_a_text() -> None:
-    """The one place that sets attributes refuses them too."""
+    """The single function that sets attributes refuses them too."""
     banned = re.compile(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
     found = {path.name for path in (HERE / "js").glob("*.js") if banned.search(path.read_text(encoding="utf-8"))}
     assert found == set()

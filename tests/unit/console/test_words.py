@@ -1,4 +1,4 @@
-"""The console speaks English and Khmer, both whole; what it says stands in their files and nowhere else."""
+"""The console has complete texts in English and Khmer. All texts are in their files."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def test_a_key_names_the_same_values_in_both() -> None:
 
 
 def test_khmer_is_khmer() -> None:
-    """Not English that somebody forgot."""
+    """No text was left in English."""
     khmer = re.compile("[\u1780-\u17ff]")
     left = [key for key in KHMER if key not in SAME and not all(khmer.search(text) for text in texts(KHMER, key))]
     assert left == ["language.other"]
@@ -67,13 +67,13 @@ def test_every_word_is_used() -> None:
 
 
 def test_every_word_that_is_used_is_there() -> None:
-    """`t("...")` of a key that nobody wrote would show the key."""
+    """`t("...")` with an unknown key would show the key."""
     asked = {key for source in SCRIPTS.values() for key in re.findall(r'\bt\("([^"]+)"', source)}
     assert asked - set(ENGLISH) == set()
 
 
 def test_no_script_says_anything_by_itself() -> None:
-    """A text between tags would be in one language for ever; the name of the product is a name."""
+    """A text between tags would have only one language. The name of the product is allowed."""
     spoken = re.compile(r'h\("\w+", \{[^}]*\}, "([^"]*[A-Za-z]{2}[^"]*)"')
     said = {text for source in SCRIPTS.values() for text in spoken.findall(source)}
     assert said == {"Page Inbox"}

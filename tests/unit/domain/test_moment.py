@@ -90,7 +90,7 @@ def test_seconds_and_milliseconds_are_told_apart_by_their_size(number: int, mome
     ],
 )
 def test_anything_else_is_no_moment(text: str) -> None:
-    """A time without an offset above all: nobody knows where it was written."""
+    """In particular a time without an offset, because its time zone is unknown."""
     assert from_text(text) is None
 
 
@@ -105,6 +105,6 @@ def test_finer_fractions_are_cut_off() -> None:
 @example("\ud800")
 @example("2026-02-02T24:00:00Z")
 def test_no_text_is_a_crash(text: str) -> None:
-    """A moment between 1970 and 9999, or None."""
+    """Returns a time between 1970 and 9999, or None."""
     moment = from_text(text)
     assert moment is None or 0 <= moment <= LAST_MOMENT

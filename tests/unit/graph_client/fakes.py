@@ -86,14 +86,15 @@ def too_much() -> httpx2.Response:
 
 @dataclass
 class Facebook:
-    """Answers what is asked with the next step of that script; `asked` is all of it, `told` the same in few words."""
+    """Answers each request with the next step of the script. `asked` has the requests, `told` has them in short
+    form."""
 
     script: defaultdict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
     asked: list[Asked] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
     def will(self, what: str, *steps: Step) -> None:
-        """Answer so, one after the other."""
+        """Prepares these answers, in this order."""
         self.script[what] += steps
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -115,7 +116,7 @@ class Facebook:
         return step if isinstance(step, httpx2.Response) else await step(asked)
 
     def client(self, *, app_secret: Secret | None = APP_SECRET, now: Callable[[], float] = lambda: 1.77e9) -> Client:
-        """A client whose network this is."""
+        """Returns a client that uses this network."""
         network = Network(self)
         return Client(
             base_url="https://graph.example", version=VERSION, app_secret=app_secret, now=now, network=network

@@ -51,7 +51,7 @@ class Books:
         return PageAccount(self.ledger, SHOP, PAGE, limit, spacing, patience)
 
     async def settled(self, result: GraphAnswer | GraphError, usage: Usage | None = None) -> list[tuple[object, ...]]:
-        """What the budgets were told after a call that ended so."""
+        """Returns what the budgets got after a call with this result."""
         account = self.account()
         await account.admit(10)
         await account.settle(Reply(result, usage or Usage()))
@@ -152,7 +152,7 @@ async def test_at_its_limit_a_budget_stops_though_the_call_went_well(usage: Usag
 
 
 async def test_near_its_limit_the_app_is_not_slowed_down() -> None:
-    """Nobody paces all Pages together; at the limit they stop."""
+    """No pace applies to all Pages together. At the limit all calls stop."""
     assert await Books().settled(GOOD, Usage({"app": 0.99})) == []
 
 
@@ -184,7 +184,7 @@ async def test_a_throttle_that_comes_with_a_full_budget_is_one_hold() -> None:
 
 
 async def test_a_burst_of_conversations_is_over_soon() -> None:
-    """Two calls a second are allowed again as soon as nobody calls."""
+    """Two calls a second are allowed again as soon as there are no other calls."""
     error = Throttled("messenger", ErrorDetails(613))
     assert await Books().settled(error) == [("hold", "messenger", 5)]
 
@@ -197,7 +197,7 @@ async def test_a_block_for_a_violation_stops_both_budgets_of_the_page() -> None:
 
 
 async def test_a_dead_token_is_told_with_the_credentials_that_were_used() -> None:
-    """So that one which came meanwhile is not taken for it."""
+    """So a newer token is not taken for the dead one."""
     books = Books()
     error = TokenDead("expired")
     assert await books.settled(error) == []
@@ -222,7 +222,7 @@ async def test_a_token_of_no_page_is_let_through_at_once() -> None:
 
 
 async def test_a_token_of_no_page_waits_too_while_the_app_is_held() -> None:
-    """A call then would prolong it for everybody."""
+    """A call would prolong the limit for all Pages."""
     books = Books()
     books.budgets.app_seconds = 41.5
     with pytest.raises(Throttled) as refused:
@@ -243,7 +243,7 @@ async def test_a_token_of_no_page_waits_too_while_the_app_is_held() -> None:
 async def test_of_a_token_of_no_page_only_the_apps_limit_is_written_down(
     error: GraphError, told: list[tuple[object, ...]]
 ) -> None:
-    """It counts for everybody; what else there is to hold belongs to a Page."""
+    """The app's limit applies to all. All other limits belong to a Page."""
     books = Books()
     await BareAccount(books.ledger, APP_TOKEN).settle(Reply(error))
     assert books.budgets.told == told

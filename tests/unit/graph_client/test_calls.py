@@ -49,7 +49,7 @@ POSTS = f"GET {PAGE}/published_posts"
 
 
 def posts(items: int) -> Ask:
-    """So many posts."""
+    """Returns this number of posts."""
     return Ask("GET", (PAGE, "published_posts"), {"limit": str(items)}, lists=True)
 
 
@@ -146,7 +146,7 @@ async def test_what_a_second_call_cannot_mend_is_asked_once(code: int, error: ty
 
 
 async def test_too_much_data_is_asked_for_in_halves_down_to_one() -> None:
-    """However many tries that takes, and without a wait."""
+    """For any number of tries, without a wait."""
     setup = Setup()
     setup.facebook.will(POSTS, *[too_much() for _ in range(9)])
     await failed(setup, TooMuchData)
@@ -268,7 +268,7 @@ async def test_the_deadline_is_over_all_tries_and_the_last_is_counted_and_logged
 
 
 async def test_a_store_that_hangs_is_cut_off_by_the_deadline_too() -> None:
-    """Whatever a call waits for."""
+    """Whatever the call waits for."""
 
     class Hanging(Budgets):
         async def enter(self, *_: object, **__: object) -> Entry:
@@ -281,7 +281,7 @@ async def test_a_store_that_hangs_is_cut_off_by_the_deadline_too() -> None:
 
 
 async def test_of_one_page_so_many_calls_go_out_at_once() -> None:
-    """The next goes when one has ended, and has so much less time and patience."""
+    """The next call starts when one call has ended. It then has less time left."""
     setup = Setup()
     go = asyncio.Event()
 
@@ -355,7 +355,7 @@ async def test_a_token_of_no_page_is_called_with_on_nobodys_budget() -> None:
 
 
 async def test_a_token_of_no_page_that_is_dead_marks_no_page() -> None:
-    """It has none."""
+    """The token has no Page."""
     setup = Setup()
     setup.facebook.will("GET me", refused(190, 463))
     with pytest.raises(TokenDead):
@@ -372,7 +372,7 @@ async def test_a_call_with_a_token_of_no_page_ends_with_its_deadline() -> None:
 
 
 async def test_closing_closes_the_connections() -> None:
-    """Also when there were none."""
+    """Also if there were no connections."""
     closed = []
 
     class Closable(Network):

@@ -38,7 +38,7 @@ class World:
         return Page(page, 0)
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """Whose it is."""
+        """Returns the shop of the Page."""
         assert page == PAGE
         return self.shop
 

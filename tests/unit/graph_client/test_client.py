@@ -1,4 +1,4 @@
-"""One request to Graph: what goes out, and what every way of failing becomes."""
+"""One request to Graph: what is sent, and the error for every failure."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ SUBSCRIBE = Ask("POST", (PAGE, "subscribed_apps"), form={"subscribed_fields": "m
 
 
 def proof_at(moment: int | None) -> str:
-    """Computed once more and independently."""
+    """Computes the proof a second time, without the product's code."""
     text = TOKEN.reveal() if moment is None else f"{TOKEN.reveal()}|{moment}"
     return hmac.new(APP_SECRET.reveal_bytes(), text.encode(), hashlib.sha256).hexdigest()
 
@@ -54,7 +54,7 @@ def forms(facebook: Facebook) -> list[str]:
 
 
 async def test_the_token_stands_in_the_header_and_nowhere_else() -> None:
-    """Addresses end up in logs; the proof shows whose app calls."""
+    """Addresses are written to logs. The proof shows which app calls."""
     facebook = Facebook()
     facebook.will("GET me", ok({"id": PAGE}))
     result = await send(facebook.client())
@@ -111,7 +111,7 @@ async def test_a_refused_proof_is_sent_in_its_other_form_which_is_then_remembere
 
 
 async def test_a_remembered_form_that_is_refused_later_gives_way_again() -> None:
-    """Should Facebook change its mind."""
+    """If Facebook changes its rule."""
     facebook = Facebook()
     facebook.will("GET me", refused(104), ok({}), refused(104), ok({}), ok({}))
     client = facebook.client()
@@ -154,7 +154,7 @@ async def test_calls_that_are_refused_together_all_find_the_other_form() -> None
 
 
 class Endless(httpx2.AsyncByteStream):
-    """An answer that goes on and on."""
+    """An answer that never ends."""
 
     def __init__(self) -> None:
         self.read = 0
@@ -204,14 +204,14 @@ async def test_an_answer_of_just_the_cap_is_an_answer(monkeypatch: pytest.Monkey
     ids=lambda error: type(error).__name__,
 )
 async def test_a_connection_that_fails_is_unreachable(broken: Exception) -> None:
-    """In whatever words the library says it."""
+    """With any text of the library."""
     facebook = Facebook()
     facebook.will("GET me", broken)
     assert isinstance(await send(facebook.client()), GraphUnreachable)
 
 
 async def test_a_connection_that_is_cut_within_an_answer_is_unreachable() -> None:
-    """Half an answer is none."""
+    """Half an answer is no answer."""
 
     async def half() -> AsyncIterator[bytes]:
         yield b'{"data": [{"id"'
@@ -299,7 +299,7 @@ async def test_cancellation_goes_on_to_the_caller() -> None:
 
 
 async def test_a_large_answer_that_is_slow_to_read_holds_nobody_up() -> None:
-    """Half an emoji among a million backslashes: the event loop goes on while it is read."""
+    """With half an emoji among a million backslashes. The event loop runs while the answer is read."""
     raw = rb'{"id":"' + rb"\\a" * 1_000_000 + rb'\ud83d"}'
     facebook = Facebook()
     facebook.will("GET me", httpx2.Response(200, content=body(raw)))

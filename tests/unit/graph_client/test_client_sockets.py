@@ -89,7 +89,7 @@ async def test_nothing_is_opened_before_the_first_call_and_everything_is_closed_
 
 
 async def test_where_nobody_listens_is_unreachable() -> None:
-    """Such as where somebody listened before."""
+    """For example at a port where a server listened before."""
     loopback = Loopback(polite)
     async with loopback.running():
         pass
@@ -134,7 +134,7 @@ async def test_of_an_answer_that_does_not_end_little_more_than_the_cap_is_read()
 
 
 async def test_a_call_that_takes_too_long_hangs_up() -> None:
-    """Nothing waits on for an answer that nobody will read."""
+    """Nothing waits for an answer that will not be read."""
     hung_up = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

@@ -103,7 +103,7 @@ def test_a_cursor_goes_back_as_it_came(edge: Edge) -> None:
 
 
 def test_times_are_given_in_seconds_where_the_edge_knows_them() -> None:
-    """Conversations know none, and an unknown parameter may fail the call."""
+    """Conversations have no such parameter, and an unknown parameter may fail the call."""
     both = {"since": 1_770_000_000_999, "until": 1_770_000_001_000}
     posts = ask_for(query("posts", **both)).params
     assert (posts["since"], posts["until"]) == ("1770000000", "1770000001")
@@ -187,7 +187,7 @@ def test_history_asks_for_no_names() -> None:
 
 
 def test_the_calls_that_connect_a_page() -> None:
-    """Fields to subscribe go in the body, all of them; the token asked about stands where it is documented."""
+    """The body has all fields to subscribe. The token that is checked is in its documented parameter."""
     assert edges.subscribe(PAGE, FIELDS).form == {"subscribed_fields": ",".join(FIELDS)}
     assert (edges.subscribe(PAGE, FIELDS).method, edges.subscribe(PAGE, FIELDS).params) == ("POST", {})
     assert (edges.unsubscribe(PAGE).method, edges.unsubscribe(PAGE).path) == ("DELETE", (PAGE, "subscribed_apps"))

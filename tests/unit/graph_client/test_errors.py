@@ -1,4 +1,4 @@
-"""The errors of Graph and what callers are told."""
+"""The errors of Graph, and what callers get."""
 
 from typing import Any, get_args
 
@@ -24,7 +24,7 @@ def test_every_reason_belongs_to_one_class() -> None:
 
 
 def test_the_drawing_at_the_top_has_every_class_with_its_reason() -> None:
-    """A tree that lies is worse than none."""
+    """A wrong drawing is worse than no drawing."""
     tree = [line.split() for line in (errors.__doc__ or "").splitlines() if "──" in line and "PageInbox" not in line]
     drawn = {words[1]: words[3] for words in tree if words[1] != "GraphError"}
     assert drawn == {one.__name__: made(one).reason for one in CLASSES}
@@ -40,7 +40,7 @@ def test_an_error_made_by_us_has_no_code(one: type[GraphError]) -> None:
 
 
 def test_every_death_of_a_token_says_what_to_do() -> None:
-    """The shop must act, so it must be told how."""
+    """The shop must act, so the error must say how."""
     for reason in get_args(TokenReason):
         assert "onnect the Page again with a new token." in str(errors.TokenDead(reason)) or reason == "no_token"
     assert "Connect it with a token" in str(errors.TokenDead("no_token"))

@@ -1,4 +1,4 @@
-"""What is said of the app and of Pages, whatever Facebook answers or does not."""
+"""What `examine` reports about the app and the Pages, for every answer of Facebook and without an answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -72,7 +72,7 @@ async def test_an_outage_is_told_once() -> None:
 
 
 async def test_a_used_up_budget_says_nothing_of_the_secret() -> None:
-    """It is told, and the secret not called wrong."""
+    """The used-up budget is reported. The secret is not called wrong."""
     assert await of_app(refused(4)) == [(NAMES[0], "warn")]
 
 
@@ -172,7 +172,7 @@ async def test_a_page_is_told_with_its_state(
 
 
 async def test_without_facebook_what_is_known_here_is_told() -> None:
-    """As the last look left it; nobody is asked."""
+    """From the last check. Facebook is not asked."""
     setup = Setup({ME: CREDENTIALS, PageId("2"): None, PageId("3"): DEAD})
     told = await setup.found(ask_facebook=False)
     assert [told[page].level for page in setup.known] == ["warn", "ok", "fail"]
@@ -188,7 +188,7 @@ async def test_many_pages_are_asked_about_a_few_at_a_time() -> None:
 
 
 async def test_an_outage_ends_the_questions_and_every_page_is_told_all_the_same() -> None:
-    """A thousand time limits in a row help nobody."""
+    """A thousand time limits in a row would take too long."""
     pages = [PageId(str(n)) for n in range(50)]
     setup = Setup(dict.fromkeys(pages, CREDENTIALS), dict.fromkeys(pages, raising(GraphUnreachable())))
     assert {finding.level for finding in (await setup.found()).values()} == {"warn"}

@@ -49,7 +49,7 @@ async def test_only_so_many_calls_of_a_page_go_out_at_once_and_other_pages_do_no
 
 
 async def test_a_queue_that_is_full_refuses_with_a_time_to_come_again() -> None:
-    """Nobody waits for what will not come in time, and nothing grows without bound."""
+    """A call that would wait too long is refused at once, and the queue is bounded."""
     gate = Gate(at_once=1, waiting=1)
     caller = Caller(gate)
     async with asyncio.TaskGroup() as tasks:

@@ -36,7 +36,7 @@ class StoreLost(PageInboxError):
 
 
 def time(seconds: int) -> str:
-    """So long after the moment from which on messages are missing, as Graph writes it."""
+    """A time this long after the beginning of the gap, as Graph writes it."""
     return rfc3339(SINCE + seconds * 1000).replace(".000Z", "+0000")
 
 
@@ -51,7 +51,7 @@ def message(mid: str, seconds: int, **other: Any) -> dict[str, Any]:
 
 
 def page_of(*rows: dict[str, Any], after: str | None = None) -> httpx2.Response:
-    """Items, and where to go on."""
+    """Items, and where the list continues."""
     paging = {"cursors": {"after": after}, "next": "https://graph.example/next"} if after else {}
     return ok({"data": rows, "paging": paging})
 
@@ -87,7 +87,7 @@ class World:
         return list(self.taps)
 
     async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
-        """None are."""
+        """There are none."""
         return set()
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
@@ -133,7 +133,7 @@ class World:
 
 
 async def test_messages_of_all_conversations_are_stored_oldest_first() -> None:
-    """Graph tells the newest first; readers of the store go by receipt."""
+    """Graph returns the newest first. Readers of the store get messages by receipt."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", page_of(message("m_5", 90), message("m_2", 20)))
@@ -144,7 +144,7 @@ async def test_messages_of_all_conversations_are_stored_oldest_first() -> None:
 
 
 async def test_of_one_second_what_was_said_first_is_stored_first() -> None:
-    """Facebook dates to the second; its own order tells."""
+    """Facebook's times are whole seconds, so Facebook's own order decides."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 9)))
     world.will("t_1", page_of(message("m_2", 9), message("m_1", 9), after="B"), page_of(message("m_0", 9)))
@@ -153,7 +153,7 @@ async def test_of_one_second_what_was_said_first_is_stored_first() -> None:
 
 
 async def test_what_is_there_already_or_stays_gone_is_counted_as_that() -> None:
-    """It passes the same door as webhooks do; only new ones are told."""
+    """It is stored as webhooks are. Only new messages are counted as stored."""
     world = World()
     world.outcomes |= {"m_1": "duplicate", "m_2": "erased", "m_3": "too_old"}
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
@@ -235,7 +235,7 @@ async def test_too_much_at_once_is_asked_for_in_halves() -> None:
 
 
 async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_told() -> None:
-    """Also what came of the conversation in which it failed; the rest is fetched when it is done again."""
+    """Also messages of the conversation in which it failed. The next run fetches the rest."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", page_of(message("m_2", 90)))
@@ -267,7 +267,7 @@ async def test_when_facebook_refuses_at_once_nothing_is_stored() -> None:
 
 
 async def test_what_cannot_be_read_is_counted_and_the_rest_stored() -> None:
-    """Graph tells details of the newest messages only."""
+    """Graph gives details only of the newest messages."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     unreadable = [

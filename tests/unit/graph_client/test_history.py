@@ -31,7 +31,7 @@ def test_a_text_is_what_a_webhook_would_have_brought() -> None:
 
 
 def test_what_the_page_wrote_goes_out_to_the_other_side() -> None:
-    """Whoever comes first in the list."""
+    """For any order of the participants."""
     message = read(message="បាទ", **FROM_PAGE)
     assert (message.direction, message.customer) == ("out", CUSTOMER)
     assert message.conversation == f"{PAGE}_{CUSTOMER}"
@@ -44,7 +44,7 @@ def test_ids_may_be_numbers() -> None:
 
 
 def test_a_time_that_is_none_is_absent() -> None:
-    """The store then goes by receipt."""
+    """The store then uses the time of receipt."""
     assert read(message="x", created_time=None).sent_at is None
     assert read(message="x", created_time="soon").sent_at is None
 
@@ -75,7 +75,7 @@ def test_an_attachment_has_the_shape_of_a_webhooks(item: Fact, fact: Fact) -> No
 
 
 def test_a_sticker_comes_once() -> None:
-    """Graph tells it as a field, as an attachment and as a share, in any combination."""
+    """Graph has it as a field, as an attachment and as a share, in any combination."""
     sticker = {"type": "sticker", "url": "https://cdn.example/like.png"}
     image = {"data": [{"image_data": {"url": sticker["url"]}}]}
     shares = {"data": [{"link": sticker["url"]}]}

@@ -22,7 +22,7 @@ class Missing(PageInboxError):
 
 
 class Broken(PageInboxError):
-    """The seal's key is gone."""
+    """The key of the seal is missing."""
 
     kind: ClassVar[Kind] = "conflict"
 
@@ -35,7 +35,7 @@ class Gone(PageInboxError):
 
 @dataclass
 class World:
-    """Registry, watchlist and purger; `told` is what was done."""
+    """Registry, watchlist and purger. `told` records the calls."""
 
     found: Credentials | PageInboxError | None = CREDENTIALS
     fails: PageInboxError | None = None
@@ -82,7 +82,7 @@ async def test_a_living_token_is_marked() -> None:
 
 
 async def test_a_page_is_taken_away_once() -> None:
-    """Where two replicas are asked, the second finds it gone; it is watched no more in any case."""
+    """If two replicas are asked, the second finds no Page. In any case the Page is no longer watched."""
     world = World()
     assert await world.withdrawn.disconnect(SHOP, PAGE, "facebook") == DONE
     world.fails = Missing("page_not_found")
@@ -91,7 +91,7 @@ async def test_a_page_is_taken_away_once() -> None:
 
 
 async def test_without_the_store_nothing_is_done_by_halves() -> None:
-    """Facebook is told to come again."""
+    """The answer asks Facebook to try again."""
     world = World(Gone("redis_unreachable"), Gone("redis_unreachable"))
     with pytest.raises(Gone):
         await world.withdrawn.mark_dead(SHOP, PAGE)

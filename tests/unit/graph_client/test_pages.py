@@ -53,7 +53,7 @@ class Refused(PageInboxError):
 
 @dataclass
 class World:
-    """Registry, watchlist and purger of one Page; `told` is what was done, Facebook's part among it."""
+    """Registry, watchlist and purger of one Page. `told` records the calls, also those to Facebook."""
 
     state: PageState | None = None
     missing_settings: Sequence[str] = ()
@@ -94,7 +94,7 @@ class World:
     claim = connect
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """As it stands."""
+        """The Page without changes."""
         if "page" in self.fails:
             raise self.fails["page"]
         return Page(page, NOW, state=self.state)
@@ -132,7 +132,7 @@ class World:
         self.granted_by = person
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """Note on whose word."""
+        """Records who asked for it."""
         self._do("purge", requested_by)
         return DONE
 
@@ -228,7 +228,7 @@ async def test_what_is_logged_of_it_holds_no_token() -> None:
 
 
 async def test_without_a_token_a_page_is_routed_and_facebook_not_asked() -> None:
-    """It is connected for webhooks alone; no setting is needed for that."""
+    """It is connected only for webhooks, and this needs no setting."""
     world = World(missing_settings=["SEAL_KEYS"])
     assert (await world.connected(None)).status == "webhooks_only"
     assert world.told == ["connect"]
@@ -255,7 +255,7 @@ async def test_what_an_operator_has_not_set_is_named_before_anything_is_done() -
     ids=["dead", "another app's", "a person's", "another Page's", "may too little"],
 )
 async def test_a_token_that_will_not_do_changes_nothing(told: dict[str, Any], error: type[PageInboxError]) -> None:
-    """A Page that is connected goes on with the token it has."""
+    """A connected Page keeps its present token."""
     world = World()
     world.facebook.will(DEBUG, ok({"data": GOOD | told}))
     with pytest.raises(error):
@@ -353,7 +353,7 @@ async def test_another_shops_page_is_refused_before_a_token_is_kept() -> None:
 async def test_messages_are_subscribed_before_it_is_found_out_which_field_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whatever happens then, messages come."""
+    """After that, messages arrive in any case."""
     monkeypatch.setattr("graph_client.pages.CONNECT_SECONDS", 0.05)
     world = World()
     world.facebook.will(DEBUG, ok({"data": GOOD}))
@@ -426,7 +426,7 @@ async def test_disconnecting_ends_facebooks_deliveries_then_forgets_and_purges()
     ],
 )
 async def test_whatever_facebook_answers_a_disconnect_goes_on(code: int, reason: str, calls: int) -> None:
-    """The shop's data goes; what failed is logged."""
+    """The shop's data is deleted. What failed is logged."""
     world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
     world.facebook.will(UNSUBSCRIBE, *[refused(code) for _ in range(calls)])
     with capture_logs() as lines:
@@ -470,7 +470,7 @@ async def test_an_unsubscribed_page_is_unsubscribed_all_the_same() -> None:
 
 
 async def test_a_page_that_is_not_this_shops_is_not_touched() -> None:
-    """Whoever else it belongs to."""
+    """For every other owner."""
     world = World(fails={"page": Refused("not_found")})
     with pytest.raises(Refused):
         await world.disconnected()

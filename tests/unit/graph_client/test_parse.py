@@ -150,7 +150,7 @@ def test_what_is_nested_without_end_is_cut_off() -> None:
 
 
 def test_the_cursor_is_facebooks_and_none_at_the_end() -> None:
-    """However few items came."""
+    """For any number of items."""
     body = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
     assert fetched(GraphQuery("comments", PAGE, "7"), GraphAnswer(body)).after == "QVFI"
     del body["paging"]["next"]  # type: ignore[attr-defined]

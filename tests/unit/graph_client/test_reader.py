@@ -82,7 +82,7 @@ async def test_videos_are_asked_for_at_their_own_edge_first() -> None:
 async def test_where_facebook_refuses_the_list_of_videos_they_are_picked_from_posts(
     code: int, subcode: int | None
 ) -> None:
-    """And the walk goes on among posts, without asking for videos again."""
+    """The walk continues among posts and does not ask for videos again."""
     setup = Setup()
     setup.facebook.will(VIDEOS, refused(code, subcode))
     setup.facebook.will(POSTS, ok(more("QVFI", VIDEO_POST, {"id": "8"})), ok({"data": [VIDEO_POST]}))

@@ -16,7 +16,7 @@ PAGE = Page(PageId("104200000000001"), NOW - 10 * DAY, state=STATE)
 
 
 def at(last_event: int | None) -> Page:
-    """The Page, with its last event so long ago."""
+    """The Page, with its last event this long ago."""
     return replace(PAGE, last_event_at=last_event)
 
 
@@ -44,7 +44,7 @@ def test_looks_at_a_silent_page_become_rarer_up_to_one_a_day() -> None:
 
 
 def test_after_an_outage_every_page_is_looked_at_once() -> None:
-    """Whatever the last look said; one that was made after the outage counts."""
+    """For any result of the last check. A check after the outage counts."""
     outage = Outage(NOW + 1000, NOW + 2000)
     assert next_look(at(NOW), STATE, outage) == outage.ended
     assert next_look(PAGE, replace(STATE, checked_at=NOW + 3000), outage) == NOW + 3000 + DAY
@@ -70,5 +70,5 @@ def test_after_an_outage_every_page_is_looked_at_once() -> None:
 def test_messages_may_be_missing_since_the_earliest_sign(
     page: Page, state: PageState, outage: Outage | None, lost: bool, since: int | None
 ) -> None:
-    """Never from before the five days in which they would be kept."""
+    """But never from before the five days for which messages are kept."""
     assert missed_since(page, state, outage, NOW, lost=lost) == since

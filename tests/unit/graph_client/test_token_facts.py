@@ -1,4 +1,4 @@
-"""What Facebook tells of a token, against what a Page needs."""
+"""What Facebook says about a token, compared with what a Page needs."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ GOOD: dict[str, Any] = {"app_id": APP, "type": "PAGE", "profile_id": PAGE, "is_v
 
 
 def lacking(**other: Any) -> tuple[str, ...]:
-    """What a good token lacks that is told so."""
+    """Returns what a good token with this change lacks."""
     return missing_permissions({**GOOD, **other}, PAGE, APP)
 
 
@@ -76,7 +76,7 @@ def test_a_living_token_of_somebody_else_is_refused(other: dict[str, Any], reaso
 
 
 def test_what_facebook_does_not_tell_of_a_token_is_not_held_against_it() -> None:
-    """Type and Page; whose it is must then be asked in another way."""
+    """This concerns type and Page. The owner must then be found out in another way."""
     assert missing_permissions(without("type"), PAGE, APP) == ()
     assert missing_permissions(without("profile_id"), PAGE, APP) == ()
     assert names_its_page(GOOD)

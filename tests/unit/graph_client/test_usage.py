@@ -1,4 +1,4 @@
-"""What Graph's headers tell of our budgets, and what follows."""
+"""What Graph's headers say about our budgets, and what follows from it."""
 
 import json
 
@@ -55,7 +55,7 @@ def test_the_old_header_of_a_page_is_read_too() -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("120", 120), ("999999", DAY_SECONDS), ("0", 0)])
 def test_retry_after_is_read_in_seconds(text: str, seconds: int) -> None:
-    """Facebook documents none; honoured where it comes, and believed for a day at most."""
+    """Facebook documents no such header. If it comes, it is obeyed, for at most a day."""
     assert (read_usage({"retry-after": text}, PAGE).retry_after or 0) == seconds
 
 

@@ -29,7 +29,7 @@ ALIVE = PageState(NOW - DAY, token_alive=True, subscribed_fields=FIELDS)
 
 @dataclass
 class World:
-    """Watchlist, registry, Facebook and healer in one; `told` is what was done, in order."""
+    """Watchlist, registry, Facebook and healer in one. `told` records the calls in order."""
 
     state: PageState | None = ALIVE
     last_event_at: int | None = None
@@ -73,11 +73,11 @@ class World:
         """What the integration tests look at."""
 
     async def expiring(self, now_ms: int, /) -> dict[Within, int]:
-        """None."""
+        """There are none."""
         return {}
 
     async def counts(self) -> dict[PageStatus, int]:
-        """One, or none."""
+        """Returns one or none."""
         return {self.status: 1} if self.status else {}
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
@@ -94,7 +94,7 @@ class World:
         return SHOP if self.owned else None
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """As it stands."""
+        """The Page without changes."""
         return Page(page, NOW - 9 * DAY, self.last_event_at, self.state)
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
@@ -117,7 +117,7 @@ class World:
         return TokenFacts((), self.person)
 
     async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
-        """Note whose."""
+        """Records the person."""
         self.granted_by = person, at_ms
 
     async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class World:
         return self.heal_at
 
     async def unhealed(self) -> int:
-        """None."""
+        """There are none."""
         return 0
 
     async def died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
@@ -157,7 +157,7 @@ class World:
 
 
 async def never(_: float) -> None:
-    """Nobody sleeps here."""
+    """No test sleeps here."""
     raise AssertionError("the test runs no loop")
 
 
@@ -203,7 +203,7 @@ async def test_what_a_lost_subscription_missed_is_written_down_before_it_is_rest
 
 @pytest.mark.parametrize("fails", ["subscribe", "heal"])
 async def test_what_could_not_be_healed_is_tried_again_soon(fails: str) -> None:
-    """Whatever failed: the subscription, or Facebook in the middle of the history."""
+    """For any failure: of the subscription, or of Facebook in the middle of the history."""
     world = World(last_event_at=NOW - DAY, fields=(), fails={fails: GraphUnavailable()})
     await world.look()
     assert world.due[PAGE] == NOW + AGAIN
@@ -233,7 +233,7 @@ async def test_a_dead_token_is_told_and_never_tried_again() -> None:
 
 
 async def test_a_page_whose_token_cannot_be_opened_is_counted_as_one_to_reconnect() -> None:
-    """The key that sealed it is gone; looking more often mends nothing."""
+    """The key that sealed it is missing, and further checks would not help."""
     world = World(fails={"subscription": TokenDead("no_token")})
     await world.look()
     assert (world.due[PAGE], world.status) == (NOW + DAY, "reconnect")
@@ -247,7 +247,7 @@ async def test_a_page_without_a_token_leaves_the_list(gone: World) -> None:
 
 
 async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() -> None:
-    """Though its subscription stands and its last event is young."""
+    """Also if it is subscribed and its last event is recent."""
     world = World(last_event_at=NOW - 1000, ended=Outage(NOW - 7_200_000, NOW - 500))
     metrics = Metrics(CollectorRegistry())
     await Heartbeat(world, world, metrics, now=lambda: NOW, sleep=never).beat()

@@ -39,7 +39,7 @@ def query_of(request: HttpRequest) -> Mapping[str, list[str]]:
 
 
 def test_a_read_names_the_version_and_has_its_parameters_in_the_address() -> None:
-    """Encoded, whatever they hold."""
+    """Any value is encoded."""
     request = built(Ask("GET", ("1_2", "comments"), {"fields": "id,from{id}", "after": "a+b/c=&x=1 ក"}), secret=None)
     assert request.url.startswith("https://graph.facebook.com/v26.0/1_2/comments?")
     assert query_of(request) == {"fields": ["id,from{id}"], "after": ["a+b/c=&x=1 ក"]}
@@ -152,7 +152,7 @@ def test_without_cursors_the_address_of_the_next_page_says_where_to_go_on() -> N
 
 @pytest.mark.parametrize("place", ["QVFI", "~", "~QVFI", "~W10", "~eyJ1bnRpbCI6MX0", "~eyJhY2Nlc3NfdG9rZW4iOiJFQUEifQ"])
 def test_a_place_that_we_did_not_make_goes_to_graph_as_its_own(place: str) -> None:
-    """Nothing but `after` comes of it, whatever it is made of."""
+    """With any content it can only become the parameter `after`."""
     assert place_params(place) == {"after": place}
 
 
@@ -198,7 +198,7 @@ def test_what_is_no_answer_is_an_error(status: int, body: bytes, expected: type[
 
 
 def test_an_object_need_not_be_a_list() -> None:
-    """A customer of whom Facebook tells nothing is `{}`."""
+    """A customer without data at Facebook is `{}`."""
     assert decipher(200, b"{}", NODE).body == {}
     assert decipher(200, b'{"id":"1","error":null}', NODE).body == {"id": "1", "error": None}
 
@@ -213,7 +213,7 @@ def test_half_an_emoji_costs_no_answer() -> None:
 
 @pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**40, 2**64 - 1, -(2**63)])
 def test_a_whole_number_stays_whole(number: int) -> None:
-    """However long; beside half an emoji too."""
+    """However long it is, also beside half an emoji."""
     assert decipher(200, b'{"data":[{"n":%d}]}' % number, LIST).rows() == [{"n": number}]
     assert decipher(200, b'{"data":[{"n":%d,"t":"\\ude4f"}]}' % number, LIST).rows() == [{"n": number, "t": "\ufffd"}]
 

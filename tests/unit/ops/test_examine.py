@@ -75,7 +75,7 @@ def test_one_thing_wrong_is_one_thing_told(changed: dict[str, str], about: str, 
 
 @pytest.mark.parametrize("url", ["redis://localhost", "unix:///run/valkey.sock", "redis+cluster://[::1]:1,127.0.0.1"])
 def test_a_store_on_this_machine_needs_no_password(url: str) -> None:
-    """Nobody else reaches it."""
+    """Other machines cannot reach it."""
     assert unwell(REDIS_URL=url) == []
 
 

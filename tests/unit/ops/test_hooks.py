@@ -33,7 +33,7 @@ def test_tracing_is_asked_for_by_naming_a_collector(environ: dict[str, str], ask
 
 
 def test_without_tracing_the_parts_are_the_plain_ones() -> None:
-    """The application itself, not one that stands around it: there is nothing to pay for."""
+    """The application itself, without a layer around it, so there is no extra cost."""
     assert hooks({}, version="1") is NO_HOOKS
     assert NO_HOOKS.around(NO_HOOKS.around) is NO_HOOKS.around  # type: ignore[arg-type, comparison-overlap]
     assert NO_HOOKS.new_request_id is new_request_id

@@ -38,7 +38,7 @@ class Pipe:
         return found
 
     def close_reader(self) -> None:
-        """The reader goes away."""
+        """Closes the reader."""
         os.close(self.reading)
         self.reading = -1
 
@@ -107,7 +107,7 @@ def test_a_reader_that_went_away_costs_lines_and_nothing_else(pipe: Pipe) -> Non
 
 
 def test_the_end_waits_a_moment_for_a_slow_reader_and_not_for_one_that_stopped(pipe: Pipe) -> None:
-    """The last lines of a process are the ones that say why it ended."""
+    """The last lines of a process say why it ended."""
     for _ in range(200):
         pipe.writer.msg(b"x" * 999)
     pipe.writer.close()

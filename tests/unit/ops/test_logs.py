@@ -71,7 +71,7 @@ def fail(words: str) -> NoReturn:
 
 
 def test_an_exception_is_told_without_its_message(output: Output) -> None:
-    """Nor any local value."""
+    """And without any local value."""
     log = structlog.get_logger()
     try:
         fail("Sokha 012345678")
@@ -136,7 +136,7 @@ def test_a_library_message_whose_arguments_do_not_fit_is_told_without_them(outpu
 
 
 async def test_the_lines_of_one_turn_are_written_together(output: Output) -> None:
-    """One system call a turn, however many requests it answered."""
+    """One system call for an iteration, for any number of requests."""
     log = structlog.get_logger()
     for number in range(3):
         log.info("request", status=number)

@@ -92,7 +92,7 @@ def test_the_scrape_holds_exactly_the_metrics_of_the_table() -> None:
 
 
 def test_names_follow_the_conventions() -> None:
-    """Counters end in _total, sentences in a full stop, and the unit stands in the name."""
+    """Counters end in _total, descriptions end in a full stop, and the name contains the unit."""
     for row in METRICS:
         assert row.name.endswith("_total") == (row.type == "counter")
         assert row.meaning.endswith(".")

@@ -80,7 +80,7 @@ def test_a_request_is_told_in_one_line_by_its_template() -> None:
 
 
 def test_no_id_is_taken_from_outside() -> None:
-    """Nobody writes into our log."""
+    """A caller cannot write into our log."""
     answer, lines = get("/v1/shops/sokha/messages", wrapped()[0], **{"X-Request-Id": "evil"})
     assert answer.headers["x-request-id"] == lines[0]["request_id"] == "id-0"
 
@@ -118,7 +118,7 @@ def test_an_escaping_exception_is_told_in_the_same_line_and_raised_again() -> No
 
 
 def test_a_long_user_agent_is_cut() -> None:
-    """200 characters tell enough."""
+    """200 characters are enough."""
     _, lines = get("/sub/5", wrapped()[0], **{"user-agent": "x" * 5000})
     assert lines[0]["user_agent"] == "x" * 200
 

@@ -39,7 +39,7 @@ READ: list[int] = []
 
 
 async def told(answer: Answer, url: str = URL) -> dict[str, Finding]:
-    """What is found, by name; the verify token is in none of it."""
+    """Returns the findings by name. None of them contains the verify token."""
     words: Iterator[int] = count(1)
 
     def streamed(request: httpx2.Request) -> httpx2.Response:
@@ -66,7 +66,7 @@ async def test_our_own_service_is_well() -> None:
 
 
 def raises(error: Exception) -> Answer:
-    """Nobody answers."""
+    """There is no answer."""
 
     def answer(_: httpx2.Request) -> httpx2.Response:
         raise error
@@ -75,7 +75,7 @@ def raises(error: Exception) -> Answer:
 
 
 def bad_certificate(_: httpx2.Request) -> httpx2.Response:
-    """As httpx tells of one."""
+    """As httpx reports it."""
     try:
         raise ssl.SSLCertVerificationError("self-signed certificate")
     except ssl.SSLError as error:
@@ -97,7 +97,7 @@ def bad_certificate(_: httpx2.Request) -> httpx2.Response:
     ],
 )
 async def test_what_else_may_answer_is_a_failure_with_what_to_do(answer: Answer, word: str) -> None:
-    """Facebook takes none of it."""
+    """Facebook accepts no such answer."""
     finding = (await told(answer))["public_url.handshake"]
     assert finding.level == "fail"
     assert word in finding.sentence + finding.remedy

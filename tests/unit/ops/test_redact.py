@@ -1,4 +1,4 @@
-"""What a log line may tell."""
+"""What a log line may contain."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def told(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_what_looks_like_a_secret_or_a_telephone_number_is_masked_in_free_text(text: str, hidden: str) -> None:
-    """Whatever a library puts into its message."""
+    """With any text of a library."""
     shown = redact_text(text)
     assert hidden not in shown
     assert MASK in shown
@@ -109,7 +109,7 @@ def test_nothing_but_an_address_passes_as_the_client(client: object) -> None:
 
 @pytest.mark.parametrize("key", ["shop", "kind", "event", "detail"])
 def test_an_object_under_a_listed_key_is_masked(key: str) -> None:
-    """Its text is nobody's promise."""
+    """The text of an object may contain anything."""
     assert told(**{key: {"text": "hello"}}) == {key: MASK}
     assert told(**{key: Secret("s" * 40)}) == {key: MASK}
 

@@ -83,7 +83,7 @@ def test_nothing_else_is_here(path: str) -> None:
 
 
 def test_a_scrape_runs_the_checks_first() -> None:
-    """So that it never tells of yesterday's Redis."""
+    """So the metrics never show an old state of Redis."""
     registry = CollectorRegistry()
     checks = Checks(count=Metrics(registry).check)
     checks.add("redis", failing, "look whether Redis runs")

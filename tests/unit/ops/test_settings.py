@@ -185,7 +185,7 @@ def test_several_secrets_are_comma_separated_and_keep_their_order() -> None:
 
 
 def test_keys_that_seal_are_base64_of_either_alphabet_and_keep_their_order() -> None:
-    """The first seals; whichever way a key is written, it is the same key."""
+    """The first key seals. A key in another spelling is the same key."""
     expected = tuple(map(Secret, SEAL_KEYS))
     for text in (",".join(SEAL_KEYS), " , ".join(SEAL_KEYS).replace("+", "-").replace("/", "_")):
         assert serve(SEAL_KEYS=text).seal_keys == expected
@@ -193,7 +193,7 @@ def test_keys_that_seal_are_base64_of_either_alphabet_and_keep_their_order() -> 
 
 
 def test_tokens_travel_in_the_open_on_this_machine_alone() -> None:
-    """https everywhere else; the slash at the end is none of the address."""
+    """Other addresses must use https. The slash at the end is removed."""
     assert serve(GRAPH_URL="https://proxy.example/graph/").graph_url == "https://proxy.example/graph"
     for url in ("http://127.0.0.1:8099", "http://localhost:8099", "http://[::1]:8099"):
         assert serve(GRAPH_URL=url).graph_url == url
@@ -209,7 +209,7 @@ def test_every_setting_may_be_a_mounted_file() -> None:
 
 
 def test_a_setting_and_its_file_together_are_refused() -> None:
-    """Nobody can know which one was meant."""
+    """It would not be clear which one is meant."""
     assert "TOKEN_KEYS_FILE" in problems(TOKEN_KEYS_FILE="/run/keys")["TOKEN_KEYS"]
 
 
@@ -246,7 +246,7 @@ def test_a_jwk_set_is_json_or_the_path_of_a_file_and_replaces_the_keys() -> None
     ],
 )
 def test_one_secret_for_two_purposes_is_refused(name: str, changes: dict[str, str]) -> None:
-    """Who learns one must not hold the other."""
+    """A person who learns one secret must not have the second."""
     assert list(problems(**changes)) == [name]
 
 

@@ -41,7 +41,7 @@ class Scraped(dict[tuple[str, ...], float]):
 
 
 class Once:
-    """Collects what was told."""
+    """Collects the given values."""
 
     def __init__(self, told: Counted) -> None:
         self.told = told
@@ -89,7 +89,7 @@ def test_gauges_add_up_where_each_has_a_share_and_else_are_told_once() -> None:
 
 
 def test_what_a_process_counted_outlasts_it_and_what_it_held_does_not() -> None:
-    """Its viewers have gone with it."""
+    """The number of its viewers is removed."""
     _, registry = counted("accepted", viewers=3)
     found = Scraped(lasting(sent(registry)))
     assert found["page_inbox_deliveries_total", "accepted"] == 1
@@ -108,11 +108,11 @@ def test_the_processes_use_what_they_use_together_and_began_with_the_first() -> 
 
 
 def test_what_was_told_is_left_as_it_was() -> None:
-    """A worker's last report is added up at every scrape anew."""
+    """The last report of a worker is added up again at every scrape."""
     told = sent(counted("accepted")[1])
     assert Scraped(add_up([told, told])) == Scraped(add_up([told, told]))
 
 
 def test_only_gauges_say_how_they_come_together() -> None:
-    """The rest adds up, whatever is written."""
+    """All other metrics are added up."""
     assert [row.name for row in METRICS if row.type != "gauge" and row.across != "sum"] == []

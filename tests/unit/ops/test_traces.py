@@ -1,4 +1,4 @@
-"""An exception told by class and places."""
+"""An exception as its class and places."""
 
 from typing import NoReturn
 
@@ -38,7 +38,7 @@ def test_what_stood_behind_it_is_told_nearest_first() -> None:
 
 
 def test_a_suppressed_context_is_left_out() -> None:
-    """`from None` means it."""
+    """`from None` asks for this."""
     error = caught("outer", KeyError("root"))
     error.__cause__, error.__context__, error.__suppress_context__ = None, KeyError(), True
     assert "caused_by" not in describe(error)

@@ -1,4 +1,4 @@
-"""Subscriptions of a Page, and what /debug_token tells of a token."""
+"""Subscriptions of a Page, and what /debug_token says about a token."""
 
 import random
 from dataclasses import replace
@@ -73,7 +73,7 @@ async def test_an_unknown_field_fails_the_whole_subscription(graph: Caller, fiel
 
 @pytest.mark.parametrize("missing", ["pages_messaging", "pages_manage_metadata", "pages_show_list"])
 async def test_subscribing_messages_takes_three_permissions(graph: Caller, missing: str) -> None:
-    """The refusal names the one that is missing."""
+    """The refusal names the missing one."""
     scopes = [scope for scope in SCOPES if scope != missing]
     graph.world.add_token(Secret("EAAless"), "PAGE", page=PAGE, scopes=scopes)
     answer = await replace(graph, token=Secret("EAAless")).ask(
@@ -108,7 +108,7 @@ async def test_a_dead_token_is_told_with_status_200(graph: Caller) -> None:
 
 
 async def test_only_the_app_itself_may_inspect_a_token(graph: Caller) -> None:
-    """A Page's token may not, and a token of another app is not told of."""
+    """A Page's token may not, and nothing is shown about a token of another app."""
     assert error_of(await graph.ask("debug_token", input_token=graph.token.reveal()))[1] == 100
     graph.world.add_token(Secret("EAAother"), "PAGE", page=PAGE, app_id="2002")
     assert error_of(await replace(graph, token=APP).ask("debug_token", input_token="EAAother"))[1] == 100
@@ -125,7 +125,7 @@ async def test_me_is_whoever_the_token_is_of(graph: Caller) -> None:
 
 
 async def test_an_app_that_asks_with_its_secret_is_shown_itself(graph: Caller) -> None:
-    """A wrong secret is a token that nobody knows; a Page is not shown the app."""
+    """A wrong secret is an unknown token. A Page's token does not show the app."""
     app = replace(graph, token=APP)
     assert (await app.ask("2001", fields="id")).json() == {"id": "2001"}
     wrong = await replace(graph, token=Secret("2001|another-app-secret")).ask("2001", fields="id")

@@ -42,7 +42,7 @@ async def test_the_token_may_stand_in_the_header_and_is_noticed_elsewhere() -> N
 
 
 async def test_a_token_anywhere_in_an_address_is_noticed() -> None:
-    """Beside the one in the header, under another name, or in the path."""
+    """Also beside the token in the header, under another name, or in the path."""
     graph = caller()
     await graph.ask("me", access_token=graph.token.reveal())
     await graph.ask("me", input_token=graph.token.reveal())

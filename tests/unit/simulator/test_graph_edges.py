@@ -42,7 +42,7 @@ async def test_a_post_shows_what_was_asked_and_is_there(graph: Caller) -> None:
 
 
 async def test_each_edge_of_posts_shows_its_own(graph: Caller) -> None:
-    """Newest first: visitors write on the feed alone, and what is not published is on no public edge."""
+    """Newest first. Posts of visitors are only in the feed, and unpublished posts are in no public edge."""
     page, world = graph.world.pages[PAGE], graph.world
     public = world.add_post(page, "public", at=NOW - 3000).id
     hidden = world.add_post(page, "draft", at=NOW - 2000, published=False).id
@@ -52,7 +52,7 @@ async def test_each_edge_of_posts_shows_its_own(graph: Caller) -> None:
 
 
 async def test_ten_thousand_comments_are_walked_once_each(graph: Caller) -> None:
-    """By cursors, in order, whichever that is."""
+    """By cursors, in either order."""
     post = graph.world.add_post(graph.world.pages[PAGE], "sale")
     made = [graph.world.add_comment(post, str(n), at=NOW + n).id for n in range(10_000)]
     walked = [item["id"] for item in await graph.walk(f"{post.id}/comments", fields="id", limit=100)]
@@ -115,7 +115,7 @@ async def test_conversations_come_by_their_newest_message(graph: Caller) -> None
 
 
 async def test_messages_come_newest_first_and_can_be_read_by_id(graph: Caller) -> None:
-    """The id is that of the webhook; attachments bring an address with the token, as Graph's do."""
+    """The id is the id of the webhook. Attachments have an address with the token, as at Graph."""
     page, world = graph.world.pages[PAGE], graph.world
     world.say(page, DARA, "hello", at=NOW - 5000, mid=MessageId("m_first"))
     last = world.say(page, DARA, None, at=NOW - 4000, attachments=[image("https://cdn.example/1.jpg", "55")])
@@ -130,7 +130,7 @@ async def test_messages_come_newest_first_and_can_be_read_by_id(graph: Caller) -
 
 
 async def test_older_messages_may_give_no_details(graph: Caller) -> None:
-    """Listed by id alone, and refused as deleted when read."""
+    """They are listed only by id, and a read is refused as deleted."""
     page = graph.world.pages[PAGE]
     graph.world.details_limit = 20
     for n in range(22):
@@ -237,7 +237,7 @@ async def test_other_edges_cap_the_limit_in_silence(graph: Caller) -> None:
 
 
 async def test_an_empty_page_need_not_be_the_end(graph: Caller) -> None:
-    """Where `next` is there, it goes on."""
+    """If there is a `next`, the list continues."""
     graph.world.empty_pages = True
     for n in range(5):
         graph.world.add_post(graph.world.pages[PAGE], str(n))

@@ -1,4 +1,4 @@
-"""Scripted faults: which call each one meets, and what then is answered."""
+"""Scripted faults: which call gets each fault, and what is answered."""
 
 import json
 import random
@@ -41,7 +41,7 @@ def test_a_script_meets_the_calls_it_is_meant_for() -> None:
 
 
 async def test_an_error_has_the_status_code_subcode_and_headers_it_was_given(graph: Caller) -> None:
-    """And whatever else belongs into it; a good status too."""
+    """And any further fields, also with a good status."""
     graph.faults.script(PAGE, Fails(190, 460, status=401, extra={"error_user_msg": "x"}, headers=(("x-y", "z"),)))
     graph.faults.script(PAGE, Fails(2, status=200, is_transient=True))
     answer = await graph.ask("me")
@@ -83,7 +83,7 @@ async def test_usage_stands_on_every_answer_of_its_page(graph: Caller) -> None:
 
 
 async def test_too_much_data_is_refused_by_words_alone(graph: Caller) -> None:
-    """The limit of the edge and those inside of `fields` count; code 1 is that of any outage."""
+    """The limit of the edge counts, and so do the limits inside `fields`. Code 1 is also the code of an outage."""
     graph.faults.reduce_above = 10
     for params in ({"limit": "11"}, {"limit": "5", "fields": "comments.limit(11)"}, {}):
         answer = await graph.ask(f"{PAGE}/posts", **params)

@@ -7,7 +7,7 @@ from simulator.graph_refusals import GraphErrorAnswer
 
 
 def test_names_modifiers_and_what_lies_inside_are_understood() -> None:
-    """As our own requests and everybody's write them."""
+    """In the spelling of our own requests and of others."""
     message, comments, media = choose(
         "PagePost", "message,comments.limit(3).order(chronological).summary(true){id, from{name}},attachments{media}"
     )
@@ -27,7 +27,7 @@ def test_a_summary_may_name_what_it_shall_hold() -> None:
 
 
 def test_without_fields_comes_a_tiny_default() -> None:
-    """Which is why a client always names its fields."""
+    """So a client always names its fields."""
     assert [one.name for one in choose("PagePost", None)] == ["created_time", "message", "id"]
     assert [one.name for one in choose("Message", "shares")[0].inner] == ["id"]
 

@@ -16,7 +16,7 @@ def ids(found: Found) -> str:
 
 
 def walked(**wanted: object) -> list[str]:
-    """The pages of a whole walk, as whoever asks sees them: on with `after` until there is no more."""
+    """Returns the pages of a whole list, as a caller reads them: with `after` until the end."""
     pages, after = [], None
     while True:
         found = page_of(NODES, Wanted(after=after, **wanted))  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def test_a_mangled_cursor_is_refused(cursor: str) -> None:
 
 
 def test_the_address_of_the_next_page_is_whole_and_has_the_token_in_it() -> None:
-    """That is Graph's habit and the client's danger; on the last page there is none."""
+    """Graph does this too, and it is dangerous for clients. The last page has no such address."""
     place = Place("v26.0", "EAATOKEN")
     paging = page_of(NODES, Wanted(4)).paging(place, "1/comments", {"limit": 4})
     assert paging is not None

@@ -1,4 +1,4 @@
-"""What happens in Graph's world: things take their place, and tell of each other."""
+"""Graph's data: objects are added and refer to each other."""
 
 import random
 
@@ -32,7 +32,7 @@ def test_times_are_written_as_graph_writes_them() -> None:
 
 
 def test_a_conversation_follows_its_newest_message() -> None:
-    """An old message told late moves nothing."""
+    """An old message that arrives late changes nothing."""
     world = world_of()
     page = world.add_page(PAGE)
     world.say(page, DARA, "hello", at=NOW)

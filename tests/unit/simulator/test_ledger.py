@@ -39,7 +39,7 @@ def test_an_unsent_message_is_gone_in_every_order(order: tuple[Effect, ...]) -> 
 
 @pytest.mark.parametrize("lost", [SECOND, UNSEND])
 def test_a_message_with_a_change_in_doubt_is_left_out(lost: Effect) -> None:
-    """The other side may have applied it or not."""
+    """The service may have applied the change or not."""
     assert ledger((KEPT, FIRST), lost=(lost,)).readable() == []
 
 
@@ -50,7 +50,7 @@ def test_a_lost_repetition_of_a_known_change_leaves_no_doubt(repeated: Effect) -
 
 
 def test_a_message_never_acknowledged_is_not_expected() -> None:
-    """It may be there; nobody may rely on it."""
+    """The message may be stored or not."""
     assert ledger((), lost=(KEPT,)).readable() == []
 
 

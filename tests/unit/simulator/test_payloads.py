@@ -59,7 +59,7 @@ def odd(happening: Happening) -> list[Happening]:
 
 
 def test_odd_spellings_keep_the_meaning() -> None:
-    """Numbers for ids, seconds or text for times, a key nobody knows; the message stays the same message."""
+    """Numbers for ids, seconds or text for times, an unknown key: the message is the same."""
     kept = ExpectedMessage(PAGE, MessageId("m_1"), PSID, "in", "message", AT, "បាទ")
     part = from_customer(PAGE, PSID, AT, message={"mid": "m_1", "text": "បាទ"})
     parts: list[Any] = []
@@ -77,7 +77,7 @@ def test_odd_spellings_keep_the_meaning() -> None:
 
 
 def test_an_edit_in_seconds_is_dated_in_whole_seconds() -> None:
-    """Whatever is expected follows the spelling."""
+    """The expected result depends on the spelling."""
     edit = Edit(MessageId("m_1"), PAGE, PSID, 1, "ok", AT)
     part = from_customer(PAGE, PSID, AT, message_edit={"mid": "m_1", "text": "ok", "num_edit": 1})
     moments = {one.effect.sent_at for one in odd(Happening("edit", PAGE, "messaging", part, edit)) if one.effect}

@@ -75,7 +75,7 @@ async def run(handler: Handler, plan: Plan, clock: FakeClock | None = None, **op
 
 
 async def test_every_genuine_delivery_arrives_signed_and_every_forged_one_is_refused() -> None:
-    """Shares of a large run, seen from the other side."""
+    """The receiver sees the shares of a large run."""
     receiver = Receiver()
     summary = await run(receiver, Plan(PAGES, count=1_000, duplicates=0.1, forged=0.05, disorder=0.2))
     assert summary.answers == Counter({"200": len(receiver.bodies), "401": receiver.refused})
@@ -168,7 +168,7 @@ async def test_a_receiver_that_cannot_be_reached_is_no_answer() -> None:
 
 
 async def test_a_receiver_that_is_too_slow_counts_as_a_timeout() -> None:
-    """However the time was spent."""
+    """For any kind of delay."""
 
     async def stuck(_: httpx2.Request) -> httpx2.Response:
         await asyncio.Event().wait()

@@ -58,7 +58,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 async def test_cancellation_ends_the_requests_under_way_and_closes_their_connections() -> None:
-    """Nothing is left behind, and the cancellation goes on to the caller."""
+    """Nothing continues to run, and the caller gets the cancellation."""
     waiting = hung_up = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

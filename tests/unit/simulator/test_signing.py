@@ -20,7 +20,7 @@ def test_a_genuine_delivery_bears_the_right_signature_and_no_other() -> None:
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forgery_never_bears_the_right_signature(forgery: Forgery) -> None:
-    """Whatever kind it is."""
+    """For each kind of forgery."""
     assert (b"X-Hub-Signature-256", RIGHT) not in forged(BODY, SECRET, forgery)
 
 

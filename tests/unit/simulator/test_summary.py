@@ -25,7 +25,7 @@ def summary(*sent: tuple[Post, str]) -> Summary:
 
 
 def test_forged_events_are_counted_but_not_by_kind_and_never_expected() -> None:
-    """Even when the other side was fooled."""
+    """Also if the service accepted a forged event."""
     counted = summary((FORGED, "200"), (FORGED, "401"), (FORGED, "503"))
     assert (counted.forged, counted.refused, counted.accepted, counted.events) == (3, 1, 1, 3)
     assert not counted.kinds
@@ -45,5 +45,5 @@ def test_a_genuine_delivery_is_done_with_nothing_but_200(answer: str, done: bool
 
 
 def test_the_table_warns_of_accepted_forgeries() -> None:
-    """Nobody should have to read the counts for that."""
+    """So that a reader need not compare the counts."""
     assert summary((FORGED, "200")).render().splitlines()[-1].startswith("WARNING     1 forged")

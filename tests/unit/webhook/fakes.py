@@ -1,4 +1,4 @@
-"""What the webhook stands on, played: the store, the table of errors, the log."""
+"""The parts that the webhook needs, as doubles: the store, the table of errors, the log."""
 
 import asyncio
 import json
@@ -65,7 +65,7 @@ class FakeShop:
 
 
 def held(settles: list[Settle]) -> Callable[[Sequence[Storable], Settle], bool]:
-    """A `put_soon` of the Page 104200000000001 alone, which settles when the test does."""
+    """A `put_soon` only for the Page 104200000000001. The test settles it."""
 
     def put_soon(events: Sequence[Storable], settle: Settle) -> bool:
         if events[0].page != "104200000000001":
@@ -77,7 +77,7 @@ def held(settles: list[Settle]) -> Callable[[Sequence[Storable], Settle], bool]:
 
 
 def error_answer(error: PageInboxError, request_id: str) -> Answer:
-    """Stands in for the table of `api/errors.py`."""
+    """Replaces the table of `api/errors.py`."""
     status = {"unauthenticated": 401, "invalid": 400, "too_large": 413, "forbidden": 403, "unavailable": 503}
     told = orjson.dumps({"reason": error.reason, "request_id": request_id})
     return Answer(status[error.kind], [(b"content-length", b"%d" % len(told))], told)

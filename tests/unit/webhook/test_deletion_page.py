@@ -1,4 +1,4 @@
-"""The page of a deletion request: both languages, no script, a policy that allows its own style and nothing else."""
+"""The page of a deletion request: both languages, no script, and a policy that allows only its own style."""
 
 import re
 from base64 import b64encode

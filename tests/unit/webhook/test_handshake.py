@@ -1,4 +1,4 @@
-"""The GET challenge: echoed to whoever knows the verify token, once and exactly."""
+"""The GET challenge is returned exactly once to a caller who knows the verify token."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_an_empty_expected_token_lets_nobody_in() -> None:
 
 
 def test_the_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The comparison is the one made for it, over the whole of both."""
+    """The comparison uses the standard function over the whole of both texts."""
     compared: list[tuple[bytes, bytes]] = []
 
     def watched(given: bytes, expected: bytes) -> bool:

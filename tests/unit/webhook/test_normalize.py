@@ -1,4 +1,4 @@
-"""Bodies of every documented shape, and of shapes nobody documents, against what is to become of them."""
+"""Bodies of every documented shape, and of undocumented shapes, compared with their results."""
 
 import dataclasses
 import json
@@ -70,7 +70,7 @@ def test_each_body_becomes_what_its_vector_says() -> None:
 
 
 def test_an_exact_reading_yields_the_same() -> None:
-    """A neighbour with an id of 21 digits makes the standard library read the body; the other entries do not change."""
+    """An id of 21 digits makes the standard library read the body. The other entries do not change."""
     neighbour = {"id": 123456789012345678901, "changed_fields": ["feed"]}
     for case in WITH_ENTRIES:
         body = case["body"]
@@ -106,7 +106,7 @@ def test_the_vectors_know_every_notice_and_every_reason() -> None:
     ids=lambda body: repr(body[:32]),
 )
 def test_what_is_not_json_is_refused(body: bytes) -> None:
-    """And nothing of it can be found in the error, however it is printed."""
+    """The error contains no part of the body, however it is printed."""
     with pytest.raises(PayloadRefused) as refusal:
         normalize(body)
     assert (refusal.value.kind, refusal.value.reason) == ("invalid", "not_json")
@@ -124,7 +124,7 @@ def test_an_absurdly_long_number_costs_its_own_event_only() -> None:
 
 
 def test_a_deep_event_beside_half_an_emoji_costs_its_own_event_only() -> None:
-    """The repair of the one half looks at no structure."""
+    """The repair of half an emoji does not look at the structure."""
     good = _one({"mid": "m_1", "text": "a\ud83d"})
     deep = b'{"x":' * 600 + b"1" + b"}" * 600
     delivery = normalize(good.replace(b'"messaging":[', b'"messaging":[' + deep + b","))

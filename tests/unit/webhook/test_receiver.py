@@ -1,4 +1,4 @@
-"""The receiver alone and behind its ASGI application: the same answers, lines, numbers and messages."""
+"""The receiver alone and in its ASGI application: the same answers, lines, numbers and messages."""
 
 import asyncio
 import random
@@ -127,7 +127,7 @@ def drop(_logger: object, _method: str, _event: MutableMapping[str, Any]) -> str
 
 
 def bodies() -> list[bytes]:
-    """What comes and what does not: every kind of event alone and in batches, odd and broken ones, no JSON."""
+    """Every kind of event alone and in batches, strange and broken ones, and bodies that are not JSON."""
     rng = random.Random(22)
     traffic = Traffic([PAGE, PageId("104200000000002")], rng, Habits(odd=0.2, broken=0.1, largest_batch=5))
     return [serialize(traffic.delivery(NOW + n).document) for n in range(300)] + [
@@ -139,7 +139,7 @@ def bodies() -> list[bytes]:
 
 @pytest.mark.parametrize("fails", [None, Unavailable("queue_full", retry_after=2), KeyError("private words")])
 async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the body is, genuine or forged, and whether it can be stored or not."""
+    """For any body, genuine or forged, and whether it can be stored or not."""
     ways = Setup(), Setup()
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     for number, body in enumerate(bodies()):
@@ -258,7 +258,7 @@ async def test_a_page_that_is_not_the_remembered_shops_any_more_goes_on_in_a_tas
 
 
 async def test_many_deliveries_of_one_iteration_are_verified_in_several(setup: Setup) -> None:
-    """In the order in which they came: other callbacks run in between."""
+    """In the order of arrival. Other callbacks run in between."""
     await setup.kept()
     requests = [setup.arrive(b"{}", sign(b"forged", SECRET)) for _ in range(3 * VERIFIED_PER_ITERATION)]
     answered = []
@@ -274,7 +274,7 @@ async def test_many_deliveries_of_one_iteration_are_verified_in_several(setup: S
 async def test_events_are_counted_by_kind_and_outcome_and_an_event_that_is_not_understood_fails_nothing(
     setup: Setup,
 ) -> None:
-    """A read receipt, a broken event and an echo in one delivery: the echo is stored, the receipt is told."""
+    """A read receipt, a broken event and an echo in one delivery: the echo is stored, the receipt is sent live."""
     parts = [
         from_customer(PAGE, CUSTOMER, NOW, read={"watermark": NOW}),
         from_customer(PAGE, CUSTOMER, NOW, message={"text": "no mid"}),

@@ -31,7 +31,8 @@ class Setup(WebhookSetup):
     async def call(
         self, *messages: Message, method: str = "POST", query: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()
     ) -> int | None:
-        """Call it; the status it answered, None where it did not. Messages that are never read stay unread."""
+        """Calls the application and returns its status, or None without an answer. Messages that are not read stay
+        unread."""
         waiting = iter(messages)
         self.sent = []
         self.received = 0
@@ -93,7 +94,7 @@ def setup() -> Setup:
 
 
 async def test_a_signed_delivery_is_stored_and_answered_200_without_a_body(setup: Setup) -> None:
-    """And one line tells what it came to."""
+    """And one line says the result."""
     assert await setup.deliver(BODY) == 200
     assert setup.body == b""
     assert [event.id for event in setup.shop.stored] == ["m_1"]
@@ -106,7 +107,7 @@ async def test_a_signed_delivery_is_stored_and_answered_200_without_a_body(setup
 
 
 async def test_a_body_in_many_parts_is_one_body(setup: Setup) -> None:
-    """However the server cuts it, empty parts included."""
+    """With any parts, also empty ones."""
     assert await setup.deliver(BODY[:1], b"", BODY[1:100], BODY[100:]) == 200
     assert len(setup.shop.stored) == 1
 
@@ -203,7 +204,7 @@ async def test_a_mistake_of_ours_is_a_500_without_a_word(setup: Setup) -> None:
 
 @pytest.mark.parametrize("challenge", [b"1158201444", b"a%20b%2Fc", b"%E1%9E%80", b"%FF%FE", b"0012"])
 async def test_the_handshake_answers_the_challenge_byte_for_byte(setup: Setup, challenge: bytes) -> None:
-    """Whatever bytes it is made of; as plain text, which no browser takes for a page."""
+    """With any bytes. The answer is plain text, so a browser does not show it as a page."""
     query = b"hub.mode=subscribe&hub.verify_token=a-verify-token&hub.challenge=" + challenge
     assert await setup.call(method="GET", query=query) == 200
     expected = {b"a%20b%2Fc": b"a b/c", b"%E1%9E%80": "ក".encode(), b"%FF%FE": b"\xff\xfe"}.get(challenge, challenge)
@@ -230,7 +231,7 @@ async def test_head_is_get_without_the_body(setup: Setup) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "BREW"])
 async def test_other_methods_are_refused_by_name(setup: Setup, method: str) -> None:
-    """405 with the ones there are; a word of the client's own is no label."""
+    """405 with the allowed methods. An unknown method is no label."""
     assert await setup.call(method=method) == 405
     assert (b"allow", b"GET, HEAD, POST") in setup.sent[0]["headers"]
     assert setup.lines[0]["method"] == ("OTHER" if method == "BREW" else method)

@@ -22,7 +22,7 @@ def _body(vector: dict[str, Any]) -> bytes:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> None:
-    """Accepted in silence, or refused with the one reason."""
+    """It is accepted, or refused with its reason."""
     header = None if vector["header"] is None else vector["header"].encode()
     secrets = [Secret(secret) for secret in vector["secrets"]]
     if vector["verdict"] == "accepted":
@@ -44,7 +44,7 @@ def test_sign_makes_what_openssl_made(vector: dict[str, Any]) -> None:
 
 
 def test_bytes_that_are_no_text_are_a_malformed_header() -> None:
-    """A header is bytes; whatever they are, the answer is a refusal and not a crash."""
+    """A header is bytes. For any bytes the answer is a refusal and not a crash."""
     for header in (b"sha256=" + b"\xff" * 64, bytes(range(71)), b"\x00" * 71):
         with pytest.raises(SignatureRefused) as refusal:
             SignatureCheck([Secret("s")]).verify(b"{}", header)
@@ -52,7 +52,7 @@ def test_bytes_that_are_no_text_are_a_malformed_header() -> None:
 
 
 def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaving early would tell by the clock which secret is in use."""
+    """Otherwise the time would show which secret is in use."""
     compared: list[bytes] = []
 
     def watched(given: bytes, expected: bytes) -> bool:

@@ -21,7 +21,7 @@ SECRET = Secret("shop-app-secret-1")
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> None:
-    """Read, or refused with the one reason."""
+    """It is read, or refused with its reason."""
     secrets = [Secret(secret) for secret in vector["secrets"]]
     if vector["verdict"] == "accepted":
         found = verify(vector["signed_request"], secrets, vector["now"])
@@ -51,7 +51,7 @@ def test_nothing_is_decoded_before_the_signature_is_verified(monkeypatch: pytest
 
 
 def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaving early would tell by the clock which secret is in use."""
+    """Otherwise the time would show which secret is in use."""
     compared: list[str] = []
 
     def watched(theirs: str, expected: str) -> bool:
@@ -65,7 +65,7 @@ def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyP
 
 @given(st.text(max_size=LONGEST + 10))
 def test_no_text_at_all_is_more_than_refused(text: str) -> None:
-    """Whatever it is."""
+    """For any text."""
     with pytest.raises(PageInboxError) as refusal:
         verify(text, [SECRET], 0)
     assert refusal.value.kind in {"invalid", "unauthenticated"}
@@ -73,6 +73,6 @@ def test_no_text_at_all_is_more_than_refused(text: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_whatever_is_signed_is_read_or_refused(payload: bytes) -> None:
-    """Facebook's own mistakes are no crash either."""
+    """Mistakes of Facebook cause no crash."""
     with pytest.raises(RequestRefused):
         verify(sign(payload, SECRET), [SECRET], 0)

@@ -1,4 +1,4 @@
-"""No access goes on unrecorded, and like reads of an hour are counted."""
+"""Every access is recorded. Equal reads of an hour are counted."""
 
 import asyncio
 
@@ -66,7 +66,7 @@ def setup() -> Setup:
 
 
 async def test_each_deed_is_an_entry(setup: Setup) -> None:
-    """However many come in a second."""
+    """For any number in a second."""
     await setup.read(3, PURGE)
     assert setup.log.written == [("shop-1", "purgeMessages", 1, None)] * 3
 
@@ -84,7 +84,7 @@ async def test_the_first_read_of_an_hour_is_written_and_the_others_are_counted(s
 
 
 async def test_a_steady_reader_waits_for_a_write_once_an_hour(setup: Setup) -> None:
-    """Nothing is lost, and each hour's number is told in the log."""
+    """No read is lost, and the log gets the number of each hour."""
     with capture_logs() as logged:
         for _ in range(3 * 60):
             await setup.read()

@@ -205,7 +205,7 @@ def test_a_killed_server_leaves_nothing_in_the_way(tmp_path: Path) -> None:
 
 
 def test_a_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
-    """The socket then has a private directory of its own, which goes with it."""
+    """The socket then has a private directory, which is removed with it."""
     directory = tmp_path / ("d" * LONGEST_SOCKET_PATH)
     with Embedded.start(directory, persistent=False) as embedded, client_of(embedded) as client:
         assert client.ping()
@@ -238,7 +238,7 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    """Here because a file stands in its place."""
+    """In this test a file has the directory's name."""
     (tmp_path / "file").touch()
     refused = refusal(lambda: Embedded.start(tmp_path / "file" / "data"))
     assert refused.reason == "directory_unusable"
@@ -255,7 +255,7 @@ def test_it_is_started_from_the_main_thread_only(tmp_path: Path) -> None:
 
 
 def test_a_forked_child_does_not_stop_it(tmp_path: Path) -> None:
-    """Whoever did not start it does not end it."""
+    """Only the process that started the server ends it."""
     with Embedded.start(tmp_path, persistent=False) as embedded:
         embedded._owner = -1
         embedded.stop()

@@ -1,4 +1,5 @@
-"""The writer over a fake connection: what goes together, who waits for what, and what a failure costs."""
+"""The writer over a fake connection: which messages are sent together, what waits for what, and what a failure
+causes."""
 
 import asyncio
 from base64 import b64encode
@@ -196,7 +197,7 @@ class Setup:
         return self.routes.setdefault(shop, PageRoute(shop, self.secrets.new(shop)))
 
     def writer(self, route: PageRoute | None = None) -> Writer:
-        """The writer of events whose Page has this route."""
+        """Returns the writer of events whose Page has this route."""
         route = route or self.route()
         if route not in self._writers:
             routes = cast("Routes", FakeRoutes(route))
@@ -220,11 +221,11 @@ class Setup:
         return [outcome for outcomes in found for outcome in outcomes]
 
     async def taken(self, messages: int) -> None:
-        """Until so many are in the queue or under way."""
+        """Returns when this number is in the queue or in progress."""
         await wait_until(lambda: self.metric("queue_messages") == messages)
 
     async def under_way(self, trips: int = 1) -> None:
-        """Until so many round trips have begun."""
+        """Returns when this number of round trips has begun."""
         await wait_until(lambda: len(self.connection.trips) >= trips)
 
 
@@ -260,7 +261,8 @@ async def test_on_a_cluster_each_shop_has_a_call_of_its_own(setup: Setup) -> Non
 
 
 async def test_a_call_that_is_refused_is_taken_apart(setup: Setup) -> None:
-    """One shop's damaged keys do not cost the others their messages; these are known again by their nonces."""
+    """If one shop has damaged keys, the messages of other shops are stored. The nonces show which messages are already
+    stored."""
     damaged = shop_keys(SHOP).registry
     setup.connection.answer = lambda share: Unavailable("redis_refused") if share.registry == damaged else stored(share)
     puts = [setup.put(text("m_0"), shop=shop) for shop in (ShopId("first"), SHOP, OTHER_SHOP)]
@@ -298,7 +300,7 @@ async def test_who_does_not_wait_is_told(setup: Setup) -> None:
 
 
 async def test_what_arrives_during_a_round_trip_waits_for_the_next(setup: Setup) -> None:
-    """And goes together."""
+    """All of it is sent together."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -360,7 +362,7 @@ async def test_a_young_message_that_redis_calls_too_old_is_not_dropped() -> None
 
 
 async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
-    """At once: nobody waits for room that may not come."""
+    """It refuses at once, because room may not become free in time."""
     setup = Setup(queue_messages=3)
     setup.connection.gate.clear()
     first = setup.put(*many(2))
@@ -489,7 +491,7 @@ async def test_one_shops_failure_is_not_anothers(setup: Setup) -> None:
 
 @pytest.mark.parametrize("reason", ["redis_unreachable", "redis_timeout"])
 async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(setup: Setup, reason: Any) -> None:
-    """With the same nonce in the value, by which `put.lua` knows its own earlier write."""
+    """The value has the same nonce, so `put.lua` recognises its own earlier write."""
     setup.connection.failures = [Unavailable(reason)]
     assert await settled(setup.put(text("m_0"))) == ["stored"]
     first, second = setup.connection.trips
@@ -506,7 +508,7 @@ async def test_it_is_sent_once_more_and_not_for_ever(setup: Setup) -> None:
 
 @pytest.mark.parametrize("reason", ["redis_full", "redis_read_only", "redis_refused", "redis_loading"])
 async def test_a_refusal_is_not_sent_again(setup: Setup, reason: Any) -> None:
-    """The server has said no; it says so again a millisecond later."""
+    """The server would refuse it again a millisecond later."""
     setup.connection.failures = [Unavailable(reason)]
     assert await settled(setup.put(text("m_0"))) == [reason]
     assert len(setup.connection.trips) == 1
@@ -521,7 +523,7 @@ async def test_a_server_that_does_not_answer_is_given_up(setup: Setup) -> None:
 
 
 async def test_the_nonces_of_two_messages_differ(setup: Setup) -> None:
-    """Also of one message put twice: a duplicate is no write of ours whose answer was lost."""
+    """Also if one message is put twice: the second put is a duplicate, not a repeated write."""
     await asyncio.gather(setup.put(text("m_0")), setup.put(text("m_0")))
     ((call,),) = setup.connection.trips
     nonces = [row[2][2:6] for row in only(call).rows]
@@ -583,7 +585,7 @@ async def test_closing_an_idle_writer_is_instant(setup: Setup) -> None:
 
 
 async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(setup: Setup) -> None:
-    """The next put goes its way."""
+    """The next put works."""
     setup.connection.failures = [RuntimeError("a bug")]
     with pytest.raises(RuntimeError):
         await setup.put(text("m_0"))
@@ -660,7 +662,7 @@ async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(setup: 
 
 
 async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(setup: Setup) -> None:
-    """It will never be readable: an error would have Facebook deliver it for ever."""
+    """The record will never be readable. With an error, Facebook would deliver the edit again and again."""
     setup.connection.answer_other = lambda _: [b"c", b"\x01damaged"]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
     assert await setup.writer().put([edit]) == ["unreadable"]
@@ -701,7 +703,7 @@ async def test_a_secret_that_is_not_the_shops_is_looked_up_once_more(setup: Setu
 
 
 async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(setup: Setup) -> None:
-    """What was merged here may have been purged meanwhile: the message is put again without it."""
+    """The merged message may have been purged in the meantime, so the message is put again without it."""
     edit = Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "purged", None)
     id_ = shop_keys(SHOP).message_id(PAGE, edit.id)
     waiting = setup.sealed(id_, encode_waiting_edit(edit, shop_keys(SHOP), b"abcd"))

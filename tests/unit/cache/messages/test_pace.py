@@ -1,11 +1,11 @@
-"""How much goes into one round trip, and what is refused because it would wait too long."""
+"""How much one round trip sends, and what is refused because it would wait too long."""
 
 from cache.messages.queue import FEWEST_MESSAGES, LONG_SECONDS, MOST_MESSAGES, SHORT_SECONDS, WAIT_SECONDS, Pace
 from tests.support import FakeClock
 
 
 def trip(pace: Pace, clock: FakeClock, seconds: float, messages: int) -> None:
-    """One round trip that takes so long."""
+    """One round trip that takes this time."""
     pace.begin()
     clock.advance(seconds)
     pace.end(messages)
@@ -30,7 +30,7 @@ def test_a_quick_store_takes_all_that_comes() -> None:
 
 
 def test_what_comes_behind_a_hung_round_trip_is_refused_once_it_has_hung_too_long() -> None:
-    """As long as the one under way has taken, the next may take again."""
+    """The next round trip may take as long as the running one has taken."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 0.005, 1)
@@ -75,7 +75,7 @@ def test_a_few_messages_that_take_long_say_nothing_of_many() -> None:
 
 
 def test_they_grow_back_when_full_ones_are_short_again() -> None:
-    """Few messages that are stored quickly tell nothing of many."""
+    """A few messages that are stored quickly say nothing about many messages."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     for _ in range(10):

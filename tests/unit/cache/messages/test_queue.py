@@ -31,7 +31,7 @@ def shops(taken: list[Part]) -> list[tuple[PageRoute, int]]:
 
 
 def test_a_busy_shop_comes_after_the_others_next_time() -> None:
-    """However much it has sent before them."""
+    """However much it has sent before."""
     waiting = queue(FakeClock())
     for _ in range(5):
         waiting.add(BUSY, rows(BUSY, 8), lambda _: None)
@@ -60,7 +60,7 @@ def test_what_is_under_way_counts_until_it_is_settled() -> None:
 
 
 def test_what_does_not_fit_in_bytes_is_refused() -> None:
-    """The bytes are those of the records."""
+    """The size is the size of the records."""
     record = len(rows(BUSY, 1)[0].record)
     waiting = queue(FakeClock(), size=2 * record)
     waiting.add(BUSY, rows(BUSY, 2), lambda _: None)

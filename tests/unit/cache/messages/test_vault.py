@@ -61,7 +61,7 @@ def test_a_value_under_another_id_or_secret_does_not_open() -> None:
 
 @given(st.data())
 def test_a_changed_value_does_not_open(data: st.DataObject) -> None:
-    """Whichever bit it is: of the header, of what was drawn, of the body."""
+    """For any bit: of the header, of the random bytes, of the body."""
     value = bytearray(sealed())
     value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(Corrupt):

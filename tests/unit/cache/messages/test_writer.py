@@ -127,7 +127,7 @@ class Setup:
         return await self.writer.put(events)
 
     def put_soon(self, *events: Storable) -> list[Any] | None:
-        """The same without waiting; None where it is not possible."""
+        """The same without waiting. Returns None if this is not possible."""
         results: list[Any] = []
         return results if self.writer.put_soon(events, results.append) else None
 
@@ -187,7 +187,7 @@ async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message(now: Pa
 
 
 async def test_two_deliveries_that_meet_one_stale_route_lose_nothing() -> None:
-    """Both are refused by the old shop; one forgets the route when the other has forgotten it already."""
+    """The old shop refuses both. When the second delivery forgets the route, the first has already forgotten it."""
     setup = Setup()
     await setup.put(text("m_1"))
     setup.true_routes[PAGE] = OTHER_SHOP
@@ -233,7 +233,7 @@ async def test_one_shops_failure_fails_the_delivery_after_all_have_settled() -> 
 
 
 async def test_messages_of_one_known_page_are_put_without_waiting() -> None:
-    """Everything else takes the other way, so that it can be looked up."""
+    """All other messages are put the slower way, which looks up the Page."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: SHOP})
     assert setup.put_soon(text("m_1")) is None
     await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
@@ -260,7 +260,7 @@ async def test_what_was_fetched_for_a_shop_is_not_stored_for_another() -> None:
 
 
 async def test_the_memory_of_routes_is_bounded() -> None:
-    """The oldest goes first, and costs one more lookup when its Page comes back."""
+    """The oldest route is removed. Its Page needs one more lookup when it comes back."""
     pages = [PAGE, OTHER_PAGE, THIRD_PAGE]
     setup = Setup(dict.fromkeys(pages, SHOP), routes_remembered=2)
     for page in (*pages, THIRD_PAGE, PAGE):

@@ -1,4 +1,4 @@
-"""A receipt verifies for anybody who has the public keys, and no other does."""
+"""A receipt can be verified with the public keys. Anything else is refused."""
 
 import json
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
@@ -34,7 +34,7 @@ def test_a_receipt_signed_by_another_program_verifies() -> None:
 
 
 def test_our_receipts_verify_by_the_public_keys_alone() -> None:
-    """Also as a line of an export, and with its shop beside; what is told is what was signed."""
+    """Also as a line of an export, and with its shop beside it. The result is the signed data."""
     receipt, jwks = signed()
     expected = {"shop": "sokha", **RECEIPT.content()}
     assert verify(receipt, jwks) == expected
@@ -92,7 +92,7 @@ def test_keys_rotate() -> None:
 
 
 def test_a_bearer_token_is_no_receipt() -> None:
-    """Nor is anything else that has been signed, not even with the same key."""
+    """Anything else with a signature is refused too, even with the same key."""
     signer = ReceiptSigner(Keyring(KEYS))
     _, seed = Keyring(KEYS).signing("receipt")
     private, public = signer._pair(seed)
@@ -113,6 +113,6 @@ def test_what_is_no_signature_is_refused(signature: object) -> None:
 
 @pytest.mark.parametrize("jwks", [{}, {"keys": None}, {"keys": [1]}, {"keys": []}, {"keys": [{"kty": "oct"}]}])
 def test_what_is_no_set_of_keys_verifies_nothing(jwks: dict[str, Any]) -> None:
-    """It is told, not raised as something else."""
+    """The result says so. No other error is raised."""
     with pytest.raises(ReceiptRefused):
         verify(signed()[0], jwks)

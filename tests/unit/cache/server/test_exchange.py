@@ -14,14 +14,14 @@ ASKED: Final = [(b"key", ("GET", "key"))]
 
 
 class FakeConnection:
-    """Answers what it is told to; opened when made."""
+    """Gives the prepared answers. It is open when it is made."""
 
     def __init__(self) -> None:
         self.is_connected = True
         self.replies: list[Any] = []
 
     async def send_packed_command(self, _packed: object, check_health: bool = True) -> None:
-        """Take it; others run meanwhile."""
+        """Accepts the command and lets other tasks run."""
         assert not check_health
         await asyncio.sleep(0)
 
@@ -110,7 +110,7 @@ async def test_one_that_broke_is_not_used_again(one: One, pool: FakePool) -> Non
 
 
 async def test_one_that_has_rested_is_looked_at(one: One, pool: FakePool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the pool, whose business that is."""
+    """The pool checks it."""
     await one.round_trip(ASKED)
     monkeypatch.setattr(exchange, "KEPT_SECONDS", 0.0)
     await one.round_trip(ASKED)

@@ -89,7 +89,7 @@ def test_a_redis_from_seven_on_is_new_enough(version: str, level: Level) -> None
 
 
 def test_a_policy_that_is_not_told_is_not_taken_for_good() -> None:
-    """A warning: somebody has to look by hand."""
+    """The result is a warning, because a person must check it."""
     info = {name: value for name, value in INFO.items() if name != "maxmemory_policy"}
     assert found(replace(WELL, info=info))["redis.policy"].level == "warn"
 
