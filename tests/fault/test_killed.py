@@ -122,7 +122,7 @@ async def test_realistic_traffic_comes_through_a_kill_and_a_restart(valkey: Serv
         await wait_until(lambda: progress and progress[-1].concluded >= 100, within=30)
         service.kill()
     with ExitStack() as stack:
-        # In a thread: Facebook goes on meanwhile, and finds nobody.
+        # In a thread: Facebook continues to send, and no process accepts it.
         starting = serving(valkey.url, tmp_path / "next", PORT=str(service.port))
         again = await asyncio.to_thread(stack.enter_context, starting)
         summary = await asyncio.wait_for(sending, 2 * STOP_SECONDS)

@@ -80,7 +80,7 @@ def look_after(service: Service, purges: list[str]) -> None:
         assert (conversation["what"], message["what"]) == ("conversation", "message")
         assert message["messages_deleted"] == 1
         wait_until_blocking(lambda: shop.get(f"/purges/{purges[0]}")["status"] == "complete", within=60)
-        # Delivered again it stays gone, and what is new is kept.
+        # A purged message is not stored again, and a new message is stored.
         assert facebook.text("m_message", customer=OTHER).status_code == 200
         assert facebook.text("m_new").status_code == 200
         assert shop.ids() == ["m_new", "m_kept"]

@@ -103,7 +103,7 @@ async def test_one_of_two_workers_stands_still_and_goes_on(valkey: Server, tmp_p
             recovery = await load.recovered(since)
             await asyncio.to_thread(wait_until_blocking, lambda: service.answers("/livez"), WITHIN)
             await load.reach(200)
-        # 408: the second half of a body lay unread meanwhile, for longer than a body may take.
+        # 408: the second half of a body was not read for longer than a body may take.
         assert load.statuses.keys() <= {200, 408, 503}
         found = readable(service.url)
     row(load, found, recovery=recovery)
@@ -216,7 +216,7 @@ async def test_two_replicas_of_two_workers_on_a_cluster_are_one_service(tmp_path
         def told(name: str, *labels: str) -> int:
             return sum(operator.counts(name)[labels] for operator in operators)
 
-        # Deliveries under way at the end, or given up by the sender, were counted and answered to nobody.
+        # Deliveries in progress at the end, or dropped by the sender, were counted but not answered.
         answered = sum(load.statuses[200] for load in sent)
         unheard = sum(load.broken + CONNECTIONS for load in sent)
         await wait_until(lambda: told("deliveries_total", "accepted") >= answered, WITHIN)

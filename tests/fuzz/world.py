@@ -231,7 +231,7 @@ class World:
     def _edit(self, element: dict[str, Any], page: str, known: bool) -> None:
         rng = self._rng
         mid, number = self._some_mid(page), rng.randint(1, 5)
-        # The same number says the same: nobody promises which of two would count.
+        # An edit with the same number has the same text: it is not defined which of two texts would count.
         text = f"edit {number}: {TEXTS[number]}"
         told: Any = str(number) if rng.random() < 0.3 else number
         element["message_edit"] = {"mid": mid, "text": text, "num_edit": told}

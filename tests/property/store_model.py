@@ -143,7 +143,7 @@ def purge(scope: str, places: dict[Name, Place], *, disconnects: bool = False) -
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         if disconnects and scope not in state.pages:
-            yield state, ""  # not found, unless somebody else is disconnecting it at this moment
+            yield state, ""  # not found, unless another caller is disconnecting it at this moment
             return
         after = replace(state, purged=state.purged | {scope})
         for name, _ in state.cells:

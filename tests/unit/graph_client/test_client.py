@@ -142,7 +142,7 @@ async def test_calls_that_are_refused_together_all_find_the_other_form() -> None
 
     facebook.will("GET me", *[unless_timed] * 100)
     client = facebook.client()
-    # The second half begins while the first one is being told.
+    # The second half begins while the first answer is handled.
     early = [asyncio.ensure_future(send(client)) for _ in range(3)]
     await asyncio.sleep(0)
     results = await asyncio.gather(*early, *(send(client) for _ in range(3)))
