@@ -159,7 +159,7 @@ def _kept(message: dict[str, Any]) -> Kept:
 async def run(
     service: Service, bodies: int, seed: int, *, worlds: int = WORLDS, told: Callable[[int], None] = lambda _: None
 ) -> Found:
-    """Sends this number of bodies. Raises Wrong with the world's number, which draws the same world again with the seed.
+    """Sends this number of bodies. Raises Wrong with the world's number: with it the seed draws this world again.
 
     `told` is called with the number of bodies since its last call.
     """
