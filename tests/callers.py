@@ -64,9 +64,8 @@ class Patient(httpx2.HTTPTransport):
 
 
 class _Caller:
-    """A client of one address; a context manager that closes its connections. `patient` as in `Patient`: a test that
-    makes Redis slow sets it to False.
-    """
+    """A client of one address, and a context manager that closes its connections. `patient` is the same as in
+    `Patient`: a test that slows Redis sets it to False."""
 
     def __init__(self, url: str, headers: dict[str, str] | None = None, *, patient: bool = True) -> None:
         transport = Patient(verify=NO_TLS) if patient else None
@@ -85,7 +84,7 @@ class Facebook(_Caller):
     """Delivers, signed as the app's secret demands."""
 
     def deliver(self, body: Document | bytes, headers: Sequence[tuple[bytes, bytes]] | None = None) -> httpx2.Response:
-        """One delivery; `headers` in place of the right signature."""
+        """Sends one delivery. `headers` replace the right signature."""
         raw = body if isinstance(body, bytes) else serialize(body)
         given = [(b"Content-Type", b"application/json"), *(signed(raw, APP_SECRET) if headers is None else headers)]
         return self.client.post("/webhook", content=raw, headers=given)

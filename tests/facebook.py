@@ -53,7 +53,7 @@ def graph_settings(graph: FakeGraph) -> dict[str, str]:
 
 @contextmanager
 def serving_graph(redis_url: str, log: Path, graph: FakeGraph, **settings: str) -> Iterator[Service]:
-    """A service that asks this Graph; `settings` win, an empty one takes one away."""
+    """A service that uses this Graph. `settings` replace the usual ones; an empty value removes a setting."""
     with serving(redis_url, log, **{**graph_settings(graph), **settings}) as service:
         yield service
 

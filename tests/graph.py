@@ -98,7 +98,7 @@ def running_graph(
     seed: int = 1,
     clock: Callable[[], int] = now,
 ) -> Iterator[FakeGraph]:
-    """An empty world, answering until the block ends; calls that still stall then are cut off."""
+    """An empty world that answers until the block ends. Calls that still stall then are cut off."""
     world, faults, seen = World(app_id, [app_secret], random.Random(seed), clock), Faults(), Seen()
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener, _quiet():
         server = uvicorn.Server(

@@ -135,7 +135,7 @@ def state(shop: GraphShop, page: str) -> dict[str, Any]:
 
 
 def heal(shop: GraphShop, page: str) -> dict[str, Any]:
-    """Ask for healing, and wait for its end; the Page's state."""
+    """Asks for healing and waits for its end. Returns the Page's state."""
     answer = shop.client.post(f"/pages/{page}/heal")
     assert answer.status_code == 202, answer.text
     wait_until_blocking(lambda: state(shop, page)["healing"]["status"] in ENDED, within=HEALS_WITHIN)

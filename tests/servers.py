@@ -57,7 +57,7 @@ CLUSTER_BUS_OFFSET = 10_000
 
 
 class Absent(Exception):
-    """This machine cannot have that server; says why."""
+    """This machine cannot have this server. The text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def unbounded_keys(client: redis.Redis) -> list[bytes]:
 def running(
     name: str, directory: Path, binary: Path | None = None, *, persistent: bool = False, extra: Sequence[str] = ()
 ) -> Iterator[Server]:
-    """One server of one's own, to be filled up, slowed down or killed; Valkey 9 unless `binary` says otherwise."""
+    """A server for one test, to fill up, slow down or kill. It is Valkey 9, or `binary`."""
     with Embedded.start(directory, persistent=persistent, extra=extra, binary=binary) as embedded:
         yield Server(name, embedded.url, (embedded.url,))
 

@@ -71,7 +71,8 @@ def run_command(
 
 
 def environment(redis_url: str | None, **settings: str) -> dict[str, str]:
-    """What `serve` needs and nothing of this machine's own settings; `settings` win, an empty one takes one away."""
+    """What `serve` needs, without this machine's settings. `settings` replace the usual ones; an empty value removes a
+    setting."""
     chosen = {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}},
         "REDIS_URL": redis_url or "",
@@ -90,7 +91,7 @@ def environment(redis_url: str | None, **settings: str) -> dict[str, str]:
 
 @dataclass
 class Service:
-    """A running service. `url` and `ops_url` have no slash at their end; `log` holds all it wrote."""
+    """A running service. `url` and `ops_url` have no slash at their end. `log` has all its output."""
 
     process: Process
     log: Path

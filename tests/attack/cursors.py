@@ -40,7 +40,7 @@ def _genuine(shop: Shop) -> dict[str, str]:
 
 @attack("a cursor that the service did not hand out is taken", limit=0, unit="answers that are not 400")
 async def foreign_cursors(target: Target) -> float:
-    """Made-up ones, changed ones, ones of another list and of another shop."""
+    """Invented cursors, changed cursors, cursors of another list and of another shop."""
     with target.facebook() as facebook:
         _fill(facebook)
     taken = 0
@@ -70,7 +70,7 @@ async def foreign_event_ids(target: Target) -> float:
 
 @attack("a made-up ticket opens a stream", limit=0, unit="answers that are not 401")
 async def foreign_tickets(target: Target) -> float:
-    """Made-up ones, a changed one, one of another shop, a used one."""
+    """Invented tickets, a changed ticket, a ticket of another shop, a used ticket."""
     with (
         target.shop() as shop,
         target.shop(OTHER_SHOP) as other,

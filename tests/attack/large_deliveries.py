@@ -18,7 +18,8 @@ TRIES: Final = 5
 
 
 def _tries(target: Target, texts: list[str]) -> int:
-    """Send one delivery of these texts, as often as Facebook would at once; which try was answered 200 in time."""
+    """Sends one delivery of these texts, and again as often as Facebook does at once. Returns which try was answered
+    200 in time."""
     now, tag = int(time.time() * 1000), time.monotonic_ns()
     parts = [
         from_customer(

@@ -79,7 +79,7 @@ def _send(target: Target, name: str, messages: Iterator[dict[str, Any]]) -> None
 
 
 def _get(target: Target, path: str) -> int:
-    """Read a path of the shop to its end; bytes of the answer."""
+    """Reads a path of the shop to its end. Returns the bytes of the answer."""
     with target.shop() as shop:
         answer = shop.client.get(path, timeout=60, headers={"Accept-Encoding": "identity"})
         if answer.status_code != 200:

@@ -20,7 +20,7 @@ ARGUMENTS: Final = (
 
 
 class Absent(Exception):
-    """This machine cannot have a browser; says why."""
+    """This machine cannot have a browser. The text gives the reason."""
 
 
 def chromium() -> str:

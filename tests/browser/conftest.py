@@ -30,7 +30,7 @@ _SHOPS: Final = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One event loop for the browser and every test of it; and time to install it."""
+    """One event loop for the browser and all its tests, and enough time to install the browser."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -48,7 +48,7 @@ def program() -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(program: str) -> AsyncIterator[Browser]:
-    """One for all tests; each has a profile of its own in it."""
+    """One browser for all tests. Each test has its own profile."""
     async with async_playwright() as playwright:
         found = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS, timeout=STARTS_WITHIN)
         yield found
@@ -100,7 +100,7 @@ def owner(service: Service, graph: FakeGraph) -> Iterator[Owner]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def console(browser: Browser, owner: Owner) -> AsyncIterator[Console]:
-    """The page in a window of its own; at the end nothing may have been refused, broken or fetched from elsewhere."""
+    """The page in its own window. At the end no request was refused, broken or sent to another server."""
     opened = Console(browser, owner)
     yield opened
     await opened.close()

@@ -66,7 +66,7 @@ class Owner(GraphShop):
 
 
 class Console:
-    """Windows of one profile. `complaints` are the browser's errors, `strangers` what was asked for elsewhere."""
+    """Windows of one profile. `complaints` are the browser's errors, `strangers` are requests to other servers."""
 
     def __init__(self, browser: Browser, owner: Owner) -> None:
         self._browser = browser

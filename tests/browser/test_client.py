@@ -57,7 +57,7 @@ async def calls(modules: Modules, body: str, *answers: dict[str, Any]) -> dict[s
 
 
 def sent(*events: str, **more: Any) -> dict[str, Any]:
-    """A stream with these events, `name id {json}` each; it ends after them, or breaks."""
+    """A stream with these events, each `name id {json}`. After them it ends or breaks."""
     lines = [f"event: {name}\ndata: {data}\n" + (f"id: {key}\n" if key != "-" else "") + "\n"
              for name, key, data in (event.split(" ", 2) for event in events)]  # fmt: skip
     return {"pieces": lines, **more}
@@ -102,7 +102,8 @@ async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:
 
 
 async def test_a_stream_goes_on_after_everything_that_can_end_it(modules: Modules) -> None:
-    """Each event once and in order; every connection resumes after the last one; the wait is what the service says."""
+    """Each event comes once and in order. Every connection resumes after the last event. The service decides
+    the wait."""
     found = await calls(
         modules,
         "return follow(make());",
@@ -183,7 +184,7 @@ async def test_calls_at_the_same_time_share_one_new_token(modules: Modules) -> N
 
 @pytest.mark.parametrize("token", ["t", None])
 async def test_without_another_token_the_refusal_is_thrown(modules: Modules, token: str | None) -> None:
-    """For a fixed token, and for a callback that has no other one; the service is not asked again and again."""
+    """For a fixed token, and for a callback without another token. The service is not called again and again."""
     source = "'t'" if token else "(problem) => problem ? null : 't'"
     body = f"const i = make({{ token: {source} }}); return [await follow(i), await failed(() => i.receipt('p'))];"
     found = await calls(modules, body, refusal(401, "token_invalid"), refusal(401, "token_invalid"))
@@ -247,7 +248,7 @@ async def came(page: Page, expected: list[tuple[str, str]]) -> None:
 
 
 async def test_lists_go_on_to_their_end(modules: Modules) -> None:
-    """Also over an empty page; filters go along, empty ones are left out; ids are encoded."""
+    """Also over an empty page. Filters stay, empty filters are left out, ids are encoded."""
     body = """
         const inbox = make();
         const all = [];
@@ -352,7 +353,7 @@ async def test_a_stream_that_is_stopped_is_over(modules: Modules) -> None:
 
 
 async def test_silence_ends_a_connection_and_a_late_answer_a_call(modules: Modules) -> None:
-    """A dead connection is replaced, and resumes; a call says that no answer came."""
+    """A dead connection is replaced and resumes. A call reports that there was no answer."""
     body = """
         const lasts = [];
         const fetch = async (url, { headers, signal }) => {
@@ -380,7 +381,7 @@ async def test_silence_ends_a_connection_and_a_late_answer_a_call(modules: Modul
 
 
 def of_the_document(heading: str, language: str = "js") -> list[str]:
-    """The blocks of code in a part of docs/integrate.md; the heading ends where another one begins."""
+    """Returns the blocks of code in a part of docs/integrate.md. A part ends at the next heading."""
     text = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8")
     section = text.partition(f"\n{heading}")[2].partition("\n#")[0]
     return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
@@ -493,7 +494,7 @@ async def test_the_page_of_the_document_for_many_messages_follows_one_conversati
 
 
 async def test_the_token_callback_of_the_document_sees_that_its_user_has_signed_out(modules: Modules) -> None:
-    """Null then; an error of the back end is not a token."""
+    """It returns null then. An error of the back end is not a token."""
     (options,) = of_the_document("## 4. ")
     body = f"""
         const PageInbox = class {{ constructor(options) {{ Object.assign(this, options); }} }};
@@ -572,7 +573,7 @@ async def test_staffs_calls_and_pauses_ask_what_the_service_takes(modules: Modul
 
 
 async def test_the_document_shows_something_of_every_message(modules: Modules) -> None:
-    """Also of one without a text; and it groups messages by conversation."""
+    """Also for a message without a text. The page groups messages by conversation."""
     _, block = of_the_document("## 6. ")
     shown: list[dict[str, Any]] = [
         {"text": "two", "attachments": [{"type": "image", "url": "https://x.example"}]},

@@ -57,7 +57,7 @@ async def saved(page: Page, button: str, target: Path) -> str:
 
 
 async def test_a_copy_is_a_table_or_a_page_to_print(console: Console, tmp_path: Path) -> None:
-    """Every message is in it; no cell is a formula, and no text becomes a part of the page."""
+    """Every message is in the copy. No cell is a formula, and no text becomes a part of the page."""
     words = WORDS["en"]
     evil = '=HYPERLINK("https://evil.example")'
     console.owner.hears("m_1", evil)

@@ -56,7 +56,8 @@ async def test_deleting_everything_leaves_no_name(console: Console, graph: FakeG
 
 
 async def test_the_storage_has_the_conversations_deadline(modules: Modules) -> None:
-    """A new message moves it; over it, nothing is left, also of a page that was away in the meantime."""
+    """A new message moves the deadline. After the deadline nothing is left, also for a page that was closed in the
+    meantime."""
     script = """(() => {
         let clock = 1_000;
         let ends = { a: 2_000, b: 3_000 };

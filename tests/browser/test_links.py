@@ -27,7 +27,7 @@ SOKHA, DARA = "7000000000000001", "7000000000000002"
 
 
 async def test_a_conversation_opens_at_facebook(console: Console, graph: FakeGraph) -> None:
-    """At the address that Facebook gives; where Facebook does not know the conversation, in the inbox of its Page."""
+    """At the address from Facebook. If Facebook does not know the conversation, the inbox of the Page is opened."""
     own = console.owner.page
     graph.world.say(own, Psid(SOKHA), "of Sokha", at=now(), name="Sokha")
     console.owner.hears("m_1", "of Sokha", SOKHA)

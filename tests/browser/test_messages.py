@@ -111,7 +111,7 @@ async def test_older_messages_come_while_scrolling_up(console: Console) -> None:
 
 
 async def test_nothing_a_customer_sends_becomes_a_part_of_the_page(console: Console) -> None:
-    """Not as HTML, not as an address that runs; it is shown as it was written."""
+    """It is not used as HTML or as an address that runs. It is shown as it was written."""
     evil = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
     link = {"type": "fallback", "payload": {"url": "javascript:window.hacked=1", "title": evil}}
     picture = {"type": "image", "payload": {"url": "javascript:window.hacked=1"}}
@@ -236,7 +236,7 @@ async def test_an_edit_an_unsend_and_a_reaction_change_what_is_shown(console: Co
 
 
 async def test_names_stay_away_gracefully_when_facebook_refuses_them(console: Console, graph: FakeGraph) -> None:
-    """The messages are there all the same, with the end of the customer's id, and one line says why."""
+    """The messages are shown with the end of the customer's id, and one line gives the reason."""
     console.owner.hears("m_1", "hello")
     graph.world.revoke(console.owner.page.token)
     page = await console.open()

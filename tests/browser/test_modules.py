@@ -141,7 +141,8 @@ async def test_what_is_no_token_makes_no_session(modules: Modules) -> None:
 
 
 async def test_the_page_is_changed_as_little_as_possible(modules: Modules) -> None:
-    """Who has the focus keeps it when others move; text is text; what must never be set is refused."""
+    """The element with the focus keeps the focus when others move. Text stays text. Attributes that must not be set are
+    refused."""
     script = """(() => {
         const root = document.createElement("div");
         document.body.append(root);

@@ -94,7 +94,7 @@ async def test_picked_messages_are_gathered_to_an_order(console: Console, langua
 
 
 async def test_a_press_on_a_message_picks_it(console: Console) -> None:
-    """And one more takes it out; a press on a link in it does not."""
+    """A second press removes it. A press on a link in the message does not pick it."""
     order_comes_in(console)
     page = await console.open()
     await open_conversation(page)

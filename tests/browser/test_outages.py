@@ -64,7 +64,7 @@ async def own(
 
 
 async def test_after_a_restart_of_the_service_the_page_goes_on_by_itself(own: Own, browser: Browser) -> None:
-    """It says that it is reconnecting; what came in between is there afterwards, each message once."""
+    """The page shows that it reconnects. Then it shows the messages of that time, each once."""
     shop = own.shop()
     console = Console(browser, shop)
     shop.hears("m_1", "before")
@@ -101,7 +101,7 @@ async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser
 
 
 async def test_what_was_deleted_leaves_the_page_though_it_cannot_read_the_rest(owner: Owner, browser: Browser) -> None:
-    """Of a conversation, and of the list. The list is read again by itself until what is kept is there."""
+    """From a conversation and from the list. The list is read again until the remaining messages are shown."""
     console = Console(browser, owner)
     owner.hears("m_0", "deleted first")
     owner.hears("m_1", "deleted")
@@ -126,7 +126,7 @@ async def test_what_was_deleted_leaves_the_page_though_it_cannot_read_the_rest(o
 
 
 async def test_without_a_network_the_page_says_so(console: Console) -> None:
-    """What is there stays readable; with the network the news come."""
+    """The messages stay readable. When the network is back, new messages arrive."""
     console.owner.hears("m_1", "before")
     page = await console.open()
     await open_conversation(page)

@@ -44,7 +44,7 @@ async def test_posts_comments_and_replies_are_read(
 
 
 async def test_what_was_fetched_stays_in_the_tab_until_it_is_forgotten(console: Console, graph: FakeGraph) -> None:
-    """A reload asks Facebook for nothing; Forget leaves no word of it."""
+    """A reload asks Facebook for nothing. Forget deletes everything."""
     graph.world.add_post(console.owner.page, "canary of a post")
     page = await console.open()
     await page.get_by_role("button", name="Posts", exact=True).click()
@@ -78,7 +78,7 @@ async def test_when_facebook_fails_a_sentence_says_so(console: Console, graph: F
 
 
 async def test_a_new_comment_is_told_and_fetched_when_asked(console: Console, graph: FakeGraph) -> None:
-    """The stream says that there is something; Facebook is asked only when the owner wants to see it."""
+    """The stream reports a new comment. Facebook is asked only when the owner wants to see it."""
     post = graph.world.add_post(console.owner.page, "there")
     page = await console.open()
     await expect(page.locator(".connection.live")).to_be_visible()

@@ -62,7 +62,8 @@ async def test_words_are_found_in_all_five_days(console: Console, language: str,
 
 
 async def test_a_long_search_goes_on_at_a_press(console: Console) -> None:
-    """After some thousand messages the reader decides; another word ends it; photos are searched for without a word."""
+    """After some thousand messages the reader decides. Another word ends the search. A search for photos needs
+    no word."""
     page = await console.open()
     asked: list[str] = []
 

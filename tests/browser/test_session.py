@@ -19,7 +19,7 @@ async def press_at_once(place: Locator) -> bool:
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_without_a_token_the_page_explains_and_takes_one(console: Console, language: str) -> None:
-    """What is no token is refused with a sentence; the right one opens the inbox."""
+    """An invalid token is refused with a sentence. The right token opens the inbox."""
     words = WORDS[language]
     page = await console.window(language)
     await page.goto(console.address)
@@ -84,7 +84,7 @@ async def test_signing_out_leaves_nothing_in_the_tab(console: Console) -> None:
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(console: Console, language: str) -> None:
-    """What was shown is not shown on; the conversation is open again afterwards."""
+    """The old messages are hidden. Afterwards the conversation is open again."""
     words = WORDS[language]
     for number in range(3):
         console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")

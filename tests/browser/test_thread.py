@@ -63,7 +63,7 @@ async def slip(route: Route) -> None:
 
 
 async def test_a_thread_stays_at_its_newest_message_while_pictures_load(console: Console) -> None:
-    """Also when one comes late; no message moves when a picture comes."""
+    """Also when a picture loads late. No message moves when a picture loads."""
     fill = [text_part(f"m_{number}", f"text {number}", page=console.owner.page.id) for number in range(20)]
     console.owner.delivers(*fill, *(part(console, f"m_p{n}", attachments=[image(n)]) for n in range(4)))
     console.owner.hears("m_last", "is it paid?")

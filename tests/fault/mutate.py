@@ -31,7 +31,7 @@ _TAG: Final = re.compile(r"^( *)(?:#|--) keeps: (.+)\n(.*)\n", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change: `instead` replaces the line below the comment `keeps: ...`; `test` must fail then."""
+    """One change: `instead` replaces the line below the comment `keeps: ...`. Then `test` must fail."""
 
     fault: str
     keeps: str

@@ -36,7 +36,7 @@ def room_for_connections(wanted: int) -> int:
 
 
 class Sender(asyncio.Protocol):
-    """One connection: sends what it is given when it is connected, and keeps what comes back until it is closed."""
+    """One connection: it connects, sends the given bytes, and keeps the answers until it is closed."""
 
     transport: asyncio.Transport
 
@@ -86,7 +86,7 @@ class Flood(asyncio.Protocol):
 async def connected(
     service: Service, senders: Sequence[asyncio.Protocol], address: str = ELSEWHERE
 ) -> AsyncIterator[None]:
-    """All of them, until the end of the block; a connection that is refused is tried again."""
+    """Yields all connections until the end of the block. A refused connection is tried again."""
     loop = asyncio.get_running_loop()
 
     async def one(sender: asyncio.Protocol) -> None:

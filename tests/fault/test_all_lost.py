@@ -38,9 +38,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_with_a_backup_and_the_secrets_deliveries_are_stored_again_and_purges_hold(
     lost: Server, empty: Server, tmp_path: Path
 ) -> None:
-    """What Facebook has is fetched again. What was purged before the backup stays out; what was purged afterwards would
-    need the journal, which is lost here too: it comes back, as docs/backup.md says.
-    """
+    """What Facebook has is fetched again. A purge from before the backup holds. A purge from after the backup needs the
+    journal, which is lost here too: its messages come back, as docs/backup.md says."""
     backup, mids = tmp_path / "backup", count()
     with running_facebook() as graph:
         settings = graph_settings(graph)

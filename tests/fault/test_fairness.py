@@ -1,4 +1,5 @@
-"""One shop that does all it can, and another that notices nothing of it: every message kept, every request answered."""
+"""One shop uses everything it may. Another shop notices nothing: each of its messages is stored, each request is
+answered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -66,7 +66,8 @@ FAULTS: Final[dict[str, tuple[Fault, str]]] = {
 def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Three tries, then the problem; afterwards the same `after` still leads on. One service for all faults."""
+    """After three tries the problem is returned. Later the same `after` continues the list. One service serves all
+    faults."""
     with serving_graph(valkey.url, tmp_path / "log", graph) as service, GraphShop(service.url, patient=False) as shop:
         for name, (fault, reason) in FAULTS.items():
             page = filled(graph)

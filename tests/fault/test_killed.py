@@ -38,9 +38,7 @@ def readable(url: str) -> list[str]:
 async def test_every_message_answered_200_outlives_a_sigkill(
     breakable: Breakable, tmp_path: Path, row: EndsWith, attempt: int
 ) -> None:
-    """At a random moment under load; several times, since the moment matters. In every other run Redis hangs for a
-    moment before, so that there is something to lose.
-    """
+    """At a random moment under load, several times. In every second run Redis hangs before, so that messages wait."""
     moment = random.randrange(1, 1200)
     with serving(breakable.url, tmp_path / "killed") as service:
         with Shop(service.url, patient=False) as shop:
@@ -107,10 +105,9 @@ async def test_a_sigterm_under_load_loses_nothing_and_ends_in_time(
 
 
 async def test_realistic_traffic_comes_through_a_kill_and_a_restart(valkey: Server, tmp_path: Path) -> None:
-    """Texts, photos, edits, unsends, repetitions, out of order, half of it before a SIGKILL and half after.
-
-    Facebook delivers again what was not answered; in the end the shop reads what it should, with the last texts.
-    """
+    """Texts, photos, edits, unsends and repetitions, out of order, half of them before a SIGKILL and half
+    after. Facebook delivers again what was not answered. In the end the shop reads the right messages with
+    their last texts."""
     waits = (0.0, *(0.2,) * 400)
     plan = Plan((PageId(PAGE),), count=400, rate=100, duplicates=0.1, disorder=0.2, forged=0.02, retry_waits=waits)
     with serving(valkey.url, tmp_path / "killed") as service:

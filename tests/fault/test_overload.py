@@ -1,4 +1,4 @@
-"""More comes than can be stored: what is too much is refused at once, what is accepted is stored, memory is bounded."""
+"""More arrives than can be stored. The excess is refused at once, what is accepted is stored, and memory is bounded."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Redis comes back with data from before a purge: what was purged cannot be read for one moment."""
+"""Redis comes back with data from before a purge. The purged messages cannot be read at any moment."""
 
 import threading
 from collections.abc import Iterator

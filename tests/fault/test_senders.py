@@ -33,7 +33,7 @@ HEAD: Final = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/j
 
 @pytest.fixture(scope="module")
 def shared(valkey9: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for those who leave it as it was, which is what these tests are about."""
+    """One service for all tests that do not change it."""
     with serving(valkey9.url, tmp_path_factory.mktemp("senders") / "log") as service:
         yield service
 
@@ -49,9 +49,8 @@ def service(shared: Service, valkey: Server) -> Service:
 
 @asynccontextmanager
 async def genuine(service: Service) -> AsyncIterator[Load]:
-    """A load of genuine deliveries, each answered 200, and within Facebook's five seconds, where the machine is ours;
-    on one that is busy with other tests some may have to come again.
-    """
+    """A load of genuine deliveries. On a quiet machine each is answered 200 within Facebook's five seconds. On a busy
+    machine some may have to be sent again."""
     async with loading(service.url, connections=4) as load:
         await load.reach(1)
         yield load
@@ -116,7 +115,8 @@ async def drip(senders: list[Sender]) -> None:
 
 @pytest.mark.fault("bodies that are too large, declared or not, half or whole")
 async def test_large_bodies_are_refused_and_cost_no_memory(service: Service, row: EndsWith) -> None:
-    """413 for what is declared or sent too large; what is half there is dropped when it is too much together."""
+    """A body that is declared or sent too large is answered 413. Half bodies are dropped when together they are too
+    large."""
     before, cut = resident_bytes(service), dropped(service)
     chunk = b"%x\r\n%b\r\n" % (MIB, b"x" * MIB)
     declared = [Sender(HEAD + b"Content-Length: 99999999999\r\n\r\n" + b"x" * 1000) for _ in range(20)]
@@ -136,7 +136,8 @@ async def test_large_bodies_are_refused_and_cost_no_memory(service: Service, row
 
 @pytest.mark.fault("signed bodies that are no deliveries: nested deep, huge numbers, repeated keys, no UTF-8")
 async def test_signed_nonsense_is_answered_and_disturbs_nobody(service: Service, row: EndsWith) -> None:
-    """200 or 400, as it is JSON or not; what is whole among it is kept, under its last key."""
+    """The answer is 200 for JSON and 400 for anything else. Complete messages among it are stored, under their last
+    key."""
     part = serialize(texts(["m_beside"]))
     bodies = {
         b"[" * 100_000: 400,
@@ -188,7 +189,7 @@ async def test_a_captured_delivery_sent_again_is_stored_once(service: Service, r
 @pytest.mark.timeout(180)
 @pytest.mark.fault("a flood of forged deliveries")
 async def test_a_flood_of_forgeries_leaves_genuine_deliveries_their_answer(service: Service, row: EndsWith) -> None:
-    """From hundreds of connections, each as fast as it is answered, which is 401; no genuine one waits five seconds."""
+    """From hundreds of connections, each as fast as it gets its 401. No genuine delivery waits five seconds."""
     before = resident_bytes(service)
     body = serialize(texts(["m_forged"]))
     statuses: Counter[int] = Counter()

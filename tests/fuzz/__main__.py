@@ -1,7 +1,6 @@
-"""`make fuzz`: bodies of every spelling and broken ones at a real service, and every shop compared with a model.
-
-Not one answer of 500 or more, and not one wrong read; the first ends it, with what draws it again.
-"""
+"""`make fuzz`: sends valid and broken bodies in every spelling to a real service, and compares every shop with a model.
+No answer may be 500 or more, and no read may be wrong. The first failure ends the run, with the numbers that draw it
+again."""
 
 import asyncio
 import random

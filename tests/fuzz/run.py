@@ -56,7 +56,7 @@ class Wire:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, method: str, path: str, body: bytes = b"", *headers: tuple[bytes, bytes]) -> tuple[int, bytes]:
-        """Status and body of the answer; of the next one where it is 503."""
+        """Returns status and body of the answer. After a 503 it asks again."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (answer := await self._ask(method, path, body, *headers))[0] == 503:
                 self.refused += 1
@@ -120,7 +120,7 @@ class Shop:
         return found
 
     async def compare(self) -> int:
-        """Read everything, and refuse what is not as the world has it; how many messages there are."""
+        """Reads everything and fails if something differs from the world. Returns the number of messages."""
         expected = self.world.readable()
         messages = await self.walk("messages")
         read: dict[Key, Kept] = {}

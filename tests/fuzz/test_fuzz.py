@@ -38,7 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.timeout(180)
 def test_what_is_readable_of_many_bodies_is_what_their_worlds_say(service: Service) -> None:
-    """Broken ones among them: 200 or 400, never more; and everything of each shop is read."""
+    """Some bodies are broken. The answers are 200 or 400, never more. Everything of each shop is read."""
     found = asyncio.run(run(service, BODIES, SEED, worlds=8))
     assert found.statuses.keys() <= {200, 400}
     assert found.statuses[200] > found.statuses[400] > 0

@@ -105,7 +105,7 @@ def said(text: str) -> str:
 
 
 class World:
-    """One shop. All it draws comes from `rng`; `number` makes its names its own."""
+    """One shop. It draws everything from `rng`. `number` makes its names unique."""
 
     def __init__(self, number: int, rng: random.Random) -> None:
         self.shop = f"fuzz-{number}"
@@ -253,7 +253,7 @@ class World:
         return f"m_{self._mids}" if self._mids % 7 else f"m_{self._mids}/សារ+=="
 
     def _some_mid(self, _page: str) -> str:
-        """One that has been, or one that is still to come."""
+        """Returns an id that was used or will be used."""
         number = max(1, self._mids + self._rng.randint(-8, 2))
         return f"m_{number}" if number % 7 else f"m_{number}/សារ+=="
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Import:
-    """One import of one name: the module, as far as it is known to be one, and the line."""
+    """One import of one name: the module, if it is one, and the line."""
 
     module: str
     line: int

@@ -25,7 +25,7 @@ def test_every_webhook_field_that_is_subscribed_has_its_row() -> None:
 
 
 def test_every_permission_has_its_reason_its_recording_and_its_text() -> None:
-    """One sentence why; what the screen shows; what the form is sent."""
+    """One sentence with the reason, what the screen shows, and the text for the form."""
     permissions = sorted(NEEDED_PERMISSIONS + WANTED_PERMISSIONS)
     assert sorted(name for row in rows("4. Permissions") for name in row) == permissions
     review = TEXT.partition("**Recordings.**")[2].partition("**Data handling questions.**")[0]

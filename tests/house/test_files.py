@@ -107,7 +107,7 @@ def test_a_script_says_what_it_takes_and_gives(path: Path) -> None:
 
 
 def test_the_packages_of_pyproject_are_the_folders() -> None:
-    """The list is explicit, so that tests and the bench are never installed; nothing is left out of it."""
+    """The list is explicit, so that tests and the bench are never installed. The list is complete."""
     listed = pyproject()["tool"]["setuptools"]["packages"]
     folders = {path.parent.relative_to(ROOT) for top in packages() for path in (ROOT / top).rglob("__init__.py")}
     folders.discard(Path("simulator"))  # a package of its own: simulator/pyproject.toml

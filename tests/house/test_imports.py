@@ -256,7 +256,7 @@ _IMPORTED_SCRIPT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'`]\./([\w-]+\.js)
 
 
 def test_no_modules_of_the_console_import_each_other_in_a_circle() -> None:
-    """Whether they import it at once, export it again or load it later; and each imports what is there."""
+    """Also if they import it later or export it again. Each imports only what exists."""
     paths = [*(ROOT / "console" / "js").glob("*.js"), ROOT / "client" / "page-inbox.js"]
     scripts = {path.name: path.read_text(encoding="utf-8") for path in paths}
     graph = {name: _IMPORTED_SCRIPT.findall(source) for name, source in scripts.items()}

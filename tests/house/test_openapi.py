@@ -57,7 +57,7 @@ def test_every_guarded_route_is_described_and_nothing_else(document: Json) -> No
 
 
 def test_every_operation_demands_the_scope_of_its_route(document: Json) -> None:
-    """By a scheme that is declared; the description says it in words too."""
+    """By a declared scheme. The description also says it in words."""
     described = operations(document)
     (scheme,) = document["components"]["securitySchemes"]
     for route in GUARDED:

@@ -54,7 +54,7 @@ def test_every_fault_has_a_mutation_that_its_own_test_must_notice() -> None:
 
 
 def test_every_mutation_has_one_place_in_the_code_and_every_place_a_mutation() -> None:
-    """The comment `keeps: ...` moves with the code; the list of mutations stays as it is."""
+    """The comment `keeps: ...` moves with the code, and the list of mutations does not change."""
     tagged = places()
     assert set(tagged) == {one.keeps for one in mutations()}
     assert [name for name, found in tagged.items() if len(found) != 1] == []

@@ -96,13 +96,13 @@ def token(shop: str, *scopes: Scope, key: Secret = KEY, ttl: int = 60, now: floa
 
 
 def assert_refused(client: TestClient, route: Guarded, bearer: str | None, status: int, reason: str) -> None:
-    """A call of this route is answered so; a HEAD has no body and so no reason."""
+    """A call of this route gets this answer. A HEAD has no body, so it has no reason."""
     found = ask(client, route.method, route.path, bearer)
     assert (route, *found) == (route, status, "" if route.method == "HEAD" else reason)
 
 
 def ask(client: TestClient, method: str, path: str, bearer: str | None) -> tuple[int, str]:
-    """Status and reason of a call in the shop `demo`; a HEAD has no body and so no reason."""
+    """Returns status and reason of a call in the shop `demo`. A HEAD has no body, so it has no reason."""
     place = re.sub(r"{\w+}", "m_1", path.replace("{shop}", "demo"))
     headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
     answer = client.request(method, place, headers=headers)

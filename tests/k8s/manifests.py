@@ -66,7 +66,7 @@ class Manifests:
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector finds these labels; one that says nothing finds all. Only `matchLabels` is used here."""
+    """Whether a label selector matches these labels. An empty selector matches all. Only `matchLabels` is used here."""
     unknown = set(selector) - {"matchLabels"}
     if unknown:
         raise ValueError(f"this selector is more than the checks understand: {sorted(unknown)}")

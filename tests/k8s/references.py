@@ -1,4 +1,4 @@
-"""What one object says of another must be true of it."""
+"""A reference in one object must fit the other object."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -118,7 +118,8 @@ def _public_host(manifests: Manifests) -> str | None:
 
 
 def volumes(manifests: Manifests) -> Iterator[str]:
-    """What is mounted is there, what is there is mounted; config maps, Secrets and their entries too."""
+    """Every mounted volume exists, and every volume is mounted. The same holds for config maps, Secrets and their
+    entries."""
     for pod in manifests.pods():
         held = {one["name"] for one in pod.spec.get("volumes", [])}
         held |= {one["metadata"]["name"] for one in pod.workload["spec"].get("volumeClaimTemplates", [])}
@@ -186,7 +187,7 @@ def external_secrets(manifests: Manifests) -> Iterator[str]:
 
 
 def scaling(manifests: Manifests) -> Iterator[str]:
-    """An autoscaler has a target that leaves the number to it; a budget lets one pod go."""
+    """The target of an autoscaler has no number of its own. A budget allows one pod to stop."""
     floors: dict[str, int] = {}
     for one in manifests.of("HorizontalPodAutoscaler"):
         spec = one["spec"]

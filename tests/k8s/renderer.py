@@ -30,7 +30,7 @@ NPM_SHA512: Final = "rNrIphn04zZAeG5LkSY4xlI9pzmNc+30nVqLi6ZxyKuQGGcK2vUsQ4+yp0M
 
 
 class Absent(Exception):
-    """This machine cannot have a renderer; says why."""
+    """This machine cannot have a renderer. The text gives the reason."""
 
 
 class RenderRefused(Exception):

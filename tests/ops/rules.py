@@ -139,7 +139,8 @@ _NUMBER: Final = re.compile(r"(?<![\w.\[:\"])\d+(?:\.\d+)?(?![\w.\]:\"])")
 
 
 def shifted(rule: Rule) -> Iterator[tuple[str, Rule]]:
-    """Copies of an alert with one number of its expression, or its `for`, changed; each with what was done."""
+    """Copies of an alert with one changed number in its expression or its `for`, each with a description of the
+    change."""
     expression: str = rule["expr"]
     bare = re.sub(r'"[^"]*"', lambda text: "_" * len(text.group()), expression)
     for found in _NUMBER.finditer(bare):

@@ -37,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True)
 class State:
-    """A store. `cells` are sorted by name; `purged` are scopes that have ever been; `clock` counts what was stored."""
+    """A store. `cells` are sorted by name. `purged` are the scopes that were purged. `clock` counts what was stored."""
 
     pages: frozenset[str]
     paused: bool = False

@@ -64,7 +64,7 @@ def sample(stage: Stage, seconds: float, acknowledged: int) -> Sample:
 
 
 def complaints(samples: Sequence[Sample], before: Sample, after: Sample, found: Found) -> Iterator[str]:
-    """What is wrong; nothing where all is well. `before` and `after` are of idle services with nothing kept."""
+    """Returns what is wrong; nothing if all is well. `before` and `after` are of idle services without messages."""
     if not found.faultless:
         yield f"messages: {found}"
     if len(samples) >= ENOUGH:

@@ -16,7 +16,7 @@ from tests.service import Service, serving_program
 
 @dataclass
 class Stage:
-    """`steady` runs from beginning to end, and is what is measured; `mortal` is another one after each death."""
+    """`steady` runs all the time and is measured. `mortal` is replaced after each kill."""
 
     valkey: Breakable
     steady: Service

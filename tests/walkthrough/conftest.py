@@ -36,7 +36,7 @@ class Facebook:
         self._secret = secret
 
     def delivers(self, *events: Document, page: str = PAGE) -> int:
-        """One POST to /webhook that holds these events of a Page; the status it was answered."""
+        """Sends one POST to /webhook with these events of a Page. Returns the status."""
         body = serialize(delivery([entry(PageId(page), _now(), "messaging", events)]))
         return _answered(self._client, "POST", "/webhook", content=body, headers=signed(body, self._secret)).status_code
 

@@ -5,7 +5,7 @@ from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
 
 
 def test_after_the_receipt_nothing_can_be_read_and_nothing_comes_back(inbox: Inbox) -> None:
-    """A redelivery of what was purged is recognised; what customers write afterwards is stored as ever."""
+    """A redelivery of a purged message is recognised. Later messages of customers are stored as usual."""
     shop = inbox.shop("sokha")
     message = says("m_1", "My number is 012 345 678")
     inbox.facebook.delivers(message, says("m_2", "And my address"))

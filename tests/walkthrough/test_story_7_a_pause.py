@@ -5,7 +5,7 @@ from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
 
 
 def test_a_paused_shop_stores_nothing_new_and_keeps_what_it_has(inbox: Inbox) -> None:
-    """Facebook is answered 200 all the same, or it would deliver again and at last give the Page up."""
+    """Facebook is answered 200. Otherwise it would deliver again, and in the end unsubscribe the Page."""
     shop = inbox.shop("sokha")
     inbox.facebook.delivers(says("m_1", "before"))
 

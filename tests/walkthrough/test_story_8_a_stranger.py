@@ -29,7 +29,7 @@ def test_a_page_cannot_be_taken_from_the_shop_that_has_it(inbox: Inbox) -> None:
 
 
 def test_the_back_end_that_serves_every_shop_has_a_token_for_all(inbox: Inbox) -> None:
-    """Its `shop` claim is `*`; it still has to say which shop it means."""
+    """Its `shop` claim is `*`. Each call still names a shop."""
     inbox.facebook.delivers(says("m_1", "for Sokha"))
     assert inbox.shop("sokha", token_for="*").reads() == ["for Sokha"]
     assert inbox.shop("*", token_for="*").get("messages", status=400)["reason"] == "invalid_parameter"

@@ -124,7 +124,7 @@ class Refused(PageInboxError):
 
 
 class Store:
-    """Readers, purger, registry and connector in one. `asked` is the last call; `fails` is raised by the next one."""
+    """Readers, purger, registry and connector in one. `asked` is the last call. The next call raises `fails`."""
 
     known: ClassVar = {"m_1", "mid.$cAAB:1.-_"}
 
@@ -141,7 +141,7 @@ class Store:
     async def messages(
         self, shop: ShopId, query: MessageQuery, as_json: Callable[[KeptMessage], bytes | None], /, *, searching: bool
     ) -> Slice[bytes]:
-        """Two messages, and there is more; of a search those that fit."""
+        """Two messages, and the list continues. A search returns those that match."""
         self._note("messages", shop, query)
         found = [as_json(KEPT) for _ in range(2)]
         assert searching or None not in found
@@ -186,7 +186,7 @@ class Store:
         return self._receipt("message", shop, message, requested_by)
 
     async def fetch(self, shop: ShopId, query: GraphQuery, /) -> Fetched:
-        """One item, and there is more; of a customer there is not."""
+        """One item, and the list continues. For a customer it does not continue."""
         self._note("fetch", shop, query)
         return Fetched(FETCHED[query.edge], None if query.edge == "customer" else "QVFIUmx1")
 
@@ -240,7 +240,7 @@ class Store:
         self.labels = tuple(labels)
 
     async def block(self, shop: ShopId, conversation: ConversationId, /) -> int:
-        """Since now; of this one."""
+        """Since now, for this conversation."""
         self._note("block", shop, conversation)
         self.blocked = conversation
         return NOW * 1000
@@ -380,7 +380,7 @@ class Unavailable(PageInboxError):
 
 
 class Recorder:
-    """Remembers who asked for what; refuses with `error` where there is one."""
+    """Remembers each caller and request. Raises `error` if it is set."""
 
     def __init__(self) -> None:
         self.recorded: list[tuple[str, Access]] = []

@@ -22,7 +22,7 @@ def test_an_empty_object_holds_no_token() -> None:
 
 @pytest.mark.parametrize("token", ["E", TOKEN, "x" * LONGEST_PAGE_TOKEN, "!~"])
 def test_a_token_is_taken_as_it_is(token: str) -> None:
-    """Its form is Facebook's business; that it fits into a header is ours."""
+    """Facebook decides its form. The service requires that it fits into a header."""
     assert connect(token).token() == Secret(token)
 
 

@@ -52,7 +52,7 @@ class FakeFeed:
         return str(position)
 
     def say(self, *events: StreamEvent, position: int, shop: ShopId = SHOP) -> float | None:
-        """A stretch; the rest that is asked for."""
+        """Delivers a stretch of events, and the rest when it is requested."""
         return self.following[shop](Stretch(list(events), position))
 
 
@@ -157,7 +157,7 @@ async def test_a_viewer_joins_when_it_has_caught_up_and_gets_nothing_twice() -> 
 
 
 async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> None:
-    """Who was behind reads the store; who was not gets the event."""
+    """A viewer that was behind reads the store. A viewer that was not behind gets the event."""
     setup = Setup()
     _, quick = await setup.enter()
     _, slow = await setup.enter()

@@ -48,7 +48,7 @@ def test_every_edge_has_its_route() -> None:
 def test_what_facebook_has_is_answered_with_its_cursor(
     setup: Setup, path: str, query: GraphQuery, model: type[BaseModel]
 ) -> None:
-    """As the reader gives it, in the shape that is described; nothing of it may be cached on the way."""
+    """As the reader returns it, in the described shape. No cache may keep it."""
     answer = ask(setup, path)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -113,7 +113,7 @@ def test_limit_and_after_are_checked_before_anything_is_fetched(setup: Setup, pa
 def test_a_failure_is_a_problem_of_its_own_status(
     setup: Setup, path: str, kind: Kind, reason: str, status: int
 ) -> None:
-    """Facebook's, and ours; with the time to wait where there is one."""
+    """Errors of Facebook and of the service, with the time to wait if there is one."""
     setup.store.fails = Refused(kind, reason, retry_after=40)
     answer = ask(setup, path)
     assert (answer.status_code, answer.json()["reason"]) == (status, reason)

@@ -135,7 +135,7 @@ def test_a_public_route_needs_no_token_and_may_answer_text() -> None:
 
 
 def test_an_absent_fact_is_optional_and_a_null_cursor_is_told(document: dict[str, Any]) -> None:
-    """Left out, never null; the end of a list is null."""
+    """It is left out and never null. The end of a list is null."""
     schemas = document["components"]["schemas"]
     assert "text" not in schemas["MessageModel"]["required"]
     assert schemas["MessageModel"]["properties"]["text"] == {"type": "string"}

@@ -136,7 +136,7 @@ def test_the_log_line_learns_shop_and_subject(setup: Setup) -> None:
 
 
 def test_a_call_of_facebook_lets_other_requests_start_before_it_waits(setup: Setup) -> None:
-    """The public port learns of it after all checks; of a read of the store it learns nothing."""
+    """The public port learns of it after all checks. It learns nothing of a read of the store."""
     told: list[str] = []
 
     async def app(scope: Connection, receive: Receive, send: Send) -> None:
@@ -231,7 +231,7 @@ def test_a_handler_that_wants_another_model_than_its_route_declares_fails(setup:
 
 
 def test_a_public_route_may_be_a_function_or_an_asgi_application() -> None:
-    """The webhook is one of the latter; both may share a path."""
+    """The webhook is an ASGI application. Both kinds may share a path."""
 
     async def get(_: Request) -> Response:
         return PlainTextResponse("function")

@@ -40,7 +40,7 @@ async def test_one_that_takes_nothing_is_ended_when_its_queue_is_full() -> None:
 
 
 async def test_one_that_takes_nothing_is_ended_when_its_queue_has_too_many_bytes() -> None:
-    """Not sooner; what waits is dropped, and the viewer resumes behind what was taken."""
+    """Not earlier. Waiting events are dropped, and the viewer resumes after the last event that it took."""
     viewer = made()
     event = b"x" * (QUEUE_BYTES // 4)
     for n in range(1, 5):
@@ -128,7 +128,7 @@ async def test_one_that_waits_is_told_of_the_end_and_gets_what_was_pushed_before
 
 
 async def test_a_rewind_throws_away_what_was_not_taken() -> None:
-    """The viewer reads the store from there by itself; one that had taken everything does not notice."""
+    """The viewer then reads the store itself. A viewer that had taken everything does not notice."""
     viewer = made()
     viewer.push(b"a", 1)
     await viewer.next()

@@ -136,7 +136,7 @@ async def closed(reader: asyncio.StreamReader) -> bytes:
     ids=["url", "header", "endless header", "headers", "endless headers", "endless nothing"],
 )
 async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
-    """431 and the end, also where the head has no end; others are answered."""
+    """431 and the end of the connection, also if the head has no end. Smaller heads are answered."""
     async with bounded() as server:
         reader, _ = await server.send(head)
         assert (await closed(reader)).startswith(b"HTTP/1.1 431 ")
@@ -165,7 +165,7 @@ async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
 
 
 async def test_requests_sent_far_ahead_end_the_connection() -> None:
-    """A few are answered in their order; many are cut off, and the rest of what was sent is not even parsed."""
+    """A few are answered in order. With many the connection is cut off, and the rest is not parsed."""
     async with bounded() as server:
         server.answer.clear()
         reader, _ = await server.send(GET * PIPELINED)

@@ -1,4 +1,4 @@
-"""What came is kept as a copy only where it ends as an export does."""
+"""An export is kept as a copy only if it ends with its last line."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +31,7 @@ async def test_a_whole_export_is_kept_however_it_comes(tmp_path: Path, size: int
 
 @pytest.mark.parametrize("text", [b"", WHOLE[:-1], WHOLE[:60], WHOLE.replace(b'"messages":2', b'"messages":3')])
 async def test_one_that_was_cut_off_is_not(tmp_path: Path, text: bytes) -> None:
-    """What came is left beside, under another name; an earlier copy stays."""
+    """The incomplete file stays under another name. An earlier copy stays."""
     out = tmp_path / "copy"
     out.write_text("older")
     with pytest.raises(ExportFailed, match="no whole copy"):

@@ -88,7 +88,8 @@ def edit(number: int, text: str | None) -> Edit:
 @example(said(None, referral={"x": 1, "ttl": 5}), MAX_TTL_SECONDS)
 @example(said(None, attachments=[{"x": ',"ttl":5}', "ttl": 5}]), DAY)
 def test_any_message_is_answered_as_it_was_said(message: Message, ttl: int) -> None:
-    """The same facts, the right receipt and the right end; what looks like our own mark is content."""
+    """The same facts, the right receipt time and the right expiry time. Text that looks like our own mark is
+    content."""
     found = answered(stored(message, ttl))
     assert from_text(found.pop("received_at")) == SCORE // 1000
     assert from_text(found.pop("expires_at")) == SCORE // 1000 + ttl * 1000
@@ -206,7 +207,7 @@ def test_a_tombstone_a_stump_and_an_unknown_version_are_corrupt(value: bytes) ->
 
 @given(st.data())
 def test_a_damaged_value_is_corrupt_or_another_value_and_never_a_crash(data: st.DataObject) -> None:
-    """It has no checksum, so a flipped bit may go unnoticed; what is noticed has one name."""
+    """It has no checksum, so a flipped bit may not be noticed. A damage that is noticed has one name."""
     value = bytearray(stored(said("តម្លៃប៉ុន្មាន? how much?" * 3, attachments=[{"type": "image", "url": "x"}])))
     for _ in range(data.draw(st.integers(1, 3))):
         value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))

@@ -1,4 +1,4 @@
-"""Every key of the store: one slot a shop, no two shops sharing one, and ids that stay what they are."""
+"""Every key of the store: a shop has one slot, no two shops share a key, and ids do not change."""
 
 import re
 
@@ -182,7 +182,7 @@ def test_the_keys_of_a_busy_shop_are_made_once() -> None:
 
 @given(shop=NAMES | AWKWARD)
 def test_the_key_of_a_shops_record_tells_the_shop(shop: str) -> None:
-    """So that every shop can be found by a walk; no other key of it does."""
+    """So a walk over keys finds every shop. No other key of the shop matches."""
     keys = ShopKeys(ShopId(shop))
     assert [shop_of_key(key) for key in every_key(shop)] == [shop, *[None] * (len(every_key(shop)) - 1)]
     assert shop_of_key(keys.registry) == shop

@@ -80,7 +80,7 @@ def test_no_script_says_anything_by_itself() -> None:
 
 
 def test_whatever_facebook_may_refuse_has_a_sentence() -> None:
-    """And every status of ours, by itself or by its reason; every kind of receipt and every state of a Page."""
+    """Also every status of the service, by itself or by its reason, every kind of receipt and every state of a Page."""
     assert [reason for reason in get_args(GraphReason) if f"problem.{reason}" not in ENGLISH] == []
     ours = {"unauthenticated", "forbidden", "not_found", "throttled", "internal", "upstream_failed", "unavailable"}
     assert [kind for kind in STATUS if kind in ours and f"problem.status_{STATUS[kind]}" not in ENGLISH] == []

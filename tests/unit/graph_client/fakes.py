@@ -218,5 +218,5 @@ class Setup:
         self.deaths.append((credentials, error))
 
     def count(self, name: str, **labels: str) -> float:
-        """A metric as it is scraped; 0 where it was never counted."""
+        """Returns a metric as it is scraped, or 0 if it was never counted."""
         return self.registry.get_sample_value(f"page_inbox_{name}", labels) or 0

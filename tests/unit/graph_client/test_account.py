@@ -1,4 +1,4 @@
-"""What is asked of the budgets before a call, and what is written down after it."""
+"""What the budgets are asked before a call, and what is written down after it."""
 
 from dataclasses import replace
 

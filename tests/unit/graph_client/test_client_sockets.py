@@ -39,7 +39,7 @@ class Loopback:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Client]:
-        """A client of it, which is closed at the end; then every connection has ended."""
+        """A client of the socket. It is closed at the end, and then every connection has ended."""
         async with await asyncio.start_server(self._connected, "127.0.0.1", 0) as server:
             host, port = server.sockets[0].getsockname()
             self.url = f"http://{host}:{port}"
@@ -60,7 +60,7 @@ async def send(client: Client, timeout: float = 5.0) -> GraphAnswer | GraphError
 
 
 async def head(reader: asyncio.StreamReader) -> bytes:
-    """Of the next request; nothing at the connection's end."""
+    """Reads the head of the next request, or nothing at the connection's end."""
     try:
         return await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:

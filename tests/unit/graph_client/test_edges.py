@@ -28,7 +28,7 @@ NODES = ("attachments", "customer")
 
 
 def query(edge: Edge, **more: object) -> GraphQuery:
-    """A question of a shop's; of an object where the edge has one."""
+    """Returns a query of a shop, with an object if the edge has one."""
     of = None if edge in ("posts", "videos", "conversations") else "7_8"
     return GraphQuery(edge, PAGE, of, **more)  # type: ignore[arg-type]
 

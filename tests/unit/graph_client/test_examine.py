@@ -26,7 +26,7 @@ ME = PageId("1")
 
 
 async def of_app(*answers: httpx2.Response | Exception) -> list[tuple[str, Level]]:
-    """What is found, in the order of the secrets; nothing secret is in an address or a finding."""
+    """Returns the findings in the order of the secrets. No address and no finding contains a secret."""
     left = list(answers)
 
     async def answer(request: httpx2.Request) -> httpx2.Response:
@@ -60,7 +60,7 @@ async def test_an_app_that_facebook_knows_is_well() -> None:
 
 
 async def test_the_first_secret_must_be_right_and_the_others_should() -> None:
-    """Calls are signed with the first; another may be one that Facebook has retired."""
+    """The first secret signs calls. Another secret may be one that Facebook has retired."""
     assert await of_app(refused(190), ok({"id": APP})) == [(NAMES[0], "fail"), (NAMES[1], "ok")]
     assert await of_app(ok({"id": APP}), refused(190)) == [(NAMES[0], "ok"), (NAMES[1], "warn")]
     assert await of_app(refused(101)) == [(NAMES[0], "fail")]
@@ -113,7 +113,7 @@ class Setup:
         return self.fields
 
     async def found(self, *, ask_facebook: bool = True) -> dict[str, Finding]:
-        """By Page; no token in any of it."""
+        """Returns the findings by Page, without any token."""
         pages = list(self.known)
         findings = [one async for one in examine_pages(pages, self, self, now=lambda: 0, ask_facebook=ask_facebook)]
         assert len(findings) == len(pages)

@@ -121,7 +121,7 @@ class World:
         return await healer.heal(SHOP, PAGE, since, self.still_ours)
 
     async def heal(self) -> int:
-        """Everything since then, in one turn; how many were new."""
+        """Fetches everything since then in one turn. Returns how many messages were new."""
         result = await self.turn()
         assert result.ended
         assert self.record is not None
@@ -185,7 +185,7 @@ async def test_an_older_message_ends_the_walk_through_its_conversation() -> None
 
 
 async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() -> None:
-    """Every second place is left to people; each call is made only while the Page is ours."""
+    """Half of the calls are left to people. Each call is made only while the Page is ours."""
     world = World()
     world.setup.facebook.will(
         CONVERSATIONS,

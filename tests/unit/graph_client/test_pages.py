@@ -196,7 +196,7 @@ async def test_the_history_can_be_left_out() -> None:
 async def test_what_came_while_the_earlier_token_was_dead_is_healed_by_the_new_one(
     state: PageState, since: int | None
 ) -> None:
-    """Some deaths take the subscription along; what is there already is stored once."""
+    """With some deaths Facebook also ends the subscription. Messages that are already stored are stored once."""
     world = World(state, last_event_at=NOW - 3_600_000)
     world.will_connect()
     page = await world.connected()

@@ -67,7 +67,7 @@ def test_a_number_that_came_with_the_comment_itself_stays() -> None:
 
 
 def test_what_is_absent_stays_absent_and_what_is_empty_stays_empty() -> None:
-    """Null is absent; a list that was asked for and is empty is not."""
+    """A null is absent. A list that was requested and is empty is not absent."""
     assert item(id="1", story=None, attachments={"data": []}, tags=[None, "a"]) == {
         "id": "1",
         "attachments": [],
@@ -172,7 +172,7 @@ VIDEO = {"media_type": "video", "target": {"id": "55"}, "media": {"image": {"src
 
 
 def test_videos_among_posts_look_like_videos() -> None:
-    """Posts with other things are left out; a page without any is not the end."""
+    """Posts with other things are left out. A page without videos is not the end."""
     posts = [
         {"id": "1_1", "message": "រូបភាព", "attachments": {"data": [{"media_type": "photo", "target": {"id": "3"}}]}},
         {"id": "1_2", "message": "វីដេអូ", "created_time": "2026-02-02T02:41:10+0000", "attachments": {"data": [VIDEO]}},

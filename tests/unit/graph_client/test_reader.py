@@ -31,7 +31,7 @@ async def fetch(setup: Setup, query: GraphQuery) -> Fetched:
 
 
 async def test_posts_are_fetched_with_their_fields_and_in_our_form() -> None:
-    """One call, counted under its edge; the cursor leads on."""
+    """One call, counted under its edge. The cursor continues the list."""
     setup = Setup()
     setup.facebook.will(POSTS, ok(more("QVFI", {"id": "1", "created_time": "2026-02-02T02:41:10+0000"})))
     found = await fetch(setup, GraphQuery("posts", PAGE, limit=7))

@@ -34,7 +34,7 @@ class World:
 
 
 async def test_a_dead_token_is_marked_where_every_replica_sees_it() -> None:
-    """With its reason; nothing is delivered for it any more, and what was to be healed stays to be healed."""
+    """With its reason. No healing is delivered for it, and the missing messages stay noted."""
     world = World()
     alive = replace(CREDENTIALS, state=replace(ALIVE, heal_since=5, missing_permissions=("pages_read_user_content",)))
     await TokenDeath(world, world, now=lambda: NOW)(SHOP, PAGE, alive, DIED)

@@ -150,7 +150,7 @@ class World:
         self._do("died", error.token_reason)
 
     async def look(self) -> Counter[str]:
-        """Let the watch look once; what it did, counted."""
+        """Lets the watch look once. Returns the counts of what it did."""
         for check in await watch(self).begin(8):
             await check
         return Counter(what for what, *_ in self.told)

@@ -204,7 +204,8 @@ def test_an_object_need_not_be_a_list() -> None:
 
 
 def test_half_an_emoji_costs_no_answer() -> None:
-    """The fast parser refuses what clients that cut texts do send; whole ones stay whole, and so do backslashes."""
+    """Clients that cut texts send half emoji, and the fast parser refuses them. Whole emoji and backslashes stay
+    unchanged."""
     body = b'{"data":[{"message":"\\ud83d","\\ud83d":"\\ud83d\\ude4f"}]}'
     assert decipher(200, body, LIST).rows() == [{"message": "\ufffd", "\ufffd": "🙏"}]
     body = rb'{"data":[{"a":"\\ud83d\ude4f","b":"\\\ud83d","c":"\ud83d\ud83d\ude4f"}]}'

@@ -21,7 +21,7 @@ DRAWN = {
 
 
 def examined(**changed: str) -> tuple[Settings, list[Finding]]:
-    """Settings that are well but for these; "" takes one away. No finding repeats a secret."""
+    """Returns the findings for good settings with these changes; "" removes one. No finding repeats a secret."""
     environ = {name: value for name, value in {**DRAWN, **changed}.items() if value}
     settings, findings = examine_settings(environ, lambda _: "")
     for finding in findings:

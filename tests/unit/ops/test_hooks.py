@@ -28,7 +28,7 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
     ],
 )
 def test_tracing_is_asked_for_by_naming_a_collector(environ: dict[str, str], asked: bool) -> None:
-    """As OpenTelemetry's own variables say; nothing of it is a setting of ours."""
+    """OpenTelemetry's own variables decide. The service has no setting for it."""
     assert asked_for(environ) is asked
 
 

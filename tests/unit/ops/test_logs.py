@@ -33,7 +33,7 @@ class Output:
 
 @pytest.fixture
 def output() -> Iterator[Output]:
-    """Logging as in production; afterwards as it was."""
+    """Logging as in production. Afterwards the old state is restored."""
     root = logging.getLogger()
     level = root.level
     made = Output()

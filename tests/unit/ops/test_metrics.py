@@ -109,7 +109,7 @@ def test_openmetrics_can_be_read_back() -> None:
 
 
 def test_unlabelled_metrics_are_there_before_anything_happened() -> None:
-    """So that their rates begin at zero; a labelled one is made known with 0."""
+    """So their rates begin at zero. A metric with labels is registered with 0."""
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     metrics.delivery("stored", 0)

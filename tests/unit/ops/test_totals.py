@@ -77,7 +77,8 @@ def test_counters_and_histograms_add_up() -> None:
 
 
 def test_gauges_add_up_where_each_has_a_share_and_else_are_told_once() -> None:
-    """Viewers are each process' own; what is kept, all read from the store. One that fails a check fails it for all."""
+    """Each process has its own viewers. All processes read the stored messages from the store. If a check fails in one
+    process, it fails for all."""
     (one, first), (other, second) = counted(viewers=3, kept=50), counted(viewers=4, kept=50)
     one.check("redis", True)
     other.check("redis", False)

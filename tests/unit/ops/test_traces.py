@@ -59,7 +59,7 @@ def test_a_group_names_its_members() -> None:
 
 
 def test_a_reason_is_told_when_it_is_a_slug() -> None:
-    """Our errors carry one; a library's attribute of that name may be any text."""
+    """Our errors have a reason. A library's attribute of this name may be any text."""
 
     class Refused(Exception):
         reason = "signature_missing"

@@ -86,7 +86,7 @@ def test_an_exception_is_told_by_class_and_places(traced: Traced) -> None:
     ],
 )
 def test_a_callers_trace_goes_on(traced: Traced, header: str, taken: bool) -> None:
-    """As W3C writes it; anything else begins a new one."""
+    """As W3C defines it. Any other header begins a new trace."""
     traced.client.get("/shops/1", headers={"traceparent": header, "tracestate": "a=canary"})
     (span,) = traced.spans()
     assert (span.parent is not None) is taken

@@ -19,7 +19,7 @@ NOW = 1_770_000_000_000
 
 @pytest.fixture
 def graph() -> Caller:
-    """One Page, asked with its token; there is another Page besides."""
+    """One Page, called with its token. There is a second Page."""
     world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock(NOW).moment)
     world.add_page(OTHER)
     return Caller(world, world.add_page(PAGE).token)

@@ -30,7 +30,7 @@ def graph() -> Caller:
 
 
 def test_a_script_meets_the_calls_it_is_meant_for() -> None:
-    """By the Page of the token, by a part of the path, or all; first come, first served."""
+    """By the Page of the token, by a part of the path, or for all calls. The first match is used."""
     faults = Faults()
     faults.script("/posts", Fails(2), Fine(), Fails(1))
     faults.script(PAGE, Fails(4))
@@ -67,7 +67,7 @@ async def test_throttling_says_for_how_long(graph: Caller) -> None:
 
 
 async def test_usage_stands_on_every_answer_of_its_page(graph: Caller) -> None:
-    """Both kinds in one header; the app's on the answers of all."""
+    """Both kinds are in one header. The app's usage is in all answers."""
     graph.faults.usage(PAGE, "pages", call_count=97, regain_minutes=5)
     graph.faults.usage(PAGE, "messenger", call_count=12)
     graph.faults.usage(OTHER, call_count=1)

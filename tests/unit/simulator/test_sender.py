@@ -27,7 +27,8 @@ URL = "http://receiver.example/webhook"
 
 
 class Receiver:
-    """Checks signatures with a plain hmac; answers 401 to bad ones and what `answers` says (then 200) to good ones."""
+    """Checks signatures with a plain hmac. It answers 401 to wrong signatures, and `answers` (then 200) to
+    valid ones."""
 
     def __init__(self, *answers: int) -> None:
         self._answers = list(answers)

@@ -23,7 +23,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, An
 
 @asynccontextmanager
 async def loopback(serve: Serve) -> AsyncIterator[str]:
-    """A socket on this machine; yields its address, and ends when every connection has ended."""
+    """A socket on this machine. Yields its address, and ends when every connection has ended."""
     connections = 0
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -115,7 +115,7 @@ def test_what_is_not_json_is_refused(body: bytes) -> None:
 
 
 def test_an_absurdly_long_number_costs_its_own_event_only() -> None:
-    """Python refuses to read 5,000 digits; the message beside them is kept all the same."""
+    """Python refuses to read 5,000 digits. The message beside them is stored."""
     good = _one({"mid": "m_1", "text": "a"})
     absurd = b'{"sender":{"id":' + b"7" * 5000 + b'},"recipient":{"id":"104200000000001"},"message":{"mid":"m_2"}}'
     delivery = normalize(good.replace(b'"messaging":[', b'"messaging":[' + absurd + b","))
@@ -147,7 +147,7 @@ def test_what_is_skipped_says_of_which_page() -> None:
 
 
 def test_the_same_message_with_another_entry_time_is_the_same_event() -> None:
-    """A redelivery differs in `entry.time`; what we make of it does not."""
+    """A redelivery differs in `entry.time`. The result does not."""
     body: dict[str, Any] = json.loads(_one({"mid": "m_1", "text": "a"}))
     again = {**body, "entry": [{**body["entry"][0], "time": 1770003600000}]}
     assert normalize(_as_facebook_writes(again)) == normalize(_as_facebook_writes(body))

@@ -56,7 +56,7 @@ def changed(**value: Any) -> Notice:
     ],
 )  # fmt: skip
 def test_what_a_customer_did(content: dict[str, Any], facts: dict[str, Any]) -> None:
-    """With whom and when; what is of the wrong type is left out, and so is what a form or an order holds."""
+    """With whom and when. Values of a wrong type are left out, and so is the content of forms and orders."""
     notice = happened(**content)
     assert (notice.page, notice.conversation, notice.sent_at) == (PAGE, f"{PAGE}_{CUSTOMER}", 1770000000123)
     assert notice.facts == facts

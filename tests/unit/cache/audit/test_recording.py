@@ -113,7 +113,7 @@ async def test_only_like_reads_share_an_entry(setup: Setup) -> None:
 
 
 async def test_a_read_that_cannot_be_recorded_is_refused_and_the_next_one_tries_again(setup: Setup) -> None:
-    """Also in a later hour; what was counted before is not lost."""
+    """Also in a later hour. Earlier counts are not lost."""
     setup.log.error = Unavailable("redis_unreachable")
     for _ in range(2):
         with pytest.raises(Unavailable):

@@ -212,7 +212,7 @@ class Setup:
         return self._writers[route]
 
     def put(self, *messages: Message, shop: ShopId = SHOP) -> "asyncio.Task[list[Outcome]]":
-        """A request of its own; several at once if there are too many messages for one script call."""
+        """Puts a request, or several at once if there are too many messages for one script call."""
         return asyncio.create_task(self._put(self.writer(self.route(shop)), messages))
 
     async def _put(self, writer: Writer, messages: Sequence[Message]) -> list[Outcome]:
@@ -282,7 +282,7 @@ async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> Non
 
 
 async def test_who_does_not_wait_is_told(setup: Setup) -> None:
-    """The outcomes, or what was raised; what is refused at once is raised at once."""
+    """The outcomes or the error. A refusal at once is raised at once."""
     told: list[Any] = []
     await setup.put(text("m_9"))
     assert setup.writer().put_soon(many(2), told.append)
@@ -394,7 +394,7 @@ async def test_a_queue_full_of_bytes_refuses_too() -> None:
 
 
 async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None:
-    """Behind a round trip that hangs, while there is room; what came before is stored."""
+    """It would wait behind a round trip that hangs, although there is room. Earlier messages are stored."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -409,7 +409,7 @@ async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None
 
 @pytest.mark.parametrize("late", [2, 4])
 async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(setup: Setup, late: int) -> None:
-    """It was let in before the store became slow; what came later is stored, also where that is nothing."""
+    """It was accepted before the store became slow. Later messages are stored, also if there are none."""
     setup.batches._pace.messages = 3
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
@@ -641,7 +641,7 @@ async def test_an_edit_nobody_can_read_does_not_cost_the_message(setup: Setup) -
 
 
 async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) -> None:
-    """Messages first, since an edit may be of one of them; the answer is in the order that was asked."""
+    """Messages are stored first, because an edit may belong to one of them. The answer has the order of the request."""
     setup.connection.answer = lambda _: [b"sd"]
     events: list[Storable] = [
         Unsend(MessageId("m_7"), PAGE, None),
@@ -682,7 +682,7 @@ async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(setup:
 
 
 async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -> None:
-    """The script gets its id; two routes of one shop, as for a moment after a purge, do not mix."""
+    """The script gets the secret's id. Two routes of one shop do not mix, as happens shortly after a purge."""
     before = setup.route()
     after = PageRoute(SHOP, setup.secrets.new(SHOP))
     puts = [setup.writer(route).put([text("m_0", "hello")]) for route in (before, after)]

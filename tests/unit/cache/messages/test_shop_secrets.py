@@ -87,7 +87,8 @@ def test_a_secret_is_sealed_again_with_the_first_key_and_keeps_its_id() -> None:
 
 
 def test_few_shops_are_remembered_and_the_others_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those go first that were not written or read for longest; of one shop only the last secret is remembered."""
+    """The secrets that were not used for the longest time are removed. Of one shop only the last secret is
+    remembered."""
     monkeypatch.setattr(module, "REMEMBERED", 2)
     secrets = process(OLD)
     first, second, busy = secrets.new(OTHER_SHOP), secrets.new(OTHER_SHOP), secrets.new(SHOP)

@@ -79,7 +79,7 @@ class FakeBatches:
 
 
 class FakeRoutes:
-    """Answers from a dict and notes the lookups; the answer is what was true when a lookup began."""
+    """Answers from a dict and records the lookups. The answer is the state at the beginning of a lookup."""
 
     def __init__(self, routes: dict[PageId, PageRoute]) -> None:
         self.routes = routes
@@ -133,7 +133,7 @@ class Setup:
 
 
 async def test_a_page_is_looked_up_once_and_its_route_remembered() -> None:
-    """A busy Page costs one lookup, not one for every message; after a day it is looked up again."""
+    """A busy Page costs one lookup, not one per message. After a day it is looked up again."""
     setup = Setup()
     for number in range(3):
         assert await setup.put(text(f"m_{number}"), text(f"n_{number}")) == ["stored", "stored"]
@@ -144,7 +144,7 @@ async def test_a_page_is_looked_up_once_and_its_route_remembered() -> None:
 
 
 async def test_an_unknown_page_is_not_remembered() -> None:
-    """One lookup per delivery; connected a moment later, its next message is stored."""
+    """Each delivery needs one lookup. When the Page is connected a moment later, its next message is stored."""
     setup = Setup({})
     assert await setup.put(text("m_1"), text("m_2")) == ["unknown_page", "unknown_page"]
     assert setup.routes.lookups == [PAGE]

@@ -1,4 +1,4 @@
-"""The journal of purges: what was written is read, by any process, for five days; what is damaged is counted."""
+"""The journal of purges: every process reads the written purges for five days. Damaged lines are counted."""
 
 import secrets
 from dataclasses import replace

@@ -31,7 +31,7 @@ def test_a_state_is_read_back(state: PageState) -> None:
 
 
 def test_a_state_takes_little_room_and_stays_readable() -> None:
-    """What is as usual is left out; what was written by this version must be read by the next."""
+    """Usual values are left out. The next version must read what this version writes."""
     assert write_state(PageState(5, token_alive=True)) == b'{"c":5}'
     full = PageState(5, False, "expired", ("messages", "feed"), ("pages_show_list",), 4)
     text = b'{"c":5,"a":0,"r":"expired","f":["messages","feed"],"m":["pages_show_list"],"h":4}'

@@ -36,7 +36,7 @@ WELL = NodeFacts("node-1:6379", INFO, CONFIG, 0.01, 0.001, scripts=True, cluster
 
 
 def found(facts: NodeFacts) -> dict[str, Finding]:
-    """What is said, by its name; every sentence names the node it is about and, unless all is well, what to do."""
+    """Returns the findings by name. Each sentence names its node, and what to do unless all is well."""
     findings = list(judge(facts))
     assert len({finding.name for finding in findings}) == len(findings)
     for finding in findings:
@@ -111,7 +111,7 @@ def test_what_the_configuration_tells_is_judged(changed: dict[str, str], name: s
 
 
 def test_a_server_that_keeps_its_configuration_to_itself_is_warned_about() -> None:
-    """As managed ones do; the persistence is known from INFO all the same."""
+    """Managed servers do this. INFO still shows the persistence."""
     told = found(replace(WELL, config=None))
     assert (told["redis.leftovers"].level, told["redis.persistence"].level) == ("warn", "ok")
 
