@@ -7,12 +7,23 @@ from domain.ids import Psid
 from tests.browser.console import PATIENCE, WORDS, Console, open_conversation, rows
 from tests.browser.modules import Modules
 from tests.graph import FakeGraph, now
+from tests.support import wait_until
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SOKHA, DARA = "7000000000000001", "7000000000000002"
 STORAGE = "JSON.stringify([{ ...sessionStorage }, { ...localStorage }])"
+
+
+async def is_kept(page: Page, word: str) -> bool:
+    """Returns True if the browser's storage has the word."""
+    return word in await page.evaluate(STORAGE)
+
+
+async def is_nowhere(page: Page, word: str) -> bool:
+    """Returns True if neither the storage nor the page has the word."""
+    return not await is_kept(page, word) and word not in await page.content()
 
 
 async def with_names(console: Console, graph: FakeGraph) -> Page:
@@ -22,7 +33,7 @@ async def with_names(console: Console, graph: FakeGraph) -> Page:
         console.owner.hears(mid, "hello", psid)
     page = await console.open()
     await expect(rows(page)).to_contain_text(["canary of Dara", "canary of Sokha"])
-    assert "canary of Sokha" in await page.evaluate(STORAGE)
+    await wait_until(lambda: is_kept(page, "canary of Sokha"))
     await expect(page.locator(".connection.live")).to_be_visible()
     return page
 
@@ -34,13 +45,11 @@ async def test_a_name_goes_with_its_conversation(console: Console, graph: FakeGr
     await page.get_by_role("button", name=WORDS["en"]["delete.conversation"]).click()
     await page.get_by_role("button", name=WORDS["en"]["delete.conversation.do"], exact=True).click()
     await expect(page.get_by_role("dialog")).to_contain_text(WORDS["en"]["receipt.title"])
-    kept = await page.evaluate(STORAGE)
-    assert "canary of Dara" in kept
-    assert "canary of Sokha" not in kept
+    await wait_until(lambda: is_nowhere(page, "canary of Sokha"))
+    assert await is_kept(page, "canary of Dara")
     console.owner.purge(f"/conversations/{console.owner.page.id}_{DARA}")
     await expect(rows(page)).to_have_count(0)
-    assert "canary" not in await page.evaluate(STORAGE)
-    assert "canary" not in await page.content()
+    await wait_until(lambda: is_nowhere(page, "canary"))
 
 
 async def test_deleting_everything_leaves_no_name(console: Console, graph: FakeGraph) -> None:
@@ -51,8 +60,7 @@ async def test_deleting_everything_leaves_no_name(console: Console, graph: FakeG
     await page.locator("#confirm").fill(WORDS["en"]["purge.word"])
     await page.get_by_role("button", name=WORDS["en"]["delete.shop.do"], exact=True).last.click()
     await expect(page.get_by_role("dialog")).to_contain_text(WORDS["en"]["receipt.complete"])
-    assert "canary" not in await page.evaluate(STORAGE)
-    assert "canary" not in await page.content()
+    await wait_until(lambda: is_nowhere(page, "canary"))
 
 
 async def test_the_storage_has_the_conversations_deadline(modules: Modules) -> None:
@@ -109,7 +117,7 @@ async def test_what_is_unread_survives_a_reload_and_history_is_not_unread(consol
     await expect(rows(page)).to_have_count(2)
     console.owner.purge(f"/conversations/{console.owner.page.id}_{DARA}")
     await expect(rows(page)).to_have_count(1)
-    assert DARA not in await page.evaluate(STORAGE)
+    await wait_until(lambda: is_nowhere(page, DARA))
 
 
 async def test_what_was_read_aloud_goes_with_its_message(console: Console) -> None:
@@ -123,4 +131,4 @@ async def test_what_was_read_aloud_goes_with_its_message(console: Console) -> No
     console.owner.purge("/messages/m_2")
     await expect(rows(page)).to_contain_text("first")
     await expect(page.locator(".announcements")).not_to_contain_text("canary")
-    assert "canary" not in await page.content()
+    await wait_until(lambda: is_nowhere(page, "canary"))
