@@ -1,4 +1,4 @@
-"""`page-inbox audit`: who did what in a shop."""
+"""`page-inbox audit`: shows the audit log of a shop."""
 
 import click
 
@@ -14,7 +14,7 @@ from domain.moment import rfc3339
     "--limit", default=50, show_default=True, type=click.IntRange(1), help="The largest number of entries to show."
 )
 def audit(shop: str, limit: int) -> None:
-    """Show the audit log of a shop: who did what, the newest entry first.
+    """Show the audit log of a shop: each access with its caller, the newest entry first.
 
     \b
     Example:   page-inbox audit --shop sokha

@@ -1,4 +1,5 @@
-"""The commands `page-inbox backup`, `restore` and `copy`: for a loss of Redis, and for a move to another Redis."""
+"""The commands `page-inbox backup`, `restore` and `copy`. They are for a loss of Redis and for a move to another
+Redis."""
 
 import os
 import secrets
@@ -28,12 +29,12 @@ def _backup(tools: Tools) -> Backup:
 @click.command()
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
 def backup(out: Path) -> None:
-    """Write a backup of everything except messages to a file. The command reads Redis directly. The service can
+    """Write a backup to a file, without messages. The command reads Redis directly. The service can
     keep running.
 
     The backup has the Pages of each shop, their tokens, blocked customers, receipts, and the purges of the last five
-    days. SEAL_KEYS encrypt the backup, and only SEAL_KEYS can decrypt it. Keep SEAL_KEYS in another place than the
-    file. The backup has no messages, so a restore cannot bring back a purged message. After a restore, the service
+    days. SEAL_KEYS encrypt the backup, and only SEAL_KEYS can decrypt it. Do not keep SEAL_KEYS in the same place as
+    the file. The backup has no messages, so a restore cannot bring back a purged message. After a restore, the service
     fetches messages from Facebook again.
 
     \b
@@ -89,11 +90,11 @@ def restore(file: Path, force: bool) -> None:
     help="The Redis to copy to, written like REDIS_URL. Can be set in COPY_TO.",
 )
 def copy(to: str) -> None:
-    """Copy everything, messages included, to another, empty Redis, and compare both. A cluster is possible too.
+    """Copy everything, with the messages, to an empty Redis, and compare both. The new Redis can be a cluster.
 
-    Each key keeps its expiry time to the millisecond. Stop the service first: this command does not copy what
-    the service stores meanwhile. Afterwards start the service with the new REDIS_URL. Facebook repeats the deliveries
-    that failed in the meantime.
+    Each key keeps its expiry time to the millisecond. Stop the service first: data that the service stores during the
+    copy is not copied. Afterwards start the service with the new REDIS_URL. Facebook repeats the deliveries that failed
+    in the meantime.
 
     \b
     Example:   page-inbox copy --to redis+cluster://10.0.0.1,10.0.0.2,10.0.0.3

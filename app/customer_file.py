@@ -1,4 +1,4 @@
-"""Pure: reads a list of customers to delete. The list comes from Facebook's notices, or a person has typed it.
+"""Pure: reads a list of customers to delete. The list comes from Facebook's notices, or from a person.
 
 A list with one wrong line is refused as a whole, because a customer with a misread id would not be deleted.
 """
@@ -20,8 +20,8 @@ _DIGIT: Final = re.compile(r"\d")
 _EXACT_DIGITS: Final = 15
 """A spreadsheet keeps this many digits of a number and replaces the others with zeros."""
 _NOT_BY_CHANCE: Final = 5
-"""A spreadsheet has rounded the ids if there are at least this many long ids and all of them end in such zeros. Without
-rounding, one list in 100,000 looks like that."""
+"""The minimum number of long ids to detect rounding. If all long ids end in zeros after the exact digits, a spreadsheet
+has rounded them. By chance, one list in 100,000 looks like this."""
 
 
 @dataclass(frozen=True, slots=True)

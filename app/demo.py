@@ -38,7 +38,7 @@ CUSTOMERS: Final = 16
 FIRST_DELIVERIES: Final = 40
 """Deliveries sent at once, so that the console shows messages from the start."""
 DELIVERIES_PER_SECOND: Final = 0.5
-"""As in a busy shop in the evening."""
+"""The rate of a busy shop in the evening."""
 
 
 def with_own_secrets(settings: Settings) -> Settings:
@@ -94,7 +94,8 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
 
 
 def _listen_as_before(noted: Path) -> Socket:
-    """Listen on the port of the last run if it is free: the pictures of kept messages have their address there."""
+    """Listen on the port of the last run if it is free, because the stored messages have picture addresses with that
+    port."""
     try:
         found = listen(LOOPBACK, int(noted.read_text()), "PORT")
     except (OSError, ValueError, OverflowError, PortRefused):

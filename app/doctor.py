@@ -144,7 +144,7 @@ async def _redis(connection: Connection) -> AsyncIterator[Finding]:
 
 
 async def _app(settings: Settings) -> AsyncIterator[Finding]:
-    """Yields nothing if a setting is missing, because another finding already says so."""
+    """Yields nothing if a setting is missing, because another finding reports the missing setting."""
 
     def make_client(secret: Secret) -> Client:
         return Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time)

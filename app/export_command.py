@@ -1,4 +1,4 @@
-"""`page-inbox export`: everything that is kept for a shop, into a file."""
+"""`page-inbox export`: writes all data of a shop to a file."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ STEP_SECONDS: Final = 60.0
 
 
 class ExportFailed(PageInboxError):
-    """Raised when an export is not complete. Its sentence says what was written."""
+    """Raised when an export is not complete. Its sentence says what the file contains."""
 
 
 @click.command()

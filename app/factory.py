@@ -32,7 +32,7 @@ from webhook.routes import Webhook
 class Application:
     """The public ASGI application. The server serves `outermost`: this application, or the tracing around it.
 
-    `receiver` receives deliveries. `busy` is the application that refuses a request while there are too many. `ops` is
+    `receiver` receives deliveries. `busy` is the application that refuses requests while too many are open. `ops` is
     the application of the operators' port.
     """
 
@@ -97,7 +97,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give a delivery to the receiver, and every other request to Starlette."""
         if client := scope.get("client"):
-            # A proxy may have forwarded a text of any length. No log, cache or map may keep such a text.
+            # A proxy may have forwarded a text of any length as the address. No log, cache or map may keep that text.
             scope["client"] = client_address(client[0]), client[1]
         if scope["type"] == "http" and scope["path"] == PATH:
             await self._webhook(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Loads modules without the garbage collector: it would search all objects again and again, a seventh of a start."""
+"""Loads modules without the garbage collector. Its repeated searches would take a seventh of the start's time."""
 
 import gc
 from collections.abc import Iterator

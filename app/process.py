@@ -24,7 +24,7 @@ SILENT_SECONDS: Final = 2.0
 _POLL_SECONDS: Final = 0.01
 
 Beside = Callable[[int, int], Coroutine[Any, Any, None]]
-"""Runs while the service runs. The arguments are the public port and the operators' port."""
+"""A task that runs beside the service. The arguments are the public port and the operators' port."""
 
 MakeApp = Callable[[], Application]
 """Reads the settings and makes the application."""
@@ -37,7 +37,8 @@ class RedisUnfit(PageInboxError):
 
 
 async def refuse_unfit_redis(state: ServerState) -> None:
-    """Check that Redis is fit. If Redis cannot be reached, return too: the service is not ready until Redis answers.
+    """Check that Redis is fit. If Redis does not answer, this returns without an error: the service is not ready until
+    Redis answers.
 
     Raises:
         RedisUnfit: Redis may evict keys, or Redis is too old.
@@ -141,7 +142,8 @@ class _Process:
         for old, _ in before:
             for listening in old.servers:
                 listening.close()
-        # The old application has accepted connections that have sent nothing yet. It would close them unanswered.
+        # The old application has accepted connections without a request yet. If it stopped now, it would close them
+        # without an answer.
         with suppress(TimeoutError):
             async with asyncio.timeout(SILENT_SECONDS):
                 await self.ended.wait()

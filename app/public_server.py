@@ -1,4 +1,4 @@
-"""The public server of an application, and how the garbage collector treats a process that serves."""
+"""Makes the public server of an application, and configures the garbage collector of a serving process."""
 
 import gc
 import resource
@@ -14,7 +14,8 @@ from app.factory import Application
 from app.server import make_server
 
 GARBAGE_OBJECTS: Final = 10_000
-"""New objects after which the garbage collector checks the youngest objects: about 2 MB, in a millisecond."""
+"""The number of new objects after which the garbage collector checks the youngest objects. These are about 2 MB, and
+the check takes a millisecond."""
 
 
 def most_connections() -> int:
@@ -28,7 +29,7 @@ def make_public(app: Application) -> uvicorn.Server:
     settings = app.services.settings
     edge = Edge(most_connections(), app.services.metrics.dropped)
     connection: Any = AsgiConnection
-    if app.outermost is app:  # with tracing, each request goes through ASGI
+    if app.outermost is app:  # with tracing, the ASGI application handles each request
         connection = partial(DeliveryConnection, app.receiver)
     protocol = partial(connection, edge, app.busy, settings.max_body_bytes)
     public = make_server(

@@ -19,7 +19,8 @@ CLOSE_SECONDS: Final = 5.0
 """Seconds that background tasks have to end after that. The usual grace period of an orchestrator is thirty seconds."""
 OPEN_FILES: Final = 65_536
 LEAST_OPEN_FILES: Final = 1024
-"""Half is for connections, half for everything else (SPARE_FILES). Every system allows this number by default."""
+"""Half is for connections, half for everything else (SPARE_FILES). Every operating system allows at least this number
+by default."""
 UNREAD_SECONDS: Final = 60
 """The system drops a connection whose other side reads nothing for this time (Linux; tcp(7), TCP_USER_TIMEOUT).
 Otherwise the unsent data stay in memory for a quarter of an hour, or for ever."""

@@ -1,7 +1,7 @@
 """Shares the event loop between shops. In each iteration one piece of work runs, and the waiting shops take turns.
 
 A long read is done in pieces of about 0.3 ms. One shop can have many reads, exports and viewers at the same time, but
-together they get one turn at a time. So another shop's read waits for one of these pieces, not for all of them. A
+together they get one turn at a time. So another shop's read waits for one piece, not for all pieces. A
 delivery waits for one piece in each iteration that it needs.
 """
 
@@ -32,7 +32,8 @@ class ShopTurns:
     async def turn(self, shop: ShopId) -> None:
         """Return when the next piece of this shop's work may run."""
         if self._used and not self._waiting:
-            # Only the next iteration is missing. A read of 50 messages costs a tenth less than with the queue.
+            # No other work waits, so only the next iteration is needed. This makes a read of 50 messages a tenth
+            # cheaper than the queue.
             await asyncio.sleep(0)
         if not self._used:
             self._use()
@@ -67,5 +68,5 @@ class ShopTurns:
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:
-    if not future.done():  # it is done if the waiting task was cancelled
+    if not future.done():  # the future is done if the waiting task was cancelled
         future.set_result(None)

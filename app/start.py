@@ -19,7 +19,8 @@ def main() -> None:
     """Run `page-inbox`. A serving process replaces this handler with its own (signals.py)."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))
     if sys.stdout is None:
-        # Otherwise the next opened file gets the number of standard output, and receives the output for the user.
+        # Without this, the next opened file gets the file descriptor of standard output, and the user's output is
+        # written into it.
         sys.exit("Error: Standard output is closed. Give it a file, a pipe or /dev/null.")
     with loading():
         cli = importlib.import_module("app.cli")

@@ -1,4 +1,4 @@
-"""`page-inbox pages` and `page-inbox purge`: an operator uses them, directly on Redis or on a running service."""
+"""The commands `page-inbox pages` and `page-inbox purge`. They work directly on Redis or on a running service."""
 
 import asyncio
 import sys
@@ -37,10 +37,10 @@ def pages() -> None:
 def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: bool, page: str) -> None:
     """Connect a Page to a shop. Without the Page's token, the shop only receives webhooks.
 
-    The command checks the Page's token with Facebook, subscribes the app to the Page's webhooks, and stores the token
-    encrypted with the first key of SEAL_KEYS. The command reads the token from a file, so that no list of processes
-    shows the token. With --url and no Page token, your token for the service must be one for shop "*". If the service
-    runs with CONNECT_WITHOUT_TOKEN=shop, a token for this shop is enough.
+    The command checks the Page's token with Facebook and subscribes the app to the Page's webhooks. It encrypts the
+    token with the first key of SEAL_KEYS and stores it. The command reads the token from a file, so that no list of
+    processes shows the token. With --url and no Page token, your token for the service must be one for shop "*". If the
+    service runs with CONNECT_WITHOUT_TOKEN=shop, a token for this shop is enough.
 
     \b
     Examples:

@@ -2,8 +2,8 @@
 
 Each worker listens on PORT with its own socket, and the kernel distributes the connections (SO_REUSEPORT). The
 supervisor serves OPS_PORT for all workers. It asks every worker for a report once per second, and at each request to
-OPS_PORT. uvicorn's own workers are not used, because they have no common answer of /livez, /readyz and /metrics, do not
-end a worker that hangs, and do not end together with their parent. docs/adr/0020-worker-processes.md
+OPS_PORT. uvicorn's own workers are not used, for three reasons. They have no common /livez, /readyz and /metrics. They
+do not replace a worker that hangs. They do not end together with their parent. docs/adr/0020-worker-processes.md
 """
 
 import asyncio
@@ -88,7 +88,8 @@ class Worker:
         return cls(process, httpx2.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER_SECONDS))
 
     async def report(self, *, checks: bool = False) -> list[Result] | None:
-        """Request a report. Returns the results of the worker's checks if `checks`; None if no answer comes in time."""
+        """Request a report. Returns the results of the worker's checks if `checks`; Returns None if the worker does not
+        answer in time."""
         try:
             answer = await self._client.get("/report", params={"checks": 1} if checks else {})
             report = orjson.loads(answer.content)

@@ -19,7 +19,7 @@ from ops.settings import read_settings
 
 
 class NoSuchShop(PageInboxError):
-    """Raised when Redis knows nothing of the shop, mostly because its name is misspelt."""
+    """Raised when Redis has no data of the shop. The usual cause is a misspelt name."""
 
     def __init__(self, shop: ShopId) -> None:
         super().__init__("shop_not_found", f"There is no shop {shop} in this Redis.")
@@ -36,7 +36,7 @@ class Tools:
         """Write an action to the audit log before the action is done. `action` is an operationId of the HTTP API.
 
         Raises:
-            NoSuchShop: Redis knows nothing of this shop, and `new` is false.
+            NoSuchShop: Redis has no data of this shop, and `new` is false.
         """
         if not new and not await self.store.shops.known(shop):
             raise NoSuchShop(shop)
@@ -63,7 +63,7 @@ def with_tools(
     """Record the action in the audit log, then do the work. Work for several shops has no `shop` here and records each
     shop itself.
 
-    If there is a purge journal, the purges that Redis does not know are repeated first, unless `replay` is false.
+    If there is a purge journal and `replay` is true, purges that Redis has lost are repeated first.
     """
     settings = read_settings(os.environ, command="tool")
 

@@ -1,4 +1,5 @@
-"""Whether a command works directly on Redis or on a running service. All such commands have the same two options."""
+"""The choice of a command's target: Redis, or a running service. Commands with this choice have the same two
+options."""
 
 import asyncio
 import sys
@@ -20,7 +21,7 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which inbox a command works on."""
+    """The target of a command."""
 
     url: str | None
     token: Secret | None

@@ -164,7 +164,7 @@ def make_tokens(settings: Settings) -> Tokens:
     """Returns the object that verifies and makes tokens.
 
     Raises:
-        SettingMissing: neither TOKEN_KEYS nor TOKEN_JWKS is set.
+        SettingMissing: both TOKEN_KEYS and TOKEN_JWKS are not set.
     """
     if not settings.token_keys and not settings.token_jwks:
         raise SettingMissing("TOKEN_KEYS")
@@ -187,7 +187,7 @@ def wire(
     registry = process_registry()
     metrics = hooks.metrics(registry, version=VERSION)
     metrics.watch_log(logs.lost_lines)
-    checks, tasks = Checks(count=metrics.check), Tasks(told=metrics.task_crash)
+    checks, tasks = Checks(count=metrics.check), Tasks(on_crash=metrics.task_crash)
     turns = ShopTurns()
     store = make_store(connection or make_connection(settings), metrics, settings, turns=turns)
     catch_up = make_catch_up(store.connection, metrics, settings)

@@ -1,7 +1,7 @@
 """The account of a call: the token and the budgets that are read before each try and updated after it.
 
-Before each try, one script call returns the Page's token, the wait that Facebook demands, and when the next call may
-start. All replicas share these values. After each try, what Facebook says about its budgets is stored there.
+Before each try, one script call returns the Page's token, the wait that Facebook demands, and the earliest time of the
+call. All replicas share these values. After each try, the budgets in Facebook's answer are stored for all replicas.
 """
 
 import math
@@ -21,8 +21,8 @@ from graph_client.usage import advice, wait_after
 from ops.metrics import Metrics
 
 SLOW_SECONDS: Final = 300.0
-"""Seconds for which calls stay apart after a budget was nearly used up. Each later answer that says so starts the time
-again.
+"""Seconds for which calls are spaced out after a budget was nearly used up. Each later answer with a nearly used budget
+starts this time again.
 """
 
 PAGE_LIMITS: Final[tuple[Limit, ...]] = ("pages", "messenger")
@@ -31,12 +31,12 @@ log = structlog.get_logger()
 
 
 class Budgets(Protocol):
-    """Which calls are allowed when, for all replicas. Times are seconds. Every method raises kind unavailable if the
+    """The budgets of calls, shared by all replicas. Times are seconds. Every method raises kind unavailable if the
     store is unavailable.
     """
 
     async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> CallSlot:
-        """Take the next place. Raises kind not_found if the Page is not the shop's."""
+        """Reserve the time of the next call. Raises kind not_found if the Page is not the shop's."""
         ...
 
     async def hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, /) -> None:
@@ -44,7 +44,7 @@ class Budgets(Protocol):
         ...
 
     async def slow(self, shop: ShopId, page: PageId, limit: Limit, spacing: float, seconds: float, /) -> None:
-        """Keep the Page's calls of this budget apart for this many seconds."""
+        """Space out the Page's calls of this budget for this many seconds."""
         ...
 
     async def hold_app(self, seconds: float, /) -> None:
@@ -57,7 +57,7 @@ class Budgets(Protocol):
 
 
 class Account(Protocol):
-    """Is asked before each try, and gets the result after it."""
+    """Allows each try, and gets its result."""
 
     async def admit(self, left: float) -> Secret:
         """Wait until the call may start and return the token for it. `left` is the number of seconds that remain.
@@ -97,7 +97,7 @@ class BudgetRecorder:
 @dataclass(slots=True)
 class PageAccount:
     """A Page's own token and budgets. `spacing` is the minimum number of seconds between two calls of this kind.
-    `patience` is the longest wait for a place.
+    `patience` is the longest wait before a call may start, in seconds.
     """
 
     ledger: BudgetRecorder
@@ -109,7 +109,7 @@ class PageAccount:
     _credentials: Credentials | None = field(default=None, init=False)
 
     async def admit(self, left: float) -> Secret:
-        """Wait for the call's place and return the Page's token."""
+        """Wait until the call may start, and return the Page's token."""
         patience = min(self.patience, left)
         entry = await self.ledger.budgets.enter(
             self.shop, self.page, self.limit, spacing=self.spacing, patience=patience
@@ -126,9 +126,7 @@ class PageAccount:
         return credentials.token
 
     async def settle(self, reply: Reply) -> None:
-        """Slow calls down before the limit and stop them at the limit. Mark a dead token where every replica sees the
-        mark.
-        """
+        """Slow calls down before the limit and stop them at the limit. Mark a dead token as dead for every replica."""
         refused = reply.result.limit if isinstance(reply.result, Throttled) else None
         for limit, share in reply.usage.share.items():
             self.ledger.metrics.graph_usage(limit, share)
@@ -150,7 +148,7 @@ class PageAccount:
 
 @dataclass(slots=True)
 class BareAccount:
-    """A token that no Page has yet, or the app's own token. Only the app's budget counts."""
+    """The account of a token that no Page has yet, or of the app's own token. Only the app's budget counts."""
 
     ledger: BudgetRecorder
     token: Secret

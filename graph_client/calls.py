@@ -1,5 +1,5 @@
-"""Calls of Graph: repeats a call where this helps, asks for fewer items if Facebook wants this, and ends at the
-deadline.
+"""Calls Graph. A failed call is repeated if this can help. If an answer is too large, fewer items are requested. All
+tries end at the deadline.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from graph_client.wire import Ask, GraphAnswer
 from ops.metrics import Metrics
 
 PATIENCE_SECONDS: Final = 4.0
-"""Seconds that a call waits for a place at most. A call that would wait longer is answered 429 at once."""
+"""The longest wait of a call before it may start, in seconds. A call that would wait longer is answered 429 at once."""
 
 NOTING_SECONDS: Final = 0.25
-"""Seconds that remain after the deadline of all tries, to count the last try and to store its result."""
+"""Seconds after the deadline of all tries in which the last try is counted and its result is stored."""
 
 LIGHTEST: Final = 2
 """The last step at which an item is requested with fewer fields (field_list.py)."""

@@ -1,7 +1,8 @@
-"""Which shop gets a Page when its token is verified: a shop without a token loses the Page to the shop with the token.
+"""Decides which shop gets a Page when its token is verified. A shop without a token loses the Page to the shop with the
+token.
 
-Only the Page moves. The messages of the other shop stay there and are purged, its viewers get the purge event, and the
-audit logs of both shops get an entry by "facebook", because Facebook's answer decided.
+Only the Page moves. Its messages in the other shop do not move: they are purged, and that shop's viewers get the purge
+event. The audit logs of both shops get an entry by "facebook", because Facebook's answer decided.
 """
 
 from typing import Final, Protocol
@@ -43,7 +44,7 @@ class Purger(Protocol):
     async def purge_page(
         self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool, limited: bool
     ) -> Receipt:
-        """Disconnect the Page and purge what came for it. Raises kind not_found; conflict if the Page has a token."""
+        """Disconnect the Page and purge its messages. Raises kind not_found; conflict if the Page has a token."""
         ...
 
 

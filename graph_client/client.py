@@ -1,4 +1,5 @@
-"""Sends one request to Graph, reads a limited number of bytes of the answer, and turns errors into ours.
+"""Sends one request to Graph, reads a limited number of bytes of the answer, and turns errors into the classes of
+errors.py.
 
 It uses httpcore2, the connection pool under httpx2, because a call through httpx2 takes twice the processor time
 (docs/adr/0005-http-client.md). The pool follows no redirect and ignores the machine's proxy settings, so the token is
@@ -18,7 +19,7 @@ from graph_client.usage import NO_USAGE, Usage, read_usage
 from graph_client.wire import Ask, GraphAnswer, build, decipher
 
 if TYPE_CHECKING:
-    import httpcore2  # loaded at the first call: time and memory that a start and most commands do not need
+    import httpcore2  # loaded at the first call, because a start and most commands do not need it
 
     Network = httpcore2.AsyncConnectionPool | httpcore2.AsyncConnectionInterface
 
@@ -27,7 +28,7 @@ ANSWER_BYTES: Final = 8 * 1024 * 1024
 in smaller pieces."""
 
 PARSED_HERE_BYTES: Final = 256 * 1024
-"""A larger answer is parsed in a thread. Texts of strangers can make parsing slow, and deliveries must not wait for it.
+"""A larger answer is parsed in a thread. Large texts take long to parse, and deliveries must not wait for this.
 """
 
 CONNECTIONS: Final = 256
@@ -39,8 +40,8 @@ which takes 15 us. With two hundred idle connections after a rush, a call took t
 """
 
 IDLE_SECONDS: Final = 30.0
-"""Seconds for which a connection without calls is kept. A new connection needs a TLS handshake: two round trips around
-the world.
+"""Seconds for which a connection without calls is kept. A new connection needs a TLS handshake, which takes two long
+round trips.
 """
 
 _HEADERS: Final = {
@@ -54,7 +55,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The result of one request: an answer or an error, and in both cases what Facebook said about our budgets."""
+    """The result of one request: an answer or an error, and in both cases the budgets that Facebook reports."""
 
     result: GraphAnswer | GraphError
     usage: Usage = NO_USAGE
@@ -89,12 +90,10 @@ class Client:
         self._opened: Network | None = None
 
     async def send(self, ask: Ask, token: Secret, *, page: PageId | None, timeout: float) -> Reply:  # noqa: ASYNC109
-        """Send one request, or two if Facebook wants its proof in the other form. This never takes longer than
-        `timeout` seconds.
-
-        Two forms of the proof exist: with a time, as Facebook's security guide shows, and without, as its own SDKs send
-        it. The service begins with the first form. It changes to the second form when Facebook refuses the first and
-        accepts the second.
+        """Send one request, or two if Facebook wants its proof in the other form. This takes at most `timeout` seconds.
+        The proof has two forms. Facebook's security guide shows a proof with a time, and Facebook's SDKs send a proof
+        without a time. The service begins with the first form. It changes to the second form when Facebook refuses the
+        first and accepts the second.
         """
         try:
             async with asyncio.timeout(timeout):

@@ -1,4 +1,4 @@
-"""The calls for a Page's conversations and their messages, as healing makes them: slowly and under its lease."""
+"""The calls of healing for a Page's conversations and messages. They are slow, and need the Page's lease."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -17,16 +17,16 @@ from graph_client.wire import Ask, GraphAnswer
 from ops.metrics import Metrics
 
 ITEMS: Final = 50
-"""Conversations, or messages of one conversation, in one call. If this is too much for Facebook, half of them are
+"""Conversations, or messages of one conversation, in one call. If this is too much for Facebook, half as many are
 requested.
 """
 
 PATIENCE_SECONDS: Final = 30.0
-"""Seconds that a call waits for a place among the Page's calls at most. Healing can wait."""
+"""The longest wait of a call before it may start, in seconds. It is long because healing is not urgent."""
 
 REST_SECONDS: Final = 0.5
-"""Seconds between two calls, in addition to the two calls a second that Facebook allows. So every second place is left
-to people.
+"""Seconds between two calls, in addition to Facebook's limit of two calls per second. So half of the allowed calls
+remain for people.
 """
 
 CONVERSATION_PAGES: Final = 40
@@ -105,8 +105,8 @@ TakeMessages = Callable[[list[Message]], Awaitable[None]]
 
 
 def moment(row: dict[str, Any], name: str) -> int:
-    """Returns a time in Graph's form as milliseconds. A missing time does not end a walk, because the store decides in
-    that case.
+    """Returns a time in Graph's form as milliseconds. A message without a time does not end a walk: the store decides
+    about such a message.
     """
     found = from_text(str(row.get(name, "")))
     return LAST_MOMENT if found is None else found

@@ -1,4 +1,4 @@
-"""Pure: the questions to Graph, their fields, and the budget that each call is charged to.
+"""Pure: the requests to Graph, their fields, and the budget of each call.
 
 Every call names its fields. Without them Graph returns a very small selection, and a field that the version does not
 have fails the whole call. E-mail addresses are never requested. Videos can need a search among posts: `videos.py`.
@@ -19,8 +19,9 @@ from graph_client.videos import other_place, video_place, write_video_place
 from graph_client.wire import Ask
 
 MOST_ITEMS: Final = 100
-"""Limit: items on one page that Graph is asked for. Facebook refuses more posts and silently returns fewer of other
-items. When Facebook says that a page is too much, half of it is requested (retry.py)."""
+"""Limit: items on one page that Graph is asked for. For posts, Facebook refuses a higher number. For other items it
+returns fewer, without an error. If Facebook refuses a page as too large, half as many items are requested
+(retry.py)."""
 
 _PAIR_SECONDS: Final = 0.5
 """Facebook allows two calls for conversations per second and Page (graph-api/overview/rate-limiting)."""
@@ -33,7 +34,7 @@ POST_FIELDS: Final = (
     # Only the counts are requested, not who commented and reacted.
     "comments.limit(0).summary(true),reactions.limit(0).summary(total_count)"
 )
-"""What the post says and shows, and the reactions to it. `link`, `source`, `name` and similar fields ended with v3.3.
+"""The content of a post, and the reactions to it. `link`, `source`, `name` and similar fields ended with v3.3.
 """
 
 VIDEO_FIELDS: Final = "id,title,description,created_time,updated_time,length,permalink_url,picture,source"
@@ -56,7 +57,7 @@ COMMENT_FIELDS: Final = (
     "id,message,created_time,from{id,name},parent{id},attachment,comment_count,like_count,is_hidden,is_private,"
     "permalink_url"
 )
-"""`attachment` says what a comment without text is: a sticker or a photo."""
+"""`attachment` describes a comment without text: a sticker or a photo."""
 
 CONVERSATION_FIELDS: Final = "id,link,updated_time,snippet,message_count,unread_count,can_reply,participants{id,name}"
 
@@ -65,7 +66,7 @@ ATTACHMENT_FIELDS: Final = (
     # Graph returns the parts of a share only if they are named.
     "shares{id,link,name,description},sticker"
 )
-"""What a message holds in addition to its text."""
+"""The content of a message besides its text."""
 
 MESSAGE_FIELDS: Final = (
     f"{ATTACHMENT_FIELDS},created_time,message,from{{id,name}},to{{id,name}},reply_to,is_unsupported"
@@ -82,20 +83,18 @@ HISTORY_MESSAGE_FIELDS: Final = MESSAGE_FIELDS.replace("{id,name}", "{id}")
 
 
 def limit_of(edge: Edge) -> Limit:
-    """Returns whose budget a call of this edge is charged to."""
+    """Returns the budget to which a call of this edge is charged."""
     return "messenger" if edge in {"conversations", "conversation_messages", "attachments", "customer"} else "pages"
 
 
 def spacing_of(edge: Edge) -> float:
-    """Returns the seconds that Facebook wants between two calls of this edge for one Page, or 0.0 if it wants none."""
+    """Returns the seconds that Facebook demands between two calls of this edge for one Page, or 0.0."""
     return _PAIR_SECONDS if edge in {"conversations", "conversation_messages", "attachments"} else 0.0
 
 
 def ask_for(query: GraphQuery) -> Ask:
-    """Returns the question for one list page of an edge.
-
-    Raises:
-        ParameterRefused: the cursor of videos is not ours, or the object is not an id.
+    """Returns the request for one list page of an edge. Raises:
+    ParameterRefused: the service did not make the cursor of videos, or the object is not an id.
     """
     page, of = query.page, _object_id(query)
     match query.edge:
@@ -129,8 +128,8 @@ def ask_for(query: GraphQuery) -> Ask:
 
 
 def fallback_query(query: GraphQuery, error: GraphError) -> GraphQuery | None:
-    """Returns where else to look for videos and live videos if their edge refuses (`videos.py`), or None for other
-    refusals.
+    """Returns the request for another list if the edge of videos or live videos refuses (`videos.py`). Returns None for
+    other refusals.
 
     The reference of v26.0 says that the videos of a Page cannot be read. Facebook's own SDK still generates the call.
     The refusal has code 3, 10 or 100 (with any subcode), unless Facebook refuses the proof or the token. The other list
@@ -144,16 +143,14 @@ def fallback_query(query: GraphQuery, error: GraphError) -> GraphQuery | None:
 
 
 def conversation_with(page: PageId, customer: str) -> Ask:
-    """Returns the question for the conversation with one person, and for its participants."""
+    """Returns the request for the conversation with one person and its participants."""
     params = {"fields": "id,participants{id,name}", "platform": "messenger", "user_id": customer}
     return Ask("GET", (page, "conversations"), params, lists=True, limit="messenger")
 
 
 def history_ask(query: GraphQuery) -> Ask:
-    """Returns the question for one list page of conversations, or of a conversation's messages, with the fields for
-    healing.
-
-    Both edges ignore time paging. Both return the newest first.
+    """Returns the request for one list page of conversations, or of a conversation's messages, with the fields for
+    healing. Both edges ignore the time parameters and return the newest items first.
     """
     if query.edge == "conversations":
         fields = HISTORY_CONVERSATION_FIELDS
@@ -162,7 +159,7 @@ def history_ask(query: GraphQuery) -> Ask:
 
 
 def debug_token(token: Secret) -> Ask:
-    """Returns the question whose token this is and what the token allows. It is asked with the app's own token.
+    """Returns the request for a token's owner and permissions. The call uses the app's own token.
 
     This is the only call with a token in its address, because Facebook documents no other form. This is also the only
     call without `fields`, because its reference has no such parameter.
@@ -171,29 +168,29 @@ def debug_token(token: Secret) -> Ask:
 
 
 def me() -> Ask:
-    """Returns the question who a token speaks for. For a Page's token, this is the Page."""
+    """Returns the request for a token's owner. For a Page's token, the owner is the Page."""
     return Ask("GET", ("me",), {"fields": "id"})
 
 
 def subscribe(page: PageId, fields: Sequence[str]) -> Ask:
-    """Returns the question that makes Facebook deliver these webhook fields. It replaces the whole list, so `fields`
+    """Returns the request that subscribes to these webhook fields. It replaces the whole list, so `fields`
     must be complete.
     """
     return Ask("POST", (page, "subscribed_apps"), form={"subscribed_fields": ",".join(fields)})
 
 
 def unsubscribe(page: PageId) -> Ask:
-    """Returns the question that ends all deliveries."""
+    """Returns the request that ends all deliveries."""
     return Ask("DELETE", (page, "subscribed_apps"))
 
 
 def subscription(page: PageId) -> Ask:
-    """Returns the question for the apps that are subscribed to the Page, and the fields of each app."""
+    """Returns the request for the apps that are subscribed to the Page, and the fields of each app."""
     return Ask("GET", (page, "subscribed_apps"), {"fields": "id,subscribed_fields"}, lists=True)
 
 
 def _object_id(query: GraphQuery) -> str:
-    """Returns the id of the object that has the edge, or "" for the Page's own edges.
+    """Returns the id of the object with the edge, or "" for the Page's own edges.
 
     Every id of Facebook has a digit. Words without a digit (`me`, `debug_token`) are Graph's own addresses, which
     callers must not reach.
@@ -212,7 +209,7 @@ def _list(query: GraphQuery, path: tuple[str, ...], fields: str, after: str | No
 
 
 def _times(query: GraphQuery) -> dict[str, str]:
-    """Returns Unix seconds: the second that contains the moment."""
+    """Returns a time in Unix seconds, rounded down."""
     sent = {"since": query.since, "until": query.until}
     return {name: str(moment // 1000) for name, moment in sent.items() if moment is not None}
 

@@ -1,4 +1,4 @@
-"""Pure: what can go wrong between the service and Facebook's Graph API. `verdicts.py` chooses the error for an answer.
+"""Pure: the errors of calls to Facebook's Graph API. `verdicts.py` chooses the error for an answer.
 
     PageInboxError
     └── GraphError               status  reason
@@ -39,11 +39,11 @@ TokenReason = Literal[
     "app_not_authorised", "deauthorized", "checkpoint", "password_changed", "expired", "unconfirmed_user",
     "logged_out", "role_lost", "token_invalid", "no_token",
 ]  # fmt: skip
-"""Why a token is dead. `no_token` is a Page that never had a token."""
+"""The reason why a token is dead. `no_token`: the Page never had a token."""
 
 POLICY_SECONDS: Final = 3_600
-"""Seconds after which a blocked call is tried again. Facebook does not say how long a block lasts, and offers no call
-to ask. Its documentation suggests "hours", and one try an hour does no harm.
+"""Seconds after which a blocked call is tried again. Facebook does not say how long a block lasts. Its documentation
+suggests "hours", and one try per hour does no harm.
 """
 
 
@@ -60,7 +60,8 @@ NO_DETAILS: Final = ErrorDetails()
 
 
 class GraphError(PageInboxError):
-    """Facebook's error or its missing answer. `code` and `subcode` are Graph's, or None if Graph sent none."""
+    """Raised when Facebook answers with an error or gives no answer. `code` and `subcode` are Graph's numbers, or
+    None."""
 
     kind: ClassVar[Kind] = "upstream_failed"
 
@@ -127,7 +128,7 @@ _USED_UP: Final[dict[Limit, str]] = {
 
 
 class Throttled(GraphError):
-    """A budget is used up. `limit` says whose. More calls would prolong the block, so no call is made.
+    """A budget is used up. `limit` names the budget. More calls would prolong the block, so no call is made.
 
     `retry_after` is None until the length of the block is known (`usage.wait_after`).
     """
@@ -220,7 +221,7 @@ class PermissionMissing(GraphError):
 
 
 class ObjectNotFound(GraphError):
-    """The object does not exist, or this Page may not see it. Facebook does not say which of the two is true."""
+    """The object does not exist, or this Page may not see it. Facebook does not distinguish the two cases."""
 
     kind: ClassVar[Kind] = "not_found"
 
@@ -239,9 +240,9 @@ class ParameterRefused(GraphError):
 
 
 class FieldUnknown(ParameterRefused):
-    """A field that this version of Graph does not have, which fails the whole call. `field` is Graph's name for it.
-
-    The call is repeated without the field. A caller gets this error only if the service did not ask for the field.
+    """This version of Graph does not have a requested field, so the whole call failed. `field` is Graph's name of the
+    field. The call is repeated without the field. A caller gets this error only if the service did not ask for the
+    field.
     """
 
     def __init__(self, field: str, details: ErrorDetails = NO_DETAILS) -> None:

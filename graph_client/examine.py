@@ -1,6 +1,5 @@
-"""The questions of `page-inbox doctor` to Facebook: does it accept the app's secret and each Page's token?
-
-The question about the app is sent with the app's own token in a header, so no address contains a secret.
+"""The checks of `page-inbox doctor` at Facebook: does Facebook accept the app's secret and each Page's token? The call
+about the app is sent with the app's own token in a header, so no address contains a secret.
 https://developers.facebook.com/docs/graph-api/reference/application
 """
 
@@ -30,10 +29,10 @@ from graph_client.token_facts import TokenFacts
 from graph_client.wire import Ask
 
 CALL_SECONDS: Final = 5.0
-"""Seconds for one question about the app. Facebook usually answers within one second."""
+"""Seconds for one call about the app. Facebook usually answers within one second."""
 
 PAGE_SECONDS: Final = 15.0
-"""Seconds for all questions about one Page. A single call ends after at most twelve seconds."""
+"""Seconds for all calls about one Page. A single call ends after at most twelve seconds."""
 
 AT_ONCE: Final = 4
 """Pages that are checked at the same time. A thousand Pages take some minutes. The service can still make its own
@@ -41,12 +40,12 @@ calls meanwhile.
 """
 
 GIVE_UP: Final = 3
-"""If Facebook does not answer for this number of Pages in a row, the doctor does not ask about the other Pages. Each
-question would wait until its time limit.
+"""If Facebook does not answer for this number of Pages in a row, the other Pages are not checked, because each call
+would wait until its time limit.
 """
 
 _AWAY: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected, Throttled, PolicyBlocked)
-"""Errors that say nothing about an app or a token, because Facebook could not be asked."""
+"""Errors that do not concern the app or the token, because Facebook did not answer."""
 
 _OUTAGE: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected)
 
@@ -125,12 +124,11 @@ class Pages(Protocol):
 async def examine_pages(
     pages: Iterable[PageId], registry: Registry, looker: Pages, *, now: Callable[[], int], ask_facebook: bool = True
 ) -> AsyncIterator[Finding]:
-    """Yield one finding for each Page, in no fixed order. Without `ask_facebook`, use only what the store knows.
+    """Yield one finding for each Page, in no fixed order. Without `ask_facebook`, only the stored state is checked.
 
     `now` returns Unix milliseconds.
-    A question about a Page uses the Page's own budget, as in the service. If Facebook has
-    demanded a wait for a Page, there is no question about it. After `GIVE_UP` Pages in a row without an answer, no
-    further question is sent.
+    A call about a Page uses the Page's own budget, as in the service. If Facebook has demanded a wait for a Page, no
+    call is made for this Page. After `GIVE_UP` Pages in a row without an answer, no further call is made.
     """
     left = iter(pages)
     unanswered = 0

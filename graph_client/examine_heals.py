@@ -1,4 +1,4 @@
-"""What `page-inbox doctor` says about conversations that Facebook refuses while a Page is healed."""
+"""The findings of `page-inbox doctor` about conversations that Facebook refuses while a Page is healed."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -19,7 +19,7 @@ class Registry(Protocol):
 
 
 class Heals(Protocol):
-    """Where the healing of a Page is recorded. Raises kind unavailable if the store is unavailable."""
+    """The records of the Pages' healing. Raises kind unavailable if the store is unavailable."""
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
         """Returns the last run and the refused conversations, or None if there are none."""

@@ -22,7 +22,7 @@ SAME_TAP: Final = 1_500
 
 
 class Writer(Protocol):
-    """Where messages are kept."""
+    """Stores messages."""
 
     async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
         """Store the messages. The five days of each message begin at its `sent_at`. Returns an outcome per message when
@@ -32,7 +32,7 @@ class Writer(Protocol):
 
 
 class Taps(Protocol):
-    """Knows tapped buttons that came by webhook without a message id, as older taps do."""
+    """The tapped buttons that came by webhook without a message id. Older taps have no message id."""
 
     async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
         """Returns the time (milliseconds) and title of each tap that was received from `since` on. Raises kind
@@ -41,7 +41,7 @@ class Taps(Protocol):
         ...
 
     async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
-        """Returns the messages that are such taps and were purged one by one. Raises kind unavailable."""
+        """Returns the messages that are such taps and were purged as single messages. Raises kind unavailable."""
         ...
 
 
@@ -68,8 +68,8 @@ class FetchedMessages:
         return bool(self._waiting)
 
     async def add(self, messages: Sequence[Message]) -> None:
-        """Take messages, newest first as Graph lists them. Store them when there are many, or when they have waited
-        long enough.
+        """Add messages, the newest first as Graph lists them. Store the waiting messages when there are many, or when
+        they have waited long enough.
         """
         if not messages:
             return
@@ -97,8 +97,8 @@ class FetchedMessages:
 
     async def _without_taps(self, messages: list[Message]) -> list[Message]:
         """Returns the messages without taps that are already known. Such a tap came by webhook without a message id,
-        and is kept or was purged. Graph lists a tap as a message with the button's title as its text, and gives its
-        time in whole seconds.
+        and is stored already or was purged. Graph lists a tap as a message with the button's title as its text, and
+        gives its time in whole seconds.
         """
         purged = await self._taps.purged(self._shop, [message for message in messages if message.direction == "in"])
         self._metrics.healed("erased", len(purged))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 ALWAYS: Final = frozenset({"id", "created_time", "updated_time", "creation_time"})
-"""The fields that every item keeps. Without them the item would have no place in the list."""
+"""The fields that every item keeps. Without these fields the item cannot be placed in the list."""
 
 
 def without(fields: str, names: Collection[str]) -> str:

@@ -13,8 +13,8 @@ LIVE_FIELDS: Final = (
     *("messaging_referrals", "message_reactions", "message_reads", "message_deliveries"),
     *("feed", "mention", "live_videos"),
 )
-"""The fields that are passed on to viewers and never stored. `messaging_referrals` also names the advertisement that
-led to a message.
+"""The fields that are passed on to viewers and never stored. `messaging_referrals` also has the advertisement that led
+to a message.
 """
 
 FIELDS: Final = KEPT_FIELDS + LIVE_FIELDS

@@ -9,11 +9,10 @@ from domain.ids import PageId, ShopId
 from graph_client.errors import Throttled
 
 CALLS_AT_ONCE: Final = 4
-"""Calls of one Page. A person who looks at posts while a colleague reads comments needs two."""
+"""Calls of one Page. Two people who read posts and comments at the same time need two calls."""
 
 WAITING: Final = 32
-"""Waiting calls of one Page. Four calls take one or two seconds, so the last call waits about ten seconds. No reader
-waits longer.
+"""Waiting calls of one Page. Four calls take one or two seconds, so the last call waits about ten seconds.
 """
 
 BUSY_SECONDS: Final = 2
@@ -21,7 +20,7 @@ BUSY_SECONDS: Final = 2
 
 
 class Gate:
-    """Limits how many calls of each Page run at once, and how many wait. Pages without calls use no memory."""
+    """Limits the running calls and the waiting calls of each Page. Pages without calls use no memory."""
 
     def __init__(self, *, at_once: int = CALLS_AT_ONCE, waiting: int = WAITING) -> None:
         self._at_once = at_once
@@ -30,8 +29,8 @@ class Gate:
 
     @asynccontextmanager
     async def turn(self, shop: ShopId, page: PageId) -> AsyncIterator[None]:
-        """Wait for a turn, and hold it. The turns are the shop's: a shop that names the Page of another shop, whose id
-        is public, takes no turn away from that shop.
+        """Wait for a turn, and hold it. Turns are counted per shop and Page. So a shop that uses the public Page id of
+        another shop takes no turn from that shop.
 
         Raises:
             Throttled: too many calls wait already.

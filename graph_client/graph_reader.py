@@ -1,4 +1,4 @@
-"""What a shop asks for, fetched now: one list page of an edge, in our form. Nothing is stored or logged."""
+"""Fetches one list page of an edge for a shop, in the service's form. Nothing is stored or logged."""
 
 import re
 from contextlib import suppress
@@ -16,18 +16,16 @@ from graph_client.wire import Ask, GraphAnswer
 
 
 class GraphReader:
-    """Fetches. `turns` shares the event loop between shops."""
+    """Fetches from Graph. `turns` shares the event loop between shops."""
 
     def __init__(self, calls: Calls, turns: Turns) -> None:
         self._calls = calls
         self._turns = turns
 
     async def fetch(self, shop: ShopId, query: GraphQuery) -> Fetched:
-        """Returns one list page of an edge of this shop's Page. A customer is one item. Attachments are those of one
-        message.
-
-        Videos are first requested from their own edge. Facebook's reference of v26.0 says that this edge cannot be
-        read. If Facebook refuses it, the videos are taken from the Page's posts.
+        """Returns one list page of an edge of this shop's Page. A customer is one item. The edge of attachments lists
+        the attachments of one message. Videos are first requested from their own edge. Facebook's reference of v26.0
+        says that this edge cannot be read. If Facebook refuses it, the videos are taken from the Page's posts.
 
         Raises:
             GraphError: Facebook refuses or does not answer.
@@ -95,6 +93,6 @@ class GraphReader:
             spacing=spacing_of(query.edge),
             partial=query.edge not in {"customer", "attachments"},
         )
-        # Many answers can arrive together, and to convert one takes a piece of work.
+        # Many answers can arrive together, and each conversion takes some time.
         await self._turns.turn(shop)
         return answer

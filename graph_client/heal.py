@@ -1,9 +1,9 @@
 """Fetches the messages that no webhook brought, through the Conversations edge, and stores them.
 
-Fetched messages have the same ids and pass the same checks as deliveries. A message that is already kept is stored
-once, a purged message stays purged, and each message is kept for five days after it was sent. The work is done in
-turns (heal_turn.py), so that one Page does not delay the others. The store keeps the progress of a run and the
-conversations that Graph refused (cache/graph/heals.py).
+Fetched messages have the same ids and pass the same checks as deliveries. A message that came both ways is stored once.
+A purged message stays purged. Each message expires five days after it was sent. The work is done in turns
+(heal_turn.py), so that one Page does not delay the others. The store keeps the progress of a run and the conversations
+that Graph refused (cache/graph/heals.py).
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ NEVER_HEALED: Final = Heal(0, 0, "complete")
 
 
 class HealRecords(Protocol):
-    """Where the healing of a Page is recorded. Every method raises kind unavailable if the store is unavailable."""
+    """The records of the Pages' healing. Every method raises kind unavailable if the store is unavailable."""
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
         """Returns the last run and the refused conversations, or None if there are none."""
@@ -87,10 +87,10 @@ class Healer:
         return 0 if heal.status == "running" else heal.next_try_at
 
     async def heal(self, shop: ShopId, page: PageId, since: int | None, still_ours: StillOurs) -> TurnResult:
-        """Do one turn. Continue the run, or begin a run for messages sent from `since` on (Unix milliseconds). None
-        asks for no new run. Then try refused conversations again.
+        """Do one turn. Continue the run, or begin a run for messages sent from `since` on (Unix milliseconds). With
+        None, no new run begins. Then try refused conversations again.
 
-        `still_ours` is awaited before each call. It keeps other replicas from the same work.
+        `still_ours` is awaited before each call. It renews the lease, so that no other replica does the same work.
 
         Raises:
             GraphError: the token is dead, a budget is used up, or Graph is down. Messages that were fetched are stored.

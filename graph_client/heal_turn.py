@@ -25,7 +25,7 @@ THE_LIST: Final = ""
 
 
 class Record(Protocol):
-    """Where the healing of the Page is recorded. Both methods raise kind unavailable if the store is unavailable."""
+    """The record of the Page's healing. Both methods raise kind unavailable if the store is unavailable."""
 
     async def write(self, heal: Heal, visited: list[str], /) -> None:
         """Record the healing, and the conversations that the run has visited since the last call."""
@@ -99,7 +99,7 @@ class HealTurn:
         if walk.cut is not None and len(recent) == len(rows):
             self._end(walk.cut)
         elif several_pages and not self.heal.last_look:
-            # Meanwhile conversations moved to the top of the list, where this walk did not find them.
+            # Conversations moved to the top of the list during this walk, so the walk did not find them.
             self.heal = replace(self.heal, last_look=True, after=None)
             await self._run()
         else:
@@ -158,8 +158,8 @@ class HealTurn:
                 raise outage
 
     async def _fetch(self, conversation: str, since: int) -> tuple[str | None, GraphError | None]:
-        """Fetch one conversation. Returns why it was not fetched completely, and the error of an outage, after which
-        the turn must end. Each of the two is None if there is none.
+        """Fetch one conversation. Returns the reason why it was not fetched completely, or None. Also returns the error
+        of an outage, after which the turn must end, or None.
         """
         try:
             reason: str | None = await self._calls.messages(conversation, since, self._fetched.add)
@@ -177,8 +177,8 @@ class HealTurn:
         return others if entry is None else (*others, entry)
 
     def _end(self, cut: CutReason | None) -> None:
-        """End the run. If the run was cut short, the list itself becomes an entry of the refused ones and is tried
-        again.
+        """End the run. If the run was cut short, the list is added to the refused conversations as an entry, and is
+        tried again.
         """
         now = self._now()
         before = next((one for one in self.heal.unhealed if one.conversation == THE_LIST), None)

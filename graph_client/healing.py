@@ -1,4 +1,4 @@
-"""Healing for a shop: start it on request, and read its progress."""
+"""Starts healing on request of a shop, and reads its progress."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from graph_client.schedule import KEPT
 
 
 class Registry(Protocol):
-    """Knows Pages and their tokens. Every method raises kind unavailable if the store is unavailable."""
+    """The Pages and their tokens. Every method raises kind unavailable if the store is unavailable."""
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
         """Returns the Page's state. Raises kind not_found."""
@@ -28,7 +28,7 @@ class Registry(Protocol):
 
 
 class Watchlist(Protocol):
-    """When each Page is checked."""
+    """The times at which Pages are checked."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
         """Check the Page at this time. Raises kind unavailable if the store is unavailable."""
@@ -36,7 +36,7 @@ class Watchlist(Protocol):
 
 
 class Heals(Protocol):
-    """Where the healing of a Page is recorded."""
+    """The records of the Pages' healing."""
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
         """Returns the last run and the refused conversations, or None if there are none. Raises kind unavailable."""
@@ -44,8 +44,8 @@ class Heals(Protocol):
 
 
 class Healing:
-    """Requests healing and reads its progress. `now` is Unix milliseconds. The watch (watch.py) of a running service
-    heals.
+    """Requests healing and reads its progress. `now` returns Unix milliseconds. The watch (watch.py) of a running
+    service does the healing.
     """
 
     def __init__(self, registry: Registry, watched: Watchlist, records: Heals, *, now: Callable[[], int]) -> None:

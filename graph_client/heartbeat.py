@@ -1,4 +1,5 @@
-"""A sign of each replica every few seconds, which shows a time without any replica. Also the counts from Redis."""
+"""Writes a heartbeat of each replica every few seconds, so that a time without any replica is noticed. Also reads the
+counts from Redis."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -24,10 +25,10 @@ log = structlog.get_logger()
 
 
 class Beats(Protocol):
-    """Where replicas give their sign. Times are milliseconds. Raises kind unavailable if the store is unavailable."""
+    """The heartbeats of all replicas. Times are milliseconds. Raises kind unavailable if the store is unavailable."""
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
-        """Give the sign. Returns the outage that ends with it, to one replica only. Then every Page is due."""
+        """Write the heartbeat. If an outage ends now, one replica gets it returned, and every Page becomes due."""
         ...
 
 
@@ -48,7 +49,7 @@ class Counts(Protocol):
 
 
 class Heartbeat:
-    """Gives the sign. `now` is Unix milliseconds."""
+    """Writes the heartbeat. `now` returns Unix milliseconds."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class Heartbeat:
             metrics.pages_token_expiring(within, 0)
 
     async def run(self) -> None:
-        """Give the sign regularly until cancelled."""
+        """Write the heartbeat regularly until cancelled."""
         while True:
             try:
                 await self.beat()
@@ -77,7 +78,7 @@ class Heartbeat:
             await self._sleep(BEAT_SECONDS)
 
     async def beat(self) -> None:
-        """Give the sign, and set the gauges whose values all replicas read from the store."""
+        """Write the heartbeat, and set the gauges from the counts in the store."""
         outage = await self._beats.beat(self._now(), OUTAGE, SPREAD)
         if outage is not None:
             log.warning("outage_ended", wait_seconds=(outage.ended - outage.began) // 1000)

@@ -1,7 +1,7 @@
 """Pure: turns a message of the Conversations edge into the message that a webhook would have brought.
 
-Both have the same id, so a message that came both ways is stored once (Facebook does not document that the ids always
-agree). Graph does not return quick replies, referrals and postbacks, so these members stay absent.
+The id is the same, so a message that comes both ways is stored once. Facebook does not document that the ids are always
+the same. Graph does not return quick replies, referrals and postbacks, so these members stay absent.
 https://developers.facebook.com/docs/graph-api/reference/message
 """
 
@@ -109,7 +109,7 @@ def _attachment(item: dict[str, Any]) -> Fact:
 
 
 def _reply(raw: Any) -> Fact | None:
-    """Returns the message that is answered: `{"id", "is_self_reply"}`. The service may never have had that message."""
+    """Returns the message that is answered: `{"id", "is_self_reply"}`. The service may not have that message."""
     mid = _ident(raw.get("mid"), MID_LENGTH) if isinstance(raw, dict) else None
     if mid is None:
         return None

@@ -1,6 +1,5 @@
-"""Pages that a person, or the Page itself, has removed from the app, as a callback of Facebook says.
-
-The tokens of such Pages are dead, and Graph would refuse them, so this module does not call Graph.
+"""Handles Pages that a person, or the Page itself, has removed from the app. A callback of Facebook reports this. The
+tokens of these Pages are dead, so this module does not call Graph.
 """
 
 from typing import Protocol
@@ -21,7 +20,7 @@ class Registry(Protocol):
 
 
 class Watchlist(Protocol):
-    """When each Page is checked."""
+    """The times at which Pages are checked."""
 
     async def forget(self, page: PageId, /) -> None:
         """Stop checking this Page."""
@@ -32,12 +31,12 @@ class Purger(Protocol):
     """Disconnects a Page."""
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /, *, limited: bool) -> Receipt:
-        """Disconnect the Page, delete its token and purge what came for it. Raises kind not_found."""
+        """Disconnect the Page, delete its token and purge its messages. Raises kind not_found."""
         ...
 
 
 class PageRemover:
-    """Handles such Pages. Every method raises kind `unavailable` when the store is unavailable."""
+    """Handles removed Pages. Every method raises kind `unavailable` when the store is unavailable."""
 
     def __init__(self, registry: Registry, watched: Watchlist, purger: Purger, *, token_died: TokenDied) -> None:
         self._registry = registry
@@ -57,7 +56,8 @@ class PageRemover:
             await self._token_died(shop, page, credentials, TokenDead("deauthorized"))
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
-        """Delete the token, who granted it, and the messages of the Page. None if it was disconnected before."""
+        """Delete the token, who granted it, and the messages of the Page. Returns None if it was disconnected
+        before."""
         try:
             receipt = await self._purger.purge_page(shop, page, requested_by, limited=False)
         except PageInboxError as error:

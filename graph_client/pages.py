@@ -30,15 +30,15 @@ from graph_client.token_facts import (
 from graph_client.wire import Ask
 
 UNSUBSCRIBE_SECONDS: Final = 4.0
-"""Seconds that a disconnect waits for Facebook before it continues. The shop's data is deleted whatever Facebook
-answers.
+"""Seconds that a disconnect waits for Facebook before it continues. The shop's data is deleted in every case.
 """
 
 CONNECT_SECONDS: Final = 12.0
 """Seconds for a whole connect, which makes two or three calls. A finished step stays finished, and a repeat is safe."""
 
 _FIELD_REFUSED: Final = (ParameterRefused, PermissionMissing)
-"""How Facebook refuses a list of webhook fields: code 100 for an unknown field, 200 for a field without its permission.
+"""Facebook's codes for a refused list of webhook fields: 100 for an unknown field, 200 for a field without its
+permission.
 """
 
 log = structlog.get_logger()
@@ -46,8 +46,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """The webhook fields that Facebook delivers for a Page. `refused` are the other fields, each with the permission
-    that Facebook named for it, or "".
+    """The webhook fields that Facebook delivers for a Page. `refused` maps each other field to the permission that
+    Facebook named, or to "".
     """
 
     fields: tuple[str, ...]
@@ -71,7 +71,7 @@ class NotConfigured(PageInboxError):
 
 
 class AppRefused(PageInboxError):
-    """Facebook does not accept the app's own token. No Page causes this."""
+    """Facebook does not accept the app's own token. The cause is a setting, not a Page."""
 
     kind: ClassVar[Kind] = "upstream_failed"
 
@@ -108,7 +108,7 @@ class Registry(Protocol):
 
 
 class Watchlist(Protocol):
-    """When each Page is checked."""
+    """The times at which Pages are checked."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
         """Check the Page at this time."""
@@ -124,7 +124,7 @@ class Watchlist(Protocol):
 
 
 class Grants(Protocol):
-    """Remembers which person granted a Page's token. The entry ends when the Page is not watched any more."""
+    """Records which person granted a Page's token. The entry is deleted when the Page is not watched any more."""
 
     async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
         """Record that the Page's current token came from this person; None if the person is not known."""
@@ -135,7 +135,7 @@ class Purger(Protocol):
     """Disconnects a Page."""
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """Disconnect the Page, delete its token and purge what came for it. Raises kind not_found."""
+        """Disconnect the Page, delete its token and purge its messages. Raises kind not_found."""
         ...
 
 
@@ -179,7 +179,7 @@ class Pages:
         self._token_checks = TokenChecks(now=now)
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, *, history: bool = True) -> Page:
-        """Connect a Page: with its token for everything, without a token for webhooks alone.
+        """Connect a Page: with a token for all functions, without a token for webhooks only.
 
         With the first token of a Page the messages of the last five days are fetched too, unless `history` is False.
         The watch (watch.py) fetches them in the same way as missed messages.
@@ -229,9 +229,9 @@ class Pages:
         return await self._registry.page(shop, page)
 
     def _missed_since(self, before: Page) -> int | None:
-        """Returns the time from which messages may be missing. This is what an earlier token left unhealed. If the
-        earlier token was dead, all messages since the last event may be missing, because some deaths of a token also
-        end the subscription.
+        """Returns the time from which messages may be missing. If the earlier token was alive, this is the time from
+        which healing is still needed, or None. If the earlier token was dead, all messages since the last event may be
+        missing, because some causes of a dead token also end the subscription.
         """
         if before.state is None:
             return None
@@ -255,7 +255,7 @@ class Pages:
         return receipt
 
     async def inspect(self, token: Secret, page: PageId) -> TokenFacts:
-        """Ask Facebook whose token this is, what it allows, and who granted it.
+        """Ask Facebook for the token's Page, its permissions, and the person who granted it.
 
         Raises:
             TokenDead: Facebook does not accept the token.
@@ -267,7 +267,7 @@ class Pages:
         except (TokenDead, PermissionMissing):
             raise AppRefused from None
         except ParameterRefused:
-            # Facebook tells an app nothing about a token that was given to another app.
+            # Facebook does not inspect a token of another app.
             raise TokenRefused("token_of_another_app", "This token was made for another app, or is none.") from None
         data: dict[str, Any] = answer.node("data")
         lacking = missing_permissions(data, page, self._app_id)
@@ -302,7 +302,7 @@ class Pages:
     async def _add(
         self, shop: ShopId, page: PageId, fields: tuple[str, ...], more: tuple[str, ...], refused: dict[str, str]
     ) -> tuple[str, ...]:
-        """Returns `fields` and those of `more` that Facebook accepts, found by halving the list. Adds the others to
+        """Returns `fields` and the accepted fields of `more`, found by halving the list. Adds the other fields to
         `refused`.
 
         A list that Facebook refuses changes nothing: Facebook continues to deliver the last list that it accepted.

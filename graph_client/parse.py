@@ -23,7 +23,7 @@ DEPTH: Final = 16
 
 _LEFT_OUT: Final = frozenset({"paging", "email"})
 _COUNTS: Final = {"comments": "comment_count", "reactions": "reaction_count", "likes": "like_count"}
-"""Edges whose count alone is requested, and our name for the count."""
+"""Edges of which only the count is requested, and the service's name of the count."""
 
 FACEBOOK: Final = "https://www.facebook.com/"
 _OF_FACEBOOK: Final = re.compile(r"(?:[a-z]+\.)?(?:facebook|messenger)\.com")
@@ -31,8 +31,8 @@ _OF_FACEBOOK: Final = re.compile(r"(?:[a-z]+\.)?(?:facebook|messenger)\.com")
 _USUAL_TIME: Final = re.compile(
     r"2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\+0000"
 )
-"""A time as Graph writes it, on a day that every month has. Such a time becomes our form by a change of its end,
-without a calculation.
+"""A time as Graph writes it, on a day that every month has. To convert this time, only its end is replaced, without a
+calculation.
 """
 
 
@@ -40,8 +40,8 @@ def fetched(query: GraphQuery, answer: GraphAnswer) -> Fetched:
     """Returns the items of an answer and where the list continues. Never raises. A value that is not an object is left
     out.
 
-    A customer is one item, and has its id even if Facebook returns nothing more. An item that is too large for Facebook
-    is `partial`, and `missing` names the fields that it lacks.
+    A customer is one item. It has its id even if Facebook returns no other field. An item that is too large for
+    Facebook is `partial`, and `missing` names the fields that it lacks.
     """
     if query.edge == "customer":
         return Fetched([{**_object(answer.body, DEPTH), "id": query.object}], None)
@@ -64,8 +64,8 @@ def fetched(query: GraphQuery, answer: GraphAnswer) -> Fetched:
 
 
 def _with_address(conversation: Fact) -> Fact:
-    """Returns a conversation with its whole address, without an address that is not Facebook's. Graph gives the path
-    alone (graph-api/reference/conversation: "The url to the thread").
+    """Returns a conversation with the complete address. An address outside Facebook is removed. Graph gives only the
+    path (graph-api/reference/conversation: "The url to the thread").
     """
     link = conversation.pop("link", None)
     try:
@@ -132,7 +132,7 @@ def _object(raw: dict[str, Any], depth: int) -> Fact:
             fact[key] = str(value) if named or not -SAFE_INTEGER <= value <= SAFE_INTEGER else value
         elif (kept := plain(value, depth)) is not None:
             fact[key] = kept
-    for key in _LEFT_OUT:  # the members that came as a text or a truth value
+    for key in _LEFT_OUT:  # the members whose value is a string or a boolean
         fact.pop(key, None)
     return fact
 

@@ -11,21 +11,21 @@ it.
 """
 
 TRY_SECONDS: Final = 8.0
-"""Graph answers in well under a second, and sometimes takes five. A call that takes longer seldom ends."""
+"""Graph answers in well under a second, and sometimes takes five. A call that takes longer rarely succeeds."""
 
 DEADLINE_SECONDS: Final = 12.0
 """Limit: time of one Graph call with all its tries. One slow try and a second one fit; browsers and proxies allow 30 s
 or more."""
 
 FIRST_WAIT: Final = 0.2
-"""Seconds. Each next wait is twice as long: 0.2 to 0.4, then 0.4 to 0.8."""
+"""Seconds of the first wait. Each next wait is twice as long: 0.2 to 0.4, then 0.4 to 0.8."""
 
 LEAST_SECONDS: Final = 0.5
 """A try with less time than this is useless, because a call around the world takes as long."""
 
 _MADE_AGAIN = (GraphUnavailable, GraphUnreachable, GraphTimeout)
 """Errors that may be gone at the next try. Reads are safe to repeat, and so are the three writes (subscribe the same
-fields, unsubscribe). A dead token or a missing permission stays as it is, and a throttled call waits.
+fields, unsubscribe). A dead token or a missing permission is not repaired by a repeat. A throttled call must wait.
 """
 
 
@@ -38,26 +38,24 @@ class Again:
 
 
 def wait_before(try_number: int, draw: float) -> float:
-    """Returns the seconds before this try. The second try is the first that waits. `draw`, from 0 to 1, keeps replicas
-    apart.
+    """Returns the seconds before this try. Only the first try starts without a wait. `draw`, from 0 to 1, gives
+    replicas different waits.
     """
     return FIRST_WAIT * 2.0 ** (try_number - 2) * (1 + draw)
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a call is tried, and how many seconds one try and all tries may take."""
+    """The number of tries, and the longest time in seconds of one try and of all tries."""
 
     tries: int = TRIES
     try_seconds: float = TRY_SECONDS
     deadline: float = DEADLINE_SECONDS
 
     def next_step(self, error: GraphError, tries: int, items: int, left: float, draw: float) -> Again | None:
-        """Returns what to do after `tries` failed tries with `left` seconds to go. None means: give up, and this error
-        is the answer.
-
-        Too much data is not a failure of Facebook. Half of the items are requested at once, as often as the number can
-        be halved. Tries that ended with too much data need not be counted in `tries`.
+        """Returns what to do after `tries` failed tries with `left` seconds to go. None means that this error is the
+        answer. Too much data is not a failure of Facebook: half of the items are requested without a wait, until one
+        item is left. Tries that ended with too much data need not be counted in `tries`.
         """
         if isinstance(error, TooMuchData):
             return Again(0.0, items // 2) if items > 1 and left >= LEAST_SECONDS else None

@@ -14,25 +14,25 @@ DAY: Final = 24 * 60 * 60 * 1000
 """Tokens and subscriptions are checked at least this often."""
 
 SOON: Final = 60 * 1000
-"""A connect that ended before the subscription was made is checked after this time. A connect in progress ends earlier.
+"""A connect that ended before the subscription was made is checked after this time. A normal connect ends earlier.
 """
 
 SILENCE: Final = 30 * 60 * 1000
-"""A Page that had messages and has been silent for this long is checked, then again after twice as long, and so on up
+"""A Page that had messages is checked after this time without a message. Each next check comes after twice the time, up
 to a day. Facebook unsubscribes after an hour of failed deliveries. A shop's quiet night needs six checks.
 """
 
 MARGIN: Final = 10 * 60 * 1000
-"""Missing messages are fetched from this much earlier on. Facebook repeats deliveries late, and the times of fetched
-messages have whole seconds. A message that is already kept is stored once.
+"""Missing messages are fetched from a time that is earlier by this margin. Facebook repeats deliveries late, and the
+times of fetched messages have whole seconds. A message that is already kept is stored once.
 """
 
 KEPT: Final = 5 * DAY
-"""Older messages would not be kept."""
+"""Messages older than this are not fetched, because they would expire at once."""
 
 
 def next_look(page: Page, state: PageState, outage: Outage | None) -> int:
-    """Returns the moment from which a check is worth its calls of Graph."""
+    """Returns the time of the next check with calls of Graph."""
     if outage is not None and outage.ended > state.checked_at:
         return outage.ended
     daily = state.checked_at + DAY
@@ -61,8 +61,8 @@ def fields_untried(state: PageState, before: PageState) -> bool:
 def missed_since(page: Page, state: PageState, outage: Outage | None, now: int, *, lost: bool) -> int | None:
     """Returns the time from which messages may be missing, or None if there is no sign of missing messages.
 
-    After a lost subscription, this is the time of the last event. After an outage, this is its beginning. An earlier
-    time that is not healed yet stays.
+    After a lost subscription, this is the time of the last event. After an outage, this is its beginning. If an earlier
+    time is not healed yet, the earlier time is returned.
     """
     signs = []
     if state.heal_since is not None:

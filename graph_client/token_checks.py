@@ -12,7 +12,7 @@ _WINDOW_MS = limits.REFUSED_TOKENS_SECONDS * 1000
 
 
 class TokenChecks:
-    """The checks of each shop that were refused, or are not answered yet. `now` is Unix milliseconds."""
+    """Counts the checks of each shop that were refused or are in progress. `now` is Unix milliseconds."""
 
     def __init__(self, *, now: Callable[[], int]) -> None:
         self._now = now

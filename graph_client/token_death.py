@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class States(Protocol):
-    """Where the state of a token is kept."""
+    """The stored states of tokens."""
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
         """Write the state, unless the Page has another token by now. Returns whether it was written."""
@@ -23,7 +23,7 @@ class States(Protocol):
 
 
 class Watchlist(Protocol):
-    """When each Page is checked."""
+    """The times at which Pages are checked."""
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
         """Check the Page at this time. Count it under this status until then."""

@@ -1,4 +1,4 @@
-"""Pure: compares what `GET /debug_token` says about a token with what a Page needs.
+"""Pure: compares the answer of `GET /debug_token` about a token with the needs of a Page.
 
 developers.facebook.com/docs/graph-api/reference/debug_token: it answers 200 with `is_valid` false for dead tokens.
 `profile_id` is the Page of a Page token. `granular_scopes` limits a permission to some Pages.
@@ -28,7 +28,7 @@ class TokenRefused(PageInboxError):
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """What Facebook says about a live token.
+    """Facebook's facts about a live token.
 
     `missing_permissions` are permissions that some feature needs. `granted_by` is the app-scoped id of the person who
     granted the token, or None if Facebook does not say. `expires_at` is when the token ends, in milliseconds, or None
@@ -41,7 +41,7 @@ class TokenFacts:
 
 
 def granted_by(data: Mapping[str, Any]) -> str | None:
-    """Returns the app-scoped id of the person who granted the token, or None if Facebook names none."""
+    """Returns the app-scoped id of the person who granted the token, or None if Facebook does not say."""
     person = data.get("user_id")
     if isinstance(person, bool) or not isinstance(person, int | str):
         return None
@@ -59,7 +59,7 @@ def missing_permissions(data: Mapping[str, Any], page: PageId, app_id: str) -> t
 
     Raises:
         TokenDead: the token is not valid any more.
-        TokenRefused: the token is another app's, another Page's or a person's.
+        TokenRefused: the token belongs to another app, to another Page, or to a person.
     """
     if data.get("is_valid") is not True:
         error = data.get("error")

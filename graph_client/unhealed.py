@@ -1,4 +1,4 @@
-"""Pure: which refusals concern one conversation alone, and when that conversation is tried again. Times are
+"""Pure: decides which refusals concern only one conversation, and when that conversation is tried again. Times are
 milliseconds.
 """
 
@@ -37,15 +37,15 @@ ends.
 """
 
 OUTAGE_REFUSALS: Final = 3
-"""Conversations in a row at which Graph fails before this counts as an outage of Graph."""
+"""After failures at this many conversations in a row, Graph counts as down."""
 
 _OF_ONE: Final = (ObjectNotFound, ParameterRefused, PermissionMissing, GraphRefused, TooMuchData)
 _FAILURES: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout)
 
 
 def is_refusal(error: GraphError) -> bool:
-    """Returns whether the conversation is added to the refused ones. A dead token, a used-up budget and a wrong proof
-    say nothing about a conversation.
+    """Returns whether the conversation is added to the refused ones. A dead token, a used-up budget or a wrong proof is
+    not caused by a conversation.
     """
     return isinstance(error, _OF_ONE + _FAILURES)
 

@@ -1,8 +1,9 @@
-"""Pure: how much of each budget is used, from the headers of every answer of Graph, and what the service does about it.
+"""Pure: reads the used share of each budget from the headers of Graph's answers, and decides whether to slow down or
+stop.
 
-A Page has 4800 calls in a rolling day for each person who was active there, so a small shop has a small budget. The app
+A Page has 4800 calls in 24 hours for each active person, so a small shop has a small budget. The app
 has 200 calls an hour for each user. Conversations have two calls a second. At 100 % of any counter Facebook refuses
-calls, and each call made then prolongs the block. https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+calls, and each further call prolongs the block. https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,13 +32,13 @@ SLOW_FROM: Final = 0.75
 """Below this share calls are not slowed down: a quarter of the smallest budget is 1200 calls."""
 
 _CLOSEST, _FARTHEST = 0.1, 5.0
-"""Seconds between two calls at SLOW_FROM and at the limit. Between the two, the seconds grow by equal factors. At first
-the delay is not noticed. Near the end a second caller is refused and does not wait.
+"""Seconds between two calls at SLOW_FROM and at the limit. Between these two shares, the seconds grow exponentially. At
+first the delay is not noticed. Near the limit a second caller is refused instead of delayed.
 """
 
 _HOLD_SECONDS: Final[dict[Limit, int]] = {
-    "app": 300,  # its window is an hour and the header names no time: a twelfth of the window
-    "pages": 120,  # its window is a day, but Facebook names the minutes; used if an answer names none
+    "app": 300,  # the window is an hour and the header has no time, so this is a twelfth of the window
+    "pages": 120,  # the window is a day; used only if an answer does not say the minutes
     "messenger": 60,  # mostly bursts of conversations
 }
 """Seconds for which calls stop if Facebook does not say how long."""
@@ -69,11 +70,11 @@ class Advice:
 
 
 def read_usage(headers: Mapping[str, str], page: PageId | None) -> Usage:
-    """Returns what the headers of an answer say about the budgets of the app and of this Page. The keys of `headers`
+    """Returns the used budgets of the app and of this Page from the headers of an answer. The keys of `headers`
     are in small letters.
 
-    If the Page's own business use case is present, those of other objects are left out. If it is not present, the key
-    is an unknown id, and all of them count. A malformed value is ignored. Never raises.
+    If the header has this Page's entry, entries of other objects are ignored. Without this Page's entry, all entries
+    count, because the key is an unknown id. A malformed value is ignored. Never raises.
     """
     share: dict[Limit, float] = {}
     regain: dict[Limit, int] = {}
@@ -82,7 +83,7 @@ def read_usage(headers: Mapping[str, str], page: PageId | None) -> Usage:
         counted = [_finite(counters.get(name)) for name in _COUNTERS]
         used = [one for one in counted if one is not None]
         if used:
-            # A thousand times the limit means no more than ten times the limit.
+            # A share above ten times the limit has no further meaning.
             share[limit] = max(share.get(limit, 0.0), min(max(used), 1000.0) / 100)
         minutes = _finite(counters.get("estimated_time_to_regain_access"))
         if minutes:
@@ -149,7 +150,7 @@ def _finite(value: object) -> float | None:
 
 
 def _seconds(text: str | None) -> int | None:
-    """Returns Retry-After in seconds. A date, its other form, is not read, because Facebook documents neither form."""
+    """Returns Retry-After in seconds. A Retry-After with a date is ignored. Facebook documents neither form."""
     if text is None or not (text.isascii() and text.strip().isdigit() and len(text) <= 9):
         return None
     return min(int(text), DAY_SECONDS)

@@ -1,6 +1,5 @@
-"""Pure: which error an answer of Graph is. Code and subcode decide first. The HTTP status decides only without them.
-
-Nearly every error comes as HTTP 400 of the type `OAuthException`, whatever the cause.
+"""Pure: finds the error class for an answer of Graph. Code and subcode decide first. Without a code, the HTTP status
+decides. Nearly every error is an HTTP 400 with the type `OAuthException`, so these do not show the cause.
 https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 
@@ -32,8 +31,8 @@ _TRACE = re.compile(r"[A-Za-z0-9_.+/=-]{1,64}")
 
 _APP = frozenset({4, 341})
 _CALLER = frozenset({17, 32, 613})
-"""Limits that do not name their budget: a person's, a Page's, a custom one. The budget is the one that the call is
-charged to. Code 613 is documented for conversations, and stopping the calls for the Page's posts would not end it.
+"""Codes that do not name their budget: the limit of a person, of a Page, or a custom limit. The call's own budget is
+used. Facebook documents code 613 for conversations, and stopping the calls for a Page's posts would not help.
 """
 
 _MESSENGER = 80_006
@@ -54,13 +53,13 @@ _PERMISSIONS: Final = (
     *("pages_manage_posts", "pages_manage_engagement", "pages_utility_messaging", "business_management"),
     *("pages_read_user_engagement", "read_insights", "pages_user_gender", "pages_user_locale", "pages_user_timezone"),
 )
-"""Names that may be passed on. Other words of Graph may be words of people."""
+"""Names that may be passed on. Other words of Graph may be people's texts."""
 
 
 def error_of(status: int, body: object, limit: Limit = "pages") -> GraphError:
-    """Returns the error that an answer reports. `limit` is the budget that the call was charged to.
+    """Returns the error that an answer reports. `limit` is the budget of the call.
 
-    Any body is accepted. A body that is not understood is judged by its status.
+    Any body is accepted. If the body is not understood, the status decides.
     """
     found = body.get("error") if isinstance(body, dict) else None
     error: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -82,7 +81,7 @@ def error_of(status: int, body: object, limit: Limit = "pages") -> GraphError:
 
 
 def _by_code(code: int, words: str, details: ErrorDetails, limit: Limit) -> GraphError | None:
-    """Returns the error for a code, or None for an unknown code. `words` are Graph's own, in small letters."""
+    """Returns the error for a code, or None for an unknown code. `words` is Graph's `message` in small letters."""
     if code in (-3, 1, 2):
         return TooMuchData(details) if code == 1 and "reduce the amount of data" in words else GraphUnavailable(details)
     if code in (102, 190):
@@ -98,8 +97,8 @@ def _by_code(code: int, words: str, details: ErrorDetails, limit: Limit) -> Grap
 
 def _of_100(words: str, details: ErrorDetails) -> GraphError:
     """Returns the error for code 100: usually a refused parameter. Graph also uses this code for a missing object, a
-    permission, a field of another version, and (unconfirmed) a wrong proof. Without a subcode only its words
-    distinguish these cases.
+    permission, a field of another version, and (unconfirmed) a wrong proof. Without a subcode only Graph's `message`
+    distinguishes these cases.
     """
     if details.subcode in _NOT_THERE:
         return ObjectNotFound(details)
@@ -128,7 +127,7 @@ def _budget(code: int, limit: Limit) -> Limit | None:
 
 
 def _named(words: str) -> tuple[str, ...]:
-    """Returns the known permissions that Graph's words name. No other word of Graph is passed on."""
+    """Returns the known permissions in Graph's `message`. No other word of it is passed on."""
     found = frozenset(_WORDS.findall(words))
     return tuple(one for one in _PERMISSIONS if one in found)
 

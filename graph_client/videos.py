@@ -1,6 +1,6 @@
-"""Pure: other lists to search if Facebook refuses the own list: posts for videos, videos for live videos.
+"""Pure: the second list to search if Facebook refuses the first: posts for videos, videos for live videos.
 
-A cursor belongs to the list that it comes from. The letter that we put before the cursor says which list this is.
+A cursor belongs to the list that it comes from. The service puts a letter before the cursor, which names the list.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,8 @@ class VideoPlace:
 
 
 def video_place(edge: Edge, cursor: str | None) -> VideoPlace:
-    """Returns the place of our cursor. Raises ParameterRefused for a cursor that the service did not create."""
+    """Returns the place of a cursor of the service. Raises ParameterRefused for a cursor that the service did not
+    create."""
     own, other = _LISTS[edge]
     if cursor is None:
         return VideoPlace(own, None)
@@ -39,18 +40,19 @@ def video_place(edge: Edge, cursor: str | None) -> VideoPlace:
 
 
 def other_place(edge: Edge) -> VideoPlace | None:
-    """Returns where to begin if Facebook refuses the edge's own list; None for an edge without another list."""
+    """Returns the beginning of the second list if Facebook refuses the first. Returns None for an edge without a second
+    list."""
     return VideoPlace(_LISTS[edge][1], None) if edge in _LISTS else None
 
 
 def write_video_place(place: VideoPlace) -> str:
-    """Returns our cursor for a place."""
+    """Returns the service's cursor for a place."""
     return f"{place.of[0]}{place.after or ''}"
 
 
 def live_video_of(video: Fact) -> Fact | None:
-    """Returns a live video made from the video of its recording, with the names that live videos have; None for another
-    video.
+    """Returns a live video made from its recording, with the field names of live videos. Returns None if the video is
+    not a recording.
     """
     status = video.get("live_status")
     if not isinstance(status, str):

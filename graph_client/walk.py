@@ -19,7 +19,8 @@ class Walk:
     """The position of a walk. `after` is the cursor of the next list page. Set it to the first place, or to None for
     the beginning.
 
-    `cut` says why the walk ended before the list did. It is None while the walk continues, and at the list's own end.
+    `cut` says why the walk ended before the list did. It is None while the walk continues, and if the list ended
+    normally.
     """
 
     after: str | None

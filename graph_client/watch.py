@@ -1,10 +1,10 @@
 """Checks the tokens and subscriptions of Pages that are due, restores a lost subscription, and fetches missed messages.
 
-Facebook ends a Page's subscription after an hour of failed deliveries. It gives no sign, and never repeats a delivery
-that it gave up (developers.facebook.com/docs/messenger-platform/webhooks). So every Page with a token is checked daily,
-when it becomes silent, and after every time in which no replica took deliveries. Several Pages are checked at the same
-time. A Page whose healing takes long waits behind the others after each turn. Each replica takes Pages that are due. A
-lease keeps the other replicas away, and expires if the replica dies.
+Facebook ends a Page's subscription after an hour of failed deliveries. It sends no notice, and does not repeat these
+deliveries later (developers.facebook.com/docs/messenger-platform/webhooks). So every Page with a token is checked
+daily, when it becomes silent, and after every outage of all replicas. Several Pages are checked at the same time. A
+Page whose healing takes long waits behind the others after each turn. Each replica takes Pages that are due. A lease
+keeps the other replicas away, and expires if the replica dies.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from graph_client.token_facts import TokenFacts
 from ops.metrics import Metrics
 
 TICK_SECONDS: Final = 5.0
-"""Seconds between two looks for Pages that are due."""
+"""Seconds between two searches for Pages that are due."""
 
 LEASE: Final = 120_000
 """Milliseconds for which a Page belongs to one replica. The lease is renewed before each call of a heal."""
@@ -42,14 +42,14 @@ PAGES_AT_ONCE: Final = 8
 """Pages that this process checks and heals at the same time. Other processes take the next Pages."""
 
 RECENT: Final = 10 * 60 * 1000
-"""Milliseconds for which the last check need not be repeated before the next turn of healing."""
+"""Milliseconds for which a check stays valid, so that a turn of healing needs no new check."""
 
 log = structlog.get_logger()
 
 
 class Watchlist(Protocol):
-    """Which Page is due, for all replicas. Times are milliseconds. Every method raises kind unavailable if the store is
-    unavailable.
+    """The times at which Pages are due, shared by all replicas. Times are milliseconds. Every method raises kind
+    unavailable if the store is unavailable.
     """
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
@@ -113,15 +113,15 @@ class Pages(Protocol):
         ...
 
     async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...], /) -> Subscription:
-        """Have the Page's webhooks delivered. `delivered` are the fields that are delivered now."""
+        """Subscribe the Page's webhooks. `delivered` are the fields that are delivered now."""
         ...
 
 
 class Grants(Protocol):
-    """Remembers which person granted a Page's token."""
+    """Records which person granted a Page's token."""
 
     async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
-        """Record that the token is this person's, from now on or from the time that is already recorded."""
+        """Record that this person granted the token. A time that is already recorded for this person stays."""
         ...
 
 
@@ -205,17 +205,18 @@ class Watch:
                 log.warning("watch_interrupted", reason=lost.reason)  # the lease expires
 
     async def _put_off(self, page: PageId, error: PageInboxError) -> None:
-        """Check the Page again when its error may be over."""
+        """Set the time at which the Page is checked again after an error."""
         if error.kind == "not_found":
             await self._watchlist.forget(page)
         elif error.reason == "reconnect_page":
-            # The token is dead, or its key is lost. Only a new token helps, and the Page is counted so until then.
+            # The token is dead, or its key is lost. Only a new token helps. Until then the Page is counted under
+            # `reconnect`.
             await self._watchlist.watch(page, self._now() + DAY, "reconnect")
         else:
             await self._watchlist.renew(page, self._now() + max(AGAIN, (error.retry_after or 0) * 1000))
 
     async def _look(self, shop: ShopId, id_: PageId) -> None:
-        """Check one Page. Before its time the check needs two reads of the store only, which is the usual case."""
+        """Check one Page. In the usual case no call of Graph is due, and the check is two reads of the store."""
         page = await self._registry.page(shop, id_)
         if page.state is None:
             await self._watchlist.forget(id_)

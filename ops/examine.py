@@ -1,4 +1,4 @@
-"""Pure: what `page-inbox doctor` says about the settings: refused, weak, or missing but needed.
+"""Pure: the findings of `page-inbox doctor` about the settings: refused, weak, or missing but needed.
 
 A value that `serve` would refuse is reported with the same sentence. The other settings are still examined.
 """
@@ -21,7 +21,7 @@ _WANTED: Final = (
     ("PUBLIC_URL", "/openapi.json does not contain the API's address, and the handshake cannot be tried from outside.",
      "Set it to the address that Facebook and the shops use."),
 )  # fmt: skip
-"""Settings that the service can start without, and what does not work without them."""
+"""Settings that are not needed for a start, each with the features that need it."""
 
 _LISTENING: Final = ("HOST", "PORT", "OPS_PORT")
 """The doctor does not listen, so a problem with these settings is only reported."""
@@ -72,7 +72,7 @@ def _weak(settings: Settings) -> Iterator[Finding]:
 
 
 def _access(settings: Settings) -> Iterator[Finding]:
-    """Yields findings about who else can access the store."""
+    """Yields findings about the store's protection from other users of the network."""
     url = settings.redis_url
     if not url:
         return

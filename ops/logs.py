@@ -25,13 +25,13 @@ from ops.log_writer import LineWriter
 from ops.redact import redact
 
 _LIBRARIES_FROM = logging.WARNING
-"""The lowest level for records of libraries, whatever LOG_LEVEL is. At `debug` some print whole requests with
+"""The lowest level for records of libraries, for every LOG_LEVEL. At `debug` some libraries log whole requests with
 headers.
 """
 
 _CHATTY = {"uvicorn.error": logging.INFO}
-"""Loggers with a lower level: the server's start and stop. The name says error, but it logs everything except
-access.
+"""Loggers with a lower level, for the server's start and stop. Despite its name, `uvicorn.error` logs everything except
+requests.
 """
 
 _DETAIL = 300

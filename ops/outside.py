@@ -1,6 +1,6 @@
 """Checks the public address as Facebook sees it: the webhook's handshake, and no operators' routes.
 
-The check can be "from outside" only as far as this machine allows. It looks up and calls the address like any caller,
+The check can be "from outside" only as far as this machine allows. It resolves and calls the address like any caller,
 through every proxy before the service. An address that works from here may still be closed to Facebook.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
 """
@@ -24,7 +24,8 @@ TRY_SECONDS: Final = 5.0
 """Seconds that Facebook waits for a webhook."""
 
 _MOST_BYTES: Final = 65_536
-"""A challenge has a few dozen bytes. For /metrics the beginning is enough."""
+"""The largest number of bytes that are read. A challenge has a few dozen bytes. For /metrics the beginning is
+enough."""
 
 _OURS: Final = b"page_inbox_"
 

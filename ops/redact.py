@@ -65,8 +65,8 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Returns the event without what must not be logged. The event is changed in place. The signature is a structlog
-    processor's.
+    """Removes everything that must not be logged, and returns the event. The event is changed in place. The signature
+    is a structlog processor's.
     """
     for key, value in event.items():
         kind = type(value)

@@ -14,7 +14,7 @@ from ops import values
 
 Command = Literal["serve", "run", "tool"]
 """`serve` is production and refuses to start if a setting is missing. `run` listens on loopback and generates missing
-values. `tool` is a command that an operator runs by hand. It reports itself which settings it lacks.
+values. `tool` is a command that an operator runs by hand. Such a command checks its own settings.
 """
 
 MESSAGE_TTL_MAX = 432_000
@@ -94,7 +94,7 @@ class Setting:
     required: bool = False
     """Whether `serve` requires the setting."""
     or_path: bool = False
-    """Whether a text that is not a JSON object is the path of a file that holds one."""
+    """If true, a text that is not a JSON object is the path of a file with a JSON object."""
 
     def show(self, value: Any) -> str:
         """Returns the value for people, without any part of a secret."""
@@ -108,71 +108,71 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("FACEBOOK_APP_ID", "app_id", "The app's id; connecting a Page with a token needs it.", values.app_id),
+    Setting("FACEBOOK_APP_ID", "app_id", "The app's id. It is needed to connect a Page with a token.", values.app_id),
     Setting("FACEBOOK_APP_SECRET", "app_secrets", "One or more app secrets, comma separated: any verifies a webhook, "
             "the first signs proofs. 16 bytes or more each.", values.secrets(16), empty=(), secret=True, required=True),
     Setting("FACEBOOK_VERIFY_TOKEN", "verify_token", "The word Facebook repeats in the webhook handshake. "
             "8 bytes or more.", values.secret(8), secret=True, required=True),
-    Setting("GRAPH_URL", "graph_url", "Where Facebook's Graph API is reached: https, or http on loopback. `run` plays "
-            "Facebook itself unless this is changed.",
+    Setting("GRAPH_URL", "graph_url", "The address of Facebook's Graph API: https, or http on loopback. `run` simulates "
+            "Facebook unless this is changed.",
             values.graph_url, default=FACEBOOK),
     Setting("GRAPH_VERSION", "graph_version", "The version of the Graph API that every call names.",
             values.graph_version, default="v26.0"),
     Setting("REDIS_URL", "redis_url", "Redis 7+ or Valkey 7.2+: `redis://`, `unix://`, `redis+sentinel://h1,h2/NAME/0` "
             "or `redis+cluster://h1,h2`; over TLS `rediss://`, `rediss+sentinel://`, `rediss+cluster://`. The login of "
-            "the Sentinels: `?sentinel_username=U&sentinel_password=P`. `run` embeds one when it is unset.",
+            "the Sentinels: `?sentinel_username=U&sentinel_password=P`. Without it, `run` starts a Valkey.",
             values.redis_url, secret=True, required=True),
-    Setting("REDIS_TLS_CA", "redis_tls_ca", "Path of the PEM file of the authority that signed Redis' certificate; "
-            "without it the authorities that this machine trusts.", values.readable_file, empty=""),
+    Setting("REDIS_TLS_CA", "redis_tls_ca", "Path of the PEM file of the authority that signed Redis' certificate. "
+            "Without it, the authorities of this machine are trusted.", values.readable_file, empty=""),
     Setting("REDIS_TLS_CERT", "redis_tls_cert", "Path of the PEM file of a client certificate for Redis.",
             values.readable_file, empty=""),
     Setting("REDIS_TLS_KEY", "redis_tls_key", "Path of the PEM file of that certificate's key.",
             values.readable_file, empty=""),
     Setting("WAIT_REPLICAS", "wait_replicas", "How many replicas of Redis must have a message before Facebook is "
             "answered 200; none by default. Not for a cluster.", values.whole(0, 16), default="0"),
-    Setting("MESSAGE_TTL", "message_ttl", "Seconds a message lives after it was received, at most five days.",
+    Setting("MESSAGE_TTL", "message_ttl", "Seconds from the receipt of a message to its deletion, at most five days.",
             values.whole(1, MESSAGE_TTL_MAX, "seconds"), default=str(MESSAGE_TTL_MAX)),
     Setting("TOKEN_KEYS", "token_keys", "HS256 keys for bearer tokens, comma separated: the first signs, all verify. "
-            "32 bytes or more each. `serve` needs these or `TOKEN_JWKS`.", values.secrets(32), empty=(), secret=True),
+            "32 bytes or more each. `serve` needs `TOKEN_KEYS` or `TOKEN_JWKS`.", values.secrets(32), empty=(), secret=True),
     Setting("TOKEN_JWKS", "token_jwks", "A public JWK set that verifies bearer tokens, as JSON or as the path of a "
             "file.", values.jwk_set, or_path=True),
-    Setting("SEAL_KEYS", "seal_keys", "Base64 keys of 32 bytes that seal messages and Page tokens at rest, comma "
-            "separated: the first seals, all open.", values.seal_keys, empty=(), secret=True, required=True),
-    Setting("CONNECT_WITHOUT_TOKEN", "connect_without_proof", "Who may connect a Page with `{}`, without showing the "
-            "Page's token: `backend` (only bearer tokens with `shop: \"*\"`) or `shop` (any token with `shop:admin`).",
+    Setting("SEAL_KEYS", "seal_keys", "Base64 keys of 32 bytes that encrypt stored messages and Page tokens, "
+            "comma separated: the first encrypts, all decrypt.", values.seal_keys, empty=(), secret=True, required=True),
+    Setting("CONNECT_WITHOUT_TOKEN", "connect_without_proof", "Which tokens may connect a Page with `{}`, without the "
+            "Page's own token: `backend` (only bearer tokens with `shop: \"*\"`) or `shop` (any token with `shop:admin`).",
             values.one_of("backend", "shop"), default="backend", default_for_run="shop"),
-    Setting("PUBLIC_URL", "public_url", "Where the service is reached from outside.", values.web_url),
+    Setting("PUBLIC_URL", "public_url", "The address of the service for callers from outside.", values.web_url),
     Setting("CORS_ORIGINS", "cors_origins", "Web origins whose pages may call the API, comma separated.",
             values.origins, empty=(), default_for_run="http://127.0.0.1:8100"),
     Setting("ORDER_ORIGINS", "order_origins", "Web origins whose pages may embed or open the console and get orders "
             "from it, comma separated. List only origins that every shop trusts.", values.origins, empty=()),
     Setting("TRUSTED_PROXIES", "trusted_proxies", "Addresses or networks of the proxies before the service, comma "
-            "separated: the caller's address is what they tell in `X-Forwarded-For`. Others are not believed, but for "
-            "this machine itself.", values.networks, empty=()),
-    Setting("HOST", "host", "The address to listen on; `run` takes loopback only.", values.host,
+            "separated. If a request comes from one of them or from this machine, `X-Forwarded-For` gives the caller's "
+            "address.", values.networks, empty=()),
+    Setting("HOST", "host", "The address to listen on. `run` accepts only loopback.", values.host,
             default="0.0.0.0", default_for_run="127.0.0.1"),  # noqa: S104 - a container is reached from outside
-    Setting("PORT", "port", "The port of webhook and API; 0 takes any free one.",
+    Setting("PORT", "port", "The port of webhook and API. 0 means any free port.",
             values.whole(0, 65_535), default="8000"),
-    Setting("OPS_PORT", "ops_port", "The port of `/livez`, `/readyz` and `/metrics`, never routed to the public; "
-            "0 takes any free one.", values.whole(0, 65_535), default="9000"),
-    Setting("WEB_CONCURRENCY", "workers", "Worker processes of `serve`, which share `PORT`; each is one core's work.",
+    Setting("OPS_PORT", "ops_port", "The port of `/livez`, `/readyz` and `/metrics`, never routed to the public. "
+            "0 means any free port.", values.whole(0, 65_535), default="9000"),
+    Setting("WEB_CONCURRENCY", "workers", "Worker processes of `serve`, which share `PORT`. Each can use one core.",
             values.whole(1, 64), default="1"),
     Setting("DRAIN_SECONDS", "drain_seconds", "Seconds after SIGTERM in which `/readyz` fails and requests are still "
             "answered, so that a proxy can send them elsewhere. A second SIGTERM ends the wait.",
             values.whole(0, 600, "seconds"), default="0"),
     Setting("LOG_LEVEL", "log_level", "Minimum log level: debug, info, warning, error or critical.",
             values.one_of("debug", "info", "warning", "error", "critical"), default="info"),
-    Setting("DATA_DIR", "data_dir", "Where `run` keeps its Valkey and the secrets it made.",
+    Setting("DATA_DIR", "data_dir", "The directory in which `run` keeps its Valkey and its generated secrets.",
             values.directory, default=".data"),
-    Setting("PURGE_JOURNAL", "purge_journal", "A directory, not on Redis' disk, in which each purge is noted, sealed, "
-            "before it is answered. At a start, and when Redis comes back with older data, purges that Redis does not "
-            "know are done again before anything is answered.", values.directory),
+    Setting("PURGE_JOURNAL", "purge_journal", "A directory, not on Redis' disk, in which each purge is written, "
+            "encrypted, before it is answered. At a start, and when Redis comes back with older data, the service repeats the "
+            "purges that Redis has lost, before it answers a request.", values.directory),
     # Facebook states no maximum for Pages. For WhatsApp, on the same system, it states 3 MB for a delivery. If this
     # size is counted before JSON's escaping, a character of one byte can become six (`\u0001`): 18 MB. This is also the
     # size of 1,000 updates, the most in one delivery, of 18 KB each: texts of 3,000 Khmer characters. Facebook repeats
     # a refused body until it unsubscribes the Page, so a smaller value loses messages.
-    Setting("MAX_BODY_BYTES", "max_body_bytes", "The largest webhook body taken, in bytes. The default is what "
-            "Facebook can send at most: 3 MB, six times as long once it is escaped. A smaller value loses messages.",
+    Setting("MAX_BODY_BYTES", "max_body_bytes", "The largest accepted webhook body, in bytes. The default is the "
+            "most that Facebook can send: 3 MB, six times as long after escaping. A smaller value loses messages.",
             values.whole(1024, 64 * 1024 * 1024, "bytes"), default=str(18 * 1024 * 1024)),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Pure: whether a secret is hard to guess.
+"""Pure: checks whether a secret is hard to guess.
 
 The setting's parser refuses short secrets and the usual placeholders (`ops/values.py`). This module finds secrets that
 pass there but were typed by a person. Secrets that a machine generated pass, except for one in a million.
@@ -13,7 +13,7 @@ from domain.secret import Secret
 
 _WORDS = re.compile(
     "passw[o0]rd|secret|example|sample|default|qwerty|letmein|123456|abcdef|facebook|verify|insert|foobar"
-    # Random secrets can contain short words, so these count only if they stand alone.
+    # Random secrets can contain short words, so a short word counts only as a whole word.
     "|(?<![a-z])(test|demo|dummy|admin|token|todo|xxxx+)(?![a-z])"
 )
 """Words that people write instead of a random secret."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 Run = Callable[[], Awaitable[object]]
-Told = Callable[[str, int], None]
+OnCrash = Callable[[str, int], None]
 """Gets the name of a task and how often it crashed recently: 0 at its start."""
 
 FIRST_WAIT = 0.5
@@ -25,11 +25,11 @@ class Tasks:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        told: Told = lambda _name, _crashes: None,
+        on_crash: OnCrash = lambda _name, _crashes: None,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._told = told
+        self._on_crash = on_crash
         self._running: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, None] = {}
         self._log = structlog.get_logger()
@@ -41,7 +41,7 @@ class Tasks:
         """
         if name in self._running:
             raise ValueError(f"two tasks named {name}")
-        self._told(name, 0)
+        self._on_crash(name, 0)
         task = asyncio.create_task(self._watch(name, run), name=name)
         self._running[name] = task
         task.add_done_callback(lambda _task: self._running.pop(name, None))
@@ -77,7 +77,7 @@ class Tasks:
                 if self._clock() - started >= STEADY:
                     wait = FIRST_WAIT
                 self._log.exception("task_crashed", task=name, wait_seconds=wait)
-                self._told(name, 1)
+                self._on_crash(name, 1)
                 if closing:
                     return
             else:

@@ -2,7 +2,7 @@
 
 Counters and histograms are added. A gauge of which each process has a share (messages in its queue) is added too. A
 gauge that every process reads from the store (messages kept) is taken once: the largest or the smallest value. The
-files of prometheus_client for several processes would need a writable folder, and nine times as long per increment.
+multiprocess mode of prometheus_client needs a writable folder, and an increment takes nine times as long.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ Counted = list[list[Any]]
 
 _ACROSS: Final[Mapping[str, Across]] = {
     **{row.full_name: row.across for row in METRICS if row.type == "gauge"},
-    "process_start_time_seconds": "min",  # the supervisor's: no worker is older
+    "process_start_time_seconds": "min",  # the supervisor's start time: no worker is older
 }
 _LASTING: Final = ("counter", "histogram")
 

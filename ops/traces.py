@@ -15,8 +15,8 @@ _INSIDE = 10
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """Returns `error` (class), `where` (file:line:function, outermost first), and if present `reason` (a slug of ours),
-    `inside` (classes of a group's members) and `caused_by` (the causes, nearest first).
+    """Returns `error` (class) and `where` (file:line:function, outermost first). If present, also `reason` (the slug of
+    our own errors), `inside` (classes of a group's members) and `caused_by` (the causes, nearest first).
     """
     described = _one(error)
     causes: list[dict[str, object]] = []

@@ -1,6 +1,6 @@
 """Spans of OpenTelemetry: deliveries, requests of the API, stored batches, calls of Graph. Loaded only when asked for.
 
-A span has the same words as the metrics of the same moment, and a request's id. Label values come from closed sets, so
+A span has the same label values as the metrics, and the request's id. Label values come from closed sets, so
 no span holds a text, token, address or customer. Exceptions are described by class and places.
 Names follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/ where it defines one.
 """
@@ -64,7 +64,7 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Without `tracestate`: a stranger's text there would be sent to the collector.
+        # `tracestate` is left out, because it can have any text, which would be sent to the collector.
         caller = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), "")
         with self._tracer.start_as_current_span(
             "request",

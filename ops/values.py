@@ -1,4 +1,5 @@
-"""Pure: parsers for the text of a setting. Each returns the value, or raises Malformed with a way to fix the text.
+"""Pure: parsers for the text of a setting. Each parser returns the value, or raises Malformed with a sentence that says
+how to fix the text.
 
 No sentence repeats the refused text, because the text may be a secret that was set under the wrong name.
 """
@@ -31,7 +32,8 @@ SEAL_KEY_BYTES = 32
 
 
 class Malformed(ValueError):
-    """A sentence that follows the setting's name. It says what is wrong and how to fix it."""
+    """Raised for a text that is not a valid value. The sentence follows the setting's name, and says what is wrong and
+    how to fix it."""
 
 
 def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:

@@ -42,7 +42,7 @@ class _Written:
 
 @lru_cache(maxsize=512)
 def choose(node_type: str, fields: str | None) -> tuple[Chosen, ...]:
-    """Returns the fields to show of a node. If `text` is None, these are the few default fields of its type.
+    """Returns the fields to show of a node. If `fields` is None, these are the few default fields of its type.
 
     Raises:
         GraphRefused: 100 for a field that the type does not have, 2500 for what cannot be parsed.

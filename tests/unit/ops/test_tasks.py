@@ -169,7 +169,7 @@ async def test_crashes_are_told_and_a_start_is_told_as_none() -> None:
             raise ValueError
         done.set()
 
-    tasks = Tasks(clock=time.clock, sleep=time.sleep, told=lambda name, crashes: told.append((name, crashes)))
+    tasks = Tasks(clock=time.clock, sleep=time.sleep, on_crash=lambda name, crashes: told.append((name, crashes)))
     tasks.start("fragile", fragile)
     await done.wait()
     assert told == [("fragile", 0), ("fragile", 1), ("fragile", 1)]
