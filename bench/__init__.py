@@ -1,1 +1,1 @@
-"""What it costs: every figure beside its reference, in one run."""
+"""Measures the costs of the service. One run prints every figure beside its reference."""

@@ -48,7 +48,7 @@ MEASURES: Final[dict[str, Callable[[Path, Effort, Say], Sequence[Figure | NotMea
 
 
 def main() -> None:
-    """Measure what was asked for, print the table, write the JSON."""
+    """Measure the chosen groups, print the table, and write the JSON."""
     parser = argparse.ArgumentParser(
         prog="python -m bench", description="Every figure beside its reference, as ratios."
     )
@@ -65,13 +65,13 @@ def main() -> None:
         parser.error(f"no figure is called {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
     usual = Effort(rounds=2, seconds=0.8, divisor=10) if asked.quick else Effort()
     effort = Effort(asked.rounds or usual.rounds, usual.seconds, usual.divisor, asked.full)
-    # As an exception it unwinds everything that was started.
+    # As an exception, the signal stops every started process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report(asked.figures or list(MEASURES), effort)
 
 
 def report(figures: Sequence[str], effort: Effort) -> None:
-    """Measure these."""
+    """Measure these groups."""
     began = time.monotonic()
 
     def say(line: str) -> None:

@@ -1,6 +1,5 @@
-"""What each thing that makes a delivery fast is worth: the service without it, in processor time of a delivery.
-
-Processor time, and the least of the rounds, because both hold on a machine that does other work too.
+"""Measures the worth of each optimisation of a delivery: the processor time per delivery of the service without it. The
+figure is the least processor time of all rounds, because other work on the machine changes this figure least.
 """
 
 import random
@@ -21,7 +20,7 @@ OWN: Final = "as it is"
 SHOPS: Final = 50
 WARM_UP_SECONDS: Final = 0.3
 PER_SECOND: Final = 20_000
-"""Requests that are prepared for each second of a round: more than any variant answers."""
+"""Requests prepared per second of a round. No variant answers this many."""
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
@@ -36,7 +35,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
             racers.append(starters.Racer(name, own.server, own.valkey, SHOP_INDEX, own.begin))
         for number in range(effort.rounds + 1):
             prepared = single_messages(int(PER_SECOND * effort.seconds), shops, random.Random())
-            random.shuffle(racers)  # a variant that always runs after the same one is not compared fairly
+            random.shuffle(racers)  # a fixed order of the variants would make the comparison unfair
             for racer in racers:
                 racer.begin(shops)
                 cpu = racer.server.cpu_seconds

@@ -1,4 +1,4 @@
-"""One connection that asks one thing at a time, with next to no work of its own in the time it measures."""
+"""One connection that sends one request at a time. It does almost no work of its own in the measured time."""
 
 import re
 import socket
@@ -12,7 +12,7 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 def request(method: str, path: str, token: str = "", body: bytes = b"") -> bytes:
-    """A request as it travels."""
+    """Returns the bytes of a request."""
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
     if token:
         head += f"Authorization: Bearer {token}\r\n"
@@ -29,11 +29,7 @@ class Caller:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, asked: bytes) -> bytes:
-        """The body of the answer.
-
-        Raises:
-            RuntimeError: it is not 200.
-        """
+        """Returns the body of the answer. Raises: RuntimeError: the status is not 200."""
         self._socket.sendall(asked)
         answer = b""
         while True:
@@ -52,11 +48,11 @@ class Caller:
         return body
 
     def ask_json(self, asked: bytes) -> Any:
-        """The answer, parsed."""
+        """Returns the parsed answer."""
         return orjson.loads(self.ask(asked))
 
     def timed(self, asked: Sequence[bytes]) -> list[float]:
-        """Ask one after the other; the seconds that each answer took."""
+        """Send the requests one after another. Returns the seconds of each answer."""
         clock = time.perf_counter
         taken = []
         for one in asked:

@@ -1,8 +1,8 @@
-"""What a number of shops needs: memory, shards, pods, from the figures of the stored run (bench/ratios.json).
+"""Computes the memory, shards and pods for a number of shops, from the figures of the stored run (bench/ratios.json).
 
     python -m bench.capacity --shops 100000 --messages-per-day 100
 
-Arithmetic of averages and one peak: docs/capacity.md says what it leaves out, what breaks first, and what to do then.
+The computation uses averages and one peak. docs/capacity.md says what is left out, what fails first, and how to react.
 """
 
 import argparse
@@ -22,13 +22,13 @@ _DAY: Final = 86_400
 _GIB: Final = 2**30
 
 LEAST_PODS: Final = 2
-"""One may be replaced, or lost, at any time."""
+"""The minimum number of pods, because one pod may be replaced or lost at any time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of the stored run: bytes in Valkey of a message, a connected shop and an entry of its audit log; seconds of
-    processor time of a delivery and of a read.
+    """Figures of the stored run. Bytes in Valkey per message, per connected shop and per entry of the audit log.
+    Seconds of processor time per delivery and per read.
     """
 
     message_bytes: float
@@ -40,7 +40,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked for; of one shop, on average."""
+    """The expected load, as an average per shop."""
 
     shops: int
     messages_per_day: float = 100
@@ -54,7 +54,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What it comes to. Bytes are of all shops together; cores are those of the peak."""
+    """The needed resources. Bytes are for all shops together, and cores are for the peak."""
 
     kept: float
     messages_bytes: float
@@ -68,7 +68,7 @@ class Need:
 
 
 def measured(run: Mapping[str, Any]) -> Measured:
-    """The figures of a run. Raises KeyError for one that lacks some."""
+    """Returns the figures of a run. Raises KeyError if a figure is missing."""
     values = {(row["group"], row["name"]): median(row["rounds"]) for row in run["rows"]}
     return Measured(
         message_bytes=values[memory.GROUP, memory.MESSAGE],
@@ -80,7 +80,8 @@ def measured(run: Mapping[str, Any]) -> Measured:
 
 
 def need(load: Load, of: Measured) -> Need:
-    """Messages of five days, entries of ninety; the peak hour's deliveries and reads."""
+    """Returns the resources for the messages of five days, the audit entries of ninety days, and the peak hour's
+    deliveries and reads."""
     kept = load.shops * load.messages_per_day * MAX_TTL_SECONDS / _DAY
     entries = load.shops * load.reading_hours * AUDIT_SECONDS / _DAY
     parts = (kept * of.message_bytes, load.shops * of.shop_bytes, entries * of.entry_bytes)
@@ -94,7 +95,7 @@ def need(load: Load, of: Measured) -> Need:
         memory_bytes,
         deliveries,
         peak_reads,
-        # Valkey needs less for a delivery or a read than we do; for want of better it is taken to need as much.
+        # Valkey needs less processor time per delivery or read than the service. The estimate uses the service's time.
         shards=max(math.ceil(memory_bytes / (load.shard_gib * _GIB)), math.ceil(cores / load.busy)),
         pods=max(LEAST_PODS, math.ceil(cores / load.busy)),
     )
@@ -105,7 +106,8 @@ HEADS: Final = ("shops", "messages kept", "of messages", "of shops", "of audit l
 
 
 def line(load: Load, of: Measured) -> tuple[str, ...]:
-    """One line of the table: memory in GiB, with headroom in its sum; the peak's deliveries and reads."""
+    """Returns one line of the table: memory in GiB, whose sum includes headroom, and the peak's deliveries and
+    reads."""
     found = need(load, of)
     gib = (found.messages_bytes, found.shops_bytes, found.audit_bytes, found.memory_bytes)
     return (
@@ -120,7 +122,7 @@ def line(load: Load, of: Measured) -> tuple[str, ...]:
 
 
 def table(loads: Sequence[Load], of: Measured) -> str:
-    """As Markdown."""
+    """Returns the table as Markdown."""
     rows = [HEADS, ("---:",) * len(HEADS), *(line(load, of) for load in loads)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -152,7 +154,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the line of this load, as a table on its side."""
+    """Print the line of this load, with one row per column of the table."""
     parser = _arguments()
     asked = vars(parser.parse_args(arguments))
     for name, value in asked.items():

@@ -1,7 +1,8 @@
-"""`make chart`: the growth of the stored run (bench/ratios.json) as `docs/growth.svg`. Pure, but for its two files.
+"""`make chart`: draws the growth of the stored run (bench/ratios.json) as `docs/growth.svg`. Pure, except for these two
+files.
 
-Sizes on a logarithmic axis, costs on a linear one from zero: what grows with the logarithm is a straight line, what
-grows with the size itself bends upwards at once.
+The axis of sizes is logarithmic, and the axis of costs is linear from zero. A cost that grows with the logarithm of the
+size is a straight line. A cost that grows with the size itself bends upwards.
 """
 
 import json
@@ -20,7 +21,7 @@ from bench.growth import COSTS, MESSAGES, ONE_SHOP, SHOPS
 CHART: Final = Path(__file__).parents[1] / "docs" / "growth.svg"
 
 COLOURS: Final = {MESSAGES.name: "#1f6f54", ONE_SHOP.name: "#b3541e", SHOPS.name: "#2d5fa8"}
-"""Apart for who confuses red and green, too: they differ in lightness."""
+"""The colours differ in lightness, so people who confuse red and green can distinguish them."""
 _WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 230, 180, 60, 74, 76
 _LARGEST: Final = 6
 """Powers of ten on the axis of sizes."""
@@ -29,7 +30,7 @@ Points = Sequence[tuple[int, float]]
 
 
 def series(run: Mapping[str, Any]) -> dict[str, dict[str, list[tuple[int, float]]]]:
-    """Of each cost, of each axis: sizes and medians."""
+    """Returns the sizes and medians of each cost on each axis."""
     found: dict[str, dict[str, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))
     for row in run["rows"]:
         if row["group"] in COLOURS:
@@ -39,7 +40,7 @@ def series(run: Mapping[str, Any]) -> dict[str, dict[str, list[tuple[int, float]
 
 
 def drawn(run: Mapping[str, Any]) -> str:
-    """The picture."""
+    """Returns the picture as SVG."""
     found = series(run)
     panels = [(label, unit) for label, unit in COSTS.values() if label in found]
     width = _LEFT + len(panels) * (_WIDTH + _GAP)
@@ -80,7 +81,7 @@ def _panel(left: int, label: str, unit: str, lines: Mapping[str, Points]) -> lis
 
 
 def _round_up(value: float) -> float:
-    """A number of one digit and zeros, or of 1, 2, 4 or 8 quarters of it."""
+    """Rounds up to a round number for the axis."""
     step = 10 ** math.floor(math.log10(value)) if value > 0 else 1
     return next(step * times for times in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if step * times >= value)
 

@@ -1,8 +1,8 @@
-"""`make bench-check`: the ratios of the last run beside those that are stored, and what has moved.
+"""`make bench-check`: compares the ratios of the last run with the stored ratios, and reports what has changed.
 
-A ratio is a few rounds' on a machine that others use too. So it is said to have moved only where its rounds lie wholly
-beyond the stored ones', both ranges made wider by `MARGIN`: the rounds themselves tell how far chance reaches. Figures
-without a reference depend on the machine and are not compared.
+A ratio comes from a few rounds on a machine with other work. So a ratio counts as changed only if the range of its
+rounds does not touch the stored range, after `MARGIN` widens both ranges. The rounds themselves show the size of random
+differences. Figures without a reference depend on the machine and are not compared.
 """
 
 import argparse
@@ -20,20 +20,20 @@ LATEST: Final = Path(__file__).parent / "latest.json"
 STORED: Final = Path(__file__).parent / "ratios.json"
 
 MARGIN: Final = 0.05
-"""Of the same code on the same machine, five rounds an hour apart have been that far from each other."""
+"""The largest difference between two runs of five rounds of the same code on the same machine, an hour apart."""
 
 Verdict = Literal["better", "same", "worse", "missing", "new"]
 Rounds = Mapping[str, tuple[Sequence[float], bool]]
-"""Of each figure the ratios of its rounds, and whether more is better."""
+"""The ratios of each figure's rounds, and whether a higher ratio is better."""
 
 
 class Incomparable(Exception):
-    """What cannot be compared; says why."""
+    """Raised if two runs cannot be compared. The sentence gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What became of one ratio."""
+    """The result for one ratio."""
 
     name: str
     before: Sequence[float]
@@ -41,7 +41,7 @@ class Comparison:
     verdict: Verdict
 
     def line(self) -> str:
-        """For people."""
+        """Returns the result as a line for people."""
         before = shown(median(self.before)) if self.before else "-"
         now = shown(median(self.now)) if self.now else "-"
         moved = f"{median(self.now) / median(self.before) - 1:+.0%}" if self.before and self.now else ""
@@ -49,7 +49,7 @@ class Comparison:
 
 
 def rounds_of(run: Mapping[str, Any]) -> dict[str, tuple[list[float], bool]]:
-    """The ratios of a run, as `bench/latest.json` has them."""
+    """Returns the ratios of a run in the form of `bench/latest.json`."""
     return {
         f"{row['group']}: {row['name']}, beside {row['reference']}": (row["ratios"], row["unit"] == "per second")
         for row in run["rows"]
@@ -58,7 +58,7 @@ def rounds_of(run: Mapping[str, Any]) -> dict[str, tuple[list[float], bool]]:
 
 
 def compare(before: Rounds, now: Rounds) -> list[Comparison]:
-    """Every ratio of either, what is worse first."""
+    """Returns the result for every ratio of both runs, the worse ratios first."""
     found = []
     for name in {**before, **now}:
         old, more_is_better = before.get(name) or now[name]
@@ -80,15 +80,13 @@ def _verdict(before: Sequence[float], now: Sequence[float], more_is_better: bool
 
 
 def skipped_in(run: Mapping[str, Any]) -> dict[str, str]:
-    """What the machine could not measure, by the beginning of the figures' names, and why."""
+    """Returns the figures that the machine could not measure: the beginning of their names, and the reason."""
     return {one["name"]: one["reason"] for one in run["skipped"]}
 
 
 def report(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[str], bool]:
-    """The lines to print, and whether all is well.
-
-    Raises:
-        Incomparable: one of the two was a quick look.
+    """Returns the lines to print, and whether no ratio is worse or missing. Raises: Incomparable: one of the runs used
+    `--quick`.
     """
     for which, run in (("stored", before), ("last", now)):
         if run["effort"]["divisor"] != 1:
@@ -107,7 +105,7 @@ def report(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 1 where something is worse or missing, 2 where nothing can be compared."""
+    """Exit with code 1 if a ratio is worse or missing, and with code 2 if the runs cannot be compared."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.check", description="What has moved since the stored run; exit code 1 for the worse."
     )

@@ -21,10 +21,8 @@ _POLL_SECONDS: Final = 0.02
 
 @contextmanager
 def cluster(directory: Path, primaries: int) -> Iterator[tuple[str, list[str]]]:
-    """Its address as REDIS_URL takes it, and those of its nodes.
-
-    Raises:
-        RuntimeError: the nodes do not come together.
+    """Yields the cluster's address in the form of REDIS_URL, and the addresses of its nodes. Raises: RuntimeError: the
+    nodes do not form a cluster.
     """
     with ExitStack() as stack:
         stack.enter_context(on_core("rest"))
@@ -46,7 +44,7 @@ def cluster(directory: Path, primaries: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def _port() -> int:
-    """One whose cluster bus has a port too."""
+    """Returns a free port whose port for the cluster bus is free too."""
     while (port := free_port()) > _HIGHEST_PORT - _BUS_OFFSET:
         pass
     return port

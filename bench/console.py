@@ -1,4 +1,5 @@
-"""The console with a long inbox in Chromium: what it costs to scroll, to open a long thread, and a day of messages.
+"""Measures the console with a long inbox in Chromium: scrolling, opening a long thread, and receiving a day of
+messages.
 
 Times are processor time of the page's main thread, and for scrolling also the time from one frame to the next.
 """
@@ -28,7 +29,7 @@ from tests.browser.chromium import ARGUMENTS
 GROUP: Final = "the console with 5,000 conversations"
 CONVERSATIONS: Final = 5_000
 THREAD: Final = 1_000
-"""Messages of the open conversation."""
+"""The number of messages in the open conversation."""
 LIVE: Final = 2_000
 """Messages that arrive in each round."""
 FRAMES: Final = 120
@@ -52,11 +53,11 @@ SCROLL: Final = """async ([selector, frames, down]) => {
 
 
 UNITS: Final = {"memory": "MB", "elements in the page": ""}
-"""Milliseconds where nothing else is said."""
+"""The units of the figures. A figure that is not listed is in milliseconds."""
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> Sequence[Figure | NotMeasured]:
-    """Open the console once, then repeat everything in each round."""
+    """Open the console once, and repeat all measurements in each round."""
     program = shutil.which("chromium")
     if program is None:
         return [NotMeasured(GROUP, "everything", "there is no chromium on this machine")]
@@ -144,7 +145,7 @@ class _Window:
         self._page.locator(".list-scroll").evaluate("(box) => { box.scrollTop = 0; }")
 
     def open(self, found: dict[str, list[float]], messages: int) -> None:
-        """Leave the thread and open it again, at its newest messages; then load the others again."""
+        """Leave the thread and open it again at its newest messages. Then load the older messages again."""
         self._page.keyboard.press("Escape")
         expect(self._page.locator(".message")).to_have_count(0)
         before = self._metric("TaskDuration")
@@ -154,7 +155,8 @@ class _Window:
         self._page.evaluate(TO_END, [".thread-scroll", ".message", messages, -1])
 
     def live(self, found: dict[str, list[float]], count: int, rng: random.Random) -> None:
-        """Messages of all the others arrive while the thread is open; the last one is the open conversation's."""
+        """Deliver messages of all other conversations while the thread is open. The last message is for the open
+        conversation."""
         before = self._metric("TaskDuration")
         others = [_customer(rng.randrange(1, CONVERSATIONS)) for _ in range(count)]
         self._deliver(others, rng)
@@ -168,7 +170,7 @@ class _Window:
         found["elements in the page"].append(self._metric("Nodes"))
 
     def _deliver(self, customers: Sequence[Psid], rng: random.Random, text: str = "") -> None:
-        # In a thread of its own: Playwright has an event loop in this one.
+        # This runs in a second thread, because Playwright has an event loop in this thread.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(self._own.fill, _deliveries(self._shop, customers, rng, text)).result()
 

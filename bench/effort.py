@@ -1,4 +1,4 @@
-"""How much to measure."""
+"""The size of a measurement."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ GRAND_MESSAGES: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Rounds of every figure, seconds of one load, and by how much counts of messages are divided (`--quick`)."""
+    """The rounds of every figure, the seconds of one load, and the divisor of message counts (`--quick`)."""
 
     rounds: int = 3
     seconds: float = 1.5
     divisor: int = 1
     full: bool = False
-    """Also what takes minutes: a million kept messages."""
+    """Whether to measure figures that take minutes, such as a million kept messages."""
 
     def count(self, usual: int) -> int:
-        """How many instead of the usual."""
+        """Returns the reduced number in place of the usual number."""
         return max(usual // self.divisor, 50)

@@ -1,5 +1,6 @@
-"""Fairness: what one shop does to the others. Their reads and deliveries beside a shop with very many messages that is
-read from end to end, that a thousand viewers watch, and that is purged; each beside the same without it.
+"""Fairness: measures how one shop delays the others. One shop with very many messages is read from end to end, is
+watched by a thousand viewers, or is purged. The reads and deliveries of the other shops are timed with and without this
+load.
 """
 
 import multiprocessing
@@ -27,12 +28,12 @@ GROUP: Final = "other shops' p99 beside one that is"
 OTHERS: Final = 10
 OTHERS_MESSAGES: Final = 10_000
 MESSAGES: Final = 100_000
-"""Of the one shop; a million with `--full`."""
+"""Messages of the large shop; a million with `--full`."""
 VIEWERS: Final = 1_000
 VIEWERS_SEE: Final = 20
-"""Messages a second that the viewed shop gets."""
+"""Messages per second for the shop with viewers."""
 ASKED: Final = 1_000
-"""Reads, and deliveries, of each measurement: ten stand above the p99."""
+"""Reads and deliveries per measurement, so that ten are above the p99."""
 AT_ONCE: Final = 50
 MOST_ROUNDS: Final = 3
 PATIENCE_SECONDS: Final = 120.0
@@ -41,7 +42,7 @@ Beside = Callable[[Inbox, Tenant, Event], None]
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """In each round: the others alone, then beside each of the three."""
+    """In each round, time the other shops alone, and then beside each of the three loads."""
     raise_open_files()
     big, *others = tenants(1 + OTHERS)
     count = GRAND_MESSAGES if effort.full else effort.count(MESSAGES)
@@ -86,7 +87,8 @@ def _note(found: dict[tuple[str, str], list[float]], name: str, times: tuple[lis
 def _ask(
     own: Inbox, others: Sequence[Tenant], caller: Caller, asked: int, over: Callable[[], bool]
 ) -> tuple[list[float], list[float]]:
-    """Seconds of reads and deliveries of the others in turn: `asked` of each, or until it is `over` where that is 0."""
+    """Returns the seconds of the other shops' reads and deliveries in turn: `asked` of each, or until `over` if `asked`
+    is 0."""
     shops, rng = cycle(others), random.Random()
     reads: list[float] = []
     deliveries: list[float] = []
@@ -100,7 +102,7 @@ def _ask(
 def _purging(
     own: Inbox, big: Tenant, ask: Callable[[Callable[[], bool]], tuple[list[float], list[float]]]
 ) -> tuple[list[float], list[float]]:
-    """What the others' calls took from the purge's request until everything is erased."""
+    """Returns the seconds of the other shops' calls between the purge's request and the end of the erasing."""
     began, over = time.perf_counter(), threading.Event()
 
     def purge() -> None:
@@ -121,7 +123,7 @@ def _purging(
 
 @contextmanager
 def _apart(beside: Beside, own: Inbox, big: Tenant) -> Iterator[None]:
-    """In a process of its own, begun before the block and ended after it."""
+    """Runs a function in a separate process during the block."""
     context = multiprocessing.get_context("fork")
     ready, end = context.Event(), context.Event()
 
@@ -132,7 +134,7 @@ def _apart(beside: Beside, own: Inbox, big: Tenant) -> Iterator[None]:
     process = context.Process(target=run, daemon=True)
     process.start()
     ready.wait(PATIENCE_SECONDS)
-    time.sleep(1.0)  # until it is in full swing
+    time.sleep(1.0)  # until the load is at its full level
     try:
         yield
     finally:
@@ -141,7 +143,7 @@ def _apart(beside: Beside, own: Inbox, big: Tenant) -> Iterator[None]:
 
 
 def _walk(own: Inbox, big: Tenant, end: Event) -> None:
-    """One page after the other, from the newest to the oldest and again."""
+    """Read page after page, from the newest to the oldest, and repeat."""
     cursor = ""
     with Caller(own.server.port) as caller:
         while not end.is_set():
@@ -149,7 +151,7 @@ def _walk(own: Inbox, big: Tenant, end: Event) -> None:
 
 
 def _watch(own: Inbox, big: Tenant, viewers: int, end: Event) -> None:
-    """Streams that are read, and messages for them."""
+    """Read the streams and send messages to them."""
     reading = selectors.DefaultSelector()
     opened: list[socket.socket] = []
     for _ in range(viewers):

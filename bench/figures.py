@@ -9,7 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure beside its reference. `rounds` and `reference_rounds` belong together one by one."""
+    """A figure beside its reference. Each round in `rounds` belongs to the round at the same position in
+    `reference_rounds`."""
 
     group: str
     name: str
@@ -18,18 +19,18 @@ class Figure:
     reference: str = ""
     reference_rounds: Sequence[float] = field(default_factory=tuple)
     at_least: float | None = None
-    """Goal of the ratio."""
+    """The goal: the minimum ratio."""
     at_most: float | None = None
     note: str = ""
 
     @property
     def value(self) -> float:
-        """The median round."""
+        """Returns the median of the rounds."""
         return median(self.rounds)
 
     @property
     def ratios(self) -> list[float]:
-        """Each round's own ratio: what slows the machine for a while slows both sides of it."""
+        """Returns the ratio of each round. Other work on the machine slows both sides of a round."""
         if not self.reference_rounds:
             return []
         pairs = zip(self.rounds, self.reference_rounds, strict=True)
@@ -37,12 +38,12 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The median round's."""
+        """Returns the median of the rounds' ratios."""
         return median(self.ratios) if self.reference_rounds else None
 
     @property
     def goal(self) -> str:
-        """The goal, and whether it is met; empty without one."""
+        """Returns the goal and whether it is met, or "" without a goal."""
         if self.ratio is None or (self.at_least is None and self.at_most is None):
             return ""
         if self.at_least is not None:
@@ -50,7 +51,7 @@ class Figure:
         return f"<= {self.at_most:g} {'met' if self.ratio <= (self.at_most or 0) else 'MISSED'}"
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, with what follows from it."""
+        """Returns all fields and the computed values."""
         reference_value = median(self.reference_rounds) if self.reference_rounds else None
         return asdict(self) | {
             "value": self.value,
@@ -63,7 +64,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class NotMeasured:
-    """What this machine cannot measure, and why."""
+    """Figures that this machine cannot measure, and the reason."""
 
     group: str
     name: str
@@ -71,12 +72,12 @@ class NotMeasured:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of all values do not exceed."""
+    """Returns the quantile of the values for `share`, from 0 to 1."""
     return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
 def shown(number: float) -> str:
-    """Three figures that matter, with thousands apart."""
+    """Returns a number with three significant digits and separators for thousands."""
     if number == 0 or not math.isfinite(number):
         return str(number)
     digits = max(2 - math.floor(math.log10(abs(number))), 0)
@@ -84,7 +85,7 @@ def shown(number: float) -> str:
 
 
 def table(rows: Sequence[Figure], skipped: Sequence[NotMeasured]) -> str:
-    """The rows for people, group by group."""
+    """Returns the rows for people, by group."""
     head = ("", "median", "spread", "unit", "beside", "its median", "ratio", "goal", "")
     lines: list[tuple[str, ...]] = [head]
     group = ""

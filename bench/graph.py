@@ -1,7 +1,6 @@
-"""Graph on demand: what our service adds to a call of Facebook's, and what a Page that stalls does to the others.
-
-Facebook is the simulator's, in a process of its own beside Valkey; it answers in half a millisecond where the real one
-takes a hundred or more, so whatever we add is seen here at its largest.
+"""Graph on demand: measures the time that the service adds to a call of Facebook, and the delay of other Pages while
+one Page stalls. The simulated Facebook runs in a separate process beside Valkey. It answers in half a millisecond. The
+real Facebook takes a hundred milliseconds or more, so the service's share is largest here.
 """
 
 import asyncio
@@ -41,22 +40,24 @@ PAGES: Final = 50
 READERS: Final = 4
 """of each Page"""
 PAUSE_SECONDS: Final = 1.0
-"""Between two reads of a person who looks through a Page; without it this would measure what a core can do."""
+"""Seconds between two reads of a person who looks through a Page. Without a pause, this would measure the limit of a
+core."""
 _ROUND: Final = 4
-"""times the seconds of a load: that many are a thousand reads, of which ten stand above the p99."""
+"""times the seconds of a load. This gives a thousand reads, of which ten are above the p99."""
 _STALL: Final = 1.25
-"""times a round: who reads the Page that stalls gets no answer while it lasts, and one before a try of 8 s is over."""
+"""times a round. A reader of the stalled Page gets no answer during the round, but gets an answer within a try of 8
+s."""
 
 _SEAL_KEY: Final = b64encode(b"seal-key-of-the-benchmark-32-by.").decode()
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """Both in turn."""
+    """Measure both in turn."""
     return [*_overhead(directory / "overhead", effort, say), *_stall(directory / "stall", effort, say)]
 
 
 def _overhead(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """Alternate our service, and what a user would write instead: httpx2 on a connection that is kept, JSON parsed."""
+    """Alternate between the service and its reference: httpx2 on a keep-alive connection, with the JSON parsed."""
     (shop,) = tenants(1)
     reads = effort.count(READS)
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -88,7 +89,7 @@ def _overhead(directory: Path, effort: Effort, say: Say) -> list[Figure]:
 
 
 async def _directly(request_: HttpRequest, reads: int) -> list[float]:
-    """The seconds that each call took, its JSON parsed."""
+    """Returns the seconds of each call, with its JSON parsed."""
     headers = dict(request_.headers)
     taken = []
     async with httpx2.AsyncClient(trust_env=False) as client:
@@ -103,7 +104,7 @@ async def _directly(request_: HttpRequest, reads: int) -> list[float]:
 
 
 def _stall(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """Alternate rounds in which all fifty Pages answer, and in which one does not; the other 49 are timed."""
+    """Alternate rounds in which all fifty Pages answer with rounds in which one does not. Time the other 49."""
     *calm, stalled = tenants(PAGES + 1)
     others, healthy = calm[:-1], calm[-1]
     seconds = _ROUND * effort.seconds
@@ -122,14 +123,14 @@ def _stall(directory: Path, effort: Effort, say: Say) -> list[Figure]:
 
 
 async def _crowd(own: Inbox, others: Sequence[Tenant], last: Tenant, seconds: float) -> list[float]:
-    """Let everybody read and pause in turn for so long; what each of the others' reads took, in seconds."""
+    """Let all readers read and pause in turn for this time. Returns the seconds of each read of the other Pages."""
     taken: list[float] = []
     apart: list[float] = []
     readers = [whose for whose in (*others, last) for _ in range(READERS)]
     async with asyncio.TaskGroup() as group:
         for number, whose in enumerate(readers):
             reads = _reads(own, whose, seconds, apart if whose is last else taken)
-            # Readers do not all start in the same instant.
+            # Readers start at different times.
             group.create_task(_after(PAUSE_SECONDS * number / len(readers), reads))
     return taken
 
@@ -158,7 +159,7 @@ async def _reads(own: Inbox, whose: Tenant, seconds: float, taken: list[float]) 
 
 @contextmanager
 def _facebook(directory: Path, shops: Sequence[Tenant], **more: str) -> Iterator[str]:
-    """Graph on a port of its own, beside Valkey; where it is."""
+    """Runs Graph on its own port beside Valkey, and yields its address."""
     port = free_port()
     environment = {
         "PORT": str(port),
@@ -183,6 +184,6 @@ def _connect(own: Inbox, shops: Sequence[Tenant]) -> None:
 
 
 def _asked_directly(url: str, query: GraphQuery) -> HttpRequest:
-    """The very question that our service asks, made once and for all."""
+    """Returns the same request that the service sends, prepared once."""
     token = token_of(query.page)
     return build(ask_for(query), base_url=url, version="v26.0", token=token, app_secret=APP_SECRET, at=None)

@@ -1,7 +1,8 @@
-"""Growth: what a delivery and a read cost as messages and shops become more, or as one shop has them all.
+"""Growth: measures the cost of a delivery and a read as the number of messages or shops grows, or as one shop has all
+messages.
 
-Costs are processor time of the service and of Valkey together, which says the same while others use the machine; beside
-them the throughput and what the slowest of a hundred reads takes. `make chart` draws it (bench/chart.py).
+A cost is the processor time of the service and Valkey together, because other work on the machine hardly changes it.
+The throughput and the slowest of a hundred reads are measured too. `make chart` draws it (bench/chart.py).
 """
 
 import math
@@ -19,26 +20,26 @@ from bench.inbox import Inbox, inbox
 from bench.load import Tenant, pour, single_messages, tenants
 
 FASTEST: Final = 15_000
-"""Deliveries a second that are prepared; Valkey shares its core with the sender here."""
+"""Deliveries prepared per second. Valkey shares its core with the sender here."""
 READS: Final = 1_000
 LARGE: Final = 1_000_000
-"""From here on a level is filled once, and only with `--full` but for the messages."""
+"""Levels from this size on are filled once. Except on the axis of messages, they need `--full`."""
 MOST_ROUNDS: Final = 2
 WARM_UP_SECONDS: Final = 0.3
 BESIDE_LEAST: Final = 1.1
-"""Chance, beside what the logarithm allows."""
+"""The allowed random difference, beside the growth of the logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One size that grows: shops and messages at each level."""
+    """One size that grows, with the numbers of shops and messages at each level."""
 
     name: str
     levels: Sequence[tuple[int, int]]
     by_shops: bool = False
 
     def size(self, level: tuple[int, int]) -> int:
-        """What is written on the axis."""
+        """Returns the label on the axis."""
         return level[0] if self.by_shops else level[1]
 
 
@@ -55,7 +56,7 @@ COSTS: Final = {
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """In each round, each level from an empty store: fill, read, then pour."""
+    """In each round, begin each level with an empty store: fill it, read, and then send deliveries."""
     rows = []
     for axis in (MESSAGES, ONE_SHOP, SHOPS) if effort.full else (MESSAGES,):
         found: dict[tuple[str, tuple[int, int]], list[float]] = defaultdict(list)
@@ -93,7 +94,7 @@ def _row(
 
 
 def _at(own: Inbox, level: tuple[int, int], prepared: Sequence[bytes], effort: Effort) -> dict[str, float]:
-    """The costs with this number of shops and messages."""
+    """Returns the costs with this number of shops and messages."""
     rng = random.Random()
     shops = tenants(level[0])
     own.begin(shops)
@@ -115,17 +116,18 @@ def _at(own: Inbox, level: tuple[int, int], prepared: Sequence[bytes], effort: E
 
 
 def _prepared(shops: int, effort: Effort) -> list[bytes]:
-    """Deliveries of one round: each level begins with an empty store, so that they are new at each."""
+    """Returns the deliveries of one round. They are new at each level, because each level begins with an empty
+    store."""
     rng = random.Random()
     return single_messages(int(FASTEST * (effort.seconds + WARM_UP_SECONDS)), _among(tenants(shops), rng), rng)
 
 
 def _among(shops: Sequence[Tenant], rng: random.Random) -> Sequence[Tenant]:
-    """A thousand of them, where there are more: in production, shops do not all write in the same second."""
+    """Returns at most a thousand of the shops, because in production not all shops get messages in the same second."""
     return rng.sample(shops, min(len(shops), 1_000))
 
 
 def _cpu(own: Inbox) -> float:
-    """Seconds of processor time of the service and of Valkey so far."""
+    """Returns the seconds of processor time of the service and Valkey so far."""
     info = own.valkey.info("cpu")
     return own.server.cpu_seconds() + float(info["used_cpu_user"]) + float(info["used_cpu_sys"])

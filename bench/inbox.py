@@ -28,7 +28,7 @@ _TOKEN_KEY: Final = Secret("token-key-of-the-benchmark-32-bytes-long")
 _SEAL_KEY: Final = base64.b64encode(b"key that seals in the benchmark!").decode()
 PROGRAM: Final = ("app", "serve")
 _DELIVERIES_AT_ONCE: Final = 1_000
-"""How many prepared bodies are held while a store is filled: some 30 MB."""
+"""The number of prepared bodies in memory while a store is filled: about 30 MB."""
 
 
 EMPTY: Final = """#!lua flags=allow-cross-slot-keys
@@ -38,7 +38,7 @@ for i, key in ipairs(beats) do values[i] = redis.call('GET', key) end
 redis.call('FLUSHALL')
 for i, key in ipairs(beats) do redis.call('SET', key, values[i], 'EX', 86400) end
 """
-"""Everything goes but the beats: a service whose last beat is missing takes it that Redis has lost data."""
+"""Deletes all keys except the beats. If its last beat is missing, a service concludes that Redis has lost data."""
 
 
 def empty(valkey: redis.Redis) -> None:
@@ -56,36 +56,36 @@ class Inbox:
     token: str
 
     def path(self, tenant: Tenant, rest: str) -> str:
-        """A path of a shop."""
+        """Returns a path of a shop."""
         return f"/v1/shops/{tenant.shop}/{rest}"
 
     def get(self, tenant: Tenant, rest: str) -> bytes:
-        """A GET of a shop, as it travels."""
+        """Returns the bytes of a GET for a shop."""
         return request("GET", self.path(tenant, rest), self.token)
 
     def delete(self, tenant: Tenant, rest: str) -> bytes:
-        """A DELETE of a shop, as it travels."""
+        """Returns the bytes of a DELETE for a shop."""
         return request("DELETE", self.path(tenant, rest), self.token)
 
     def newest(self, tenant: Tenant, cursor: str | None = None, *, search: str = "") -> bytes:
-        """The request for 50 messages, of those with a text if `search` is given."""
+        """Returns the request for the newest 50 messages, or for those with the text `search`."""
         query = {"limit": "50"} | ({"cursor": cursor} if cursor else {}) | ({"q": search} if search else {})
         return self.get(tenant, f"messages?{urlencode(query)}")
 
     def begin(self, tenants: Sequence[Tenant]) -> None:
-        """An empty store with these shops connected."""
+        """Empty the store and connect these shops."""
         empty(self.valkey)
         with Caller(self.server.port) as caller:
             for tenant in tenants:
                 caller.ask(request("PUT", self.path(tenant, f"pages/{tenant.page}"), self.token, b"{}"))
 
     def fill(self, deliveries: Iterator[bytes]) -> None:
-        """Send all of it."""
+        """Send all deliveries."""
         while some := list(islice(deliveries, _DELIVERIES_AT_ONCE)):
             pour(self.server.port, some, patient=True)
 
     def fill_texts(self, count: int, tenants: Sequence[Tenant], rng: random.Random) -> None:
-        """Keep `count` texts, evenly over the shops. Raises RuntimeError when fewer are kept."""
+        """Store `count` texts, the same number for each shop. Raises RuntimeError if fewer are stored."""
         before = kept(self.valkey, SHOP_INDEX)
         self.fill(filling(count, tenants, rng))
         if kept(self.valkey, SHOP_INDEX) != before + count:
@@ -93,7 +93,7 @@ class Inbox:
 
 
 def kept(valkey: redis.Redis, prefix: bytes) -> int:
-    """Messages in all indexes whose key begins so."""
+    """Returns the number of messages in all indexes whose key has this prefix."""
     keys = list(valkey.scan_iter(match=prefix + b"*", count=10_000))
     with valkey.pipeline(transaction=False) as pipeline:
         for key in keys:
@@ -103,13 +103,13 @@ def kept(valkey: redis.Redis, prefix: bytes) -> int:
 
 @contextmanager
 def store(directory: Path) -> Iterator[Embedded]:
-    """A Valkey beside the senders, in memory only: a disk would measure the disk."""
+    """Runs a Valkey beside the senders, in memory only, so that the disk is not measured."""
     with on_core("rest"), Embedded.start(directory, persistent=False) as embedded:
         yield embedded
 
 
 def settings(valkey_url: str, port: int, ops_port: int, **more: str) -> dict[str, str]:
-    """What `serve` needs, and more."""
+    """Returns the settings that `serve` needs, and `more`."""
     return {
         "REDIS_URL": valkey_url,
         "FACEBOOK_APP_SECRET": APP_SECRET.reveal(),
@@ -125,7 +125,7 @@ def settings(valkey_url: str, port: int, ops_port: int, **more: str) -> dict[str
 
 @contextmanager
 def inbox(directory: Path, program: Sequence[str] = PROGRAM, **more: str) -> Iterator[Inbox]:
-    """A service with an empty store of its own, its log going to a file; `more` are further settings."""
+    """Runs a service with its own empty store and its log in a file. `more` are further settings."""
     with (
         store(directory / "valkey") as valkey,
         serving(directory, valkey.url, valkey.url, program=program, **more) as own,
@@ -144,7 +144,7 @@ def serving(
     program: Sequence[str] = PROGRAM,
     **more: str,
 ) -> Iterator[Inbox]:
-    """A service on the store at `url`, of which `node` is one server, or the only one."""
+    """Runs a service on the store at `url`. `node` is one server of the store."""
     port, ops_port = free_port(), free_port()
     with (
         running(

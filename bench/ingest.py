@@ -1,4 +1,5 @@
-"""Ingest: requests a second of one process on one core, each a delivery of one text, acknowledged after the write."""
+"""Ingest: measures the requests per second of one process on one core. Each request is a delivery of one text,
+acknowledged after the write."""
 
 import random
 from contextlib import ExitStack
@@ -18,9 +19,9 @@ GOAL_OF_BARE: Final = 0.5
 PROCESSOR_TIME: Final = "Page Inbox, processor time of a delivery"
 SHOPS: Final = 50
 WARM_UP_SECONDS: Final = 0.5
-"""Node compiles what runs often; routes and scripts become known."""
+"""In this time Node compiles frequent code, and the service caches routes and scripts."""
 FASTEST: Final = 65_000
-"""Requests a second, more than any program here reaches; this number is prepared."""
+"""Requests prepared per second. No program here answers this many."""
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:
@@ -71,6 +72,6 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
 
 
 def _cost(rates: list[float], busy: list[float]) -> str:
-    """Processor time of one request, and how busy the core was: below 100 % something else was the limit."""
+    """Returns the processor time of one request and the use of the core. Below 100 %, something else was the limit."""
     each = median(share / rate for share, rate in zip(busy, rates, strict=True))
     return f"{each * 1e6:.0f} us ({median(busy):.0%} busy)"

@@ -1,7 +1,6 @@
-"""Prepared deliveries, signed and never repeated, and the sender that pours them out.
-
-A repeated `mid` would measure deduplication instead of storing. Everything is built before the clock starts: while it
-runs, the sender only hands over bytes and looks at the first and last of each answer.
+"""Prepares signed deliveries that never repeat, and sends them. A repeated `mid` would measure deduplication instead of
+storing. Everything is built before the clock starts. While it runs, the sender only sends bytes and checks the first
+and last bytes of each answer.
 """
 
 import asyncio
@@ -25,15 +24,15 @@ from simulator.traffic import Habits, Traffic
 
 APP_SECRET: Final = Secret("app-secret-of-the-benchmark")
 CONNECTIONS: Final = 64
-"""Facebook holds some dozens open to a busy receiver."""
+"""The number of connections. Facebook opens a few dozen to a busy receiver."""
 CUSTOMERS: Final = 40
 """of each shop"""
 PER_BATCH: Final = 100
-"""Messages in one delivery where a store is only filled."""
+"""Messages per delivery when a store is only filled."""
 AGAIN_SECONDS: Final = 0.2
-"""From a refusal to the next try."""
+"""Seconds from a refusal to the next try."""
 PATIENCE_SECONDS: Final = 60.0
-"""No load lasts longer, whatever happens."""
+"""The longest time of a load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,12 @@ class Tenant:
 
 
 def tenants(count: int) -> list[Tenant]:
-    """Some shops."""
+    """Returns this number of shops."""
     return [Tenant(ShopId(f"shop-{n}"), PageId(str(104_200_000_000_000 + n))) for n in range(count)]
 
 
 def posted(document: Document) -> bytes:
-    """The request of a delivery, signed."""
+    """Returns the signed request of a delivery."""
     body = serialize(document)
     ((name, value),) = signed(body, APP_SECRET)
     return request("POST", "/webhook", body=body).replace(b"\r\n", b"\r\n%s: %s\r\n" % (name, value), 1)
@@ -65,12 +64,13 @@ def _customer(rng: random.Random, page: PageId) -> Psid:
 
 
 def single_messages(count: int, among: Sequence[Tenant], rng: random.Random) -> list[bytes]:
-    """Deliveries of one text each, Khmer, English and mixed: bodies of 600 bytes or so, as Facebook spells them."""
+    """Returns deliveries of one text each, in Khmer, English or both: bodies of about 600 bytes in Facebook's
+    spelling."""
     return [request_ for _, request_ in named_messages(count, among, rng)]
 
 
 def named_messages(count: int, among: Sequence[Tenant], rng: random.Random) -> list[tuple[MessageId, bytes]]:
-    """The same, each with the id of its message."""
+    """Returns the same deliveries, each with the id of its message."""
     now = time.time_ns() // 1_000_000
     found = []
     for tenant in rng.choices(among, k=count):
@@ -81,7 +81,7 @@ def named_messages(count: int, among: Sequence[Tenant], rng: random.Random) -> l
 
 
 def filling(count: int, among: Sequence[Tenant], rng: random.Random) -> Iterator[bytes]:
-    """`count` texts, shop after shop in turn, many to a delivery."""
+    """Yields deliveries with `count` texts in all. The shops take turns, and a delivery has many texts."""
     now = time.time_ns() // 1_000_000
     for first in range(0, count, PER_BATCH):
         page = among[first // PER_BATCH % len(among)].page
@@ -93,7 +93,7 @@ def filling(count: int, among: Sequence[Tenant], rng: random.Random) -> Iterator
 
 
 def mixed_traffic(deliveries: int, among: Sequence[Tenant], rng: random.Random, customers: int) -> Iterator[bytes]:
-    """What really comes: every kind of event, alone and in batches."""
+    """Returns realistic deliveries: every kind of event, single and in batches."""
     now = time.time_ns() // 1_000_000
     traffic = Traffic([tenant.page for tenant in among], rng, Habits(customers=customers))
     for _ in range(deliveries):
@@ -102,11 +102,11 @@ def mixed_traffic(deliveries: int, among: Sequence[Tenant], rng: random.Random, 
 
 @dataclass(frozen=True, slots=True)
 class Poured:
-    """What a load came to. `answered` counts all that was answered 200, warming up included."""
+    """The result of a load. `answered` counts all answers with 200, also during the warm-up."""
 
     per_second: float
     busy: float
-    """Share of one core that the server used meanwhile. Clearly less than 1: something else was the limit."""
+    """The share of one core that the server used. If it is clearly less than 1, something else was the limit."""
     answered: int
 
 
@@ -119,10 +119,11 @@ def pour(
     cpu: Callable[[], float] = lambda: 0.0,
     patient: bool = False,
 ) -> Poured:
-    """Send for `seconds` after `warm_up`, or until all is sent, over keep-alive connections, each request once.
+    """Send for `seconds` after `warm_up`, or until all requests are sent. Each request is sent once, over keep-alive
+    connections.
 
-    `cpu` is the server's processor time. Every answer is awaited. Raises RuntimeError at the first that is not 200;
-    where it is `patient`, what is answered 503 is sent again, as Facebook does.
+    `cpu` is the server's processor time. Every answer is awaited. Raises RuntimeError at the first answer that is not
+    200. With `patient`, a request that is answered 503 is sent again, as Facebook does.
     """
     return uvloop.run(_Pour(requests, cpu, patient).run(port, seconds, warm_up))
 
@@ -208,7 +209,7 @@ class _Connection(asyncio.Protocol):
         self.following()
 
     def _again(self, data: bytes) -> None:
-        """Once the refusal is read whole, and after a while."""
+        """Send the request again after the refusal is read and a pause is over."""
         head, _, body = data.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
         self._part = data if len(body) < length else b""

@@ -1,6 +1,5 @@
-"""The machine: which core does what, and what it is.
-
-What is measured runs alone on the first core; Valkey, the senders and everything else share the second.
+"""The machine: assigns processes to cores, and describes the machine. The measured program runs alone on the first
+core. Valkey, the senders and everything else share the second core.
 """
 
 import os
@@ -19,7 +18,7 @@ Core = Literal["measured", "rest", "any"]
 
 _CORES: Final = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 PINNED: Final = len(_CORES) >= 2
-"""Whether this machine lets us keep the two apart; ratios mean little where it does not."""
+"""Whether processes can be kept on their cores. If not, ratios are not reliable."""
 
 PACKAGES: Final = (
     *("uvicorn", "uvloop", "httptools", "starlette", "redis", "hiredis", "httpx2", "orjson", "zstandard"),
@@ -29,7 +28,7 @@ PACKAGES: Final = (
 
 @contextmanager
 def on_core(core: Core) -> Iterator[None]:
-    """Run here, and start processes here, which stay; `any` is wherever the system likes."""
+    """Run this process and its later child processes on a core. `any` leaves the choice to the system."""
     if not PINNED:
         yield
         return
@@ -42,7 +41,7 @@ def on_core(core: Core) -> Iterator[None]:
 
 
 def facts() -> dict[str, str]:
-    """What somebody who reads the figures later will want to know."""
+    """Returns facts about the machine for later readers of the figures."""
     found = {
         "processor": f"{_processor()}, {os.cpu_count()} cores, " + ("pinned" if PINNED else "not pinned"),
         "load": f"{os.getloadavg()[0]:.2f} over the last minute, before the start; others here blur every figure",

@@ -1,4 +1,4 @@
-"""Memory: bytes in Valkey for each kept message, everything counted, beside the JSON that the API answers."""
+"""Memory: measures all bytes in Valkey per kept message, beside the size of the API's JSON."""
 
 import random
 from pathlib import Path
@@ -21,16 +21,16 @@ SHOP: Final = "a connected shop"
 ENTRY: Final = "an entry of the audit log"
 ENTRIES: Final = 2_000
 MOST_OF_JSON: Final = 1.4
-"""Goal: bytes in Valkey for a byte of JSON."""
+"""The goal: bytes in Valkey per byte of JSON."""
 SHOPS: Final = 200
 DELIVERIES: Final = 15_000
-"""Which bring some 40,000 messages to keep."""
+"""The number of deliveries, with about 40,000 messages to keep."""
 CUSTOMERS: Final = 25
-"""of each shop: ten messages or so with each in five days"""
+"""of each shop: about ten messages with each customer in five days"""
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:
-    """Store what the simulator's customers write and send; then read all of it back."""
+    """Store the messages of the simulator's customers, and then read all of them."""
     shops = tenants(SHOPS)
     with inbox(directory / "memory") as own:
         empty(own.valkey)
@@ -44,7 +44,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
         with Caller(own.server.port) as caller:
             for shop in shops:
                 for message in _all_of(own, caller, shop):
-                    message.pop("phone_numbers", None)  # found when read, not kept
+                    message.pop("phone_numbers", None)  # computed when read, not stored
                     size += len(orjson.dumps(message))
                     found += 1
         conversations = sum(1 for _ in own.valkey.scan_iter(match=b"c:*", count=10_000))
@@ -62,7 +62,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
 
 
 def _entry(own: Inbox, shop: Tenant) -> float:
-    """Bytes of one: a deed has an entry of its own, as a minute of reads has."""
+    """Returns the bytes of one entry. Each change has an entry, and so has a minute of reads."""
     deed = request("PATCH", own.path(shop, ""), own.token, b'{"paused":false}')
     before = used(own.valkey)
     with Caller(own.server.port) as caller:

@@ -1,10 +1,10 @@
-"""Memory by part: what key, body, deadline and indexes of a kept message take, on each server that can be had.
+"""Memory by part: measures the bytes of a kept message's key, body, deadline and indexes, on each available server.
 
-The messages of a filled store are laid down again in an empty one, part after part, and after each the server is asked
-what it uses. A table of keys doubles when it is full, so the parts of few messages tell little.
+The messages of a filled store are written to an empty store, part after part. After each part, the server's memory is
+read. A table of keys doubles when it is full, so figures of few messages are not exact.
 
-Beside the layout that is used stands the one that newer servers offer: a hash of each shop, whose fields have deadlines
-of their own (HSETEX; Redis 8, Valkey 9). docs/adr/0023-reading.md says why it is not used.
+A second layout is measured too, which newer servers offer: one hash per shop, whose fields have their own deadlines
+(HSETEX; Redis 8, Valkey 9). docs/adr/0023-reading.md says why it is not used.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,14 +31,14 @@ _Command = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class StoredData:
-    """What a store holds of messages: their keys, values and deadlines; the members of their indexes by key."""
+    """The messages of a store: their keys, values and deadlines, and the members of their indexes by key."""
 
     messages: Sequence[tuple[bytes, bytes, int]]
     indexes: Sequence[tuple[bytes, Sequence[tuple[bytes, float]], int]]
 
 
 def used(client: redis.Redis) -> int:
-    """What the data take: without the buffers of connections, which come and go."""
+    """Returns the bytes of the data. The changing buffers of connections are not counted."""
     info: dict[str, Any] = client.info("memory")
     return int(info["used_memory"]) - int(info["mem_clients_normal"])
 
@@ -56,7 +56,7 @@ def kept_in(client: redis.Redis) -> StoredData:
 
 
 def measure(kept: StoredData, directory: Path, say: Say) -> list[Figure | NotMeasured]:
-    """Each server that can be had."""
+    """Measure each available server."""
     rows: list[Figure | NotMeasured] = []
     for name, find in SERVERS.items():
         try:
@@ -103,7 +103,7 @@ def _in_hashes(kept: StoredData) -> Iterator[_Command]:
 
 
 def _laid_down(steps: dict[str, Iterator[_Command]], messages: int, binary: Path, directory: Path) -> dict[str, float]:
-    """Bytes a message after each step; nothing where the server does not know the command."""
+    """Returns the bytes per message after each step, or nothing if the server does not have the command."""
     found = {}
     with (
         on_core("rest"),

@@ -1,4 +1,4 @@
-"""Servers under measurement: started on their core, asked until they answer, always stopped."""
+"""The measured servers. Each is started on its core, called until it answers, and always stopped."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ STOP_SECONDS: Final = 15.0
 POLL_SECONDS: Final = 0.002
 
 KEPT_FROM_HERE: Final = ("PATH", "HOME", "LANG", "TMPDIR")
-"""Of our own environment: a measurement must not depend on settings that happen to be exported."""
+"""The variables that a server gets from this environment. A measurement must not depend on other exported settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Process:
     port: int
     popen: "subprocess.Popen[bytes]"
     ready_after: float
-    """Seconds from its start to its first good answer."""
+    """The seconds from its start to its first good answer."""
 
     def cpu_seconds(self) -> float:
-        """Processor time so far, of all its threads and workers; 0 where the system does not tell."""
+        """Returns the processor time so far, of all its threads and workers, or 0 if the system does not report it."""
         nanoseconds = 0
         for pid in (self.popen.pid, *self.workers()):
             with suppress(OSError):
@@ -41,7 +41,7 @@ class Process:
         return nanoseconds / 1e9
 
     def workers(self) -> list[int]:
-        """Processes that it has started; none where the system does not tell."""
+        """Returns the processes that it has started, or none if the system does not report them."""
         pid = self.popen.pid
         try:
             return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -49,7 +49,7 @@ class Process:
             return []
 
     def resident_bytes(self) -> int:
-        """Memory it holds; 0 where the system does not tell."""
+        """Returns its memory, or 0 if the system does not report it."""
         try:
             return int(Path(f"/proc/{self.popen.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
         except OSError:
@@ -73,10 +73,8 @@ def running(
     ready: tuple[int, str],
     core: Core = "measured",
 ) -> Iterator[Process]:
-    """The server that `command` starts, once `ready`, a port and a path, answers with less than a 500.
-
-    Raises:
-        RuntimeError: it does not; the message holds the end of its log.
+    """Starts `command`, and yields the server when `ready` (a port and a path) answers with a status below 500. Raises:
+    RuntimeError: the server does not answer. The message has the end of its log.
     """
     settings = {name: os.environ[name] for name in KEPT_FROM_HERE if name in os.environ} | dict(environment)
     whole = [shutil.which("env") or "env", "-i", *(f"{name}={value}" for name, value in settings.items()), *command]

@@ -1,4 +1,5 @@
-"""Purges: 100,000 messages until no call reads them, until they are erased, and what another shop notices meanwhile."""
+"""Purges: measures how long 100,000 messages stay readable, how long until they are erased, and how much another shop's
+reads are delayed."""
 
 import random
 import threading
@@ -17,13 +18,14 @@ MESSAGES: Final = 100_000
 OTHERS_MESSAGES: Final = 5_000
 CALM_READS: Final = 3_000
 READS_PER_LOOK: Final = 25
-"""Reads of the other shop between two looks at the receipt."""
+"""Reads of the other shop between two reads of the receipt."""
 MOST_ROUNDS: Final = 3
 PATIENCE_SECONDS: Final = 120.0
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """In each round: fill a shop, time another shop's reads, then purge the first and time them again."""
+    """In each round, fill a shop and time another shop's reads. Then purge the first shop and time these reads
+    again."""
     big, other = tenants(2)
     count, calm_reads = effort.count(MESSAGES), effort.count(CALM_READS)
     calm, during, unreadable, erasing = [], [], [], []
@@ -51,7 +53,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
 
 
 def _purge(own: Inbox, big: Tenant, read: bytes, caller: Caller) -> tuple[float, float, list[float]]:
-    """Seconds until the answer, seconds until all is erased, and what each read beside it took."""
+    """Returns the seconds until the answer, the seconds until all is erased, and the seconds of each read in this
+    time."""
     receipts: list[dict[str, Any]] = []
     answered: list[float] = []
     began = time.perf_counter()
@@ -79,7 +82,7 @@ def _purge(own: Inbox, big: Tenant, read: bytes, caller: Caller) -> tuple[float,
 
 
 def _nothing_left(own: Inbox, big: Tenant, caller: Caller) -> None:
-    """Raise RuntimeError unless nothing is listed, and every key of a message is an empty tombstone."""
+    """Check that no message is listed, and that every key of a message is an empty tombstone. Raises RuntimeError."""
     listed = caller.ask_json(own.newest(big))["messages"]
     with own.valkey.pipeline(transaction=False) as pipeline:
         for key in own.valkey.scan_iter(match=f"m:{{{big.shop}}}:*", count=10_000):

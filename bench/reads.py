@@ -1,8 +1,8 @@
-"""Reads: 50 messages of a shop over HTTP beside one MGET of the same bytes.
+"""Reads: compares a read of 50 messages over HTTP with one MGET of the same bytes.
 
-The newest page and a deep one, read again and again as composers and consoles do, and pages that nobody has read
-before. Beside the times there is what a core can do: reads in a second of the server's own processor time, which says
-the same while others use the machine.
+The newest page and a deep page are read repeatedly, as composers and consoles do. Pages without an earlier read are
+measured too. The reads per second of the server's own processor time show the limit of a core. Other work on the
+machine hardly changes this figure.
 """
 
 import random
@@ -31,25 +31,25 @@ FRESH_RATE: Final = "a page nobody has read, of a busy core"
 MESSAGES: Final = 20_000
 PAGE: Final = 50
 PAGES_DOWN: Final = 100
-"""The deep page: 5,000 messages below the newest."""
+"""The position of the deep page: 5,000 messages below the newest."""
 READS: Final = 1_000
-"""of each kind in a round: ten stand above the p99"""
+"""of each kind in a round, so that ten are above the p99"""
 FRESH: Final = 40
-"""Pages in a round that nobody has read; below the deep one there are enough for seven rounds."""
+"""Pages per round without an earlier read. Below the deep page there are enough for seven rounds."""
 SEARCHES: Final = 5
-"""Calls of a search in a round: a shop may not search without end."""
+"""Calls of a search per round. The rate limit of a shop allows no more."""
 WARM_UP: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A server and what it is asked, by page."""
+    """A server and its requests by page."""
 
     server: Process
     asked: Mapping[str, bytes]
 
     def read(self, name: str, count: int) -> tuple[list[float], float]:
-        """The seconds that each read took, and reads in a second of the server's processor time."""
+        """Returns the seconds of each read, and the reads per second of the server's processor time."""
         with Caller(self.server.port) as caller:
             caller.timed([self.asked[name]] * WARM_UP)
             cpu = self.server.cpu_seconds()
@@ -101,7 +101,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
 
 
 def _pages(own: Inbox, shop: Tenant, down: int) -> dict[str, bytes]:
-    """The requests for the first page and a deep one, whose messages are laid down as plain JSON too."""
+    """Returns the requests for the first page and a deep page. Their messages are stored as plain JSON too."""
     first = deep = own.newest(shop)
     with Caller(own.server.port) as caller:
         for _ in range(down):
@@ -119,7 +119,8 @@ def _same(ours: _Side, bare: _Side) -> None:
 
 
 def _walk(own: Inbox, shop: Tenant, asked: bytes, pages: int) -> tuple[float, bytes]:
-    """Pages in a second of processor time from the one behind `asked` on, and where the walk ended."""
+    """Returns the pages per second of processor time, from the page after `asked` on, and the end position of the
+    walk."""
     with Caller(own.server.port) as caller:
         cpu = own.server.cpu_seconds()
         for _ in range(pages):
@@ -128,7 +129,7 @@ def _walk(own: Inbox, shop: Tenant, asked: bytes, pages: int) -> tuple[float, by
 
 
 def _search(own: Inbox, shop: Tenant) -> list[float]:
-    """The milliseconds that each call of a search takes for 1,000 messages."""
+    """Returns the milliseconds of each call of a search, per 1,000 messages."""
     taken, cursor = [], None
     with Caller(own.server.port) as caller:
         for _ in range(SEARCHES):
@@ -142,7 +143,7 @@ def _search(own: Inbox, shop: Tenant) -> list[float]:
 
 
 def _copy(own: Inbox, name: str, body: bytes) -> None:
-    """Lay the same messages down as plain JSON."""
+    """Store the same messages as plain JSON."""
     page = orjson.loads(body)
     head, tail = f"bare:{name}:", b'],"next_cursor":' + orjson.dumps(page["next_cursor"]) + b"}"
     parts = {f"{head}{number}": orjson.dumps(message) for number, message in enumerate(page["messages"])}

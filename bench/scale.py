@@ -1,8 +1,7 @@
-"""Scale: the ingest of one process and of two on one port, and on a cluster of one primary and of three.
-
-The service is kept to no core here, for two processes want two; Valkey and the sender stay on the second, and take from
-it what they need. So a machine of two cores cannot show twice the throughput. What it does show is how much one second
-of processor time stores: where that is the same with two processes, a further core brings as much again.
+"""Scale: compares the ingest of one process with two processes on one port, and a cluster of one primary with a cluster
+of three. Here the service may use every core, because two processes need two. Valkey and the sender use the second
+core. So a machine with two cores cannot show twice the throughput. It shows the messages stored per second of processor
+time. If this figure is the same with two processes, a further core adds the same throughput again.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Who takes part in the ingest race, and how each is started."""
+"""The programs whose ingest is compared, and how each is started."""
 
 import shutil
 import subprocess
@@ -28,7 +28,7 @@ class Racer:
     server: Process
     valkey: redis.Redis | None
     index: bytes
-    """What its indexes of messages begin with."""
+    """The prefix of its indexes of messages."""
     connect: Callable[[Sequence[Tenant]], None] | None = None
 
     def begin(self, tenants: Sequence[Tenant]) -> None:
@@ -39,21 +39,21 @@ class Racer:
             self.valkey.flushall()
 
     def check(self, answered: int) -> None:
-        """Raise RuntimeError unless everything that was answered 200 is stored."""
+        """Check that every message that was answered with 200 is stored. Raises RuntimeError."""
         if self.valkey is not None and (found := kept(self.valkey, self.index)) != answered:
             raise RuntimeError(f"{self.name} answered 200 to {answered} messages and stored {found}")
 
 
 @contextmanager
 def page_inbox(directory: Path) -> Iterator[Racer]:
-    """Ours."""
+    """Starts Page Inbox."""
     with inbox(directory / "inbox") as own:
         yield Racer("Page Inbox", own.server, own.valkey, SHOP_INDEX, own.begin)
 
 
 @contextmanager
 def bare(directory: Path) -> Iterator[Racer]:
-    """The least a server can do."""
+    """Starts the server that does the minimum."""
     port = free_port()
     command = [sys.executable, "-m", "bench.contestants.bare"]
     with running(command, {"PORT": str(port)}, directory / "bare.log", port=port, ready=(port, "/")) as server:
@@ -76,22 +76,22 @@ def _storing(name: str, command: Sequence[str], directory: Path) -> Iterator[Rac
 
 
 def fastapi(directory: Path) -> AbstractContextManager[Racer]:
-    """What a user would write in Python."""
+    """Starts the program that a user would write in Python."""
     return _storing("FastAPI + redis-py", [sys.executable, "-m", "bench.contestants.fastapi_redis"], directory)
 
 
 def fastify(directory: Path) -> AbstractContextManager[Racer]:
-    """What a user who has read about speed would write in Node."""
+    """Starts a fast program that a user would write in Node."""
     return _storing("Fastify + ioredis", ["node", str(CONTESTANTS / "fastify.js")], directory)
 
 
 def express(directory: Path) -> AbstractContextManager[Racer]:
-    """What a user would write in Node."""
+    """Starts the usual program that a user would write in Node."""
     return _storing("Express + ioredis", ["node", str(CONTESTANTS / "express.js")], directory)
 
 
 def without_node() -> str:
-    """Why the Node contestants cannot take part; empty when they can. Installs their packages where needed."""
+    """Returns why the Node programs cannot be measured, or "" if they can. Installs their packages if needed."""
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             return f"there is no {tool} on this machine"

@@ -1,4 +1,4 @@
-"""Start-up: from the command to the first good answer, and the memory held before the first request."""
+"""Start-up: measures the time from the command to the first good answer, and the memory before the first request."""
 
 import time
 from collections import defaultdict
@@ -22,7 +22,7 @@ ENTRANTS: Final[dict[str, Callable[[Path], AbstractContextManager[starters.Racer
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """Start each in turn."""
+    """Start each program in turn."""
     ready: dict[str, list[float]] = defaultdict(list)
     held: dict[str, list[float]] = defaultdict(list)
     for number in range(effort.rounds):

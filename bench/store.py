@@ -1,6 +1,5 @@
-"""`make bench-store`: the last run becomes the stored one; `docs/growth.svg` and `docs/capacity.md` follow it.
-
-Groups that the last run did not measure (those of `--full`) stay as they were stored.
+"""`make bench-store`: stores the last run, and updates `docs/growth.svg` and `docs/capacity.md`. Groups that the last
+run did not measure (for example groups of `--full`) stay as stored.
 """
 
 import json
@@ -19,10 +18,8 @@ _TABLE: Final = re.compile(r"\| shops \|.*?(?=\n\n)", re.DOTALL)
 
 
 def merged(stored: Mapping[str, Any], latest: Mapping[str, Any]) -> dict[str, Any]:
-    """The last run, with the groups that it lacks.
-
-    Raises:
-        Incomparable: it was a quick look.
+    """Returns the last run with the stored figures of groups that it lacks. Raises: Incomparable: the last run used
+    `--quick`.
     """
     if latest["effort"]["divisor"] != 1:
         raise Incomparable("The last run was a quick look: its figures are too rough to be stored.")
@@ -32,7 +29,7 @@ def merged(stored: Mapping[str, Any], latest: Mapping[str, Any]) -> dict[str, An
 
 
 def with_table(text: str, run: Mapping[str, Any]) -> str:
-    """The text of docs/capacity.md with the table of this run."""
+    """Returns the text of docs/capacity.md with the table of this run."""
     return _TABLE.sub(capacity.table(LOADS, capacity.measured(run)), text, count=1)
 
 

@@ -1,7 +1,8 @@
-"""The stream: from a customer's message to the shop's viewers, with one, with a thousand, and over a thousand shops.
+"""The stream: measures the time from a customer's message to the shop's viewers: with one viewer, with a thousand, and
+with a thousand shops.
 
-A message is delivered a hundred times a second; what is measured is the time from sending the delivery until a viewer
-has read the event, beside the time until the same delivery was answered.
+A hundred messages are delivered per second. The time from the sending of a delivery until a viewer has read the event
+is compared with the time until the same delivery is answered.
 """
 
 import asyncio
@@ -27,22 +28,23 @@ from bench.load import Tenant, named_messages, tenants
 GROUP: Final = "message to a connected viewer"
 VIEWERS: Final = 1_000
 RATE: Final = 100
-"""Messages a second."""
+"""Messages per second."""
 SAMPLED: Final = 50
-"""Viewers of one shop whose times are taken: reading all of a thousand would measure the reader."""
+"""The number of viewers of one shop whose times are measured. With all thousand, the reader itself would be
+measured."""
 SECONDS: Final = 4.0
 OPENING: Final = 50
-"""Streams that are opened at once."""
+"""Streams that are opened at the same time."""
 PATIENCE_SECONDS: Final = 30.0
 
 _EVENT: Final = re.compile(rb'event: message\ndata: \{"id":"([^"]+)"')
 _TAIL: Final = 600
-"""Bytes kept of what was read: an event's beginning may be cut anywhere."""
+"""Bytes of the last read that are kept, because an event may arrive in two parts."""
 
 
 @dataclass(slots=True)
 class _Times:
-    """When each message was sent; how long until it was answered, and until a viewer had it. In seconds."""
+    """When each message was sent, and the seconds until it was answered and until a viewer had it."""
 
     sent: dict[bytes, float] = field(default_factory=dict)
     answered: list[float] = field(default_factory=list)
@@ -50,7 +52,7 @@ class _Times:
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """Alternate the three."""
+    """Alternate the three cases."""
     raise_open_files()
     viewers = effort.count(VIEWERS)
     many = tenants(viewers)
@@ -63,7 +65,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     with ExitStack() as stack:
         own = stack.enter_context(inbox(directory / "stream"))
         own.begin(many)
-        base = own.server.resident_bytes()  # memory that was once used is not given back: both from here
+        base = own.server.resident_bytes()  # used memory is not given back, so both figures are relative to this point
         for number in range(effort.rounds):
             for name, watched in cases.items():
                 times, kib, busy = uvloop.run(_run(own, watched, base, effort.seconds / 1.5 * SECONDS))
@@ -90,7 +92,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
 
 
 async def _run(own: Inbox, watched: Sequence[Tenant], base: int, seconds: float) -> tuple[_Times, float, float]:
-    """Watch and deliver; the times, KiB of each viewer, and the share of a core."""
+    """Watch and deliver. Returns the times, the KiB per viewer, and the used share of a core."""
     times = _Times()
     shops = list(dict.fromkeys(watched))
     sampled = SAMPLED if len(shops) == 1 else len(watched)
@@ -129,7 +131,7 @@ async def _open(own: Inbox, watched: Sequence[Tenant], times: _Times, sampled: i
 
 
 async def _deliver(port: int, shops: Sequence[Tenant], times: _Times, seconds: float) -> int:
-    """One message after the other, each at its time; how many."""
+    """Send one message after another, each at its time. Returns the number of messages."""
     messages = named_messages(round(RATE * seconds), shops, random.Random())
     _, sender = await asyncio.get_running_loop().create_connection(_Sender, "127.0.0.1", port)
     began = time.perf_counter()
@@ -145,7 +147,7 @@ async def _deliver(port: int, shops: Sequence[Tenant], times: _Times, seconds: f
 
 
 class _Viewer(asyncio.Protocol):
-    """Reads a stream; with `times` it looks at the clock."""
+    """Reads a stream. With `times`, it records when each event arrives."""
 
     transport: asyncio.Transport
 
@@ -175,7 +177,7 @@ class _Viewer(asyncio.Protocol):
 
 
 class _Sender(asyncio.Protocol):
-    """Sends one request after the other."""
+    """Sends one request after another."""
 
     transport: asyncio.Transport
 
@@ -186,7 +188,7 @@ class _Sender(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     async def ask(self, request: bytes) -> None:
-        """Return when it is answered 200."""
+        """Send the request, and return when the answer is 200."""
         self._answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         async with asyncio.timeout(PATIENCE_SECONDS):

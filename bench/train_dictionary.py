@@ -1,7 +1,6 @@
-"""Make a new `cache/record.dict`: what message records look like, learned from the simulator's made-up traffic.
-
-No customer's text goes into it: it is part of the package. A new dictionary makes what is stored unreadable, so it
-needs a new version byte in `cache/codec.py`, and the old one stays for five days' reading.
+"""Makes a new `cache/record.dict`, the compression dictionary of message records. It is trained with the simulator's
+traffic. It contains no customer's text, because it is part of the package. Records of another dictionary cannot be
+read, so a new dictionary needs a new version byte in `cache/codec.py`. The old dictionary must be kept for five days.
 
     python -m bench.train_dictionary
 """
@@ -20,14 +19,15 @@ from simulator.traffic import Traffic
 from webhook.normalize import normalize
 
 SIZE = 16 * 1024
-"""32 KiB saves 3 bytes a message more and costs each process's cache; 4 KiB costs 20."""
+"""Bytes of the dictionary. 32 KiB would save 3 bytes more per message, but use more of each core's cache. 4 KiB would
+cost 20 bytes per message."""
 SAMPLES = 30_000
 _SOME_YEARS = 1_790_000_000_000
-"""Milliseconds: moments from 2026 on, so that no certain day is learned."""
+"""Milliseconds: the times are spread over some years from 2026 on, so that no single day is learned."""
 
 
 def records() -> list[bytes | bytearray | memoryview[int]]:
-    """Bodies as `cache/codec.py` writes them, no two of one Page, so that no id is learned."""
+    """Returns bodies as `cache/codec.py` writes them. Each has a different Page, so that no id is learned."""
     rng = random.Random(2026)
     bodies: list[bytes | bytearray | memoryview[int]] = []
     while len(bodies) < SAMPLES:
@@ -40,7 +40,7 @@ def records() -> list[bytes | bytearray | memoryview[int]]:
 
 
 def main() -> None:
-    """Train, write, and say how large a record is without and with it."""
+    """Train and write the dictionary, and print the size of a record without and with it."""
     bodies = records()
     learned, unseen = bodies[: -SAMPLES // 5], bodies[-SAMPLES // 5 :]
     dictionary = zstandard.train_dictionary(SIZE, learned, level=3)

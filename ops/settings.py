@@ -113,8 +113,8 @@ SETTINGS: tuple[Setting, ...] = (
             "the first signs proofs. 16 bytes or more each.", values.secrets(16), empty=(), secret=True, required=True),
     Setting("FACEBOOK_VERIFY_TOKEN", "verify_token", "The word Facebook repeats in the webhook handshake. "
             "8 bytes or more.", values.secret(8), secret=True, required=True),
-    Setting("GRAPH_URL", "graph_url", "The address of Facebook's Graph API: https, or http on loopback. `run` simulates "
-            "Facebook unless this is changed.",
+    Setting("GRAPH_URL", "graph_url", "The address of Facebook's Graph API: https, or http on loopback. `run` "
+            "simulates Facebook unless this is changed.",
             values.graph_url, default=FACEBOOK),
     Setting("GRAPH_VERSION", "graph_version", "The version of the Graph API that every call names.",
             values.graph_version, default="v26.0"),
@@ -133,13 +133,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MESSAGE_TTL", "message_ttl", "Seconds from the receipt of a message to its deletion, at most five days.",
             values.whole(1, MESSAGE_TTL_MAX, "seconds"), default=str(MESSAGE_TTL_MAX)),
     Setting("TOKEN_KEYS", "token_keys", "HS256 keys for bearer tokens, comma separated: the first signs, all verify. "
-            "32 bytes or more each. `serve` needs `TOKEN_KEYS` or `TOKEN_JWKS`.", values.secrets(32), empty=(), secret=True),
+            "32 bytes or more each. `serve` needs `TOKEN_KEYS` or `TOKEN_JWKS`.", values.secrets(32), empty=(),
+            secret=True),
     Setting("TOKEN_JWKS", "token_jwks", "A public JWK set that verifies bearer tokens, as JSON or as the path of a "
             "file.", values.jwk_set, or_path=True),
     Setting("SEAL_KEYS", "seal_keys", "Base64 keys of 32 bytes that encrypt stored messages and Page tokens, "
-            "comma separated: the first encrypts, all decrypt.", values.seal_keys, empty=(), secret=True, required=True),
+            "comma separated: the first encrypts, all decrypt.", values.seal_keys, empty=(), secret=True,
+            required=True),
     Setting("CONNECT_WITHOUT_TOKEN", "connect_without_proof", "Which tokens may connect a Page with `{}`, without the "
-            "Page's own token: `backend` (only bearer tokens with `shop: \"*\"`) or `shop` (any token with `shop:admin`).",
+            "Page's own token: `backend` (only bearer tokens with `shop: \"*\"`) or `shop` (any token with "
+            "`shop:admin`).",
             values.one_of("backend", "shop"), default="backend", default_for_run="shop"),
     Setting("PUBLIC_URL", "public_url", "The address of the service for callers from outside.", values.web_url),
     Setting("CORS_ORIGINS", "cors_origins", "Web origins whose pages may call the API, comma separated.",
@@ -165,8 +168,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DATA_DIR", "data_dir", "The directory in which `run` keeps its Valkey and its generated secrets.",
             values.directory, default=".data"),
     Setting("PURGE_JOURNAL", "purge_journal", "A directory, not on Redis' disk, in which each purge is written, "
-            "encrypted, before it is answered. At a start, and when Redis comes back with older data, the service repeats the "
-            "purges that Redis has lost, before it answers a request.", values.directory),
+            "encrypted, before it is answered. At a start, and when Redis comes back with older data, the service "
+            "repeats the purges that Redis has lost, before it answers a request.", values.directory),
     # Facebook states no maximum for Pages. For WhatsApp, on the same system, it states 3 MB for a delivery. If this
     # size is counted before JSON's escaping, a character of one byte can become six (`\u0001`): 18 MB. This is also the
     # size of 1,000 updates, the most in one delivery, of 18 KB each: texts of 3,000 Khmer characters. Facebook repeats

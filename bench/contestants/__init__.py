@@ -1,1 +1,2 @@
-"""What stands beside Page Inbox: the least a server can do, and what a user would write instead."""
+"""The programs that are compared with Page Inbox: a server that does the minimum, and programs that a user would write
+instead."""

@@ -1,4 +1,4 @@
-"""`python -m bench.contestants.ablated VARIANT`: `page-inbox serve` without one of the things that make it fast."""
+"""`python -m bench.contestants.ablated VARIANT`: `page-inbox serve` without one optimisation."""
 
 import gc
 import importlib
@@ -9,13 +9,13 @@ from typing import Any, Final
 
 
 def _ordinary() -> None:
-    """Without the fast entrance: every delivery goes through uvicorn's ASGI messages."""
+    """Turn off the fast path: every delivery uses uvicorn's ASGI messages."""
     server: Any = importlib.import_module("app.public_server")
     server.DeliveryConnection = lambda _receiver, *given, **more: server.AsgiConnection(*given, **more)
 
 
 def _unbatched() -> None:
-    """One message in each round trip to the store, and time to wait for it."""
+    """Store one message per round trip, with a longer time limit."""
     queue: Any = importlib.import_module("cache.messages.queue")
     queue.WAIT_SECONDS = 60.0
     parts: Any = importlib.import_module("app.parts")
@@ -23,13 +23,13 @@ def _unbatched() -> None:
 
 
 def _pooled() -> None:
-    """Every round trip takes its connection from redis-py's pool, which checks it first."""
+    """Take the connection for each round trip from redis-py's pool, which checks the connection first."""
     exchange: Any = importlib.import_module("cache.server.exchange")
     exchange.KEPT_SECONDS = -1.0
 
 
 def _collected() -> None:
-    """The garbage collector looks for cycles as often as it does by default, in all objects."""
+    """Let the garbage collector search all objects for cycles as often as by default."""
     server: Any = importlib.import_module("app.public_server")
     usual = gc.get_threshold()
     server.keep_what_is_here = lambda: gc.set_threshold(*usual)

@@ -1,4 +1,5 @@
-"""The least: reads the body, looks at nothing, answers 200. No server in Python on this stack does more a second."""
+"""The minimum: reads the body, does not examine it, and answers 200. No Python server on uvicorn answers more requests
+per second."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""FastAPI and redis-py, a transaction per message: what a user would write in Python.
+"""FastAPI and redis-py with one transaction per message, as a user would write it in Python.
 
-Like the others it checks the signature, stores each message once and for five days, indexes it by time, and answers
-once that is done. It compresses nothing, and knows no shops, purges, edits, limits, metrics or log lines.
+As the other programs do, it checks the signature, stores each message once for five days, indexes it by time, and
+answers afterwards. It has no compression, shops, purges, edits, limits, metrics or log lines.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ redis: Any = Redis.from_url(os.environ["REDIS_URL"])
 
 @app.post("/webhook")
 async def webhook(request: Request) -> Response:
-    """Take one delivery."""
+    """Receive one delivery."""
     body = await request.body()
     expected = "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected, request.headers.get("x-hub-signature-256", "")):

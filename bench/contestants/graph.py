@@ -1,7 +1,7 @@
-"""Facebook's Graph as the simulator plays it, in a process of its own: what our service and its reference both ask.
+"""Runs the simulated Graph in a separate process. The service and its reference both call it.
 
-PORT is where it listens, FACEBOOK_APP_SECRET what proofs are made with, PAGES the ids of its Pages. The posts of
-STALLED, if it is set, take STALL_SECONDS to come.
+It listens on PORT and checks proofs with FACEBOOK_APP_SECRET. PAGES has the ids of its Pages. The posts of the Page
+STALLED, if set, take STALL_SECONDS.
 """
 
 import base64
@@ -22,17 +22,17 @@ from simulator.graph_world import World
 APP_ID: Final = "200000000000001"
 POSTS: Final = 60
 COMMENTS: Final = 120
-"""On the newest post of each Page; some thirty of them are replies."""
+"""The number of comments on the newest post of each Page. About thirty are replies."""
 
 
 def token_of(page: PageId) -> Secret:
-    """The token that a Page is read with: letters and digits in no order, and as long as Facebook's are."""
+    """Returns the token of a Page: random letters and digits, as long as Facebook's tokens."""
     digest = hashlib.sha512(page.encode()).digest()
     return Secret("EAA" + base64.b64encode(2 * digest, altchars=b"AB").decode().rstrip("="))
 
 
 def filled(app_secret: Secret, pages: list[PageId]) -> World:
-    """A world with these Pages, all of the same size."""
+    """Returns a world with these Pages, all of the same size."""
     rng, now = random.Random(1), time.time_ns() // 1_000_000
     world = World(APP_ID, [app_secret], rng, lambda: time.time_ns() // 1_000_000)
     for page in pages:

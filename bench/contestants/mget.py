@@ -1,4 +1,4 @@
-"""Starlette and one MGET: a read that does nothing but fetch the same bytes and put them together."""
+"""Starlette and one MGET: a read that only fetches the same bytes and joins them."""
 
 import os
 from typing import Any
@@ -18,7 +18,7 @@ KEYS = {name: [f"bare:{name}:{number}" for number in (*range(PARTS), "tail")] fo
 
 
 async def page(request: Request) -> Response:
-    """One page of messages, each stored as the JSON it is answered as."""
+    """Answers one page of messages. Each is stored as the JSON of the answer."""
     *messages, tail = await redis.mget(KEYS[request.path_params["name"]])
     return Response(b'{"messages":[' + b",".join(messages) + tail, media_type="application/json")
 

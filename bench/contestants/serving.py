@@ -1,4 +1,4 @@
-"""The server that every Python contestant runs on: the settings of `app/server.py`."""
+"""The server of every Python contestant, with the settings of `app/server.py`."""
 
 import os
 from typing import Any
