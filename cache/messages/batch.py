@@ -118,9 +118,10 @@ class Batches:
                 parts = self._queue.take()
                 if not parts:
                     continue
+                messages = sum([len(part.rows) for part in parts])
                 self._pace.begin()
                 try:
-                    await self._store(parts)
+                    await self._store(parts, messages)
                 except Unavailable as error:
                     # The messages that waited for the next round trip fail too. Facebook delivers them again.
                     self._metrics.store_error(error.reason)
@@ -132,19 +133,19 @@ class Batches:
                     for part in parts:
                         self._queue.fail(part.puts, error)
                 finally:
-                    self._pace.end(sum([len(part.rows) for part in parts]))
+                    self._pace.end(messages)
         finally:
             self._storing = None
 
-    async def _store(self, parts: Sequence[Part]) -> None:
-        """Store and settle these messages.
+    async def _store(self, parts: Sequence[Part], messages: int) -> None:
+        """Store and settle these parts, which have this number of messages.
 
         Raises:
             Unavailable: it is unknown what is stored; nothing is settled.
         """
         began = self._clock()
         replies = await self._seal_and_send(parts)
-        self._metrics.stored(self._clock() - began, sum([len(part.rows) for part in parts]))
+        self._metrics.stored(self._clock() - began, messages)
         others = []
         for part, reply in zip(parts, replies, strict=True):
             if isinstance(reply, Unavailable) or len(reply) > 1 or b"o" in reply[0]:

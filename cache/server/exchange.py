@@ -130,25 +130,18 @@ async def exchange(
         RedisError, OSError, TimeoutError: the connection failed or sent nothing, and is closed. Any of the requests may
             have been carried out.
     """
-    packed = [_packed(request) for request in requests]
+    packed = [pack_command(tuple(request)) for request in requests]  # type: ignore[arg-type]  # its stub is too narrow
+    replies: list[Reply | Exception] = []
     try:
         # keeps: an answer has a time limit
         async with asyncio.timeout(seconds):
             await connection.send_packed_command(packed, check_health=False)
-            return [await _reply_or_error(connection) for _ in requests]
+            for _ in requests:
+                try:
+                    replies.append(await connection.read_response(timeout=math.inf))  # one time limit for all replies
+                except ResponseError as error:  # only this request is refused; other errors end the connection
+                    replies.append(error)
     except BaseException:
         await connection.disconnect(nowait=True)  # its next reply would belong to another request
         raise
-
-
-def _packed(request: Sequence[Arg]) -> bytes:
-    packed: bytes = pack_command(tuple(request))  # type: ignore[arg-type]  # its stub knows tuples of one element only
-    return packed
-
-
-async def _reply_or_error(connection: AbstractConnection) -> Reply | Exception:
-    """Returns a reply or the refusal of one request. Only other errors end the connection."""
-    try:
-        return await connection.read_response(timeout=math.inf)  # one time limit for all replies, set by the caller
-    except ResponseError as error:
-        return error
+    return replies
