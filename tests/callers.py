@@ -33,7 +33,7 @@ def mint(
     key: Secret = TOKEN_KEY,
     subject: str = "owner@shop",
 ) -> str:
-    """A token as the service's own issuer would make it; good for longer than all tests together take."""
+    """Makes a token like the service's own issuer. It is valid for longer than all tests take."""
     return Tokens([key]).mint(ShopId(shop), scopes, ttl, subject, time.time())
 
 

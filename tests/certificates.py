@@ -1,4 +1,4 @@
-"""Certificates for tests of TLS: an authority of one's own, and one certificate that it signed."""
+"""Certificates for tests of TLS: an authority, and one certificate that it signed."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

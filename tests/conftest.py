@@ -61,7 +61,7 @@ def valkey_url(valkey: Server) -> str:
 
 @pytest.fixture
 def flushed(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Server]]:
-    """Any of the servers by its name, empty; looked over for leaks afterwards."""
+    """One of the servers by its name, empty. It is checked for leaked keys afterwards."""
     lent: list[Server] = []
 
     def lend(name: str) -> Server:

@@ -71,7 +71,7 @@ class GraphShop(Shop):
         return self.client.put(f"/pages/{page}", json={"access_token": token.reveal(), "history": history})
 
     def bring(self, page: FakePage, *, history: bool = False) -> dict[str, Any]:
-        """Connect a Page with its own token, which must succeed; its state."""
+        """Connects a Page with its own token, which must succeed. Returns the Page's state."""
         answer = self.connect_with(page.id, page.token, history=history)
         assert answer.status_code == 200, answer.text
         state: dict[str, Any] = answer.json()

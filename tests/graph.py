@@ -56,7 +56,7 @@ class Caller:
     seen: Seen = field(default_factory=Seen)
 
     async def ask(self, path: str, method: str = "GET", **params: Any) -> httpx2.Response:
-        """A call with version, proof and token as they should be; parameters of a POST go into its form."""
+        """Sends a call with the right version, proof and token. Parameters of a POST are in its form."""
         params = {"appsecret_proof": proof_of(self.token, self.world.app_secrets[0]), **params}
         headers = {"Authorization": f"Bearer {self.token.reveal()}"}
         where: dict[str, Any] = {"data": params} if method == "POST" else {"params": params}
@@ -124,7 +124,7 @@ def running_graph(
 
 
 class _Protocol(HttpToolsProtocol):
-    """Lets the application close a connection without a word; left to itself uvicorn would answer 500."""
+    """Lets the application close a connection without an answer. Otherwise uvicorn would answer 500."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

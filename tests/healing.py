@@ -46,7 +46,7 @@ class Inbox:
         return mid
 
     def delivered(self, service: Service, psid: Psid, at: int) -> str:
-        """Something is said, and a webhook brings it; the message's id."""
+        """A customer writes a message and a webhook delivers it. Returns the message's id."""
         mid = self.says(psid, at)
         part = text_part(mid, "by webhook", page=self.page.id, customer=psid, at=at)
         with Facebook(service.url) as facebook:
@@ -81,7 +81,7 @@ class Inbox:
         self.due()
 
     def state(self) -> dict[str, Any]:
-        """What is known of the token, as it is written down."""
+        """Returns the stored state of the token."""
         with redis.Redis.from_url(self._valkey.url) as client:
             raw = client.hget(ShopKeys(ShopId("shop-1")).registry, names(self.page.id).state)
         known: dict[str, Any] = json.loads(raw)

@@ -15,7 +15,7 @@ _WRITABLE: Final = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw")
 
 
 def memory_of(pid: int) -> Iterator[bytes]:
-    """All writable memory, some at a time; skips the test where the system does not let us read it."""
+    """Yields all writable memory in parts. Skips the test if the system does not allow the read."""
     try:
         maps = Path(f"/proc/{pid}/maps").read_text()
         with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:

@@ -37,7 +37,7 @@ class Reader:
         self._id = self.last_id
 
     def line(self, line: str) -> None:
-        """Take one line, without its end."""
+        """Reads one line, without its end."""
         if not line:
             self.last_id = self._id
             if self._data:

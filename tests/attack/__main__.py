@@ -78,7 +78,7 @@ async def _awaited(attack: Attack, target: Target) -> float:
 @click.option("--redis-url", help="Its Redis, where it can be reached.")
 @click.option("--only", default="", help="Run only attacks whose title contains this text.")
 def main(url: str | None, ops_url: str | None, pid: int | None, redis_url: str | None, only: str) -> None:
-    """Print the table; exit code 1 when the service did not hold."""
+    """Prints the table. The exit code is 1 when the service did not hold."""
     attacks = [one for one in all_attacks() if only in one.title]
     lost, began = 0, time.monotonic()
     for number, attack in enumerate(attacks, 1):

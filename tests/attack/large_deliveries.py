@@ -1,4 +1,4 @@
-"""Genuine deliveries that are as large as customers can make them. Facebook repeats a refused one, then gives up."""
+"""Genuine deliveries that are as large as customers can make them. Facebook repeats a refused delivery a few times."""
 
 import asyncio
 import time

@@ -39,7 +39,7 @@ async def _many(client: httpx2.AsyncClient, make: Make, numbers: range) -> list[
 
 @attack("what one shop's tokens leave in Redis in a day, at their limits", limit=64, unit="MiB")
 async def growth(target: Target) -> float:
-    """Pages and tickets until they are refused; blocks, purges and other changes some, scaled up to their limits."""
+    """Pages and tickets until they are refused. Some blocks, purges and other changes, scaled up to their limits."""
 
     def block(client: httpx2.AsyncClient, number: int) -> Awaitable[httpx2.Response]:
         return client.put(f"/conversations/{PAGE}_{number}/blocked", params={"keep_messages": "true"})

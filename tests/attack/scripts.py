@@ -65,7 +65,7 @@ def _deliver_conversations(target: Target, name: str, count: int) -> None:
 
 @attack("longest call of Redis for an old cursor of 100,000 conversations that moved since", limit=LIMIT_MS, unit="ms")
 async def old_cursor_of_conversations(target: Target) -> float:
-    """The cursor is handed out while there are three conversations; then each of 100,000 gets a message."""
+    """The service gives the cursor while there are three conversations. Then each of 100,000 gets a message."""
 
     def run() -> float:
         with _redis(target) as client, target.shop() as shop:
@@ -109,7 +109,7 @@ async def shop_of_many_pages(target: Target) -> float:
 
 @attack("longest call of Redis when an outage ends and 100,000 Pages are watched", limit=LIMIT_MS, unit="ms")
 async def watch_of_many_pages(target: Target) -> float:
-    """The list is written as the service writes it; the last sign of life is made an hour old."""
+    """The list has the form that the service writes. The last sign of life is made an hour old."""
 
     def run() -> float:
         with _redis(target) as client:

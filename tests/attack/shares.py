@@ -122,7 +122,7 @@ async def small_chunks(target: Target) -> float:
 
 @attack("bodies sent with 32 streams of one token cut deliveries off", limit=0, unit="of 20 deliveries")
 async def bodies_of_streams(target: Target) -> float:
-    """Each delivery comes in two pieces, as a large one does."""
+    """Each delivery arrives in two pieces, as a large delivery does."""
     token = mint(SHOP, key=target.token_key)
     path, size = f"/v1/shops/{SHOP}/stream", 1024 * 1024
 

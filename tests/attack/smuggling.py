@@ -99,7 +99,8 @@ REFUSED: Final = {
 
 @attack("a body is read as the next request", limit=0, unit="requests read out of a body")
 async def upgrades(target: Target) -> float:
-    """Requests that ask for another protocol: each may get one answer, and the last request of the connection one."""
+    """Requests that ask for another protocol. Each may get one answer, and the last request of the connection gets one
+    answer."""
     read = 0
     for sent in UPGRADES.values():
         read += max(len(await asyncio.to_thread(exchange, target.address, sent)) - 2, 0)

@@ -88,7 +88,8 @@ Run = Callable[[Target], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """`run` returns a figure in `unit`; the service holds when it is at most `limit`. Shops are connected before."""
+    """`run` returns a figure in `unit`. The service holds when the figure is at most `limit`. Shops are connected
+    before."""
 
     title: str
     limit: float

@@ -99,7 +99,7 @@ def _processor_ms(target: Target, path: str) -> float:
 
 @attack("a read of 100 messages that were written to be dear", limit=250, unit="ms of processor time, worst shape")
 async def read_of_hundred(target: Target) -> float:
-    """Every shape in turn; the page is the newest hundred."""
+    """Every shape in turn. The list page has the newest hundred messages."""
     worst = 0.0
     for number, words in enumerate(TEXTS.values()):
         await asyncio.to_thread(_send, target, str(number), _texts(words))
@@ -122,7 +122,7 @@ async def export_of_hundred(target: Target) -> float:
 
 @attack("a stream that brings 100 messages that were written to be dear", limit=300, unit="ms of processor time")
 async def stream_of_hundred(target: Target) -> float:
-    """A viewer that comes back and is given what it has missed."""
+    """A viewer connects again and gets what it has missed."""
     with target.shop() as shop:
         begin = await asyncio.to_thread(_last_event_id, target, "")
         await asyncio.to_thread(_send, target, "stream", _texts(TEXTS["digits split by invisible characters"]))
@@ -136,7 +136,7 @@ async def stream_of_hundred(target: Target) -> float:
 
 
 def _last_event_id(target: Target, after: str) -> str:
-    """Follow the stream from an event on until it has caught up; the id of `ready`."""
+    """Follows the stream from an event until all earlier events are sent. Returns the id of `ready`."""
     with (
         target.shop() as shop,
         httpx2.Client(trust_env=False, verify=NO_TLS, timeout=60) as client,

@@ -28,7 +28,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(PAGE)
 
     def log_message(self, *_: object) -> None:
-        """The tests say what they need to know."""
+        """Logs nothing, because the tests check what they need."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The client in a browser, with answers that the test has written: what it asks, gives, repeats and refuses."""
+"""The client in a browser, with answers from the test: its requests, results, repetitions and errors."""
 
 import re
 from typing import Any, Final, get_args
@@ -274,7 +274,7 @@ async def test_lists_go_on_to_their_end(modules: Modules) -> None:
 
 
 async def test_a_read_is_repeated_until_its_answer_is_good_and_a_change_is_not(modules: Modules) -> None:
-    """Also after an error of the service or of a proxy; not where a repetition cannot help."""
+    """Also after an error of the service or of a proxy, but not if a repetition cannot help."""
     body = """
         const inbox = make();
         const read = await inbox.message("m");

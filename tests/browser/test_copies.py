@@ -24,7 +24,8 @@ SOKHA, DARA, NEW = (f"700000000000000{number}" for number in (1, 2, 3))
 async def test_conversations_that_lose_messages_tonight_are_listed(
     console: Console, graph: FakeGraph, language: str, size: str
 ) -> None:
-    """The earliest first, with how many messages go; a conversation with days left is not among them."""
+    """The earliest comes first, with the number of messages. A conversation that ends in some days is not in
+    the list."""
     words, world, page_of = WORDS[language], graph.world, console.owner.page
     for number, (psid, hours) in enumerate(((SOKHA, 110), (SOKHA, 111), (DARA, 115), (NEW, 30))):
         world.say(page_of, Psid(psid), f"text {number}", at=now() - hours * HOUR, name=f"name {psid[-1]}")

@@ -43,7 +43,7 @@ async def test_a_message_is_deleted(console: Console) -> None:
 
 
 async def test_esc_deletes_nothing(console: Console) -> None:
-    """And leads back to the button that asked."""
+    """The focus returns to the button that asked."""
     console.owner.hears("m_1", "first")
     page = await console.open()
     await open_conversation(page)
@@ -117,7 +117,7 @@ async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: 
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_storing_is_paused_and_resumed(console: Console, language: str, size: str) -> None:
-    """For the shop, and for one of its Pages: asked about first, and seen in every view until it is resumed."""
+    """For the shop, and for one of its Pages. The console asks before, and every view shows the pause until it ends."""
     words = WORDS[language]
     page = await console.open(language, size)
     await page.get_by_role("button", name=words["view.shop"], exact=True).click()
@@ -159,7 +159,7 @@ async def test_storing_is_paused_and_resumed(console: Console, language: str, si
 
 
 async def test_the_banner_goes_when_a_pause_ends_by_itself(console: Console) -> None:
-    """The page asks the service once the end has come."""
+    """The page asks the service when the end has come."""
     end = datetime.now(UTC) + timedelta(minutes=1)
     state = console.owner.get("/")
     answers = [state | {"paused": True, "until": end.isoformat()}, state]
@@ -211,7 +211,7 @@ async def test_a_copy_of_everything_is_taken(console: Console, tmp_path: Path) -
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_who_did_what_is_shown(console: Console, language: str) -> None:
-    """In words, each with its time and its name; no word is left untranslated."""
+    """In words, each with its time and its name. Every word is translated."""
     words = WORDS[language]
     console.owner.hears("m_1", "canary")
     console.owner.purge()
@@ -242,7 +242,7 @@ async def test_what_somebody_else_deletes_leaves_the_page_too(console: Console) 
 
 
 async def test_a_pause_by_somebody_else_is_seen_when_the_page_is_looked_at_again(console: Console) -> None:
-    """The browser says that the page has come into view."""
+    """The page reads the state again when it becomes visible."""
     page = await console.open()
     await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
     assert console.owner.client.patch("/", json={"paused": True}).status_code == 200

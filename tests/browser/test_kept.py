@@ -90,7 +90,7 @@ async def test_the_storage_has_the_conversations_deadline(modules: Modules) -> N
 
 
 async def test_a_value_is_stored_without_the_others(modules: Modules) -> None:
-    """A thousand counts cost the storage a thousand times one, and not the square of it."""
+    """A thousand counts cost a thousand times the cost of one count, not the square."""
     script = """(() => {
         const kept = m.createKept({ name: "test", deadlineOf: () => 2_000, now: () => 1_000 });
         const setItem = Storage.prototype.setItem;

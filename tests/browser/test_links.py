@@ -93,7 +93,7 @@ async def test_the_list_is_filtered_by_page_under_the_pages_names(console: Conso
 
 
 async def test_a_page_has_its_name(console: Console, graph: FakeGraph) -> None:
-    """As Facebook has it; without permission the id stays."""
+    """The name from Facebook. Without permission the id stays."""
     graph.world.say(console.owner.page, Psid(SOKHA), "hello", at=now(), name="Sokha")
     console.owner.hears("m_1", "hello", SOKHA)
     page = await console.open()

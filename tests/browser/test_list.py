@@ -86,7 +86,7 @@ async def with_many(console: Console, total: int, at_once: int) -> Page:
 
 
 async def metrics(cdp: CDPSession) -> dict[str, float]:
-    """Chromium's own figures of the page; durations are processor time in seconds."""
+    """Chromium's own figures of the page. Durations are processor time in seconds."""
     return {one["name"]: one["value"] for one in (await cdp.send("Performance.getMetrics"))["metrics"]}
 
 
@@ -123,7 +123,7 @@ async def test_no_row_moves_under_a_pointer_that_moves(console: Console) -> None
 
 
 async def test_a_live_message_among_thousands_of_conversations_costs_little(console: Console) -> None:
-    """Processor time of the page's main thread, from its arrival to its row; the page does not grow."""
+    """Processor time of the page's main thread, from the arrival to the row. The page does not grow."""
     page = await with_many(console, MANY, MANY)
     cdp = await page.context.new_cdp_session(page)
     await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})

@@ -14,7 +14,7 @@ BACKGROUND = "(one) => getComputedStyle(one).backgroundColor"
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_forced_colours_show_what_is_chosen(console: Console, language: str) -> None:
-    """The row, the view and the filter; nothing is lost for axe."""
+    """The row, the view and the filter. axe finds no loss."""
     for number in range(2):
         console.owner.hears(f"m_{number}", f"call 012 345 67{number}", f"700000000000000{number}")
     page = await console.open(language, forced_colors="active")

@@ -1,4 +1,4 @@
-"""Reading messages: seeing them arrive, finding one, copying a number, and what they may hold."""
+"""Reading messages: they arrive, are found, and numbers are copied. Their content can be anything."""
 
 from typing import Any, Final
 
@@ -246,7 +246,7 @@ async def test_names_stay_away_gracefully_when_facebook_refuses_them(console: Co
 
 
 async def test_the_keyboard_is_enough(console: Console) -> None:
-    """/ searches, arrows walk through the list, Enter opens, Esc leads back to where one was."""
+    """/ searches, arrows move in the list, Enter opens, Esc returns."""
     for number in range(3):
         console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
     page = await console.open()

@@ -1,4 +1,4 @@
-"""The order beside a thread: picked messages, what they say, and the ways to take it along."""
+"""The order beside a thread: picked messages, their text, and the ways to copy or send it."""
 
 import json
 from typing import Any
@@ -59,7 +59,8 @@ async def no_picture(route: Route) -> None:
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_picked_messages_are_gathered_to_an_order(console: Console, language: str, size: str) -> None:
-    """Texts, number, place and photo, beside the thread or on a sheet; copied as text and as JSON; stored nowhere."""
+    """Texts, number, place and photo, beside the thread or on a sheet. The order is copied as text and as JSON and
+    stored nowhere."""
     words = WORDS[language]
     order_comes_in(console)
     page = await console.window(language, size, permissions=["clipboard-read", "clipboard-write"])

@@ -46,7 +46,7 @@ class Own:
         self.service = self._stack.enter_context(serving)
 
     def shop(self) -> Owner:
-        """A shop of it, with one connected Page."""
+        """A shop of the service, with one connected Page."""
         page = new_page(self._graph.world)
         shop = self._stack.enter_context(Owner(self.service.url))
         shop.bring(page)

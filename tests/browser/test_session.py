@@ -1,4 +1,4 @@
-"""Who is signed in, for how long, and what of it is offered."""
+"""Who is signed in, for how long, and what this person may do."""
 
 import pytest
 from playwright.async_api import Locator, expect
@@ -163,7 +163,7 @@ async def test_a_token_for_every_shop_asks_which(console: Console) -> None:
 
 
 async def test_language_and_colours_are_remembered(console: Console) -> None:
-    """In this browser; everything on the page changes at once."""
+    """The browser keeps them. Everything on the page changes at once."""
     console.owner.hears("m_1", "hello")
     page = await console.open()
     await page.get_by_role("button", name="ខ្មែរ").click()

@@ -20,7 +20,7 @@ class Balancer:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, to its end."""
+        """Handles one connection until its end."""
         task = asyncio.current_task()
         assert task is not None
         self._under_way.add(task)

@@ -1,4 +1,5 @@
-"""Between a service and its Redis: forwards bytes, counts connections, cuts them, and leads new ones elsewhere."""
+"""A relay between a service and its Redis: it forwards bytes, counts connections, cuts them, and sends new ones to
+another server."""
 
 import asyncio
 import random

@@ -127,7 +127,7 @@ def put_between(begin: str, end: str, made: str, document: Path) -> None:
 
 
 def main(rows: Path, document: Path) -> None:
-    """Put these rows into the document's table, in place of what it says of their faults."""
+    """Writes these rows into the document's table. They replace the rows of the same faults."""
     made = document.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     kept = {line.split(" | ")[0].removeprefix("| "): line for line in made.splitlines() if line.startswith("| ")}
     drawn = sorted(

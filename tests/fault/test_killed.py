@@ -1,4 +1,5 @@
-"""The service ends in the middle of its work, asked or not: nothing that it answered 200 is lost, nothing is twice."""
+"""The service ends during its work, with and without a signal to stop. No message that was answered 200 is lost or
+stored twice."""
 
 import asyncio
 import random

@@ -90,7 +90,7 @@ async def post(service: Service, *mids: str) -> int:
 
 
 async def counts(service: Service) -> dict[tuple[str, ...], int]:
-    """Events by kind and outcome since the start; kinds and outcomes that did not occur are left out."""
+    """Returns events by kind and outcome since the start. Kinds and outcomes that did not occur are left out."""
     with Operator(service.ops_url) as operator:
         counted = await asyncio.to_thread(operator.counts, "events_total")
         return {labels: number for labels, number in counted.items() if number}

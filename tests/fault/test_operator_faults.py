@@ -83,7 +83,7 @@ async def test_a_user_without_rights(own_server: OwnServer, tmp_path: Path, row:
 
 @pytest.mark.fault("a Redis in which no Page was ever connected, until one is")
 async def test_a_redis_without_pages(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
-    """It may be the wrong one: deliveries are refused, and come again."""
+    """It may be the wrong Redis: deliveries are refused, and Facebook repeats them."""
     with own_server() as server, serving(server.url, tmp_path / "log") as service:
         async with loading(service.url) as load:
             await refused(load)
@@ -95,7 +95,7 @@ async def test_a_redis_without_pages(own_server: OwnServer, tmp_path: Path, row:
 
 @pytest.mark.fault("the certificate of a Redis over TLS replaced by one of another authority, and back")
 async def test_a_redis_with_another_certificate(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
-    """The service does not talk to it, and keeps what comes later."""
+    """The service does not use it. It stores deliveries again when the right certificate is back."""
     try:
         binary = redis7()
     except Absent as reason:

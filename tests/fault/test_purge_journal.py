@@ -60,7 +60,7 @@ def reading(service: Service) -> Iterator[Reader]:
 
 
 def keep_and_purge(service: Service, breakable: Breakable) -> list[str]:
-    """Three messages, a snapshot, two purges; the purges' ids."""
+    """Three messages, a snapshot, two purges. Returns the ids of the purges."""
     with Facebook(service.url) as facebook, Shop(service.url) as shop:
         shop.connect()
         assert facebook.text("m_kept", customer=OTHER).status_code == 200
@@ -73,7 +73,7 @@ def keep_and_purge(service: Service, breakable: Breakable) -> list[str]:
 
 
 def look_after(service: Service, purges: list[str]) -> None:
-    """What is as before, and what came back from the journal."""
+    """Checks what is unchanged, and what came back from the journal."""
     with Facebook(service.url) as facebook, Shop(service.url) as shop:
         assert shop.ids() == ["m_kept"]
         conversation, message = (shop.get(f"/purges/{purge}") for purge in purges)

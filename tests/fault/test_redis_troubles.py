@@ -137,7 +137,7 @@ def told_loading(service: Service) -> bool:
 async def test_connections_to_a_demoted_primary_are_given_up(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, row: EndsWith
 ) -> None:
-    """As behind a name or a proxy that leads new connections to the new primary, while the old ones stay open."""
+    """As with a name or a proxy that leads new connections to the new primary, while old connections stay open."""
     with (
         own_server("old") as old,
         own_server("new") as new,

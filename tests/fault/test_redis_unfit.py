@@ -84,7 +84,7 @@ def test_a_policy_that_is_changed_later_stops_deliveries_until_it_is_changed_bac
 
 
 def test_a_user_that_may_not_run_scripts_leaves_the_service_unready(own: Server, tmp_path: Path) -> None:
-    """PING would pass; what a delivery needs does not."""
+    """PING would work, but the script of a delivery does not."""
     url = with_user(own, "+@all", "-@scripting")
     with serving(url, tmp_path / "log", ready="/livez") as service:
         answer = readiness(service)
@@ -115,7 +115,7 @@ def test_what_redis_does_not_tell_is_said_loudly_and_does_not_stop_the_service(o
 
 @pytest.fixture(scope="session")
 def faketime() -> Path:
-    """The library that gives one process another time of day."""
+    """The library that gives a process another time."""
     try:
         return library("libfaketime.so.1", package="libfaketime")
     except Absent as reason:

@@ -93,7 +93,7 @@ class Shop:
         self._token = (b"Authorization", f"Bearer {mint(world.shop)}".encode())
 
     async def call(self, method: str, path: str, body: bytes = b"") -> Any:
-        """The answer's JSON; anything but 200 is wrong."""
+        """Returns the answer's JSON. Any status but 200 is wrong."""
         status, answer = await self._wire.ask(method, f"/v1/shops/{self.world.shop}{path}", body, self._token)
         if status != 200:
             raise Wrong(f"{method} {path} was answered {status}: {answer!r}")
@@ -142,7 +142,7 @@ class Shop:
         return len(messages)
 
     async def purge(self) -> None:
-        """Delete everything; nothing is readable afterwards."""
+        """Deletes everything. Nothing is readable afterwards."""
         await self.call("DELETE", "/messages")
         if left := await self.walk("messages"):
             raise Wrong(f"{len(left)} messages outlived the purge")

@@ -69,7 +69,7 @@ Change = Callable[[Cell | None], Cell | None]
 
 
 def arrives(message: Kept) -> Change:
-    """A message comes: kept where it is new, with the edit that came before it."""
+    """A message arrives. A new message is stored, with the edit that came before it."""
 
     def change(cell: Cell | None) -> Cell | None:
         if cell is None:
@@ -95,7 +95,7 @@ def edited(number: int, text: str) -> Change:
 
 
 def taken_back(_: Cell | None) -> Cell:
-    """For good, also before it has come."""
+    """The unsend is permanent, also before the message has arrived."""
     return GONE
 
 
@@ -121,7 +121,7 @@ class World:
         return {key: cell for key, cell in self._cells.items() if isinstance(cell, Kept)}
 
     def delivery(self) -> bytes:
-        """The next body; the model has seen it."""
+        """Draws the next body. The model has already processed it."""
         rng = self._rng
         if self._sent and rng.random() < 0.1:
             body, happened = rng.choice(self._sent)
@@ -273,7 +273,7 @@ class World:
 
 
 def garbled(body: bytes, rng: random.Random) -> bytes:
-    """A body with some bytes changed, doubled, cut out, or moved; or cut off."""
+    """A body with some bytes changed, doubled, removed or moved, or with its end cut off."""
     broken = bytearray(body)
     for _ in range(rng.randint(1, 4)):
         at, size = rng.randrange(len(broken) + 1), rng.randint(1, 12)

@@ -20,7 +20,7 @@ def rows(title: str) -> list[list[str]]:
 
 
 def test_every_webhook_field_that_is_subscribed_has_its_row() -> None:
-    """And no other: an app that has not chosen one of them receives nothing of it."""
+    """The table has only these fields, because an app that has not chosen a field gets nothing of it."""
     assert sorted(name for row in rows("3. Choose the webhook fields") for name in row) == sorted(FIELDS)
 
 

@@ -132,7 +132,7 @@ def ours() -> tuple[Module, ...]:
 
 
 def within(name: str, allowed: tuple[str, ...]) -> bool:
-    """Whether a module is one of these, or lies in one of these packages."""
+    """Whether a module is one of these modules, or in one of these packages."""
     return any(name == one or name.startswith(f"{one}.") for one in allowed)
 
 

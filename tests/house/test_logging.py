@@ -55,7 +55,7 @@ def test_every_event_has_the_levels_that_it_is_logged_at() -> None:
 
 
 def test_every_event_has_the_fields_that_it_may_have() -> None:
-    """Not one more, not one less."""
+    """Exactly these fields."""
     assert {name: fields for name, (_, fields) in EVENTS.items() if name not in BY_HAND} == {
         name: event.fields for name, event in all_events().items()
     }

@@ -92,7 +92,7 @@ def test_every_schema_is_a_schema(document: Json) -> None:
 
 
 def test_every_answer_and_every_reason_of_a_problem_has_an_example(document: Json) -> None:
-    """Which fits its schema, so that a reader sees what comes."""
+    """Each fits its schema, so that a reader sees the real form."""
     for methods in document["paths"].values():
         for name, operation in ((one["operationId"], one) for one in methods.values()):
             (status,) = [status for status in operation["responses"] if status.startswith("2")]
@@ -108,7 +108,7 @@ def test_every_answer_and_every_reason_of_a_problem_has_an_example(document: Jso
 
 
 def test_answers_are_open_for_new_fields_and_requests_are_closed(document: Json) -> None:
-    """A generated client must read the answers of a later release; a misspelt field is refused."""
+    """A generated client must read the answers of a later release. A misspelt field is refused."""
     schemas = document["components"]["schemas"]
     closed = {name for name, schema in schemas.items() if schema.get("additionalProperties") is False}
     assert closed == {route.body.__name__ for route in ROUTES if route.body}

@@ -25,7 +25,8 @@ def names(cell: str) -> list[str]:
 
 
 def marks_of(source: str) -> dict[str, set[str]]:
-    """Each test of a module, with the marks that keep it from running; a module's own marks are every test's."""
+    """Returns each test of a module, with the marks that prevent it from running. A module's own marks apply to all its
+    tests."""
     tree = ast.parse(source)
     of_all: set[str] = set()
     for node in tree.body:
@@ -67,7 +68,7 @@ def faults(row: list[str]) -> list[str]:
 
 
 def test_the_table_has_its_four_columns_and_every_promise_once() -> None:
-    """A promise that is made twice is kept in one place only."""
+    """A promise that occurs twice would be kept in one place only."""
     head, *promises = rows()
     assert head == HEAD
     assert len({row[0] for row in promises}) == len(promises) >= 13

@@ -38,7 +38,7 @@ STATUS = ("GET", "/facebook/data-deletion/{code}")
 
 
 def application() -> Application:
-    """With production settings; a Redis that refuses connections."""
+    """With production settings, and a Redis that refuses connections."""
     environ = {
         "REDIS_URL": "unix:///nonexistent/page-inbox.sock",
         "FACEBOOK_APP_SECRET": "app-secret-of-the-guarded-house",
@@ -188,7 +188,7 @@ def test_what_facebook_signs_is_refused_without_its_signature(client: TestClient
 
 
 def test_what_is_not_in_the_table_is_not_there(client: TestClient) -> None:
-    """404 and 405 as problems, also with a good token; no trailing slash opens another door."""
+    """404 and 405 as problems, also with a good token. A slash at the end gives no second way in."""
     bearer = token("demo", *SCOPES)
     for path in ("/v1", "/v1/shops", "/v1/shops/demo/nothing", "/v1/shops/demo/messages/", "/metrics", "/readyz"):
         assert ask(client, "GET", path, bearer) == (404, "route_not_found")

@@ -37,7 +37,7 @@ SECRETS = {
 
 
 def variables(manifests: Manifests) -> Iterator[str]:
-    """The names, both ways; a secret only as a file, and only where it is mounted."""
+    """The names, in both directions. A secret is only a file, and only where it is mounted."""
     names = {setting.name: setting for setting in SETTINGS}
     for pod in service_pods(manifests):
         told = environment(manifests, pod)

@@ -1,4 +1,4 @@
-"""Who may talk to whom: what the policies must let through, and what they must not."""
+"""Which pods may connect: what the policies must allow, and what they must forbid."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network

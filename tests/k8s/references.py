@@ -17,7 +17,7 @@ NAMESPACE = "page-inbox"
 
 
 def names(manifests: Manifests) -> Iterator[str]:
-    """One object of a name, all in one namespace, no Secret among them."""
+    """Names are unique, all objects are in one namespace, and none of them is a Secret."""
     for (kind, name), count in Counter((one["kind"], one["metadata"]["name"]) for one in manifests.objects).items():
         if count > 1:
             yield f"{kind} {name} is there {count} times"
@@ -33,7 +33,7 @@ def names(manifests: Manifests) -> Iterator[str]:
 
 
 def workloads(manifests: Manifests) -> Iterator[str]:
-    """A workload selects its own pods and no other's; accounts, Services of stateful sets."""
+    """A workload selects only its own pods. Accounts and Services of stateful sets exist."""
     for pod in manifests.pods():
         selector = pod.workload["spec"].get("selector")
         if selector is not None and [one.title for one in manifests.selected(selector)] != [pod.title]:

@@ -34,7 +34,7 @@ class Absent(Exception):
 
 
 class RenderRefused(Exception):
-    """Kustomize does not take the folder; its own words."""
+    """Kustomize refuses the folder. The text is its own error."""
 
 
 def render(folder: Path) -> Manifests:

@@ -1,4 +1,5 @@
-"""Every object against its schema: Kubernetes' own strictly, by the oldest and the newest version; others by models."""
+"""Every object fits its schema. Kubernetes' own objects are checked strictly, with the oldest and the newest version.
+Other objects are checked by models."""
 
 import json
 from collections.abc import Iterator
@@ -148,7 +149,7 @@ def _by_version(one: Object) -> Iterator[str]:
 
 
 def _by_model(one: Object, model: type[BaseModel]) -> Iterator[str]:
-    """These models drop what they do not know: what comes out is compared with what went in."""
+    """These models drop unknown fields, so the output is compared with the input."""
     try:
         read = model.model_validate(one)
     except ValidationError as error:

@@ -69,7 +69,7 @@ def test_an_overlay_as_it_stands_is_in_order(overlay: str) -> None:
 
 
 def test_the_host_of_the_public_address_is_set_in_one_place(folders: Path) -> None:
-    """In the overlay's settings; the Ingress follows."""
+    """In the overlay's settings. The Ingress uses it."""
     file = folders / "overlays" / "production" / "settings.env"
     file.write_text("FACEBOOK_APP_ID=1234567890\nPUBLIC_URL=https://inbox.a-shop.example\n", encoding="utf-8")
     manifests = render(folders / "overlays" / "production")

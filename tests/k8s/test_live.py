@@ -66,7 +66,8 @@ def test_valkey_takes_its_file(single: Manifests, tmp_path: Path) -> None:
 
 
 def test_each_user_of_valkey_may_do_its_own_and_no_more(single: Manifests, tmp_path: Path) -> None:
-    """The probes' may PING, the job's may rewrite, the service's may do all; a wrong password does nothing."""
+    """The user of the probes may PING, the user of the job may rewrite, the user of the service has all its commands. A
+    wrong password has no rights."""
     with valkey(single, tmp_path) as port:
         with redis.Redis(port=port) as probe:
             assert probe.ping()

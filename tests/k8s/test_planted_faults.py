@@ -144,7 +144,7 @@ FAULTS = (
 
 @pytest.mark.timeout(300)
 def test_every_planted_fault_is_caught_and_every_check_catches_one() -> None:
-    """By a sentence that leads to the fault. One test, because both questions need all of the broken copies."""
+    """The finding names the fault. There is one test, because both questions need all broken copies."""
     found = {fault: findings(fault) for fault in FAULTS}
     assert {
         fault.title: told for fault, told in found.items() if not any(fault.told in problem for _, problem in told)

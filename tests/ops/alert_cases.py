@@ -75,7 +75,7 @@ def signatures(*legs: tuple[float, float, int]) -> Series:
 
 
 def events(*legs: tuple[float, float, int]) -> Series:
-    """Each leg: messages stored, messages for unknown Pages, samples; beside them twice as many reads."""
+    """For each leg: messages stored, messages for unknown Pages, samples. There are twice as many reads."""
     return {
         'page_inbox_events_total{kind="message",outcome="stored"}': rising(*((good, n) for good, _, n in legs)),
         'page_inbox_events_total{kind="message",outcome="unknown_page"}': rising(*((bad, n) for _, bad, n in legs)),

@@ -63,7 +63,7 @@ def said(questions: dict[str, tuple[dict[str, Any], Sequence[Trial]]], directory
 
 
 def test_an_alert_fires_when_it_should_and_not_before(tmp_path: Path) -> None:
-    """To the minute: silent until its wait is over; and silent over what lies close to it."""
+    """To the minute: it does not fire before its wait is over, and not for values close to the limit."""
     for alert in ALERTS:
         assert {case.begins is None for case in cases(alert)} == {True, False}, alert
     assert said({alert: (alone(DOCUMENT, alert), trials(alert)) for alert in ALERTS}, tmp_path) == {}

@@ -1,4 +1,4 @@
-"""The rules and the dashboard have no fault; broken copies of them have, or the judge would prove nothing."""
+"""The rules and the dashboard have no fault. Broken copies have faults, otherwise the check would prove nothing."""
 
 import copy
 import json

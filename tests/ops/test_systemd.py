@@ -78,7 +78,7 @@ def test_what_valkey_frees_is_overwritten() -> None:
 
 @pytest.mark.timeout(120)
 def test_the_programs_of_the_units_run_together_reload_and_end(tmp_path: Path) -> None:
-    """Valkey with its file, users and folder; the service with its files, SIGHUP and SIGTERM."""
+    """Valkey with its file, users and folder. The service with its files, SIGHUP and SIGTERM."""
     users = (ROOT / "k8s/overlays/single/users.acl.example").read_text(encoding="utf-8")
     (tmp_path / "users.acl").write_text(users.replace("REWRITE_PASSWORD", "rewrite").replace("PASSWORD", "a-password"))
     (port,) = free_ports(1)

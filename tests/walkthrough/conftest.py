@@ -103,7 +103,7 @@ class Inbox:
 
 @pytest.fixture
 def inbox(valkey_url: str) -> Iterator[Inbox]:
-    """The service, empty; the shop `sokha` has connected its Page."""
+    """The service with an empty store. The shop `sokha` has connected its Page."""
     app_secret, token_key = Secret(secrets.token_hex(16)), Secret(secrets.token_hex(32))
     settings = read_settings(
         {

@@ -7,7 +7,7 @@ FIVE_DAYS = 5 * 24 * 60 * 60 * 1000
 
 
 def test_a_customer_writes_and_the_shop_reads(inbox: Inbox) -> None:
-    """Facebook is answered 200 once the message is stored; from then on the shop can read it, for five days."""
+    """Facebook is answered 200 when the message is stored. From then on the shop can read the message for five days."""
     assert inbox.facebook.delivers(says("m_1", "អាវនេះនៅមានទេ?")) == 200
 
     answer = inbox.shop("sokha", "messages:read").get("messages")

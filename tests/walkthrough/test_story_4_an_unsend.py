@@ -4,7 +4,7 @@ from tests.walkthrough.conftest import Inbox, says, unsends
 
 
 def test_a_message_that_is_taken_back_is_gone_and_stays_gone(inbox: Inbox) -> None:
-    """A tombstone without content keeps its place, so that a redelivery does not bring it back."""
+    """A tombstone without content stays in its place, so that a redelivery does not bring the message back."""
     message = says("m_1", "Please delete my address")
     inbox.facebook.delivers(message, says("m_2", "Thank you"))
     assert inbox.facebook.delivers(unsends("m_1")) == 200

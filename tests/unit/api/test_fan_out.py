@@ -211,7 +211,7 @@ async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_
 
 
 async def test_a_follower_that_crashes_ends_its_viewers() -> None:
-    """They come back, to a new one."""
+    """They connect again, to a new follower."""
     setup = Setup()
     setup.feed.fails = RuntimeError("a bug")
     group, viewer = setup.fan_out.enter(SHOP, Start(0, 0))

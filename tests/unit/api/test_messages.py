@@ -1,4 +1,4 @@
-"""Reading and purging, over a store that notes what it was asked."""
+"""Reading and purging, with a store that records its calls."""
 
 from typing import Any
 from urllib.parse import quote

@@ -17,7 +17,7 @@ from domain.query import MessageQuery
 
 
 def test_an_empty_query_asks_for_the_newest_fifty() -> None:
-    """The defaults of the contract; an empty parameter counts as absent."""
+    """The defaults of the contract. An empty parameter counts as absent."""
     for pairs in ([], [("cursor", ""), ("limit", ""), ("since", "")]):
         query = parse_query(MessagesQuery, pairs)
         assert query is not None
@@ -77,7 +77,7 @@ def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -
 
 @pytest.mark.parametrize("model", [MessagesQuery, ConversationsQuery, None])
 def test_an_unknown_parameter_is_refused(model: type[MessagesQuery] | None) -> None:
-    """A misspelt filter must not widen what is asked."""
+    """A misspelt filter must not widen the request."""
     with pytest.raises(InvalidRequest, match="Unknown query parameter conversations") as refused:
         parse_query(model, [("conversations", "1_2")])
     assert refused.value.reason == "unknown_parameter"

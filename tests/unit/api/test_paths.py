@@ -19,5 +19,5 @@ def test_every_id_is_one_part(ids: list[str]) -> None:
 
 @given(st.binary(max_size=40))
 def test_no_path_makes_more_parts_than_it_has_slashes(raw_path: bytes) -> None:
-    """So a proxy that reads the path as it was sent sees the same parts."""
+    """So a proxy that reads the unchanged path sees the same parts."""
     assert routed(raw_path).count("/") == raw_path.count(b"/")

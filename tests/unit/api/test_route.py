@@ -174,7 +174,7 @@ def test_every_call_is_recorded_before_its_handler_runs(setup: Setup, route: Rou
 
 
 def test_what_is_refused_before_is_not_recorded(setup: Setup) -> None:
-    """It has reached nothing; a stranger cannot fill a shop's log."""
+    """The call has reached nothing, and a stranger cannot fill a shop's log."""
     assert setup.client.get(f"{SHOP}/messages?colour=red").status_code == 400
     assert setup.client.get("/v1/shops/other/messages").status_code == 403
     assert setup.client.get(f"{SHOP}/messages", headers={"Authorization": ""}).status_code == 401

@@ -47,7 +47,7 @@ def test_a_text_is_found_whatever_its_case_spaces_and_digits(q: str, text: str) 
 )
 @pytest.mark.parametrize("q", ["012345678", "+855 12 345 678", "0085512345678", "០១២៣៤៥៦៧៨", "12 345 678"])
 def test_a_telephone_number_is_found_in_any_spelling(q: str, text: str) -> None:
-    """As it is searched for, and as it was written."""
+    """In any spelling of the search and of the text."""
     assert found(Search(q), kept(f"call {text} please"))
     assert not found(Search(q), kept("call 012 345 679 please"))
 
@@ -60,7 +60,7 @@ def test_long_rows_of_combining_marks_are_cut_before_they_are_sorted(words: str)
 
 
 def test_a_title_is_text_too_and_what_nobody_sees_is_not() -> None:
-    """Of a button and of an attachment; ids and addresses are not searched."""
+    """Titles of buttons and attachments are searched. Ids and addresses are not."""
     message = kept(
         postback={"title": "Order now", "payload": "SECRET"}, attachments=[{"type": "file", "title": "slip.pdf"}]
     )

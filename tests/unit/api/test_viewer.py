@@ -1,4 +1,4 @@
-"""One viewer's queue: in order, bounded, and never in the way of those who push."""
+"""One viewer's queue: in order, bounded, and without a delay for the sender."""
 
 import asyncio
 

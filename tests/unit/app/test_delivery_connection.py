@@ -37,7 +37,7 @@ TAKEN: Final[Counter[Edge]] = Counter()
 
 @pytest.fixture(autouse=True)
 def counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Count them: what is sent in parts must not be read as one."""
+    """Counts the parts: what is sent in parts must not be read as one."""
     plain = EdgeConnection.data_received
 
     def data_received(connection: EdgeConnection, data: bytes) -> None:
@@ -63,7 +63,7 @@ class CountingConnection(DeliveryConnection):
 
 
 class Setup(WebhookSetup):
-    """A service of one kind of connection: what it has stored and logged."""
+    """A service with one kind of connection, and what it has stored and logged."""
 
     def __init__(self, *, short: bool) -> None:
         super().__init__(max_body_bytes=LONGEST)
@@ -131,7 +131,7 @@ def body(mid: str = "m_1", text: str = "x") -> bytes:
 
 
 def post(content: bytes, *headers: str, signature: bytes | None = None, version: str = "1.1") -> bytes:
-    """A delivery as it travels; `headers` beside those that it needs."""
+    """A delivery as bytes. `headers` are added to the needed ones."""
     signature = signature or sign(content, SECRET)
     head = f"POST /webhook HTTP/{version}\r\nHost: x\r\nX-Hub-Signature-256: {signature.decode()}\r\n"
     if not any(header.startswith("Transfer-Encoding") for header in headers):
@@ -174,7 +174,7 @@ CASES: Final[dict[str, tuple[list[bytes], int, int]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 async def test_both_kinds_of_connection_answer_alike(case: str) -> None:
-    """The same bytes, the same lines, the same in the store; and what can go the short way does."""
+    """The same bytes, the same lines, the same stored messages. The fast way is used if possible."""
     parts, lines, short = CASES[case]
     async with served(short=True) as one, served(short=False) as other:
         assert await one.said(parts, lines) == await other.said(parts, lines)

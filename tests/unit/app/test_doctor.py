@@ -1,4 +1,4 @@
-"""All findings together, and what they come to."""
+"""All findings together, and the result."""
 
 import json
 

@@ -79,7 +79,7 @@ class Bounded:
         return reader, writer
 
     async def ask(self) -> bytes:
-        """The answer to a genuine request; empty where it was cut off."""
+        """The answer to a genuine request, or nothing if it was cut off."""
         reader, _ = await self.send(GET)
         return await asyncio.wait_for(reader.read(4096), WAITS)
 
@@ -191,7 +191,7 @@ async def test_when_all_connections_are_used_the_longest_idle_ones_are_closed() 
 
 
 async def test_when_all_connections_wait_for_answers_a_new_one_is_closed() -> None:
-    """The answers arrive; the new connection is closed at once instead of waiting."""
+    """The answers arrive. The new connection is closed at once and does not wait."""
     async with bounded(most=3) as server:
         server.answer.clear()
         busy = [await server.send(DELIVERY) for _ in range(3)]

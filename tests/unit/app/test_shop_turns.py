@@ -16,7 +16,7 @@ async def work(turns: ShopTurns, shop: ShopId, pieces: int, done: list[str]) -> 
 
 
 async def test_many_reads_of_one_shop_have_the_share_of_one() -> None:
-    """A read of another shop waits for one piece of theirs before each of its own."""
+    """A read of another shop waits for one piece of their work before each of its own pieces."""
     turns, done = ShopTurns(), list[str]()
     many = [asyncio.create_task(work(turns, BUSY, 50, done)) for _ in range(100)]
     for _ in range(10):

@@ -53,7 +53,7 @@ class FakeWorker:
 
 @asynccontextmanager
 async def supervised(workers: int, make: Callable[[int], FakeWorker]) -> AsyncIterator[tuple[Supervisor, list[Any]]]:
-    """A supervisor, and its workers in the order of their start; `make` is given how many were started before."""
+    """A supervisor, and its workers in the order of their start. `make` gets the number of earlier starts."""
     started: list[Any] = []
 
     async def start() -> Worker:
@@ -111,7 +111,7 @@ async def test_a_worker_that_starts_again_makes_nothing_unready() -> None:
 
 
 async def test_a_start_that_the_system_refuses_is_tried_again() -> None:
-    """As long as one worker serves, a second that cannot be started ends nothing."""
+    """While one worker serves, a second worker that cannot be started ends nothing."""
     refusals = [OSError("no more processes")]
 
     def make(before: int) -> FakeWorker:

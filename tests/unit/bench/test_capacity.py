@@ -53,7 +53,7 @@ def test_twice_the_shops_need_twice_the_memory() -> None:
 
 
 def test_the_table_in_the_document_is_the_calculators() -> None:
-    """For the stored run; `make bench-store` writes it."""
+    """The table is calculated from the stored run. `make bench-store` writes it."""
     text = store.CAPACITY.read_text(encoding="utf-8")
     assert capacity.table(store.LOADS, capacity.measured(RUN)) in text
     assert store.with_table(text, RUN) == text
@@ -67,7 +67,7 @@ def test_the_picture_is_of_the_stored_run() -> None:
 
 
 def test_what_the_last_run_did_not_measure_stays_stored() -> None:
-    """The slow groups are measured now and then; a quick look replaces nothing."""
+    """Slow groups are not measured in each run. A quick run does not replace their figures."""
     old = {"rows": [{"group": "a", "name": "old"}, {"group": "b", "name": "kept"}]}
     new = {"effort": {"divisor": 1}, "rows": [{"group": "a", "name": "new"}]}
     assert [row["name"] for row in store.merged(old, new)["rows"]] == ["new", "kept"]

@@ -1,4 +1,4 @@
-"""What has moved, and what is chance."""
+"""Which figures have changed, and which differ by chance."""
 
 import json
 from pathlib import Path

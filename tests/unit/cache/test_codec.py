@@ -1,4 +1,4 @@
-"""What is stored is what is answered: any message, any text, any edit, and no value that crashes a reader."""
+"""The stored value is the answer: for any message, text and edit, and no value makes a reader crash."""
 
 from dataclasses import replace
 from typing import Any
@@ -235,7 +235,7 @@ def test_a_text_takes_less_room_than_its_json() -> None:
 
 
 def test_what_was_stored_yesterday_is_read_today() -> None:
-    """Values written by the first release; the dictionary and the layout must keep them readable for five days."""
+    """Values of the first release. The dictionary and the layout must keep them readable for five days."""
     value = bytes.fromhex(
         "01fc0001fefffd50f2504bc41fd1a71dc345151120ec3d0200a30208bdee7a7183e1b2d9182be86e746dccbeb3c1a8d95664c9580123062ff6aced1e0dfc660cfdfcca240f6cb780724480e8c99c70a4c93d5a61102e3fbcdd047d3cd1e42f05"
     )

@@ -120,7 +120,7 @@ def test_ids_and_tags_have_the_lengths_that_the_scripts_count_on() -> None:
 
 
 def test_page_tags_are_remembered_up_to_a_bound() -> None:
-    """A stranger's request may name any number of Pages; the tag is right, remembered or not."""
+    """A stranger's request may name any number of Pages. The tag is right, remembered or not."""
     keys, fresh = ShopKeys(SHOP), ShopKeys(SHOP)
     pages = [PageId(str(number)) for number in range(3 * module.PAGE_TAGS_REMEMBERED)]
     tags = [keys.page_tag(page) for page in pages]

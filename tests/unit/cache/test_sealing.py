@@ -25,7 +25,7 @@ PARTS = st.tuples(TEXTS, TEXTS, TEXTS)
 
 
 def sealer(*keys: bytes) -> Sealer:
-    """With the same nonce each time, so that what it makes can be compared."""
+    """Uses the same nonce each time, so that its values can be compared."""
     return Sealer([Secret(b64encode(key).decode()) for key in keys], new_nonce=lambda size: NONCE[:size])
 
 
@@ -36,7 +36,7 @@ def hkdf(key: bytes, info: bytes) -> bytes:
 
 
 def test_a_sealed_value_is_made_as_it_is_described() -> None:
-    """Put together here without the module: what is kept today must open tomorrow."""
+    """The test makes a value without the module, because values of today must open tomorrow."""
     cipher = AESGCM(hkdf(NEW, b"page-token\0" + SHOP.encode()))
     parts = (b"\x01", b"page-token", SHOP.encode(), b"1042")
     bound_to = b"".join(len(part).to_bytes(4, "big") + part for part in parts)

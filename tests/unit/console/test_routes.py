@@ -1,4 +1,4 @@
-"""How the console's files are given out: the policy, what may be kept, and nothing beside them."""
+"""How the console's files are served: the policy, the caching, and no other files."""
 
 import gzip
 import re
@@ -38,7 +38,8 @@ def directives(answer: httpx2.Response) -> dict[str, str]:
 
 
 def test_the_policy_lets_nothing_in_but_our_own_files_and_facebooks_pictures(client: TestClient) -> None:
-    """Nothing inline, nothing from elsewhere, in no frame, and text never becomes HTML; on every answer."""
+    """Nothing inline, nothing from other servers, in no frame, and text never becomes HTML. Every answer has the
+    policy."""
     for path in ("/console", f"{base(client)}/js/main.js", f"{base(client)}/icons.svg"):
         answer = client.get(path)
         told = directives(answer)

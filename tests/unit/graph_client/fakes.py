@@ -189,7 +189,7 @@ class Budgets:
 
 @dataclass
 class Setup:
-    """Real calls between the fakes; `deaths` are the tokens that died, `draw` is every number that is drawn."""
+    """Real calls between the fakes. `deaths` are the tokens that died, `draw` gives every random number."""
 
     facebook: Facebook = field(default_factory=Facebook)
     budgets: Budgets = field(default_factory=Budgets)

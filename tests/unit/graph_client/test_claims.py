@@ -1,4 +1,4 @@
-"""A Page moves to the shop with its token; what happens when both shops act at once."""
+"""A Page moves to the shop that has its token. Both shops may act at the same time."""
 
 import pytest
 

@@ -42,7 +42,7 @@ UNTIMED = {"appsecret_proof": proof_at(None)}
 
 
 async def send(client: Client, ask: Ask = ME, timeout: float = 5.0) -> GraphAnswer | GraphError:  # noqa: ASYNC109
-    """What came of it."""
+    """Sends a call and returns its result."""
     return (await client.send(ask, TOKEN, page=PAGE, timeout=timeout)).result
 
 

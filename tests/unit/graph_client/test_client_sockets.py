@@ -20,7 +20,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, An
 
 
 class Loopback:
-    """A socket on this machine; counts its connections."""
+    """A socket on this machine. It counts its connections."""
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
@@ -55,7 +55,7 @@ def make(url: str) -> Client:
 
 
 async def send(client: Client, timeout: float = 5.0) -> GraphAnswer | GraphError:  # noqa: ASYNC109
-    """What came of it."""
+    """Sends a call and returns its result."""
     return (await client.send(ME, Secret("EAA-page-token"), page=None, timeout=timeout)).result
 
 
@@ -68,7 +68,7 @@ async def head(reader: asyncio.StreamReader) -> bytes:
 
 
 async def polite(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers for as long as it is asked."""
+    """Answers every request."""
     while await head(reader):
         writer.write(OK)
 

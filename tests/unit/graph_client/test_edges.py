@@ -80,7 +80,7 @@ def test_every_field_is_one_that_its_node_has(node: str, fields: str) -> None:
 
 
 def test_conversations_and_customers_are_charged_to_messenger() -> None:
-    """And only those; two a second per Page of the conversations."""
+    """Only these calls. Each Page may make two conversation calls a second."""
     assert [edge for edge in EDGES if limit_of(edge) == "messenger"] == list(EDGES[-4:])
     assert {edge: spacing_of(edge) for edge in EDGES if spacing_of(edge)} == {
         "conversations": 0.5,

@@ -164,7 +164,7 @@ async def test_a_page_is_told_with_its_state(
     word: str,
     asked: bool,
 ) -> None:
-    """Facebook is not asked with a token that is dead or that there is not."""
+    """Facebook is not asked with a dead token or without a token."""
     setup = Setup({ME: known}, {ME: says}, fields)
     finding = (await setup.found())[ME]
     assert (finding.name, finding.level, word in finding.sentence) == ("page", level, True), finding

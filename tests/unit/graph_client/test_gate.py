@@ -13,7 +13,7 @@ SHOP = ShopId("shop-1")
 
 
 class Caller:
-    """Holds a turn until it is let go; `inside` is how many do."""
+    """Holds a turn until the test releases it. `inside` is the number of holders."""
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate

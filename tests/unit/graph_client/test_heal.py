@@ -58,7 +58,7 @@ def page_of(*rows: dict[str, Any], after: str | None = None) -> httpx2.Response:
 
 @dataclass
 class World:
-    """Facebook, the store and the lease; `put` are the ids of every call of the store."""
+    """Facebook, the store and the lease. `put` has the ids of every call of the store."""
 
     setup: Setup = field(default_factory=Setup)
     outcomes: defaultdict[str, Outcome] = field(default_factory=lambda: defaultdict(lambda: "stored"))
@@ -163,7 +163,7 @@ async def test_what_is_there_already_or_stays_gone_is_counted_as_that() -> None:
 
 
 async def test_a_conversation_that_was_quiet_since_ends_the_walk() -> None:
-    """Those after it are older still; the first moment itself counts as missing."""
+    """All conversations after it are older. The first moment itself counts as missing."""
     world = World()
     quiet = [conversation("t_3", -1), conversation("t_4", -2)]
     world.setup.facebook.will(
@@ -176,7 +176,7 @@ async def test_a_conversation_that_was_quiet_since_ends_the_walk() -> None:
 
 
 async def test_an_older_message_ends_the_walk_through_its_conversation() -> None:
-    """What was said before that did come."""
+    """The messages before it in the list were fetched."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 5)))
     world.will("t_1", page_of(message("m_2", 5), message("m_1", 0), message("m_0", -1), after="never asked for"))
@@ -212,7 +212,7 @@ async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() ->
 
 
 async def test_it_asks_for_no_more_than_healing_needs_at_the_pace_of_conversations() -> None:
-    """No names, no snippets; it can wait for its turn."""
+    """It asks for no names and no snippets, and can wait for its turn."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", page_of())
@@ -352,7 +352,7 @@ async def test_a_refused_conversation_does_not_cost_the_others_and_is_tried_agai
 
 
 async def test_a_turn_ends_and_the_next_goes_on_where_it_was() -> None:
-    """Other Pages have their turns between; no conversation is fetched twice."""
+    """Other Pages have turns in between. No conversation is fetched twice."""
     world = World()
 
     async def slow(_: Asked) -> httpx2.Response:
@@ -372,7 +372,7 @@ async def test_a_turn_ends_and_the_next_goes_on_where_it_was() -> None:
 
 
 async def test_an_outage_of_graph_itself_stops_the_walk() -> None:
-    """Three conversations in a row that Graph fails at are no refusals of these three; all are tried again at once."""
+    """If Graph fails at three conversations in a row, these three count as not refused. All are tried again at once."""
     world = World()
     rows = [conversation(f"t_{n}", 90 - n) for n in range(5)]
     world.setup.facebook.will(CONVERSATIONS, page_of(*rows))

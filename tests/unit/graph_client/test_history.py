@@ -69,7 +69,7 @@ def test_a_time_that_is_none_is_absent() -> None:
     ],
 )
 def test_an_attachment_has_the_shape_of_a_webhooks(item: Fact, fact: Fact) -> None:
-    """Type and address; inside an edge or as a plain list."""
+    """Type and address, inside an edge or as a plain list."""
     assert attached(attachments={"data": [item, None]}) == [fact]
     assert attached(attachments=[item]) == [fact]
 

@@ -106,7 +106,7 @@ class World:
         return Page(page, NOW, state=state)
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """What is kept."""
+        """Returns the stored credentials."""
         return None if self.token is None or self.state is None else Credentials(self.token, b"seal", self.state)
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
@@ -157,7 +157,7 @@ async def never(_: Asked) -> httpx2.Response:
 
 
 async def test_a_page_is_routed_and_its_token_kept_before_facebook_delivers() -> None:
-    """Nothing that it delivers is missed; the watch makes up what fails after that."""
+    """So no delivery of the Page is lost. The watch repairs what fails after that."""
     world = World()
     world.will_connect()
     page = await world.connected()
@@ -292,7 +292,7 @@ async def test_where_facebook_does_not_name_a_tokens_page_the_token_itself_is_as
 
 @pytest.mark.parametrize("code", [190, 102, 10, 200])
 async def test_when_facebook_refuses_the_apps_own_token_no_page_is_blamed(code: int) -> None:
-    """An operator must see to it; reconnecting would not help the shop."""
+    """An operator must correct this. A new connection would not help the shop."""
     world = World()
     world.facebook.will(DEBUG, refused(code))
     with pytest.raises(AppRefused, match="FACEBOOK_APP_ID and FACEBOOK_APP_SECRET") as refusal:
@@ -303,7 +303,7 @@ async def test_when_facebook_refuses_the_apps_own_token_no_page_is_blamed(code: 
 
 
 async def test_of_a_token_of_which_facebook_tells_this_app_nothing_another_app_is_the_reason() -> None:
-    """It refuses the parameter then; the shop must send another token."""
+    """Facebook then refuses the parameter. The shop must send another token."""
     world = World()
     world.facebook.will(DEBUG, refused(100))
     with pytest.raises(TokenRefused) as refusal:

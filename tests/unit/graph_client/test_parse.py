@@ -21,7 +21,7 @@ def items(rows: Any, edge: Edge = "posts", after: str | None = None) -> list[Fac
 
 
 def item(**row: Any) -> Fact:
-    """What comes of one row."""
+    """Returns the result of one row."""
     return items([row])[0]
 
 
@@ -105,7 +105,7 @@ def test_numbers_that_javascript_would_bend_become_text() -> None:
 
 
 def test_no_address_with_a_token_and_no_email_comes_through() -> None:
-    """At any depth, in any list; `paging` least of all."""
+    """At any depth and in any list, also in `paging`."""
     row = item(
         id="1",
         paging={"next": NEXT},

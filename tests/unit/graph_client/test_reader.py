@@ -26,7 +26,7 @@ VIDEO_POST = {
 
 
 async def fetch(setup: Setup, query: GraphQuery) -> Fetched:
-    """One page of it."""
+    """Returns one page of the list."""
     return await GraphReader(setup.calls, ShopTurns()).fetch(SHOP, query)
 
 
@@ -60,7 +60,7 @@ async def test_every_edge_is_charged_to_its_budget_at_its_pace(query: GraphQuery
 
 
 async def test_fewer_items_are_asked_for_when_those_are_too_much() -> None:
-    """The shop gets them with a cursor as ever: fewer are not the end."""
+    """The shop gets them with a cursor as usual, because fewer items do not mean the end."""
     setup = Setup()
     setup.facebook.will(POSTS, too_much(), ok(more("QVFI", {"id": "1"})))
     assert await fetch(setup, GraphQuery("posts", PAGE, limit=10)) == Fetched([{"id": "1"}], "QVFI")

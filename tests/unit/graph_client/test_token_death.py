@@ -18,7 +18,7 @@ DIED = TokenDead("logged_out", ErrorDetails(190, 467, "Ab1-_x"))
 
 @dataclass
 class World:
-    """Registry and watchlist; `replaced` is whether the Page has another token by now."""
+    """Registry and watchlist. `replaced` says if the Page has another token now."""
 
     replaced: bool = False
     told: list[tuple[Any, ...]] = field(default_factory=list)

@@ -41,7 +41,7 @@ def test_a_good_token_lacks_nothing() -> None:
     ],
 )
 def test_a_token_that_is_not_valid_is_dead_whatever_else_is_told(error: object, reason: str) -> None:
-    """Facebook answers 200 for it; another app's is dead before it is another app's."""
+    """Facebook answers 200 for it. A token of another app counts as dead if it is both."""
     with pytest.raises(TokenDead) as dead:
         lacking(is_valid=False, error=error, app_id="1")
     assert dead.value.token_reason == reason

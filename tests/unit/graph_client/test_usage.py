@@ -25,7 +25,7 @@ def test_the_highest_counter_counts() -> None:
 
 
 def test_each_business_use_case_is_charged_to_its_own_budget() -> None:
-    """Minutes become seconds; types of calls that we do not make are left out."""
+    """Minutes become seconds. Types of calls that the service does not make are left out."""
     rows = [
         {
             "type": "pages",
@@ -49,7 +49,7 @@ def test_another_objects_budget_is_not_this_pages() -> None:
 
 
 def test_the_old_header_of_a_page_is_read_too() -> None:
-    """It is not documented any more; harmless where it is absent."""
+    """Facebook no longer documents it. If it is absent, nothing changes."""
     assert read_usage({"x-page-usage": '{"call_count":"80"}'}, PAGE).share == {"pages": 0.8}
 
 
@@ -110,7 +110,7 @@ def test_at_the_limit_calls_stop(limit: Limit) -> None:
 
 
 def test_a_refused_call_waits_for_the_longest_that_facebook_names() -> None:
-    """Of its own budget; another's does not concern it."""
+    """Of its own budget. The wait of another budget does not matter."""
     usage = Usage({}, {"pages": 600, "messenger": 60}, retry_after=120)
     assert wait_after(Throttled("pages"), usage) == 600
     assert wait_after(Throttled("messenger"), usage) == 120

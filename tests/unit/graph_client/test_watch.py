@@ -185,7 +185,7 @@ async def test_a_good_page_is_looked_at_and_put_off_for_a_day() -> None:
 
 
 async def test_what_a_lost_subscription_missed_is_written_down_before_it_is_restored() -> None:
-    """A crash after the first step forgets nothing; a crash after the second heals later."""
+    """After a crash behind the first step nothing is forgotten. After a crash behind the second step it heals later."""
     world = World(last_event_at=NOW - DAY, fields=("feed",))
     await world.look()
     since = NOW - DAY - MARGIN

@@ -80,7 +80,7 @@ def test_a_store_on_this_machine_needs_no_password(url: str) -> None:
 
 
 def test_what_is_refused_is_left_out_and_the_rest_is_there() -> None:
-    """So that the store and Facebook are looked at all the same."""
+    """So the store and Facebook are checked all the same."""
     settings, findings = examined(TOKEN_KEYS="zq7!zq8", MESSAGE_TTL="never", PORT="x!")
     assert [finding.level for finding in findings].count("fail") == 3
     assert (settings.token_keys, settings.redis_url is not None) == ((), True)

@@ -17,7 +17,7 @@ from ops.metrics import Metrics
 
 
 class Output:
-    """A configured output, and what came out of it."""
+    """A configured output and its lines."""
 
     def __init__(self) -> None:
         self.stream = io.BytesIO()
@@ -27,7 +27,7 @@ class Output:
         logs.configure(self.stream, level=level, clock=lambda: 1_770_000_000.1239)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What was written so far."""
+        """Returns the lines until now."""
         return [orjson.loads(line) for line in self.stream.getvalue().splitlines()]
 
 

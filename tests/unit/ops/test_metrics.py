@@ -119,7 +119,7 @@ def test_unlabelled_metrics_are_there_before_anything_happened() -> None:
 
 
 def test_a_word_that_is_no_method_is_counted_as_other() -> None:
-    """A client chooses its method, so it is no label by itself."""
+    """A client can send any method, so it cannot be a label."""
     registry = CollectorRegistry()
     Metrics(registry).request("unmatched", "BREW-0123", 405, 0.001)
     labels = {"route": "unmatched", "method": "other", "status": "405"}

@@ -30,7 +30,7 @@ class Clock:
 
 
 async def messages(request: Request) -> Response:
-    """A handler that binds who asked."""
+    """A handler that binds the caller."""
     request.state.log.update(shop="sokha", subject="anna", event="mine", status=999)
     return PlainTextResponse(request.state.request_id)
 

@@ -35,7 +35,7 @@ def test_alive_touches_nothing() -> None:
 
 
 def test_not_alive_while_another_process_hangs() -> None:
-    """One that this one answers for."""
+    """A process for which this process answers."""
     app = ops_app(CollectorRegistry(), Checks(), lambda: False)
     answer = TestClient(app).get("/livez")
     assert (answer.status_code, answer.json()) == (503, {"status": "hangs"})

@@ -1,4 +1,4 @@
-"""What may be set, and what is refused."""
+"""Which settings there are, and which values are refused."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ PUBLIC_KEY = {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7T
 
 
 def serve(**changes: str) -> Settings:
-    """Production settings with some changed; "" is not set."""
+    """Production settings with some changes; "" means not set."""
     return read_settings({**GOOD, **changes}, command="serve", read_file=files())
 
 

@@ -9,7 +9,7 @@ from ops.tasks import FIRST_WAIT, LONGEST_WAIT, STEADY, Tasks
 
 
 class Time:
-    """A clock that only sleeping moves; each sleep is written down."""
+    """A clock that only sleeping moves. Each sleep is recorded."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -107,7 +107,7 @@ async def test_a_task_that_does_not_end_is_named_and_left_behind() -> None:
 
 
 async def test_a_task_that_fails_while_closing_is_logged_and_not_started_again() -> None:
-    """The end is the end."""
+    """The end continues."""
     started, runs = asyncio.Event(), 0
 
     async def failing() -> None:

@@ -63,7 +63,7 @@ def test_one_process_alone_is_told_as_it_is() -> None:
 
 
 def test_counters_and_histograms_add_up() -> None:
-    """Series by series, also one that only one of them has."""
+    """Series by series, also a series that only one process has."""
     (one, first), (other, second) = counted("accepted", "accepted", "failed"), counted("accepted")
     one.body(600)
     other.body(600)

@@ -58,7 +58,7 @@ async def test_the_apps_own_token_may_unsubscribe(graph: Caller) -> None:
 
 
 async def test_facebook_may_unsubscribe_a_page_by_itself(graph: Caller) -> None:
-    """And gives no sign of it."""
+    """Without any notice."""
     await graph.ask(f"{PAGE}/subscribed_apps", "POST", subscribed_fields="messages")
     graph.world.unsubscribe(PAGE)
     assert await fields_of(graph) == []

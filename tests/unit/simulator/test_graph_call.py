@@ -31,7 +31,7 @@ def test_proofs_are_those_of_the_published_vectors() -> None:
 
 
 async def test_the_token_may_stand_in_the_header_and_is_noticed_elsewhere() -> None:
-    """Graph takes it from the address too; a test must see that it was there."""
+    """Graph accepts it in the address too, and a test must be able to see this."""
     graph = caller()
     assert (await graph.ask("me")).json()["id"] == PAGE
     assert graph.seen.tokens_in_urls == []

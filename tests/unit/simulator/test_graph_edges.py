@@ -61,7 +61,7 @@ async def test_ten_thousand_comments_are_walked_once_each(graph: Caller) -> None
 
 
 async def test_replies_are_under_their_comment_and_in_the_stream(graph: Caller) -> None:
-    """`parent` is absent on top; the summary counts every level."""
+    """`parent` is absent at the top level. The summary counts every level."""
     post = graph.world.add_post(graph.world.pages[PAGE], "sale", at=NOW)
     first = graph.world.add_comment(post, "price?", at=NOW + 1)
     reply = graph.world.add_comment(post, "$5", first, at=NOW + 2)
@@ -223,7 +223,7 @@ async def test_a_persons_own_token_sees_no_comments_and_no_inbox(graph: Caller) 
     ids=str,
 )
 async def test_a_bad_parameter_is_refused(graph: Caller, params: dict[str, str]) -> None:
-    """Code 100; more than a hundred posts too."""
+    """With code 100. A limit above a hundred posts is refused too."""
     assert error_of(await graph.ask(f"{PAGE}/posts", **params)) == (400, 100, None)
 
 

@@ -44,7 +44,7 @@ def test_without_fields_comes_a_tiny_default() -> None:
     ],
 )
 def test_one_unknown_field_refuses_the_whole_call(node_type: str, fields: str, named: str) -> None:
-    """At any depth; what v3.3 took from posts is unknown too."""
+    """At any depth. Fields that v3.3 removed from posts are unknown too."""
     with pytest.raises(GraphErrorAnswer) as refused:
         choose(node_type, fields)
     assert refused.value.code == 100

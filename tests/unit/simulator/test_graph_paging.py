@@ -50,7 +50,7 @@ def test_times_bound_a_list_to_the_second() -> None:
 
 
 def test_with_gaps_an_empty_page_is_not_the_end() -> None:
-    """As where privacy filters a page empty; nothing is lost by going on."""
+    """For example if privacy filters empty a page. A caller that continues loses nothing."""
     assert walked(limit=4, gaps=True) == ["0123", "", "4567", "", "89"]
 
 

@@ -22,7 +22,7 @@ def drawn(plan: Plan, seed: int = 3) -> list[Post]:
 
 
 def test_exactly_as_many_posts_come_as_were_asked_for() -> None:
-    """Duplicates and forgeries are among them; nothing is lost in the disorder."""
+    """They include duplicates and forgeries. The disorder loses none."""
     plan = Plan(PAGES, count=500, duplicates=0.2, disorder=0.5, forged=0.1)
     assert len(drawn(plan)) == 500
     assert drawn(Plan(PAGES, count=0)) == []

@@ -143,7 +143,7 @@ async def test_a_delivery_that_never_gets_its_200_is_given_up_and_promises_nothi
 
 
 async def test_forged_deliveries_are_never_sent_again() -> None:
-    """One refusal is what they are for."""
+    """One refusal is enough."""
     summary = await run(Receiver(), Plan(PAGES, count=20, forged=1.0))
     assert summary.answers == Counter({"401": 20})
     assert (summary.retried, summary.given_up) == (0, 0)

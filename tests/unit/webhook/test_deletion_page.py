@@ -42,7 +42,7 @@ class Outline(HTMLParser):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_is_whole_and_in_both_languages(page: str) -> None:
-    """Every element is closed; nothing is fetched, nothing runs, nothing is sent."""
+    """Every element is closed. The page loads nothing, runs nothing and sends nothing."""
     outline = Outline(page)
     assert page.startswith('<!doctype html>\n<html lang="en">')
     assert outline.open == []

@@ -179,7 +179,7 @@ async def test_what_a_turn_brings_is_put_before_anything_is_answered(setup: Setu
 
 
 async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unexpected error of one delivery is a 500 for that one."""
+    """An unexpected error of one delivery is a 500 for this delivery only."""
     await setup.kept()
     put_soon = setup.shop.put_soon
 

@@ -21,7 +21,7 @@ Message = MutableMapping[str, Any]
 
 
 class Setup(WebhookSetup):
-    """The application, what it answered and what it logged."""
+    """The application, its answers and its log lines."""
 
     def __init__(self) -> None:
         super().__init__(max_body_bytes=CAP)
@@ -154,7 +154,7 @@ async def test_a_body_that_does_not_come_is_given_up(setup: Setup) -> None:
 
 
 async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> None:
-    """503 while Facebook still listens; it will deliver again."""
+    """503 while Facebook still waits. Facebook delivers again."""
     setup.receiver.answer_seconds = 0.01
     setup.shop.hangs = True
     assert await setup.deliver(BODY) == 503

@@ -19,7 +19,7 @@ PURGE = Access("purgeMessages", "owner", "192.0.2.7")
 
 
 class Log:
-    """Remembers entries; refuses while `error` is set, waits while `gate` is closed."""
+    """Remembers entries. Refuses while `error` is set, and waits while `gate` is closed."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, str, int, int | None]] = []
@@ -179,7 +179,7 @@ async def test_a_flush_that_is_cut_off_loses_nothing(setup: Setup) -> None:
 
 
 async def test_what_is_counted_has_a_bound(setup: Setup) -> None:
-    """Beyond it each read is an entry; memory does not grow with strangers' addresses."""
+    """Above the bound each read is an entry, so strangers' addresses do not make the memory grow."""
     for number in range(MOST_FOLDS + 3):
         access = Access("listMessages", f"{number}", "192.0.2.7", read=True)
         await setup.read(1, access)

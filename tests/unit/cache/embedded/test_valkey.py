@@ -168,7 +168,7 @@ def test_further_arguments_win_over_ours(tmp_path: Path) -> None:
 
 @needs_pidfd
 def test_it_ends_with_a_parent_that_is_killed(parent: "subprocess.Popen[str]", tmp_path: Path) -> None:
-    """SIGKILL leaves the parent no chance to clean up; the next start has the data to itself at once."""
+    """After SIGKILL the parent cannot clean up. The next start has the data for itself at once."""
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     with redis.Redis.from_url(f"unix://{tmp_path}/data/valkey.sock") as client:
@@ -181,7 +181,7 @@ def test_it_ends_with_a_parent_that_is_killed(parent: "subprocess.Popen[str]", t
 
 @needs_pidfd
 def test_a_start_right_after_a_kill_waits_for_the_old_server(parent: "subprocess.Popen[str]", tmp_path: Path) -> None:
-    """An old server that takes its time to end is still writing: two must never write to one file."""
+    """An old server that ends slowly is still writing. Two servers must never write to one file."""
     assert parent.stdout is not None
     old = int(parent.stdout.readline())
     os.kill(old, signal.SIGSTOP)

@@ -252,7 +252,7 @@ async def test_what_arrives_in_one_turn_goes_in_one_call(setup: Setup) -> None:
 
 
 async def test_on_a_cluster_each_shop_has_a_call_of_its_own(setup: Setup) -> None:
-    """In the same round trip: the keys of one call must lie in one slot."""
+    """In the same round trip. All keys of one call must be in one slot."""
     setup.connection.cluster = True
     puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
     assert await asyncio.gather(*puts) == [["stored"]] * 10
@@ -274,7 +274,7 @@ async def test_a_call_that_is_refused_is_taken_apart(setup: Setup) -> None:
 
 
 async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> None:
-    """A full server would say so once for each shop."""
+    """A full server would refuse each shop's call."""
     setup.connection.answer = lambda _: Unavailable("redis_full")
     puts = [setup.put(text("m_0"), shop=shop) for shop in (SHOP, OTHER_SHOP)]
     assert await settled(*puts) == ["redis_full", "redis_full"]
@@ -350,7 +350,8 @@ async def test_a_round_trip_takes_no_more_messages_than_it_may() -> None:
 
 
 async def test_a_young_message_that_redis_calls_too_old_is_not_dropped() -> None:
-    """One of the two clocks is wrong, and Facebook delivers it again. One that is old by both clocks is dropped."""
+    """One of the two clocks is wrong, and Facebook delivers the message again. A message that is old by both clocks is
+    dropped."""
     now = 1_770_000_000
     setup = Setup(now=now)
     setup.connection.answer = lambda share: [b"o" * len(share.rows)]
@@ -463,7 +464,7 @@ async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(set
 
 
 async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) -> None:
-    """What waited behind it has waited long enough; the room is given back, and the next put is tried afresh."""
+    """What waited behind it has waited long enough. The room is free again, and the next put is tried."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()

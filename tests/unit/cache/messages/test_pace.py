@@ -42,7 +42,7 @@ def test_what_comes_behind_a_hung_round_trip_is_refused_once_it_has_hung_too_lon
 
 
 def test_what_waits_longer_than_the_limit_is_refused_and_what_comes_late_enough_is_not() -> None:
-    """The rest of the trip under way counts, and one for each round trip ahead."""
+    """The rest of the running round trip counts, and one round trip for each in front."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 0.5, 10)

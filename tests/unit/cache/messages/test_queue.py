@@ -43,7 +43,7 @@ def test_a_busy_shop_comes_after_the_others_next_time() -> None:
 
 
 def test_what_is_under_way_counts_until_it_is_settled() -> None:
-    """In messages and in bytes; each caller gets the outcomes of its own messages, once."""
+    """In messages and in bytes. Each caller gets the outcomes of its own messages once."""
     waiting = queue(FakeClock(), messages=5)
     results: list[list[Result]] = [[], []]
     waiting.add(BUSY, rows(BUSY, 3), results[0].append)

@@ -75,7 +75,7 @@ def test_a_secret_sealed_by_a_key_we_do_not_have_is_refused() -> None:
 
 
 def test_a_secret_is_sealed_again_with_the_first_key_and_keeps_its_id() -> None:
-    """The same secret: what it has sealed is readable with the old key and with the new one."""
+    """The secret stays the same: what it has sealed can be read with the old key and with the new key."""
     old, both, new = process(OLD), process(NEW, OLD), process(NEW)
     secret = old.new(SHOP)
     resealed = both.with_first_key(SHOP, secret)

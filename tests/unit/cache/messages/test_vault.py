@@ -30,7 +30,7 @@ def sealed() -> bytes:
 
 
 def test_a_value_is_made_as_it_is_described() -> None:
-    """Put together here without the module: what is kept today must open for five days."""
+    """The test makes a value without the module, because values of today must open for five days."""
     extracted = hmac.digest(bytes(32), SECRET, hashlib.sha256)
     key = hmac.digest(extracted, b"page-inbox message body\x01", hashlib.sha256)
     expected = HEADER + DRAWN + AESGCM(key).encrypt(HEADER[2:6] + DRAWN, b"a frame", HEADER + ID)
@@ -46,7 +46,7 @@ def test_a_value_sealed_once_opens_for_ever() -> None:
 
 @given(st.binary(min_size=12, max_size=12), RECORDS, st.binary(min_size=8, max_size=8))
 def test_whatever_is_sealed_opens(id_: bytes, record: bytes, drawn: bytes) -> None:
-    """Also nothing; the header stays readable."""
+    """Also an empty value. The header stays readable."""
     value = VAULT.seal(id_, record, drawn)
     assert value[:HEADER_BYTES] == record[:HEADER_BYTES]
     assert VAULT.open(id_, value) == record

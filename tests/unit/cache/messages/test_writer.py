@@ -55,7 +55,7 @@ class FakeBatches:
         """There is nothing to finish."""
 
     def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
-        """Store; wait first where the route has a gate."""
+        """Stores the messages. If the route has a gate, it waits first."""
         self.puts.append(route)
         if len(rows) > self.room:
             raise Unavailable("queue_full")
@@ -105,7 +105,7 @@ class FakeRoutes:
 
 
 class Setup:
-    """A writer over both. The lookup finds what is right, unless a test says otherwise."""
+    """A writer with both. The lookup finds the right shop, unless a test changes it."""
 
     def __init__(self, routes: dict[PageId, PageRoute] | None = None, *, routes_remembered: int = 100) -> None:
         self.true_routes = {PAGE: SHOP} if routes is None else routes
@@ -123,7 +123,7 @@ class Setup:
         )
 
     async def put(self, *events: Storable) -> list[Outcome]:
-        """What comes in one delivery."""
+        """Puts the messages of one delivery."""
         return await self.writer.put(events)
 
     def put_soon(self, *events: Storable) -> list[Any] | None:
@@ -164,7 +164,7 @@ async def test_a_lookup_that_fails_is_counted() -> None:
 
 
 async def test_a_page_whose_lookup_fails_keeps_no_other_page_from_being_stored() -> None:
-    """As where the key of one shop is missing. The delivery is refused, so that Facebook brings it again."""
+    """For example if the key of one shop is missing. The delivery is refused, so that Facebook repeats it."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
     setup.routes.fails, setup.routes.spared = Unavailable("seal_key_missing"), {OTHER_PAGE}
     with pytest.raises(Unavailable) as refused:
@@ -175,7 +175,8 @@ async def test_a_page_whose_lookup_fails_keeps_no_other_page_from_being_stored()
 
 @pytest.mark.parametrize("now", [OTHER_SHOP, AFTER_PURGE])
 async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message(now: PageRoute) -> None:
-    """The Page has moved to another shop, or the shop has another secret since a purge; what else came is stored."""
+    """The Page has moved to another shop, or the shop has another secret after a purge. The other messages are
+    stored."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
     await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
     setup.true_routes[PAGE] = now
@@ -248,7 +249,7 @@ async def test_messages_of_one_known_page_are_put_without_waiting() -> None:
 
 
 async def test_what_was_fetched_for_a_shop_is_not_stored_for_another() -> None:
-    """The Page has moved since it was asked for: the new shop has not asked Facebook for these."""
+    """The Page has moved since the fetch began, and the new shop has not asked for these messages."""
     setup = Setup()
     await setup.put(text("m_1"))
     assert await setup.writer.put_fetched(SHOP.shop, [text("m_2")]) == ["stored"]
@@ -269,7 +270,7 @@ async def test_the_memory_of_routes_is_bounded() -> None:
 
 
 async def test_what_is_stored_of_a_large_delivery_stays_when_the_rest_fails() -> None:
-    """It is put in parts; the redelivery puts the same parts again, which the store knows as duplicates."""
+    """It is put in parts. The redelivery puts the same parts again, and the store recognises the duplicates."""
     setup = Setup()
     messages = many(2_001)
     setup.batches.room = 800

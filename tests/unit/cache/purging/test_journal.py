@@ -52,7 +52,7 @@ async def test_a_purge_of_more_than_five_days_ago_is_neither_read_nor_kept_on_di
 
 
 async def test_a_line_that_was_cut_costs_no_other_line(tmp_path: Path) -> None:
-    """A full disk leaves half a line; its purge was not answered."""
+    """A full disk leaves half a line. The purge of this line was not answered."""
     await journal(tmp_path).append(entry("p-1"))
     (file,) = files(tmp_path)
     with file.open("ab") as opened:

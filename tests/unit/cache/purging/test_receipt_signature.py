@@ -44,7 +44,7 @@ def test_our_receipts_verify_by_the_public_keys_alone() -> None:
 
 
 def test_the_set_holds_public_keys_and_nothing_secret() -> None:
-    """Any library of JWKs takes them; the thumbprints differ."""
+    """Any library of JWKs reads them. The thumbprints differ."""
     jwks = signed()[1]
     assert len({key.key_id for key in jwt.PyJWKSet.from_dict(jwks).keys}) == 2
     assert all(set(key) == {"kty", "crv", "x", "kid", "use", "alg"} for key in jwks["keys"])
@@ -81,7 +81,7 @@ def test_a_forged_signature_does_not_verify() -> None:
 
 
 def test_keys_rotate() -> None:
-    """The first signs, each verifies; without its key a receipt cannot be verified."""
+    """The first key signs, each key verifies. Without its key a receipt cannot be verified."""
     new, old = KEYS
     by_old, old_only = signed(old)
     assert verify(by_old, signed(new, old)[1])["purge_id"] == "p-1"

@@ -41,7 +41,7 @@ class FakeConnection:
 
 
 class FakePool:
-    """Notes what is taken and given back."""
+    """Records which connections are taken and given back."""
 
     def __init__(self) -> None:
         self.taken: list[FakeConnection] = []
@@ -79,7 +79,7 @@ def one(pool: FakePool) -> One:
 
 
 async def test_a_connection_that_has_just_been_used_is_used_again(one: One, pool: FakePool) -> None:
-    """The pool is asked once, and gets it back at the end."""
+    """The pool is asked once, and gets the connection back at the end."""
     for _ in range(3):
         assert await one.round_trip(ASKED) == [b"OK"]
     assert len(pool.taken) == 1

@@ -73,7 +73,7 @@ def test_a_server_as_we_start_it_ourselves_is_well() -> None:
     ],
 )
 def test_what_info_tells_is_judged(changed: dict[str, str], name: str, level: Level, word: str) -> None:
-    """One thing wrong, one finding changed."""
+    """Each wrong value changes one finding."""
     told = found(replace(WELL, info={**INFO, **changed}))
     assert (told[name].level, word in told[name].sentence) == (level, True)
     assert {one for one, finding in told.items() if finding.level != "ok"} <= {name}
@@ -150,7 +150,7 @@ def test_a_slow_answer_is_not_taken_for_a_wrong_clock() -> None:
 
 
 def test_scripts_and_slots_are_needed() -> None:
-    """Nothing is stored without the first; a part of the shops without the second."""
+    """Without scripts nothing is stored. Without all slots a part of the shops is not stored."""
     assert found(replace(WELL, scripts=False))["redis.scripts"].level == "fail"
     assert found(replace(WELL, cluster_state="fail"))["redis.cluster"].level == "fail"
     assert found(replace(WELL, cluster_state="ok"))["redis.cluster"].level == "ok"
