@@ -1,5 +1,6 @@
 """Graph's JSON as our items."""
 
+import calendar
 from typing import Any
 
 import orjson
@@ -89,6 +90,17 @@ def test_what_is_absent_stays_absent_and_what_is_empty_stays_empty() -> None:
 def test_times_have_one_form(time: object, ours: object) -> None:
     """What is no time in Graph's form stays as Facebook wrote it."""
     assert item(id="1", updated_time=time) == {"id": "1", "updated_time": ours}
+
+
+@pytest.mark.parametrize("year", [2026, 2028])
+def test_a_time_becomes_ours_on_every_day_of_a_year_and_on_no_other(year: int) -> None:
+    """2028 has a 29th of February."""
+    for month in range(1, 13):
+        for day in range(32):
+            moment = f"{year}-{month:02}-{day:02}T23:59:59"
+            exists = 1 <= day <= calendar.monthrange(year, month)[1]
+            ours = f"{moment}.000Z" if exists else f"{moment}+0000"
+            assert item(id="1", updated_time=f"{moment}+0000") == {"id": "1", "updated_time": ours}
 
 
 def test_numbers_that_javascript_would_bend_become_text() -> None:
