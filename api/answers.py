@@ -45,7 +45,7 @@ def shop_answer(shop: Shop) -> ShopModel:
 
 
 def pause_members(paused: Shop | Page) -> dict[str, Any]:
-    """Returns whether storing is paused, and until when if the pause has an end."""
+    """Returns whether storing is paused, and the end of the pause if it has one."""
     members: dict[str, Any] = {"paused": paused.paused}
     if paused.paused_until is not None:
         members["until"] = rfc3339(paused.paused_until)
@@ -53,7 +53,7 @@ def pause_members(paused: Shop | Page) -> dict[str, Any]:
 
 
 def page_answer(page: Page) -> PageModel:
-    """Returns a Page as one of several."""
+    """Returns a Page as an item of a list."""
     return PageModel(**_page(page))
 
 
@@ -129,7 +129,7 @@ def json_of(answer: BaseModel) -> bytes:
 
 
 def blocked_answer(conversation: ConversationId, since: int | None, purge: Receipt | None = None) -> BlockedModel:
-    """Returns whether a conversation is blocked, since when, and the purge that was made with the block."""
+    """Returns whether a conversation is blocked, the time of the block, and the purge that was made with it."""
     members: dict[str, Any] = {"conversation_id": conversation, "blocked": since is not None}
     if since is not None:
         members["since"] = rfc3339(since)
@@ -208,7 +208,7 @@ def _unhealed(one: Unhealed) -> UnhealedModel:
 
 
 def _state(state: PageState) -> dict[str, Any]:
-    """Returns what is known about a Page's token."""
+    """Returns the known facts about a Page's token."""
     members: dict[str, Any] = {
         "token_alive": state.token_alive,
         "subscribed": bool(state.subscribed_fields),
@@ -233,7 +233,7 @@ def _state(state: PageState) -> dict[str, Any]:
 
 
 def _warnings(state: PageState) -> Iterator[WarningModel]:
-    """Yields what the shop must do although the Page works."""
+    """Yields warnings about a Page that works: what the shop must do."""
     if state.expires_soon and state.expires_at is not None:
         yield WarningModel(reason="token_expires_soon", detail=_expires_soon(state.expires_at))
     if state.missing_fields and state.token_alive:

@@ -28,7 +28,7 @@ class AttachmentNotFound(PageInboxError):
 
 
 class KeptMessages(Protocol):
-    """Where messages are kept."""
+    """Reads stored messages."""
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
         """Returns one message. Raises kind not_found."""

@@ -1,4 +1,4 @@
-"""Who did what: a shop's audit log."""
+"""Answers a shop's audit log."""
 
 from typing import Protocol
 

@@ -1,8 +1,8 @@
 """Authentication and authorization: a bearer JWT becomes a `Principal`, which is checked against a shop and a scope.
 
-These tokens are refused: tokens without an end, tokens for another audience, and tokens that neither our HS256 secrets
-nor, for the asymmetric algorithms, the public keys of the set verify. The algorithm belongs to the key and is never
-taken from the token: https://www.rfc-editor.org/rfc/rfc8725.html#section-2.1
+A token is refused if it has no end, if it is for another audience, or if no key verifies it. The keys are the HS256
+secrets and the public keys of the JWK set. Each key has one algorithm, which is never taken from the token:
+https://www.rfc-editor.org/rfc/rfc8725.html#section-2.1
 """
 
 import math
@@ -30,8 +30,8 @@ LONGEST_SUBJECT = 200
 """Limit: characters of a token's `sub`. It is part of receipts and of each audit entry."""
 
 NOT_BEFORE_LEEWAY = 5.0
-"""Seconds by which an issuer's clock may be ahead of ours. `exp` has no leeway, because the issuer chose that moment on
-purpose.
+"""Seconds by which an issuer's clock may be ahead of this machine's clock. `exp` has no leeway, because the issuer
+chose this time on purpose.
 """
 
 REMEMBERED = 1_024

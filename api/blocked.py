@@ -1,4 +1,4 @@
-"""Blocked conversations: the customer objects, and no further message of the conversation is stored."""
+"""Blocked conversations. A customer has objected, so no further message of the conversation is stored."""
 
 from typing import Protocol
 
@@ -13,11 +13,11 @@ from domain.shop import Receipt
 
 
 class Blocks(Protocol):
-    """Knows what a shop has blocked. Times are milliseconds."""
+    """The blocked conversations of a shop. Times are milliseconds."""
 
     async def block(self, shop: ShopId, conversation: ConversationId, /) -> int:
-        """Store no further message of the conversation. Returns since when. Raises kind not_found if the Page is not
-        the shop's.
+        """Store no further message of the conversation. Returns the time of the block. Raises kind not_found if the
+        Page is not the shop's.
         """
         ...
 
@@ -26,15 +26,15 @@ class Blocks(Protocol):
         ...
 
     async def since(self, shop: ShopId, conversation: ConversationId, /) -> int | None:
-        """Returns when the conversation was blocked, or None if it is not blocked."""
+        """Returns the time of the block, or None if the conversation is not blocked."""
         ...
 
 
 class ConversationPurger(Protocol):
-    """Deletes what is kept of a conversation."""
+    """Deletes the stored messages of a conversation."""
 
     async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
-        """Delete everything that is kept of one conversation."""
+        """Delete all stored messages of one conversation."""
         ...
 
 

@@ -1,5 +1,5 @@
-"""Pure: the bodies that callers send. Unknown fields are refused, and null too, except for the end of a pause: callers
-leave out what they do not set.
+"""Pure: the bodies that callers send. Unknown fields are refused. Null is refused too, except for the end of a pause,
+because callers leave out fields that they do not set.
 """
 
 import re
@@ -30,7 +30,7 @@ LONGEST_PAGE_TOKEN = 4_096
 LONGEST_LABEL = 40
 """Limit: characters of a label that staff give conversations. A label is a word or two in a row of a list."""
 LABELS_OF_A_SHOP = 20
-"""Limit: labels in a shop's list. People choose from this list, and it stays until the shop replaces it."""
+"""Limit: labels in a shop's list. People choose from this list. The list has no expiry time."""
 LABELS_OF_A_MARK = 5
 """Limit: labels of one conversation. Each row of the list of conversations shows all of them."""
 
@@ -87,8 +87,8 @@ class _Body(BaseModel):
 
 
 class PageConnect(_Body):
-    """How to connect a Page: with its token for everything; `{}` connects it for webhooks alone, without calls of
-    Facebook.
+    """The body to connect a Page. With the Page's token, all functions work. `{}` connects the Page for webhooks only,
+    without a call of Facebook.
     """
 
     model_config = ConfigDict(
@@ -112,7 +112,7 @@ class PageConnect(_Body):
 
 
 class Pause(_Body):
-    """What to change of a shop, or of one of its Pages."""
+    """The body to pause or resume a shop or one of its Pages."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"paused": True}, {"paused": True, "until": None}]})
 
@@ -132,7 +132,7 @@ class Pause(_Body):
 
 
 class MarkChange(_Body):
-    """What staff note about a conversation. It replaces what was noted before."""
+    """The staff's notes about a conversation. They replace the earlier notes."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"done": True}]})
 

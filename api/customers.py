@@ -1,4 +1,5 @@
-"""Names and pictures of several customers in one call. They are fetched from Facebook now and never stored.
+"""Answers names and pictures of several customers in one call. They are fetched from Facebook on request and never
+stored.
 
 Graph v26.0 has no call for several people (`GET /?ids=` is removed), so each customer needs its own call. Some calls
 run at the same time.

@@ -51,7 +51,7 @@ def description_routes(routes: Sequence[Route], *, version: str, public_url: str
 
     @cache
     def document_and_page() -> tuple[bytes, bytes]:
-        # Loaded and made at the first request: this takes 0.1 s and 5 MiB, and most processes never need it.
+        # The page is made at the first request. This takes 0.1 s and 5 MiB, and most processes never need the page.
         from api.docs_page import render
         from api.openapi import describe
 

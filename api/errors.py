@@ -34,7 +34,7 @@ STATUS: Mapping[Kind, int] = {
     "unavailable": 503,
     "upstream_timeout": 504,
 }
-"""The only table that maps what went wrong to an HTTP status."""
+"""The only table that maps a kind of error to an HTTP status."""
 
 TITLES: Mapping[int, str] = {
     400: "Bad Request",

@@ -1,8 +1,7 @@
-"""Everything that is kept for a shop, as lines of JSON, oldest first.
-
-Nothing is collected: each step reads a few messages, and the next step waits until the caller has taken them. The first
-step is done before the answer begins, so an unavailable store gives a 503. If the store fails later, the answer is cut
-off: only an export that ends with its `end` line is complete.
+"""Exports all stored data of a shop as lines of JSON, the oldest first. The data are not collected in memory: each step
+reads a few messages, and the next step waits until the caller has taken them. The first step is done before the answer
+begins, so an unavailable store gives a 503. If the store fails later, the answer is cut off. Only an export with an
+`end` line is complete.
 """
 
 import asyncio
@@ -52,7 +51,7 @@ log = structlog.get_logger()
 
 
 class MessageWalker(Protocol):
-    """Reads all that is kept of a shop's messages."""
+    """Reads all stored messages of a shop."""
 
     async def count(self, shop: ShopId, /) -> int:
         """Returns the number of messages, or a few more."""
@@ -157,7 +156,7 @@ class Exporter:
 
 
 def _line(kind: str, item: bytes) -> bytes:
-    """Returns a JSON object as a line that says what the object is."""
+    """Returns a JSON object as a line with the object's `type`."""
     return on_one_line(b'{"type":"%b",%b' % (kind.encode(), item[1:])) + b"\n"
 
 

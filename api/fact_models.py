@@ -1,4 +1,4 @@
-"""The parts of a message that Facebook made, as models. The service passes them on as they arrived.
+"""The models of the parts of a message that come from Facebook. The service passes them on as they arrived.
 
 The schemas name the types that Facebook documents. A value of another type is passed on too, so no model refuses a
 value. developers.facebook.com/docs/messenger-platform/reference/webhook-events
@@ -27,7 +27,7 @@ class CoordinatesModel(_Fact):
 
 
 class AttachmentModel(_Fact):
-    """Something sent with or instead of a text. Its fields depend on `type`.
+    """A part of a message beside or instead of its text. Its fields depend on `type`.
 
     `image`, `video`, `audio`, `file`: `url`. `sticker`: `url`, `sticker_id`. `location`: `coordinates`, `title`, `url`.
     `fallback` (a shared link), `reel`, `post`: `url`, `title`. `template`: a product's `elements`, or `template_type`

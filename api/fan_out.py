@@ -1,6 +1,6 @@
 """Sends a shop's events to the viewers of its stream.
 
-One follower reads the events of a shop, whatever the number of viewers. An event is read once, encoded once, and pushed
+One follower reads the events of a shop for all its viewers. An event is read once, encoded once, and pushed
 to each viewer. A viewer that is behind reads the store by itself until it has the same events as the others.
 """
 
@@ -32,9 +32,9 @@ RETRY_MS: Final = 2_000
 """Milliseconds that a browser waits before it connects again."""
 
 PACE_SECONDS: Final = 50e-6
-"""Processor time to send to one viewer, most of it in the system. After each batch of events the follower waits for
-this time per viewer. So a busy shop with many viewers leaves time for others, and its next events are sent together.
-Measured with a thousand viewers and a hundred messages a second: p99 is 177 ms at 25 µs and 93 ms at 50 µs.
+"""Processor time to send to one viewer. Most of it is in the operating system. After each batch of events the follower
+waits for this time per viewer. So a busy shop with many viewers leaves time for others, and its next events are sent
+together. Measured with a thousand viewers and a hundred messages a second: p99 is 177 ms at 25 µs and 93 ms at 50 µs.
 """
 
 WOKEN_EACH_TURN: Final = 8
@@ -63,8 +63,8 @@ class Feed(Protocol):
         ...
 
     async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], float | None], /) -> None:
-        """Call `deliver` with the events after a position until cancelled, from the first call on with live events too.
-        Wait between two calls for the seconds that `deliver` returns.
+        """Call `deliver` with the events after a position, until cancelled. After the first call, live events come too.
+        Between two calls, wait for the seconds that `deliver` returns.
         """
         ...
 
@@ -267,13 +267,11 @@ class FanOut:
         return sse.encode(event.name, event_json(event, numbers), id_)
 
     def gap(self, shop: ShopId, gap: Gap, position: int) -> bytes:
-        """Returns the event which says that events were lost, and that the stream begins at this position."""
+        """Returns the event `gap`: events were lost, and the stream begins at this position."""
         return sse.encode("gap", json_of(GapModel(reason=gap)), self.feed.event_id(shop, position))
 
     def ready(self, shop: ShopId, position: int) -> bytes:
-        """Returns the event which says that everything up to this position is sent, and that later events come as they
-        happen.
-        """
+        """Returns the event `ready`: everything up to this position is sent, and later events come as they happen."""
         data = json_of(ReadyModel(at=rfc3339(round(self._now() * 1000))))
         return sse.encode("ready", data, self.feed.event_id(shop, position), RETRY_MS)
 

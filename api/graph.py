@@ -1,4 +1,4 @@
-"""Requests of a shop to Facebook through this service. Answers are fetched now and never stored."""
+"""A shop's requests to Facebook, made by this service. Answers are fetched now and never stored."""
 
 from typing import Protocol
 
@@ -74,7 +74,8 @@ class Graph:
         return await self._fetch(call, query)
 
     async def customer(self, request: Request) -> Response:
-        """GET customers/{psid}: one item. `limit` and `after` are accepted, as everywhere, but have no effect."""
+        """GET customers/{psid}: one item. `limit` and `after` are accepted, as on the other routes, but have no
+        effect."""
         call = call_of(request)
         return await self._fetch(call, GraphQuery("customer", _page(call), call.ids["psid"]))
 

@@ -1,4 +1,4 @@
-"""Models of what is fetched from Facebook. They document shapes that are Facebook's own and may have more fields.
+"""The models of objects that are fetched from Facebook. Facebook decides their fields and may add more fields.
 
 Facebook leaves out fields without data, and fields that the Page's token may not see: all but `id` may be absent. Lists
 inside an item are plain lists. Times are RFC 3339 in UTC with milliseconds. Numbers too large for JavaScript are texts.
@@ -34,7 +34,7 @@ class _Answer(BaseModel):
     )
 
 
-# `from` is a reserved word of Python. These fields are called `author` here and keep their name in the API.
+# `from` is a reserved word of Python, so these fields are named `author` here. In the API their name is `from`.
 
 
 class PersonModel(_Item):
@@ -133,7 +133,7 @@ class CommentModel(_Item):
 
 
 class GraphConversationModel(_Item):
-    """A conversation as Facebook has it. It can be older than the five days kept here."""
+    """A conversation at Facebook. It can be older than the five days of stored messages."""
 
     id: str = Field(description="Facebook's own id, `t_…`. It differs from the `conversation_id` of a kept message.")
     updated_time: Moment | MISSING = MISSING
@@ -146,7 +146,7 @@ class GraphConversationModel(_Item):
 
 
 class GraphMessageModel(_Item):
-    """A message as Facebook has it. Facebook may give only the id of messages before the newest twenty."""
+    """A message at Facebook. For messages before the newest twenty, Facebook may give only the id."""
 
     id: str
     created_time: Moment | MISSING = MISSING
@@ -165,14 +165,14 @@ class GraphMessageModel(_Item):
 
 
 class AddressModel(_Item):
-    """An attachment of a message, as Facebook has it now."""
+    """An attachment of a message, with its current address at Facebook."""
 
     type: str = Field(description="As in the message: `image`, `video`, `audio`, `file`, `sticker`, `fallback`.")
     url: str = Field(description=f"The file's address. {_EXPIRING}")
 
 
 class CustomerModel(_Item):
-    """A person who wrote to the Page; only `id` if Facebook says no more.
+    """A person who wrote to the Page. Only `id` is present if Facebook gives no more.
 
     If Facebook refuses the profile, the name comes from the conversation, without a picture.
     """
@@ -225,7 +225,7 @@ class NamedCustomerModel(CustomerModel):
 
 
 class FailedCustomerModel(BaseModel):
-    """A customer about whom Facebook returns nothing."""
+    """A customer for whom Facebook gives no name."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 

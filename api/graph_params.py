@@ -14,7 +14,7 @@ from domain.graph import Edge, Filter, GraphQuery, Order
 from domain.ids import PageId
 
 LONGEST_AFTER = 2_048
-"""Limit: characters of Facebook's cursor in `after`. The longest known cursors, those of comments, have a few
+"""Limit: characters of Facebook's cursor in `after`. The longest known cursors are the cursors of comments, with a few
 hundred.
 """
 

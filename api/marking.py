@@ -1,4 +1,4 @@
-"""What staff note about conversations, and the shop's list of labels for it."""
+"""The staff's marks of conversations, and the shop's list of labels."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -24,12 +24,12 @@ Kept = TypeVar("Kept", KeptMessage, KeptConversation)
 
 
 def _matching(fits: Callable[[Kept], bool], as_json: Callable[[Kept], bytes]) -> Callable[[Kept], bytes | None]:
-    """Returns `as_json` for what matches a search, and None for the rest."""
+    """Returns `as_json` of an item that matches a search, and None for other items."""
     return lambda found: as_json(found) if fits(found) else None
 
 
 class MessageReader(Protocol):
-    """Reads what is kept of one shop."""
+    """Reads the stored data of one shop."""
 
     async def messages(
         self, shop: ShopId, query: MessageQuery, as_json: Callable[[KeptMessage], bytes | None], /, *, searching: bool
@@ -57,7 +57,7 @@ class MessageReader(Protocol):
 
 
 class Purger(Protocol):
-    """Purges. It returns a receipt when nothing of the target can be read any more, on any replica."""
+    """Purges. It returns a receipt when the target cannot be read any more on any replica."""
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
         """Purge everything that is kept of the shop."""

@@ -73,7 +73,7 @@ class MessagesModel(_Answer):
 
 
 class StaffMarkModel(_Answer):
-    """What staff have noted about a conversation. All staff share it."""
+    """The staff's notes about a conversation. All staff share them."""
 
     done: bool = Field(description="Whether staff are done with it. Compare `marked_at` with `last_activity_at`.")
     unread: bool = Field(description="Whether a colleague should read the conversation again.")
@@ -132,7 +132,7 @@ class PurgeEventModel(_Answer):
 
 
 class LiveModel(BaseModel):
-    """Something that happened and is never stored. It has further members that depend on the kind."""
+    """An event that is never stored. Its further members depend on the kind."""
 
     model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
@@ -181,7 +181,7 @@ class TicketModel(_Answer):
 
 
 class ReceiptModel(_Answer):
-    """A purge. Nothing of its target can be read any more. The receipt is kept for 30 days."""
+    """A purge. Its target cannot be read any more. The receipt is kept for 30 days."""
 
     purge_id: str
     what: PurgeTarget
@@ -206,7 +206,7 @@ class BlockedModel(_Answer):
 
 
 class AuditEntryModel(_Answer):
-    """Who asked for what, when and from where. It holds no content and no customer."""
+    """A recorded action: the caller, the time and the address. It has no content and no customer."""
 
     at: Moment
     since: Moment | MISSING = Field(
@@ -232,7 +232,7 @@ class AuditModel(_Answer):
 
 
 class WarningModel(_Answer):
-    """Something that the shop must do about a Page."""
+    """A warning about a Page, which the shop must act on."""
 
     reason: str = Field(description="A slug for programs: `token_expires_soon`, `fields_refused`.")
     detail: str = Field(description="A sentence for people.")
@@ -281,7 +281,7 @@ Until = Annotated[Moment, Field(description="When the pause ends. Absent if it l
 
 
 class PageModel(_Answer):
-    """A connected Page. Without a token (connected for webhooks alone), the fields about the token are absent."""
+    """A connected Page. Without a token (connected for webhooks only), the fields about the token are absent."""
 
     page_id: str
     connected_at: Moment

@@ -1,9 +1,8 @@
 """Pure: the parameters that callers send, as typed values. `/openapi.json` is made from the same models.
 
-Other modules have the bodies (api/bodies.py) and the queries of what is fetched from Facebook (api/graph_params.py).
-
-These are refused: unknown parameters and fields (a misspelt filter must not widen a purge), the same parameter twice,
-values out of range. An empty parameter (`?cursor=`) counts as absent, because forms send absent values so.
+The bodies are in api/bodies.py, and the queries to Facebook are in api/graph_params.py. Refused are: unknown parameters
+and fields (a misspelt filter must not widen a purge), repeated parameters, and values out of range. An empty parameter
+(`?cursor=`) counts as absent, because forms send absent values in this way.
 """
 
 import re
@@ -22,10 +21,10 @@ from domain.moment import LAST_MOMENT, from_text
 from domain.query import MessageQuery
 
 LONGEST_ID = 512
-"""Limit: characters of an id in a path or query. Facebook's ids and ours are shorter."""
+"""Limit: characters of an id in a path or query. The ids of Facebook and of this service are shorter."""
 
 LONGEST_CURSOR = 1_024
-"""Limit: characters of a cursor. Ours have fewer than 100."""
+"""Limit: characters of a cursor. The service's cursors have fewer than 100."""
 
 LONGEST_WORDS = 100
 """Limit: characters of a search text. An order's number, a name or a telephone number is shorter."""
@@ -34,7 +33,7 @@ MOST = 100
 """Limit: items on one list page of messages or conversations. Such a page is read in a few milliseconds."""
 
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters and lone surrogates, which must never enter a log line or JSON."""
+"""Control characters and lone surrogates, which must never be in a log line or in JSON."""
 
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 """The same rule for `/openapi.json`, where a string holds no surrogates."""
@@ -147,7 +146,8 @@ class Query(BaseModel):
 
 
 class SearchQuery(Query):
-    """The search filters. Items are examined one after the other. The answer's `looked_at` says how many."""
+    """The search filters. Items are examined one after another. `looked_at` of the answer is the number of examined
+    items."""
 
     q: _Words = Field(
         None,
@@ -171,7 +171,7 @@ class SearchQuery(Query):
 
 
 class ConversationsQuery(SearchQuery):
-    """Which conversations. `q`, `has` and `expires_before` apply to the last message of each."""
+    """The parameters that choose conversations. `q`, `has` and `expires_before` apply to the last message of each."""
 
     limit: Limit = 50
     cursor: _Cursor = None
@@ -186,20 +186,20 @@ class ConversationsQuery(SearchQuery):
 
 
 class BlockQuery(Query):
-    """How to block a conversation."""
+    """The parameters of a block."""
 
     keep_messages: _Flag = Field(False, description="true keeps the stored messages until their five days are over.")
 
 
 class AuditQuery(Query):
-    """Which entries of the audit log."""
+    """The parameters that choose entries of the audit log."""
 
     limit: Limit = 50
     cursor: _Cursor = None
 
 
 class MessagesQuery(SearchQuery):
-    """Which messages."""
+    """The parameters that choose messages."""
 
     limit: Limit = 50
     cursor: _Cursor = None
@@ -231,7 +231,7 @@ class MessagesQuery(SearchQuery):
 
 
 class StreamQuery(Query):
-    """Where a stream begins."""
+    """The parameter that chooses the beginning of a stream."""
 
     last_event_id: Annotated[str, Field(max_length=LONGEST_CURSOR, json_schema_extra={"pattern": PLAIN})] | None = (
         Field(None, description="The last `id` seen, if you cannot send the header `Last-Event-ID`. The header wins.")
@@ -298,7 +298,7 @@ def parse_body(model: type[Model], content_type: str, body: bytes) -> Model:
 
 
 def _sentence(error: ValidationError) -> str:
-    """Returns every mistake with its place, without the value, which may hold what a log or a problem must not."""
+    """Returns every mistake with its place. The value is left out, because a log or a problem must not contain it."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     mistakes = [_mistake(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in found[:5]]
     return "; ".join(mistakes) + "."

@@ -2,7 +2,7 @@
 
 https://github.com/google/libphonenumber
 
-The library is imported at the first number: this takes 25 ms and 1 MiB, and a start must not wait for it.
+The library is imported at the first number, because the import takes 25 ms and 1 MiB.
 """
 
 import re
@@ -37,8 +37,8 @@ _FOREIGN: Final = re.compile(r"(?:\+|00)([1-9][0-9]{7,14})")
 def cambodian(dialled: str, bare: bool) -> str | None:
     """Returns the Cambodian number as E.164, or None if the digits are not one.
 
-    `dialled` is digits, with `+` in front if the text has it. 0, 855, 00855 or +855 must be in front of the national
-    number, unless `bare` is true or it is a free number (1800).
+    `dialled` is digits, with `+` in front if the text has it. The national number must follow 0, 855, 00855 or +855. It
+    needs no prefix if `bare` is true, or if it is a free number (1800).
     """
     found = _cambodian().fullmatch(dialled)
     if found is None or not (found[1] or bare or found[2].startswith("1800")):

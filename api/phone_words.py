@@ -1,4 +1,4 @@
-"""Pure: what the words around digits mean: a telephone number, or an account, an order, a price.
+"""Pure: decides from the words around digits whether they are a telephone number, or an account, an order or a price.
 
 The words are in the languages of a Cambodian shop's customers: Khmer, English, Chinese, Vietnamese, Thai. Words and
 marks are compared as they are in the text. The digits around them are Latin already.
@@ -28,8 +28,8 @@ _OTHER_BESIDE: Final = (
     *("លេខបញ្ជាទិញ", "ការបញ្ជាទិញ", "លេខកុម្ម៉ង់", "លេខកញ្ចប់", "លេខកាត", "លេខកូដ", "កូដ", "លេខសម្គាល់"),
     *("订单", "mã", "mã đơn", "ออเดอร์"),
 )
-"""The same, but only if the digits follow at once. A bank's or an order's name also occurs in sentences that end with a
-telephone number ("paid by ABA already, call ...").
+"""Words with the same meaning, but only if the digits follow directly. A bank's or an order's name also occurs in
+sentences that end with a telephone number ("paid by ABA already, call ...").
 """
 
 _SAYS: Final[dict[str, str]] = dict.fromkeys(_PHONE, "phone") | dict.fromkeys(_OTHER + _OTHER_BESIDE, "other")
@@ -46,13 +46,12 @@ _NOT_AFTER = re.compile(
     r"[A-Z_@%#]|[a-z]*\d|\*[0-9*]*#|,\s?[0-9]{1,3}\.[0-9]{4}"
     r"|\s?(?:[៛฿€¥]|\$(?!\s?\d)|(?:riels?|usd|khr|baht|vnd|đ|dollars?)(?![a-z])|រៀល|ដុល្លារ|บาท|元|瑞尔)"
 )
-"""An order's letters, a code that is dialled for a balance, a place's longitude, or a price's currency."""
+"""Text after digits that are not a telephone number: an order's letters, the end of a dialled code, a place's
+longitude, or a price's currency."""
 
 
 def said_before(before: str) -> str | None:
-    """Returns what the words before the digits say about them: `phone`, `other`, or None. The last such word
-    decides.
-    """
+    """Returns the kind of the digits after these words: `phone`, `other`, or None. The last known word decides."""
     lowered = before.lower()
     bare = lowered.rstrip(_MARKS)
     if not bare:
@@ -68,13 +67,13 @@ def said_before(before: str) -> str | None:
             beside_said = word.end() in beside
             if beside_said or word[0] not in _OTHER_BESIDE:
                 said = _SAYS[word[0]]
-    if not beside_said and (said == "phone" or said is None):  # "call me at" is no reason to accept bare digits
+    if not beside_said and (said == "phone" or said is None):  # "call me at" does not make bare digits a number
         return "other" if _CODE_BEFORE.search(before[-6:]) else None
     return said
 
 
 def goes_on_as_other(after: str) -> bool:
-    """Returns whether the text directly after the digits makes them a code or a price."""
+    """Returns whether the text directly after the digits shows that they are a code or a price."""
     return _NOT_AFTER.match(after) is not None
 
 

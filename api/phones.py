@@ -1,13 +1,12 @@
 """Pure: finds the telephone numbers in a message when it is read. They are never stored.
 
-A Cambodian number is found in the forms that people there write: with its 0, with +855, 855 or 00855, in any grouping,
-in Latin, Khmer, Thai or wide digits, with the invisible characters of Khmer text. Another country's number needs + or
-00. `phone_plans` decides which numbers can exist. The words around the digits (`phone_words`) and their grouping
-distinguish a number from a price, a date, an order or an account.
-
-The text is read from the bytes of a message's content, because parsing all of it would take longer. The members of a
-content are in the order in which `cache/codec.py` writes them: `text` is after `kind`, and no member before these two
-is text of a customer. An edit may write `text` after all other members. Then the content has the member `edits`.
+A Cambodian number is found in all usual forms: with 0, +855, 855 or 00855, in any grouping, and in Latin, Khmer, Thai
+or full-width digits. Invisible characters of Khmer text are allowed. Another country's number needs + or 00.
+`phone_plans` decides which numbers can exist. A number is distinguished from a price, a date, an order or an account by
+its grouping and by the words around it (`phone_words`). The text is read from the bytes of a message's content, because
+parsing the whole content would take longer. The members of a content are in the order in which `cache/codec.py` writes
+them: `text` is after `kind`, and no member before these two is text of a customer. An edit may write `text` after all
+other members. Then the content has the member `edits`.
 
 The work for one text is bounded, so that no customer can make a read slow: see CHARACTERS and STEPS.
 """
@@ -28,7 +27,7 @@ STEPS: Final = 80
 """Limit: rows of digits in one text that are examined, plus groups in them that are tried as the start of a number. A
 pasted list of forty orders, each with a number and a date, has as many rows."""
 _FOREIGN_STEPS: Final = 10
-"""The number of steps that one question to libphonenumber counts as."""
+"""The number of steps that one call of libphonenumber counts as."""
 _LOOK_BACK: Final = 40
 """Characters before a number that are searched for a word about it."""
 _ADDRESS_LENGTH: Final = 200
@@ -90,7 +89,7 @@ class _Row:
 
     def __init__(self, text: str, row: re.Match[str], steps: int) -> None:
         self.steps = steps - 1
-        """How many more groups may be tried."""
+        """The number of groups that may still be tried."""
         start, end = row.span()
         plain, before = plain_text(row[0]), _same_phrase(text[max(0, start - _LOOK_BACK) : start])
         if (

@@ -1,6 +1,6 @@
 """Pure: the problems of every status, for the description: each reason with its meaning.
 
-The reasons of Facebook's failures are explained in docs/api.md, those of Redis' failures in docs/reference.md.
+docs/api.md explains the reasons of Facebook's failures, and docs/reference.md explains the reasons of Redis' failures.
 """
 
 from collections.abc import Mapping
@@ -86,4 +86,4 @@ REASONS: Final[Mapping[int, Mapping[str, str]]] = {
     },
     504: {"graph_timeout": "Facebook did not answer in time."},
 }
-"""By status. A release can add reasons."""
+"""The reasons by status. A release can add reasons."""

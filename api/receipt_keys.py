@@ -1,4 +1,4 @@
-"""The public keys that receipts are signed with."""
+"""Answers the public keys that verify receipts."""
 
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ _HEADERS = {"Cache-Control": "public, max-age=3600"}
 
 
 class PublicKeys(Protocol):
-    """Knows the keys."""
+    """The public keys."""
 
     def jwks(self) -> dict[str, Any]:
         """Returns a JWK set (RFC 7517)."""

@@ -44,7 +44,7 @@ class RequestBodyTooLarge(PageInboxError):
 
 
 class Recorder(Protocol):
-    """Records who asks for what."""
+    """Records accesses."""
 
     async def record(self, shop: ShopId, access: Access, /) -> None:
         """Return when the access is recorded. Raises kind unavailable if it cannot be recorded. Then the request must
@@ -54,7 +54,7 @@ class Recorder(Protocol):
 
 
 class TicketTaker(Protocol):
-    """Knows tickets. Each ticket replaces a token once."""
+    """Takes tickets. Each ticket replaces a token once."""
 
     async def take(self, shop: ShopId, ticket: str, /) -> Principal | None:
         """Returns the principal who got the ticket, or None if the shop has no such ticket any more."""
@@ -67,9 +67,9 @@ class Route:
 
     `path` is a Starlette template. A guarded path has `{shop}`. If `scope` is None, the route is public: its endpoint
     may also be an ASGI application, and its models serve only the description. `name` becomes the operationId, and the
-    action in the audit log. `status` is the status of success. `statuses` are the problems that it answers beyond those
+    action in the audit log. `status` is the status of success. `statuses` are its error statuses, in addition to those
     of scope, query and body. `also` are further addresses of the same route. A route that is not `described` is left
-    out of `/openapi.json`. If it is `apart`, each call has its own entry in the audit log, as every change has. If it
+    out of `/openapi.json`. If it is `apart`, each call has its own entry in the audit log, as a change has. If it
     is `ticketed`, `?ticket=` replaces a token.
     """
 

@@ -1,5 +1,5 @@
-"""Pure: which messages and conversations match a search. They are stored encrypted, so each one is decrypted and
-examined.
+"""Pure: decides which messages and conversations match a search. They are stored encrypted, so each one is decrypted
+and examined.
 
 Texts are compared without case and spaces, and with digits of any script as Latin digits. So `ទូរស័ព្ទ` also finds the
 word with an invisible space in it. A telephone number is found in any form: with or without +855, in any grouping.
@@ -19,7 +19,8 @@ from api.phones import CHARACTERS
 from domain.kept import KeptConversation, KeptMessage
 
 Has = Literal["phone", "photo", "location", "audio", "file"]
-"""What a message has: a telephone number in its text, a picture that is not a sticker, a place, a recording, a file."""
+"""The filter for the content of a message: a telephone number in its text, a picture that is not a sticker, a place, a
+recording, a file."""
 
 _NUMBER: Final = re.compile(r"[+(]*[0-9](?:[-./()~]*[0-9]){5,}")
 """Six digits or more, with the characters that people put between them. They are also compared as a telephone
@@ -35,8 +36,8 @@ FindNumbers = Callable[[bytes], list[str]]
 
 
 MARKS_TOGETHER: Final = 30
-"""Combining marks in a row that are compared; the others are left out. Normalization sorts them, in a time that grows
-with the square of their number. https://unicode.org/reports/tr15/#Stream_Safe_Text_Format"""
+"""The number of combining marks in a row that are compared. Further marks are left out. Normalization sorts them, in a
+time that grows with the square of their number. https://unicode.org/reports/tr15/#Stream_Safe_Text_Format"""
 
 
 @cache
@@ -84,8 +85,8 @@ class Search:
         return fits
 
     def of_conversations(self, find_numbers: FindNumbers) -> Callable[[KeptConversation], bool]:
-        """Returns a function that says whether a conversation matches by its last message. A conversation is answered
-        if its last message is the Page's.
+        """Returns a function that says whether a conversation matches by its last message. A conversation counts as
+        answered if its last message is from the Page.
         """
         fits_message = self.of_messages(find_numbers)
 

@@ -19,7 +19,8 @@ from domain.shop import EVERY_SHOP, Page, Receipt, Shop
 
 
 class Registry(Protocol):
-    """Knows shops and Pages. An unknown shop has no Pages and is not paused: its token proves that it exists."""
+    """Knows shops and Pages. An unknown shop has no Pages and is not paused. It is not an error, because its token
+    proves that the shop exists."""
 
     async def shop(self, shop: ShopId, /) -> Shop:
         """Returns the shop's state."""
@@ -47,13 +48,13 @@ class Connector(Protocol):
         """Route the Page's messages to the shop. With a token, check it, store it encrypted and subscribe the webhooks.
         With `history`, also have the last five days fetched.
 
-        The shop's own Page may be connected again. Raises kind conflict for another shop's Page; not_configured if the
-        operator has not set what a token needs; invalid or conflict for a token that cannot be used.
+        The shop's own Page may be connected again. Raises kind conflict for another shop's Page; not_configured if a
+        setting for tokens is missing; invalid or conflict for a token that cannot be used.
         """
         ...
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """End the subscription, delete the token, purge what came for the Page. Raises kind not_found."""
+        """End the subscription, delete the token, and purge the Page's messages. Raises kind not_found."""
         ...
 
 

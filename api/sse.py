@@ -10,12 +10,12 @@ from api.line_ends import on_one_line
 MEDIA: Final = "text/event-stream"
 
 HEARTBEAT: Final = b":\n"
-"""A comment without an empty line after it. Some readers take any empty line for the end of an event."""
+"""A comment without an empty line after it. For some readers, any empty line ends an event."""
 
 
 def encode(name: str, data: bytes, event_id: str | None = None, retry_ms: int | None = None) -> bytes:
-    """Returns one event. `data` is JSON in UTF-8. Each of its lines becomes a `data` line, whatever its line end. The
-    id comes after the data, so a reader whose connection breaks within an event has not seen the id.
+    """Returns one event. `data` is JSON in UTF-8. Each line becomes a `data` line, for all kinds of line ends. The id
+    comes after the data. So a reader whose connection breaks inside an event does not have the id.
 
     Raises `ValueError` for a name or id that would end its line early, or an id with a NUL, which readers ignore.
     """

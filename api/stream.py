@@ -1,8 +1,8 @@
 """The live stream of a shop: `GET stream`, and `POST stream-ticket` for callers that cannot send a token in a header.
 
 A stream begins after the event in `Last-Event-ID`, or now. It sends the stored events from there on, then each event as
-it happens. Each stored event has an id. When a stream ends, the viewer connects again with the last id that it has: it
-misses no event and gets none twice.
+it happens. Each stored event has an id. When a stream ends, the viewer connects again with its last id. So it misses no
+event, and gets no event twice.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ longer.
 """
 
 _LONGEST: Final = 7 * 24 * 60 * 60.0
-"""The longest time of a stream in seconds, whatever its token says, because timers have a limit."""
+"""The longest time of a stream in seconds, also for a longer token, because timers have a limit."""
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -48,7 +48,7 @@ class TicketGiver(Protocol):
     """Gives tickets. Each ticket opens one stream."""
 
     async def give(self, shop: ShopId, principal: Principal, /) -> str:
-        """Returns a ticket with the rights of this token, for a stream that lasts no longer than the token."""
+        """Returns a ticket with the rights of this token. The stream ends at the latest when the token ends."""
         ...
 
 

@@ -21,8 +21,8 @@ _ALGORITHMS: Mapping[tuple[str, str | None], str] = {
     ("EC", "P-256"): "ES256",
     ("OKP", "Ed25519"): "EdDSA",
 }
-"""Maps type and curve of a public key to the one algorithm that it may verify with. HS256 is never one of them,
-whatever a set says.
+"""Maps type and curve of a public key to the only algorithm with which it may verify. HS256 is never allowed for a
+public key.
 """
 
 
@@ -30,7 +30,7 @@ KeysReason = Literal["keys_missing", "key_too_short", "key_unfit", "jwks_malform
 
 
 class KeysRefused(PageInboxError):
-    """Keys with which no service should start. The sentence holds no key."""
+    """Raised for keys that are not safe. The sentence has no key."""
 
     kind: ClassVar[Kind] = "internal"
 
@@ -57,8 +57,9 @@ def hs_keys(secrets: Sequence[Secret]) -> list[PyJWK]:
 def public_keys(jwks: Mapping[str, Any]) -> list[PyJWK]:
     """Returns the usable signature keys of a public JWK set (RFC 7517).
 
-    Keys for encryption, or of another algorithm, are ignored, as the RFC asks. A set with a secret or a private key is
-    refused as a whole, because its owner has published the key and must replace it. Raises `KeysRefused`.
+    Keys for encryption and keys of other algorithms are ignored, as the RFC demands. If the set has a secret or a
+    private key, the whole set is refused, because its owner has published the key and must replace it. Raises
+    `KeysRefused`.
     """
     listed = jwks.get("keys")
     if not isinstance(listed, list) or not all(isinstance(key, dict) for key in listed):

@@ -1,1 +1,1 @@
-"""Everything that concerns Redis. No other package knows a key, a command or a Redis exception."""
+"""All access to Redis. No other package uses a key, a command or an exception of Redis."""

@@ -80,7 +80,7 @@ class Corrupt(PageInboxError):
 
 
 class CursorRefused(PageInboxError):
-    """Raised for a cursor that we did not give out, or that belongs to another list."""
+    """Raised for a cursor that the service did not make, or that belongs to another list."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -120,7 +120,7 @@ class SealKeysMissing(PageInboxError):
 
 
 class SealBroken(PageInboxError):
-    """A sealed value cannot be opened: we do not have its key, the value was moved, or it is damaged."""
+    """A sealed value cannot be opened: its key is not in SEAL_KEYS, the value was moved, or it is damaged."""
 
     kind: ClassVar[Kind] = "conflict"
 

@@ -1,8 +1,8 @@
 """Sealing: a sealed value can be opened only with a key that the store does not have. Pure.
 
-The cipher is AES-256-GCM. HKDF-SHA256 makes a key for each shop and purpose from a master key, so a value that was
-sealed for one shop never opens for another shop. Purpose, shop and place are bound to the ciphertext too, so a value
-that is moved to another place does not open. A sealed value:
+The cipher is AES-256-GCM. HKDF-SHA256 makes a key for each shop and purpose from a master key, so a value of one shop
+cannot be opened for another shop. Purpose, shop and place are authenticated with the ciphertext, so a value that is
+moved to another place does not open. A sealed value:
 
     0      version
     1-4    id of the master key that sealed it: after a change of keys, the old keys still open their values
@@ -97,7 +97,8 @@ class Sealer:
         raise SealBroken
 
     def is_current(self, sealed: bytes) -> bool:
-        """Returns whether the first key sealed it. If not, seal it again before an older key is removed."""
+        """Returns whether the first key sealed the value. If not, the value must be sealed again before an older key is
+        removed."""
         return bool(self._keys) and sealed[:NONCE_AT] == VERSION + self._key_ids[0]
 
     def _seal(self, plain: bytes, nonce: bytes, shop: ShopId, purpose: str, place: str) -> bytes:

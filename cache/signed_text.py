@@ -1,4 +1,4 @@
-"""Short texts that we give out and recognise when callers send them back: cursors, event ids, tickets. Pure.
+"""Short texts that the service gives to callers and verifies when they come back: cursors, event ids, tickets. Pure.
 
 A text is base64url of its content and of a MAC (keyed BLAKE2b, 16 bytes) over shop and content. The key is made from
 one of SEAL_KEYS for one purpose: the first key signs, and every key verifies. So a text is valid on every replica, and
@@ -17,7 +17,7 @@ from domain.ids import ShopId
 
 MAC_BYTES: Final = 16
 LONGEST: Final = 128
-"""Characters. Our texts have at most 64. A longer text is not decoded."""
+"""Characters. The service's texts have at most 64. A longer text is not decoded."""
 
 
 class SignedText:
@@ -37,7 +37,7 @@ class SignedText:
         return urlsafe_b64encode(content + _mac(self._keys[0], shop, content)).rstrip(b"=").decode()
 
     def read(self, shop: ShopId, text: str) -> bytes | None:
-        """Returns the content; None for a text that we did not write for this shop."""
+        """Returns the content; None for a text that the service did not write for this shop."""
         if len(text) > LONGEST or not text.isascii():
             return None
         try:

@@ -1,4 +1,4 @@
-"""Who did what in a shop: the contents of the audit log."""
+"""The contents of a shop's audit log."""
 
 from dataclasses import dataclass
 from functools import lru_cache

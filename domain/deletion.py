@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What is kept of a request. `requested_at` is in milliseconds. Nothing says whose request it was."""
+    """What is kept of a request. `requested_at` is in milliseconds. It does not name the person."""
 
     requested_at: int
     complete: bool

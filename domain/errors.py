@@ -17,15 +17,15 @@ Kind = Literal[
     "not_configured",
     "internal",
 ]
-"""What went wrong, for the caller. Only `api/errors.py` turns it into an HTTP status."""
+"""The class of the failure. Only `api/errors.py` turns it into an HTTP status."""
 
 
 class PageInboxError(Exception):
     """An error with a name.
 
     `reason` is a slug from the raising module's closed list. It is used unchanged as log field, metric label and
-    problem code. `transient` says whether the same call may succeed later. `retry_after` says after how many seconds.
-    The sentence is for people and holds no content, token, secret or telephone number.
+    problem code. `transient` says whether the same call may succeed later. `retry_after` is the number of seconds to
+    wait. The sentence is for people and holds no content, token, secret or telephone number.
     """
 
     kind: ClassVar[Kind] = "internal"

@@ -38,7 +38,7 @@ NoticeKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that happened and is never stored. It is counted by kind and sent to viewers.
+    """An event that is never stored. It is counted by kind and sent to viewers.
 
     `sent_at` is Facebook's time in milliseconds. `facts` are the other members that viewers get, with the API's names.
     """

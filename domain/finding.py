@@ -1,4 +1,4 @@
-"""What `page-inbox doctor` says about one thing that it examined."""
+"""A result of `page-inbox doctor`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,9 +13,8 @@ LEVELS: tuple[Level, ...] = ("ok", "warn", "fail")
 class Finding:
     """One thing that was examined.
 
-    `name` is a slug that scripts may rely on. `about` says which of several (a setting, a node, a Page), or is "" if
-    there is only one. `sentence` describes the state. `remedy` says what to do; an `ok` has none. No field holds a
-    secret.
+    `name` is a slug that scripts may rely on. `about` names the setting, node or Page, or is "" if there is only one.
+    `sentence` describes the state. `remedy` says what to do; an `ok` has none. No field holds a secret.
     """
 
     name: str

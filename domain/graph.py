@@ -1,4 +1,4 @@
-"""What a shop may ask of Facebook's Graph API, and what it gets. Answers are fetched on request and never stored."""
+"""A shop's requests to Facebook's Graph API, and their results. Answers are fetched on request and never stored."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -19,8 +19,8 @@ Edge = Literal[
     "attachments",
     "customer",
 ]
-"""A list of a Page, of one of its posts, comments, live videos, conversations or messages, or a person who wrote to the
-Page.
+"""A list that can be fetched: of a Page, or of one of its posts, comments, live videos, conversations or messages. Or
+the profile of a person who wrote to the Page.
 """
 
 EDGES: tuple[Edge, ...] = get_args(Edge)
@@ -36,7 +36,7 @@ Limit = Literal["app", "pages", "messenger"]
 class GraphQuery:
     """One list page of an edge.
 
-    `object` is the id of the post, comment, conversation or person, or None for an edge of the Page itself. With a
+    `object` is the id of the post, comment, conversation or person. It is None for an edge of the Page itself. With a
     person, the edge `conversations` has only the conversation with this person. `limit` is
     a maximum: fewer items do not mean the end. `after` is the cursor of the earlier answer. `since` and `until` are in
     milliseconds. A parameter that an edge does not have stays None.
@@ -63,10 +63,9 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class CallSlot:
-    """What a call needs. Times are in seconds.
-
-    `credentials` is None if the Page is connected for webhooks alone. If `held` is not 0, no call is allowed for that
-    time, and no place is reserved. Else the call may be sent after `wait`.
+    """The token of a call and its start time. Times are in seconds. `credentials` is None if the Page is connected for
+    webhooks only. If `held` is not 0, no call is allowed for that time, and no place is reserved. Else the call may be
+    sent after `wait`.
     """
 
     credentials: Credentials | None

@@ -1,4 +1,4 @@
-"""The healing of a Page: the progress of fetching missed messages, and what could not be fetched."""
+"""The healing of a Page: the progress of fetching missed messages, and the conversations that could not be fetched."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ HEAL_STATUSES: tuple[HealStatus, ...] = ("running", "complete", "cut_short")
 
 CutReason = Literal["cursor_repeated", "nothing_new", "too_long", "too_many_refused"]
 """Why a walk ended before its list did: Graph repeated a cursor; several list pages in a row had nothing new; the list
-was longer than our bound; too many conversations were refused.
+was longer than the limit; too many conversations were refused.
 """
 
 
@@ -31,7 +31,8 @@ class Unhealed:
 
 @dataclass(frozen=True, slots=True)
 class Heal:
-    """One run through a Page's conversations, and what earlier runs could not fetch. Times are milliseconds.
+    """One run through a Page's conversations, and the conversations that earlier runs could not fetch. Times are
+    milliseconds.
 
     Messages from `since` on are fetched. `conversations`, `messages` and `stored` are the numbers of visited
     conversations, fetched messages and new messages. `reason` says why a run was `cut_short`, and `tries` counts such

@@ -5,7 +5,7 @@ from typing import NewType
 ShopId = NewType("ShopId", str)
 PageId = NewType("PageId", str)
 Psid = NewType("Psid", str)
-"""A person's id, valid for one Page. The same person has another id at another Page."""
+"""A person's id, valid for one Page. The same person has a different id at each Page."""
 MessageId = NewType("MessageId", str)
 """Facebook's `mid`."""
 ConversationId = NewType("ConversationId", str)
@@ -13,5 +13,5 @@ PurgeId = NewType("PurgeId", str)
 
 
 def conversation_of(page: PageId, customer: Psid) -> ConversationId:
-    """Returns the one conversation that a customer has with a Page."""
+    """Returns the id of a customer's conversation with a Page."""
     return ConversationId(f"{page}_{customer}")

@@ -1,4 +1,4 @@
-"""What the store returns to its readers. Times are milliseconds."""
+"""The objects that the store returns to its readers. Times are milliseconds."""
 
 from domain.frozen import frozen
 from domain.ids import ConversationId, PageId, Psid
@@ -10,7 +10,7 @@ class KeptMessage:
     """A stored message.
 
     `content` is a JSON object as orjson writes it. It has the members of the API's message (api/models.py) in the order
-    of `cache/codec.py`, without members that depend on the time of the read or on the place in the index.
+    of `cache/codec.py`. Members that depend on the time of the read or on the place in the index are left out.
     """
 
     content: bytes

@@ -1,7 +1,7 @@
-"""What one shop may have and do: every limit, and the error that says which limit is reached.
+"""The limits of one shop, and the errors that name the reached limit.
 
-Many people have a shop's tokens, and all shops share one Redis. These limits bound what the tokens of one shop can make
-Redis keep, whatever the tokens are used for. Messages have no limit here, because Facebook sends them without a token.
+Many people have a shop's tokens, and all shops share one Redis. These limits bound the data that one shop's tokens can
+add to Redis. Messages have no limit here, because Facebook sends them without a token.
 """
 
 from typing import ClassVar, Final, Literal
@@ -37,7 +37,8 @@ TICKETS: Final = 1_000
 """Limit: tickets of one shop that are not used yet. They end after 30 s, and a browser uses its ticket at once."""
 
 SEARCHES_AT_ONCE: Final = 4
-"""Limit: searches of one shop that one process does at the same time. Each opens up to a thousand messages."""
+"""Limit: searches of one shop that one process does at the same time. Each search decrypts up to a thousand
+messages."""
 
 REFUSED_TOKENS: Final = 20
 """Limit: tokens of Pages that Facebook refuses for one shop within ten minutes, in one process. Facebook counts each
@@ -45,10 +46,10 @@ check of a token against the app, so one shop that sends made-up tokens would ta
 REFUSED_TOKENS_SECONDS: Final = 600
 
 EXPORTS_AT_ONCE: Final = 2
-"""Limit: exports of one shop that one process sends at the same time. Each reads all that is kept."""
+"""Limit: exports of one shop that one process sends at the same time. Each export reads all stored data of the shop."""
 
 VIEWERS_OF_A_SHOP: Final = 2_000
-"""Limit: viewers of one shop's live stream in one process. Other shops need room too."""
+"""Limit: viewers of one shop's live stream in one process. The rest is for other shops."""
 
 VIEWERS: Final = 5_000
 """Limit: viewers of live streams in one process. A viewer needs about 30 KiB of memory."""
@@ -66,7 +67,7 @@ RateReason = Literal[
 
 
 class CountReached(PageInboxError):
-    """The shop has reached a maximum number. It must remove one before it gets another."""
+    """The shop has reached a maximum number. It must remove one item before it can add another."""
 
     kind: ClassVar[Kind] = "conflict"
 

@@ -1,4 +1,5 @@
-"""Values that foreign JSON may hold and ours must not: endless ids, numbers that readers round, halves of emojis."""
+"""Converts values of foreign JSON that the service must not pass on: endless ids, numbers that readers round, halves of
+emojis."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""The message, as the rest of the service sees it."""
+"""The message, in the form that all parts of the service use."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -20,8 +20,8 @@ TAP: Final = "postback:"
 class Message:
     """One message between a customer and a Page.
 
-    `sent_at` is Facebook's time in milliseconds, or None if Facebook sent none. Absent facts are None. `app_id` and
-    `metadata` say which app sent an echo, and what that app noted with it.
+    `sent_at` is Facebook's time in milliseconds, or None if Facebook sent none. Absent facts are None. `app_id` is the
+    app that sent an echo, and `metadata` is that app's note.
     """
 
     id: MessageId
@@ -49,7 +49,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A new text for a message. The edit with the highest `number` wins, whatever the order of arrival."""
+    """A new text for a message. The edit with the highest `number` counts. The order of arrival does not matter."""
 
     id: MessageId
     page: PageId

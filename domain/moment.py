@@ -1,4 +1,4 @@
-"""Moments: whole milliseconds since 1970 inside the service, and RFC 3339 in UTC with milliseconds outside."""
+"""Times: Unix milliseconds inside the service, and RFC 3339 in UTC with milliseconds outside."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -39,8 +39,8 @@ def _time(rest: int) -> str:
 
 @lru_cache(maxsize=64)
 def _date(day: int) -> str:
-    """Returns the date of a day since 1970. Results are cached, because nearly all moments are of the same ten days,
-    and `strftime` takes five times as long as the rest of `rfc3339`.
+    """Returns the date of a day since 1970. Results are cached, because nearly all times are within ten days.
+    `strftime` takes five times as long as the rest of `rfc3339`.
     """
     return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 

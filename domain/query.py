@@ -1,4 +1,4 @@
-"""What a reader of messages asks for."""
+"""The query of a reader of messages."""
 
 from dataclasses import dataclass
 

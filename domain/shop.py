@@ -17,14 +17,15 @@ EVERY_SHOP = ShopId("*")
 
 
 PageStatus = Literal["webhooks_only", "connected", "unsubscribed", "reconnect"]
-"""What a shop can expect of a Page. `webhooks_only`: its messages alone. `connected`: everything. `unsubscribed`:
+"""The available functions of a Page. `webhooks_only`: only its messages. `connected`: everything. `unsubscribed`:
 Graph, but no messages until the subscription is restored. `reconnect`: no Graph until the shop connects the Page with a
 new token.
 """
 
 
 TOKEN_WARNING_MS: Final = 14 * 24 * 60 * 60 * 1000
-"""Milliseconds before a token's end in which the shop is warned. An owner needs days to log in at Facebook again."""
+"""Milliseconds before a token's end in which the shop is warned. An owner may need days until the next login at
+Facebook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class PageState:
     """The result of the last check of a Page's token with Facebook. Times are milliseconds.
 
     `reason` says why a token is dead, as a slug. `missing_permissions` are permissions that some feature needs.
-    `missing_fields` are the webhook fields that Facebook refused to deliver, each with the permission that Facebook
-    named for it, or "" if Facebook named none. `heal_since` is set while messages from that time on may be missing.
-    `expires_at` is when the token ends by itself, or None for a token without an end.
+    `missing_fields` maps each webhook field that Facebook refused to deliver to the permission that Facebook named, or
+    to "". `heal_since` is set while messages from that time on may be missing. `expires_at` is when the token ends by
+    itself, or None for a token without an end.
     """
 
     checked_at: int
@@ -56,11 +57,9 @@ class PageState:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A Page connected to a shop. Times are milliseconds. `state` is None for a Page connected for webhooks alone.
-
-    `last_event_at` is when the last message, edit or unsend came, to the second, or None if none ever came. While the
-    Page is `paused`, nothing that comes for it is stored. `paused_until` is when the pause ends, or None if it has no
-    end.
+    """A Page connected to a shop. Times are milliseconds. `state` is None for a Page connected for webhooks only.
+    `last_event_at` is the time of the last message, edit or unsend, exact to a second, or None. While the Page is
+    `paused`, its events are not stored. `paused_until` is the end of the pause, or None if it has no end.
     """
 
     id: PageId
@@ -72,7 +71,7 @@ class Page:
 
     @property
     def status(self) -> PageStatus:
-        """Returns what a shop can expect of the Page."""
+        """Returns the available functions of the Page."""
         if self.state is None:
             return "webhooks_only"
         if not self.state.token_alive:
@@ -82,7 +81,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A Page's token, decrypted, and what is known about it. `seal` distinguishes this token from a later one."""
+    """A Page's token, decrypted, and the facts about it. `seal` distinguishes this token from a later one."""
 
     token: Secret
     seal: bytes
@@ -120,11 +119,11 @@ PURGE_TARGETS: Final[dict[bytes, PurgeTarget]] = {name.encode(): name for name i
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was purged, when, and at whose request. It names no person and no content. `requested_at` is in
-    milliseconds.
+    """The record of a purge: its target, its time, and the caller who requested it. It names no customer and no
+    content. `requested_at` is in milliseconds.
 
-    From the moment a receipt exists, nothing of its target can be read. `complete` says that the bytes are erased too.
-    Only then there is a `signature` (cache/purging/receipt_signature.py).
+    When a receipt exists, its target cannot be read any more. `complete` is true when the bytes are erased too. Only a
+    complete receipt has a `signature` (cache/purging/receipt_signature.py).
     """
 
     id: PurgeId

@@ -1,4 +1,4 @@
-"""What staff of a shop have noted about a conversation."""
+"""The notes of a shop's staff about a conversation."""
 
 from dataclasses import dataclass
 

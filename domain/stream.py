@@ -1,4 +1,4 @@
-"""What a stream sends to a shop's viewers."""
+"""The events of a stream to a shop's viewers."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,12 +14,12 @@ StreamEventName = Literal["message", "edited", "erased", "purge", "marked", "liv
 
 Gap = Literal["unknown", "expired", "too_far"]
 """Why a stream cannot continue where a viewer left it: the id is not this service's; the id is older than what is kept;
-or more has been stored since then than can be sent again.
+or the events since then are too many to be sent again.
 """
 
 SentEnd = Literal["slow", "purge", "token_expired", "closing", "failed"]
 """Why the service ends a stream: the viewer did not read what was sent; the shop was purged; the token ended; the
-service is stopping; the service had an error. The event `end` has this.
+service is stopping; the service had an error. The event `end` has this reason.
 """
 
 End = Literal[SentEnd, "left"]
@@ -36,8 +36,8 @@ class PurgeEvent:
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """One event: a `KeptMessage` for `message` and `edited`, an `Unsend` for `erased`, a `StaffMark` for `marked`, a
-    `Notice` for `live`.
+    """One event. Its value is a `KeptMessage` for `message` and `edited`, an `Unsend` for `erased`, a `StaffMark` for
+    `marked`, and a `Notice` for `live`.
 
     `position` is the event's moment in the shop's stored time, in microseconds. Positions are unique and rise. A notice
     has None, because it is never stored.

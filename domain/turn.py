@@ -1,4 +1,4 @@
-"""How the shops share the event loop."""
+"""The interface with which the shops share the event loop."""
 
 from typing import Protocol
 

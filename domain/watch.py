@@ -1,4 +1,4 @@
-"""When deliveries may have been lost, and which tokens end soon."""
+"""Outages in which deliveries may have been lost, and the time ranges of tokens that end soon."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -1,1 +1,2 @@
-"""The audit log: who read, purged, exported or changed what. Written before the action, and readable for 90 days."""
+"""The audit log: each read, purge, export and change with its caller. An entry is written before the action, and is
+readable for 90 days."""

@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 def log_line(shop: ShopId, access: Access, times: int) -> None:
-    """Write an access to this process's log too. A person with write access to Redis cannot change that copy."""
+    """Write an access to this process's log too. A person with write access to Redis cannot change this copy."""
     log.info(
         "audit", shop=shop, subject=access.subject, action=access.action, client=access.client, page=access.page,
         events=times,
@@ -121,7 +121,8 @@ def _entry(stored: Stored) -> Entry:
 
 
 def _allowed(access: Access) -> tuple[int, int]:
-    """Returns the shop's changes per day, 0 if not counted, and the µs after which one more is allowed, 0 for never."""
+    """Returns the allowed changes per day (0: not counted), and the microseconds until one more change is allowed (0:
+    never)."""
     if not access.limited:
         return 0, 0
     pause = max(1, limits.DELETION_PAUSE_SECONDS * 1_000_000) if access.action == "purgeMessages" else 0

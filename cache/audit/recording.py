@@ -2,8 +2,8 @@
 
 Each change has its own entry. Reads are alike if they have the same shop, subject, action and address. The first of
 such reads in each hour is recorded before its answer. The other reads of the hour are counted here, and the count is
-recorded once per minute. So a killed process loses at most the counts of the last minute. The log never loses the fact
-that a caller read.
+recorded once per minute. So a killed process loses at most the counts of the last minute. The fact that a caller has
+read is never lost.
 
 Each change, the first read of an hour, and the number of reads at the end of the hour are log lines too. If the
 operator collects the log lines (docs/operate.md), a person with write access to Redis cannot change this copy.
@@ -166,7 +166,7 @@ class Recorder:
 
 async def _settled(opening: "asyncio.Task[None]") -> None:
     """Wait until the first read of an hour is recorded. If this wait is cancelled, the recording continues, because
-    other reads wait for it too.
+    other reads wait for the same recording.
     """
     try:
         await asyncio.shield(opening)

@@ -126,7 +126,7 @@ class Backup:
 
     async def restore(self, path: Path, progress: Progress, *, force: bool = False) -> int:
         """Restore a backup into an empty Redis and return the backup's number of Pages. With `force`, Redis may have
-        data, which do not change. Then repeat the purges of the journal, and request a healing of every Page.
+        data. Existing data do not change. Then repeat the purges of the journal, and request a healing of every Page.
 
         Raises:
             BackupRefused: the file is not a complete backup, or Redis is not empty.
@@ -143,7 +143,8 @@ class Backup:
             progress(sum(len(part.items) for part in block))
         await self._marks.accept()
         if self._replay is not None:
-            # Also purges that have a receipt: they may have been done in the empty Redis, when it had no Pages.
+            # Purges with a receipt are repeated too, because they may have been made in the empty Redis, when it had no
+            # Pages.
             await self._replay.run(every=True)
         await Watchlist(self._connection).lost_since(self._now() - MAX_TTL_SECONDS * 1000, self._now(), 0)
         return pages

@@ -3,7 +3,7 @@
     "page-inbox backup 1\n", 16 random bytes of this file, then per block: 4 bytes of length, the encrypted block
 
 A block is a list of parts (cache/backup/records.py) as zlib-compressed JSON. Its bytes are written as Latin-1. The
-encryption includes the block's number and the 16 bytes, so that no block can be moved, removed, or taken from another
+encryption includes the block's number and the 16 bytes, so a block cannot be moved, removed, or taken from a different
 backup.
 """
 
@@ -89,7 +89,7 @@ class BackupWriter:
             raise self._unwritten(error) from None
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # a full disk: what is buffered cannot be written, and the file goes anyway
+        with suppress(OSError):  # on a full disk the buffered bytes cannot be written
             self._file.close()
         self._unfinished.unlink(missing_ok=True)
 
@@ -107,7 +107,8 @@ class BackupWriter:
 
 
 def read_backup(path: Path, sealer: Sealer) -> Iterator[list[BackupPart]]:
-    """Yields the parts of a backup, block by block. Only the end shows that the file is complete, so read it twice.
+    """Yields the parts of a backup, block by block. Only the last block shows that the file is complete. So read the
+    file twice: first to check it, then to use it.
 
     Raises:
         BackupRefused: the file is not a backup, not complete, or encrypted with another key.

@@ -64,7 +64,7 @@ async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[Backup
 
 
 async def _members(connection: Connection, key: bytes) -> AsyncIterator[Items]:
-    # By cursor, not by rank: while members are removed, a rank skips others.
+    # Read by cursor and not by rank, because a removed member changes the ranks of the others.
     cursor, moved = b"0", True
     while moved:
         cursor, found = await connection.command("ZSCAN", key, cursor, "COUNT", PART)
@@ -116,6 +116,6 @@ async def _digest(connection: Connection, key: bytes) -> bytes:
     async for part in read_parts(connection, key):
         head = f"{part.type} {part.deadline}".encode()
         for name, value in part.items:
-            # A sum, because a hash returns its fields in any order.
+            # The digests are added, because a hash returns its fields in any order.
             sum_ += int.from_bytes(sha256(len(name).to_bytes(4) + name + value).digest())
     return sha256(head + sum_.to_bytes(40)).digest() if head else b""

@@ -1,4 +1,4 @@
-"""A lock on a data directory. It is held while a process may still write there."""
+"""A lock on a data directory, which is held as long as a process may write there."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from typing import Final
 from cache.errors import EmbeddedRefused
 
 HANDOVER_SECONDS: Final = 10.0
-"""Longest wait for a server whose parent has ended, and which still writes its last second to disk."""
+"""Longest wait in seconds for a server whose parent has ended. The server still writes its last data to disk."""
 
 _POLL_SECONDS: Final = 0.005
 

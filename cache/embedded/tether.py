@@ -17,7 +17,8 @@ if os.getppid() != parent:
     sys.exit("the parent ended before its server began")
 os.execv(sys.argv[2], sys.argv[2:])
 """
-"""Asks the kernel for a SIGTERM when the parent ends, checks that the parent still runs, and becomes the program.
+"""This program asks the kernel for a SIGTERM when the parent ends, checks that the parent still runs, and executes the
+server.
 
 This is a separate process and not a `preexec_fn`. A `preexec_fn` runs Python between fork and exec, and may deadlock if
 there are threads.
@@ -38,8 +39,8 @@ def tethered(command: Sequence[str]) -> list[str]:
 def spawn(
     command: Sequence[str], *, log: Path, keep_open: int, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start `command`. It writes its output to `log`, inherits the open file `keep_open`, and gets our environment and
-    `environment`.
+    """Start `command`. It writes its output to `log`, inherits the open file `keep_open`, and gets this process's
+    environment with `environment` added.
 
     On Linux it ends with this process (`tethered`). On other systems the caller stops it at exit. Raises OSError.
     """

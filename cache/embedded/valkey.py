@@ -28,7 +28,8 @@ LONGEST_SOCKET_PATH: Final = 100
 """Bytes. The kernel allows 107 on Linux and 103 on macOS (`sun_path` without its final zero)."""
 
 START_SECONDS: Final = 60.0
-"""Longest time of a start. Usual is 10 ms. A store with a million messages on a slow disk needs some seconds."""
+"""Longest time of a start. A start usually takes 10 ms. A store with a million messages on a slow disk needs some
+seconds."""
 
 STOP_SECONDS: Final = 10.0
 """Time between SIGTERM and SIGKILL. In this time the server only does its last fsync."""
@@ -93,7 +94,7 @@ class Embedded:
         """Start a server with its data in `directory` and return once it answers.
 
         The directory is created, and other users get no access. `extra` are further arguments of the server
-        (`"--maxmemory", "1mb"`), which override ours. Without `binary`, `find_server` finds the program.
+        (`"--maxmemory", "1mb"`), which override the usual arguments. Without `binary`, `find_server` finds the program.
         Raises EmbeddedRefused.
         """
         if threading.get_ident() != threading.main_thread().ident:

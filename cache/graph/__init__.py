@@ -1,1 +1,2 @@
-"""Data about the Graph API that replicas share: each Page's rate limits, who granted its token, its next check."""
+"""Data about the Graph API that replicas share: each Page's rate limits, the person who granted its token, and its next
+check."""

@@ -1,7 +1,7 @@
 """Rate limits of Graph calls, shared by all replicas. A hold stops calls for a time; a pace spaces them out.
 
-Before each call one script reads the Page's token and its holds, and reserves a time in the pace by the server's clock,
-so that all replicas together keep the pace. The app's own hold may be on another node of a cluster. Each replica
+Before each call, one script reads the Page's token and holds, and reserves the time of the call. It uses the server's
+clock, so all replicas together keep the pace. The app's own hold may be on another node of a cluster. Each replica
 reads it once a second, so it may still call for a second after another replica was stopped.
 """
 
@@ -50,7 +50,7 @@ class Budgets:
         call = ENTER(
             [keys.registry, keys.budget(page)], [connected, token, state, limit, _microseconds(spacing), longest]
         )
-        # No second try: if the answer was lost, it would reserve a second place.
+        # The call is not repeated: if the answer was lost, a repeat would reserve a second place.
         reply = await self._connection.run(call)
         if not reply:
             raise page_not_found()

@@ -1,8 +1,9 @@
-"""Which person granted which Page's token. If a person removes the app or asks for deletion, this finds their Pages.
+"""Records the person who granted each Page's token. If a person removes the app or asks for deletion, their Pages are
+found with this.
 
-A person is an app-scoped id. The store keeps only a keyed hash of this id, with a key made from `SEAL_KEYS`. So a copy
-of Redis does not allow anyone to find a person by trying ids. The first key makes the hash, and all keys are tried. The
-daily check of a Page writes the hash again with the first key.
+A person is an app-scoped id. The store keeps only a keyed hash of this id, with a key made from `SEAL_KEYS`. So a
+person cannot be found in a copy of Redis by trying ids. The first key makes the hash, and all keys are tried. The daily
+check of a Page writes the hash again with the first key.
 """
 
 import hmac
@@ -18,8 +19,8 @@ from domain.secret import Secret
 
 TAG_BYTES: Final = 16
 SAME_MOMENT_MS: Final = 5_000
-"""Milliseconds by which Facebook's clock and ours may differ. With a larger value, a late or repeated request would
-also end a grant that came after the request."""
+"""Milliseconds by which Facebook's clock and this machine's clock may differ. With a larger value, a late or repeated
+request would also end a grant that came after the request."""
 
 
 class Grants:

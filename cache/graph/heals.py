@@ -15,7 +15,7 @@ from domain.heal import Heal, Unhealed
 from domain.ids import ConversationId, PageId, ShopId
 
 HEAL_SECONDS: Final = MAX_TTL_SECONDS
-"""Life of the record after the last write. Messages that were missed longer ago would not be kept."""
+"""Life of the record after the last write. Older missed messages would not be stored."""
 
 
 class Heals:
@@ -25,7 +25,8 @@ class Heals:
         self._connection = connection
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """Returns the last run and the refused conversations; None without a record, or if another version wrote it."""
+        """Returns the last run and the refused conversations; Returns None if there is no record, or if another version
+        of the service wrote it."""
         raw = await self._connection.command("GET", shop_keys(shop).heal(page))
         try:
             body = orjson.loads(raw or b"null")
@@ -45,7 +46,7 @@ class Heals:
         await self._connection.run(NOTE_SCORE([WATCH_UNHEALED], [WATCH_SECONDS, page, count]), tries=2)
 
     async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Returns those of the given conversations that this run has finished."""
+        """Returns the given conversations that this run has finished."""
         keys = shop_keys(shop)
         tags = [_tag(keys, one) for one in conversations]
         runs = await self._connection.command("ZMSCORE", keys.heal_visited(page), *tags)

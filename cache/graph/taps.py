@@ -42,7 +42,8 @@ class Taps:
         return found
 
     async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
-        """Returns which of the messages are such taps and were purged alone: one message for each purged tap."""
+        """Returns the messages that are such taps and were purged as single messages: one message for each purged
+        tap."""
         keys = shop_keys(shop)
         possible: dict[bytes, MessageId] = {}
         # Graph gives whole seconds. They may differ from the webhook's time by one second.

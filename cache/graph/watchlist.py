@@ -26,8 +26,8 @@ from domain.shop import PageStatus
 from domain.watch import WITHIN, Outage, Within
 
 NEAR: Final = 60 * 60 * 1000
-"""Milliseconds. Two outages with less time between them count as one, because healing after the first one may not be
-finished when the second one begins."""
+"""Milliseconds. Two outages with less time between them count as one outage, because healing after the first may not be
+finished yet."""
 
 SPREAD_PER_CALL: Final = 500
 """Pages that one script call makes due: about a millisecond of the server's time."""
@@ -59,7 +59,8 @@ class Watchlist:
         await self._connection.run(NOTE_SCORE([WATCH_EXPIRING], [WATCH_SECONDS, page, end]), tries=2)
 
     async def expiring(self, now_ms: int, /) -> dict[Within, int]:
-        """Returns how many Pages have a token that ends within a day, and how many within 14 days, these included."""
+        """Returns two numbers of Pages: with a token that ends within a day, and with a token that ends within 14
+        days."""
         return {
             within: int(await self._connection.command("ZCOUNT", WATCH_EXPIRING, now_ms, now_ms + longest))
             for within, longest in WITHIN.items()
@@ -74,7 +75,8 @@ class Watchlist:
         """Returns at most `count` Pages that are due, the longest due first. They are due again when the lease ends.
         Until then no other replica gets them.
         """
-        # No second try, because it would take more Pages. If the answer was lost, its Pages are due after their lease.
+        # The call is not repeated, because a repeat would take more Pages. If the answer was lost, its Pages are due
+        # after their lease.
         pages = await self._connection.run(TAKE([*_PAGES], [WATCH_SECONDS, now_ms, now_ms + lease_ms, count]))
         return [PageId(page.decode()) for page in pages]
 

@@ -1,9 +1,9 @@
-"""Subscriptions to the shops' channels: one connection to each node of the store, whatever the number of shops.
+"""Subscriptions to the shops' channels, over one connection to each node of the store.
 
-An announcement never contains a stored message. It is `+` and the time of the shop's newest change in the store, or `*`
-and sealed live events, which are not stored. If the connection or the node fails, announcements may be lost. So
-followers also read the store from time to time. The channels are sharded (SSUBSCRIBE, Redis 7): each is in its shop's
-slot, so the cluster's other nodes do not get its announcements.
+An announcement never contains a stored message. It is `+` with the time of the shop's newest stored change, or `*` with
+sealed live events, which are not stored. If the connection or the node fails, announcements may be lost. So followers
+also read the store from time to time. The channels are sharded (SSUBSCRIBE, Redis 7): each is in its shop's slot, so
+the cluster's other nodes do not get its announcements.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class ShopSubscription:
-    """The announcements of one shop, for one follower."""
+    """The announcements of one shop for one follower."""
 
     def __init__(self, channel: bytes) -> None:
         self.channel = channel

@@ -24,7 +24,7 @@ SUBSCRIBE_SECONDS: Final = 1.0
 """Time that a follower waits for its subscription. Then the follower begins without the subscription."""
 
 Deliver = Callable[[Stretch], float | None]
-"""Takes a stretch. Returns how many seconds to wait before the next one."""
+"""Takes a stretch, and returns the seconds to wait before the next stretch."""
 
 
 class Feed:

@@ -25,18 +25,18 @@ from domain.stream import StreamEvent
 from ops.metrics import Metrics
 
 WAITING: Final = 2_000
-"""Notices that wait to be sent. If so many wait, new notices are dropped."""
+"""The maximum number of notices that wait to be sent. Above it, new notices are dropped."""
 AT_ONCE: Final = 50
 """Notices sent together."""
 OWNERS_REMEMBERED: Final = 10_000
 PURPOSE: Final = "live-notice"
-"""This text differs from the one in the last release, so neither release can decrypt the other one's events."""
+"""This text differs from the text in the last release, so the two releases cannot decrypt each other's events."""
 
 log = structlog.get_logger()
 
 
 class Registry(Protocol):
-    """Says which shop a Page belongs to."""
+    """Finds the shop of a Page."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
         """Returns the shop of a Page; None if no shop has connected the Page."""

@@ -1,7 +1,7 @@
 """Tickets for streams: signed texts, each for one connection, for callers who cannot send a token in a header.
 
-Addresses are kept in histories and logs, so they must not contain a token. A ticket is useless after its first use, and
-after 30 s. A text that is no ticket of this shop is refused without a call to Redis.
+Addresses are stored in histories and logs, so they must not contain a token. A ticket is useless after its first use,
+and after 30 s. A text that is no ticket of this shop is refused without a call to Redis.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ class Tickets:
         nonce = self._text.read(shop, ticket)
         if nonce is None:
             return None
-        # No second try: if the answer was lost, the ticket is used up.
+        # The call is not repeated: if the answer was lost, the ticket is used up.
         holder = await self._connection.run(TAKE_TICKET(_keys(shop, nonce), []))
         if holder is None:
             return None

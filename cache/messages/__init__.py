@@ -1,1 +1,2 @@
-"""Kept messages. This package stores, edits, unsends, reads, seals, counts them, and removes them after five days."""
+"""Kept messages. This package stores, edits, unsends, reads, seals and counts messages, and removes them after five
+days."""

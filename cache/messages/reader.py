@@ -1,6 +1,5 @@
-"""Reads a shop's messages and conversations, newest first. A list page usually takes one round trip.
-
-The scripts reply with the values and with the shop's secret at that moment, so the secret is never outdated.
+"""Reads a shop's messages and conversations, newest first. A list page usually takes one round trip. The scripts reply
+with the values and the shop's secret in one step, so the secret always fits the values.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -61,8 +60,8 @@ _Found = tuple[bytes, bytes, bytes]
 
 
 _Place = tuple[bytes, bytes, int, bytes, bytes, bytes]
-"""A conversation's place in the walk, its last activity, message count, member and value of its last message, and the
-value of its mark."""
+"""A conversation in the walk: its place, last activity, number of messages, member and value of its last message, and
+the value of its mark."""
 
 
 def _as_kept(found: Any) -> Any:
@@ -238,8 +237,8 @@ class Reader:
         It returns fewer than `limit` if they have PAGE_BYTES, or if SEARCHED_PER_CALL conversations were looked at.
 
         Raises:
-            CursorRefused: the cursor is not from this service; or so many conversations have moved since the cursor was
-                made that the order at that time cannot be found any more.
+            CursorRefused: the cursor is not from this service; or too many conversations have moved since the cursor
+            was made, so the earlier order cannot be found any more.
         """
         keys = shop_keys(shop)
         page_tag = b"" if page is None else keys.page_tag(page)
@@ -292,8 +291,8 @@ class Reader:
     async def _conversations(
         self, keys: ShopKeys, began: int | str, position: int | str, wanted: int, page_tag: bytes
     ) -> _Stretch:
-        """Returns the next places of the walk: first the conversations that have not moved since the walk began, then
-        those that have moved, whose old places are between the others.
+        """Returns the next places of the walk. Conversations that have not moved since the walk began come first. Then
+        come those that have moved, whose old places are between the others.
         """
         looked = moved = b""
         stretch = None
@@ -322,8 +321,8 @@ class Reader:
         most: int,
         as_item: Callable[[KeptMessage], Any] = _as_kept,
     ) -> tuple[list[Any], int, int]:
-        """Returns `as_item` of the readable messages, without None, how many of `found` were decrypted, and the bytes
-        that are left of `room`.
+        """Returns three values: `as_item` of the readable messages without None, the number of decrypted messages of
+        `found`, and the rest of `room` in bytes.
 
         It returns at most `most` items, and stops after the message that fills `room` bytes. `sealed` is the shop's
         secret from the same reply. A damaged or moved record is logged and left out.

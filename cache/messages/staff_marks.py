@@ -1,8 +1,8 @@
 """Staff's marks of conversations: done, unread, labels.
 
-A mark lives as long as its conversation: `put.lua` moves the end of both. A purge that hides the messages before a
-moment hides the marks before it too. The value begins with the moment of the mark (16 digits, microseconds). The rest
-is sealed as a message is, with the shop's secret (cache/messages/vault.py).
+A mark is kept as long as its conversation: `put.lua` sets the expiry time of both. A purge that hides the messages
+before a moment hides the marks before it too. The value begins with the moment of the mark (16 digits, microseconds).
+The rest is sealed as a message is, with the shop's secret (cache/messages/vault.py).
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -44,7 +44,7 @@ def open_staff_mark(vault: Vault, tag: bytes, value: bytes) -> StaffMark:
 
 
 def readable_mark(vault: Vault, tag: bytes, value: bytes) -> StaffMark | None:
-    """Returns the mark, or None if there is none, or if it cannot be read. The log says when it cannot be read."""
+    """Returns the mark, or None if there is no mark. A mark that cannot be read is logged, and counts as no mark."""
     try:
         return open_staff_mark(vault, tag, value) if value else None
     except Corrupt as error:
@@ -89,7 +89,8 @@ class StaffMarks:
         raise contended()
 
     async def walk(self, shop: ShopId, *, at_once: int = WALKED_PER_CALL) -> AsyncIterator[list[StaffMark]]:
-        """Yields all marks, some at a time. A mark whose conversation gets a message meanwhile may come twice."""
+        """Yields all marks, some at a time. If a conversation gets a message during the walk, its mark may come
+        twice."""
         keys, position = shop_keys(shop), b"-inf"
         while position:
             call = WALK_MARKS([keys.registry, keys.conversations], [keys.hash_tag, position, at_once])

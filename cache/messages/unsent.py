@@ -34,7 +34,7 @@ class UnsentIds:
         """Returns the unsend, without its time.
 
         Raises:
-            SealBroken: none of our keys opens the value.
+            SealBroken: no key of SEAL_KEYS opens the value.
         """
         unsent = orjson.loads(self._sealer.open(sealed, shop=shop, purpose=PURPOSE, place=id_.hex()))
         return Unsend(unsent["id"], unsent["page_id"], None)

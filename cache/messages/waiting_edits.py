@@ -1,6 +1,7 @@
-"""Stores messages whose edit came first. `put.lua` replies with the waiting edit instead of storing such a message.
+"""Stores messages whose edit arrived before the message. `put.lua` replies with the waiting edit instead of storing
+such a message.
 
-The edit is merged into the message here, because only this side can open the edit. Then the message is put once more.
+The edit is merged into the message here, because only the service can decrypt the edit. Then the message is put again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,8 @@ from cache.messages.vault import ShopSecrets
 from cache.server.connection import Reply
 
 MERGE_TRIES: Final = 8
-"""Tries to store a message with its edit. A try fails only if another edit came meanwhile. Facebook allows five."""
+"""Tries to store a message with its edit. A try fails only if a further edit arrived meanwhile. Facebook allows five
+edits."""
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Stores the requests of persons to delete the data from their Facebook account, so that they can see the state later.
+"""Stores people's requests to delete the data from their Facebook account, so that they can see the state later.
 
 A request has a code, a time, a state, and the list of its purges that are not finished. A repeated request finds the
 first request.
@@ -41,7 +41,7 @@ class Deletions:
         await self._note(code, _BEGUN, 1)
 
     async def find(self, code: str, /) -> Deletion | None:
-        """Returns the state of a request, and None if there was no such request in the last 90 days."""
+        """Returns the state of a request, or None if there was no such request in the last 90 days."""
         fields: dict[bytes, bytes] = {}
         async for some in self._connection.scan_hash(deletion_key(code)):
             fields |= some

@@ -120,7 +120,7 @@ class PurgeJournal:
         since = int((self._now() - KEPT_SECONDS) * 1_000_000)
         found: list[JournalEntry] = []
         unreadable = 0
-        with suppress(OSError):  # reading does not need the right to remove
+        with suppress(OSError):  # a process that may only read the directory must still be able to read the journal
             self._forget_old()
         try:
             for path in self._files():
@@ -137,7 +137,8 @@ class PurgeJournal:
         return sorted((entry for entry in found if entry.at >= since), key=lambda entry: entry.at)
 
     def _files(self) -> list[Path]:
-        """Unlike `Path.glob`, this raises PermissionError: a journal that cannot be read is not an empty one."""
+        """Lists the files. Unlike `Path.glob`, this raises PermissionError, because an unreadable journal must not
+        count as empty."""
         try:
             return sorted(path for path in self._directory.iterdir() if path.name.endswith(SUFFIX))
         except FileNotFoundError:  # no purge yet

@@ -37,11 +37,11 @@ STEP_SECONDS: Final = 0.0017
 """Seconds from one step to the next. So 100,000 messages are erased within four seconds, and the server has most of its
 time for other calls. On a server that is too slow for this, the steps have no pause, to finish within five seconds."""
 LAG_SECONDS: Final = 0.005
-"""Largest delay in seconds that later steps make up for by shorter pauses."""
+"""Longest delay in seconds that later steps recover by shorter pauses."""
 ANSWER_SECONDS: Final = 0.2
 """Seconds that a request waits for the end of the erasing, so that it can answer `complete` instead of `running`."""
 RESUME_SECONDS: Final = 5.0
-"""Seconds between two searches of a replica for purges that no replica works on."""
+"""Seconds between two searches for purges that no replica works on."""
 ABANDONED_SECONDS: Final = 10.0
 """Age of a note in seconds after which no replica works on the purge any more. Two replicas may work on one purge."""
 PURGES_LOOKED_AT: Final = 100

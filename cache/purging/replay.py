@@ -1,4 +1,4 @@
-"""Repeats the purges of the journal that Redis does not know any more, because it restarted with older data."""
+"""Repeats the purges of the journal that Redis has lost, because it restarted with older data."""
 
 import asyncio
 from typing import Final

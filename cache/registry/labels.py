@@ -30,7 +30,7 @@ class Labels:
         self._sealer = sealer
 
     async def read(self, shop: ShopId) -> tuple[str, ...]:
-        """Returns the shop's labels in its order. The list is empty if no key of ours opens it."""
+        """Returns the shop's labels in its order. The list is empty if no key of SEAL_KEYS opens it."""
         registry = shop_keys(shop).registry
         sealed = await self._connection.command("HGET", registry, FIELD)
         if sealed is None:

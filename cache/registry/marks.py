@@ -1,18 +1,18 @@
 """Marks distinguish a Redis in which no Page was ever connected from one that has lost its Pages.
 
-The registry (cache/registry/registry.py) is no cache. If Redis were empty, for example after a restart without its
-file, the service would answer 200 to every delivery, as for a Page that no shop has connected. So the service writes
-special keys, the marks, before it connects the first Page. The marks never expire, and all contain one random word of
-the installation:
+The registry (cache/registry/registry.py) is not a cache. Suppose Redis is empty after a restart without its file.
+Without marks, the service would answer 200 to every delivery, as for a Page that no shop has connected. So the service
+writes special keys, the marks, before it connects the first Page. The marks never expire, and all contain one random
+word of the installation:
 
     new:<word>    in the first mark only: the others are not written yet
     <word>        all marks are written
     lost:<word>   a process that knew the word has found marks missing; other processes read this here
 
 In a cluster each node can lose its keys, so the marks are spread over all slots. Every process remembers the word. If a
-mark is missing or holds another word, every "not found" becomes an error, until an operator restores the keys or
-accepts the loss (`accept`). Processes do not restore Pages from their memory, because they do not know what was paused
-or blocked meanwhile (docs/adr/0019).
+mark is missing or has another word, every "not found" becomes an error. An operator ends this by restoring the keys or
+by accepting the loss (`accept`). Processes do not restore Pages from their memory, because they do not know what was
+paused or blocked meanwhile (docs/adr/0019).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,8 +24,8 @@ from cache.keys import mark_keys
 from cache.server.connection import Connection
 
 LOOK_SECONDS: Final = 5.0
-"""Time between two checks of the marks. A lookup that finds nothing also checks them, so this time matters only to a
-process that has just started."""
+"""Time between two checks of the marks. A lookup that finds nothing also checks the marks, so this time matters only
+for a process that has just started."""
 
 NEW: Final = b"new:"
 LOST: Final = b"lost:"
@@ -61,8 +61,8 @@ class Marks:
         self._word = word
 
     async def require(self, *, connected: bool = False) -> None:
-        """Return if nothing was lost, and remember the word. `connected` also requires that some Page was connected at
-        some time, because a Redis without any Page may be the wrong one.
+        """Return if nothing was lost, and remember the word. With `connected`, at least one Page must have been
+        connected at some time, because a Redis without any Page may be the wrong Redis.
 
         Raises:
             Unavailable: `registry_lost`, or `no_page_connected`.
@@ -98,7 +98,7 @@ class Marks:
         )
 
     async def whole(self) -> bool:
-        """Returns whether no loss is known. True also while Redis cannot be read."""
+        """Returns whether no loss is known. Also True while Redis cannot be read."""
         with suppress(Unavailable):
             await self.require()
         return not self._lost

@@ -7,7 +7,7 @@
     n:<page>   its pause, as `pause_field` writes it
 
 All of them are deleted in the step in which the Page is disconnected (`hide.lua`). A Page without `t:` is connected for
-webhooks alone.
+webhooks only.
 """
 
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ def page_of(
     """Returns a Page from its fields.
 
     Raises:
-        Corrupt: we did not write this state.
+        Corrupt: the service did not write this state.
     """
     known = None if token is None else read_state(state)
     return Page(page, int(at), None if last is None else int(last), known, *read_pause(paused, now))
@@ -91,7 +91,7 @@ def credentials_of(
 
     Raises:
         SealBroken: the token cannot be decrypted any more.
-        Corrupt: we did not write this state.
+        Corrupt: the service did not write this state.
     """
     if token is None:
         return None
@@ -123,7 +123,7 @@ def read_state(text: bytes | None) -> PageState:
     """Returns the state that `write_state` wrote.
 
     Raises:
-        Corrupt: the text is another one, or there is none. A token always has a state.
+        Corrupt: the text is missing or has another form. A token always has a state.
     """
     try:
         body = orjson.loads(text or b"")

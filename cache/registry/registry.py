@@ -1,8 +1,8 @@
 """The registry: which shop a Page belongs to, its token, and whether a shop wants its messages stored.
 
-The claim on a Page (`page:{P}`) and the shop's own record (`shop:{S}`) may be on different nodes of a cluster, so no
-script changes both. The shop's record decides: `put.lua` checks in the step of the write that the Page is in the
-record. The claim is used to find the shop, and prevents a second shop from taking the Page.
+The claim on a Page (`page:{P}`) and the shop's record (`shop:{S}`) may be on different nodes of a cluster, so no script
+changes both keys. The shop's record decides: `put.lua` checks in the step of the write that the Page is in the record.
+The claim is used to find the shop, and prevents a second shop from taking the Page.
 
 If a Page is not found, the marks (cache/registry/marks.py) say whether the Page never existed or the store has lost it.
 
@@ -103,9 +103,8 @@ class Registry:
         return Shop(shop, holds, tuple(sorted(pages, key=lambda p: (p.connected_at, p.id))), until)
 
     async def require(self, shop: ShopId) -> None:
-        """Called before an empty answer. Raises if the shop has no Pages because Redis lost them.
-
-        The shop's record may exist even after a loss, because the audit entry of this call writes to it.
+        """Called before an empty answer. Raises an error if the shop has no Pages because Redis lost them. The shop's
+        record may exist even after a loss, because the audit entry of this call writes to the record.
         """
         async for fields in self._connection.scan_hash(shop_keys(shop).registry):
             if page_fields.page_ids(fields):
@@ -193,7 +192,7 @@ class Registry:
         return self._page_there(page, await self._connection.run(call, tries=2))
 
     async def credentials(self, shop: ShopId, page: PageId) -> Credentials | None:
-        """Returns a Page's token, decrypted; None for a Page that is connected for webhooks alone.
+        """Returns a Page's token, decrypted; None for a Page that is connected for webhooks only.
 
         Raises:
             NotFound: the Page is not this shop's.
@@ -249,10 +248,8 @@ class Registry:
         return page_fields.page_of(page, fields[0], *fields[1:], now=self._now())
 
     async def accept_loss(self) -> int:
-        """Accept that lost Pages are lost. Returns how many Pages are left.
-
-        If a shop still has a Page in its record but the claim on the Page is lost, this writes a new claim, so the Page
-        is found again. It looks at every key in Redis.
+        """Accept that lost Pages are lost, and return the number of remaining Pages. If a shop's record still has a
+        Page whose claim is lost, a new claim is written, so the Page is found again. This looks at every key in Redis.
         """
         found = 0
         for shop in await self.shop_ids():

@@ -1,4 +1,4 @@
-"""The route of a Page says where the Page's events are stored: its shop, and the shop's secret.
+"""The route of a Page is its shop and the shop's secret, which are needed to store the Page's events.
 
 The lookup takes two round trips: the first to the claim on the Page, the second to the shop's record. If the shop has
 no secret, the second one also writes a new secret (`route.lua`), so storing never has to do this.
@@ -23,7 +23,7 @@ class PageRoute(NamedTuple):
 
 
 class Routes:
-    """Looks routes up. Every method raises `Unavailable` when Redis is unavailable, or has lost the Page."""
+    """Finds routes. Every method raises `Unavailable` when Redis is unavailable, or has lost the Page."""
 
     def __init__(self, connection: Connection, shops: Registry, secrets: ShopSecrets) -> None:
         self._connection = connection
@@ -36,7 +36,8 @@ class Routes:
         Raises:
             Unavailable: also if no Page was ever connected, because this may be the wrong Redis.
         """
-        # Twice before a Page counts as unknown: Redis may get its data back between these looks and those at the marks.
+        # The Page is looked up twice before it counts as unknown, because Redis may get its data back between a lookup
+        # and the check of the marks.
         return await self._look(page) or await self._look(page)
 
     async def _look(self, page: PageId) -> PageRoute | None:
