@@ -21,7 +21,7 @@ SENTINELS: Final = 3
 PRIMARIES: Final = 3
 
 DOWN_MILLISECONDS: Final = 1000
-"""Silence after which a primary counts as gone. Production takes five seconds and more; here nobody has the time."""
+"""Silence after which a primary counts as gone. Production uses five seconds and more. The tests use less."""
 FAILOVER_SECONDS: Final = 60.0
 """Until a replica has taken over: three seconds are usual, two cores may be busy with other things."""
 
@@ -48,7 +48,7 @@ class Replicated:
         return ""
 
     def primaries(self) -> list[int]:
-        """Those that answer."""
+        """Returns the primaries that answer."""
         return [port for port in self.nodes if port not in self.away and self.role(port) == "master"]
 
     def replicas(self, port: int) -> int:
@@ -80,7 +80,7 @@ class Replicated:
                 admin(client, "CLUSTER", "SETSLOT", slot, "NODE", new_id)
 
     def go_on(self, port: int) -> None:
-        """It answers again, and believes to be what it was."""
+        """The server answers again and still has its old role."""
         os.kill(self.nodes[port].pid, signal.SIGCONT)
         self.away.discard(port)
 

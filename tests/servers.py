@@ -246,7 +246,7 @@ def _is_free(port: int) -> bool:
 
 
 def admin(client: redis.Redis, *command: str | int | bytes) -> Any:
-    """One command as it is, its reply as the client makes it."""
+    """Runs one command unchanged and returns the client's reply."""
     return client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 

@@ -65,7 +65,7 @@ def get(path: str, token: str = "", more: str = "", body: bytes = b"") -> bytes:
 
 
 async def seconds(target: Target, attacking: Awaitable[object]) -> float:
-    """Of the slowest delivery beside the attack."""
+    """Returns the seconds of the slowest delivery during the attack."""
     return await slowest_delivery(target, attacking)
 
 

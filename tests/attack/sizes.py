@@ -25,7 +25,7 @@ ATTACHMENTS: Final = [_ATTACHMENT] * 60_000
 
 
 def _deliver(target: Target, page: str, contents: list[dict[str, Any]]) -> None:
-    """One delivery, which must be stored."""
+    """Sends one delivery, which must be stored."""
     now = int(time.time() * 1000)
     parts = [
         from_customer(

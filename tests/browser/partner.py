@@ -33,7 +33,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving_partner() -> Iterator[str]:
-    """Its origin, while it answers."""
+    """Yields the partner's origin while the partner answers."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -48,7 +48,7 @@ def customer(number: int) -> str:
 
 
 def conversation(page: str, number: int, at: float) -> dict[str, Any]:
-    """One that the service could list."""
+    """A conversation that the service could list."""
     identity = f"{page}_{customer(number)}"
     moment = rfc3339(int((at - number) * 1000))
     message = {

@@ -87,7 +87,7 @@ async def test_search_finds_by_name_text_and_number(console: Console, graph: Fak
 
 
 async def test_a_telephone_number_is_copied(console: Console) -> None:
-    """As E.164, with a word that it has been."""
+    """As E.164, and the console says that it was copied."""
     console.owner.hears("m_1", "call me: 012 345 678")
     page = await console.open(permissions=["clipboard-read", "clipboard-write"])
     await open_conversation(page)
@@ -278,6 +278,6 @@ async def test_the_browsers_way_back_leads_to_the_list(console: Console) -> None
 
 
 def without_message(console: Console) -> dict[str, object]:
-    """Who and when, without what."""
+    """The entry has who and when, but no message."""
     whole = text_part("m_x", page=console.owner.page.id)
     return {name: value for name, value in whole.items() if name != "message"}

@@ -27,7 +27,7 @@ RECORDED = """
 
 
 def customer(number: int) -> str:
-    """One of several."""
+    """One of several customers."""
     return f"700000000000000{number}"
 
 

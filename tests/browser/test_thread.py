@@ -140,7 +140,7 @@ async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
 
 
 async def test_a_sticker_that_is_sent_as_an_image_is_small(console: Console) -> None:
-    """And no picture to open."""
+    """There is no picture to open."""
     payload = {"url": f"{CDN}/sticker.png", "sticker_id": 369239263222822}
     console.owner.delivers(part(console, "m_1", attachments=[{"type": "image", "payload": payload}]))
     page = await signed_in(console, slip)

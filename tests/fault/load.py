@@ -24,7 +24,7 @@ MESSAGES: Final = 3
 PAUSE_SECONDS: Final = 0.0 if FULL else 0.08
 """Between two deliveries of one connection: 500 messages a second leave time for what else runs on the machine."""
 AGAIN_SECONDS: Final = 0.05 if FULL else 0.1
-"""Between two tries of one delivery. Facebook's are minutes apart; here nobody has the time."""
+"""Between two tries of one delivery. Facebook waits minutes. The tests wait less."""
 
 
 class Load:

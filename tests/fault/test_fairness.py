@@ -38,7 +38,7 @@ async def answered(call: Callable[[], Awaitable[httpx2.Response]]) -> httpx2.Res
 async def test_a_busy_shop_takes_nothing_from_another(
     valkey: Server, tmp_path_factory: pytest.TempPathFactory, row: EndsWith
 ) -> None:
-    """Its messages, its viewers and its purge are its own."""
+    """Each shop has its own messages, viewers and purge."""
     with serving(valkey.url, tmp_path_factory.mktemp("fairness") / "log") as service:
         with Shop(service.url) as quiet, Shop(service.url, "shop-2") as busy:
             quiet.connect()

@@ -32,7 +32,7 @@ def own(own_server: OwnServer) -> Iterator[Server]:
 
 
 def config(server: Server, *words: str) -> Any:
-    """One administrator's command."""
+    """Runs one command of an administrator."""
     with redis.Redis.from_url(server.url) as client:
         return admin(client, *words)
 

@@ -34,7 +34,7 @@ pytestmark = [
 
 WITHIN = 30.0
 SWEEP_SECONDS = 27.0
-"""For so long nobody sweeps after somebody did (cache/messages/sweeper.py)."""
+"""Time after a sweep in which no other sweep begins (cache/messages/sweeper.py)."""
 
 
 async def all_serve(service: Service, count: int = 2) -> None:

@@ -21,7 +21,7 @@ WORLDS: Final = 16
 BODIES: Final = 250
 """Of one world, until it is compared and purged, and another one begins."""
 GARBLED: Final = 0.25
-"""Share of bodies that are broken on purpose. They are for Pages of nobody: what they hold is nobody's business."""
+"""Share of bodies that are broken on purpose. They are for Pages without a shop, so they store nothing."""
 PATIENCE_SECONDS: Final = 60.0
 AGAIN_SECONDS: Final = 0.1
 """After a 503, which a machine that is too busy for its own Redis may answer: it is counted, and asked again."""

@@ -33,7 +33,7 @@ EXTRAS: Final[tuple[tuple[str, Any], ...]] = (
     *(("a", None), ("nlp", {"entities": {"x": [{"confidence": 0.98765, "value": -1e-9}]}}), ("tags", {"source": ""})),
     *(("big", 2**70), ("neg", -(2**63)), ("deep", [[[[[[[[[[]]]]]]]]]]), ("half", "\ud83d"), ("is_new", False)),
 )
-"""Members that nobody asked for."""
+"""Members that are not documented."""
 
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 

@@ -49,7 +49,7 @@ def test_no_file_names_a_package_index() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)
 def test_every_requirement_is_locked_by_a_hash(path: Path) -> None:
-    """And by nothing but version and platform."""
+    """Each lock depends only on version and platform."""
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     form = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+\s*")

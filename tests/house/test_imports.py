@@ -123,7 +123,7 @@ IMPURE = {
         "uvloop",
     ),
 }
-"""What reads or writes the world, asks the clock, waits, or draws what nobody can repeat."""
+"""Modules that do I/O, read the clock, wait, or draw random values."""
 
 
 def ours() -> tuple[Module, ...]:
@@ -174,7 +174,7 @@ def test_every_package_is_in_the_table() -> None:
 
 
 def test_a_module_imports_only_what_its_package_may() -> None:
-    """Of ours and of others'."""
+    """The rule holds for our packages and for libraries."""
     assert [place for module in ours() for place in refused(module)] == []
 
 

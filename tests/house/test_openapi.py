@@ -77,7 +77,7 @@ def test_operation_ids_are_unique_words(document: Json) -> None:
 
 
 def test_every_reference_leads_somewhere(document: Json) -> None:
-    """Nothing dangles."""
+    """Every reference has its target."""
     for reference in references(document):
         place: Any = document
         for step in reference.removeprefix("#/").split("/"):

@@ -34,7 +34,7 @@ PUBLIC = {
 SIGNED = {("POST", "/facebook/deauthorize"), ("POST", "/facebook/data-deletion")}
 """As the webhook: Facebook signs what it sends."""
 STATUS = ("GET", "/facebook/data-deletion/{code}")
-"""For whoever was told the code, which nobody can guess."""
+"""Open to a person who has the code. The code cannot be guessed."""
 
 
 def application() -> Application:

@@ -1,4 +1,4 @@
-"""`ops/alerts.yaml` as the object of the Prometheus operator: `python -m tests.k8s.alerts` writes it anew.
+"""`ops/alerts.yaml` as the object of the Prometheus operator: `python -m tests.k8s.alerts` writes it again.
 
 Kustomize reads no file outside of its folder, and Prometheus itself wants no object around its rules; so the object is
 made, and a test holds it against its source.

@@ -142,7 +142,7 @@ def _rules(manifests: Manifests, pod: Pod, way: str) -> Iterator[Object]:
 
 
 def _peers(rules: Any, port: str | int, protocol: str = "TCP") -> list[Object]:
-    """Who is named by the rules for a port."""
+    """Returns the peers that the rules of a port name."""
     return [
         peer
         for rule in rules

@@ -176,7 +176,7 @@ def secrets(pod: Pod) -> Iterator[tuple[str, set[str]]]:
 
 
 def external_secrets(manifests: Manifests) -> Iterator[str]:
-    """One makes exactly the entries that would be made by hand."""
+    """The ExternalSecret makes exactly the entries that a person would make by hand."""
     for one in manifests.of("ExternalSecret"):
         name = one["spec"]["target"]["name"]
         if name not in {named for pod in manifests.pods() for named, _ in secrets(pod)}:

@@ -123,7 +123,7 @@ def kubernetes_validate() -> Any:
 
 
 def schemas(manifests: Manifests) -> Iterator[str]:
-    """One that has no schema is a fault too."""
+    """An object without a schema is a fault too."""
     for one in manifests.objects:
         yield from (f"{title(one)}: {what}" for what in _problems(json.dumps(one)))
 

@@ -105,7 +105,7 @@ def test_a_changed_setting_rolls_the_pods(folders: Path) -> None:
 
 
 def test_the_image_is_this_version() -> None:
-    """And what the Dockerfile starts with the argument is the command line."""
+    """The Dockerfile starts the command line with this argument."""
     [deployment] = render(ROOT / "k8s" / "overlays" / "production").of("Deployment")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     assert container["image"] == f"page-inbox:{pyproject()['project']['version']}"

@@ -84,7 +84,7 @@ def anchors(markdown: str) -> list[str]:
 
 
 def problems_of_rules(document: dict[str, Any], runbook: str) -> list[str]:
-    """Of the alert rules, and of the runbook that they lead to."""
+    """Returns the problems of the alert rules and of the runbook to which they lead."""
     told: list[str] = []
     rules = all_rules(document)
     recorded = frozenset(rule["record"] for rule in rules if "record" in rule)
@@ -131,7 +131,7 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def problems_of_dashboard(dashboard: dict[str, Any]) -> list[str]:
-    """Of the dashboard."""
+    """Returns the problems of the dashboard."""
     told: list[str] = []
     if dashboard.get("uid") != UID:
         told.append("the uid has changed: links to it break")

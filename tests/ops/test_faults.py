@@ -17,7 +17,7 @@ Document = dict[str, Any]
 
 
 def alert(document: Document) -> Document:
-    """One to be broken."""
+    """An alert for a broken copy."""
     return alerts(document)["PageInboxWritesRefused"]
 
 

@@ -72,7 +72,7 @@ def test_the_unit_names_every_secret_as_a_file_and_gives_the_service_time_to_end
 
 
 def test_what_valkey_frees_is_overwritten() -> None:
-    """As in the container."""
+    """The units overwrite freed memory as the container does."""
     assert variables("page-inbox-valkey.service") == {name: WIPING[name] for name in ("JE_MALLOC_CONF", "MALLOC_CONF")}
 
 

@@ -64,7 +64,7 @@ class State:
 
 
 Step = Callable[[State], Iterator[tuple[State, str]]]
-"""A happening: the states it may lead to, each with what is told about it ("" where anything may be)."""
+"""An event: the states to which it may lead, each with its answer ("" if any answer is possible)."""
 
 
 def deliver(name: Name, place: Place, text: str, *, old: bool) -> Step:

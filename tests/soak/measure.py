@@ -17,7 +17,7 @@ GROWTH: Final = 1.05
 TRANSIENT: Final = 3
 """Tasks, files or connections that just happen to be there at a look. What leaks comes by the hundred."""
 ENOUGH: Final = 20
-"""Samples: in fewer a growth cannot be told from the warming up."""
+"""Number of samples. With fewer samples, growth looks the same as the warming up."""
 ROWS: Final = 10
 MIB: Final = 1024 * 1024
 

@@ -26,7 +26,7 @@ class Found:
     returned: int = 0
     """Readable after they were purged."""
     unseen: int = 0
-    """Never told to the viewer who watched all the time."""
+    """Never sent to the viewer who watched all the time."""
     seen_twice: int = 0
 
     @property

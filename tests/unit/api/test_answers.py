@@ -76,7 +76,7 @@ def test_an_entry_of_the_audit_log_leaves_out_what_is_absent() -> None:
 
 
 def test_the_description_of_a_stream_names_the_model_of_each_event() -> None:
-    """As `x-events` beside the media type, which has no schema of its own."""
+    """The models are in `x-events` beside the media type, because the media type has no schema."""
 
     async def handler(_request: object) -> None: ...
 

@@ -294,7 +294,7 @@ def test_no_token_is_told_from_a_bad_one(header: str | None) -> None:
 
 
 def test_a_principal_gets_its_own_shop_and_its_own_scopes() -> None:
-    """And the back end every shop, still by scope."""
+    """A back end's token reaches every shop, within its scopes."""
     demo = Principal(ShopId("demo"), frozenset({"messages:read"}), "dara")
     authorize(demo, ShopId("demo"), "messages:read")
     authorize(Principal(EVERY_SHOP, frozenset({"shop:admin"}), "back end"), ShopId("demo"), "shop:admin")

@@ -28,7 +28,7 @@ def test_what_is_kept_may_stay_until_it_expires(setup: Setup) -> None:
 
 
 def test_a_block_is_lifted(setup: Setup) -> None:
-    """One that was never there too."""
+    """A block that does not exist can be lifted too."""
     setup.client.put(AT)
     for _ in range(2):
         answer = setup.client.delete(AT)

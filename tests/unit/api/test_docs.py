@@ -37,7 +37,7 @@ class Outline(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """It closes what was opened last."""
+        """A tag closes the tag that was opened last."""
         assert self.open.pop() == tag
 
 
@@ -90,7 +90,7 @@ def test_every_example_names_the_address_that_was_asked(setup: Setup) -> None:
 
 
 def test_the_page_is_light_and_dark(page: str) -> None:
-    """As the reader's machine is."""
+    """The reader's system decides."""
     assert "color-scheme: light dark" in page
 
 

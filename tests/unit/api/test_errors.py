@@ -70,7 +70,7 @@ def test_an_unknown_address_and_method_are_problems_too(setup: Setup) -> None:
 
 
 def test_an_error_nobody_expected_tells_nothing(setup: Setup) -> None:
-    """Its sentence may hold anything."""
+    """Its message may contain anything."""
     setup.store.fails = RuntimeError("the canary")
     answer = setup.client.get(f"{SHOP}/messages")
     assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")

@@ -195,7 +195,7 @@ async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: 
 
 
 async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_stands() -> None:
-    """Who has just heard something else does not."""
+    """A viewer that has just got something else gets no heartbeat."""
     setup = Setup()
     _, viewer = await setup.enter()
     beating = asyncio.create_task(setup.fan_out.beat())

@@ -41,7 +41,7 @@ def test_every_parameter_of_comments_reaches_the_reader() -> None:
 
 
 def test_a_cursor_is_opaque_and_of_any_length_facebook_could_mean() -> None:
-    """It is handed back as it came."""
+    """The cursor is returned unchanged."""
     for cursor in ("x" * LONGEST_AFTER, "a+/=_-.:|%20 ខ"):
         query = parse_query(EdgeQuery, [("after", cursor)])
         assert query is not None

@@ -41,7 +41,7 @@ def test_every_route_is_described_once(document: dict[str, Any]) -> None:
 
 
 def test_every_reference_leads_somewhere_and_every_component_is_used(document: dict[str, Any]) -> None:
-    """Nothing dangles, nothing is dead."""
+    """Every reference has its target, and every component is used."""
     components = document["components"]
     there = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in components[kind]}
     assert _references(document) == there
@@ -116,7 +116,7 @@ def test_convertors_of_a_path_stay_out_of_the_description() -> None:
 
 
 def test_a_route_that_is_not_described_stays_out() -> None:
-    """As `/docs` itself."""
+    """For example `/docs` itself."""
     assert describe([replace(ROUTES[0], described=False)], version="1.0")["paths"] == {}
 
 

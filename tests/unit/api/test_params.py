@@ -51,7 +51,7 @@ def test_every_filter_reaches_the_store() -> None:
 
 
 def test_a_range_that_ends_before_it_begins_is_a_question_too() -> None:
-    """Its answer is empty."""
+    """The answer is empty."""
     assert parse_query(MessagesQuery, [("since", "20"), ("until", "10")]) is not None
 
 
@@ -68,7 +68,7 @@ def test_a_range_that_ends_before_it_begins_is_a_question_too() -> None:
     ],
 )
 def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -> None:
-    """It may hold what a log must not."""
+    """The value may contain something that a log must not contain."""
     with pytest.raises(InvalidRequest, match=f"^{name}: ") as refused:
         parse_query(MessagesQuery, [(name, value)])
     assert refused.value.reason == "invalid_parameter"
@@ -91,7 +91,7 @@ def test_a_name_that_looks_like_a_value_is_not_repeated() -> None:
 
 
 def test_a_repeated_parameter_is_refused() -> None:
-    """Which of the two would count?"""
+    """It is not clear which value would count."""
     with pytest.raises(InvalidRequest) as refused:
         parse_query(MessagesQuery, [("page", "1"), ("page", "1")])
     assert refused.value.reason == "repeated_parameter"

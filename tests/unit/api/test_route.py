@@ -122,7 +122,7 @@ def _noting(setup: Setup, seen: list[dict[str, Any]]) -> TestClient:
 
 
 def test_the_log_line_learns_shop_and_subject(setup: Setup) -> None:
-    """Of a stranger nothing, of the wrong shop's bearer who it was."""
+    """The log learns nothing of a stranger. Of a token for the wrong shop it learns the subject."""
     seen: list[dict[str, Any]] = []
     client = _noting(setup, seen)
     client.get("/v1/shops/any/pages", headers=setup.bearer("*"))

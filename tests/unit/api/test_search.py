@@ -100,7 +100,7 @@ def test_every_filter_must_hold() -> None:
 
 
 def test_a_conversation_is_answered_where_its_last_message_is_the_pages() -> None:
-    """Its other filters are about that message too."""
+    """The other filters are about this message too."""
     page = PageId("1")
 
     def of(message: KeptMessage) -> KeptConversation:

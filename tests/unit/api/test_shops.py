@@ -104,7 +104,7 @@ def test_a_page_is_connected_for_webhooks_alone(setup: Setup) -> None:
 
 
 def test_a_page_is_connected_with_its_token(setup: Setup) -> None:
-    """Which reaches the connector and comes back in no answer."""
+    """The token reaches the connector and is in no answer."""
     answer = setup.client.put(f"{SHOP}/pages/2", json={"access_token": TOKEN})
     assert answer.json() == PAGE | {"page_id": "2", "status": "connected"} | ALIVE
     assert TOKEN not in answer.text

@@ -157,7 +157,7 @@ async def test_a_large_body_is_no_large_head() -> None:
 
 
 async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
-    """Its trailer would be another head without limits."""
+    """Its trailer would be a second head without limits."""
     chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
     async with bounded() as server:
         reader, _ = await server.send(chunked, b"a:b\r\n" * (MOST_HEADERS + 2))

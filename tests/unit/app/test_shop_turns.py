@@ -43,7 +43,7 @@ async def test_one_piece_runs_in_an_iteration() -> None:
 
 
 async def test_a_cancelled_read_holds_nobody_up() -> None:
-    """Its turn passes."""
+    """The next read gets its turn."""
     turns, done = ShopTurns(), list[str]()
     gone = [asyncio.create_task(work(turns, BUSY, 5, done)) for _ in range(20)]
     await asyncio.sleep(0)

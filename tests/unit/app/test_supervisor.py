@@ -72,7 +72,7 @@ async def supervised(workers: int, make: Callable[[int], FakeWorker]) -> AsyncIt
 
 
 def value(supervisor: Supervisor, name: str) -> float:
-    """Of all series of a metric together."""
+    """Returns the sum of all series of a metric."""
     return sum(s.value for family in supervisor.collect() for s in family.samples if s.name == f"page_inbox_{name}")
 
 

@@ -47,7 +47,7 @@ def test_pods_and_shards_follow_from_whatever_is_scarce(
 
 
 def test_twice_the_shops_need_twice_the_memory() -> None:
-    """Nothing in it is worse than linear."""
+    """No part grows faster than linearly."""
     one, two = (need(Load(shops), ROUND) for shops in (1_000, 2_000))
     assert two.memory_bytes == 2 * one.memory_bytes
 

@@ -43,7 +43,7 @@ def row(ratios: list[float], unit: str = "us", name: str = "reads") -> Figure:
 def test_a_ratio_has_moved_when_all_its_rounds_have(
     before: list[float], now: list[float], unit: str, verdict: str
 ) -> None:
-    """And not when the rounds of both overlap, or nearly."""
+    """A ratio has not moved if the rounds of both overlap, or nearly overlap."""
     (finding,) = compare(check.rounds_of(run(row(before, unit))), check.rounds_of(run(row(now, unit))))
     assert finding.verdict == verdict
 

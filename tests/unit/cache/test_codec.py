@@ -192,7 +192,7 @@ def test_a_waiting_edit_is_no_message() -> None:
 
 
 def test_a_waiting_edit_whose_customer_is_unknown_has_a_tag_of_zeros() -> None:
-    """It belongs to its Page all the same, and is purged with it."""
+    """The edit belongs to its Page and is purged with the Page."""
     waiting = encode_waiting_edit(replace(edit(1, "x"), customer=None), KEYS, NONCE)
     assert waiting[6:12] == KEYS.page_tag(PAGE)
     assert waiting[12:20] == bytes(8)

@@ -145,13 +145,13 @@ def test_only_the_registry_and_what_is_blocked_are_permanent() -> None:
 
 
 def test_the_marks_are_permanent_and_spread_over_all_slots() -> None:
-    """One in each 64th of them, in order."""
+    """Each 64th of the slots has one mark, in order."""
     assert [key_slot(key) // 256 for key in module.mark_keys()] == list(range(module.MARKS))
     assert all(key.startswith(PERMANENT) for key in module.mark_keys())
 
 
 def test_the_keys_of_the_watch_lie_in_one_slot() -> None:
-    """Its scripts touch several of them at once."""
+    """Scripts use several of these keys at once."""
     assert len({key_slot(key) for key in WATCH}) == 1
 
 

@@ -78,7 +78,7 @@ SEALED = sealer(NEW).seal(PLAIN, shop=SHOP, purpose="page-token", place="1042")
 
 @given(st.integers(0, len(SEALED) - 1), st.integers(1, 255))
 def test_a_flipped_byte_is_refused(at: int, flip: int) -> None:
-    """Of version, key, nonce, ciphertext or tag."""
+    """For a byte of version, key, nonce, ciphertext or tag."""
     damaged = bytearray(SEALED)
     damaged[at] ^= flip
     with pytest.raises(SealBroken):

@@ -63,7 +63,7 @@ class Books:
 
 
 async def test_a_page_that_may_call_gets_its_token_at_once() -> None:
-    """Its turn is asked for with its budget, its spacing and its patience."""
+    """The request has the Page's budget, spacing and patience."""
     books = Books()
     assert await books.account("messenger", spacing=0.5, patience=3.0).admit(left=10) == TOKEN
     assert books.budgets.asked == [("messenger", 0.5, 3.0)]
@@ -123,7 +123,7 @@ async def test_near_its_limit_a_budget_slows_down(limit: Limit) -> None:
 
 
 async def test_far_from_its_limit_nothing_is_written_down() -> None:
-    """Which is nearly always: it would cost every call a round trip."""
+    """This is the usual case. A write would cost every call a round trip."""
     books = Books()
     assert await books.settled(GOOD, Usage({"app": 0.5, "pages": 0.74, "messenger": 0.0})) == []
     assert [books.count("graph_usage_ratio_count", limit) for limit in ("app", "pages", "messenger")] == [1, 1, 1]
@@ -208,7 +208,7 @@ async def test_a_dead_token_is_told_with_the_credentials_that_were_used() -> Non
     "error", [GraphTimeout(), ObjectNotFound(), PermissionMissing(), GraphRefused()], ids=lambda error: error.reason
 )
 async def test_every_other_error_leaves_budgets_and_token_as_they_are(error: GraphError) -> None:
-    """It says nothing of them."""
+    """Such errors say nothing about budgets and tokens."""
     books = Books()
     assert await books.settled(error) == []
     assert books.deaths == []

@@ -156,7 +156,7 @@ async def test_too_much_data_is_asked_for_in_halves_down_to_one() -> None:
 
 
 async def test_an_answer_beyond_the_cap_is_asked_for_in_halves_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is ours that is full, not Facebook."""
+    """The service's own limit is reached, not Facebook's."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
     setup = Setup()
 
@@ -231,7 +231,7 @@ async def test_a_block_holds_everything_of_the_page() -> None:
 
 
 async def test_when_a_try_took_too_long_the_next_gets_what_is_left() -> None:
-    """And without half a second there is no next."""
+    """If less than half a second is left, there is no further try."""
     setup = Setup(policy=RetryPolicy(tries=9, deadline=1.65))
 
     async def slow(_: Asked) -> httpx2.Response:
@@ -249,7 +249,7 @@ async def test_when_a_try_took_too_long_the_next_gets_what_is_left() -> None:
 
 
 async def test_a_try_that_is_too_slow_is_made_again_within_the_deadline() -> None:
-    """One slow try and a second chance."""
+    """The first try is slow, and a second try follows."""
     setup = Setup(policy=RetryPolicy(try_seconds=0.02))
     setup.facebook.will(POSTS, never, ok({"data": [{"id": "1"}]}))
     async with asyncio.timeout(5):
@@ -258,7 +258,7 @@ async def test_a_try_that_is_too_slow_is_made_again_within_the_deadline() -> Non
 
 
 async def test_the_deadline_is_over_all_tries_and_the_last_is_counted_and_logged_too() -> None:
-    """Silence is what most needs to be seen."""
+    """A call without an answer must be visible too."""
     setup = Setup(policy=RetryPolicy(deadline=0.05))
     setup.facebook.will(POSTS, never)
     with capture_logs() as lines, pytest.raises(GraphTimeout):
@@ -324,7 +324,7 @@ async def test_what_is_logged_of_a_failure_names_the_page_and_no_person() -> Non
 
 
 async def test_nothing_of_a_call_that_went_well_is_logged() -> None:
-    """Its number is a metric."""
+    """A metric counts such a call."""
     setup = Setup()
     setup.facebook.will(POSTS, ok())
     with capture_logs() as lines:
@@ -345,7 +345,7 @@ async def test_what_makes_no_sense_is_refused_before_anything_is_asked() -> None
 
 
 async def test_a_token_of_no_page_is_called_with_on_nobodys_budget() -> None:
-    """And made again as others are."""
+    """The call is repeated like other calls."""
     setup = Setup()
     setup.facebook.will("GET me", refused(2), ok({"id": "1"}))
     answer = await setup.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
@@ -364,7 +364,7 @@ async def test_a_token_of_no_page_that_is_dead_marks_no_page() -> None:
 
 
 async def test_a_call_with_a_token_of_no_page_ends_with_its_deadline() -> None:
-    """As others do."""
+    """Other calls do the same."""
     setup = Setup(policy=RetryPolicy(deadline=0.05))
     setup.facebook.will("GET me", never)
     with pytest.raises(GraphTimeout):

@@ -91,7 +91,7 @@ async def test_answers_are_asked_for_uncompressed() -> None:
 
 
 async def test_without_the_apps_secret_there_is_no_proof() -> None:
-    """Nothing to make it with."""
+    """The proof is made with the secret."""
     facebook = Facebook()
     facebook.will("GET me", ok({}))
     await send(facebook.client(app_secret=None))
@@ -252,7 +252,7 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
 
 
 async def test_an_error_comes_with_what_its_headers_say() -> None:
-    """That is when it matters most."""
+    """The headers matter most for an error."""
     facebook = Facebook()
     usage = f'{{"{PAGE}":[{{"type":"pages","call_count":100,"estimated_time_to_regain_access":7}}]}}'
     facebook.will("GET me", refused(80001, x_business_use_case_usage=usage))
@@ -281,7 +281,7 @@ async def test_what_cannot_be_sent_is_refused_without_a_request() -> None:
 
 
 async def test_cancellation_goes_on_to_the_caller() -> None:
-    """It is no timeout."""
+    """A cancellation is not a timeout."""
     began = asyncio.Event()
 
     async def never(_: Asked) -> httpx2.Response:

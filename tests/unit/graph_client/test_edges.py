@@ -49,7 +49,7 @@ def query(edge: Edge, **more: object) -> GraphQuery:
     ],
 )
 def test_each_edge_has_its_place_its_fields_and_its_budget(edge: Edge, path: tuple[str, ...]) -> None:
-    """One customer is no list."""
+    """A single customer is not a list."""
     ask = ask_for(query(edge))
     assert (ask.method, ask.path, ask.limit) == ("GET", path, limit_of(edge))
     assert ask.lists == (edge not in NODES)
@@ -75,7 +75,7 @@ def test_each_edge_has_its_place_its_fields_and_its_budget(edge: Edge, path: tup
     ],
 )
 def test_every_field_is_one_that_its_node_has(node: str, fields: str) -> None:
-    """One unknown name fails the whole call."""
+    """One unknown field name fails the whole call."""
     assert choose(node, fields)
 
 
@@ -97,7 +97,7 @@ def test_the_number_asked_for_stays_within_graphs_bounds(edge: Edge) -> None:
 
 @pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in (*NODES, "videos", "live_videos")])
 def test_a_cursor_goes_back_as_it_came(edge: Edge) -> None:
-    """They are Facebook's and opaque."""
+    """Cursors are Facebook's and opaque."""
     assert ask_for(query(edge, after="QVFI=")).params["after"] == "QVFI="
     assert "after" not in ask_for(query(edge)).params
 
@@ -174,7 +174,7 @@ def test_a_foreign_cursor_of_videos_is_refused(cursor: str) -> None:
 
 
 def test_a_cursor_of_videos_goes_on_among_videos() -> None:
-    """Those that were uploaded, not those that only name the Page."""
+    """Only uploaded videos are listed, not videos that only name the Page."""
     ask = ask_for(query("videos", after="vQVFI"))
     assert (ask.path, ask.params["after"], ask.params["type"]) == ((PAGE, "videos"), "QVFI", "uploaded")
 

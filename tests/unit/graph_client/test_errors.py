@@ -48,6 +48,6 @@ def test_every_death_of_a_token_says_what_to_do() -> None:
 
 @pytest.mark.parametrize(("value", "expected"), [(460, "password_changed"), ("463", "expired"), (0, "token_invalid")])
 def test_a_subcode_tells_what_killed_a_token(value: object, expected: str) -> None:
-    """As a number or as text."""
+    """The subcode may be a number or a text."""
     assert errors.token_reason(value) == expected
     assert errors.token_reason([value]) == "token_invalid"

@@ -77,7 +77,7 @@ async def test_a_shop_that_names_another_shops_page_takes_none_of_its_turns() ->
 
 
 async def test_a_caller_who_gives_up_waiting_leaves_its_place_to_the_next() -> None:
-    """And a Page without calls leaves nothing behind."""
+    """A Page without calls leaves no data behind."""
     gate = Gate(at_once=1, waiting=2)
     caller = Caller(gate)
     first = asyncio.create_task(caller.call(ONE))

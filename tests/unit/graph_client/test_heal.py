@@ -302,7 +302,7 @@ async def test_messages_are_stored_so_many_at_a_time() -> None:
 
 
 async def test_a_store_that_is_lost_ends_it() -> None:
-    """It is done again later."""
+    """The healing is repeated later."""
     world = World(lost=True)
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", page_of(message("m_1", 90)))
@@ -333,7 +333,7 @@ async def test_what_is_logged_is_numbers() -> None:
 
 
 async def test_a_refused_conversation_does_not_cost_the_others_and_is_tried_again() -> None:
-    """It stays on the list with its reason until it is fetched."""
+    """The conversation stays on the list with its reason until it is fetched."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", refused(100, 33), page_of(message("m_2", 90)))

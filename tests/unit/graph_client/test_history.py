@@ -38,7 +38,7 @@ def test_what_the_page_wrote_goes_out_to_the_other_side() -> None:
 
 
 def test_ids_may_be_numbers() -> None:
-    """As elsewhere at Facebook's."""
+    """Facebook does this in other places too."""
     message = read(id=12, message="x", **{"from": {"id": int(CUSTOMER)}, "to": None})
     assert (message.id, message.customer) == ("12", CUSTOMER)
 
@@ -87,7 +87,7 @@ def test_a_sticker_comes_once() -> None:
 
 
 def test_shared_links_come_after_the_attachments() -> None:
-    """As webhooks bring them: `fallback`, with what there is."""
+    """Webhooks have the same form: `fallback`, with the available data."""
     shares = {"data": [{"link": "https://shop.example/1", "name": "ទំព័រហាង", "id": "5"}, {"link": "https://s/2"}, {}]}
     assert attached(message="មើលនេះ", shares=shares) == [
         {"type": "fallback", "url": "https://shop.example/1", "title": "ទំព័រហាង"},

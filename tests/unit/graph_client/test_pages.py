@@ -334,7 +334,7 @@ async def test_made_up_tokens_of_one_shop_do_not_use_up_the_calls_of_the_app() -
 
 
 async def test_an_answer_about_no_token_at_all_is_an_outage() -> None:
-    """And no verdict on it."""
+    """The token counts neither as good nor as dead."""
     world = World()
     world.facebook.will(DEBUG, ok({}))
     with pytest.raises(GraphUnavailable):
@@ -387,7 +387,7 @@ async def test_a_subscription_that_facebook_does_not_confirm_is_none(told: dict[
 
 
 async def test_a_failure_that_has_nothing_to_do_with_fields_is_not_tried_with_fewer() -> None:
-    """Of a throttle each call would prolong it."""
+    """During a rate limit each call would prolong the limit."""
     world = World()
     world.facebook.will(SUBSCRIBE, refused(32))
     with pytest.raises(Throttled):

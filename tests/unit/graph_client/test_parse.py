@@ -140,7 +140,7 @@ def test_what_people_write_about_tokens_is_theirs() -> None:
 
 
 def test_shared_links_of_a_message_are_a_list() -> None:
-    """Of a post, the same word is a number."""
+    """In a post the same field name is a number."""
     shares = {"data": [{"link": "https://shop.example/1"}], "paging": {"next": NEXT}}
     assert items([{"id": "m_1", "shares": shares}], "conversation_messages") == [
         {"id": "m_1", "shares": [{"link": "https://shop.example/1"}]}
@@ -148,7 +148,7 @@ def test_shared_links_of_a_message_are_a_list() -> None:
 
 
 def test_what_is_no_object_is_no_item() -> None:
-    """One odd row costs no page."""
+    """One strange row does not fail the page."""
     assert items([{"id": "1"}, None, 7, "x", [{"id": "2"}]]) == [{"id": "1"}]
 
 

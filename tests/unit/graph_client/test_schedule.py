@@ -21,7 +21,7 @@ def at(last_event: int | None) -> Page:
 
 
 def test_a_page_that_never_wrote_is_looked_at_daily() -> None:
-    """Its silence says nothing."""
+    """No messages from it is no sign of a fault."""
     assert next_look(PAGE, STATE, None) == NOW + DAY
 
 

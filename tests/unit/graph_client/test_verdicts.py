@@ -100,13 +100,13 @@ def test_a_permission_that_graph_names_is_passed_on_if_we_know_it() -> None:
     ],
 )
 def test_what_is_no_error_of_graphs_goes_by_its_status(status: int, body: object, expected: type[GraphError]) -> None:
-    """And never raises anything else."""
+    """No other error is raised."""
     assert type(error_of(status, body)) is expected
 
 
 @pytest.mark.parametrize("trace", [None, 7, "", "a b", "x" * 65, "EAA\n", "ស"])
 def test_a_trace_that_is_not_short_plain_text_is_left_out(trace: object) -> None:
-    """It is logged, so it must not be a way into the log."""
+    """The trace is logged, so it must not carry other text into the log."""
     assert error_of(400, {"error": {"code": 100, "fbtrace_id": trace}}).trace is None
 
 

@@ -168,7 +168,7 @@ def watch(world: World, metrics: Metrics | None = None) -> Watch:
 
 
 async def test_a_page_whose_time_has_not_come_costs_no_call() -> None:
-    """It has written since it was put on the list."""
+    """The Page has sent something since it was put on the list."""
     world = World(ALIVE, last_event_at=NOW - 1000)
     world.state = replace(ALIVE, checked_at=NOW - 2000)
     assert await world.look() == Counter()
@@ -224,7 +224,7 @@ async def test_a_throttle_is_waited_out() -> None:
 
 
 async def test_a_dead_token_is_told_and_never_tried_again() -> None:
-    """Its Page stays on the list, so that it is counted."""
+    """The Page stays on the list, so that it is counted."""
     world = World(fails={"inspect": TokenDead("password_changed")})
     assert await world.look() == Counter(inspect=1, died=1)
     dead = World(replace(ALIVE, token_alive=False))
@@ -262,7 +262,7 @@ async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() 
 
 
 async def test_a_lease_keeps_others_off_while_a_page_heals() -> None:
-    """It is renewed before each call."""
+    """The lease is renewed before each call."""
     world = World(ended=Outage(NOW - 7_200_000, NOW - 500), fails={"heal": AssertionError("looked at")})
     with pytest.raises(AssertionError, match="looked at"):
         await world.look()

@@ -88,7 +88,7 @@ def test_a_part_of_the_path_that_could_lead_elsewhere_is_refused(part: str) -> N
 
 @pytest.mark.parametrize("part", ["104_7", "t_1022", "m_Ab1-x_1", "mid.$cAAB:1", "mid.145:ab", "x" * 512, "a=+b"])
 def test_every_form_of_id_that_was_seen_is_taken(part: str) -> None:
-    """As one part of the path, which a decoder reads back unchanged."""
+    """Each id is one part of the path. A decoder reads it back unchanged."""
     assert "/" not in built(Ask("GET", (part,)), secret=None).url.removeprefix("https://graph.facebook.com/v26.0/")
 
 

@@ -73,7 +73,7 @@ async def test_something_cancelled_inside_a_check_is_a_failure() -> None:
 
 
 async def test_a_caller_that_leaves_takes_its_checks_along() -> None:
-    """Nothing is left running behind a closed connection."""
+    """When a connection is closed, no check continues to run."""
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def hanging() -> None:
@@ -123,7 +123,7 @@ def test_two_checks_of_one_name_are_refused() -> None:
 
 
 async def test_each_result_is_told_by_name() -> None:
-    """Which is how a metric learns of it."""
+    """A metric gets the results in this way."""
     told: list[tuple[str, bool]] = []
     checks = Checks(count=lambda name, ok: told.append((name, ok)))
     checks.add("redis", failing, "look whether Redis runs")

@@ -84,7 +84,7 @@ def test_an_exception_is_told_without_its_message(output: Output) -> None:
 
 
 def test_redaction_comes_last(output: Output) -> None:
-    """Nothing is added behind it."""
+    """No processor after it adds anything."""
     structlog.get_logger().bind(text="hello").info("request", shop="0123456789", token="t")
     (line,) = output.lines()
     assert (line["text"], line["token"], line["shop"]) == ("***", "***", "0123456789")

@@ -100,7 +100,7 @@ def test_a_route_is_told_whatever_the_answer(method: str, path: str, route: str,
 
 
 def test_an_unknown_method_is_told_as_other() -> None:
-    """It is the client's word."""
+    """A client can send any method."""
     _, lines = get("/", wrapped()[0], "BREW")
     assert lines[0]["method"] == "other"
 

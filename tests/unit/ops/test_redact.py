@@ -67,7 +67,7 @@ def test_ids_pass_as_they_are() -> None:
 
 
 def test_facts_of_a_call_to_facebook_pass_as_they_are() -> None:
-    """Its trace is what Facebook's support asks for, and may look like anything."""
+    """The trace is for Facebook's support, and may have any form."""
     line = {
         "event": "graph_failed", "edge": "conversation_messages", "page": "104200000000001", "reason": "graph_refused",
         "code": 80006, "subcode": 2018218, "trace": "Ax1EAAB01234567890", "tries": 3, "limit": "messenger",
@@ -121,7 +121,7 @@ def test_an_event_that_is_no_slug_is_searched() -> None:
 
 
 def test_the_settings_summary_passes() -> None:
-    """It masks itself."""
+    """The summary masks its own secrets."""
     summary = {"TOKEN_KEYS": "set", "MESSAGE_TTL": "432000"}
     assert told(settings=summary) == {"settings": summary}
 

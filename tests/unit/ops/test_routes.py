@@ -70,7 +70,7 @@ def test_metrics_are_prometheus_text() -> None:
 
 
 def test_metrics_are_openmetrics_for_who_asks() -> None:
-    """As Prometheus itself does."""
+    """Prometheus itself asks for it."""
     answer = client().get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert list(parser.text_string_to_metric_families(answer.text))  # type: ignore[no-untyped-call]

@@ -77,7 +77,7 @@ def test_a_tool_needs_nothing_and_takes_the_settings_of_serve() -> None:
 
 
 def test_everything_missing_weak_or_malformed_is_named_at_once() -> None:
-    """One start is enough to learn it all."""
+    """One start shows all mistakes."""
     with pytest.raises(SettingsRefused) as refused:
         read_settings({"PORT": "http", "MESSAGE_TTL": "432001", "FACEBOOK_VERIFY_TOKEN": "short"}, command="serve")
     named = [name for name, _ in refused.value.problems]

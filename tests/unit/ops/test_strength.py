@@ -26,7 +26,7 @@ from ops.strength import weakness
     ],
 )
 def test_what_a_person_types_is_told(text: str, level: Level, word: str) -> None:
-    """And how it was seen, without repeating any of it."""
+    """The error says how the weakness was seen, without repeating the value."""
     found = weakness(Secret(text))
     assert found is not None
     assert (found.level, word in found.sentence) == (level, True)

@@ -161,7 +161,7 @@ async def test_two_running_tasks_of_one_name_are_refused() -> None:
 
 
 async def test_crashes_are_told_and_a_start_is_told_as_none() -> None:
-    """Which is how a metric learns of them, from zero on."""
+    """A metric counts crashes from zero on in this way."""
     time, told, done = Time(), list[tuple[str, int]](), asyncio.Event()
 
     async def fragile() -> None:

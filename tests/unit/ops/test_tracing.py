@@ -65,7 +65,7 @@ def test_a_request_is_told_by_its_template_and_its_id(traced: Traced) -> None:
 
 
 def test_an_exception_is_told_by_class_and_places(traced: Traced) -> None:
-    """Its words may be a customer's."""
+    """The message of an exception may be a customer's text."""
     traced.client.get("/broken")
     (span,) = traced.spans()
     (event,) = span.events

@@ -132,7 +132,7 @@ async def test_a_missing_proof_is_refused_where_the_app_requires_it() -> None:
 
 
 async def test_a_graph_that_knows_only_the_untimed_proof_refuses_the_other() -> None:
-    """It reads the time as nothing."""
+    """Such a Graph does not read the time of the proof."""
     clock = FakeClock()
     graph = caller(clock)
     graph.world.timed_proof = False

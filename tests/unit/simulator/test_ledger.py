@@ -45,7 +45,7 @@ def test_a_message_with_a_change_in_doubt_is_left_out(lost: Effect) -> None:
 
 @pytest.mark.parametrize("repeated", [FIRST, SECOND])
 def test_a_lost_repetition_of_a_known_change_leaves_no_doubt(repeated: Effect) -> None:
-    """It would change nothing."""
+    """The repetition would change nothing."""
     assert ledger((KEPT, FIRST, SECOND), lost=(repeated,)).readable() == [dataclasses.replace(KEPT, text="edit 2")]
 
 

@@ -180,7 +180,7 @@ async def test_a_receiver_that_is_too_slow_counts_as_a_timeout() -> None:
 
 
 async def test_no_more_requests_are_under_way_than_allowed() -> None:
-    """And as many as that, when there is enough to send."""
+    """That many are in progress, if there is enough to send."""
     now = most = 0
 
     async def counted(_: httpx2.Request) -> httpx2.Response:

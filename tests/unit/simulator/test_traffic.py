@@ -58,7 +58,7 @@ def test_every_body_is_a_delivery_for_our_pages() -> None:
 
 
 def test_the_events_told_are_the_events_in_the_body() -> None:
-    """Nothing is lost while entries are grouped."""
+    """Grouping the entries loses no event."""
     for one in islice(deliveries(), 400):
         inside = parts([one], "messaging") + parts([one], "standby") + parts([one], "changes") + parts([one], "calls")
         assert len(inside) == len(one.kinds)

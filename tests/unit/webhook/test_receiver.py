@@ -122,7 +122,7 @@ def setup() -> Setup:
 
 
 def drop(_logger: object, _method: str, _event: MutableMapping[str, Any]) -> str:
-    """Of a log, nothing: a traceback on a terminal takes seconds."""
+    """Drops the log, because printing a traceback to a terminal takes seconds."""
     raise structlog.DropEvent
 
 

@@ -155,7 +155,7 @@ def test_nobody_else_can_reach_it_or_read_its_data(running: Embedded) -> None:
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_it(running: Embedded) -> None:
-    """It is in a session of its own: the service drains first."""
+    """The server is in its own session, because the service stops first."""
     assert os.getsid(running.pid) != os.getsid(0)
 
 
@@ -196,7 +196,7 @@ def test_a_start_right_after_a_kill_waits_for_the_old_server(parent: "subprocess
 
 
 def test_a_killed_server_leaves_nothing_in_the_way(tmp_path: Path) -> None:
-    """Its stale socket is replaced, what it acknowledged is there."""
+    """The old socket is replaced, and the acknowledged data is there."""
     with Embedded.start(tmp_path) as embedded, client_of(embedded) as client:
         client.set("acknowledged", "yes")
         os.kill(embedded.pid, signal.SIGKILL)

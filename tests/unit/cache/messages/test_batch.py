@@ -193,7 +193,7 @@ class Setup:
         return decode(self.secrets.vault(*self.route()).open(row[0], row[2])).json()
 
     def route(self, shop: ShopId = SHOP) -> PageRoute:
-        """As a lookup finds it."""
+        """The route that a lookup finds."""
         return self.routes.setdefault(shop, PageRoute(shop, self.secrets.new(shop)))
 
     def writer(self, route: PageRoute | None = None) -> Writer:
@@ -343,7 +343,7 @@ async def test_a_round_trip_is_bounded(setup: Setup) -> None:
 
 
 async def test_a_round_trip_takes_no_more_messages_than_it_may() -> None:
-    """One at a time, where it may take one."""
+    """One message in each round trip, if the limit is one."""
     setup = Setup(batch_messages=1)
     await asyncio.gather(*(setup.put(text(f"m_{n}")) for n in range(3)))
     assert [sizes(trip) for trip in setup.connection.trips] == [[[1]]] * 3
@@ -545,7 +545,7 @@ async def test_a_caller_that_is_cancelled_costs_the_others_nothing(setup: Setup)
 
 
 async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(setup: Setup) -> None:
-    """Nothing is set on a future that has ended."""
+    """No result is set on a future that has ended."""
     setup.connection.gate.clear()
     gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
     await setup.under_way()
@@ -634,7 +634,7 @@ async def test_a_message_whose_edit_came_first_is_stored_with_it(setup: Setup) -
 
 
 async def test_an_edit_nobody_can_read_does_not_cost_the_message(setup: Setup) -> None:
-    """It is stored as it was said."""
+    """The message is stored without the edit."""
     damaged = b"\x02" + bytes(40)
     setup.connection.answer = lambda share: [b"w", 1, damaged] if share.rows[0][3] != damaged else stored(share)
     assert await setup.put(text("m_0", "as it was said")) == ["stored"]

@@ -51,7 +51,7 @@ def test_another_process_opens_what_one_has_drawn() -> None:
 
 
 def test_each_shop_has_its_own() -> None:
-    """One shop's secret does not open as another's, even moved into its record."""
+    """A shop's secret cannot be opened as another shop's secret, even from the other shop's record."""
     secrets = process(OLD)
     with pytest.raises(Unavailable) as caught:
         secrets.vault(OTHER_SHOP, secrets.new(SHOP))

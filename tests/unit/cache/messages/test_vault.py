@@ -82,5 +82,5 @@ def test_the_same_record_is_never_sealed_to_the_same_bytes() -> None:
 
 
 def test_sealing_adds_twenty_four_bytes() -> None:
-    """Of each of a million messages."""
+    """The figure is the size per message, for a million messages."""
     assert len(sealed()) == len(RECORD) + 24

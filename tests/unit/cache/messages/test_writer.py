@@ -217,7 +217,7 @@ async def test_a_route_that_is_stale_twice_is_refused_as_contended() -> None:
 
 
 async def test_one_shops_failure_fails_the_delivery_after_all_have_settled() -> None:
-    """Nothing of this delivery is left running behind its answer."""
+    """When the answer is sent, no part of this delivery is still running."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
     setup.batches.fails[SHOP] = Unavailable("queue_full", retry_after=2)
     setup.batches.gates[OTHER_SHOP] = asyncio.Event()

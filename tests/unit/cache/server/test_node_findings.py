@@ -117,7 +117,7 @@ def test_a_server_that_keeps_its_configuration_to_itself_is_warned_about() -> No
 
 
 def test_a_server_that_tells_nothing_is_warned_about_once() -> None:
-    """It still answers, and its clock is known."""
+    """The server still answers, and its clock is known."""
     told = found(replace(WELL, info=None))
     assert {name: finding.level for name, finding in told.items()} == {
         "redis": "ok",
