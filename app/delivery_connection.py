@@ -1,8 +1,8 @@
 """The fast path for deliveries: from uvicorn's parser to the receiver, without a scope, a task and ASGI's messages.
 
-A request takes the fast path if it is a POST of `/webhook` with a length and without a repeated header, and if the
-connection has no other request in progress. Every other delivery reaches the same receiver through ASGI.
-docs/adr/0022-the-hot-path.md has the figures.
+A request takes the fast path under these conditions: it is a POST of `/webhook` with a length and without a repeated
+header, and the connection has no other request in progress. Every other delivery reaches the same receiver through
+ASGI. docs/adr/0022-the-hot-path.md has the figures.
 """
 
 from functools import lru_cache
@@ -58,8 +58,9 @@ class DeliveryConnection(AsgiConnection):
         self._delivery: DeliveryCycle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called when the connection is closed. Cycle and connection refer to each other. Without this method, the
-        bytes of an incomplete body stay in memory until the garbage collector runs. The collector counts only objects.
+        """Called when the connection is closed. Cycle and connection refer to each other, so without this method an
+        incomplete body stays in memory until the garbage collector runs. The collector runs after a number of objects,
+        and does not count their bytes.
         """
         if self._delivery is not None:
             self._delivery.parts = []

@@ -1,9 +1,9 @@
 """The limits of the public port: all its connections, and the share of deliveries that other requests cannot take.
 
 `app/edge_connection.py` reports the events of each connection, and this module decides. These limits apply before any
-signature or token is checked. A proxy cannot apply them, because it does not know the shop of a token and the CPU time
-of an answer. Without these limits, 1,000 connections with bad tokens delay a delivery by 4.4 s. With them, by 0.3 s.
-docs/adr/0021-what-a-sender-may-cost.md
+signature or token is checked. A proxy cannot apply them, because it does not have the shop of a token and the CPU time
+of an answer. Without these limits, 1,000 connections with bad tokens delay a delivery by 4.4 s. With them, the delay is
+0.3 s. docs/adr/0021-what-a-sender-may-cost.md
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ first. If the server closes first, a POST may already be on its way and fails.""
 HEAD_BYTES: Final = 16 * 1024
 """Limit: Bytes of the head of a request. A token and a dozen headers have 2,000. nginx allows 8 KiB in one line."""
 MOST_HEADERS: Final = 100
-"""Each header is two objects in memory, also when it is short."""
+"""The largest number of headers. Even a short header is two objects in memory."""
 PIPELINED: Final = 8
 """Requests that a connection may send before its first request is answered. Proxies and browsers wait for each answer.
 One read of the socket can have hundreds of requests."""
@@ -56,7 +56,8 @@ PREPARED_TOGETHER: Final = 4
 part of every iteration of the event loop, and a delivery needs five iterations."""
 PREPARING_SECONDS: Final = 0.2
 """A request that takes longer waits for something, so another request starts. At least 20 start per second. A route
-that asks Facebook says so before it waits: four calls of a Page that stalls would delay all other requests by 0.2 s.
+that calls Facebook ends its preparation before it waits. Otherwise, four calls of a Page that stalls would delay all
+other requests by 0.2 s.
 """
 UNREAD_BYTES: Final = 64 * 1024 * 1024
 """Limit: Bytes of all answers that are not read yet. They must fit into the memory of a pod."""
@@ -147,7 +148,7 @@ class Edge:
         """Bytes that are not answered yet. True: of deliveries. False: of other requests."""
         self.connections: set[LimitedConnection] = set()
         self._unread: dict[LimitedConnection, None] = {}
-        """Connections whose answer is not read. The one that waits longest is first."""
+        """Connections whose answer is not read. The connection that has waited longest is first."""
         self._queue = StartQueue[Callable[[Preparation], None]]()
         self._preparing = 0
         self._running: Counter[str] = Counter()

@@ -1,7 +1,6 @@
-"""Pure: refuses a request when a proxy and this server could disagree about the end of the request.
-
-The parser (llhttp, strict) already refuses contradicting lengths, folded lines, bare line feeds and blanks before a
-colon. This module refuses the other cases. Otherwise a caller could get the answer to another caller's request.
+"""Pure: refuses a request if a proxy and this server could disagree about the end of the request. After such a
+disagreement, a caller could get the answer to another caller's request. The parser (llhttp, strict) already refuses
+contradicting lengths, folded lines, bare line feeds and blanks before a colon. This module refuses the other cases.
 https://www.rfc-editor.org/rfc/rfc9112#section-6.3
 """
 

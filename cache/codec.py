@@ -1,4 +1,4 @@
-"""Records: what the store keeps of a message. cache/messages/vault.py seals a record before it is stored. Pure.
+"""Records: the stored form of a message. cache/messages/vault.py seals a record before it is stored. Pure.
 
 A record has two parts. The scripts read its header of fixed length. Its body can be read only with the shop's secret:
 
@@ -9,11 +9,10 @@ A record has two parts. The scripts read its header of fixed length. Its body ca
     12-19  conversation tag
     20-    zstd frame of the JSON body, with a dictionary that is part of the package
 
-A message's JSON has the members of the API's message (api/models.py), except those that depend on the time of reading
-and on the message's place in the index. So the API answers with this JSON and does not parse it.
-A value is a sealed record. An empty value is a tombstone: a message was here and is erased.
-The first byte is the version of dictionary and layout. The code of a new version must still read the old version for
-five days.
+A message's JSON has the members of the API's message (api/models.py). Members that depend on the time of reading or on
+the place in the index are left out. So the API answers with this JSON without parsing it. A value is a sealed record.
+An empty value is a tombstone: a message was here and is erased. The first byte is the version of dictionary and layout.
+The code of a new version must still read the old version for five days.
 """
 
 from dataclasses import dataclass
@@ -41,7 +40,8 @@ CONVERSATION_AT: Final = PAGE_AT + PAGE_TAG_BYTES
 HEADER_BYTES: Final = CONVERSATION_AT + CONVERSATION_TAG_BYTES
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-"""Far more than a webhook may contain. The limit stops a damaged frame that claims gigabytes."""
+"""The largest size of a decompressed body: far more than a webhook may contain. The limit stops a damaged frame that
+claims gigabytes."""
 
 _UNTIL: Final = "until"
 """Expiry time, in Unix ms, of a message whose life does not begin at its receipt. Always the last key, as `_TTL`."""
@@ -145,7 +145,7 @@ def encode_message(message: Message, keys: ShopKeys, nonce: bytes, ttl: int, *, 
 
 
 def encode_waiting_edit(edit: Edit, keys: ShopKeys, nonce: bytes) -> bytes:
-    """Returns the record of an edit whose message has not come yet. If its conversation is unknown, the tag is zero."""
+    """Returns the record of an edit that waits for its message. If its conversation is unknown, the tag is zero."""
     page_tag = keys.page_tag(edit.page)
     tail = bytes(CONVERSATION_TAG_BYTES) if edit.conversation is None else keys.conversation_tag(edit.conversation)
     body = {"edits": edit.number, "text": edit.text}
@@ -190,7 +190,7 @@ def merged(message: bytes, waiting: bytes) -> bytes:
 
 
 def _set_text(body: dict[str, Any], text: str | None) -> None:
-    """A record leaves out an absent fact. It does not write null."""
+    """Set or remove the text. An absent text is left out and not written as null."""
     if text is None:
         body.pop("text", None)
     else:

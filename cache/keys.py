@@ -46,7 +46,7 @@ Each shop also has a channel, a:{S}. The channel announces that the store has ne
 events, sealed. Live events are not kept (cache/live/announcements.py).
 
 "Unwritten" means: the time begins again at each write. `<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the
-shop's id), so the keys of messages are short and have one length, whatever Facebook's ids look like. No key has a NUL
+shop's id), so the keys of messages are short and have the same length for all of Facebook's ids. No key has a NUL
 byte, because `redis-cli --cluster import` would cut the key there and lose it. A hash is written with 1 in place of
 NUL, which makes the chance of a collision a tenth larger.
 """
@@ -61,7 +61,7 @@ from urllib.parse import quote, unquote
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 
 MAX_TTL_SECONDS: Final = 5 * 24 * 60 * 60
-"""Limit: time that a message is kept, from its receipt. We promise this to shops. MESSAGE_TTL can only be shorter."""
+"""Limit: time that a message is kept, from its receipt. This is promised to shops. MESSAGE_TTL can only be shorter."""
 
 TICKET_SECONDS: Final = 30
 """Limit: time to open a stream with its ticket. A browser opens the stream at once."""
@@ -73,8 +73,8 @@ RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
 """Limit: time that the receipt of a purge is kept. Long enough to fetch it and keep it elsewhere."""
 
 DELETION_SECONDS: Final = 90 * 24 * 60 * 60
-"""Limit: time that a person can look up a deletion request. Three times as long as a receipt, and longer than the 60
-days for which Facebook keeps its own lists of such requests."""
+"""Limit: time that a person can look up a deletion request. This is three times as long as for a receipt. Facebook
+keeps its own lists of these requests for 60 days."""
 
 PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:", b"mark:")
 """Prefixes of the only keys that never expire: the registry, the blocked conversations, and the marks
@@ -86,12 +86,12 @@ AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
 customer."""
 
 AUDIT_ENTRIES: Final = 20_000
-"""Limit: entries of a shop's audit log, the newest. An entry has about 70 bytes, so the log has about 1.4 MB; with 400
-bytes per entry, the most, it has 8 MB. A reader who never stops makes 2,160 entries in 90 days. The service also writes
-each entry to its own log."""
+"""Limit: entries of a shop's audit log, the newest. An entry has about 70 bytes, so the log has about 1.4 MB; With the
+most, 400 bytes per entry, it has 8 MB. A caller that reads all the time makes 2,160 entries in 90 days. The service
+also writes each entry to its own log."""
 AUDIT_OPEN: Final = 1_000
-"""Limit: kinds of reads that are counted for one shop in an hour. Beyond this number the counts are written into the
-log at once, so a caller with very many addresses cannot fill the hash."""
+"""Limit: kinds of reads that are counted for one shop in an hour. Above this number the counts are written into the log
+at once. So a caller with very many addresses cannot fill the hash."""
 
 ID_BYTES: Final = 12
 """96 bits: the chance that two of a million messages of one shop collide is 6e-18. 8 bytes would save 4 per message."""
@@ -100,7 +100,8 @@ CONVERSATION_TAG_BYTES: Final = 8
 """A shop has few Pages (48 bits are enough) and up to millions of conversations (64 bits)."""
 
 PAGE_TAGS_REMEMBERED: Final = 100
-"""Page tags of one shop that are remembered: more than a shop has Pages. Limited, as requests may name any Page."""
+"""Page tags of one shop that are cached: more than a shop has Pages. The number is limited, because requests may name
+any Page."""
 
 CACHED_ID_LENGTH: Final = 64
 """Longest id of a shop or Page, in characters, whose keys or tag are cached. Page ids have about 16 characters. The

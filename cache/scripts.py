@@ -1,7 +1,7 @@
 """The Lua scripts, by name. The first lines of each script describe its keys, arguments and reply.
 
-Redis runs nothing else while it runs a script. So a script looks at a limited number of entries, whatever is kept and
-whatever its arguments say, and replies where the next call continues.
+Redis runs nothing else while it runs a script. So each script has a limit of entries per call. Its reply says where the
+next call continues.
 
 Code that several scripts share is in `prelude.lua`. A script names the blocks that it needs in a line `-- USES:`.
 """
@@ -58,7 +58,7 @@ _CONSTANTS: Final[dict[str, int | bytes]] = {
     "AUDIT_ENTRIES": keys.AUDIT_ENTRIES,
     "AUDIT_LIFE": keys.AUDIT_SECONDS * 1000,
 }
-"""Constants of Python that scripts use. Times are milliseconds, unless the name says otherwise."""
+"""Constants of Python that scripts use. A time is in milliseconds if its name has no other unit."""
 
 _WORD: Final = re.compile(r"\b[A-Z][A-Z_]+\b")
 _USES: Final = re.compile(r"^-- USES: (.*)$", re.MULTILINE)
@@ -77,7 +77,8 @@ _PRELUDE: Final = _blocks()
 
 
 def _source(name: str) -> str:
-    """Returns a script's text: its first line, which must stay the first, then what it uses, then the rest."""
+    """Returns a script's text: its own first line, which must be the first line, then the shared blocks, then the
+    rest."""
     first, _, rest = _read(f"scripts/{name}.lua").partition("\n")
     used = _USES.search(rest)
     wanted = {block.strip() for block in used[1].split(",")} if used else set()

@@ -20,7 +20,7 @@ from ops.metrics import METHODS, Metrics
 PATH: Final = "/webhook"
 _LONGEST_AGENT: Final = 200
 _CALLERS: Final = 1024
-"""Callers whose part of the line is cached. Facebook has some dozens."""
+"""Callers whose part of the line is cached. Facebook has a few dozen."""
 
 _OUTCOMES: Final = {
     200: "accepted",

@@ -1,4 +1,4 @@
-"""Writes log lines without ever waiting for their reader.
+"""Writes log lines, and never waits for their reader.
 
 Lines wait in a buffer. At the end of each event-loop iteration, as many lines are written as the pipe accepts. If the
 reader stops, lines can be lost, but no request fails: when the buffer is full, new lines are dropped and counted.
@@ -41,7 +41,7 @@ class LineWriter:
         self._poll: select.poll | None = None
 
     def open(self, stream: BinaryIO, lost_line: Callable[[int], bytes]) -> None:
-        """Write to `stream` from now on. `lost_line` returns the line that says how many lines were lost."""
+        """Write to `stream` from now on. `lost_line` returns a log line with the number of lost lines."""
         self.flush()
         with self._writing:
             self._stream, self._made, self._poll, self._loop = stream, lost_line, None, None

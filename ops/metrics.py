@@ -201,11 +201,11 @@ class Metrics:
         self._counters["store_errors_total"].add(n, (reason,))
 
     def watch_queue(self, look: Callable[[], tuple[int, int]]) -> None:
-        """At each scrape, ask how many messages wait to be stored, and how many bytes they have."""
+        """Read the number of waiting messages and their bytes at each scrape."""
         self._look_at_queue = look
 
     def watch_log(self, lost_lines: Callable[[], int]) -> None:
-        """At each scrape, ask how many log lines were lost so far."""
+        """Read the number of lost log lines at each scrape."""
         self._lost_lines, self._lost_lines_counted = lost_lines, lost_lines()
 
     def kept(self, messages: int, oldest_seconds: float) -> None:
@@ -238,7 +238,7 @@ class Metrics:
         self._gauges["purges_replayed_timestamp_seconds"].set(moment)
 
     def redis(self, *, clock_skew: float, evicted: int, memory: float) -> None:
-        """What the last examination of Redis measured."""
+        """The measurements of the last examination of Redis."""
         self._gauges["redis_clock_skew_seconds"].set(clock_skew)
         self._gauges["redis_evicted_keys"].set(evicted)
         self._gauges["redis_memory_ratio"].set(memory)
@@ -248,7 +248,7 @@ class Metrics:
         self._counters["redis_went_back_total"].add()
 
     def check(self, name: str, ok: bool) -> None:
-        """How a check of /readyz ended."""
+        """A check of /readyz ended."""
         self._gauges["check_ok"].set(ok, (name,))
 
     def task_crash(self, task: str, n: int = 1) -> None:
@@ -316,11 +316,11 @@ class Metrics:
         self._counters["graph_retries_total"].add(1, (reason,))
 
     def graph_field_unknown(self, edge: str, field: str) -> None:
-        """Facebook does not know a field that was requested. The field's name is one of ours."""
+        """Facebook does not know a field that was requested. The field's name comes from the service."""
         self._counters["graph_unknown_fields_total"].add(1, (edge, field))
 
     def graph_usage(self, limit: str, ratio: float) -> None:
-        """An answer of Facebook says which share of a rate limit is used."""
+        """An answer of Facebook reported the used share of a rate limit."""
         self._histograms["graph_usage_ratio"].observe((limit,), ratio)
 
     def graph_hold(self, limit: str) -> None:

@@ -99,8 +99,8 @@ class Callbacks:
         return text, verify(text, self._app_secrets, self._now() / 1000)
 
     def _address(self, request: Request) -> str:
-        """Returns the address of the page. The caller named the host, and the caller's request is signed. The host is
-        written into this answer only, and only if it is a valid host.
+        """Returns the address of the page. Without `public_url`, the host comes from the caller, whose request is
+        signed. Only a valid host is used, and only in this answer.
         """
         if self._public_url is not None:
             return self._public_url.rstrip("/")
@@ -114,7 +114,7 @@ class Callbacks:
 
 
 def signed_request_in(body: bytes) -> str:
-    """Returns the only field of the form that counts.
+    """Returns the only used field of the form.
 
     Raises:
         RequestRefused: the field is missing or repeated, or the body is not a form.

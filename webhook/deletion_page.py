@@ -160,8 +160,8 @@ _WHOLE: Final = """\
 
 
 def status_page(code: str, deletion: Deletion) -> str:
-    """Returns the page with the time of the request, its status, what was deleted, what we never had, what remains, and
-    whom to ask.
+    """Returns the page of a request: its time and status, the deleted data, the data that the service never had, the
+    remaining data, and a contact.
     """
     at = datetime.fromtimestamp(deletion.requested_at // 1000, UTC)
     clock = f"{at:%H:%M}"
@@ -180,7 +180,7 @@ def status_page(code: str, deletion: Deletion) -> str:
 
 
 def unknown_page() -> str:
-    """Returns the page for a code that is not valid, or of a request that was long ago."""
+    """Returns the page for an invalid code, or for a request that has expired."""
     return _page("No such request · រកមិនឃើញសំណើ", _UNKNOWN)
 
 

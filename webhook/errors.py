@@ -1,4 +1,4 @@
-"""Why a call from Facebook was refused.
+"""The errors of refused calls from Facebook.
 
     PageInboxError
     ├── SignatureRefused   unauthenticated   the body is not from Facebook
@@ -8,7 +8,7 @@
     ├── NotInTime          unavailable       it could not be stored before Facebook's time limit
     └── HandshakeRefused   forbidden         the GET challenge is incomplete or wrong
 
-Each reason comes from the closed list beside its class and says nothing about what was sent.
+Each reason comes from the closed list beside its class, and contains nothing from the request.
 """
 
 from typing import ClassVar, Literal

@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def attachments(message: Json) -> list[Fact] | None:
-    """Returns every attachment, flat: `{"type", "url", "title", ...}`; None if there is none.
+    """Returns every attachment, flat: `{"type", "url", "title", ...}`; None without attachments.
 
     An attachment that is not understood becomes `{"type": "unsupported"}`. A message that Facebook marks
     `is_unsupported` gets one too. So the shop sees that the customer sent something. A legacy `sticker_id` of the
@@ -32,8 +32,8 @@ def attachments(message: Json) -> list[Fact] | None:
 def _attachment(item: Any) -> Fact:
     """Returns one attachment, with the members of its payload beside its type.
 
-    Older forms have url and title beside the type, and `payload` null or missing. Members of the payload win. A
-    product's `elements` move up beside the type. A payload that is not an object stays under `payload`.
+    Older forms have url and title beside the type, and `payload` null or missing. Members of the payload replace them.
+    A product's `elements` move up beside the type. A payload that is not an object stays under `payload`.
     """
     if type(item) is not dict:
         return {"type": UNSUPPORTED}
@@ -53,8 +53,8 @@ def _attachment(item: Any) -> Fact:
 
 
 def echo(message: Json) -> tuple[str | None, str | None]:
-    """Returns `app_id` and `metadata` of an echo; None for each that is absent or not a text. Staff's own replies may
-    have neither.
+    """Returns `app_id` and `metadata` of an echo; None for a value that is absent or not a text. Staff's own replies
+    may have neither.
 
     https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/message-echoes
     """
@@ -72,7 +72,7 @@ def known(raw: Any) -> Fact | None:
 def reply(raw: Any) -> Fact | None:
     """Returns the message that is answered: `{"id": <mid>, "is_self_reply": <bool>}`, both as Facebook sent them.
 
-    The service may never have received that message. Instagram's older `{"story": {"url", "id"}}` stays as it is.
+    The service may not have this message. Instagram's older `{"story": {"url", "id"}}` stays as it is.
     """
     fact = known(raw)
     if fact is not None and type(fact.get("mid")) is str:

@@ -1,8 +1,8 @@
 """The GET with which Facebook checks a callback, each time the callback is saved.
 
 The request is `hub.mode=subscribe&hub.verify_token=<ours>&hub.challenge=<theirs>`. The answer is the challenge and
-nothing else. It proves only that the configuration is right: the token is not sent with events. Needs no Redis and no
-network. https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
+nothing else. It proves only that the configuration is right, because events do not contain the token. It needs no Redis
+and no network. https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
 """
 
 import hmac
@@ -15,10 +15,9 @@ from webhook.errors import HandshakeRefused
 def challenge(modes: Sequence[str], tokens: Sequence[str], challenges: Sequence[str], expected: Secret) -> str:
     """Returns the text to answer: `hub.challenge` unchanged (documented as an int, treated as opaque).
 
-    Each argument holds all values that its parameter has in the query, so that a repeated parameter is seen. Two
-    programs may disagree on which of two tokens counts. Raises HandshakeRefused unless each parameter has exactly one
-    value, none is empty, the mode is `subscribe`, and the token is the expected one. Tokens are compared in constant
-    time.
+    Each argument holds all values that its parameter has in the query, so that a repeated parameter is seen. With two
+    tokens, two programs could use different ones. Raises HandshakeRefused if a parameter is missing, repeated or empty,
+    if the mode is not `subscribe`, or if the token is wrong. Tokens are compared in constant time.
     """
     if not (modes and tokens and challenges):
         raise HandshakeRefused("handshake_incomplete")

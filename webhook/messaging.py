@@ -157,8 +157,8 @@ def _edit(event: Json, page: PageId | None) -> Edit:
 
 
 def _unsend(event: Json, message: Json, page: PageId | None) -> Unsend:
-    """Returns an unsend. It is documented for Instagram only. For a Page it is obeyed too, whichever side took the
-    message back.
+    """Returns an unsend. It is documented for Instagram only. The service also obeys it for a Page, for messages of
+    both sides.
     """
     if page is None and flag(message.get("is_echo")):
         page, _ = _page_and_customer(event, None, True)
@@ -203,8 +203,8 @@ def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[Pa
 
 
 def _sides(event: Json, page: PageId | None) -> tuple[PageId, Psid | None]:
-    """Returns the Page and the customer for events that do not say which side wrote, and may name one side or none. If
-    only the Page is named, it is the recipient.
+    """Returns the Page and the customer of an event that does not say which side wrote. The event may name only one
+    side, or no side. If only the Page is named, it is the recipient.
     """
     sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
     if page is None:

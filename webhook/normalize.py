@@ -1,4 +1,4 @@
-"""Turns body bytes into a Delivery: what to store, what only to count, and what was not understood.
+"""Turns body bytes into a Delivery: events to store, events to count, and parts that were not understood.
 
 Each event is read on its own. An event that is not understood becomes a Skipped with a reason, and the others are kept.
 An answer other than 200 would make Facebook send all of them again, and unsubscribe the Page after an hour.

@@ -1,6 +1,6 @@
 """Facts about events that are never stored, as viewers of the live stream get them. Facts of a wrong type are left out.
 
-For a kind that is not listed here, viewers learn only that it happened, because forms and orders hold personal data.
+For a kind that is not listed here, viewers get no facts, because forms and orders hold personal data.
 """
 
 from collections.abc import Callable

@@ -62,8 +62,8 @@ class Writer(Protocol):
         ...
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
-        """Do the same without waiting. `settle` gets what `put` returns or raises, or `unknown_page` if only `put`
-        finds the Page. Returns False if only `put` can store these events. Then `settle` gets nothing.
+        """Do the same without waiting. `settle` gets the outcomes or the error, as from `put`. It gets `unknown_page`
+        if only `put` can find the Page. Returns False if only `put` can store these events. Then `settle` gets nothing.
         """
         ...
 
@@ -72,7 +72,8 @@ class Viewers(Protocol):
     """The viewers of live streams."""
 
     def tell(self, notices: Sequence[Notice], /) -> None:
-        """Send them events that are not stored. Returns at once and raises nothing, because Facebook waits."""
+        """Send events that are not stored. Returns at once and raises nothing, because Facebook waits for the
+        answer."""
         ...
 
 
@@ -166,7 +167,7 @@ class Receiver:
             loop.call_later(self.answer_seconds, self._refuse_late)
 
     def _begin(self, request: DeliveryRequest) -> None:
-        # This order: a caller without a signature learns nothing, and a full store costs no parsing.
+        # In this order, a caller without a signature gets no information, and a full store causes no parsing.
         self._signatures.verify(request.body, request.signature)
         self._store.admit()
         delivery = normalize(request.body)
@@ -194,7 +195,7 @@ class Receiver:
 
     def _continue_in_task(self, request: DeliveryRequest, delivery: Delivery) -> None:
         task = asyncio.create_task(self._keep(request, delivery))
-        self._tasks.add(task)  # asyncio itself keeps no strong reference
+        self._tasks.add(task)  # asyncio itself keeps no strong reference to a task
         task.add_done_callback(self._tasks.discard)
 
     async def _keep(self, request: DeliveryRequest, delivery: Delivery) -> None:
@@ -207,7 +208,8 @@ class Receiver:
             self.refuse(request, error)
         else:
             if delivery.notices:
-                # Not earlier: Facebook delivers again what was not stored, and viewers must get a notice once.
+                # Notices are sent only now, because Facebook repeats a delivery that was not stored, and viewers must
+                # get a notice once.
                 self._viewers.tell(delivery.notices)
             self._accept(request, delivery, outcomes)
 

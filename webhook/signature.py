@@ -16,7 +16,7 @@ _PREFIX = b"sha256="
 _LENGTH = len(_PREFIX) + 64
 """SHA-256 has 32 bytes, two hex digits each."""
 _DIGITS = b"0123456789abcdef"
-"""Facebook writes lower case. One way to write a signature is enough."""
+"""Facebook writes lower case, so only lower case is accepted."""
 
 
 def sign(body: bytes, secret: Secret) -> bytes:
@@ -37,7 +37,7 @@ class SignatureCheck:
         """Return if one of the app secrets signed this body. Raise SignatureRefused if none did.
 
         The header's shape is checked before the body is hashed. Every secret is tried and compared in constant time,
-        even after a match. So the time of the check reveals neither the right digits nor which secret is in use.
+        even after a match. So the time of the check does not reveal the right digits or the used secret.
         """
         if header is None:
             raise SignatureRefused("signature_missing")

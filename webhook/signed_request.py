@@ -29,8 +29,8 @@ _LATE: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """The subject of the request: a person by app-scoped id, or a Page that has removed the app, or neither if it names
-    none.
+    """The subject of the request: the app-scoped id of a person, or a Page that has removed the app. Both are absent if
+    the request names no subject.
 
     `issued_at` is Unix seconds, or None if the request does not say.
     """

@@ -1,8 +1,8 @@
 """Parses Facebook's JSON and converts its loose types: ids that may be numbers, times that may be seconds.
 
 orjson is the fast parser. It refuses half of an emoji (`"\\ud83d"`), which some clients send when they cut texts. Such
-halves are replaced first. It rounds whole numbers beyond 64 bits to floats, which would change an id. Such a body is
-parsed once more by the standard library, which keeps every digit.
+halves are replaced first. It rounds whole numbers beyond 64 bits to floats, which would change an id. A body with these
+numbers is parsed again by the standard library, which keeps every digit.
 """
 
 import json

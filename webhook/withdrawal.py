@@ -1,4 +1,4 @@
-"""Handles a person who removes the app, or asks us to delete what came from their account.
+"""Handles the requests of a person who removes the app, or who wants the data from their account deleted.
 
 The person is a shop's owner, who logged in and connected Pages, and not a customer. The request is about the Pages
 whose tokens this person granted before the request. A repeated request does not end tokens that were granted later.
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Grants(Protocol):
-    """Knows who granted which Page's token. Times are milliseconds."""
+    """The persons who granted Pages' tokens. Times are milliseconds."""
 
     async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:
         """Returns the Pages whose tokens this person granted up to this moment."""
@@ -37,7 +37,7 @@ class Grants(Protocol):
 
 
 class Registry(Protocol):
-    """Knows shops and Pages."""
+    """The shops and their Pages."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
         """Returns the shop of a Page."""
@@ -56,7 +56,7 @@ class PageRemover(Protocol):
         ...
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
-        """Delete the token and purge what came for the Page. Returns None if this has been done already."""
+        """Delete the token and purge the Page's messages. Returns None if this has been done already."""
         ...
 
 
@@ -64,7 +64,7 @@ class ShopPurger(Protocol):
     """Deletes the data of shops."""
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /, *, limited: bool) -> Receipt:
-        """Delete everything that is kept of a shop."""
+        """Delete all stored data of a shop."""
         ...
 
 
@@ -97,8 +97,8 @@ class Recorder(Protocol):
 
 
 class Withdrawal:
-    """Does what Facebook's callbacks ask. Every method raises kind unavailable when the store is unavailable. Then
-    Facebook may ask again. Finished steps stay finished.
+    """Carries out Facebook's callbacks. Every method raises kind unavailable if the store is unavailable. Facebook may
+    then repeat the callback. Finished steps stay finished.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Withdrawal:
 
     async def delete(self, request: SignedRequest, text: str, client: str, now_ms: int) -> tuple[str, int | None]:
         """Delete the person's data. Returns the code under which the request can be looked up, and the number of Pages
-        that were disconnected. The number is None if the request is done already. `text` is the request as it came.
+        that were disconnected. The number is None if the request is done already. `text` is the unchanged request.
         Equal requests have equal codes.
         """
         code = self._code(text)
@@ -153,7 +153,8 @@ class Withdrawal:
         return code, len(pages)
 
     async def find(self, code: str) -> Deletion | None:
-        """Returns the status of a deletion; None for a code that is not ours, or is older than 90 days."""
+        """Returns the status of a deletion; None for a code that the service did not give, or that is older than 90
+        days."""
         if not code.isascii() or not code.isalnum() or len(code) != _CODE_LETTERS:
             return None
         return await self._deletions.find(code)
@@ -171,7 +172,7 @@ class Withdrawal:
 
     @staticmethod
     def _left(shop: Shop, withdrawn: Iterable[PageId]) -> bool:
-        """Returns whether another Page still has a live token, or was connected for webhooks alone."""
+        """Returns whether another Page still has a live token, or was connected for webhooks only."""
         without = set(withdrawn)
         return any(page.status != "reconnect" for page in shop.pages if page.id not in without)
 

@@ -1,12 +1,12 @@
-"""Stores messages of shops in batches. A batch is one round trip to Redis: it has all messages that arrive in one
-event-loop iteration, or during the round trip before.
+"""Stores messages of shops in batches. A batch is one round trip to Redis. It has all messages that arrived in one
+event-loop iteration, or during the previous round trip.
 
-One script call contains the messages of several shops. On a cluster it contains those of one shop, because the keys of
-a call must share a slot. If the answer of a write was lost, the write is sent once more. Each value contains a nonce,
-by which `put.lua` distinguishes our own earlier write from a duplicate.
+One script call contains the messages of several shops. On a cluster, a call contains the messages of only one shop,
+because the keys of a call must share a slot. If the answer of a write was lost, the write is sent again. Each value
+contains a nonce, with which `put.lua` distinguishes a repeated write from a duplicate message.
 
 Values are sealed when they are sent, under the secret of their route. If the shop has another secret at that time,
-`put.lua` stores nothing, and the outcomes are those of an unknown Page. Then the caller looks the Page up again.
+`put.lua` stores nothing, and the outcomes are the same as for an unknown Page. The caller then looks the Page up again.
 """
 
 import asyncio
@@ -91,8 +91,8 @@ class Batches:
         self._queue.admit()
 
     def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
-        """Store these messages of one shop, at most CALL_MESSAGES. The caller has called `admit`. Later `settle` gets
-        once their outcomes, in order, or the error because of which some of them may not be stored.
+        """Store these messages of one shop, at most CALL_MESSAGES. The caller has called `admit`. Later `settle` is
+        called once. It gets their outcomes in order, or an error if some of them may not be stored.
 
         Raises:
             Unavailable: the messages are not accepted; `settle` gets nothing.
@@ -152,7 +152,7 @@ class Batches:
                 others.append((part, reply))
             else:
                 self._queue.fulfil(part.puts, _outcomes(reply[0]))
-        for part, reply in others:  # these may need more round trips, so they come last
+        for part, reply in others:  # parts with waiting edits may need more round trips, so they come last
             try:
                 self._queue.fulfil(part.puts, await self._checked(part, reply))
             except Unavailable as error:
@@ -163,8 +163,8 @@ class Batches:
         """Returns the outcomes, after edits that came before their messages are merged.
 
         Raises:
-            Unavailable: a message may not be stored. Or a message is too old for Redis but not by this machine's clock.
-                Then one of the two clocks is wrong, and the message must not be dropped.
+            Unavailable: a message may not be stored. Also raised if a message is too old by the clock of Redis, but not
+            by this machine's clock. Then one of the clocks is wrong, and the message must not be dropped.
         """
         if isinstance(reply, Unavailable):
             raise reply

@@ -1,4 +1,4 @@
-"""Edits and unsends: changes to messages that are kept, or that have not come yet.
+"""Makes edits and unsends: changes of messages that are stored, or that have not arrived yet.
 
 Changes are rarer than messages, so each change makes its own round trips. The first try sends an edit as a waiting
 edit. If the message is already there, `edit.lua` replies with its value. Then this module edits the value, and
@@ -66,8 +66,8 @@ class Changes:
     async def make(self, route: PageRoute, changes: Sequence[Edit | Unsend]) -> list[Outcome]:
         """Make these changes. Returns an outcome per change, in order.
 
-        Changes of one message are made one after the other. Changes of different messages are made at the same time,
-        because a delivery may contain a thousand changes, and each needs one or two round trips.
+        Changes of one message are made one after another. Changes of different messages are made at the same time,
+        because a delivery may contain a thousand changes with one or two round trips each.
 
         Raises:
             Unavailable: some changes may not be made. It is safe to make the same changes again.
@@ -85,7 +85,7 @@ class Changes:
                 for at in places:
                     outcomes[at] = await self._change(route, keys, changes[at])
 
-        # All are awaited even if one fails, so nothing of this delivery still runs after its answer.
+        # All changes are awaited even if one fails, so no change of this delivery still runs after the answer.
         for failure in await asyncio.gather(*map(change_one, by_message.values()), return_exceptions=True):
             if failure is not None:
                 raise failure

@@ -1,9 +1,9 @@
 """The queue of messages to be stored. It limits messages, bytes and waiting time, and is fair to all shops. Pure.
 
 A batch takes messages from one shop after another. If a batch has no room for all messages of a shop, this shop comes
-last in the next batch. If round trips take too long, the next ones get fewer messages. When they are short again, they
-get more. A message that would wait too long is refused at once, so its sender still has the time to try another
-replica. A limit of the length alone is not enough: if the store is slow, even a short queue takes long.
+last in the next batch. If round trips take too long, the next round trips get fewer messages. When round trips are
+short again, they get more messages. A message that would wait too long is refused at once, so that its sender has time
+to try another replica. A limit of the length is not enough, because even a short queue takes long if the store is slow.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from domain.ids import PageId
 from domain.message import Message
 
 QUEUE_MESSAGES: Final = 50_000
-"""Limit: messages of one process that are not stored yet. The fastest ingest seen is 30,000 a second."""
+"""Limit: messages of one process that are not stored yet. The fastest measured ingest is 30,000 messages per second."""
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 """Limit: bytes of these messages. They must fit into the memory of a pod."""
 RETRY_AFTER_SECONDS: Final = 2
@@ -43,8 +43,8 @@ def queue_full() -> Unavailable:
 
 
 class Row:
-    """What `put.lua` needs of one message, and its Page. `record` is not sealed yet. `merged` is the waiting edit that
-    the record contains, in the form in which it was read.
+    """The data of one message for `put.lua`, and its Page. `record` is not sealed yet. `merged` is the waiting edit
+    that was merged into the record, in its stored form.
     """
 
     __slots__ = ("id", "merged", "page", "page_tag", "record", "sent_at")
@@ -63,7 +63,7 @@ class Row:
 def row_of(keys: ShopKeys, message: Message, nonce: bytes, ttl: int, *, from_sent: bool = False) -> Row:
     """Returns a message as a row. `ttl` is in seconds; `nonce` identifies this write.
 
-    With `from_sent` the message's life begins at its `sent_at`. A negative time tells this to `put.lua`.
+    With `from_sent` the time to live begins at `sent_at`. `put.lua` gets a negative time in this case.
     """
     record = encode_message(message, keys, nonce, ttl, from_sent=from_sent)
     sent_at = "" if message.sent_at is None else -message.sent_at if from_sent else message.sent_at
@@ -99,8 +99,8 @@ class Part:
 
 
 class Pace:
-    """How many messages a round trip gets, and how long a new message would wait. There is one round trip at a
-    time. `clock` is monotonic, in seconds.
+    """Decides how many messages a round trip gets, and estimates the wait of a new message. There is one round trip at
+    a time. `clock` is monotonic, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float], most_messages: int = MOST_MESSAGES) -> None:
@@ -120,7 +120,7 @@ class Pace:
         began, self._began = self._began, None
         self._took = 0.0 if began is None else self._clock() - began
         if self._took > LONG_SECONDS:
-            if messages > FEWEST_MESSAGES:  # fewer messages than that would not take less time
+            if messages > FEWEST_MESSAGES:  # with fewer messages the round trip would not be shorter
                 self.messages = max(min(messages, self.messages) // 2, FEWEST_MESSAGES)
         elif self._took < SHORT_SECONDS and messages >= self.messages:
             self.messages = min(self.messages * 2, self._most)
@@ -232,7 +232,7 @@ class WriteQueue:
             at = following
 
     def fail(self, puts: Sequence[QueuedPut], error: Exception) -> None:
-        """Settle these with an error, because they may not be stored."""
+        """Settle these messages with an error, because they may not be stored."""
         for put in puts:
             self._settle(put, error)
 

@@ -1,7 +1,7 @@
 """Seals the bodies of a shop's messages, and of edits that wait for their message, with the shop's secret.
 
-This module draws the secret. The shop's record keeps it, sealed. A purge of the shop erases it. The field `secret` of a
-shop's record (cache/keys.py) has one of three values:
+This module draws the secret. The secret is stored, sealed, in the shop's record. A purge of the shop erases the secret.
+The field `secret` of a shop's record (cache/keys.py) has one of three values:
 
     absent            nothing was ever stored for the shop
     a sealed value    32 random bytes, sealed by `SEAL_KEYS` for this shop (cache/sealing.py)
@@ -20,8 +20,8 @@ The cipher is AES-256-GCM. HKDF-SHA256 makes its key from the shop's secret. A r
     20-27  random bytes; the nonce of the cipher is the nonce of the write and these bytes
     28-    the body's ciphertext and its tag of 16 bytes
 
-Header and id are bound to the ciphertext, so a value under another key or with another header does not open. Scripts
-never change a header. An edit keeps the header.
+Header and id are authenticated with the ciphertext, so a value under another key or with another header cannot be
+opened. Scripts never change a header. An edit keeps the header.
 """
 
 from collections import OrderedDict
@@ -44,13 +44,13 @@ FIELD: Final = b"secret"
 PURPOSE: Final = "shop-secret"
 
 REMEMBERED: Final = 8192
-"""Shops whose opened secret is remembered: 3 KB each. To open another secret takes 30 µs."""
+"""Shops whose opened secret is remembered: 3 KB each. Opening a secret that is not cached takes 30 µs."""
 
 SECRET_BYTES: Final = 32
 
 DRAWN_BYTES: Final = 8
-"""With the 4 bytes of the write's nonce, these are the 12 bytes that GCM usually has. The chance that two of a billion
-values of one secret have the same 12 bytes is 6e-12."""
+"""Together with the 4 bytes of the write's nonce, these are the usual 12 bytes of a GCM nonce. The chance that two of a
+billion values of one secret have the same 12 bytes is 6e-12."""
 TAG_BYTES: Final = 16
 
 _BODY_AT: Final = HEADER_BYTES + DRAWN_BYTES

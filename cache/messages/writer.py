@@ -1,4 +1,5 @@
-"""Stores events of Pages: finds the route of each Page (its shop and the shop's secret), and stores with this route.
+"""Stores events of Pages. Finds the route of each Page (its shop and the shop's secret), and stores the events with
+this route.
 
 `put` returns when its events are stored. Only then the service answers Facebook with 200. When the queue is full, or
 Redis is lost, slow or full, `put` raises and Facebook delivers again. The message id prevents duplicates.
@@ -29,8 +30,8 @@ ROUTES_REMEMBERED: Final = 100_000
 ROUTES_SECONDS: Final = 86_400.0
 """Time after which all routes are looked up again. A lookup seals the shop's secret with the first of SEAL_KEYS."""
 EVENTS_AT_ONCE: Final = CALL_MESSAGES
-"""Events of one shop that are put together. A larger delivery (Facebook sends at most 1,000 events) is put in parts,
-one after another, and other deliveries are stored between the parts. If a later part fails or the time ends, the stored
+"""Events of one shop that are put together. A larger delivery (Facebook sends at most 1,000 events) is stored in parts,
+one after another. Other deliveries are stored between the parts. If a later part fails or the time ends, the stored
 parts stay stored. So each redelivery has less to do.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
 
@@ -133,7 +134,8 @@ class Writer:
     async def _put_once(self, events: Sequence[Storable], find: _Find, *, from_sent: bool) -> list[Outcome | None]:
         """Returns the outcomes. If a route was outdated, it is forgotten, and the outcome of its event is None.
 
-        A Page whose lookup fails, for example because its shop's key is missing, keeps no other Page from being stored.
+        If the lookup of a Page fails, for example because its shop's key is missing, the events of other Pages are
+        still stored.
         """
         failed: Unavailable | None = None
         routes: dict[PageId, PageRoute | None] = {}

@@ -1,7 +1,7 @@
-"""Round trips to a Redis Cluster: one to each node that has one of the keys. Moved slots are followed.
-
-redis-py's pipeline raises if any node is lost, does not read the replies of the other nodes, and does not look for the
-node that took over. Here only the keys of a lost node fail, and the map of the slots is read again in the background.
+"""Round trips to a Redis Cluster: one to each node that has one of the keys. If a slot has moved, the new node is
+called. redis-py's pipeline is not enough: if a node is lost, it raises, and does not read the replies of the other
+nodes or look for the new node. Here only the keys of the lost node fail, and the map of slots is read again in the
+background.
 """
 
 import asyncio
@@ -86,7 +86,8 @@ class Nodes:
         return replies
 
     async def _follow(self, request: Request, reply: Reply | Exception) -> Reply | Exception:
-        """Ask the node that has the slot now (MOVED), or the node to which the slot is moving (ASK)."""
+        """Send the request to the node that has the slot now (MOVED), or to the node to which the slot is moving
+        (ASK)."""
         if not isinstance(reply, (MovedError, AskError)):
             return reply
         key, words = request

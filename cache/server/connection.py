@@ -20,9 +20,9 @@ from cache.server.exchange import Reply as Reply
 from cache.server.failures import reason_of
 
 CONNECTIONS: Final = 256
-"""Connections that readers and the writer share. They are opened when they are needed. A call waits for a free one
-and does not fail. With 64 connections and 200 readers of Graph on a busy core, some calls waited longer than one try
-may take."""
+"""Connections that readers and the writer share. They are opened when they are needed. A call waits for a free
+connection and does not fail. With 64 connections and 200 readers of Graph on a busy core, some calls waited longer than
+one try may take."""
 
 
 HASH_FIELDS: Final = 500
@@ -62,7 +62,7 @@ class Script:
         # Redis names scripts by SHA-1. No secret depends on this hash.
         self.digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
         self.writes = "no-writes" not in source.partition("\n")[0]
-        """Whether the script may write. The first line also says this to the server."""
+        """Whether the script may write. The first line of the script has this flag for the server."""
 
     def __call__(self, keys: Sequence[bytes], args: Sequence[Arg]) -> "ScriptCall":
         return ScriptCall(self, keys, args)
@@ -78,7 +78,7 @@ class ScriptCall(NamedTuple):
 
 @contextmanager
 def our_errors() -> Iterator[None]:
-    """Turn errors of the client into `Unavailable`. Its reason says what the operator should check."""
+    """Turn errors of the client into `Unavailable`. The reason shows what the operator should check."""
     try:
         yield
     except Unavailable:
@@ -113,7 +113,7 @@ class Dedicated:
         heed_cancellation()
 
     async def receive(self, seconds: float) -> Reply:
-        """Returns what the server sends next; None if nothing comes within `seconds`.
+        """Returns the next reply or message of the server, or None if nothing arrives within `seconds`.
 
         Raises:
             Unavailable: the connection is lost, or the server refused a command.
@@ -276,7 +276,8 @@ class Connection:
         return replies
 
     async def _retried(self, call: ScriptCall, refusal: Exception) -> Reply | Unavailable:
-        """Returns the reply to a call that the server has refused; or the error, unless it only lacks the script."""
+        """Handles a call that the server has refused. If only the script was missing, the call is sent again and its
+        reply is returned. Otherwise the error is returned."""
         try:
             with our_errors():
                 # keeps: a forgotten script is sent again
@@ -300,16 +301,14 @@ class Connection:
                     break
 
     async def count_keys(self) -> int:
-        """How many keys there are, on all primaries.
-
-        Raises:
-            Unavailable: a primary cannot be reached.
+        """Returns the number of keys on all primaries. Raises:
+        Unavailable: a primary cannot be reached.
         """
         with our_errors():
             return sum([int(await node.execute_command("DBSIZE")) for node in (await self.primaries()).values()])
 
     async def scan_hash(self, key: bytes) -> AsyncIterator[dict[bytes, bytes]]:
-        """Yields the fields of a hash, some at a time. A field that is there all the time comes once or twice.
+        """Yields the fields of a hash, some at a time. A field that exists during the whole scan comes once or twice.
 
         Raises:
             Unavailable: the hash cannot be read.

@@ -41,7 +41,7 @@ class NodeFacts:
     """Facts about one primary. `info` and `config` have the server's own names, and are None if it refuses them.
 
     `clock_ahead` is the number of seconds by which its clock is ahead of this machine's; the error is at most half of
-    `round_trip`. `scripts` says whether it runs our scripts. `cluster_state` is None outside a cluster.
+    `round_trip`. `scripts` says whether it runs the service's scripts. `cluster_state` is None outside a cluster.
     """
 
     name: str

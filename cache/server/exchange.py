@@ -18,7 +18,7 @@ from redis.exceptions import ReadOnlyError, ResponseError
 from cache.errors import Unavailable
 
 KEPT_SECONDS: Final = 1.0
-"""Time after its last use in which a connection is used again without a check that it still works."""
+"""Seconds after its last use in which a connection is used again without a check."""
 
 WAIT_MILLISECONDS: Final = 600
 """Time for replicas to acknowledge a write, within one try."""
@@ -26,7 +26,8 @@ WAIT_MILLISECONDS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """How long the store waits for Redis, in seconds. Most tests use longer limits, for a busy machine."""
+    """The time limits of calls to Redis, in seconds. Most tests use longer limits, because their machine may be
+    busy."""
 
     connect: float = 0.5
     answer: float = 0.9
@@ -43,7 +44,7 @@ IN_COMMAND: Final = TimeLimits(connect=5, answer=10, write=20)
 Reply = Any
 Arg = bytes | str | int
 Request = tuple[bytes, Sequence[Arg]]
-"""One of its keys, by which a cluster's node is chosen, and the words of the command."""
+"""The words of a command, and one of its keys, which decides the node of a cluster."""
 
 
 class One:
@@ -104,13 +105,14 @@ class One:
     async def _waited(self, connection: AbstractConnection, words: list[Sequence[Arg]]) -> list[Reply | Exception]:
         """Returns the replies after enough replicas have the writes.
 
-        WAIT waits only for writes of its own connection. The PUBLISH before WAIT comes after all earlier writes in the
-        replication stream. So WAIT also waits for the first copy of a duplicate, which another connection wrote.
+        WAIT waits only for the writes of the same connection. So a PUBLISH is sent before WAIT: in the replication
+        stream, it comes after all earlier writes of all connections. So WAIT also waits for the first copy of a
+        duplicate, which another connection wrote.
         """
         wait = (("PUBLISH", "replicated", ""), ("WAIT", self._replicas, WAIT_MILLISECONDS))
         *replies, _, reached = await exchange(connection, [*words, *wait], self._seconds)
         too_few = isinstance(reached, Exception) or reached < self._replicas
-        if too_few and not any(isinstance(reply, ReadOnlyError) for reply in replies):  # a replica has none to wait for
+        if too_few and not any(isinstance(reply, ReadOnlyError) for reply in replies):  # a replica has no replicas
             raise Unavailable("redis_not_replicated")
         return replies
 

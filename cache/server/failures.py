@@ -1,4 +1,4 @@
-"""Finds the reason for an error of the Redis client. Each cause has its own word in logs, checks and doctor.
+"""Finds the reason for an error of the Redis client. Each cause has its own reason in logs, checks and doctor.
 
 An error inside a script has other text around it, so texts are searched, not compared. Texts are not passed on, because
 they may contain keys. The words are from the server (`src/server.c` of Redis 7.0) and of OpenSSL.

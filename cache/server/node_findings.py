@@ -1,4 +1,4 @@
-"""Judges the facts of a server: what is good or bad about it. Pure.
+"""Makes findings from the facts of a server. Pure.
 
 The reasons are in docs/adr/0003-what-five-days-means.md and in `cache/embedded/valkey.py`. Other servers should have
 the settings of this file.
@@ -126,7 +126,7 @@ REASONS: Final[dict[UnavailableReason, tuple[str, str]]] = {
     "closing": ("The process is stopping.", "Nothing: Facebook delivers again."),
     "contended": ("The same message was changed by others at every try.", "Nothing: Facebook delivers again."),
 }
-"""What is wrong and what to do, for each reason of a failure."""
+"""For each reason of a failure: the problem and its remedy."""
 
 
 def unreachable(error: Unavailable, about: str = "") -> Finding:
@@ -239,7 +239,8 @@ def _persistence(info: _Info, config: _Config, about: str) -> Finding:
 
 
 def _leftovers(info: _Info, config: _Config, about: str) -> Finding:
-    """Returns whether bodies stay after their expiry time: in the slow log, snapshots, or a file never rewritten."""
+    """Returns whether bodies can stay after their expiry time: in the slow log, in snapshots, or in a file that is
+    never rewritten."""
     if config is None:
         return Finding(
             "redis.leftovers", "warn", "Redis refuses CONFIG, so its configuration is unknown.",

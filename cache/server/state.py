@@ -1,4 +1,4 @@
-"""Whether Redis can keep acknowledged messages. It is examined at start, at each readiness check and once a minute.
+"""Examines whether Redis can keep acknowledged messages: at start, at each readiness check and once per minute.
 
 Each server is examined (cache/server/examine.py) and judged (cache/server/node_findings.py), and must carry out a
 script that writes. A server that may evict keys or is too old is unfit. Then deliveries are refused, because Facebook
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 class ServerState:
-    """What the last examination found. `now` is Unix seconds, `clock` is monotonic."""
+    """The result of the last examination. `now` is Unix seconds, `clock` is monotonic."""
 
     def __init__(
         self, connection: Connection, metrics: Metrics, *, now: Callable[[], float], clock: Callable[[], float]
@@ -46,7 +46,8 @@ class ServerState:
         self._unfit: Finding | None = None
 
     async def unfit(self) -> Finding | None:
-        """Examine Redis. Returns why it must not be used; None if it may be used, or cannot be reached now."""
+        """Examine Redis. Returns the reason why it must not be used. Returns None if it may be used, or if it does not
+        answer now."""
         await self._look()
         return self._unfit
 
@@ -54,7 +55,7 @@ class ServerState:
         """Returns True if every primary carries out a script that writes.
 
         Raises:
-            Unavailable: a primary does not; the reason says why.
+            Unavailable: a primary refuses; the error has its reason.
         """
         calls = [PROBE([key], [PROBE_SECONDS * 1000]) for key in probe_keys(clustered=self._connection.clustered)]
         for reply in await self._connection.runs(calls):

@@ -1,12 +1,11 @@
-"""Detects that Redis has older data than before, and lets no caller use Redis until the data are up to date again.
-
-Redis loses its last writes, and does not report it, when it loads an old snapshot, when a replica that lacks the last
-writes becomes primary, or when its append-only file was cut. So each process writes the time (its beat) into Redis once
-a second, under its own keys: one key, or in a cluster one key for each part of the slots. If the last beat is missing,
-the data are older than before.
+"""Detects that Redis has older data than before. Until the data are up to date again, no caller can use Redis. Redis
+can lose its last writes without a report: when it loads an old snapshot, when a replica without the last writes becomes
+primary, or when its append-only file was cut. So each process writes the time (its beat) into Redis once per second,
+under its own key. In a cluster it has one key for each part of the slots. If the last beat is missing, the data are
+older than before.
 
 A server with older data can answer only over a new connection. So after each new connection, the beats are compared
-before the next reply is used, and no caller sees older data. While the data are brought up to date, every call raises
+before the next reply is used. No caller gets older data. While the data are brought up to date, every call raises
 `redis_went_back`.
 """
 
@@ -32,7 +31,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WentBack:
-    """Redis has the data of the time `since` or earlier. At `seen` it had newer data. Both are Unix milliseconds."""
+    """A loss: Redis has the data of the time `since` or earlier, but had newer data at `seen`. Both are Unix
+    milliseconds."""
 
     since: int
     seen: int
