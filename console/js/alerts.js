@@ -1,11 +1,11 @@
-// A sound and a notification for a new message, for a reader who wants them. They say nothing of the message: what a
-// system keeps of its notifications is out of the service's reach.
+// A sound and a notification for a new message, for a reader who wants them. They contain nothing of the message,
+// because the service cannot delete a system's stored notifications.
 
 import { choose, preference } from "./preferences.js";
 import { t } from "./words.js";
 
 const TONES = [660, 880]; // hertz, one after the other
-const LENGTH = 0.14; // seconds of each
+const LENGTH = 0.14; // seconds of each tone
 
 export function createAlerts({ state, open, changed }) {
   const shown = new Map(); // notifications by conversation
@@ -29,7 +29,7 @@ export function createAlerts({ state, open, changed }) {
   function notify(id) {
     try {
       shown.get(id)?.close();
-      const tag = crypto.randomUUID(); // an id of a customer would stay with the system
+      const tag = crypto.randomUUID(); // not a customer's id, because the system stores the tag
       const one = new Notification(t("alerts.new"), { body: state.session.shop, tag, silent: true });
       one.onclick = () => {
         window.focus();
@@ -37,15 +37,15 @@ export function createAlerts({ state, open, changed }) {
       };
       shown.set(id, one);
     } catch {
-      // Telephones allow notifications to installed pages alone.
+      // Telephones allow notifications only for installed pages.
     }
   }
 
   return {
-    /** Whether the reader has not yet been asked. */
+    /** Whether the reader has not been asked yet. */
     unasked: () => preference("alerts") === "" && "Notification" in window,
     isOn: (what) => preference("alerts").includes(what),
-    /** `sound`, `notification`, both with a space between them, or `off`. */
+    /** Returns `sound`, `notification`, both with a space between them, or `off`. */
     async choose(what) {
       let chosen = what;
       if (what.includes("notification") && (await Notification.requestPermission()) !== "granted")
@@ -53,12 +53,12 @@ export function createAlerts({ state, open, changed }) {
       choose("alerts", chosen);
       changed();
     },
-    /** A conversation has a new message that the reader does not see. */
+    /** Announce a new message that the reader does not see. */
     ring(id) {
       if (this.isOn("sound")) sound();
       if (this.isOn("notification")) notify(id);
     },
-    /** A notification goes when its conversation is read or gone. */
+    /** Close the notification of a conversation that is read or deleted. */
     prune() {
       for (const [id, one] of shown) {
         if (state.unread.has(id)) continue;

@@ -1,4 +1,4 @@
-// The application: one state, what may happen to it, and one picture of it at most for each frame.
+// The application: the state, the actions on it, and the drawing of it, at most once per frame.
 
 import { createAlerts } from "./alerts.js";
 import { createCustomers } from "./customers.js";
@@ -24,7 +24,7 @@ import { page } from "./page_view.js";
 import { render } from "./view.js";
 import { speak } from "./words.js";
 
-const MOMENT = 15_000; // milliseconds between two looks at what has expired, and at how long the rest has left
+const MOMENT = 15_000; // milliseconds between two checks for expired messages and remaining times
 
 export function createApp({ root, base, sources, partners }) {
   const state = emptyState(may);
@@ -96,7 +96,7 @@ export function createApp({ root, base, sources, partners }) {
     state.unread = createKept({ name: "page-inbox.unread", now: clock.now, deadlineOf });
   }
 
-  /** When a conversation ends; 0 if it is gone, undefined while the list is not read. */
+  /** Returns when a conversation expires; 0 if it is deleted, undefined while the list is not read. */
   function deadlineOf(id) {
     if (state.inbox.status !== "ready") return undefined;
     const last = state.inbox.conversations.get(id)?.last_message ?? app.serverSearch.hits(id)[0];
@@ -106,7 +106,7 @@ export function createApp({ root, base, sources, partners }) {
   function connection(now) {
     if (now === "live" && state.connection === "reconnecting") say("status.back");
     state.connection = now;
-    // What is kept can be shown without a stream, and if not, why.
+    // Read the stored messages without a stream, or the reason why this fails.
     if (["reconnecting", "offline"].includes(now) && state.inbox.status === "loading") app.inbox.refresh();
     changed();
   }
@@ -115,7 +115,7 @@ export function createApp({ root, base, sources, partners }) {
     return state.session?.scopes.includes(scope) ?? false;
   }
 
-  /** Sign in; the same shop again goes on where it was. Gives the reason of a refusal. */
+  /** Sign in. The same shop continues where it was. Returns the reason of a refusal. */
   function signIn(token, shop = "") {
     const session = sessionOf(token, shop, clock.now());
     if (session.refused) {
@@ -168,7 +168,7 @@ export function createApp({ root, base, sources, partners }) {
     changed();
   }
 
-  /** `light`, `dark`, or what the reader's system says. */
+  /** Returns `light`, `dark`, or the choice of the reader's system. */
   function chooseTheme(theme) {
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
@@ -176,7 +176,7 @@ export function createApp({ root, base, sources, partners }) {
     changed();
   }
 
-  /** Go to a view, or into a conversation; the browser's own way back leads out again. */
+  /** Open a view or a conversation. The browser's Back button closes it again. */
   function show(view, conversation = null) {
     const there = { view, conversation };
     const here = history.state;
@@ -199,7 +199,7 @@ export function createApp({ root, base, sources, partners }) {
     app.inbox.open(conversation, { backTo: searched });
   }
 
-  /** Tell those who listen to the page instead of looking at it, and show it for a moment. */
+  /** Announce a text to screen readers, and show it for a moment. */
   function say(key, values) {
     state.said = { key, values, number: (state.said?.number ?? 0) + 1 };
     changed();
@@ -212,9 +212,9 @@ export function createApp({ root, base, sources, partners }) {
 
   function begin() {
     addEventListener("popstate", (event) => arrive(event.state ?? { view: "inbox", conversation: null }));
-    // Another address with a token or a conversation, opened in the same tab: `early.js` takes it, as always.
+    // A new address with a token or a conversation was opened in the same tab. `early.js` reads the address.
     addEventListener("hashchange", () => /token=|conversation=/.test(location.hash) && location.reload());
-    // Somebody else may have paused the shop meanwhile.
+    // Another person may have paused the shop meanwhile.
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) prune();
       else if (state.session && may("shop:admin")) app.shop.load();

@@ -1,4 +1,4 @@
-// What comes beside a text. Only Facebook's own addresses are loaded; every other one is a link at most.
+// The attachments of a message. Only Facebook's own addresses are loaded. Any other address is at most a link.
 
 import { h } from "./view.js";
 import { webAddress } from "./links.js";
@@ -28,7 +28,7 @@ export function attachments(app, { id, attachments: all }) {
   ];
 }
 
-// A map and not an object, which answers to `valueOf` and `constructor` too.
+// A map, because an object also has `valueOf` and `constructor`.
 const SHOWN = new Map(
   Object.entries({
     sticker: (app, one) =>
@@ -53,7 +53,7 @@ const SHOWN = new Map(
   }),
 );
 
-/** A picture in a place of fixed size, so that nothing moves when it comes; whole, and larger at a press. */
+/** A picture in a place of fixed size, so that nothing moves when it loads. A press shows it larger. */
 function photo(app, url, id) {
   if (!canShow(app, url)) return placeholder(app, "image", t("picture.gone"));
   const open = () => {

@@ -1,4 +1,4 @@
-// Who did what. The reader's own reading comes last: it is much, and known.
+// The audit log. The reader's own reads are last, because they are many and known.
 
 import { icon, panel } from "./parts.js";
 import { h } from "./view.js";

@@ -1,4 +1,4 @@
-// Pure: a copy of everything kept, in forms that a shop owner can open: a table, and a page to print.
+// Pure: makes a copy of all stored data that a shop owner can open: a table, or a page to print.
 
 import { localNumber } from "./order.js";
 
@@ -34,7 +34,7 @@ function cell(value) {
   return `"${disarmed.replaceAll('"', '""')}"`;
 }
 
-/** As the service gives it: an object of JSON to a line, with receipts and the audit log. */
+/** The export as the service sends it: one JSON object per line, with receipts and the audit log. */
 export const ndjson = {
   kind: "application/x-ndjson",
   ending: "ndjson",
@@ -61,7 +61,10 @@ const STYLE =
   "td,th{border:1px solid #999;padding:.3rem .5rem;text-align:left;vertical-align:top}td{overflow-wrap:anywhere;" +
   "white-space:pre-wrap}tr{break-inside:avoid}thead{display:table-header-group}";
 
-/** Messages as a page to print; `words` has its title and the names of its columns. Nothing in it is loaded or runs. */
+/**
+ * Messages as a page to print; `words` has its title and the names of its columns. The page loads nothing and runs
+ * nothing.
+ */
 export const page = {
   kind: "text/html",
   ending: "html",

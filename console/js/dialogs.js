@@ -1,4 +1,4 @@
-// Questions before anything is deleted or paused, and the receipt afterwards.
+// The questions before a deletion or a pause, and the receipt afterwards.
 
 import { h } from "./view.js";
 import { failure, icon, sheet } from "./parts.js";
@@ -13,7 +13,7 @@ export function dialogs(app) {
   const { dialog } = app.state;
   if (!dialog) return null;
   const close = () => {
-    document.querySelector("dialog[open]")?.close(); // which gives the focus back
+    document.querySelector("dialog[open]")?.close(); // this also gives the focus back
     if (app.state.dialog !== dialog) return;
     app.state.dialog = null;
     app.changed();
@@ -138,7 +138,7 @@ function pauseQuestion(app, dialog, close) {
 }
 
 function receipt(app, dialog, close) {
-  // The newest state of it: it is followed until it is complete.
+  // The newest state of the receipt, which is read again until it is complete.
   const now = app.state.receipts.find((one) => one.purge_id === dialog.receipt.purge_id) ?? dialog.receipt;
   return sheet(
     app,

@@ -1,4 +1,5 @@
-// Before anything is drawn: take a token and a conversation out of the address, set language and colours as chosen.
+// Before anything is drawn: reads a token and a conversation from the address and removes them, and sets the chosen
+// language and colours.
 "use strict";
 (() => {
   const given = new URLSearchParams(location.hash.slice(1));
@@ -19,6 +20,6 @@
     if (language === "en" || language === "km") document.documentElement.lang = language;
     else if (navigator.language.startsWith("km")) document.documentElement.lang = "km";
   } catch {
-    // A browser that keeps nothing: the page asks for the token instead.
+    // The browser stores nothing, so the page asks for the token.
   }
 })();

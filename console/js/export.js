@@ -1,11 +1,11 @@
-// A copy of everything that the service keeps for the shop, as the file that the reader wants.
+// Exports all stored data of the shop as a file of the chosen kind.
 
 import { csv, ndjson, page } from "./copies.js";
 import { dateTime, spoken, t } from "./words.js";
 
 export const FORMS = { ndjson, csv, page };
 
-/** The file's content and the ending of its name. Throws a `Problem` where the copy is not complete. */
+/** Returns the file's content and the ending of its name. Throws a `Problem` if the copy is not complete. */
 export async function copyOfEverything({ api, app, form, onProgress }) {
   const made = FORMS[form];
   const words = wordsOf(app);

@@ -1,4 +1,4 @@
-// What search and filters leave of the conversations.
+// Selects the conversations that match the search and the filters.
 
 import { ordered } from "./inbox_state.js";
 import { nameOf } from "./parts.js";
@@ -18,7 +18,7 @@ export function found(app) {
     const { id, page_id: page, last_message: last } = conversation;
     if (state.page && page !== state.page) return false;
     if (state.notDone && isDone(conversation)) return false;
-    // Of a conversation that is not loaded only the message is known that was found.
+    // If a conversation is not loaded, only its found message is known.
     const known = state.inbox.conversations.has(id);
     if (state.direction && known && last.direction !== state.direction) return false;
     return !asked.words || isFound(state, id) || answers(app, asked, conversation);
@@ -31,7 +31,7 @@ function listed({ state, serverSearch, orderHold }) {
   const { q, has } = state.searched.query;
   const rows = serverSearch.rows();
   if (!q || has) return rows;
-  // Names are known to this page alone.
+  // Only this page has the names.
   return ordered([...rows, ...loaded().filter(({ id }) => !state.searched.found.has(id))]);
 }
 

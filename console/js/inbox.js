@@ -1,21 +1,21 @@
-// What may be done with conversations and messages: read them, read more of them, open one, forget one.
+// The actions on conversations and messages: read them, read more, open one, forget one.
 
 import { activityOf, begun, forget, place, take } from "./inbox_state.js";
 import { path } from "./page-inbox.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
-const MOST = 100; // conversations or messages of one call, where many are wanted
+const MOST = 100; // conversations or messages of one call that reads many
 const MOST_BACK = 2_000; // messages that are read to show an earlier one
 const MOST_THREADS = 20; // conversations whose messages stay in memory, the last opened ones
-const AGAIN = 3_000; // milliseconds before a reading that must succeed is tried again
+const AGAIN = 3_000; // milliseconds before a necessary read is tried again
 const LONG = 200; // messages of a thread
-const MOST_CALLS = 10; // for conversations that are not here; each is among the newest
+const MOST_CALLS = 10; // calls for conversations that are not loaded; each is among the newest
 
 /** Each function calls `changed` when there is something to show. */
 export function createInbox({ api, state, changed, say }) {
   let reading = null;
   let stale = false;
-  let deleted = false; // something was deleted, and what is kept is not read yet
+  let deleted = false; // something was deleted, and the list has not been read again yet
   let arrived = []; // messages that the stream brings while everything is read again
 
   async function read(query) {
@@ -23,8 +23,8 @@ export function createInbox({ api, state, changed, say }) {
   }
 
   /**
-   * Read again as much of the list as was here. A call meanwhile makes it begin once more, after this time. Where
-   * something was deleted and the reading fails, nothing stays on the screen.
+   * Read the loaded part of the list again. A call during the read starts one more read. If something was deleted and
+   * the read fails, the screen is cleared.
    */
   function refresh(why) {
     stale = true;
@@ -66,7 +66,7 @@ export function createInbox({ api, state, changed, say }) {
     }
   }
 
-  /** Read the newest conversations until these are here. All others, and how far the list is read, stay as they are. */
+  /** Read the newest conversations until these are loaded. All others, and the position of the list, do not change. */
   async function readNewest(ids) {
     const { inbox } = state;
     if (inbox.status !== "ready") return refresh();
@@ -89,7 +89,9 @@ export function createInbox({ api, state, changed, say }) {
     changed();
   }
 
-  /** A conversation has lost its newest message: the one before it is the newest now, or the conversation is over. */
+  /**
+   * A conversation has lost its newest message. Now the previous message is the newest, or the conversation is empty.
+   */
   async function readLast(id) {
     const { inbox } = state;
     try {
@@ -128,8 +130,8 @@ export function createInbox({ api, state, changed, say }) {
   }
 
   /**
-   * Show a conversation: what is known of it at once, its newest messages as soon as they are here. `backTo` is the id
-   * of an earlier message that is wanted too.
+   * Show a conversation: the loaded part at once, and the newest messages when they arrive. `backTo` is the id of an
+   * earlier message to load too.
    */
   async function open(id, { again = false, backTo } = {}) {
     const before = isWorthKeeping(id) ? state.threads.get(id) : undefined;
@@ -144,7 +146,7 @@ export function createInbox({ api, state, changed, say }) {
     for (const oldest of state.threads.keys()) if (state.threads.size > MOST_THREADS) state.threads.delete(oldest);
     changed();
     try {
-      // As far back as before: the reader's place stays.
+      // Read as far back as before, so that the reader's place stays.
       const wanted = thread.messages.size;
       const found = [];
       let cursor = "";
@@ -170,15 +172,18 @@ export function createInbox({ api, state, changed, say }) {
     changed();
   }
 
-  /** Whether an earlier message is wanted and not among those that were read. */
+  /** Whether a requested earlier message is not loaded yet. */
   const isShort = (found, wanted) =>
     Boolean(wanted) && found.length < MOST_BACK && !found.some((one) => one.id === wanted);
 
-  /** A long thread is read again: its newest messages cost less than to draw all of it. Not if an order has some. */
+  /**
+   * Read a long thread again, because drawing all of it takes longer than reading its newest messages. Not if an order
+   * has some of them.
+   */
   const isWorthKeeping = (id) =>
     state.selected === id || state.picked.get(id)?.size > 0 || state.threads.get(id)?.messages.size <= LONG;
 
-  /** A link may lead to a conversation that the list does not have yet; whether it is there at all. */
+  /** Load the conversation of a link that the list does not have yet. Returns whether it exists. */
   function showUnlisted(id, newestFirst, cursor) {
     const { conversations } = state.inbox;
     if (conversations.has(id)) return true;
@@ -215,7 +220,7 @@ export function createInbox({ api, state, changed, say }) {
     changed();
   }
 
-  /** A conversation's address at Facebook, undefined where Facebook gives none. */
+  /** Returns a conversation's address at Facebook, or undefined if Facebook gives none. */
   async function linkOf(page, customer) {
     try {
       const answer = await api.json("GET", path("pages", page, "conversations"), { query: { customer, limit: 1 } });

@@ -1,7 +1,7 @@
-// What this tab's memory has of conversations and messages, and how a message changes it. Pure but for its arguments.
+// The conversations and messages in this tab's memory, and their changes. Pure, except that it changes its arguments.
 
 const KEPT = 5 * 24 * 3_600_000; // milliseconds that a message is kept
-const NEWS = 10 * 60_000; // milliseconds after its sending, within which a fetched message is new to the shop
+const NEWS = 10 * 60_000; // milliseconds after it was sent in which a fetched message counts as new
 
 /** The inbox before it is read. */
 export function emptyInbox() {
@@ -22,17 +22,17 @@ export function inOrder(thread) {
   );
 }
 
-/** A message that was fetched from Facebook counts from when it was sent, as its deadline does. */
+/** For a message that was fetched from Facebook, the time of sending counts, as for its deadline. */
 export const activityOf = (message) => new Date(Date.parse(message.expires_at) - KEPT).toISOString();
 
-/** A message that was fetched from Facebook long after it was sent: the shop has seen it there, so it is not news. */
+/** Whether a message was fetched from Facebook long after it was sent. The shop has seen it there, so it is not new. */
 export function isHistory(message) {
   const sent = Date.parse(message.sent_at ?? message.received_at);
   const fetched = Date.parse(message.expires_at) - sent <= KEPT;
   return fetched && Date.parse(message.received_at) - sent > NEWS;
 }
 
-/** A conversation of which only its newest message is known. `mark` is null: what staff have marked is not known. */
+/** A conversation with only its newest message loaded. `mark` is null, because the staff's mark is not known. */
 export function begun(message) {
   return {
     id: message.conversation_id,
@@ -45,7 +45,7 @@ export function begun(message) {
   };
 }
 
-/** Take a message in; whether it is a new one. */
+/** Add a message. Returns whether it is new. */
 export function take(inbox, threads, message) {
   const conversation = inbox.conversations.get(message.conversation_id);
   const thread = threads.get(message.conversation_id);
@@ -69,7 +69,7 @@ export function take(inbox, threads, message) {
   return true;
 }
 
-/** A message whose text was edited; it stays in its place. */
+/** Replace an edited message in its place. */
 export function change(inbox, threads, message) {
   const thread = threads.get(message.conversation_id);
   const known = thread?.messages.get(message.id);
@@ -78,7 +78,7 @@ export function change(inbox, threads, message) {
   if (conversation?.last_message.id === message.id) conversation.last_message = message;
 }
 
-/** Forget a message; the conversations that have lost their newest one. */
+/** Forget a message. Returns the conversations that have lost their newest message. */
 export function lose(inbox, threads, id) {
   for (const [conversation, thread] of threads) {
     if (thread.messages.delete(id)) {
@@ -89,7 +89,7 @@ export function lose(inbox, threads, id) {
   return [...inbox.conversations.values()].filter((one) => one.last_message.id === id).map((one) => one.id);
 }
 
-/** Forget whatever is over its deadline; whether anything was. */
+/** Forget all expired messages. Returns whether there were any. */
 export function expire(inbox, threads, now) {
   let any = false;
   for (const thread of threads.values()) {
@@ -122,7 +122,7 @@ export function place(thread, newestFirst) {
   }
 }
 
-/** Forget a message, a conversation or everything; the conversations that have lost their newest message. */
+/** Forget a message, a conversation or everything. Returns the conversations that have lost their newest message. */
 export function forget(state, kind, id) {
   if (kind === "conversation") {
     state.inbox.conversations.delete(id);

@@ -1,4 +1,4 @@
-// Conversations on the left, one of them on the right; on a telephone one after the other.
+// The list of conversations on the left and the open conversation on the right. A telephone shows only one of the two.
 
 import { listView } from "./list_view.js";
 import { empty, icon } from "./parts.js";

@@ -1,11 +1,11 @@
-// What this tab's storage keeps of a conversation, a name or a count, ends with the conversation: at its deadline, and
-// as soon as it is deleted here or elsewhere.
+// This tab's storage keeps values about conversations, for example names. A value is deleted with its conversation: at
+// its deadline, or when it is deleted here or elsewhere.
 
 import { drop, namesOf, read, write } from "./session.js";
 
 /**
- * Values by conversation. `deadlineOf(id)` is when a conversation's last message ends, in milliseconds since 1970: 0
- * once the conversation is gone, undefined while that is unknown, as before the list is read.
+ * Values by conversation. `deadlineOf(id)` returns when a conversation's last message expires, in Unix milliseconds. It
+ * returns 0 if the conversation is deleted, and undefined while this is unknown.
  */
 export function createKept({ name, deadlineOf, now }) {
   const entries = new Map(restored(name));
@@ -23,13 +23,13 @@ export function createKept({ name, deadlineOf, now }) {
     get: (id) => entries.get(id)?.value,
     values: () => [...entries.values()].map((one) => one.value),
     has: (id) => entries.has(id),
-    /** `until` is the deadline where the conversation is not known yet; without any the value is not kept. */
+    /** `until` is the deadline if the conversation is not known yet. Without a deadline the value is not kept. */
     set(id, value, until = 0) {
       const end = deadlineOf(id) ?? until;
       if (end > now()) save(id, { value, until: end });
     },
     delete: forget,
-    /** Drop what has no conversation any more; a conversation that goes on moves the deadline. */
+    /** Delete the values of deleted conversations, and update the deadlines of the others. */
     prune() {
       for (const [id, { value, until }] of entries) {
         const end = deadlineOf(id) ?? until;

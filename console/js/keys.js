@@ -1,4 +1,4 @@
-// What single keys do. Letters go by their place on the keyboard, so that they work in a Khmer layout too.
+// The actions of single keys. Letters are found by their place on the keyboard, so they work in a Khmer layout too.
 
 import { found } from "./found.js";
 import { isDone } from "./staff_marks.js";
@@ -22,7 +22,7 @@ export function onKey(app, event) {
   if (ACTIONS[asked](app)) event.preventDefault();
 }
 
-/** Each says whether there was something to do. */
+/** Each function returns whether it did something. */
 const ACTIONS = {
   search() {
     const field = document.getElementById("search");

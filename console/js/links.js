@@ -1,8 +1,11 @@
-// Pure: which addresses from outside may become a link, and which a picture.
+// Pure: decides which addresses from outside may become a link or a picture.
 
 const PLAIN = new Set(["http:", "https:"]);
 
-/** A web address, one of our own, or a telephone number; else null: `javascript:`, `data:` and the like never pass. */
+/**
+ * Returns a web address, an address of this service, or a telephone number. Returns null for any other text, for
+ * example `javascript:` or `data:`.
+ */
 export function safeAddress(text) {
   if (/^(\/(?!\/)|#|blob:)/.test(text) || /^tel:\+\d{7,15}$/.test(text)) return text;
   return webAddress(text);
@@ -20,20 +23,20 @@ export function webAddress(text) {
   return PLAIN.has(url.protocol) && !url.username && !url.password ? url.href : null;
 }
 
-/** Where a picture is downloaded: Facebook's servers send it as a file when they are asked with `dl=1`. */
+/** Returns the download address of a picture. With `dl=1` Facebook's servers send the picture as a file. */
 export function saveAddress(text) {
   const url = new URL(text);
   if (url.hostname.endsWith(".fbcdn.net")) url.searchParams.set("dl", "1");
   return url.href;
 }
 
-/** Facebook's own page for a path or an address of its, or null. */
+/** Returns Facebook's page for a path or an address of Facebook, or null. */
 export function facebookAddress(text) {
   if (typeof text !== "string") return null;
   return text.startsWith("/") && !text.startsWith("//") ? `https://www.facebook.com${text}` : webAddress(text);
 }
 
-/** Whether the page's policy lets a picture from there in; `sources` as the policy writes them. */
+/** Whether the page's policy allows a picture from this address. `sources` are in the policy's form. */
 export function isFromSources(text, sources) {
   const address = webAddress(text);
   if (address === null) return false;
@@ -45,7 +48,7 @@ export function isFromSources(text, sources) {
   });
 }
 
-/** Without the punctuation behind an address. A pattern would look at each sign of a long row again and again. */
+/** Removes the punctuation after an address. A regular expression would take quadratic time for a long row of signs. */
 function withoutEnd(word) {
   let end = word.length;
   while (".,!?;:)]".includes(word[end - 1])) end -= 1;

@@ -66,7 +66,7 @@ function howFar(searched) {
   return [" · ", t("search.looked", { n: searched.lookedAt }), end && [" · ", end]];
 }
 
-/** Why there is no row. */
+/** Shows why the list is empty. */
 function nothing(app, filtered) {
   const { searched } = app.state;
   if (!filtered) return empty(app, "chat", t("inbox.empty"), t("inbox.empty.hint"));
@@ -74,7 +74,7 @@ function nothing(app, filtered) {
   return empty(app, "search", t("found.none"), t(searched ? "search.names" : "found.hint"));
 }
 
-/** Asked once in a browser. Until then, and without a yes, nothing sounds. */
+/** This is asked once per browser. Without a yes, there is no sound. */
 function askForAlerts(app) {
   const answer = (what, words) =>
     h("button", { type: "button", class: "button slim", onclick: () => app.alerts.choose(what) }, t(words));
@@ -139,7 +139,7 @@ function row(app, conversation, { place, total, first }) {
         tabindex: first ? "0" : "-1",
         onclick: (event) => {
           app.show("inbox", id);
-          // A press of a key, and not of a pointer: the reader goes on in the thread.
+          // The row was opened with a key and not with a pointer, so the thread gets the focus.
           if (event.detail === 0) app.threadScroll.focus();
         },
       },

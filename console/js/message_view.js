@@ -1,4 +1,4 @@
-// One message: what was said, the telephone numbers in it, and how long it stays.
+// One message: its content, its telephone numbers, and its remaining time.
 
 import { attachments } from "./attachments_view.js";
 import { h } from "./view.js";
@@ -11,11 +11,11 @@ import { snippet, textOf } from "./snippet.js";
 import { endsSoon, timeLeft } from "./time.js";
 import { clockTime, dateTime, t } from "./words.js";
 
-// A longer text is shown in part, with a button for the rest: one text may not push all others off the screen.
+// A longer text is shown in part, with a button for the rest: one text must not fill the whole screen.
 const SHOWN_CHARACTERS = 1_000;
 const SHOWN_LINES = 20;
 
-/** The message, or a placeholder where it has a shape that nobody foresaw: the others are shown all the same. */
+/** The message, or a placeholder if its form is unknown. The other messages are shown in any case. */
 export function messageView(app, message, about) {
   try {
     return shown(app, message, about);
@@ -85,7 +85,7 @@ function shown(app, message, { at, name, quoted, follows, goesOn }) {
 /** A press on the message itself, and not on something in it, nor the end of a selection. */
 const isPick = ({ target }) => !target.closest("a, button, audio, video") && getSelection().isCollapsed;
 
-/** Below the last message of a group its time; below any message what is to be said of it alone. */
+/** The time below the last message of a group, and the notes below any message. */
 function meta(app, message, { at, goesOn, left }) {
   const reacted = app.state.reactions.get(message.id);
   const soon = endsSoon(left);
@@ -102,7 +102,7 @@ function meta(app, message, { at, goesOn, left }) {
   );
 }
 
-/** Pictures and stickers alone need no bubble around them. */
+/** A message with only pictures or stickers has no bubble. */
 function bare(message) {
   return (
     !message.text &&
@@ -135,7 +135,7 @@ function said(app, { id, text, quick_reply: quickReply }) {
   ];
 }
 
-/** As much of a text as is shown at first. */
+/** Returns the part of a text that is shown at first. */
 function beginning(text) {
   const lines = text.split("\n", SHOWN_LINES + 1);
   const part = lines.length > SHOWN_LINES ? lines.slice(0, SHOWN_LINES).join("\n") : text;

@@ -1,11 +1,11 @@
-// What the stream brings, and how it changes what is shown.
+// Handles the events of the stream, and changes the page.
 
 import { change, isHistory, lose } from "./inbox_state.js";
 
-const MOST_REACTIONS = 500; // that stay in memory, the newest ones
-const TOGETHER = 150; // milliseconds within which several reasons to read something lead to one reading
+const MOST_REACTIONS = 500; // reactions in memory, the newest ones
+const TOGETHER = 150; // milliseconds in which several requests to read cause one read
 
-/** A function that does the job once for all its calls within a moment. */
+/** Returns a function that does the job once for all calls within a short time. */
 function together(job) {
   let waiting = false;
   return () => {
@@ -35,7 +35,7 @@ export function createNews(app) {
     const wasKnown = state.inbox.conversations.has(id);
     const fresh = app.inbox.take(message);
     if (!wasKnown && state.inbox.conversations.has(id)) {
-      // How many messages it has is known to the service alone.
+      // Only the service has the number of its messages.
       unknown.add(id);
       readUnknown();
     }
@@ -49,7 +49,7 @@ export function createNews(app) {
     state.announced = { message, number: (state.announced?.number ?? 0) + 1 };
   }
 
-  /** What is told live alone, and gone with the page. */
+  /** Live events, which are lost when the page is closed. */
   function happened({ kind, message_id: id, action, emoji, page_id: page, from }) {
     if (kind === "reaction" && id) {
       if (action === "unreact") state.reactions.delete(id);
@@ -62,9 +62,9 @@ export function createNews(app) {
   }
 
   return function news({ type, data, reload }) {
-    // After another sign-in something may be gone.
+    // After a new sign-in, something may have been deleted.
     if (type === "start") return app.inbox.refresh({ deleted: state.inbox.status === "ready" });
-    // What this page has deleted is gone from it already.
+    // Messages that this page has deleted are already removed.
     const own = type === "purge" && state.receipts.some((one) => one.purge_id === data.purge_id);
     if (reload && !own) again();
     switch (type) {

@@ -1,12 +1,15 @@
 // Pure: an order, gathered from the messages that the reader has picked. Nothing of it is stored.
 
-/** A Cambodian number as people there write it, 012 345 678; any other one as it is. */
+/** Returns a Cambodian number in its usual form, 012 345 678. Any other number stays unchanged. */
 export function localNumber(number) {
   const [, start, end] = /^\+855(\d\d)(\d{6,7})$/.exec(number) ?? [];
   return start ? `0${start} ${end.slice(0, 3)} ${end.slice(3)}` : number;
 }
 
-/** What the picked messages, oldest first, say of an order. `name` is the customer's, as far as it is known. */
+/**
+ * Returns the facts of an order from the picked messages, the oldest first. `name` is the customer's name, if it is
+ * known.
+ */
 export function gathered({ conversation, name, messages }) {
   const attachments = messages.flatMap((one) => one.attachments ?? []).filter((one) => one && typeof one === "object");
   return {
@@ -28,7 +31,7 @@ function placeOf({ coordinates }) {
   return [{ lat, long, map: `https://www.openstreetmap.org/?mlat=${lat}&mlon=${long}#map=17/${lat}/${long}` }];
 }
 
-/** The order as a person would write it down, a fact to a line. */
+/** Returns the order as text, one fact per line. */
 export function asText(order) {
   const said = order.messages.map((one) => one.text).filter(Boolean);
   const places = order.places.map((one) => one.map);

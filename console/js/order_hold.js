@@ -1,4 +1,4 @@
-// The order of the list stands still while a mouse moves over it: no row slips away under a click.
+// The order of the list does not change while a mouse moves over it, so that no row moves under a click.
 
 const HELD = 4_000; // milliseconds after the last movement
 
@@ -22,7 +22,7 @@ export function createOrderHold({ changed }) {
       clearTimeout(timer);
       timer = setTimeout(release, HELD);
     },
-    /** Conversations, newest first, in the order to draw: what is new comes to the top once the order is released. */
+    /** Returns the conversations in the order to draw. A new one moves to the top when the mouse is still. */
     apply(newestFirst) {
       if (!held) {
         drawn = newestFirst.map((one) => one.id);

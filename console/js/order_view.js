@@ -1,4 +1,5 @@
-// The order beside the thread, or on a sheet over it: what the picked messages say, and ways to take it along.
+// The order beside the thread, or on a sheet over it: the facts of the picked messages, and buttons to copy or send
+// them.
 
 import { inOrder } from "./inbox_state.js";
 import { webAddress } from "./links.js";

@@ -1,4 +1,4 @@
-// Names of the shop's Pages, as Facebook has them among the participants of a conversation. They stay in memory alone.
+// Names of the shop's Pages, from Facebook's list of the participants of a conversation. They are kept only in memory.
 
 import { path } from "./page-inbox.js";
 
@@ -18,7 +18,7 @@ export function createPageNames({ api, may, changed }) {
     }
   }
 
-  /** What to call a Page: its id until its name is here, which is asked for once. */
+  /** Returns the name of a Page, or its id until the name is loaded. The name is requested once. */
   return function nameOf(page) {
     if (!names.has(page) && may()) ask(page);
     return names.get(page) || page;

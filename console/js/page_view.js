@@ -35,7 +35,7 @@ export function page(app) {
   );
 }
 
-/** What the browser's tab is called. */
+/** The title of the browser's tab. */
 page.title = ({ state }) => {
   const unread = unreadOf(state);
   const name = state.session ? `${t(`view.${state.view}`)} · ${state.session.shop}` : "";
@@ -116,7 +116,9 @@ function strip(app) {
   return (now === "reconnecting" || now === "offline") && h("p", { class: `strip ${now}` }, t(`status.${now}.long`));
 }
 
-/** Seen in every view: what arrives while storing is paused is lost. Only who may resume it knows of it. */
+/**
+ * Warns in every view that messages are lost while storing is paused. Only a reader who may resume storing sees this.
+ */
 function pausedBanner(app) {
   const { shop } = app.state;
   const pages = shop?.pages.filter((one) => one.paused) ?? [];

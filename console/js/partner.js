@@ -15,11 +15,11 @@ export function createPartner({ origins, onFound }) {
   const above = window.opener ?? (window.parent === window ? null : window.parent);
   if (!above || origins.length === 0) return partner;
 
-  /** At the start, and when another shop signs in: the page must answer again before it gets an order. */
+  /** Called at the start and when another shop signs in. The page must answer again before it gets an order. */
   partner.begin = () => {
     target = null;
     partner.found = false;
-    // It says nothing about the shop, so any page may hear it.
+    // This message contains nothing about the shop, so any page may receive it.
     above.postMessage({ type: READY, version: 1 }, "*");
   };
 

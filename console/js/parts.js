@@ -1,13 +1,13 @@
-// Small pieces that several views are made of.
+// Small parts that several views use.
 
 import { h } from "./view.js";
 import { isFromSources } from "./links.js";
 import { dayKind } from "./time.js";
 import { clockTime, dateTime, has, t } from "./words.js";
 
-const broken = new Set(); // pictures and recordings that did not come: they are not asked for again
+const broken = new Set(); // pictures and recordings that failed to load: they are not requested again
 
-/** An icon of the sprite; for the eye alone. */
+/** An icon of the sprite, hidden from screen readers. */
 export function icon(app, name) {
   return h(
     "svg",
@@ -16,7 +16,7 @@ export function icon(app, name) {
   );
 }
 
-/** A button with an icon alone; `label` is what it is called. */
+/** A button with only an icon. `label` is its name. */
 export function iconButton(app, name, label, onclick, more = {}) {
   return h(
     "button",
@@ -25,14 +25,14 @@ export function iconButton(app, name, label, onclick, more = {}) {
   );
 }
 
-/** A sentence for what went wrong, with the number to quote where the service has given one. */
+/** A sentence about an error, with the request's id if the service has sent one. */
 export function sentence(problem) {
   const reason = problem.reason ?? "offline";
   for (const key of [`problem.${reason}`, `problem.status_${problem.status}`]) if (has(key)) return t(key);
   return t("problem.other");
 }
 
-/** What went wrong, and a button to try again. */
+/** An error, and a button to try again. */
 export function failure(app, problem, again) {
   return h(
     "div",
@@ -68,7 +68,7 @@ export function sheet(app, key, name, title, close, ...rest) {
   );
 }
 
-/** Grey bars in the shape of what is coming. */
+/** Grey bars in the place of loading content. */
 export function skeleton(shape, count) {
   const bars = Array.from({ length: count }, () =>
     h("div", { class: `skeleton ${shape}` }, h("span", {}), h("span", {})),
@@ -76,7 +76,7 @@ export function skeleton(shape, count) {
   return h("div", { class: "skeletons", role: "status" }, h("span", { class: "unseen" }, t("loading")), bars);
 }
 
-/** Nothing here, and why. */
+/** An empty place, with the reason. */
 export function empty(app, name, title, text) {
   return h(
     "div",
@@ -87,10 +87,10 @@ export function empty(app, name, title, text) {
   );
 }
 
-/** How many pictures and recordings have failed; what shows one is drawn again when this changes. */
+/** Returns the number of failed pictures and recordings. Their views are drawn again when it changes. */
 export const failedCount = () => broken.size;
 
-/** A picture or a recording did not come. */
+/** Note that a picture or a recording failed to load. */
 export function setFailed(app, address) {
   broken.add(address);
   app.changed();
@@ -127,17 +127,17 @@ export function avatar(app, customer, name, id) {
   return picture(app, customer?.picture, { class: "avatar" }, initial);
 }
 
-/** The time of a moment that is today, and the date of any other one too. */
+/** Returns the time of a moment today, and date and time of any other moment. */
 export const clockOrDate = (app, moment) =>
   dayKind(moment, app.clock.now()) === "today" ? clockTime(moment) : dateTime(moment);
 
-/** What to call a customer. */
+/** Returns the name to show for a customer. */
 export function nameOf(app, conversation) {
   const known = app.customers.of(conversation.page_id, conversation.customer_id);
   return known?.name || t("customer.unnamed", { end: String(conversation.customer_id).slice(-4) });
 }
 
-/** Copy a text; where the browser has no clipboard (a page without https), by a field that is selected. */
+/** Copy a text. If the browser has no clipboard (a page without https), a selected field is used. */
 export async function copy(app, text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -18,7 +18,7 @@ export function picturesOf(app, thread) {
   );
 }
 
-/** The content of the dialog; null when the picture's message is gone. */
+/** Returns the content of the dialog, or null if the picture's message is deleted. */
 export function pictureViewer(app, dialog, close) {
   const thread = app.state.threads.get(app.state.selected);
   const all = thread ? picturesOf(app, thread) : [];
@@ -29,7 +29,7 @@ export function pictureViewer(app, dialog, close) {
     Object.assign(dialog, what);
     app.changed();
   };
-  // A key may come before the last one is drawn: both read the dialog, not the description of it.
+  // A key may be pressed before the last change is drawn, so both functions read the state from the dialog.
   const go = (steps) => {
     const next = all[all.findIndex((one) => one.id === dialog.id) + steps];
     if (next) change({ id: next.id, zoom: 1 });

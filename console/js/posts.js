@@ -25,7 +25,7 @@ export function createPosts({ api, state, changed, now }) {
     const { items, after, fetchedAt, threads } = of(page, kind);
     const plain = Object.fromEntries(Object.entries(threads).map(([id, { items, after }]) => [id, { items, after }]));
     const name = nameOf(page, kind);
-    // Where there is no room they stay in memory, and the next visit fetches them again.
+    // If the storage is full, they stay in memory, and the next visit fetches them again.
     if (!write(name, JSON.stringify({ items, after, fetchedAt, threads: plain }))) drop(name);
   }
 
@@ -45,7 +45,7 @@ export function createPosts({ api, state, changed, now }) {
 
   return {
     of,
-    /** The newest ones, in place of those that are there. */
+    /** Fetch the newest items and replace the loaded items. */
     fetch(page, kind) {
       return work(page, kind, of(page, kind), async () => {
         const { items, after } = await fetched(page, kind, { limit: ITEMS });
@@ -60,7 +60,7 @@ export function createPosts({ api, state, changed, now }) {
         Object.assign(list, { items: [...list.items, ...answer.items], after: answer.after });
       });
     },
-    /** Comments of an item, or replies to a comment; further ones where some are there, or all of them `afresh`. */
+    /** Fetch comments of an item, or replies to a comment: the next ones, or with `afresh` the first ones again. */
     discuss(page, kind, { id, ofComment = false, afresh = false }) {
       const thread = (of(page, kind).threads[id] ??= { items: [], after: null });
       thread.open = true;

@@ -79,7 +79,7 @@ function kinds(app) {
   );
 }
 
-/** Where they are kept, and the buttons to fetch and to forget them. */
+/** A note about the place where posts are kept, and the buttons to fetch and to forget them. */
 function note(app, page, kind, list) {
   const fetched = list.fetchedAt > 0;
   return h(
@@ -112,7 +112,7 @@ function note(app, page, kind, list) {
   );
 }
 
-/** The Pages that are known: the shop's own list, or those of the conversations. */
+/** Returns the known Pages: from the shop's list, or from the conversations. */
 function pagesOf(state) {
   const listed = state.shop?.pages.filter((one) => one.status !== "webhooks_only").map((one) => one.page_id) ?? [];
   if (listed.length) return listed;

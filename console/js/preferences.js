@@ -1,4 +1,4 @@
-// What a reader has chosen for this browser. It lasts until the browser's data of this page is deleted.
+// What a reader has chosen for this browser. The choices last until the browser's data of this page is deleted.
 
 const PREFIX = "page-inbox.";
 
@@ -10,12 +10,12 @@ export function preference(name) {
   }
 }
 
-/** An empty value is no choice. Where the browser keeps nothing, it lasts as long as the page. */
+/** An empty value means no choice. If the browser stores nothing, a choice lasts until the page is closed. */
 export function choose(name, value) {
   try {
     if (value) localStorage.setItem(PREFIX + name, value);
     else localStorage.removeItem(PREFIX + name);
   } catch {
-    // The page goes on without it.
+    // The page continues without the stored value.
   }
 }

@@ -1,7 +1,6 @@
-// Only the rows of the list that are in view, and some around them, are in the page: a long list costs no more than a
-// short one. All rows have the same height.
-//
-// `top` is the row at the upper edge of the box: it stays there whatever is added above it.
+// Only the rows of the list that are in view, and some around them, are in the page: so a long list costs no more than
+// a short list. All rows have the same height.
+// `top` is the row at the upper edge of the box: it stays there when rows are added above it.
 
 const AROUND = 10; // rows that are drawn above and below the box
 const AT_FIRST = 30; // rows that are drawn before their height is known
@@ -26,7 +25,7 @@ export function createRowWindow({ changed, onSeen }) {
     resized.observe(box);
   }
 
-  /** Which of these rows to draw, and the room of the others. */
+  /** Returns which of these rows to draw, and the height of the others. */
   function rangeOf(shown) {
     ids = shown;
     if (top) {
@@ -63,7 +62,7 @@ export function createRowWindow({ changed, onSeen }) {
     if (Math.abs(height - before) > 0.1) changed();
     if (toFocus) list.querySelector(`[data-conversation="${CSS.escape(toFocus)}"]`)?.focus({ preventScroll: true });
     toFocus = null;
-    // Only scrolling puts it off: in a busy shop the page is drawn again and again.
+    // Only scrolling delays this, because in a busy shop the page is drawn often.
     if (!resting) rest();
   }
 
@@ -84,7 +83,7 @@ export function createRowWindow({ changed, onSeen }) {
     top = id === undefined ? null : { id, place, offset: scrolled - above - place * height };
   }
 
-  /** Bring a row into view, and give it the focus if that is wanted. */
+  /** Bring a row into view, and give it the focus if requested. */
   function reveal(place, { focus = false } = {}) {
     if (!height || !box || ids[place] === undefined) return;
     const from = above + place * height;
@@ -94,7 +93,7 @@ export function createRowWindow({ changed, onSeen }) {
     changed();
   }
 
-  /** Once the list rests: what is in view. */
+  /** When the list does not move, report the rows in view. */
   function rest() {
     clearTimeout(resting);
     resting = setTimeout(() => {

@@ -1,4 +1,4 @@
-// Where the reader is in a thread stays where it is, whatever is added above or below it.
+// Keeps the reader's place in a thread when messages are added above or below it.
 //
 // `atEnd` is true while the newest message is in view. Then the end stays in view too: when a message comes, when a
 // picture turns out larger than its reserved place, when the window changes its size.
@@ -55,7 +55,7 @@ export function createThreadScroll({ changed }) {
     changed();
   }
 
-  /** Called before a thread is drawn; gives the function to call afterwards. */
+  /** Called before a thread is drawn. Returns the function to call afterwards. */
   function keepPlace(conversation) {
     const same = box?.isConnected && shownBefore === conversation;
     const filled = box?.querySelector(".message") != null;

@@ -1,4 +1,4 @@
-// Pure: finding by name, text or telephone number in what is loaded.
+// Pure: finds loaded conversations by name, text or telephone number.
 
 const ZERO_WIDTH = /[\u200b-\u200d\u2060\ufeff]/g;
 
@@ -6,7 +6,7 @@ const LONGEST = 4000; // characters of a text that are compared, as the service 
 // Normalization sorts marks in a row, in a time that grows with the square of their number.
 const LONG_MARKS = /(\p{M}{30})\p{M}+/gu;
 
-/** A text as it is compared: small letters, Latin digits, nothing invisible. */
+/** Returns the form in which texts are compared: small letters, Latin digits, no invisible characters. */
 export function folded(text) {
   return text
     .slice(0, LONGEST)
@@ -17,24 +17,24 @@ export function folded(text) {
     .replace(/[\u17e0-\u17e9]/g, (digit) => String(digit.charCodeAt(0) - 0x17e0));
 }
 
-/** What was typed, ready for `finds`; a number is compared by its digits, however it is grouped. */
+/** Prepares the typed text for `finds`. A number is compared by its digits, in any grouping. */
 export function question(typed) {
   const words = folded(typed).trim();
   const number = /^[\d\s()+.-]{3,}$/.test(words) ? digits(words) : "";
   return { words, number: number.replace(/^(855|0)/, "") };
 }
 
-/** Whether one of the texts answers the question. */
+/** Whether one of the texts matches. */
 export const finds = (asked, texts) => findsFolded(asked, texts.map(folded));
 
-/** The same for texts that `folded` has made ready. */
+/** The same for texts that `folded` has prepared. */
 export function findsFolded(asked, texts) {
   if (!asked.words) return true;
   const byNumber = asked.number.length > 2;
   return texts.some((text) => text.includes(asked.words) || (byNumber && digits(text).includes(asked.number)));
 }
 
-/** What a message can be found by. */
+/** Returns the texts by which a message can be found. */
 export function textsOf(message) {
   return [
     message.text,
@@ -44,7 +44,7 @@ export function textsOf(message) {
   ].filter((text) => typeof text === "string");
 }
 
-/** A number as people read it: in groups, where the country's are known; everywhere else as it is. */
+/** Returns a number in groups if the country's grouping is known, otherwise unchanged. */
 export function grouped(number) {
   const [, start, end] = /^\+855(\d\d)(\d{6,7})$/.exec(number) ?? [];
   return start ? `+855 ${start} ${end.slice(0, 3)} ${end.slice(3)}` : number;

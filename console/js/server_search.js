@@ -1,4 +1,4 @@
-// The search over all five days, which the service does: for words, for what messages have, and for what goes tonight.
+// The search over all five days in the service: for words, for kinds of content, and for messages that expire tonight.
 
 import { begun, ordered } from "./inbox_state.js";
 
@@ -24,7 +24,7 @@ export function createServerSearch({ api, state, changed, now }) {
       for (let calls = 0; search.cursor !== null && calls < MOST_CALLS; calls += 1) {
         const query = { ...search.query, limit: AT_ONCE, cursor: search.cursor };
         const answer = await api.json("GET", "/messages", { query });
-        if (search !== state.searched) return; // another one meanwhile, or none
+        if (search !== state.searched) return; // the search was replaced or ended meanwhile
         for (const message of answer.messages) keep(search.found, message);
         Object.assign(search, { cursor: answer.next_cursor, lookedAt: search.lookedAt + answer.looked_at });
         changed();
@@ -41,7 +41,7 @@ export function createServerSearch({ api, state, changed, now }) {
     found.set(id, [...(found.get(id) ?? []), message]);
   }
 
-  /** What `choose` makes of each message; a message that becomes null is forgotten. */
+  /** Replace each message by the result of `choose`. A message with the result null is removed. */
   function each(choose) {
     for (const [id, messages] of state.searched?.found ?? []) {
       const left = messages.map(choose).filter(Boolean);
@@ -70,7 +70,7 @@ export function createServerSearch({ api, state, changed, now }) {
       state.searched = null;
       changed();
     },
-    /** Other words were typed: a search for the words before is over. */
+    /** End the search if other words were typed. */
     type(words) {
       state.search = words;
       if (state.searched?.query.q) state.searched = null;

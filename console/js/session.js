@@ -1,10 +1,12 @@
-// Who is signed in: a token in this tab's session storage, in no address, gone with the tab.
+// The signed-in session: a token in this tab's session storage. It is in no address, and is deleted with the tab.
 
 const TOKEN = "page-inbox.token";
 const SHOP = "page-inbox.shop";
 export const EVERY_SHOP = "*";
 
-/** Pure: what a token says of itself, or null. For display alone: only the service can verify it. */
+/**
+ * Pure: returns a token's claims, or null. They are only for display, because only the service can verify the token.
+ */
 export function claimsOf(token) {
   const part = token.trim().split(".");
   if (part.length !== 3) return null;
@@ -17,7 +19,10 @@ export function claimsOf(token) {
   }
 }
 
-/** Pure: the session that a token and, where it is good for every shop, a shop's name make; or why there is none. */
+/**
+ * Pure: makes a session from a token, and from a shop's name if the token is for every shop. Otherwise returns the
+ * reason.
+ */
 export function sessionOf(token, shop, now) {
   const claims = claimsOf(token);
   if (claims === null) return { refused: "signin.no_token" };
@@ -28,7 +33,7 @@ export function sessionOf(token, shop, now) {
   return { token: token.trim(), shop: chosen, scopes, subject: claims.sub ?? "", ends: claims.exp * 1000 };
 }
 
-/** What this tab remembers. */
+/** Returns the session that this tab has stored. */
 export function remembered() {
   return { token: read(TOKEN), shop: read(SHOP) };
 }
@@ -39,12 +44,12 @@ export function remember(session) {
   write(SHOP, session.shop);
 }
 
-/** Everything this tab has kept, the token first. */
+/** Delete everything that this tab has stored, the token first. */
 export function forgetEverything() {
   try {
     sessionStorage.clear();
   } catch {
-    // It kept nothing.
+    // The browser stores nothing.
   }
 }
 
@@ -56,7 +61,7 @@ export function read(name) {
   }
 }
 
-/** Whether there was room. */
+/** Store a value. Returns whether there was room. */
 export function write(name, text) {
   try {
     sessionStorage.setItem(name, text);
@@ -66,7 +71,7 @@ export function write(name, text) {
   }
 }
 
-/** The names of all that is kept and begins so. */
+/** Returns the names of the stored values with this prefix. */
 export function namesOf(beginning) {
   try {
     return Object.keys(sessionStorage).filter((name) => name.startsWith(beginning));
@@ -79,6 +84,6 @@ export function drop(name) {
   try {
     sessionStorage.removeItem(name);
   } catch {
-    // It was not kept.
+    // The value was not stored.
   }
 }

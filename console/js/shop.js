@@ -1,4 +1,4 @@
-// What an owner does with the shop: pause, export, delete, follow receipts, read the audit log.
+// An owner's actions on the shop: pause, export, delete, follow receipts, read the audit log.
 
 import { copyOfEverything } from "./export.js";
 import { path } from "./page-inbox.js";
@@ -6,9 +6,9 @@ import { placeOf } from "./inbox.js";
 import { read, write } from "./session.js";
 
 const RECEIPTS = "page-inbox.receipts";
-const AGAIN = 1500; // milliseconds between two looks at a purge that still erases
+const AGAIN = 1500; // milliseconds between two reads of a purge that is still running
 const AUDIT = 50;
-const PROGRESS = 2000; // milliseconds between two looks at how far the fetching of messages is
+const PROGRESS = 2000; // milliseconds between two reads of the progress of fetching
 
 export function createShop({
   api,
@@ -38,7 +38,7 @@ export function createShop({
     changed();
   }
 
-  /** Ask until the bytes are erased too. */
+  /** Read the receipt until the bytes are erased too. */
   async function follow(receipt) {
     let now = receipt;
     while (now.status === "running") {
@@ -65,7 +65,7 @@ export function createShop({
       else state.shop = answer;
     });
 
-  /** Show how far the fetching of messages is, as long as a Page is fetched and somebody may see it. */
+  /** Show the progress of fetching messages while it runs and the view is visible. */
   async function followFetching() {
     const shop = state.shop;
     const fetched = () => shop.pages.filter((one) => one.healing_since && one.status !== "reconnect");
@@ -83,21 +83,21 @@ export function createShop({
         state.shop = await api.json("GET", "");
         attempt(followFetching);
       }),
-    /** Stop storing, for some milliseconds or until somebody resumes; for the whole shop, or for one Page. */
+    /** Stop storing for some milliseconds, or until it is resumed; for the whole shop or for one Page. */
     pause: (page, duration) => changePause(api.pause({ page, until: duration && new Date(now() + duration) }), page),
     resume: (page) => changePause(api.resume({ page }), page),
     /** Whether a pause that is shown has ended by itself. */
     isOver: () => [state.shop, ...(state.shop?.pages ?? [])].some((one) => Date.parse(one?.until ?? "") <= now()),
-    /** Delete a message, a conversation or everything. Gives the receipt; throws a Problem. */
+    /** Delete a message, a conversation or everything. Returns the receipt. Throws a Problem. */
     async purge(kind, id) {
       const receipt = await api.json("DELETE", kind === "shop" ? "/messages" : placeOf(kind, id));
       put(receipt);
       follow(receipt);
       return receipt;
     },
-    /** Go on with those that were still running when the page was left. */
+    /** Continue to read the receipts that were still running when the page was closed. */
     followAll: () => state.receipts.forEach(follow),
-    /** Everything kept, as a file; `state.exporting` counts its characters so far. */
+    /** Export all stored data as a file; `state.exporting` counts its characters so far. */
     export: (app, stamp, form) =>
       attempt(async () => {
         state.exporting = 0;

@@ -1,4 +1,4 @@
-// The shop itself: pause, its Pages, export, deleting everything, receipts, who did what.
+// The shop itself: pause, its Pages, export, deleting everything, receipts, and the audit log.
 
 import { h } from "./view.js";
 import { audit } from "./audit_view.js";
@@ -57,7 +57,7 @@ function storing(app) {
   );
 }
 
-/** Pausing loses messages, so it is asked about first; `page` is absent for the whole shop. */
+/** Asks before a pause, because a pause loses messages; `page` is absent for the whole shop. */
 function askToPause(app, page) {
   app.state.dialog = { kind: "pause", page };
   app.changed();
@@ -190,7 +190,7 @@ function receipts(app) {
   );
 }
 
-/** A receipt as an owner reads it. */
+/** A receipt in a form for an owner. */
 export function receiptFacts(app, one) {
   const complete = one.status === "complete";
   return [

@@ -1,4 +1,4 @@
-// Without a token: what this is, and a field for one.
+// The page without a token: an explanation, and a field for the token.
 
 import { h } from "./view.js";
 import { icon } from "./parts.js";

@@ -11,7 +11,7 @@ export function snippet(message) {
   return type ? t(`kind.${KINDS.has(type) ? type : "other"}`) : t("kind.unsupported");
 }
 
-/** What came from outside as a text: nothing where it is neither a text nor a number. */
+/** Returns a value from outside as text, and "" if it is not a text or a number. */
 export const textOf = (value) => (["string", "number"].includes(typeof value) ? String(value) : "");
 
 const KINDS = new Set([

@@ -2,7 +2,7 @@
 
 export const MOST_LABELS = 5; // of one conversation
 
-/** Whether staff are done with a conversation: nothing has come from the customer since. */
+/** Whether staff have marked a conversation as done, and the customer has not written since. */
 export function isDone({ mark, last_message: last, last_activity_at: active }) {
   return Boolean(mark?.done) && !(last.direction === "in" && active > mark.marked_at);
 }
@@ -46,7 +46,7 @@ export function createStaffMarks({ api, state, changed, say, now }) {
         state.typedLabels = null;
         changed();
       }),
-    /** Change some of a conversation's marks; the others stay. It is shown at once, and taken back if it fails. */
+    /** Change some of a conversation's marks; the others stay. The change is shown at once, and undone if it fails. */
     change(conversation, marks) {
       const before = conversation.mark;
       const { unread = false, labels = [] } = before ?? {};
@@ -57,7 +57,7 @@ export function createStaffMarks({ api, state, changed, say, now }) {
     take,
   };
 
-  /** What was marked, here or by others. */
+  /** Apply a mark, made here or by others. */
   function take({ conversation_id: id, mark }) {
     const conversation = state.inbox.conversations.get(id);
     if (conversation) conversation.mark = mark;
