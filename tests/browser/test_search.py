@@ -77,7 +77,7 @@ async def test_a_long_search_goes_on_at_a_press(console: Console) -> None:
     await typed(page, "en", "dress")
     further = page.get_by_role("button", name=WORDS["en"]["search.further"], exact=True)
     await expect(further).to_be_enabled()
-    status = page.get_by_role("status").filter(has_text="messages looked at")
+    status = page.get_by_role("status").filter(has_text="messages searched")
     looked = await status.inner_text()
     assert f"{len(asked)},000".replace(",", "") in looked
     assert len(asked) < 30
