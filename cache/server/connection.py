@@ -249,7 +249,9 @@ class Connection:
     async def _run(self, call: ScriptCall) -> Reply:
         (reply,) = await self._way.round_trip([(call.keys[0], _words(call))], writes=call.script.writes)
         if isinstance(reply, redis_errors.NoScriptError):
-            return await self._client.execute_command("EVAL", call.script.source, *_words(call)[2:])
+            reply = await self._client.execute_command("EVAL", call.script.source, *_words(call)[2:])
+            if call.script.writes:
+                await self._way.round_trip([])  # waits for replicas, which the client does not
         if isinstance(reply, Exception):
             raise reply
         return reply

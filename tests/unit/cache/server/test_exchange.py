@@ -4,9 +4,11 @@ import asyncio
 from typing import Any, Final
 
 import pytest
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
+from cache.errors import Unavailable
 from cache.server import exchange
+from cache.server.connection import Connection, Script
 from cache.server.exchange import One
 from tests.servers import PATIENT
 
@@ -62,6 +64,10 @@ class FakeClient:
 
     def __init__(self) -> None:
         self.connection_pool = FakePool()
+
+    async def execute_command(self, *_words: object) -> bytes:
+        """Carry out an EVAL."""
+        return b"s"
 
 
 @pytest.fixture
@@ -126,3 +132,16 @@ async def test_a_refusal_is_an_answer(one: One, pool: FakePool) -> None:
     assert await one.round_trip([*ASKED, *ASKED]) == [refusal, b"OK"]
     await one.round_trip(ASKED)
     assert len(pool.taken) == 1
+
+
+async def test_a_write_that_must_send_its_script_also_waits_for_replicas(pool: FakePool) -> None:
+    """The replica has everything that was written before, but not this write."""
+    client: Any = FakeClient()
+    client.connection_pool = pool
+    connection = Connection(client, wait_replicas=1, limits=PATIENT)
+    await connection.get_each([b"key"])
+    replica_has, replica_lacks = [0, 1], [0, 0]  # the replies to PUBLISH and WAIT
+    pool.taken[0].replies = [NoScriptError("NOSCRIPT"), *replica_has, *replica_lacks]
+    with pytest.raises(Unavailable) as caught:
+        await connection.run(Script("#!lua\n")([b"key"], []))
+    assert caught.value.reason == "redis_not_replicated"
