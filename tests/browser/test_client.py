@@ -248,7 +248,7 @@ async def came(page: Page, expected: list[tuple[str, str]]) -> None:
 
 
 async def test_lists_go_on_to_their_end(modules: Modules) -> None:
-    """Also over an empty page. Filters stay, empty filters are left out, ids are encoded."""
+    """An empty page does not end the list. Filters stay, empty filters are left out, ids are encoded."""
     body = """
         const inbox = make();
         const all = [];
@@ -402,7 +402,7 @@ _SHOWN: Final = """
 
 
 async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modules) -> None:
-    """What was deleted leaves the screen before the list is read, which can take as long as an outage."""
+    """Deleted messages leave the screen at once. Reading the list again can take as long as an outage."""
     (loop,) = of_the_document("## 5. ")
     body = f"""
         {_SHOWN}
@@ -421,7 +421,7 @@ async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modu
 
 
 async def test_the_page_of_the_document_for_many_messages_follows_one_conversation(modules: Modules) -> None:
-    """Its list follows too. An older answer, or an answer from before a purge, does not change what is shown."""
+    """The list of conversations changes too. An answer that comes late does not bring back old data."""
     (loop,) = of_the_document("### Many messages")
     body = f"""
         let [kept, groups, held, stream, asked] = [["m1"], ["c1"], null, null, []];
@@ -592,8 +592,8 @@ async def test_the_document_shows_something_of_every_message(modules: Modules) -
     assert groups == [["c0", ["0", "2"]], ["c1", ["1", "3"]]]
 
 
-async def test_repetitions_come_ever_later_and_never_together(modules: Modules) -> None:
-    """From half a second to half a minute, the later half of each wait by chance."""
+async def test_waits_double_and_have_a_random_part(modules: Modules) -> None:
+    """The longest wait doubles from half a second to half a minute. Each wait is a random time in its upper half."""
     waits = await modules.run("page-inbox", "[0, 1, 2, 10].flatMap((n) => [m.backoff(n, 0), m.backoff(n, 1)])")
     assert waits == [250, 500, 500, 1000, 1000, 2000, 15_000, 30_000]
 

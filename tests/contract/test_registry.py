@@ -1,4 +1,4 @@
-"""The data that the registry stores about a Page's token, on every server."""
+"""What the registry stores about a Page, on every server."""
 
 import time
 from base64 import b64encode

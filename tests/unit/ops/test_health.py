@@ -13,7 +13,7 @@ async def passing() -> None:
 
 
 async def failing() -> None:
-    """Nothing is."""
+    """Fails."""
     raise ConnectionError("redis://:hunter2@cache refused")
 
 
@@ -62,7 +62,7 @@ async def test_false_fails() -> None:
 
 
 async def test_something_cancelled_inside_a_check_is_a_failure() -> None:
-    """A connection that was closed under it, say."""
+    """For example, its connection was closed."""
 
     async def cancelled() -> None:
         raise asyncio.CancelledError

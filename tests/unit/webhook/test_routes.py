@@ -128,7 +128,7 @@ async def test_a_body_over_the_cap_is_refused_as_soon_as_it_is_over(setup: Setup
 
 
 async def test_a_body_of_exactly_the_cap_is_read(setup: Setup) -> None:
-    """White space around JSON is JSON."""
+    """White space around JSON is allowed."""
     padded = BODY + b" " * (CAP - len(BODY))
     assert await setup.deliver(padded, headers=[(b"content-length", b"%d" % CAP)]) == 200
     assert await setup.deliver(padded[:10], padded[10:]) == 200
@@ -145,7 +145,7 @@ async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(set
 
 
 async def test_a_body_that_does_not_come_is_given_up(setup: Setup) -> None:
-    """408, and the connection is closed: it holds half a request."""
+    """408, and the connection is closed, because half a request was received."""
     setup.receiver.answer_seconds = 0.01
     assert await setup.call({"type": "http.request", "body": BODY, "more_body": True}) == 408
     assert (b"connection", b"close") in setup.sent[0]["headers"]
@@ -195,7 +195,7 @@ async def test_what_cannot_be_stored_is_answered_503(setup: Setup) -> None:
 
 
 async def test_a_mistake_of_ours_is_a_500_without_a_word(setup: Setup) -> None:
-    """Not a lost request, and not a 200."""
+    """The delivery is answered, so Facebook repeats it."""
     setup.shop.fails = KeyError("private words")
     assert await setup.deliver(BODY) == 500
     assert setup.body == b""
@@ -214,7 +214,7 @@ async def test_the_handshake_answers_the_challenge_byte_for_byte(setup: Setup, c
 
 
 async def test_a_handshake_with_another_token_is_refused(setup: Setup) -> None:
-    """403, and it is no delivery."""
+    """403, and it is not counted as a delivery."""
     query = b"hub.mode=subscribe&hub.verify_token=another&hub.challenge=1"
     assert await setup.call(method="GET", query=query) == 403
     assert setup.lines[0]["reason"] == "handshake_token"
@@ -231,13 +231,13 @@ async def test_head_is_get_without_the_body(setup: Setup) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "BREW"])
 async def test_other_methods_are_refused_by_name(setup: Setup, method: str) -> None:
-    """405 with the allowed methods. An unknown method is no label."""
+    """405 with the allowed methods. An unknown method is counted as OTHER."""
     assert await setup.call(method=method) == 405
     assert (b"allow", b"GET, HEAD, POST") in setup.sent[0]["headers"]
     assert setup.lines[0]["method"] == ("OTHER" if method == "BREW" else method)
 
 
 async def test_a_user_agent_is_cut_in_the_line(setup: Setup) -> None:
-    """A header of our callers' choice cannot fill the log."""
+    """A header that the caller chooses cannot fill the log."""
     await setup.deliver(BODY, headers=[(b"user-agent", b"x" * 10_000)])
     assert len(setup.lines[0]["user_agent"]) == 200

@@ -21,12 +21,14 @@ STATES = st.builds(
     subscribed_fields=st.lists(WORDS, max_size=3).map(tuple),
     missing_permissions=st.lists(WORDS, max_size=3).map(tuple),
     heal_since=st.none() | MOMENTS,
+    expires_at=st.none() | MOMENTS,
+    missing_fields=st.dictionaries(WORDS, WORDS, max_size=3),
 )
 
 
 @given(STATES)
 def test_a_state_is_read_back(state: PageState) -> None:
-    """Every field of it."""
+    """Every field of a state."""
     assert read_state(write_state(state)) == state
 
 
