@@ -1,4 +1,5 @@
-"""Exports all stored data of a shop as lines of JSON, the oldest first. The data are not collected in memory: each step
+"""Exports the stored data of a shop as lines of JSON: its Pages, receipts, audit log, messages and marks. Blocked
+conversations, the list of labels and waiting edits are not exported. The data are not collected in memory: each step
 reads a few messages, and the next step waits until the caller has taken them. The first step is done before the answer
 begins, so an unavailable store gives a 503. If the store fails later, the answer is cut off. Only an export with an
 `end` line is complete.
@@ -87,7 +88,7 @@ class MarkWalker(Protocol):
 
 
 class Exporter:
-    """Reads everything. `now` is in milliseconds."""
+    """Reads the data of a shop. `now` is in milliseconds."""
 
     def __init__(
         self,

@@ -87,14 +87,14 @@ def restore(file: Path, force: bool) -> None:
     "to",
     required=True,
     envvar="COPY_TO",
-    help="The Redis to copy to, written like REDIS_URL. Can be set in COPY_TO.",
+    help="The Redis to copy to, written like REDIS_URL. Or set the environment variable COPY_TO.",
 )
 def copy(to: str) -> None:
     """Copy everything, with the messages, to an empty Redis, and compare both. The new Redis can be a cluster.
 
     Each key keeps its expiry time to the millisecond. Stop the service first: data that the service stores during the
     copy is not copied. Afterwards start the service with the new REDIS_URL. Facebook repeats the deliveries that failed
-    in the meantime.
+    for a while. The service fetches the rest for Pages with a token.
 
     \b
     Example:   page-inbox copy --to redis+cluster://10.0.0.1,10.0.0.2,10.0.0.3

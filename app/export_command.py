@@ -34,7 +34,10 @@ class ExportFailed(PageInboxError):
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
 @somewhere
 def export(where: Where, shop: str, out: Path) -> None:
-    """Write everything that is kept for a shop to a file: one JSON object per line, the oldest first.
+    """Write a shop's Pages, receipts, audit log, messages and marks to a file: one JSON object per line.
+
+    Receipts, audit entries and messages are each sorted, oldest first. Not in the file: tokens, blocked conversations,
+    the list of labels, and edits whose message has not come.
 
     Only the owner of the file can read it. While the file is being written its name is FILE.part.
 

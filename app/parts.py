@@ -209,7 +209,7 @@ def make_budgets(store: Store) -> Budgets:
 
 
 def make_exporter(store: Store, *, turns: Turns | None = None) -> Exporter:
-    """Returns the exporter of everything that is kept for a shop."""
+    """Returns the exporter of a shop's stored data."""
     return Exporter(
         store.shops,
         store.receipts,

@@ -173,12 +173,13 @@ def table(services: Services) -> list[Route]:
         Route("DELETE", PAGE, shops.disconnect, "disconnectPage", ADMIN,
               "Disconnect a Page and delete its messages.", answer=ReceiptModel, statuses=(404,), tag="Shop and Pages"),
         Route("GET", f"{SHOP}/export", services.exporter.export, "exportShop", READ,
-              "Everything that is stored for the shop, as NDJSON, oldest first.", media="application/x-ndjson",
+              "The shop's Pages, receipts, audit log, messages and marks, as NDJSON.", media="application/x-ndjson",
               statuses=(429,),
               tag="Reading", apart=True,
               description="Each line is a JSON object with a `type`: `shop`, each `page` without its token, each "
               "`receipt`, each `audit` entry, each `message` that is stored when the export begins, each `mark` of a "
-              "conversation, and `end` with the number of `messages`. An answer without the line `end` is incomplete."),
+              "conversation, and `end` with the number of `messages`. Receipts, audit entries and messages are each "
+              "sorted, oldest first. An answer without the line `end` is incomplete."),
         Route("GET", f"{SHOP}/audit", audit.list, "listAudit", ADMIN,
               "The audit log: who did what, the newest first, for 90 days.", query=AuditQuery, answer=AuditModel,
               tag="Shop and Pages",

@@ -1,4 +1,7 @@
-"""Identifiers. All are opaque strings. They are compared and passed on, but never parsed or used as numbers."""
+"""Identifiers. All are strings and never used as numbers. Only two of them have parts that the code reads. The id of a
+conversation is the id of its Page, `_`, and the id of the customer. The id of a message may begin with `m_`, which is
+ignored when the message is looked up, or with `TAP` (domain/message.py).
+"""
 
 from typing import NewType
 
@@ -7,7 +10,7 @@ PageId = NewType("PageId", str)
 Psid = NewType("Psid", str)
 """A person's id, valid for one Page. The same person has a different id at each Page."""
 MessageId = NewType("MessageId", str)
-"""Facebook's `mid`."""
+"""Facebook's `mid`, or our id of a tap without a `mid`."""
 ConversationId = NewType("ConversationId", str)
 PurgeId = NewType("PurgeId", str)
 

@@ -13,7 +13,7 @@ Scope = Literal["messages:read", "messages:purge", "graph:read", "shop:admin"]
 SCOPES: tuple[Scope, ...] = ("messages:read", "messages:purge", "graph:read", "shop:admin")
 
 EVERY_SHOP = ShopId("*")
-"""The `shop` claim of HangPopok's own back end."""
+"""The `shop` claim of a token for all shops. Only the operator's own back end has such a token."""
 
 
 PageStatus = Literal["webhooks_only", "connected", "unsubscribed", "reconnect"]

@@ -18,7 +18,7 @@ from domain.shop import Receipt
 LOOKED_UP: Final = 1000
 """Conversations looked up in one script call, which takes about half a millisecond of the server's time."""
 PURGED: Final = 500
-"""Conversations on one receipt. Their tags take 4 kB in a record."""
+"""Most conversations in one receipt. Their tags take 4 kB in a record."""
 
 
 class CustomerPurger:
