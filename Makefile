@@ -5,8 +5,8 @@ MINUTES ?= 60
 BODIES ?= 1000000
 PARSER_SECONDS ?= 60
 STAMP := .venv/.installed
-# Four test processes, also on two cores: tests wait for timers and servers more than they compute.
-IN_PARALLEL := -n 4 --dist worksteal
+# Six test processes, also on two cores: tests wait for timers and servers more than they compute.
+IN_PARALLEL := -n 6 --dist worksteal
 
 # Compiled modules are used by every test process, and by the services that tests start.
 unexport PYTHONDONTWRITEBYTECODE
