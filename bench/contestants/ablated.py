@@ -19,7 +19,7 @@ def _unbatched() -> None:
     queue: Any = importlib.import_module("cache.messages.queue")
     queue.WAIT_SECONDS = 60.0
     parts: Any = importlib.import_module("app.parts")
-    parts.Writer = partial(parts.Writer, batch_messages=1)
+    parts.Batches = partial(parts.Batches, batch_messages=1)
 
 
 def _pooled() -> None:

@@ -247,11 +247,11 @@ class Connection:
                 return reply
 
     async def _run(self, call: ScriptCall) -> Reply:
-        (reply,) = await self._way.round_trip([(call.keys[0], _words(call))], writes=call.script.writes)
+        words = _words(call)
+        (reply,) = await self._way.round_trip([(call.keys[0], words)], writes=call.script.writes)
         if isinstance(reply, redis_errors.NoScriptError):
-            reply = await self._client.execute_command("EVAL", call.script.source, *_words(call)[2:])
-            if call.script.writes:
-                await self._way.round_trip([])  # waits for replicas, which the client does not
+            words = ("EVAL", call.script.source, *words[2:])
+            (reply,) = await self._way.round_trip([(call.keys[0], words)], writes=call.script.writes)
         if isinstance(reply, Exception):
             raise reply
         return reply

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from api.answers import conversation_json, message_json
 from app.parts import Store, make_budgets, make_store, make_sweeper, make_timeline, make_writer
+from cache import scripts
 from cache.graph.budgets import Budgets
 from cache.graph.watchlist import Watchlist
 from cache.live.timeline import Timeline
@@ -29,7 +30,7 @@ from cache.registry.registry import Registry
 from cache.registry.routes import PageRoute, Routes
 from cache.sealing import Sealer
 from cache.server.address import connect
-from cache.server.connection import Connection
+from cache.server.connection import Connection, Script
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
@@ -180,16 +181,15 @@ def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield servers.for_service_user(server)
 
 
-class FakeClient(fakeredis.FakeAsyncRedis):
-    """A client of fakeredis, which does not know the flags in a script's first line. These flags say what is allowed
-    when Redis is full.
+def fake_server() -> fakeredis.FakeServer:
+    """A fakeredis that has each script without its first line, which says what is allowed when Redis is full: fakeredis
+    does not know these flags.
     """
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Send a script without its first line."""
-        if args[0] == "EVAL":
-            args = (args[0], args[1].partition("\n")[2], *args[2:])
-        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+    server = fakeredis.FakeServer()
+    for script in vars(scripts).values():
+        if isinstance(script, Script):
+            server.script_cache[script.digest.encode()] = script.source.partition("\n")[2].encode()
+    return server
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -204,7 +204,7 @@ async def box(request: pytest.FixtureRequest, flushed: Callable[[str], Server]) 
     """A store with one connected Page, over each server in turn."""
     if request.param == "fake":
         # Protocol 2 because fakeredis answers in the old shapes, which redis-py would take for new ones in pipelines.
-        connection = Connection(FakeClient(server=fakeredis.FakeServer(), protocol=2), limits=PATIENT)
+        connection = Connection(fakeredis.FakeAsyncRedis(server=fake_server(), protocol=2), limits=PATIENT)
     else:
         connection = connect(flushed(request.param).url, limits=PATIENT)
     made = make_box(connection)

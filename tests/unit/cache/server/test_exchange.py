@@ -65,10 +65,6 @@ class FakeClient:
     def __init__(self) -> None:
         self.connection_pool = FakePool()
 
-    async def execute_command(self, *_words: object) -> bytes:
-        """Carry out an EVAL."""
-        return b"s"
-
 
 @pytest.fixture
 def pool() -> FakePool:
@@ -141,7 +137,7 @@ async def test_a_write_that_must_send_its_script_also_waits_for_replicas(pool: F
     connection = Connection(client, wait_replicas=1, limits=PATIENT)
     await connection.get_each([b"key"])
     replica_has, replica_lacks = [0, 1], [0, 0]  # the replies to PUBLISH and WAIT
-    pool.taken[0].replies = [NoScriptError("NOSCRIPT"), *replica_has, *replica_lacks]
+    pool.taken[0].replies = [NoScriptError("NOSCRIPT"), *replica_has, b"s", *replica_lacks]
     with pytest.raises(Unavailable) as caught:
         await connection.run(Script("#!lua\n")([b"key"], []))
     assert caught.value.reason == "redis_not_replicated"
