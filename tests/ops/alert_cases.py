@@ -226,6 +226,8 @@ CASES: tuple[Case, ...] = (
          interval=5),
     Case("PageInboxNoDeliveries", "one in five hours", outcomes(accepted=rising((0.35, 288), (0.0167, 96))),
          silent=(1800, 1860, 1920), interval=5),
+    Case("PageInboxNoDeliveries", "a night as quiet as yesterday's",
+         outcomes(accepted=rising((0, 72), (0.35, 216), (0, 96))), silent=(1800, 1830), interval=5),
     Case("PageInboxNoDeliveries", "a shop with few", outcomes(accepted=rising((0.22, 288), (0, 96))),
          silent=(1800, 1860, 1920), interval=5),
     Case("PageInboxPageUnsubscribed", "one", pages("unsubscribed", (0, 10), (1, 40)), 10),
