@@ -41,7 +41,7 @@ MOST_CONNECTIONS: Final = 12_288
 """Limit: Connections of one process, or fewer when the system allows fewer open files. An idle connection needs about
 7 KiB."""
 SPARE_FILES: Final = 512
-"""Open files reserved for everything except these connections. Connections to Redis need up to 250."""
+"""Open files reserved for everything except these connections. Connections to Redis need up to 256."""
 OTHERS_SHARE: Final = 0.75
 """Limit: Part of the connections that requests other than deliveries can hold, streams included. The rest is for
 Facebook, which uses a few dozen connections."""
