@@ -1,4 +1,4 @@
-"""Those who appear in the stories: Facebook, shops with their tokens, and the service between them.
+"""The parties of the stories: Facebook, shops with their tokens, and the service between them.
 
 The service is the real one, made by `create_app` as in production, on a real Valkey. Only the sockets are left out.
 """
@@ -50,11 +50,11 @@ class Shop:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str, status: int = 200) -> Any:
-        """The JSON it is answered."""
+        """Returns the JSON of the answer."""
         return self._call("GET", path, status)
 
     def delete(self, path: str) -> Any:
-        """A receipt."""
+        """Delete something and return the receipt."""
         return self._call("DELETE", path, 200)
 
     def connects(self, page: str, status: int = 200) -> Any:
@@ -66,15 +66,15 @@ class Shop:
         self._call("PATCH", path, 200, {"paused": paused})
 
     def puts(self, path: str, body: Any, status: int = 200) -> Any:
-        """Replace something, and the JSON that answers it."""
+        """Replace something and return the JSON of the answer."""
         return self._call("PUT", path, status, body)
 
     def blocks(self, conversation: str) -> Any:
-        """A customer objects."""
+        """Block a customer who objects, and return the JSON of the answer."""
         return self._call("PUT", f"conversations/{conversation}/blocked", 200)
 
     def reads(self, path: str = "messages") -> list[str]:
-        """The texts of its messages, newest first."""
+        """Returns the texts of the shop's messages, newest first."""
         return [message.get("text", "") for message in self.get(path)["messages"]]
 
     def _call(self, method: str, path: str, status: int, body: Any = None) -> Any:
@@ -95,8 +95,8 @@ class Inbox:
         """Delivers like Facebook, but does not know the app secret."""
 
     def shop(self, name: str, *scopes: Scope, token_for: str = "") -> Shop:
-        """A shop with a token of these scopes, or of all scopes if none is given. `token_for` makes tokens of other
-        shops."""
+        """Returns a shop with a token of these scopes, or of all scopes if none is given. With `token_for` the token is
+        for another shop."""
         token = self._tokens.mint(ShopId(token_for or name), scopes or SCOPES, 60, f"owner@{name}", time.time())
         return Shop(self._client, name, token)
 
@@ -140,7 +140,7 @@ def unsends(mid: str) -> Document:
 
 
 def _answered(client: TestClient, method: str, path: str, **content: Any) -> httpx2.Response:
-    """The first answer that is not about a slow Redis, which may be the machine's fault."""
+    """Returns the first answer that does not report a slow Redis. A busy machine can make Redis slow."""
     answers = iter(lambda: client.request(method, path, **content), None)
     deadline = time.monotonic() + WITHIN
     return next(one for one in answers if b"redis_timeout" not in one.content or time.monotonic() > deadline)

@@ -23,7 +23,7 @@ def test_after_the_receipt_nothing_can_be_read_and_nothing_comes_back(inbox: Inb
 
 
 def test_the_receipt_can_be_asked_for_later(inbox: Inbox) -> None:
-    """`complete` says that the bytes are erased too. It names no customer and no content."""
+    """The status `complete` says that the bytes are erased too. The receipt names no customer and no content."""
     shop = inbox.shop("sokha")
     inbox.facebook.delivers(says("m_1", "one"), says("m_2", "two"))
     path = f"purges/{shop.delete('messages')['purge_id']}"

@@ -4,7 +4,7 @@ from tests.walkthrough.conftest import PAGE, Inbox, says
 
 
 def test_a_token_opens_its_own_shop_only(inbox: Inbox) -> None:
-    """Another shop's token is good, and good for nothing here."""
+    """Another shop's token is valid, but not for this shop."""
     inbox.facebook.delivers(says("m_1", "for Sokha"))
     stranger = inbox.shop("sokha", token_for="dara")
     assert stranger.get("messages", status=403)["reason"] == "wrong_shop"
