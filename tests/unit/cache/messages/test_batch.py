@@ -43,7 +43,7 @@ ROW = 4
 """Arguments of `put.lua` for one message: id, sent_at, value, merged."""
 
 KEYS = 6
-"""Of one shop in a put."""
+"""Keys of one shop in a put."""
 
 
 def text(mid: str, words: str = "", page: PageId = PAGE) -> Message:
@@ -65,7 +65,7 @@ class Share:
 
 
 def shares(call: ScriptCall) -> list[Share]:
-    """Shop by shop."""
+    """Returns the share of each shop in a put."""
     found, at = [], 1
     for registry in call.keys[::KEYS]:
         _, sealed_by, pages, messages = call.args[at : at + 4]
@@ -79,26 +79,26 @@ def shares(call: ScriptCall) -> list[Share]:
 
 
 def only(call: ScriptCall) -> Share:
-    """The only one."""
+    """Returns the share of the only shop in a put."""
     (share,) = shares(call)
     return share
 
 
 def sizes(trip: Sequence[ScriptCall]) -> list[list[int]]:
-    """Messages of each shop in each call."""
+    """Returns the number of messages of each shop in each call."""
     return [[len(share.rows) for share in shares(call)] for call in trip]
 
 
 def stored(share: Share) -> Reply:
-    """All of it."""
+    """Returns the reply that every message of the share is stored."""
     return [b"s" * len(share.rows)]
 
 
 class FakeConnection(Connection):
-    """Answers each shop's share of a put by `answer`, other scripts by `answer_other`, or raises what `failures` holds,
-    one a round trip; notes what was sent. A share answered by an Unavailable fails its call.
+    """Answers each shop's share of a put by `answer`, other scripts by `answer_other`, or raises the next
+    item of `failures` in each round trip. It keeps what was sent. A share answered by an Unavailable fails its call.
 
-    While `gate` is closed a round trip waits.
+    While `gate` is closed, a round trip waits.
     """
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class FakeConnection(Connection):
         self.gate.set()
 
     async def runs(self, calls: Sequence[ScriptCall]) -> list[Reply | Unavailable]:
-        """One round trip."""
+        """Carries out one round trip."""
         self.trips.append(list(calls))
         await self.gate.wait()
         failure = self.failures.pop(0) if self.failures else None
@@ -130,16 +130,16 @@ class FakeConnection(Connection):
 
     @property
     def clustered(self) -> bool:
-        """As the test says."""
+        """Whether the test simulates a cluster."""
         return self.cluster
 
     async def run(self, call: ScriptCall, *, tries: int = 1) -> Reply:
-        """A script outside the queue."""
+        """Runs a script outside the queue."""
         assert tries == 2
         return (await self.runs([call]))[0]
 
     async def command(self, *args: Any) -> Reply:
-        """A command outside the queue."""
+        """Runs a command outside the queue."""
         self.commands.append(args)
         return self.values.get(args[0])
 
@@ -181,19 +181,19 @@ class Setup:
         self._writers: dict[PageRoute, Writer] = {}
 
     def metric(self, name: str, **labels: str) -> float | None:
-        """Its value."""
+        """Returns the value of a metric."""
         return self.registry.get_sample_value(f"page_inbox_{name}", labels)
 
     def sealed(self, id_: bytes, record: bytes) -> bytes:
-        """A value as the writer would seal it."""
+        """Returns a value as the writer would seal it."""
         return self.secrets.vault(*self.route()).seal(id_, record, token_bytes(8))
 
     def body(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        """What a row of a put says, opened."""
+        """Returns the decrypted record in a row of a put."""
         return decode(self.secrets.vault(*self.route()).open(row[0], row[2])).json()
 
     def route(self, shop: ShopId = SHOP) -> PageRoute:
-        """The route that a lookup finds."""
+        """Returns the route that a lookup finds."""
         return self.routes.setdefault(shop, PageRoute(shop, self.secrets.new(shop)))
 
     def writer(self, route: PageRoute | None = None) -> Writer:
@@ -231,18 +231,18 @@ class Setup:
 
 @pytest.fixture
 def setup() -> Setup:
-    """A fresh one for each test."""
+    """A new writer for each test."""
     return Setup()
 
 
 async def settled(*tasks: Awaitable[Any]) -> list[str]:
-    """The reason of each one's failure, or `stored`."""
+    """Returns, for each task, the reason of its failure, or `stored`."""
     results = await asyncio.gather(*tasks, return_exceptions=True)
     return [one.reason if isinstance(one, Unavailable) else "stored" for one in results]
 
 
 async def test_what_arrives_in_one_turn_goes_in_one_call(setup: Setup) -> None:
-    """Ten requests, two shops."""
+    """Ten requests of two shops are one call."""
     puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
     assert await asyncio.gather(*puts) == [["stored"]] * 10
     ((call,),) = setup.connection.trips
@@ -252,7 +252,7 @@ async def test_what_arrives_in_one_turn_goes_in_one_call(setup: Setup) -> None:
 
 
 async def test_on_a_cluster_each_shop_has_a_call_of_its_own(setup: Setup) -> None:
-    """In the same round trip. All keys of one call must be in one slot."""
+    """The calls are in one round trip. All keys of one call must be in one slot."""
     setup.connection.cluster = True
     puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
     assert await asyncio.gather(*puts) == [["stored"]] * 10
@@ -282,7 +282,7 @@ async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> Non
 
 
 async def test_who_does_not_wait_is_told(setup: Setup) -> None:
-    """The outcomes or the error. A refusal at once is raised at once."""
+    """`settle` gets the outcomes or the error. If the queue has no room, the error is raised at once."""
     told: list[Any] = []
     await setup.put(text("m_9"))
     assert setup.writer().put_soon(many(2), told.append)
@@ -300,7 +300,7 @@ async def test_who_does_not_wait_is_told(setup: Setup) -> None:
 
 
 async def test_what_arrives_during_a_round_trip_waits_for_the_next(setup: Setup) -> None:
-    """All of it is sent together."""
+    """All messages that waited are sent together."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -313,7 +313,7 @@ async def test_what_arrives_during_a_round_trip_waits_for_the_next(setup: Setup)
 
 
 async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(setup: Setup) -> None:
-    """251 and more messages of a shop are several calls of one round trip; each caller gets its own."""
+    """251 and more messages of a shop are several calls of one round trip. Each caller gets its own outcomes."""
 
     def every_third_a_duplicate(share: Share) -> Reply:
         ids = [row[0] for row in share.rows]
@@ -335,7 +335,7 @@ async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(setup:
 
 
 async def test_a_round_trip_is_bounded(setup: Setup) -> None:
-    """Shops beyond the bound go in the next one."""
+    """Shops beyond the limit are in the next round trip."""
     puts = [setup.put(*many(MOST_MESSAGES // 2), shop=ShopId(f"shop-{n}")) for n in range(3)]
     await asyncio.gather(*puts)
     messages = [sum(sum(call) for call in sizes(trip)) for trip in setup.connection.trips]
@@ -363,7 +363,7 @@ async def test_a_young_message_that_redis_calls_too_old_is_not_dropped() -> None
 
 
 async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
-    """It refuses at once, because room may not become free in time."""
+    """The queue refuses at once, because room may not become free in time."""
     setup = Setup(queue_messages=3)
     setup.connection.gate.clear()
     first = setup.put(*many(2))
@@ -380,7 +380,7 @@ async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None
 
 
 async def test_a_queue_full_of_bytes_refuses_too() -> None:
-    """Few messages may be large."""
+    """A few large messages can fill the queue."""
     big = text("m_0", "".join(chr(0x4E00 + n * 37 % 20_000) for n in range(2_000)))
     setup = Setup(queue_bytes=len(encode_message(big, shop_keys(SHOP), b"abcd", 432_000)) * 3 // 2)
     setup.connection.gate.clear()
@@ -395,7 +395,7 @@ async def test_a_queue_full_of_bytes_refuses_too() -> None:
 
 
 async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None:
-    """It would wait behind a round trip that hangs, although there is room. Earlier messages are stored."""
+    """The message would wait behind a round trip that hangs, although there is room. Earlier messages are stored."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -410,7 +410,7 @@ async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None
 
 @pytest.mark.parametrize("late", [2, 4])
 async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(setup: Setup, late: int) -> None:
-    """It was accepted before the store became slow. Later messages are stored, also if there are none."""
+    """The messages were accepted before the store became slow. Messages that came later are stored."""
     setup.batches._pace.messages = 3
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
@@ -428,7 +428,7 @@ async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(se
 
 
 async def test_what_has_waited_long_is_stored_where_it_fits(setup: Setup) -> None:
-    """A store that stood still for a moment is as quick as ever afterwards."""
+    """A store that was slow for a moment is quick again afterwards."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -440,7 +440,7 @@ async def test_what_has_waited_long_is_stored_where_it_fits(setup: Setup) -> Non
 
 
 async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(setup: Setup) -> None:
-    """The rest of its messages waits behind the other shop's messages, and everything is stored in order."""
+    """The rest of the shop's messages waits behind the other shop's messages. All messages are stored in order."""
     setup.connection.gate.clear()
     first = setup.put(text("m_first"))
     await setup.under_way()
@@ -464,7 +464,7 @@ async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(set
 
 
 async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) -> None:
-    """What waited behind it has waited long enough. The room is free again, and the next put is tried."""
+    """Messages that waited for the next round trip fail too. Then the queue has room, and the next put is tried."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -480,7 +480,7 @@ async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) ->
 
 
 async def test_one_shops_failure_is_not_anothers(setup: Setup) -> None:
-    """On a cluster, where each call of a round trip has its own reply."""
+    """On a cluster, each call of a round trip has its own reply."""
     setup.connection.cluster = True
     setup.connection.answer = lambda share: (
         Unavailable("redis_refused") if share.registry == shop_keys(SHOP).registry else stored(share)
@@ -501,7 +501,7 @@ async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(setup: 
 
 
 async def test_it_is_sent_once_more_and_not_for_ever(setup: Setup) -> None:
-    """Facebook delivers again."""
+    """After two failures the delivery is refused, and Facebook delivers it again."""
     setup.connection.failures = [Unavailable("redis_unreachable"), Unavailable("redis_unreachable")]
     assert await settled(setup.put(text("m_0"))) == ["redis_unreachable"]
     assert len(setup.connection.trips) == 2
@@ -516,7 +516,7 @@ async def test_a_refusal_is_not_sent_again(setup: Setup, reason: Any) -> None:
 
 
 async def test_a_server_that_does_not_answer_is_given_up(setup: Setup) -> None:
-    """In time to answer Facebook."""
+    """The writer gives up in time to answer Facebook."""
     setup.connection.limits = TimeLimits(write=0.01)
     setup.connection.gate.clear()
     assert await settled(setup.put(text("m_0"))) == ["redis_timeout"]
@@ -524,7 +524,7 @@ async def test_a_server_that_does_not_answer_is_given_up(setup: Setup) -> None:
 
 
 async def test_the_nonces_of_two_messages_differ(setup: Setup) -> None:
-    """Also if one message is put twice: the second put is a duplicate, not a repeated write."""
+    """If one message is put twice, the nonces differ too: the second put is a duplicate, not a repeated write."""
     await asyncio.gather(setup.put(text("m_0")), setup.put(text("m_0")))
     ((call,),) = setup.connection.trips
     nonces = [row[2][2:6] for row in only(call).rows]
@@ -532,7 +532,7 @@ async def test_the_nonces_of_two_messages_differ(setup: Setup) -> None:
 
 
 async def test_a_caller_that_is_cancelled_costs_the_others_nothing(setup: Setup) -> None:
-    """Its messages are stored all the same, and its room is given back."""
+    """The messages of the cancelled caller are stored, and their room in the queue becomes free."""
     setup.connection.gate.clear()
     gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
     await setup.under_way()
@@ -545,7 +545,7 @@ async def test_a_caller_that_is_cancelled_costs_the_others_nothing(setup: Setup)
 
 
 async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(setup: Setup) -> None:
-    """No result is set on a future that has ended."""
+    """The failure is not set on the future of the cancelled caller, because this future has ended."""
     setup.connection.gate.clear()
     gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
     await setup.under_way()
@@ -558,7 +558,7 @@ async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(setup: S
 
 
 async def test_closing_finishes_what_came_and_refuses_what_comes(setup: Setup) -> None:
-    """The stop of a process loses nothing that it has taken in."""
+    """A process that stops loses no message that it has accepted."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -579,14 +579,14 @@ async def test_closing_finishes_what_came_and_refuses_what_comes(setup: Setup) -
 
 
 async def test_closing_an_idle_writer_is_instant(setup: Setup) -> None:
-    """Twice as well."""
+    """A second close is instant too."""
     await setup.batches.close()
     await setup.batches.close()
     assert setup.connection.trips == []
 
 
 async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(setup: Setup) -> None:
-    """The next put works."""
+    """After a bug has failed one batch, the next put works."""
     setup.connection.failures = [RuntimeError("a bug")]
     with pytest.raises(RuntimeError):
         await setup.put(text("m_0"))
@@ -595,14 +595,14 @@ async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(setup: S
 
 
 async def test_the_letters_of_the_script_are_outcomes(setup: Setup) -> None:
-    """Each of them, in the order of the messages."""
+    """Each letter becomes an outcome, in the order of the messages."""
     setup.connection.answer = lambda _: [b"sdgopb"]
     outcomes = await setup.put(*many(6))
     assert outcomes == ["stored", "duplicate", "erased", "too_old", "paused", "blocked"]
 
 
 async def test_each_page_of_a_call_is_named_once(setup: Setup) -> None:
-    """With its tag, for the script to look it up in the shop's record."""
+    """The call has each Page with its tag. The script looks the Page up in the shop's record."""
     await setup.put(text("m_0"), text("m_1", page=OTHER_PAGE), text("m_2"))
     ((call,),) = setup.connection.trips
     keys = shop_keys(SHOP)
@@ -611,7 +611,7 @@ async def test_each_page_of_a_call_is_named_once(setup: Setup) -> None:
 
 
 async def test_a_message_whose_edit_came_first_is_stored_with_it(setup: Setup) -> None:
-    """Also behind a split: the number in the reply counts within its shop's share of the call."""
+    """This also holds if the batch is split: the number in the reply counts within the shop's share of the call."""
     keys = shop_keys(SHOP)
     edit = Edit(MessageId(f"m_{CALL_MESSAGES + 1}"), PAGE, CUSTOMER, 1, "edited", None)
     wanted = keys.message_id(PAGE, edit.id)
@@ -655,7 +655,7 @@ async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) ->
 
 
 async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(setup: Setup) -> None:
-    """No tombstone for strangers."""
+    """An unsend for a Page of another shop leaves no tombstone."""
     setup.connection.answer_other = lambda _: 0
     unsend = Unsend(MessageId("m_7"), PAGE, None)
     assert await settled(setup.writer().put([unsend])) == ["contended"]
@@ -671,7 +671,7 @@ async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(setup: S
 
 
 async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(setup: Setup) -> None:
-    """Compare and set: never over a text that it has not seen."""
+    """An edit replaces a value only if the value is still the one that the service has read."""
     rival = Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None)
     id_ = shop_keys(SHOP).message_id(PAGE, rival.id)
     value = setup.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
@@ -697,7 +697,7 @@ async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -
 
 @pytest.mark.parametrize("event", [text("m_0"), Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "x", None)])
 async def test_a_secret_that_is_not_the_shops_is_looked_up_once_more(setup: Setup, event: Storable) -> None:
-    """Then the event is refused: Facebook delivers it again."""
+    """If the second lookup does not help, the event is refused, and Facebook delivers it again."""
     setup.connection.answer, setup.connection.answer_other = (lambda _: [b"u"]), (lambda _: [b"u"])
     assert await settled(setup.writer().put([event])) == ["contended"]
     assert len(setup.connection.trips) == 2
