@@ -30,23 +30,23 @@ PERSON = "7000000000000001"
 
 
 class StoreLost(PageInboxError):
-    """Redis is not there."""
+    """Raised when Redis does not answer."""
 
     kind: Kind = "unavailable"  # type: ignore[misc]
 
 
 def time(seconds: int) -> str:
-    """A time this long after the beginning of the gap, as Graph writes it."""
+    """Returns the time this long after the beginning of the gap, as Graph writes it."""
     return rfc3339(SINCE + seconds * 1000).replace(".000Z", "+0000")
 
 
 def conversation(id_: str, seconds: int) -> dict[str, Any]:
-    """Last written in then."""
+    """Returns a conversation whose last message is of that time."""
     return {"id": id_, "updated_time": time(seconds)}
 
 
 def message(mid: str, seconds: int, **other: Any) -> dict[str, Any]:
-    """Sent by a person then."""
+    """Returns a message that a person sent at that time."""
     return {"id": mid, "created_time": time(seconds), "from": {"id": PERSON}, "message": WORDS, **other}
 
 
@@ -71,7 +71,7 @@ class World:
     leases_left: int = 1000
 
     def will(self, of: str, *answers: httpx2.Response | Exception) -> None:
-        """A conversation's messages."""
+        """Let Facebook answer with these messages of a conversation."""
         self.setup.facebook.will(f"GET {of}/messages", *answers)
 
     async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
@@ -91,26 +91,26 @@ class World:
         return set()
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """What was written last."""
+        """Returns the progress that was stored last."""
         return self.record
 
     async def write(self, shop: ShopId, page: PageId, heal: Heal, visited: list[str], /) -> None:
-        """Keep it."""
+        """Store the progress."""
         self.record = heal
         self.gone_through |= set(visited)
 
     async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Of this run."""
+        """Returns the conversations that this run has finished."""
         return self.gone_through & set(conversations)
 
     async def still_ours(self) -> None:
-        """Until it is not."""
+        """Raise when the test takes the lease away."""
         self.leases += 1
         if self.leases > self.leases_left:
             raise StoreLost("redis_unreachable")
 
     async def turn(self, since: int | None = SINCE) -> TurnResult:
-        """One turn."""
+        """Heal for one turn."""
         clock = self.setup.clock
         healer = Healer(
             *(self.setup.calls, self, self, self, self.setup.metrics),
@@ -128,7 +128,7 @@ class World:
         return self.record.stored
 
     def healed(self, outcome: str) -> float:
-        """How many are counted as this."""
+        """Returns how many messages have this outcome."""
         return self.setup.count("healed_messages_total", outcome=outcome)
 
 
@@ -226,7 +226,7 @@ async def test_it_asks_for_no_more_than_healing_needs_at_the_pace_of_conversatio
 
 
 async def test_too_much_at_once_is_asked_for_in_halves() -> None:
-    """Facebook finds messages heavy."""
+    """Facebook can refuse many messages at once, so the service asks for half as many."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", too_much(), page_of(message("m_1", 9)))
@@ -235,7 +235,7 @@ async def test_too_much_at_once_is_asked_for_in_halves() -> None:
 
 
 async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_told() -> None:
-    """Also messages of the conversation in which it failed. The next run fetches the rest."""
+    """Messages of the conversation in which Facebook failed are stored too. The next run fetches the rest."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", page_of(message("m_2", 90)))
@@ -248,7 +248,7 @@ async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_to
 
 
 async def test_a_token_that_dies_midway_is_told_as_that() -> None:
-    """Once, and the messages are safe."""
+    """The death is reported once, and the fetched messages are stored."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), after="A"), refused(190, 460))
     world.will("t_1", page_of(message("m_1", 90)))
@@ -258,7 +258,7 @@ async def test_a_token_that_dies_midway_is_told_as_that() -> None:
 
 
 async def test_when_facebook_refuses_at_once_nothing_is_stored() -> None:
-    """There is nothing."""
+    """No message was fetched."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, refused(10))
     with pytest.raises(PermissionMissing):
@@ -283,7 +283,7 @@ async def test_what_cannot_be_read_is_counted_and_the_rest_stored() -> None:
 
 
 async def test_a_message_without_a_time_ends_no_walk() -> None:
-    """The store decides what becomes of it."""
+    """The store decides whether it stores a message without a time."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of({"id": "t_1"}))
     world.will("t_1", page_of(message("m_2", 90, created_time=None), message("m_1", 80)))
@@ -292,7 +292,7 @@ async def test_a_message_without_a_time_ends_no_walk() -> None:
 
 
 async def test_messages_are_stored_so_many_at_a_time() -> None:
-    """The store answers others in between."""
+    """Between two calls the store answers other callers."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 900)))
     world.will("t_1", page_of(*[message(f"m_{n:03}", n) for n in range(PUT_MESSAGES + 1, 0, -1)]))
@@ -311,7 +311,7 @@ async def test_a_store_that_is_lost_ends_it() -> None:
 
 
 async def test_a_lease_that_cannot_be_renewed_ends_it_before_the_next_call() -> None:
-    """Another replica may be at it."""
+    """Another replica may heal the Page now."""
     world = World(leases_left=1)
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     with pytest.raises(StoreLost):
@@ -320,7 +320,7 @@ async def test_a_lease_that_cannot_be_renewed_ends_it_before_the_next_call() -> 
 
 
 async def test_what_is_logged_is_numbers() -> None:
-    """No words, no person, no conversation."""
+    """The log line has no words, no person and no conversation."""
     world = World()
     world.outcomes["m_1"] = "duplicate"
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))

@@ -44,7 +44,7 @@ DONE = Receipt(PurgeId("purge-1"), "page", NOW, "owner", complete=True, messages
 
 
 class Refused(PageInboxError):
-    """The store says no."""
+    """Raised when the store refuses."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__("because")
@@ -151,13 +151,13 @@ class World:
 
 
 async def never(_: Asked) -> httpx2.Response:
-    """Facebook hangs."""
+    """Does not answer, like a Facebook that hangs."""
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
 
 
 async def test_a_page_is_routed_and_its_token_kept_before_facebook_delivers() -> None:
-    """So no delivery of the Page is lost. The watch repairs what fails after that."""
+    """With this order no delivery of the Page is lost. The watch repairs what fails after that."""
     world = World()
     world.will_connect()
     page = await world.connected()
@@ -217,7 +217,7 @@ async def test_the_token_is_checked_with_the_apps_own() -> None:
 
 
 async def test_what_is_logged_of_it_holds_no_token() -> None:
-    """Shop, Page, and how many permissions it lacks."""
+    """The line has the shop, the Page, and the number of permissions that the token lacks."""
     world = World()
     world.will_connect()
     with capture_logs() as lines:
@@ -276,7 +276,7 @@ async def test_what_is_only_wanted_may_be_missing_and_is_told() -> None:
 
 @pytest.mark.parametrize(("told", "fits"), [(PAGE, True), (int(PAGE), True), ("104200000000002", False), (None, False)])
 async def test_where_facebook_does_not_name_a_tokens_page_the_token_itself_is_asked(told: object, fits: bool) -> None:
-    """A call more, with the Page's token."""
+    """This needs one more call, with the Page's token."""
     world = World()
     world.will_connect({name: fact for name, fact in GOOD.items() if name != "profile_id"})
     world.facebook.will("GET me", ok({} if told is None else {"id": told}))
@@ -313,7 +313,7 @@ async def test_of_a_token_of_which_facebook_tells_this_app_nothing_another_app_i
 
 
 async def test_made_up_tokens_of_one_shop_do_not_use_up_the_calls_of_the_app() -> None:
-    """After twenty that Facebook has refused it is not asked again; an outage does not count."""
+    """After twenty refused tokens Facebook is not asked again. An outage does not count."""
     world = World()
     for _ in range(REFUSED_TOKENS):
         world.facebook.will(DEBUG, ok({}))
@@ -365,7 +365,7 @@ async def test_messages_are_subscribed_before_it_is_found_out_which_field_is_ref
 
 
 async def test_when_not_even_messages_are_taken_the_page_waits_for_the_watch() -> None:
-    """Routed, with its token, to be looked at soon."""
+    """The Page is connected with its token, and the watch checks it soon."""
     world = World()
     world.facebook.will(DEBUG, ok({"data": GOOD}))
     world.facebook.will(SUBSCRIBE, refused(100), refused(100))
@@ -377,7 +377,7 @@ async def test_when_not_even_messages_are_taken_the_page_waits_for_the_watch() -
 
 @pytest.mark.parametrize("told", [{"success": False}, {}, {"success": None}])
 async def test_a_subscription_that_facebook_does_not_confirm_is_none(told: dict[str, Any]) -> None:
-    """The call went well, and yet."""
+    """Facebook answers the call without an error and without a confirmation."""
     world = World()
     world.facebook.will(DEBUG, ok({"data": GOOD}))
     world.facebook.will(SUBSCRIBE, ok(told))
@@ -397,7 +397,7 @@ async def test_a_failure_that_has_nothing_to_do_with_fields_is_not_tried_with_fe
 
 @pytest.mark.parametrize("hangs", [DEBUG, SUBSCRIBE])
 async def test_connecting_has_a_deadline_over_all_its_calls(hangs: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is done by then stays done."""
+    """Steps that were done before the deadline stay done."""
     monkeypatch.setattr("graph_client.pages.CONNECT_SECONDS", 0.05)
     world = World()
     world.facebook.will(hangs, never)
@@ -408,7 +408,7 @@ async def test_connecting_has_a_deadline_over_all_its_calls(hangs: str, monkeypa
 
 
 async def test_disconnecting_ends_facebooks_deliveries_then_forgets_and_purges() -> None:
-    """While the token is still there to call with."""
+    """Facebook is called first, because the call needs the token."""
     world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
     world.facebook.will(UNSUBSCRIBE, ok({"success": True}))
     assert await world.disconnected() == DONE
@@ -426,7 +426,7 @@ async def test_disconnecting_ends_facebooks_deliveries_then_forgets_and_purges()
     ],
 )
 async def test_whatever_facebook_answers_a_disconnect_goes_on(code: int, reason: str, calls: int) -> None:
-    """The shop's data is deleted. What failed is logged."""
+    """The shop's data is deleted, and the failure is logged."""
     world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
     world.facebook.will(UNSUBSCRIBE, *[refused(code) for _ in range(calls)])
     with capture_logs() as lines:
@@ -443,7 +443,7 @@ async def test_whatever_facebook_answers_a_disconnect_goes_on(code: int, reason:
 
 
 async def test_a_facebook_that_hangs_does_not_hold_up_a_disconnect(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for longer than it was given."""
+    """The call to Facebook has a time limit of its own."""
     monkeypatch.setattr("graph_client.pages.UNSUBSCRIBE_SECONDS", 0.02)
     world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
     world.facebook.will(UNSUBSCRIBE, never)
@@ -455,14 +455,14 @@ async def test_a_facebook_that_hangs_does_not_hold_up_a_disconnect(monkeypatch: 
 
 @pytest.mark.parametrize("state", [None, PageState(NOW, token_alive=False)], ids=["webhooks alone", "dead"])
 async def test_without_a_living_token_facebook_is_not_asked(state: PageState | None) -> None:
-    """There is nothing to ask with."""
+    """Without a living token no call is possible."""
     world = World(state)
     assert await world.disconnected() == DONE
     assert world.told == ["purge owner", "forget"]
 
 
 async def test_an_unsubscribed_page_is_unsubscribed_all_the_same() -> None:
-    """A subscription may have come about that was never confirmed."""
+    """Facebook may have made a subscription that it never confirmed."""
     world = World(PageState(NOW, token_alive=True))
     world.facebook.will(UNSUBSCRIBE, ok({"success": True}))
     await world.disconnected()
@@ -470,7 +470,7 @@ async def test_an_unsubscribed_page_is_unsubscribed_all_the_same() -> None:
 
 
 async def test_a_page_that_is_not_this_shops_is_not_touched() -> None:
-    """For every other owner."""
+    """A shop cannot disconnect a Page of another shop."""
     world = World(fails={"page": Refused("not_found")})
     with pytest.raises(Refused):
         await world.disconnected()
@@ -489,7 +489,7 @@ async def test_a_page_that_is_not_this_shops_is_not_touched() -> None:
     ids=["among others", "id as a number", "others alone", "without fields", "nobody"],
 )
 async def test_of_a_pages_subscriptions_this_apps_counts(apps: list[Any], fields: tuple[str, ...]) -> None:
-    """Others may have the same Page."""
+    """Other apps may have subscriptions of the same Page."""
     world = World(replace(PageState(NOW, token_alive=True)))
     world.facebook.will(SUBSCRIPTION, ok({"data": apps}))
     assert await world.pages.subscribed_fields(SHOP, PAGE) == fields
@@ -497,7 +497,7 @@ async def test_of_a_pages_subscriptions_this_apps_counts(apps: list[Any], fields
 
 
 async def test_a_subscription_that_cannot_be_asked_for_is_not_taken_for_lost() -> None:
-    """An error is no answer."""
+    """An error does not say that the subscription is lost."""
     world = World()
     world.facebook.will(SUBSCRIPTION, refused(10))
     with pytest.raises(GraphError):
@@ -514,7 +514,7 @@ async def test_who_granted_the_token_is_noted_with_it(told: dict[str, Any], pers
 
 
 async def test_nobody_grants_what_is_connected_for_webhooks_alone() -> None:
-    """An earlier token stays, and so does its person."""
+    """An earlier token and the person who granted it stay."""
     world = World()
     await world.connected(None)
     assert world.granted_by == "nobody was asked"

@@ -157,12 +157,12 @@ class World:
 
 
 async def never(_: float) -> None:
-    """No test sleeps here."""
+    """Fails the test, because no test of the watch sleeps."""
     raise AssertionError("the test runs no loop")
 
 
 def watch(world: World, metrics: Metrics | None = None) -> Watch:
-    """A watch over that world."""
+    """Returns a watch that uses this world."""
     metrics = metrics or Metrics(CollectorRegistry())
     return Watch(world, world, world, world, world, metrics, token_died=world.died, now=lambda: NOW, sleep=never)
 
@@ -176,7 +176,7 @@ async def test_a_page_whose_time_has_not_come_costs_no_call() -> None:
 
 
 async def test_a_good_page_is_looked_at_and_put_off_for_a_day() -> None:
-    """Two calls: the token, the subscription."""
+    """A check has two calls: for the token and for the subscription."""
     world = World()
     assert await world.look() == Counter(inspect=1, subscription=1, noted=1)
     assert (world.due[PAGE], world.status) == (NOW + DAY, "connected")
@@ -203,7 +203,7 @@ async def test_what_a_lost_subscription_missed_is_written_down_before_it_is_rest
 
 @pytest.mark.parametrize("fails", ["subscribe", "heal"])
 async def test_what_could_not_be_healed_is_tried_again_soon(fails: str) -> None:
-    """For any failure: of the subscription, or of Facebook in the middle of the history."""
+    """This holds for a failure of the subscription and for a failure in the middle of the history."""
     world = World(last_event_at=NOW - DAY, fields=(), fails={fails: GraphUnavailable()})
     await world.look()
     assert world.due[PAGE] == NOW + AGAIN
@@ -217,7 +217,7 @@ async def test_what_could_not_be_healed_is_tried_again_soon(fails: str) -> None:
 
 
 async def test_a_throttle_is_waited_out() -> None:
-    """Not asked again before Facebook's time is over."""
+    """The Page is not checked again before the time that Facebook named."""
     world = World(fails={"subscription": Throttled("pages", retry_after=3600)})
     await world.look()
     assert world.due[PAGE] == NOW + 3_600_000
@@ -241,13 +241,13 @@ async def test_a_page_whose_token_cannot_be_opened_is_counted_as_one_to_reconnec
 
 @pytest.mark.parametrize("gone", [World(owned=False), World(None)], ids=["disconnected", "webhooks alone"])
 async def test_a_page_without_a_token_leaves_the_list(gone: World) -> None:
-    """There is nothing to look at."""
+    """A Page without a token cannot be checked."""
     await gone.look()
     assert gone.due == {}
 
 
 async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() -> None:
-    """Also if it is subscribed and its last event is recent."""
+    """This also holds for a Page that is subscribed and has a recent event."""
     world = World(last_event_at=NOW - 1000, ended=Outage(NOW - 7_200_000, NOW - 500))
     metrics = Metrics(CollectorRegistry())
     await Heartbeat(world, world, metrics, now=lambda: NOW, sleep=never).beat()
@@ -271,7 +271,7 @@ async def test_a_lease_keeps_others_off_while_a_page_heals() -> None:
 
 @pytest.mark.parametrize("person", ["10000000000000042", None])
 async def test_a_look_notes_again_who_granted_the_token(person: str | None) -> None:
-    """For Pages that were connected before it was noted, and for a key that is new."""
+    """This is for Pages that were connected before the person was stored, and for a new key."""
     world = World(person=person)
     await world.look()
     assert world.granted_by == (None if person is None else (person, NOW))

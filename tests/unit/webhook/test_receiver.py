@@ -35,29 +35,29 @@ class Request(DeliveryRequest):
         self.answers: list[Answer] = []
 
     def answer(self, answer: Answer) -> None:
-        """One more."""
+        """Keep the answer."""
         self.answers.append(answer)
 
 
 class Setup(WebhookSetup):
-    """Both ways over one store."""
+    """The fast and the ordinary entrance over one store."""
 
     def __init__(self) -> None:
         self.now = 0.0
         super().__init__(max_body_bytes=1 << 20, clock=self.clock)
 
     def clock(self) -> float:
-        """Seconds, as the test has them."""
+        """Returns the seconds that the test has set."""
         return self.now
 
     def arrive(self, body: bytes, signature: bytes | None = None, agent: bytes | None = None) -> Request:
-        """The short way, not answered yet. Without a signature it gets the right one."""
+        """Send a delivery through the fast entrance without waiting. Without `signature` it is signed."""
         request = Request(body, signature or sign(body, SECRET), agent, self.now)
         self.receiver.receive(request)
         return request
 
     async def shortly(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
-        """The short way."""
+        """Send a delivery through the fast entrance and return the answer."""
         request = Request(body, signature, agent, self.now)
         self.receiver.receive(request)
         before = len(self.lines)
@@ -68,7 +68,7 @@ class Setup(WebhookSetup):
         return answer
 
     async def usually(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
-        """The usual way."""
+        """Send a delivery through the ordinary entrance and return the answer."""
         sent: list[MutableMapping[str, Any]] = []
 
         async def receive() -> MutableMapping[str, Any]:
@@ -89,12 +89,12 @@ class Setup(WebhookSetup):
         return Answer(sent[0]["status"], sent[0]["headers"], sent[1]["body"])
 
     async def deliver(self, body: bytes, signature: bytes | None = None) -> tuple[int, MutableMapping[str, Any]]:
-        """The status of a body's answer, and its log line. Without a signature it gets the right one."""
+        """Returns the status and the log line of a delivery. Without `signature` the delivery is signed."""
         answer = await self.shortly(body, signature or sign(body, SECRET), None)
         return answer.status, self.lines[-1]
 
     def events(self) -> dict[tuple[str, str], float]:
-        """How many events were counted, by kind and outcome."""
+        """Returns how many events were counted, by kind and outcome."""
         (family,) = (one for one in self.registry.collect() if one.name == "page_inbox_events")
         return {
             (one.labels["kind"], one.labels["outcome"]): one.value
@@ -103,12 +103,12 @@ class Setup(WebhookSetup):
         }
 
     def numbers(self) -> dict[tuple[str, str], float]:
-        """Every metric that is not zero."""
+        """Returns every metric that is not zero."""
         samples = [sample for family in self.registry.collect() for sample in family.samples]
         return {(one.name, str(sorted(one.labels.items()))): one.value for one in samples if one.value}
 
     async def kept(self) -> None:
-        """Until the page's shop is remembered."""
+        """Wait until the Page's shop is remembered."""
         body = serialize(one_message(PAGE, CUSTOMER, "first", MessageId("m_0"), NOW))
         await self.shortly(body, sign(body, SECRET), None)
         self.lines.clear()
@@ -117,7 +117,7 @@ class Setup(WebhookSetup):
 
 @pytest.fixture
 def setup() -> Setup:
-    """A fresh one for each test."""
+    """A new setup for each test."""
     return Setup()
 
 
@@ -139,7 +139,7 @@ def bodies() -> list[bytes]:
 
 @pytest.mark.parametrize("fails", [None, Unavailable("queue_full", retry_after=2), KeyError("private words")])
 async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For any body, genuine or forged, and whether it can be stored or not."""
+    """Both entrances do the same for any body, genuine or forged, and whether it can be stored or not."""
     ways = Setup(), Setup()
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     for number, body in enumerate(bodies()):
@@ -220,7 +220,7 @@ async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> No
 
 
 async def test_who_is_late_is_looked_for_until_nobody_waits(setup: Setup) -> None:
-    """The younger ones when their own time is over."""
+    """Later requests are refused when their own time is over."""
     setup.receiver.answer_seconds = 0.02
     await setup.kept()
     setup.shop.hangs = True
@@ -258,7 +258,7 @@ async def test_a_page_that_is_not_the_remembered_shops_any_more_goes_on_in_a_tas
 
 
 async def test_many_deliveries_of_one_iteration_are_verified_in_several(setup: Setup) -> None:
-    """In the order of arrival. Other callbacks run in between."""
+    """They are verified in the order of arrival. Other callbacks run in between."""
     await setup.kept()
     requests = [setup.arrive(b"{}", sign(b"forged", SECRET)) for _ in range(3 * VERIFIED_PER_ITERATION)]
     answered = []
