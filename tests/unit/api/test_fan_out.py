@@ -29,15 +29,15 @@ class FakeFeed:
         self.fails: Exception | None = None
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
-        """Always now."""
+        """Returns a start at the present moment."""
         return Start(0, 0)
 
     async def read(self, shop: ShopId, after: int, /) -> Stretch:
-        """Nothing is kept."""
+        """Returns nothing, because nothing is stored."""
         return Stretch([], after)
 
     async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], float | None], /) -> None:
-        """Until cancelled."""
+        """Follows until it is cancelled."""
         self.follows += 1
         self.following[shop] = deliver
         try:
@@ -48,7 +48,7 @@ class FakeFeed:
             del self.following[shop]
 
     def event_id(self, shop: ShopId, position: int, /) -> str:
-        """As it is."""
+        """Returns the position as a text."""
         return str(position)
 
     def say(self, *events: StreamEvent, position: int, shop: ShopId = SHOP) -> float | None:
@@ -57,7 +57,7 @@ class FakeFeed:
 
 
 class FakeMetrics:
-    """Keeps the last of each."""
+    """Keeps what was counted."""
 
     def __init__(self) -> None:
         self.connected = 0
@@ -77,11 +77,11 @@ class FakeMetrics:
         self.ended.append(reason)
 
     def stream_lag(self, seconds: float, /) -> None:
-        """Not looked at."""
+        """Does nothing, because no test uses the lag."""
 
 
 class Setup:
-    """FanOut over both."""
+    """A FanOut with a fake feed and fake metrics."""
 
     def __init__(self) -> None:
         self.feed, self.metrics, self.clock = FakeFeed(), FakeMetrics(), FakeClock()
@@ -90,7 +90,7 @@ class Setup:
         )
 
     async def enter(self, position: int = 0, shop: ShopId = SHOP) -> tuple[ShopViewers, Viewer]:
-        """A viewer who has read all earlier events enters."""
+        """Let a viewer enter who has read all earlier events."""
         group, viewer = self.fan_out.enter(shop, Start(position, position))
         await wait_until(lambda: shop in self.feed.following)
         assert group.join(viewer)
@@ -98,12 +98,12 @@ class Setup:
 
 
 def message(position: int) -> StreamEvent:
-    """A stored message."""
+    """Returns the event of a stored message."""
     return StreamEvent("message", KeptMessage(b'{"id":"m_%d"}' % position, 0, 0), position)
 
 
 async def taken(viewer: Viewer) -> list[str]:
-    """The names and ids of the events that wait for it."""
+    """Returns the names and ids of the events that wait for the viewer."""
     chunk = await viewer.next()
     assert chunk is not None
     lines = chunk.decode().splitlines()
@@ -113,7 +113,7 @@ async def taken(viewer: Viewer) -> list[str]:
 
 
 async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
-    """And ends with the last of them."""
+    """The follower ends when the last viewer leaves."""
     setup = Setup()
     inside = [await setup.enter() for _ in range(100)]
     setup.feed.say(message(5), position=7)
@@ -143,7 +143,7 @@ async def test_the_follower_waits_as_long_as_sending_to_all_viewers_takes() -> N
 
 
 async def test_a_viewer_joins_when_it_has_caught_up_and_gets_nothing_twice() -> None:
-    """One that has read further than its group waits for what is new to it."""
+    """A viewer that has read further than its group waits for events that are new to the viewer."""
     setup = Setup()
     group, first = await setup.enter()
     setup.feed.say(message(5), position=5)
@@ -211,7 +211,7 @@ async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_
 
 
 async def test_a_follower_that_crashes_ends_its_viewers() -> None:
-    """They connect again, to a new follower."""
+    """The viewers connect again, and get a new follower."""
     setup = Setup()
     setup.feed.fails = RuntimeError("a bug")
     group, viewer = setup.fan_out.enter(SHOP, Start(0, 0))

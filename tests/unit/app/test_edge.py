@@ -1,4 +1,4 @@
-"""What one sender may cost, on real sockets: each limit is met, and a genuine request passes beside it."""
+"""The limits of one sender, on real sockets. At each limit a genuine request is still answered."""
 
 import asyncio
 from collections import Counter
@@ -18,7 +18,7 @@ from tests.support import wait_until
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 DELIVERY = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
 WAITS = 20
-"""Seconds until a test gives up; none of them takes one."""
+"""Seconds until a test gives up. No test takes one second."""
 
 
 class _Server(uvicorn.Server):
@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
 
 
 class Bounded:
-    """A server with limits: what it has dropped, and how to talk to it. Its answers are the sizes of the bodies."""
+    """A server with limits. It counts what it has dropped. Its answers are the sizes of the bodies."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self.dropped: Counter[str] = Counter()
@@ -47,7 +47,7 @@ class Bounded:
     async def app(
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
-        """Reads the body to its end, and answers when it may."""
+        """Reads the body to its end, and answers when `answer` is set."""
         size, more = 0, True
         while more:
             message = await receive()
@@ -65,12 +65,12 @@ class Bounded:
         await send({"type": "http.response.body", "body": told})
 
     async def busy(self, _scope: Any, _receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
-        """Refuses."""
+        """Answers 503."""
         await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
     async def send(self, *parts: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection on which this has been sent."""
+        """Send these parts on a new connection, and return the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         self.writers.append(writer)
         for part in parts:
@@ -79,7 +79,7 @@ class Bounded:
         return reader, writer
 
     async def ask(self) -> bytes:
-        """The answer to a genuine request, or nothing if it was cut off."""
+        """Returns the answer to a genuine request, or nothing if the request was cut off."""
         reader, _ = await self.send(GET)
         return await asyncio.wait_for(reader.read(4096), WAITS)
 
@@ -157,7 +157,7 @@ async def test_a_large_body_is_no_large_head() -> None:
 
 
 async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
-    """Its trailer would be a second head without limits."""
+    """Otherwise the trailer would be a second head without limits."""
     chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
     async with bounded() as server:
         reader, _ = await server.send(chunked, b"a:b\r\n" * (MOST_HEADERS + 2))
@@ -253,7 +253,7 @@ async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> No
 
 
 async def test_nothing_is_held_for_those_who_have_gone() -> None:
-    """For every kind of end."""
+    """The bytes are released whenever the sender leaves: before the head, in the head, after it, and in the body."""
     async with bounded() as server:
         for part in (b"", b"GET / HT", GET, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
             _, writer = await server.send(part)
@@ -294,7 +294,7 @@ async def test_other_requests_leave_connections_to_deliveries() -> None:
 
 
 async def test_a_body_in_tiny_chunks_is_cut_off() -> None:
-    """Each is a call of Python. Parts of a usual size are taken."""
+    """Each chunk is a call of a Python function. Chunks of a usual size are accepted."""
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with bounded() as server:
         reader, _ = await server.send(head + b"1\r\nx\r\n" * 1_000 + b"0\r\n\r\n")
@@ -305,7 +305,7 @@ async def test_a_body_in_tiny_chunks_is_cut_off() -> None:
 
 
 async def test_answers_that_are_not_read_are_bounded() -> None:
-    """Of one caller the largest answer is cut off. The caller's other answers, and the answers of another caller,
+    """The answer of one caller that has been unread for the longest time is cut off. Answers of another caller
     arrive."""
     async with bounded() as server:
         server.answer_bytes = 24 * 1024 * 1024

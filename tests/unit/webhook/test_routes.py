@@ -66,11 +66,11 @@ class Setup(WebhookSetup):
 
     @property
     def body(self) -> bytes:
-        """Of the last answer."""
+        """Returns the body of the last answer."""
         return bytes(self.sent[1]["body"])
 
     def deliveries(self) -> Counter[str]:
-        """The metric, by outcome."""
+        """Returns the number of deliveries by outcome."""
         return Counter(
             {
                 sample.labels["outcome"]: int(sample.value)
@@ -89,12 +89,12 @@ def chunks(*parts: bytes) -> list[Message]:
 
 @pytest.fixture
 def setup() -> Setup:
-    """A fresh one for each test."""
+    """A new setup for each test."""
     return Setup()
 
 
 async def test_a_signed_delivery_is_stored_and_answered_200_without_a_body(setup: Setup) -> None:
-    """And one line says the result."""
+    """One log line has the result."""
     assert await setup.deliver(BODY) == 200
     assert setup.body == b""
     assert [event.id for event in setup.shop.stored] == ["m_1"]
@@ -107,20 +107,20 @@ async def test_a_signed_delivery_is_stored_and_answered_200_without_a_body(setup
 
 
 async def test_a_body_in_many_parts_is_one_body(setup: Setup) -> None:
-    """With any parts, also empty ones."""
+    """The body can have any parts, also empty parts."""
     assert await setup.deliver(BODY[:1], b"", BODY[1:100], BODY[100:]) == 200
     assert len(setup.shop.stored) == 1
 
 
 async def test_a_body_over_the_cap_is_refused_by_its_declared_length(setup: Setup) -> None:
-    """Before a byte of it is read."""
+    """It is refused before a byte of it is read."""
     assert await setup.deliver(BODY, headers=[(b"content-length", b"%d" % (CAP + 1))]) == 413
     assert setup.received == 0
     assert setup.deliveries() == {"too_large": 1}
 
 
 async def test_a_body_over_the_cap_is_refused_as_soon_as_it_is_over(setup: Setup) -> None:
-    """Where no length was declared, or a wrong one: the rest is not read."""
+    """This is for a body without a declared length, or with a wrong one. The rest is not read."""
     assert await setup.deliver(b" " * (CAP + 1)) == 413
     assert await setup.deliver(b" " * CAP, b" ", b"never read") == 413
     assert setup.received == 2
@@ -204,7 +204,7 @@ async def test_a_mistake_of_ours_is_a_500_without_a_word(setup: Setup) -> None:
 
 @pytest.mark.parametrize("challenge", [b"1158201444", b"a%20b%2Fc", b"%E1%9E%80", b"%FF%FE", b"0012"])
 async def test_the_handshake_answers_the_challenge_byte_for_byte(setup: Setup, challenge: bytes) -> None:
-    """With any bytes. The answer is plain text, so a browser does not show it as a page."""
+    """The challenge can have any bytes. The answer is plain text, so a browser does not show it as a page."""
     query = b"hub.mode=subscribe&hub.verify_token=a-verify-token&hub.challenge=" + challenge
     assert await setup.call(method="GET", query=query) == 200
     expected = {b"a%20b%2Fc": b"a b/c", b"%E1%9E%80": "ក".encode(), b"%FF%FE": b"\xff\xfe"}.get(challenge, challenge)
@@ -222,7 +222,7 @@ async def test_a_handshake_with_another_token_is_refused(setup: Setup) -> None:
 
 
 async def test_head_is_get_without_the_body(setup: Setup) -> None:
-    """With the length that GET would have."""
+    """The answer has the length that the answer to GET has."""
     query = b"hub.mode=subscribe&hub.verify_token=a-verify-token&hub.challenge=12345"
     assert await setup.call(method="HEAD", query=query) == 200
     assert setup.body == b""

@@ -36,7 +36,7 @@ class Log:
 
 
 class Setup:
-    """The recorder over that log, and its clock."""
+    """A recorder with this log, and its clock."""
 
     def __init__(self) -> None:
         self.log = Log()
@@ -56,7 +56,7 @@ class Setup:
             await self.audit.record(SHOP, access)
 
     async def flush(self) -> None:
-        """What the background task does."""
+        """Does what the background task does."""
         await self.audit.flush()
 
 
@@ -66,13 +66,13 @@ def setup() -> Setup:
 
 
 async def test_each_deed_is_an_entry(setup: Setup) -> None:
-    """For any number in a second."""
+    """Each change has its own entry, also if there are many in a second."""
     await setup.read(3, PURGE)
     assert setup.log.written == [("shop-1", "purgeMessages", 1, None)] * 3
 
 
 async def test_the_first_read_of_an_hour_is_written_and_the_others_are_counted(setup: Setup) -> None:
-    """And written together a little later."""
+    """The counted reads are written together a little later."""
     began = setup.clock.moment()
     await setup.read()
     setup.clock.advance(2)
@@ -113,7 +113,7 @@ async def test_only_like_reads_share_an_entry(setup: Setup) -> None:
 
 
 async def test_a_read_that_cannot_be_recorded_is_refused_and_the_next_one_tries_again(setup: Setup) -> None:
-    """Also in a later hour. Earlier counts are not lost."""
+    """This also holds in a later hour. Earlier counts are not lost."""
     setup.log.error = Unavailable("redis_unreachable")
     for _ in range(2):
         with pytest.raises(Unavailable):
@@ -143,7 +143,7 @@ async def test_nobody_is_answered_before_the_hours_first_read_is_written(setup: 
 
 
 async def test_a_reader_who_goes_away_does_not_take_the_others_along(setup: Setup) -> None:
-    """The first of an hour is written for all who wait."""
+    """The first read of an hour is written for all readers who wait."""
     setup.log.gate.clear()
     first, second = asyncio.create_task(setup.read()), asyncio.create_task(setup.read())
     await asyncio.sleep(0)
@@ -155,14 +155,23 @@ async def test_a_reader_who_goes_away_does_not_take_the_others_along(setup: Setu
     assert sum(times for _, _, times, _ in setup.log.written) == 2
 
 
-async def test_what_cannot_be_written_waits_and_is_told_at_the_end(setup: Setup) -> None:
-    """By number, in the log."""
+async def test_counts_that_cannot_be_written_are_written_later(setup: Setup) -> None:
+    """A flush that fails loses no count."""
     await setup.read(5)
     setup.log.error = Unavailable("redis_unreachable")
     await setup.flush()
     setup.log.error = None
     await setup.flush()
     assert [times for _, _, times, _ in setup.log.written] == [1, 4]
+
+
+async def test_counts_that_are_lost_at_the_end_are_logged(setup: Setup) -> None:
+    """If the log does not take the counts before the process ends, a log line has the number of lost reads."""
+    await setup.read(5)
+    setup.log.error = Unavailable("redis_unreachable")
+    with capture_logs() as lines:
+        await setup.audit.close()
+    assert [line["events"] for line in lines if line["event"] == "audit_counts_lost"] == [4]
 
 
 async def test_a_flush_that_is_cut_off_loses_nothing(setup: Setup) -> None:
