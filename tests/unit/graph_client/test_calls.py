@@ -54,25 +54,25 @@ def posts(items: int) -> Ask:
 
 
 async def call(setup: Setup, items: int = 100, patience: float = 4.0) -> GraphAnswer:
-    """Posts of the Page."""
+    """Fetch posts of the Page."""
     return await setup.calls.for_page(SHOP, PAGE, "posts", posts, items=items, patience=patience)
 
 
 async def failed(setup: Setup, error: type[GraphError], items: int = 100) -> GraphError:
-    """The error of this kind that posts of the Page end with."""
+    """Returns the error of this kind with which the fetch of posts ends."""
     with pytest.raises(error) as refusal:
         await call(setup, items)
     return refusal.value
 
 
 async def never(_: Asked) -> httpx2.Response:
-    """Facebook hangs."""
+    """Does not answer, like a Facebook that hangs."""
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
 
 
 async def test_a_call_goes_out_with_the_pages_token_and_is_counted() -> None:
-    """Under its edge, with its time."""
+    """The metric has the edge and the time of the call."""
     setup = Setup()
 
     async def slowly(asked: Asked) -> httpx2.Response:
@@ -87,7 +87,7 @@ async def test_a_call_goes_out_with_the_pages_token_and_is_counted() -> None:
 
 
 async def test_while_a_budget_is_held_nothing_is_sent() -> None:
-    """Every call made then would prolong it."""
+    """Every call would make the block of Facebook longer."""
     setup = Setup(budgets=Budgets(Entry(held=41.2)))
     error = await failed(setup, Throttled)
     assert error.retry_after == 42
@@ -96,7 +96,7 @@ async def test_while_a_budget_is_held_nothing_is_sent() -> None:
 
 
 async def test_a_reserved_place_is_waited_for_before_anything_is_sent() -> None:
-    """Each try takes its own."""
+    """Each try reserves its own place."""
     setup = Setup(budgets=Budgets(Entry(wait=0.4)))
     sent = []
 
@@ -112,7 +112,7 @@ async def test_a_reserved_place_is_waited_for_before_anything_is_sent() -> None:
 
 @pytest.mark.parametrize(("draw", "waits"), [(0.0, [0.2, 0.4]), (0.5, [0.3, 0.6]), (1.0, [0.4, 0.8])])
 async def test_a_hiccup_is_tried_again_after_waits_that_chance_spreads(draw: float, waits: list[float]) -> None:
-    """Three tries; the third may succeed."""
+    """There are three tries, and the third can succeed."""
     setup = Setup(draw=draw)
     setup.facebook.will(POSTS, refused(2), httpcore2.ReadError("cut"), ok({"data": [{"id": "1"}]}))
     assert (await call(setup)).rows() == [{"id": "1"}]
@@ -124,7 +124,7 @@ async def test_a_hiccup_is_tried_again_after_waits_that_chance_spreads(draw: flo
 
 
 async def test_an_outage_is_an_error_after_the_last_try() -> None:
-    """A fourth would only add to it."""
+    """A fourth try would add load during the outage."""
     setup = Setup()
     setup.facebook.will(POSTS, *[httpcore2.ConnectError("no route") for _ in range(9)])
     await failed(setup, GraphUnreachable)
@@ -137,7 +137,7 @@ async def test_an_outage_is_an_error_after_the_last_try() -> None:
     [(190, TokenDead), (10, PermissionMissing), (100, ParameterRefused), (32, Throttled), (368, PolicyBlocked)],
 )
 async def test_what_a_second_call_cannot_mend_is_asked_once(code: int, error: type[GraphError]) -> None:
-    """Graph's own words stay with us."""
+    """The answer to the caller does not repeat Graph's own words."""
     setup = Setup()
     setup.facebook.will(POSTS, refused(code))
     assert WORDS not in str(await failed(setup, error))
@@ -146,7 +146,7 @@ async def test_what_a_second_call_cannot_mend_is_asked_once(code: int, error: ty
 
 
 async def test_too_much_data_is_asked_for_in_halves_down_to_one() -> None:
-    """For any number of tries, without a wait."""
+    """Halving needs no wait, and the number of tries does not limit it."""
     setup = Setup()
     setup.facebook.will(POSTS, *[too_much() for _ in range(9)])
     await failed(setup, TooMuchData)
@@ -169,7 +169,7 @@ async def test_an_answer_beyond_the_cap_is_asked_for_in_halves_too(monkeypatch: 
 
 
 async def test_halving_uses_up_no_tries() -> None:
-    """Facebook was well all the time: its hiccup afterwards has its three tries."""
+    """A transient error after the halving still has three tries."""
     setup = Setup()
     setup.facebook.will(POSTS, *[too_much() for _ in range(4)], refused(2), refused(2), ok())
     await call(setup)
@@ -201,7 +201,7 @@ async def test_a_token_that_dies_is_told_once_with_the_reason() -> None:
     ],
 )
 async def test_a_throttle_holds_the_budget_that_its_code_names(code: int, told: tuple[object, ...]) -> None:
-    """The call is charged to `messenger` here; codes that name no budget mean that one."""
+    """The call uses the budget `messenger` here. Codes that name no budget mean this budget."""
     setup = Setup()
     setup.facebook.will(f"GET {PERSON}", refused(code))
     with pytest.raises(Throttled) as error:
@@ -213,7 +213,7 @@ async def test_a_throttle_holds_the_budget_that_its_code_names(code: int, told: 
 
 @pytest.mark.parametrize(("used", "told"), [(60, []), (80, ["slow"]), (100, ["hold"])])
 async def test_what_headers_say_of_a_budget_is_written_down(used: int, told: list[str]) -> None:
-    """On answers as on errors, of every try."""
+    """The headers of answers and of errors are used, for every try."""
     setup = Setup()
     header = f'{{"{PAGE}":[{{"type":"pages","call_count":{used}}}]}}'
     setup.facebook.will(POSTS, refused(2, x_business_use_case_usage=header), ok(x_business_use_case_usage=header))
@@ -223,7 +223,7 @@ async def test_what_headers_say_of_a_budget_is_written_down(used: int, told: lis
 
 
 async def test_a_block_holds_everything_of_the_page() -> None:
-    """A person must see to it first."""
+    """A person must solve the problem first."""
     setup = Setup()
     setup.facebook.will(POSTS, refused(368))
     assert (await failed(setup, PolicyBlocked)).retry_after == 3600
@@ -268,7 +268,7 @@ async def test_the_deadline_is_over_all_tries_and_the_last_is_counted_and_logged
 
 
 async def test_a_store_that_hangs_is_cut_off_by_the_deadline_too() -> None:
-    """Whatever the call waits for."""
+    """The deadline ends every wait of a call."""
 
     class Hanging(Budgets):
         async def enter(self, *_: object, **__: object) -> Entry:
@@ -303,7 +303,7 @@ async def test_of_one_page_so_many_calls_go_out_at_once() -> None:
 
 
 async def test_what_is_logged_of_a_failure_names_the_page_and_no_person() -> None:
-    """Numbers, Facebook's trace, and never its words."""
+    """The line has numbers and Facebook's trace, but not Facebook's words."""
     setup = Setup()
     setup.facebook.will(f"GET {PERSON}", refused(10, 2018300))
     with capture_logs() as lines, pytest.raises(PermissionMissing):
@@ -333,7 +333,7 @@ async def test_nothing_of_a_call_that_went_well_is_logged() -> None:
 
 
 async def test_what_makes_no_sense_is_refused_before_anything_is_asked() -> None:
-    """Not even the store."""
+    """Neither the store nor Facebook is called."""
     setup = Setup()
 
     def refuse(_: int) -> Ask:
@@ -372,7 +372,7 @@ async def test_a_call_with_a_token_of_no_page_ends_with_its_deadline() -> None:
 
 
 async def test_closing_closes_the_connections() -> None:
-    """Also if there were no connections."""
+    """This also works if there were no connections."""
     closed = []
 
     class Closable(Network):

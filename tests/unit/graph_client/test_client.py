@@ -68,7 +68,7 @@ async def test_the_token_stands_in_the_header_and_nowhere_else() -> None:
 
 
 async def test_what_is_posted_stands_in_the_form_with_its_proof() -> None:
-    """The address stays bare."""
+    """The address has no query."""
     facebook = Facebook()
     facebook.will(f"POST {PAGE}/subscribed_apps", ok({"success": True}))
     await send(facebook.client(), SUBSCRIBE)
@@ -78,7 +78,7 @@ async def test_what_is_posted_stands_in_the_form_with_its_proof() -> None:
 
 
 async def test_answers_are_asked_for_uncompressed() -> None:
-    """Otherwise the cap on their bytes would cap nothing."""
+    """Otherwise the limit on received bytes would not limit the bytes in memory."""
     facebook = Facebook()
     facebook.will("GET me", ok({}))
     await send(facebook.client())
@@ -111,7 +111,7 @@ async def test_a_refused_proof_is_sent_in_its_other_form_which_is_then_remembere
 
 
 async def test_a_remembered_form_that_is_refused_later_gives_way_again() -> None:
-    """If Facebook changes its rule."""
+    """This is for the case that Facebook changes its rule."""
     facebook = Facebook()
     facebook.will("GET me", refused(104), ok({}), refused(104), ok({}), ok({}))
     client = facebook.client()
@@ -121,7 +121,7 @@ async def test_a_remembered_form_that_is_refused_later_gives_way_again() -> None
 
 
 async def test_when_both_forms_are_refused_the_secret_is_wrong_and_nothing_is_remembered() -> None:
-    """Two requests for one call, no more."""
+    """One call makes at most two requests."""
     facebook = Facebook()
     facebook.will("GET me", *[refused(104) for _ in range(4)])
     client = facebook.client()
@@ -166,12 +166,12 @@ class Endless(httpx2.AsyncByteStream):
             yield b"x" * 100
 
     async def aclose(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.closed = True
 
 
 async def test_of_an_answer_beyond_the_cap_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also if the answer is endless. The budget in its headers is used all the same."""
+    """This also holds for an endless answer. The budget in its headers is used."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
     endless, facebook = Endless(), Facebook()
     facebook.will("GET me", httpx2.Response(200, headers={"x-app-usage": '{"call_count":40}'}, stream=endless))
@@ -204,14 +204,14 @@ async def test_an_answer_of_just_the_cap_is_an_answer(monkeypatch: pytest.Monkey
     ids=lambda error: type(error).__name__,
 )
 async def test_a_connection_that_fails_is_unreachable(broken: Exception) -> None:
-    """With any text of the library."""
+    """The text of the library does not matter."""
     facebook = Facebook()
     facebook.will("GET me", broken)
     assert isinstance(await send(facebook.client()), GraphUnreachable)
 
 
 async def test_a_connection_that_is_cut_within_an_answer_is_unreachable() -> None:
-    """Half an answer is no answer."""
+    """A part of an answer counts as no answer."""
 
     async def half() -> AsyncIterator[bytes]:
         yield b'{"data": [{"id"'
@@ -223,7 +223,7 @@ async def test_a_connection_that_is_cut_within_an_answer_is_unreachable() -> Non
 
 
 async def test_silence_ends_with_the_time_that_was_given() -> None:
-    """Before the answer, within it, and over both forms of the proof together."""
+    """The limit holds before the answer, within it, and for both forms of the proof together."""
 
     async def never(_: Asked) -> httpx2.Response:
         await asyncio.Event().wait()
@@ -243,7 +243,7 @@ async def test_silence_ends_with_the_time_that_was_given() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(status: int) -> None:
-    """The token would go along."""
+    """Otherwise the token would be sent to another address."""
     facebook = Facebook()
     where = {"location": "https://elsewhere.example/"}
     facebook.will("GET me", httpx2.Response(status, headers=where, content=body()))
@@ -263,7 +263,7 @@ async def test_an_error_comes_with_what_its_headers_say() -> None:
 
 
 async def test_what_is_not_graphs_json_is_an_outage() -> None:
-    """A proxy's page, half a document, nothing."""
+    """Examples are a proxy's page, a part of a document, and an empty answer."""
     facebook = Facebook()
     for found in (b"<html>", b"", b"[]", b'{"data"'):
         facebook.will("GET me", httpx2.Response(200, content=body(found)))
@@ -273,7 +273,7 @@ async def test_what_is_not_graphs_json_is_an_outage() -> None:
 
 
 async def test_what_cannot_be_sent_is_refused_without_a_request() -> None:
-    """A token that no header carries is a dead one."""
+    """A token that cannot be in a header counts as dead."""
     facebook = Facebook()
     with pytest.raises(TokenDead):
         await facebook.client().send(ME, Secret("two\nlines"), page=PageId("1"), timeout=5)

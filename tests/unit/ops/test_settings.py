@@ -25,12 +25,12 @@ PUBLIC_KEY = {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7T
 
 
 def serve(**changes: str) -> Settings:
-    """Production settings with some changes; "" means not set."""
+    """Returns settings of `serve` with some changes; "" means not set."""
     return read_settings({**GOOD, **changes}, command="serve", read_file=files())
 
 
 def files(**held: str) -> Callable[[str], str]:
-    """A file system of these files: `run_key` is /run/key."""
+    """Returns a file system with these files: `run_key` is /run/key."""
     paths = {"/" + name.replace("_", "/"): text for name, text in held.items()}
 
     def read(path: str) -> str:
@@ -42,7 +42,7 @@ def files(**held: str) -> Callable[[str], str]:
 
 
 def problems(**changes: str) -> dict[str, str]:
-    """Setting to sentence of what `serve` refuses."""
+    """Returns the settings that `serve` refuses, each with its sentence."""
     with pytest.raises(SettingsRefused) as refused:
         serve(**changes)
     return dict(refused.value.problems)
@@ -59,7 +59,7 @@ def test_the_defaults_of_serve_are_those_of_the_contract() -> None:
 
 
 def test_run_needs_nothing_and_listens_on_loopback() -> None:
-    """What is missing is left for the run command to make."""
+    """The run command makes the missing settings."""
     settings = read_settings({}, command="run")
     assert settings.host == "127.0.0.1"
     assert (settings.app_secrets, settings.verify_token, settings.token_keys, settings.redis_url) == (
@@ -174,12 +174,12 @@ def test_a_weak_or_malformed_setting_is_refused_without_repeating_a_secret(name:
     ],
 )  # fmt: skip
 def test_every_kind_of_redis_address_is_taken(url: str) -> None:
-    """The list of the contract."""
+    """The addresses are the forms that the documentation lists."""
     assert serve(REDIS_URL=url).redis_url == Secret(url)
 
 
 def test_several_secrets_are_comma_separated_and_keep_their_order() -> None:
-    """The first signs."""
+    """The first secret signs."""
     settings = serve(FACEBOOK_APP_SECRET=" shop-app-secret-1 , shop-app-secret-2 ")
     assert settings.app_secrets == (Secret("shop-app-secret-1"), Secret("shop-app-secret-2"))
 
@@ -201,7 +201,7 @@ def test_tokens_travel_in_the_open_on_this_machine_alone() -> None:
 
 
 def test_every_setting_may_be_a_mounted_file() -> None:
-    """The trailing newline is no part of it."""
+    """The newline at the end of the file does not belong to the setting."""
     environ = {**GOOD, "TOKEN_KEYS": "", "TOKEN_KEYS_FILE": "/run/keys", "PORT_FILE": "/run/port"}
     settings = read_settings(environ, command="serve", read_file=files(run_keys="f" * 40 + "\n", run_port="8080\n"))
     assert settings.token_keys == (Secret("f" * 40),)
@@ -260,7 +260,7 @@ def test_run_listens_on_loopback_only() -> None:
 
 
 def test_both_ports_may_be_any_free_one() -> None:
-    """Tests and demos side by side."""
+    """So tests and demos can run at the same time."""
     settings = read_settings({"PORT": "0", "OPS_PORT": "0"}, command="run")
     assert (settings.port, settings.ops_port) == (0, 0)
 
