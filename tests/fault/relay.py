@@ -30,6 +30,7 @@ class Relay:
         task = asyncio.create_task(self._serve(reader, writer))
         self.connections.add(task)
         task.add_done_callback(self.connections.discard)
+        task.add_done_callback(lambda _: writer.close())  # also if `drop` ended the task before its first step
 
     def drop(self) -> None:
         """End every connection."""
@@ -37,13 +38,9 @@ class Relay:
             task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(OSError, asyncio.CancelledError):  # either side is gone, or it was dropped
             if self.open:
                 await self._both_ways(reader, writer)
-        except (OSError, asyncio.CancelledError):
-            pass  # either side is gone, or it was dropped
-        finally:
-            writer.close()
 
     async def _both_ways(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_unix_connection(self.target.removeprefix("unix://"))
@@ -80,4 +77,4 @@ async def relaying(target: str) -> AsyncIterator[Relay]:
         finally:
             server.close()
             relay.drop()
-            await asyncio.gather(*relay.connections)
+            await asyncio.gather(*relay.connections, return_exceptions=True)
