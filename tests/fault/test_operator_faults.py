@@ -90,6 +90,9 @@ async def test_a_redis_without_pages(own_server: OwnServer, tmp_path: Path, row:
             assert load.acknowledged == set()
             with Shop(service.url) as shop:
                 await asyncio.to_thread(shop.connect)
+            # A delivery that came in the middle of connecting may count as one of an unknown Page: 200, and not stored.
+            await load.reach(1)
+            load.acknowledged.clear()
             await goes_on(service, load, row, time.monotonic())
 
 
