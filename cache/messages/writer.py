@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count, starmap
-from typing import Final, get_args
+from typing import Final
 
 from cache.errors import Unavailable, contended
 from cache.keys import shop_keys
@@ -65,8 +65,6 @@ class Writer:
         self._routes_remembered = routes_remembered
         self._remembered: dict[PageId, PageRoute] = {}
         self._forget_at = clock() + ROUTES_SECONDS
-        for outcome in get_args(Outcome):
-            metrics.event("message", outcome, 0)  # an alert on a rate needs the counter before its first event
 
     def admit(self) -> None:
         """Raise Unavailable if no event can be stored now. Called before a body is parsed, and before `put_soon`."""

@@ -60,7 +60,7 @@ async def test_what_is_too_much_is_refused_at_once(breakable: Breakable, tmp_pat
     assert load.statuses.keys() <= ({200, 503} if FULL else {200, 408, 503})
     assert reasons["queue_full"] > 0, reasons
     if FULL:  # on a busy machine a delivery may wait for the processor for longer than for the store
-        assert reasons["not_in_time"] == 0, "nobody waits for what he does not get"
+        assert reasons["not_in_time"] == 0, "a delivery waited in vain"
     else:
         assert reasons["not_in_time"] < reasons["queue_full"], reasons
     assert grown < 160 * MIB

@@ -224,6 +224,15 @@ class Setup:
         """Returns when this number is in the queue or in progress."""
         await wait_until(lambda: self.metric("queue_messages") == messages)
 
+    async def one_sent_and_one_waiting(self) -> "tuple[asyncio.Task[list[Outcome]], asyncio.Task[list[Outcome]]]":
+        """Puts two messages. The first hangs in its round trip until the gate is opened. The second waits."""
+        self.connection.gate.clear()
+        first = self.put(text("m_0"))
+        await self.under_way()
+        second = self.put(text("m_1"))
+        await self.taken(2)
+        return first, second
+
     async def under_way(self, trips: int = 1) -> None:
         """Returns when this number of round trips has begun."""
         await wait_until(lambda: len(self.connection.trips) >= trips)
@@ -396,11 +405,7 @@ async def test_a_queue_full_of_bytes_refuses_too() -> None:
 
 async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None:
     """The message would wait behind a round trip that hangs, although there is room. Earlier messages are stored."""
-    setup.connection.gate.clear()
-    first = setup.put(text("m_0"))
-    await setup.under_way()
-    second = setup.put(text("m_1"))
-    await setup.taken(2)
+    first, second = await setup.one_sent_and_one_waiting()
     setup.clock.advance(WAIT_SECONDS + 0.1)
     assert await settled(setup.put(text("m_2"))) == ["queue_full"]
     setup.connection.gate.set()
@@ -559,11 +564,7 @@ async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(setup: S
 
 async def test_closing_finishes_what_came_and_refuses_what_comes(setup: Setup) -> None:
     """A process that stops loses no message that it has accepted."""
-    setup.connection.gate.clear()
-    first = setup.put(text("m_0"))
-    await setup.under_way()
-    second = setup.put(text("m_1"))
-    await setup.taken(2)
+    first, second = await setup.one_sent_and_one_waiting()
     closing = asyncio.create_task(setup.batches.close())
     await asyncio.sleep(0)
     assert not await setup.batches.accepting()
