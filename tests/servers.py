@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,16 +152,26 @@ def redis82() -> Path:
 def redis7() -> Path:
     """Debian's Redis 7.0, the oldest we support: fetched once into `.cache/redis7`, installed nowhere."""
     home = CACHE / "redis7"
-    if not home.exists():
-        _fetch_redis7(home)
+    fetch_once(home, _fetch_redis7)
     return home / "redis-server"
+
+
+def fetch_once(home: Path, fetch: Callable[[Path], None]) -> None:
+    """Let `fetch` make the folder `home` of `.cache/` if it is missing. Test processes that want a folder at the same
+    time fetch one after the other, because apt-get also refuses to run twice."""
+    if home.exists():
+        return
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "fetching").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            fetch(home)
 
 
 def _fetch_redis7(home: Path) -> None:
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise Absent(f"Redis 7: there is no {tool} on this machine")
-    CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         place = Path(scratch)
         patience = ("-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10")
@@ -181,8 +191,7 @@ def _fetch_redis7(home: Path) -> None:
         version = _tool(str(wrapper), "--version", cwd=place)
         if " v=7." not in version:
             raise Absent(f"Redis 7: this machine's packages hold another version: {version.strip()}")
-        if not home.exists():  # another run may have been quicker
-            tree.rename(home)
+        tree.rename(home)
 
 
 def _tool(*command: str, cwd: Path) -> str:
