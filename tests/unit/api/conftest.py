@@ -1,4 +1,4 @@
-"""The API over fakes."""
+"""The API over fakes: its setup for the tests."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from tests.unit.api.fakes import Setup
 
 @pytest.fixture
 def setup() -> Setup:
-    """A fresh one for each test."""
+    """Return a fresh setup for each test."""
     return Setup()

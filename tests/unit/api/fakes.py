@@ -1,4 +1,4 @@
-"""The API over fakes: a store of a few fixed things that notes what it was asked, and every route of the table."""
+"""The API over fakes: a store with a few fixed values that records each call, and every route of the table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -116,7 +116,7 @@ CONNECTED = PageState(
 
 
 class Refused(PageInboxError):
-    """What a store raises: an error of any kind."""
+    """An error that a store raises, of any kind."""
 
     def __init__(self, kind: Kind, reason: str, *, retry_after: int | None = None) -> None:
         super().__init__(reason, f"It is {reason}.", retry_after=retry_after)
@@ -148,7 +148,7 @@ class Store:
         return Slice([one for one in found if one is not None], "c1", 2)
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
-        """One of the known."""
+        """Return a known message."""
         self._note("message", shop, message)
         if message not in self.known:
             raise Refused("not_found", "message_not_found")
@@ -165,7 +165,7 @@ class Store:
         as_item: Callable[[KeptConversation], bytes | None],
         searching: bool,
     ) -> Slice[bytes]:
-        """One, and that is all."""
+        """Return one conversation. The list ends after it."""
         self._note("conversations", shop, limit, cursor, page)
         customer = Psid("7")
         kept = KeptConversation(conversation_of(PAGE, customer), PAGE, customer, 1, NOW * 1000, KEPT)
@@ -174,50 +174,50 @@ class Store:
         return Slice([] if found is None else [found], None, 1)
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
-        """Still erasing."""
+        """Return the receipt of a purge that is still erasing."""
         return self._receipt("shop", shop, requested_by, complete=False)
 
     async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
-        """Done."""
+        """Return the receipt of a finished purge."""
         return self._receipt("conversation", shop, conversation, requested_by)
 
     async def purge_message(self, shop: ShopId, message: MessageId, requested_by: str, /) -> Receipt:
-        """Done."""
+        """Return the receipt of a finished purge."""
         return self._receipt("message", shop, message, requested_by)
 
     async def fetch(self, shop: ShopId, query: GraphQuery, /) -> Fetched:
-        """One item, and the list continues. For a customer it does not continue."""
+        """Return one item. The list continues, but not for a customer."""
         self._note("fetch", shop, query)
         return Fetched(FETCHED[query.edge], None if query.edge == "customer" else "QVFIUmx1")
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """Done."""
+        """Return the receipt of a finished purge."""
         return self._receipt("page", shop, page, requested_by)
 
     async def receipt(self, shop: ShopId, purge: PurgeId, /) -> Receipt:
-        """An earlier one."""
+        """Return the receipt of an earlier purge."""
         return self._receipt("shop", shop, purge)
 
     async def shop(self, shop: ShopId, /) -> Shop:
-        """With one Page."""
+        """Return a shop with one Page."""
         self._note("shop", shop)
         return Shop(shop, self.paused, (self.known_page,), self.until)
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """The known one."""
+        """Return the known Page."""
         self._note("page", shop, page)
         if page != self.known_page.id:
             raise Refused("not_found", "page_not_found")
         return self.known_page
 
     async def pause(self, shop: ShopId, paused: bool, until: int | None, /) -> Shop:
-        """Remembered."""
+        """Store the pause of the shop."""
         self._note("pause", shop, paused, until)
         self.paused, self.until = paused, until
         return await self.shop(shop)
 
     async def pause_page(self, shop: ShopId, page: PageId, paused: bool, until: int | None, /) -> Page:
-        """Remembered."""
+        """Store the pause of the Page."""
         self._note("pause_page", shop, page, paused, until)
         self.known_page = replace(await self.page(shop, page), paused=paused, paused_until=until)
         return self.known_page
@@ -225,52 +225,52 @@ class Store:
     async def put(
         self, shop: ShopId, conversation: ConversationId, /, *, done: bool, unread: bool, labels: Sequence[str]
     ) -> StaffMark:
-        """Marked now."""
+        """Return a mark that was set now."""
         self._note("put", shop, conversation, done, unread, [*labels])
         return StaffMark(conversation, PAGE, done, unread, tuple(labels), NOW * 1000)
 
     async def read(self, shop: ShopId, /) -> tuple[str, ...]:
-        """The list of labels."""
+        """Return the list of labels."""
         self._note("labels", shop)
         return self.labels
 
     async def replace(self, shop: ShopId, labels: Sequence[str], /) -> None:
-        """Remembered."""
+        """Replace the list of labels."""
         self._note("replace", shop, *labels)
         self.labels = tuple(labels)
 
     async def block(self, shop: ShopId, conversation: ConversationId, /) -> int:
-        """Since now, for this conversation."""
+        """Return the block of this conversation, set now."""
         self._note("block", shop, conversation)
         self.blocked = conversation
         return NOW * 1000
 
     async def lift(self, shop: ShopId, conversation: ConversationId, /) -> None:
-        """There are none."""
+        """Lift the block."""
         self._note("lift", shop, conversation)
         self.blocked = None
 
     async def since(self, shop: ShopId, conversation: ConversationId, /) -> int | None:
-        """Since now, if it is."""
+        """Return the time of the block if the conversation is blocked."""
         self._note("since", shop, conversation)
         return NOW * 1000 if conversation == self.blocked else None
 
     async def purge(self, shop: ShopId, customer: Psid, requested_by: str, /) -> Receipt:
-        """Done."""
+        """Return the receipt of a finished purge."""
         return self._receipt("customer", shop, customer, requested_by)
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /, *, history: bool) -> Page:
-        """Connects the Page now. The token is recorded by its value, so that a test can see it."""
+        """Connect the Page now. Record the token's value, so that a test can see it."""
         self._note("connect", shop, page, token and token.reveal(), *(() if history else ("no history",)))
         return Page(page, NOW * 1000, state=None if token is None else CONNECTED)
 
     async def request(self, shop: ShopId, page: PageId, /) -> Page:
-        """Will be healed."""
+        """Return that the Page will be healed."""
         self._note("heal", shop, page)
         return Page(page, NOW * 1000, state=replace(CONNECTED, heal_since=NOW * 1000))
 
     async def progress(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """As the test says."""
+        """Return what the test has set."""
         return self.heal
 
     def _receipt(self, what: PurgeTarget, *asked: str, complete: bool = True) -> Receipt:
@@ -284,7 +284,7 @@ class Store:
 
 
 def table(store: Store) -> list[Route]:
-    """Every route of a shop."""
+    """Return every route of a shop."""
     messages, shops, graph = (
         Messages(store, store, store, Compression(bytes)),
         Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000),
@@ -371,7 +371,7 @@ ALL = "/v1/shops/{shop}"
 
 
 class Unavailable(PageInboxError):
-    """The store is not there."""
+    """The error of a store that is not available."""
 
     kind: ClassVar[Kind] = "unavailable"
 
@@ -387,7 +387,7 @@ class Recorder:
         self.error: PageInboxError | None = None
 
     async def record(self, shop: ShopId, access: Access) -> None:
-        """Record it."""
+        """Record the call."""
         if self.error is not None:
             raise self.error
         self.recorded.append((shop, access))
@@ -409,6 +409,6 @@ class Setup:
         self.client = TestClient(self.app, raise_server_exceptions=False, headers=self.bearer(), client=from_)
 
     def bearer(self, shop: str = "demo", *scopes: Scope) -> dict[str, str]:
-        """Returns the header of a token. Without a scope the token has every scope."""
+        """Return the header of a token. Without a scope the token has every scope."""
         token = self.tokens.mint(ShopId(shop), scopes or SCOPES, 60, "dara", NOW)
         return {"Authorization": f"Bearer {token}"}

@@ -1,4 +1,4 @@
-"""Answers and events have the shape of their models, and absent facts are left out."""
+"""Answers and events have the shape of their models and leave out absent facts."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def test_a_message_gets_its_times_and_numbers() -> None:
 
 
 def test_a_conversation_has_the_numbers_in_its_last_message() -> None:
-    """The message is nested in it."""
+    """The conversation's last message has the telephone numbers."""
     kept = KeptConversation(conversation_of(PAGE, Psid("7")), PAGE, Psid("7"), 1, NOW * 1000, KEPT)
     assert orjson.loads(conversation_json(kept)) == CONVERSATION
     found = conversation_json(kept, NUMBERS)
@@ -62,7 +62,7 @@ def test_each_event_of_a_stream_has_the_shape_of_its_model(event: StreamEvent, a
 
 
 def test_an_entry_of_the_audit_log_leaves_out_what_is_absent() -> None:
-    """One read, and a change that was asked for twice."""
+    """One entry is a read. The other is a change that was requested twice."""
     one = Entry(NOW * 1000, NOW * 1000, 1, Access("listMessages", "dara", "192.0.2.7"))
     two = Entry(NOW * 1000, NOW * 1000 - 1, 2, Access("connectPage", "dara", "192.0.2.7", PAGE))
     first, second = (audit_entry_answer(entry).model_dump() for entry in (one, two))
@@ -94,7 +94,7 @@ OBJECTS = st.dictionaries(TEXTS, TEXTS | st.lists(TEXTS, max_size=2) | st.intege
 
 @given(OBJECTS, st.lists(st.sampled_from(["+85512000123", "+14155550100"]), max_size=2))
 def test_what_is_added_to_bytes_is_what_would_come_of_parsing(content: dict[str, Any], numbers: list[str]) -> None:
-    """For any content, in the answer of one message and of a list."""
+    """The bytes equal the result of parsing, for any content, in the answer of one message and of a list."""
     times = {"received_at": "1970-01-01T00:00:00.000Z", "expires_at": "1970-01-06T00:00:00.000Z"}
     expected = content | times | ({"phone_numbers": numbers} if numbers else {})
     found = message_json(KeptMessage(orjson.dumps(content), 0, 432_000_000), numbers)

@@ -1,4 +1,4 @@
-"""Tokens are signed here by hand, so that the verifier does not only agree with itself."""
+"""Tokens and their verifier. The tests sign tokens by hand, so that the verifier is not tested against itself."""
 
 import base64
 import hashlib
@@ -27,12 +27,12 @@ CLAIMS: dict[str, Any] = {
 
 
 def b64(raw: bytes) -> str:
-    """Base64url without padding (RFC 7515, 2)."""
+    """Return base64url without padding (RFC 7515, 2)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def signed(claims: Any, secret: Secret = SECRET, digest: str = "sha256", **header: Any) -> str:
-    """A JWS of the claims, made without a JWT library."""
+    """Return a JWS of the claims, made without a JWT library."""
     head = b64(json.dumps({"alg": "HS256", "typ": "JWT"} | header).encode())
     body = b64(claims if isinstance(claims, bytes) else json.dumps(claims).encode())
     code = hmac.new(secret.reveal_bytes(), f"{head}.{body}".encode(), getattr(hashlib, digest)).digest()
@@ -40,17 +40,17 @@ def signed(claims: Any, secret: Secret = SECRET, digest: str = "sha256", **heade
 
 
 def verifier(*secrets: Secret, jwks: dict[str, Any] | None = None) -> Tokens:
-    """Tokens at a fixed time."""
+    """Return tokens at a fixed time."""
     return Tokens(secrets, jwks, now=lambda: NOW)
 
 
 def without(name: str) -> dict[str, Any]:
-    """The claims but one."""
+    """Return the claims without this claim."""
     return {claim: value for claim, value in CLAIMS.items() if claim != name}
 
 
 def refusal(token: str, tokens: Tokens | None = None) -> str:
-    """The reason for which a token is refused."""
+    """Return the reason for which a token is refused."""
     with pytest.raises(Unauthenticated) as refused:
         (tokens or verifier(SECRET)).verify(token)
     return refused.value.reason
@@ -64,7 +64,7 @@ def test_a_signed_token_names_its_bearer() -> None:
 
 
 def test_any_secret_verifies_and_the_first_one_signs() -> None:
-    """So secrets can be exchanged without a pause."""
+    """An operator can replace a secret without an interruption."""
     tokens = verifier(SECRET, OTHER_SECRET)
     assert tokens.verify(signed(CLAIMS, OTHER_SECRET)).shop == "demo"
     minted = tokens.mint(ShopId("demo"), ["messages:read"], 60, "dara", NOW)
@@ -73,7 +73,7 @@ def test_any_secret_verifies_and_the_first_one_signs() -> None:
 
 
 def test_a_minted_token_carries_what_the_contract_says() -> None:
-    """Read without our verifier."""
+    """The test reads the token without our verifier."""
     minted = verifier(SECRET).mint(EVERY_SHOP, ["messages:read", "shop:admin"], 90, "back end", NOW + 0.7)
     head, body, _ = minted.split(".")
     assert json.loads(base64.urlsafe_b64decode(head + "==")) == {"alg": "HS256", "typ": "JWT"}
@@ -89,7 +89,7 @@ def test_a_minted_token_carries_what_the_contract_says() -> None:
 
 @pytest.mark.parametrize(("shop", "ttl", "subject"), [("", 1, "x"), ("a", 0, "x"), ("a", 1, ""), ("a", 1, "x\n")])
 def test_what_verify_would_refuse_is_not_minted(shop: str, ttl: int, subject: str) -> None:
-    """An operator's mistake shows at once."""
+    """An operator sees a mistake at once."""
     with pytest.raises(ValueError, match="needs a shop"):
         verifier(SECRET).mint(ShopId(shop), [], ttl, subject, NOW)
 
@@ -110,12 +110,12 @@ def test_what_verify_would_refuse_is_not_minted(shop: str, ttl: int, subject: st
     ],
 )
 def test_what_is_no_jwt_is_malformed_and_never_a_crash(token: str) -> None:
-    """For any text after Bearer."""
+    """Any text after `Bearer` is refused with a reason."""
     assert refusal(token) in {"token_malformed", "token_invalid"}
 
 
 def test_an_unsigned_token_is_refused() -> None:
-    """`alg: none`, in every spelling, with and without a signature."""
+    """`alg: none` is refused in every spelling, with and without a signature."""
     for alg in ("none", "None", "NONE", ""):
         head, body, code = signed(CLAIMS, alg=alg).split(".")
         assert refusal(f"{head}.{body}.{code}") == "token_invalid"
@@ -123,7 +123,7 @@ def test_an_unsigned_token_is_refused() -> None:
 
 
 def test_only_hs256_works_with_a_secret() -> None:
-    """Not even its siblings: a secret is bound to one algorithm."""
+    """HS512 is refused too, because a secret belongs to one algorithm."""
     assert refusal(signed(CLAIMS, digest="sha512", alg="HS512")) == "token_invalid"
     assert refusal(signed(CLAIMS, alg=["HS256"])) == "token_invalid"
 
@@ -171,23 +171,23 @@ def test_a_changed_claim_or_a_wrong_secret_is_refused() -> None:
     ],
 )
 def test_claims_that_do_not_say_who_for_what_and_until_when_are_refused(claims: Any) -> None:
-    """A good signature is not enough."""
+    """A good signature does not replace a missing or wrong claim."""
     assert refusal(signed(claims)) == "token_invalid"
 
 
 def test_the_audience_may_be_one_of_several() -> None:
-    """RFC 7519, 4.1.3."""
+    """`aud` may be a list (RFC 7519, 4.1.3)."""
     assert verifier(SECRET).verify(signed(CLAIMS | {"aud": ["other", "page-inbox"]})).shop == "demo"
 
 
 def test_a_token_without_a_subject_is_from_unknown_and_one_without_a_scope_has_none() -> None:
-    """Both are the issuer's choice."""
+    """The issuer of a token decides both."""
     assert verifier(SECRET).verify(signed(without("sub"))).subject == "unknown"
     assert verifier(SECRET).verify(signed(without("scope"))).scopes == frozenset()
 
 
 def test_a_token_ends_at_the_second_it_says_remembered_or_not() -> None:
-    """The memory of verified tokens knows when each one ends."""
+    """The cache of verified tokens knows when each token ends."""
     now = [NOW + 59.9]
     tokens = Tokens([SECRET], now=lambda: now[0])
     token = signed(CLAIMS)
@@ -203,7 +203,7 @@ def test_a_token_that_begins_a_moment_from_now_is_good() -> None:
 
 
 def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
-    """The token that was not used for the longest time is removed."""
+    """The cache removes the token that was not used for the longest time."""
     tokens = verifier(SECRET)
     first, second = signed(CLAIMS | {"n": 0}), signed(CLAIMS | {"n": 1})
     tokens.verify(first)
@@ -232,7 +232,7 @@ JWKS = {
 
 @pytest.mark.parametrize("kid", [None, "r"])
 def test_public_keys_verify_by_their_type(kid: str | None) -> None:
-    """With and without a key id."""
+    """The keys verify with and without a key id."""
     headers = {"kid": kid} if kid else None
     tokens = verifier(jwks=JWKS)
     assert tokens.verify(jwt.encode(CLAIMS, RSA, "RS256", headers)).shop == "demo"
@@ -247,13 +247,13 @@ def test_a_token_naming_another_key_is_refused() -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS512", "PS256"])
 def test_a_public_key_verifies_with_one_algorithm(algorithm: str) -> None:
-    """Though the mathematics of others would fit."""
+    """Other algorithms are refused, also if they could use the same key."""
     assert refusal(jwt.encode(CLAIMS, RSA, algorithm), verifier(jwks=JWKS)) == "token_invalid"
 
 
 def test_a_public_key_is_no_secret() -> None:
-    """The known attack: a token is signed with HS256 and a public key. It also fails when secrets and a set are both
-    configured."""
+    """This is a known attack: a token is signed with HS256 and a public key. The service refuses the token also when
+    secrets and a set are both configured."""
     confused = [json.dumps(key) for key in JWKS["keys"]] + [str(key.get("n", key.get("x"))) for key in JWKS["keys"]]
     for guess in confused:
         token = signed(CLAIMS, Secret(guess))
@@ -262,7 +262,7 @@ def test_a_public_key_is_no_secret() -> None:
 
 
 def test_a_signature_of_the_wrong_length_is_refused() -> None:
-    """Never a crash in a library below."""
+    """The library below the verifier does not crash."""
     tokens = verifier(SECRET, jwks=JWKS)
     for token in (jwt.encode(CLAIMS, RSA, "RS256"), jwt.encode(CLAIMS, EC, "ES256"), jwt.encode(CLAIMS, ED, "EdDSA")):
         head, body, code = token.split(".")
@@ -271,7 +271,7 @@ def test_a_signature_of_the_wrong_length_is_refused() -> None:
 
 
 def test_a_verifier_without_a_secret_mints_nothing() -> None:
-    """A public set only verifies."""
+    """A set of public keys can only verify."""
     with pytest.raises(ValueError, match="TOKEN_KEYS"):
         verifier(jwks=JWKS).mint(ShopId("demo"), [], 60, "dara", NOW)
 
@@ -281,20 +281,20 @@ def test_a_verifier_without_a_secret_mints_nothing() -> None:
     [({"authorization": "Bearer a.b.c"}, "a.b.c"), ({"authorization": "bearer   a "}, "a")],
 )
 def test_the_bearer_token_is_found(headers: dict[str, str], token: str) -> None:
-    """The scheme has no case (RFC 9110, 11.1)."""
+    """The scheme's upper or lower case does not matter (RFC 9110, 11.1)."""
     assert bearer(headers) == token
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi", "Bearera.b.c"])
 def test_no_token_is_told_from_a_bad_one(header: str | None) -> None:
-    """Without a header, with another scheme, with nothing behind it."""
+    """A request has no token if the header is absent, has another scheme, or has nothing after the scheme."""
     with pytest.raises(Unauthenticated) as refused:
         bearer({} if header is None else {"authorization": header})
     assert refused.value.reason == "token_missing"
 
 
 def test_a_principal_gets_its_own_shop_and_its_own_scopes() -> None:
-    """A back end's token reaches every shop, within its scopes."""
+    """A back end's token reaches every shop within the token's scopes."""
     demo = Principal(ShopId("demo"), frozenset({"messages:read"}), "dara")
     authorize(demo, ShopId("demo"), "messages:read")
     authorize(Principal(EVERY_SHOP, frozenset({"shop:admin"}), "back end"), ShopId("demo"), "shop:admin")

@@ -9,7 +9,7 @@ AT = f"{SHOP}/conversations/{CONVERSATION}/blocked"
 
 
 def test_a_conversation_is_blocked_and_what_is_kept_of_it_deleted(setup: Setup) -> None:
-    """First it is blocked: nothing may come in behind the deletion."""
+    """The block comes first, so that no message is stored after the deletion."""
     answer = setup.client.put(AT)
     BlockedModel.model_validate_json(answer.content)
     told = answer.json()
@@ -20,7 +20,7 @@ def test_a_conversation_is_blocked_and_what_is_kept_of_it_deleted(setup: Setup) 
 
 
 def test_what_is_kept_may_stay_until_it_expires(setup: Setup) -> None:
-    """Where the customer asked for that."""
+    """The caller asks for this if the customer wants it."""
     answer = setup.client.put(AT, params={"keep_messages": "true"})
     BlockedModel.model_validate_json(answer.content)
     assert answer.json() == {"conversation_id": CONVERSATION, "blocked": True, "since": MOMENT}
@@ -28,7 +28,7 @@ def test_what_is_kept_may_stay_until_it_expires(setup: Setup) -> None:
 
 
 def test_a_block_is_lifted(setup: Setup) -> None:
-    """A block that does not exist can be lifted too."""
+    """Lifting a block that does not exist succeeds too."""
     setup.client.put(AT)
     for _ in range(2):
         answer = setup.client.delete(AT)
@@ -38,14 +38,14 @@ def test_a_block_is_lifted(setup: Setup) -> None:
 
 
 def test_nonsense_beside_it_is_refused_before_anything_is_done(setup: Setup) -> None:
-    """A misspelled `keep_messages` must not delete what was to be kept."""
+    """A misspelled `keep_messages` must not delete the messages that the caller wants to keep."""
     for query in ("?keep_message=true", "?keep_messages=1"):
         assert setup.client.put(AT + query).status_code == 400
     assert setup.store.asked == ()
 
 
 def test_a_customer_is_deleted_by_the_id_alone(setup: Setup) -> None:
-    """With a receipt that does not repeat it."""
+    """The receipt does not contain the customer's id."""
     answer = setup.client.delete(f"{SHOP}/customers/7011122233344455")
     ReceiptModel.model_validate_json(answer.content)
     assert answer.json()["what"] == "customer"

@@ -11,12 +11,12 @@ TOKEN = "EAAB-secret_of.the|Page~"
 
 
 def connect(token: object) -> PageConnect:
-    """The body that sends this token."""
+    """Return the body that sends this token."""
     return parse_body(PageConnect, "", orjson.dumps({"access_token": token}))
 
 
 def test_an_empty_object_holds_no_token() -> None:
-    """It connects the Page only for webhooks."""
+    """The body connects the Page only for webhooks."""
     assert parse_body(PageConnect, "", b"{}").token() is None
 
 
@@ -27,7 +27,7 @@ def test_a_token_is_taken_as_it_is(token: str) -> None:
 
 
 def test_a_token_hides_itself() -> None:
-    """In a traceback, a careless print or a dump of the body."""
+    """No traceback, print or dump of the body shows the token."""
     body = connect(TOKEN)
     for shown in (repr(body), str(body), str(body.model_dump()), body.model_dump_json(), repr(body.token())):
         assert TOKEN not in shown
@@ -38,7 +38,7 @@ def test_a_token_hides_itself() -> None:
     ["", " ", "EAAB secret", "EAAB\n", "EAAB\r\nX-Evil: 1", "EAAB\x00", "ថូខិន", "x" * (LONGEST_PAGE_TOKEN + 1)],
 )
 def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(token: str) -> None:
-    """With one sentence for all of them."""
+    """One sentence refuses every such token."""
     with pytest.raises(InvalidRequest) as refused:
         connect(token)
     assert refused.value.reason == "invalid_field"

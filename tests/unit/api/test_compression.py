@@ -13,7 +13,7 @@ PAGE = orjson.dumps({"messages": [{"id": f"m_{n}", "text": f"សួស្តី 
 
 
 def read(content: bytes, coding: str | None) -> bytes:
-    """What the caller makes of it."""
+    """Return what the caller decodes."""
     if coding == "zstd":
         return zstandard.ZstdDecompressor().decompress(content)
     return zlib.decompress(content, wbits=16 + zlib.MAX_WBITS) if coding == "gzip" else content
@@ -38,7 +38,7 @@ def read(content: bytes, coding: str | None) -> bytes:
     ],
 )
 def test_what_the_caller_accepts_decides(accepted: str, coding: Coding | None) -> None:
-    """RFC 9110, 12.5.3."""
+    """`Accept-Encoding` decides (RFC 9110, 12.5.3)."""
     assert coding_for(accepted) == coding
 
 
@@ -54,7 +54,7 @@ def test_a_compressed_answer_reads_as_the_same_json(accepted: str) -> None:
 
 
 def test_a_short_answer_and_one_to_whom_nobody_asked_stay_as_they_are() -> None:
-    """But a cache on the way must know that another caller would get another one."""
+    """`Vary` still informs caches, because another caller may get another answer."""
     for content, accepted in ((b"{}", "zstd"), (PAGE, ""), (PAGE, "br")):
         answer = Compression(bytes).answer(content, accepted)
         assert answer.body == content
@@ -72,5 +72,5 @@ def test_the_same_answer_has_another_length_each_time() -> None:
 
 
 def test_compressing_needs_no_dictionary_of_ours() -> None:
-    """Any client reads it."""
+    """Any client can read the answer."""
     assert read(compressed(PAGE, "zstd"), "zstd") == read(compressed(PAGE, "gzip"), "gzip") == PAGE

@@ -1,4 +1,4 @@
-"""The page for people: everything of the document, nothing from anywhere else."""
+"""The page `/docs` for people shows the whole document and loads nothing from elsewhere."""
 
 import re
 from base64 import b64encode
@@ -15,7 +15,7 @@ VOID = {"meta", "link", "br"}
 
 
 class Outline(HTMLParser):
-    """Elements, ids and links of a page; fails on a tag that does not close."""
+    """Reads the elements, ids and links of a page. Fails on a tag that is not closed."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Outline(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note it."""
+        """Record the tag."""
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
         self.ids += [value or "" for name, value in attrs if name == "id"]
@@ -37,13 +37,13 @@ class Outline(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """A tag closes the tag that was opened last."""
+        """Check that the tag closes the tag that was opened last."""
         assert self.open.pop() == tag
 
 
 @pytest.fixture
 def page(setup: Setup) -> str:
-    """The page as it is served."""
+    """Return the page as the service sends it."""
     answer = setup.client.get("/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     return answer.text
@@ -58,7 +58,8 @@ def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: str) -> None
 
 
 def test_nothing_comes_from_elsewhere(setup: Setup, page: str) -> None:
-    """No inline style, no address of a third party; the policy names style sheet and script by their digests."""
+    """The page has no inline style and no address of a third party. The policy names style sheet and script by their
+    digests."""
     outline = Outline(page)
     assert [link for link in outline.links if not link.startswith("#")] == ["data:,", "openapi.json"]
     assert not outline.tags & {"iframe", "img", "object"}
@@ -76,7 +77,7 @@ def test_nothing_comes_from_elsewhere(setup: Setup, page: str) -> None:
 
 
 def test_every_example_names_the_address_that_was_asked(setup: Setup) -> None:
-    """On the page and in the document. What cannot be a host does not become a part of them."""
+    """The page and the document use this address. A value that cannot be a host does not become a part of them."""
     for host, shown in (
         ("inbox.example:8443", "inbox.example:8443"),
         ("[::1]:8000", "[::1]:8000"),
@@ -90,12 +91,12 @@ def test_every_example_names_the_address_that_was_asked(setup: Setup) -> None:
 
 
 def test_the_page_is_light_and_dark(page: str) -> None:
-    """The reader's system decides."""
+    """The reader's system decides between light and dark."""
     assert "color-scheme: light dark" in page
 
 
 def test_every_operation_parameter_and_scope_stands_on_the_page(setup: Setup, page: str) -> None:
-    """With a line to copy."""
+    """Each operation has a command that a reader can copy."""
     for route in setup.routes:
         card = re.search(f'<article id="{route.name}">(.*?)</article>', page, re.DOTALL)
         assert card is not None
@@ -107,7 +108,7 @@ def test_every_operation_parameter_and_scope_stands_on_the_page(setup: Setup, pa
 
 
 def test_what_the_document_says_is_escaped() -> None:
-    """Though it is ours."""
+    """The text is escaped although it comes from our own code."""
     document = describe(table(Store()), version="<1>")
     document["info"]["description"] = "<script>`<b>`"
     page = render(document)
@@ -117,7 +118,7 @@ def test_what_the_document_says_is_escaped() -> None:
 
 
 def test_a_curl_line_names_the_public_address_and_sends_an_example() -> None:
-    """So that copying it works."""
+    """A reader can copy the command and run it."""
     document = describe(table(Store()), version="1", url="https://inbox.example")
     path = "/v1/shops/{shop}"
     assert curl(document, "patch", path, document["paths"][path]["patch"]).replace(" \\\n ", "") == (

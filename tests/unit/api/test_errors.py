@@ -24,7 +24,7 @@ def test_every_kind_has_a_status_and_every_status_a_title() -> None:
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_an_error_is_told_by_its_kind_reason_and_sentence(kind: Kind) -> None:
-    """And by the id of the request."""
+    """The problem also has the id of the request."""
     answer = problem(Refused(kind, "some_reason"), "r-1")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
@@ -42,7 +42,7 @@ def test_an_error_is_told_by_its_kind_reason_and_sentence(kind: Kind) -> None:
 
 @pytest.mark.parametrize(("given", "told"), [(None, "1"), (0, "1"), (7, "7")])
 def test_what_is_unavailable_says_when_to_come_back(given: int | None, told: str) -> None:
-    """At least after a second."""
+    """`Retry-After` is at least one second."""
     assert problem(Refused("unavailable", "redis_full", retry_after=given), "r").headers["retry-after"] == told
 
 
@@ -55,7 +55,7 @@ def test_what_is_unavailable_says_when_to_come_back(given: int | None, told: str
     ],
 )
 def test_who_may_not_is_told_how(kind: Kind, reason: str, told: str) -> None:
-    """RFC 6750, 3."""
+    """The header `WWW-Authenticate` says why the request is refused (RFC 6750, 3)."""
     assert problem(Refused(kind, reason), "r").headers["www-authenticate"] == told
 
 
@@ -79,7 +79,7 @@ def test_an_error_nobody_expected_tells_nothing(setup: Setup) -> None:
 
 
 def _client(error: Exception, state: dict[str, Any] | None = None) -> TestClient:
-    """An application that raises, after a middleware gave it a state."""
+    """Return a client of an application that raises, after a middleware gave the request a state."""
 
     async def fail(request: Request) -> Any:
         request.scope.setdefault("state", {}).update(state or {})
@@ -96,7 +96,7 @@ def test_the_request_id_is_the_one_the_request_was_given() -> None:
 
 
 def test_the_log_line_learns_the_reason() -> None:
-    """Beside what was bound before."""
+    """The values that were bound before stay."""
     state: dict[str, Any] = {"log": {"shop": "demo"}}
     for error, reason in (
         (Refused("conflict", "x"), "x"),
@@ -109,7 +109,7 @@ def test_the_log_line_learns_the_reason() -> None:
 
 
 def test_a_status_without_a_line_in_the_table_is_told_by_its_phrase() -> None:
-    """For any error of a library."""
+    """This holds for an error of any library."""
     answer = _client(HTTPException(431, headers={"X-Why": "long"})).get("/")
     assert answer.headers["x-why"] == "long"
     assert answer.json()["reason"] == "request_header_fields_too_large"

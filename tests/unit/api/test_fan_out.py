@@ -1,5 +1,4 @@
-"""Which viewer watches which shop. There is one follower per shop, each viewer is informed once, and no viewer delays
-another."""
+"""Fan-out of events to viewers: one follower per shop, each event once per viewer, and no viewer delays another."""
 
 import asyncio
 import math
@@ -29,15 +28,15 @@ class FakeFeed:
         self.fails: Exception | None = None
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
-        """Returns a start at the present moment."""
+        """Return a start at the present moment."""
         return Start(0, 0)
 
     async def read(self, shop: ShopId, after: int, /) -> Stretch:
-        """Returns nothing, because nothing is stored."""
+        """Return nothing, because nothing is stored."""
         return Stretch([], after)
 
     async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], float | None], /) -> None:
-        """Follows until it is cancelled."""
+        """Follow until it is cancelled."""
         self.follows += 1
         self.following[shop] = deliver
         try:
@@ -48,16 +47,16 @@ class FakeFeed:
             del self.following[shop]
 
     def event_id(self, shop: ShopId, position: int, /) -> str:
-        """Returns the position as a text."""
+        """Return the position as a text."""
         return str(position)
 
     def say(self, *events: StreamEvent, position: int, shop: ShopId = SHOP) -> float | None:
-        """Delivers a stretch of events, and the rest when it is requested."""
+        """Deliver some events, and the other events when they are requested."""
         return self.following[shop](Stretch(list(events), position))
 
 
 class FakeMetrics:
-    """Keeps what was counted."""
+    """Keeps the counts."""
 
     def __init__(self) -> None:
         self.connected = 0
@@ -65,19 +64,19 @@ class FakeMetrics:
         self.ended: list[str] = []
 
     def viewers(self, viewers: int, /) -> None:
-        """This number of viewers is connected."""
+        """Record the number of connected viewers."""
         self.connected = viewers
 
     def streamed(self, event: str, viewers: int, /) -> None:
-        """An event is sent to this number of viewers."""
+        """Record that an event is sent to this number of viewers."""
         self.sent.append((event, viewers))
 
     def stream_ended(self, reason: str, /) -> None:
-        """A stream has ended."""
+        """Record that a stream has ended."""
         self.ended.append(reason)
 
     def stream_lag(self, seconds: float, /) -> None:
-        """Does nothing, because no test uses the lag."""
+        """Do nothing, because no test uses the lag."""
 
 
 class Setup:
@@ -98,12 +97,12 @@ class Setup:
 
 
 def message(position: int) -> StreamEvent:
-    """Returns the event of a stored message."""
+    """Return the event of a stored message."""
     return StreamEvent("message", KeptMessage(b'{"id":"m_%d"}' % position, 0, 0), position)
 
 
 async def taken(viewer: Viewer) -> list[str]:
-    """Returns the names and ids of the events that wait for the viewer."""
+    """Return the names and ids of the events that wait for the viewer."""
     chunk = await viewer.next()
     assert chunk is not None
     lines = chunk.decode().splitlines()
@@ -177,7 +176,7 @@ async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> 
 
 
 async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shop reaches one limit, the process reaches the other. Each error says when to retry."""
+    """Each error says when the caller may try again."""
     monkeypatch.setattr(limits, "VIEWERS_OF_A_SHOP", 2)
     monkeypatch.setattr(limits, "VIEWERS", 3)
     setup = Setup()
@@ -195,7 +194,7 @@ async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: 
 
 
 async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_stands() -> None:
-    """A viewer that has just got something else gets no heartbeat."""
+    """A viewer that has just received an event gets no heartbeat."""
     setup = Setup()
     _, viewer = await setup.enter()
     beating = asyncio.create_task(setup.fan_out.beat())
@@ -228,7 +227,7 @@ async def test_a_follower_that_crashes_ends_its_viewers() -> None:
 
 
 async def test_after_the_end_nobody_gets_in() -> None:
-    """Every viewer gets the reason."""
+    """Every viewer gets the reason for the end."""
     setup = Setup()
     _, viewer = await setup.enter()
     await setup.fan_out.close()

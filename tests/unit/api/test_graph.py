@@ -1,4 +1,4 @@
-"""What is fetched from Facebook, over a reader that notes what it was asked."""
+"""Fetching from Facebook, over a reader that records its calls."""
 
 from typing import Any
 
@@ -35,12 +35,12 @@ PATHS = [path for path, _, _ in ROUTES]
 
 
 def ask(setup: Setup, path: str) -> Any:
-    """The answer of what hangs on the Page."""
+    """Return the answer for an edge of the Page."""
     return setup.client.get(f"{SHOP}/pages/{PAGE}/{path}")
 
 
 def test_every_edge_has_its_route() -> None:
-    """And every route an edge of its own."""
+    """Every route has a different edge."""
     assert [query.edge for _, query, _ in ROUTES] == [edge for edge in EDGES if edge != "attachments"]
 
 
@@ -48,7 +48,7 @@ def test_every_edge_has_its_route() -> None:
 def test_what_facebook_has_is_answered_with_its_cursor(
     setup: Setup, path: str, query: GraphQuery, model: type[BaseModel]
 ) -> None:
-    """As the reader returns it, in the described shape. No cache may keep it."""
+    """The answer has the described shape. Caches may not store it."""
     answer = ask(setup, path)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -83,14 +83,14 @@ def test_what_facebook_has_is_answered_with_its_cursor(
     ],
 )
 def test_parameters_reach_the_reader(setup: Setup, path: str, query: GraphQuery) -> None:
-    """All of them but a customer's, which mean nothing."""
+    """A customer has no parameters, so they do not reach the reader there."""
     assert ask(setup, path).status_code == 200
     assert setup.store.asked == ("fetch", "demo", query)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_limit_and_after_are_checked_before_anything_is_fetched(setup: Setup, path: str) -> None:
-    """Everywhere alike."""
+    """Every edge has the same checks."""
     for query in ("limit=0", "limit=101", "after=%00", "limit=1&limit=1", "since=1&colour=red"):
         answer = ask(setup, f"{path}?{query}")
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")

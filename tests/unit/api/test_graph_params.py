@@ -1,4 +1,4 @@
-"""How callers ask for what is fetched from Facebook."""
+"""Parameters of the routes that fetch from Facebook."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_an_empty_query_asks_for_the_first_twenty_five(model: type[EdgeQuery]) -
 
 
 def test_every_parameter_of_posts_reaches_the_reader() -> None:
-    """Times in milliseconds, in every spelling."""
+    """Times arrive in milliseconds, for every spelling."""
     pairs = [("limit", "100"), ("after", "QVFI=="), ("since", "1770000000"), ("until", "2026-02-02T09:40:00.123+07:00")]
     query = parse_query(PostsQuery, pairs)
     assert query is not None
@@ -31,7 +31,7 @@ def test_every_parameter_of_posts_reaches_the_reader() -> None:
 
 
 def test_every_parameter_of_comments_reaches_the_reader() -> None:
-    """With the object on which they hang."""
+    """The id of the object with the comments arrives too."""
     pairs = [("limit", "1"), ("order", "reverse_chronological"), ("filter", "stream"), ("since", "1770000000123")]
     query = parse_query(CommentsQuery, pairs)
     assert query is not None
@@ -59,7 +59,7 @@ def test_a_cursor_is_opaque_and_of_any_length_facebook_could_mean() -> None:
     ],
 )
 def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -> None:
-    """Before anything is asked of Facebook."""
+    """The service refuses the value before it calls Facebook."""
     with pytest.raises(InvalidRequest, match=f"^{name}: ") as refused:
         parse_query(CommentsQuery, [(name, value)])
     assert refused.value.reason == "invalid_parameter"
@@ -70,7 +70,7 @@ def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -
     ("model", "name"), [(EdgeQuery, "since"), (EdgeQuery, "order"), (PostsQuery, "filter"), (CommentsQuery, "until")]
 )
 def test_what_an_edge_does_not_have_is_refused(model: type[EdgeQuery], name: str) -> None:
-    """Facebook passes over some of them in silence, which widens the answer."""
+    """Facebook ignores some of these parameters silently, and then returns more items than the caller wants."""
     with pytest.raises(InvalidRequest) as refused:
         parse_query(model, [(name, "1")])
     assert refused.value.reason == "unknown_parameter"

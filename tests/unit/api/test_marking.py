@@ -13,7 +13,7 @@ LABELS = f"{SHOP}/labels"
 
 
 def test_a_conversation_is_marked_with_labels_of_the_shop(setup: Setup) -> None:
-    """What the body leaves out is false or empty."""
+    """Values that the body leaves out are false or empty."""
     assert setup.client.get(LABELS).json() == {"labels": []}
     LabelsModel.model_validate_json(setup.client.put(LABELS, json={"labels": ["VIP", "paid"]}).content)
     assert setup.client.get(LABELS).json() == {"labels": ["VIP", "paid"]}
@@ -44,7 +44,7 @@ def test_a_conversation_is_marked_with_labels_of_the_shop(setup: Setup) -> None:
     ],
 )
 def test_a_mark_or_list_of_another_shape_is_refused(setup: Setup, path: str, body: dict[str, Any]) -> None:
-    """And nothing is stored."""
+    """Nothing is stored."""
     setup.client.put(LABELS, json={"labels": ["VIP", *"123456"]})
     answer = setup.client.put(path, json=body)
     assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_field")

@@ -11,7 +11,7 @@ from tests.unit.api.fakes import CONVERSATION, MESSAGE, SHOP, Setup
 
 
 def test_messages_come_as_the_store_gives_them_with_a_cursor(setup: Setup) -> None:
-    """Joined, not parsed again."""
+    """The messages are joined as bytes and not parsed again."""
     answer = setup.client.get(f"{SHOP}/messages?limit=2&direction=in")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -23,7 +23,7 @@ def test_messages_come_as_the_store_gives_them_with_a_cursor(setup: Setup) -> No
 
 @pytest.mark.parametrize("id_", ["m_1", "mid.$cAAB:1.-_"])
 def test_one_message_is_found_by_any_form_of_id(setup: Setup, id_: str) -> None:
-    """Encoded or as it is."""
+    """The id may be percent-encoded or not."""
     for written in (id_, quote(id_, safe="")):
         answer = setup.client.get(f"{SHOP}/messages/{written}")
         assert answer.json() == MESSAGE
@@ -32,13 +32,13 @@ def test_one_message_is_found_by_any_form_of_id(setup: Setup, id_: str) -> None:
 
 
 def test_a_message_that_is_not_there_is_a_404(setup: Setup) -> None:
-    """With the store's own reason."""
+    """The problem has the store's own reason."""
     answer = setup.client.get(f"{SHOP}/messages/m_2")
     assert (answer.status_code, answer.json()["reason"]) == (404, "message_not_found")
 
 
 def test_conversations_come_with_their_last_message(setup: Setup) -> None:
-    """And null where there is no more."""
+    """The cursor is null at the end of the list."""
     answer = setup.client.get(f"{SHOP}/conversations?limit=7&cursor=c&page=1")
     assert answer.json() == {"conversations": [CONVERSATION], "next_cursor": None}
     ConversationsModel.model_validate_json(answer.content)
@@ -55,7 +55,7 @@ def test_conversations_come_with_their_last_message(setup: Setup) -> None:
     ],
 )
 def test_a_purge_answers_its_receipt(setup: Setup, path: str, asked: tuple[Any, ...]) -> None:
-    """On the word of the token's subject."""
+    """The receipt names the token's subject."""
     answer = setup.client.delete(f"{SHOP}/{path}")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -72,13 +72,13 @@ def test_a_purge_answers_its_receipt(setup: Setup, path: str, asked: tuple[Any, 
 
 
 def test_a_purge_with_a_filter_is_refused_and_purges_nothing(setup: Setup) -> None:
-    """A caller who means one conversation must not delete all."""
+    """A caller who wants to delete one conversation must not delete all."""
     answer = setup.client.delete(f"{SHOP}/messages?conversation=1_2")
     assert (answer.status_code, answer.json()["reason"]) == (400, "unknown_parameter")
     assert setup.store.asked == ()
 
 
 def test_a_receipt_can_be_read_again(setup: Setup) -> None:
-    """By its id."""
+    """The receipt is found by its id."""
     assert setup.client.get(f"{SHOP}/purges/p-1").json()["purge_id"] == "p-1"
     assert setup.store.asked == ("shop", "demo", "p-1")

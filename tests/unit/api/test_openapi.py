@@ -1,4 +1,4 @@
-"""The description is made of the table and the models that serve."""
+"""The description is made from the table of routes and from the models that the handlers use."""
 
 import re
 from dataclasses import replace
@@ -17,7 +17,7 @@ ROUTES = table(Store())
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    """The whole table described."""
+    """Return the description of the whole table."""
     return describe(ROUTES, version="1.0", url="https://inbox.example")
 
 
@@ -29,7 +29,7 @@ def _references(part: Any) -> set[str]:
 
 
 def test_every_route_is_described_once(document: dict[str, Any]) -> None:
-    """By method and path."""
+    """Each pair of method and path occurs once."""
     described = {
         (method.upper(), path): operation
         for path, methods in document["paths"].items()
@@ -41,14 +41,13 @@ def test_every_route_is_described_once(document: dict[str, Any]) -> None:
 
 
 def test_every_reference_leads_somewhere_and_every_component_is_used(document: dict[str, Any]) -> None:
-    """Every reference has its target, and every component is used."""
     components = document["components"]
     there = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in components[kind]}
     assert _references(document) == there
 
 
 def test_every_parameter_of_a_path_is_declared(document: dict[str, Any]) -> None:
-    """As required; OpenAPI demands it."""
+    """Each parameter is required, as OpenAPI demands."""
     for path, methods in document["paths"].items():
         for operation in methods.values():
             declared = [p["name"] for p in operation["parameters"] if p["in"] == "path" and p["required"]]
@@ -56,7 +55,7 @@ def test_every_parameter_of_a_path_is_declared(document: dict[str, Any]) -> None
 
 
 def test_scopes_problems_and_servers_are_told(document: dict[str, Any]) -> None:
-    """What a generated client needs to know."""
+    """A generated client needs this information."""
     assert document["servers"] == [{"url": "https://inbox.example"}]
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     connect = document["paths"]["/v1/shops/{shop}/pages/{page}"]["put"]
@@ -69,7 +68,7 @@ def test_scopes_problems_and_servers_are_told(document: dict[str, Any]) -> None:
 
 
 def test_query_parameters_are_optional_and_never_null(document: dict[str, Any]) -> None:
-    """Absent is the only way to say nothing."""
+    """A caller leaves out a parameter that has no value."""
     parameters = document["paths"]["/v1/shops/{shop}/messages"]["get"]["parameters"]
     query = {p["name"]: p for p in parameters if p["in"] == "query"}
     assert set(query) >= {"limit", "cursor", "conversation", "page", "direction", "since", "until"}
@@ -80,7 +79,7 @@ def test_query_parameters_are_optional_and_never_null(document: dict[str, Any]) 
 
 
 def test_whoever_is_sent_away_for_a_while_is_told_for_how_long(document: dict[str, Any]) -> None:
-    """Only answers 429 and 503 have Retry-After."""
+    """Only answers 429 and 503 have `Retry-After`."""
     answers = document["components"]["responses"]
     bearing = {name for name, answer in answers.items() if "Retry-After" in answer.get("headers", {})}
     assert bearing == {"TooManyRequests", "ServiceUnavailable"}
@@ -104,13 +103,13 @@ def test_facebooks_own_names_stand_in_the_description(document: dict[str, Any]) 
 
 
 def test_two_routes_of_one_name_are_refused() -> None:
-    """An operationId is unique."""
+    """An `operationId` must be unique."""
     with pytest.raises(ValueError, match="one name: messages"):
         describe([ROUTES[0], replace(ROUTES[1], name="messages")], version="1.0")
 
 
 def test_convertors_of_a_path_stay_out_of_the_description() -> None:
-    """They are Starlette's own."""
+    """The convertors belong to Starlette."""
     document = describe([replace(ROUTES[1], path="/v1/shops/{shop}/messages/{id:path}")], version="1.0")
     assert list(document["paths"]) == ["/v1/shops/{shop}/messages/{id}"]
 
@@ -125,7 +124,7 @@ async def _page(_: Any) -> Any:
 
 
 def test_a_public_route_needs_no_token_and_may_answer_text() -> None:
-    """The handshake, say."""
+    """For example, the handshake needs no token and answers text."""
     route = Route("GET", "/webhook", _page, "handshake", None, "Handshake", statuses=(403,), media="text/plain")
     document = describe([route], version="1.0")
     operation = document["paths"]["/webhook"]["get"]
@@ -135,7 +134,7 @@ def test_a_public_route_needs_no_token_and_may_answer_text() -> None:
 
 
 def test_an_absent_fact_is_optional_and_a_null_cursor_is_told(document: dict[str, Any]) -> None:
-    """It is left out and never null. The end of a list is null."""
+    """An absent fact is left out and is never null. At the end of a list the cursor is null."""
     schemas = document["components"]["schemas"]
     assert "text" not in schemas["MessageModel"]["required"]
     assert schemas["MessageModel"]["properties"]["text"] == {"type": "string"}
@@ -146,7 +145,7 @@ def test_an_absent_fact_is_optional_and_a_null_cursor_is_told(document: dict[str
 
 
 def test_a_message_fits_its_schema_and_an_absent_receipt_does_not(document: dict[str, Any]) -> None:
-    """A second validator checks the message, not the one that made the schema."""
+    """The validator of this test is not the library that made the schema."""
     schema = {"$ref": "#/components/schemas/MessageModel", "components": document["components"]}
     assert jsonschema_rs.is_valid(schema, MESSAGE)
     assert not jsonschema_rs.is_valid(schema, {k: v for k, v in MESSAGE.items() if k != "received_at"})
@@ -154,7 +153,7 @@ def test_a_message_fits_its_schema_and_an_absent_receipt_does_not(document: dict
 
 
 def test_schemathesis_reads_the_description(setup: Setup) -> None:
-    """A stranger's parser finds every operation, and its document valid."""
+    """A parser of other authors finds every operation, and finds the document valid."""
     import schemathesis
 
     answer = setup.client.get("/openapi.json")

@@ -1,4 +1,4 @@
-"""What callers send: taken as a typed value, or refused with a sentence that does not repeat it."""
+"""Parameters and bodies of callers: each becomes a typed value, or is refused with an error that does not repeat it."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from domain.query import MessageQuery
 
 
 def test_an_empty_query_asks_for_the_newest_fifty() -> None:
-    """The defaults of the contract. An empty parameter counts as absent."""
+    """The defaults are those of the contract. An empty parameter counts as absent."""
     for pairs in ([], [("cursor", ""), ("limit", ""), ("since", "")]):
         query = parse_query(MessagesQuery, pairs)
         assert query is not None
@@ -25,7 +25,7 @@ def test_an_empty_query_asks_for_the_newest_fifty() -> None:
 
 
 def test_every_filter_reaches_the_store() -> None:
-    """Times in milliseconds, in every spelling."""
+    """Times arrive in milliseconds, for every spelling."""
     query = parse_query(
         MessagesQuery,
         [
@@ -91,7 +91,7 @@ def test_a_name_that_looks_like_a_value_is_not_repeated() -> None:
 
 
 def test_a_repeated_parameter_is_refused() -> None:
-    """It is not clear which value would count."""
+    """The caller's choice between the two values is not clear."""
     with pytest.raises(InvalidRequest) as refused:
         parse_query(MessagesQuery, [("page", "1"), ("page", "1")])
     assert refused.value.reason == "repeated_parameter"
@@ -99,14 +99,14 @@ def test_a_repeated_parameter_is_refused() -> None:
 
 @pytest.mark.parametrize("media", ["", "application/json", "Application/JSON; charset=utf-8", "application/x+json"])
 def test_a_json_body_is_read_with_or_without_its_media_type(media: str) -> None:
-    """RFC 9110, 8.3: absent means we look."""
+    """A missing `Content-Type` means that the service looks at the content (RFC 9110, 8.3)."""
     assert parse_body(Pause, media, b' {"paused":true} ').paused is True
     assert parse_body(PageConnect, media, b"{}").token() is None
 
 
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "json", "text/x+json"])
 def test_another_media_type_is_refused(media: str) -> None:
-    """With a sentence that says what to send."""
+    """The error says which media type to send."""
     with pytest.raises(InvalidRequest, match="application/json") as refused:
         parse_body(Pause, media, b'{"paused":true}')
     assert refused.value.reason == "content_type_unsupported"
@@ -131,7 +131,7 @@ def test_another_media_type_is_refused(media: str) -> None:
     ],
 )
 def test_a_body_of_another_shape_is_refused(body: bytes, reason: str) -> None:
-    """Strictly: 1 is not true."""
+    """The check is strict: 1 is not true."""
     with pytest.raises(InvalidRequest) as refused:
         parse_body(Pause, "", body)
     assert refused.value.reason == reason
@@ -139,13 +139,13 @@ def test_a_body_of_another_shape_is_refused(body: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize("text", ["m_1", "mid.$cAAB:1.-_", "ឈ្មោះ\u200bហាង", "x" * LONGEST_ID])
 def test_ids_are_opaque(text: str) -> None:
-    """In any script, with any characters that Facebook uses."""
+    """An id may use any script and any character that Facebook uses."""
     assert checked_id("id", text) == text
 
 
 @pytest.mark.parametrize("text", ["", "x" * (LONGEST_ID + 1), "a\x00", "a\nb", "\x85", "\ud800"])
 def test_ids_no_log_line_should_meet_are_refused(text: str) -> None:
-    """Control characters, lone surrogates, endless ones."""
+    """Refused are control characters, lone surrogates and very long ids."""
     with pytest.raises(InvalidRequest, match=r"^id: ") as refused:
         checked_id("id", text)
     assert refused.value.reason == "invalid_parameter"

@@ -12,7 +12,7 @@ IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 @given(st.lists(IDS, min_size=1, max_size=4))
 def test_every_id_is_one_part(ids: list[str]) -> None:
-    """With any characters."""
+    """An id may have any characters."""
     path = routed("/".join(quote(id_, safe="") for id_ in ids).encode())
     assert [id_of(part) for part in path.split("/")] == ids
 

@@ -1,4 +1,4 @@
-"""Numbers of messages that were read before: the same numbers, from places that reveal nothing."""
+"""Telephone numbers of messages that were read before: they are cached as positions, which reveal nothing."""
 
 import json
 import random
@@ -17,14 +17,14 @@ TEXTS = [case["text"] for half in VECTORS.values() for case in half]
 
 
 def message(text: str, **parts: object) -> bytes:
-    """A message's content."""
+    """Return a message's content."""
     return orjson.dumps(
         {"id": "m_0120001234567", "kind": "message", "text": text, **parts, "sent_at": "2026-02-02T02:40:00.123Z"}
     )
 
 
 def test_every_labelled_text_has_the_same_numbers_again_and_again() -> None:
-    """From the first read on, and from its places."""
+    """The numbers are the same on the first read and when their positions are cached."""
     numbers = PhoneNumbers()
     for text in TEXTS:
         assert [numbers.find(message(text)) for _ in range(3)] == [in_message(message(text))] * 3
@@ -33,7 +33,7 @@ def test_every_labelled_text_has_the_same_numbers_again_and_again() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(), st.text(alphabet=' -./()~+\n,0៣๑９\u200b\u20e3"\\acទ', max_size=12))
 def test_whatever_stands_between_and_around_the_digits_the_answer_is_the_same(seed: int, odd: str) -> None:
-    """Customers' lines as the demo shop's write them, with odd signs pushed in anywhere."""
+    """The lines are those of the demo shop's customers, with unusual characters inserted at any place."""
     rng = random.Random(seed)
     numbers = PhoneNumbers()
     for _ in range(20):
@@ -44,14 +44,14 @@ def test_whatever_stands_between_and_around_the_digits_the_answer_is_the_same(se
 
 
 def test_an_edited_message_has_the_numbers_of_its_new_text() -> None:
-    """A position is used only with exactly the bytes in which it was found."""
+    """The cache uses a position only with exactly the same bytes of text."""
     numbers = PhoneNumbers()
     for last in ("123", "456", "123"):
         assert numbers.find(message(f"012 000 {last}")) == [f"+85512000{last}"]
 
 
 def test_what_is_remembered_reveals_nothing_of_a_message() -> None:
-    """No digits of a number, no word, no id."""
+    """The cache holds no digits, no words and no ids."""
     numbers = PhoneNumbers()
     for _ in range(3):
         assert numbers.find(message("ឈ្មោះ Sokha ទូរស័ព្ទ 012 345 678")) == ["+85512345678"]
@@ -60,7 +60,7 @@ def test_what_is_remembered_reveals_nothing_of_a_message() -> None:
 
 
 def test_only_a_bounded_number_of_messages_is_remembered() -> None:
-    """The oldest is forgotten, and searched again when it is read again."""
+    """The cache removes the oldest message. Its text is searched again at the next read."""
     numbers = PhoneNumbers(3)
     items = [message(f"012 000 12{last}") for last in range(5)]
     for item in (*items, *items):

@@ -1,7 +1,7 @@
-"""Telephone numbers in texts: a list of labelled ones, all made up, and what the answers do with them.
+"""Telephone numbers in texts: a list of labelled texts with invented numbers, and the numbers in answers.
 
-`tests/vectors/phones.json` has two halves: `tuned_on` was looked at while the rules were made; `held_out` was written
-before them and not looked at until they were done.
+`tests/vectors/phones.json` has two halves. The rules were made with the half `tuned_on`. The half `held_out` was
+written earlier, and was not used until the rules were complete.
 """
 
 import json
@@ -33,7 +33,7 @@ MESSAGE = {
 
 @pytest.mark.parametrize("half", ["tuned_on", "held_out"])
 def test_the_labelled_numbers_are_found_and_nothing_else(half: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Precision and recall are printed; both were 1.00 when the list was made, and stay so."""
+    """The test prints precision and recall. Both were 1.00 when the list was made, and must stay so."""
     right = wrong = missed = 0
     mistakes = []
     for case in CASES[half]:
@@ -49,7 +49,8 @@ def test_the_labelled_numbers_are_found_and_nothing_else(half: str, capsys: pyte
 
 
 def test_the_list_is_as_long_as_it_says() -> None:
-    """Two hundred texts and more, sixty of them held out, a third without any number, no text twice."""
+    """The list has at least two hundred texts. Sixty of them are held out, a third has no number, and no text occurs
+    twice."""
     texts = [case["text"] for half in CASES.values() for case in half]
     assert len(texts) >= 200
     assert len(CASES["held_out"]) >= 60
@@ -58,12 +59,12 @@ def test_the_list_is_as_long_as_it_says() -> None:
 
 
 def test_numbers_come_in_the_order_of_the_text_and_none_twice() -> None:
-    """Also if a number occurs several times, in several spellings."""
+    """A number that occurs several times in different spellings is returned once."""
     assert in_text("098 000 456, 012000123 និង +855 98 000 456") == ["+85598000456", "+85512000123"]
 
 
 def test_every_way_the_demo_shop_writes_a_number_is_found_and_no_price_is() -> None:
-    """Two thousand of each, drawn as customers of the demo shop write them."""
+    """The test draws two thousand numbers and prices in the spellings of the demo shop's customers."""
     rng = random.Random(20261126)
     for _ in range(2_000):
         written = phone(rng)
@@ -73,7 +74,7 @@ def test_every_way_the_demo_shop_writes_a_number_is_found_and_no_price_is() -> N
 
 
 def test_a_cambodian_number_is_valid_exactly_when_the_library_says_so() -> None:
-    """One pattern holds all kinds of numbers."""
+    """One pattern covers all kinds of numbers."""
     rng = random.Random(20261126)
     valid = 0
     for _ in range(3_000):
@@ -89,13 +90,13 @@ def test_a_cambodian_number_is_valid_exactly_when_the_library_says_so() -> None:
     "start", ["012000123 ", "0 1 2 0 0 0 1 2 3 ", "+84910001234x", "tel 12000123\n", "acc no: 0120001234\n"]
 )
 def test_a_number_behind_twenty_thousand_characters_is_not_looked_for(start: str) -> None:
-    """The search of one text is bounded: what a customer writes must not hold up other readers."""
+    """The search of one text is bounded, so that a long text does not delay other readers."""
     found = in_text((start * 2_000)[:20_000] + " 098 000 456")
     assert "+85598000456" not in found
 
 
 def test_a_pasted_list_of_forty_orders_is_searched_to_its_end() -> None:
-    """Name, number, what was bought and the day, on a line each."""
+    """Each line has a name, a number, the goods and the day."""
     lines = [f"{n + 1}. សុខា 012 000 {n:03d}, អាវ {n} $12.50 01/02/2026" for n in range(40)]
     assert in_text("\n".join(lines)) == [f"+85512000{n:03d}" for n in range(40)]
 
@@ -112,7 +113,7 @@ def test_a_pasted_list_of_forty_orders_is_searched_to_its_end() -> None:
 )
 @pytest.mark.parametrize("order", [("kind", "text"), ("text", "kind")], ids=["as sent", "text added by an edit"])
 def test_wherever_the_text_stands_and_whatever_must_be_escaped(text: str, order: tuple[str, str]) -> None:
-    """An edit can add a text behind the other fields."""
+    """An edit can put a text after the other fields."""
     facts = {"kind": "message", "text": text}
     message = (
         {"id": "m_1"} | {name: facts[name] for name in order} | {"edits": 1, "sent_at": "2026-02-02T02:40:00.123Z"}
@@ -136,12 +137,12 @@ def test_wherever_the_text_stands_and_whatever_must_be_escaped(text: str, order:
     ],
 )
 def test_a_message_without_a_number_has_none(parts: dict[str, Any]) -> None:
-    """A shop's own code behind a button is not a telephone number."""
+    """A shop's own code in a button is not a telephone number."""
     assert in_message(orjson.dumps(MESSAGE | parts)) == []
 
 
 def test_a_quick_reply_that_is_a_number_counts_once() -> None:
-    """Facebook's button "send my telephone number" puts it into the payload, and mostly into the text too."""
+    """Facebook's button "send my telephone number" puts the number into the payload, and usually into the text too."""
     for text in ({}, {"text": "012 000 123"}, {"text": "+85512000123"}):
         message = MESSAGE | text | {"quick_reply": {"payload": "+85512000123"}}
         assert in_message(orjson.dumps(message)) == ["+85512000123"]
@@ -152,7 +153,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.samp
 
 @given(TEXTS, st.none() | st.dictionaries(TEXTS, TEXTS, max_size=2), st.booleans(), st.booleans())
 def test_text_and_quick_reply_are_what_parsing_finds(text: str, reply: Any, has_text: bool, edited: bool) -> None:
-    """Also if an edit wrote the text behind the other members, and if the text looks like JSON."""
+    """This is true also if an edit put the text after the other members, and if the text looks like JSON."""
     message: dict[str, Any] = {"id": '"text":"no"', "kind": "message"}
     if has_text and not edited:
         message["text"] = text

@@ -1,4 +1,4 @@
-"""No handler is reached without its scope, and refusals come in their order."""
+"""No request reaches a handler without its scope, and the guard checks in a fixed order."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _send(setup: Setup, route: Route, headers: dict[str, str]) -> Any:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_route_refuses_strangers_other_shops_and_other_scopes(setup: Setup, route: Route) -> None:
-    """And its handler is never reached."""
+    """The handler does not run."""
     assert route.scope is not None
     answer = _send(setup, route, {})
     assert (answer.status_code, answer.json()["reason"]) == (401, "token_missing")
@@ -59,14 +59,14 @@ def test_every_route_refuses_strangers_other_shops_and_other_scopes(setup: Setup
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_route_refuses_a_parameter_it_does_not_know(setup: Setup, route: Route) -> None:
-    """Before its handler runs."""
+    """The refusal comes before the handler runs."""
     answer = setup.client.request(route.method, _path(route), params={"colour": "red"})
     assert (answer.status_code, answer.json()["reason"]) == (400, "unknown_parameter")
     assert setup.store.asked == ()
 
 
 def test_the_back_end_reaches_every_shop_and_must_name_one(setup: Setup) -> None:
-    """`*` is a claim, not a shop."""
+    """`*` is a claim of a token and cannot be a shop."""
     headers = setup.bearer("*")
     assert setup.client.get("/v1/shops/any/pages", headers=headers).status_code == 200
     assert setup.store.asked == ("shop", "any")
@@ -76,7 +76,7 @@ def test_the_back_end_reaches_every_shop_and_must_name_one(setup: Setup) -> None
 
 
 def test_ids_of_the_path_are_checked(setup: Setup) -> None:
-    """After the token, before the store."""
+    """The check comes after the check of the token and before any call of the store."""
     for written in ("a%00b", "a%0Ab", "x" * 513):
         answer = setup.client.get(f"{SHOP}/messages/{written}")
         assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_parameter")
@@ -84,7 +84,7 @@ def test_ids_of_the_path_are_checked(setup: Setup) -> None:
 
 
 def test_a_body_over_the_cap_is_refused_by_its_length_and_by_counting(setup: Setup) -> None:
-    """Whether or not it declares its size."""
+    """The body is refused whether or not it declares its size."""
 
     def chunks() -> Iterator[bytes]:
         yield from [b" " * 1024] * (MAX_BODY // 1024 + 1)
@@ -97,20 +97,20 @@ def test_a_body_over_the_cap_is_refused_by_its_length_and_by_counting(setup: Set
 
 
 def test_a_body_nobody_asked_for_is_not_read(setup: Setup) -> None:
-    """A DELETE with a body is a DELETE."""
+    """A DELETE with a body works as a DELETE without one."""
     answer = setup.client.request("DELETE", f"{SHOP}/messages/m_1", content=b"{" * (MAX_BODY + 1))
     assert answer.status_code == 200
 
 
 def test_head_is_answered_like_get(setup: Setup) -> None:
-    """By the same handler, guarded the same way."""
+    """The same handler and the same guard answer HEAD."""
     assert setup.client.head(f"{SHOP}/messages").status_code == 200
     setup.client.headers.clear()
     assert setup.client.head(f"{SHOP}/messages").status_code == 401
 
 
 def _noting(setup: Setup, seen: list[dict[str, Any]]) -> TestClient:
-    """The setup behind something that sees each request's state afterwards, as the log line does."""
+    """Return the setup, and a list that receives the state of each request afterwards, as the log line does."""
 
     async def app(scope: Connection, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -122,7 +122,8 @@ def _noting(setup: Setup, seen: list[dict[str, Any]]) -> TestClient:
 
 
 def test_the_log_line_learns_shop_and_subject(setup: Setup) -> None:
-    """The log learns nothing of a stranger. Of a token for the wrong shop it learns the subject."""
+    """The log line has nothing from a caller without a good token. If a token is for the wrong shop, the line has the
+    subject."""
     seen: list[dict[str, Any]] = []
     client = _noting(setup, seen)
     client.get("/v1/shops/any/pages", headers=setup.bearer("*"))
@@ -136,7 +137,7 @@ def test_the_log_line_learns_shop_and_subject(setup: Setup) -> None:
 
 
 def test_a_call_of_facebook_lets_other_requests_start_before_it_waits(setup: Setup) -> None:
-    """The public port learns of it after all checks. It learns nothing of a read of the store."""
+    """The public port gets this call after all checks, and gets no call for a read of the store."""
     told: list[str] = []
 
     async def app(scope: Connection, receive: Receive, send: Send) -> None:
@@ -174,7 +175,7 @@ def test_every_call_is_recorded_before_its_handler_runs(setup: Setup, route: Rou
 
 
 def test_what_is_refused_before_is_not_recorded(setup: Setup) -> None:
-    """The call has reached nothing, and a stranger cannot fill a shop's log."""
+    """Such a call has reached no data, and a stranger must not fill a shop's audit log."""
     assert setup.client.get(f"{SHOP}/messages?colour=red").status_code == 400
     assert setup.client.get("/v1/shops/other/messages").status_code == 403
     assert setup.client.get(f"{SHOP}/messages", headers={"Authorization": ""}).status_code == 401
@@ -191,16 +192,16 @@ def test_what_is_refused_before_is_not_recorded(setup: Setup) -> None:
     ],
 )
 def test_the_client_is_an_address_or_unknown(client: tuple[str, int] | None, told: str) -> None:
-    """What a proxy passes on may be any text."""
+    """A proxy may pass on any text as the client's address."""
     assert client_of(Request({"type": "http", "client": client})) == told
 
 
 def test_a_table_that_could_not_be_guarded_is_refused_at_the_start() -> None:
-    """No scope, no shop in the path, or something that is no handler."""
+    """Refused are a route without a scope, a route without a shop in its path, and a handler that is not a function."""
     tokens = Tokens([SECRET])
 
     async def app(scope: Connection, receive: Receive, send: Send) -> None:
-        """An ASGI application, which would be called past the guard."""
+        """An ASGI application, which would be called without the guard."""
 
     for broken in (
         replace(ROUTES[0], path="/v1/messages"),
@@ -215,14 +216,14 @@ def test_a_table_that_could_not_be_guarded_is_refused_at_the_start() -> None:
 
 
 async def test_a_handler_reached_past_its_guard_fails() -> None:
-    """The second lock on the same door."""
+    """This is a second check behind the guard."""
     request = Request({"type": "http", "path_params": {"shop": "demo"}})
     with pytest.raises(RuntimeError, match="without its guard"):
         call_of(request)
 
 
 def test_a_handler_that_wants_another_model_than_its_route_declares_fails(setup: Setup) -> None:
-    """A mistake in the table shows in the first test."""
+    """The first test of the route shows the mistake in the table."""
     wrong = replace(setup.routes[0], query=ConversationsQuery)
     routes = to_starlette([wrong], setup.tokens, setup.recorder)
     app = Starlette(routes=[*routes], exception_handlers=exception_handlers())
@@ -251,5 +252,5 @@ def test_a_public_route_may_be_a_function_or_an_asgi_application() -> None:
 
 
 def test_every_path_of_a_shop_begins_alike() -> None:
-    """So that one rule of a proxy covers them."""
+    """One rule of a proxy can then cover all of them."""
     assert all(route.path.startswith(ALL) for route in ROUTES)

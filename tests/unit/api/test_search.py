@@ -16,13 +16,13 @@ EXPIRES = 1_770_000_000_000
 
 
 def kept(text: str | None = None, **parts: Any) -> KeptMessage:
-    """A message with this text."""
+    """Return a message with this text."""
     content = {"id": "m_1", "direction": "in", "kind": "message"} | ({} if text is None else {"text": text}) | parts
     return KeptMessage(orjson.dumps(content), EXPIRES - 5, EXPIRES)
 
 
 def found(search: Search, message: KeptMessage) -> bool:
-    """Whether the search finds it."""
+    """Return whether the search finds the text."""
     return search.of_messages(in_message)(message)
 
 
@@ -38,7 +38,7 @@ def found(search: Search, message: KeptMessage) -> bool:
     ],
 )
 def test_a_text_is_found_whatever_its_case_spaces_and_digits(q: str, text: str) -> None:
-    """In Khmer and in Latin."""
+    """This is true for Khmer and for Latin script."""
     assert found(Search(q), kept(text))
 
 
@@ -47,20 +47,20 @@ def test_a_text_is_found_whatever_its_case_spaces_and_digits(q: str, text: str) 
 )
 @pytest.mark.parametrize("q", ["012345678", "+855 12 345 678", "0085512345678", "០១២៣៤៥៦៧៨", "12 345 678"])
 def test_a_telephone_number_is_found_in_any_spelling(q: str, text: str) -> None:
-    """In any spelling of the search and of the text."""
+    """The search and the text may use different spellings."""
     assert found(Search(q), kept(f"call {text} please"))
     assert not found(Search(q), kept("call 012 345 679 please"))
 
 
 @pytest.mark.parametrize("words", ["a" + "\u0315" * 100 + "\u0334" * 100, "ក" + "\u0301" * 300])
 def test_long_rows_of_combining_marks_are_cut_before_they_are_sorted(words: str) -> None:
-    """Sorting them takes a time that grows with the square of their number. What is around them is found."""
+    """Sorting takes a time that grows with the square of their number. The text around the marks is found."""
     assert len(folded(words)) <= 31
     assert found(Search("shirt"), kept(f"red {words} shirt"))
 
 
 def test_a_title_is_text_too_and_what_nobody_sees_is_not() -> None:
-    """Titles of buttons and attachments are searched. Ids and addresses are not."""
+    """The titles of buttons and attachments are searched. Ids and addresses are not searched."""
     message = kept(
         postback={"title": "Order now", "payload": "SECRET"}, attachments=[{"type": "file", "title": "slip.pdf"}]
     )
@@ -81,7 +81,7 @@ def test_a_title_is_text_too_and_what_nobody_sees_is_not() -> None:
     ],
 )
 def test_a_message_has_what_is_looked_for(has: Has, parts: dict[str, Any]) -> None:
-    """And no other has it."""
+    """No other message matches."""
     assert found(Search(has=has), kept(**parts))
     for other in ("phone", "photo", "location", "audio", "file"):
         assert found(Search(has=other), kept(**parts)) == (other == has)
@@ -89,7 +89,7 @@ def test_a_message_has_what_is_looked_for(has: Has, parts: dict[str, Any]) -> No
 
 
 def test_every_filter_must_hold() -> None:
-    """A text, a number, and the expiry time."""
+    """The filters are a text, a number and the expiry time."""
     message = kept("red shirt 012 345 678")
     assert found(Search("red", "phone", expires_before=EXPIRES + 1), message)
     assert not found(Search("red", "phone", expires_before=EXPIRES), message)
@@ -100,7 +100,7 @@ def test_every_filter_must_hold() -> None:
 
 
 def test_a_conversation_is_answered_where_its_last_message_is_the_pages() -> None:
-    """The other filters are about this message too."""
+    """The other filters apply to the last message too."""
     page = PageId("1")
 
     def of(message: KeptMessage) -> KeptConversation:
@@ -113,7 +113,7 @@ def test_a_conversation_is_answered_where_its_last_message_is_the_pages() -> Non
 
 
 def test_the_answer_to_a_search_says_how_many_were_looked_at(setup: Setup) -> None:
-    """Any other answer does not."""
+    """Other answers do not have this number."""
     answer = setup.client.get(f"{SHOP}/messages?q=nothing+like+it").json()
     assert answer == {"messages": [], "next_cursor": "c1", "looked_at": 2}
     assert len(setup.client.get(f"{SHOP}/messages?q=តម្លៃ&has=photo").json()["messages"]) == 0
@@ -127,13 +127,13 @@ def test_the_answer_to_a_search_says_how_many_were_looked_at(setup: Setup) -> No
     "query", ["q=%20", "q=%E2%80%8B", f"q={'x' * 101}", "q=a%00", "has=money", "has=photo&has=file"]
 )
 def test_a_search_that_makes_no_sense_is_refused(setup: Setup, query: str) -> None:
-    """And what was searched for is not repeated in the problem."""
+    """The problem does not repeat the search."""
     answer = setup.client.get(f"{SHOP}/messages?{query}")
     assert answer.status_code == 400
 
 
 def test_a_search_of_a_thousand_messages_takes_milliseconds() -> None:
-    """Also where each of them is long: the text of a message is bounded."""
+    """The search is quick also if each message is long, because the text of a message is bounded."""
     message = kept("ខ្ញុំចង់ទិញអាវពណ៌ក្រហម 012 345 678 " * 3)
     fits = Search("012 999 888").of_messages(in_message)
     began = time.process_time()

@@ -24,7 +24,7 @@ ALIVE = {
 
 @pytest.mark.parametrize("path", [SHOP, f"{SHOP}/"])
 def test_a_shop_is_read_and_paused_with_and_without_the_last_slash(setup: Setup, path: str) -> None:
-    """Both addresses are the contract's dot."""
+    """The contract names both addresses."""
     answer = setup.client.get(path, follow_redirects=False)
     assert answer.json() == {"shop": "demo", "paused": False, "pages": [PAGE]}
     ShopModel.model_validate_json(answer.content)
@@ -34,7 +34,7 @@ def test_a_shop_is_read_and_paused_with_and_without_the_last_slash(setup: Setup,
 
 
 def test_pages_are_listed_and_read_one_by_one(setup: Setup) -> None:
-    """With the time of the connection. A Page without a token has no fields that need a token."""
+    """The answer has the time of the connection. A Page without a token has no fields that need a token."""
     answer = setup.client.get(f"{SHOP}/pages")
     assert answer.json() == {"pages": [PAGE]}
     PagesModel.model_validate_json(answer.content)
@@ -44,7 +44,7 @@ def test_pages_are_listed_and_read_one_by_one(setup: Setup) -> None:
 
 
 def test_a_page_is_paused_alone(setup: Setup) -> None:
-    """The answer is its state afterwards."""
+    """The answer is the Page's new state."""
     answer = setup.client.patch(f"{SHOP}/pages/104200000000001", json={"paused": True})
     assert answer.json() == PAGE | {"paused": True}
     PageModel.model_validate_json(answer.content)
@@ -76,7 +76,7 @@ def test_a_pause_may_have_an_end(setup: Setup, path: str) -> None:
     ],
 )
 def test_an_end_that_makes_no_sense_is_refused(setup: Setup, path: str, body: dict[str, Any]) -> None:
-    """A time that has passed, a time without its offset, a number, an end without a pause."""
+    """Refused are a time in the past, a time without an offset, a number, and an end without a pause."""
     answer = setup.client.patch(f"{SHOP}{path}", json=body)
     assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_field")
     assert "until" in answer.json()["detail"]
@@ -85,7 +85,7 @@ def test_an_end_that_makes_no_sense_is_refused(setup: Setup, path: str, body: di
 
 @pytest.mark.parametrize("body", [{}, {"paused": None}, {"paused": "yes"}, {"paused": 1}, {"status": "connected"}])
 def test_a_page_is_paused_by_true_or_false_alone(setup: Setup, body: dict[str, Any]) -> None:
-    """Anything else is refused before the registry is asked."""
+    """The service refuses any other value before it calls the registry."""
     assert setup.client.patch(f"{SHOP}/pages/104200000000001", json=body).status_code == 400
     assert setup.store.asked == ()
 
@@ -97,7 +97,7 @@ def test_a_page_of_nobody_is_not_found(setup: Setup) -> None:
 
 
 def test_a_page_is_connected_for_webhooks_alone(setup: Setup) -> None:
-    """With `{}`."""
+    """The body is `{}`."""
     answer = setup.client.put(f"{SHOP}/pages/2", json={})
     assert answer.json() == PAGE | {"page_id": "2"}
     assert setup.store.asked == ("connect", "demo", "2", None)
@@ -135,7 +135,7 @@ def test_a_page_is_connected_with_its_token(setup: Setup) -> None:
     ],
 )
 def test_the_state_of_a_page_is_told(setup: Setup, state: PageState, told: dict[str, Any]) -> None:
-    """For each Page, and in both lists."""
+    """The state is in the answer for one Page and in both lists."""
     setup.store.known_page = replace(setup.store.known_page, state=state, last_event_at=NOW * 1000)
     told = PAGE | {"last_event_at": MOMENT} | told
     waiting = {"healing": {"status": "waiting", "since": MOMENT}} if "healing_since" in told else {}
@@ -158,7 +158,7 @@ def test_the_state_of_a_page_is_told(setup: Setup, state: PageState, told: dict[
     ],
 )
 def test_a_token_that_does_not_do_is_a_problem(setup: Setup, kind: Kind, reason: str, status: int) -> None:
-    """That does not repeat it."""
+    """The problem does not repeat the token."""
     setup.store.fails = Refused(kind, reason)
     answer = setup.client.put(f"{SHOP}/pages/2", json={"access_token": TOKEN})
     assert (answer.status_code, answer.json()["reason"]) == (status, reason)
@@ -166,7 +166,7 @@ def test_a_token_that_does_not_do_is_a_problem(setup: Setup, kind: Kind, reason:
 
 
 def test_a_token_with_a_space_in_it_is_refused_before_anybody_is_asked(setup: Setup) -> None:
-    """400, and it is not repeated."""
+    """The answer is 400 and does not repeat the token. The service calls nothing before it."""
     answer = setup.client.put(f"{SHOP}/pages/2", json={"access_token": f"{TOKEN} x"})
     assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_field")
     assert TOKEN not in answer.text
@@ -174,7 +174,7 @@ def test_a_token_with_a_space_in_it_is_refused_before_anybody_is_asked(setup: Se
 
 
 def test_another_shops_page_is_a_conflict(setup: Setup) -> None:
-    """409, as the contract says."""
+    """The answer is 409, as the contract says."""
     setup.store.fails = Refused("conflict", "page_of_another_shop")
     answer = setup.client.put(f"{SHOP}/pages/2", json={})
     assert (answer.status_code, answer.json()["reason"]) == (409, "page_of_another_shop")

@@ -7,7 +7,7 @@ from api import sse
 
 
 def read(stream: bytes) -> list[dict[str, str]]:
-    """What a reader makes of it, by the letter of the standard."""
+    """Return the events that a reader finds by the exact text of the standard."""
     events: list[dict[str, str]] = []
     name, data, last_id = "", "", ""
     for line in stream.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n"):
@@ -27,7 +27,7 @@ def read(stream: bytes) -> list[dict[str, str]]:
 
 
 def test_an_event_is_name_id_and_data() -> None:
-    """Byte for byte."""
+    """The bytes are exactly as expected."""
     assert sse.encode("message", b'{"a":1}', "x1") == b'event: message\ndata: {"a":1}\nid: x1\n\n'
     assert sse.encode("live", b"{}") == b"event: live\ndata: {}\n\n"
     assert sse.encode("ready", b"{}", "x", 2000) == b"event: ready\ndata: {}\nid: x\nretry: 2000\n\n"
@@ -35,21 +35,21 @@ def test_an_event_is_name_id_and_data() -> None:
 
 @pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
 def test_no_data_can_end_its_event_or_begin_another(ending: str) -> None:
-    """With any line end the data stays data."""
+    """The data stays data with any kind of line end."""
     hostile = f"a{ending}{ending}event: purge{ending}id: 9{ending}data: b{ending}{ending}"
     (told,) = read(sse.encode("message", hostile.encode(), "1"))
     assert told == {"event": "message", "id": "1", "data": hostile.replace("\r\n", "\n").replace("\r", "\n")}
 
 
 def test_data_keeps_spaces_and_colons() -> None:
-    """One space after the colon is the field's own."""
+    """The field removes only one space after the colon."""
     for data in (" a", ":", "data: x", "", "ខ្មែរ 🙏"):
         assert read(sse.encode("message", data.encode() + b"!")) == [{"event": "message", "data": data + "!", "id": ""}]
 
 
 @pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"])
 def test_an_end_of_line_that_only_unicode_knows_is_escaped(end: str) -> None:
-    """Readers that split by Unicode's rules, as Python's `splitlines`, would end the event there."""
+    """Some readers split lines by Unicode's rules, as Python's `splitlines` does, and would end the event there."""
     sent = sse.encode("message", orjson.dumps({"text": f"a{end}b"})).decode()
     assert end not in sent
     (event,) = read(sent.encode())
@@ -58,7 +58,7 @@ def test_an_end_of_line_that_only_unicode_knows_is_escaped(end: str) -> None:
 
 @pytest.mark.parametrize("word", ["a\nb", "a\rb", "a\r\nb", "a\0b", "a\u2028b", "\ud83d"])
 def test_a_name_or_id_that_is_no_plain_line_is_refused(word: str) -> None:
-    """The service makes these names and ids. This test is for a mistake in the code."""
+    """The service itself makes names and ids, so that this finds a mistake in the code."""
     with pytest.raises(ValueError, match="printable"):
         sse.encode(word, b"{}")
     with pytest.raises(ValueError, match="printable"):
@@ -66,7 +66,7 @@ def test_a_name_or_id_that_is_no_plain_line_is_refused(word: str) -> None:
 
 
 def test_a_heartbeat_is_no_event() -> None:
-    """Between two events, and before the first."""
+    """A heartbeat can come between two events and before the first event."""
     stream = sse.HEARTBEAT + sse.encode("a", b"1") + sse.HEARTBEAT * 2 + sse.encode("b", b"2")
     assert [told["event"] for told in read(stream)] == ["a", "b"]
     assert b"\n\n" not in sse.HEARTBEAT

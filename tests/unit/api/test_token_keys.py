@@ -1,4 +1,4 @@
-"""Keys that no service should start with."""
+"""Signing keys that the service refuses at its start."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ PEM = WEAK_RSA.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).dec
     ],
 )
 def test_weak_missing_and_secret_keys_are_refused(secrets: list[str], jwks: dict[str, Any] | None, reason: str) -> None:
-    """At the start, with a reason and without the key."""
+    """The service refuses them at its start, with a reason and without showing the key."""
     with pytest.raises(KeysRefused) as refused:
         Tokens([Secret(text) for text in secrets], jwks)
     assert refused.value.reason == reason
@@ -52,10 +52,10 @@ def test_weak_missing_and_secret_keys_are_refused(secrets: list[str], jwks: dict
 
 
 def test_unusable_keys_beside_a_good_one_are_passed_over() -> None:
-    """RFC 7517, 5: what is not understood is ignored."""
+    """The service ignores keys that it does not understand (RFC 7517, 5)."""
     assert len(public_keys({"keys": [{"kty": "new"}, GOOD, {"kty": "RSA", "use": "enc"}]})) == 1
 
 
 def test_a_secret_is_nowhere_in_the_representation_of_tokens() -> None:
-    """A traceback does not show it either."""
+    """A traceback does not show the secret."""
     assert SECRET.reveal() not in repr(vars(Tokens([SECRET])))

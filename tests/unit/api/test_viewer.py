@@ -8,14 +8,14 @@ from api.viewer import QUEUE, QUEUE_BYTES, SENT_BYTES, Viewer
 
 
 def made(position: int = 0) -> Viewer:
-    """A viewer that has caught up."""
+    """Return a viewer that has caught up."""
     viewer = Viewer(position, Viewer.wake)
     viewer.behind = False
     return viewer
 
 
 async def test_what_is_pushed_is_taken_in_order_and_together() -> None:
-    """A viewer that was busy then gets all waiting events at once."""
+    """A viewer that was busy gets all waiting events at once."""
     viewer = made()
     viewer.push(b"a", 1)
     viewer.push(b"b", 2)
@@ -30,7 +30,7 @@ async def test_what_is_pushed_is_taken_in_order_and_together() -> None:
 
 
 async def test_one_that_takes_nothing_is_ended_when_its_queue_is_full() -> None:
-    """Not sooner."""
+    """The viewer is not ended sooner."""
     viewer = made()
     for n in range(QUEUE):
         viewer.push(b"x", n)
@@ -40,7 +40,8 @@ async def test_one_that_takes_nothing_is_ended_when_its_queue_is_full() -> None:
 
 
 async def test_one_that_takes_nothing_is_ended_when_its_queue_has_too_many_bytes() -> None:
-    """Not earlier. Waiting events are dropped, and the viewer resumes after the last event that it took."""
+    """The viewer is not ended sooner. Waiting events are dropped, and the viewer resumes after the last event that it
+    took."""
     viewer = made()
     event = b"x" * (QUEUE_BYTES // 4)
     for n in range(1, 5):
@@ -53,7 +54,7 @@ async def test_one_that_takes_nothing_is_ended_when_its_queue_has_too_many_bytes
 
 
 async def test_what_was_taken_makes_room() -> None:
-    """Ten times as many bytes as may wait."""
+    """In total, ten times the allowed bytes go through the queue."""
     viewer = made()
     for n in range(1, 41):
         viewer.push(b"x" * (QUEUE_BYTES // 4), n)
@@ -62,7 +63,7 @@ async def test_what_was_taken_makes_room() -> None:
 
 
 async def test_a_rewind_makes_room() -> None:
-    """What was dropped does not count."""
+    """Dropped events do not count."""
     viewer = made()
     viewer.push(b"x" * QUEUE_BYTES, 1)
     viewer.rewind()
@@ -72,7 +73,7 @@ async def test_a_rewind_makes_room() -> None:
 
 
 async def test_one_event_may_be_larger_than_the_queue() -> None:
-    """Otherwise a live viewer would never get it."""
+    """Otherwise a live viewer would never get this event."""
     viewer = made()
     viewer.push(b"x" * (2 * QUEUE_BYTES), 1)
     chunk = await viewer.next()
@@ -81,7 +82,7 @@ async def test_one_event_may_be_larger_than_the_queue() -> None:
 
 
 async def test_what_waits_is_taken_in_parts_with_the_position_of_each() -> None:
-    """No part joins the whole queue. A stream that ends still sends all of them."""
+    """No part contains the whole queue. A stream that ends still sends all events."""
     viewer = made()
     event = b"x" * (SENT_BYTES // 2 - 1)
     for n in range(1, 6):

@@ -1,4 +1,4 @@
-"""Lists of customers to delete, in every spelling."""
+"""Files with customers to delete, in every spelling."""
 
 import io
 
@@ -23,26 +23,26 @@ A, B, C = "7000000000000001", "7000000000000002", "10000000000000042"
     ],
 )
 def test_ids_are_read_however_they_are_separated(text: str) -> None:
-    """With a header or without, each once."""
+    """The file may have a header, and an id that occurs twice is returned once."""
     found = read_customers(io.StringIO(text))
     assert found.ids == (A, B, C)
     assert found.refused_lines == ()
 
 
 def test_a_line_with_something_that_is_no_id_is_named_by_its_number() -> None:
-    """What it is, is not repeated: it may be a person's name."""
+    """The error does not repeat the text, because it may be a person's name."""
     found = read_customers([f"{A}\n", "Sok Dara\n", "\n", f"{B},psid,2026-11-26\n", "-7\n", "១២៣៤៥\n", "7" * 65, C])
     assert found.refused_lines == (2, 4, 5, 6, 7)
 
 
 @pytest.mark.parametrize("first", ["7.0E+13", "7,000,000,000,000,001", "7000000000000001.0", "៧០០០០០០០០០០០០០០១", "12"])
 def test_a_first_line_that_a_spreadsheet_rewrote_is_no_header(first: str) -> None:
-    """Only words without any digit are one."""
+    """A header has only words without digits."""
     assert read_customers([f"{first}\n", f"{B}\n"]).refused_lines == (1,)
 
 
 def test_ids_that_a_spreadsheet_rounded_are_noticed() -> None:
-    """It keeps fifteen digits. A few ids may end in a zero by chance."""
+    """A spreadsheet keeps fifteen digits. A few ids may end in a zero by chance."""
     assert read_customers([f"{70_000_000_000_000_000 + n * 100}\n" for n in range(5)]).rounded
     assert not read_customers([f"{70_000_000_000_000_000 + n * 100}\n" for n in range(4)]).rounded
     assert not read_customers([f"{7_000_000_000_000_000 + n}\n" for n in range(50)]).rounded
@@ -50,12 +50,12 @@ def test_ids_that_a_spreadsheet_rounded_are_noticed() -> None:
 
 
 def test_an_empty_file_and_one_with_a_header_alone_hold_nobody() -> None:
-    """A file with other content has none either, and its later lines are reported."""
+    """A file with other content has no customers, and the error also names its later lines."""
     assert read_customers([]) == read_customers(["", "\n"]) == read_customers(["id\n"])
     assert read_customers(["id\n", "x\n"]).refused_lines == (2,)
 
 
 def test_many_lines_are_told_in_short() -> None:
-    """The first of them, and how many more."""
+    """The error shows the first lines and the number of the others."""
     assert listed((1, 2)) == "1, 2"
     assert listed(tuple(range(1, 26)), most=3) == "1, 2, 3 and 22 more"

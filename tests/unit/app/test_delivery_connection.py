@@ -1,4 +1,4 @@
-"""The fast entrance on real sockets: for any input, both kinds of connection answer the same bytes."""
+"""The fast connection on real sockets: for any input, both kinds of connection answer the same bytes."""
 
 import asyncio
 from collections import Counter
@@ -37,7 +37,7 @@ TAKEN: Final[Counter[Edge]] = Counter()
 
 @pytest.fixture(autouse=True)
 def counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts the parts: what is sent in parts must not be read as one."""
+    """Counts the parts, because parts that are sent separately must not be read as one."""
     plain = EdgeConnection.data_received
 
     def data_received(connection: EdgeConnection, data: bytes) -> None:
@@ -54,16 +54,16 @@ class _Server(uvicorn.Server):
 
 
 class CountingConnection(DeliveryConnection):
-    """Counts, by its `Edge`, the answers that go through the fast entrance."""
+    """Counts, with its `Edge`, the answers of the fast path."""
 
     def send(self, answer: Answer, keep_alive: bool) -> None:
-        """One more."""
+        """Count one more answer."""
         TAKEN[self.edge] += 1
         super().send(answer, keep_alive)
 
 
 class Setup(WebhookSetup):
-    """A service with one kind of connection, and what it has stored and logged."""
+    """A service with one kind of connection. It keeps what it has stored and logged."""
 
     def __init__(self, *, short: bool) -> None:
         super().__init__(max_body_bytes=LONGEST)
@@ -74,11 +74,11 @@ class Setup(WebhookSetup):
         self.server: uvicorn.Server | None = None
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection."""
+        """Return a new connection."""
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def said(self, parts: list[bytes], lines: int) -> bytes:
-        """Returns the answers to these parts. Each part is sent after the answer before it was read. Ends after this
+        """Return the answers to these parts. Each part is sent after the answer to the part before it. Ends after this
         number of log lines."""
         reader, writer = await self.connect()
         before, sent = len(self.lines), READ[self.edge]
@@ -95,7 +95,7 @@ class Setup(WebhookSetup):
 
 @asynccontextmanager
 async def served(*, short: bool) -> AsyncIterator[Setup]:
-    """Such a service on loopback."""
+    """Yield such a service on loopback."""
     setup = Setup(short=short)
     config = uvicorn.Config(
         setup.app,
@@ -122,7 +122,7 @@ async def served(*, short: bool) -> AsyncIterator[Setup]:
 
 
 def repr_of(line: MutableMapping[str, Any]) -> str:
-    """A key to sort lines, because their order does not matter."""
+    """Return a key to sort lines, because their order does not matter."""
     return repr(sorted(line.items()))
 
 
@@ -131,7 +131,7 @@ def body(mid: str = "m_1", text: str = "x") -> bytes:
 
 
 def post(content: bytes, *headers: str, signature: bytes | None = None, version: str = "1.1") -> bytes:
-    """A delivery as bytes. `headers` are added to the needed ones."""
+    """Return a delivery as bytes. `headers` are added to the required headers."""
     signature = signature or sign(content, SECRET)
     head = f"POST /webhook HTTP/{version}\r\nHost: x\r\nX-Hub-Signature-256: {signature.decode()}\r\n"
     if not any(header.startswith("Transfer-Encoding") for header in headers):
@@ -174,7 +174,7 @@ CASES: Final[dict[str, tuple[list[bytes], int, int]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 async def test_both_kinds_of_connection_answer_alike(case: str) -> None:
-    """The same bytes, the same lines, the same stored messages. The fast way is used if possible."""
+    """Both send the same bytes, write the same lines and store the same messages. The fast path is used if possible."""
     parts, lines, short = CASES[case]
     async with served(short=True) as one, served(short=False) as other:
         assert await one.said(parts, lines) == await other.said(parts, lines)
@@ -184,7 +184,7 @@ async def test_both_kinds_of_connection_answer_alike(case: str) -> None:
 
 
 async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
-    """The answer says that it is the connection's last answer."""
+    """The answer says that the connection closes after it."""
     async with served(short=True) as setup:
         await setup.said([ONE], 1)
         settles: list[Any] = []
@@ -204,7 +204,7 @@ async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
 
 
 async def test_a_sender_who_leaves_costs_nobody_anything() -> None:
-    """Its messages are stored. The answer is dropped."""
+    """The messages are stored, and the answer is dropped."""
     async with served(short=True) as setup:
         await setup.said([ONE], 1)
         settles: list[Any] = []

@@ -1,4 +1,4 @@
-"""All findings together, and the result."""
+"""The result of all findings together."""
 
 import json
 
@@ -22,13 +22,13 @@ FAIL = Finding("c", "fail", "Broken.", "Mend.")
     ],
 )
 def test_the_worst_finding_counts(findings: tuple[Finding, ...], level: Level, code: int, strict_code: int) -> None:
-    """Warnings fail only where that is asked for."""
+    """Warnings fail only if the caller asks for it."""
     assert worst(findings) == Verdict(findings).level == level
     assert (Verdict(findings).exit_code, Verdict(findings, strict=True).exit_code) == (code, strict_code)
 
 
 def test_the_document_says_what_a_script_wants_to_know() -> None:
-    """Every field of every finding, by name, in the order of the findings."""
+    """The document has every field of every finding by name, in the order of the findings."""
     document = json.loads(json.dumps(Verdict((FAIL, WARN, OK)).document()))
     assert (document["level"], document["exit_code"]) == ("fail", 1)
     assert document["counts"] == {"ok": 1, "warn": 1, "fail": 1}

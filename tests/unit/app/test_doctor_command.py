@@ -1,4 +1,4 @@
-"""What a person sees of the findings."""
+"""The findings as a person sees them."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def pages(well: int, ill: int) -> list[Finding]:
 
 
 def test_a_few_pages_are_listed_and_of_many_only_the_ill(capsys: pytest.CaptureFixture[str]) -> None:
-    """A thousand lines without a fault would hide the important line, which comes last."""
+    """Many lines without a fault would hide the important line at the end."""
     _say_pages(pages(MOST_WELL_PAGES, 1))
     few = capsys.readouterr().out
     assert few.count("Well.") == MOST_WELL_PAGES

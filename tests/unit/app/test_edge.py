@@ -1,4 +1,4 @@
-"""The limits of one sender, on real sockets. At each limit a genuine request is still answered."""
+"""Limits of one sender, on real sockets. At each limit the service still answers a genuine request."""
 
 import asyncio
 from collections import Counter
@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
 
 
 class Bounded:
-    """A server with limits. It counts what it has dropped. Its answers are the sizes of the bodies."""
+    """A server with limits. It counts dropped connections and answers with the size of each body."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self.dropped: Counter[str] = Counter()
@@ -86,7 +86,7 @@ class Bounded:
 
 @asynccontextmanager
 async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[Bounded]:
-    """A server on loopback."""
+    """Yield a server on loopback."""
     it = Bounded(most, most_bytes)
     protocol: Any = partial(AsgiConnection, it.edge, it.busy, 1 << 20)
     config = uvicorn.Config(
@@ -136,7 +136,7 @@ async def closed(reader: asyncio.StreamReader) -> bytes:
     ids=["url", "header", "endless header", "headers", "endless headers", "endless nothing"],
 )
 async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
-    """431 and the end of the connection, also if the head has no end. Smaller heads are answered."""
+    """The answer is 431 and the connection ends, also if the head has no end. Smaller heads are answered."""
     async with bounded() as server:
         reader, _ = await server.send(head)
         assert (await closed(reader)).startswith(b"HTTP/1.1 431 ")
@@ -157,7 +157,7 @@ async def test_a_large_body_is_no_large_head() -> None:
 
 
 async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
-    """Otherwise the trailer would be a second head without limits."""
+    """Otherwise the trailer would be a second head without a limit."""
     chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
     async with bounded() as server:
         reader, _ = await server.send(chunked, b"a:b\r\n" * (MOST_HEADERS + 2))
@@ -165,7 +165,7 @@ async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
 
 
 async def test_requests_sent_far_ahead_end_the_connection() -> None:
-    """A few are answered in order. With many the connection is cut off, and the rest is not parsed."""
+    """The server answers a few in order. With many requests it closes the connection and does not parse the rest."""
     async with bounded() as server:
         server.answer.clear()
         reader, _ = await server.send(GET * PIPELINED)
@@ -205,7 +205,7 @@ async def test_when_all_connections_wait_for_answers_a_new_one_is_closed() -> No
 
 
 async def test_requests_that_are_not_started_yet_make_room_for_a_delivery() -> None:
-    """Every connection waits for its turn, each with another token: the delivery gets a connection all the same."""
+    """Every connection waits for its turn, each with another token. The delivery still gets a connection."""
     async with bounded(most=16) as server:
         server.answer.clear()
         waiting = [b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %d\r\n\r\n" % number for number in range(16)]
@@ -219,7 +219,7 @@ async def test_requests_that_are_not_started_yet_make_room_for_a_delivery() -> N
 
 
 async def test_requests_that_wait_for_facebook_delay_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty of them start, and a request of another caller is answered while they wait."""
+    """Twenty such requests start, and meanwhile the service answers another caller."""
     monkeypatch.setattr("app.edge.PREPARING_SECONDS", 3600.0)
     async with bounded() as server:
         server.answer.clear()
@@ -235,7 +235,7 @@ async def test_requests_that_wait_for_facebook_delay_no_other(monkeypatch: pytes
 
 
 async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> None:
-    """Bodies that are small or complete are not cut off."""
+    """The server keeps connections whose bodies are small or complete."""
     half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
     async with bounded(most_bytes=1_000_000) as server:
         server.answer.clear()
@@ -253,7 +253,7 @@ async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> No
 
 
 async def test_nothing_is_held_for_those_who_have_gone() -> None:
-    """The bytes are released whenever the sender leaves: before the head, in the head, after it, and in the body."""
+    """The bytes are released at whatever point the sender leaves: before the head, in it, after it, or in the body."""
     async with bounded() as server:
         for part in (b"", b"GET / HT", GET, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
             _, writer = await server.send(part)
@@ -264,7 +264,7 @@ async def test_nothing_is_held_for_those_who_have_gone() -> None:
 
 
 async def test_a_body_of_a_get_holds_no_bytes() -> None:
-    """No handler reads the body, however long the answer takes."""
+    """No handler reads the body, even if the answer takes long."""
     async with bounded() as server:
         server.answer.clear()
         reader, _ = await server.send(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50_000)
@@ -276,8 +276,8 @@ async def test_a_body_of_a_get_holds_no_bytes() -> None:
 
 
 async def test_other_requests_leave_connections_to_deliveries() -> None:
-    """A caller may use a third of the connections of other requests, and these may use three quarters of all. The
-    refusal is an answer."""
+    """A caller may use a third of the connections for other requests. All callers together may use three quarters of
+    all connections. A refused caller gets an answer."""
     async with bounded(most=16) as server:
         server.answer.clear()
         for number in range(3):

@@ -9,7 +9,7 @@ from simulator.graph_demo import demo_world
 
 
 def test_the_examples_name_what_the_demo_shop_has() -> None:
-    """Its Page, a customer, a post, a comment and a conversation at Facebook: they are the same in every run."""
+    """Page, customer, post, comment and conversation at Facebook are the same in every run."""
     assert examples.PAGE == demo.PAGE
     rng = random.Random(demo.PAGE)
     world = demo_world(demo.PAGE, "1", [Secret("s" * 32)], Secret("t"), rng=rng, now=lambda: 1_796_000_000_000)

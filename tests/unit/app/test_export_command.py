@@ -14,14 +14,14 @@ WHOLE = (
 
 
 async def pieces(text: bytes, size: int) -> AsyncIterator[bytes]:
-    """The pieces in which a network delivers the data."""
+    """Return the pieces in which a network delivers the data."""
     for at in range(0, len(text), size):
         yield text[at : at + size]
 
 
 @pytest.mark.parametrize("size", [1, 7, 50, 1000])
 async def test_a_whole_export_is_kept_however_it_comes(tmp_path: Path, size: int) -> None:
-    """In place of an earlier one."""
+    """The export replaces an earlier one."""
     out = tmp_path / "copy"
     out.write_text("older")
     assert "2 messages" in await _save(pieces(WHOLE, size), out)

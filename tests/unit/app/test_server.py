@@ -1,4 +1,4 @@
-"""The listening sockets."""
+"""The sockets on which the service listens."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from app.server import LOOPBACK, accepting, listen
 
 
 def test_new_copies_of_a_listening_socket_never_let_an_older_copy_wait_in_accept() -> None:
-    """At SIGHUP a second application gets copies while the first one accepts connections on its own."""
+    """At SIGHUP a second application gets copies while the first application accepts connections itself."""
     with listen(LOOPBACK[0], 0, "PORT") as listening:
         (older,) = accepting(listening, 1)
         older.setblocking(False)

@@ -1,4 +1,4 @@
-"""Shops share the event loop: one piece of work in each iteration, of each waiting shop in turn."""
+"""Shops share the event loop: each waiting shop in turn runs one piece of work per iteration."""
 
 import asyncio
 
@@ -9,14 +9,14 @@ BUSY, QUIET = ShopId("busy"), ShopId("quiet")
 
 
 async def work(turns: ShopTurns, shop: ShopId, pieces: int, done: list[str]) -> None:
-    """One read in pieces."""
+    """Run one read in pieces."""
     for _ in range(pieces):
         await turns.turn(shop)
         done.append(shop)
 
 
 async def test_many_reads_of_one_shop_have_the_share_of_one() -> None:
-    """A read of another shop waits for one piece of their work before each of its own pieces."""
+    """A read of another shop waits for at most one piece of their work before each of its own pieces."""
     turns, done = ShopTurns(), list[str]()
     many = [asyncio.create_task(work(turns, BUSY, 50, done)) for _ in range(100)]
     for _ in range(10):
@@ -30,7 +30,7 @@ async def test_many_reads_of_one_shop_have_the_share_of_one() -> None:
 
 
 async def test_one_piece_runs_in_an_iteration() -> None:
-    """A delivery waits for no more than that."""
+    """A delivery waits for at most one piece."""
     turns, done = ShopTurns(), list[str]()
     tasks = [asyncio.create_task(work(turns, ShopId(f"{n}"), 20, done)) for n in range(5)]
     await asyncio.sleep(0)
@@ -55,7 +55,7 @@ async def test_a_cancelled_read_holds_nobody_up() -> None:
 
 
 async def test_a_callback_waits_for_its_turn_too() -> None:
-    """One that asks for the next turn in its turn does not keep others waiting."""
+    """A callback that asks for its next turn does not delay other callbacks."""
     turns, called = ShopTurns(), list[int]()
 
     def again() -> None:

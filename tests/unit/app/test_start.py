@@ -1,4 +1,4 @@
-"""The start of a process: a signal can end the process before it has loaded anything."""
+"""The start of a process: a signal can end it before it has loaded anything."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ start.main()
 
 
 def test_sigterm_while_the_command_line_is_loading_ends_the_process_by_our_own_hand() -> None:
-    """As process 1 it would not end without a handler. The exit code shows that the handler ended it."""
+    """Process 1 without a handler would not end. The exit code shows that our handler ended the process."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", SENT_WHILE_LOADING], capture_output=True, text=True, timeout=30, check=False
     )

@@ -1,4 +1,4 @@
-"""Workers started, asked, replaced and ended, with workers that are no processes."""
+"""The supervisor starts, checks, replaces and ends workers. The workers of these tests are not processes."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ NO_REDIS = Result("redis", False, "Look at Redis.")
 
 
 class FakeWorker:
-    """Reports `results`, or does not answer if they are None. It ends at a signal, or by `end`."""
+    """Reports `results`, or does not answer if `results` is None. Ends at a signal or when `end` is called."""
 
     def __init__(self, results: list[Result] | None = None, *, serves: bool = True, deliveries: int = 0) -> None:
         self.serves = serves
@@ -30,30 +30,30 @@ class FakeWorker:
         self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def end(self, code: int) -> None:
-        """It ends."""
+        """End the worker."""
         if not self.code.done():
             self.code.set_result(code)
 
     def send(self, number: signal.Signals) -> None:
-        """Every signal ends it, SIGTERM in order."""
+        """End at any signal. SIGTERM ends the worker with exit code 0."""
         self.end(0 if number == signal.SIGTERM else -number)
 
     def hangs(self) -> bool:
-        """It never does."""
+        """Return False, because this worker never hangs."""
         return False
 
     async def report(self, *, checks: bool = False) -> list[Result] | None:
-        """Its checks."""
+        """Return the worker's checks."""
         return self.results if checks else []
 
     async def ended(self) -> int:
-        """Its exit code."""
+        """Return the exit code."""
         return await self.code
 
 
 @asynccontextmanager
 async def supervised(workers: int, make: Callable[[int], FakeWorker]) -> AsyncIterator[tuple[Supervisor, list[Any]]]:
-    """A supervisor, and its workers in the order of their start. `make` gets the number of earlier starts."""
+    """Return a supervisor, and its workers in the order of their start. `make` gets the number of earlier starts."""
     started: list[Any] = []
 
     async def start() -> Worker:
@@ -77,12 +77,12 @@ def value(supervisor: Supervisor, name: str) -> float:
 
 
 async def passed(supervisor: Supervisor) -> dict[str, bool]:
-    """Each check, and whether it passed."""
+    """Return each check with its result."""
     return {result.name: result.ok for result in await supervisor.run()}
 
 
 async def test_what_a_worker_counted_stays_when_it_ends_and_another_takes_its_place() -> None:
-    """No counter falls, which Prometheus would take for a restart."""
+    """No counter decreases, because Prometheus would take a decrease for a restart."""
     async with supervised(2, lambda _: FakeWorker([], deliveries=20)) as (supervisor, started):
         assert value(supervisor, "deliveries_total") == 40
         started[0].end(-9)
@@ -93,7 +93,7 @@ async def test_what_a_worker_counted_stays_when_it_ends_and_another_takes_its_pl
 
 
 async def test_a_check_passes_where_it_passes_in_every_worker() -> None:
-    """And all of them must answer."""
+    """Every worker must answer."""
     async with supervised(2, lambda _: FakeWorker([REDIS])) as (supervisor, started):
         assert await passed(supervisor) == {"draining": True, "redis": True, "workers": True}
         started[1].results = [NO_REDIS]

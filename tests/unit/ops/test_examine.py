@@ -1,4 +1,4 @@
-"""What is said of settings: refused, weak, missing."""
+"""The findings about settings: refused, weak, missing."""
 
 import base64
 import secrets
@@ -32,12 +32,12 @@ def examined(**changed: str) -> tuple[Settings, list[Finding]]:
 
 
 def unwell(**changed: str) -> list[tuple[str, Level]]:
-    """What is not well, by the setting it is about."""
+    """Return the findings that are not "ok", by setting."""
     return [(finding.about, finding.level) for finding in examined(**changed)[1] if finding.level != "ok"]
 
 
 def test_drawn_settings_are_well() -> None:
-    """And each secret is said to be."""
+    """Each secret has its own finding."""
     assert unwell() == []
     told = {(finding.name, finding.about) for finding in examined()[1]}
     assert told == {("settings", "")} | {
@@ -69,7 +69,7 @@ def test_drawn_settings_are_well() -> None:
     ],
 )
 def test_one_thing_wrong_is_one_thing_told(changed: dict[str, str], about: str, level: Level) -> None:
-    """Under the name of the setting, and nothing beside it."""
+    """The finding has the name of the setting, and no other finding appears."""
     assert unwell(**changed) == [(about, level)]
 
 
@@ -80,7 +80,7 @@ def test_a_store_on_this_machine_needs_no_password(url: str) -> None:
 
 
 def test_what_is_refused_is_left_out_and_the_rest_is_there() -> None:
-    """So the store and Facebook are checked all the same."""
+    """The store and Facebook are still checked."""
     settings, findings = examined(TOKEN_KEYS="zq7!zq8", MESSAGE_TTL="never", PORT="x!")
     assert [finding.level for finding in findings].count("fail") == 3
     assert (settings.token_keys, settings.redis_url is not None) == ((), True)

@@ -1,4 +1,4 @@
-"""Checks that say whether the process is ready."""
+"""Checks that decide whether the process is ready."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from ops.health import Checks, Result
 
 
 async def passing() -> None:
-    """All is well."""
+    """Pass."""
 
 
 async def failing() -> None:
@@ -18,7 +18,7 @@ async def failing() -> None:
 
 
 async def test_results_stand_in_the_order_of_registration_with_their_hints() -> None:
-    """Name, outcome and what to do, nothing of the cause."""
+    """Each result has the name, the outcome and a hint, and does not contain the cause."""
     checks = Checks()
     checks.add("redis", failing, "look whether Redis runs")
     checks.add("loop", passing, "restart the process")
@@ -34,7 +34,7 @@ async def test_results_stand_in_the_order_of_registration_with_their_hints() -> 
 
 
 async def test_a_check_that_hangs_fails_at_its_limit_while_others_go_on() -> None:
-    """All run together."""
+    """All checks run at the same time."""
     ended = asyncio.Event()
 
     async def hanging() -> None:
@@ -51,7 +51,7 @@ async def test_a_check_that_hangs_fails_at_its_limit_while_others_go_on() -> Non
 
 
 async def test_false_fails() -> None:
-    """A check may answer instead of raising."""
+    """A check may return False instead of raising."""
 
     async def no() -> bool:
         return False
@@ -62,7 +62,7 @@ async def test_false_fails() -> None:
 
 
 async def test_something_cancelled_inside_a_check_is_a_failure() -> None:
-    """For example, its connection was closed."""
+    """For example, the check's connection was closed."""
 
     async def cancelled() -> None:
         raise asyncio.CancelledError
@@ -73,7 +73,7 @@ async def test_something_cancelled_inside_a_check_is_a_failure() -> None:
 
 
 async def test_a_caller_that_leaves_takes_its_checks_along() -> None:
-    """When a connection is closed, no check continues to run."""
+    """No check continues after the connection is closed."""
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def hanging() -> None:
@@ -94,7 +94,7 @@ async def test_a_caller_that_leaves_takes_its_checks_along() -> None:
 
 
 async def test_a_check_is_logged_when_its_state_changes() -> None:
-    """Not at every probe of a long outage."""
+    """A long outage does not log every probe."""
     error: Exception | None = ConnectionError()
 
     async def changing() -> None:
@@ -115,7 +115,7 @@ async def test_a_check_is_logged_when_its_state_changes() -> None:
 
 
 def test_two_checks_of_one_name_are_refused() -> None:
-    """A name is looked up in the runbook."""
+    """The runbook finds a check by its name."""
     checks = Checks()
     checks.add("redis", passing, "")
     with pytest.raises(ValueError, match="redis"):
@@ -123,7 +123,7 @@ def test_two_checks_of_one_name_are_refused() -> None:
 
 
 async def test_each_result_is_told_by_name() -> None:
-    """A metric gets the results in this way."""
+    """A metric receives the results in this way."""
     told: list[tuple[str, bool]] = []
     checks = Checks(count=lambda name, ok: told.append((name, ok)))
     checks.add("redis", failing, "look whether Redis runs")

@@ -1,4 +1,4 @@
-"""When tracing is switched on, and that everything stays as it is without."""
+"""When tracing is on, and that without tracing everything stays the same."""
 
 import sys
 
@@ -33,7 +33,7 @@ def test_tracing_is_asked_for_by_naming_a_collector(environ: dict[str, str], ask
 
 
 def test_without_tracing_the_parts_are_the_plain_ones() -> None:
-    """The application itself, without a layer around it, so there is no extra cost."""
+    """The application has no additional layer and no additional cost."""
     assert hooks({}, version="1") is NO_HOOKS
     assert NO_HOOKS.around(NO_HOOKS.around) is NO_HOOKS.around  # type: ignore[arg-type, comparison-overlap]
     assert NO_HOOKS.new_request_id is new_request_id
@@ -41,7 +41,7 @@ def test_without_tracing_the_parts_are_the_plain_ones() -> None:
 
 
 def test_what_is_asked_for_and_not_installed_is_said_and_nothing_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra has been forgotten."""
+    """For example, an operator forgot to install the extra."""
     monkeypatch.setitem(sys.modules, "ops.tracing", None)
     with capture_logs() as logs:
         assert hooks(ENDPOINT, version="1") is NO_HOOKS

@@ -13,12 +13,12 @@ from ops.log_writer import BUFFER_BYTES, LineWriter
 
 
 def lost_line(lines: int) -> bytes:
-    """The line about lost lines."""
+    """Return the line about lost lines."""
     return b"lost %d" % lines
 
 
 class Pipe:
-    """A writer, the pipe it writes to, and what a reader gets out of it."""
+    """A writer, its pipe, and the lines that a reader gets."""
 
     def __init__(self) -> None:
         self.reading, writing = os.pipe()
@@ -27,7 +27,7 @@ class Pipe:
         self.writer.open(self.stream, lost_line)
 
     def read(self) -> bytes:
-        """Everything that is in the pipe."""
+        """Return everything that is in the pipe."""
         os.set_blocking(self.reading, False)
         found = b""
         try:
@@ -43,7 +43,7 @@ class Pipe:
         self.reading = -1
 
     def close(self) -> None:
-        """Both ends."""
+        """Close both ends."""
         if self.reading >= 0:
             os.close(self.reading)
         self.writer.open(io.BytesIO(), lost_line)
@@ -53,14 +53,14 @@ class Pipe:
 
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
-    """A new one."""
+    """Yield a new pipe."""
     made = Pipe()
     yield made
     made.close()
 
 
 def test_a_reader_that_stops_costs_lines_and_no_wait(pipe: Pipe) -> None:
-    """The lines in the pipe and the buffer are kept. The other lines are counted, and the log reports them when the
+    """The pipe and the buffer keep their lines. The writer counts all other lines, and reports the number when the
     reader continues."""
     line = b"x" * 999
     for _ in range(5000):
@@ -78,7 +78,7 @@ def test_a_reader_that_stops_costs_lines_and_no_wait(pipe: Pipe) -> None:
 
 
 def test_lines_go_into_a_pipe_whole_and_no_more_at_once_than_it_takes_undivided() -> None:
-    """Another process may share the pipe: its lines would fall into a longer write (pipe(7), PIPE_BUF)."""
+    """Another process may share the pipe, and its lines would cut a longer write in two (pipe(7), PIPE_BUF)."""
     sizes: list[int] = []
 
     class Sizes(io.FileIO):

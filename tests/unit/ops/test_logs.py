@@ -27,13 +27,13 @@ class Output:
         logs.configure(self.stream, level=level, clock=lambda: 1_770_000_000.1239)
 
     def lines(self) -> list[dict[str, Any]]:
-        """Returns the lines until now."""
+        """Return the lines that were written until now."""
         return [orjson.loads(line) for line in self.stream.getvalue().splitlines()]
 
 
 @pytest.fixture
 def output() -> Iterator[Output]:
-    """Logging as in production. Afterwards the old state is restored."""
+    """Yield logging as in production. Afterwards restore the old state."""
     root = logging.getLogger()
     level = root.level
     made = Output()
@@ -46,7 +46,7 @@ def output() -> Iterator[Output]:
 
 
 def test_a_line_is_one_json_object_with_time_level_and_event(output: Output) -> None:
-    """RFC 3339, UTC, milliseconds."""
+    """The time is RFC 3339 in UTC with milliseconds."""
     structlog.get_logger().warning("store_slow", wait_seconds=1.5)
     assert output.lines() == [
         {"event": "store_slow", "wait_seconds": 1.5, "timestamp": "2026-02-02T02:40:00.123Z", "level": "warning"}
@@ -55,7 +55,7 @@ def test_a_line_is_one_json_object_with_time_level_and_event(output: Output) -> 
 
 
 def test_lines_below_the_level_are_left_out(output: Output) -> None:
-    """LOG_LEVEL."""
+    """The setting is LOG_LEVEL."""
     output.configure("warning")
     assert not logs.enabled("warning")
     assert logs.enabled("info")
@@ -71,7 +71,7 @@ def fail(words: str) -> NoReturn:
 
 
 def test_an_exception_is_told_without_its_message(output: Output) -> None:
-    """And without any local value."""
+    """The line has no local value either."""
     log = structlog.get_logger()
     try:
         fail("Sokha 012345678")
@@ -97,7 +97,7 @@ def test_a_lone_surrogate_or_a_huge_number_does_not_lose_the_line(output: Output
 
 
 def test_nothing_that_a_terminal_obeys_stands_in_a_line(output: Output) -> None:
-    """C0, DEL, C1, ends of lines and changes of direction are escaped; a reader gets them back."""
+    """C0, DEL, C1, line ends and changes of direction are escaped. A JSON reader gets them back."""
     signs = [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
     words = "ក" + "".join(map(chr, signs)) + "\ud83d"
     structlog.get_logger().warning("slug", user_agent=words)
@@ -123,7 +123,7 @@ def test_libraries_are_heard_through_the_same_output(output: Output) -> None:
 
 
 def test_only_the_first_line_of_a_library_message_is_told(output: Output) -> None:
-    """asyncio writes the exception's text into the second."""
+    """asyncio writes the exception's text into the second line."""
     logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: <Task exception=ValueError('hi')>")
     assert [line["detail"] for line in output.lines()] == ["Task exception was never retrieved"]
 
@@ -136,7 +136,7 @@ def test_a_library_message_whose_arguments_do_not_fit_is_told_without_them(outpu
 
 
 async def test_the_lines_of_one_turn_are_written_together(output: Output) -> None:
-    """One system call for an iteration, for any number of requests."""
+    """An event-loop iteration needs one system call, for any number of requests."""
     log = structlog.get_logger()
     for number in range(3):
         log.info("request", status=number)
@@ -150,7 +150,7 @@ async def test_the_lines_of_one_turn_are_written_together(output: Output) -> Non
 
 
 def test_a_rendered_event_is_redacted(output: Output) -> None:
-    """Like the line of a logger, with any content."""
+    """The event is redacted as the line of a logger is, with any content."""
     words = {"event": "request", "client": "012345678", "user_agent": "ring 012345678", "text": "private"}
     own = {"status": 200, "body_bytes": 7, "stored": 1, "reason": "x", "mid": "m_1", "shop": ["sokha"]}
     structlog.get_logger().info(**words, **own)
@@ -162,7 +162,7 @@ def test_a_rendered_event_is_redacted(output: Output) -> None:
 
 
 async def test_an_access_line_names_a_caller_only_by_its_address(output: Output) -> None:
-    """What a caller sends as its address or its browser is redacted, and cached after that."""
+    """The address and the browser that a caller sends are redacted and then cached."""
     access_log = AccessLog(Metrics(CollectorRegistry()))
     for _ in range(2):
         access_log.add(LogEntry("POST", 200, 0.0015, "r-1", "012345678", b"ring 012345678", None, 7, {"stored": 1}))
@@ -175,7 +175,7 @@ async def test_an_access_line_names_a_caller_only_by_its_address(output: Output)
 
 
 def test_lines_left_by_a_loop_that_ended_are_written_by_the_next_line(output: Output) -> None:
-    """And a new loop gets its own turn's end."""
+    """A new loop then writes its own lines at the end of its iterations."""
     loop = asyncio.new_event_loop()
 
     async def last() -> None:
@@ -191,7 +191,7 @@ def test_lines_left_by_a_loop_that_ended_are_written_by_the_next_line(output: Ou
 
 
 def test_a_logger_used_before_follows_a_later_configuration(output: Output) -> None:
-    """Loggers are cached at their first line."""
+    """A logger is cached at its first line."""
     log = structlog.get_logger()
     log.info("first")
     second = Output()

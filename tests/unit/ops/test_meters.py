@@ -1,4 +1,4 @@
-"""Numbers that are counted."""
+"""Counters, gauges and histograms."""
 
 import math
 
@@ -6,7 +6,7 @@ from ops.meters import Counter, Distribution, Gauge, Histogram
 
 
 def test_a_counter_counts_by_labels() -> None:
-    """And a zero makes a series known."""
+    """A count of zero makes a series visible."""
     counter = Counter()
     counter.add(1, ("a",))
     counter.add(2, ("a",))
@@ -15,7 +15,7 @@ def test_a_counter_counts_by_labels() -> None:
 
 
 def test_a_gauge_is_what_was_set_last() -> None:
-    """Up and down."""
+    """The value can go up and down."""
     gauge = Gauge()
     gauge.set(5)
     gauge.set(2)
@@ -23,7 +23,7 @@ def test_a_gauge_is_what_was_set_last() -> None:
 
 
 def test_a_histogram_counts_up_to_and_including_each_bound() -> None:
-    """As Prometheus' `le` means it."""
+    """Prometheus' `le` includes the bound."""
     histogram = Histogram((1, 2))
     for value in (0.5, 1, 1.5, 2, 3):
         histogram.observe((), value)
@@ -31,7 +31,7 @@ def test_a_histogram_counts_up_to_and_including_each_bound() -> None:
 
 
 def test_label_values_without_end_do_not_fill_the_memory() -> None:
-    """From the thousandth series on, all others share one."""
+    """After a thousand series, all further label values share one series."""
     counter, histogram = Counter(), Histogram((1,))
     for number in range(3000):
         counter.add(1, (str(number), "x"))

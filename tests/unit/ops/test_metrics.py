@@ -11,7 +11,7 @@ from ops.metrics import METRICS, PREFIX, Metrics, process_registry
 
 
 def used() -> CollectorRegistry:
-    """A registry on which everything happened once."""
+    """Return a registry on which everything happened once."""
     registry = CollectorRegistry()
     metrics = Metrics(registry, version="1.2.3")
     metrics.delivery("stored")
@@ -82,7 +82,7 @@ def test_what_happened_is_scraped(name: str, labels: dict[str, str], value: floa
 
 
 def test_the_scrape_holds_exactly_the_metrics_of_the_table() -> None:
-    """With a help sentence each, and no `_created` series."""
+    """Each metric has a help sentence, and no metric has a `_created` series."""
     text = generate_latest(used()).decode()
     helps = dict(re.findall(r"^# HELP (\S+) (.+)$", text, re.MULTILINE))
     assert helps == {row.full_name: row.meaning for row in METRICS}
@@ -103,13 +103,13 @@ def test_names_follow_the_conventions() -> None:
 
 
 def test_openmetrics_can_be_read_back() -> None:
-    """A scraper that asks for the newer format gets it right."""
+    """A scraper that asks for the newer format can read it."""
     families = parser.text_string_to_metric_families(exposition.generate_latest(used()).decode())  # type: ignore[no-untyped-call]
     assert len(list(families)) == len(METRICS)
 
 
 def test_unlabelled_metrics_are_there_before_anything_happened() -> None:
-    """So their rates begin at zero. A metric with labels is registered with 0."""
+    """Their rates begin at zero. A metric with labels is registered with 0."""
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     metrics.delivery("stored", 0)
@@ -127,12 +127,12 @@ def test_a_word_that_is_no_method_is_counted_as_other() -> None:
 
 
 def test_build_info_tells_what_runs() -> None:
-    """Version and Python."""
+    """The labels are the version and Python's version."""
     assert 'page_inbox_build_info{python="3.' in generate_latest(used()).decode()
 
 
 def test_two_on_one_registry_are_refused() -> None:
-    """Each application has its own."""
+    """Each application has its own registry."""
     registry = CollectorRegistry()
     Metrics(registry)
     with pytest.raises(DuplicateTimeseries):
@@ -140,5 +140,5 @@ def test_two_on_one_registry_are_refused() -> None:
 
 
 def test_the_process_is_measured_too() -> None:
-    """Memory and processor time, for operators."""
+    """Operators see memory and processor time."""
     assert b"process_resident_memory_bytes" in generate_latest(process_registry())

@@ -1,4 +1,4 @@
-"""One line, one id and one timing for every request."""
+"""The middleware writes one line per request, with one id and one duration."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ from ops.middleware import RequestLog
 
 
 class Clock:
-    """Every look is a quarter of a second later."""
+    """A clock that moves a quarter of a second at each call."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -30,18 +30,18 @@ class Clock:
 
 
 async def messages(request: Request) -> Response:
-    """A handler that binds the caller."""
+    """Answer, and bind the caller to the log line."""
     request.state.log.update(shop="sokha", subject="anna", event="mine", status=999)
     return PlainTextResponse(request.state.request_id)
 
 
 async def broken(_request: Request) -> Response:
-    """A handler with a fault."""
+    """Raise an error."""
     raise ValueError("hello 012345678")
 
 
 def wrapped(app: ASGIApp | None = None) -> tuple[RequestLog, CollectorRegistry]:
-    """The middleware around an application with a few routes."""
+    """Return the middleware around an application with a few routes."""
     registry = CollectorRegistry()
     inner = app or Starlette(
         routes=[
@@ -55,7 +55,7 @@ def wrapped(app: ASGIApp | None = None) -> tuple[RequestLog, CollectorRegistry]:
 
 
 def get(path: str, app: RequestLog, method: str = "GET", **headers: str) -> tuple[Any, list[Any]]:
-    """The answer and the log lines."""
+    """Return the answer and the log lines."""
     client = TestClient(app, raise_server_exceptions=False, client=("203.0.113.7", 4711))
     with capture_logs() as lines:
         answer = client.request(method, path, headers={"user-agent": "tester/1", **headers})
@@ -80,7 +80,7 @@ def test_a_request_is_told_in_one_line_by_its_template() -> None:
 
 
 def test_no_id_is_taken_from_outside() -> None:
-    """A caller cannot write into our log."""
+    """A caller cannot write an id into our log."""
     answer, lines = get("/v1/shops/sokha/messages", wrapped()[0], **{"X-Request-Id": "evil"})
     assert answer.headers["x-request-id"] == lines[0]["request_id"] == "id-0"
 
@@ -94,7 +94,7 @@ def test_no_id_is_taken_from_outside() -> None:
     ],
 )
 def test_a_route_is_told_whatever_the_answer(method: str, path: str, route: str, status: int) -> None:
-    """An unknown path is no label."""
+    """The path of an unknown route is not a label."""
     _, lines = get(path, wrapped()[0], method)
     assert (lines[0]["route"], lines[0]["status"]) == (route, status)
 
@@ -106,7 +106,7 @@ def test_an_unknown_method_is_told_as_other() -> None:
 
 
 def test_an_escaping_exception_is_told_in_the_same_line_and_raised_again() -> None:
-    """Class and places come from the logger's processors."""
+    """The logger's processors add the class and the places."""
     app, registry = wrapped()
     answer, (line,) = get("/broken", app)
     assert (line["log_level"], line["status"], type(line["exc_info"])) == ("error", 500, ValueError)
@@ -118,13 +118,13 @@ def test_an_escaping_exception_is_told_in_the_same_line_and_raised_again() -> No
 
 
 def test_a_long_user_agent_is_cut() -> None:
-    """200 characters are enough."""
+    """The line keeps 200 characters."""
     _, lines = get("/sub/5", wrapped()[0], **{"user-agent": "x" * 5000})
     assert lines[0]["user_agent"] == "x" * 200
 
 
 def test_a_plain_application_names_its_own_route() -> None:
-    """The hot path is no Starlette route."""
+    """The fast path is not a Starlette route."""
 
     async def plain(scope: Scope, _receive: Receive, send: Send) -> None:
         scope["state"]["route"] = "/webhook"
@@ -136,7 +136,7 @@ def test_a_plain_application_names_its_own_route() -> None:
 
 
 async def ask(app: RequestLog, scope: dict[str, Any]) -> list[Message]:
-    """What a bare ASGI call sends."""
+    """Return what a bare ASGI call sends."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -150,7 +150,7 @@ async def ask(app: RequestLog, scope: dict[str, Any]) -> list[Message]:
 
 
 async def test_a_client_that_left_before_the_answer_is_told_as_499() -> None:
-    """No 500 of ours."""
+    """The line does not say 500."""
     started = asyncio.Event()
 
     async def waiting(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -168,7 +168,7 @@ async def test_a_client_that_left_before_the_answer_is_told_as_499() -> None:
 
 
 async def test_what_is_no_request_passes_untouched() -> None:
-    """Lifespan events, say."""
+    """For example, lifespan events pass."""
     seen: list[Scope] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -181,7 +181,7 @@ async def test_what_is_no_request_passes_untouched() -> None:
 
 
 def test_ids_are_short_and_differ() -> None:
-    """16 hexadecimal digits."""
+    """An id has 16 hexadecimal digits."""
     ids = {new_request_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(len(one) == 16 and int(one, 16) >= 0 for one in ids)

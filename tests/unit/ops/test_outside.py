@@ -1,4 +1,4 @@
-"""The public address: what Facebook would meet there."""
+"""The check of the public address, from outside as Facebook reaches it."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,7 +18,7 @@ Answer = Callable[[httpx2.Request], httpx2.Response]
 
 
 def service(request: httpx2.Request) -> httpx2.Response:
-    """As ours answers."""
+    """Answer as our service does."""
     query = request.url.params
     if request.url.path != "/webhook":
         return httpx2.Response(404)
@@ -28,7 +28,7 @@ def service(request: httpx2.Request) -> httpx2.Response:
 
 
 async def pieces(content: bytes) -> AsyncIterator[bytes]:
-    """A body as it comes from the network."""
+    """Return a body in the pieces in which it comes from the network."""
     for start in range(0, len(content), 65_536):
         READ.append(start)
         yield content[start : start + 65_536]
@@ -39,7 +39,7 @@ READ: list[int] = []
 
 
 async def told(answer: Answer, url: str = URL) -> dict[str, Finding]:
-    """Returns the findings by name. None of them contains the verify token."""
+    """Return the findings by name. No finding contains the verify token."""
     words: Iterator[int] = count(1)
 
     def streamed(request: httpx2.Request) -> httpx2.Response:
@@ -56,7 +56,7 @@ async def told(answer: Answer, url: str = URL) -> dict[str, Finding]:
 
 
 async def test_our_own_service_is_well() -> None:
-    """Address, handshake, and nothing of the operators' port."""
+    """The address and the handshake work, and the operators' port is not reachable."""
     found = await told(service)
     assert {name: finding.level for name, finding in found.items()} == {
         "public_url": "ok",
@@ -66,7 +66,7 @@ async def test_our_own_service_is_well() -> None:
 
 
 def raises(error: Exception) -> Answer:
-    """There is no answer."""
+    """Raise, because there is no answer."""
 
     def answer(_: httpx2.Request) -> httpx2.Response:
         raise error
@@ -75,7 +75,7 @@ def raises(error: Exception) -> Answer:
 
 
 def bad_certificate(_: httpx2.Request) -> httpx2.Response:
-    """As httpx reports it."""
+    """Raise the error of a bad certificate, as httpx does."""
     try:
         raise ssl.SSLCertVerificationError("self-signed certificate")
     except ssl.SSLError as error:
@@ -113,7 +113,7 @@ async def test_what_else_may_answer_is_a_failure_with_what_to_do(answer: Answer,
     ],
 )
 async def test_the_verify_token_goes_nowhere_in_the_open(url: str, level: Level, asked: bool) -> None:
-    """To this machine itself it may."""
+    """The check may send the token without encryption only to this machine."""
     seen: list[str] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -127,7 +127,7 @@ async def test_the_verify_token_goes_nowhere_in_the_open(url: str, level: Level,
 
 
 async def test_metrics_for_everybody_are_a_failure() -> None:
-    """OPS_PORT was routed to the public."""
+    """This means that a proxy forwards OPS_PORT to the public."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/metrics":
@@ -138,7 +138,7 @@ async def test_metrics_for_everybody_are_a_failure() -> None:
 
 
 async def test_an_endless_answer_is_not_read_to_its_end() -> None:
-    """The beginning is enough to see that it is not ours."""
+    """The beginning of the answer is enough to see that it does not come from our service."""
     READ.clear()
     finding = (await told(lambda _: httpx2.Response(200, content=b"x" * 10_000_000)))["public_url.handshake"]
     assert finding.level == "fail"

@@ -12,7 +12,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzaG9wIjoiYSJ9.c2lnbmF0dXJl"
 
 
 def told(**fields: Any) -> dict[str, Any]:
-    """The fields after redaction."""
+    """Return the fields after redaction."""
     return dict(redact(None, "info", fields))
 
 
@@ -41,7 +41,7 @@ def told(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_what_looks_like_a_secret_or_a_telephone_number_is_masked_in_free_text(text: str, hidden: str) -> None:
-    """With any text of a library."""
+    """The text may come from any library."""
     shown = redact_text(text)
     assert hidden not in shown
     assert MASK in shown
@@ -56,18 +56,18 @@ def test_what_looks_like_a_secret_or_a_telephone_number_is_masked_in_free_text(t
     ],
 )  # fmt: skip
 def test_an_ordinary_sentence_is_left_alone(text: str) -> None:
-    """A line that cannot be read is of no use."""
+    """Redaction must leave lines readable."""
     assert redact_text(text) == text
 
 
 def test_ids_pass_as_they_are() -> None:
-    """Page ids look like telephone numbers, request ids like digests."""
+    """Page ids look like telephone numbers, and request ids look like digests."""
     ids = {"page": "123456789012345", "shop": "0123456789", "request_id": "0" * 16, "purge_id": "f" * 32}
     assert told(**ids) == ids
 
 
 def test_facts_of_a_call_to_facebook_pass_as_they_are() -> None:
-    """The trace is for Facebook's support, and may have any form."""
+    """Facebook's support needs the trace id, and it may have any form."""
     line = {
         "event": "graph_failed", "edge": "conversation_messages", "page": "104200000000001", "reason": "graph_refused",
         "code": 80006, "subcode": 2018218, "trace": "Ax1EAAB01234567890", "tries": 3, "limit": "messenger",
@@ -77,7 +77,7 @@ def test_facts_of_a_call_to_facebook_pass_as_they_are() -> None:
 
 
 def test_facts_of_a_request_pass_as_they_are() -> None:
-    """The canonical line stays readable."""
+    """The access line stays readable."""
     line = {
         "event": "request", "method": "GET", "route": "/v1/shops/{shop}/messages", "status": 200, "duration_ms": 1.5,
         "client": "203.113.100.200", "kind": "conflict", "events": 12_345_678, "reason": None, "unknown": 3,
@@ -97,13 +97,13 @@ def test_nothing_but_short_numbers_passes_under_a_key_that_is_not_listed(key: st
 
 @pytest.mark.parametrize("client", ["203.113.100.200", "2001:db8::1", "127.0.0.1", None])
 def test_an_address_passes_as_the_client(client: str | None) -> None:
-    """None if a socket has no address."""
+    """The client is None if a socket has no address."""
     assert told(client=client) == {"client": client}
 
 
 @pytest.mark.parametrize("client", ["Sok Dara", "7000000000000001", "012 345 678", "203.113.100.200, x", "", ["a"], 5])
 def test_nothing_but_an_address_passes_as_the_client(client: object) -> None:
-    """A proxy may pass on any name that a caller has chosen."""
+    """A proxy may pass on any name that a caller chose."""
     assert told(client=client) == {"client": MASK}
 
 
@@ -115,7 +115,7 @@ def test_an_object_under_a_listed_key_is_masked(key: str) -> None:
 
 
 def test_an_event_that_is_no_slug_is_searched() -> None:
-    """A message put together by hand is a free text too."""
+    """A message that code joined by hand is free text too."""
     assert "12345678" not in told(event="could not call 012345678")["event"]
     assert told(event="server_started") == {"event": "server_started"}
 
@@ -127,5 +127,5 @@ def test_the_settings_summary_passes() -> None:
 
 
 def test_a_long_text_is_cut() -> None:
-    """A megabyte of message is no line."""
+    """The log never holds a text of a megabyte."""
     assert len(redact_text("x" * 100_000)) == 1000

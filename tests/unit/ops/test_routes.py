@@ -1,4 +1,4 @@
-"""What operators ask."""
+"""The operators' routes."""
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,23 +11,23 @@ from ops.routes import ops_app
 
 
 async def passing() -> None:
-    """All is well."""
+    """Pass."""
 
 
 async def failing() -> None:
-    """Nothing is."""
+    """Fail."""
     raise ConnectionError("redis://:hunter2@cache refused")
 
 
 def client(checks: Checks | None = None) -> TestClient:
-    """The operators' port, with one counted delivery."""
+    """Yield a client of the operators' port, with one counted delivery."""
     registry = CollectorRegistry()
     Metrics(registry).delivery("stored")
     return TestClient(ops_app(registry, checks or Checks()))
 
 
 def test_alive_touches_nothing() -> None:
-    """Not even a failing check."""
+    """`/livez` does not run the checks, so that a failing check does not matter."""
     checks = Checks()
     checks.add("redis", failing, "look whether Redis runs")
     answer = client(checks).get("/livez")
@@ -35,14 +35,14 @@ def test_alive_touches_nothing() -> None:
 
 
 def test_not_alive_while_another_process_hangs() -> None:
-    """A process for which this process answers."""
+    """The other process is one that this process supervises."""
     app = ops_app(CollectorRegistry(), Checks(), lambda: False)
     answer = TestClient(app).get("/livez")
     assert (answer.status_code, answer.json()) == (503, {"status": "hangs"})
 
 
 def test_ready_when_every_check_passes() -> None:
-    """Each by name. What to do is said only of a check that failed."""
+    """Each check has its name. Only a failed check has a hint."""
     checks = Checks()
     checks.add("redis", passing, "look whether Redis runs")
     answer = client(checks).get("/readyz")
@@ -52,7 +52,7 @@ def test_ready_when_every_check_passes() -> None:
 
 
 def test_not_ready_names_what_failed_and_not_why() -> None:
-    """The cause is in the log."""
+    """The log has the cause."""
     checks = Checks()
     checks.add("redis", failing, "look whether Redis runs")
     checks.add("tasks", passing, "read the log")
@@ -63,14 +63,14 @@ def test_not_ready_names_what_failed_and_not_why() -> None:
 
 
 def test_metrics_are_prometheus_text() -> None:
-    """The format every scraper reads."""
+    """Every scraper can read this format."""
     answer = client().get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert 'page_inbox_deliveries_total{outcome="stored"} 1.0\n' in answer.text
 
 
 def test_metrics_are_openmetrics_for_who_asks() -> None:
-    """Prometheus itself asks for it."""
+    """Prometheus itself asks for this format."""
     answer = client().get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert list(parser.text_string_to_metric_families(answer.text))  # type: ignore[no-untyped-call]
@@ -78,12 +78,12 @@ def test_metrics_are_openmetrics_for_who_asks() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/webhook", "/v1/shops/a/messages"])
 def test_nothing_else_is_here(path: str) -> None:
-    """The public part has its own port."""
+    """The public routes have their own port."""
     assert client().get(path).status_code == 404
 
 
 def test_a_scrape_runs_the_checks_first() -> None:
-    """So the metrics never show an old state of Redis."""
+    """The metrics therefore never show an old state of Redis."""
     registry = CollectorRegistry()
     checks = Checks(count=Metrics(registry).check)
     checks.add("redis", failing, "look whether Redis runs")

@@ -222,7 +222,7 @@ def test_an_unreadable_or_empty_file_is_refused() -> None:
 
 
 def test_a_real_file_is_read(tmp_path: Path) -> None:
-    """The default reader reads the disk."""
+    """The default reader reads from the disk."""
     (tmp_path / "port").write_text("8081\n")
     assert read_settings({"PORT_FILE": str(tmp_path / "port")}, command="run").port == 8081
 
@@ -260,7 +260,7 @@ def test_run_listens_on_loopback_only() -> None:
 
 
 def test_both_ports_may_be_any_free_one() -> None:
-    """So tests and demos can run at the same time."""
+    """Tests and demos can then run at the same time."""
     settings = read_settings({"PORT": "0", "OPS_PORT": "0"}, command="run")
     assert (settings.port, settings.ops_port) == (0, 0)
 
@@ -291,7 +291,7 @@ def test_no_secret_shows_in_the_settings_themselves() -> None:
 
 
 def test_each_default_in_the_table_is_one_its_parser_takes() -> None:
-    """The table is what `make docs` and `page-inbox settings` show."""
+    """`make docs` and `page-inbox settings` show the table."""
     for setting in SETTINGS:
         for text in filter(None, (setting.default, setting.default_for_run)):
             assert setting.parse(text) is not None

@@ -1,4 +1,4 @@
-"""Secrets that a person typed, and secrets that a machine drew."""
+"""Finding secrets that a person typed."""
 
 import base64
 import secrets
@@ -26,7 +26,7 @@ from ops.strength import weakness
     ],
 )
 def test_what_a_person_types_is_told(text: str, level: Level, word: str) -> None:
-    """The error says how the weakness was seen, without repeating the value."""
+    """The error says what is weak, without repeating the value."""
     found = weakness(Secret(text))
     assert found is not None
     assert (found.level, word in found.sentence) == (level, True)
@@ -35,12 +35,12 @@ def test_what_a_person_types_is_told(text: str, level: Level, word: str) -> None
 
 @pytest.mark.parametrize("form", [secrets.token_hex, secrets.token_urlsafe], ids=["hex", "base64"])
 def test_what_a_machine_draws_passes(form: "type[str]") -> None:
-    """Of every length that a setting takes."""
+    """This holds for every length that a setting accepts."""
     for size in (16, 32, 64):
         assert weakness(Secret(form(size))) is None
 
 
 def test_the_bytes_behind_an_encoded_key_count() -> None:
-    """Thirty-two zeros look like something else in base64."""
+    """Thirty-two zero bytes look random in base64."""
     for raw, weak in ((bytes(32), True), (bytes(range(32)), True), (secrets.token_bytes(32), False)):
         assert (weakness(Secret(base64.b64encode(raw).decode()), raw) is not None) is weak

@@ -1,4 +1,4 @@
-"""Background tasks that are watched."""
+"""Background tasks that are watched and restarted."""
 
 import asyncio
 
@@ -9,25 +9,25 @@ from ops.tasks import FIRST_WAIT, LONGEST_WAIT, STEADY, Tasks
 
 
 class Time:
-    """A clock that only sleeping moves. Each sleep is recorded."""
+    """A clock that only `sleep` moves. It records each sleep."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.slept: list[float] = []
 
     def clock(self) -> float:
-        """Seconds."""
+        """Return the time in seconds."""
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        """Over at once."""
+        """Return at once, and move the clock."""
         self.slept.append(seconds)
         self.now += seconds
         await asyncio.sleep(0)
 
 
 async def test_a_crashed_task_is_logged_and_started_again() -> None:
-    """With waits that double up to a limit."""
+    """The waits before restarts double up to a limit."""
     time, runs, done = Time(), 0, asyncio.Event()
 
     async def fragile() -> None:
@@ -47,7 +47,7 @@ async def test_a_crashed_task_is_logged_and_started_again() -> None:
 
 
 async def test_after_a_steady_time_the_waits_begin_anew() -> None:
-    """A crash a day is not a crash loop."""
+    """One crash a day is not a crash loop."""
     time, runs, done = Time(), 0, asyncio.Event()
 
     async def sometimes() -> None:
@@ -68,7 +68,7 @@ async def test_after_a_steady_time_the_waits_begin_anew() -> None:
 
 
 async def test_closing_cancels_every_task_and_waits_for_it() -> None:
-    """A task may drain in its `finally`."""
+    """A task may finish its work in `finally`."""
     started, drained = asyncio.Event(), []
 
     async def draining() -> None:
@@ -88,7 +88,7 @@ async def test_closing_cancels_every_task_and_waits_for_it() -> None:
 
 
 async def test_a_task_that_does_not_end_is_named_and_left_behind() -> None:
-    """Shutting down takes no longer than its grace."""
+    """Shutting down takes at most the grace period."""
     started, second = asyncio.Event(), asyncio.Event()
 
     async def stubborn() -> None:
@@ -107,7 +107,7 @@ async def test_a_task_that_does_not_end_is_named_and_left_behind() -> None:
 
 
 async def test_a_task_that_fails_while_closing_is_logged_and_not_started_again() -> None:
-    """The end continues."""
+    """The shutdown continues."""
     started, runs = asyncio.Event(), 0
 
     async def failing() -> None:
@@ -129,7 +129,7 @@ async def test_a_task_that_fails_while_closing_is_logged_and_not_started_again()
 
 
 async def test_a_task_that_waits_for_its_restart_is_told_and_can_be_closed() -> None:
-    """For a readiness check."""
+    """A readiness check needs this."""
     asleep = asyncio.Event()
 
     async def sleep(_seconds: float) -> None:
@@ -149,7 +149,7 @@ async def test_a_task_that_waits_for_its_restart_is_told_and_can_be_closed() -> 
 
 
 async def test_two_running_tasks_of_one_name_are_refused() -> None:
-    """A name finds one task in the log."""
+    """A name in the log must mean one task."""
     tasks = Tasks()
     tasks.start("one", asyncio.Event().wait)
     with pytest.raises(ValueError, match="one"):
@@ -161,7 +161,7 @@ async def test_two_running_tasks_of_one_name_are_refused() -> None:
 
 
 async def test_crashes_are_told_and_a_start_is_told_as_none() -> None:
-    """A metric counts crashes from zero on in this way."""
+    """A metric can then count crashes from zero."""
     time, told, done = Time(), list[tuple[str, int]](), asyncio.Event()
 
     async def fragile() -> None:

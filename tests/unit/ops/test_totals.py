@@ -1,4 +1,4 @@
-"""Numbers of several processes as one."""
+"""Metrics of several processes are merged into one answer."""
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -10,7 +10,7 @@ from ops.totals import Counted, add_up, count, lasting, metrics_of
 
 
 def counted(*deliveries: str, viewers: int = 0, kept: int = 0) -> tuple[Metrics, CollectorRegistry]:
-    """One process that has counted these."""
+    """Return a process that has counted these values."""
     registry = process_registry()
     metrics = Metrics(registry, version="1")
     for outcome in deliveries:
@@ -21,13 +21,13 @@ def counted(*deliveries: str, viewers: int = 0, kept: int = 0) -> tuple[Metrics,
 
 
 def sent(registry: CollectorRegistry) -> Counted:
-    """As it comes out of the pipe between two processes."""
+    """Return the value after it passed through the pipe between two processes."""
     told: Counted = orjson.loads(orjson.dumps(count(registry)))
     return told
 
 
 class Scraped(dict[tuple[str, ...], float]):
-    """Every series by name and label values, after it was written down and read again."""
+    """Every series by name and label values, after the metrics were written and read again."""
 
     def __init__(self, told: Counted) -> None:
         super().__init__()
@@ -47,12 +47,12 @@ class Once:
         self.told = told
 
     def collect(self):  # type: ignore[no-untyped-def]
-        """As a registry does."""
+        """Collect as a registry does."""
         return metrics_of(self.told)
 
 
 def test_one_process_alone_is_told_as_it_is() -> None:
-    """Word for word."""
+    """The text is exactly the same."""
     metrics, registry = counted("accepted", viewers=3, kept=50)
     metrics.request("/webhook", "POST", 200, 0.01)
     told = add_up([sent(registry)])
@@ -63,7 +63,7 @@ def test_one_process_alone_is_told_as_it_is() -> None:
 
 
 def test_counters_and_histograms_add_up() -> None:
-    """Series by series, also a series that only one process has."""
+    """The values of each series are added, also if only one process has the series."""
     (one, first), (other, second) = counted("accepted", "accepted", "failed"), counted("accepted")
     one.body(600)
     other.body(600)
@@ -77,8 +77,8 @@ def test_counters_and_histograms_add_up() -> None:
 
 
 def test_gauges_add_up_where_each_has_a_share_and_else_are_told_once() -> None:
-    """Each process has its own viewers. All processes read the stored messages from the store. If a check fails in one
-    process, it fails for all."""
+    """Each process has its own viewers, so that their numbers are added. All processes read the same store, so that the
+    number of stored messages is not. If a check fails in one process, it fails for all."""
     (one, first), (other, second) = counted(viewers=3, kept=50), counted(viewers=4, kept=50)
     one.check("redis", True)
     other.check("redis", False)
@@ -99,7 +99,7 @@ def test_what_a_process_counted_outlasts_it_and_what_it_held_does_not() -> None:
 
 
 def test_the_processes_use_what_they_use_together_and_began_with_the_first() -> None:
-    """Memory and files add up."""
+    """Memory and open files are added. The start time is the earliest one."""
     told = [sent(counted()[1]), sent(counted()[1])]
     for name, value in (("process_start_time_seconds", 7.0), ("process_resident_memory_bytes", 40.0)):
         for one in told:
@@ -109,7 +109,7 @@ def test_the_processes_use_what_they_use_together_and_began_with_the_first() -> 
 
 
 def test_what_was_told_is_left_as_it_was() -> None:
-    """The last report of a worker is added up again at every scrape."""
+    """The last report of a worker is added again at every scrape."""
     told = sent(counted("accepted")[1])
     assert Scraped(add_up([told, told])) == Scraped(add_up([told, told]))
 

@@ -1,4 +1,4 @@
-"""An exception as its class and places."""
+"""An exception is logged as its class and places."""
 
 from typing import NoReturn
 
@@ -6,12 +6,12 @@ from ops.traces import describe
 
 
 def fail(text: str, *, cause: BaseException | None = None) -> NoReturn:
-    """Raise, from a cause where one is given."""
+    """Raise, from a cause if the test gives one."""
     raise ValueError(text) from cause
 
 
 def caught(text: str, cause: BaseException | None = None) -> BaseException:
-    """The exception, with its places."""
+    """Return the exception with its places."""
     try:
         fail(text, cause=cause)
     except ValueError as error:
@@ -54,12 +54,12 @@ def test_an_endless_chain_ends() -> None:
 
 
 def test_a_group_names_its_members() -> None:
-    """A TaskGroup's failure says what failed."""
+    """The error of a TaskGroup then says what failed."""
     assert describe(ExceptionGroup("many", [OSError(), ValueError()]))["inside"] == ["OSError", "ValueError"]
 
 
 def test_a_reason_is_told_when_it_is_a_slug() -> None:
-    """Our errors have a reason. A library's attribute of this name may be any text."""
+    """Our own errors have a slug as reason. In a library, an attribute of this name may be any text."""
 
     class Refused(Exception):
         reason = "signature_missing"

@@ -1,4 +1,4 @@
-"""Spans, over an exporter that keeps them."""
+"""Spans of tracing, over an exporter that keeps them."""
 
 import pytest
 from opentelemetry.sdk.resources import Resource
@@ -21,7 +21,7 @@ CANARY = "canary-កាណារី 012 000 123"
 
 
 class Traced:
-    """An application with two routes, the hooks around it, and what was exported."""
+    """An application with two routes, its hooks, and the exported spans."""
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
@@ -32,7 +32,7 @@ class Traced:
         self.client = TestClient(self.hooks.around(outer), raise_server_exceptions=False)
 
     def spans(self) -> list[ReadableSpan]:
-        """In the order of their ends."""
+        """Return the spans in the order of their ends."""
         return list(self.exporter.get_finished_spans())
 
 
@@ -46,12 +46,12 @@ async def _broken(_: Request) -> Response:
 
 @pytest.fixture
 def traced() -> Traced:
-    """A new one."""
+    """Yield a new application."""
     return Traced()
 
 
 def test_a_request_is_told_by_its_template_and_its_id(traced: Traced) -> None:
-    """Not by its path, and not by its query."""
+    """The span has no path and no query."""
     answer = traced.client.get("/shops/canary?word=canary")
     (span,) = traced.spans()
     assert span.name == "GET /shops/{shop}"
@@ -86,7 +86,7 @@ def test_an_exception_is_told_by_class_and_places(traced: Traced) -> None:
     ],
 )
 def test_a_callers_trace_goes_on(traced: Traced, header: str, taken: bool) -> None:
-    """As W3C defines it. Any other header begins a new trace."""
+    """The trace continues by the W3C standard. With any other header a new trace begins."""
     traced.client.get("/shops/1", headers={"traceparent": header, "tracestate": "a=canary"})
     (span,) = traced.spans()
     assert (span.parent is not None) is taken
@@ -95,7 +95,7 @@ def test_a_callers_trace_goes_on(traced: Traced, header: str, taken: bool) -> No
 
 
 def test_what_has_just_ended_becomes_a_span_of_its_length(traced: Traced) -> None:
-    """Batches have their own traces. Calls of Graph are in the trace of their request."""
+    """Batches have their own traces. Calls of the Graph API are in the trace of their request."""
     traced.metrics.stored(0.25, 7)
     traced.metrics.store_error("timeout", 0)
     traced.metrics.store_error("timeout")
@@ -109,7 +109,7 @@ def test_what_has_just_ended_becomes_a_span_of_its_length(traced: Traced) -> Non
 
 
 def test_counting_goes_on_as_before(traced: Traced) -> None:
-    """Tracing only listens."""
+    """Tracing does not change the counts."""
     traced.client.get("/shops/1")
     traced.metrics.delivery("accepted")
     counted = {
