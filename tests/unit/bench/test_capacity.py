@@ -1,4 +1,4 @@
-"""The calculator against numbers worked out by hand, and the documents against the calculator."""
+"""The calculator agrees with numbers worked out by hand, and the documents agree with the calculator."""
 
 import json
 
@@ -13,7 +13,7 @@ RUN = json.loads(STORED.read_text(encoding="utf-8"))
 
 
 def test_the_numbers_are_those_worked_out_by_hand() -> None:
-    """1,000 shops, 864 messages a day: 0.01 a second each."""
+    """1,000 shops with 864 messages a day each send 10 messages per second."""
     load = Load(1_000, messages_per_day=864, reads_per_day=864, reading_hours=10, peak=2, busy=0.5, headroom=2)
     found = need(load, ROUND)
     assert found.kept == 1_000 * 864 * 5
@@ -38,7 +38,7 @@ def test_the_numbers_are_those_worked_out_by_hand() -> None:
 def test_pods_and_shards_follow_from_whatever_is_scarce(
     peak: float, busy: float, shard_gib: float, pods: int, shards: int
 ) -> None:
-    """Processor time at the peak, or memory; never fewer pods than one can be lost of."""
+    """The scarce thing is processor time at the peak, or memory. The service can always lose one pod."""
     load = Load(
         100_000, 86.4, reads_per_day=864, reading_hours=0, peak=peak, busy=busy, headroom=1, shard_gib=shard_gib
     )
@@ -47,27 +47,27 @@ def test_pods_and_shards_follow_from_whatever_is_scarce(
 
 
 def test_twice_the_shops_need_twice_the_memory() -> None:
-    """No part grows faster than linearly."""
+    """No part grows faster than the number of shops."""
     one, two = (need(Load(shops), ROUND) for shops in (1_000, 2_000))
     assert two.memory_bytes == 2 * one.memory_bytes
 
 
 def test_the_table_in_the_document_is_the_calculators() -> None:
-    """The table is calculated from the stored run. `make bench-store` writes it."""
+    """The calculator makes the table from the stored run, which `make bench-store` writes."""
     text = store.CAPACITY.read_text(encoding="utf-8")
     assert capacity.table(store.LOADS, capacity.measured(RUN)) in text
     assert store.with_table(text, RUN) == text
 
 
 def test_the_picture_is_of_the_stored_run() -> None:
-    """`make chart` draws it; every axis that was measured is in it."""
+    """`make chart` draws the picture. It has every measured axis."""
     assert chart.CHART.read_text(encoding="utf-8") == chart.drawn(RUN)
     measured = {group for lines in chart.series(RUN).values() for group in lines}
     assert measured == set(chart.COLOURS)
 
 
 def test_what_the_last_run_did_not_measure_stays_stored() -> None:
-    """Slow groups are not measured in each run. A quick run does not replace their figures."""
+    """A run may leave out slow groups. A quick run does not replace their figures."""
     old = {"rows": [{"group": "a", "name": "old"}, {"group": "b", "name": "kept"}]}
     new = {"effort": {"divisor": 1}, "rows": [{"group": "a", "name": "new"}]}
     assert [row["name"] for row in store.merged(old, new)["rows"]] == ["new", "kept"]
@@ -76,7 +76,7 @@ def test_what_the_last_run_did_not_measure_stays_stored() -> None:
 
 
 def test_the_command_prints_what_the_table_says(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the usual assumptions."""
+    """The command uses the usual assumptions."""
     capacity.main(["--shops", "100000"])
     told = capsys.readouterr().out
     for value in capacity.line(Load(100_000), capacity.measured(RUN)):
@@ -87,14 +87,14 @@ def test_the_command_prints_what_the_table_says(capsys: pytest.CaptureFixture[st
     "wrong", [["--shops", "-1"], ["--shops", "5", "--busy", "0"], ["--shops", "1", "--peak", "nan"]]
 )
 def test_nonsense_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """With a sentence that names the option."""
+    """The error names the option."""
     with pytest.raises(SystemExit):
         capacity.main(wrong)
     assert "must be more than nothing" in capsys.readouterr().err
 
 
 def test_the_help_teaches() -> None:
-    """Every assumption with its usual value."""
+    """The help shows every assumption with its usual value."""
     told = " ".join(capacity._arguments().format_help().split())
     for usual in ("(100)", "(500)", "(2)", "(4)", "(0.5)", "(1.5)", "(16)"):
         assert usual in told

@@ -1,4 +1,4 @@
-"""Which figures have changed, and which differ by chance."""
+"""Comparing two runs of the benchmark: figures that have changed, and figures that differ by chance."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from bench.figures import Figure
 
 
 def run(*rows: Figure, divisor: int = 1, skipped: list[dict[str, str]] | None = None) -> dict[str, Any]:
-    """A run's JSON."""
+    """Return the JSON of a run."""
     return {
         "environment": {"processor": "one"},
         "effort": {"divisor": divisor},
@@ -22,7 +22,7 @@ def run(*rows: Figure, divisor: int = 1, skipped: list[dict[str, str]] | None = 
 
 
 def row(ratios: list[float], unit: str = "us", name: str = "reads") -> Figure:
-    """A figure whose rounds have these ratios."""
+    """Return a figure whose rounds have these ratios."""
     return Figure("group", name, ratios, unit, "a bare one", [1.0] * len(ratios))
 
 
@@ -43,13 +43,13 @@ def row(ratios: list[float], unit: str = "us", name: str = "reads") -> Figure:
 def test_a_ratio_has_moved_when_all_its_rounds_have(
     before: list[float], now: list[float], unit: str, verdict: str
 ) -> None:
-    """A ratio has not moved if the rounds of both overlap, or nearly overlap."""
+    """A ratio has not changed if the rounds of both runs overlap, or nearly overlap."""
     (finding,) = compare(check.rounds_of(run(row(before, unit))), check.rounds_of(run(row(now, unit))))
     assert finding.verdict == verdict
 
 
 def test_what_is_worse_or_missing_is_said_first_and_is_not_well() -> None:
-    """Something better makes up for nothing."""
+    """A better figure does not balance a worse one."""
     before = run(row([1.0], name="a"), row([1.0], name="b"), row([1.0], name="c"))
     lines, well = report(before, run(row([0.5], name="a"), row([2.0], name="b")))
     assert not well
@@ -58,7 +58,7 @@ def test_what_is_worse_or_missing_is_said_first_and_is_not_well() -> None:
 
 
 def test_what_a_machine_cannot_measure_is_no_failure() -> None:
-    """Node may be absent; the reason was printed by the run."""
+    """For example, Node is absent, and the run has printed the reason."""
     skipped = [{"group": "group", "name": "a bare one", "reason": "there is no node"}]
     lines, well = report(run(row([1.0])), run(skipped=skipped))
     assert well
@@ -66,19 +66,19 @@ def test_what_a_machine_cannot_measure_is_no_failure() -> None:
 
 
 def test_figures_without_a_reference_are_not_compared() -> None:
-    """They depend on the machine."""
+    """Such figures depend on the machine."""
     assert check.rounds_of(run(Figure("group", "purge", [5.0], "ms"))) == {}
 
 
 @pytest.mark.parametrize(("stored", "last"), [(1, 10), (10, 1)])
 def test_a_quick_look_is_not_compared(stored: int, last: int) -> None:
-    """Its figures are rough."""
+    """The figures of a quick run are rough."""
     with pytest.raises(Incomparable, match="quick"):
         report(run(divisor=stored), run(divisor=last))
 
 
 def test_the_command_tells_by_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """0 for a run like the stored one, 1 where it is worse, 2 without a run."""
+    """The exit code is 0 for a run like the stored one, 1 if it is worse, and 2 without a run."""
     stored = json.loads(check.STORED.read_text())
     latest = tmp_path / "latest.json"
     assert check.main([str(latest)]) == 2

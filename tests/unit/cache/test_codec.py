@@ -1,4 +1,4 @@
-"""The stored value is the answer: for any message, text and edit, and no value makes a reader crash."""
+"""The stored value gives the answer, for any message, text and edit, and no value makes a reader crash."""
 
 from dataclasses import replace
 from typing import Any
@@ -88,8 +88,8 @@ def edit(number: int, text: str | None) -> Edit:
 @example(said(None, referral={"x": 1, "ttl": 5}), MAX_TTL_SECONDS)
 @example(said(None, attachments=[{"x": ',"ttl":5}', "ttl": 5}]), DAY)
 def test_any_message_is_answered_as_it_was_said(message: Message, ttl: int) -> None:
-    """The same facts, the right receipt time and the right expiry time. Text that looks like our own mark is
-    content."""
+    """The answer has the same facts, the right receipt time and the right expiry time. Text that looks like our own
+    mark is content."""
     found = answered(stored(message, ttl))
     assert from_text(found.pop("received_at")) == SCORE // 1000
     assert from_text(found.pop("expires_at")) == SCORE // 1000 + ttl * 1000
@@ -98,7 +98,7 @@ def test_any_message_is_answered_as_it_was_said(message: Message, ttl: int) -> N
 
 
 def test_the_members_of_a_record_are_those_of_the_api() -> None:
-    """Each member of an answer is in the record, or follows from when and where it is read."""
+    """Each member of an answer is in the record, or follows from the time and place of the read."""
     fact = {"a": 1}
     facts: dict[str, Any] = dict.fromkeys(("quick_reply", "reply_to", "postback", "referral"), fact)
     whole = said(**facts, attachments=[{"type": "image"}], standby=True, edits=1, app_id="1", metadata="x", sent_at=1)
@@ -108,13 +108,13 @@ def test_the_members_of_a_record_are_those_of_the_api() -> None:
 
 
 def test_absent_facts_are_left_out() -> None:
-    """Not null: a reader asks whether a fact is there, in one way."""
+    """An absent fact is never null, so that a reader has one way to check for it."""
     found = answered(stored(said(None)))
     assert set(found) == {"id", "page_id", "conversation_id", "direction", "kind", "received_at", "expires_at"}
 
 
 def test_an_empty_text_and_an_empty_list_are_facts() -> None:
-    """Facebook said so."""
+    """Facebook has sent them."""
     found = answered(stored(said("", attachments=[])))
     assert found["text"] == ""
     assert found["attachments"] == []
@@ -122,7 +122,7 @@ def test_an_empty_text_and_an_empty_list_are_facts() -> None:
 
 @given(MESSAGES)
 def test_the_header_is_what_the_scripts_read(message: Message) -> None:
-    """`put.lua` and `page.lua` take it apart by position."""
+    """`put.lua` and `page.lua` read its fields by position."""
     value = stored(message)
     page_tag = KEYS.page_tag(message.page)
     assert value[0] == codec.MESSAGE
@@ -153,7 +153,7 @@ def test_an_edit_changes_the_text_and_the_count_and_nothing_else(message: Messag
 
 @given(st.permutations([edit(1, "one"), edit(2, "two"), edit(3, None), edit(4, ',"ttl":5}')]))
 def test_the_highest_edit_wins_in_every_order(edits: list[Edit]) -> None:
-    """For any order of arrival."""
+    """The order of arrival does not matter."""
     value = stored(said("zero"), DAY)
     for change in edits:
         value = edited(value, change) or value
@@ -163,7 +163,7 @@ def test_the_highest_edit_wins_in_every_order(edits: list[Edit]) -> None:
 
 @given(MESSAGES, TTLS, EDITS)
 def test_an_edit_that_waited_is_merged_like_one_that_came_later(message: Message, ttl: int, change: Edit) -> None:
-    """The order of arrival leaves no trace."""
+    """The order of arrival does not change the result."""
     original = replace(message, edits=0)
     value = stored(original, ttl)
     waiting = encode_waiting_edit(change, KEYS, NONCE)
@@ -175,7 +175,7 @@ def test_an_edit_that_waited_is_merged_like_one_that_came_later(message: Message
 
 @given(EDITS, EDITS)
 def test_of_two_waiting_edits_the_higher_stays(first: Edit, second: Edit) -> None:
-    """Two edits may come before their message."""
+    """Two edits may arrive before their message."""
     waiting = encode_waiting_edit(first, KEYS, NONCE)
     newer = edited(waiting, second) or waiting
     highest = second if second.number > first.number else first
@@ -184,7 +184,7 @@ def test_of_two_waiting_edits_the_higher_stays(first: Edit, second: Edit) -> Non
 
 
 def test_a_waiting_edit_is_no_message() -> None:
-    """It is never answered."""
+    """No answer contains it."""
     waiting = encode_waiting_edit(edit(1, "private"), KEYS, NONCE)
     assert waiting[0] == codec.WAITING_EDIT
     with pytest.raises(Corrupt):
@@ -192,7 +192,7 @@ def test_a_waiting_edit_is_no_message() -> None:
 
 
 def test_a_waiting_edit_whose_customer_is_unknown_has_a_tag_of_zeros() -> None:
-    """The edit belongs to its Page and is purged with the Page."""
+    """The edit belongs to its Page, and a purge of the Page erases it."""
     waiting = encode_waiting_edit(replace(edit(1, "x"), customer=None), KEYS, NONCE)
     assert waiting[6:12] == KEYS.page_tag(PAGE)
     assert waiting[12:20] == bytes(8)
@@ -200,14 +200,15 @@ def test_a_waiting_edit_whose_customer_is_unknown_has_a_tag_of_zeros() -> None:
 
 @pytest.mark.parametrize("value", [b"", b"\x01", bytes(20), b"\x01" + bytes(19), b"\x03" + bytes(60), b"\x00" * 60])
 def test_a_tombstone_a_stump_and_an_unknown_version_are_corrupt(value: bytes) -> None:
-    """Declared, not an IndexError."""
+    """The error is the declared one and not an IndexError."""
     with pytest.raises(Corrupt):
         decode(value)
 
 
 @given(st.data())
 def test_a_damaged_value_is_corrupt_or_another_value_and_never_a_crash(data: st.DataObject) -> None:
-    """It has no checksum, so a flipped bit may not be noticed. A damage that is noticed has one name."""
+    """A value has no checksum, so that a reader may not notice a flipped bit. Every damage that it notices raises the
+    same error."""
     value = bytearray(stored(said("តម្លៃប៉ុន្មាន? how much?" * 3, attachments=[{"type": "image", "url": "x"}])))
     for _ in range(data.draw(st.integers(1, 3))):
         value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))
@@ -221,7 +222,7 @@ def test_a_damaged_value_is_corrupt_or_another_value_and_never_a_crash(data: st.
 @given(st.binary(max_size=80))
 @example(bytes.fromhex("e0ffffffffffffff7f") + bytes(8))
 def test_bytes_of_any_other_origin_are_refused(frame: bytes) -> None:
-    """A frame that claims to hold exabytes too: it is refused, not made room for."""
+    """A frame that claims to hold exabytes is refused too, and no memory is reserved for it."""
     try:
         decode(b"\x01" + bytes(19) + frame).json()
     except Corrupt as error:
@@ -229,13 +230,14 @@ def test_bytes_of_any_other_origin_are_refused(frame: bytes) -> None:
 
 
 def test_a_text_takes_less_room_than_its_json() -> None:
-    """The dictionary knows the skeleton of a record."""
+    """The dictionary has the fixed parts of a record."""
     message = said("Is this still available?", sent_at=1_770_000_000_000)
     assert len(stored(message)) < len(orjson.dumps(fields(message))) * 0.6
 
 
 def test_what_was_stored_yesterday_is_read_today() -> None:
-    """Values of the first release. The dictionary and the layout must keep them readable for five days."""
+    """The values are of the first release. The dictionary and the layout must keep such values readable for
+    five days."""
     value = bytes.fromhex(
         "01fc0001fefffd50f2504bc41fd1a71dc345151120ec3d0200a30208bdee7a7183e1b2d9182be86e746dccbeb3c1a8d95664c9580123062ff6aced1e0dfc660cfdfcca240f6cb780724480e8c99c70a4c93d5a61102e3fbcdd047d3cd1e42f05"
     )

@@ -50,20 +50,20 @@ OTHERS = [module.PURGES, module.SWEEPER_LOCK, module.KEPT, module.APP_HOLD, *WAT
 
 @given(NAMES | AWKWARD)
 def test_all_keys_of_a_shop_lie_in_one_slot(shop: str) -> None:
-    """For any name of the shop, because scripts use several of its keys at once."""
+    """This is true for any name of the shop. Scripts use several of the keys in one call."""
     slots = {key_slot(key) for key in every_key(shop)}
     assert slots == {key_slot(ShopKeys(ShopId(shop)).hash_tag)}
 
 
 @given(NAMES | AWKWARD, NAMES | AWKWARD)
 def test_two_shops_share_no_key(one: str, other: str) -> None:
-    """Also where one's name looks like a part of another's keys."""
+    """This is true even if the name of one shop looks like a part of another shop's keys."""
     if one != other:
         assert not set(every_key(one)) & set(every_key(other))
 
 
 def test_the_ids_of_one_shop_say_nothing_in_another() -> None:
-    """The same message at two shops has two ids: they are keyed by the shop."""
+    """The id is keyed by the shop, so that the same message has two ids at two shops."""
     one, other = ShopKeys(SHOP), ShopKeys(ShopId("dara"))
     assert one.message_id(PAGE, MessageId("m_1")) != other.message_id(PAGE, MessageId("m_1"))
     assert one.page_tag(PAGE) != other.page_tag(PAGE)
@@ -83,7 +83,7 @@ def test_no_key_of_content_shows_an_id_of_facebooks() -> None:
 
 
 def test_the_ids_are_what_they_were() -> None:
-    """What is stored today is found tomorrow: made with Python's own BLAKE2b, once, and written down here."""
+    """What is stored today must be found tomorrow. The ids in this test were made once with Python's own BLAKE2b."""
     keys = ShopKeys(SHOP)
     assert keys.hash_tag == b"{sokha}"
     assert keys.message_id(PAGE, MessageId("m_1")).hex() == "52eb0d769db2462d14bdc161"
@@ -93,7 +93,7 @@ def test_the_ids_are_what_they_were() -> None:
 
 
 def test_no_key_has_a_nul_byte() -> None:
-    """`redis-cli --cluster import` cuts a key there, and loses it. One hash in twenty has one."""
+    """`redis-cli --cluster import` cuts a key at a NUL byte and loses it. One hash in twenty has such a byte."""
     keys = ShopKeys(SHOP)
     made = [keys.message(keys.message_id(PAGE, MessageId(f"m_{n}"))) for n in range(300)]
     made += [keys.message(keys.tap_id(ConversationId("c"), "title", n)) for n in range(300)]
@@ -104,7 +104,7 @@ def test_no_key_has_a_nul_byte() -> None:
 
 
 def test_the_prefix_of_a_message_id_does_not_count() -> None:
-    """Standby copies come without it."""
+    """Standby copies have no prefix."""
     keys = ShopKeys(SHOP)
     assert keys.message_id(PAGE, MessageId("m_1")) == keys.message_id(PAGE, MessageId("1"))
     assert keys.message_id(PAGE, MessageId("m_1")) != keys.message_id(PAGE, MessageId("m_2"))
@@ -120,7 +120,7 @@ def test_ids_and_tags_have_the_lengths_that_the_scripts_count_on() -> None:
 
 
 def test_page_tags_are_remembered_up_to_a_bound() -> None:
-    """A stranger's request may name any number of Pages. The tag is right, remembered or not."""
+    """A stranger's request may name any number of Pages. The tag is right whether or not it is cached."""
     keys, fresh = ShopKeys(SHOP), ShopKeys(SHOP)
     pages = [PageId(str(number)) for number in range(3 * module.PAGE_TAGS_REMEMBERED)]
     tags = [keys.page_tag(page) for page in pages]
@@ -131,7 +131,7 @@ def test_page_tags_are_remembered_up_to_a_bound() -> None:
 
 
 def test_what_is_kept_has_the_ends_that_people_are_told() -> None:
-    """In days: messages, receipts, the audit log, a person's deletion request."""
+    """The test counts in days: messages, receipts, the audit log, a person's deletion request."""
     seconds = (module.MAX_TTL_SECONDS, module.RECEIPT_SECONDS, module.AUDIT_SECONDS, module.DELETION_SECONDS)
     assert [life / 86_400 for life in seconds] == [5, 30, 90, 90]
 
@@ -176,13 +176,13 @@ def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
 
 
 def test_the_keys_of_a_busy_shop_are_made_once() -> None:
-    """Hashing a shop's name for every message would be paid by every message."""
+    """Without the cache, every message would need the hash of its shop's name."""
     assert shop_keys(SHOP) is shop_keys(SHOP)
 
 
 @given(shop=NAMES | AWKWARD)
 def test_the_key_of_a_shops_record_tells_the_shop(shop: str) -> None:
-    """So a walk over keys finds every shop. No other key of the shop matches."""
+    """A walk over keys can therefore find every shop. No other key of the shop matches."""
     keys = ShopKeys(ShopId(shop))
     assert [shop_of_key(key) for key in every_key(shop)] == [shop, *[None] * (len(every_key(shop)) - 1)]
     assert shop_of_key(keys.registry) == shop
@@ -191,6 +191,6 @@ def test_the_key_of_a_shops_record_tells_the_shop(shop: str) -> None:
 
 @given(page=NAMES | AWKWARD)
 def test_a_pages_key_tells_the_page(page: str) -> None:
-    """So a walk over keys finds every Page. A key of another kind returns no Page."""
+    """A walk over keys can therefore find every Page. For a key of another kind there is no Page."""
     assert page_of_key(page_key(PageId(page))) == page
     assert [key for key in every_key(page) if page_of_key(key) is not None] == []

@@ -1,4 +1,4 @@
-"""What is sealed opens with its key, at its place, unharmed, and not otherwise."""
+"""A sealed value opens only if it is undamaged and its key and its place are right."""
 
 import hashlib
 import hmac
@@ -25,18 +25,18 @@ PARTS = st.tuples(TEXTS, TEXTS, TEXTS)
 
 
 def sealer(*keys: bytes) -> Sealer:
-    """Uses the same nonce each time, so that its values can be compared."""
+    """Return a sealer that uses the same nonce each time, so that its values can be compared."""
     return Sealer([Secret(b64encode(key).decode()) for key in keys], new_nonce=lambda size: NONCE[:size])
 
 
 def hkdf(key: bytes, info: bytes) -> bytes:
-    """HKDF-SHA256 for one block, from RFC 5869 itself."""
+    """Return HKDF-SHA256 for one block, as RFC 5869 describes it."""
     extracted = hmac.digest(bytes(32), key, hashlib.sha256)
     return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
 
 
 def test_a_sealed_value_is_made_as_it_is_described() -> None:
-    """The test makes a value without the module, because values of today must open tomorrow."""
+    """The test makes a value without the module, because today's values must open tomorrow."""
     cipher = AESGCM(hkdf(NEW, b"page-token\0" + SHOP.encode()))
     parts = (b"\x01", b"page-token", SHOP.encode(), b"1042")
     bound_to = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
@@ -47,7 +47,7 @@ def test_a_sealed_value_is_made_as_it_is_described() -> None:
 
 
 def test_a_value_sealed_once_opens_for_ever() -> None:
-    """Written down when the first version was made."""
+    """The value was written down when the first version was made."""
     kept = bytes.fromhex(VECTOR)
     assert sealer(OLD).seal(PLAIN, shop=SHOP, purpose="page-token", place="1042") == kept
     assert sealer(OLD).open(kept, shop=SHOP, purpose="page-token", place="1042") == PLAIN
@@ -55,7 +55,7 @@ def test_a_value_sealed_once_opens_for_ever() -> None:
 
 @given(st.binary(max_size=300), PARTS)
 def test_whatever_is_sealed_opens(plain: bytes, parts: tuple[str, str, str]) -> None:
-    """Also an empty value, and for any name of the shop."""
+    """This includes an empty value and any name of the shop."""
     shop, purpose, place = parts
     sealed = sealer(NEW).seal(plain, shop=ShopId(shop), purpose=purpose, place=place)
     assert sealer(NEW).open(sealed, shop=ShopId(shop), purpose=purpose, place=place) == plain
@@ -66,7 +66,7 @@ def test_whatever_is_sealed_opens(plain: bytes, parts: tuple[str, str, str]) -> 
 def test_what_was_sealed_for_one_place_opens_at_no_other(
     one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
-    """Nor for another shop or purpose, even if their names together are equal."""
+    """A value does not open for another shop or purpose, even if their names together are equal."""
     sealed = sealer(NEW).seal(PLAIN, shop=ShopId(one[0]), purpose=one[1], place=one[2])
     if one != other:
         with pytest.raises(SealBroken):
@@ -78,7 +78,7 @@ SEALED = sealer(NEW).seal(PLAIN, shop=SHOP, purpose="page-token", place="1042")
 
 @given(st.integers(0, len(SEALED) - 1), st.integers(1, 255))
 def test_a_flipped_byte_is_refused(at: int, flip: int) -> None:
-    """For a byte of version, key, nonce, ciphertext or tag."""
+    """The byte may be in the version, key, nonce, ciphertext or tag."""
     damaged = bytearray(SEALED)
     damaged[at] ^= flip
     with pytest.raises(SealBroken):
@@ -87,7 +87,7 @@ def test_a_flipped_byte_is_refused(at: int, flip: int) -> None:
 
 @given(st.integers(0, len(SEALED) - 1), st.integers(0, len(SEALED) - 1))
 def test_two_swapped_bytes_are_refused(one: int, other: int) -> None:
-    """At any position."""
+    """The bytes may be at any position."""
     swapped = bytearray(SEALED)
     swapped[one], swapped[other] = swapped[other], swapped[one]
     if swapped != SEALED:
@@ -97,7 +97,7 @@ def test_two_swapped_bytes_are_refused(one: int, other: int) -> None:
 
 @given(st.binary(max_size=80) | st.integers(0, len(SEALED) - 1).map(lambda length: SEALED[:length]))
 def test_what_is_no_sealed_value_is_refused(other: bytes) -> None:
-    """Cut short, or something else altogether."""
+    """The value is cut short, or it is some other text."""
     with pytest.raises(SealBroken):
         sealer(NEW).open(other, shop=SHOP, purpose="page-token", place="1042")
 
@@ -117,7 +117,7 @@ def test_keys_can_be_changed_while_the_old_ones_open() -> None:
 
 
 def test_a_key_that_stands_there_twice_is_no_mistake() -> None:
-    """A second key with the same id by chance is no mistake: every key with this id is tried."""
+    """The ids of two keys may be equal by chance, so every key with the id is tried."""
     sealed = sealer(OLD).seal(PLAIN, shop=SHOP, purpose="p", place="1")
     assert sealer(OLD, OLD).open(sealed, shop=SHOP, purpose="p", place="1") == PLAIN
     one = sealer(NEW, OLD)
@@ -154,7 +154,7 @@ def test_no_key_shows() -> None:
 
 
 def test_derived_keys_are_remembered_up_to_a_bound() -> None:
-    """Any number of shops may ask."""
+    """Any number of shops may use the sealer."""
     one = sealer(NEW)
     for number in range(DERIVED_KEYS + 50):
         one.seal(PLAIN, shop=ShopId(str(number)), purpose="p", place="1")

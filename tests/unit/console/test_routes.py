@@ -1,4 +1,4 @@
-"""How the console's files are served: the policy, the caching, and no other files."""
+"""How the service serves the console's files: the policy, the caching, and no other files."""
 
 import gzip
 import re
@@ -16,7 +16,7 @@ from console.routes import HERE, KINDS, Console, policy
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    """Only the two routes."""
+    """Return a client of the two routes."""
     console = Console(MODULE, TYPES)
     routes = [Route("/console", console.page), Route("/console/{version}/{file:path}", console.file)]
     found = TestClient(Starlette(routes=routes), headers={"Accept-Encoding": "identity"})
@@ -25,21 +25,21 @@ def client() -> Iterator[TestClient]:
 
 
 def base(client: TestClient) -> str:
-    """Where the page's own files lie."""
+    """Return the address of the page's own files."""
     found = re.search(r'name="page-inbox-base" content="([^"]+)"', client.get("/console").text)
     assert found is not None
     return found.group(1)
 
 
 def directives(answer: httpx2.Response) -> dict[str, str]:
-    """The policy, by directive."""
+    """Return the policy by directive."""
     parts = (part.strip().partition(" ") for part in answer.headers["content-security-policy"].split(";"))
     return {name: value for name, _, value in parts}
 
 
 def test_the_policy_lets_nothing_in_but_our_own_files_and_facebooks_pictures(client: TestClient) -> None:
-    """Nothing inline, nothing from other servers, in no frame, and text never becomes HTML. Every answer has the
-    policy."""
+    """The policy allows nothing inline, nothing from other servers and no frame, and text never becomes HTML. Every
+    answer has the policy."""
     for path in ("/console", f"{base(client)}/js/main.js", f"{base(client)}/icons.svg"):
         answer = client.get(path)
         told = directives(answer)
@@ -65,7 +65,7 @@ def test_pages_of_the_listed_origins_may_embed_the_console_and_open_it() -> None
 
 
 def test_the_demos_pictures_are_let_in_beside() -> None:
-    """From the Graph that is not Facebook's own."""
+    """They come from the address of the demo's Graph API."""
     assert "img-src 'self' http://127.0.0.1:1;" in policy(["http://127.0.0.1:1"])
 
 
@@ -83,7 +83,7 @@ def test_the_page_is_asked_for_each_time_and_its_files_are_kept_for_ever(client:
 
 
 def test_files_travel_packed_to_whoever_takes_that(client: TestClient) -> None:
-    """Other callers get them uncompressed. Caches keep the two forms apart."""
+    """Other callers get the files uncompressed. Caches store the two forms separately."""
     plain = client.get(f"{base(client)}/words/km.json")
     with client.stream("GET", f"{base(client)}/words/km.json", headers={"Accept-Encoding": "gzip"}) as answer:
         packed = b"".join(answer.iter_raw())
@@ -94,7 +94,7 @@ def test_files_travel_packed_to_whoever_takes_that(client: TestClient) -> None:
 
 
 def test_every_file_that_the_page_names_is_there_and_has_its_type(client: TestClient) -> None:
-    """And everything in the folder that is for browsers is named: each module is fetched early."""
+    """Every file for browsers in the folder is named, because the page fetches each module early."""
     named = set(re.findall(r'(?:href|src)="/console/[0-9a-f]{16}/([^"]+)"', client.get("/console").text))
     for name in named:
         answer = client.get(f"{base(client)}/{name}")
@@ -109,12 +109,12 @@ def test_every_file_that_the_page_names_is_there_and_has_its_type(client: TestCl
     "name", ["routes.py", "__init__.py", "index.html", "../api/auth.py", "js", "", "js/../routes.py", "nothing.js"]
 )
 def test_nothing_else_is_given_out(client: TestClient, name: str) -> None:
-    """No source of ours, no folder, nothing outside."""
+    """The service serves no source code, no folder and nothing outside the folder."""
     assert client.get(f"/console/x/{name.replace('..', '%2e%2e')}").status_code == 404
 
 
 def test_a_page_of_any_origin_may_load_the_client_and_keeps_it_for_a_day() -> None:
-    """The console uses the same module. Only its types are beside it."""
+    """The console uses the same module. Only the module's types are served beside it."""
     console = Console(MODULE, TYPES)
     routes = [Route("/client/{file}", console.client), Route("/console/{version}/{file:path}", console.file)]
     client = TestClient(Starlette(routes=routes))
@@ -130,21 +130,21 @@ def test_a_page_of_any_origin_may_load_the_client_and_keeps_it_for_a_day() -> No
 
 
 def test_nothing_stands_inline_in_the_page(client: TestClient) -> None:
-    """The policy would refuse it: no style, no handler, no script with a body."""
+    """The policy would refuse a style, a handler, or a script with a body."""
     page = client.get("/console").text
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
     assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == ["", ""]
 
 
 def test_no_script_makes_html_or_code_of_a_text() -> None:
-    """The single function that sets attributes refuses them too."""
+    """The one function that sets attributes refuses this too."""
     banned = re.compile(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
     found = {path.name for path in (HERE / "js").glob("*.js") if banned.search(path.read_text(encoding="utf-8"))}
     assert found == set()
 
 
 def test_scripts_and_styles_are_as_narrow_as_everything_else() -> None:
-    """120 characters."""
+    """A line has at most 120 characters."""
     sources = [path for path in HERE.rglob("*") if path.suffix in {".js", ".css"}]
     wide = [path.name for path in sources for line in path.read_text(encoding="utf-8").splitlines() if len(line) > 120]
     assert wide == []

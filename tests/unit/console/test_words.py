@@ -20,19 +20,19 @@ _NAMED: Final = re.compile(r"\{(\w+)\}")
 
 
 def texts(words: dict[str, Any], key: str) -> list[str]:
-    """The text of a key, or all its plural forms."""
+    """Return the text of a key, or all its plural forms."""
     found = words[key]
     return list(found.values()) if isinstance(found, dict) else [found]
 
 
 def test_both_languages_have_the_same_keys() -> None:
-    """In alphabetical order, so that a line is found."""
+    """The keys are in alphabetical order, so that people can find a line."""
     assert list(ENGLISH) == sorted(ENGLISH)
     assert list(ENGLISH) == list(KHMER)
 
 
 def test_a_key_names_the_same_values_in_both() -> None:
-    """No number and no name is lost in translation; Khmer has one form for all numbers, English two."""
+    """The translation has every number and name. Khmer has one form for all numbers, and English has two."""
     for key in ENGLISH:
         used = [{name for text in texts(words, key) for name in _NAMED.findall(text)} for words in (ENGLISH, KHMER)]
         assert (key, used[0]) == (key, used[1])
@@ -43,14 +43,14 @@ def test_a_key_names_the_same_values_in_both() -> None:
 
 
 def test_khmer_is_khmer() -> None:
-    """No text was left in English."""
+    """No text is still in English."""
     khmer = re.compile("[\u1780-\u17ff]")
     left = [key for key in KHMER if key not in SAME and not all(khmer.search(text) for text in texts(KHMER, key))]
     assert left == ["language.other"]
 
 
 def keys_in_code() -> tuple[set[str], set[str]]:
-    """The keys that scripts name whole, and the beginnings of those they put together."""
+    """Return the full keys in scripts, and the first parts of keys that scripts put together."""
     whole, begun = set(), set()
     for source in SCRIPTS.values():
         whole |= set(re.findall(r'"([a-z_]+(?:\.[a-z_0-9A-Z]+)*)"', source))
@@ -60,14 +60,14 @@ def keys_in_code() -> tuple[set[str], set[str]]:
 
 
 def test_every_word_is_used() -> None:
-    """By its whole key, or by one that is put together."""
+    """A script has the whole key, or puts the key together."""
     whole, begun = keys_in_code()
     unused = [key for key in ENGLISH if key not in whole and not any(key.startswith(start) for start in begun)]
     assert unused == []
 
 
 def test_every_word_that_is_used_is_there() -> None:
-    """`t("...")` with an unknown key would show the key."""
+    """For an unknown key, `t("...")` would show the key itself."""
     asked = {key for source in SCRIPTS.values() for key in re.findall(r'\bt\("([^"]+)"', source)}
     assert asked - set(ENGLISH) == set()
 
@@ -80,7 +80,8 @@ def test_no_script_says_anything_by_itself() -> None:
 
 
 def test_whatever_facebook_may_refuse_has_a_sentence() -> None:
-    """Also every status of the service, by itself or by its reason, every kind of receipt and every state of a Page."""
+    """This includes every status of the service, alone or with its reason, every kind of receipt and every state of a
+    Page."""
     assert [reason for reason in get_args(GraphReason) if f"problem.{reason}" not in ENGLISH] == []
     ours = {"unauthenticated", "forbidden", "not_found", "throttled", "internal", "upstream_failed", "unavailable"}
     assert [kind for kind in STATUS if kind in ours and f"problem.status_{STATUS[kind]}" not in ENGLISH] == []

@@ -1,4 +1,4 @@
-"""Moments, held against the standard library's own reading of the same text."""
+"""Moments, compared with the standard library's reading of the same text."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -23,14 +23,14 @@ MOMENTS = st.integers(0, LAST_MOMENT)
     ],
 )
 def test_a_moment_is_written_in_utc_with_milliseconds(moment: int, text: str) -> None:
-    """Always with three digits, always with Z."""
+    """The text always has three digits and a Z."""
     assert rfc3339(moment) == text
     assert from_text(text) == moment
 
 
 @given(MOMENTS)
 def test_what_is_written_is_read_back(moment: int) -> None:
-    """By us and by the standard library."""
+    """Our code and the standard library read the same moment."""
     text = rfc3339(moment)
     assert from_text(text) == moment
     assert datetime.fromisoformat(text) == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
@@ -38,14 +38,14 @@ def test_what_is_written_is_read_back(moment: int) -> None:
 
 @given(MOMENTS, st.integers(0, 9) | st.integers(0, 9).map(lambda days: days * 86_400_000))
 def test_two_moments_are_written_as_each_alone(start: int, later: int) -> None:
-    """Whether whole days are between them or not."""
+    """The moments may have whole days between them or none."""
     end = min(start + later, LAST_MOMENT)
     assert rfc3339_of_both(start, end) == (rfc3339(start), rfc3339(end))
 
 
 @given(st.integers(86_400_000, LAST_MOMENT - 86_400_000), st.integers(-23 * 60 - 59, 23 * 60 + 59))
 def test_an_offset_changes_nothing_but_the_spelling(moment: int, minutes: int) -> None:
-    """Phnom Penh's +07:00 and any other."""
+    """The offset may be +07:00 as in Phnom Penh, or any other."""
     zone = timezone(timedelta(minutes=minutes))
     local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)).astimezone(zone)
     assert from_text(local.isoformat()) == moment
@@ -66,7 +66,7 @@ def test_an_offset_changes_nothing_but_the_spelling(moment: int, minutes: int) -
     ],
 )
 def test_seconds_and_milliseconds_are_told_apart_by_their_size(number: int, moment: int | None) -> None:
-    """Facebook sends both; before 1970 and after the year 9999 there is nothing."""
+    """Facebook sends both. Moments before 1970 and after the year 9999 are refused."""
     assert from_number(number) == moment
     if number >= 0:
         assert from_text(str(number)) == moment
@@ -90,12 +90,12 @@ def test_seconds_and_milliseconds_are_told_apart_by_their_size(number: int, mome
     ],
 )
 def test_anything_else_is_no_moment(text: str) -> None:
-    """In particular a time without an offset, because its time zone is unknown."""
+    """A time without an offset is refused too, because its time zone is unknown."""
     assert from_text(text) is None
 
 
 def test_finer_fractions_are_cut_off() -> None:
-    """Not rounded: a moment never moves into the next millisecond."""
+    """The fraction is not rounded, so a moment never moves into the next millisecond."""
     assert from_text("2026-02-02T02:40:00.123999Z") == 1_770_000_000_123
 
 
@@ -105,6 +105,6 @@ def test_finer_fractions_are_cut_off() -> None:
 @example("\ud800")
 @example("2026-02-02T24:00:00Z")
 def test_no_text_is_a_crash(text: str) -> None:
-    """Returns a time between 1970 and 9999, or None."""
+    """Each text gives a time between 1970 and 9999, or None."""
     moment = from_text(text)
     assert moment is None or 0 <= moment <= LAST_MOMENT

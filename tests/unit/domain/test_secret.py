@@ -1,4 +1,4 @@
-"""A secret is hard to show by accident."""
+"""A secret does not show its value by accident."""
 
 import copy
 import io
@@ -15,7 +15,7 @@ VALUE = "hunter2-hunter2"
 
 
 def test_it_hides_in_every_way_of_writing_it_down() -> None:
-    """`repr`, `str`, formatting, and inside anything that holds it."""
+    """The ways are `repr`, `str`, formatting, and any object that contains it."""
     secret = Secret(VALUE)
     told = [repr(secret), str(secret), f"{secret}", f"{secret!r}", "%s" % secret, "{}".format(secret), repr([{secret}])]  # noqa: UP031, UP032
     assert not any(VALUE in text for text in told)
@@ -23,7 +23,7 @@ def test_it_hides_in_every_way_of_writing_it_down() -> None:
 
 
 def test_it_hides_in_a_traceback() -> None:
-    """One that shows the values of local names, as some tools make them."""
+    """Some tools make tracebacks that show the values of local names."""
     secret = Secret(VALUE)
 
     def fail(held: Secret) -> None:
@@ -37,7 +37,7 @@ def test_it_hides_in_a_traceback() -> None:
 
 
 def test_it_hides_in_a_log_line() -> None:
-    """Under any key of the log line."""
+    """Any key of the log line may have it."""
     out = io.StringIO()
     log = structlog.wrap_logger(structlog.PrintLogger(out), processors=[structlog.processors.KeyValueRenderer()])
     log.info("started", secret=Secret(VALUE))
@@ -45,7 +45,7 @@ def test_it_hides_in_a_log_line() -> None:
 
 
 def test_it_goes_into_no_pickle_no_copy_and_no_json() -> None:
-    """What cannot be hidden is refused."""
+    """A way that cannot hide the value is refused."""
     secret = Secret(VALUE)
     for way in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
         with pytest.raises(TypeError):
@@ -53,13 +53,13 @@ def test_it_goes_into_no_pickle_no_copy_and_no_json() -> None:
 
 
 def test_reveal_is_the_way_in() -> None:
-    """As text and as bytes."""
+    """The value comes as text and as bytes."""
     assert Secret("ក").reveal() == "ក"
     assert Secret("ក").reveal_bytes() == b"\xe1\x9e\x80"
 
 
 def test_secrets_are_compared_counted_and_may_be_keys_of_a_dict() -> None:
-    """Settings need it to find one secret that serves two purposes."""
+    """The settings use this to find one secret that serves two purposes."""
     assert Secret("a") == Secret("a") != Secret("b")
     assert Secret("a") != "a"
     assert {Secret("a"): 1}[Secret("a")] == 1

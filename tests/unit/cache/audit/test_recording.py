@@ -1,4 +1,4 @@
-"""Every access is recorded. Equal reads of an hour are counted."""
+"""The audit log's recorder: every access is recorded, and equal reads of an hour are counted."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ class Log:
 
 
 class Setup:
-    """A recorder with this log, and its clock."""
+    """A recorder with this log and its clock."""
 
     def __init__(self) -> None:
         self.log = Log()
@@ -51,12 +51,12 @@ class Setup:
         )
 
     async def read(self, times: int = 1, access: Access = READ) -> None:
-        """Makes this number of reads, one after another."""
+        """Make this number of reads, one after another."""
         for _ in range(times):
             await self.audit.record(SHOP, access)
 
     async def flush(self) -> None:
-        """Does what the background task does."""
+        """Do what the background task does."""
         await self.audit.flush()
 
 
@@ -66,13 +66,13 @@ def setup() -> Setup:
 
 
 async def test_each_deed_is_an_entry(setup: Setup) -> None:
-    """Each change has its own entry, also if there are many in a second."""
+    """Each change has its own entry, also if one second has many changes."""
     await setup.read(3, PURGE)
     assert setup.log.written == [("shop-1", "purgeMessages", 1, None)] * 3
 
 
 async def test_the_first_read_of_an_hour_is_written_and_the_others_are_counted(setup: Setup) -> None:
-    """The counted reads are written together a little later."""
+    """The recorder writes the counted reads together a little later."""
     began = setup.clock.moment()
     await setup.read()
     setup.clock.advance(2)
@@ -84,7 +84,7 @@ async def test_the_first_read_of_an_hour_is_written_and_the_others_are_counted(s
 
 
 async def test_a_steady_reader_waits_for_a_write_once_an_hour(setup: Setup) -> None:
-    """No read is lost, and the log gets the number of each hour."""
+    """No read is lost, and the log has the number of each hour."""
     with capture_logs() as logged:
         for _ in range(3 * 60):
             await setup.read()
@@ -100,7 +100,7 @@ async def test_a_steady_reader_waits_for_a_write_once_an_hour(setup: Setup) -> N
 
 
 async def test_only_like_reads_share_an_entry(setup: Setup) -> None:
-    """Another subject, address, action or shop is another reader."""
+    """A read with another subject, address, action or shop has its own entry."""
     others = [
         Access("listMessages", "dara", "192.0.2.7", read=True),
         Access("listMessages", "owner", "192.0.2.8", read=True),
@@ -113,7 +113,7 @@ async def test_only_like_reads_share_an_entry(setup: Setup) -> None:
 
 
 async def test_a_read_that_cannot_be_recorded_is_refused_and_the_next_one_tries_again(setup: Setup) -> None:
-    """This also holds in a later hour. Earlier counts are not lost."""
+    """The same is true in a later hour. Earlier counts are not lost."""
     setup.log.error = Unavailable("redis_unreachable")
     for _ in range(2):
         with pytest.raises(Unavailable):
@@ -130,7 +130,7 @@ async def test_a_read_that_cannot_be_recorded_is_refused_and_the_next_one_tries_
 
 
 async def test_nobody_is_answered_before_the_hours_first_read_is_written(setup: Setup) -> None:
-    """Those that come while it is being written wait for it, and are refused with it."""
+    """Reads that arrive during the write wait for it. If the write fails, they are refused too."""
     setup.log.gate.clear()
     readers = [asyncio.create_task(setup.read()) for _ in range(3)]
     await asyncio.sleep(0)
@@ -143,7 +143,7 @@ async def test_nobody_is_answered_before_the_hours_first_read_is_written(setup: 
 
 
 async def test_a_reader_who_goes_away_does_not_take_the_others_along(setup: Setup) -> None:
-    """The first read of an hour is written for all readers who wait."""
+    """The first read of an hour is written for all readers that wait."""
     setup.log.gate.clear()
     first, second = asyncio.create_task(setup.read()), asyncio.create_task(setup.read())
     await asyncio.sleep(0)
@@ -156,7 +156,7 @@ async def test_a_reader_who_goes_away_does_not_take_the_others_along(setup: Setu
 
 
 async def test_counts_that_cannot_be_written_are_written_later(setup: Setup) -> None:
-    """A flush that fails loses no count."""
+    """A failed flush loses no count."""
     await setup.read(5)
     setup.log.error = Unavailable("redis_unreachable")
     await setup.flush()
@@ -166,7 +166,7 @@ async def test_counts_that_cannot_be_written_are_written_later(setup: Setup) -> 
 
 
 async def test_counts_that_are_lost_at_the_end_are_logged(setup: Setup) -> None:
-    """If the log does not take the counts before the process ends, a log line has the number of lost reads."""
+    """If the log does not accept the counts before the process ends, a log line has the number of lost reads."""
     await setup.read(5)
     setup.log.error = Unavailable("redis_unreachable")
     with capture_logs() as lines:
@@ -175,7 +175,7 @@ async def test_counts_that_are_lost_at_the_end_are_logged(setup: Setup) -> None:
 
 
 async def test_a_flush_that_is_cut_off_loses_nothing(setup: Setup) -> None:
-    """The process ends while it writes: `close` writes it."""
+    """If the process ends during a flush, `close` writes the counts."""
     await setup.read(5)
     setup.log.gate.clear()
     flushing = asyncio.create_task(setup.flush())
@@ -188,7 +188,7 @@ async def test_a_flush_that_is_cut_off_loses_nothing(setup: Setup) -> None:
 
 
 async def test_what_is_counted_has_a_bound(setup: Setup) -> None:
-    """Above the bound each read is an entry, so strangers' addresses do not make the memory grow."""
+    """Above the bound each read has its own entry, so that strangers' addresses do not fill the memory."""
     for number in range(MOST_FOLDS + 3):
         access = Access("listMessages", f"{number}", "192.0.2.7", read=True)
         await setup.read(1, access)

@@ -1,4 +1,4 @@
-"""A backup as a file."""
+"""The file of a backup."""
 
 import resource
 import secrets
@@ -16,7 +16,7 @@ from tests.service import SEAL_KEY
 
 @contextmanager
 def small_files() -> Iterator[None]:
-    """This process can write no file above 100 bytes, as on a full disk. The test runner's own log is such a file."""
+    """Limit this process to files of 100 bytes, as on a full disk. The log of the test runner is such a file too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
@@ -26,7 +26,7 @@ def small_files() -> Iterator[None]:
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_no_file(tmp_path: Path) -> None:
-    """Also when it is full only at the end, because the writes before were buffered."""
+    """The error is also raised if the disk is full only at the end, because earlier writes were buffered."""
     path = tmp_path / "backup"
     sealer = Sealer([SEAL_KEY], new_nonce=secrets.token_bytes)
     with BackupWriter(path, sealer, new_bytes=secrets.token_bytes) as file:

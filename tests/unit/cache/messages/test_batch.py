@@ -56,7 +56,7 @@ def many(count: int, first: int = 0) -> list[Message]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a put holds for one shop, as the script gets it."""
+    """A shop's share of a put, as the script gets it."""
 
     registry: bytes
     sealed_by: Arg
@@ -65,7 +65,7 @@ class Share:
 
 
 def shares(call: ScriptCall) -> list[Share]:
-    """Returns the share of each shop in a put."""
+    """Return the share of each shop in a put."""
     found, at = [], 1
     for registry in call.keys[::KEYS]:
         _, sealed_by, pages, messages = call.args[at : at + 4]
@@ -79,18 +79,18 @@ def shares(call: ScriptCall) -> list[Share]:
 
 
 def only(call: ScriptCall) -> Share:
-    """Returns the share of the only shop in a put."""
+    """Return the share of the only shop in a put."""
     (share,) = shares(call)
     return share
 
 
 def sizes(trip: Sequence[ScriptCall]) -> list[list[int]]:
-    """Returns the number of messages of each shop in each call."""
+    """Return the number of messages of each shop in each call."""
     return [[len(share.rows) for share in shares(call)] for call in trip]
 
 
 def stored(share: Share) -> Reply:
-    """Returns the reply that every message of the share is stored."""
+    """Return the reply that every message of the share is stored."""
     return [b"s" * len(share.rows)]
 
 
@@ -114,7 +114,7 @@ class FakeConnection(Connection):
         self.gate.set()
 
     async def runs(self, calls: Sequence[ScriptCall]) -> list[Reply | Unavailable]:
-        """Carries out one round trip."""
+        """Carry out one round trip."""
         self.trips.append(list(calls))
         await self.gate.wait()
         failure = self.failures.pop(0) if self.failures else None
@@ -130,16 +130,16 @@ class FakeConnection(Connection):
 
     @property
     def clustered(self) -> bool:
-        """Whether the test simulates a cluster."""
+        """Return whether the test simulates a cluster."""
         return self.cluster
 
     async def run(self, call: ScriptCall, *, tries: int = 1) -> Reply:
-        """Runs a script outside the queue."""
+        """Run a script outside the queue."""
         assert tries == 2
         return (await self.runs([call]))[0]
 
     async def command(self, *args: Any) -> Reply:
-        """Runs a command outside the queue."""
+        """Run a command outside the queue."""
         self.commands.append(args)
         return self.values.get(args[0])
 
@@ -151,7 +151,7 @@ class FakeRoutes:
         self._route = route
 
     async def find(self, page: PageId) -> PageRoute:
-        """Returns the route."""
+        """Return the route."""
         return self._route
 
 
@@ -181,23 +181,23 @@ class Setup:
         self._writers: dict[PageRoute, Writer] = {}
 
     def metric(self, name: str, **labels: str) -> float | None:
-        """Returns the value of a metric."""
+        """Return the value of a metric."""
         return self.registry.get_sample_value(f"page_inbox_{name}", labels)
 
     def sealed(self, id_: bytes, record: bytes) -> bytes:
-        """Returns a value as the writer would seal it."""
+        """Return a value as the writer would seal it."""
         return self.secrets.vault(*self.route()).seal(id_, record, token_bytes(8))
 
     def body(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        """Returns the decrypted record in a row of a put."""
+        """Return the decrypted record in a row of a put."""
         return decode(self.secrets.vault(*self.route()).open(row[0], row[2])).json()
 
     def route(self, shop: ShopId = SHOP) -> PageRoute:
-        """Returns the route that a lookup finds."""
+        """Return the route that a lookup finds."""
         return self.routes.setdefault(shop, PageRoute(shop, self.secrets.new(shop)))
 
     def writer(self, route: PageRoute | None = None) -> Writer:
-        """Returns the writer of events whose Page has this route."""
+        """Return the writer of events whose Page has this route."""
         route = route or self.route()
         if route not in self._writers:
             routes = cast("Routes", FakeRoutes(route))
@@ -212,7 +212,7 @@ class Setup:
         return self._writers[route]
 
     def put(self, *messages: Message, shop: ShopId = SHOP) -> "asyncio.Task[list[Outcome]]":
-        """Puts a request, or several at once if there are too many messages for one script call."""
+        """Put a request, or several requests at once if one script call cannot hold all messages."""
         return asyncio.create_task(self._put(self.writer(self.route(shop)), messages))
 
     async def _put(self, writer: Writer, messages: Sequence[Message]) -> list[Outcome]:
@@ -221,11 +221,11 @@ class Setup:
         return [outcome for outcomes in found for outcome in outcomes]
 
     async def taken(self, messages: int) -> None:
-        """Returns when this number is in the queue or in progress."""
+        """Wait until this number of messages is in the queue or in progress."""
         await wait_until(lambda: self.metric("queue_messages") == messages)
 
     async def one_sent_and_one_waiting(self) -> "tuple[asyncio.Task[list[Outcome]], asyncio.Task[list[Outcome]]]":
-        """Puts two messages. The first hangs in its round trip until the gate is opened. The second waits."""
+        """Put two messages. The first hangs in its round trip until the gate is opened. The second waits."""
         self.connection.gate.clear()
         first = self.put(text("m_0"))
         await self.under_way()
@@ -234,24 +234,24 @@ class Setup:
         return first, second
 
     async def under_way(self, trips: int = 1) -> None:
-        """Returns when this number of round trips has begun."""
+        """Wait until this number of round trips has begun."""
         await wait_until(lambda: len(self.connection.trips) >= trips)
 
 
 @pytest.fixture
 def setup() -> Setup:
-    """A new writer for each test."""
+    """Return a new writer for each test."""
     return Setup()
 
 
 async def settled(*tasks: Awaitable[Any]) -> list[str]:
-    """Returns, for each task, the reason of its failure, or `stored`."""
+    """Return the reason of each task's failure, or `stored`."""
     results = await asyncio.gather(*tasks, return_exceptions=True)
     return [one.reason if isinstance(one, Unavailable) else "stored" for one in results]
 
 
 async def test_what_arrives_in_one_turn_goes_in_one_call(setup: Setup) -> None:
-    """Ten requests of two shops are one call."""
+    """Ten requests of two shops become one call."""
     puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
     assert await asyncio.gather(*puts) == [["stored"]] * 10
     ((call,),) = setup.connection.trips
@@ -291,7 +291,7 @@ async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> Non
 
 
 async def test_who_does_not_wait_is_told(setup: Setup) -> None:
-    """`settle` gets the outcomes or the error. If the queue has no room, the error is raised at once."""
+    """`settle` gets the outcomes or the error. If the queue has no room, the writer raises the error at once."""
     told: list[Any] = []
     await setup.put(text("m_9"))
     assert setup.writer().put_soon(many(2), told.append)
@@ -309,7 +309,7 @@ async def test_who_does_not_wait_is_told(setup: Setup) -> None:
 
 
 async def test_what_arrives_during_a_round_trip_waits_for_the_next(setup: Setup) -> None:
-    """All messages that waited are sent together."""
+    """One round trip sends all messages that waited."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -322,7 +322,7 @@ async def test_what_arrives_during_a_round_trip_waits_for_the_next(setup: Setup)
 
 
 async def test_a_large_batch_is_split_and_its_outcomes_come_back_in_order(setup: Setup) -> None:
-    """251 and more messages of a shop are several calls of one round trip. Each caller gets its own outcomes."""
+    """More than 250 messages of a shop become several calls of one round trip. Each caller gets its own outcomes."""
 
     def every_third_a_duplicate(share: Share) -> Reply:
         ids = [row[0] for row in share.rows]
@@ -352,7 +352,7 @@ async def test_a_round_trip_is_bounded(setup: Setup) -> None:
 
 
 async def test_a_round_trip_takes_no_more_messages_than_it_may() -> None:
-    """One message in each round trip, if the limit is one."""
+    """Each round trip has one message if the limit is one."""
     setup = Setup(batch_messages=1)
     await asyncio.gather(*(setup.put(text(f"m_{n}")) for n in range(3)))
     assert [sizes(trip) for trip in setup.connection.trips] == [[[1]]] * 3
@@ -445,7 +445,7 @@ async def test_what_has_waited_long_is_stored_where_it_fits(setup: Setup) -> Non
 
 
 async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(setup: Setup) -> None:
-    """The rest of the shop's messages waits behind the other shop's messages. All messages are stored in order."""
+    """The rest of the shop's messages waits behind the messages of the other shop. All messages are stored in order."""
     setup.connection.gate.clear()
     first = setup.put(text("m_first"))
     await setup.under_way()
@@ -469,7 +469,8 @@ async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(set
 
 
 async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) -> None:
-    """Messages that waited for the next round trip fail too. Then the queue has room, and the next put is tried."""
+    """Messages that wait for the next round trip fail too. Then the queue has room, and the writer tries the
+    next put."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
@@ -514,14 +515,14 @@ async def test_it_is_sent_once_more_and_not_for_ever(setup: Setup) -> None:
 
 @pytest.mark.parametrize("reason", ["redis_full", "redis_read_only", "redis_refused", "redis_loading"])
 async def test_a_refusal_is_not_sent_again(setup: Setup, reason: Any) -> None:
-    """The server would refuse it again a millisecond later."""
+    """The server would refuse the same write again."""
     setup.connection.failures = [Unavailable(reason)]
     assert await settled(setup.put(text("m_0"))) == [reason]
     assert len(setup.connection.trips) == 1
 
 
 async def test_a_server_that_does_not_answer_is_given_up(setup: Setup) -> None:
-    """The writer gives up in time to answer Facebook."""
+    """The writer gives up early enough to answer Facebook."""
     setup.connection.limits = TimeLimits(write=0.01)
     setup.connection.gate.clear()
     assert await settled(setup.put(text("m_0"))) == ["redis_timeout"]
@@ -529,7 +530,8 @@ async def test_a_server_that_does_not_answer_is_given_up(setup: Setup) -> None:
 
 
 async def test_the_nonces_of_two_messages_differ(setup: Setup) -> None:
-    """If one message is put twice, the nonces differ too: the second put is a duplicate, not a repeated write."""
+    """If one message is put twice, the nonces differ too. The second put is then a duplicate and not a
+    repeated write."""
     await asyncio.gather(setup.put(text("m_0")), setup.put(text("m_0")))
     ((call,),) = setup.connection.trips
     nonces = [row[2][2:6] for row in only(call).rows]
@@ -587,7 +589,7 @@ async def test_closing_an_idle_writer_is_instant(setup: Setup) -> None:
 
 
 async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(setup: Setup) -> None:
-    """After a bug has failed one batch, the next put works."""
+    """After a bug has failed one batch, the next put succeeds."""
     setup.connection.failures = [RuntimeError("a bug")]
     with pytest.raises(RuntimeError):
         await setup.put(text("m_0"))
@@ -698,14 +700,15 @@ async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -
 
 @pytest.mark.parametrize("event", [text("m_0"), Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "x", None)])
 async def test_a_secret_that_is_not_the_shops_is_looked_up_once_more(setup: Setup, event: Storable) -> None:
-    """If the second lookup does not help, the event is refused, and Facebook delivers it again."""
+    """If the second lookup does not help, the writer refuses the event, and Facebook delivers it again."""
     setup.connection.answer, setup.connection.answer_other = (lambda _: [b"u"]), (lambda _: [b"u"])
     assert await settled(setup.writer().put([event])) == ["contended"]
     assert len(setup.connection.trips) == 2
 
 
 async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(setup: Setup) -> None:
-    """The merged message may have been purged in the meantime, so the message is put again without it."""
+    """A purge may have erased the merged message in the meantime, so the writer puts the message again without the
+    edit."""
     edit = Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "purged", None)
     id_ = shop_keys(SHOP).message_id(PAGE, edit.id)
     waiting = setup.sealed(id_, encode_waiting_edit(edit, shop_keys(SHOP), b"abcd"))

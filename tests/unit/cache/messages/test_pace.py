@@ -1,18 +1,19 @@
-"""How much one round trip sends, and what is refused because it would wait too long."""
+"""The pace of the writer: how much one round trip sends, and what is refused because it would wait too long."""
 
 from cache.messages.queue import FEWEST_MESSAGES, LONG_SECONDS, MOST_MESSAGES, SHORT_SECONDS, WAIT_SECONDS, Pace
 from tests.support import FakeClock
 
 
 def trip(pace: Pace, clock: FakeClock, seconds: float, messages: int) -> None:
-    """One round trip that takes this time."""
+    """Run one round trip that takes this time."""
     pace.begin()
     clock.advance(seconds)
     pace.end(messages)
 
 
 def test_nothing_waits_too_long_where_none_is_under_way() -> None:
-    """Also if the store was slow for a long time, because one write must find out that the store is fast again."""
+    """This is true even if the store was slow for a long time, because one write must show whether the store is fast
+    again."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 10, MOST_MESSAGES)
@@ -20,7 +21,7 @@ def test_nothing_waits_too_long_where_none_is_under_way() -> None:
 
 
 def test_a_quick_store_takes_all_that_comes() -> None:
-    """A hundred full round trips of five milliseconds are half a second."""
+    """A hundred full round trips of five milliseconds take half a second."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 0.005, MOST_MESSAGES)
@@ -30,7 +31,7 @@ def test_a_quick_store_takes_all_that_comes() -> None:
 
 
 def test_what_comes_behind_a_hung_round_trip_is_refused_once_it_has_hung_too_long() -> None:
-    """The next round trip may take as long as the running one has taken."""
+    """The next round trip may take as long as the running one."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 0.005, 1)
@@ -42,7 +43,7 @@ def test_what_comes_behind_a_hung_round_trip_is_refused_once_it_has_hung_too_lon
 
 
 def test_what_waits_longer_than_the_limit_is_refused_and_what_comes_late_enough_is_not() -> None:
-    """The rest of the running round trip counts, and one round trip for each in front."""
+    """The wait is the rest of the running round trip plus one round trip for each batch in front."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 0.5, 10)
@@ -54,7 +55,7 @@ def test_what_waits_longer_than_the_limit_is_refused_and_what_comes_late_enough_
 
 
 def test_round_trips_become_smaller_until_they_are_short() -> None:
-    """A store that takes a millisecond for each message is given two hundred and fifty at last."""
+    """If each message takes a millisecond, a round trip sends two hundred and fifty messages in the end."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     sizes = []
@@ -67,7 +68,7 @@ def test_round_trips_become_smaller_until_they_are_short() -> None:
 
 
 def test_a_few_messages_that_take_long_say_nothing_of_many() -> None:
-    """The first round trip of a process connects, too."""
+    """For example, the first round trip of a process also connects."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 1, FEWEST_MESSAGES)
@@ -75,7 +76,7 @@ def test_a_few_messages_that_take_long_say_nothing_of_many() -> None:
 
 
 def test_they_grow_back_when_full_ones_are_short_again() -> None:
-    """A few messages that are stored quickly say nothing about many messages."""
+    """A few messages that are stored quickly do not show how quick many messages are."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     for _ in range(10):

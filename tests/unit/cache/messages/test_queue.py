@@ -1,4 +1,4 @@
-"""What waits to be stored, without Redis: its bounds, its fairness, and what has waited too long."""
+"""The queue of messages, without Redis: its bounds, its fairness, and messages that have waited too long."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def shops(taken: list[Part]) -> list[tuple[PageRoute, int]]:
 
 
 def test_a_busy_shop_comes_after_the_others_next_time() -> None:
-    """However much it has sent before."""
+    """The number of messages that the shop has sent before does not matter."""
     waiting = queue(FakeClock())
     for _ in range(5):
         waiting.add(BUSY, rows(BUSY, 8), lambda _: None)
@@ -43,7 +43,7 @@ def test_a_busy_shop_comes_after_the_others_next_time() -> None:
 
 
 def test_what_is_under_way_counts_until_it_is_settled() -> None:
-    """In messages and in bytes. Each caller gets the outcomes of its own messages once."""
+    """The queue counts messages and bytes. Each caller gets the outcomes of its own messages once."""
     waiting = queue(FakeClock(), messages=5)
     results: list[list[Result]] = [[], []]
     waiting.add(BUSY, rows(BUSY, 3), results[0].append)
@@ -69,7 +69,7 @@ def test_what_does_not_fit_in_bytes_is_refused() -> None:
 
 
 def test_what_has_waited_too_long_is_refused_where_more_waits_than_a_batch_takes() -> None:
-    """What came later stays."""
+    """Messages that came later stay."""
     clock = FakeClock()
     late: list[Result] = []
     fresh: list[Result] = []
@@ -83,7 +83,7 @@ def test_what_has_waited_too_long_is_refused_where_more_waits_than_a_batch_takes
 
 
 def test_when_the_store_is_gone_all_that_waits_is_refused() -> None:
-    """Facebook brings it again."""
+    """Facebook delivers these messages again."""
     waiting = queue(FakeClock())
     results: list[Result] = []
     for shop in (BUSY, QUIET):

@@ -1,4 +1,4 @@
-"""Secrets of shops: drawn, opened, sealed again with another key, remembered."""
+"""Secrets of shops: they are drawn, opened, cached, and sealed again with another key."""
 
 from base64 import b64encode
 from itertools import count
@@ -24,7 +24,7 @@ NUMBERS = count()
 
 
 def process(*keys: Secret) -> ShopSecrets:
-    """As a process with these keys makes it."""
+    """Return the secrets of a process with these keys."""
 
     def draw(size: int) -> bytes:
         return next(NUMBERS).to_bytes(size)
@@ -33,7 +33,7 @@ def process(*keys: Secret) -> ShopSecrets:
 
 
 def opens(one: Vault, other: Vault) -> bool:
-    """Whether the first secret opens what the second secret has sealed."""
+    """Return whether the first secret opens what the second secret has sealed."""
     value = other.seal(ID, RECORD, bytes(8))
     try:
         return one.open(ID, value) == RECORD
@@ -42,7 +42,7 @@ def opens(one: Vault, other: Vault) -> bool:
 
 
 def test_another_process_opens_what_one_has_drawn() -> None:
-    """The sealed secret is enough. No two secrets are equal, and no two ids are equal."""
+    """The sealed secret is enough. Two secrets are never equal, and two ids are never equal."""
     one, other = process(OLD), process(OLD)
     first, second = one.new(SHOP), one.new(SHOP)
     assert opens(other.vault(SHOP, first), one.vault(SHOP, first))
@@ -60,7 +60,7 @@ def test_each_shop_has_its_own() -> None:
 
 @pytest.mark.parametrize("field", [None, b"", b"-1770000000000000"])
 def test_without_a_secret_nothing_opens(field: bytes | None) -> None:
-    """The values are damaged, or were left by something that is not ours."""
+    """The values are damaged, or another program has written them."""
     with pytest.raises(Corrupt):
         process(OLD).vault(SHOP, field)
 
@@ -75,7 +75,7 @@ def test_a_secret_sealed_by_a_key_we_do_not_have_is_refused() -> None:
 
 
 def test_a_secret_is_sealed_again_with_the_first_key_and_keeps_its_id() -> None:
-    """The secret stays the same: what it has sealed can be read with the old key and with the new key."""
+    """The secret stays the same, so the old and the new key both open what it has sealed."""
     old, both, new = process(OLD), process(NEW, OLD), process(NEW)
     secret = old.new(SHOP)
     resealed = both.with_first_key(SHOP, secret)
@@ -87,8 +87,8 @@ def test_a_secret_is_sealed_again_with_the_first_key_and_keeps_its_id() -> None:
 
 
 def test_few_shops_are_remembered_and_the_others_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The secrets that were not used for the longest time are removed. Of one shop only the last secret is
-    remembered."""
+    """The cache removes the secrets that were not used for the longest time. For each shop it keeps only the last
+    secret."""
     monkeypatch.setattr(module, "REMEMBERED", 2)
     secrets = process(OLD)
     first, second, busy = secrets.new(OTHER_SHOP), secrets.new(OTHER_SHOP), secrets.new(SHOP)
@@ -104,7 +104,7 @@ def test_few_shops_are_remembered_and_the_others_opened_again(monkeypatch: pytes
 
 
 def test_what_is_drawn_for_records_is_of_one_length_and_no_two_alike() -> None:
-    """Each is a part of its cipher's nonce."""
+    """Each drawn value is a part of its cipher's nonce."""
     secrets = ShopSecrets(Sealer([OLD], new_nonce=token_bytes), new_bytes=token_bytes)
     drawn = [one for count_ in (0, 1, 5) for one in secrets.draw(count_)]
     assert {len(one) for one in drawn} == {8}

@@ -1,4 +1,4 @@
-"""A record opens with its shop's secret, under its id and its header, unharmed, and not otherwise."""
+"""A record opens only if it is undamaged and its shop's secret, its id and its header are right."""
 
 import hashlib
 import hmac
@@ -25,12 +25,12 @@ VAULT = Vault(SECRET, b"")
 
 
 def sealed() -> bytes:
-    """The value of the record."""
+    """Return the sealed value of the record."""
     return VAULT.seal(ID, RECORD, DRAWN)
 
 
 def test_a_value_is_made_as_it_is_described() -> None:
-    """The test makes a value without the module, because values of today must open for five days."""
+    """The test makes a value without the module, because today's values must open for five days."""
     extracted = hmac.digest(bytes(32), SECRET, hashlib.sha256)
     key = hmac.digest(extracted, b"page-inbox message body\x01", hashlib.sha256)
     expected = HEADER + DRAWN + AESGCM(key).encrypt(HEADER[2:6] + DRAWN, b"a frame", HEADER + ID)
@@ -39,21 +39,21 @@ def test_a_value_is_made_as_it_is_described() -> None:
 
 
 def test_a_value_sealed_once_opens_for_ever() -> None:
-    """Written down when the first version was made."""
+    """The value was written down when the first version was made."""
     assert sealed().hex() == VECTOR
     assert VAULT.open(ID, bytes.fromhex(VECTOR)) == RECORD
 
 
 @given(st.binary(min_size=12, max_size=12), RECORDS, st.binary(min_size=8, max_size=8))
 def test_whatever_is_sealed_opens(id_: bytes, record: bytes, drawn: bytes) -> None:
-    """Also an empty value. The header stays readable."""
+    """This includes an empty value. The header stays readable."""
     value = VAULT.seal(id_, record, drawn)
     assert value[:HEADER_BYTES] == record[:HEADER_BYTES]
     assert VAULT.open(id_, value) == record
 
 
 def test_a_value_under_another_id_or_secret_does_not_open() -> None:
-    """Two messages of a shop that are swapped, or one that is given to another shop."""
+    """Two swapped messages of a shop do not open, and a message that is copied to another shop does not open."""
     for opener, id_ in ((VAULT, OTHER_ID), (Vault(OTHER_SECRET, b""), ID)):
         with pytest.raises(Corrupt):
             opener.open(id_, sealed())
@@ -61,7 +61,7 @@ def test_a_value_under_another_id_or_secret_does_not_open() -> None:
 
 @given(st.data())
 def test_a_changed_value_does_not_open(data: st.DataObject) -> None:
-    """For any bit: of the header, of the random bytes, of the body."""
+    """A change of any bit is found: in the header, in the random bytes, and in the body."""
     value = bytearray(sealed())
     value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(Corrupt):
@@ -70,13 +70,13 @@ def test_a_changed_value_does_not_open(data: st.DataObject) -> None:
 
 @given(st.integers(0, len(RECORD) + 23))
 def test_a_tombstone_or_a_stump_does_not_open(size: int) -> None:
-    """Declared, not an IndexError."""
+    """The error is the declared one and not an IndexError."""
     with pytest.raises(Corrupt):
         VAULT.open(ID, sealed()[:size])
 
 
 def test_the_same_record_is_never_sealed_to_the_same_bytes() -> None:
-    """Two values do not show that two people wrote the same text, or that an edit was undone."""
+    """The values do not show that two people wrote the same text, or that an edit was undone."""
     other = VAULT.seal(ID, RECORD, bytes(8))
     assert other[HEADER_BYTES + 8 :] != sealed()[HEADER_BYTES + 8 :]
 

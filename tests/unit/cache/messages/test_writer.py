@@ -1,4 +1,4 @@
-"""Finding the shop of a Page over fakes of the batches and of the lookup: what is looked up again, and what is lost."""
+"""The writer over fakes of the batches and of the lookup: what is looked up again, and that nothing is lost."""
 
 import asyncio
 from typing import Any, cast
@@ -45,17 +45,17 @@ class FakeBatches:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def admit(self) -> None:
-        """There is always room."""
+        """Return that there is room."""
 
     async def accepting(self) -> bool:
-        """There is always room."""
+        """Return that there is room."""
         return True
 
     async def close(self) -> None:
-        """There is nothing to finish."""
+        """Do nothing, because nothing is unfinished."""
 
     def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
-        """Stores the messages. If the route has a gate, it waits first."""
+        """Store the messages. If the route has a gate, wait for it first."""
         self.puts.append(route)
         if len(rows) > self.room:
             raise Unavailable("queue_full")
@@ -74,7 +74,7 @@ class FakeBatches:
         settle(["stored" if self.routes.get(row.page) == route else "unknown_page" for row in rows])
 
     def has(self, route: PageRoute, mid: str, page: PageId = PAGE) -> tuple[PageRoute, bytes]:
-        """Returns the entry of `kept` for a message."""
+        """Return the entry of `kept` for a message."""
         return route, shop_keys(route.shop).message_id(page, MessageId(mid))
 
 
@@ -89,7 +89,7 @@ class FakeRoutes:
         self.spared: set[PageId] = set()
 
     async def find(self, page: PageId) -> PageRoute | None:
-        """Where what comes for the Page is stored."""
+        """Return the route where the Page's messages are stored."""
         self.lookups.append(page)
         if self.fails is not None and page not in self.spared:
             raise self.fails
@@ -99,13 +99,13 @@ class FakeRoutes:
         return found
 
     async def find_in(self, shop: ShopId, page: PageId) -> PageRoute | None:
-        """The same in one shop."""
+        """Return the route if this shop has the Page."""
         found = await self.find(page)
         return found if found is not None and found.shop == shop else None
 
 
 class Setup:
-    """A writer with both. The lookup finds the right shop, unless a test changes it."""
+    """A writer with both fakes. The lookup finds the right shop unless a test changes it."""
 
     def __init__(self, routes: dict[PageId, PageRoute] | None = None, *, routes_remembered: int = 100) -> None:
         self.true_routes = {PAGE: SHOP} if routes is None else routes
@@ -123,11 +123,11 @@ class Setup:
         )
 
     async def put(self, *events: Storable) -> list[Outcome]:
-        """Puts the messages of one delivery."""
+        """Put the messages of one delivery."""
         return await self.writer.put(events)
 
     def put_soon(self, *events: Storable) -> list[Any] | None:
-        """The same without waiting. Returns None if this is not possible."""
+        """Put the messages without waiting. Return None if this is not possible."""
         results: list[Any] = []
         return results if self.writer.put_soon(events, results.append) else None
 
@@ -154,7 +154,7 @@ async def test_an_unknown_page_is_not_remembered() -> None:
 
 
 async def test_a_lookup_that_fails_is_counted() -> None:
-    """An alert counts deliveries that find no Page at all."""
+    """An alert counts the deliveries that find no Page."""
     setup = Setup()
     setup.routes.fails = Unavailable("no_page_connected")
     with pytest.raises(Unavailable):
@@ -164,7 +164,7 @@ async def test_a_lookup_that_fails_is_counted() -> None:
 
 
 async def test_a_page_whose_lookup_fails_keeps_no_other_page_from_being_stored() -> None:
-    """For example if the key of one shop is missing. The delivery is refused, so that Facebook repeats it."""
+    """For example, the key of one shop is missing. The delivery is refused, so that Facebook repeats it."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
     setup.routes.fails, setup.routes.spared = Unavailable("seal_key_missing"), {OTHER_PAGE}
     with pytest.raises(Unavailable) as refused:
@@ -204,7 +204,8 @@ async def test_two_deliveries_that_meet_one_stale_route_lose_nothing() -> None:
 
 
 async def test_a_route_that_is_stale_twice_is_refused_as_contended() -> None:
-    """Something changed twice within a moment: Facebook delivers again, and no third lookup is made now."""
+    """The route changed twice within a short time. Facebook delivers again, and the writer makes no third
+    lookup now."""
     setup = Setup()
     setup.routes.routes = {PAGE: AFTER_PURGE}
     with pytest.raises(Unavailable) as refusal:
@@ -234,7 +235,7 @@ async def test_one_shops_failure_fails_the_delivery_after_all_have_settled() -> 
 
 
 async def test_messages_of_one_known_page_are_put_without_waiting() -> None:
-    """All other messages are put the slower way, which looks up the Page."""
+    """All other messages go the slower way, which looks up the Page."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: SHOP})
     assert setup.put_soon(text("m_1")) is None
     await setup.put(text("m_1"), text("m_2", OTHER_PAGE))
@@ -261,7 +262,7 @@ async def test_what_was_fetched_for_a_shop_is_not_stored_for_another() -> None:
 
 
 async def test_the_memory_of_routes_is_bounded() -> None:
-    """The oldest route is removed. Its Page needs one more lookup when it comes back."""
+    """The cache removes the oldest route. Its Page needs one more lookup when it returns."""
     pages = [PAGE, OTHER_PAGE, THIRD_PAGE]
     setup = Setup(dict.fromkeys(pages, SHOP), routes_remembered=2)
     for page in (*pages, THIRD_PAGE, PAGE):
@@ -270,7 +271,8 @@ async def test_the_memory_of_routes_is_bounded() -> None:
 
 
 async def test_what_is_stored_of_a_large_delivery_stays_when_the_rest_fails() -> None:
-    """It is put in parts. The redelivery puts the same parts again, and the store recognises the duplicates."""
+    """A large delivery is put in parts. The redelivery puts the same parts again, and the store recognises the
+    duplicates."""
     setup = Setup()
     messages = many(2_001)
     setup.batches.room = 800

@@ -16,22 +16,22 @@ DAY = 86_400
 
 
 def journal(directory: Path, process: str = "one", at: float = NOON) -> PurgeJournal:
-    """As a process has it."""
+    """Return a journal as a process has it."""
     return PurgeJournal(directory, Sealer([SEAL_KEY], new_nonce=secrets.token_bytes), process=process, now=lambda: at)
 
 
 def entry(purge: str, at: float = NOON) -> JournalEntry:
-    """A purge of one message."""
+    """Return a purge of one message."""
     return JournalEntry("sokha", purge, "message", int(at * 1_000_000), "owner", ids=("0a", "0b"), deleted=1)
 
 
 def files(directory: Path) -> list[Path]:
-    """What is on disk."""
+    """Return the files on the disk."""
     return sorted(directory.iterdir())
 
 
 async def test_every_process_reads_what_all_have_written_oldest_first(tmp_path: Path) -> None:
-    """In one directory."""
+    """All processes write into one directory."""
     first, second = entry("p-1", NOON - 60), entry("p-2")
     await journal(tmp_path / "new", "two").append(second)
     await journal(tmp_path / "new", "one").append(first)
@@ -39,7 +39,7 @@ async def test_every_process_reads_what_all_have_written_oldest_first(tmp_path: 
 
 
 async def test_a_purge_of_more_than_five_days_ago_is_neither_read_nor_kept_on_disk(tmp_path: Path) -> None:
-    """What it hides is expired by then."""
+    """The messages that such a purge hides have expired."""
     await journal(tmp_path).append(entry("p-old"))
     later = NOON + 5 * DAY + 60
     assert journal(tmp_path, at=later).read() == []
@@ -52,7 +52,7 @@ async def test_a_purge_of_more_than_five_days_ago_is_neither_read_nor_kept_on_di
 
 
 async def test_a_line_that_was_cut_costs_no_other_line(tmp_path: Path) -> None:
-    """A full disk leaves half a line. The purge of this line was not answered."""
+    """A full disk leaves half a line. The service has not answered the purge of this line."""
     await journal(tmp_path).append(entry("p-1"))
     (file,) = files(tmp_path)
     with file.open("ab") as opened:
@@ -65,12 +65,12 @@ async def test_a_line_that_was_cut_costs_no_other_line(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_holds_no_purge(tmp_path: Path) -> None:
-    """As before the first purge."""
+    """This is the state before the first purge."""
     assert journal(tmp_path / "nothing").read() == []
 
 
 async def test_a_purge_of_a_newer_version_costs_no_other_line(tmp_path: Path) -> None:
-    """After a return to this version."""
+    """Such a line exists after a return to this version."""
     await journal(tmp_path).append(replace(entry("p-1"), what=cast(Any, "something new")))
     await journal(tmp_path).append(entry("p-2"))
     with capture_logs() as logged:

@@ -1,4 +1,4 @@
-"""A receipt can be verified with the public keys. Anything else is refused."""
+"""The public keys verify a receipt and nothing else."""
 
 import json
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
@@ -21,20 +21,20 @@ SHOP = ShopId("sokha")
 
 
 def signed(*keys: Secret) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A receipt as it is answered, and the keys of the service that has signed it."""
+    """Return a receipt as it is answered, and the keys of the service that has signed it."""
     signer = ReceiptSigner(Keyring(keys or KEYS))
     return {**RECEIPT.content(), "signature": signer.sign(SHOP, RECEIPT)}, signer.jwks()
 
 
 def test_a_receipt_signed_by_another_program_verifies() -> None:
-    """Made with openssl, not with our code."""
+    """The receipt was made with openssl and not with our code."""
     told = verify(VECTOR["receipt"], VECTOR["jwks"])
     assert told["shop"] == "sokha"
     assert told["messages_deleted"] == 7
 
 
 def test_our_receipts_verify_by_the_public_keys_alone() -> None:
-    """Also as a line of an export, and with its shop beside it. The result is the signed data."""
+    """This includes a receipt as a line of an export, and a receipt with its shop. The result is the signed data."""
     receipt, jwks = signed()
     expected = {"shop": "sokha", **RECEIPT.content()}
     assert verify(receipt, jwks) == expected
@@ -44,7 +44,7 @@ def test_our_receipts_verify_by_the_public_keys_alone() -> None:
 
 
 def test_the_set_holds_public_keys_and_nothing_secret() -> None:
-    """Any library of JWKs reads them. The thumbprints differ."""
+    """Any library for JWKs can read them. The thumbprints differ."""
     jwks = signed()[1]
     assert len({key.key_id for key in jwt.PyJWKSet.from_dict(jwks).keys}) == 2
     assert all(set(key) == {"kty", "crv", "x", "kid", "use", "alg"} for key in jwks["keys"])
@@ -55,7 +55,7 @@ def test_the_set_holds_public_keys_and_nothing_secret() -> None:
     [("messages_deleted", 4), ("what", "shop"), ("requested_by", "dara"), ("status", "running"), ("shop", "dara")],
 )
 def test_a_changed_receipt_does_not_verify(field: str, value: object) -> None:
-    """The field is named."""
+    """The error names the field."""
     receipt, jwks = signed()
     with pytest.raises(ReceiptRefused, match=f"signed: {field}") as refused:
         verify({**receipt, field: value}, jwks)
@@ -63,7 +63,7 @@ def test_a_changed_receipt_does_not_verify(field: str, value: object) -> None:
 
 
 def test_a_field_more_or_less_does_not_verify() -> None:
-    """What was not signed is not vouched for."""
+    """The result covers only the signed fields."""
     receipt, jwks = signed()
     for other in ({**receipt, "note": "x"}, {n: v for n, v in receipt.items() if n != "what"}):
         with pytest.raises(ReceiptRefused, match="does not say what was signed"):
@@ -71,7 +71,7 @@ def test_a_field_more_or_less_does_not_verify() -> None:
 
 
 def test_a_forged_signature_does_not_verify() -> None:
-    """Another payload under the same signature, or one that our key has not made."""
+    """Refused are another payload under the same signature, and a signature that our key has not made."""
     receipt, jwks = signed()
     head, payload, signature = receipt["signature"].split(".")
     told = json.loads(urlsafe_b64decode(payload + "=="))
@@ -81,7 +81,7 @@ def test_a_forged_signature_does_not_verify() -> None:
 
 
 def test_keys_rotate() -> None:
-    """The first key signs, each key verifies. Without its key a receipt cannot be verified."""
+    """The first key signs, and each key verifies. Without its key a receipt cannot be verified."""
     new, old = KEYS
     by_old, old_only = signed(old)
     assert verify(by_old, signed(new, old)[1])["purge_id"] == "p-1"
@@ -92,7 +92,7 @@ def test_keys_rotate() -> None:
 
 
 def test_a_bearer_token_is_no_receipt() -> None:
-    """Anything else with a signature is refused too, even with the same key."""
+    """Any other signed text is refused too, even if the key is the same."""
     signer = ReceiptSigner(Keyring(KEYS))
     _, seed = Keyring(KEYS).signing("receipt")
     private, public = signer._pair(seed)
@@ -106,13 +106,13 @@ def test_a_bearer_token_is_no_receipt() -> None:
 
 @pytest.mark.parametrize("signature", [None, 7, "", "x", "a.b.c", "e30.e30.e30", "🙂.🙂.🙂"])
 def test_what_is_no_signature_is_refused(signature: object) -> None:
-    """For any other text."""
+    """Any other text is refused too."""
     with pytest.raises(ReceiptRefused):
         verify({**RECEIPT.content(), "signature": signature}, signed()[1])
 
 
 @pytest.mark.parametrize("jwks", [{}, {"keys": None}, {"keys": [1]}, {"keys": []}, {"keys": [{"kty": "oct"}]}])
 def test_what_is_no_set_of_keys_verifies_nothing(jwks: dict[str, Any]) -> None:
-    """The result says so. No other error is raised."""
+    """The result says so, and no other error is raised."""
     with pytest.raises(ReceiptRefused):
         verify(signed()[0], jwks)

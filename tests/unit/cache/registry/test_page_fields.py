@@ -1,4 +1,4 @@
-"""What a shop's record holds of a Page is read back as it was written."""
+"""The fields of a Page in a shop's record are read back as they were written."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ STATES = st.builds(
 
 @given(STATES)
 def test_a_state_is_read_back(state: PageState) -> None:
-    """Every field of a state."""
+    """The test covers every field of a state."""
     assert read_state(write_state(state)) == state
 
 
@@ -62,6 +62,6 @@ def test_a_page_is_what_its_fields_tell() -> None:
 
 
 def test_the_pages_of_a_record_are_told_from_its_other_fields() -> None:
-    """A Page counts while it is connected."""
+    """The test asks for the Pages that are connected."""
     names = [*page_fields.names(PAGE), b"paused", b"watermark", b"narrow", b"t:1", b"l:2", b"n:3"]
     assert page_ids(names) == [PAGE]

@@ -1,4 +1,4 @@
-"""When a connection is used again without a look at it, and when it is not."""
+"""When a connection is used again without a check, and when it is not."""
 
 import asyncio
 from typing import Any, Final
@@ -23,12 +23,12 @@ class FakeConnection:
         self.replies: list[Any] = []
 
     async def send_packed_command(self, _packed: object, check_health: bool = True) -> None:
-        """Accepts the command and lets other tasks run."""
+        """Accept the command, and let other tasks run."""
         assert not check_health
         await asyncio.sleep(0)
 
     async def read_response(self, timeout: float) -> Any:  # noqa: ASYNC109 - its name for it
-        """The next reply, or `+OK`."""
+        """Return the next reply, or `+OK`."""
         assert timeout > 0
         await asyncio.sleep(0)  # others have their turn, as they do on a wire
         reply = self.replies.pop(0) if self.replies else b"OK"
@@ -37,7 +37,7 @@ class FakeConnection:
         return reply
 
     async def disconnect(self, nowait: bool = False) -> None:
-        """Close."""
+        """Close the connection."""
         assert nowait
         self.is_connected = False
 
@@ -50,17 +50,17 @@ class FakePool:
         self.given_back: list[FakeConnection] = []
 
     async def get_connection(self) -> FakeConnection:
-        """Another one each time."""
+        """Return another connection each time."""
         self.taken.append(FakeConnection())
         return self.taken[-1]
 
     async def release(self, connection: FakeConnection) -> None:
-        """Take it back."""
+        """Take the connection back."""
         self.given_back.append(connection)
 
 
 class FakeClient:
-    """Has a pool."""
+    """A client with a pool."""
 
     def __init__(self) -> None:
         self.connection_pool = FakePool()
@@ -68,20 +68,20 @@ class FakeClient:
 
 @pytest.fixture
 def pool() -> FakePool:
-    """A fresh one for each test."""
+    """Return a new pool for each test."""
     return FakePool()
 
 
 @pytest.fixture
 def one(pool: FakePool) -> One:
-    """Over that pool."""
+    """Return the exchange over this pool."""
     client: Any = FakeClient()
     client.connection_pool = pool
     return One(client, replicas=0, seconds=PATIENT.answer)
 
 
 async def test_a_connection_that_has_just_been_used_is_used_again(one: One, pool: FakePool) -> None:
-    """The pool is asked once, and gets the connection back at the end."""
+    """The pool gives out one connection, and gets it back at the end."""
     for _ in range(3):
         assert await one.round_trip(ASKED) == [b"OK"]
     assert len(pool.taken) == 1
@@ -98,7 +98,7 @@ async def test_two_round_trips_at_once_have_a_connection_each(one: One, pool: Fa
 
 
 async def test_one_that_broke_is_not_used_again(one: One, pool: FakePool) -> None:
-    """The connection is not used again, in this round trip or later."""
+    """Neither this round trip nor a later one uses it."""
     await one.round_trip(ASKED)
     pool.taken[0].replies = [ConnectionError()]
     with pytest.raises(ConnectionError):
@@ -112,7 +112,7 @@ async def test_one_that_broke_is_not_used_again(one: One, pool: FakePool) -> Non
 
 
 async def test_one_that_has_rested_is_looked_at(one: One, pool: FakePool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pool checks it."""
+    """The pool checks the connection."""
     await one.round_trip(ASKED)
     monkeypatch.setattr(exchange, "KEPT_SECONDS", 0.0)
     await one.round_trip(ASKED)
@@ -121,7 +121,7 @@ async def test_one_that_has_rested_is_looked_at(one: One, pool: FakePool, monkey
 
 
 async def test_a_refusal_is_an_answer(one: One, pool: FakePool) -> None:
-    """The connection is as good as before."""
+    """The connection stays usable."""
     await one.round_trip(ASKED)
     refusal = ResponseError("WRONGTYPE")
     pool.taken[0].replies = [refusal]
@@ -131,7 +131,7 @@ async def test_a_refusal_is_an_answer(one: One, pool: FakePool) -> None:
 
 
 async def test_a_write_that_must_send_its_script_also_waits_for_replicas(pool: FakePool) -> None:
-    """The replica has everything that was written before, but not this write."""
+    """The replica has all earlier writes, but not this write."""
     client: Any = FakeClient()
     client.connection_pool = pool
     connection = Connection(client, wait_replicas=1, limits=PATIENT)

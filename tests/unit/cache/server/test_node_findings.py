@@ -1,4 +1,4 @@
-"""What is said of a server, for each thing that can be wrong with it."""
+"""The findings about a server, for each possible fault."""
 
 from dataclasses import replace
 from typing import Any, get_args
@@ -36,7 +36,7 @@ WELL = NodeFacts("node-1:6379", INFO, CONFIG, 0.01, 0.001, scripts=True, cluster
 
 
 def found(facts: NodeFacts) -> dict[str, Finding]:
-    """Returns the findings by name. Each sentence names its node, and what to do unless all is well."""
+    """Return the findings by name. Each sentence names its node, and says what to do unless the finding is "ok"."""
     findings = list(judge(facts))
     assert len({finding.name for finding in findings}) == len(findings)
     for finding in findings:
@@ -47,7 +47,7 @@ def found(facts: NodeFacts) -> dict[str, Finding]:
 
 
 def test_a_server_as_we_start_it_ourselves_is_well() -> None:
-    """Seven things are looked at."""
+    """The check has seven findings."""
     told = found(WELL)
     assert {finding.level for finding in told.values()} == {"ok"}
     assert len(told) == 8
@@ -83,7 +83,7 @@ def test_what_info_tells_is_judged(changed: dict[str, str], name: str, level: Le
     ("version", "level"), [("6.2.14", "fail"), ("7.0.15", "ok"), ("8.2.1", "ok"), ("10.0", "ok"), ("", "fail")]
 )
 def test_a_redis_from_seven_on_is_new_enough(version: str, level: Level) -> None:
-    """By number, not by letter."""
+    """The versions are compared as numbers, not as text."""
     info = {name: value for name, value in INFO.items() if name not in {"server_name", "valkey_version"}}
     assert found(replace(WELL, info={**info, "redis_version": version}))["redis.version"].level == level
 
@@ -106,7 +106,7 @@ def test_a_policy_that_is_not_told_is_not_taken_for_good() -> None:
     ],
 )
 def test_what_the_configuration_tells_is_judged(changed: dict[str, str], name: str, level: Level) -> None:
-    """How soon a write is on disk, and where bodies outlive their deadline."""
+    """The settings decide how soon a write is on disk, and whether bodies outlive their deadline."""
     assert found(replace(WELL, config={**CONFIG, **changed}))[name].level == level
 
 
@@ -138,13 +138,13 @@ def test_a_server_that_tells_nothing_is_warned_about_once() -> None:
     ],
 )
 def test_clocks_that_differ_are_told(ahead: float, level: Level, word: str) -> None:
-    """Two seconds are worth a word, half a minute is a fault."""
+    """Two seconds are a warning, and half a minute is a failure."""
     clock = found(replace(WELL, clock_ahead=ahead))["redis.clock"]
     assert (clock.level, word in clock.sentence) == (level, True)
 
 
 def test_a_slow_answer_is_not_taken_for_a_wrong_clock() -> None:
-    """When the server read its clock is known as well as the round trip is short, and no better."""
+    """The service knows only that the server read its clock at some time during the round trip."""
     told = found(replace(WELL, clock_ahead=2.4, round_trip=0.9))
     assert (told["redis.clock"].level, told["redis"].level) == ("ok", "warn")
 
@@ -158,7 +158,7 @@ def test_scripts_and_slots_are_needed() -> None:
 
 @pytest.mark.parametrize("reason", get_args(UnavailableReason))
 def test_why_a_server_cannot_be_asked_is_told_with_what_to_do(reason: Any) -> None:
-    """For every reason there is."""
+    """The test covers every reason."""
     finding = unreachable(Unavailable(reason), "node-1")
     assert (finding.name, finding.level, finding.about) == ("redis.unreachable", "fail", "node-1")
     assert finding.sentence
