@@ -64,9 +64,7 @@ def one_page_answer(page: Page, heal: Heal | None) -> PageModel:
 
 def receipt_answer(receipt: Receipt) -> ReceiptModel:
     """Returns a purge's receipt. `Receipt.content` is its signed part."""
-    members: dict[str, Any] = {**receipt.content()}
-    if receipt.signature is not None:
-        members["signature"] = receipt.signature
+    members: dict[str, Any] = {**receipt.content(), "signature": _known(receipt.signature)}
     return ReceiptModel(**members)
 
 
@@ -117,7 +115,7 @@ def audit_entry_answer(entry: Entry) -> AuditEntryModel:
         since=MISSING if entry.since == entry.at else rfc3339(entry.since),
         sub=access.subject,
         action=access.action,
-        page=MISSING if access.page is None else access.page,
+        page=_known(access.page),
         client=access.client,
         times=entry.times,
     )
@@ -130,12 +128,12 @@ def json_of(answer: BaseModel) -> bytes:
 
 def blocked_answer(conversation: ConversationId, since: int | None, purge: Receipt | None = None) -> BlockedModel:
     """Returns whether a conversation is blocked, the time of the block, and the purge that was made with it."""
-    members: dict[str, Any] = {"conversation_id": conversation, "blocked": since is not None}
-    if since is not None:
-        members["since"] = rfc3339(since)
-    if purge is not None:
-        members["purge"] = receipt_answer(purge)
-    return BlockedModel(**members)
+    return BlockedModel(
+        conversation_id=conversation,
+        blocked=since is not None,
+        since=_time(since),
+        purge=MISSING if purge is None else receipt_answer(purge),
+    )
 
 
 def marked_answer(mark: StaffMark) -> MarkedModel:
@@ -154,23 +152,23 @@ def _mark(mark: StaffMark) -> dict[str, Any]:
 
 
 def _live(notice: Notice) -> LiveModel:
-    members: dict[str, Any] = {"kind": notice.kind, "page_id": notice.page}
-    if notice.conversation is not None:
-        members["conversation_id"] = notice.conversation
-    if notice.sent_at is not None:
-        members["sent_at"] = rfc3339(notice.sent_at)
+    members = {
+        "kind": notice.kind,
+        "page_id": notice.page,
+        "conversation_id": _known(notice.conversation),
+        "sent_at": _time(notice.sent_at),
+    }
     return LiveModel(**notice.facts | members)
 
 
 def _page(page: Page) -> dict[str, Any]:
-    members: dict[str, Any] = {
+    members = {
         "page_id": page.id,
         "connected_at": rfc3339(page.connected_at),
         "status": page.status,
         **pause_members(page),
+        "last_event_at": _time(page.last_event_at),
     }
-    if page.last_event_at is not None:
-        members["last_event_at"] = rfc3339(page.last_event_at)
     return members if page.state is None else members | _state(page.state)
 
 
@@ -185,7 +183,7 @@ def _healing(page: Page, heal: Heal | None) -> dict[str, Any]:
             status=heal.status,
             since=rfc3339(heal.since),
             began_at=rfc3339(heal.began_at),
-            ended_at=MISSING if heal.ended_at is None else rfc3339(heal.ended_at),
+            ended_at=_time(heal.ended_at),
             conversations=heal.conversations,
             messages=heal.messages,
             stored=heal.stored,
@@ -209,27 +207,20 @@ def _unhealed(one: Unhealed) -> UnhealedModel:
 
 def _state(state: PageState) -> dict[str, Any]:
     """Returns the known facts about a Page's token."""
-    members: dict[str, Any] = {
+    refused = state.missing_fields if state.token_alive else {}
+    missing = [MissingFieldModel(field=name, permission=wanted or MISSING) for name, wanted in refused.items()]
+    return {
         "token_alive": state.token_alive,
+        "token_reason": _known(state.reason),
         "subscribed": bool(state.subscribed_fields),
         "subscribed_fields": list(state.subscribed_fields),
         "missing_permissions": list(state.missing_permissions),
         "checked_at": rfc3339(state.checked_at),
+        "missing_fields": missing or MISSING,
+        "token_expires_at": _time(state.expires_at),
+        "warnings": list(_warnings(state)) or MISSING,
+        "healing_since": _time(state.heal_since),
     }
-    if state.reason is not None:
-        members["token_reason"] = state.reason
-    if state.heal_since is not None:
-        members["healing_since"] = rfc3339(state.heal_since)
-    if state.expires_at is not None:
-        members["token_expires_at"] = rfc3339(state.expires_at)
-    if state.missing_fields and state.token_alive:
-        members["missing_fields"] = [
-            MissingFieldModel(field=field, permission=permission or MISSING)
-            for field, permission in state.missing_fields.items()
-        ]
-    if warnings := list(_warnings(state)):
-        members["warnings"] = warnings
-    return members
 
 
 def _warnings(state: PageState) -> Iterator[WarningModel]:
@@ -257,3 +248,13 @@ def _expires_soon(expires_at: int) -> str:
         f"The Page's token ends at {rfc3339(expires_at)}. Connect the Page again before that: exchange the person's "
         "token for a long-lived one first, then take the Page's token from /me/accounts; that token has no end."
     )
+
+
+def _time(moment: int | None) -> Any:
+    """Returns a time of an answer, from milliseconds; MISSING if it is not known."""
+    return MISSING if moment is None else rfc3339(moment)
+
+
+def _known(fact: str | None) -> Any:
+    """Returns a fact of an answer; MISSING if it is not known."""
+    return MISSING if fact is None else fact

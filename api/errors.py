@@ -7,6 +7,7 @@ A problem holds the error's own sentence, its reason and the request's id. An un
 import re
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -36,20 +37,8 @@ STATUS: Mapping[Kind, int] = {
 }
 """The only table that maps a kind of error to an HTTP status."""
 
-TITLES: Mapping[int, str] = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    409: "Conflict",
-    413: "Content Too Large",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
+TITLES: Mapping[int, str] = {status: HTTPStatus(status).phrase for status in STATUS.values()} | {
+    413: "Content Too Large",  # before 3.13, Python has the older name
 }
 """RFC 9457, 4.2.1: with the type about:blank, the title is the status's own phrase."""
 

@@ -62,8 +62,6 @@ _ENTRY: Final = {
     "action": "purgeConversation",
     "client": "203.0.113.7",
     "times": 1,
-    "sequence": 42,
-    "mac": "0f" * 16,
 }
 _PERSON: Final = {"id": PSID, "name": "Sokha Chan"}
 _COMMENT: Final = {

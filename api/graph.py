@@ -5,9 +5,10 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import AuthorizedCall, answer_json, call_of
-from api.graph_params import CommentsQuery, EdgeQuery, InboxQuery, PostsQuery
-from domain.graph import Fetched, GraphQuery
+from api.call import answer_json, call_of
+from api.graph_params import EdgeQuery
+from api.route import Endpoint
+from domain.graph import Edge, Fetched, GraphQuery
 from domain.ids import PageId, ShopId
 
 
@@ -30,59 +31,16 @@ class Graph:
     def __init__(self, reader: GraphReader) -> None:
         self._reader = reader
 
-    async def posts(self, request: Request) -> Response:
-        """GET posts"""
-        call = call_of(request)
-        return await self._fetch(call, call.query_as(PostsQuery).query("posts", _page(call)))
+    def of(self, edge: Edge, object_part: str | None = None) -> Endpoint:
+        """Returns the handler that answers one list page of an edge. `object_part` is the part of the path with the id
+        of the object, for example `post`. It is None for an edge of the Page itself.
+        """
 
-    async def videos(self, request: Request) -> Response:
-        """GET videos"""
-        call = call_of(request)
-        return await self._fetch(call, call.query_as(EdgeQuery).query("videos", _page(call)))
+        async def fetch(request: Request) -> Response:
+            call = call_of(request)
+            object_id = None if object_part is None else call.ids[object_part]
+            query = call.query_as(EdgeQuery).query(edge, PageId(call.ids["page"]), object_id)
+            found = await self._reader.fetch(call.shop, query)
+            return answer_json({"items": found.items, "after": found.after})
 
-    async def live_videos(self, request: Request) -> Response:
-        """GET live-videos"""
-        call = call_of(request)
-        return await self._fetch(call, call.query_as(EdgeQuery).query("live_videos", _page(call)))
-
-    async def live_comments(self, request: Request) -> Response:
-        """GET live-videos/{video}/comments"""
-        call = call_of(request)
-        return await self._fetch(
-            call, call.query_as(CommentsQuery).query("live_comments", _page(call), call.ids["video"])
-        )
-
-    async def comments(self, request: Request) -> Response:
-        """GET posts/{post}/comments"""
-        call = call_of(request)
-        return await self._fetch(call, call.query_as(CommentsQuery).query("comments", _page(call), call.ids["post"]))
-
-    async def replies(self, request: Request) -> Response:
-        """GET comments/{comment}/replies"""
-        call = call_of(request)
-        return await self._fetch(call, call.query_as(CommentsQuery).query("replies", _page(call), call.ids["comment"]))
-
-    async def conversations(self, request: Request) -> Response:
-        """GET conversations"""
-        call = call_of(request)
-        return await self._fetch(call, call.query_as(InboxQuery).of_page(_page(call)))
-
-    async def conversation_messages(self, request: Request) -> Response:
-        """GET conversations/{id}/messages"""
-        call = call_of(request)
-        query = call.query_as(EdgeQuery).query("conversation_messages", _page(call), call.ids["id"])
-        return await self._fetch(call, query)
-
-    async def customer(self, request: Request) -> Response:
-        """GET customers/{psid}: one item. `limit` and `after` are accepted, as on the other routes, but have no
-        effect."""
-        call = call_of(request)
-        return await self._fetch(call, GraphQuery("customer", _page(call), call.ids["psid"]))
-
-    async def _fetch(self, call: AuthorizedCall, query: GraphQuery) -> Response:
-        found = await self._reader.fetch(call.shop, query)
-        return answer_json({"items": found.items, "after": found.after})
-
-
-def _page(call: AuthorizedCall) -> PageId:
-    return PageId(call.ids["page"])
+        return fetch

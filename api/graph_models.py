@@ -8,17 +8,15 @@ page/conversations, message
 
 from typing import Any
 
-from pydantic import MISSING, BaseModel, ConfigDict, Field
+from pydantic import MISSING, Field
 
-from api.models import Moment
+from api.models import Answer, Moment, OpenAnswer
 
 _EXPIRING = "Stops working after a while."
 
 
-class _Item(BaseModel):
+class _Item(OpenAnswer):
     """Facebook may add fields."""
-
-    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     partial: bool | MISSING = Field(
         MISSING, description="true if the whole item is too large for one answer of Facebook."
@@ -26,9 +24,7 @@ class _Item(BaseModel):
     missing: list[str] | MISSING = Field(MISSING, description="The fields that a `partial` item lacks.")
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
+class _Items(Answer):
     after: str | None = Field(
         description="The `after` of the next page. Only null is the end: a short or empty page is not."
     )
@@ -182,37 +178,37 @@ class CustomerModel(_Item):
     profile_pic: str | MISSING = Field(MISSING, description=f"The picture's address. {_EXPIRING}")
 
 
-class PostsModel(_Answer):
+class PostsModel(_Items):
     """Posts of the Page, newest first."""
 
     items: list[PostModel]
 
 
-class VideosModel(_Answer):
+class VideosModel(_Items):
     """Videos of the Page."""
 
     items: list[VideoModel]
 
 
-class LiveVideosModel(_Answer):
+class LiveVideosModel(_Items):
     """Live videos of the Page, newest first."""
 
     items: list[LiveVideoModel]
 
 
-class CommentsModel(_Answer):
+class CommentsModel(_Items):
     """Comments, or replies to a comment."""
 
     items: list[CommentModel]
 
 
-class GraphConversationsModel(_Answer):
+class GraphConversationsModel(_Items):
     """Conversations as Facebook has them, newest activity first."""
 
     items: list[GraphConversationModel]
 
 
-class GraphMessagesModel(_Answer):
+class GraphMessagesModel(_Items):
     """Messages of a conversation as Facebook has them, newest first."""
 
     items: list[GraphMessageModel]
@@ -224,10 +220,8 @@ class NamedCustomerModel(CustomerModel):
     conversation_id: str
 
 
-class FailedCustomerModel(BaseModel):
+class FailedCustomerModel(Answer):
     """A customer for whom Facebook gives no name."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     conversation_id: str
     reason: str = Field(
@@ -235,16 +229,14 @@ class FailedCustomerModel(BaseModel):
     )
 
 
-class NamedCustomersModel(BaseModel):
+class NamedCustomersModel(Answer):
     """Several customers, in the order of the request."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     items: list[NamedCustomerModel]
     failed: list[FailedCustomerModel] = Field(description="Empty if Facebook returns something about each customer.")
 
 
-class CustomersModel(_Answer):
+class CustomersModel(_Items):
     """One customer; `after` is null."""
 
     items: list[CustomerModel]

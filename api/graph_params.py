@@ -62,9 +62,9 @@ class InboxQuery(EdgeQuery):
 
     customer: Id | None = Field(None, description="Only the conversation with this customer.")
 
-    def of_page(self, page: PageId) -> GraphQuery:
-        """Returns the same query for the Graph reader."""
-        return GraphQuery("conversations", page, self.customer, self.limit, self.after)
+    def query(self, edge: Edge, page: PageId, object_id: str | None = None) -> GraphQuery:
+        """Returns the same query for the Graph reader, with the customer as its object."""
+        return GraphQuery(edge, page, self.customer, self.limit, self.after)
 
 
 class CustomersQuery(Query):

@@ -23,11 +23,24 @@ Moment = Annotated[str, Field(pattern=_MOMENT, json_schema_extra={"format": "dat
 """RFC 3339 in UTC with milliseconds."""
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """An answer or a part of one, whose fields are all known."""
+
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
-class MessageModel(_Answer):
+class OpenAnswer(BaseModel):
+    """An answer or a part of one, which passes on further fields."""
+
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+
+
+NextCursor = Annotated[
+    str | None, Field(description="The `cursor` of the next page. Only null is the end: a short page is not.")
+]
+
+
+class MessageModel(Answer):
     """One message between a customer and a Page."""
 
     id: str = Field(description="Facebook's `mid`. It is opaque: percent-encode it in addresses.")
@@ -62,17 +75,15 @@ class MessageModel(_Answer):
 LookedAt = Annotated[int, Field(ge=0, description="How many items were examined. Present only in a search.")]
 
 
-class MessagesModel(_Answer):
+class MessagesModel(Answer):
     """Messages, newest receipt first."""
 
     messages: list[MessageModel]
     looked_at: LookedAt | MISSING = MISSING
-    next_cursor: str | None = Field(
-        description="The `cursor` of the next page. Only null is the end: a short page is not."
-    )
+    next_cursor: NextCursor
 
 
-class StaffMarkModel(_Answer):
+class StaffMarkModel(Answer):
     """The staff's notes about a conversation. All staff share them."""
 
     done: bool = Field(description="Whether staff are done with it. Compare `marked_at` with `last_activity_at`.")
@@ -81,7 +92,7 @@ class StaffMarkModel(_Answer):
     marked_at: Moment
 
 
-class MarkedModel(_Answer):
+class MarkedModel(Answer):
     """A conversation and its mark."""
 
     conversation_id: str
@@ -89,13 +100,13 @@ class MarkedModel(_Answer):
     mark: StaffMarkModel
 
 
-class LabelsModel(_Answer):
+class LabelsModel(Answer):
     """The labels that staff may give conversations."""
 
     labels: list[str]
 
 
-class ConversationModel(_Answer):
+class ConversationModel(Answer):
     """All messages between one customer and one Page."""
 
     id: str
@@ -107,34 +118,30 @@ class ConversationModel(_Answer):
     mark: StaffMarkModel | MISSING = MISSING
 
 
-class ConversationsModel(_Answer):
+class ConversationsModel(Answer):
     """Conversations, newest activity first."""
 
     conversations: list[ConversationModel]
     looked_at: LookedAt | MISSING = MISSING
-    next_cursor: str | None = Field(
-        description="The `cursor` of the next page. Only null is the end: a short page is not."
-    )
+    next_cursor: NextCursor
 
 
-class ErasedModel(_Answer):
+class ErasedModel(Answer):
     """A message that its sender took back."""
 
     id: str
     page_id: str
 
 
-class PurgeEventModel(_Answer):
+class PurgeEventModel(Answer):
     """Something was deleted at the shop's request. The receipt describes it."""
 
     purge_id: str
     what: PurgeTarget
 
 
-class LiveModel(BaseModel):
+class LiveModel(OpenAnswer):
     """An event that is never stored. Its further members depend on the kind."""
-
-    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     kind: NoticeKind
     page_id: str
@@ -142,19 +149,19 @@ class LiveModel(BaseModel):
     sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
 
 
-class ReadyModel(_Answer):
+class ReadyModel(Answer):
     """All earlier events are sent. Later events come as they happen."""
 
     at: Moment
 
 
-class GapModel(_Answer):
+class GapModel(Answer):
     """The stream cannot continue after the id that was sent. It starts now: read the messages again."""
 
     reason: Gap
 
 
-class EndModel(_Answer):
+class EndModel(Answer):
     """The stream ends. Open it again, with a new token if `reason` is `token_expired`."""
 
     reason: SentEnd
@@ -174,13 +181,13 @@ STREAM_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
 """The `data` of each event of a stream, by the event's name."""
 
 
-class TicketModel(_Answer):
+class TicketModel(Answer):
     """A ticket for one stream."""
 
     ticket: str = Field(description="Open `stream?ticket=` with it within 30 seconds.", examples=["kq3vXb0m"])
 
 
-class ReceiptModel(_Answer):
+class ReceiptModel(Answer):
     """A purge. Its target cannot be read any more. The receipt is kept for 30 days."""
 
     purge_id: str
@@ -196,7 +203,7 @@ class ReceiptModel(_Answer):
     )
 
 
-class BlockedModel(_Answer):
+class BlockedModel(Answer):
     """Whether a conversation is blocked. No message of a blocked conversation is stored."""
 
     conversation_id: str
@@ -205,7 +212,7 @@ class BlockedModel(_Answer):
     purge: ReceiptModel | MISSING = Field(MISSING, description="The receipt of what was deleted with the block.")
 
 
-class AuditEntryModel(_Answer):
+class AuditEntryModel(Answer):
     """A recorded action: the caller, the time and the address. It has no content and no customer."""
 
     at: Moment
@@ -222,23 +229,21 @@ class AuditEntryModel(_Answer):
     times: int = Field(ge=1, description="How often. Equal reads of one hour share an entry.")
 
 
-class AuditModel(_Answer):
+class AuditModel(Answer):
     """Entries of the audit log, newest first."""
 
     entries: list[AuditEntryModel]
-    next_cursor: str | None = Field(
-        description="The `cursor` of the next page. Only null is the end: a short page is not."
-    )
+    next_cursor: NextCursor
 
 
-class WarningModel(_Answer):
+class WarningModel(Answer):
     """A warning about a Page, which the shop must act on."""
 
     reason: str = Field(description="A slug for programs: `token_expires_soon`, `fields_refused`.")
     detail: str = Field(description="A sentence for people.")
 
 
-class MissingFieldModel(_Answer):
+class MissingFieldModel(Answer):
     """A webhook field that Facebook does not deliver."""
 
     field: str = Field(description="Facebook's own name, for example `message_edits`.")
@@ -247,7 +252,7 @@ class MissingFieldModel(_Answer):
     )
 
 
-class HealingModel(_Answer):
+class HealingModel(Answer):
     """The last fetch of messages that no webhook brought: the history after connecting, or missed messages."""
 
     status: Literal["waiting", "running", "complete", "cut_short"] = Field(
@@ -262,7 +267,7 @@ class HealingModel(_Answer):
     reason: str | MISSING = Field(MISSING, description="Why the fetch was cut short.")
 
 
-class UnhealedModel(_Answer):
+class UnhealedModel(Answer):
     """A conversation that Facebook refuses. It is tried again after growing pauses."""
 
     conversation: str | MISSING = Field(
@@ -280,7 +285,7 @@ class UnhealedModel(_Answer):
 Until = Annotated[Moment, Field(description="When the pause ends. Absent if it lasts until the shop resumes.")]
 
 
-class PageModel(_Answer):
+class PageModel(Answer):
     """A connected Page. Without a token (connected for webhooks only), the fields about the token are absent."""
 
     page_id: str
@@ -321,13 +326,13 @@ class PageModel(_Answer):
     )
 
 
-class PagesModel(_Answer):
+class PagesModel(Answer):
     """The shop's connected Pages."""
 
     pages: list[PageModel]
 
 
-class ShopModel(_Answer):
+class ShopModel(Answer):
     """The state of a shop."""
 
     shop: str
@@ -336,10 +341,8 @@ class ShopModel(_Answer):
     pages: list[PageModel]
 
 
-class KeyModel(BaseModel):
+class KeyModel(OpenAnswer):
     """A public key (RFC 7517)."""
-
-    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     kid: str = Field(description="The `kid` in the header of a receipt's signature.")
     kty: str
@@ -349,13 +352,13 @@ class KeyModel(BaseModel):
     alg: str | MISSING = MISSING
 
 
-class JwksModel(_Answer):
+class JwksModel(Answer):
     """The public keys that sign receipts."""
 
     keys: list[KeyModel]
 
 
-class ProblemModel(_Answer):
+class ProblemModel(Answer):
     """An error (RFC 9457)."""
 
     type: str = Field(description="Always `about:blank`. `reason` is more exact than the status.")

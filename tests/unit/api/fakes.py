@@ -285,11 +285,8 @@ class Store:
 
 def table(store: Store) -> list[Route]:
     """Return every route of a shop."""
-    messages, shops, graph = (
-        Messages(store, store, store, Compression(bytes)),
-        Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000),
-        Graph(store),
-    )
+    messages, fetched = Messages(store, store, store, Compression(bytes)), Graph(store).of
+    shops = Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000)
     blocked, marking = Blocked(store, store), Marking(store, store)
     one, page = f"{ALL}/messages/{{id}}", f"{ALL}/pages/{{page}}"
     conversation, purge = f"{ALL}/conversations/{{id}}", f"{ALL}/purges/{{purge_id}}"
@@ -335,11 +332,13 @@ def table(store: Store) -> list[Route]:
         Route("DELETE", block, blocked.lift, "unblock", drop, "Lift", answer=BlockedModel),
         Route("DELETE", person, messages.purge_customer, "purge_customer", drop, "Purge them", answer=ReceiptModel),
         Route("DELETE", page, shops.disconnect, "disconnect", admin, "Disconnect", answer=ReceiptModel),
-        Route("GET", f"{page}/posts", graph.posts, "posts", ask, "P", PostsQuery, answer=PostsModel, statuses=fetch),
+        Route(
+            "GET", f"{page}/posts", fetched("posts"), "posts", ask, "P", PostsQuery, answer=PostsModel, statuses=fetch
+        ),
         Route(
             "GET",
             f"{page}/live-videos",
-            graph.live_videos,
+            fetched("live_videos"),
             "liveVideos",
             ask,
             "L",
@@ -350,7 +349,7 @@ def table(store: Store) -> list[Route]:
         Route(
             "GET",
             f"{page}/live-videos/{{video}}/comments",
-            graph.live_comments,
+            fetched("live_comments", "video"),
             "liveComments",
             ask,
             "M",
@@ -358,12 +357,23 @@ def table(store: Store) -> list[Route]:
             answer=CommentsModel,
             statuses=fetch,
         ),
-        Route("GET", f"{page}/videos", graph.videos, "videos", ask, "V", EdgeQuery, answer=VideosModel, statuses=fetch),
-        Route("GET", comments, graph.comments, "comments", ask, "C", CommentsQuery, answer=CommentsModel),
-        Route("GET", replies, graph.replies, "replies", ask, "R", CommentsQuery, answer=CommentsModel),
-        Route("GET", threads, graph.conversations, "threads", ask, "T", InboxQuery, answer=GraphConversationsModel),
-        Route("GET", history, graph.conversation_messages, "history", ask, "H", EdgeQuery, answer=GraphMessagesModel),
-        Route("GET", customer, graph.customer, "customer", ask, "Who", EdgeQuery, answer=CustomersModel),
+        Route("GET", f"{page}/videos", fetched("videos"), "videos", ask, "V", EdgeQuery, answer=VideosModel),
+        Route("GET", comments, fetched("comments", "post"), "comments", ask, "C", CommentsQuery, answer=CommentsModel),
+        Route("GET", replies, fetched("replies", "comment"), "replies", ask, "R", CommentsQuery, answer=CommentsModel),
+        Route(
+            "GET", threads, fetched("conversations"), "threads", ask, "T", InboxQuery, answer=GraphConversationsModel
+        ),
+        Route(
+            "GET",
+            history,
+            fetched("conversation_messages", "id"),
+            "history",
+            ask,
+            "H",
+            EdgeQuery,
+            answer=GraphMessagesModel,
+        ),
+        Route("GET", customer, fetched("customer", "psid"), "customer", ask, "Who", EdgeQuery, answer=CustomersModel),
     ]
 
 

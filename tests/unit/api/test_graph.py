@@ -79,11 +79,11 @@ def test_what_facebook_has_is_answered_with_its_cursor(
         ("conversations?customer=7", GraphQuery("conversations", PAGE, "7")),
         ("conversations?limit=2&after=c", GraphQuery("conversations", PAGE, None, 2, "c")),
         ("conversations/t_1/messages?limit=2&after=c", GraphQuery("conversation_messages", PAGE, "t_1", 2, "c")),
-        ("customers/7?limit=2&after=c", GraphQuery("customer", PAGE, "7")),
+        ("customers/7?limit=2&after=c", GraphQuery("customer", PAGE, "7", 2, "c")),
     ],
 )
 def test_parameters_reach_the_reader(setup: Setup, path: str, query: GraphQuery) -> None:
-    """A customer has no parameters, so they do not reach the reader there."""
+    """For a customer, the reader ignores them."""
     assert ask(setup, path).status_code == 200
     assert setup.store.asked == ("fetch", "demo", query)
 
