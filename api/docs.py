@@ -19,10 +19,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.docs_style import STYLE
 from api.route import Route
 
-SCRIPT: Final = Path(__file__).with_name("docs.js")
+HERE: Final = Path(__file__).parent
 
 _HERE: Final = "https://address-of-this-service.invalid"
 """A placeholder in the document for the address of the service. A request's address replaces it."""
@@ -47,7 +46,7 @@ def description_routes(routes: Sequence[Route], *, version: str, public_url: str
     """Returns the two public routes that describe `routes`. They do not describe themselves. Without a `public_url`
     they name the address that the request was sent to.
     """
-    script = SCRIPT.read_text(encoding="utf-8")
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("docs.css", "docs.js"))
 
     @cache
     def document_and_page() -> tuple[bytes, bytes]:
@@ -56,11 +55,11 @@ def description_routes(routes: Sequence[Route], *, version: str, public_url: str
         from api.openapi import describe
 
         document = describe(routes, version=version, url=public_url.rstrip("/") if public_url else _HERE)
-        return orjson.dumps(document), render(document, script).encode()
+        return orjson.dumps(document), render(document, style, script).encode()
 
     headers = {
         "Cache-Control": "no-cache",
-        "Content-Security-Policy": policy(STYLE, script),
+        "Content-Security-Policy": policy(style, script),
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }

@@ -7,14 +7,13 @@ from typing import Any
 
 import orjson
 
-from api.docs_style import STYLE
 from api.errors import MEDIA
 
 Json = dict[str, Any]
 
 
-def render(document: Json, script: str = "") -> str:
-    """Returns the whole page. Pure: everything on the page comes from the document, except the script's work."""
+def render(document: Json, style: str = "", script: str = "") -> str:
+    """Returns the whole page. Everything on the page comes from the document, except the script's work."""
     info = document["info"]
     operations = [
         (method, path, operation)
@@ -32,7 +31,7 @@ def render(document: Json, script: str = "") -> str:
     about = "".join(f"<p>{_inline(text)}</p>" for text in info.get("description", "").split("\n\n") if text)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}: API</title><link rel="icon" href="data:,"><style>{STYLE}</style></head>
+<title>{title}: API</title><link rel="icon" href="data:,"><style>{style}</style></head>
 <body><nav aria-label="Calls"><a class="skip" href="#top">Skip to the text</a><strong>{title}</strong>{links}</nav>
 <main id="top"><h1>{title} <small>{escape(info["version"])} · <a href="openapi.json">openapi.json</a></small></h1>
 {about}{_problems(document)}{cards}</main><script>{script}</script></body></html>

@@ -6,9 +6,8 @@ begins, so an unavailable store gives a 503. If the store fails later, the answe
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from functools import partial
+from contextlib import ExitStack
 from typing import Final, Protocol
 
 import orjson
@@ -26,6 +25,7 @@ from api.answers import (
     pause_members,
     receipt_answer,
 )
+from api.at_once import AtOnce
 from api.call import NO_STORE, call_of
 from api.line_ends import on_one_line
 from api.phones import in_message
@@ -41,6 +41,8 @@ from domain.staff_mark import StaffMark
 from domain.turn import Turns
 
 MEDIA: Final = "application/x-ndjson"
+
+_HEADERS: Final = {**NO_STORE, "Content-Disposition": 'attachment; filename="page-inbox-export.ndjson"'}
 
 PATIENCE_SECONDS: Final = 60.0
 """Seconds after which the export is cut off if the caller reads nothing."""
@@ -108,7 +110,12 @@ class Exporter:
         self._marks = marks
         self._now = now
         self._turns = turns
-        self._running: Counter[ShopId] = Counter()
+        self._exports = AtOnce(
+            limits.EXPORTS_AT_ONCE,
+            "too_many_exports",
+            f"This shop has {limits.EXPORTS_AT_ONCE} exports under way; wait until one has ended.",
+            retry_after=RETRY_SECONDS,
+        )
 
     async def parts(self, shop: ShopId) -> AsyncIterator[bytes]:
         """Yields whole lines, some at a time: shop, Pages, receipts, the audit log, messages, marks, the end."""
@@ -138,31 +145,16 @@ class Exporter:
     async def export(self, request: Request) -> Response:
         """GET export"""
         shop = call_of(request).shop
-        if self._running[shop] >= limits.EXPORTS_AT_ONCE:
-            sentence = f"This shop has {limits.EXPORTS_AT_ONCE} exports under way; wait until one has ended."
-            raise limits.RateReached("too_many_exports", sentence, retry_after=RETRY_SECONDS)
-        self._running[shop] += 1
-        try:
+        with ExitStack() as running:
+            running.enter_context(self._exports.one_more(shop))
             parts = self.parts(shop)
             first = await anext(parts)
-        except BaseException:
-            self._ended(shop)
-            raise
-        return _Export(_after(first, parts), partial(self._ended, shop))
-
-    def _ended(self, shop: ShopId) -> None:
-        self._running[shop] -= 1
-        if not self._running[shop]:
-            del self._running[shop]
+            return _Export(_after(first, parts), running.pop_all().close)
 
 
 def _line(kind: str, item: bytes) -> bytes:
     """Returns a JSON object as a line with the object's `type`."""
     return on_one_line(b'{"type":"%b",%b' % (kind.encode(), item[1:])) + b"\n"
-
-
-def _attached() -> dict[str, str]:
-    return {"Content-Disposition": 'attachment; filename="page-inbox-export.ndjson"'}
 
 
 async def _after(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -175,7 +167,7 @@ class _Export(StreamingResponse):
     """Stops without the `end` line and cuts the caller's connection, if the store fails or the caller reads nothing."""
 
     def __init__(self, parts: AsyncIterator[bytes], ended: Callable[[], None]) -> None:
-        super().__init__(parts, headers=NO_STORE | _attached(), media_type=MEDIA)
+        super().__init__(parts, headers=_HEADERS, media_type=MEDIA)
         self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,14 +1,14 @@
 """The handlers with which a shop reads and purges: messages, with telephone numbers, conversations, and receipts."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import conversation_json, message_json, receipt_answer
+from api.at_once import AtOnce
 from api.call import answer, answer_bytes, call_of, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
@@ -84,30 +84,6 @@ class CustomerPurger(Protocol):
         ...
 
 
-class Searches:
-    """Counts the running searches of each shop."""
-
-    def __init__(self) -> None:
-        self._running: Counter[ShopId] = Counter()
-
-    @contextmanager
-    def one_more(self, shop: ShopId, searching: bool) -> Iterator[None]:
-        """Wraps a read. Raises RateReached if the read is a search and the shop does too many at the same time."""
-        if not searching:
-            yield
-            return
-        if self._running[shop] >= limits.SEARCHES_AT_ONCE:
-            sentence = f"This shop does {limits.SEARCHES_AT_ONCE} searches at present; wait until one has ended."
-            raise limits.RateReached("too_many_searches", sentence, retry_after=1)
-        self._running[shop] += 1
-        try:
-            yield
-        finally:
-            self._running[shop] -= 1
-            if not self._running[shop]:
-                del self._running[shop]
-
-
 class Messages:
     """The handlers."""
 
@@ -121,7 +97,12 @@ class Messages:
         self._reader = reader
         self._phone_numbers = PhoneNumbers()
         self._compression = compression
-        self._searches = Searches()
+        self._searches = AtOnce(
+            limits.SEARCHES_AT_ONCE,
+            "too_many_searches",
+            f"This shop does {limits.SEARCHES_AT_ONCE} searches at present; wait until one has ended.",
+            retry_after=1,
+        )
         self._purger = purger
         self._customers = customers
 
@@ -134,7 +115,7 @@ class Messages:
         as_json: Callable[[KeptMessage], bytes | None] = self._message
         if searching:
             as_json = _matching(search.of_messages(self._phone_numbers.find), self._message)
-        with self._searches.one_more(call.shop, searching):
+        with self._searches.one_more(call.shop) if searching else nullcontext():
             found = await self._reader.messages(call.shop, query.query(), as_json, searching=searching)
         return self._answer(request, "messages", found, searching)
 
@@ -154,7 +135,7 @@ class Messages:
         as_json: Callable[[KeptConversation], bytes | None] = self._conversation
         if searching:
             as_json = _matching(search.of_conversations(self._phone_numbers.find), self._conversation)
-        with self._searches.one_more(call.shop, searching):
+        with self._searches.one_more(call.shop) if searching else nullcontext():
             found = await self._reader.conversations(
                 call.shop, limit=query.limit, cursor=query.cursor, page=page, as_item=as_json, searching=searching
             )

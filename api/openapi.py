@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import CoreSchema
 
-from api import sse
+from api import export, sse
 from api.errors import MEDIA, TITLES
 from api.examples import COMMENT, CONVERSATION, EXAMPLES, EXPORT, FACEBOOK_CONVERSATION, PAGE, POST, PSID
 from api.models import STREAM_EVENTS, ProblemModel
@@ -18,8 +18,6 @@ from api.problems import REASONS
 from api.route import Route
 
 Json = dict[str, Any]
-
-NDJSON: Final = "application/x-ndjson"
 
 _PATH_PARAMETERS = {
     "shop": ("The shop. A token is for one shop.", "demo-shop"),
@@ -116,7 +114,7 @@ def _content(route: Route) -> Json:
         )
         return {"schema": {"type": "string"}, "example": example, "x-events": events}
     if route.answer is None:
-        return {"schema": {}, **({"example": EXPORT} if route.media == NDJSON else {})}
+        return {"schema": {}, **({"example": EXPORT} if route.media == export.MEDIA else {})}
     return {"schema": _ref(route.answer)} | ({"example": EXAMPLES[route.answer]} if route.answer in EXAMPLES else {})
 
 

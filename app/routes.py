@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from secrets import token_bytes
 from typing import Final
 
-from api import receipt_keys
+from api import export, receipt_keys, sse
 from api.attachments import Attachments
 from api.audit import Audit
 from api.blocked import Blocked
@@ -45,7 +45,6 @@ from api.models import (
 from api.params import AuditQuery, BlockQuery, ConversationsQuery, MessagesQuery, StreamQuery
 from api.route import Route
 from api.shops import Shops
-from api.sse import MEDIA
 from api.stream import Stream
 from api.stream_docs import STREAM
 from app.parts import unix_milliseconds
@@ -113,7 +112,7 @@ def table(services: Services) -> list[Route]:
               "Conversations, newest activity first.", query=ConversationsQuery, answer=ConversationsModel,
               statuses=(429,), tag="Reading"),
         Route("GET", f"{SHOP}/stream", stream.stream, "openStream", READ,
-              "New messages and changes as Server-Sent Events.", query=StreamQuery, statuses=(429,), media=MEDIA,
+              "New messages and changes as Server-Sent Events.", query=StreamQuery, statuses=(429,), media=sse.MEDIA,
               tag="Reading", description=STREAM, ticketed=True),
         Route("POST", f"{SHOP}/stream-ticket", stream.ticket, "giveTicket", READ,
               "A ticket that opens one stream.", answer=TicketModel, tag="Reading",
@@ -173,7 +172,7 @@ def table(services: Services) -> list[Route]:
         Route("DELETE", PAGE, shops.disconnect, "disconnectPage", ADMIN,
               "Disconnect a Page and delete its messages.", answer=ReceiptModel, statuses=(404,), tag="Shop and Pages"),
         Route("GET", f"{SHOP}/export", services.exporter.export, "exportShop", READ,
-              "The shop's Pages, receipts, audit log, messages and marks, as NDJSON.", media="application/x-ndjson",
+              "The shop's Pages, receipts, audit log, messages and marks, as NDJSON.", media=export.MEDIA,
               statuses=(429,),
               tag="Reading", apart=True,
               description="Each line is a JSON object with a `type`: `shop`, each `page` without its token, each "
