@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import MISSING, Field
 
-from api.models import Answer, Moment, OpenAnswer
+from api.models import ClosedModel, Moment, OpenModel
 
 _EXPIRING = "Stops working after a while."
 
 
-class _Item(OpenAnswer):
+class _Item(OpenModel):
     """Facebook may add fields."""
 
     partial: bool | MISSING = Field(
@@ -24,7 +24,7 @@ class _Item(OpenAnswer):
     missing: list[str] | MISSING = Field(MISSING, description="The fields that a `partial` item lacks.")
 
 
-class _Items(Answer):
+class _Items(ClosedModel):
     after: str | None = Field(
         description="The `after` of the next page. Only null is the end: a short or empty page is not."
     )
@@ -220,7 +220,7 @@ class NamedCustomerModel(CustomerModel):
     conversation_id: str
 
 
-class FailedCustomerModel(Answer):
+class FailedCustomerModel(ClosedModel):
     """A customer for whom Facebook gives no name."""
 
     conversation_id: str
@@ -229,7 +229,7 @@ class FailedCustomerModel(Answer):
     )
 
 
-class NamedCustomersModel(Answer):
+class NamedCustomersModel(ClosedModel):
     """Several customers, in the order of the request."""
 
     items: list[NamedCustomerModel]

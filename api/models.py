@@ -23,13 +23,13 @@ Moment = Annotated[str, Field(pattern=_MOMENT, json_schema_extra={"format": "dat
 """RFC 3339 in UTC with milliseconds."""
 
 
-class Answer(BaseModel):
+class ClosedModel(BaseModel):
     """An answer or a part of one, whose fields are all known."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
-class OpenAnswer(BaseModel):
+class OpenModel(BaseModel):
     """An answer or a part of one, which passes on further fields."""
 
     model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
@@ -40,7 +40,7 @@ NextCursor = Annotated[
 ]
 
 
-class MessageModel(Answer):
+class MessageModel(ClosedModel):
     """One message between a customer and a Page."""
 
     id: str = Field(description="Facebook's `mid`. It is opaque: percent-encode it in addresses.")
@@ -75,7 +75,7 @@ class MessageModel(Answer):
 LookedAt = Annotated[int, Field(ge=0, description="How many items were examined. Present only in a search.")]
 
 
-class MessagesModel(Answer):
+class MessagesModel(ClosedModel):
     """Messages, newest receipt first."""
 
     messages: list[MessageModel]
@@ -83,7 +83,7 @@ class MessagesModel(Answer):
     next_cursor: NextCursor
 
 
-class StaffMarkModel(Answer):
+class StaffMarkModel(ClosedModel):
     """The staff's notes about a conversation. All staff share them."""
 
     done: bool = Field(description="Whether staff are done with it. Compare `marked_at` with `last_activity_at`.")
@@ -92,7 +92,7 @@ class StaffMarkModel(Answer):
     marked_at: Moment
 
 
-class MarkedModel(Answer):
+class MarkedModel(ClosedModel):
     """A conversation and its mark."""
 
     conversation_id: str
@@ -100,13 +100,13 @@ class MarkedModel(Answer):
     mark: StaffMarkModel
 
 
-class LabelsModel(Answer):
+class LabelsModel(ClosedModel):
     """The labels that staff may give conversations."""
 
     labels: list[str]
 
 
-class ConversationModel(Answer):
+class ConversationModel(ClosedModel):
     """All messages between one customer and one Page."""
 
     id: str
@@ -118,7 +118,7 @@ class ConversationModel(Answer):
     mark: StaffMarkModel | MISSING = MISSING
 
 
-class ConversationsModel(Answer):
+class ConversationsModel(ClosedModel):
     """Conversations, newest activity first."""
 
     conversations: list[ConversationModel]
@@ -126,21 +126,21 @@ class ConversationsModel(Answer):
     next_cursor: NextCursor
 
 
-class ErasedModel(Answer):
+class ErasedModel(ClosedModel):
     """A message that its sender took back."""
 
     id: str
     page_id: str
 
 
-class PurgeEventModel(Answer):
+class PurgeEventModel(ClosedModel):
     """Something was deleted at the shop's request. The receipt describes it."""
 
     purge_id: str
     what: PurgeTarget
 
 
-class LiveModel(OpenAnswer):
+class LiveModel(OpenModel):
     """An event that is never stored. Its further members depend on the kind."""
 
     kind: NoticeKind
@@ -149,19 +149,19 @@ class LiveModel(OpenAnswer):
     sent_at: Moment | MISSING = Field(MISSING, description="Facebook's time.")
 
 
-class ReadyModel(Answer):
+class ReadyModel(ClosedModel):
     """All earlier events are sent. Later events come as they happen."""
 
     at: Moment
 
 
-class GapModel(Answer):
+class GapModel(ClosedModel):
     """The stream cannot continue after the id that was sent. It starts now: read the messages again."""
 
     reason: Gap
 
 
-class EndModel(Answer):
+class EndModel(ClosedModel):
     """The stream ends. Open it again, with a new token if `reason` is `token_expired`."""
 
     reason: SentEnd
@@ -181,13 +181,13 @@ STREAM_EVENTS: Final[Mapping[str, type[BaseModel]]] = {
 """The `data` of each event of a stream, by the event's name."""
 
 
-class TicketModel(Answer):
+class TicketModel(ClosedModel):
     """A ticket for one stream."""
 
     ticket: str = Field(description="Open `stream?ticket=` with it within 30 seconds.", examples=["kq3vXb0m"])
 
 
-class ReceiptModel(Answer):
+class ReceiptModel(ClosedModel):
     """A purge. Its target cannot be read any more. The receipt is kept for 30 days."""
 
     purge_id: str
@@ -203,7 +203,7 @@ class ReceiptModel(Answer):
     )
 
 
-class BlockedModel(Answer):
+class BlockedModel(ClosedModel):
     """Whether a conversation is blocked. No message of a blocked conversation is stored."""
 
     conversation_id: str
@@ -212,7 +212,7 @@ class BlockedModel(Answer):
     purge: ReceiptModel | MISSING = Field(MISSING, description="The receipt of what was deleted with the block.")
 
 
-class AuditEntryModel(Answer):
+class AuditEntryModel(ClosedModel):
     """A recorded action: the caller, the time and the address. It has no content and no customer."""
 
     at: Moment
@@ -229,21 +229,21 @@ class AuditEntryModel(Answer):
     times: int = Field(ge=1, description="How often. Equal reads of one hour share an entry.")
 
 
-class AuditModel(Answer):
+class AuditModel(ClosedModel):
     """Entries of the audit log, newest first."""
 
     entries: list[AuditEntryModel]
     next_cursor: NextCursor
 
 
-class WarningModel(Answer):
+class WarningModel(ClosedModel):
     """A warning about a Page, which the shop must act on."""
 
     reason: str = Field(description="A slug for programs: `token_expires_soon`, `fields_refused`.")
     detail: str = Field(description="A sentence for people.")
 
 
-class MissingFieldModel(Answer):
+class MissingFieldModel(ClosedModel):
     """A webhook field that Facebook does not deliver."""
 
     field: str = Field(description="Facebook's own name, for example `message_edits`.")
@@ -252,7 +252,7 @@ class MissingFieldModel(Answer):
     )
 
 
-class HealingModel(Answer):
+class HealingModel(ClosedModel):
     """The last fetch of messages that no webhook brought: the history after connecting, or missed messages."""
 
     status: Literal["waiting", "running", "complete", "cut_short"] = Field(
@@ -267,7 +267,7 @@ class HealingModel(Answer):
     reason: str | MISSING = Field(MISSING, description="Why the fetch was cut short.")
 
 
-class UnhealedModel(Answer):
+class UnhealedModel(ClosedModel):
     """A conversation that Facebook refuses. It is tried again after growing pauses."""
 
     conversation: str | MISSING = Field(
@@ -285,7 +285,7 @@ class UnhealedModel(Answer):
 Until = Annotated[Moment, Field(description="When the pause ends. Absent if it lasts until the shop resumes.")]
 
 
-class PageModel(Answer):
+class PageModel(ClosedModel):
     """A connected Page. Without a token (connected for webhooks only), the fields about the token are absent."""
 
     page_id: str
@@ -326,13 +326,13 @@ class PageModel(Answer):
     )
 
 
-class PagesModel(Answer):
+class PagesModel(ClosedModel):
     """The shop's connected Pages."""
 
     pages: list[PageModel]
 
 
-class ShopModel(Answer):
+class ShopModel(ClosedModel):
     """The state of a shop."""
 
     shop: str
@@ -341,7 +341,7 @@ class ShopModel(Answer):
     pages: list[PageModel]
 
 
-class KeyModel(OpenAnswer):
+class KeyModel(OpenModel):
     """A public key (RFC 7517)."""
 
     kid: str = Field(description="The `kid` in the header of a receipt's signature.")
@@ -352,13 +352,13 @@ class KeyModel(OpenAnswer):
     alg: str | MISSING = MISSING
 
 
-class JwksModel(Answer):
+class JwksModel(ClosedModel):
     """The public keys that sign receipts."""
 
     keys: list[KeyModel]
 
 
-class ProblemModel(Answer):
+class ProblemModel(ClosedModel):
     """An error (RFC 9457)."""
 
     type: str = Field(description="Always `about:blank`. `reason` is more exact than the status.")
