@@ -76,7 +76,7 @@ class Prometheus:
         return {(label.get("job", ""), label["alertname"]) for label in labels}
 
     def wait_for_scrape(self) -> None:
-        """Return when some target was scraped again."""
+        """Returns when some target was scraped again."""
         before = self._scrapes()
         wait_until_blocking(lambda: self._scrapes() != before, within=START_SECONDS)
 

@@ -24,7 +24,7 @@ WITHIN = 30.0
 
 
 async def wait_until(condition: Callable[[], object | Awaitable[object]], within: float = WITHIN) -> None:
-    """Return once `condition()` is true, awaited where it is a coroutine; AssertionError after `within` seconds."""
+    """Returns once `condition()` is true, awaited where it is a coroutine; AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     pause = _FIRST_POLL_SECONDS
     while True:

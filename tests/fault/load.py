@@ -63,7 +63,7 @@ class Load:
         await wait_until(lambda: len(self.acknowledged) >= wanted, within)
 
     async def recovered(self, since: float, within: float = 60) -> float:
-        """Return once a delivery that was sent after `since` (of `time.monotonic`) is answered 200.
+        """Returns once a delivery that was sent after `since` (of `time.monotonic`) is answered 200.
 
         Returns: the seconds from then until now.
         """

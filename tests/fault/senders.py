@@ -109,5 +109,5 @@ async def connected(
 
 
 async def all_closed(senders: Sequence[Sender], within: float) -> None:
-    """Return once the service has closed each of them."""
+    """Returns once the service has closed each of them."""
     await wait_until(lambda: all(sender.closed for sender in senders), within)

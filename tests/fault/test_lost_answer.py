@@ -42,7 +42,7 @@ class Wire:
         task.add_done_callback(self.connections.discard)
 
     async def ended(self) -> None:
-        """Return when the service has closed all of them."""
+        """Returns when the service has closed all of them."""
         await asyncio.gather(*self.connections)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

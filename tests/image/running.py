@@ -137,7 +137,7 @@ def running(name: str, settings: Mapping[str, str], *, network: str) -> Iterator
 
 
 def until(condition: Any, otherwise: str, container: Container, within: float = START_SECONDS) -> None:
-    """Return once it holds.
+    """Returns once it holds.
 
     Raises:
         NotSo: the sentence, and what the container said last.

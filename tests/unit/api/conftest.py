@@ -7,5 +7,5 @@ from tests.unit.api.fakes import Setup
 
 @pytest.fixture
 def setup() -> Setup:
-    """Return a fresh setup for each test."""
+    """Returns a fresh setup for each test."""
     return Setup()

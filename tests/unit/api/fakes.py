@@ -148,7 +148,7 @@ class Store:
         return Slice([one for one in found if one is not None], "c1", 2)
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
-        """Return a known message."""
+        """Returns a known message."""
         self._note("message", shop, message)
         if message not in self.known:
             raise Refused("not_found", "message_not_found")
@@ -165,7 +165,7 @@ class Store:
         as_item: Callable[[KeptConversation], bytes | None],
         searching: bool,
     ) -> Slice[bytes]:
-        """Return one conversation. The list ends after it."""
+        """Returns one conversation. The list ends after it."""
         self._note("conversations", shop, limit, cursor, page)
         customer = Psid("7")
         kept = KeptConversation(conversation_of(PAGE, customer), PAGE, customer, 1, NOW * 1000, KEPT)
@@ -174,37 +174,37 @@ class Store:
         return Slice([] if found is None else [found], None, 1)
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
-        """Return the receipt of a purge that is still erasing."""
+        """Returns the receipt of a purge that is still erasing."""
         return self._receipt("shop", shop, requested_by, complete=False)
 
     async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
-        """Return the receipt of a finished purge."""
+        """Returns the receipt of a finished purge."""
         return self._receipt("conversation", shop, conversation, requested_by)
 
     async def purge_message(self, shop: ShopId, message: MessageId, requested_by: str, /) -> Receipt:
-        """Return the receipt of a finished purge."""
+        """Returns the receipt of a finished purge."""
         return self._receipt("message", shop, message, requested_by)
 
     async def fetch(self, shop: ShopId, query: GraphQuery, /) -> Fetched:
-        """Return one item. The list continues, but not for a customer."""
+        """Returns one item. The list continues, but not for a customer."""
         self._note("fetch", shop, query)
         return Fetched(FETCHED[query.edge], None if query.edge == "customer" else "QVFIUmx1")
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """Return the receipt of a finished purge."""
+        """Returns the receipt of a finished purge."""
         return self._receipt("page", shop, page, requested_by)
 
     async def receipt(self, shop: ShopId, purge: PurgeId, /) -> Receipt:
-        """Return the receipt of an earlier purge."""
+        """Returns the receipt of an earlier purge."""
         return self._receipt("shop", shop, purge)
 
     async def shop(self, shop: ShopId, /) -> Shop:
-        """Return a shop with one Page."""
+        """Returns a shop with one Page."""
         self._note("shop", shop)
         return Shop(shop, self.paused, (self.known_page,), self.until)
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Return the known Page."""
+        """Returns the known Page."""
         self._note("page", shop, page)
         if page != self.known_page.id:
             raise Refused("not_found", "page_not_found")
@@ -225,12 +225,12 @@ class Store:
     async def put(
         self, shop: ShopId, conversation: ConversationId, /, *, done: bool, unread: bool, labels: Sequence[str]
     ) -> StaffMark:
-        """Return a mark that was set now."""
+        """Returns a mark that was set now."""
         self._note("put", shop, conversation, done, unread, [*labels])
         return StaffMark(conversation, PAGE, done, unread, tuple(labels), NOW * 1000)
 
     async def read(self, shop: ShopId, /) -> tuple[str, ...]:
-        """Return the list of labels."""
+        """Returns the list of labels."""
         self._note("labels", shop)
         return self.labels
 
@@ -240,7 +240,7 @@ class Store:
         self.labels = tuple(labels)
 
     async def block(self, shop: ShopId, conversation: ConversationId, /) -> int:
-        """Return the block of this conversation, set now."""
+        """Returns the block of this conversation, set now."""
         self._note("block", shop, conversation)
         self.blocked = conversation
         return NOW * 1000
@@ -251,12 +251,12 @@ class Store:
         self.blocked = None
 
     async def since(self, shop: ShopId, conversation: ConversationId, /) -> int | None:
-        """Return the time of the block if the conversation is blocked."""
+        """Returns the time of the block if the conversation is blocked."""
         self._note("since", shop, conversation)
         return NOW * 1000 if conversation == self.blocked else None
 
     async def purge(self, shop: ShopId, customer: Psid, requested_by: str, /) -> Receipt:
-        """Return the receipt of a finished purge."""
+        """Returns the receipt of a finished purge."""
         return self._receipt("customer", shop, customer, requested_by)
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /, *, history: bool) -> Page:
@@ -265,12 +265,12 @@ class Store:
         return Page(page, NOW * 1000, state=None if token is None else CONNECTED)
 
     async def request(self, shop: ShopId, page: PageId, /) -> Page:
-        """Return that the Page will be healed."""
+        """Returns that the Page will be healed."""
         self._note("heal", shop, page)
         return Page(page, NOW * 1000, state=replace(CONNECTED, heal_since=NOW * 1000))
 
     async def progress(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """Return what the test has set."""
+        """Returns what the test has set."""
         return self.heal
 
     def _receipt(self, what: PurgeTarget, *asked: str, complete: bool = True) -> Receipt:
@@ -284,7 +284,7 @@ class Store:
 
 
 def table(store: Store) -> list[Route]:
-    """Return every route of a shop."""
+    """Returns every route of a shop."""
     messages, fetched = Messages(store, store, store, Compression(bytes)), Graph(store).of
     shops = Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000)
     blocked, marking = Blocked(store, store), Marking(store, store)
@@ -419,6 +419,6 @@ class Setup:
         self.client = TestClient(self.app, raise_server_exceptions=False, headers=self.bearer(), client=from_)
 
     def bearer(self, shop: str = "demo", *scopes: Scope) -> dict[str, str]:
-        """Return the header of a token. Without a scope the token has every scope."""
+        """Returns the header of a token. Without a scope the token has every scope."""
         token = self.tokens.mint(ShopId(shop), scopes or SCOPES, 60, "dara", NOW)
         return {"Authorization": f"Bearer {token}"}

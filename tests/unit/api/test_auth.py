@@ -27,12 +27,12 @@ CLAIMS: dict[str, Any] = {
 
 
 def b64(raw: bytes) -> str:
-    """Return base64url without padding (RFC 7515, 2)."""
+    """Returns base64url without padding (RFC 7515, 2)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def signed(claims: Any, secret: Secret = SECRET, digest: str = "sha256", **header: Any) -> str:
-    """Return a JWS of the claims, made without a JWT library."""
+    """Returns a JWS of the claims, made without a JWT library."""
     head = b64(json.dumps({"alg": "HS256", "typ": "JWT"} | header).encode())
     body = b64(claims if isinstance(claims, bytes) else json.dumps(claims).encode())
     code = hmac.new(secret.reveal_bytes(), f"{head}.{body}".encode(), getattr(hashlib, digest)).digest()
@@ -40,17 +40,17 @@ def signed(claims: Any, secret: Secret = SECRET, digest: str = "sha256", **heade
 
 
 def verifier(*secrets: Secret, jwks: dict[str, Any] | None = None) -> Tokens:
-    """Return tokens at a fixed time."""
+    """Returns tokens at a fixed time."""
     return Tokens(secrets, jwks, now=lambda: NOW)
 
 
 def without(name: str) -> dict[str, Any]:
-    """Return the claims without this claim."""
+    """Returns the claims without this claim."""
     return {claim: value for claim, value in CLAIMS.items() if claim != name}
 
 
 def refusal(token: str, tokens: Tokens | None = None) -> str:
-    """Return the reason for which a token is refused."""
+    """Returns the reason for which a token is refused."""
     with pytest.raises(Unauthenticated) as refused:
         (tokens or verifier(SECRET)).verify(token)
     return refused.value.reason

@@ -11,7 +11,7 @@ TOKEN = "EAAB-secret_of.the|Page~"
 
 
 def connect(token: object) -> PageConnect:
-    """Return the body that sends this token."""
+    """Returns the body that sends this token."""
     return parse_body(PageConnect, "", orjson.dumps({"access_token": token}))
 
 

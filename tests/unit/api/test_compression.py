@@ -13,7 +13,7 @@ PAGE = orjson.dumps({"messages": [{"id": f"m_{n}", "text": f"សួស្តី 
 
 
 def read(content: bytes, coding: str | None) -> bytes:
-    """Return what the caller decodes."""
+    """Returns what the caller decodes."""
     if coding == "zstd":
         return zstandard.ZstdDecompressor().decompress(content)
     return zlib.decompress(content, wbits=16 + zlib.MAX_WBITS) if coding == "gzip" else content

@@ -43,7 +43,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture
 def page(setup: Setup) -> str:
-    """Return the page as the service sends it."""
+    """Returns the page as the service sends it."""
     answer = setup.client.get("/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     return answer.text

@@ -79,7 +79,7 @@ def test_an_error_nobody_expected_tells_nothing(setup: Setup) -> None:
 
 
 def _client(error: Exception, state: dict[str, Any] | None = None) -> TestClient:
-    """Return a client of an application that raises, after a middleware gave the request a state."""
+    """Returns a client of an application that raises, after a middleware gave the request a state."""
 
     async def fail(request: Request) -> Any:
         request.scope.setdefault("state", {}).update(state or {})

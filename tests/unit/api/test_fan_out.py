@@ -28,11 +28,11 @@ class FakeFeed:
         self.fails: Exception | None = None
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
-        """Return a start at the present moment."""
+        """Returns a start at the present moment."""
         return Start(0, 0)
 
     async def read(self, shop: ShopId, after: int, /) -> Stretch:
-        """Return nothing, because nothing is stored."""
+        """Returns nothing, because nothing is stored."""
         return Stretch([], after)
 
     async def follow(self, shop: ShopId, after: int, deliver: Callable[[Stretch], float | None], /) -> None:
@@ -47,7 +47,7 @@ class FakeFeed:
             del self.following[shop]
 
     def event_id(self, shop: ShopId, position: int, /) -> str:
-        """Return the position as a text."""
+        """Returns the position as a text."""
         return str(position)
 
     def say(self, *events: StreamEvent, position: int, shop: ShopId = SHOP) -> float | None:
@@ -97,12 +97,12 @@ class Setup:
 
 
 def message(position: int) -> StreamEvent:
-    """Return the event of a stored message."""
+    """Returns the event of a stored message."""
     return StreamEvent("message", KeptMessage(b'{"id":"m_%d"}' % position, 0, 0), position)
 
 
 async def taken(viewer: Viewer) -> list[str]:
-    """Return the names and ids of the events that wait for the viewer."""
+    """Returns the names and ids of the events that wait for the viewer."""
     chunk = await viewer.next()
     assert chunk is not None
     lines = chunk.decode().splitlines()

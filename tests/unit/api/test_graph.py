@@ -35,7 +35,7 @@ PATHS = [path for path, _, _ in ROUTES]
 
 
 def ask(setup: Setup, path: str) -> Any:
-    """Return the answer for an edge of the Page."""
+    """Returns the answer for an edge of the Page."""
     return setup.client.get(f"{SHOP}/pages/{PAGE}/{path}")
 
 

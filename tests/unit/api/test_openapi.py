@@ -17,7 +17,7 @@ ROUTES = table(Store())
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    """Return the description of the whole table."""
+    """Returns the description of the whole table."""
     return describe(ROUTES, version="1.0", url="https://inbox.example")
 
 

@@ -17,7 +17,7 @@ TEXTS = [case["text"] for half in VECTORS.values() for case in half]
 
 
 def message(text: str, **parts: object) -> bytes:
-    """Return a message's content."""
+    """Returns a message's content."""
     return orjson.dumps(
         {"id": "m_0120001234567", "kind": "message", "text": text, **parts, "sent_at": "2026-02-02T02:40:00.123Z"}
     )

@@ -110,7 +110,7 @@ def test_head_is_answered_like_get(setup: Setup) -> None:
 
 
 def _noting(setup: Setup, seen: list[dict[str, Any]]) -> TestClient:
-    """Return the setup, and a list that receives the state of each request afterwards, as the log line does."""
+    """Returns the setup, and a list that receives the state of each request afterwards, as the log line does."""
 
     async def app(scope: Connection, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

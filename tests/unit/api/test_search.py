@@ -16,13 +16,13 @@ EXPIRES = 1_770_000_000_000
 
 
 def kept(text: str | None = None, **parts: Any) -> KeptMessage:
-    """Return a message with this text."""
+    """Returns a message with this text."""
     content = {"id": "m_1", "direction": "in", "kind": "message"} | ({} if text is None else {"text": text}) | parts
     return KeptMessage(orjson.dumps(content), EXPIRES - 5, EXPIRES)
 
 
 def found(search: Search, message: KeptMessage) -> bool:
-    """Return whether the search finds the text."""
+    """Returns whether the search finds the text."""
     return search.of_messages(in_message)(message)
 
 

@@ -7,7 +7,7 @@ from api import sse
 
 
 def read(stream: bytes) -> list[dict[str, str]]:
-    """Return the events that a reader finds by the exact text of the standard."""
+    """Returns the events that a reader finds by the exact text of the standard."""
     events: list[dict[str, str]] = []
     name, data, last_id = "", "", ""
     for line in stream.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n"):

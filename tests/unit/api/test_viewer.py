@@ -8,7 +8,7 @@ from api.viewer import QUEUE, QUEUE_BYTES, SENT_BYTES, Viewer
 
 
 def made(position: int = 0) -> Viewer:
-    """Return a viewer that has caught up."""
+    """Returns a viewer that has caught up."""
     viewer = Viewer(position, Viewer.wake)
     viewer.behind = False
     return viewer

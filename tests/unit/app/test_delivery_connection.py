@@ -74,11 +74,11 @@ class Setup(WebhookSetup):
         self.server: uvicorn.Server | None = None
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Return a new connection."""
+        """Returns a new connection."""
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def said(self, parts: list[bytes], lines: int) -> bytes:
-        """Return the answers to these parts. Each part is sent after the answer to the part before it. Ends after this
+        """Returns the answers to these parts. Each part is sent after the answer to the part before it. Ends after this
         number of log lines."""
         reader, writer = await self.connect()
         before, sent = len(self.lines), READ[self.edge]
@@ -95,7 +95,7 @@ class Setup(WebhookSetup):
 
 @asynccontextmanager
 async def served(*, short: bool) -> AsyncIterator[Setup]:
-    """Yield such a service on loopback."""
+    """Yields such a service on loopback."""
     setup = Setup(short=short)
     config = uvicorn.Config(
         setup.app,
@@ -122,7 +122,7 @@ async def served(*, short: bool) -> AsyncIterator[Setup]:
 
 
 def repr_of(line: MutableMapping[str, Any]) -> str:
-    """Return a key to sort lines, because their order does not matter."""
+    """Returns a key to sort lines, because their order does not matter."""
     return repr(sorted(line.items()))
 
 
@@ -131,7 +131,7 @@ def body(mid: str = "m_1", text: str = "x") -> bytes:
 
 
 def post(content: bytes, *headers: str, signature: bytes | None = None, version: str = "1.1") -> bytes:
-    """Return a delivery as bytes. `headers` are added to the required headers."""
+    """Returns a delivery as bytes. `headers` are added to the required headers."""
     signature = signature or sign(content, SECRET)
     head = f"POST /webhook HTTP/{version}\r\nHost: x\r\nX-Hub-Signature-256: {signature.decode()}\r\n"
     if not any(header.startswith("Transfer-Encoding") for header in headers):

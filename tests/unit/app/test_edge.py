@@ -86,7 +86,7 @@ class Bounded:
 
 @asynccontextmanager
 async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[Bounded]:
-    """Yield a server on loopback."""
+    """Yields a server on loopback."""
     it = Bounded(most, most_bytes)
     protocol: Any = partial(AsgiConnection, it.edge, it.busy, 1 << 20)
     config = uvicorn.Config(

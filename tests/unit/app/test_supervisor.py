@@ -39,21 +39,21 @@ class FakeWorker:
         self.end(0 if number == signal.SIGTERM else -number)
 
     def hangs(self) -> bool:
-        """Return False, because this worker never hangs."""
+        """Returns False, because this worker never hangs."""
         return False
 
     async def report(self, *, checks: bool = False) -> list[Result] | None:
-        """Return the worker's checks."""
+        """Returns the worker's checks."""
         return self.results if checks else []
 
     async def ended(self) -> int:
-        """Return the exit code."""
+        """Returns the exit code."""
         return await self.code
 
 
 @asynccontextmanager
 async def supervised(workers: int, make: Callable[[int], FakeWorker]) -> AsyncIterator[tuple[Supervisor, list[Any]]]:
-    """Return a supervisor, and its workers in the order of their start. `make` gets the number of earlier starts."""
+    """Returns a supervisor, and its workers in the order of their start. `make` gets the number of earlier starts."""
     started: list[Any] = []
 
     async def start() -> Worker:
@@ -77,7 +77,7 @@ def value(supervisor: Supervisor, name: str) -> float:
 
 
 async def passed(supervisor: Supervisor) -> dict[str, bool]:
-    """Return each check with its result."""
+    """Returns each check with its result."""
     return {result.name: result.ok for result in await supervisor.run()}
 
 

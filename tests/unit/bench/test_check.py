@@ -12,7 +12,7 @@ from bench.figures import Figure
 
 
 def run(*rows: Figure, divisor: int = 1, skipped: list[dict[str, str]] | None = None) -> dict[str, Any]:
-    """Return the JSON of a run."""
+    """Returns the JSON of a run."""
     return {
         "environment": {"processor": "one"},
         "effort": {"divisor": divisor},
@@ -22,7 +22,7 @@ def run(*rows: Figure, divisor: int = 1, skipped: list[dict[str, str]] | None = 
 
 
 def row(ratios: list[float], unit: str = "us", name: str = "reads") -> Figure:
-    """Return a figure whose rounds have these ratios."""
+    """Returns a figure whose rounds have these ratios."""
     return Figure("group", name, ratios, unit, "a bare one", [1.0] * len(ratios))
 
 

@@ -18,7 +18,7 @@ SHOP, OTHER = ShopId("shop-1"), ShopId("shop-2")
 
 
 def new_key() -> Secret:
-    """Return a new key for SEAL_KEYS."""
+    """Returns a new key for SEAL_KEYS."""
     return Secret(b64encode(secrets.token_bytes(32)).decode())
 
 

@@ -25,12 +25,12 @@ PARTS = st.tuples(TEXTS, TEXTS, TEXTS)
 
 
 def sealer(*keys: bytes) -> Sealer:
-    """Return a sealer that uses the same nonce each time, so that its values can be compared."""
+    """Returns a sealer that uses the same nonce each time, so that its values can be compared."""
     return Sealer([Secret(b64encode(key).decode()) for key in keys], new_nonce=lambda size: NONCE[:size])
 
 
 def hkdf(key: bytes, info: bytes) -> bytes:
-    """Return HKDF-SHA256 for one block, as RFC 5869 describes it."""
+    """Returns HKDF-SHA256 for one block, as RFC 5869 describes it."""
     extracted = hmac.digest(bytes(32), key, hashlib.sha256)
     return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
 

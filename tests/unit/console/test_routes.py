@@ -16,7 +16,7 @@ from console.routes import HERE, KINDS, Console, policy
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    """Return a client of the two routes."""
+    """Returns a client of the two routes."""
     console = Console(MODULE, TYPES)
     routes = [Route("/console", console.page), Route("/console/{version}/{file:path}", console.file)]
     found = TestClient(Starlette(routes=routes), headers={"Accept-Encoding": "identity"})
@@ -25,14 +25,14 @@ def client() -> Iterator[TestClient]:
 
 
 def base(client: TestClient) -> str:
-    """Return the address of the page's own files."""
+    """Returns the address of the page's own files."""
     found = re.search(r'name="page-inbox-base" content="([^"]+)"', client.get("/console").text)
     assert found is not None
     return found.group(1)
 
 
 def directives(answer: httpx2.Response) -> dict[str, str]:
-    """Return the policy by directive."""
+    """Returns the policy by directive."""
     parts = (part.strip().partition(" ") for part in answer.headers["content-security-policy"].split(";"))
     return {name: value for name, _, value in parts}
 

@@ -20,7 +20,7 @@ _NAMED: Final = re.compile(r"\{(\w+)\}")
 
 
 def texts(words: dict[str, Any], key: str) -> list[str]:
-    """Return the text of a key, or all its plural forms."""
+    """Returns the text of a key, or all its plural forms."""
     found = words[key]
     return list(found.values()) if isinstance(found, dict) else [found]
 
@@ -50,7 +50,7 @@ def test_khmer_is_khmer() -> None:
 
 
 def keys_in_code() -> tuple[set[str], set[str]]:
-    """Return the full keys in scripts, and the first parts of keys that scripts put together."""
+    """Returns the full keys in scripts, and the first parts of keys that scripts put together."""
     whole, begun = set(), set()
     for source in SCRIPTS.values():
         whole |= set(re.findall(r'"([a-z_]+(?:\.[a-z_0-9A-Z]+)*)"', source))

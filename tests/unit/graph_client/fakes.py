@@ -1,4 +1,4 @@
-"""Facebook by script, budgets as a test says, and the real way between the two."""
+"""Facebook that follows a script, budgets that a test sets, and the product's code between the two."""
 
 import json
 from collections import defaultdict
@@ -33,7 +33,7 @@ WORDS = "Sokha said: my number is 012 345 678, EAA-page-token"
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it went out."""
+    """A request that was sent."""
 
     method: str
     path: str
@@ -43,12 +43,12 @@ class Asked:
 
     @property
     def what(self) -> str:
-        """As scripts name it: `GET me`."""
+        """Returns the name that scripts use, for example `GET me`."""
         return f"{self.method} {self.path}"
 
     @property
     def token(self) -> str:
-        """Of the header."""
+        """Returns the token in the header."""
         return self.headers["authorization"].removeprefix("Bearer ")
 
 
@@ -57,48 +57,47 @@ Step = httpx2.Response | Exception | Callable[[Asked], Awaitable[httpx2.Response
 
 
 async def body(*chunks: bytes) -> AsyncIterator[bytes]:
-    """An answer's bytes as they come from the network."""
+    """Yields the bytes of an answer as they come from the network."""
     for chunk in chunks:
         yield chunk
 
 
 def answer(status: int, found: Any, **headers: str) -> httpx2.Response:
-    """JSON; `headers` with underscores for hyphens."""
+    """Returns an answer with JSON. Names in `headers` have underscores instead of hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx2.Response(status, headers=named, content=body(json.dumps(found).encode()))
 
 
 def ok(found: Any = None, **headers: str) -> httpx2.Response:
-    """A success, of `{"data": []}` where nothing is given."""
+    """Returns a success. Without `found` the answer is `{"data": []}`."""
     return answer(200, {"data": []} if found is None else found, **headers)
 
 
 def refused(code: int, subcode: int | None = None, *, words: str = WORDS, **headers: str) -> httpx2.Response:
-    """A refusal as Graph writes it."""
+    """Returns a refusal as Graph writes it."""
     error = {"code": code, "error_subcode": subcode, "message": words, "type": "OAuthException", "fbtrace_id": "Ab1-_x"}
     return answer(400, {"error": error}, **headers)
 
 
 def too_much() -> httpx2.Response:
-    """Graph would rather be asked for less."""
+    """Returns the error with which Graph asks for a smaller request."""
     return refused(1, words="Please reduce the amount of data you're asking for, then retry your request")
 
 
 @dataclass
 class Facebook:
-    """Answers each request with the next step of the script. `asked` has the requests, `told` has them in short
-    form."""
+    """Answers each request with the next step of the script. `asked` has the requests, and `told` has their names."""
 
     script: defaultdict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
     asked: list[Asked] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
     def will(self, what: str, *steps: Step) -> None:
-        """Prepares these answers, in this order."""
+        """Prepare these answers, in this order."""
         self.script[what] += steps
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        """One request."""
+        """Answer one request."""
         asked = Asked(
             request.method,
             request.url.path.removeprefix(f"/{VERSION}/"),
@@ -124,13 +123,13 @@ class Facebook:
 
 
 class Network(httpcore2.AsyncConnectionInterface):
-    """A network that leads to a function."""
+    """A network that calls a function."""
 
     def __init__(self, answer: Callable[[httpx2.Request], Awaitable[httpx2.Response]]) -> None:
         self._answer = answer
 
     async def handle_async_request(self, request: httpcore2.Request) -> httpcore2.Response:
-        """One request."""
+        """Answer one request."""
         assert isinstance(request.stream, AsyncIterable)
         content = b"".join([part async for part in request.stream])
         url = f"https://graph.example{request.url.target.decode()}"
@@ -141,12 +140,12 @@ class Network(httpcore2.AsyncConnectionInterface):
         return httpcore2.Response(found.status_code, headers=found.headers.raw, content=found.stream)
 
     async def aclose(self) -> None:
-        """Close nothing."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Entry(CallSlot):
-    """What the store says before a call."""
+    """The answer of the store before a call."""
 
     credentials: Credentials | None = CREDENTIALS
     held: float = 0.0
@@ -155,7 +154,7 @@ class Entry(CallSlot):
 
 @dataclass
 class Budgets:
-    """Admits every call, as `entry` says. `told` has what was written down."""
+    """Admits every call, as `entry` says. `told` has the recorded calls."""
 
     entry: Entry = field(default_factory=Entry)
     asked: list[tuple[Limit, float, float]] = field(default_factory=list)
@@ -163,33 +162,34 @@ class Budgets:
     app_seconds: float = 0.0
 
     async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> Entry:
-        """As the test says."""
+        """Returns what the test has set."""
         assert (shop, page) == (SHOP, PAGE)
         self.asked.append((limit, spacing, patience))
         return self.entry
 
     async def hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, /) -> None:
-        """Note it."""
+        """Record the call."""
         assert (shop, page) == (SHOP, PAGE)
         self.told.append(("hold", limit, seconds))
 
     async def slow(self, shop: ShopId, page: PageId, limit: Limit, spacing: float, seconds: float, /) -> None:
-        """Note it."""
+        """Record the call."""
         assert (shop, page) == (SHOP, PAGE)
         self.told.append(("slow", limit, spacing, seconds))
 
     async def app_held(self) -> float:
-        """As long as the test says."""
+        """Returns the time that the test has set."""
         return self.app_seconds
 
     async def hold_app(self, seconds: float, /) -> None:
-        """Note it."""
+        """Record the call."""
         self.told.append(("hold_app", seconds))
 
 
 @dataclass
 class Setup:
-    """Real calls between the fakes. `deaths` are the tokens that died, `draw` gives every random number."""
+    """The product's calls between the fakes. `deaths` has the tokens that died, and `draw` gives every random
+    number."""
 
     facebook: Facebook = field(default_factory=Facebook)
     budgets: Budgets = field(default_factory=Budgets)
@@ -213,7 +213,7 @@ class Setup:
         )
 
     async def died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
-        """Note it."""
+        """Record the call."""
         assert (shop, page) == (SHOP, PAGE)
         self.deaths.append((credentials, error))
 

@@ -1,4 +1,4 @@
-"""What the budgets are asked before a call, and what is written down after it."""
+"""What the account asks the budgets before a call, and what it records after the call."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ DEAD = Credentials(TOKEN, b"seal", replace(ALIVE, token_alive=False, reason="log
 
 
 class Books:
-    """A ledger over fakes: what it wrote down, in the budgets and as metrics."""
+    """An account over fakes. It keeps what was recorded in the budgets and as metrics."""
 
     def __init__(self, entry: Entry | None = None) -> None:
         self.budgets = Budgets(entry or Entry())
@@ -47,7 +47,7 @@ class Books:
         self.deaths.append((credentials, error))
 
     def account(self, limit: Limit = "pages", spacing: float = 0.0, patience: float = 4.0) -> PageAccount:
-        """Of the Page."""
+        """Returns the account of the Page."""
         return PageAccount(self.ledger, SHOP, PAGE, limit, spacing, patience)
 
     async def settled(self, result: GraphAnswer | GraphError, usage: Usage | None = None) -> list[tuple[object, ...]]:
@@ -58,7 +58,7 @@ class Books:
         return self.budgets.told
 
     def count(self, name: str, limit: str) -> float:
-        """A metric as it is scraped."""
+        """Returns a metric as it is scraped."""
         return self._registry.get_sample_value(f"page_inbox_{name}", {"limit": limit}) or 0
 
 
@@ -71,14 +71,14 @@ async def test_a_page_that_may_call_gets_its_token_at_once() -> None:
 
 
 async def test_nobody_waits_longer_for_a_turn_than_there_is_time() -> None:
-    """A place that comes after the deadline is of no use, and another could have it."""
+    """A turn after the deadline has no use, and another call could have this turn."""
     books = Books()
     await books.account(patience=4.0).admit(left=1.5)
     assert books.budgets.asked == [("pages", 0.0, 1.5)]
 
 
 async def test_a_turn_that_comes_later_is_waited_for() -> None:
-    """The place is taken already."""
+    """The account has already reserved the turn."""
     books = Books(Entry(wait=0.4))
     assert await books.account().admit(10) == TOKEN
     assert books.clock.slept == [0.4]
@@ -86,7 +86,7 @@ async def test_a_turn_that_comes_later_is_waited_for() -> None:
 
 @pytest.mark.parametrize(("held", "told"), [(0.001, 1), (59.2, 60), (60.0, 60)])
 async def test_a_held_budget_refuses_with_the_whole_seconds_until_its_end(held: float, told: int) -> None:
-    """Rounded up: who comes then does not come too early."""
+    """The time is rounded up, so that a caller that waits for it does not come too early."""
     books = Books(Entry(held=held))
     with pytest.raises(Throttled) as refused:
         await books.account("messenger").admit(10)
@@ -101,7 +101,7 @@ async def test_a_held_budget_refuses_with_the_whole_seconds_until_its_end(held: 
 async def test_a_page_without_a_living_token_hears_that_first(
     credentials: Credentials | None, reason: str, held: float
 ) -> None:
-    """Waiting for the end of a hold would not help it."""
+    """The end of a hold would not help this Page."""
     with pytest.raises(TokenDead) as refused:
         await Books(Entry(credentials, held=held)).account().admit(10)
     assert refused.value.token_reason == reason
@@ -140,7 +140,7 @@ async def test_far_from_its_limit_nothing_is_written_down() -> None:
     ids=["pages", "messenger", "app", "as Facebook says"],
 )
 async def test_at_its_limit_a_budget_stops_though_the_call_went_well(usage: Usage, told: tuple[object, ...]) -> None:
-    """Before Facebook refuses: each refused call would prolong it."""
+    """It stops before Facebook refuses, because each refused call would prolong the limit."""
     books = Books()
     with capture_logs() as lines:
         assert await books.settled(GOOD, usage) == [told]
@@ -169,14 +169,14 @@ async def test_a_throttle_holds_the_budget_that_it_names(limit: Limit, told: tup
 
 
 async def test_a_throttle_lasts_as_long_as_facebook_says() -> None:
-    """The longer, where it says two."""
+    """If Facebook names two times, the longer one is used."""
     error = Throttled("pages")
     told = await Books().settled(error, Usage(regain={"pages": 600, "messenger": 9_000}, retry_after=30))
     assert (told, error.retry_after) == ([("hold", "pages", 600)], 600)
 
 
 async def test_a_throttle_that_comes_with_a_full_budget_is_one_hold() -> None:
-    """Both say the same; another budget that is full is held as well."""
+    """Both say the same thing. Another budget that is full is held as well."""
     books = Books()
     usage = Usage({"pages": 1.0, "messenger": 1.0}, retry_after=30)
     assert await books.settled(Throttled("pages"), usage) == [("hold", "messenger", 60), ("hold", "pages", 30)]
@@ -190,14 +190,14 @@ async def test_a_burst_of_conversations_is_over_soon() -> None:
 
 
 async def test_a_block_for_a_violation_stops_both_budgets_of_the_page() -> None:
-    """For an hour, and not the app's: other shops have broken no rule."""
+    """The block lasts an hour. It does not concern the app, because other shops have broken no rule."""
     books = Books()
     assert await books.settled(PolicyBlocked()) == [("hold", "pages", 3600), ("hold", "messenger", 3600)]
     assert books.deaths == []
 
 
 async def test_a_dead_token_is_told_with_the_credentials_that_were_used() -> None:
-    """So a newer token is not taken for the dead one."""
+    """A newer token therefore does not count as dead."""
     books = Books()
     error = TokenDead("expired")
     assert await books.settled(error) == []
@@ -215,7 +215,7 @@ async def test_every_other_error_leaves_budgets_and_token_as_they_are(error: Gra
 
 
 async def test_a_token_of_no_page_is_let_through_at_once() -> None:
-    """It has no budget of its own."""
+    """Such a token has no budget."""
     books = Books()
     assert await BareAccount(books.ledger, APP_TOKEN).admit(1) == APP_TOKEN
     assert books.budgets.asked == []

@@ -1,4 +1,4 @@
-"""Calls: admitted, made again, asked for less, and ended by their deadline."""
+"""Calls of Graph: admitted, repeated, made smaller, and ended by their deadline."""
 
 import asyncio
 from dataclasses import replace

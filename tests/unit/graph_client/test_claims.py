@@ -13,13 +13,13 @@ SHOP, OTHER, PAGE = ShopId("shop-1"), ShopId("shop-2"), PageId("1")
 
 
 class Conflict(PageInboxError):
-    """Another shop has the Page."""
+    """Raised if another shop has the Page."""
 
     kind = "conflict"
 
 
 class World:
-    """A Page of another shop, which connects it again `insists` times."""
+    """A Page of another shop. This shop connects the Page again `insists` times."""
 
     def __init__(self, *, token: bool = False, insists: int = 0, full: bool = False) -> None:
         self.shop: ShopId | None = OTHER
@@ -29,7 +29,7 @@ class World:
         self.claims = Claims(self, self, self)
 
     async def connect(self, shop: ShopId, page: PageId, /) -> Page:
-        """Only where no other shop has it."""
+        """Connect the Page unless another shop has it."""
         if self.full:
             raise Conflict("too_many_pages")
         if self.shop not in (None, shop):
@@ -43,14 +43,14 @@ class World:
         return self.shop
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """With a token or without."""
+        """Returns credentials with a token or without one."""
         assert (shop, page) == (OTHER, PAGE)
         return Credentials(Secret("x"), b"", PageState(0, token_alive=True)) if self.token else None
 
     async def purge_page(
         self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool, limited: bool
     ) -> Receipt:
-        """As the store does it."""
+        """Purge the Page as the store does."""
         assert (page, without_token, limited) == (PAGE, True, False)
         if self.token:
             raise Conflict("page_of_another_shop")
@@ -62,13 +62,14 @@ class World:
         return Receipt(PurgeId("p"), "page", 0, by, complete=True, messages_deleted=0)
 
     async def append(self, shop: ShopId, access: Access, /) -> None:
-        """Note it."""
+        """Record the entry."""
         self.entries.append((shop, access))
 
 
 @pytest.mark.parametrize("insists", [0, 1, 2])
 async def test_a_claim_without_a_token_gives_way(insists: int) -> None:
-    """Also a claim that is made again during that time. Each purge is in both audit logs before it happens."""
+    """The claim also gives way if it is repeated during that time. Each purge is in both audit logs before it
+    happens."""
     world = World(insists=insists)
     await world.claims.claim(SHOP, PAGE)
     assert world.shop == SHOP
@@ -81,13 +82,13 @@ async def test_a_claim_without_a_token_gives_way(insists: int) -> None:
 
 @pytest.mark.parametrize("world", [World(token=True), World(full=True)], ids=["has a token", "the shop has its most"])
 async def test_otherwise_nothing_is_taken_and_nothing_recorded(world: World) -> None:
-    """The refusal is the registry's own."""
+    """The error is the registry's own."""
     with pytest.raises(Conflict):
         await world.claims.claim(SHOP, PAGE)
     assert (world.shop, world.purged, world.entries) == (OTHER, [], [])
 
 
 async def test_a_shop_that_connects_again_and_again_ends_in_a_refusal() -> None:
-    """Not in an endless loop."""
+    """There is no endless loop."""
     with pytest.raises(Conflict):
         await World(insists=9).claims.claim(SHOP, PAGE)

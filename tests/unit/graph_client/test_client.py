@@ -47,7 +47,7 @@ async def send(client: Client, ask: Ask = ME, timeout: float = 5.0) -> GraphAnsw
 
 
 def forms(facebook: Facebook) -> list[str]:
-    """The form of every proof that was sent."""
+    """Returns the form of every proof that was sent."""
     known = {tuple(TIMED.items()): "timed", tuple(UNTIMED.items()): "untimed", (): "none"}
     sent = [{**one.query, **one.form} for one in facebook.asked]
     return [known[tuple((k, v) for k, v in one.items() if k.startswith("appsecret"))] for one in sent]
@@ -121,7 +121,7 @@ async def test_a_remembered_form_that_is_refused_later_gives_way_again() -> None
 
 
 async def test_when_both_forms_are_refused_the_secret_is_wrong_and_nothing_is_remembered() -> None:
-    """One call makes at most two requests."""
+    """A call makes at most two requests."""
     facebook = Facebook()
     facebook.will("GET me", *[refused(104) for _ in range(4)])
     client = facebook.client()
@@ -182,7 +182,7 @@ async def test_of_an_answer_beyond_the_cap_no_more_is_read(monkeypatch: pytest.M
 
 
 async def test_an_answer_of_just_the_cap_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is the last size that is taken."""
+    """An answer of exactly this size is accepted."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", len(b'{"id": "1"}'))
     facebook = Facebook()
     facebook.will("GET me", ok({"id": "1"}), ok({"id": "12"}))
@@ -299,7 +299,7 @@ async def test_cancellation_goes_on_to_the_caller() -> None:
 
 
 async def test_a_large_answer_that_is_slow_to_read_holds_nobody_up() -> None:
-    """With half an emoji among a million backslashes. The event loop runs while the answer is read."""
+    """The answer has half an emoji among a million backslashes. The event loop runs while the answer is read."""
     raw = rb'{"id":"' + rb"\\a" * 1_000_000 + rb'\ud83d"}'
     facebook = Facebook()
     facebook.will("GET me", httpx2.Response(200, content=body(raw)))

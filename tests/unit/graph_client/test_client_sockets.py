@@ -1,4 +1,4 @@
-"""Asking over loopback: connections, what is read of an answer, and where nothing may go."""
+"""The client over loopback: its connections, how much of an answer it reads, and hosts that it must not call."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -39,7 +39,7 @@ class Loopback:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Client]:
-        """A client of the socket. It is closed at the end, and then every connection has ended."""
+        """Yields a client of the socket. At the end the client is closed and every connection has ended."""
         async with await asyncio.start_server(self._connected, "127.0.0.1", 0) as server:
             host, port = server.sockets[0].getsockname()
             self.url = f"http://{host}:{port}"
@@ -50,7 +50,7 @@ class Loopback:
 
 
 def make(url: str) -> Client:
-    """A client of that host."""
+    """Returns a client of that host."""
     return Client(base_url=url, version="v26.0", app_secret=Secret("app-secret"), now=lambda: 1.77e9)
 
 
@@ -60,7 +60,7 @@ async def send(client: Client, timeout: float = 5.0) -> GraphAnswer | GraphError
 
 
 async def head(reader: asyncio.StreamReader) -> bytes:
-    """Reads the head of the next request, or nothing at the connection's end."""
+    """Returns the head of the next request, or nothing at the end of the connection."""
     try:
         return await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -68,7 +68,7 @@ async def head(reader: asyncio.StreamReader) -> bytes:
 
 
 async def polite(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers every request."""
+    """Answer every request."""
     while await head(reader):
         writer.write(OK)
 
@@ -102,7 +102,7 @@ async def test_where_nobody_listens_is_unreachable() -> None:
     "last", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", b"SSH-2.0-OpenSSH\r\n", OK[:-1]]
 )
 async def test_a_connection_that_is_cut_or_speaks_no_http_is_unreachable(last: bytes) -> None:
-    """Wherever within the answer."""
+    """The connection may be cut at any place in the answer."""
 
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)
@@ -113,7 +113,7 @@ async def test_a_connection_that_is_cut_or_speaks_no_http_is_unreachable(last: b
 
 
 async def test_of_an_answer_that_does_not_end_little_more_than_the_cap_is_read() -> None:
-    """Then we hang up."""
+    """The client then closes the connection."""
     written = 0
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,7 +148,7 @@ async def test_a_call_that_takes_too_long_hangs_up() -> None:
 
 
 async def test_a_connection_that_was_closed_while_idle_fails_no_call() -> None:
-    """Facebook closes connections when it likes."""
+    """Facebook may close a connection at any time."""
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)

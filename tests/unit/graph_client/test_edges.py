@@ -1,4 +1,4 @@
-"""What we ask Graph for."""
+"""The requests for each edge of Graph."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_every_field_is_one_that_its_node_has(node: str, fields: str) -> None:
 
 
 def test_conversations_and_customers_are_charged_to_messenger() -> None:
-    """Only these calls. Each Page may make two conversation calls a second."""
+    """Only these calls use this budget. Each Page may make two conversation calls a second."""
     assert [edge for edge in EDGES if limit_of(edge) == "messenger"] == list(EDGES[-4:])
     assert {edge: spacing_of(edge) for edge in EDGES if spacing_of(edge)} == {
         "conversations": 0.5,
@@ -97,7 +97,7 @@ def test_the_number_asked_for_stays_within_graphs_bounds(edge: Edge) -> None:
 
 @pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in (*NODES, "videos", "live_videos")])
 def test_a_cursor_goes_back_as_it_came(edge: Edge) -> None:
-    """Cursors are Facebook's and opaque."""
+    """A cursor belongs to Facebook, and the service does not read it."""
     assert ask_for(query(edge, after="QVFI=")).params["after"] == "QVFI="
     assert "after" not in ask_for(query(edge)).params
 
@@ -115,14 +115,14 @@ def test_times_are_given_in_seconds_where_the_edge_knows_them() -> None:
 
 
 def test_order_and_filter_are_graphs_own() -> None:
-    """Absent, Facebook chooses."""
+    """If they are absent, Facebook chooses."""
     params = ask_for(query("comments", order="reverse_chronological", filter="stream")).params
     assert (params["order"], params["filter"]) == ("reverse_chronological", "stream")
     assert not {"order", "filter"} & set(ask_for(query("replies")).params)
 
 
 def test_conversations_are_those_of_messenger() -> None:
-    """A Page may have Instagram's too."""
+    """A Page may also have conversations of Instagram."""
     assert ask_for(query("conversations")).params["platform"] == "messenger"
     assert history_ask(query("conversations")).params["platform"] == "messenger"
 
@@ -168,7 +168,7 @@ def test_other_refusals_are_not_made_good_elsewhere(edge: Edge, after: str | Non
 
 @pytest.mark.parametrize("cursor", ["QVFI", "v", "x1", "", "VQVFI", " p"])
 def test_a_foreign_cursor_of_videos_is_refused(cursor: str) -> None:
-    """Before anything is asked."""
+    """It is refused before any call."""
     with pytest.raises(ParameterRefused):
         ask_for(query("videos", after=cursor))
 

@@ -12,19 +12,19 @@ CLASSES: list[type[GraphError]] = GraphError.__subclasses__()
 
 
 def made(one: Any) -> GraphError:
-    """An error of the class, with the fewest arguments."""
+    """Returns an error of the class, with as few arguments as possible."""
     error = one("pages") if one is Throttled else one()
     assert isinstance(error, GraphError)
     return error
 
 
 def test_every_reason_belongs_to_one_class() -> None:
-    """And every class has one reason, so each follows from the other."""
+    """Every class has one reason too."""
     assert sorted(made(one).reason for one in CLASSES) == sorted(get_args(Reason))
 
 
 def test_the_drawing_at_the_top_has_every_class_with_its_reason() -> None:
-    """A wrong drawing is worse than no drawing."""
+    """The drawing is in the module's docstring."""
     tree = [line.split() for line in (errors.__doc__ or "").splitlines() if "──" in line and "PageInbox" not in line]
     drawn = {words[1]: words[3] for words in tree if words[1] != "GraphError"}
     assert drawn == {one.__name__: made(one).reason for one in CLASSES}
@@ -32,7 +32,7 @@ def test_the_drawing_at_the_top_has_every_class_with_its_reason() -> None:
 
 @pytest.mark.parametrize("one", CLASSES)
 def test_an_error_made_by_us_has_no_code(one: type[GraphError]) -> None:
-    """Codes are Graph's."""
+    """Only Graph gives codes."""
     error = made(one)
     assert isinstance(error, PageInboxError)
     assert (error.code, error.subcode, error.trace) == (None, None, None)

@@ -55,7 +55,7 @@ NAMES = ("the first of FACEBOOK_APP_SECRET", "FACEBOOK_APP_SECRET, number 2")
 
 
 async def test_an_app_that_facebook_knows_is_well() -> None:
-    """By each of its secrets."""
+    """The finding is "ok" for each of the app's secrets."""
     assert await of_app(ok({"id": APP}), ok({"id": APP})) == [(name, "ok") for name in NAMES]
 
 
@@ -124,7 +124,7 @@ class Setup:
 
 
 def raising(error: PageInboxError) -> Callable[[], tuple[str, ...]]:
-    """Facebook answers so."""
+    """Returns a function that raises this error, as Facebook's answer."""
 
     def raises() -> tuple[str, ...]:
         raise error
@@ -133,7 +133,7 @@ def raising(error: PageInboxError) -> Callable[[], tuple[str, ...]]:
 
 
 class Broken(PageInboxError):
-    """A token that cannot be opened."""
+    """The error of a token that cannot be opened."""
 
     kind = "conflict"
 
@@ -172,7 +172,7 @@ async def test_a_page_is_told_with_its_state(
 
 
 async def test_without_facebook_what_is_known_here_is_told() -> None:
-    """From the last check. Facebook is not asked."""
+    """The findings come from the last check."""
     setup = Setup({ME: CREDENTIALS, PageId("2"): None, PageId("3"): DEAD})
     told = await setup.found(ask_facebook=False)
     assert [told[page].level for page in setup.known] == ["warn", "ok", "fail"]
@@ -180,7 +180,7 @@ async def test_without_facebook_what_is_known_here_is_told() -> None:
 
 
 async def test_many_pages_are_asked_about_a_few_at_a_time() -> None:
-    """Each of them."""
+    """Every Page is asked about."""
     setup = Setup({PageId(str(n)): CREDENTIALS for n in range(50)})
     assert {finding.level for finding in (await setup.found()).values()} == {"ok"}
     assert len(setup.asked) == 50
@@ -196,7 +196,7 @@ async def test_an_outage_ends_the_questions_and_every_page_is_told_all_the_same(
 
 
 async def test_a_page_whose_questions_hang_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is a time limit over all of them."""
+    """One time limit covers all questions about a Page."""
     monkeypatch.setattr(examine, "PAGE_SECONDS", 0.01)
 
     class Hanging(Setup):

@@ -1,4 +1,4 @@
-"""How many calls of one Page go out at once."""
+"""The limit of calls of one Page at the same time."""
 
 import asyncio
 
@@ -21,20 +21,20 @@ class Caller:
         self.go = asyncio.Event()
 
     async def call(self, page: PageId, shop: ShopId = SHOP) -> None:
-        """One call."""
+        """Make one call."""
         async with self.gate.turn(shop, page):
             self.inside += 1
             await self.go.wait()
 
 
 async def settle() -> None:
-    """Let every task go as far as it can."""
+    """Let every task run as far as it can."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 async def test_only_so_many_calls_of_a_page_go_out_at_once_and_other_pages_do_not_wait() -> None:
-    """The rest waits its turn."""
+    """The other calls of the Page wait for their turn."""
     gate = Gate(at_once=2, waiting=3)
     stalled, other = Caller(gate), Caller(gate)
     async with asyncio.TaskGroup() as tasks:
@@ -63,7 +63,7 @@ async def test_a_queue_that_is_full_refuses_with_a_time_to_come_again() -> None:
 
 
 async def test_a_shop_that_names_another_shops_page_takes_none_of_its_turns() -> None:
-    """Ids of Pages are public."""
+    """The ids of Pages are public."""
     gate = Gate(at_once=1, waiting=0)
     stranger, owner = Caller(gate), Caller(gate)
     async with asyncio.TaskGroup() as tasks:

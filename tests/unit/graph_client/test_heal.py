@@ -51,7 +51,7 @@ def message(mid: str, seconds: int, **other: Any) -> dict[str, Any]:
 
 
 def page_of(*rows: dict[str, Any], after: str | None = None) -> httpx2.Response:
-    """Items, and where the list continues."""
+    """Returns a page of items, and where the list continues."""
     paging = {"cursors": {"after": after}, "next": "https://graph.example/next"} if after else {}
     return ok({"data": rows, "paging": paging})
 
@@ -71,11 +71,11 @@ class World:
     leases_left: int = 1000
 
     def will(self, of: str, *answers: httpx2.Response | Exception) -> None:
-        """Let Facebook answer with these messages of a conversation."""
+        """Prepare Facebook's answer with these messages of a conversation."""
         self.setup.facebook.will(f"GET {of}/messages", *answers)
 
     async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
-        """As the test says."""
+        """Returns what the test has set."""
         assert shop == SHOP
         if self.lost:
             raise StoreLost("redis_unreachable")
@@ -83,11 +83,11 @@ class World:
         return [self.outcomes[one.id] for one in messages]
 
     async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
-        """As the test says."""
+        """Returns what the test has set."""
         return list(self.taps)
 
     async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
-        """There are none."""
+        """Returns that no message was purged."""
         return set()
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
@@ -121,7 +121,7 @@ class World:
         return await healer.heal(SHOP, PAGE, since, self.still_ours)
 
     async def heal(self) -> int:
-        """Fetches everything since then in one turn. Returns how many messages were new."""
+        """Fetch everything since then in one turn. Returns how many messages were new."""
         result = await self.turn()
         assert result.ended
         assert self.record is not None

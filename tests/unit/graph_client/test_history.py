@@ -1,4 +1,4 @@
-"""Messages of the Conversations edge as those that webhooks bring."""
+"""Messages of the Conversations edge in the shape of webhook messages."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ FROM_PAGE: dict[str, Any] = {"from": {"id": PAGE}, "to": {"data": [{"id": PAGE},
 
 
 def read(**raw: Any) -> Message:
-    """A message of the customer's."""
+    """Returns the result for a message of the customer."""
     return message_of(PAGE, {"id": "m_1", "created_time": "2026-02-02T02:40:00+0000", **FROM_CUSTOMER, **raw})
 
 
 def attached(**raw: Any) -> list[Fact] | None:
-    """Its attachments."""
+    """Returns the attachments of the result."""
     return read(**raw).attachments
 
 
 def test_a_text_is_what_a_webhook_would_have_brought() -> None:
-    """Facebook's time is to the second here."""
+    """Facebook's time is in whole seconds here."""
     expected: Storable = Message(MessageId("m_1"), PAGE, CUSTOMER, "in", "message", 1_770_000_000_000, "សួស្តី\u200b 🙏")
     assert read(message="សួស្តី\u200b 🙏") == expected
 
@@ -69,7 +69,7 @@ def test_a_time_that_is_none_is_absent() -> None:
     ],
 )
 def test_an_attachment_has_the_shape_of_a_webhooks(item: Fact, fact: Fact) -> None:
-    """Type and address, inside an edge or as a plain list."""
+    """An attachment has a type and an address, in an edge or in a plain list."""
     assert attached(attachments={"data": [item, None]}) == [fact]
     assert attached(attachments=[item]) == [fact]
 
@@ -113,7 +113,7 @@ def test_a_message_of_which_graph_tells_nothing_shows_that_it_was_sent(raw: Fact
     ],
 )
 def test_what_it_answers_is_told_as_webhooks_tell_it(raw: object, fact: Fact | None) -> None:
-    """The message may be one that we never had."""
+    """The service may never have stored that message."""
     assert read(message="x", reply_to=raw).reply_to == fact
 
 
@@ -133,7 +133,7 @@ def test_what_it_answers_is_told_as_webhooks_tell_it(raw: object, fact: Fact | N
     ],
 )
 def test_what_cannot_be_stored_says_why(raw: Fact, reason: NotReadableReason) -> None:
-    """Older messages look deleted: an id and nothing more."""
+    """A deleted message and an old message look the same: each has only an id."""
     with pytest.raises(NotReadable) as refused:
         read(message="x", **raw)
     assert refused.value.reason == reason

@@ -1,4 +1,4 @@
-"""Pages that were disconnected are marked or removed, whatever fails in between."""
+"""Disconnected Pages are marked or removed, even if a step fails."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,19 +16,19 @@ DONE = Receipt(PurgeId("purge-1"), "page", 1, "facebook", complete=True, message
 
 
 class Missing(PageInboxError):
-    """The Page is not the shop's any more."""
+    """Raised when the shop no longer has the Page."""
 
     kind: ClassVar[Kind] = "not_found"
 
 
 class Broken(PageInboxError):
-    """The key of the seal is missing."""
+    """Raised when the key that opens the token is missing."""
 
     kind: ClassVar[Kind] = "conflict"
 
 
 class Gone(PageInboxError):
-    """The store is."""
+    """Raised when the store does not answer."""
 
     kind: ClassVar[Kind] = "unavailable"
 
@@ -75,7 +75,7 @@ async def test_what_has_no_living_token_is_left_as_it_is(found: Credentials | Pa
 
 
 async def test_a_living_token_is_marked() -> None:
-    """With the reason that says what happened."""
+    """The state has the reason."""
     world = World()
     await world.withdrawn.mark_dead(SHOP, PAGE)
     assert world.told == ["deauthorized"]

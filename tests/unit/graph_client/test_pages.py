@@ -87,20 +87,20 @@ class World:
             raise self.fails[what]
 
     async def connect(self, shop: ShopId, page: PageId, /) -> Page:
-        """Route it."""
+        """Route the Page."""
         self._do("connect")
         return Page(page, NOW - DAY, self.last_event_at, self.state)
 
     claim = connect
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """The Page without changes."""
+        """Returns the Page without changes."""
         if "page" in self.fails:
             raise self.fails["page"]
         return Page(page, NOW, state=self.state)
 
     async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState, /) -> Page:
-        """Keep both."""
+        """Store both."""
         self._do("keep_token")
         self.token, self.state = token, state
         return Page(page, NOW, state=state)
@@ -110,43 +110,43 @@ class World:
         return None if self.token is None or self.state is None else Credentials(self.token, b"seal", self.state)
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Keep it."""
+        """Store the state."""
         assert seal == b"seal"
         self._do("note_state")
         self.state = state
         return True
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Note both."""
+        """Record both."""
         self._do("watch", due_ms - NOW, status)
 
     async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
-        """What the integration tests look at."""
+        """Do nothing. The integration tests check this."""
 
     async def forget(self, page: PageId, /) -> None:
-        """Note it."""
+        """Record the call."""
         self._do("forget")
 
     async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
-        """Note who, which is no step that may fail."""
+        """Record the person. This step cannot fail in a test."""
         self.granted_by = person
 
     async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """Records who asked for it."""
+        """Record who asked for the purge."""
         self._do("purge", requested_by)
         return DONE
 
     def will_connect(self, facts: dict[str, Any] = GOOD) -> None:
-        """Facebook takes everything."""
+        """Prepare a Facebook that accepts everything."""
         self.facebook.will(DEBUG, ok({"data": facts}))
         self.facebook.will(SUBSCRIBE, ok({"success": True}))
 
     async def connected(self, token: Secret | None = TOKEN) -> Page:
-        """Connect it."""
+        """Connect the Page."""
         return await self.pages.connect(SHOP, PAGE, token)
 
     async def disconnected(self) -> Receipt:
-        """Disconnect it."""
+        """Disconnect the Page."""
         return await self.pages.disconnect(SHOP, PAGE, "owner")
 
 

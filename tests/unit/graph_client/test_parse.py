@@ -1,4 +1,4 @@
-"""Graph's JSON as our items."""
+"""Graph's JSON becomes our items."""
 
 import calendar
 from typing import Any
@@ -17,7 +17,7 @@ NEXT = "https://graph.facebook.com/v26.0/1/posts?access_token=EAACANARY&after=QV
 
 
 def items(rows: Any, edge: Edge = "posts", after: str | None = None) -> list[Fact]:
-    """What comes of these rows."""
+    """Returns the result for these rows."""
     return fetched(GraphQuery(edge, PAGE, "7", after=after), GraphAnswer({"data": rows})).items
 
 
@@ -27,7 +27,7 @@ def item(**row: Any) -> Fact:
 
 
 def test_a_post_keeps_graphs_names_and_has_numbers_and_lists_flat() -> None:
-    """The numbers of comments and reactions, without who they are of."""
+    """A post has the numbers of comments and reactions, without their authors."""
     assert item(
         id="1_2",
         message="អាវយឺត $12",
@@ -88,7 +88,7 @@ def test_what_is_absent_stays_absent_and_what_is_empty_stays_empty() -> None:
     ],
 )
 def test_times_have_one_form(time: object, ours: object) -> None:
-    """What is no time in Graph's form stays as Facebook wrote it."""
+    """A text that is not a time in Graph's form stays as Facebook wrote it."""
     assert item(id="1", updated_time=time) == {"id": "1", "updated_time": ours}
 
 
@@ -104,7 +104,7 @@ def test_a_time_becomes_ours_on_every_day_of_a_year_and_on_no_other(year: int) -
 
 
 def test_numbers_that_javascript_would_bend_become_text() -> None:
-    """And ids are always text."""
+    """Ids are always text."""
     assert item(id=7, sticker_id=369239263222822, n=2**53, big=2**53 + 1, low=-(2**53) - 1, ok=True, f=1.5) == {
         "id": "7",
         "sticker_id": "369239263222822",
@@ -117,7 +117,7 @@ def test_numbers_that_javascript_would_bend_become_text() -> None:
 
 
 def test_no_address_with_a_token_and_no_email_comes_through() -> None:
-    """At any depth and in any list, also in `paging`."""
+    """Such values are removed at any depth, in any list, and in `paging`."""
     row = item(
         id="1",
         paging={"next": NEXT},
@@ -135,7 +135,7 @@ def test_no_address_with_a_token_and_no_email_comes_through() -> None:
 
 
 def test_what_people_write_about_tokens_is_theirs() -> None:
-    """Only an address is left out."""
+    """Only addresses with a token are left out."""
     assert item(id="1", message="what is an access_token=?")["message"] == "what is an access_token=?"
 
 
@@ -148,12 +148,12 @@ def test_shared_links_of_a_message_are_a_list() -> None:
 
 
 def test_what_is_no_object_is_no_item() -> None:
-    """One strange row does not fail the page."""
+    """One row of another type does not fail the page."""
     assert items([{"id": "1"}, None, 7, "x", [{"id": "2"}]]) == [{"id": "1"}]
 
 
 def test_what_is_nested_without_end_is_cut_off() -> None:
-    """At a depth that no answer reaches."""
+    """The limit is a depth that no real answer reaches."""
     deep: Any = "x"
     for _ in range(500):
         deep = {"in": [deep]}
@@ -162,7 +162,7 @@ def test_what_is_nested_without_end_is_cut_off() -> None:
 
 
 def test_the_cursor_is_facebooks_and_none_at_the_end() -> None:
-    """For any number of items."""
+    """This holds for any number of items."""
     body = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
     assert fetched(GraphQuery("comments", PAGE, "7"), GraphAnswer(body)).after == "QVFI"
     del body["paging"]["next"]  # type: ignore[attr-defined]
@@ -170,7 +170,7 @@ def test_the_cursor_is_facebooks_and_none_at_the_end() -> None:
 
 
 def test_a_customer_is_one_item_even_if_facebook_tells_nothing() -> None:
-    """Under the id that was asked for."""
+    """Its id is the requested id."""
     asked = GraphQuery("customer", PAGE, "7000000000000001")
     assert fetched(asked, GraphAnswer({})).items == [{"id": "7000000000000001"}]
     found = fetched(

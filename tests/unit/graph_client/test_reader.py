@@ -1,4 +1,4 @@
-"""What a shop asks for, fetched: the call that is made, and where videos are looked for."""
+"""The reader fetches from Facebook for a shop: which call it makes, and where it looks for videos."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ VIDEOS, POSTS = f"GET {PAGE}/videos", f"GET {PAGE}/published_posts"
 
 
 def more(after: str, *rows: dict[str, Any]) -> dict[str, Any]:
-    """Not the last page."""
+    """Returns an answer that has a next page."""
     return {"data": rows, "paging": {"cursors": {"after": after}, "next": "https://graph.example/next"}}
 
 
@@ -52,7 +52,7 @@ async def test_posts_are_fetched_with_their_fields_and_in_our_form() -> None:
     ids=lambda one: one.edge if isinstance(one, GraphQuery) else "",
 )
 async def test_every_edge_is_charged_to_its_budget_at_its_pace(query: GraphQuery, asked: tuple[Any, ...]) -> None:
-    """Conversations come twice a second at most."""
+    """Each Page makes at most two conversation calls a second."""
     setup = Setup(budgets=Budgets(Entry(held=1)))
     with pytest.raises(Throttled):
         await fetch(setup, query)
@@ -68,7 +68,7 @@ async def test_fewer_items_are_asked_for_when_those_are_too_much() -> None:
 
 
 async def test_videos_are_asked_for_at_their_own_edge_first() -> None:
-    """And the walk stays there."""
+    """The walk continues at this edge."""
     setup = Setup()
     setup.facebook.will(VIDEOS, ok(more("QVFI", {"id": "1"})), ok({"data": [{"id": "2"}]}))
     first = await fetch(setup, GraphQuery("videos", PAGE))
@@ -101,7 +101,7 @@ async def test_where_facebook_refuses_the_list_of_videos_they_are_picked_from_po
     ("code", "error"), [(190, TokenDead), (80_001, Throttled), (200, PageInboxError), (803, ObjectNotFound)]
 )
 async def test_other_refusals_of_videos_are_answers(code: int, error: type[PageInboxError]) -> None:
-    """Posts would be refused likewise."""
+    """Facebook would refuse the posts too."""
     setup = Setup()
     setup.facebook.will(VIDEOS, refused(code))
     with pytest.raises(error):
@@ -130,7 +130,7 @@ async def test_when_posts_are_refused_too_that_is_the_answer() -> None:
 
 
 async def test_a_customer_is_one_item() -> None:
-    """With the id that was asked for."""
+    """The item has the requested id."""
     setup = Setup()
     setup.facebook.will("GET 7000000000000001", ok({"name": "Sokha"}))
     found = await fetch(setup, GraphQuery("customer", PAGE, "7000000000000001"))

@@ -1,4 +1,4 @@
-"""When a Page is looked at, and from when on its messages may be missing."""
+"""When the watch checks a Page, and since when its messages may be missing."""
 
 from dataclasses import replace
 
@@ -16,22 +16,22 @@ PAGE = Page(PageId("104200000000001"), NOW - 10 * DAY, state=STATE)
 
 
 def at(last_event: int | None) -> Page:
-    """The Page, with its last event this long ago."""
+    """Returns the Page, with its last event this long ago."""
     return replace(PAGE, last_event_at=last_event)
 
 
 def test_a_page_that_never_wrote_is_looked_at_daily() -> None:
-    """No messages from it is no sign of a fault."""
+    """No messages is not a sign of a fault for such a Page."""
     assert next_look(PAGE, STATE, None) == NOW + DAY
 
 
 def test_a_page_that_wrote_is_looked_at_after_half_an_hour_of_silence() -> None:
-    """Counted from its last event, not from the last look."""
+    """The time counts from its last event and not from the last check."""
     assert next_look(at(NOW + MINUTE), STATE, None) == NOW + MINUTE + SILENCE
 
 
 def test_looks_at_a_silent_page_become_rarer_up_to_one_a_day() -> None:
-    """A shop's quiet night costs six looks, and no two follow each other at once."""
+    """A quiet night of a shop needs six checks, and no two follow each other directly."""
     last, looks = NOW, []
     state = replace(STATE, checked_at=NOW)
     for _ in range(10):
@@ -70,5 +70,5 @@ def test_after_an_outage_every_page_is_looked_at_once() -> None:
 def test_messages_may_be_missing_since_the_earliest_sign(
     page: Page, state: PageState, outage: Outage | None, lost: bool, since: int | None
 ) -> None:
-    """But never from before the five days for which messages are kept."""
+    """The time is never earlier than the five days for which messages are kept."""
     assert missed_since(page, state, outage, NOW, lost=lost) == since

@@ -1,4 +1,4 @@
-"""What is written down of a token that died."""
+"""What is recorded about a token that died."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,17 +24,17 @@ class World:
     told: list[tuple[Any, ...]] = field(default_factory=list)
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Note it, unless it was replaced."""
+        """Record the state unless the token was replaced."""
         self.told.append((shop, page, seal, state))
         return not self.replaced
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Note it."""
+        """Record the call."""
         self.told.append((page, due_ms, status))
 
 
 async def test_a_dead_token_is_marked_where_every_replica_sees_it() -> None:
-    """With its reason. No healing is delivered for it, and the missing messages stay noted."""
+    """The state has the reason. The Page is not healed with this token, and the missing messages stay recorded."""
     world = World()
     alive = replace(CREDENTIALS, state=replace(ALIVE, heal_since=5, missing_permissions=("pages_read_user_content",)))
     await TokenDeath(world, world, now=lambda: NOW)(SHOP, PAGE, alive, DIED)
@@ -49,7 +49,7 @@ async def test_a_dead_token_is_marked_where_every_replica_sees_it() -> None:
 
 
 async def test_it_is_logged_without_the_token() -> None:
-    """What an operator asks Facebook with."""
+    """The line has what an operator needs for a question to Facebook."""
     world = World()
     with capture_logs() as lines:
         await TokenDeath(world, world, now=lambda: NOW)(SHOP, PAGE, CREDENTIALS, DIED)
@@ -67,7 +67,7 @@ async def test_it_is_logged_without_the_token() -> None:
 
 
 async def test_a_token_that_was_replaced_meanwhile_kills_nothing() -> None:
-    """The call that failed had begun with the old one."""
+    """The failed call had begun with the old token."""
     world = World(replaced=True)
     with capture_logs() as lines:
         await TokenDeath(world, world, now=lambda: NOW)(SHOP, PAGE, CREDENTIALS, DIED)

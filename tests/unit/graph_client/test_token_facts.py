@@ -20,12 +20,12 @@ def lacking(**other: Any) -> tuple[str, ...]:
 
 
 def without(name: str) -> dict[str, Any]:
-    """A good token without this fact."""
+    """Returns a good token without this fact."""
     return {key: value for key, value in GOOD.items() if key != name}
 
 
 def test_a_good_token_lacks_nothing() -> None:
-    """Also where ids are numbers."""
+    """This holds also if ids are numbers."""
     assert lacking() == ()
     assert lacking(app_id=int(APP), profile_id=int(PAGE)) == ()
 
@@ -41,7 +41,7 @@ def test_a_good_token_lacks_nothing() -> None:
     ],
 )
 def test_a_token_that_is_not_valid_is_dead_whatever_else_is_told(error: object, reason: str) -> None:
-    """Facebook answers 200 for it. A token of another app counts as dead if it is both."""
+    """Facebook answers 200 for such a token. A token of another app that is also not valid counts as dead."""
     with pytest.raises(TokenDead) as dead:
         lacking(is_valid=False, error=error, app_id="1")
     assert dead.value.token_reason == reason
@@ -50,7 +50,7 @@ def test_a_token_that_is_not_valid_is_dead_whatever_else_is_told(error: object, 
 
 @pytest.mark.parametrize("told", [None, "true", 1, 0, {}])
 def test_only_true_is_valid(told: object) -> None:
-    """What Facebook does not say plainly is not assumed."""
+    """The service assumes nothing that Facebook does not say."""
     with pytest.raises(TokenDead):
         lacking(is_valid=told)
     with pytest.raises(TokenDead):
@@ -68,7 +68,7 @@ def test_only_true_is_valid(told: object) -> None:
     ],
 )
 def test_a_living_token_of_somebody_else_is_refused(other: dict[str, Any], reason: str) -> None:
-    """400: the shop has sent the wrong one."""
+    """The answer is 400, because the shop has sent the wrong token."""
     with pytest.raises(TokenRefused) as refusal:
         lacking(**other)
     assert (refusal.value.reason, refusal.value.kind) == (reason, "invalid")
@@ -76,7 +76,7 @@ def test_a_living_token_of_somebody_else_is_refused(other: dict[str, Any], reaso
 
 
 def test_what_facebook_does_not_tell_of_a_token_is_not_held_against_it() -> None:
-    """This concerns type and Page. The owner must then be found out in another way."""
+    """This concerns type and Page. The service then finds the token's Page in another way."""
     assert missing_permissions(without("type"), PAGE, APP) == ()
     assert missing_permissions(without("profile_id"), PAGE, APP) == ()
     assert names_its_page(GOOD)
@@ -85,13 +85,13 @@ def test_what_facebook_does_not_tell_of_a_token_is_not_held_against_it() -> None
 
 @pytest.mark.parametrize("permission", ALL)
 def test_a_permission_that_was_not_granted_is_missing(permission: str) -> None:
-    """Each of them is looked for."""
+    """The test covers each permission."""
     assert lacking(scopes=[one for one in ALL if one != permission]) == (permission,)
 
 
 @pytest.mark.parametrize("scopes", [None, [], "pages_messaging", [None, 1, {}]])
 def test_without_scopes_everything_is_missing(scopes: object) -> None:
-    """In the order in which they are needed."""
+    """The missing permissions are in the order in which they are needed."""
     assert lacking(scopes=scopes) == tuple(ALL)
 
 
@@ -107,7 +107,7 @@ def test_without_scopes_everything_is_missing(scopes: object) -> None:
     ids=["for all", "for this", "for this as a number", "for another", "for none"],
 )
 def test_a_permission_for_other_pages_does_not_hold_for_this_one(target_ids: object, told: tuple[str, ...]) -> None:
-    """What was ticked in Facebook's dialogue."""
+    """A person chooses Pages in Facebook's dialogue."""
     scope = {"scope": "pages_messaging"}
     assert lacking(granular_scopes=[scope if target_ids is None else {**scope, "target_ids": target_ids}]) == told
 
@@ -121,7 +121,7 @@ def test_malformed_narrowing_narrows_nothing(narrowed: object) -> None:
 
 
 def test_without_what_is_needed_a_page_is_not_served() -> None:
-    """The error names what to grant, and nothing that is only wanted."""
+    """The error names the permissions to grant, and leaves out the optional ones."""
     with pytest.raises(PermissionMissing, match="pages_messaging, pages_show_list") as refusal:
         require_needed(("pages_messaging", "pages_show_list", "pages_read_user_content"))
     assert refusal.value.permissions == ("pages_messaging", "pages_show_list")
@@ -130,7 +130,7 @@ def test_without_what_is_needed_a_page_is_not_served() -> None:
 
 @pytest.mark.parametrize("told", ["10000000000000042", 10000000000000042])
 def test_the_person_who_granted_it_is_told(told: Any) -> None:
-    """As text or number."""
+    """The id may be a text or a number."""
     assert granted_by({**GOOD, "user_id": told}) == "10000000000000042"
 
 

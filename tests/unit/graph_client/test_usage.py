@@ -1,4 +1,4 @@
-"""What Graph's headers say about our budgets, and what follows from it."""
+"""The usage headers of Graph, and what follows from them."""
 
 import json
 
@@ -14,12 +14,12 @@ BUSINESS = "x-business-use-case-usage"
 
 
 def business(rows: object, key: str = PAGE) -> dict[str, str]:
-    """The header of business use cases."""
+    """Returns the header of business use cases."""
     return {BUSINESS: json.dumps({key: rows})}
 
 
 def test_the_highest_counter_counts() -> None:
-    """Any of the three at a hundred is the limit."""
+    """The limit is reached if one of the three counters is at a hundred."""
     usage = read_usage({"x-app-usage": '{"call_count":28,"total_time":35,"total_cputime":25}'}, PAGE)
     assert usage == Usage({"app": 0.35}, {}, None)
 
@@ -41,7 +41,7 @@ def test_each_business_use_case_is_charged_to_its_own_budget() -> None:
 
 
 def test_another_objects_budget_is_not_this_pages() -> None:
-    """Unless the Page's own key is missing: then the id is one we do not know the Page by."""
+    """If the Page's own key is missing, the header counts, because the id may be another id of the Page."""
     both = {PAGE: [{"type": "pages", "call_count": 10}], "77": [{"type": "pages", "call_count": 99}]}
     assert read_usage({BUSINESS: json.dumps(both)}, PAGE).share == {"pages": 0.1}
     assert read_usage({BUSINESS: json.dumps({"77": both["77"]})}, PAGE).share == {"pages": 0.99}
@@ -82,17 +82,17 @@ def test_retry_after_is_read_in_seconds(text: str, seconds: int) -> None:
     ids=repr,
 )
 def test_what_is_malformed_tells_nothing(headers: dict[str, str]) -> None:
-    """A header is never a reason to lose an answer."""
+    """A malformed header never costs an answer."""
     assert read_usage(headers, PAGE) == NO_USAGE
 
 
 def test_up_to_three_quarters_nothing_is_held_back() -> None:
-    """Most Pages never see more of this than that."""
+    """Most Pages never use more than that."""
     assert advice(0.0, 0, "pages") == advice(0.7499, 0, "pages") == Advice()
 
 
 def test_calls_go_slower_the_nearer_the_limit_is() -> None:
-    """From hardly to noticeably, and never back."""
+    """The delay grows with every step towards the limit."""
     spacings = [advice(share / 1000, 0, "pages").spacing for share in range(750, 1000)]
     assert spacings == sorted(spacings)
     assert spacings[0] == pytest.approx(0.1)
@@ -110,7 +110,7 @@ def test_at_the_limit_calls_stop(limit: Limit) -> None:
 
 
 def test_a_refused_call_waits_for_the_longest_that_facebook_names() -> None:
-    """Of its own budget. The wait of another budget does not matter."""
+    """The time is of the call's own budget. The wait of another budget does not matter."""
     usage = Usage({}, {"pages": 600, "messenger": 60}, retry_after=120)
     assert wait_after(Throttled("pages"), usage) == 600
     assert wait_after(Throttled("messenger"), usage) == 120

@@ -1,4 +1,4 @@
-"""Every code and subcode of Graph's errors, held against what callers see."""
+"""Every code and subcode of Graph's errors, compared with what callers see."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ ROWS = VECTORS["rows"]
 
 
 def told(error: GraphError) -> dict[str, Any]:
-    """What callers see, as the vectors write it."""
+    """Returns what callers see, in the form of the vectors."""
     again = RetryPolicy().next_step(error, tries=1, items=1, left=10.0, draw=0.5)
     found: dict[str, Any] = {"status": STATUS[error.kind], "reason": error.reason, "retried": again is not None}
     if error.retry_after is not None:
@@ -30,7 +30,7 @@ def told(error: GraphError) -> dict[str, Any]:
 
 
 def test_an_error_is_known_by_its_code_and_subcode() -> None:
-    """Status, reason, whether it is tried again, and how long to wait."""
+    """The test compares status, reason, whether the call is repeated, and the wait."""
     for row in ROWS:
         error = error_of(row["http_status"], {"error": row["error"]})
         assert (row["name"], told(error)) == (row["name"], row["expect"])
@@ -39,7 +39,7 @@ def test_an_error_is_known_by_its_code_and_subcode() -> None:
 
 
 def test_codes_may_come_as_text() -> None:
-    """And `is_transient` as a word."""
+    """`is_transient` may be a word."""
     for row in ROWS:
         words = {k: str(v) for k, v in row["error"].items() if k in ("code", "error_subcode")}
         if row["error"].get("is_transient"):
@@ -49,7 +49,7 @@ def test_codes_may_come_as_text() -> None:
 
 
 def test_nothing_that_facebook_wrote_is_repeated() -> None:
-    """Its words may hold what people wrote, or a token; ours teach what to do."""
+    """Facebook's text may contain people's words or a token. Our own text says what to do."""
     for row in ROWS:
         error = error_of(row["http_status"], {"error": row["error"]})
         assert "CANARY" not in repr(error), row["name"]
@@ -59,7 +59,8 @@ def test_nothing_that_facebook_wrote_is_repeated() -> None:
 
 
 def test_every_code_of_the_guide_has_a_row() -> None:
-    """developers.facebook.com/docs/graph-api/guides/error-handling, and the limits' own pages."""
+    """The codes are those of developers.facebook.com/docs/graph-api/guides/error-handling and of the pages about
+    limits."""
     codes = {row["error"]["code"] for row in ROWS}
     documented = {1, 2, 3, 4, 10, 17, 32, 100, 102, 104, 190, 200, 210, 230, 299, 341, 368, 506, 613, 803, 2500}
     assert documented | {80001, 80002, 80006, 1609005} <= codes
@@ -69,14 +70,14 @@ def test_every_code_of_the_guide_has_a_row() -> None:
 
 @pytest.mark.parametrize("code", [17, 32, 613])
 def test_a_limit_that_names_no_budget_is_that_of_the_call(code: int) -> None:
-    """613 is documented for conversations; holding back the posts would not end it."""
+    """613 is documented for conversations. Holding back the posts would not end the limit."""
     error = error_of(400, {"error": {"code": code}}, "messenger")
     assert isinstance(error, Throttled)
     assert error.limit == "messenger"
 
 
 def test_a_permission_that_graph_names_is_passed_on_if_we_know_it() -> None:
-    """From a closed list: other words of Graph's are not."""
+    """The list is closed, so that other text of Graph is not passed on."""
     error = error_of(403, {"error": {"code": 10, "message": "(#10) Requires pages_read_user_content, CANARY"}})
     assert isinstance(error, PermissionMissing)
     assert error.permissions == ("pages_read_user_content",)
@@ -111,7 +112,7 @@ def test_a_trace_that_is_not_short_plain_text_is_left_out(trace: object) -> None
 
 
 def test_a_reason_of_death_that_is_not_known_is_the_general_one() -> None:
-    """A state written by a later version, for instance."""
+    """For example, a later version wrote the state."""
     assert TokenDead("eaten by a cat").token_reason == "token_invalid"
     assert TokenDead(None).token_reason == "token_invalid"
     assert TokenDead("no_token").token_reason == "no_token"

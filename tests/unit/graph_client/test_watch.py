@@ -1,4 +1,4 @@
-"""What the watch does with a Page, by what it finds."""
+"""What the watch does with a Page, for each result of its check."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -52,105 +52,105 @@ class World:
             raise self.fails[what]
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
-        """The Page, when it is due."""
+        """Returns the Page if it is due."""
         taken = [page for page, due in self.due.items() if due <= now_ms][:count]
         self.due |= dict.fromkeys(taken, now_ms + lease_ms)
         return taken
 
     async def renew(self, page: PageId, until_ms: int, /) -> None:
-        """Move its time."""
+        """Set the Page's next time."""
         self.due[page] = until_ms
 
     async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Note both."""
+        """Record both."""
         self.due[page], self.status = due_ms, status
 
     async def forget(self, page: PageId, /) -> None:
-        """Let it go."""
+        """Remove the Page."""
         del self.due[page]
 
     async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
-        """What the integration tests look at."""
+        """Do nothing. The integration tests check this."""
 
     async def expiring(self, now_ms: int, /) -> dict[Within, int]:
-        """There are none."""
+        """Returns that there are none."""
         return {}
 
     async def counts(self) -> dict[PageStatus, int]:
-        """Returns one or none."""
+        """Returns a count of one, or no count."""
         return {self.status: 1} if self.status else {}
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
-        """What the test says."""
+        """Returns what the test has set."""
         self._do("beat", longest_ms, spread_ms)
         return self.ended
 
     async def outage(self) -> Outage | None:
-        """The same."""
+        """Returns what the test has set."""
         return self.ended
 
     async def owner(self, page: PageId, /) -> ShopId | None:
-        """The shop, while it has the Page."""
+        """Returns the shop while it has the Page."""
         return SHOP if self.owned else None
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """The Page without changes."""
+        """Returns the Page without changes."""
         return Page(page, NOW - 9 * DAY, self.last_event_at, self.state)
 
     async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """The token."""
+        """Returns the token."""
         return None if self.state is None else Credentials(Secret("EAA"), b"seal", self.state)
 
     async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Keep it."""
+        """Store the state."""
         self.state = state
         self._do("noted", state.heal_since, bool(state.subscribed_fields))
         return True
 
     async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials, /) -> bool:
-        """What the test says."""
+        """Returns what the test has set."""
         return self.resealed
 
     async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
-        """Nothing is missing."""
+        """Returns that nothing is missing."""
         self._do("inspect")
         return TokenFacts((), self.person)
 
     async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
-        """Records the person."""
+        """Record the person."""
         self.granted_by = person, at_ms
 
     async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
-        """What Facebook says."""
+        """Returns what Facebook says."""
         self._do("subscription")
         return self.fields
 
     async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...], /) -> Subscription:
-        """Make it so."""
+        """Subscribe the Page."""
         self._do("subscribe")
         self.fields = FIELDS
         return Subscription(FIELDS, {})
 
     async def heal(self, shop: ShopId, page: PageId, since: int | None, still_ours: StillOurs, /) -> TurnResult:
-        """Note from when on."""
+        """Record the time since which messages are missing."""
         await still_ours()
         self._do("heal", since)
         return TurnResult(self.ends, self.heal_at if self.ends else NOW)
 
     async def next_at(self, shop: ShopId, page: PageId, /) -> int | None:
-        """What the test says."""
+        """Returns what the test has set."""
         return self.heal_at
 
     async def unhealed(self) -> int:
-        """There are none."""
+        """Returns that there are none."""
         return 0
 
     async def died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:
-        """Note why."""
+        """Record the reason."""
         self._do("died", error.token_reason)
 
     async def look(self) -> Counter[str]:
-        """Lets the watch look once. Returns the counts of what it did."""
+        """Let the watch check once. Returns the counts of its calls."""
         for check in await watch(self).begin(8):
             await check
         return Counter(what for what, *_ in self.told)

@@ -1,4 +1,4 @@
-"""Questions to Graph as requests, and answers as what they mean."""
+"""Calls of Graph as HTTP requests, and HTTP answers as results."""
 
 import json
 import time
@@ -29,12 +29,12 @@ NODE = Ask("GET", ("1",))
 
 
 def built(ask: Ask, *, secret: Secret | None = SECRET, at: int | None = NOW, token: Secret = TOKEN) -> HttpRequest:
-    """The request at Facebook's."""
+    """Returns the request as Facebook gets it."""
     return build(ask, base_url="https://graph.facebook.com", version="v26.0", token=token, app_secret=secret, at=at)
 
 
 def query_of(request: HttpRequest) -> Mapping[str, list[str]]:
-    """The parameters in the address."""
+    """Returns the parameters in the address."""
     return parse_qs(urlsplit(request.url).query, strict_parsing=True)
 
 
@@ -49,7 +49,7 @@ def test_a_read_names_the_version_and_has_its_parameters_in_the_address() -> Non
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_the_token_is_in_the_header_alone(method: Any) -> None:
-    """Addresses end up in logs."""
+    """Addresses are written to logs."""
     request = built(Ask(method, ("1", "subscribed_apps"), form={"subscribed_fields": "messages"}))
     assert request.headers["Authorization"] == "Bearer EAATESTTOKEN"
     assert "EAATESTTOKEN" not in request.url
@@ -62,7 +62,7 @@ def test_the_token_is_in_the_header_alone(method: Any) -> None:
     ids=["with a time", "without"],
 )
 def test_the_proof_is_that_of_the_security_guide(at: int | None, proofs: dict[str, list[str]]) -> None:
-    """In the address of what reads and deletes, in the body of what writes."""
+    """GET and DELETE have the proof in the address, and POST has it in the body."""
     assert query_of(built(Ask("GET", ("1",), {"fields": "id"}), at=at)) == {"fields": ["id"], **proofs}
     assert query_of(built(Ask("DELETE", ("1",)), at=at)) == proofs
     request = built(Ask("POST", ("1", "subscribed_apps"), form={"subscribed_fields": "messages,feed"}), at=at)
@@ -72,7 +72,7 @@ def test_the_proof_is_that_of_the_security_guide(at: int | None, proofs: dict[st
 
 
 def test_without_a_secret_there_is_no_proof() -> None:
-    """And no question mark without parameters."""
+    """Without parameters the address has no question mark."""
     assert built(NODE, secret=None).url == "https://graph.facebook.com/v26.0/1"
 
 
@@ -80,7 +80,7 @@ def test_without_a_secret_there_is_no_proof() -> None:
     "part", ["", ".", "..", "a/b", "a%2fb", "a?b", "a#b", "a b", "ក", "a\\b", "a\n", "a@b", "x" * 513]
 )
 def test_a_part_of_the_path_that_could_lead_elsewhere_is_refused(part: str) -> None:
-    """Ids come from callers."""
+    """The ids come from callers."""
     with pytest.raises(ParameterRefused) as refused:
         built(Ask("GET", (part, "comments")))
     assert (refused.value.reason, refused.value.kind) == ("parameter_refused", "invalid")
@@ -94,13 +94,13 @@ def test_every_form_of_id_that_was_seen_is_taken(part: str) -> None:
 
 @pytest.mark.parametrize("token", ["", "EAA B", "EAA\r\nX: 1", "EAAក", "x" * 4097])
 def test_a_token_that_no_header_can_carry_is_dead(token: str) -> None:
-    """Rather than an error of the HTTP library, with the token in it."""
+    """Otherwise the HTTP library would raise an error that contains the token."""
     with pytest.raises(TokenDead):
         built(NODE, token=Secret(token))
 
 
 def test_nothing_private_shows_itself() -> None:
-    """Requests and answers end up in tracebacks."""
+    """Requests and answers appear in tracebacks."""
     ask = Ask("GET", ("debug_token",), {"input_token": "EAAOTHER"}, form={"x": "EAAOTHER"})
     shown = repr([ask, built(ask), GraphAnswer({"data": "EAAOTHER"})])
     assert "EAA" not in shown
@@ -108,7 +108,7 @@ def test_nothing_private_shows_itself() -> None:
 
 
 def test_an_answer_has_rows_a_cursor_and_nodes() -> None:
-    """What is no object among the rows is left out."""
+    """A row that is not an object is left out."""
     body = {"data": [{"id": "1"}, None, "x"], "paging": {"cursors": {"after": "QVFI"}, "next": "https://x/?a=1"}}
     answer = decipher(200, json.dumps(body).encode(), LIST)
     assert (answer.rows(), answer.after()) == ([{"id": "1"}], "QVFI")
@@ -140,7 +140,7 @@ def test_the_end_is_where_there_is_no_next(paging: object) -> None:
 
 
 def test_without_cursors_the_address_of_the_next_page_says_where_to_go_on() -> None:
-    """By a cursor, or by a time with a paging token, which come back as one cursor of ours."""
+    """The address has a cursor, or a time with a paging token. Both become one cursor of the service."""
     body = b'{"data":[],"paging":{"next":"https://x/?access_token=EAA&after=QVFI"}}'
     assert decipher(200, body, LIST).after() == "QVFI"
     address = "https://x/?access_token=EAA&until=1770000000&__paging_token=enc_AdC"
@@ -152,12 +152,12 @@ def test_without_cursors_the_address_of_the_next_page_says_where_to_go_on() -> N
 
 @pytest.mark.parametrize("place", ["QVFI", "~", "~QVFI", "~W10", "~eyJ1bnRpbCI6MX0", "~eyJhY2Nlc3NfdG9rZW4iOiJFQUEifQ"])
 def test_a_place_that_we_did_not_make_goes_to_graph_as_its_own(place: str) -> None:
-    """With any content it can only become the parameter `after`."""
+    """Any content can only become the parameter `after`."""
     assert place_params(place) == {"after": place}
 
 
 def test_a_short_or_empty_page_is_not_the_end() -> None:
-    """Facebook filters after it has cut the pages."""
+    """Facebook removes items after it has cut the pages."""
     body = b'{"data":[],"paging":{"cursors":{"after":"QVFI"},"next":"https://x/"}}'
     assert decipher(200, body, LIST).after() == "QVFI"
 
@@ -190,7 +190,7 @@ def test_a_short_or_empty_page_is_not_the_end() -> None:
     ids=lambda value: repr(value)[:40],
 )
 def test_what_is_no_answer_is_an_error(status: int, body: bytes, expected: type[GraphError]) -> None:
-    """That leads to nothing of the body."""
+    """The error contains nothing of the body."""
     with pytest.raises(GraphError) as raised:
         decipher(status, body, LIST)
     assert type(raised.value) is expected
@@ -214,13 +214,13 @@ def test_half_an_emoji_costs_no_answer() -> None:
 
 @pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**40, 2**64 - 1, -(2**63)])
 def test_a_whole_number_stays_whole(number: int) -> None:
-    """However long it is, also beside half an emoji."""
+    """The number may be of any length, also beside half an emoji."""
     assert decipher(200, b'{"data":[{"n":%d}]}' % number, LIST).rows() == [{"n": number}]
     assert decipher(200, b'{"data":[{"n":%d,"t":"\\ude4f"}]}' % number, LIST).rows() == [{"n": number, "t": "\ufffd"}]
 
 
 def test_half_an_emoji_in_a_large_answer_holds_nobody_up() -> None:
-    """A megabyte with half an emoji takes a few times as long as one without, not a hundred times."""
+    """A megabyte with half an emoji takes a few times as long as a megabyte without one."""
     row = b'{"message":"\\u179f\\u17bd \\ud83d\\ude4f a\\\\b","n":[1,2.5,{"a":null}]},' * 16_000
 
     def seconds(text: bytes) -> float:
@@ -238,7 +238,7 @@ def test_an_absurdly_long_number_costs_no_answer() -> None:
 
 
 def test_a_throttled_call_is_charged_to_the_budget_it_was_asked_on() -> None:
-    """Where Facebook does not name one."""
+    """This is for answers in which Facebook names no budget."""
     with pytest.raises(Throttled) as raised:
         decipher(429, b"", Ask("GET", ("1", "messages"), lists=True, limit="messenger"))
     assert raised.value.limit == "messenger"

@@ -32,7 +32,7 @@ def examined(**changed: str) -> tuple[Settings, list[Finding]]:
 
 
 def unwell(**changed: str) -> list[tuple[str, Level]]:
-    """Return the findings that are not "ok", by setting."""
+    """Returns the findings that are not "ok", by setting."""
     return [(finding.about, finding.level) for finding in examined(**changed)[1] if finding.level != "ok"]
 
 

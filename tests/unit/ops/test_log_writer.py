@@ -13,7 +13,7 @@ from ops.log_writer import BUFFER_BYTES, LineWriter
 
 
 def lost_line(lines: int) -> bytes:
-    """Return the line about lost lines."""
+    """Returns the line about lost lines."""
     return b"lost %d" % lines
 
 
@@ -27,7 +27,7 @@ class Pipe:
         self.writer.open(self.stream, lost_line)
 
     def read(self) -> bytes:
-        """Return everything that is in the pipe."""
+        """Returns everything that is in the pipe."""
         os.set_blocking(self.reading, False)
         found = b""
         try:
@@ -53,7 +53,7 @@ class Pipe:
 
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
-    """Yield a new pipe."""
+    """Yields a new pipe."""
     made = Pipe()
     yield made
     made.close()

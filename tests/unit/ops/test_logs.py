@@ -27,13 +27,13 @@ class Output:
         logs.configure(self.stream, level=level, clock=lambda: 1_770_000_000.1239)
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the lines that were written until now."""
+        """Returns the lines that were written until now."""
         return [orjson.loads(line) for line in self.stream.getvalue().splitlines()]
 
 
 @pytest.fixture
 def output() -> Iterator[Output]:
-    """Yield logging as in production. Afterwards restore the old state."""
+    """Yields logging as in production. Afterwards restore the old state."""
     root = logging.getLogger()
     level = root.level
     made = Output()

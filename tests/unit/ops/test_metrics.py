@@ -11,7 +11,7 @@ from ops.metrics import METRICS, PREFIX, Metrics, process_registry
 
 
 def used() -> CollectorRegistry:
-    """Return a registry on which everything happened once."""
+    """Returns a registry on which everything happened once."""
     registry = CollectorRegistry()
     metrics = Metrics(registry, version="1.2.3")
     metrics.delivery("stored")

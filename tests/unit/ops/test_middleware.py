@@ -41,7 +41,7 @@ async def broken(_request: Request) -> Response:
 
 
 def wrapped(app: ASGIApp | None = None) -> tuple[RequestLog, CollectorRegistry]:
-    """Return the middleware around an application with a few routes."""
+    """Returns the middleware around an application with a few routes."""
     registry = CollectorRegistry()
     inner = app or Starlette(
         routes=[
@@ -55,7 +55,7 @@ def wrapped(app: ASGIApp | None = None) -> tuple[RequestLog, CollectorRegistry]:
 
 
 def get(path: str, app: RequestLog, method: str = "GET", **headers: str) -> tuple[Any, list[Any]]:
-    """Return the answer and the log lines."""
+    """Returns the answer and the log lines."""
     client = TestClient(app, raise_server_exceptions=False, client=("203.0.113.7", 4711))
     with capture_logs() as lines:
         answer = client.request(method, path, headers={"user-agent": "tester/1", **headers})
@@ -136,7 +136,7 @@ def test_a_plain_application_names_its_own_route() -> None:
 
 
 async def ask(app: RequestLog, scope: dict[str, Any]) -> list[Message]:
-    """Return what a bare ASGI call sends."""
+    """Returns what a bare ASGI call sends."""
     sent: list[Message] = []
 
     async def receive() -> Message:

@@ -28,7 +28,7 @@ def service(request: httpx2.Request) -> httpx2.Response:
 
 
 async def pieces(content: bytes) -> AsyncIterator[bytes]:
-    """Return a body in the pieces in which it comes from the network."""
+    """Returns a body in the pieces in which it comes from the network."""
     for start in range(0, len(content), 65_536):
         READ.append(start)
         yield content[start : start + 65_536]
@@ -39,7 +39,7 @@ READ: list[int] = []
 
 
 async def told(answer: Answer, url: str = URL) -> dict[str, Finding]:
-    """Return the findings by name. No finding contains the verify token."""
+    """Returns the findings by name. No finding contains the verify token."""
     words: Iterator[int] = count(1)
 
     def streamed(request: httpx2.Request) -> httpx2.Response:

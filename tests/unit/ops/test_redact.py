@@ -12,7 +12,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzaG9wIjoiYSJ9.c2lnbmF0dXJl"
 
 
 def told(**fields: Any) -> dict[str, Any]:
-    """Return the fields after redaction."""
+    """Returns the fields after redaction."""
     return dict(redact(None, "info", fields))
 
 

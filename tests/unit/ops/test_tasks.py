@@ -16,11 +16,11 @@ class Time:
         self.slept: list[float] = []
 
     def clock(self) -> float:
-        """Return the time in seconds."""
+        """Returns the time in seconds."""
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        """Return at once, and move the clock."""
+        """Returns at once, and move the clock."""
         self.slept.append(seconds)
         self.now += seconds
         await asyncio.sleep(0)

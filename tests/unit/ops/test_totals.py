@@ -10,7 +10,7 @@ from ops.totals import Counted, add_up, count, lasting, metrics_of
 
 
 def counted(*deliveries: str, viewers: int = 0, kept: int = 0) -> tuple[Metrics, CollectorRegistry]:
-    """Return a process that has counted these values."""
+    """Returns a process that has counted these values."""
     registry = process_registry()
     metrics = Metrics(registry, version="1")
     for outcome in deliveries:
@@ -21,7 +21,7 @@ def counted(*deliveries: str, viewers: int = 0, kept: int = 0) -> tuple[Metrics,
 
 
 def sent(registry: CollectorRegistry) -> Counted:
-    """Return the value after it passed through the pipe between two processes."""
+    """Returns the value after it passed through the pipe between two processes."""
     told: Counted = orjson.loads(orjson.dumps(count(registry)))
     return told
 

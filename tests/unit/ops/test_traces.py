@@ -11,7 +11,7 @@ def fail(text: str, *, cause: BaseException | None = None) -> NoReturn:
 
 
 def caught(text: str, cause: BaseException | None = None) -> BaseException:
-    """Return the exception with its places."""
+    """Returns the exception with its places."""
     try:
         fail(text, cause=cause)
     except ValueError as error:

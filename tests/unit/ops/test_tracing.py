@@ -32,7 +32,7 @@ class Traced:
         self.client = TestClient(self.hooks.around(outer), raise_server_exceptions=False)
 
     def spans(self) -> list[ReadableSpan]:
-        """Return the spans in the order of their ends."""
+        """Returns the spans in the order of their ends."""
         return list(self.exporter.get_finished_spans())
 
 
@@ -46,7 +46,7 @@ async def _broken(_: Request) -> Response:
 
 @pytest.fixture
 def traced() -> Traced:
-    """Yield a new application."""
+    """Yields a new application."""
     return Traced()
 
 

@@ -18,20 +18,20 @@ APP = Secret("2001|shop-app-secret-1")
 
 @pytest.fixture
 def graph() -> Caller:
-    """One Page, asked with its token."""
+    """Yields a client with the token of the only Page."""
     world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock().moment)
     world.add_page(OTHER)
     return Caller(world, world.add_page(PAGE).token)
 
 
 async def fields_of(graph: Caller) -> list[list[str]]:
-    """The subscribed fields of each app on the Page."""
+    """Returns the subscribed fields of each app on the Page."""
     body = (await graph.ask(f"{PAGE}/subscribed_apps", fields="id,subscribed_fields")).json()
     return [app["subscribed_fields"] for app in body["data"]]
 
 
 async def inspected(graph: Caller, token: Secret) -> dict[str, Any]:
-    """What the app learns of a token."""
+    """Returns what `/debug_token` tells the app about a token."""
     data: dict[str, Any] = (await replace(graph, token=APP).ask("debug_token", input_token=token.reveal())).json()[
         "data"
     ]
@@ -39,7 +39,7 @@ async def inspected(graph: Caller, token: Secret) -> dict[str, Any]:
 
 
 async def test_a_page_is_subscribed_replaced_and_unsubscribed(graph: Caller) -> None:
-    """Each call gives the whole list."""
+    """Each call sends the whole list of fields."""
     assert await fields_of(graph) == []
     answer = await graph.ask(f"{PAGE}/subscribed_apps", "POST", subscribed_fields="messages,message_edits")
     assert answer.json() == {"success": True}
@@ -51,14 +51,14 @@ async def test_a_page_is_subscribed_replaced_and_unsubscribed(graph: Caller) -> 
 
 
 async def test_the_apps_own_token_may_unsubscribe(graph: Caller) -> None:
-    """When the Page's is dead already."""
+    """The app's token works even if the Page's token is dead."""
     graph.world.pages[PAGE].subscriptions["2001"] = ["messages"]
     assert (await replace(graph, token=APP).ask(f"{PAGE}/subscribed_apps", "DELETE")).status_code == 200
     assert graph.world.pages[PAGE].subscriptions == {}
 
 
 async def test_facebook_may_unsubscribe_a_page_by_itself(graph: Caller) -> None:
-    """Without any notice."""
+    """Facebook sends no notice of this."""
     await graph.ask(f"{PAGE}/subscribed_apps", "POST", subscribed_fields="messages")
     graph.world.unsubscribe(PAGE)
     assert await fields_of(graph) == []
@@ -73,7 +73,7 @@ async def test_an_unknown_field_fails_the_whole_subscription(graph: Caller, fiel
 
 @pytest.mark.parametrize("missing", ["pages_messaging", "pages_manage_metadata", "pages_show_list"])
 async def test_subscribing_messages_takes_three_permissions(graph: Caller, missing: str) -> None:
-    """The refusal names the missing one."""
+    """The refusal names the missing permission."""
     scopes = [scope for scope in SCOPES if scope != missing]
     graph.world.add_token(Secret("EAAless"), "PAGE", page=PAGE, scopes=scopes)
     answer = await replace(graph, token=Secret("EAAless")).ask(
@@ -84,13 +84,13 @@ async def test_subscribing_messages_takes_three_permissions(graph: Caller, missi
 
 
 async def test_another_pages_token_does_not_see_the_page(graph: Caller) -> None:
-    """As if it did not exist."""
+    """The answer is the same as for a Page that does not exist."""
     for method, params in (("GET", {}), ("POST", {"subscribed_fields": "messages"}), ("DELETE", {})):
         assert error_of(await graph.ask(f"{OTHER}/subscribed_apps", method, **params)) == (400, 100, 33)
 
 
 async def test_a_good_token_is_told_with_its_page_app_and_permissions(graph: Caller) -> None:
-    """`expires_at` 0 is never."""
+    """If `expires_at` is 0, the token does not expire."""
     data = await inspected(graph, graph.token)
     assert (data["is_valid"], data["type"], data["app_id"], data["profile_id"]) == (True, "PAGE", "2001", PAGE)
     assert (data["expires_at"], data["scopes"]) == (0, list(SCOPES))
@@ -99,7 +99,7 @@ async def test_a_good_token_is_told_with_its_page_app_and_permissions(graph: Cal
 
 
 async def test_a_dead_token_is_told_with_status_200(graph: Caller) -> None:
-    """And why it is dead."""
+    """The answer says why the token is dead."""
     graph.world.revoke(graph.token, 467)
     data = await inspected(graph, graph.token)
     assert not data["is_valid"]
@@ -108,7 +108,7 @@ async def test_a_dead_token_is_told_with_status_200(graph: Caller) -> None:
 
 
 async def test_only_the_app_itself_may_inspect_a_token(graph: Caller) -> None:
-    """A Page's token may not, and nothing is shown about a token of another app."""
+    """A Page's token may not inspect a token. The answer shows nothing about a token of another app."""
     assert error_of(await graph.ask("debug_token", input_token=graph.token.reveal()))[1] == 100
     graph.world.add_token(Secret("EAAother"), "PAGE", page=PAGE, app_id="2002")
     assert error_of(await replace(graph, token=APP).ask("debug_token", input_token="EAAother"))[1] == 100
@@ -116,7 +116,7 @@ async def test_only_the_app_itself_may_inspect_a_token(graph: Caller) -> None:
 
 
 async def test_me_is_whoever_the_token_is_of(graph: Caller) -> None:
-    """A Page or a person."""
+    """`/me` is a Page or a person."""
     graph.world.add_token(Secret("EAAperson"), "USER")
     assert (await graph.ask("me", fields="id")).json() == {"id": PAGE}
     assert (await replace(graph, token=Secret("EAAperson")).ask("me", fields="id")).json() == {
@@ -125,7 +125,7 @@ async def test_me_is_whoever_the_token_is_of(graph: Caller) -> None:
 
 
 async def test_an_app_that_asks_with_its_secret_is_shown_itself(graph: Caller) -> None:
-    """A wrong secret is an unknown token. A Page's token does not show the app."""
+    """A wrong secret counts as an unknown token. A Page's token does not show the app."""
     app = replace(graph, token=APP)
     assert (await app.ask("2001", fields="id")).json() == {"id": "2001"}
     wrong = await replace(graph, token=Secret("2001|another-app-secret")).ask("2001", fields="id")

@@ -1,4 +1,4 @@
-"""What Graph checks before it looks anything up."""
+"""The checks of the simulated Graph before it looks for data."""
 
 import random
 from typing import Any
@@ -17,13 +17,13 @@ PAGE = PageId("104200000000001")
 
 
 def caller(clock: FakeClock | None = None) -> Caller:
-    """A Page and its token."""
+    """Returns a Page and its token."""
     world = World("2001", SECRETS, random.Random(1), (clock or FakeClock()).moment)
     return Caller(world, world.add_page(PAGE).token)
 
 
 def test_proofs_are_those_of_the_published_vectors() -> None:
-    """Both forms, computed elsewhere."""
+    """The vectors have both forms of the proof, and other programs computed them."""
     timed = "1269f28505904052f655c75fdffe152b27594aa46c68c75347a0736ecb59d3ce"
     untimed = "c9f58d86e9087848d20654632a1d7901169b3c3cbf4804fb0468dadd3f199742"
     assert proof("EAATESTTOKEN", SECRETS[1], "1770000000") == timed
@@ -31,7 +31,7 @@ def test_proofs_are_those_of_the_published_vectors() -> None:
 
 
 async def test_the_token_may_stand_in_the_header_and_is_noticed_elsewhere() -> None:
-    """Graph accepts it in the address too, and a test must be able to see this."""
+    """Graph accepts a token in the address too, so a test must be able to see it there."""
     graph = caller()
     assert (await graph.ask("me")).json()["id"] == PAGE
     assert graph.seen.tokens_in_urls == []
@@ -42,7 +42,7 @@ async def test_the_token_may_stand_in_the_header_and_is_noticed_elsewhere() -> N
 
 
 async def test_a_token_anywhere_in_an_address_is_noticed() -> None:
-    """Also beside the token in the header, under another name, or in the path."""
+    """The token may also be beside the token in the header, under another name, or in the path."""
     graph = caller()
     await graph.ask("me", access_token=graph.token.reveal())
     await graph.ask("me", input_token=graph.token.reveal())
@@ -52,14 +52,14 @@ async def test_a_token_anywhere_in_an_address_is_noticed() -> None:
 
 @pytest.mark.parametrize("path", ["/me", "/v20.0/me", "/v99.0/me", "/latest/me"])
 async def test_a_call_without_a_version_in_use_is_refused(path: str) -> None:
-    """Facebook would serve it with the oldest one, in silence."""
+    """Facebook would silently use the oldest version."""
     graph = caller()
     headers = {"Authorization": f"Bearer {graph.token.reveal()}"}
     assert error_of(await graph.send("GET", path, headers=headers)) == (400, 2500, None)
 
 
 async def test_no_token_and_an_unknown_one_are_two_things() -> None:
-    """2500 and 190."""
+    """The codes are 2500 and 190."""
     graph = caller()
     assert error_of(await graph.send("GET", "/v26.0/me"))[1] == 2500
     assert error_of(await graph.send("GET", "/v26.0/me", headers={"Authorization": "Bearer EAAx"})) == (401, 190, None)
@@ -67,14 +67,14 @@ async def test_no_token_and_an_unknown_one_are_two_things() -> None:
 
 @pytest.mark.parametrize("subcode", [458, 459, 460, 463, 464, 467, 492])
 async def test_a_dead_token_says_why(subcode: int) -> None:
-    """By its subcode."""
+    """The subcode says why."""
     graph = caller()
     graph.world.revoke(graph.token, subcode)
     assert error_of(await graph.ask("me")) == (401, 190, subcode)
 
 
 async def test_a_token_expires_by_itself() -> None:
-    """At its second."""
+    """The token is dead from its last second on."""
     clock = FakeClock()
     graph = caller(clock)
     graph.world.tokens[graph.token.reveal()].expires_at = clock.moment() // 1000 + 60
@@ -86,7 +86,7 @@ async def test_a_token_expires_by_itself() -> None:
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("age", [0, 299, -299])
 async def test_a_timed_proof_is_good_for_five_minutes(secret: Secret, age: int) -> None:
-    """By any of the app's secrets, and by clocks that differ a little."""
+    """Any of the app's secrets can make the proof, and clocks may differ a little."""
     clock = FakeClock()
     graph = caller(clock)
     at = clock.moment() // 1000 - age
@@ -109,7 +109,8 @@ async def test_a_timed_proof_is_good_for_five_minutes(secret: Secret, age: int) 
     ids=str,
 )
 async def test_a_wrong_proof_is_refused(wrong: dict[str, Any]) -> None:
-    """Of another secret, for another time, too old, without its time, or no whole second."""
+    """A proof is wrong if it has another secret or another time, is too old, has no time, or has a time that is not in
+    whole seconds."""
     clock = FakeClock()
     graph = caller(clock)
     secret, age = wrong.pop("secret", SECRETS[0]), wrong.pop("age", None)
@@ -119,7 +120,7 @@ async def test_a_wrong_proof_is_refused(wrong: dict[str, Any]) -> None:
 
 
 async def test_a_missing_proof_is_refused_where_the_app_requires_it() -> None:
-    """The dashboard's switch."""
+    """The app requires the proof if the switch in Facebook's dashboard is on."""
     graph = caller()
     headers = {"Authorization": f"Bearer {graph.token.reveal()}"}
     assert error_of(await graph.send("GET", "/v26.0/me", headers=headers))[1] == 104
@@ -145,10 +146,10 @@ async def test_a_graph_that_knows_only_the_untimed_proof_refuses_the_other() -> 
 
 @pytest.mark.parametrize("param", ["date_format", "ids", "nonsense"])
 async def test_a_parameter_that_is_gone_or_never_was_is_refused(param: str) -> None:
-    """v26.0 took some away."""
+    """v26.0 has removed some parameters."""
     assert error_of(await caller().ask("me", **{param: "U"})) == (400, 100, None)
 
 
 async def test_what_v26_ignores_is_ignored() -> None:
-    """`pretty` and `debug`."""
+    """The parameters are `pretty` and `debug`."""
     assert (await caller().ask("me", pretty="1", debug="all")).status_code == 200

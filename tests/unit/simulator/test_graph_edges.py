@@ -1,4 +1,4 @@
-"""Nodes and edges as Graph answers them, over HTTP without a socket."""
+"""Nodes and edges as the simulated Graph answers them, over HTTP without a socket."""
 
 import random
 from dataclasses import replace
@@ -26,7 +26,7 @@ def graph() -> Caller:
 
 
 async def test_a_post_shows_what_was_asked_and_is_there(graph: Caller) -> None:
-    """A field without data is absent, not null; `id` comes always; times are Graph's."""
+    """A field without data is absent and not null. `id` is always there. Times have Graph's form."""
     page = graph.world.pages[PAGE]
     shown = photo("https://cdn.example/1.jpg", "Hat", "81")
     post = graph.world.add_post(page, None, at=NOW, attachments=[shown], reactions=5)
@@ -52,7 +52,7 @@ async def test_each_edge_of_posts_shows_its_own(graph: Caller) -> None:
 
 
 async def test_ten_thousand_comments_are_walked_once_each(graph: Caller) -> None:
-    """By cursors, in either order."""
+    """The walk uses cursors and works in both orders."""
     post = graph.world.add_post(graph.world.pages[PAGE], "sale")
     made = [graph.world.add_comment(post, str(n), at=NOW + n).id for n in range(10_000)]
     walked = [item["id"] for item in await graph.walk(f"{post.id}/comments", fields="id", limit=100)]
@@ -84,7 +84,7 @@ async def test_replies_are_under_their_comment_and_in_the_stream(graph: Caller) 
 
 
 async def test_a_video_is_a_post_too(graph: Caller) -> None:
-    """So that its post shows it where the edge refuses."""
+    """The post then shows the video if the edge of videos refuses."""
     video = graph.world.add_video(graph.world.pages[PAGE], "New hats", description="look")
     fields = "title,length,status{video_status},post_id"
     (shown,) = await graph.walk(f"{PAGE}/videos", type="uploaded", fields=fields)
@@ -97,7 +97,7 @@ async def test_a_video_is_a_post_too(graph: Caller) -> None:
 
 
 async def test_conversations_come_by_their_newest_message(graph: Caller) -> None:
-    """With the messages inside, if asked."""
+    """The messages are inside a conversation if the caller asks for them."""
     page, world = graph.world.pages[PAGE], graph.world
     world.say(page, DARA, "hello", at=NOW - 5000, name="Dara")
     world.say(page, Psid("7000000000000002"), "hi", at=NOW - 4000)
@@ -144,7 +144,7 @@ async def test_older_messages_may_give_no_details(graph: Caller) -> None:
 
 
 async def test_a_customers_profile_may_be_unavailable_in_two_ways(graph: Caller) -> None:
-    """Empty, or refused with a subcode."""
+    """The answer is empty, or it is a refusal with a subcode."""
     graph.world.say(graph.world.pages[PAGE], DARA, "hello", name="Dara")
     assert (await graph.ask(DARA, fields="name,profile_pic")).json()["name"] == "Dara"
     graph.world.customers = "empty"
@@ -185,7 +185,7 @@ async def test_what_is_another_pages_does_not_exist(graph: Caller) -> None:
     ],
 )
 async def test_an_edge_names_the_permission_it_lacks(graph: Caller, path: str, missing: str, code: int) -> None:
-    """10 for what is public, 200 for the inbox."""
+    """The code is 10 for public data and 200 for the inbox."""
     page = graph.world.pages[PAGE]
     post = graph.world.add_post(page, "sale")
     graph.world.say(page, DARA, "hello")
@@ -198,7 +198,7 @@ async def test_an_edge_names_the_permission_it_lacks(graph: Caller, path: str, m
 
 
 async def test_a_persons_own_token_sees_no_comments_and_no_inbox(graph: Caller) -> None:
-    """An empty list for comments, a refusal for the inbox."""
+    """The comments are an empty list, and the inbox is refused."""
     post = graph.world.add_post(graph.world.pages[PAGE], "sale")
     graph.world.add_comment(post, "price?")
     graph.world.say(graph.world.pages[PAGE], DARA, "hello")
@@ -223,12 +223,12 @@ async def test_a_persons_own_token_sees_no_comments_and_no_inbox(graph: Caller) 
     ids=str,
 )
 async def test_a_bad_parameter_is_refused(graph: Caller, params: dict[str, str]) -> None:
-    """With code 100. A limit above a hundred posts is refused too."""
+    """The error is code 100. A limit above a hundred posts is refused too."""
     assert error_of(await graph.ask(f"{PAGE}/posts", **params)) == (400, 100, None)
 
 
 async def test_other_edges_cap_the_limit_in_silence(graph: Caller) -> None:
-    """At a hundred; without one it is 25."""
+    """The cap is a hundred. Without a limit the answer has 25 items."""
     post = graph.world.add_post(graph.world.pages[PAGE], "sale")
     for n in range(120):
         graph.world.add_comment(post, str(n))
@@ -248,7 +248,7 @@ async def test_an_empty_page_need_not_be_the_end(graph: Caller) -> None:
 
 
 async def test_an_edge_that_is_not_there_is_refused() -> None:
-    """As an unknown field is."""
+    """The answer is the same as for an unknown field."""
     world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock(NOW).moment)
     graph = Caller(world, world.add_page(PAGE).token)
     assert error_of(await graph.ask(f"{PAGE}/nonsense")) == (400, 100, None)
@@ -257,6 +257,6 @@ async def test_an_edge_that_is_not_there_is_refused() -> None:
 
 
 async def test_what_orjson_cannot_write_is_written_all_the_same(graph: Caller) -> None:
-    """Half an emoji, as some telephones send it."""
+    """The test has half an emoji, which some telephones send."""
     post = graph.world.add_post(graph.world.pages[PAGE], "half \ud83d")
     assert b"\\ud83d" in (await graph.ask(post.id)).content

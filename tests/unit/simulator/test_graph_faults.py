@@ -1,4 +1,4 @@
-"""Scripted faults: which call gets each fault, and what is answered."""
+"""Scripted faults of the simulated Graph: which call gets each fault, and the answer."""
 
 import json
 import random
@@ -22,7 +22,7 @@ PAGE, OTHER = PageId("104200000000001"), PageId("104200000000002")
 
 @pytest.fixture
 def graph() -> Caller:
-    """One Page with a post."""
+    """Yields a client of one Page with a post."""
     world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock().moment)
     page = world.add_page(PAGE)
     world.add_post(page, "sale")
@@ -30,7 +30,7 @@ def graph() -> Caller:
 
 
 def test_a_script_meets_the_calls_it_is_meant_for() -> None:
-    """By the Page of the token, by a part of the path, or for all calls. The first match is used."""
+    """A script names the Page of the token, a part of the path, or all calls. The first match is used."""
     faults = Faults()
     faults.script("/posts", Fails(2), Fine(), Fails(1))
     faults.script(PAGE, Fails(4))
@@ -41,7 +41,7 @@ def test_a_script_meets_the_calls_it_is_meant_for() -> None:
 
 
 async def test_an_error_has_the_status_code_subcode_and_headers_it_was_given(graph: Caller) -> None:
-    """And any further fields, also with a good status."""
+    """The error may have further fields and may come with a good status."""
     graph.faults.script(PAGE, Fails(190, 460, status=401, extra={"error_user_msg": "x"}, headers=(("x-y", "z"),)))
     graph.faults.script(PAGE, Fails(2, status=200, is_transient=True))
     answer = await graph.ask("me")
@@ -54,7 +54,7 @@ async def test_an_error_has_the_status_code_subcode_and_headers_it_was_given(gra
 
 
 async def test_throttling_says_for_how_long(graph: Caller) -> None:
-    """In minutes, in a header, under the Page's id."""
+    """The header has the time in minutes, under the Page's id."""
     graph.faults.script(PAGE, throttles(80006, page=PAGE, kind="messenger", minutes=3))
     answer = await graph.ask("me")
     assert error_of(answer)[1] == 80006
@@ -67,7 +67,7 @@ async def test_throttling_says_for_how_long(graph: Caller) -> None:
 
 
 async def test_usage_stands_on_every_answer_of_its_page(graph: Caller) -> None:
-    """Both kinds are in one header. The app's usage is in all answers."""
+    """One header has both kinds. All answers have the app's usage."""
     graph.faults.usage(PAGE, "pages", call_count=97, regain_minutes=5)
     graph.faults.usage(PAGE, "messenger", call_count=12)
     graph.faults.usage(OTHER, call_count=1)
@@ -83,7 +83,7 @@ async def test_usage_stands_on_every_answer_of_its_page(graph: Caller) -> None:
 
 
 async def test_too_much_data_is_refused_by_words_alone(graph: Caller) -> None:
-    """The limit of the edge counts, and so do the limits inside `fields`. Code 1 is also the code of an outage."""
+    """The limit of the edge counts, and the limits inside `fields` count too. An outage also has code 1."""
     graph.faults.reduce_above = 10
     for params in ({"limit": "11"}, {"limit": "5", "fields": "comments.limit(11)"}, {}):
         answer = await graph.ask(f"{PAGE}/posts", **params)
@@ -95,7 +95,7 @@ async def test_too_much_data_is_refused_by_words_alone(graph: Caller) -> None:
 
 
 async def test_what_was_asked_is_remembered_without_tokens(graph: Caller) -> None:
-    """Names of headers, parameters and the Page are kept, but no token and no proof."""
+    """The record has the names of headers, the parameters and the Page, but no token and no proof."""
     await graph.ask(f"{PAGE}/posts", limit="3")
     (asked,) = graph.seen.of("/posts")
     assert (asked.method, asked.path, dict(asked.params)) == ("GET", f"/v26.0/{PAGE}/posts", {"limit": "3"})

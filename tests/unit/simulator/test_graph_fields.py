@@ -1,4 +1,4 @@
-"""The language of `fields=`."""
+"""The language of the parameter `fields`."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from simulator.graph_refusals import GraphErrorAnswer
 
 
 def test_names_modifiers_and_what_lies_inside_are_understood() -> None:
-    """In the spelling of our own requests and of others."""
+    """The spellings are those of our own requests and of other clients."""
     message, comments, media = choose(
         "PagePost", "message,comments.limit(3).order(chronological).summary(true){id, from{name}},attachments{media}"
     )
@@ -21,13 +21,13 @@ def test_names_modifiers_and_what_lies_inside_are_understood() -> None:
 
 
 def test_a_summary_may_name_what_it_shall_hold() -> None:
-    """`summary(total_count)` is a yes too."""
+    """`summary(total_count)` asks for the summary too."""
     assert choose("PagePost", "reactions.limit(0).summary(total_count)")[0].summary
     assert not choose("PagePost", "reactions.summary(false)")[0].summary
 
 
 def test_without_fields_comes_a_tiny_default() -> None:
-    """So a client always names its fields."""
+    """A client must therefore always name its fields."""
     assert [one.name for one in choose("PagePost", None)] == ["created_time", "message", "id"]
     assert [one.name for one in choose("Message", "shares")[0].inner] == ["id"]
 
@@ -44,7 +44,7 @@ def test_without_fields_comes_a_tiny_default() -> None:
     ],
 )
 def test_one_unknown_field_refuses_the_whole_call(node_type: str, fields: str, named: str) -> None:
-    """At any depth. Fields that v3.3 removed from posts are unknown too."""
+    """The field may be at any depth. Fields that v3.3 removed from posts are unknown too."""
     with pytest.raises(GraphErrorAnswer) as refused:
         choose(node_type, fields)
     assert refused.value.code == 100
@@ -55,7 +55,7 @@ def test_one_unknown_field_refuses_the_whole_call(node_type: str, fields: str, n
     "fields", ["", ",", "id,", "id}", "from{id", "from{}", "{id}", "id name", "id;name", "a" + "{a" * 20]
 )
 def test_what_cannot_be_parsed_is_refused_as_such(fields: str) -> None:
-    """With Graph's code for a malformed query, or for an unknown field."""
+    """The error has Graph's code for a malformed query or for an unknown field."""
     with pytest.raises(GraphErrorAnswer) as refused:
         choose("PagePost", fields)
     assert refused.value.code in (2500, 100)
@@ -63,7 +63,7 @@ def test_what_cannot_be_parsed_is_refused_as_such(fields: str) -> None:
 
 @pytest.mark.parametrize("fields", ["message.limit(1)", "comments.limit(x)", "comments.nonsense(1)"])
 def test_a_modifier_in_the_wrong_place_is_refused(fields: str) -> None:
-    """Only edges have some."""
+    """Only edges accept modifiers."""
     with pytest.raises(GraphErrorAnswer) as refused:
         choose("PagePost", fields)
     assert refused.value.code == 100

@@ -1,4 +1,4 @@
-"""Pages of a list: both ways, both orders, with times and with gaps."""
+"""Pages of a list: both directions, both orders, with times and with gaps."""
 
 import pytest
 
@@ -11,12 +11,12 @@ NODES = [Node(str(n), "Comment", PageId("1"), (1000 * n, n), {}) for n in range(
 
 
 def ids(found: Found) -> str:
-    """The ids of a page, one digit each."""
+    """Returns the ids of a page as one digit each."""
     return "".join(node.id for node in found.nodes)
 
 
 def walked(**wanted: object) -> list[str]:
-    """Returns the pages of a whole list, as a caller reads them: with `after` until the end."""
+    """Returns the pages of a whole list as a caller reads them, with `after` until the end."""
     pages, after = [], None
     while True:
         found = page_of(NODES, Wanted(after=after, **wanted))  # type: ignore[arg-type]
@@ -28,13 +28,13 @@ def walked(**wanted: object) -> list[str]:
 
 @pytest.mark.parametrize(("newest_first", "pages"), [(False, ["0123", "4567", "89"]), (True, ["9876", "5432", "10"])])
 def test_a_walk_shows_every_node_once(newest_first: bool, pages: list[str]) -> None:
-    """In order, and the last page has no next one."""
+    """The nodes are in order, and the last page has no next page."""
     assert walked(limit=4, newest_first=newest_first) == pages
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_the_way_back_shows_the_page_before(newest_first: bool) -> None:
-    """`before` gives what stood before the cursor, in the same order."""
+    """`before` gives the nodes before the cursor in the same order."""
     first = page_of(NODES, Wanted(4, newest_first=newest_first))
     second = page_of(NODES, Wanted(4, newest_first=newest_first, after=first.after))
     again = page_of(NODES, Wanted(4, newest_first=newest_first, before=second.before))
@@ -43,19 +43,19 @@ def test_the_way_back_shows_the_page_before(newest_first: bool) -> None:
 
 
 def test_times_bound_a_list_to_the_second() -> None:
-    """Both ends included."""
+    """Both ends are included."""
     assert walked(limit=9, since=3, until=5) == ["345"]
     assert walked(limit=2, since=3, until=5, newest_first=True) == ["54", "3"]
     assert walked(limit=2, since=99) == [""]
 
 
 def test_with_gaps_an_empty_page_is_not_the_end() -> None:
-    """For example if privacy filters empty a page. A caller that continues loses nothing."""
+    """For example, privacy filters can empty a page. A caller that continues misses nothing."""
     assert walked(limit=4, gaps=True) == ["0123", "", "4567", "", "89"]
 
 
 def test_a_list_that_grows_does_not_shift_a_walk() -> None:
-    """The cursor is a place, not a number."""
+    """The cursor is a position between nodes and not a number."""
     first = page_of(NODES[:6], Wanted(3, newest_first=True))
     assert ids(first) == "543"
     assert ids(page_of(NODES, Wanted(3, newest_first=True, after=first.after))) == "210"
@@ -63,14 +63,14 @@ def test_a_list_that_grows_does_not_shift_a_walk() -> None:
 
 @pytest.mark.parametrize("cursor", ["", "x", "!", "MTI", "YTpiOmM", "ÿ"])
 def test_a_mangled_cursor_is_refused(cursor: str) -> None:
-    """With the code of a bad parameter."""
+    """The code is that of a bad parameter."""
     with pytest.raises(GraphErrorAnswer) as refused:
         page_of(NODES, Wanted(after=cursor))
     assert refused.value.code == 100
 
 
 def test_the_address_of_the_next_page_is_whole_and_has_the_token_in_it() -> None:
-    """Graph does this too, and it is dangerous for clients. The last page has no such address."""
+    """Graph does this too, and it is a risk for clients. The last page has no such address."""
     place = Place("v26.0", "EAATOKEN")
     paging = page_of(NODES, Wanted(4)).paging(place, "1/comments", {"limit": 4})
     assert paging is not None

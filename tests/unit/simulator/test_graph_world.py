@@ -1,4 +1,4 @@
-"""Graph's data: objects are added and refer to each other."""
+"""The data of the simulated Graph: objects are added and refer to each other."""
 
 import random
 
@@ -17,17 +17,17 @@ NOW = 1_770_000_000_000
 
 @pytest.fixture
 def page() -> FakePage:
-    """A Page of a new world."""
+    """Returns a Page of a new world."""
     return world_of().add_page(PAGE)
 
 
 def world_of() -> World:
-    """An empty one."""
+    """Returns an empty world."""
     return World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock(NOW).moment)
 
 
 def test_times_are_written_as_graph_writes_them() -> None:
-    """Whole seconds, and no colon in the zone."""
+    """Times have whole seconds, and the zone has no colon."""
     assert graph_time(1_770_000_070_999) == "2026-02-02T02:41:10+0000"
 
 

@@ -1,4 +1,4 @@
-"""What must be readable, for any order of arrival."""
+"""The messages that must be readable, for any order of arrival."""
 
 import dataclasses
 import itertools
@@ -27,13 +27,13 @@ def ledger(acknowledged: tuple[Effect, ...], lost: tuple[Effect, ...] = ()) -> L
 
 @pytest.mark.parametrize("order", list(itertools.permutations((KEPT, FIRST, SECOND, KEPT))))
 def test_the_last_edit_gives_the_text_in_every_order(order: tuple[Effect, ...]) -> None:
-    """And a message twice is there once."""
+    """A message that arrives twice is there once."""
     assert ledger(order).readable() == [dataclasses.replace(KEPT, text="edit 2")]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations((KEPT, FIRST, UNSEND))))
 def test_an_unsent_message_is_gone_in_every_order(order: tuple[Effect, ...]) -> None:
-    """Also when the unsend came first."""
+    """The unsend may also arrive before the message."""
     assert ledger(order).readable() == []
 
 

@@ -1,4 +1,4 @@
-"""Envelopes, and the spellings Facebook uses against its own documentation."""
+"""Envelopes, and spellings that Facebook uses against its own documentation."""
 
 import random
 from typing import Any
@@ -14,7 +14,7 @@ AT = 1_770_000_000_123
 
 
 def test_the_time_of_an_entry_is_in_milliseconds_for_messages_and_in_seconds_for_changes() -> None:
-    """Facebook's own unlikeness."""
+    """Facebook itself uses two units."""
     assert entry(PAGE, AT, "messaging", [])["time"] == entry(PAGE, AT, "standby", [])["time"] == AT
     assert entry(PAGE, AT, "changes", [])["time"] == entry(PAGE, AT, "calls", [])["time"] == AT // 1000
 
@@ -59,7 +59,7 @@ def odd(happening: Happening) -> list[Happening]:
 
 
 def test_odd_spellings_keep_the_meaning() -> None:
-    """Numbers for ids, seconds or text for times, an unknown key: the message is the same."""
+    """Ids are numbers, times are seconds or text, and an unknown key is added. The message stays the same."""
     kept = ExpectedMessage(PAGE, MessageId("m_1"), PSID, "in", "message", AT, "បាទ")
     part = from_customer(PAGE, PSID, AT, message={"mid": "m_1", "text": "បាទ"})
     parts: list[Any] = []
@@ -85,6 +85,6 @@ def test_an_edit_in_seconds_is_dated_in_whole_seconds() -> None:
 
 
 def test_changes_and_calls_have_no_odd_spelling() -> None:
-    """They come back as they are."""
+    """They stay unchanged."""
     change = Happening("mention", PAGE, "changes", {"field": "mention", "value": {}})
     assert all(one is change for one in odd(change))

@@ -1,4 +1,4 @@
-"""Shares, order and limits of what is sent."""
+"""Shares, order and limits of the planned deliveries."""
 
 import json
 import random
@@ -22,14 +22,14 @@ def drawn(plan: Plan, seed: int = 3) -> list[Post]:
 
 
 def test_exactly_as_many_posts_come_as_were_asked_for() -> None:
-    """They include duplicates and forgeries. The disorder loses none."""
+    """The number includes duplicates and forgeries. Disorder loses no post."""
     plan = Plan(PAGES, count=500, duplicates=0.2, disorder=0.5, forged=0.1)
     assert len(drawn(plan)) == 500
     assert drawn(Plan(PAGES, count=0)) == []
 
 
 def test_shares_are_kept() -> None:
-    """A tenth and a twentieth of two thousand, give or take."""
+    """The shares are about a tenth and a twentieth of two thousand."""
     natures = Counter(post.nature for post in drawn(Plan(PAGES, count=2_000, duplicates=0.1, forged=0.05)))
     assert 160 < natures["duplicate"] < 240
     assert 70 < natures["forged"] < 130
@@ -37,7 +37,7 @@ def test_shares_are_kept() -> None:
 
 
 def test_a_duplicate_repeats_an_earlier_delivery_the_same_or_under_another_time() -> None:
-    """Both happen; the events in it are the same."""
+    """Both cases occur, and the events in a duplicate are the same."""
     seen: dict[bytes, bytes] = {}
     told: Counter[str] = Counter()
 
@@ -94,7 +94,7 @@ def test_disorder_moves_posts_by_no_more_than_its_window() -> None:
     ],
 )
 def test_a_senseless_plan_is_refused_by_name(wrong: dict[str, object], reason: str) -> None:
-    """Before anything is sent."""
+    """The refusal comes before anything is sent."""
     with pytest.raises(PlanRefused) as refused:
         Plan(**({"pages": PAGES} | wrong))  # type: ignore[arg-type]
     assert refused.value.reason == reason

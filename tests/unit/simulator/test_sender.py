@@ -1,4 +1,5 @@
-"""Posting to a receiver in this process: shares, pace, retries. What concerns connections is in test_sender_sockets."""
+"""The sender with a receiver in this process: shares, pace, repetitions. `test_sender_sockets` tests the
+connections."""
 
 import asyncio
 import hashlib
@@ -49,7 +50,7 @@ class Receiver:
         return httpx2.Response(status, headers={"Retry-After": "77", "Location": "http://elsewhere.example/"})
 
     def told(self) -> set[tuple[str, str]]:
-        """(Page, mid) of each message in the accepted bodies, unsent ones aside."""
+        """Returns (Page, mid) of each message in the accepted bodies, without unsent messages."""
         found: set[tuple[str, str]] = set()
         gone: set[tuple[str, str]] = set()
         for body in self.bodies:
@@ -88,7 +89,7 @@ async def test_every_genuine_delivery_arrives_signed_and_every_forged_one_is_ref
 
 
 async def test_the_summary_knows_what_must_be_readable() -> None:
-    """The messages in the accepted bodies, and no other."""
+    """The messages are those in the accepted bodies."""
     receiver = Receiver()
     summary = await run(receiver, Plan(PAGES, count=600, duplicates=0.2, forged=0.1, disorder=0.3))
     assert {(kept.page, kept.mid) for kept in summary.readable} == receiver.told()
@@ -96,7 +97,7 @@ async def test_the_summary_knows_what_must_be_readable() -> None:
 
 
 async def test_deliveries_look_like_facebooks() -> None:
-    """Content type, and the user agent that has been seen."""
+    """Content type and user agent are those of Facebook."""
     receiver = Receiver()
     await run(receiver, Plan(PAGES, count=1))
     [request] = receiver.requests
@@ -106,7 +107,7 @@ async def test_deliveries_look_like_facebooks() -> None:
 
 
 async def test_deliveries_go_out_at_the_rate_asked_for() -> None:
-    """Fifty at ten a second take five seconds, less the first one's tenth."""
+    """Fifty deliveries at ten per second take five seconds, less a tenth of a second for the first one."""
     clock = FakeClock()
     summary = await run(Receiver(), Plan(PAGES, count=50, rate=10), clock)
     assert sum(clock.slept) == pytest.approx(4.9)
@@ -114,7 +115,7 @@ async def test_deliveries_go_out_at_the_rate_asked_for() -> None:
 
 
 async def test_events_are_dated_when_they_are_sent() -> None:
-    """Not when the plan was made: a slow demo shop would write in the past."""
+    """The plan is made earlier, so that a slow demo shop would send dates in the past."""
     clock, receiver = FakeClock(), Receiver()
     plan = Plan(PAGES, count=5, rate=0.1, habits=Habits(largest_batch=1, odd=0))
     began = clock.moment()
@@ -135,7 +136,7 @@ async def test_a_failed_delivery_is_sent_again_at_once_and_then_ever_later() -> 
 
 
 async def test_a_delivery_that_never_gets_its_200_is_given_up_and_promises_nothing() -> None:
-    """After the last wait."""
+    """The sender gives up after the last wait."""
     receiver = Receiver(*[503] * 100)
     summary = await run(receiver, Plan(PAGES, count=3, retry_waits=(0.0, 1.0)))
     assert summary.answers == Counter({"503": 9})
@@ -150,7 +151,7 @@ async def test_forged_deliveries_are_never_sent_again() -> None:
 
 
 async def test_accepted_forgeries_are_told() -> None:
-    """A receiver that does not look at signatures."""
+    """Such a receiver does not check signatures."""
     summary = await run(lambda _: httpx2.Response(200), Plan(PAGES, count=20, forged=1.0))
     assert summary.accepted == 20
     assert summary.readable == []
@@ -158,7 +159,7 @@ async def test_accepted_forgeries_are_told() -> None:
 
 
 async def test_a_receiver_that_cannot_be_reached_is_no_answer() -> None:
-    """Counted and tried again like any failure."""
+    """The failure is counted and tried again like any failure."""
 
     def unreachable(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused", request=request)
@@ -180,7 +181,7 @@ async def test_a_receiver_that_is_too_slow_counts_as_a_timeout() -> None:
 
 
 async def test_no_more_requests_are_under_way_than_allowed() -> None:
-    """That many are in progress, if there is enough to send."""
+    """If there is enough to send, the sender always has this number of requests in progress."""
     now = most = 0
 
     async def counted(_: httpx2.Request) -> httpx2.Response:
@@ -196,7 +197,7 @@ async def test_no_more_requests_are_under_way_than_allowed() -> None:
 
 
 async def test_a_delivery_that_waits_for_its_retry_holds_up_no_other() -> None:
-    """With a single slot, the rest arrives while the first one waits."""
+    """With a single slot, the other deliveries arrive while the first one waits."""
     receiver, waiting, concluded = Receiver(503), asyncio.Event(), 0
 
     async def sleep(_: float) -> None:
@@ -217,7 +218,7 @@ async def test_a_delivery_that_waits_for_its_retry_holds_up_no_other() -> None:
 
 @pytest.mark.parametrize("url", ["", "receiver.example/webhook", "ftp://receiver.example/", "http://", "http://a:b:c/"])
 def test_an_address_that_is_none_is_refused_before_anything_is_sent(url: str) -> None:
-    """By name, instead of by a hundred failures."""
+    """The error names the address once."""
     with pytest.raises(PlanRefused) as refused:
         Sender(url, SECRET)
     assert refused.value.reason == "bad_url"

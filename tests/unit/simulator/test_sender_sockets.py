@@ -1,4 +1,4 @@
-"""Posting over loopback: connections, redirects, cancellation."""
+"""The sender over loopback: connections, redirects, cancellation."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, An
 
 @asynccontextmanager
 async def loopback(serve: Serve) -> AsyncIterator[str]:
-    """A socket on this machine. Yields its address, and ends when every connection has ended."""
+    """Yields the address of a socket on this machine. Ends when every connection has ended."""
     connections = 0
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -41,7 +41,7 @@ async def loopback(serve: Serve) -> AsyncIterator[str]:
 
 
 async def test_a_redirect_is_not_followed() -> None:
-    """It is a failure, as for Facebook."""
+    """A redirect is a failure, as it is for Facebook."""
     requests = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Facebook's spelling of JSON, against a body written by hand."""
+"""Facebook's spelling of JSON, compared with a body written by hand."""
 
 import hashlib
 import hmac
@@ -23,7 +23,7 @@ SECRET = Secret("shop-app-secret-1")
 
 
 def test_a_khmer_message_is_written_byte_for_byte_as_facebook_writes_it() -> None:
-    """Lower case hex, surrogate pairs and escaped slashes."""
+    """The spelling has lower-case hex digits, surrogate pairs and escaped slashes."""
     document = one_message(
         PageId("900100200300400"),
         Psid("7000000000000001"),
@@ -35,30 +35,30 @@ def test_a_khmer_message_is_written_byte_for_byte_as_facebook_writes_it() -> Non
 
 
 def test_a_body_is_signed_as_openssl_signs_it() -> None:
-    """The expected value was made outside of this code."""
+    """openssl made the expected value."""
     assert signed(BODY, SECRET) == [(b"X-Hub-Signature-256", SIGNATURE)]
 
 
 def test_a_signature_verifies_by_a_plain_hmac() -> None:
-    """Independent of the code under test."""
+    """The hmac of the test does not use the code under test."""
     [(_, value)] = signed(b"{}", SECRET)
     assert value.decode() == "sha256=" + hmac.new(b"shop-app-secret-1", b"{}", hashlib.sha256).hexdigest()
 
 
 @pytest.mark.parametrize("text", ["a/b", "<3", "\u200bខ្មែរ", "😀", '"\\/', "tab\tline\n", "\ud83d"])
 def test_every_text_comes_back_as_it_was(text: str) -> None:
-    """Lone surrogates too."""
+    """The text may have lone surrogates."""
     body = serialize({"text": text})
     assert body.isascii()
     assert json.loads(body) == {"text": text}
 
 
 def test_a_lesser_sign_is_escaped_with_an_upper_case_letter() -> None:
-    """As Facebook does, unlike all its other escapes."""
+    """Facebook uses lower case in all its other escapes."""
     assert serialize({"t": "<3 ស"}) == rb'{"t":"\u003C3 \u179f"}'
 
 
 def test_what_json_cannot_say_is_refused() -> None:
-    """NaN would be a body that is not JSON."""
+    """With NaN the body would not be JSON."""
     with pytest.raises(ValueError, match="JSON"):
         serialize({"n": float("nan")})

@@ -1,4 +1,4 @@
-"""Genuine headers verify, forged ones never."""
+"""Genuine signature headers verify, and forged ones never do."""
 
 import hashlib
 import hmac
@@ -14,22 +14,22 @@ RIGHT = b"sha256=" + hmac.new(b"shop-app-secret-1", BODY, hashlib.sha256).hexdig
 
 
 def test_a_genuine_delivery_bears_the_right_signature_and_no_other() -> None:
-    """Made by a plain hmac for comparison."""
+    """A plain hmac makes the signature for comparison."""
     assert signed(BODY, SECRET) == [(b"X-Hub-Signature-256", RIGHT)]
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forgery_never_bears_the_right_signature(forgery: Forgery) -> None:
-    """For each kind of forgery."""
+    """The test covers each kind of forgery."""
     assert (b"X-Hub-Signature-256", RIGHT) not in forged(BODY, SECRET, forgery)
 
 
 def test_forgeries_differ_from_each_other() -> None:
-    """Five ways to be refused."""
+    """There are five kinds of forgery."""
     assert len({tuple(forged(BODY, SECRET, forgery)) for forgery in FORGERIES}) == len(FORGERIES) == 5
 
 
 def test_the_legacy_signature_is_a_right_one() -> None:
-    """So that a receiver that accepts SHA-1 as a substitute is found out."""
+    """A receiver that accepts SHA-1 as a substitute therefore fails a test."""
     right = hmac.new(b"shop-app-secret-1", BODY, hashlib.sha1).hexdigest().encode()
     assert forged(BODY, SECRET, "legacy_only") == [(b"X-Hub-Signature", b"sha1=" + right)]

@@ -1,4 +1,4 @@
-"""Counts, percentiles and the table for people."""
+"""Counts, percentiles, and the table that people read."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def summary(*sent: tuple[Post, str]) -> Summary:
 
 
 def test_forged_events_are_counted_but_not_by_kind_and_never_expected() -> None:
-    """Also if the service accepted a forged event."""
+    """This is true even if the service accepted a forged event."""
     counted = summary((FORGED, "200"), (FORGED, "401"), (FORGED, "503"))
     assert (counted.forged, counted.refused, counted.accepted, counted.events) == (3, 1, 1, 3)
     assert not counted.kinds
@@ -33,17 +33,17 @@ def test_forged_events_are_counted_but_not_by_kind_and_never_expected() -> None:
 
 
 def test_only_acknowledged_messages_are_expected() -> None:
-    """A 503 promises nothing, a duplicate's 200 does."""
+    """A 503 promises nothing, but the 200 of a duplicate does."""
     assert summary((NEW, "503")).readable == []
     assert summary((NEW, "503"), (DUPLICATE, "200")).readable == [KEPT]
 
 
 @pytest.mark.parametrize(("answer", "done"), [("200", True), ("204", False), ("302", False), ("timeout", False)])
 def test_a_genuine_delivery_is_done_with_nothing_but_200(answer: str, done: bool) -> None:
-    """As for Facebook."""
+    """Facebook does the same."""
     assert Summary(Ledger()).answered(NEW, answer, 0.1) is done
 
 
 def test_the_table_warns_of_accepted_forgeries() -> None:
-    """So that a reader need not compare the counts."""
+    """A reader need not compare the counts."""
     assert summary((FORGED, "200")).render().splitlines()[-1].startswith("WARNING     1 forged")

@@ -1,4 +1,4 @@
-"""A world of customers: like life, and the same again for the same seed."""
+"""A world of customers: it resembles life, and the same seed gives the same events."""
 
 import json
 import random
@@ -42,13 +42,14 @@ def parts(drawn: list[SimulatedDelivery], container: str) -> list[dict[str, Any]
 
 
 def test_every_kind_of_event_comes_within_two_thousand() -> None:
-    """The rare ones too."""
+    """The rare kinds come too."""
     seen = {kind for one in with_events(2_000) for kind in one.kinds}
     assert seen == set(KINDS)
 
 
 def test_every_body_is_a_delivery_for_our_pages() -> None:
-    """Parsed by another JSON reader than wrote it: an object of kind `page`, with known Pages and one list each."""
+    """A JSON reader of another library parses each body: it is an object of kind `page` with known Pages, and each
+    entry has one list."""
     for one in with_events(2_000):
         document = json.loads(serialize(one.document))
         assert document["object"] == "page"
@@ -65,14 +66,14 @@ def test_the_events_told_are_the_events_in_the_body() -> None:
 
 
 def test_message_ids_have_todays_form_and_none_comes_twice() -> None:
-    """`m_` and 86 characters of base64url."""
+    """An id is `m_` with 86 characters of base64url."""
     mids = [effect.mid for one in with_events(2_000) for effect in one.effects if isinstance(effect, ExpectedMessage)]
     assert all(re.fullmatch(r"m_[A-Za-z0-9_-]{86}", mid) for mid in mids)
     assert len(set(mids)) == len(mids) > 1_000
 
 
 def test_what_should_be_kept_is_what_the_bodies_say() -> None:
-    """Message ids and texts of the expectation, read back from the body."""
+    """The test reads message ids and texts back from the body."""
     for one in islice(deliveries(), 500):
         said = {
             (content["mid"], content.get("text"))
@@ -84,7 +85,7 @@ def test_what_should_be_kept_is_what_the_bodies_say() -> None:
 
 
 def test_edits_rise_and_some_come_before_their_message() -> None:
-    """At most five for a message; each early one is followed by the message with the older text."""
+    """A message has at most five edits. Each early edit is followed by its message with the older text."""
     known: set[str] = set()
     numbers: dict[str, int] = {}
     early: dict[str, str | None] = {}
@@ -114,13 +115,13 @@ def test_unsends_name_messages_that_are_not_edited_afterwards() -> None:
 
 
 def test_events_are_dated_shortly_before_they_are_notified() -> None:
-    """In milliseconds, unless in the rare odd spelling."""
+    """The dates are in milliseconds, except in a rare odd spelling."""
     stamps = [part["timestamp"] for part in parts(with_events(500, habits=Habits(odd=0)), "messaging")]
     assert all(NOW - 3_000 < stamp < NOW + 1000 * 10**6 for stamp in stamps)
 
 
 def test_broken_events_come_at_the_rate_asked_for_and_promise_nothing() -> None:
-    """Every reason among them, and the rest of the delivery unharmed."""
+    """Every reason occurs, and the rest of the delivery is not damaged."""
     drawn = with_events(3_000, habits=Habits(broken=0.1))
     kinds = Counter(kind for one in drawn for kind in one.kinds)
     broken = {kind: number for kind, number in kinds.items() if kind.startswith("broken_")}
@@ -136,7 +137,7 @@ def test_broken_events_come_at_the_rate_asked_for_and_promise_nothing() -> None:
     [("standby_echo", "standby"), ("feed_comment", "changes"), ("call", "calls"), ("echo", "messaging")],
 )
 def test_kinds_arrive_in_their_list(kind: str, container: str) -> None:
-    """Standby copies apart, Page changes apart, calls apart."""
+    """Standby copies, Page changes and calls each have a list of their own."""
     for one in islice(deliveries(habits=Habits(largest_batch=1)), 2_000):
         if one.kinds == (kind,):
             assert set(one.document["entry"][0]) == {"id", "time", container}

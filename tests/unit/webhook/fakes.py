@@ -1,4 +1,4 @@
-"""The parts that the webhook needs, as doubles: the store, the table of errors, the log."""
+"""Doubles of the parts that the webhook needs: the store, the table of errors, the log."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ VERIFY_TOKEN: Final = Secret("a-verify-token")
 
 
 class FakeShop:
-    """Knows every Page, stores all, or fails."""
+    """Knows every Page, and stores every message or fails."""
 
     def __init__(self) -> None:
         self.stored: list[Storable] = []
@@ -34,11 +34,11 @@ class FakeShop:
         self.told: list[str] = []
 
     def tell(self, notices: Sequence[Notice], /) -> None:
-        """Note them, by kind."""
+        """Record the notices by kind."""
         self.told += [notice.kind for notice in notices]
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
-        """Store messages of one Page that was met before, and settle at once or never."""
+        """Store messages of one known Page, and settle at once or never."""
         if {type(event) for event in events} != {Message} or {event.page for event in events} - self.pages:
             return False
         if self.fails is not None:
@@ -49,12 +49,12 @@ class FakeShop:
         return True
 
     def admit(self) -> None:
-        """Refuse when the store is full."""
+        """Raise if the store is full."""
         if self.full is not None:
             raise self.full
 
     async def put(self, events: Sequence[Storable]) -> list[Outcome]:
-        """Store."""
+        """Store the messages."""
         self.pages |= {event.page for event in events}
         if self.fails is not None:
             raise self.fails
@@ -65,7 +65,7 @@ class FakeShop:
 
 
 def held(settles: list[Settle]) -> Callable[[Sequence[Storable], Settle], bool]:
-    """A `put_soon` only for the Page 104200000000001. The test settles it."""
+    """Returns a `put_soon` for the Page 104200000000001 only. The test settles the put."""
 
     def put_soon(events: Sequence[Storable], settle: Settle) -> bool:
         if events[0].page != "104200000000001":
@@ -84,7 +84,7 @@ def error_answer(error: PageInboxError, request_id: str) -> Answer:
 
 
 def lines_into(lines: list[MutableMapping[str, Any]]) -> Callable[[Sequence[bytes]], None]:
-    """A writer of log lines that parses them into a list. No line has a key twice."""
+    """Returns a writer of log lines that parses them into a list. No line has a key twice."""
 
     def write(rendered: Sequence[bytes]) -> None:
         for line in rendered:
@@ -98,7 +98,7 @@ def lines_into(lines: list[MutableMapping[str, Any]]) -> Callable[[Sequence[byte
 
 
 class WebhookSetup:
-    """A receiver and the application in front of it, over one fake store: what it has stored, counted and logged."""
+    """A receiver and its application over one fake store. It keeps what was stored, counted and logged."""
 
     def __init__(self, *, max_body_bytes: int, clock: Callable[[], float] = lambda: 0.0) -> None:
         self.shop = FakeShop()

@@ -18,7 +18,7 @@ PAGES = [DONE, BUSY, unknown_page(), later_page()]
 
 
 class Outline(HTMLParser):
-    """The elements, and the languages of the sections."""
+    """Reads the elements, and the languages of the sections."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def test_every_page_is_whole_and_in_both_languages(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_policy_allows_the_style_of_the_page_and_nothing_else(page: str) -> None:
-    """By its hash."""
+    """The policy names the style by its hash."""
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     assert f"style-src 'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" in POLICY
     assert POLICY.startswith("default-src 'none'; ")
@@ -68,7 +68,7 @@ def test_the_policy_allows_the_style_of_the_page_and_nothing_else(page: str) -> 
 
 
 def test_the_page_tells_when_it_was_asked_for_and_how_it_stands() -> None:
-    """To the minute, in UTC, in words and digits of the language."""
+    """The time is in UTC and to the minute, in words and digits of the language."""
     for told in ("26 November 2026, 08:56 UTC", "ថ្ងៃទី២៦ ខែវិច្ឆិកា ឆ្នាំ២០២៦ ម៉ោង ០៨:៥៦", 'datetime="2026-11-26T08:56:23Z"'):
         assert told in DONE
         assert told in BUSY
@@ -80,5 +80,5 @@ def test_the_page_tells_when_it_was_asked_for_and_how_it_stands() -> None:
 
 
 def test_a_code_is_never_markup() -> None:
-    """Ours are letters and digits; the page does not rely on it."""
+    """The service's own codes have only letters and digits, but the page does not rely on it."""
     assert "<b>" not in status_page("<b>", Deletion(AT, complete=True))

@@ -1,4 +1,4 @@
-"""The GET challenge is returned exactly once to a caller who knows the verify token."""
+"""The GET handshake returns the challenge only to a caller that knows the verify token."""
 
 import pytest
 
@@ -12,7 +12,7 @@ RIGHT = ["subscribe"], [TOKEN.reveal()], ["1158201444"]
 
 @pytest.mark.parametrize("text", ["1158201444", "0042", " 7 ", "សួស្តី", "<b>", '"quoted"', "9" * 4000])
 def test_the_challenge_comes_back_unchanged(text: str) -> None:
-    """Documented as an int, echoed as text: no zero, space or quote is lost."""
+    """Facebook documents an int. The service returns the text, so that no zero, space or quote is lost."""
     assert challenge(["subscribe"], [TOKEN.reveal()], [text], TOKEN) == text
 
 
@@ -46,7 +46,7 @@ def test_anything_else_is_forbidden(modes: list[str], tokens: list[str], challen
 
 
 def test_an_empty_expected_token_lets_nobody_in() -> None:
-    """No secret, no handshake: an empty token in the query is an incomplete one."""
+    """Without a configured secret no handshake succeeds. An empty token in the query is an incomplete handshake."""
     for token in ("", "x"):
         with pytest.raises(HandshakeRefused):
             challenge(["subscribe"], [token], ["1"], Secret(""))

@@ -31,12 +31,12 @@ WITH_ENTRIES = [case for case in CASES if isinstance(case["body"], dict) and _ha
 
 
 def _as_facebook_writes(body: Any) -> bytes:
-    r"""Pure ASCII, compact, and `\/` for a slash."""
+    r"""Returns pure ASCII JSON without spaces, with `\/` for a slash."""
     return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode("ascii")
 
 
 def _as_told(delivery: Delivery) -> dict[str, Any]:
-    """The delivery in the words of the vector files: absent facts left out."""
+    """Returns the delivery in the form of the vector files, without absent facts."""
     events = []
     for event in delivery.events:
         facts = {name: fact for name, fact in dataclasses.asdict(event).items() if fact is not None}
@@ -62,7 +62,8 @@ def _one(message: dict[str, Any]) -> bytes:
 
 
 def test_each_body_becomes_what_its_vector_says() -> None:
-    """As Facebook writes it: events, notices and skipped parts, each in the order of the body. All fit into UTF-8."""
+    """The bodies are as Facebook writes them. Events, notices and skipped parts have the order of the body. All fit
+    into UTF-8."""
     for case in CASES:
         told = _as_told(normalize(_as_facebook_writes(case["body"])))
         assert (case["name"], told) == (case["name"], _told(case))
@@ -80,7 +81,8 @@ def test_an_exact_reading_yields_the_same() -> None:
 
 
 def test_the_vectors_know_every_notice_and_every_reason() -> None:
-    """A kind or a reason without a body that leads to it is a guess; typing is announced by no documented event."""
+    """Each kind and reason needs a body that leads to it. Typing is left out, because no documented event
+    announces it."""
     assert set(get_args(SkipReason)) == {reason for case in CASES for reason in case["skipped"]}
     assert set(get_args(NoticeKind)) - {"typing"} == {kind for case in CASES for kind in case["notices"]}
 
@@ -133,12 +135,12 @@ def test_a_deep_event_beside_half_an_emoji_costs_its_own_event_only() -> None:
 
 
 def test_a_byte_order_mark_is_read_over() -> None:
-    """RFC 8259 lets a reader ignore one."""
+    """RFC 8259 allows a reader to ignore it."""
     assert len(normalize(b"\xef\xbb\xbf" + _one({"mid": "m_1", "text": "a"})).events) == 1
 
 
 def test_what_is_skipped_says_of_which_page() -> None:
-    """The entry's Page, where it has one: the shop's operator wants to know whom it concerns."""
+    """The result has the entry's Page if the entry names one, so that an operator sees which Page it concerns."""
     body = {"object": "page", "entry": [{"id": PAGE, "messaging": [7]}, {"messaging": [7]}]}
     assert normalize(_as_facebook_writes(body)).skipped == [
         Skipped("malformed_event", PageId(PAGE)),
@@ -159,7 +161,7 @@ def test_the_same_message_with_another_entry_time_is_the_same_event() -> None:
     ids=json.dumps,
 )
 def test_different_taps_get_different_ids(other: dict[str, Any]) -> None:
-    """If Facebook's payloads or titles differ, or there are none, the ids that the service makes differ too."""
+    """The ids that the service makes differ if Facebook's payloads or titles differ, or if there are none."""
     event = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": 1770000000123}
     taps = [{**event, "postback": tap} for tap in ({"title": "A", "payload": "B"}, other)]
     body = {"object": "page", "entry": [{"id": PAGE, "messaging": taps}]}
@@ -168,7 +170,7 @@ def test_different_taps_get_different_ids(other: dict[str, Any]) -> None:
 
 
 def test_a_thousand_events_are_all_read_in_order() -> None:
-    """Facebook's largest batch."""
+    """This is Facebook's largest batch."""
     entries = [json.loads(_one({"mid": f"m_{number}", "text": "ក"}))["entry"][0] for number in range(1000)]
     delivery = normalize(_as_facebook_writes({"object": "page", "entry": entries}))
     assert [event.id for event in delivery.events] == [f"m_{number}" for number in range(1000)]

@@ -14,21 +14,21 @@ POST, COMMENT = f"{PAGE}_7701", "7701_5501"
 
 
 def read(**entry: Any) -> Notice:
-    """The only notice in a delivery of one entry."""
+    """Returns the only notice in a delivery of one entry."""
     body = json.dumps({"object": "page", "entry": [{"id": PAGE, **entry}]}).encode()
     (notice,) = normalize(body).notices
     return notice
 
 
 def happened(**content: Any) -> Notice:
-    """Something a customer did."""
+    """Returns the notice of a customer's action."""
     return read(
         messaging=[{"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": 1770000000123, **content}]
     )
 
 
 def changed(**value: Any) -> Notice:
-    """Something on the Page."""
+    """Returns the notice of a change on the Page."""
     return read(changes=[{"field": "feed", "value": value}])
 
 
@@ -56,14 +56,15 @@ def changed(**value: Any) -> Notice:
     ],
 )  # fmt: skip
 def test_what_a_customer_did(content: dict[str, Any], facts: dict[str, Any]) -> None:
-    """With whom and when. Values of a wrong type are left out, and so is the content of forms and orders."""
+    """The notice names the customer and the time. It leaves out values of a wrong type, and the content of forms and
+    orders."""
     notice = happened(**content)
     assert (notice.page, notice.conversation, notice.sent_at) == (PAGE, f"{PAGE}_{CUSTOMER}", 1770000000123)
     assert notice.facts == facts
 
 
 def test_a_comment_is_told_under_facebooks_names() -> None:
-    """Its author is known by the id under which they write to the Page."""
+    """The notice names the author by the id that the author has as a customer of the Page."""
     author = {"id": CUSTOMER, "name": "សុខា", "email": "x@example.com"}
     notice = changed(
         item="comment", verb="add", post_id=POST, parent_id=POST, comment_id=COMMENT, message="ថ្លៃប៉ុន្មាន?", photo=None,
@@ -83,7 +84,7 @@ def test_a_comment_is_told_under_facebooks_names() -> None:
 
 
 def test_a_post_of_the_page_itself_belongs_to_no_conversation() -> None:
-    """Flags as flags, photos as addresses."""
+    """Flags stay flags, and photos become addresses."""
     photos = ["https://cdn.example/1.jpg", "https://cdn.example/2.jpg", 3]
     notice = changed(item="status", verb="add", post_id=POST, photos=photos, published=1, **{"from": {"id": PAGE}})
     assert notice.conversation is None
@@ -98,7 +99,7 @@ def test_a_post_of_the_page_itself_belongs_to_no_conversation() -> None:
 
 
 def test_what_is_told_is_bounded() -> None:
-    """However long the text is."""
+    """The limit holds for a text of any length."""
     notice = changed(item="comment", verb="add", message="ក" * 100_000, photos=["x"] * 1000)
     assert len(notice.facts["message"]) == LONGEST_TEXT
     assert len(notice.facts["photos"]) == MOST

@@ -1,4 +1,4 @@
-"""The receiver alone and in its ASGI application: the same answers, lines, numbers and messages."""
+"""The receiver alone and in its ASGI application: both give the same answers, lines, numbers and messages."""
 
 import asyncio
 import random
@@ -35,12 +35,12 @@ class Request(DeliveryRequest):
         self.answers: list[Answer] = []
 
     def answer(self, answer: Answer) -> None:
-        """Keep the answer."""
+        """Record the answer."""
         self.answers.append(answer)
 
 
 class Setup(WebhookSetup):
-    """The fast and the ordinary entrance over one store."""
+    """The fast path and the ASGI application over one store."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -51,13 +51,13 @@ class Setup(WebhookSetup):
         return self.now
 
     def arrive(self, body: bytes, signature: bytes | None = None, agent: bytes | None = None) -> Request:
-        """Send a delivery through the fast entrance without waiting. Without `signature` it is signed."""
+        """Send a delivery through the fast path without waiting. Without `signature` the test signs it."""
         request = Request(body, signature or sign(body, SECRET), agent, self.now)
         self.receiver.receive(request)
         return request
 
     async def shortly(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
-        """Send a delivery through the fast entrance and return the answer."""
+        """Send a delivery through the fast path and return the answer."""
         request = Request(body, signature, agent, self.now)
         self.receiver.receive(request)
         before = len(self.lines)
@@ -68,7 +68,7 @@ class Setup(WebhookSetup):
         return answer
 
     async def usually(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
-        """Send a delivery through the ordinary entrance and return the answer."""
+        """Send a delivery through the ASGI application and return the answer."""
         sent: list[MutableMapping[str, Any]] = []
 
         async def receive() -> MutableMapping[str, Any]:
@@ -108,7 +108,7 @@ class Setup(WebhookSetup):
         return {(one.name, str(sorted(one.labels.items()))): one.value for one in samples if one.value}
 
     async def kept(self) -> None:
-        """Wait until the Page's shop is remembered."""
+        """Wait until the cache has the Page's shop."""
         body = serialize(one_message(PAGE, CUSTOMER, "first", MessageId("m_0"), NOW))
         await self.shortly(body, sign(body, SECRET), None)
         self.lines.clear()
@@ -122,12 +122,12 @@ def setup() -> Setup:
 
 
 def drop(_logger: object, _method: str, _event: MutableMapping[str, Any]) -> str:
-    """Drops the log, because printing a traceback to a terminal takes seconds."""
+    """Drop the log, because printing a traceback to a terminal takes seconds."""
     raise structlog.DropEvent
 
 
 def bodies() -> list[bytes]:
-    """Every kind of event alone and in batches, strange and broken ones, and bodies that are not JSON."""
+    """Draws every kind of event, alone and in batches, also strange and broken events, and bodies that are not JSON."""
     rng = random.Random(22)
     traffic = Traffic([PAGE, PageId("104200000000002")], rng, Habits(odd=0.2, broken=0.1, largest_batch=5))
     return [serialize(traffic.delivery(NOW + n).document) for n in range(300)] + [
@@ -139,7 +139,7 @@ def bodies() -> list[bytes]:
 
 @pytest.mark.parametrize("fails", [None, Unavailable("queue_full", retry_after=2), KeyError("private words")])
 async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both entrances do the same for any body, genuine or forged, and whether it can be stored or not."""
+    """Both do the same for any body, genuine or forged, and whether or not the store accepts it."""
     ways = Setup(), Setup()
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     for number, body in enumerate(bodies()):
@@ -157,7 +157,7 @@ async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: 
 
 
 async def test_what_a_turn_brings_is_put_before_anything_is_answered(setup: Setup) -> None:
-    """Each delivery is answered when its own messages are stored."""
+    """The service answers each delivery when that delivery's own messages are stored."""
     await setup.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
     setup.shop.put_soon = held(settles)  # type: ignore[method-assign,assignment]
@@ -179,7 +179,7 @@ async def test_what_a_turn_brings_is_put_before_anything_is_answered(setup: Setu
 
 
 async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unexpected error of one delivery is a 500 for this delivery only."""
+    """An unexpected error answers 500 to its own delivery only."""
     await setup.kept()
     put_soon = setup.shop.put_soon
 
@@ -241,7 +241,7 @@ async def test_who_is_late_is_looked_for_until_nobody_waits(setup: Setup) -> Non
 
 
 async def test_a_page_that_is_not_the_remembered_shops_any_more_goes_on_in_a_task(setup: Setup) -> None:
-    """The Page has moved to another shop: the whole delivery is put again, and loses nothing."""
+    """The Page has moved to another shop. The whole delivery is put again, and no message is lost."""
     await setup.kept()
 
     def refuse(_events: Any, settle: Callable[[list[Outcome] | Exception], None]) -> bool:
@@ -274,7 +274,7 @@ async def test_many_deliveries_of_one_iteration_are_verified_in_several(setup: S
 async def test_events_are_counted_by_kind_and_outcome_and_an_event_that_is_not_understood_fails_nothing(
     setup: Setup,
 ) -> None:
-    """A read receipt, a broken event and an echo in one delivery: the echo is stored, the receipt is sent live."""
+    """One delivery has a read receipt, a broken event and an echo. The echo is stored, and the receipt is sent live."""
     parts = [
         from_customer(PAGE, CUSTOMER, NOW, read={"watermark": NOW}),
         from_customer(PAGE, CUSTOMER, NOW, message={"text": "no mid"}),
@@ -312,7 +312,7 @@ async def test_a_body_is_verified_before_the_queue_is_asked_and_the_queue_before
 
 
 async def test_a_delivery_without_events_is_accepted_while_the_store_fails(setup: Setup) -> None:
-    """The dashboard's test, or an empty list: nothing to store, nothing that could fail."""
+    """For example the dashboard's test or an empty list has nothing to store, so that nothing can fail."""
     setup.shop.fails = Unavailable("redis_unreachable")
     status, line = await setup.deliver(b'{"object":"page","entry":[]}')
     assert (status, line["body_bytes"]) == (200, 28)

@@ -1,4 +1,4 @@
-"""`/webhook` as an ASGI application over fakes: how a body is read, and what each refusal looks like."""
+"""`/webhook` as an ASGI application over fakes: how it reads a body, and the answer of each refusal."""
 
 import asyncio
 from collections import Counter
@@ -21,7 +21,7 @@ Message = MutableMapping[str, Any]
 
 
 class Setup(WebhookSetup):
-    """The application, its answers and its log lines."""
+    """The application with its answers and log lines."""
 
     def __init__(self) -> None:
         super().__init__(max_body_bytes=CAP)
@@ -31,7 +31,7 @@ class Setup(WebhookSetup):
     async def call(
         self, *messages: Message, method: str = "POST", query: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()
     ) -> int | None:
-        """Calls the application and returns its status, or None without an answer. Messages that are not read stay
+        """Call the application and return its status, or None without an answer. Messages that are not read stay
         unread."""
         waiting = iter(messages)
         self.sent = []
@@ -135,7 +135,7 @@ async def test_a_body_of_exactly_the_cap_is_read(setup: Setup) -> None:
 
 
 async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(setup: Setup) -> None:
-    """If the client leaves before the body or within it."""
+    """The client leaves before the body or within it."""
     gone: Message = {"type": "http.disconnect"}
     assert await setup.call(gone) is None
     first = {"type": "http.request", "body": BODY, "more_body": True}
@@ -145,7 +145,7 @@ async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(set
 
 
 async def test_a_body_that_does_not_come_is_given_up(setup: Setup) -> None:
-    """408, and the connection is closed, because half a request was received."""
+    """The answer is 408 and the connection is closed, because only a part of the request has come."""
     setup.receiver.answer_seconds = 0.01
     assert await setup.call({"type": "http.request", "body": BODY, "more_body": True}) == 408
     assert (b"connection", b"close") in setup.sent[0]["headers"]
@@ -154,7 +154,7 @@ async def test_a_body_that_does_not_come_is_given_up(setup: Setup) -> None:
 
 
 async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> None:
-    """503 while Facebook still waits. Facebook delivers again."""
+    """The answer is 503 while Facebook still waits. Facebook delivers again."""
     setup.receiver.answer_seconds = 0.01
     setup.shop.hangs = True
     assert await setup.deliver(BODY) == 503
@@ -195,7 +195,7 @@ async def test_what_cannot_be_stored_is_answered_503(setup: Setup) -> None:
 
 
 async def test_a_mistake_of_ours_is_a_500_without_a_word(setup: Setup) -> None:
-    """The delivery is answered, so Facebook repeats it."""
+    """The delivery is answered, so that Facebook repeats it."""
     setup.shop.fails = KeyError("private words")
     assert await setup.deliver(BODY) == 500
     assert setup.body == b""
@@ -214,7 +214,7 @@ async def test_the_handshake_answers_the_challenge_byte_for_byte(setup: Setup, c
 
 
 async def test_a_handshake_with_another_token_is_refused(setup: Setup) -> None:
-    """403, and it is not counted as a delivery."""
+    """The answer is 403, and the handshake is not counted as a delivery."""
     query = b"hub.mode=subscribe&hub.verify_token=another&hub.challenge=1"
     assert await setup.call(method="GET", query=query) == 403
     assert setup.lines[0]["reason"] == "handshake_token"
@@ -222,7 +222,7 @@ async def test_a_handshake_with_another_token_is_refused(setup: Setup) -> None:
 
 
 async def test_head_is_get_without_the_body(setup: Setup) -> None:
-    """The answer has the length that the answer to GET has."""
+    """The header says the same length as the answer to GET."""
     query = b"hub.mode=subscribe&hub.verify_token=a-verify-token&hub.challenge=12345"
     assert await setup.call(method="HEAD", query=query) == 200
     assert setup.body == b""
@@ -231,7 +231,7 @@ async def test_head_is_get_without_the_body(setup: Setup) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "BREW"])
 async def test_other_methods_are_refused_by_name(setup: Setup, method: str) -> None:
-    """405 with the allowed methods. An unknown method is counted as OTHER."""
+    """The answer is 405 with the allowed methods. An unknown method is counted as OTHER."""
     assert await setup.call(method=method) == 405
     assert (b"allow", b"GET, HEAD, POST") in setup.sent[0]["headers"]
     assert setup.lines[0]["method"] == ("OTHER" if method == "BREW" else method)

@@ -1,4 +1,4 @@
-"""The signature check against vectors that openssl made."""
+"""The signature check, with vectors that openssl made."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ def _body(vector: dict[str, Any]) -> bytes:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> None:
-    """It is accepted, or refused with its reason."""
+    """A body is accepted, or is refused with its reason."""
     header = None if vector["header"] is None else vector["header"].encode()
     secrets = [Secret(secret) for secret in vector["secrets"]]
     if vector["verdict"] == "accepted":
@@ -39,7 +39,7 @@ def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> N
     ids=lambda vector: vector["name"],
 )
 def test_sign_makes_what_openssl_made(vector: dict[str, Any]) -> None:
-    """The simulator's signatures are Facebook's."""
+    """The simulator's signatures therefore are the same as Facebook's."""
     assert sign(_body(vector), Secret(vector["secrets"][0])) == vector["header"].strip().encode()
 
 
@@ -66,7 +66,7 @@ def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyP
 
 
 def test_a_refusal_holds_neither_the_body_nor_the_digest() -> None:
-    """What is logged or answered does not help to forge a signature."""
+    """Logs and answers do not help to forge a signature."""
     secret = Secret("a-secret-nobody-sees")
     body = b'{"text":"private"}'
     with pytest.raises(SignatureRefused) as refusal:

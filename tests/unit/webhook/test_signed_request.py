@@ -1,4 +1,4 @@
-"""Signed requests against vectors that openssl made."""
+"""Signed requests, with vectors that openssl made."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ SECRET = Secret("shop-app-secret-1")
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> None:
-    """It is read, or refused with its reason."""
+    """A request is read, or is refused with its reason."""
     secrets = [Secret(secret) for secret in vector["secrets"]]
     if vector["verdict"] == "accepted":
         found = verify(vector["signed_request"], secrets, vector["now"])
@@ -33,7 +33,7 @@ def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> N
 
 
 def test_the_published_example_verifies() -> None:
-    """Byte for byte, made by others."""
+    """Others made this example. The test compares every byte."""
     signed = (
         "tv6-EHUKvYExRI271OktAVpmsN68gAij4vnM9LUfl3c."
         "eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsImlzc3VlZF9hdCI6MTc3MDAwMDAwMCwidXNlcl9pZCI6IjEwMDAwMDAwMDAwMDAwMDQyIn0"
@@ -44,7 +44,7 @@ def test_the_published_example_verifies() -> None:
 
 
 def test_nothing_is_decoded_before_the_signature_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not Facebook's does not reach a parser."""
+    """No parser gets data that is not from Facebook."""
     monkeypatch.setattr("webhook.signed_request.parse_exactly", None)
     with pytest.raises(SignatureRefused):
         verify(sign(b"{", Secret("other")), [SECRET], 0)
@@ -65,7 +65,7 @@ def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyP
 
 @given(st.text(max_size=LONGEST + 10))
 def test_no_text_at_all_is_more_than_refused(text: str) -> None:
-    """For any text."""
+    """Any text is refused without another error."""
     with pytest.raises(PageInboxError) as refusal:
         verify(text, [SECRET], 0)
     assert refusal.value.kind in {"invalid", "unauthenticated"}

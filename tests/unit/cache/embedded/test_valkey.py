@@ -29,7 +29,7 @@ needs_pidfd = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Lin
 
 @pytest.fixture
 def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Yield another process, which starts a server on `tmp_path / "data"` and prints its pid."""
+    """Yields another process, which starts a server on `tmp_path / "data"` and prints its pid."""
     command = [sys.executable, "-c", PARENT, str(tmp_path / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own script
         try:
@@ -39,12 +39,12 @@ def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def client_of(embedded: Embedded) -> redis.Redis:
-    """Return a new client. The caller closes it."""
+    """Returns a new client. The caller closes it."""
     return redis.Redis.from_url(embedded.url)
 
 
 def ends(pid: int, signalled: Callable[[], object]) -> bool:
-    """Return whether that process ends within five seconds of `signalled()`."""
+    """Returns whether that process ends within five seconds of `signalled()`."""
     watched = os.pidfd_open(pid)
     try:
         signalled()
@@ -54,7 +54,7 @@ def ends(pid: int, signalled: Callable[[], object]) -> bool:
 
 
 def refusal(start: Callable[[], object]) -> EmbeddedRefused:
-    """Return the refusal that `start` raises."""
+    """Returns the refusal that `start` raises."""
     with pytest.raises(EmbeddedRefused) as caught:
         start()
     return caught.value
@@ -137,7 +137,7 @@ def test_redis_takes_the_same_settings(request: pytest.FixtureRequest, server: s
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """Yield a server with persistence, shared by the tests that only read."""
+    """Yields a server with persistence, shared by the tests that only read."""
     with Embedded.start(tmp_path_factory.mktemp("running")) as embedded:
         yield embedded
 

@@ -65,7 +65,7 @@ class Share:
 
 
 def shares(call: ScriptCall) -> list[Share]:
-    """Return the share of each shop in a put."""
+    """Returns the share of each shop in a put."""
     found, at = [], 1
     for registry in call.keys[::KEYS]:
         _, sealed_by, pages, messages = call.args[at : at + 4]
@@ -79,18 +79,18 @@ def shares(call: ScriptCall) -> list[Share]:
 
 
 def only(call: ScriptCall) -> Share:
-    """Return the share of the only shop in a put."""
+    """Returns the share of the only shop in a put."""
     (share,) = shares(call)
     return share
 
 
 def sizes(trip: Sequence[ScriptCall]) -> list[list[int]]:
-    """Return the number of messages of each shop in each call."""
+    """Returns the number of messages of each shop in each call."""
     return [[len(share.rows) for share in shares(call)] for call in trip]
 
 
 def stored(share: Share) -> Reply:
-    """Return the reply that every message of the share is stored."""
+    """Returns the reply that every message of the share is stored."""
     return [b"s" * len(share.rows)]
 
 
@@ -130,7 +130,7 @@ class FakeConnection(Connection):
 
     @property
     def clustered(self) -> bool:
-        """Return whether the test simulates a cluster."""
+        """Returns whether the test simulates a cluster."""
         return self.cluster
 
     async def run(self, call: ScriptCall, *, tries: int = 1) -> Reply:
@@ -151,7 +151,7 @@ class FakeRoutes:
         self._route = route
 
     async def find(self, page: PageId) -> PageRoute:
-        """Return the route."""
+        """Returns the route."""
         return self._route
 
 
@@ -181,23 +181,23 @@ class Setup:
         self._writers: dict[PageRoute, Writer] = {}
 
     def metric(self, name: str, **labels: str) -> float | None:
-        """Return the value of a metric."""
+        """Returns the value of a metric."""
         return self.registry.get_sample_value(f"page_inbox_{name}", labels)
 
     def sealed(self, id_: bytes, record: bytes) -> bytes:
-        """Return a value as the writer would seal it."""
+        """Returns a value as the writer would seal it."""
         return self.secrets.vault(*self.route()).seal(id_, record, token_bytes(8))
 
     def body(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        """Return the decrypted record in a row of a put."""
+        """Returns the decrypted record in a row of a put."""
         return decode(self.secrets.vault(*self.route()).open(row[0], row[2])).json()
 
     def route(self, shop: ShopId = SHOP) -> PageRoute:
-        """Return the route that a lookup finds."""
+        """Returns the route that a lookup finds."""
         return self.routes.setdefault(shop, PageRoute(shop, self.secrets.new(shop)))
 
     def writer(self, route: PageRoute | None = None) -> Writer:
-        """Return the writer of events whose Page has this route."""
+        """Returns the writer of events whose Page has this route."""
         route = route or self.route()
         if route not in self._writers:
             routes = cast("Routes", FakeRoutes(route))
@@ -240,12 +240,12 @@ class Setup:
 
 @pytest.fixture
 def setup() -> Setup:
-    """Return a new writer for each test."""
+    """Returns a new writer for each test."""
     return Setup()
 
 
 async def settled(*tasks: Awaitable[Any]) -> list[str]:
-    """Return the reason of each task's failure, or `stored`."""
+    """Returns the reason of each task's failure, or `stored`."""
     results = await asyncio.gather(*tasks, return_exceptions=True)
     return [one.reason if isinstance(one, Unavailable) else "stored" for one in results]
 

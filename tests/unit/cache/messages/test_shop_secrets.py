@@ -24,7 +24,7 @@ NUMBERS = count()
 
 
 def process(*keys: Secret) -> ShopSecrets:
-    """Return the secrets of a process with these keys."""
+    """Returns the secrets of a process with these keys."""
 
     def draw(size: int) -> bytes:
         return next(NUMBERS).to_bytes(size)
@@ -33,7 +33,7 @@ def process(*keys: Secret) -> ShopSecrets:
 
 
 def opens(one: Vault, other: Vault) -> bool:
-    """Return whether the first secret opens what the second secret has sealed."""
+    """Returns whether the first secret opens what the second secret has sealed."""
     value = other.seal(ID, RECORD, bytes(8))
     try:
         return one.open(ID, value) == RECORD

@@ -25,7 +25,7 @@ VAULT = Vault(SECRET, b"")
 
 
 def sealed() -> bytes:
-    """Return the sealed value of the record."""
+    """Returns the sealed value of the record."""
     return VAULT.seal(ID, RECORD, DRAWN)
 
 

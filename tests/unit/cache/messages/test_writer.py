@@ -45,10 +45,10 @@ class FakeBatches:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def admit(self) -> None:
-        """Return that there is room."""
+        """Returns that there is room."""
 
     async def accepting(self) -> bool:
-        """Return that there is room."""
+        """Returns that there is room."""
         return True
 
     async def close(self) -> None:
@@ -74,7 +74,7 @@ class FakeBatches:
         settle(["stored" if self.routes.get(row.page) == route else "unknown_page" for row in rows])
 
     def has(self, route: PageRoute, mid: str, page: PageId = PAGE) -> tuple[PageRoute, bytes]:
-        """Return the entry of `kept` for a message."""
+        """Returns the entry of `kept` for a message."""
         return route, shop_keys(route.shop).message_id(page, MessageId(mid))
 
 
@@ -89,7 +89,7 @@ class FakeRoutes:
         self.spared: set[PageId] = set()
 
     async def find(self, page: PageId) -> PageRoute | None:
-        """Return the route where the Page's messages are stored."""
+        """Returns the route where the Page's messages are stored."""
         self.lookups.append(page)
         if self.fails is not None and page not in self.spared:
             raise self.fails
@@ -99,7 +99,7 @@ class FakeRoutes:
         return found
 
     async def find_in(self, shop: ShopId, page: PageId) -> PageRoute | None:
-        """Return the route if this shop has the Page."""
+        """Returns the route if this shop has the Page."""
         found = await self.find(page)
         return found if found is not None and found.shop == shop else None
 

@@ -16,17 +16,17 @@ DAY = 86_400
 
 
 def journal(directory: Path, process: str = "one", at: float = NOON) -> PurgeJournal:
-    """Return a journal as a process has it."""
+    """Returns a journal as a process has it."""
     return PurgeJournal(directory, Sealer([SEAL_KEY], new_nonce=secrets.token_bytes), process=process, now=lambda: at)
 
 
 def entry(purge: str, at: float = NOON) -> JournalEntry:
-    """Return a purge of one message."""
+    """Returns a purge of one message."""
     return JournalEntry("sokha", purge, "message", int(at * 1_000_000), "owner", ids=("0a", "0b"), deleted=1)
 
 
 def files(directory: Path) -> list[Path]:
-    """Return the files on the disk."""
+    """Returns the files on the disk."""
     return sorted(directory.iterdir())
 
 

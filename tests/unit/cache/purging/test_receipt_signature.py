@@ -21,7 +21,7 @@ SHOP = ShopId("sokha")
 
 
 def signed(*keys: Secret) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a receipt as it is answered, and the keys of the service that has signed it."""
+    """Returns a receipt as it is answered, and the keys of the service that has signed it."""
     signer = ReceiptSigner(Keyring(keys or KEYS))
     return {**RECEIPT.content(), "signature": signer.sign(SHOP, RECEIPT)}, signer.jwks()
 

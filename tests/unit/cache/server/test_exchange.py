@@ -28,7 +28,7 @@ class FakeConnection:
         await asyncio.sleep(0)
 
     async def read_response(self, timeout: float) -> Any:  # noqa: ASYNC109 - its name for it
-        """Return the next reply, or `+OK`."""
+        """Returns the next reply, or `+OK`."""
         assert timeout > 0
         await asyncio.sleep(0)  # others have their turn, as they do on a wire
         reply = self.replies.pop(0) if self.replies else b"OK"
@@ -50,7 +50,7 @@ class FakePool:
         self.given_back: list[FakeConnection] = []
 
     async def get_connection(self) -> FakeConnection:
-        """Return another connection each time."""
+        """Returns another connection each time."""
         self.taken.append(FakeConnection())
         return self.taken[-1]
 
@@ -68,13 +68,13 @@ class FakeClient:
 
 @pytest.fixture
 def pool() -> FakePool:
-    """Return a new pool for each test."""
+    """Returns a new pool for each test."""
     return FakePool()
 
 
 @pytest.fixture
 def one(pool: FakePool) -> One:
-    """Return the exchange over this pool."""
+    """Returns the exchange over this pool."""
     client: Any = FakeClient()
     client.connection_pool = pool
     return One(client, replicas=0, seconds=PATIENT.answer)

@@ -36,7 +36,7 @@ WELL = NodeFacts("node-1:6379", INFO, CONFIG, 0.01, 0.001, scripts=True, cluster
 
 
 def found(facts: NodeFacts) -> dict[str, Finding]:
-    """Return the findings by name. Each sentence names its node, and says what to do unless the finding is "ok"."""
+    """Returns the findings by name. Each sentence names its node, and says what to do unless the finding is "ok"."""
     findings = list(judge(facts))
     assert len({finding.name for finding in findings}) == len(findings)
     for finding in findings:
