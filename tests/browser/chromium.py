@@ -1,4 +1,5 @@
-"""Debian's Chromium without windows, and Khmer type. The first test installs them; a machine without says why."""
+"""Debian's Chromium without windows, and Khmer fonts. The first test installs both. Without them, tests are skipped
+with the reason."""
 
 import os
 import shutil
@@ -20,11 +21,15 @@ ARGUMENTS: Final = (
 
 
 class Absent(Exception):
-    """This machine cannot have a browser. The text gives the reason."""
+    """Raised if this machine cannot have a browser. The text gives the reason."""
 
 
 def chromium() -> str:
-    """The path of the program. Raises `Absent`."""
+    """Returns the path of the program.
+
+    Raises:
+        Absent: this machine cannot have a browser.
+    """
     if shutil.which(PROGRAMS[0]) is None:
         try:
             _install()

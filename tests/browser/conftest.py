@@ -30,7 +30,7 @@ _SHOPS: Final = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One event loop for the browser and all its tests, and enough time to install the browser."""
+    """Give the browser's tests one event loop, and enough time to install the browser."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -48,7 +48,7 @@ def program() -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(program: str) -> AsyncIterator[Browser]:
-    """One browser for all tests. Each test has its own profile."""
+    """Yields one browser for all tests. Each test has its own profile."""
     async with async_playwright() as playwright:
         found = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS, timeout=STARTS_WITHIN)
         yield found
@@ -57,28 +57,28 @@ async def browser(program: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def shared_graph() -> Iterator[FakeGraph]:
-    """Graph on a socket."""
+    """Yields a simulated Graph on a socket."""
     with running_facebook() as graph:
         yield graph
 
 
 @pytest.fixture
 def graph(shared_graph: FakeGraph) -> FakeGraph:
-    """The same with nothing scripted."""
+    """Returns the simulated Graph without any scripted fault."""
     calm(shared_graph)
     return shared_graph
 
 
 @pytest.fixture(scope="session")
 def partner() -> Iterator[str]:
-    """The origin of a shop's own system: it may embed the console, and gets orders from it."""
+    """Yields the origin of a shop's own system, which may embed the console and gets orders from it."""
     with serving_partner() as origin:
         yield origin
 
 
 @pytest.fixture(scope="session")
 def service(shared_graph: FakeGraph, partner: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """`page-inbox serve` on a Valkey of its own."""
+    """Yields `page-inbox serve` with its own Valkey."""
     with (
         running("console", tmp_path_factory.mktemp("console-valkey")) as valkey,
         serving_graph(
@@ -90,7 +90,7 @@ def service(shared_graph: FakeGraph, partner: str, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def owner(service: Service, graph: FakeGraph) -> Iterator[Owner]:
-    """A shop for this test only, with one connected Page."""
+    """Returns a shop for this test only, with one connected Page."""
     page = new_page(graph.world)
     with Owner(service.url, f"shop-{next(_SHOPS)}") as shop, Facebook(service.url) as facebook:
         shop.bring(page)
@@ -100,7 +100,8 @@ def owner(service: Service, graph: FakeGraph) -> Iterator[Owner]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def console(browser: Browser, owner: Owner) -> AsyncIterator[Console]:
-    """The page in its own window. At the end no request was refused, broken or sent to another server."""
+    """Yields the page in its own window. Checks at the end that no request was refused, broken or sent to another
+    server."""
     opened = Console(browser, owner)
     yield opened
     await opened.close()
@@ -110,7 +111,7 @@ async def console(browser: Browser, owner: Owner) -> AsyncIterator[Console]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def modules(browser: Browser, service: Service) -> AsyncIterator[Modules]:
-    """The page without a session, the same for all: nothing here leaves anything behind."""
+    """Yields a page without a session. All tests share it, because no test leaves data in it."""
     page = await browser.new_page()
     await page.goto(f"{service.url}/console")
     yield Modules(page)

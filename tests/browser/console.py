@@ -48,25 +48,26 @@ class Owner(GraphShop):
     facebook: Facebook
 
     def token(self, *scopes: Scope, ttl: int = 600) -> str:
-        """A token of this shop, with every scope unless some are named."""
+        """Returns a token of this shop. Without named scopes it has every scope."""
         return mint(self.name, scopes or SCOPES, ttl=ttl)
 
     def delivers(self, *parts: Document) -> None:
-        """Elements of `messaging`, in one delivery."""
+        """Send one delivery with these elements of `messaging`."""
         self.tells("messaging", *parts)
 
     def tells(self, container: Container, *parts: Document) -> None:
-        """Elements of any list of an entry, in one delivery."""
+        """Send one delivery with these elements of a list of an entry."""
         body = delivery([entry(self.page.id, int(time.time() * 1000), container, list(parts))])
         assert self.facebook.deliver(body).status_code == 200
 
     def hears(self, mid: str, words: str, customer: str = "7000000000000001") -> None:
-        """A customer writes."""
+        """Send a message of a customer to the shop."""
         assert self.facebook.text(mid, words, page=self.page.id, customer=customer).status_code == 200
 
 
 class Console:
-    """Windows of one profile. `complaints` are the browser's errors, `strangers` are requests to other servers."""
+    """The windows of one browser profile. `complaints` are the browser's errors, and `strangers` are requests to other
+    servers."""
 
     def __init__(self, browser: Browser, owner: Owner) -> None:
         self._browser = browser
@@ -78,12 +79,12 @@ class Console:
 
     @property
     def address(self) -> str:
-        """Where it is."""
+        """Returns the address of the console."""
         url = self.owner.client.base_url
         return f"{url.scheme}://{url.netloc.decode()}/console"
 
     async def window(self, language: str = "en", size: str = "wide", **options: Any) -> Page:
-        """An empty window of a browser that speaks `language`."""
+        """Returns an empty window of a browser that uses `language`."""
         width, height = SIZES[size]
         context = await self._browser.new_context(
             viewport={"width": width, "height": height},
@@ -100,14 +101,14 @@ class Console:
         return page
 
     async def open(self, language: str = "en", size: str = "wide", token: str | None = None, **options: Any) -> Page:
-        """Signed in by the address that `page-inbox run` prints."""
+        """Returns a window that is signed in by an address like the one that `page-inbox run` prints."""
         page = await self.window(language, size, **options)
         await page.goto(f"{self.address}#token={token or self.owner.token()}")
         await page.locator("main").wait_for()
         return page
 
     async def refuse_tokens(self, page: Page) -> None:
-        """From now on the service finds that window's token expired, until `page.unroute_all()`."""
+        """Let the service find that window's token expired, until `page.unroute_all()`."""
         problem = {"status": 401, "reason": "token_expired", "request_id": "0"}
 
         async def answer(route: Route) -> None:
@@ -116,7 +117,7 @@ class Console:
         await page.route("**/v1/**", answer)
 
     async def close(self) -> None:
-        """Every window."""
+        """Close every window."""
         for context in self._contexts:
             await context.close()
 
@@ -136,29 +137,29 @@ class Console:
 
 
 def part(console: Console, mid: str, **content: object) -> Document:
-    """An element of `messaging` from the usual customer, with only this content."""
+    """Returns an element of `messaging` from the usual customer with only this content."""
     whole = text_part(mid, page=console.owner.page.id)
     return {**whole, "message": {"mid": mid, **content}}
 
 
 def rows(page: Page) -> Locator:
-    """The conversations in the list."""
+    """Returns the conversations in the list."""
     return page.locator(".row")
 
 
 def messages(page: Page | Frame) -> Locator:
-    """The messages of the open conversation."""
+    """Returns the messages of the open conversation."""
     return page.locator(".message")
 
 
 async def open_conversation(page: Page, row: int = 0) -> None:
-    """Choose one in the list, and wait for its messages."""
+    """Choose a conversation in the list, and wait for its messages."""
     await rows(page).nth(row).click()
     await messages(page).first.wait_for()
 
 
 async def copied_by(page: Page, button: Locator) -> str:
-    """What the button puts on the clipboard, which it does a moment after it is pressed."""
+    """Returns the text that the button puts on the clipboard. The button does this shortly after the press."""
     await page.evaluate("navigator.clipboard.writeText('')")
     await button.click()
     await wait_until(lambda: page.evaluate("navigator.clipboard.readText()"))
@@ -167,13 +168,13 @@ async def copied_by(page: Page, button: Locator) -> str:
 
 
 async def shot(page: Page, name: str) -> None:
-    """A picture of the window, for people."""
+    """Save a picture of the window for people."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     await page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
 async def stumbles(page: Page) -> list[str]:
-    """What axe finds: rule, and the places. A page that was examined before has axe still."""
+    """Returns what axe finds: each rule with the places. A page that was examined before already has axe."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE_SCRIPT)
     found: list[str] = await page.evaluate(_EXAMINE)

@@ -22,7 +22,7 @@ CONVERSATIONS: Final = 8
 
 
 async def take(address: str, target: Path) -> None:
-    """The inbox with the conversation that has the most to show."""
+    """Take a picture of the inbox, with the conversation that shows most."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         page = await browser.new_page(viewport=SIZE, locale="en-GB", timezone_id="Asia/Phnom_Penh")  # type: ignore[arg-type]

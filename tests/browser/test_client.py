@@ -51,26 +51,26 @@ _CALLS: Final = """(async () => {
 
 
 async def calls(modules: Modules, body: str, *answers: dict[str, Any]) -> dict[str, Any]:
-    """Returns the result of a script, and the calls that it made. The service gives these answers in turn."""
+    """Returns the result of a script and the calls that it made. The service gives these answers in turn."""
     found: dict[str, Any] = await modules.run("page-inbox", _CALLS.replace("BODY", body), {"answers": list(answers)})
     return found
 
 
 def sent(*events: str, **more: Any) -> dict[str, Any]:
-    """A stream with these events, each `name id {json}`. After them it ends or breaks."""
+    """Returns a stream with these events, each `name id {json}`. After them the stream ends or breaks."""
     lines = [f"event: {name}\ndata: {data}\n" + (f"id: {key}\n" if key != "-" else "") + "\n"
              for name, key, data in (event.split(" ", 2) for event in events)]  # fmt: skip
     return {"pieces": lines, **more}
 
 
 def refusal(status: int, reason: str, **headers: str) -> dict[str, Any]:
-    """Problem JSON."""
+    """Returns problem JSON."""
     return {"status": status, "json": {"reason": reason, "detail": "A sentence."}, "headers": headers}
 
 
 async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:
-    """With comments, several lines of data and every kind of line end. An event without an end, or without JSON, is not
-    given."""
+    """The stream has comments, several lines of data, and every kind of line end. An event without an end or without
+    JSON is not given."""
     text = (
         '\ufeff: hello\n\nevent: message\nid: 7\ndata: {"a":\ndata:  "\u1780"}\n\n'
         'data: 1\r\n\r\n:\nid\ndata\rretry: 1500\r\revent: live\ndata:{"b":2}\r\r\nevent: lost\ndata: 3'
@@ -134,8 +134,8 @@ async def test_a_stream_goes_on_after_everything_that_can_end_it(modules: Module
 
 
 async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -> None:
-    """Without a refused call if a stream reports the end. A callback that fails, or returns the old token, is called
-    again later."""
+    """No call is refused if a stream reports the end. If the callback fails or returns the old token, the client calls
+    it again later."""
     body = """
         const given = ["t1", "fails", "t1", "t2"];
         const reasons = [];
@@ -168,7 +168,7 @@ async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -
 
 
 async def test_calls_at_the_same_time_share_one_new_token(modules: Modules) -> None:
-    """At the beginning, and after a refusal."""
+    """They share it at the beginning and after a refusal."""
     body = """
         let given = 0;
         const inbox = make({ token: async () => `t${(given += 1)}` });
@@ -184,7 +184,8 @@ async def test_calls_at_the_same_time_share_one_new_token(modules: Modules) -> N
 
 @pytest.mark.parametrize("token", ["t", None])
 async def test_without_another_token_the_refusal_is_thrown(modules: Modules, token: str | None) -> None:
-    """For a fixed token, and for a callback without another token. The service is not called again and again."""
+    """This is true for a fixed token, and for a callback without another token. The client does not call the service
+    again and again."""
     source = "'t'" if token else "(problem) => problem ? null : 't'"
     body = f"const i = make({{ token: {source} }}); return [await follow(i), await failed(() => i.receipt('p'))];"
     found = await calls(modules, body, refusal(401, "token_invalid"), refusal(401, "token_invalid"))
@@ -242,7 +243,7 @@ _UNTIL: Final = """([name, count]) => new Promise((done) => {
 
 
 async def came(page: Page, expected: list[tuple[str, str]]) -> None:
-    """Wait until the page has these events, which must be all."""
+    """Wait until the page has exactly these events."""
     await page.evaluate(_UNTIL, ["found", len(expected)])
     assert await page.evaluate("found") == [list(one) for one in expected]
 
@@ -274,7 +275,7 @@ async def test_lists_go_on_to_their_end(modules: Modules) -> None:
 
 
 async def test_a_read_is_repeated_until_its_answer_is_good_and_a_change_is_not(modules: Modules) -> None:
-    """Also after an error of the service or of a proxy, but not if a repetition cannot help."""
+    """The client also repeats after an error of the service or of a proxy, but not if a repetition cannot help."""
     body = """
         const inbox = make();
         const read = await inbox.message("m");
@@ -300,7 +301,7 @@ async def test_a_read_is_repeated_until_its_answer_is_good_and_a_change_is_not(m
 
 
 async def test_what_facebook_does_not_answer_is_not_asked_again(modules: Modules) -> None:
-    """The service has repeated it itself, and waiting for a rate limit can take an hour: a person should know."""
+    """The service has already repeated the call, and a rate limit can last an hour. The caller should know."""
     known = set(get_args(GraphReason))
     answers = [(status, reason) for status in (429, 502, 504) for reason in REASONS[status] if reason in known]
     body = """
@@ -313,7 +314,7 @@ async def test_what_facebook_does_not_answer_is_not_asked_again(modules: Modules
 
 
 async def test_a_purge_is_followed_to_its_end(modules: Modules) -> None:
-    """Until the bytes are erased too."""
+    """The end is when the bytes are erased too."""
     running, complete = ({"purge_id": "p", "status": status} for status in ("running", "complete"))
     body = "const inbox = make(); return inbox.completed(await inbox.purgeConversation('1_2'));"
     found = await calls(modules, body, {"json": running}, {"json": running}, {"json": complete})
@@ -326,7 +327,7 @@ async def test_a_purge_is_followed_to_its_end(modules: Modules) -> None:
 
 
 async def test_an_export_that_is_cut_off_is_an_error(modules: Modules) -> None:
-    """After the lines that came."""
+    """The error comes after the lines that arrived."""
     body = """
         const lines = [];
         const read = (inbox) => failed(async () => { for await (const one of inbox.export()) lines.push(one.type); });
@@ -388,7 +389,7 @@ def of_the_document(heading: str, language: str = "js") -> list[str]:
 
 
 def listed(*messages: tuple[str, str]) -> dict[str, Any]:
-    """A page of a list of messages, each with its id and text, which is the last one."""
+    """Returns the last page of a list of messages with these ids and texts."""
     found = [{"id": key, "text": text, "expires_at": "2100", "conversation_id": "c1"} for key, text in messages]
     return {"json": {"messages": found, "next_cursor": None}}
 
@@ -510,7 +511,7 @@ async def test_the_token_callback_of_the_document_sees_that_its_user_has_signed_
 
 
 async def test_a_search_says_how_many_it_has_looked_at(modules: Modules) -> None:
-    """With each page of the list; a page can be empty before the end."""
+    """Each page of the list has the number. A page can be empty before the end."""
     body = """
         const looked = [];
         const query = { q: "012 345 678", has: "phone", answered: false, expires_before: "2026-02-02T00:00:00Z" };
@@ -530,7 +531,7 @@ async def test_a_search_says_how_many_it_has_looked_at(modules: Modules) -> None
 
 
 async def test_a_list_ends_at_the_signal(modules: Modules) -> None:
-    """Before its next page."""
+    """The list does not ask for its next page."""
     body = """
         const stop = new AbortController();
         return [await (async () => {
@@ -544,7 +545,7 @@ async def test_a_list_ends_at_the_signal(modules: Modules) -> None:
 
 
 async def test_staffs_calls_and_pauses_ask_what_the_service_takes(modules: Modules) -> None:
-    """Marks, labels, names of several customers, pauses with and without an end."""
+    """The calls are marks, labels, names of several customers, and pauses with and without an end."""
     body = """
         const inbox = make();
         await inbox.mark("1_7", { done: true, labels: ["VIP"] });
@@ -573,7 +574,7 @@ async def test_staffs_calls_and_pauses_ask_what_the_service_takes(modules: Modul
 
 
 async def test_the_document_shows_something_of_every_message(modules: Modules) -> None:
-    """Also for a message without a text. The page groups messages by conversation."""
+    """This is true for a message without a text too. The page groups messages by conversation."""
     _, block = of_the_document("## 6. ")
     shown: list[dict[str, Any]] = [
         {"text": "two", "attachments": [{"type": "image", "url": "https://x.example"}]},

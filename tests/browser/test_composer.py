@@ -32,8 +32,8 @@ def is_listening(port: int) -> bool:
 async def test_the_composer_shows_messages_live_and_survives_kill_9(
     own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, browser: Browser, tmp_path: Path
 ) -> None:
-    """From another origin, with tokens of its own back end. A deleted message disappears before the list is
-    read again."""
+    """The composer has another origin, and its own back end makes the tokens. A deleted message disappears before the
+    list is read again."""
     port, composer = free_ports(2)
     origin = f"http://127.0.0.1:{composer}"
     settings = {"PORT": str(port), "CORS_ORIGINS": origin, "PUBLIC_URL": f"http://127.0.0.1:{port}"}

@@ -50,7 +50,7 @@ async def test_conversations_that_lose_messages_tonight_are_listed(
 
 
 async def saved(page: Page, button: str, target: Path) -> str:
-    """The file behind a button of the shop's view."""
+    """Returns the file behind a button of the shop's view."""
     async with page.expect_download() as download:
         await page.get_by_role("button", name=button, exact=True).click()
     await (await download.value).save_as(target)

@@ -1,4 +1,4 @@
-"""What an owner does with the shop: delete, with a receipt; pause; take a copy; see who did what."""
+"""Actions of a shop owner: delete with a receipt, pause, take a copy, and see who did what."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_message_is_deleted(console: Console) -> None:
-    """After a question. The other messages stay, and the deleted message can no longer be read."""
+    """The console asks first. The other messages stay, and the deleted message cannot be read again."""
     console.owner.hears("m_1", "first")
     console.owner.hears("m_2", "second")
     page = await console.open()
@@ -80,7 +80,7 @@ async def test_a_conversation_is_deleted(console: Console, language: str) -> Non
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: Path, language: str, size: str) -> None:
-    """Only after the right word; the receipt is shown, followed until it is complete, and can be saved."""
+    """The owner must type the right word. The receipt is shown and updated until it is complete, and can be saved."""
     words = WORDS[language]
     for number in range(3):
         console.owner.hears(f"m_{number}", "hello", f"700000000000000{number}")
@@ -117,7 +117,8 @@ async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: 
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_storing_is_paused_and_resumed(console: Console, language: str, size: str) -> None:
-    """For the shop, and for one of its Pages. The console asks before, and every view shows the pause until it ends."""
+    """The owner can pause the shop or one of its Pages. The console asks first, and every view shows the pause until it
+    ends."""
     words = WORDS[language]
     page = await console.open(language, size)
     await page.get_by_role("button", name=words["view.shop"], exact=True).click()
@@ -175,7 +176,7 @@ async def test_the_banner_goes_when_a_pause_ends_by_itself(console: Console) -> 
 
 
 async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: Console) -> None:
-    """The dialog stays, so that it can be tried again."""
+    """The dialog stays open, so that the owner can try again."""
     console.owner.hears("m_1", "first")
     page = await console.open()
     await open_conversation(page)
@@ -196,7 +197,7 @@ async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: 
 
 
 async def test_a_copy_of_everything_is_taken(console: Console, tmp_path: Path) -> None:
-    """As a file. The token is sent only in a header."""
+    """The copy is a file. A header is the only place of the token."""
     console.owner.hears("m_1", "canary")
     page = await console.open()
     await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
@@ -211,7 +212,7 @@ async def test_a_copy_of_everything_is_taken(console: Console, tmp_path: Path) -
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_who_did_what_is_shown(console: Console, language: str) -> None:
-    """In words, each with its time and its name. Every word is translated."""
+    """Each entry has its time and its name, in words. Every word is translated."""
     words = WORDS[language]
     console.owner.hears("m_1", "canary")
     console.owner.purge()
@@ -229,7 +230,7 @@ async def test_who_did_what_is_shown(console: Console, language: str) -> None:
 
 
 async def test_what_somebody_else_deletes_leaves_the_page_too(console: Console) -> None:
-    """Everything at once, and what comes afterwards is shown: the stream has ended and begun again."""
+    """The test deletes everything. Messages that come later are shown, because the stream has ended and begun again."""
     console.owner.hears("m_1", "first")
     page = await console.open()
     await open_conversation(page)

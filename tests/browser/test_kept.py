@@ -1,4 +1,4 @@
-"""What the browser's storage keeps of a conversation: no longer than the conversation."""
+"""The browser's storage keeps data of a conversation for at most as long as the conversation exists."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -27,7 +27,7 @@ async def is_nowhere(page: Page, word: str) -> bool:
 
 
 async def with_names(console: Console, graph: FakeGraph) -> Page:
-    """Two conversations with names that came from Facebook."""
+    """Returns a window with two conversations whose names came from Facebook."""
     for mid, psid, name in (("m_1", SOKHA, "canary of Sokha"), ("m_2", DARA, "canary of Dara")):
         graph.world.meet(console.owner.page, Psid(psid), name, now())
         console.owner.hears(mid, "hello", psid)
@@ -39,7 +39,7 @@ async def with_names(console: Console, graph: FakeGraph) -> Page:
 
 
 async def test_a_name_goes_with_its_conversation(console: Console, graph: FakeGraph) -> None:
-    """After a deletion here and in another window, the page does not contain the name."""
+    """After a deletion in this or another window, the page does not contain the name."""
     page = await with_names(console, graph)
     await open_conversation(page, 1)
     await page.get_by_role("button", name=WORDS["en"]["delete.conversation"]).click()
@@ -53,7 +53,7 @@ async def test_a_name_goes_with_its_conversation(console: Console, graph: FakeGr
 
 
 async def test_deleting_everything_leaves_no_name(console: Console, graph: FakeGraph) -> None:
-    """Not in the storage, not in the page."""
+    """The name is neither in the storage nor in the page."""
     page = await with_names(console, graph)
     await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
     await page.get_by_role("button", name=WORDS["en"]["purge.start"]).click()
@@ -90,7 +90,7 @@ async def test_the_storage_has_the_conversations_deadline(modules: Modules) -> N
 
 
 async def test_a_value_is_stored_without_the_others(modules: Modules) -> None:
-    """A thousand counts cost a thousand times the cost of one count, not the square."""
+    """A thousand values cost a thousand times as much as one value, and not the square of it."""
     script = """(() => {
         const kept = m.createKept({ name: "test", deadlineOf: () => 2_000, now: () => 1_000 });
         const setItem = Storage.prototype.setItem;
@@ -105,7 +105,7 @@ async def test_a_value_is_stored_without_the_others(modules: Modules) -> None:
 
 
 async def test_what_is_unread_survives_a_reload_and_history_is_not_unread(console: Console) -> None:
-    """Until the conversation is opened or deleted."""
+    """They stay unread until the conversation is opened or deleted."""
     console.owner.hears("m_1", "first", SOKHA)
     page = await console.open()
     await expect(rows(page)).to_have_count(1)

@@ -1,4 +1,4 @@
-"""Ways to a conversation, and what the console shows of Facebook's own: names of Pages, live videos, numbers."""
+"""Links to a conversation, and data from Facebook: names of Pages, live videos, numbers."""
 
 import pytest
 from playwright.async_api import expect
@@ -27,7 +27,8 @@ SOKHA, DARA = "7000000000000001", "7000000000000002"
 
 
 async def test_a_conversation_opens_at_facebook(console: Console, graph: FakeGraph) -> None:
-    """At the address from Facebook. If Facebook does not know the conversation, the inbox of the Page is opened."""
+    """The link has the address from Facebook. If Facebook does not know the conversation, the inbox of the
+    Page opens."""
     own = console.owner.page
     graph.world.say(own, Psid(SOKHA), "of Sokha", at=now(), name="Sokha")
     console.owner.hears("m_1", "of Sokha", SOKHA)
@@ -48,7 +49,7 @@ async def test_a_conversation_opens_at_facebook(console: Console, graph: FakeGra
 
 
 async def test_a_link_leads_to_its_conversation(console: Console) -> None:
-    """In a new tab, in the same tab, and copied. The address does not keep the id."""
+    """The link works in a new tab, in the same tab, and as a copied address. The address bar does not keep the id."""
     console.owner.hears("m_1", "of Sokha", SOKHA)
     console.owner.hears("m_2", "of Dara", DARA)
     page_id = console.owner.page.id
@@ -64,7 +65,7 @@ async def test_a_link_leads_to_its_conversation(console: Console) -> None:
 
 
 async def test_a_link_to_a_conversation_that_is_gone_says_so(console: Console) -> None:
-    """The list is there all the same."""
+    """The list is still shown."""
     console.owner.hears("m_1", "of Sokha", SOKHA)
     page = await console.open()
     await expect(rows(page)).to_have_count(1)
@@ -75,7 +76,7 @@ async def test_a_link_to_a_conversation_that_is_gone_says_so(console: Console) -
 
 
 async def test_the_list_is_filtered_by_page_under_the_pages_names(console: Console, graph: FakeGraph) -> None:
-    """The field shows what is chosen, from the beginning on."""
+    """The field shows the chosen Page, also at the start."""
     first, second = console.owner.page, new_page(graph.world)
     console.owner.bring(second)
     for number, one in enumerate((first, second)):
@@ -93,7 +94,7 @@ async def test_the_list_is_filtered_by_page_under_the_pages_names(console: Conso
 
 
 async def test_a_page_has_its_name(console: Console, graph: FakeGraph) -> None:
-    """The name from Facebook. Without permission the id stays."""
+    """The name comes from Facebook. Without permission the page shows the id."""
     graph.world.say(console.owner.page, Psid(SOKHA), "hello", at=now(), name="Sokha")
     console.owner.hears("m_1", "hello", SOKHA)
     page = await console.open()
@@ -126,7 +127,8 @@ async def test_live_videos_and_their_comments_are_read(
 
 
 async def test_numbers_are_found_in_texts_that_the_service_does_not_read(modules: Modules) -> None:
-    """In Latin and Khmer digits and in every usual grouping. Years, prices and parts of longer numbers are not."""
+    """The numbers may have Latin or Khmer digits and every usual grouping. Years, prices and parts of longer numbers
+    are not numbers."""
     cases = {
         "012345678": ["+85512345678"],
         "call ០៩៧ ១២៣ ៤៥៦៧ or 012-345-678": ["+855971234567", "+85512345678"],

@@ -1,4 +1,4 @@
-"""A long list of conversations: it stays where it is, and it stays fast."""
+"""A long list of conversations: rows keep their places, and the list stays fast."""
 
 import json
 import time
@@ -43,12 +43,12 @@ SEARCH: Final = """async (typed) => {
 
 
 def customer(number: int) -> str:
-    """The customer in that place of the list."""
+    """Returns the customer at that place of the list."""
     return str(7_000_000_000_000_000 + number)
 
 
 def conversation(page: str, number: int, at: float) -> dict[str, Any]:
-    """A conversation that the service could list."""
+    """Returns a conversation as the service lists it."""
     identity = f"{page}_{customer(number)}"
     moment = rfc3339(int((at - number) * 1000))
     message = {
@@ -67,7 +67,7 @@ def conversation(page: str, number: int, at: float) -> dict[str, Any]:
 
 
 async def with_many(console: Console, total: int, at_once: int) -> Page:
-    """The console over a list whose calls each return `at_once`. Messages and stream come from the service."""
+    """Returns the console over a list whose calls each return `at_once`. Messages and stream come from the service."""
     page = await console.window()
     everything = [conversation(console.owner.page.id, number, time.time() - 60) for number in range(total)]
 
@@ -86,12 +86,12 @@ async def with_many(console: Console, total: int, at_once: int) -> Page:
 
 
 async def metrics(cdp: CDPSession) -> dict[str, float]:
-    """Chromium's own figures of the page. Durations are processor time in seconds."""
+    """Returns Chromium's own figures of the page. Durations are processor time in seconds."""
     return {one["name"]: one["value"] for one in (await cdp.send("Performance.getMetrics"))["metrics"]}
 
 
 async def test_a_message_of_a_conversation_that_is_not_loaded_leaves_the_list_as_it_is(console: Console) -> None:
-    """What was read of the list stays, and the row at the upper edge stays where it is."""
+    """The loaded part of the list stays, and the row at the upper edge keeps its place."""
     page = await with_many(console, 400, 100)
     box, any_row = page.locator(".list-scroll"), page.locator(".rows > li").first
     for loaded in (200, 300, 400):
@@ -109,7 +109,7 @@ async def test_a_message_of_a_conversation_that_is_not_loaded_leaves_the_list_as
 
 
 async def test_no_row_moves_under_a_pointer_that_moves(console: Console) -> None:
-    """The new message is shown in its row at once; the row comes to the top when the pointer leaves the list."""
+    """The row shows the new message at once, and moves to the top when the pointer leaves the list."""
     for number in range(4):
         console.owner.hears(f"m_{number}", f"text {number}", customer(number))
     page = await console.open()
@@ -123,7 +123,8 @@ async def test_no_row_moves_under_a_pointer_that_moves(console: Console) -> None
 
 
 async def test_a_live_message_among_thousands_of_conversations_costs_little(console: Console) -> None:
-    """Processor time of the page's main thread, from the arrival to the row. The page does not grow."""
+    """The test measures processor time of the page's main thread, from the arrival to the row. The page does
+    not grow."""
     page = await with_many(console, MANY, MANY)
     cdp = await page.context.new_cdp_session(page)
     await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -138,7 +139,7 @@ async def test_a_live_message_among_thousands_of_conversations_costs_little(cons
 
 
 async def test_search_among_thousands_of_conversations_answers_at_once(console: Console) -> None:
-    """Letter by letter, in both scripts, by name and by number."""
+    """The test types letter by letter in both scripts, and searches by name and by number."""
     page = await with_many(console, MANY, MANY)
     cdp = await page.context.new_cdp_session(page)
     await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -152,7 +153,7 @@ async def test_search_among_thousands_of_conversations_answers_at_once(console: 
 
 
 async def test_every_row_of_a_long_list_is_reached_by_keys(console: Console) -> None:
-    """Home, End and the arrows move the focus; a reader's program knows the place of each row."""
+    """Home, End and the arrows move the focus. A screen reader knows the place of each row."""
     page = await with_many(console, 1_000, 1_000)
     await rows(page).first.focus()
     await page.keyboard.press("End")

@@ -1,4 +1,4 @@
-"""How the console looks where colours, size or place are the reader's own."""
+"""The console's look when the reader chooses colours, size or place."""
 
 import pytest
 from playwright.async_api import expect
@@ -14,7 +14,7 @@ BACKGROUND = "(one) => getComputedStyle(one).backgroundColor"
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_forced_colours_show_what_is_chosen(console: Console, language: str) -> None:
-    """The row, the view and the filter. axe finds no loss."""
+    """The row, the view and the filter show it. axe finds no fault."""
     for number in range(2):
         console.owner.hears(f"m_{number}", f"call 012 345 67{number}", f"700000000000000{number}")
     page = await console.open(language, forced_colors="active")
@@ -35,7 +35,7 @@ async def test_forced_colours_show_what_is_chosen(console: Console, language: st
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_at_400_percent_there_is_room_for_the_list(console: Console, language: str) -> None:
-    """A window of 1280 by 800 pixels is one of 320 by 200 then."""
+    """At 400 percent, a window of 1280 by 800 pixels has room for 320 by 200."""
     for number in range(6):
         console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
     page = await console.open(language)
@@ -50,7 +50,7 @@ async def test_at_400_percent_there_is_room_for_the_list(console: Console, langu
 
 
 async def test_each_view_keeps_its_own_place(console: Console) -> None:
-    """The list, and the columns of every other view."""
+    """This is true for the list and for the columns of every other view."""
     parts = [text_part(f"m_{n}", f"text {n}", page=console.owner.page.id, customer=str(7_000 + n)) for n in range(40)]
     console.owner.delivers(*parts)
     page = await console.open()
@@ -70,7 +70,7 @@ async def test_each_view_keeps_its_own_place(console: Console) -> None:
 
 
 async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> None:
-    """In words. Changes come first."""
+    """The entries are in words, and changes come first."""
     console.owner.hears("m_1", "hello")
     page = await console.open()
     await open_conversation(page)
@@ -88,7 +88,8 @@ async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> No
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_in_the_dark_every_state_can_be_read(console: Console, language: str, size: str) -> None:
-    """The thread with an order, the list of keys, the conversations that end tonight, live videos, and the settings."""
+    """The states are: the thread with an order, the list of keys, the conversations that end tonight, live videos, and
+    the settings."""
     words = WORDS[language]
     console.owner.hears("m_1", "2 blue shirts, 012 345 678")
     page = await console.open(language, size, color_scheme="dark")

@@ -49,7 +49,7 @@ async def test_a_message_appears_without_a_reload(console: Console, language: st
 
 
 async def test_a_new_message_in_another_conversation_is_counted_and_comes_to_the_top(console: Console) -> None:
-    """Until it is opened."""
+    """The count stays until the conversation is opened."""
     console.owner.hears("m_1", "first")
     console.owner.hears("m_2", "second", OTHER)
     page = await console.open()
@@ -64,7 +64,7 @@ async def test_a_new_message_in_another_conversation_is_counted_and_comes_to_the
 
 
 async def test_search_finds_by_name_text_and_number(console: Console, graph: FakeGraph) -> None:
-    """In any grouping of the digits, also in Khmer digits. Filters narrow the result further. An empty result shows a
+    """The number may have any grouping, and Khmer digits. Filters narrow the result further. An empty result shows a
     sentence."""
     console.owner.hears("m_1", "Do you have a blue dress?")
     console.owner.hears("m_2", "លេខខ្ញុំ ០៩៧ ០០០ ១២៣៤", OTHER)
@@ -87,7 +87,7 @@ async def test_search_finds_by_name_text_and_number(console: Console, graph: Fak
 
 
 async def test_a_telephone_number_is_copied(console: Console) -> None:
-    """As E.164, and the console says that it was copied."""
+    """The number is copied as E.164, and the console says so."""
     console.owner.hears("m_1", "call me: 012 345 678")
     page = await console.open(permissions=["clipboard-read", "clipboard-write"])
     await open_conversation(page)
@@ -97,7 +97,7 @@ async def test_a_telephone_number_is_copied(console: Console) -> None:
 
 
 async def test_older_messages_come_while_scrolling_up(console: Console) -> None:
-    """To the very first, each once, in order."""
+    """They come until the very first message, each once and in order."""
     console.owner.delivers(*(text_part(f"m_{n}", f"number {n}", page=console.owner.page.id) for n in range(120)))
     page = await console.open()
     await open_conversation(page)
@@ -135,7 +135,8 @@ async def test_nothing_a_customer_sends_becomes_a_part_of_the_page(console: Cons
 
 
 async def test_every_kind_of_message_is_shown(console: Console) -> None:
-    """Pictures and voices that Facebook no longer gives too, replies, buttons, another app's conversation."""
+    """This includes pictures and voices that Facebook no longer gives, replies, buttons, and the conversation of
+    another app."""
     cdn = "https://scontent.xx.fbcdn.net"
     console.owner.delivers(
         part(console, "m_1", text="the first"),
@@ -166,7 +167,8 @@ async def test_every_kind_of_message_is_shown(console: Console) -> None:
 
 
 async def test_a_message_of_any_shape_is_shown_or_has_a_placeholder(console: Console) -> None:
-    """Types that every object answers to, nulls and objects where texts belong: the messages around them are shown."""
+    """The message has names that every JavaScript object has, nulls, and objects in place of texts. The other messages
+    are shown."""
     types = ("valueOf", "hasOwnProperty", "__proto__", "constructor", "toString")
     odd = {"toString": 1, "valueOf": 2, "tag": "a", "props": {"href": "https://evil.example/"}, "children": []}
     template: dict[str, object] = {"elements": [None, 5, "x", {"title": odd, "image_url": odd, "subtitle": [odd]}]}
@@ -197,7 +199,8 @@ async def test_a_message_of_any_shape_is_shown_or_has_a_placeholder(console: Con
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_a_long_text_is_folded_until_somebody_wants_all_of_it(console: Console, language: str) -> None:
-    """It takes less than two screens; a button shows the rest. A text of one word, of short lines, and an address."""
+    """The folded text takes less than two screens, and a button shows the rest. The test has one long word, short
+    lines, and an address."""
     texts = ["ក" * 20_000, "a\n" * 10_000, "https://x.example/" + "." * 19_000 + "a"]
     for number, text in enumerate([*texts, "the last"]):
         console.owner.hears(f"m_{number}", text)
@@ -215,7 +218,7 @@ async def test_a_long_text_is_folded_until_somebody_wants_all_of_it(console: Con
 
 
 async def test_an_edit_an_unsend_and_a_reaction_change_what_is_shown(console: Console) -> None:
-    """At once, without a reload."""
+    """The change appears at once, without a reload."""
     console.owner.hears("m_1", "the first")
     console.owner.hears("m_2", "the second")
     page = await console.open()
@@ -246,7 +249,7 @@ async def test_names_stay_away_gracefully_when_facebook_refuses_them(console: Co
 
 
 async def test_the_keyboard_is_enough(console: Console) -> None:
-    """/ searches, arrows move in the list, Enter opens, Esc returns."""
+    """`/` searches, arrows move in the list, Enter opens, Esc returns."""
     for number in range(3):
         console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
     page = await console.open()
@@ -278,6 +281,6 @@ async def test_the_browsers_way_back_leads_to_the_list(console: Console) -> None
 
 
 def without_message(console: Console) -> dict[str, object]:
-    """The entry has who and when, but no message."""
+    """Returns the entry with author and time and without a message."""
     whole = text_part("m_x", page=console.owner.page.id)
     return {name: value for name, value in whole.items() if name != "message"}

@@ -1,4 +1,4 @@
-"""The console's pure modules, tried one by one in the browser that runs them."""
+"""The console's pure modules, each tested in the browser that runs them."""
 
 import pytest
 
@@ -29,12 +29,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_only_web_addresses_and_our_own_become_links(
     modules: Modules, address: str, expected: str | None
 ) -> None:
-    """Everything else that a browser would run, open or hide."""
+    """Any other address stays text, because a browser might run, open or hide something."""
     assert await modules.run("links", "m.safeAddress(a)", address) == expected
 
 
 async def test_pictures_come_from_the_policys_sources_alone(modules: Modules) -> None:
-    """As the browser itself would decide: a domain's own name is not one of its subdomains, a port is another place."""
+    """The check is the same as the browser's own: a subdomain is another host, and a port is another source."""
     sources = ["https://*.fbcdn.net", "http://127.0.0.1:9"]
     cases = {
         "https://scontent.xx.fbcdn.net/a.jpg": True,
@@ -52,7 +52,7 @@ async def test_pictures_come_from_the_policys_sources_alone(modules: Modules) ->
 
 
 async def test_addresses_in_a_text_become_links_and_the_text_stays_whole(modules: Modules) -> None:
-    """Without the full stop after them, and up to the first Khmer letter."""
+    """A link ends before a full stop and before the first Khmer letter."""
     text = "មើល https://shop.example/p/8នៅមានទេ? (http://a.example/x). javascript:1 ftp://b.example"
     pieces = await modules.run("links", "m.linked(a)", text)
     assert "".join(piece["text"] for piece in pieces) == text
@@ -60,7 +60,7 @@ async def test_addresses_in_a_text_become_links_and_the_text_stays_whole(modules
 
 
 async def test_how_long_a_message_has_left(modules: Modules) -> None:
-    """In days while there are two, then hours, then minutes."""
+    """The text has days while there are at least two, then hours, then minutes."""
     minute, hour, day = 60_000, 3_600_000, 86_400_000
     cases = {
         5 * day - minute: ("left.days", 5),
@@ -103,12 +103,12 @@ async def test_the_services_clock_decides(modules: Modules) -> None:
     ],
 )
 async def test_search_overlooks_how_something_is_written(modules: Modules, typed: str, text: str, found: bool) -> None:
-    """Capitals, Khmer digits, zero-width spaces, grouping, the country's code."""
+    """The search ignores upper and lower case, Khmer digits, zero-width spaces, grouping, and the country's code."""
     assert await modules.run("search", "m.finds(m.question(a[0]), [a[1]])", [typed, text]) is found
 
 
 async def test_numbers_are_grouped_as_cambodians_read_them(modules: Modules) -> None:
-    """Others stay as they are."""
+    """Numbers of other countries stay unchanged."""
     numbers = ["+85512345678", "+855971234567", "+8613800138000"]
     expected = ["+855 12 345 678", "+855 97 123 4567", "+8613800138000"]
     assert await modules.run("search", "a.map(m.grouped)", numbers) == expected
@@ -174,7 +174,7 @@ async def test_the_page_is_changed_as_little_as_possible(modules: Modules) -> No
 
 @pytest.mark.parametrize("reason", ["parameter_refused", "object_not_found", "permission_missing"])
 async def test_names_are_asked_in_one_call_and_a_refused_one_leaves_the_others(modules: Modules, reason: str) -> None:
-    """Each once, whether Facebook names it or not."""
+    """The page asks for each name once, whether or not Facebook has it."""
     ask = """(async () => {
         const asked = [];
         const answer = async (ids) => {

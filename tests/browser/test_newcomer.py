@@ -29,14 +29,14 @@ AT_ONCE: Final = 250
 
 @pytest.fixture(params=LOCALES)
 def language(request: pytest.FixtureRequest) -> str:
-    """What the newcomer reads."""
+    """Returns the language of the newcomer's browser."""
     spoken: str = request.param
     return spoken
 
 
 @pytest.fixture
 def newcomer(service: Service, language: str) -> Iterator[Owner]:
-    """A shop without a Page."""
+    """Returns a shop without a Page."""
     with Owner(service.url, f"newcomer-{language}") as shop:
         yield shop
 
@@ -47,7 +47,8 @@ async def view(page: Page, language: str, name: str) -> None:
 
 
 async def test_the_way_of_a_newcomer(browser: Browser, newcomer: Owner, graph: FakeGraph, language: str) -> None:
-    """Five days of messages come with their progress; a dead token is a warning until the Page is connected again."""
+    """The messages of five days come, and the page shows the progress. A dead token is a warning until the Page is
+    connected again."""
     words = WORDS[language]
     console = Console(browser, newcomer)
     page = await console.open(language)

@@ -27,12 +27,12 @@ RECORDED = """
 
 
 def customer(number: int) -> str:
-    """One of several customers."""
+    """Returns one of several customers."""
     return f"700000000000000{number}"
 
 
 async def opened(console: Console, conversations: int, language: str = "en", size: str = "wide") -> Page:
-    """Opens conversations. The newest conversation has the highest number."""
+    """Returns a window with conversations. The newest conversation has the highest number."""
     for number in range(conversations):
         console.owner.hears(f"m_{number}", f"text {number}", customer(number))
     page = await console.window(language, size)
@@ -71,7 +71,7 @@ async def test_sound_and_notification_are_off_until_the_reader_says_yes(
 
 
 async def test_a_no_is_a_no_until_the_reader_changes_it(console: Console) -> None:
-    """In the settings of this browser."""
+    """The reader changes it in the settings of this browser."""
     words = WORDS["en"]
     page = await opened(console, 1)
     await page.get_by_role("button", name=words["alerts.no"], exact=True).click()
@@ -89,7 +89,8 @@ async def test_a_no_is_a_no_until_the_reader_changes_it(console: Console) -> Non
 
 
 async def test_single_keys_lead_through_the_conversations(console: Console) -> None:
-    """J and K to the neighbours, N to the next one with new messages, ? to a sheet of all keys; not while typing."""
+    """J and K go to the neighbours, N goes to the next conversation with new messages, and ? shows a sheet of all keys.
+    They do nothing while the reader types."""
     page = await opened(console, 4)
     title = page.locator(".thread-scroll")
     await page.keyboard.press("j")
@@ -123,7 +124,7 @@ async def test_single_keys_lead_through_the_conversations(console: Console) -> N
 
 
 async def test_enter_leads_into_the_thread_and_esc_back_to_its_row(console: Console) -> None:
-    """With the keyboard only."""
+    """The test uses only the keyboard."""
     page = await opened(console, 3)
     await rows(page).nth(1).focus()
     await page.keyboard.press("Enter")

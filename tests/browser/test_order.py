@@ -30,7 +30,7 @@ STORAGE = "JSON.stringify([{ ...sessionStorage }, { ...localStorage }])"
 
 
 def order_comes_in(console: Console) -> None:
-    """What a customer writes who buys something."""
+    """Send messages of a customer who orders something."""
     console.allowed.add("https://scontent.xx.fbcdn.net")
     place = {"type": "location", "payload": {"coordinates": {"lat": 11.5564, "long": 104.9282}}}
     photo = {"type": "image", "payload": {"url": ADDRESS}}
@@ -53,14 +53,14 @@ async def pick(page: Page | Frame, language: str, *places: int) -> None:
 
 
 async def no_picture(route: Route) -> None:
-    """Facebook's server of pictures, without one."""
+    """Answer with an empty picture, in place of Facebook's server of pictures."""
     await route.fulfill(status=200, body='<svg xmlns="http://www.w3.org/2000/svg"/>', content_type="image/svg+xml")
 
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_picked_messages_are_gathered_to_an_order(console: Console, language: str, size: str) -> None:
-    """Texts, number, place and photo, beside the thread or on a sheet. The order is copied as text and as JSON and
-    stored nowhere."""
+    """The order has texts, number, place and photo, beside the thread or on a sheet. It can be copied as text or as
+    JSON, and is not stored."""
     words = WORDS[language]
     order_comes_in(console)
     page = await console.window(language, size, permissions=["clipboard-read", "clipboard-write"])
@@ -109,7 +109,7 @@ async def test_a_press_on_a_message_picks_it(console: Console) -> None:
 async def test_an_order_is_sent_to_the_page_that_embeds_or_opens_the_console(
     console: Console, partner: str, how: str
 ) -> None:
-    """If its origin is listed and it has said hello."""
+    """The page's origin must be in the list, and the page must have said hello."""
     order_comes_in(console)
     console.allowed.add(partner)
     page = await console.window()
@@ -137,7 +137,7 @@ async def test_an_order_is_sent_to_the_page_that_embeds_or_opens_the_console(
 
 
 async def test_an_order_opens_at_an_address_of_the_readers_choice(console: Console) -> None:
-    """A template; what is filled in cannot become another part of the address."""
+    """The address is a template. The inserted data cannot become another part of the address."""
     order_comes_in(console)
     page = await console.open()
     await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()
@@ -153,7 +153,7 @@ async def test_an_order_opens_at_an_address_of_the_readers_choice(console: Conso
 
 
 async def test_no_template_makes_an_address_that_runs(modules: Modules) -> None:
-    """Only web addresses."""
+    """Only web addresses are accepted."""
     script = """(() => {
         const order = { customer: { name: "a&b" }, phone_numbers: [], places: [], photos: [], messages: [] };
         return a.map((one) => m.orderAddress(one, order));

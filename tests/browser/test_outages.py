@@ -1,4 +1,4 @@
-"""What the page shows while the service or Redis is down, and that it continues by itself afterwards."""
+"""What the page shows while the service or Redis is down, and that it then continues without a reload."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class Own:
-    """A Valkey and a service for this test only, to stop and to start again at the same port."""
+    """A Valkey and a service for this test only. A test can stop them and start them again at the same port."""
 
     def __init__(
         self, own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, log: Path, stack: ExitStack
@@ -33,20 +33,21 @@ class Own:
         self.start()
 
     def start_redis(self) -> Server:
-        """With the data it had when it was stopped."""
+        """Start Redis with the data that it had when it was stopped."""
         return self._redis.enter_context(self._own_server("own", persistent=True))
 
     def stop_redis(self) -> None:
-        """Until it is started again."""
+        """Stop Redis until it is started again."""
         self._redis.close()
 
     def start(self) -> None:
-        """Starts at the same port each time. The system does not give this port to another program in between."""
+        """Start the service at the same port each time. The system does not give this port to another program in
+        between."""
         serving = serving_graph(self.valkey.url, self._log, self._graph, PORT=str(self._port))
         self.service = self._stack.enter_context(serving)
 
     def shop(self) -> Owner:
-        """A shop of the service, with one connected Page."""
+        """Returns a shop of the service, with one connected Page."""
         page = new_page(self._graph.world)
         shop = self._stack.enter_context(Owner(self.service.url))
         shop.bring(page)
@@ -58,7 +59,7 @@ class Own:
 async def own(
     own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, tmp_path: Path
 ) -> AsyncIterator[Own]:
-    """The last that was started is stopped first."""
+    """Yields the service. The part that was started last is stopped first."""
     with ExitStack() as stack:
         yield Own(own_server, graph, tmp_path / "log", stack)
 
@@ -86,7 +87,7 @@ async def test_after_a_restart_of_the_service_the_page_goes_on_by_itself(own: Ow
 
 
 async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser) -> None:
-    """In Khmer, for a reader who opens the page during that time."""
+    """The sentence is in Khmer for a reader who opens the page in Khmer during that time."""
     shop = own.shop()
     console = Console(browser, shop)
     own.stop_redis()

@@ -62,7 +62,7 @@ async def test_what_was_fetched_stays_in_the_tab_until_it_is_forgotten(console: 
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_when_facebook_fails_a_sentence_says_so(console: Console, graph: FakeGraph, language: str) -> None:
-    """In the reader's language, with a way to try again that works once Facebook is back."""
+    """The sentence is in the reader's language. The reader can try again, and this works when Facebook answers."""
     words = WORDS[language]
     graph.world.add_post(console.owner.page, "there")
     page = await console.open(language)

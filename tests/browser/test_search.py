@@ -1,4 +1,4 @@
-"""The search over all five days, which the service does."""
+"""The service's search over all five days."""
 
 import json
 from typing import Any, Final
@@ -17,14 +17,14 @@ EARLY: Final = "7000000000000000"
 
 
 async def typed(page: Page, language: str, words: str) -> None:
-    """These words in the field, and the search over five days."""
+    """Type these words, and search over five days."""
     await page.get_by_role("searchbox").fill(words)
     await page.get_by_role("button", name=WORDS[language]["search.all"], exact=True).click()
 
 
 def owner_hears(console: Console) -> None:
-    """A message with a telephone number, then so many other messages that the list and the thread do not contain it at
-    first."""
+    """Send a message with a telephone number, and then so many other messages that the list and the thread do not show
+    it at first."""
     page = console.owner.page.id
     parts = [text_part("m_wanted", "សំពត់ខៀវ ២ 012 345 678", page=page, customer=EARLY)]
     parts += [text_part(f"m_{n}", f"text {n}", page=page, customer=EARLY) for n in range(60)]
@@ -35,8 +35,8 @@ def owner_hears(console: Console) -> None:
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_words_are_found_in_all_five_days(console: Console, language: str, size: str) -> None:
-    """Also messages that are not loaded. The page says how far the service looked. A press opens the message. An erased
-    message disappears."""
+    """This includes messages that are not loaded. The page says how far the service looked. A press opens the message.
+    An erased message disappears."""
     words = WORDS[language]
     owner_hears(console)
     page = await console.open(language, size)
@@ -62,8 +62,8 @@ async def test_words_are_found_in_all_five_days(console: Console, language: str,
 
 
 async def test_a_long_search_goes_on_at_a_press(console: Console) -> None:
-    """After some thousand messages the reader decides. Another word ends the search. A search for photos needs
-    no word."""
+    """The reader decides after some thousand messages. Another word ends the search. A search for photos
+    needs no word."""
     page = await console.open()
     asked: list[str] = []
 

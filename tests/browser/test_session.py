@@ -1,4 +1,4 @@
-"""Who is signed in, for how long, and what this person may do."""
+"""Who is signed in, for how long, and with which rights."""
 
 import pytest
 from playwright.async_api import Locator, expect
@@ -13,13 +13,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def press_at_once(place: Locator) -> bool:
-    """Press the first such element, and wait for none. Returns True if there is one."""
+    """Press the first such element without waiting for one. Returns True if there is one."""
     return bool(await place.evaluate_all("(all) => { all[0]?.click(); return all.length; }"))
 
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_without_a_token_the_page_explains_and_takes_one(console: Console, language: str) -> None:
-    """An invalid token is refused with a sentence. The right token opens the inbox."""
+    """The page refuses an invalid token with a sentence. The right token opens the inbox."""
     words = WORDS[language]
     page = await console.window(language)
     await page.goto(console.address)
@@ -106,7 +106,7 @@ async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(consol
 
 
 async def test_a_token_ends_by_the_clock_too(console: Console) -> None:
-    """Without a refused call, so that no messages stay on a screen that was left alone."""
+    """No call is refused before. Otherwise messages would stay on a screen that was left alone."""
     console.owner.hears("m_1", "hello")
     page = await console.window()
     await page.clock.install()

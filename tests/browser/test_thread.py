@@ -1,4 +1,4 @@
-"""A conversation on the screen: it stays at its newest message, and its pictures are whole."""
+"""A conversation on the screen: its newest message stays visible, and its pictures are whole."""
 
 import asyncio
 import time
@@ -44,12 +44,12 @@ WIDTH_SOON: Final = """async (one, least) => {
 
 
 def image(number: int) -> dict[str, Any]:
-    """A picture at Facebook."""
+    """Returns a picture at Facebook."""
     return {"type": "image", "payload": {"url": f"{CDN}/{number}.jpg"}}
 
 
 async def signed_in(console: Console, answer: Any, language: str = "en", size: str = "wide") -> Page:
-    """The console, with `answer` for each request to Facebook's server of pictures."""
+    """Yields the console. `answer` replies to each request to Facebook's server of pictures."""
     console.allowed.add(CDN)
     page = await console.window(language, size)
     await page.route(f"{CDN}/**", answer)
@@ -58,12 +58,12 @@ async def signed_in(console: Console, answer: Any, language: str = "en", size: s
 
 
 async def slip(route: Route) -> None:
-    """The picture."""
+    """Returns the picture of the slip."""
     await route.fulfill(body=SLIP, content_type="image/svg+xml")
 
 
 async def test_a_thread_stays_at_its_newest_message_while_pictures_load(console: Console) -> None:
-    """Also when a picture loads late. No message moves when a picture loads."""
+    """This is true if a picture loads late too. No message moves when a picture loads."""
     fill = [text_part(f"m_{number}", f"text {number}", page=console.owner.page.id) for number in range(20)]
     console.owner.delivers(*fill, *(part(console, f"m_p{n}", attachments=[image(n)]) for n in range(4)))
     console.owner.hears("m_last", "is it paid?")
@@ -110,7 +110,8 @@ async def test_new_messages_below_are_counted_on_a_button_that_leads_to_them(con
 async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
     console: Console, language: str, size: str
 ) -> None:
-    """Head and foot of a slip are visible. Keys zoom, show the next picture, and close. A link saves the picture."""
+    """The head and the foot of the slip are visible. Keys zoom, show the next picture, and close. A link saves the
+    picture."""
     words = WORDS[language]
     console.owner.delivers(
         part(console, "m_1", attachments=[image(1)]), part(console, "m_2", attachments=[image(n) for n in range(2, 9)])
@@ -140,7 +141,7 @@ async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
 
 
 async def test_a_sticker_that_is_sent_as_an_image_is_small(console: Console) -> None:
-    """There is no picture to open."""
+    """It does not open on the full screen."""
     payload = {"url": f"{CDN}/sticker.png", "sticker_id": 369239263222822}
     console.owner.delivers(part(console, "m_1", attachments=[{"type": "image", "payload": payload}]))
     page = await signed_in(console, slip)

@@ -77,7 +77,8 @@ async def test_a_follower_is_told_and_nothing_is_kept(box: Box) -> None:
 
 
 async def test_it_is_not_told_where_nobody_may_hear_it(box: Box) -> None:
-    """There is no listener or no such Page, the Page or shop is paused, or the conversation is blocked."""
+    """The reason is one of these: there is no listener or no such Page, the Page or the shop is paused, or the
+    conversation is blocked."""
     other = PageId("104200000000002")
     async with telling(box) as live:
         live.tell([notice()])

@@ -239,7 +239,7 @@ class RestoredMeanwhile:
         self._claimant = shops.claimant
 
     async def claimant(self, page: PageId) -> ShopId | None:
-        """Finds no claim at the first look, and the true one from then on."""
+        """Find no claim at the first look, and the true one from then on."""
         self.looks += 1
         return None if self.looks == 1 else await self._claimant(page)
 

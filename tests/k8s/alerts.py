@@ -1,7 +1,7 @@
 """`ops/alerts.yaml` as the object of the Prometheus operator: `python -m tests.k8s.alerts` writes it again.
 
-Kustomize reads no file outside of its folder, and Prometheus itself wants no object around its rules; so the object is
-made, and a test holds it against its source.
+Kustomize reads no file outside of its folder, and Prometheus itself accepts no object around its rules. The object is
+therefore a written file, and a test compares it with its source.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Every check there is."""
+"""All checks of the manifests."""
 
 from tests.k8s import configuration, network, pods, references, schemas
 from tests.k8s.manifests import Manifests
@@ -7,5 +7,5 @@ CHECKS = (*references.CHECKS, *pods.CHECKS, *network.CHECKS, *configuration.CHEC
 
 
 def problems(manifests: Manifests) -> list[str]:
-    """What is wrong, a sentence each."""
+    """Returns the faults, each as a sentence."""
     return [problem for check in CHECKS for problem in check(manifests)]

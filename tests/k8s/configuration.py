@@ -37,7 +37,7 @@ SECRETS = {
 
 
 def variables(manifests: Manifests) -> Iterator[str]:
-    """The names, in both directions. A secret is only a file, and only where it is mounted."""
+    """Check the names in both directions. A secret is only a file, and only where it is mounted."""
     names = {setting.name: setting for setting in SETTINGS}
     for pod in service_pods(manifests):
         told = environment(manifests, pod)
@@ -71,7 +71,7 @@ def environment(manifests: Manifests, pod: Pod) -> dict[str, str]:
 
 
 def files(pod: Pod) -> set[str]:
-    """The files of Secrets that the service finds."""
+    """Returns the files of Secrets that the service finds."""
     found = set()
     for volume in pod.spec.get("volumes", []):
         if "secret" not in volume:
@@ -85,10 +85,10 @@ def files(pod: Pod) -> set[str]:
 
 
 def settings(manifests: Manifests, pod: Pod) -> Settings:
-    """What the service would read in its pod.
+    """Returns what the service would read in its pod.
 
     Raises:
-        SettingsRefused: it would not start.
+        SettingsRefused: the service would not start.
     """
     return read_settings(
         environment(manifests, pod),
@@ -98,7 +98,7 @@ def settings(manifests: Manifests, pod: Pod) -> Settings:
 
 
 def start(manifests: Manifests) -> Iterator[str]:
-    """The service takes its settings, listens where its ports are, and what has a default is at its default."""
+    """Check that the service takes its settings and listens at its ports, and that settings with a default have it."""
     for pod in service_pods(manifests):
         try:
             read = settings(manifests, pod)
@@ -115,7 +115,7 @@ def start(manifests: Manifests) -> Iterator[str]:
 
 
 def store(manifests: Manifests) -> Iterator[str]:
-    """The store is configured as the embedded one, on a volume, and rewritten at least daily."""
+    """Check that the store is configured as the embedded one, on a volume, and rewritten at least daily."""
     for pod in manifests.pods():
         if pod.workload["kind"] != "StatefulSet":
             continue
@@ -140,7 +140,7 @@ def store(manifests: Manifests) -> Iterator[str]:
 
 
 def store_configuration(manifests: Manifests) -> dict[str, str]:
-    """The lines of valkey.conf."""
+    """Returns the lines of valkey.conf."""
     for one in manifests.of("ConfigMap"):
         if "valkey.conf" in one["data"]:
             lines = [line.partition("#")[0].split(None, 1) for line in one["data"]["valkey.conf"].splitlines()]

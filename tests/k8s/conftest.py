@@ -1,4 +1,4 @@
-"""A renderer or a reason, and copies of the folders to break."""
+"""A renderer of the manifests, and copies of the folders that tests can break."""
 
 import shutil
 from collections.abc import Callable
@@ -21,13 +21,13 @@ def _renderer() -> None:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    """A copy of `k8s/`."""
+    """Returns a copy of `k8s/`."""
     return Path(shutil.copytree(ROOT / "k8s", tmp_path / "k8s"))
 
 
 @pytest.fixture(scope="session")
 def rendered() -> Callable[[str], Manifests]:
-    """An overlay without changes."""
+    """Returns an overlay without changes."""
     held: dict[str, Manifests] = {}
 
     def overlay(name: str) -> Manifests:

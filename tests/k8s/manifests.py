@@ -13,7 +13,7 @@ NAME = "app.kubernetes.io/name"
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod that a workload would make: its labels and its spec, and the workload for those who need to point at it."""
+    """A pod that a workload would make: its labels, its spec, and the workload's name for findings."""
 
     workload: Object
     labels: Mapping[str, str]
@@ -21,12 +21,12 @@ class Pod:
 
     @property
     def title(self) -> str:
-        """`Deployment page-inbox`."""
+        """Returns for example `Deployment page-inbox`."""
         return title(self.workload)
 
     @property
     def containers(self) -> list[Object]:
-        """All of them, those that run first too."""
+        """Returns all containers, including the init containers."""
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
     def port(self, port: str | int) -> int | None:
@@ -40,20 +40,20 @@ class Pod:
 
 @dataclass(frozen=True)
 class Manifests:
-    """What would be applied."""
+    """The objects that would be applied."""
 
     objects: tuple[Object, ...]
 
     def of(self, kind: str) -> list[Object]:
-        """The objects of a kind."""
+        """Returns the objects of a kind."""
         return [one for one in self.objects if one["kind"] == kind]
 
     def find(self, kind: str, name: str) -> Object | None:
-        """One object."""
+        """Returns one object."""
         return next((one for one in self.of(kind) if one["metadata"]["name"] == name), None)
 
     def pods(self) -> Iterator[Pod]:
-        """What every workload would make."""
+        """Returns the pods that the workloads would make."""
         for one in self.objects:
             if one["kind"] in WORKLOADS:
                 spec = one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one["spec"]
@@ -61,12 +61,13 @@ class Manifests:
                 yield Pod(one, template["metadata"].get("labels", {}), template["spec"])
 
     def selected(self, selector: Mapping[str, Any]) -> list[Pod]:
-        """The pods that a label selector finds."""
+        """Returns the pods that a label selector finds."""
         return [pod for pod in self.pods() if matches(selector, pod.labels)]
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector matches these labels. An empty selector matches all. Only `matchLabels` is used here."""
+    """Returns True if a label selector matches these labels. An empty selector matches all. Only `matchLabels` is used
+    here."""
     unknown = set(selector) - {"matchLabels"}
     if unknown:
         raise ValueError(f"this selector is more than the checks understand: {sorted(unknown)}")
@@ -74,12 +75,12 @@ def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def title(one: Object) -> str:
-    """`Kind name`."""
+    """Returns `Kind name`."""
     return f"{one['kind']} {one['metadata']['name']}"
 
 
 def quantity(text: str | int) -> float:
-    """`250m`, `384Mi`, `768mb` as a number."""
+    """Returns `250m`, `384Mi` or `768mb` as a number."""
     units = {"m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "mb": 2**20, "gb": 2**30}
     for unit, factor in units.items():
         if str(text).endswith(unit):

@@ -1,4 +1,4 @@
-"""Which pods may connect: what the policies must allow, and what they must forbid."""
+"""Which pods may connect to each other: what the policies must allow, and what they must forbid."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -17,7 +17,7 @@ NODE_LOCAL_DNS = {"ipBlock": {"cidr": "169.254.20.10/32"}}
 
 
 def policies(manifests: Manifests) -> Iterator[str]:
-    """Each policy is about pods that exist and names ports that are open. No rule allows every peer."""
+    """Check that each policy is about pods that exist and names ports that are open. No rule allows every peer."""
     for policy in manifests.of("NetworkPolicy"):
         spec, where = policy["spec"], title(policy)
         chosen = manifests.selected(spec["podSelector"])
@@ -52,7 +52,8 @@ def _pods(manifests: Manifests, peer: Object) -> list[Pod] | None:
 
 
 def closed(manifests: Manifests) -> Iterator[str]:
-    """With the component, pods may not connect to each other by default. Without it, at least the store is closed."""
+    """Check that with the component, pods may not connect to each other by default. Without it, at least the store is
+    closed."""
     held = manifests.of("NetworkPolicy")
     for pod in manifests.pods():
         about = [one for one in held if matches(one["spec"]["podSelector"], pod.labels)]
@@ -65,7 +66,7 @@ def closed(manifests: Manifests) -> Iterator[str]:
 
 
 def component_used(manifests: Manifests) -> bool:
-    """Whether any policy is about the service's own pods, or about all."""
+    """Returns True if a policy is about the service's own pods or about all pods."""
     return any(
         one["spec"]["podSelector"].get("matchLabels", {}).get(NAME, "page-inbox") == "page-inbox"
         for one in manifests.of("NetworkPolicy")
@@ -78,8 +79,8 @@ def _is_for_all(spec: Object) -> bool:
 
 
 def service(manifests: Manifests) -> Iterator[str]:
-    """The service: HTTP comes in, only the monitoring reaches the operators' port, and connections out lead to Redis,
-    name servers and Facebook."""
+    """Check the service's policy: HTTP comes in, only the monitoring reaches the operators' port, and connections out
+    lead to Redis, name servers and Facebook."""
     if not component_used(manifests):
         return
     pod = next(pod for pod in manifests.pods() if pod.title == "Deployment page-inbox")

@@ -1,4 +1,4 @@
-"""What every pod must be: the restricted profile in full, probes, resources, a way to end."""
+"""The rules for every pod: the restricted profile in full, probes, resources, and how the pod ends."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,7 +36,7 @@ LEAST_USER = 10_000
 
 
 def restricted(manifests: Manifests) -> Iterator[str]:
-    """The pod security standard `restricted`, each of its lines."""
+    """Check each line of the pod security standard `restricted`."""
     for pod in manifests.pods():
         spec, context = pod.spec, pod.spec.get("securityContext", {})
         for field in ("hostNetwork", "hostPID", "hostIPC"):
@@ -90,7 +90,8 @@ def _container(container: Object, pod: Object) -> Iterator[str]:
 
 
 def hardened(manifests: Manifests) -> Iterator[str]:
-    """Beyond the profile: nothing to write on, a user by number, no way to the cluster."""
+    """Check what the profile does not demand: no writable file system, a user by number, no access to the cluster's
+    API."""
     for pod in manifests.pods():
         context = pod.spec.get("securityContext", {})
         for container in pod.containers:
@@ -118,8 +119,8 @@ def hardened(manifests: Manifests) -> Iterator[str]:
 
 
 def probes(manifests: Manifests) -> Iterator[str]:
-    """Every server has three probes. The probes of the service use the operators' port, and only readiness asks
-    Redis."""
+    """Check that every server has three probes. The probes of the service use the operators' port, and only readiness
+    asks Redis."""
     for pod in manifests.pods():
         if pod.workload["kind"] not in ("Deployment", "StatefulSet"):
             continue
@@ -143,7 +144,8 @@ def probes(manifests: Manifests) -> Iterator[str]:
 
 
 def resources(manifests: Manifests) -> Iterator[str]:
-    """There are requests for both, a limit of memory with room for waiting messages, and no limit of processor time."""
+    """Check that there are requests for both resources, a limit of memory with room for waiting messages, and no limit
+    of processor time."""
     for pod in manifests.pods():
         for container in pod.containers:
             held = container.get("resources", {})
@@ -167,7 +169,8 @@ def resources(manifests: Manifests) -> Iterator[str]:
 
 
 def ending(manifests: Manifests) -> Iterator[str]:
-    """Sleep, the server's grace, its closing and a margin are the pod's grace, to the second."""
+    """Check that the pod's grace period is the sum of the sleep, the server's grace, its closing and a margin, to the
+    second."""
     for pod in service_pods(manifests):
         sleep = pod.containers[0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         if sleep < LEAST_SLEEP:
@@ -178,7 +181,8 @@ def ending(manifests: Manifests) -> Iterator[str]:
 
 
 def replicas(manifests: Manifests) -> Iterator[str]:
-    """One process in a pod. Pods run on different nodes. A new pod is ready before the old pod ends."""
+    """Check that a pod has one process, that pods run on different nodes, and that a new pod is ready before the old
+    pod ends."""
     for pod in service_pods(manifests):
         if len(pod.containers) != 1 or pod.containers[0].get("args") != ["serve"] or "command" in pod.containers[0]:
             yield f"{pod.title} is not one container that runs `serve`"
@@ -194,7 +198,7 @@ def replicas(manifests: Manifests) -> Iterator[str]:
 
 
 def service_pods(manifests: Manifests) -> list[Pod]:
-    """The service's own."""
+    """Returns the pods of the service."""
     return [pod for pod in manifests.pods() if pod.title == "Deployment page-inbox"]
 
 

@@ -1,4 +1,4 @@
-"""A reference in one object must fit the other object."""
+"""References between objects: each must fit the other object."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ NAMESPACE = "page-inbox"
 
 
 def names(manifests: Manifests) -> Iterator[str]:
-    """Names are unique, all objects are in one namespace, and none of them is a Secret."""
+    """Check that names are unique, that all objects are in one namespace, and that no object is a Secret."""
     for (kind, name), count in Counter((one["kind"], one["metadata"]["name"]) for one in manifests.objects).items():
         if count > 1:
             yield f"{kind} {name} is there {count} times"
@@ -33,7 +33,7 @@ def names(manifests: Manifests) -> Iterator[str]:
 
 
 def workloads(manifests: Manifests) -> Iterator[str]:
-    """A workload selects only its own pods. Accounts and Services of stateful sets exist."""
+    """Check that a workload selects only its own pods. Accounts and Services of stateful sets exist."""
     for pod in manifests.pods():
         selector = pod.workload["spec"].get("selector")
         if selector is not None and [one.title for one in manifests.selected(selector)] != [pod.title]:
@@ -50,7 +50,7 @@ def workloads(manifests: Manifests) -> Iterator[str]:
 
 
 def services(manifests: Manifests) -> Iterator[str]:
-    """A Service finds pods, all of them of one workload, and each of its ports is open there."""
+    """Check that a Service finds pods of one workload only, and that the pods open each of its ports."""
     for service in manifests.of("Service"):
         pods = manifests.selected({"matchLabels": service["spec"]["selector"]})
         if len(pods) != 1:
@@ -63,8 +63,8 @@ def services(manifests: Manifests) -> Iterator[str]:
 
 
 def ingresses(manifests: Manifests) -> Iterator[str]:
-    """Every backend exists, and none of them is the operators' port. The host is the host of PUBLIC_URL, with a
-    certificate."""
+    """Check that every backend exists, and that no backend is the operators' port. The host is the host of PUBLIC_URL,
+    with a certificate."""
     for ingress in manifests.of("Ingress"):
         spec, where = ingress["spec"], title(ingress)
         rules = [
@@ -81,7 +81,7 @@ def ingresses(manifests: Manifests) -> Iterator[str]:
 
 
 def routes(manifests: Manifests) -> Iterator[str]:
-    """An HTTPRoute replaces the Ingresses and has the same targets."""
+    """Check that an HTTPRoute replaces the Ingresses and has the same targets."""
     for route in manifests.of("HTTPRoute"):
         where = title(route)
         if manifests.of("Ingress"):
@@ -118,8 +118,8 @@ def _public_host(manifests: Manifests) -> str | None:
 
 
 def volumes(manifests: Manifests) -> Iterator[str]:
-    """Every mounted volume exists, and every volume is mounted. The same holds for config maps, Secrets and their
-    entries."""
+    """Check that every mounted volume exists and every volume is mounted. The same must hold for config maps, Secrets
+    and their entries."""
     for pod in manifests.pods():
         held = {one["name"] for one in pod.spec.get("volumes", [])}
         held |= {one["metadata"]["name"] for one in pod.workload["spec"].get("volumeClaimTemplates", [])}
@@ -147,7 +147,7 @@ def _sources(manifests: Manifests, pod: Pod) -> Iterator[str]:
 
 
 def config_maps(pod: Pod) -> Iterator[str]:
-    """The config maps that a pod names."""
+    """Returns the config maps that a pod names."""
     for volume in pod.spec.get("volumes", []):
         if "configMap" in volume:
             yield volume["configMap"]["name"]
@@ -161,7 +161,7 @@ def config_maps(pod: Pod) -> Iterator[str]:
 
 
 def secrets(pod: Pod) -> Iterator[tuple[str, set[str]]]:
-    """The Secrets that a pod names, each with the entries that it names."""
+    """Returns the Secrets that a pod names, each with the named entries."""
     for volume in pod.spec.get("volumes", []):
         if "secret" in volume:
             yield volume["secret"]["secretName"], {item["key"] for item in volume["secret"].get("items", [])}
@@ -176,7 +176,7 @@ def secrets(pod: Pod) -> Iterator[tuple[str, set[str]]]:
 
 
 def external_secrets(manifests: Manifests) -> Iterator[str]:
-    """The ExternalSecret makes exactly the entries that a person would make by hand."""
+    """Check that the ExternalSecret makes exactly the entries that a person would make by hand."""
     for one in manifests.of("ExternalSecret"):
         name = one["spec"]["target"]["name"]
         if name not in {named for pod in manifests.pods() for named, _ in secrets(pod)}:
@@ -187,7 +187,7 @@ def external_secrets(manifests: Manifests) -> Iterator[str]:
 
 
 def scaling(manifests: Manifests) -> Iterator[str]:
-    """The target of an autoscaler has no number of its own. A budget allows one pod to stop."""
+    """Check that the target of an autoscaler has no number of its own. A budget allows one pod to stop."""
     floors: dict[str, int] = {}
     for one in manifests.of("HorizontalPodAutoscaler"):
         spec = one["spec"]
@@ -234,7 +234,8 @@ def _blocks(spec: Object, replicas: int) -> bool:
 
 
 def monitors(manifests: Manifests) -> Iterator[str]:
-    """A monitor finds one Service, asks its operators' port by a name that it has, and names the job as alerts do."""
+    """Check that a monitor finds one Service, names an operators' port that exists, and names the job as the
+    alerts do."""
     for one in manifests.of("ServiceMonitor"):
         spec, wanted = one["spec"], one["spec"]["selector"]["matchLabels"].items()
         found = [s for s in manifests.of("Service") if wanted <= s["metadata"].get("labels", {}).items()]
@@ -252,9 +253,8 @@ def monitors(manifests: Manifests) -> Iterator[str]:
 
 
 def alerts(manifests: Manifests) -> Iterator[str]:
-    """The objects of the monitoring have the label that its Helm release selects; alerts link to a web page; the
-    dashboard comes with them.
-    """
+    """Check that the objects of the monitoring have the label that its Helm release selects. Alerts link to a web page,
+    and the dashboard is there."""
     rules = manifests.of("PrometheusRule")
     releases = {one["metadata"]["labels"].get("release") for one in (*rules, *manifests.of("ServiceMonitor"))}
     if len(releases) > 1 or None in releases:

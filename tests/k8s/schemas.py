@@ -48,7 +48,7 @@ class _ExternalSecretSpec(_Strict):
 
 
 class ExternalSecret(_Strict):
-    """As much of external-secrets.io/v1 as we use; there is no package that holds its schema."""
+    """The part of external-secrets.io/v1 that the manifests use. No package has its schema."""
 
     api_version: Literal["external-secrets.io/v1"] = Field(alias="apiVersion")
     kind: Literal["ExternalSecret"]
@@ -92,7 +92,8 @@ class _RouteSpec(_Strict):
 
 
 class HTTPRoute(_Strict):
-    """As much of gateway.networking.k8s.io/v1 as we use (https://gateway-api.sigs.k8s.io/reference/spec/)."""
+    """The part of gateway.networking.k8s.io/v1 that the manifests use
+    (https://gateway-api.sigs.k8s.io/reference/spec/)."""
 
     api_version: Literal["gateway.networking.k8s.io/v1"] = Field(alias="apiVersion")
     kind: Literal["HTTPRoute"]
@@ -102,7 +103,7 @@ class HTTPRoute(_Strict):
 
 @cache
 def models() -> dict[tuple[str, str], type[BaseModel]]:
-    """By apiVersion and kind. The library's models are imported here because that takes seconds."""
+    """Returns the models by apiVersion and kind. The library is imported here because the import takes seconds."""
     monitoring = import_module("cloudcoil.models.prometheus_operator.v1")
     return {
         ("monitoring.coreos.com/v1", "ServiceMonitor"): monitoring.ServiceMonitor,
@@ -114,23 +115,23 @@ def models() -> dict[tuple[str, str], type[BaseModel]]:
 
 @cache
 def kubernetes_validate() -> Any:
-    """The library, imported here because that takes seconds. It reads a file of two megabytes for each object; every
-    object of a version needs the same one.
-    """
+    """Returns the library, which is imported here because the import takes seconds. It reads a file of two megabytes
+    for each object, although every object of a version needs the same file."""
     utils: Any = import_module("kubernetes_validate.utils")
     utils.schema_contents = cache(utils.schema_contents)
     return import_module("kubernetes_validate")
 
 
 def schemas(manifests: Manifests) -> Iterator[str]:
-    """An object without a schema is a fault too."""
+    """Check every object against its schema. An object without a schema is a fault too."""
     for one in manifests.objects:
         yield from (f"{title(one)}: {what}" for what in _problems(json.dumps(one)))
 
 
 @cache
 def _problems(text: str) -> tuple[str, ...]:
-    """Cached: most objects are the same in every combination, and a schema takes long to load."""
+    """Returns the faults of one object. The result is cached, because most objects are the same in every combination,
+    and a schema takes long to load."""
     one: Object = json.loads(text)
     model = models().get((one["apiVersion"], one["kind"]))
     return tuple(_by_version(one) if model is None else _by_model(one, model))

@@ -1,4 +1,4 @@
-"""Every overlay renders with none, one and all components, and the checks find no fault."""
+"""Every overlay renders with no component, with each one and with all, and the checks find no fault."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ KINDS = {
 
 
 def choose(folders: Path, overlay: str, components: tuple[str, ...]) -> Path:
-    """The overlay with these components and no others."""
+    """Let the overlay have exactly these components."""
     place = folders / "overlays" / overlay
     file = place / "kustomization.yaml"
     text, count = re.subn(r"^components:\n(?: +.*\n)+", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -40,14 +40,15 @@ def choose(folders: Path, overlay: str, components: tuple[str, ...]) -> Path:
 
 
 def test_these_are_all_there_are() -> None:
-    """A new overlay or component is tried by itself; it needs a line in KINDS."""
+    """A new overlay or component is tried without a change here, but it needs a line in KINDS."""
     assert OVERLAYS == ("production", "single")
     assert tuple(sorted(KINDS)) == COMPONENTS
 
 
 @pytest.mark.timeout(300)
 def test_every_combination_is_in_order(tmp_path: Path) -> None:
-    """And holds what its components bring. One test: each process that checks manifests reads all schemas first."""
+    """The objects of each component are there. This is one test, because each process that checks manifests reads all
+    schemas first."""
     for number, (overlay, components) in enumerate(product(OVERLAYS, SETS)):
         folders = Path(shutil.copytree(ROOT / "k8s", tmp_path / str(number)))
         manifests = render(choose(folders, overlay, components))
@@ -64,12 +65,12 @@ def test_every_combination_is_in_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_as_it_stands_is_in_order(overlay: str) -> None:
-    """With the components that it names itself."""
+    """The overlay has the components that it names itself."""
     assert problems(render(ROOT / "k8s" / "overlays" / overlay)) == []
 
 
 def test_the_host_of_the_public_address_is_set_in_one_place(folders: Path) -> None:
-    """In the overlay's settings. The Ingress uses it."""
+    """The place is the overlay's settings. The Ingress uses the same host."""
     file = folders / "overlays" / "production" / "settings.env"
     file.write_text("FACEBOOK_APP_ID=1234567890\nPUBLIC_URL=https://inbox.a-shop.example\n", encoding="utf-8")
     manifests = render(folders / "overlays" / "production")
@@ -79,7 +80,7 @@ def test_the_host_of_the_public_address_is_set_in_one_place(folders: Path) -> No
 
 
 def test_the_runbook_and_the_release_of_the_monitoring_are_set_in_one_place(folders: Path) -> None:
-    """In the overlay's monitoring.env, which is not applied."""
+    """The place is the overlay's monitoring.env, which is not applied."""
     file = folders / "overlays" / "production" / "monitoring.env"
     file.write_text("RUNBOOK_URL=https://wiki.a-shop.example/inbox\nPROMETHEUS_RELEASE=metrics\n", encoding="utf-8")
     manifests = render(folders / "overlays" / "production")
@@ -96,7 +97,7 @@ def test_the_runbook_and_the_release_of_the_monitoring_are_set_in_one_place(fold
 
 
 def test_a_changed_setting_rolls_the_pods(folders: Path) -> None:
-    """The config map has another name then."""
+    """The config map then has another name."""
     place = folders / "overlays" / "single"
     before = render(place).of("Deployment")[0]["spec"]["template"]
     with (place / "settings.env").open("a", encoding="utf-8") as file:
@@ -115,11 +116,11 @@ def test_the_image_is_this_version() -> None:
 
 
 def test_the_alerts_are_those_of_their_source() -> None:
-    """To the letter: `python -m tests.k8s.alerts` makes them so."""
+    """The texts are equal: `python -m tests.k8s.alerts` writes the copy."""
     assert OBJECT.read_text(encoding="utf-8") == prometheus_rule(SOURCE.read_text(encoding="utf-8"))
 
 
 def test_every_kind_that_is_no_part_of_kubernetes_has_a_model(folders: Path) -> None:
-    """The list names nothing that is no longer used."""
+    """The list has no name that is not used."""
     every = render(choose(folders, "production", COMPONENTS))
     assert set(models()) <= {(one["apiVersion"], one["kind"]) for one in every.objects}

@@ -25,13 +25,14 @@ PASSWORDS = {"page-inbox": "a-password", "rewrite": "another-password", "test": 
 
 @pytest.fixture
 def single(rendered: Callable[[str], Manifests]) -> Manifests:
-    """The overlay that has a Valkey."""
+    """Returns the overlay that has a Valkey."""
     return rendered("single")
 
 
 @contextmanager
 def valkey(manifests: Manifests, home: Path) -> Iterator[int]:
-    """A Valkey by the rendered file, with the users of the example; its port. Only its places and address are ours."""
+    """Yields the port of a Valkey with the rendered file and the users of the example. Only its paths and its address
+    are those of the test."""
     [configuration] = [one["data"]["valkey.conf"] for one in manifests.of("ConfigMap") if "valkey.conf" in one["data"]]
     file, users, [port] = home / "valkey.conf", home / "users.acl", free_ports(1)
     file.write_text(configuration, encoding="utf-8")
@@ -53,7 +54,7 @@ def _answers(port: int) -> bool:
 
 
 def test_valkey_takes_its_file(single: Manifests, tmp_path: Path) -> None:
-    """And is then configured as the embedded one is."""
+    """Valkey is then configured as the embedded one."""
     told = store_configuration(single)
     expected = {**dict(STORE_SETTINGS), **dict(PERSISTENT), **dict(OF_A_POD)}
     with valkey(single, tmp_path) as port, _client(port, "page-inbox") as client:
@@ -66,8 +67,8 @@ def test_valkey_takes_its_file(single: Manifests, tmp_path: Path) -> None:
 
 
 def test_each_user_of_valkey_may_do_its_own_and_no_more(single: Manifests, tmp_path: Path) -> None:
-    """The user of the probes may PING, the user of the job may rewrite, the user of the service has all its commands. A
-    wrong password has no rights."""
+    """The user of the probes may use PING, the user of the job may rewrite, and the user of the service has all its
+    commands. A wrong password has no rights."""
     with valkey(single, tmp_path) as port:
         with redis.Redis(port=port) as probe:
             assert probe.ping()
@@ -113,5 +114,5 @@ def test_the_probes_tell_a_lost_store_from_a_dead_service(single: Manifests, tmp
 
 
 def asked(service: Service, path: str) -> int:
-    """What a probe is answered."""
+    """Returns the answer to a probe."""
     return httpx2.get(f"{service.ops_url}{path}", trust_env=False, verify=NO_TLS, timeout=3).status_code

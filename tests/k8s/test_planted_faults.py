@@ -1,4 +1,4 @@
-"""Broken copies of the manifests: each is caught, by the sentence that one would want to read."""
+"""Broken copies of the manifests: the checks catch each one, with a sentence that helps."""
 
 import shutil
 import tempfile
@@ -144,7 +144,7 @@ FAULTS = (
 
 @pytest.mark.timeout(300)
 def test_every_planted_fault_is_caught_and_every_check_catches_one() -> None:
-    """The finding names the fault. There is one test, because both questions need all broken copies."""
+    """The finding names the fault. This is one test, because both checks need all broken copies."""
     found = {fault: findings(fault) for fault in FAULTS}
     assert {
         fault.title: told for fault, told in found.items() if not any(fault.told in problem for _, problem in told)

@@ -1,6 +1,7 @@
-"""For each alert: series over which it fires, from which minute its condition holds, and series that leave it silent.
+"""For each alert: series over which it fires, the minute from which its condition holds, and series that leave it
+silent.
 
-The numbers lie close to the thresholds, so that a changed one fails here (tests/ops/test_alerts.py tries that).
+The numbers are close to the thresholds, so that a changed threshold fails here (tests/ops/test_alerts.py tries this).
 """
 
 import math
@@ -37,17 +38,18 @@ class Case:
 
 
 def level(*legs: tuple[float, int]) -> Samples:
-    """A gauge: each value for this number of samples."""
+    """Returns a gauge that has each value for this number of samples."""
     return [value for value, samples in legs for _ in range(samples)]
 
 
 def rising(*legs: tuple[float, int]) -> Samples:
-    """A counter from zero that grows by this amount with each sample."""
+    """Returns a counter that begins at zero and grows by this amount with each sample."""
     return list(accumulate(level(*legs), initial=0.0))
 
 
 def deliveries(*legs: tuple[float, float, float, int]) -> Series:
-    """For each leg: accepted in time, not stored, accepted too late; and the number of samples."""
+    """Returns the series of deliveries. Each phase says: accepted in time, not stored, accepted too late, number of
+    samples."""
     return {
         'page_inbox_deliveries_total{outcome="accepted"}': rising(*((good + late, n) for good, _, late, n in legs)),
         'page_inbox_deliveries_total{outcome="unavailable"}': rising(*((bad, n) for _, bad, _, n in legs)),
@@ -62,12 +64,12 @@ def deliveries(*legs: tuple[float, float, float, int]) -> Series:
 
 
 def outcomes(**legs: Samples) -> Series:
-    """Deliveries by outcome."""
+    """Returns deliveries by outcome."""
     return {f'page_inbox_deliveries_total{{outcome="{name}"}}': held for name, held in legs.items()}
 
 
 def signatures(*legs: tuple[float, float, int]) -> Series:
-    """Each leg: accepted, refused for their signature, samples."""
+    """Returns deliveries. Each phase says: accepted, refused for their signature, number of samples."""
     return outcomes(
         accepted=rising(*((good, n) for good, _, n in legs)),
         signature_refused=rising(*((bad, n) for _, bad, n in legs)),
@@ -75,7 +77,8 @@ def signatures(*legs: tuple[float, float, int]) -> Series:
 
 
 def events(*legs: tuple[float, float, int]) -> Series:
-    """For each leg: messages stored, messages for unknown Pages, samples. There are twice as many reads."""
+    """Returns events. Each phase says: messages stored, messages for unknown Pages, number of samples. There are twice
+    as many reads."""
     return {
         'page_inbox_events_total{kind="message",outcome="stored"}': rising(*((good, n) for good, _, n in legs)),
         'page_inbox_events_total{kind="message",outcome="unknown_page"}': rising(*((bad, n) for _, bad, n in legs)),
@@ -84,7 +87,7 @@ def events(*legs: tuple[float, float, int]) -> Series:
 
 
 def graph(*legs: tuple[float, float, int], outcome: str = "graph_timeout") -> Series:
-    """Each leg: calls that went well, calls that failed, samples."""
+    """Returns calls of Graph. Each phase says: calls that succeeded, calls that failed, number of samples."""
     return {
         'page_inbox_graph_calls_total{edge="posts",outcome="ok"}': rising(*((good, n) for good, _, n in legs)),
         f'page_inbox_graph_calls_total{{edge="posts",outcome="{outcome}"}}': rising(*((bad, n) for _, bad, n in legs)),
@@ -92,22 +95,22 @@ def graph(*legs: tuple[float, float, int], outcome: str = "graph_timeout") -> Se
 
 
 def checks(name: str, *legs: tuple[float, int]) -> Series:
-    """A check of /readyz."""
+    """Returns the series of a check of /readyz."""
     return {f'page_inbox_check_ok{{check="{name}"}}': level(*legs)}
 
 
 def pages(status: str, *legs: tuple[float, int]) -> Series:
-    """Pages of one status."""
+    """Returns the number of Pages of one status."""
     return {f'page_inbox_pages{{status="{status}"}}': level(*legs)}
 
 
 def expiring(*legs: tuple[float, int]) -> Series:
-    """Pages whose token expires within 14 days."""
+    """Returns the number of Pages whose token expires within 14 days."""
     return {'page_inbox_pages_token_expiring{within="14d"}': level(*legs)}
 
 
 def once(name: str, at: int, samples: int) -> Series:
-    """A counter that rises by one at that sample."""
+    """Returns a counter that rises by one at that sample."""
     return {name: rising((0, at - 1), (1, 1), (0, samples - at))}
 
 

@@ -1,6 +1,6 @@
-"""What is wrong with alert rules and with a dashboard, as sentences: nothing when all is well.
+"""The faults of alert rules and of a dashboard, as sentences.
 
-Functions of the parsed files, so that broken copies can be judged too (tests/ops/test_faults.py).
+The functions take parsed files, so that a test can give them broken copies (tests/ops/test_faults.py).
 """
 
 import re
@@ -40,14 +40,14 @@ VARIABLES: Final = {"$__rate_interval": "5m", "$__range": "1h", "$namespace": ".
 
 
 def filled(expression: str) -> str:
-    """A panel's expression as Prometheus gets it."""
+    """Returns a panel's expression as Prometheus gets it."""
     for name, value in VARIABLES.items():
         expression = expression.replace(name, value)
     return expression
 
 
 def problems_of_expression(expression: str, recorded: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The expression does not parse, or asks for a series or a label that does not exist."""
+    """Returns a fault if the expression does not parse, or asks for a series or a label that does not exist."""
     try:
         tree = promql_parser.parse(expression)
     except ValueError as error:
@@ -66,7 +66,7 @@ def problems_of_expression(expression: str, recorded: frozenset[str] = frozenset
 
 
 def _selectors(tree: Any) -> Iterator[Any]:
-    """Every selector in a parsed expression."""
+    """Returns every selector in a parsed expression."""
     if isinstance(tree, promql_parser.VectorSelector):
         yield tree
     for name in ("vector_selector", "expr", "lhs", "rhs", "param"):
@@ -78,7 +78,7 @@ def _selectors(tree: Any) -> Iterator[Any]:
 
 
 def anchors(markdown: str) -> list[str]:
-    """The anchors of a document's headings."""
+    """Returns the anchors of a document's headings."""
     headings = re.findall(r"^#+ +(.+)$", markdown, re.MULTILINE)
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
@@ -120,7 +120,7 @@ def _of_alert(rule: Rule, known: list[str]) -> Iterator[str]:
 
 
 def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every panel that shows something, those in collapsed rows too."""
+    """Returns every panel that shows something, including those in collapsed rows."""
     found = []
     for panel in dashboard["panels"]:
         if panel["type"] == "row":

@@ -26,23 +26,23 @@ LABELS: Final = {"namespace": "shops", "job": "page-inbox", "instance": "a"}
 
 
 def read_rules() -> dict[str, Any]:
-    """The file."""
+    """Returns the parsed file."""
     found: dict[str, Any] = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     return found
 
 
 def all_rules(document: dict[str, Any]) -> list[Rule]:
-    """Every rule of every group."""
+    """Returns every rule of every group."""
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 
 def alerts(document: dict[str, Any]) -> dict[str, Rule]:
-    """The alerts by name."""
+    """Returns the alerts by name."""
     return {rule["alert"]: rule for rule in all_rules(document) if "alert" in rule}
 
 
 def alone(document: dict[str, Any], alert: str) -> dict[str, Any]:
-    """The same with this alert only, and what it needs of the recorded series."""
+    """Returns the rules with only this alert and the recorded series that it needs."""
     rules = all_rules(document)
     needed = [rule for rule in rules if rule.get("alert") == alert]
     for rule in needed:
@@ -56,7 +56,7 @@ def alone(document: dict[str, Any], alert: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Trial:
-    """Series, and at which minutes which alerts must fire. `fires` maps a minute to the names, which are all."""
+    """Series, and the minutes at which alerts must fire. `fires` maps a minute to the names of all firing alerts."""
 
     series: Mapping[str, Samples]
     fires: Mapping[int, Sequence[str]]
@@ -65,13 +65,13 @@ class Trial:
 
 
 def minutes(duration: str) -> int:
-    """A rule's duration, `15m` or `1h`."""
+    """Returns the minutes of a rule's duration, `15m` or `1h`."""
     return int(duration[:-1]) * {"m": 1, "h": 60}[duration[-1]]
 
 
 def failures(questions: Sequence[tuple[dict[str, Any], Sequence[Trial]]], directory: Path) -> list[str]:
-    """Returns what promtool reports for each of these rules and its trials. A rule without a failure has no text. There
-    is one run of promtool for all rules, because its start takes longer than most trials."""
+    """Returns what promtool reports for each of these rules and its trials. A rule without a failure has no text. One
+    run of promtool covers all rules, because its start takes longer than most trials."""
     places: dict[str, int] = {}
     for place, (document, trials) in enumerate(questions):
         rules = f"rules-{place}.json"
@@ -120,13 +120,13 @@ def _labelled(name: str) -> str:
 
 
 def is_counter(name: str, held: Samples) -> bool:
-    """Whether a series is one."""
+    """Returns True if a series is a counter."""
     metric = name.partition("{")[0]
     return metric.endswith(("_total", "_count", "_bucket")) and all(a <= b for a, b in pairwise(held))
 
 
 def restarted(trial: Trial, at: int) -> Trial:
-    """The same series, but every counter begins at 0 again at minute `at`, as after a restart of the process."""
+    """Returns the series with every counter beginning at 0 again at minute `at`, as after a restart of the process."""
     step = at // trial.interval
     series = {
         name: [*held[:step], *(value - held[step - 1] for value in held[step:])] if is_counter(name, held) else held
@@ -139,7 +139,7 @@ _NUMBER: Final = re.compile(r"(?<![\w.\[:\"])\d+(?:\.\d+)?(?![\w.\]:\"])")
 
 
 def shifted(rule: Rule) -> Iterator[tuple[str, Rule]]:
-    """Copies of an alert with one changed number in its expression or its `for`, each with a description of the
+    """Returns copies of an alert with one changed number in its expression or its `for`, each with a description of the
     change."""
     expression: str = rule["expr"]
     bare = re.sub(r'"[^"]*"', lambda text: "_" * len(text.group()), expression)

@@ -1,4 +1,4 @@
-"""Each alert over series: silent, then firing, then silent again; and no number of it without a test that needs it."""
+"""Each alert over series: silent, then firing, then silent again. A test needs each number of the alert."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,32 +45,33 @@ def cases(alert: str) -> list[Case]:
 
 
 def trials(alert: str) -> list[Trial]:
-    """The same, with the wait that the rule has."""
+    """Returns the trials of the cases, with the wait that the rule has."""
     return [case.trial(minutes(ALERTS[alert]["for"])) for case in cases(alert)]
 
 
 def test_promtool_finds_nothing_to_say() -> None:
-    """With every lint, on the very file that is installed."""
+    """The test checks the installed file, with every lint of promtool."""
     done = promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(all_rules(DOCUMENT))} rules found" in done.stdout
 
 
 def said(questions: dict[str, tuple[dict[str, Any], Sequence[Trial]]], directory: Path) -> dict[str, str]:
-    """What promtool says against some of them."""
+    """Returns what promtool reports about some of the rules."""
     found = failures(list(questions.values()), directory)
     return {name: words for name, words in zip(questions, found, strict=True) if words}
 
 
 def test_an_alert_fires_when_it_should_and_not_before(tmp_path: Path) -> None:
-    """To the minute: it does not fire before its wait is over, and not for values close to the limit."""
+    """The test is exact to the minute: the alert does not fire before its wait is over, and not for values close to the
+    limit."""
     for alert in ALERTS:
         assert {case.begins is None for case in cases(alert)} == {True, False}, alert
     assert said({alert: (alone(DOCUMENT, alert), trials(alert)) for alert in ALERTS}, tmp_path) == {}
 
 
 def test_a_restarted_process_does_not_silence_an_alert(tmp_path: Path) -> None:
-    """Counters that begin again at zero in the middle of it change nothing."""
+    """Counters that begin again at zero in between change nothing."""
     chosen = {
         alert: [
             restarted(case.trial(minutes(ALERTS[alert]["for"])), case.begins + case.interval)
@@ -83,7 +84,8 @@ def test_a_restarted_process_does_not_silence_an_alert(tmp_path: Path) -> None:
 
 
 def test_no_number_of_an_alert_can_change_unnoticed(tmp_path: Path) -> None:
-    """Half as much again, or a third less, or another wait: some trial fails each time. The short trials come first."""
+    """The number becomes half as large again, or a third less, or the wait changes: a trial fails each time. The short
+    trials come first."""
     quick_first = {alert: sorted(trials(alert), key=lambda one: max(map(len, one.series.values()))) for alert in ALERTS}
     unnoticed = {f"{alert}: {what}": (alert, rule) for alert, held in ALERTS.items() for what, rule in shifted(held)}
     for place in range(max(map(len, quick_first.values()))):
@@ -105,7 +107,7 @@ def replaced(alert: str, rule: Rule) -> dict[str, Any]:
 
 
 def test_all_is_silent_while_all_is_well(tmp_path: Path) -> None:
-    """Also during a restart, when every counter begins at 0 again."""
+    """This includes a restart, after which every counter begins at 0 again."""
     well = Trial(HEALTHY, {minute: [] for minute in HEALTHY_MINUTES}, 5)
     assert failures([(DOCUMENT, [well, restarted(well, 900)])], tmp_path) == [""]
 

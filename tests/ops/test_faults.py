@@ -17,18 +17,18 @@ Document = dict[str, Any]
 
 
 def alert(document: Document) -> Document:
-    """An alert for a broken copy."""
+    """Returns an alert for a broken copy."""
     return alerts(document)["PageInboxWritesRefused"]
 
 
 def panel(dashboard: Document) -> Document:
-    """The same."""
+    """Returns a panel for a broken copy."""
     found: Document = next(one for one in panels(dashboard) if one["title"] == "Deliveries by outcome")
     return found
 
 
 def query(dashboard: Document, old: str, new: str) -> None:
-    """Another expression."""
+    """Returns another expression for a broken copy."""
     target = panel(dashboard)["targets"][0]
     assert old in target["expr"]
     target["expr"] = target["expr"].replace(old, new)
@@ -80,7 +80,7 @@ DASHBOARD_FAULTS: dict[str, tuple[Callable[[Document], object], str]] = {
 
 @pytest.mark.parametrize("fault", RULE_FAULTS)
 def test_a_fault_in_the_rules_is_caught(fault: str) -> None:
-    """By the sentence that names it."""
+    """A sentence names the fault."""
     plant, sentence = RULE_FAULTS[fault]
     broken = copy.deepcopy(read_rules())
     plant(broken)
@@ -89,7 +89,7 @@ def test_a_fault_in_the_rules_is_caught(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", DASHBOARD_FAULTS)
 def test_a_fault_in_the_dashboard_is_caught(fault: str) -> None:
-    """The same."""
+    """A sentence names the fault."""
     plant, sentence = DASHBOARD_FAULTS[fault]
     broken = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     plant(broken)
@@ -97,17 +97,18 @@ def test_a_fault_in_the_dashboard_is_caught(fault: str) -> None:
 
 
 def test_the_dashboard_has_no_fault() -> None:
-    """Stable uid, chosen datasource, texts and units, queries that parse and follow the zoom."""
+    """The uid is stable, the datasource can be chosen, each panel has texts and units, and the queries parse and follow
+    the zoom."""
     assert problems_of_dashboard(json.loads(DASHBOARD.read_text(encoding="utf-8"))) == []
 
 
 def test_the_rules_and_the_runbook_belong_together() -> None:
-    """Severity, texts, a section each, metrics and labels that exist."""
+    """Each rule has a severity, texts, its own section in the runbook, and metrics and labels that exist."""
     assert problems_of_rules(read_rules(), RUNBOOK.read_text(encoding="utf-8")) == []
 
 
 def test_each_section_says_what_to_look_at_what_to_do_and_what_facebook_does() -> None:
-    """In this order."""
+    """The three parts come in this order."""
     sections = RUNBOOK.read_text(encoding="utf-8").split("\n## ")[1:]
     assert [section.partition("\n")[0] for section in sections] == list(alerts(read_rules()))
     for section in sections:

@@ -33,7 +33,7 @@ WATCHED: Final = ("PageInboxNotScraped", "PageInboxRedisUnreachable", "PageInbox
 
 
 def hurried(document: dict[str, Any], watched: Iterable[str]) -> str:
-    """These alerts with every window at ten seconds, and every wait at one."""
+    """Returns these alerts with every window at ten seconds and every wait at one second."""
     chosen: list[dict[str, Any]] = []
     for name in watched:
         groups = alone(document, name)["groups"]
@@ -47,7 +47,7 @@ def hurried(document: dict[str, Any], watched: Iterable[str]) -> str:
 
 @pytest.mark.timeout(300)
 def test_the_alert_fires_when_redis_stops_and_ends_when_it_is_back(breakable: Breakable, tmp_path: Path) -> None:
-    """The rules as they are, but for their windows and waits. Then the service itself stops."""
+    """Only the windows and waits of the rules are shorter. Then the service itself stops."""
     mids = count()
     with (
         serving(breakable.url, tmp_path / "log") as service,
@@ -91,7 +91,8 @@ def _or_skip(server: Any) -> Any:
 def test_no_panel_is_ever_empty_and_promtool_likes_the_metrics(breakable: Breakable, tmp_path: Path) -> None:
     """Every query of the dashboard returns series at once, and numbers after a load.
 
-    A Valkey of its own: on a shared one another service may hold the right to sweep, and this one shows no sweep.
+    The test has its own Valkey. On a shared Valkey another service may sweep, and this service would then show no
+    sweep.
     """
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     with (
@@ -167,7 +168,7 @@ def without_series(prometheus: Prometheus, dashboard: dict[str, Any]) -> set[str
 
 
 def _shows_numbers(prometheus: Prometheus, panel: dict[str, Any]) -> bool:
-    """Whether every query of a panel returns a number."""
+    """Returns True if every query of a panel returns a number."""
     return all(
         any(not math.isnan(float(sample["value"][1])) for sample in prometheus.query(filled(target["expr"])))
         for target in panel["targets"]

@@ -45,8 +45,8 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 def test_each_fault_that_loses_messages_fires_its_alert_and_no_other_installation_is_alerted(
     own_server: OwnServer, breakable: Breakable, tmp_path: Path
 ) -> None:
-    """Redis may evict; its clock is wrong; a message is too old; no Page was ever connected; the Pages are lost; Redis
-    comes back with data from before a purge."""
+    """The faults are: Redis may evict, its clock is wrong, a message is too old, no Page was ever connected, the Pages
+    are lost, and Redis comes back with data from before a purge."""
     try:
         promtool("--version")
         faketime = library("libfaketime.so.1", package="libfaketime")

@@ -27,25 +27,25 @@ MARGIN: Final = 10
 
 
 def values(unit: str, name: str) -> list[str]:
-    """What a unit says under a name, each time that it does."""
+    """Returns each value that a unit has under a name."""
     text = (FOLDER / unit).read_text(encoding="utf-8").replace("\\\n", "")
     return re.findall(rf"^{name}=(.*)$", text, re.MULTILINE)
 
 
 def variables(unit: str) -> dict[str, str]:
-    """The variables of a unit."""
+    """Returns the variables of a unit."""
     return dict(word.split("=", 1) for line in values(unit, "Environment") for word in shlex.split(line))
 
 
 def settings() -> dict[str, str]:
-    """The lines of settings.env."""
+    """Returns the lines of settings.env."""
     lines = (FOLDER / "settings.env").read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd-analyze")
 def test_systemd_accepts_every_unit(tmp_path: Path) -> None:
-    """With programs that this machine has in the place of those that the units name."""
+    """The test replaces the programs of the units by programs of this machine."""
     for unit in (*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")):
         text = unit.read_text(encoding="utf-8")
         text = re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", text, flags=re.MULTILINE)
@@ -78,7 +78,7 @@ def test_what_valkey_frees_is_overwritten() -> None:
 
 @pytest.mark.timeout(120)
 def test_the_programs_of_the_units_run_together_reload_and_end(tmp_path: Path) -> None:
-    """Valkey with its file, users and folder. The service with its files, SIGHUP and SIGTERM."""
+    """Valkey runs with its file, users and folder. The service runs with its files, SIGHUP and SIGTERM."""
     users = (ROOT / "k8s/overlays/single/users.acl.example").read_text(encoding="utf-8")
     (tmp_path / "users.acl").write_text(users.replace("REWRITE_PASSWORD", "rewrite").replace("PASSWORD", "a-password"))
     (port,) = free_ports(1)

@@ -1,7 +1,8 @@
-"""What the store promises, as a model small enough to be believed: one state, and what each happening makes of it.
+"""The promises of the store as a small model: a state, and how each event changes it.
 
-A happening may lead to several states, because several things can be under way at once: the model keeps all that are
-possible, and each look at the real store strikes out those that it contradicts. Nothing left is a broken promise.
+Several events can happen at the same time, so that an event may lead to several states. The model keeps all possible
+states, and each look at the real store removes the states that it contradicts. If no state is left, a promise is
+broken.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ Name = str
 
 @dataclass(frozen=True)
 class Cell:
-    """What there is under one message's key. `since` counts what was stored before it: the order of reading."""
+    """The content of one message's key. `since` counts what was stored before it, which gives the order of reading."""
 
     what: Literal["kept", "waiting", "erased"]
     text: str = ""
@@ -25,7 +26,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a message belongs."""
+    """The place of a message."""
 
     page: str
     customer: str
@@ -46,19 +47,19 @@ class State:
     clock: int = 0
 
     def cell(self, name: Name) -> Cell | None:
-        """Returns what is known of a message, or None if it never arrived or was refused without a trace."""
+        """Returns what is known about a message, or None if it never arrived or was refused without a trace."""
         return dict(self.cells).get(name)
 
     def having(self, name: Name, cell: Cell) -> "State":
-        """The same with this cell."""
+        """Returns the state with this cell."""
         return replace(self, cells=tuple(sorted({**dict(self.cells), name: cell}.items())))
 
     def stored(self, name: Name, text: str, edits: int) -> "State":
-        """The same with one more message."""
+        """Returns the state with one more stored message."""
         return replace(self, clock=self.clock + 1).having(name, Cell("kept", text, edits, self.clock))
 
     def readable(self) -> tuple[tuple[Name, str, int], ...]:
-        """What a shop reads, newest receipt first."""
+        """Returns what a shop reads, newest receipt first."""
         kept = [(cell.since, name, cell) for name, cell in self.cells if cell.what == "kept"]
         return tuple((name, cell.text, cell.edits) for _, name, cell in sorted(kept, reverse=True))
 
@@ -68,8 +69,8 @@ Step = Callable[[State], Iterator[tuple[State, str]]]
 
 
 def deliver(name: Name, place: Place, text: str, *, old: bool) -> Step:
-    """A message arrives. An `old` message was sent before everything in this model; for the others the time of sending
-    is not known."""
+    """Returns the states after a message arrives. An `old` message was sent before everything in this model. For other
+    messages the time of sending is not known."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         cell = state.cell(name)
@@ -93,7 +94,7 @@ def deliver(name: Name, place: Place, text: str, *, old: bool) -> Step:
 
 
 def edit(name: Name, place: Place, text: str, number: int, *, old: bool) -> Step:
-    """A new text comes, the highest number wins; also before its message."""
+    """Returns the states after an edit arrives, which may be before its message. The highest number wins."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         cell = state.cell(name)
@@ -118,7 +119,7 @@ def edit(name: Name, place: Place, text: str, number: int, *, old: bool) -> Step
 
 
 def unsend(name: Name, place: Place) -> Step:
-    """The sender takes it back; also before it has come."""
+    """Returns the states after the sender unsends a message, which may be before the message arrives."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         if place.page in state.pages:
@@ -130,7 +131,7 @@ def unsend(name: Name, place: Place) -> Step:
 
 
 def purge_message(name: Name, place: Place) -> Step:
-    """It is purged by its id, and kept out if it has not come."""
+    """Returns the states after a purge of one id. A message that has not arrived is kept out."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         yield (state.having(name, Cell("erased")) if place.page in state.pages else state), ""
@@ -139,7 +140,7 @@ def purge_message(name: Name, place: Place) -> Step:
 
 
 def purge(scope: str, places: dict[Name, Place], *, disconnects: bool = False) -> Step:
-    """Everything of a shop, a Page or a conversation is purged; a Page is disconnected with it."""
+    """Returns the states after a purge of a shop, a Page or a conversation. A Page is also disconnected."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         if disconnects and scope not in state.pages:
@@ -155,7 +156,7 @@ def purge(scope: str, places: dict[Name, Place], *, disconnects: bool = False) -
 
 
 def connect(page: str) -> Step:
-    """A Page is connected."""
+    """Returns the states after a Page is connected."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         yield replace(state, pages=state.pages | {page}), ""
@@ -164,7 +165,7 @@ def connect(page: str) -> Step:
 
 
 def pause(paused: bool) -> Step:
-    """The shop stops storing, or continues."""
+    """Returns the states after the shop pauses or continues storing."""
 
     def step(state: State) -> Iterator[tuple[State, str]]:
         yield replace(state, paused=paused), ""
@@ -173,7 +174,7 @@ def pause(paused: bool) -> Step:
 
 
 def perhaps(step: Step) -> Step:
-    """It may have happened: there was no answer."""
+    """Returns the states with and without the event, because there was no answer."""
 
     def unsure(state: State) -> Iterator[tuple[State, str]]:
         yield state, ""
@@ -184,7 +185,8 @@ def perhaps(step: Step) -> Step:
 
 
 def after_all(states: Iterable[State], happened: Sequence[tuple[Step, str]]) -> frozenset[State]:
-    """Where the states may have got to when all of these happened at once, in some order, each telling what it did."""
+    """Returns the possible states after all these events at the same time, in any order. Each event has a
+    known result."""
     return frozenset(end for order in permutations(happened) for start in states for end in _in_order(start, order))
 
 

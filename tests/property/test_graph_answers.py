@@ -1,4 +1,4 @@
-"""What holds for every answer of Graph, documented or not."""
+"""Properties of every answer of Graph, documented or not."""
 
 import json
 from contextlib import suppress
@@ -90,14 +90,14 @@ def _keys(value: Any) -> set[str]:
 
 @given(st.binary(max_size=200), statuses)
 def test_bytes_of_any_kind_are_an_answer_or_one_of_our_errors(body: bytes, status: int) -> None:
-    """An outage may send anything."""
+    """During an outage Facebook may send anything."""
     with suppress(GraphError):
         decipher(status, body, Ask("GET", ("1",)))
 
 
 @given(statuses, values | st.fixed_dictionaries({"error": objects}), st.floats(0, 1))
 def test_every_error_is_one_of_ours_and_ends(status: int, body: Any, draw: float) -> None:
-    """For any number of repetitions, at some point there is no further try."""
+    """After some number of repetitions there is no further try."""
     error = error_of(status, body)
     assert isinstance(error, GraphError)
     items, tries = 100, 0
@@ -111,7 +111,7 @@ def test_every_error_is_one_of_ours_and_ends(status: int, body: Any, draw: float
     st.dictionaries(keys, values).map(json.dumps) | values.map(json.dumps) | st.text(max_size=30), st.text(max_size=8)
 )
 def test_headers_of_any_kind_give_waits_within_a_day(header: str, seconds: str) -> None:
-    """And shares that are numbers."""
+    """The shares are numbers."""
     names = ("x-app-usage", "x-page-usage", "x-business-use-case-usage")
     usage = read_usage({**dict.fromkeys(names, header), "retry-after": seconds}, PAGE)
     for limit, share in usage.share.items():
@@ -131,7 +131,7 @@ messages = st.fixed_dictionaries(
 
 @given(messages | objects)
 def test_a_message_is_between_the_page_and_somebody_else_or_says_why_not(raw: dict[str, Any]) -> None:
-    """With text or attachments, and no address that holds a token."""
+    """The message has text or attachments, and no address with a token."""
     with suppress(NotReadable):
         message = message_of(PAGE, raw)
         assert message.page == PAGE

@@ -1,4 +1,4 @@
-"""What holds for every body, documented or not."""
+"""Properties of every body, documented or not."""
 
 import dataclasses
 import json
@@ -80,7 +80,7 @@ def _delivered(messaging: list[Any]) -> Delivery:
 @given(bodies)
 @example({"object": "page", "entry": [{"id": 1e300}]})
 def test_any_json_becomes_a_delivery_that_utf8_can_carry(body: Any) -> None:
-    """Nothing is raised, everything is accounted for, and what is kept can be written down again."""
+    """Nothing is raised, every event is counted, and the result can be written as UTF-8."""
     delivery = normalize(_written(body))
     for event in delivery.events:
         json.dumps(dataclasses.asdict(event), ensure_ascii=False, allow_nan=False).encode()
@@ -93,7 +93,7 @@ def test_any_json_becomes_a_delivery_that_utf8_can_carry(body: Any) -> None:
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_are_a_delivery_or_refused(body: bytes) -> None:
-    """Refused as not being JSON, and never in another way."""
+    """They are refused as not JSON, and in no other way."""
     with suppress(PayloadRefused):
         assert isinstance(normalize(body), Delivery)
 
@@ -113,7 +113,7 @@ def test_a_poisoned_event_never_changes_what_its_neighbours_yield(poison: Any, p
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(entries, st.integers(0, 2))
 def test_a_poisoned_entry_never_changes_what_its_neighbours_yield(poison: Any, place: int) -> None:
-    """The same one level higher: an entry for another Page, or no entry at all."""
+    """The entry is for another Page, or is not an entry at all."""
     whole = [{"id": PAGE, "messaging": [message]} for message in _messages("neighbour-", 2)]
     expected = _delivered(_messages("neighbour-", 2)).events
     body = {"object": "page", "entry": [*whole[:place], poison, *whole[place:]]}
@@ -123,6 +123,6 @@ def test_a_poisoned_entry_never_changes_what_its_neighbours_yield(poison: Any, p
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(events)
 def test_an_event_is_told_in_full_by_itself(event: Any) -> None:
-    """Exactly one of: kept, noticed, skipped with a reason."""
+    """Each event is exactly one of: kept, noticed, skipped with a reason."""
     delivery = _delivered([event])
     assert len(delivery.events) + len(delivery.notices) + len(delivery.skipped) == 1

@@ -59,14 +59,14 @@ happenings = st.one_of(
 
 @dataclass
 class Happening:
-    """One thing, as the model sees it and as it is done to the store."""
+    """One event, for the model and for the store."""
 
     step: Step
     deed: Coroutine[Any, Any, str]
 
 
 class Comparison(RuleBasedStateMachine):
-    """A store and the model beside it. `server` is set by the test."""
+    """A store and its model. `server` is set by the test."""
 
     server: Server
 
@@ -93,17 +93,17 @@ class Comparison(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Nothing is there yet."""
+        """Begin with an empty store."""
         self._compare()
 
     @rule(happening=happenings)
     def one(self, happening: tuple[Any, ...]) -> None:
-        """One thing happens."""
+        """Let one event happen."""
         self._happen([happening])
 
     @rule(together=st.lists(happenings, min_size=2, max_size=4))
     def several(self, together: list[tuple[Any, ...]]) -> None:
-        """Some things happen at once."""
+        """Let several events happen at the same time."""
         self._happen(together)
 
     @rule()
@@ -138,7 +138,7 @@ class Comparison(RuleBasedStateMachine):
         assert set(counted) == {PLACES[name] for name, _, _ in found}
 
     async def _look(self) -> tuple[tuple[tuple[str, str, int], ...], dict[str, tuple[str, int]], dict[Place, int]]:
-        """The list of messages, each message by its id, and the count of each conversation."""
+        """Compare the list of messages, each message by its id, and the count of each conversation."""
         messages = await self.box.read()
         looked_up = {}
         for name in PLACES:
@@ -225,7 +225,7 @@ async def _told(deed: Coroutine[Any, Any, str]) -> str | None:
 
 
 def _sent(old: bool) -> int | None:
-    """Whether it was sent before everything here, or at an unknown time."""
+    """Returns a time before everything here for an old message, and None, an unknown time, for other messages."""
     return int((time.time() - FIVE_DAYS / 2) * 1000) if old else None
 
 
@@ -233,8 +233,8 @@ def _sent(old: bool) -> int | None:
 def test_the_store_does_what_its_model_does_whatever_happens_at_once(
     own_server: Callable[..., AbstractContextManager[Server]],
 ) -> None:
-    """Deliveries, edits, unsends, purges, pauses and connections, alone and at the same time, in every order that is
-    drawn."""
+    """The test draws deliveries, edits, unsends, purges, pauses and connections, alone and at the same time, in any
+    order."""
     with own_server() as server:
         Comparison.server = server
         run_state_machine_as_test(
