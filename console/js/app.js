@@ -13,7 +13,7 @@ import { choose } from "./preferences.js";
 import { createColumnScroll, createThreadScroll } from "./scrolling.js";
 import { createOrderHold } from "./order_hold.js";
 import { createRowWindow } from "./row_window.js";
-import { forgetEverything, remember, remembered, sessionOf } from "./session.js";
+import { forgetEverything, remember, remembered, sessionOf, takeOffered } from "./session.js";
 import { createServerSearch } from "./server_search.js";
 import { createShop } from "./shop.js";
 import { createStaffMarks } from "./staff_marks.js";
@@ -145,6 +145,18 @@ export function createApp({ root, base, sources, partners }) {
     changed();
   }
 
+  /** Sign in with a token from the address. If the tab shows another shop, the reader decides. */
+  function consider({ token, shop }) {
+    const name = sessionOf(token, shop, clock.now()).shop;
+    const replace = () => {
+      signOut();
+      signIn(token, shop);
+    };
+    if (name && name === state.session?.shop) signIn(token, shop);
+    else if (state.session) state.dialog = { kind: "switch", name: name ?? "?", replace };
+    else replace();
+  }
+
   function expired(reason) {
     if (!state.session) return;
     listening.abort();
@@ -228,7 +240,9 @@ export function createApp({ root, base, sources, partners }) {
       changed();
     }, MOMENT);
     const { token, shop } = remembered();
+    const offered = takeOffered();
     if (token) signIn(token, shop);
+    if (offered.token) consider(offered);
     changed();
   }
 

@@ -43,6 +43,7 @@ export function dialogs(app) {
 const HOUR = 3_600_000; // milliseconds
 const CONTENTS = {
   pause: pauseQuestion,
+  switch: switchQuestion,
   picture: pictureViewer,
   order: orderSheet,
   help: helpSheet,
@@ -133,6 +134,21 @@ function pauseQuestion(app, dialog, close) {
       h("button", { type: "button", class: "button", onclick: close, ref: (node) => node.focus() }, t("cancel")),
       button("pause.hour", HOUR),
       button("pause.open"),
+    ),
+  );
+}
+
+function switchQuestion(app, { name, replace }, close) {
+  return h(
+    "div",
+    { key: "switch", class: "stack" },
+    h("h2", { id: "dialog-title" }, icon(app, "warning"), t("switch.question")),
+    h("p", {}, t("switch.about", { name, shop: app.state.session.shop })),
+    h(
+      "div",
+      { class: "dialog-buttons" },
+      h("button", { type: "button", class: "button", onclick: close, ref: (node) => node.focus() }, t("cancel")),
+      h("button", { type: "button", class: "button danger", onclick: replace }, t("switch.do")),
     ),
   );
 }

@@ -10,9 +10,14 @@
   }
   try {
     if (given.has("token")) {
-      sessionStorage.clear();
-      sessionStorage.setItem("page-inbox.token", given.get("token"));
-      if (given.has("shop")) sessionStorage.setItem("page-inbox.shop", given.get("shop"));
+      // Any site that opened this tab can write a token into its address. So a session of this tab is not replaced
+      // here: `app.js` asks the reader. In a frame there is no question, because only pages of `ORDER_ORIGINS` can show
+      // the console in a frame.
+      const asks = sessionStorage.getItem("page-inbox.token") && window.parent === window;
+      if (!asks) sessionStorage.clear();
+      const prefix = asks ? "page-inbox.offered-" : "page-inbox.";
+      sessionStorage.setItem(`${prefix}token`, given.get("token"));
+      sessionStorage.setItem(`${prefix}shop`, given.get("shop") ?? "");
     }
     const theme = localStorage.getItem("page-inbox.theme");
     if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;

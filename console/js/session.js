@@ -2,6 +2,8 @@
 
 const TOKEN = "page-inbox.token";
 const SHOP = "page-inbox.shop";
+const OFFERED_TOKEN = "page-inbox.offered-token"; // `early.js` writes these two
+const OFFERED_SHOP = "page-inbox.offered-shop";
 export const EVERY_SHOP = "*";
 
 /**
@@ -36,6 +38,14 @@ export function sessionOf(token, shop, now) {
 /** Returns the session that this tab has stored. */
 export function remembered() {
   return { token: read(TOKEN), shop: read(SHOP) };
+}
+
+/** Returns the session from an address that was opened in this signed-in tab, and forgets it. */
+export function takeOffered() {
+  const offered = { token: read(OFFERED_TOKEN), shop: read(OFFERED_SHOP) };
+  drop(OFFERED_TOKEN);
+  drop(OFFERED_SHOP);
+  return offered;
 }
 
 /** Remember a session for as long as the tab is open. */

@@ -60,14 +60,55 @@ async def test_a_token_is_in_no_address_and_no_log(console: Console, service: Se
     await expect(messages(page)).to_have_count(1)
 
 
-async def test_another_link_in_the_same_tab_signs_in_anew(console: Console) -> None:
-    """A change of the fragment does not load a page."""
-    console.owner.hears("m_1", "hello")
-    page = await console.open(token=mint("another-shop"))
-    await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
-    await page.evaluate("(token) => { location.hash = `token=${token}`; }", console.owner.token())
-    await expect(rows(page)).to_have_count(1)
+async def test_a_link_to_another_shop_asks_first(console: Console) -> None:
+    """In a tab that is signed in. If the reader agrees, the tab shows the other shop and nothing of the first one."""
+    console.owner.hears("m_1", "of the first shop")
+    page = await console.open()
+    await open_conversation(page)
+    await page.evaluate("(token) => { location.hash = `token=${token}`; }", mint("another-shop"))
+    question = page.get_by_role("dialog")
+    await expect(question).to_contain_text("another-shop")
     assert page.url == console.address
+    assert await stumbles(page) == []
+    await question.get_by_role("button", name=WORDS["en"]["switch.do"]).click()
+    await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()
+    await expect(page.get_by_text("of the first shop")).to_have_count(0)
+    await page.reload()
+    await expect(page.locator(".brand-shop")).to_have_text("another-shop")
+    await expect(question).to_have_count(0)
+
+
+async def test_a_link_to_the_same_shop_renews_the_token(console: Console) -> None:
+    """Without a question."""
+    console.owner.hears("m_1", "hello")
+    page = await console.open()
+    await expect(rows(page)).to_have_count(1)
+    token = console.owner.token("messages:read")
+    await page.evaluate("(token) => { location.hash = `token=${token}`; }", token)
+    await expect(page.get_by_role("button", name=WORDS["en"]["view.posts"], exact=True)).to_have_count(0)
+    await expect(rows(page)).to_have_count(1)
+
+
+async def test_a_page_that_opened_the_console_cannot_change_its_shop(console: Console, partner: str) -> None:
+    """It can write another shop's token into the address. The reader keeps the session by a press on Cancel."""
+    console.owner.hears("m_1", "hello")
+    console.allowed.add(partner)
+    opener = await console.window()
+    await opener.goto(f"{partner}/opens")
+    async with opener.expect_popup() as popup:
+        await opener.evaluate("(address) => { window.opened = window.open(address); }", console.address)
+    page = await popup.value
+    await page.get_by_label("Token", exact=True).fill(console.owner.token())
+    await page.keyboard.press("Enter")
+    await expect(rows(page)).to_have_count(1)
+    await opener.evaluate(
+        "(address) => { window.opened.location = address; }", f"{console.address}#token={mint('another-shop')}"
+    )
+    await page.get_by_role("dialog").get_by_role("button", name=WORDS["en"]["cancel"]).click()
+    await expect(rows(page)).to_have_count(1)
+    await page.reload()
+    await expect(page.locator(".brand-shop")).to_have_text(console.owner.name)
+    await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 async def test_signing_out_leaves_nothing_in_the_tab(console: Console) -> None:
