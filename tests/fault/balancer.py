@@ -10,8 +10,8 @@ _PIECE: Final = 65_536
 
 
 class Balancer:
-    """`ports` of loopback may change at any time: the next connections use the new ports. A connection is closed if no
-    port accepts it."""
+    """Passes connections to `ports` of loopback. A test may change `ports` at any time, and the next connections use
+    the new ports. A connection is closed if no port accepts it."""
 
     def __init__(self, ports: list[int]) -> None:
         self.ports = ports
@@ -20,7 +20,7 @@ class Balancer:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Handles one connection until its end."""
+        """Handle one connection until its end."""
         task = asyncio.current_task()
         assert task is not None
         self._under_way.add(task)
@@ -34,7 +34,7 @@ class Balancer:
             writer.close()
 
     async def close(self) -> None:
-        """Break off what is left."""
+        """Close all connections."""
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -51,7 +51,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @asynccontextmanager
 async def balancing(*ports: int) -> AsyncIterator[Balancer]:
-    """A balancer before these."""
+    """Yields a balancer for these ports."""
     balancer = Balancer(list(ports))
     server = await asyncio.start_server(balancer.take, "127.0.0.1", 0)
     balancer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""What a test of a fault ends with: `row(load, found, recovery=seconds)`."""
+"""The end of each fault test: `row(load, found, recovery=seconds)`."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -9,22 +9,22 @@ from tests.fault import rows
 
 
 class EndsWith(Protocol):
-    """What the fixture `row` is."""
+    """The type of the fixture `row`."""
 
     def __call__(
         self, sent: rows.Held, found: Iterable[str], *, recovery: float | None = None, may_lose: str = ""
     ) -> None:
-        """Refuse a lost or doubled message, and note the line for docs/reliability.md.
+        """Refuse a lost or doubled message, and record the line for docs/reliability.md.
 
-        `found` is every id that can be read afterwards, once for each time it is shown. `may_lose` says why messages
-        may be lost; then they are only counted.
+        `found` has every readable id, once for each time that the service shows it. `may_lose` says why messages may be
+        lost. In this case they are only counted.
         """
         ...
 
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> EndsWith:
-    """For a test that is marked with the name of its fault: `@pytest.mark.fault("Redis killed")`."""
+    """Returns a function for a test that is marked with the name of its fault: `@pytest.mark.fault("Redis killed")`."""
     mark = request.node.get_closest_marker("fault")
     assert mark is not None, "a test with a row says of which fault: @pytest.mark.fault(...)"
     (fault,) = mark.args

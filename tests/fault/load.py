@@ -28,10 +28,10 @@ AGAIN_SECONDS: Final = 0.05 if FULL else 0.1
 
 
 class Load:
-    """What has been sent and what was answered. `url` may be changed meanwhile: the next deliveries go there.
+    """The sent deliveries and their answers. A test may change `url`, and the next deliveries go there.
 
-    Times are in seconds. A delivery that was not answered 200 is sent again by the same connection, and until then that
-    connection sends no other.
+    Times are in seconds. A connection repeats its delivery until the answer is 200, and sends no other delivery until
+    then.
     """
 
     def __init__(self, url: str, pages: Sequence[PageId], connections: int, messages: int, pause: float) -> None:
@@ -53,25 +53,23 @@ class Load:
 
     @property
     def held(self) -> str:
-        """The load, in words, for the table of faults."""
+        """Returns the load in words, for the table of faults."""
         rate = len(self.acknowledged) / max(self._ended - self._began, 0.001)
         return f"{self._connections} connections, {rate:,.0f} messages/s"
 
     async def reach(self, more: int, within: float = 60) -> None:
-        """Returns when this number of further messages has been acknowledged."""
+        """Wait until this number of further messages has been acknowledged."""
         wanted = len(self.acknowledged) + more
         await wait_until(lambda: len(self.acknowledged) >= wanted, within)
 
     async def recovered(self, since: float, within: float = 60) -> float:
-        """Returns once a delivery that was sent after `since` (of `time.monotonic`) is answered 200.
-
-        Returns: the seconds from then until now.
-        """
+        """Wait until a delivery that was sent after `since` (of `time.monotonic`) is answered 200. Returns the seconds
+        from `since` until now."""
         await wait_until(lambda: self._last_asked > since, within)
         return time.monotonic() - since
 
     async def post(self, client: httpx2.AsyncClient) -> None:
-        """Sends one delivery after another, without end."""
+        """Send one delivery after another, without end."""
         while True:
             number = next(self._numbers)
             mids = [f"m_{number}_{n}" for n in range(self._messages)]

@@ -1,7 +1,7 @@
 """`make mutations`: removes one mechanism at a time, and expects the test of its fault to fail.
 
-Each change is made in a copy of the project. A mutation replaces the line below the comment `# keeps: NAME` (in Lua
-`-- keeps: NAME`), so the list of mutations needs no text of the code.
+Each change is made in a copy of the project. A mutation replaces the line below the comment `# keeps: NAME` (in Lua `--
+keeps: NAME`), so that the list of mutations needs no text of the code.
 """
 
 import ast
@@ -50,7 +50,8 @@ class Place:
     indent: str
 
     def replaced(self, instead: str) -> str:
-        """The text with another line there. Raises ValueError if it is the same, no Python, or uses unknown names."""
+        """Returns the text with another line there. Raises ValueError if the line is the same, is not Python, or uses
+        unknown names."""
         lines = textwrap.indent(instead.strip("\n"), self.indent)
         text = f"{self.text[: self.start]}{lines}{self.text[self.end :]}"
         if text == self.text:
@@ -61,7 +62,7 @@ class Place:
 
 
 def _unknown(source: str) -> set[str]:
-    """The names that a module reads and does not define. Raises SyntaxError."""
+    """Returns the names that a module reads and does not define. Raises SyntaxError."""
     nodes = list(ast.walk(ast.parse(source)))
     names = [node for node in nodes if isinstance(node, ast.Name)]
     imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
@@ -77,7 +78,7 @@ def _unknown(source: str) -> set[str]:
 
 
 def places() -> dict[str, list[Place]]:
-    """Every comment `keeps: ...` in the code, by its name."""
+    """Returns every comment `keeps: ...` in the code, by its name."""
     found: dict[str, list[Place]] = {}
     for path in _files():
         if path.suffix in {".py", ".lua"} and path.relative_to(ROOT).parts[0] != "tests":
@@ -88,13 +89,13 @@ def places() -> dict[str, list[Place]]:
 
 
 def _files() -> list[Path]:
-    """The files of the project, as git lists them."""
+    """Returns the files of the project, as git lists them."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
     return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
 
 
 def mutations() -> list[Mutation]:
-    """The list."""
+    """Returns the list of mutations."""
     return [Mutation(**one) for one in tomllib.loads(LIST.read_text(encoding="utf-8"))["mutation"]]
 
 
@@ -115,7 +116,7 @@ def without(mutation: Mutation) -> Iterator[Path]:
 
 
 def noticed(mutation: Mutation) -> bool:
-    """Whether the test fails without the mechanism."""
+    """Returns True if the test fails without the mechanism."""
     with without(mutation) as place:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", mutation.test]
         done = subprocess.run(  # noqa: S603 - our own test
@@ -129,7 +130,7 @@ def noticed(mutation: Mutation) -> bool:
 @click.command(help=__doc__)
 @click.argument("words", nargs=-1)
 def main(words: Sequence[str]) -> None:
-    """Runs the mutations whose fault contains one of the words; without words, all of them."""
+    """Run the mutations whose fault contains one of the words. Without words, run all mutations."""
     chosen = [one for one in mutations() if not words or any(word.lower() in one.fault.lower() for word in words)]
     with click.progressbar(chosen, item_show_func=lambda one: one.fault if one else "", file=sys.stderr) as bar:
         unnoticed = [mutation for mutation in bar if not noticed(mutation)]

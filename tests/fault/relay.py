@@ -25,7 +25,7 @@ class Relay:
         self.connections: set[asyncio.Task[None]] = set()
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A connection of the service."""
+        """Serve a connection of the service."""
         self.accepted += 1
         task = asyncio.create_task(self._serve(reader, writer))
         self.connections.add(task)
@@ -68,7 +68,7 @@ class Relay:
 
 @asynccontextmanager
 async def relaying(target: str) -> AsyncIterator[Relay]:
-    """A relay to that server."""
+    """Yields a relay to that server."""
     with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
         relay = Relay(target, Path(directory) / "relay.sock")
         server = await asyncio.start_unix_server(relay.connected, relay.url.removeprefix("unix://"))

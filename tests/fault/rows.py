@@ -1,8 +1,9 @@
-"""The table of docs/reliability.md: what each fault did to what had been answered 200. Made by `make reliability`.
+"""The table of docs/reliability.md: the effect of each fault on messages that were answered 200. `make reliability`
+makes it.
 
-A part of it: `FAULT_ROWS=rows pytest tests/fault/test_killed.py`, then `python -m tests.fault.rows rows
-docs/reliability.md`. With FAULT_EFFORT=full the tests do all they can, as the table wants it; without, as much as
-`make test` has time for.
+For a part of the table, run `FAULT_ROWS=rows pytest tests/fault/test_killed.py`, then `python -m tests.fault.rows rows
+docs/reliability.md`. With FAULT_EFFORT=full the tests run at full length, as the table needs it. Without it they are
+shorter, because `make test` has less time.
 """
 
 import os
@@ -42,18 +43,18 @@ class Held(Protocol):
 
     @property
     def acknowledged(self) -> AbstractSet[str]:
-        """Message ids."""
+        """Returns the ids of the acknowledged messages."""
         ...
 
     @property
     def held(self) -> str:
-        """For a reader of the table."""
+        """Returns the load in words, for a reader of the table."""
         ...
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What a test has sent and counted itself."""
+    """Messages that a test has sent and counted itself."""
 
     acknowledged: AbstractSet[str]
     held: str = "one connection"
@@ -82,14 +83,14 @@ def outcome(fault: str, sent: Held, found: Iterable[str], recovery: float | None
 
 
 def note(row: Row) -> None:
-    """Adds a row to the file in FAULT_ROWS. Without that variable only the test has the row."""
+    """Add a row to the file in FAULT_ROWS. Without this variable only the test has the row."""
     if path := os.environ.get("FAULT_ROWS"):
         with Path(path).open("ab") as file:
             file.write(orjson.dumps(row) + b"\n")
 
 
 def lines(rows: Iterable[Row]) -> dict[str, str]:
-    """Each fault's line: its runs' messages together, the longest of their recoveries, the last one's load."""
+    """Returns one line per fault: the sum of its runs' messages, the longest recovery, and the load of the last run."""
     by_fault: dict[str, list[Row]] = {}
     for row in rows:
         by_fault.setdefault(row.fault, []).append(row)
@@ -114,20 +115,20 @@ def _line(fault: str, runs: list[Row]) -> str:
 
 
 def read(path: Path) -> list[Row]:
-    """What a run has noted."""
+    """Returns the rows that a run has recorded."""
     documents: list[dict[str, Any]] = [orjson.loads(line) for line in path.read_bytes().splitlines()]
     return [Row(**document) for document in documents]
 
 
 def put_between(begin: str, end: str, made: str, document: Path) -> None:
-    """Replaces the text between the two marks of the document."""
+    """Replace the text between the two marks of the document."""
     before, _, rest = document.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(end)
     document.write_text(f"{before}{begin}\n\n{made}\n{end}{after}", encoding="utf-8")
 
 
 def main(rows: Path, document: Path) -> None:
-    """Writes these rows into the document's table. They replace the rows of the same faults."""
+    """Write these rows into the document's table. They replace the rows of the same faults."""
     made = document.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     kept = {line.split(" | ")[0].removeprefix("| "): line for line in made.splitlines() if line.startswith("| ")}
     drawn = sorted(

@@ -1,4 +1,4 @@
-"""Those who send what no sender should, over sockets of their own, beside a load of genuine deliveries."""
+"""Senders of requests that no correct sender makes, with their own sockets, beside a load of genuine deliveries."""
 
 import asyncio
 import resource
@@ -21,7 +21,7 @@ ELSEWHERE: Final = "127.0.0.2"
 
 
 def resident_bytes(service: Service) -> int:
-    """Memory that the service holds."""
+    """Returns the memory that the service uses."""
     pages = int(Path(f"/proc/{service.process.pid}/statm").read_text().split()[1])
     return pages * resource.getpagesize()
 
@@ -58,7 +58,7 @@ class Sender(asyncio.Protocol):
 
     @property
     def status(self) -> int:
-        """The status of the first answer, or 0 without an answer."""
+        """Returns the status of the first answer, or 0 without an answer."""
         return int(self.answer[9:12] or 0)
 
 
@@ -109,5 +109,5 @@ async def connected(
 
 
 async def all_closed(senders: Sequence[Sender], within: float) -> None:
-    """Returns once the service has closed each of them."""
+    """Wait until the service has closed each of them."""
     await wait_until(lambda: all(sender.closed for sender in senders), within)

@@ -1,4 +1,4 @@
-"""A rehearsal of losing everything: only a backup file and the secrets are left."""
+"""A rehearsal of losing everything except a backup file and the secrets."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ BACK_SECONDS = 30.0
 
 @pytest.fixture
 def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """What is lost."""
+    """The Redis that is lost."""
     with running("lost", tmp_path_factory.mktemp("lost")) as server:
         yield server
 
@@ -38,8 +38,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_with_a_backup_and_the_secrets_deliveries_are_stored_again_and_purges_hold(
     lost: Server, empty: Server, tmp_path: Path
 ) -> None:
-    """What Facebook has is fetched again. A purge from before the backup holds. A purge from after the backup needs the
-    journal, which is lost here too: its messages come back, as docs/backup.md says."""
+    """The service fetches again what Facebook still has. A purge from before the backup stays valid. A purge from after
+    the backup needs the journal, which is lost too: the messages of this purge come back, as docs/backup.md says."""
     backup, mids = tmp_path / "backup", count()
     with running_facebook() as graph:
         settings = graph_settings(graph)

@@ -1,7 +1,6 @@
-"""A primary is lost and its replica becomes the primary: with Sentinel, and in a cluster. Slots move while traffic
-runs.
+"""A primary is lost and its replica becomes the primary: with Sentinel, and in a cluster. Slots move under load.
 
-Messages that were answered 200 are stored once, the others were refused in time, and no process is restarted.
+Messages that were answered 200 are stored once, other messages are refused in time, and no process is restarted.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @contextmanager
 def connected(url: str, log: Path, **settings: str) -> Iterator[Service]:
-    """A service with a Page for each of the shops."""
+    """Yields a service with a Page for each of the shops."""
     with serving(url, log, **settings) as service:
         for page, name in SHOPS.items():
             with Shop(service.url, name) as shop:
@@ -43,14 +42,14 @@ def connected(url: str, log: Path, **settings: str) -> Iterator[Service]:
 
 @asynccontextmanager
 async def loaded(service: Service) -> AsyncIterator[Load]:
-    """Load for all the shops, that has got going."""
+    """Yields a load for all the shops that is already running."""
     async with loading(service.url, pages=tuple(SHOPS)) as load:
         await load.reach(300)
         yield load
 
 
 def readable(service: Service) -> list[str]:
-    """Every id of every shop."""
+    """Returns every id of every shop."""
     found: list[str] = []
     for name in SHOPS.values():
         with Shop(service.url, name) as shop:
@@ -59,14 +58,14 @@ def readable(service: Service) -> list[str]:
 
 
 async def taken_over(store: Replicated, primaries: int) -> float:
-    """Returns the time when this number of primaries was there again."""
+    """Wait until this number of primaries is there again. Returns this time."""
     await wait_until(lambda: asyncio.to_thread(lambda: len(store.primaries()) == primaries), within=FAILOVER_SECONDS)
     return time.monotonic()
 
 
 async def recovered(load: Load, since: float) -> float:
-    """Returns when every connection of the load works again and none waits for a lost node. The result is the seconds
-    until the first one worked."""
+    """Wait until every connection of the load works again and none waits for a lost node. Returns the seconds until the
+    first connection worked."""
     seconds = await load.recovered(since)
     await load.reach(300)
     return seconds
@@ -79,8 +78,8 @@ FAULTS: Final = {
 
 
 async def lose_a_primary(kind: str, how: Literal["killed", "hung"], directory: Path, row: EndsWith) -> None:
-    """Under load, until everything works again. A primary that hung comes back and finds that it is no longer the
-    primary."""
+    """Lose a primary under load, and wait until everything works again. A primary that hung comes back and finds that
+    it is no longer the primary."""
     start: Callable[[Path], AbstractContextManager[Replicated]]
     start, primaries = FAULTS[kind]
     with start(directory) as store, connected(store.url, directory / "log") as service:
@@ -112,7 +111,7 @@ async def test_a_killed_primary_behind_sentinel_costs_nothing_that_was_acknowled
 async def test_a_primary_behind_sentinel_that_hung_and_was_replaced_is_talked_to_no_more(
     tmp_path: Path, row: EndsWith
 ) -> None:
-    """Connections to it are still open when it comes back as a replica, which refuses writes."""
+    """Connections to the old primary are still open when it comes back as a replica, which refuses writes."""
     await lose_a_primary("sentinel", "hung", tmp_path, row)
 
 
@@ -155,8 +154,8 @@ async def test_slots_that_move_under_load_lose_and_double_nothing(tmp_path: Path
 async def lose_a_primary_before_its_replica_has_everything(
     directory: Path, replicas: int, meanwhile: Callable[[Load], Awaitable[None]]
 ) -> tuple[Load, list[str], float]:
-    """Every replica hangs, `meanwhile` passes, the primary is killed, and a replica becomes the primary. If a replica
-    must have each write, there is a further one."""
+    """Let every replica hang and `meanwhile` pass, then kill the primary, so that a replica becomes the primary. If a
+    replica must confirm each write, there is one more replica."""
     with (
         behind_sentinels(directory, 1 + replicas) as store,
         connected(store.url, directory / "log", WAIT_REPLICAS=str(replicas)) as service,
@@ -192,7 +191,8 @@ async def test_a_primary_takes_along_what_no_replica_has(tmp_path: Path, row: En
 
 @pytest.mark.fault("primary killed before its replica had everything, with WAIT_REPLICAS=1")
 async def test_with_wait_replicas_nothing_is_acknowledged_that_no_replica_has(tmp_path: Path, row: EndsWith) -> None:
-    """Refused, redelivered and then a duplicate at the primary, it is still not acknowledged."""
+    """The message is refused, and its redelivery is a duplicate at the primary. The service still does not acknowledge
+    it."""
 
     async def refused(load: Load) -> None:
         before = load.statuses[503]

@@ -1,5 +1,5 @@
-"""One shop uses everything it may. Another shop notices nothing: each of its messages is stored, each request is
-answered."""
+"""One shop uses everything that it may use. Another shop is not affected: each of its messages is stored, and each
+request is answered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -43,12 +43,12 @@ def filled(graph: FakeGraph) -> FakePage:
 
 
 def next_page(shop: GraphShop, page: FakePage, after: str) -> httpx2.Response:
-    """Reads the next page of the list."""
+    """Returns the next page of the list."""
     return shop.ask(page.id, "posts", limit=LIMIT, after=after)
 
 
 def begun(shop: GraphShop, page: FakePage) -> str:
-    """Connects the Page and reads the first posts. Returns the place where the list continues."""
+    """Connect the Page and read the first posts. Returns the position where the list continues."""
     shop.bring(page)
     after: str = shop.fetch(page.id, "posts", limit=LIMIT)["after"]
     assert after
@@ -66,7 +66,7 @@ FAULTS: Final[dict[str, tuple[Fault, str]]] = {
 def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """After three tries the problem is returned. Later the same `after` continues the list. One service serves all
+    """The problem is returned after three tries. Later the same `after` continues the list. One service is used for all
     faults."""
     with serving_graph(valkey.url, tmp_path / "log", graph) as service, GraphShop(service.url, patient=False) as shop:
         for name, (fault, reason) in FAULTS.items():
@@ -118,7 +118,7 @@ def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
     end: Callable[[Breakable], None],
     reasons: frozenset[str],
 ) -> None:
-    """Redis says whether a call is allowed, and has the token. A call that was already sent is answered."""
+    """Redis decides whether a call is allowed, and has the token. A call that was already sent is answered."""
     held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
@@ -197,9 +197,10 @@ def test_a_token_revoked_in_the_middle_is_409_at_once_and_nobody_calls_with_it_a
 def test_a_graph_that_never_answers_is_504_within_the_grace_of_a_sigterm(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """More callers than a Page has places; another Page is served beside. All have their answer before the end.
+    """There are more callers than a Page has places, and the service still serves another Page. All callers have their
+    answer before the end.
 
-    The deadline of each is twelve seconds, which the callers here and the service's grace outlast by three.
+    The deadline of each call is twelve seconds. The callers and the service's grace wait three seconds longer.
     """
     forever = Barrier()
     with ExitStack() as stack:

@@ -29,7 +29,7 @@ HANGS_SECONDS = 0.2
 
 
 def readable(url: str) -> list[str]:
-    """Every id, once for each time it is shown."""
+    """Returns every id, once for each time that the service shows it."""
     with Shop(url) as shop:
         return shop.ids()
 
@@ -39,7 +39,8 @@ def readable(url: str) -> list[str]:
 async def test_every_message_answered_200_outlives_a_sigkill(
     breakable: Breakable, tmp_path: Path, row: EndsWith, attempt: int
 ) -> None:
-    """At a random moment under load, several times. In every second run Redis hangs before, so that messages wait."""
+    """The kill comes at a random moment under load, several times. In every second run Redis hangs before, so that
+    messages wait."""
     moment = random.randrange(1, 1200)
     with serving(breakable.url, tmp_path / "killed") as service:
         with Shop(service.url, patient=False) as shop:
@@ -89,7 +90,8 @@ async def test_nothing_is_answered_200_that_only_waits_for_redis(breakable: Brea
 async def test_a_sigterm_under_load_loses_nothing_and_ends_in_time(
     valkey: Server, tmp_path: Path, row: EndsWith, attempt: int
 ) -> None:
-    """Exit code 0 within the grace. What comes too late is refused, not lost: 503 or no connection."""
+    """The exit code is 0 within the grace. A delivery that comes too late gets 503 or no connection, and is
+    not lost."""
     moment = random.randrange(1, 1200)
     with serving(valkey.url, tmp_path / "stopped") as service:
         with Shop(service.url, patient=False) as shop:

@@ -1,4 +1,4 @@
-"""The write reached Redis, its answer did not come back: stored once, answered 200, counted stored once."""
+"""The write reaches Redis, but its answer is lost: the message is stored once, answered 200 and counted once."""
 
 import asyncio
 import tempfile
@@ -25,7 +25,8 @@ _PUT = PUT.digest.encode()
 
 
 class Wire:
-    """Between a service and its Valkey: forwards everything, but loses the answers to the next `lose` writes."""
+    """A wire between a service and its Valkey: it forwards everything, but loses the answers to the next
+    `lose` writes."""
 
     def __init__(self, upstream: str, loss: Loss) -> None:
         self._upstream = upstream
@@ -42,7 +43,7 @@ class Wire:
         task.add_done_callback(self.connections.discard)
 
     async def ended(self) -> None:
-        """Returns when the service has closed all of them."""
+        """Wait until the service has closed all connections."""
         await asyncio.gather(*self.connections)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,7 +68,8 @@ class Wire:
 
 @asynccontextmanager
 async def wired(valkey: Server, loss: Loss, log: Path) -> AsyncIterator[tuple[Service, Wire]]:
-    """A service that reaches its Valkey over such a wire, with a connected Page and put.lua known to the server."""
+    """Yields a service that reaches its Valkey over such a wire, with a connected Page. The server already
+    has put.lua."""
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="inbox-"))
         wire = Wire(valkey.url.removeprefix("unix://"), loss)
@@ -82,7 +84,7 @@ async def wired(valkey: Server, loss: Loss, log: Path) -> AsyncIterator[tuple[Se
 
 
 async def post(service: Service, *mids: str) -> int:
-    """The answer to a delivery of these texts."""
+    """Returns the answer to a delivery of these texts."""
     body = serialize(texts(mids))
     async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         answer = await client.post(f"{service.url}/webhook", content=body, headers=signed(body, APP_SECRET))
@@ -97,7 +99,7 @@ async def counts(service: Service) -> dict[tuple[str, ...], int]:
 
 
 async def ids(service: Service) -> list[str]:
-    """What the shop reads."""
+    """Returns what the shop reads."""
     with Shop(service.url) as shop:
         return await asyncio.to_thread(shop.ids)
 

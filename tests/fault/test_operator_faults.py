@@ -1,4 +1,4 @@
-"""An operator's mistake, or a machine's fault, under load: nothing that was answered 200 is lost."""
+"""Under load, an operator makes a mistake or a machine has a fault. No message that was answered 200 is lost."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 
 
 async def is_ready(service: Service, wanted: bool) -> None:
-    """Wait for the answer of /readyz, and ask for it as probes do: the service then looks at its Redis."""
+    """Wait for the answer of /readyz. Each question lets the service check its Redis, as probes do."""
     for _ in range(600):
         if await asyncio.to_thread(service.answers, "/readyz") is wanted:
             return
@@ -83,7 +83,7 @@ async def test_a_user_without_rights(own_server: OwnServer, tmp_path: Path, row:
 
 @pytest.mark.fault("a Redis in which no Page was ever connected, until one is")
 async def test_a_redis_without_pages(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
-    """It may be the wrong Redis: deliveries are refused, and Facebook repeats them."""
+    """It may be the wrong Redis, so that deliveries are refused. Facebook repeats them."""
     with own_server() as server, serving(server.url, tmp_path / "log") as service:
         async with loading(service.url) as load:
             await refused(load)
@@ -129,7 +129,7 @@ async def test_a_redis_with_another_certificate(own_server: OwnServer, tmp_path:
 async def test_a_redis_with_a_wrong_clock(
     own_server: OwnServer, tmp_path: Path, row: EndsWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What only Redis calls too old is refused, and not dropped."""
+    """A message that only Redis calls too old is refused, and not dropped."""
     try:
         faketime = library("libfaketime.so.1", package="libfaketime")
     except Absent as reason:
@@ -165,7 +165,7 @@ async def test_a_redis_with_a_wrong_clock(
 
 @pytest.mark.fault("SIGHUP again and again: secrets and settings read again")
 async def test_settings_read_again(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
-    """While deliveries come, on connections that stay open."""
+    """Deliveries arrive on connections that stay open."""
     with own_server() as server:
         async with loaded(server.url, tmp_path / "log") as (service, load):
             for number in range(1, RELOADS + 1):
@@ -182,12 +182,12 @@ async def test_settings_read_again(own_server: OwnServer, tmp_path: Path, row: E
 
 
 def reloads(service: Service) -> int:
-    """How often the settings were read again."""
+    """Returns how often the settings were read again."""
     return sum(line["event"] == "settings_read_again" for line in service.lines())
 
 
 def writing_to(output: int, url: str) -> Process:
-    """Starts a service whose standard output is this open file."""
+    """Start a service whose standard output is this open file."""
     with Path(os.devnull).open("r+b") as nothing, os.fdopen(output, "wb") as log:
         return fork_server.start(["serve"], environment(url), (nothing, log, nothing))
 
@@ -196,7 +196,7 @@ def writing_to(output: int, url: str) -> Process:
 async def test_a_reader_of_the_log_that_stops_stops_nothing_else(
     own_server: OwnServer, tmp_path: Path, row: EndsWith
 ) -> None:
-    """Deliveries, reads, /livez and SIGTERM all work; a metric counts the lines that are lost."""
+    """Deliveries, reads, /livez and SIGTERM all work. A metric counts the lost lines."""
     reading, writing = os.pipe()
     with own_server() as server:
         process = writing_to(writing, server.url)

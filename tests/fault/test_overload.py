@@ -1,4 +1,5 @@
-"""More arrives than can be stored. The excess is refused at once, what is accepted is stored, and memory is bounded."""
+"""More messages arrive than can be stored. The excess is refused at once, accepted messages are stored, and memory is
+bounded."""
 
 import asyncio
 import time
@@ -25,7 +26,7 @@ MIB: Final = 1024 * 1024
 
 
 async def slow(store: Breakable) -> None:
-    """Slows the store to a tenth of its speed: it stops most of the time."""
+    """Slow the store to a tenth of its speed: it stops most of the time."""
     while True:
         store.hang()
         await asyncio.sleep(0.18)
@@ -34,7 +35,7 @@ async def slow(store: Breakable) -> None:
 
 
 def refusals(service: Service) -> "Counter[str]":
-    """How many deliveries were refused, by reason."""
+    """Returns how many deliveries were refused, by reason."""
     return Counter(line["reason"] for line in service.lines() if line.get("status") == 503)
 
 

@@ -21,7 +21,7 @@ PURGED = {"m_conversation", "m_message"}
 
 
 class Reader:
-    """Reads all the time, and remembers what was shown."""
+    """Reads all the time, and keeps what was shown."""
 
     def __init__(self, shop: Shop) -> None:
         self.shown: set[str] = set()
@@ -41,13 +41,13 @@ class Reader:
                 self.answered += 1
 
     def end(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._ended.set()
 
 
 @contextmanager
 def reading(service: Service) -> Iterator[Reader]:
-    """Another reader than the test itself."""
+    """Yields a reader that runs beside the test."""
     with Shop(service.url) as shop:
         reader = Reader(shop)
         thread = threading.Thread(target=reader.run)
@@ -60,7 +60,7 @@ def reading(service: Service) -> Iterator[Reader]:
 
 
 def keep_and_purge(service: Service, breakable: Breakable) -> list[str]:
-    """Three messages, a snapshot, two purges. Returns the ids of the purges."""
+    """Store three messages, take a snapshot, and make two purges. Returns the ids of the purges."""
     with Facebook(service.url) as facebook, Shop(service.url) as shop:
         shop.connect()
         assert facebook.text("m_kept", customer=OTHER).status_code == 200
@@ -73,7 +73,7 @@ def keep_and_purge(service: Service, breakable: Breakable) -> list[str]:
 
 
 def look_after(service: Service, purges: list[str]) -> None:
-    """Checks what is unchanged, and what came back from the journal."""
+    """Check what is unchanged, and what came back from the journal."""
     with Facebook(service.url) as facebook, Shop(service.url) as shop:
         assert shop.ids() == ["m_kept"]
         conversation, message = (shop.get(f"/purges/{purge}") for purge in purges)

@@ -23,7 +23,7 @@ REFUSED = 100
 async def test_deliveries_for_a_page_that_redis_has_lost_are_refused_until_it_is_restored(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
-    """By a process that remembers the Page, and by one that was started afterwards and remembers nothing."""
+    """One process remembers the Page. The other was started afterwards and remembers nothing."""
     with ExitStack() as stack:
         client = stack.enter_context(breakable.client())
         old = stack.enter_context(serving(breakable.url, tmp_path / "old"))

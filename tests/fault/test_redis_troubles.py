@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @asynccontextmanager
 async def loaded(url: str, log: Path, **settings: str) -> AsyncIterator[tuple[Service, Load]]:
-    """A service with its Page, under load that has got going."""
+    """Yields a service with its Page, under a load that is already running."""
     async with AsyncExitStack() as stack:
         service = await asyncio.to_thread(stack.enter_context, serving(url, log, **settings))
         with Shop(service.url) as shop:
@@ -40,7 +40,7 @@ async def loaded(url: str, log: Path, **settings: str) -> AsyncIterator[tuple[Se
 
 
 async def goes_on(service: Service, load: Load, row: EndsWith, since: float) -> None:
-    """All is well again, soon, and everything that was acknowledged is there once."""
+    """Check that the service soon works again, and that every acknowledged message is there once."""
     recovery = await load.recovered(since)
     await load.reach(150)
     with Shop(service.url) as shop:
@@ -57,7 +57,7 @@ async def goes_on(service: Service, load: Load, row: EndsWith, since: float) -> 
 
 
 async def lasts(load: Load) -> None:
-    """The trouble has lasted, and was met."""
+    """Wait until the trouble has lasted long enough and has had an effect."""
     await wait_until(lambda: load.statuses[503] > 0, within=30)
     await asyncio.sleep(LASTS_SECONDS)
 
@@ -69,7 +69,7 @@ async def comes_through(
     begin: Callable[[Breakable], None],
     end: Callable[[Breakable], None],
 ) -> None:
-    """Under load, until all is well again."""
+    """Cause the trouble under load, and wait until everything works again."""
     async with loaded(breakable.url, log) as (service, load):
         begin(breakable)
         await lasts(load)
@@ -81,19 +81,20 @@ async def comes_through(
 async def test_a_killed_redis_comes_back_with_all_that_was_acknowledged(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
-    """A write reaches the kernel before its answer, and only the machine's own end could take it from there."""
+    """A write reaches the kernel before its answer. Only a crash of the whole machine could lose the write then."""
     await comes_through(breakable, tmp_path / "log", row, Breakable.kill, Breakable.start)
 
 
 @pytest.mark.fault("Redis paused (SIGSTOP), half a minute at full length")
 async def test_a_paused_redis_costs_nothing(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
-    """What it was sent before the pause it carries out after it: redelivered, and there once."""
+    """Redis executes commands from before the pause after the pause. Facebook redelivers the messages, and each is
+    stored once."""
     await comes_through(breakable, tmp_path / "log", row, Breakable.hang, Breakable.go_on)
 
 
 @pytest.mark.fault("Redis at maxmemory")
 async def test_a_full_redis_costs_nothing(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
-    """All of a batch is stored or nothing of it."""
+    """Redis stores a whole batch or nothing of it."""
     await comes_through(breakable, tmp_path / "log", row, Breakable.fill_up, Breakable.make_room)
 
 
@@ -129,7 +130,7 @@ async def test_a_redis_that_loads_its_file_costs_nothing(
 
 
 def told_loading(service: Service) -> bool:
-    """Whether a delivery was refused for that reason."""
+    """Returns True if a delivery was refused for this reason."""
     return '"redis_loading"' in service.log.read_text()
 
 
@@ -137,7 +138,7 @@ def told_loading(service: Service) -> bool:
 async def test_connections_to_a_demoted_primary_are_given_up(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, row: EndsWith
 ) -> None:
-    """As with a name or a proxy that leads new connections to the new primary, while old connections stay open."""
+    """A name or a proxy leads new connections to the new primary, while old connections stay open."""
     with (
         own_server("old") as old,
         own_server("new") as new,
@@ -161,7 +162,7 @@ async def test_connections_to_a_demoted_primary_are_given_up(
 
 
 def offset(client: redis.Redis, role: str) -> int:
-    """How far in the stream of replication a server is."""
+    """Returns the position of a server in the replication stream."""
     return int(client.info("replication")[f"{role}_repl_offset"])
 
 
@@ -169,9 +170,8 @@ def offset(client: redis.Redis, role: str) -> int:
 async def test_cut_connections_cost_nothing_and_are_not_all_opened_anew_at_once(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
-    """A batch is tried twice, so no more connections are attempted than deliveries are refused, and twice; beside them
-    what looks for Redis in the background.
-    """
+    """A batch is tried twice, so the service attempts at most twice as many connections as it refuses deliveries. In
+    addition, a background task looks for Redis."""
     async with relaying(breakable.url) as relay, loaded(relay.url, tmp_path / "log") as (service, load):
         relay.cuts = 0.2
         await wait_until(lambda: relay.cut > (200 if FULL else 15), within=90)

@@ -1,4 +1,4 @@
-"""A Redis that would lose acknowledged messages, or takes no writes: the service refuses it and says why."""
+"""A Redis that would lose acknowledged messages, or accepts no writes: the service refuses it and says why."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,13 +32,13 @@ def own(own_server: OwnServer) -> Iterator[Server]:
 
 
 def config(server: Server, *words: str) -> Any:
-    """Runs one command of an administrator."""
+    """Run one command of an administrator."""
     with redis.Redis.from_url(server.url) as client:
         return admin(client, *words)
 
 
 def with_user(server: Server, *rules: str) -> str:
-    """The server's address for a user with these rights."""
+    """Returns the server's address for a user with these rights."""
     config(server, "ACL", "SETUSER", "limited", "on", ">limited-password", "~*", "&*", *rules)
     if server.url.startswith("unix://"):
         return server.url.replace("unix://", "unix://limited:limited-password@", 1)
@@ -46,18 +46,18 @@ def with_user(server: Server, *rules: str) -> str:
 
 
 def readiness(service: Service) -> httpx2.Response:
-    """The answer of /readyz."""
+    """Returns the answer of /readyz."""
     return httpx2.get(f"{service.ops_url}/readyz", trust_env=False, verify=NO_TLS, timeout=5)
 
 
 def checks(service: Service) -> dict[str, bool]:
-    """Each check and whether it passes."""
+    """Returns each check, and whether it passes."""
     with Operator(service.ops_url) as operator:
         return operator.checks()
 
 
 def test_serve_refuses_to_start_where_redis_may_evict(own_server: OwnServer, tmp_path: Path) -> None:
-    """It ends at once and names the setting of Redis to change."""
+    """The service ends at once and names the setting of Redis to change."""
     with own_server(extra=["--maxmemory-policy", "allkeys-lru"]) as server:
         ended = run_command(["serve"], environment(server.url))
     said = ended.stdout + ended.stderr
@@ -67,7 +67,7 @@ def test_serve_refuses_to_start_where_redis_may_evict(own_server: OwnServer, tmp
 
 
 def test_a_policy_that_is_changed_later_stops_deliveries_until_it_is_changed_back(own: Server, tmp_path: Path) -> None:
-    """Unready, and deliveries are answered 503: an acknowledged message could be evicted."""
+    """The service is not ready and answers deliveries 503, because Redis could evict an acknowledged message."""
     with serving(own.url, tmp_path / "log") as service, Shop(service.url) as shop, Facebook(service.url) as facebook:
         shop.connect()
         assert facebook.text("m_before").status_code == 200
@@ -93,7 +93,7 @@ def test_a_user_that_may_not_run_scripts_leaves_the_service_unready(own: Server,
 
 
 def test_a_replica_leaves_the_service_unready(own: Server, own_server: OwnServer, tmp_path: Path) -> None:
-    """It answers PING and refuses every message."""
+    """A replica answers PING and refuses every message."""
     with own_server("primary") as primary:
         host = ["--replicaof", "127.0.0.1", "1"]
         assert primary.url
@@ -104,7 +104,7 @@ def test_a_replica_leaves_the_service_unready(own: Server, own_server: OwnServer
 
 
 def test_what_redis_does_not_tell_is_said_loudly_and_does_not_stop_the_service(own: Server, tmp_path: Path) -> None:
-    """A managed Redis may refuse INFO: its policy is unknown, which is not the same as wrong."""
+    """A managed Redis may refuse INFO. Its policy is then unknown, but not wrong."""
     url = with_user(own, "+@all", "-info")
     with serving(url, tmp_path / "log") as service:
         found = checks(service)
@@ -115,7 +115,7 @@ def test_what_redis_does_not_tell_is_said_loudly_and_does_not_stop_the_service(o
 
 @pytest.fixture(scope="session")
 def faketime() -> Path:
-    """The library that gives a process another time."""
+    """Returns the library that gives a process another time."""
     try:
         return library("libfaketime.so.1", package="libfaketime")
     except Absent as reason:
@@ -125,7 +125,8 @@ def faketime() -> Path:
 def test_a_message_that_only_redis_calls_too_old_is_refused_and_not_dropped(
     own: Server, faketime: Path, tmp_path: Path
 ) -> None:
-    """The clock of Redis is five days and an hour ahead of the service's: a wrong clock must not drop a message."""
+    """The clock of Redis is five days and an hour ahead of the service's clock. A wrong clock must not drop a
+    message."""
     behind = timedelta(days=5, hours=1)
     wrong = {"LD_PRELOAD": str(faketime), "FAKETIME": f"-{behind // timedelta(seconds=1)}s"}
     sent = int((time.time() - behind.total_seconds()) * 1000)
@@ -143,7 +144,7 @@ def test_a_message_that_only_redis_calls_too_old_is_refused_and_not_dropped(
 
 
 def test_a_store_without_any_page_answers_deliveries_503(own: Server, tmp_path: Path) -> None:
-    """It may be the wrong database or a new server: Facebook delivers again. The dashboard's test is answered 200."""
+    """It may be the wrong database or a new server. Facebook delivers again. The dashboard's test is answered 200."""
     dashboard = (
         b'{"object":"page","entry":[{"id":"0","time":1770000000,"changes":[{"field":"messages","value":'
         b'{"sender":{"id":"12334"},"recipient":{"id":"23245"},"timestamp":"1527459824",'

@@ -21,7 +21,7 @@ CUSTOMER = Psid("7000000000000101")
 
 
 def wait_for_beat(breakable: Breakable) -> None:
-    """Returns when the service has written its next beat."""
+    """Wait until the service has written its next beat."""
     with breakable.client() as client:
 
         def beats() -> list[bytes | None]:

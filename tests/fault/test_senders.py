@@ -33,14 +33,14 @@ HEAD: Final = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/j
 
 @pytest.fixture(scope="module")
 def shared(valkey9: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for all tests that do not change it."""
+    """The service of all tests that do not change it."""
     with serving(valkey9.url, tmp_path_factory.mktemp("senders") / "log") as service:
         yield service
 
 
 @pytest.fixture
 def service(shared: Service, valkey: Server) -> Service:
-    """The same over an empty store, with a shop."""
+    """The same service over an empty store, with a shop."""
     assert valkey.url
     with Shop(shared.url) as shop:
         shop.connect()
@@ -49,8 +49,8 @@ def service(shared: Service, valkey: Server) -> Service:
 
 @asynccontextmanager
 async def genuine(service: Service) -> AsyncIterator[Load]:
-    """A load of genuine deliveries. On a quiet machine each is answered 200 within Facebook's five seconds. On a busy
-    machine some may have to be sent again."""
+    """Yields a load of genuine deliveries. On a quiet machine each is answered 200 within Facebook's five seconds. On a
+    busy machine some may have to be sent again."""
     async with loading(service.url, connections=4) as load:
         await load.reach(1)
         yield load
@@ -60,19 +60,19 @@ async def genuine(service: Service) -> AsyncIterator[Load]:
 
 
 def readable(service: Service) -> list[str]:
-    """Every id, once for each time it is shown."""
+    """Returns every id, once for each time that the service shows it."""
     with Shop(service.url) as shop:
         return shop.ids()
 
 
 def dropped(service: Service) -> "Counter[tuple[str, ...]]":
-    """Connections cut off so far, by reason."""
+    """Returns the number of dropped connections, by reason."""
     with Operator(service.ops_url) as operator:
         return operator.counts("connections_dropped_total")
 
 
 def posted(body: bytes, *headers: tuple[bytes, bytes]) -> bytes:
-    """A delivery as it travels."""
+    """Returns the bytes of a delivery."""
     lines = b"".join(b"%b: %b\r\n" % header for header in headers)
     return b"%b%bContent-Length: %d\r\n\r\n%b" % (HEAD, lines, len(body), body)
 
@@ -80,7 +80,8 @@ def posted(body: bytes, *headers: tuple[bytes, bytes]) -> bytes:
 @pytest.mark.timeout(180)
 @pytest.mark.fault("10,000 connections that send nothing, or half a head, or half a body")
 async def test_ten_thousand_idle_connections_cost_little_and_are_ended(service: Service, row: EndsWith) -> None:
-    """As many as this machine allows. Memory grows by a few KiB for each, and all of them are closed in the end."""
+    """The test opens as many as this machine allows. Memory grows by a few KiB per connection, and all of them are
+    closed in the end."""
     count = room_for_connections(IDLE)
     before, cut = resident_bytes(service), dropped(service)
     idle = [Sender() for _ in range(count)]
@@ -105,7 +106,7 @@ async def test_ten_thousand_idle_connections_cost_little_and_are_ended(service: 
 
 
 async def drip(senders: list[Sender]) -> None:
-    """Sends a byte now and then. A limit on silence would never end this connection."""
+    """Send a byte now and then. A limit on silence would never end this connection."""
     while True:
         await asyncio.sleep(1)
         for sender in senders:
@@ -115,8 +116,8 @@ async def drip(senders: list[Sender]) -> None:
 
 @pytest.mark.fault("bodies that are too large, declared or not, half or whole")
 async def test_large_bodies_are_refused_and_cost_no_memory(service: Service, row: EndsWith) -> None:
-    """A body that is declared or sent too large is answered 413. Half bodies are dropped when together they are too
-    large."""
+    """A body that is declared or sent too large is answered 413. Half bodies are dropped if they are too large
+    together."""
     before, cut = resident_bytes(service), dropped(service)
     chunk = b"%x\r\n%b\r\n" % (MIB, b"x" * MIB)
     declared = [Sender(HEAD + b"Content-Length: 99999999999\r\n\r\n" + b"x" * 1000) for _ in range(20)]
@@ -189,7 +190,8 @@ async def test_a_captured_delivery_sent_again_is_stored_once(service: Service, r
 @pytest.mark.timeout(180)
 @pytest.mark.fault("a flood of forged deliveries")
 async def test_a_flood_of_forgeries_leaves_genuine_deliveries_their_answer(service: Service, row: EndsWith) -> None:
-    """From hundreds of connections, each as fast as it gets its 401. No genuine delivery waits five seconds."""
+    """Hundreds of connections send the next forgery as soon as they get their 401. No genuine delivery waits five
+    seconds."""
     before = resident_bytes(service)
     body = serialize(texts(["m_forged"]))
     statuses: Counter[int] = Counter()

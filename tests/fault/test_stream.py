@@ -27,7 +27,7 @@ UNREAD = 1200
 
 
 class Postman:
-    """Delivers to any replica that answers, as Facebook does: again and again until it is 200."""
+    """Delivers to any replica, again and again until the answer is 200, as Facebook does."""
 
     def __init__(self, replicas: list[Service]) -> None:
         self.replicas = replicas
@@ -55,14 +55,14 @@ class Postman:
         return False
 
     def done(self) -> None:
-        """Everything has been taken."""
+        """Returns when every delivery has been accepted."""
         self._thread.join(90)
         assert not self._thread.is_alive()
         assert self.failed == []
 
 
 def enough(viewer: Viewer, wanted: int, postman: Postman) -> bool:
-    """Whether the viewer has seen this number of events, or everything has been delivered."""
+    """Returns True if the viewer has seen this number of events, or if everything has been delivered."""
     return len(viewer.ids) >= wanted or postman.stop.is_set()
 
 
@@ -125,7 +125,7 @@ def test_viewers_stay_while_redis_is_away_and_get_everything_once_it_is_back(
 
 
 def refused(service: Service, last: str) -> int:
-    """Returns the status for a viewer who connects again now."""
+    """Returns the status that a viewer gets who connects again now."""
     with Viewer(service.url, after=last) as viewer:
         return viewer.status
 
@@ -157,7 +157,7 @@ def test_a_viewer_that_does_not_read_is_ended_and_comes_back_without_loss(valkey
 
 
 def lazy(service: Service) -> socket.socket:
-    """A connection on which a stream was asked for and nothing is read."""
+    """Returns a connection that has asked for a stream and reads nothing."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(30)
@@ -170,7 +170,7 @@ def lazy(service: Service) -> socket.socket:
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:
-    """Returns what the other side has sent, without chunk marks."""
+    """Returns what the other side has sent, without the marks of chunks."""
     received = bytearray()
     with suppress(OSError):
         while part := connection.recv(65536):

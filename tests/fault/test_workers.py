@@ -38,13 +38,13 @@ SWEEP_SECONDS = 27.0
 
 
 async def all_serve(service: Service, count: int = 2) -> None:
-    """Returns when this number of workers serves."""
+    """Wait until this number of workers serves."""
     with Operator(service.ops_url) as operator:
         await wait_until(lambda: operator.counts("workers")[()] == count, WITHIN)
 
 
 def page_of(number: int) -> PageId:
-    """Another one for each run: a message that was sent to the same Page before is known there."""
+    """Returns another Page for each run, because the store already knows messages that were sent to the same Page."""
     return PageId(f"{104_200_000_000_100 + number}")
 
 
@@ -57,7 +57,7 @@ def connected(service: Service, number: int) -> str:
 
 
 def ids_of(service: Service, name: str) -> list[str]:
-    """Every id that a shop shows, once for each time it is shown."""
+    """Returns every id that a shop shows, once for each time that the service shows it."""
     with Shop(service.url, name) as shop:
         return shop.ids()
 
@@ -84,7 +84,7 @@ async def test_one_of_two_workers_is_killed_again_and_again(valkey: Server, tmp_
 
 @pytest.mark.fault("one of two worker processes stands still (SIGSTOP), and goes on")
 async def test_one_of_two_workers_stands_still_and_goes_on(valkey: Server, tmp_path: Path, row: EndsWith) -> None:
-    """Facebook ends the requests of this worker and sends them again to the other worker. Then the first worker
+    """Facebook ends its requests to this worker and sends them again to the other worker. Then the first worker
     continues."""
     with serving(valkey.url, tmp_path / "log", WEB_CONCURRENCY="2") as service:
         with Shop(service.url) as shop:
@@ -173,7 +173,7 @@ async def test_two_replicas_are_renewed_in_turn(valkey: Server, tmp_path: Path, 
 
 
 async def the_same_for_all(replicas: list[Service], name: str) -> list[str]:
-    """Returns the ids that every replica shows for a shop, with any worker, when nothing is in progress."""
+    """Returns the ids that every replica shows for a shop with any worker, when nothing is in progress."""
     answers: list[list[str]] = []
 
     def alike() -> bool:
@@ -188,7 +188,7 @@ async def the_same_for_all(replicas: list[Service], name: str) -> list[str]:
 
 
 async def test_two_replicas_of_two_workers_on_a_cluster_are_one_service(tmp_path: Path) -> None:
-    """The same answers, numbers that come to what was sent, and one sweep at a time."""
+    """Both give the same answers, their counts add up to what was sent, and only one sweeps at a time."""
     pages = [PageId(f"10420000000000{n}") for n in range(1, 7)]
     with running_cluster(tmp_path / "cluster", valkey9()) as cluster, ExitStack() as stack:
         began = time.monotonic()

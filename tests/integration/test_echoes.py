@@ -18,7 +18,7 @@ def echo(mid: str, *, sender: str = PAGE, recipient: str = CUSTOMER, **more: Any
 def test_an_echo_says_which_program_sent_it_and_what_it_noted(
     facebook: Facebook, shop: Shop, app_id: int | str
 ) -> None:
-    """So a composer can tell its own automatic answers from the answers of staff. Ids are texts."""
+    """A composer can therefore tell its own automatic answers from the answers of staff. Ids are texts."""
     assert facebook.part(echo("m_echo", app_id=app_id, metadata="order-55")).status_code == 200
     found = shop.get("/messages/m_echo")
     assert (found["app_id"], found["metadata"]) == (str(app_id), "order-55")

@@ -134,7 +134,7 @@ def test_an_address_with_the_token_is_left_out_wherever_facebook_puts_it(
 def test_each_call_names_version_fields_and_a_timed_proof_and_hides_the_token(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str
 ) -> None:
-    """One call of the API makes one call of Graph. The token is in a header and in no address."""
+    """A read of the API makes one call of Graph. The token is in a header and in no address."""
     if edge == "customer":
         graph.world.say(page, Psid("7000000000000001"), "សួស្តី")
     path = "customers/7000000000000001" if edge == "customer" else fill(graph, page, edge)[0]

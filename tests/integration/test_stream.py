@@ -146,9 +146,8 @@ def test_what_is_never_kept_is_told_to_who_is_there(
 def test_what_became_of_messages_is_told_live_and_to_who_comes_back(
     service: Service, shop: Shop, facebook: Facebook
 ) -> None:
-    """For edits, unsent messages and purges, both viewers get the same events with the same ids. A removed message is
-    only an id.
-    """
+    """Both viewers get the same events with the same ids, for edits, unsent messages and purges. A removed message is
+    only an id."""
     with Viewer(service.url).ready() as viewer:
         begin = viewer.reader.last_id
         for n in range(5):

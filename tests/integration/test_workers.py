@@ -185,7 +185,7 @@ def deliver_each_on_a_new_connection(service: Service, numbers: range) -> None:
 
 
 def test_a_service_whose_workers_cannot_start_ends(tmp_path: Path) -> None:
-    """The supervisor has read the file of a secret, and the file is gone when the workers read it."""
+    """The supervisor can read the file of a secret, but the file is gone when the workers read it."""
     keys = tmp_path / "keys"
     os.mkfifo(keys)
     told = environment("unix:///nonexistent.sock", WEB_CONCURRENCY="2", TOKEN_KEYS="", TOKEN_KEYS_FILE=str(keys))

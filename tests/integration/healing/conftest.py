@@ -1,4 +1,4 @@
-"""Facebook and a Valkey for tests of what is fetched from Facebook in the background."""
+"""Facebook and a Valkey for tests of messages that the service fetches from Facebook in the background."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def valkey(own_valkey: Server) -> Iterator[Server]:
-    """The same, empty; searched for leaked keys afterwards."""
+    """The same Valkey, emptied before the test and searched for leaked keys after it."""
     own_valkey.empty()
     yield own_valkey
     assert own_valkey.unbounded_keys() == []

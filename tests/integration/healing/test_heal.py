@@ -1,4 +1,5 @@
-"""What no webhook brought comes by itself: after a lost subscription, after an outage, once over all replicas."""
+"""Healing: the service fetches messages that no webhook has delivered, after a lost subscription and after an outage,
+once over all replicas."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +31,7 @@ SEPARATELY: Final = 0.5
 
 
 def write_down_calls(graph: FakeGraph) -> list[float]:
-    """Grows with every call of a conversations edge, by its moment in seconds."""
+    """Returns a list that gets the time, in seconds, of every call of a conversations edge."""
     moments: list[float] = []
 
     def note(document: Document) -> None:
@@ -45,10 +46,11 @@ def write_down_calls(graph: FakeGraph) -> list[float]:
 def test_a_lost_subscription_with_fifteen_unseen_messages_heals_once_with_two_replicas(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Four came by webhook too, one of the unseen was purged, one is older than five days; in the order of the saying.
+    """Four of the messages also arrived by webhook, one missing message was purged, and one is older than five days.
+    The shop reads the messages in the order in which they were sent.
 
-    The Page is silent for half an hour: its last message and the last look are set back, and it is due. A third replica
-    starts while one of them heals.
+    The test makes the Page silent for half an hour: it sets the times of the last message and of the last check back,
+    so that the Page is due. A third replica starts while another replica heals.
     """
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
@@ -113,7 +115,8 @@ def _looked_again(valkey: Server, page: PageId) -> bool:
 
 
 def assert_apart(moments: list[float]) -> None:
-    """No more than two a second in any stretch; its first call may have come a place late, which makes it short."""
+    """Check that any stretch has at most two calls a second. The first call of a stretch may have come late, which
+    makes the stretch short."""
     assert len(moments) >= 4
     for first in range(len(moments)):
         for last in range(first + 3, len(moments)):
@@ -124,9 +127,8 @@ def assert_apart(moments: list[float]) -> None:
 def test_after_an_outage_of_all_replicas_what_was_said_meanwhile_comes_by_itself(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Nobody was there for ten minutes; the subscription held, and is not touched. Two replicas come back at once, each
-    with two workers: all four look at what is due, and one of them heals.
-    """
+    """No replica runs for ten minutes, and the subscription stays unchanged. Two replicas come back at the same time,
+    each with two workers. All four workers look for due Pages, and one of them heals."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -160,7 +162,7 @@ def test_after_an_outage_of_all_replicas_what_was_said_meanwhile_comes_by_itself
 def test_a_heal_that_graph_breaks_off_is_taken_up_again_and_loses_nothing(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """What was fetched until then can be read; what is still missing is written down until it is there."""
+    """The shop can read the messages that were fetched before. The missing part stays recorded until it is fetched."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -196,9 +198,10 @@ def test_a_heal_whose_replica_ends_is_taken_up_by_another(
     end: Callable[[Service], int | None],
     code: int | None,
 ) -> None:
-    """Between the two conversations. The subscription is restored by then, so only what is written down tells of it.
+    """The replica ends between two conversations. The subscription is restored by then, so that only the record shows
+    what is missing.
 
-    A replica that is asked to end does not wait for the call under way.
+    A replica that must end does not wait for its call of Graph.
     """
     held = Barrier()
     with ExitStack() as stack:
@@ -227,7 +230,8 @@ def test_a_heal_whose_replica_ends_is_taken_up_by_another(
 def test_a_token_that_the_watch_finds_dead_marks_the_page_and_is_counted_on_every_replica(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Nobody had to ask for anything. From then on nobody calls Graph for it, and a new token ends it."""
+    """No caller had to ask for anything. No replica calls Graph for this Page again until the shop sends a
+    new token."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -252,7 +256,7 @@ def test_a_token_that_the_watch_finds_dead_marks_the_page_and_is_counted_on_ever
 
 
 def _counted(services: list[Service], status: str) -> bool:
-    """Whether every replica counts one Page, and it is in this state."""
+    """Returns True if every replica counts one Page, and this Page is in this state."""
     for service in services:
         with Operator(service.ops_url) as operator:
             pages = {labels: number for labels, number in operator.counts("pages").items() if number}

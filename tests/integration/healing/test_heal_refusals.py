@@ -1,4 +1,4 @@
-"""Healing always ends and goes on: lists without an end, refused conversations, many Pages side by side."""
+"""Healing always ends or continues: endless lists, refused conversations, and many Pages at the same time."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -52,7 +52,7 @@ REFUSALS: Final[dict[str, Fails]] = {
 def test_a_list_without_an_end_ends_and_what_it_gave_is_stored(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, edge: str, shape: Callable[[], Alters]
 ) -> None:
-    """The end is visible, and counted; the cut list is tried again later."""
+    """The end is visible and counted. The service tries the cut list again later."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -77,7 +77,7 @@ def test_a_list_without_an_end_ends_and_what_it_gave_is_stored(
 def test_on_demand_a_cursor_that_graph_answers_unchanged_is_the_end(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Whoever walks the list with `after` comes to its end."""
+    """A caller that walks the list with `after` reaches its end."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -90,9 +90,8 @@ def test_on_demand_a_cursor_that_graph_answers_unchanged_is_the_end(
 
 
 def test_pages_with_endless_lists_keep_no_other_page_waiting(graph: FakeGraph, valkey: Server, tmp_path: Path) -> None:
-    """Twenty of them at two shops, more than two replicas check side by side; a third shop's Page lost its subscription
-    at the same time.
-    """
+    """Two shops have twenty such Pages, more than two replicas check at the same time. A Page of a third shop loses its
+    subscription meanwhile."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
         shops = [stack.enter_context(GraphShop(services[0].url, f"shop-{n}")) for n in (2, 3)]
@@ -127,7 +126,8 @@ def _ended(shop: GraphShop, page: PageId) -> bool:
 def test_one_refused_conversation_does_not_stop_the_others(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, refused: Fault
 ) -> None:
-    """The newest of three. It stays on the list with its reason, and is fetched at its next try."""
+    """Facebook refuses the newest of three. This conversation stays on the list with its reason, and is fetched at its
+    next try."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -154,7 +154,7 @@ def test_one_refused_conversation_does_not_stop_the_others(
 def test_a_conversation_that_is_gone_is_tried_again_before_it_is_given_up(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """A new one may not be known on all of Facebook's machines yet."""
+    """Not all of Facebook's machines may know a new conversation yet."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -181,7 +181,8 @@ def _tries(shop: GraphShop, page: str) -> list[int]:
 def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, budget: bool
 ) -> None:
-    """They say nothing of the conversation: none is on the list of refused ones. What was fetched is stored."""
+    """Both errors say nothing about the conversation, so that no conversation is on the list of refused ones. Fetched
+    messages are stored."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -204,7 +205,7 @@ def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
 def test_a_tap_without_an_id_that_came_by_webhook_is_there_once_after_healing(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Graph lists it as a message with the button's title. The same words at another time are another message."""
+    """Graph lists the tap as a message with the button's title. The same text at another time is another message."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -227,7 +228,7 @@ def test_a_tap_without_an_id_that_came_by_webhook_is_there_once_after_healing(
 def test_a_tap_without_an_id_that_was_purged_alone_stays_out(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Graph lists it under an id of its own. The same words at another time are another message, which comes."""
+    """Graph lists the tap under another id. The same text at another time is another message, which is stored."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))

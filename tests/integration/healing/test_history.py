@@ -1,4 +1,4 @@
-"""A Page's first token brings its history: five days of conversations, none of which lives longer than it may."""
+"""A Page's first token brings its history of five days. No message stays longer than five days after it was sent."""
 
 import json
 from contextlib import ExitStack
@@ -35,19 +35,20 @@ KEPT: Final = 5 * DAY
 
 
 def moment(text: str) -> int:
-    """A time of an answer in milliseconds."""
+    """Returns a time of an answer in milliseconds."""
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def ended(shop: GraphShop, page: str) -> bool:
-    """Whether the history is fetched."""
+    """Returns True if the history is fetched."""
     return state(shop, page)["healing"]["status"] in ENDED
 
 
 def test_a_page_that_is_connected_brings_its_five_days(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Each message once, in conversations by their last message; none lives longer than five days from its sending."""
+    """Each message comes once, and conversations are ordered by their last message. No message stays longer than five
+    days after it was sent."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -87,7 +88,7 @@ def test_a_page_that_is_connected_brings_its_five_days(
 
 
 def state_of(page: dict[str, Any]) -> str:
-    """Its status."""
+    """Returns the Page's status."""
     status: str = page["status"]
     return status
 
@@ -95,7 +96,7 @@ def state_of(page: dict[str, Any]) -> str:
 def test_redis_lets_go_of_a_fetched_message_five_days_after_it_was_sent(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Not only the answer says so: the key has that deadline, and the message is gone at it."""
+    """The key in Redis has this expiry time too, and the message is gone after it."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -113,7 +114,8 @@ def test_redis_lets_go_of_a_fetched_message_five_days_after_it_was_sent(
 def test_the_owner_can_leave_the_history_out_and_purged_messages_stay_out(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """`{"history": false}`; healing on demand fetches it later. What was purged does not come back with it."""
+    """`{"history": false}` leaves the history out, and healing on demand fetches it later. Purged messages do not come
+    back with it."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -133,7 +135,7 @@ def test_the_owner_can_leave_the_history_out_and_purged_messages_stay_out(
 def test_healing_on_demand_by_command_and_what_doctor_says_of_a_refused_conversation(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """A running service does it; the command waits and prints how far it is, and what Facebook refuses."""
+    """A running service heals. The command waits, and prints the progress and what Facebook refuses."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
@@ -154,7 +156,7 @@ def test_healing_on_demand_by_command_and_what_doctor_says_of_a_refused_conversa
 def test_nothing_of_a_healing_is_left_when_its_page_is_disconnected(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Neither the messages, nor the conversation that Facebook refused; its id is in no log line either."""
+    """The messages are gone, and so is the conversation that Facebook refused. No log line has its id."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")
         shop = stack.enter_context(GraphShop(services[0].url))
