@@ -14,6 +14,7 @@ from app.tools import Tools, check_store, with_tools
 from cache.backup.backup import Backup
 from cache.backup.copy import Copy, CopyRefused
 from cache.registry.marks import Marks
+from cache.server.scan import count_keys
 from ops import values
 from ops.settings import read_settings
 
@@ -43,7 +44,7 @@ def backup(out: Path) -> None:
     check_store()
 
     async def work(tools: Tools) -> None:
-        keys = await tools.store.connection.count_keys()
+        keys = await count_keys(tools.store.connection)
         with click.progressbar(length=keys, label="Reading", file=sys.stderr) as bar:
             pages = await _backup(tools).write(out, bar.update)
         click.echo(f"{out} holds {counted(pages, 'Page')} and no message.")
@@ -110,7 +111,7 @@ def copy(to: str) -> None:
         marks = Marks(target, new_word=lambda: secrets.token_hex(8))
         copying = Copy(tools.store.connection, target, marks, now=unix_milliseconds)
         try:
-            size = await tools.store.connection.count_keys()
+            size = await count_keys(tools.store.connection)
             with click.progressbar(length=size, label="Copying  ", file=sys.stderr) as bar:
                 copied = await copying.run(bar.update)
             with click.progressbar(length=size, label="Comparing", file=sys.stderr) as bar:

@@ -32,8 +32,9 @@ from cache.purging.replay import PurgeReplay
 from cache.registry.marks import Marks
 from cache.sealing import Sealer
 from cache.server.connection import Connection
+from cache.server.scan import scan_keys
 
-SCAN_COUNT: Final = 1000
+PAGES_AT_ONCE: Final = 1000
 
 KEPT: Final = (b"shop:", b"x:", b"j:", b"r:", b"deletion:", PURGE_MARK)
 WATCH: Final = (WATCH_DUE, WATCH_STATUS, WATCH_COUNTS, WATCH_GRANTED, WATCH_EXPIRING, WATCH_UNHEALED)
@@ -79,15 +80,15 @@ class Backup:
         """
         pages: list[bytes] = []
         with BackupWriter(path, self._sealer, new_bytes=self._new_bytes) as file:
-            async for keys in self._connection.scan(SCAN_COUNT):
+            async for keys in scan_keys(self._connection):
                 pages += [key for key in keys if key.startswith(PAGE)]
                 for part in await self._read(await self._kept(keys)):
                     file.write(part)
                 progress(len(keys))
             if not pages:
                 raise BackupRefused("This Redis has no Page: there is nothing to back up. Is REDIS_URL the right one?")
-            for first in range(0, len(pages), SCAN_COUNT):
-                for part in await self._read(pages[first : first + SCAN_COUNT]):
+            for first in range(0, len(pages), PAGES_AT_ONCE):
+                for part in await self._read(pages[first : first + PAGES_AT_ONCE]):
                     file.write(part)
             for part in await self._read([mark_keys()[0]]):
                 file.write(part)
@@ -150,7 +151,7 @@ class Backup:
         return pages
 
     async def _require_empty(self) -> None:
-        async for keys in self._connection.scan(SCAN_COUNT):
+        async for keys in scan_keys(self._connection):
             messages = [key for key in keys if key.startswith(MESSAGE)]
             sizes = await self._connection.commands_at_once([("STRLEN", key) for key in messages])
             if any(sizes) or any(key.startswith(PAGE) for key in keys):

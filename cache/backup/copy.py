@@ -13,9 +13,9 @@ from cache.errors import Unavailable
 from cache.keys import BEAT, KEPT, SWEEPER_LOCK
 from cache.registry.marks import Marks
 from cache.server.connection import Connection
+from cache.server.scan import scan_keys
 from domain.errors import PageInboxError
 
-SCAN_COUNT: Final = 500
 AT_ONCE: Final = 50
 """Keys in one round trip. If a large key makes the call too slow, the keys are copied one by one."""
 LEFT_OUT: Final = (BEAT, b"probe:", SWEEPER_LOCK, KEPT)
@@ -58,11 +58,11 @@ class Copy:
         Raises:
             CopyRefused: the target is not empty, or cannot read the dumps of the source.
         """
-        async for keys in self._target.scan(SCAN_COUNT):
+        async for keys in scan_keys(self._target):
             if any(not key.startswith(LEFT_OUT) for key in keys):
                 raise CopyRefused("The Redis that --to names is not empty: name an empty one.")
         copied = 0
-        async for keys in self._source.scan(SCAN_COUNT):
+        async for keys in scan_keys(self._source):
             wanted = [key for key in keys if not key.startswith(LEFT_OUT)]
             for first in range(0, len(wanted), AT_ONCE):
                 copied += await self._copy(wanted[first : first + AT_ONCE])
@@ -97,7 +97,7 @@ class Copy:
     async def compare(self, progress: Progress) -> Compared:
         """Compare the content and expiry time of every key of the source with the same key of the target."""
         compared = different = 0
-        async for keys in self._source.scan(SCAN_COUNT):
+        async for keys in scan_keys(self._source):
             wanted = [key for key in keys if not key.startswith((*LEFT_OUT, b"mark:"))]
             for first in range(0, len(wanted), AT_ONCE):
                 some = wanted[first : first + AT_ONCE]

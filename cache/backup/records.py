@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Final
 
 from cache.errors import Corrupt
-from cache.server.connection import Arg, Connection, scored
+from cache.server.connection import Arg, Connection
+from cache.server.scan import scan_hash, scored
 
 PART: Final = 500
 """Fields, members or entries in one part."""
@@ -49,7 +50,7 @@ async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[Backup
             if value is not None:
                 yield BackupPart(key, "string", deadline, [(b"", value)])
         case b"hash":
-            async for fields in connection.scan_hash(key):
+            async for fields in scan_hash(connection, key):
                 yield BackupPart(key, "hash", deadline, [*fields.items()])
         case b"zset":
             async for items in _members(connection, key):

@@ -14,6 +14,7 @@ from typing import Final
 from cache.keys import WATCH_GRANTED, WATCH_SECONDS
 from cache.scripts import GRANT
 from cache.server.connection import Connection
+from cache.server.scan import scan_hash
 from domain.ids import PageId
 from domain.secret import Secret
 
@@ -45,7 +46,7 @@ class Grants:
     async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:
         """Returns the Pages whose tokens this person granted up to this moment."""
         tags, found = {tag.encode() for tag in self._tags(person)}, []
-        async for some in self._connection.scan_hash(WATCH_GRANTED):
+        async for some in scan_hash(self._connection, WATCH_GRANTED):
             for page, granted in some.items():
                 tag, _, at = granted.partition(b" ")
                 if tag in tags and int(at) <= until_ms + SAME_MOMENT_MS:

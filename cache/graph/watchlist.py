@@ -20,7 +20,8 @@ from cache.keys import (
     WATCH_UNHEALED,
 )
 from cache.scripts import BEAT, NOTE_SCORE, TAKE, WATCH
-from cache.server.connection import Arg, Connection, hash_fields, scored
+from cache.server.connection import Arg, Connection
+from cache.server.scan import hash_fields, scored
 from domain.ids import PageId
 from domain.shop import PageStatus
 from domain.watch import WITHIN, Outage, Within

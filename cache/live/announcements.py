@@ -16,7 +16,8 @@ import structlog
 
 from cache.errors import Unavailable
 from cache.keys import NEWS, shop_keys
-from cache.server.connection import Connection, Dedicated
+from cache.server.connection import Connection
+from cache.server.dedicated import Dedicated, dedicated, node_of
 from domain.ids import ShopId
 
 IDLE_SECONDS: Final = 10.0
@@ -153,7 +154,7 @@ class Announcements:
             taken |= line.channels.keys()
         for channel in self._subscriptions.keys() - taken:
             try:
-                node = await self._connection.node_of(channel)
+                node = await node_of(self._connection, channel)
             except Unavailable as error:
                 log.warning("announcements_lost", reason=error.reason)
                 await self._sleep(AGAIN_SECONDS)
@@ -207,7 +208,7 @@ class _Line:
 
     async def _run(self, connection: Connection, node: str) -> None:
         try:
-            async with connection.dedicated(node) as line:
+            async with dedicated(connection, node) as line:
                 self._opened.set_result(line)
                 await self._receive_all(line)
         except Unavailable as error:

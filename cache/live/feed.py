@@ -12,7 +12,7 @@ from cache.live.announcements import Announcements
 from cache.live.live import read_live
 from cache.live.timeline import Timeline
 from cache.sealing import Sealer
-from cache.server.connection import heed_cancellation
+from cache.server.failures import heed_cancellation
 from domain.ids import ShopId
 from domain.stream import Start, Stretch
 

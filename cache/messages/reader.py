@@ -17,7 +17,8 @@ from cache.messages.staff_marks import readable_mark
 from cache.messages.vault import ShopSecrets
 from cache.registry.registry import Registry
 from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
-from cache.server.connection import Arg, Connection, Reply, scored
+from cache.server.connection import Arg, Connection, Reply
+from cache.server.scan import scored
 from domain.cursor import Slice
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.kept import KeptConversation, KeptMessage

@@ -15,14 +15,13 @@ from cache.errors import Unavailable
 from cache.keys import AUDIT, AUDIT_READS, AUDIT_SECONDS, KEPT, MAX_TTL_SECONDS, MESSAGE, SHOP_INDEX, SWEEPER_LOCK
 from cache.scripts import AUDIT_CLOSE, COUNT
 from cache.server.connection import Connection, Reply, ScriptCall
+from cache.server.scan import scan_keys
 from ops.metrics import Metrics
 
 SWEEP_SECONDS: Final = 30
 """Time between two sweeps. Expired bodies leave memory within a minute."""
 OVERDUE_SECONDS: Final = 60
 """Largest normal difference between this process's clock and the server's clock."""
-SCAN_COUNT: Final = 1000
-"""Keys in one step: less than a millisecond of the server's time."""
 
 REWRITE_SECONDS: Final = 24 * 60 * 60
 """Time between two rewrites of the files of our private server. A rewrite removes expired data from its files too."""
@@ -69,7 +68,7 @@ class Sweeper:
         """
         began = self._clock()
         kept, oldest = 0, 0
-        async for names in self._connection.scan(SCAN_COUNT):
+        async for names in scan_keys(self._connection):
             for count, *moments in await self._count([name for name in names if name.startswith(SHOP_INDEX)]):
                 kept += int(count)
                 for at in filter(None, moments):

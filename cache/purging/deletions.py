@@ -11,6 +11,7 @@ from cache.keys import DELETION_SECONDS, deletion_key
 from cache.purging.purge import Purger
 from cache.scripts import NOTE_DELETION
 from cache.server.connection import Arg, Connection
+from cache.server.scan import scan_hash
 from domain.deletion import Deletion
 from domain.ids import PurgeId, ShopId
 from domain.shop import Receipt
@@ -43,7 +44,7 @@ class Deletions:
     async def find(self, code: str, /) -> Deletion | None:
         """Returns the state of a request, or None if there was no such request in the last 90 days."""
         fields: dict[bytes, bytes] = {}
-        async for some in self._connection.scan_hash(deletion_key(code)):
+        async for some in scan_hash(self._connection, deletion_key(code)):
             fields |= some
         if _AT.encode() not in fields:
             return None

@@ -23,7 +23,8 @@ from cache.purging.journal import JournalEntry, PurgeJournal
 from cache.purging.receipts import Receipts
 from cache.registry.registry import Registry
 from cache.scripts import ERASE, STEP, UNINDEX, UNLOG
-from cache.server.connection import Arg, Connection, Script, hash_fields
+from cache.server.connection import Arg, Connection, Script
+from cache.server.scan import hash_fields
 from domain import limits
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
 from domain.shop import PurgeTarget, Receipt

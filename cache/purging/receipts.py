@@ -7,7 +7,8 @@ from typing import Final
 from cache.errors import NotFound
 from cache.keys import RECEIPT_SECONDS, shop_keys
 from cache.purging.receipt_signature import ReceiptSigner
-from cache.server.connection import Connection, hash_fields, scored
+from cache.server.connection import Connection
+from cache.server.scan import hash_fields, scored
 from domain.ids import PurgeId, ShopId
 from domain.shop import PURGE_TARGETS, Receipt
 

@@ -19,12 +19,12 @@ from cache.registry.marks import Marks
 from cache.scripts import CLAIM, CONNECT, KEEP_TOKEN, PAUSE_PAGE, RELEASE, REPLACE
 from cache.sealing import Sealer
 from cache.server.connection import Connection
+from cache.server.scan import scan_hash, scan_keys
 from domain import limits
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, Shop
 
-SCAN_COUNT: Final = 1000
 PAGES_PER_CALL: Final = 100
 """Pages of a shop that one command reads."""
 
@@ -106,14 +106,14 @@ class Registry:
         """Called before an empty answer. Raises an error if the shop has no Pages because Redis lost them. The shop's
         record may exist even after a loss, because the audit entry of this call writes to the record.
         """
-        async for fields in self._connection.scan_hash(shop_keys(shop).registry):
+        async for fields in scan_hash(self._connection, shop_keys(shop).registry):
             if page_fields.page_ids(fields):
                 return
         await self._marks.require()
 
     async def shop_ids(self) -> list[ShopId]:
         """Returns every shop that has a record. It looks at every key in Redis, so only operators' commands use it."""
-        found = [shop_of_key(key) async for keys in self._connection.scan(SCAN_COUNT) for key in keys]
+        found = [shop_of_key(key) async for keys in scan_keys(self._connection) for key in keys]
         return sorted({shop for shop in found if shop is not None})
 
     async def known(self, shop: ShopId) -> bool:
@@ -124,7 +124,7 @@ class Registry:
     async def page_ids(self, shop: ShopId) -> list[PageId]:
         """Returns the ids of a shop's Pages."""
         found: dict[PageId, None] = {}
-        async for fields in self._connection.scan_hash(shop_keys(shop).registry):
+        async for fields in scan_hash(self._connection, shop_keys(shop).registry):
             found |= dict.fromkeys(page_fields.page_ids(fields))
         return [*found]
 

@@ -8,9 +8,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from redis.asyncio import Redis
+from redis.asyncio.cluster import ClusterNode
+
 from cache.errors import NOT_ALLOWED, Unavailable
 from cache.keys import page_of_key
-from cache.server.connection import Commands, Connection, Reply, hash_fields, our_errors
+from cache.server.connection import Connection, Reply
+from cache.server.failures import our_errors
+from cache.server.scan import hash_fields, primaries, scan_keys
 from domain.ids import PageId
 
 NODE_SECONDS: Final = 5.0
@@ -27,7 +32,9 @@ CONFIG: Final = (
     "slowlog-log-slower-than",
     "slowlog-max-len",
 )
-_SCAN_COUNT: Final = 1000
+
+
+_Node = Redis | ClusterNode
 
 
 def number(info: Mapping[str, str], name: str) -> int:
@@ -73,14 +80,14 @@ async def examine(
     """
     try:
         async with asyncio.timeout(FIND_SECONDS):
-            nodes = await connection.primaries()
+            nodes = await primaries(connection)
     except TimeoutError:
         raise Unavailable("redis_timeout") from None
     return await asyncio.gather(*(_asked(name, node, now, clock) for name, node in nodes.items()))
 
 
 async def _asked(
-    name: str, node: Commands, now: Callable[[], float], clock: Callable[[], float]
+    name: str, node: _Node, now: Callable[[], float], clock: Callable[[], float]
 ) -> NodeFacts | tuple[str, Unavailable]:
     try:
         with our_errors():
@@ -90,7 +97,7 @@ async def _asked(
         return name, error
 
 
-async def _facts(name: str, node: Commands, now: Callable[[], float], clock: Callable[[], float]) -> NodeFacts:
+async def _facts(name: str, node: _Node, now: Callable[[], float], clock: Callable[[], float]) -> NodeFacts:
     await _reply(node, "PING")  # the first command also connects, and must not count as a round trip
     sent, sent_at = clock(), now()
     seconds, microseconds = await _reply(node, "TIME")
@@ -110,12 +117,12 @@ async def _facts(name: str, node: Commands, now: Callable[[], float], clock: Cal
     )
 
 
-async def _reply(node: Commands, *command: str | int) -> Reply:
+async def _reply(node: _Node, *command: str | int) -> Reply:
     with our_errors():
         return await node.execute_command(*command)
 
 
-async def _unless_refused(node: Commands, *command: str | int) -> Reply | None:
+async def _unless_refused(node: _Node, *command: str | int) -> Reply | None:
     """Returns the reply; None if the server does not allow this command."""
     try:
         return await _reply(node, *command)
@@ -142,6 +149,6 @@ async def every_page(connection: Connection) -> AsyncIterator[list[PageId]]:
     Raises:
         Unavailable: not all keys could be read.
     """
-    async for keys in connection.scan(_SCAN_COUNT):
+    async for keys in scan_keys(connection):
         if pages := [page for key in keys if (page := page_of_key(key)) is not None]:
             yield pages

@@ -4,14 +4,16 @@ An error inside a script has other text around it, so texts are searched, not co
 they may contain keys. The words are from the server (`src/server.c` of Redis 7.0) and of OpenSSL.
 """
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from redis import exceptions as redis_errors
 
-from cache.errors import UnavailableReason
+from cache.errors import Unavailable, UnavailableReason
 
 _CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], UnavailableReason], ...]] = (
     ((ssl.SSLCertVerificationError,), "redis_certificate_untrusted"),
@@ -65,3 +67,23 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while seen is not None:
         yield seen
         seen = seen.__cause__ or seen.__context__
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """Turn errors of the client into `Unavailable`. The reason shows what the operator should check."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError, TimeoutError) as error:
+        raise Unavailable(reason_of(error)) from None
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError if this task was cancelled. The client sends with `asyncio.wait_for`, in which
+    Python 3.11 may ignore a cancellation (https://github.com/python/cpython/issues/86296). Endless loops call this.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling() > 0:
+        raise asyncio.CancelledError

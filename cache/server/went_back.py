@@ -19,7 +19,8 @@ import structlog
 
 from cache.errors import UNREACHED, Unavailable
 from cache.keys import BEAT_SECONDS, MAX_TTL_SECONDS, WATCH_BEAT, beat_keys
-from cache.server.connection import Connection, heed_cancellation
+from cache.server.connection import Connection
+from cache.server.failures import heed_cancellation
 from domain.errors import PageInboxError
 from ops.metrics import Metrics
 

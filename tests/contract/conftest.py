@@ -31,6 +31,7 @@ from cache.registry.routes import PageRoute, Routes
 from cache.sealing import Sealer
 from cache.server.address import connect
 from cache.server.connection import Connection, Script
+from cache.server.scan import scan_keys
 from domain.event import Outcome, Storable
 from domain.ids import MessageId, PageId, Psid, ShopId
 from domain.message import Message
@@ -140,7 +141,7 @@ class Box:
 
     async def keys(self) -> list[bytes]:
         """Returns every key of every node."""
-        return [key async for keys in self.connection.scan(1000) for key in keys]
+        return [key async for keys in scan_keys(self.connection) for key in keys]
 
 
 def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[Secret] = (SEAL_KEY,)) -> Box:

@@ -9,7 +9,7 @@ from cache.keys import RECEIPT_SECONDS, shop_keys
 from cache.messages.reader import WALKED_PER_CALL
 from cache.purging.receipt_signature import ReceiptSigner
 from cache.purging.receipts import Receipts
-from cache.server.connection import scored
+from cache.server.scan import scored
 from domain.ids import PageId, Psid, conversation_of
 from tests.contract.conftest import PAGE, SHOP, Box, text
 from tests.service import SEAL_KEY

@@ -8,7 +8,7 @@ import pytest
 from cache.graph.grants import SAME_MOMENT_MS, Grants
 from cache.keys import DELETION_SECONDS, WATCH_GRANTED, WATCH_SECONDS, deletion_key, shop_keys
 from cache.purging.deletions import Deletions
-from cache.server.connection import HASH_FIELDS
+from cache.server.scan import HASH_FIELDS
 from domain.deletion import Deletion
 from domain.ids import PageId, PurgeId
 from domain.secret import Secret
