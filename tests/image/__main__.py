@@ -1,9 +1,9 @@
-"""`make image`: builds the Dockerfile where no Docker engine runs and no registry is reached, and proves its promises.
+"""`make image`: builds the Dockerfile without a Docker engine and without a registry, and checks the image.
 
-    python -m tests.image                        on a stand-in of the official base, made once
-    PYTHON_IMAGE=NAME python -m tests.image      on this base, which a registry gives
+    python -m tests.image                        uses a substitute of the official base, which is made once
+    PYTHON_IMAGE=NAME python -m tests.image      uses this base from a registry
 
-Ends with 1 when a promise is broken, with 2 when this machine cannot build images at all.
+The exit code is 1 if a check fails, and 2 if this machine cannot build images.
 """
 
 import os
@@ -13,41 +13,41 @@ from functools import partial
 from pathlib import Path
 
 from tests.image import build, faults
-from tests.image.base import stand_in
+from tests.image.base import substitute
+from tests.image.checks import CHECKS
 from tests.image.machine import ROOT, Absent, prepare, tool
-from tests.image.points import NotSo, Points, step
-from tests.image.promises import PROMISES
-from tests.image.running import sweep
+from tests.image.report import CheckFailed, Report, step
+from tests.image.running import remove_leftovers
 
 
 def main() -> int:
-    """Everything in turn; the exit code."""
+    """Build the image, run every check and return the exit code."""
     try:
         prepare()
-        sweep()
+        remove_leftovers()
         base = _base()
-    except (Absent, NotSo) as reason:
+    except (Absent, CheckFailed) as reason:
         print(f"The image was not built: {reason}", file=sys.stderr)
         return 2
-    points = Points()
-    points.prove("hadolint has nothing to say", lint)
+    report = Report()
+    report.check("hadolint finds nothing", lint)
     with build.context() as place:
-        points.prove("it builds, from nothing", partial(_build, place, base))
-        if "it builds, from nothing" in points.broken:
-            return points.conclude()
-        points.prove("a change of the code keeps the libraries' layer", partial(build.after_a_change, place, base))
-    for promise, proof in PROMISES.values():
-        points.prove(promise, partial(proof, build.NAME, base))
-    points.prove("planted faults are noticed", partial(faults.all_noticed, base))
+        report.check("it builds, from nothing", partial(_build, place, base))
+        if "it builds, from nothing" in report.failed:
+            return report.end()
+        report.check("a change of the code keeps the libraries' layer", partial(build.after_a_change, place, base))
+    for promise, proof in CHECKS.values():
+        report.check(promise, partial(proof, build.NAME, base))
+    report.check("every planted fault is found", partial(faults.all_found, base))
     if "PYTHON_IMAGE" not in os.environ:
-        print("\n  Not proved: the bytes of the official base. A stand-in of its Debian and Python took its place.")
-    return points.conclude()
+        print("\n  Not checked: the official base. A substitute with the same Debian and Python was used.")
+    return report.end()
 
 
 def _base() -> str:
     given = os.environ.get("PYTHON_IMAGE")
     if given is None:
-        return stand_in()
+        return substitute()
     with step(f"pulling {given}"):
         tool("podman", "pull", "--quiet", given)
     return given
@@ -58,11 +58,11 @@ def _build(place: Path, base: str) -> str:
 
 
 def lint() -> str:
-    """The linter's version, when it has nothing to say; an exception from its rules has its reason in the file."""
+    """Returns the linter's version if it finds nothing. The Dockerfile gives the reason for each ignored rule."""
     program = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([program, "--no-color", "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise NotSo(done.stdout + done.stderr)
+        raise CheckFailed(done.stdout + done.stderr)
     return tool(program, "--version").strip().removeprefix("Haskell Dockerfile Linter ")
 
 

@@ -1,6 +1,6 @@
-"""A stand-in for the official `python:3.13-slim`, where no registry can be reached: the same Debian, its own Python.
+"""A substitute for the official `python:3.13-slim` without a registry: the same Debian, with Debian's own Python.
 
-Made once, kept in the storage. What it cannot show is said at the end of every run: the official image's bytes.
+It is made once and kept in the image storage.
 """
 
 import shutil
@@ -9,26 +9,26 @@ from pathlib import Path
 from typing import Final
 
 from tests.image.machine import HOME, tool
-from tests.image.points import NotSo, step
+from tests.image.report import CheckFailed, step
 
 NAME: Final = "docker.io/library/python:3.13-slim"
-"""The name that the Dockerfile's default stands for."""
+"""The full name of the Dockerfile's default base."""
 RELEASE: Final = "trixie"
-"""The Debian that the official image is made of, and whose Python is 3.13."""
+"""The Debian release of the official image. Its Python is 3.13."""
 PATH: Final = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def stand_in() -> str:
-    """The image's name, after it was made if it was not there yet.
+def substitute() -> str:
+    """Make the image if it is missing, and return its name.
 
     Raises:
-        NotSo: Debian cannot be reached.
+        CheckFailed: Debian cannot be reached.
     """
     try:
         tool("buildah", "inspect", "--type", "image", NAME)
-    except NotSo:
-        with step(f"a stand-in for {NAME}, once"), tempfile.TemporaryDirectory(dir=HOME) as scratch:
+    except CheckFailed:
+        with step(f"making a substitute for {NAME}, once"), tempfile.TemporaryDirectory(dir=HOME) as scratch:
             _commit(_unpack(Path(scratch) / "root"))
     return NAME
 
@@ -44,7 +44,7 @@ def _unpack(root: Path) -> Path:
     # As in the official image: no compiled modules.
     for compiled in root.glob("usr/lib/python3*/**/*.pyc"):
         compiled.unlink()
-    # Whom this machine trusts, the builder inside trusts too: a proxy may stand between it and the packages.
+    # The builder trusts the same certificates as this machine, because a proxy may serve the packages.
     shutil.copyfile(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
     (root / "etc/pip.conf").write_text(f"[global]\ncert = {CERTIFICATES}\n")
     shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The Dockerfile, built; and built again after a change of the code."""
+"""Builds the image, and builds it again after a change of the code."""
 
 import re
 import secrets
@@ -13,12 +13,12 @@ from typing import Final
 
 from tests.house.sources import committed
 from tests.image.machine import HOME, ROOT, tool
-from tests.image.points import NotSo, demand
+from tests.image.report import CheckFailed, require
 
-NAME: Final = "localhost/page-inbox:proved"
+NAME: Final = "localhost/page-inbox:checked"
 
 PLANTED: Final = "a-secret-that-must-stay-outside-of-every-image"
-"""Put into the places where secrets lie beside the code, and looked for in every layer."""
+"""Written to PLACES before a build. No layer may contain it."""
 PLACES: Final = (
     ".env",
     ".data/secrets.json",
@@ -32,24 +32,24 @@ PLACES: Final = (
 
 @dataclass(frozen=True)
 class Built:
-    """A build: how long it took, and which of its steps were taken from an earlier one."""
+    """A finished build, with its duration and its output."""
 
     name: str
     seconds: float
-    said: str
+    output: str
 
     def reused(self, step: str) -> bool:
-        """Whether the step that begins so came from the cache."""
-        place = self.said.find(step)
+        """Whether the step that begins with this text came from the cache."""
+        place = self.output.find(step)
         if place < 0:
-            raise NotSo(f"no step begins with {step}")
-        following = re.search(r"^\[\d/\d\] STEP|\Z", self.said[place:], re.MULTILINE)
-        return "Using cache" in self.said[place : place + following.start()] if following else False
+            raise CheckFailed(f"no step begins with {step}")
+        following = re.search(r"^\[\d/\d\] STEP|\Z", self.output[place:], re.MULTILINE)
+        return "Using cache" in self.output[place : place + following.start()] if following else False
 
 
 @contextmanager
 def context() -> Iterator[Path]:
-    """A copy of the sources as a clone has them, with secrets planted in it; never the working folder itself."""
+    """Copy the committed sources to a temporary folder, with planted secrets in it."""
     with tempfile.TemporaryDirectory(dir=HOME) as scratch:
         place = Path(scratch)
         _copy(place)
@@ -67,13 +67,13 @@ def _copy(place: Path) -> None:
 
 
 def build(place: Path, base: str, *, name: str = NAME, cached: bool = True) -> Built:
-    """Build what lies in this folder; `cached` takes over what earlier builds have done already.
+    """Build the image from this folder. With `cached`, layers of earlier builds are used.
 
     Raises:
-        NotSo: with the end of what was said.
+        CheckFailed: the build failed. The text has the end of its output.
     """
     began = time.monotonic()
-    said = tool(
+    output = tool(
         "buildah",
         "bud",
         "--pull=never",
@@ -87,24 +87,24 @@ def build(place: Path, base: str, *, name: str = NAME, cached: bool = True) -> B
         place,
         seconds=600,
     )
-    return Built(name, time.monotonic() - began, said)
+    return Built(name, time.monotonic() - began, output)
 
 
 def after_a_change(place: Path, base: str) -> str:
-    """That a changed line of code leaves the libraries' step alone, and changed libraries do not.
+    """Check that a changed line of code keeps the layer of the libraries, and that changed libraries do not.
 
-    Returns: the seconds of the second build.
+    Returns the seconds of the second build.
     """
     libraries = "RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir"
     with (place / "domain" / "ids.py").open("a") as module:
         module.write(f"\n# A change of the code that no earlier run has made: {secrets.token_hex(8)}\n")
     name = f"{NAME}-changed"
     changed = build(place, base, name=name)
-    demand(changed.reused(libraries), "a change of the code fetched the libraries again")
-    demand(not changed.reused("COPY . ."), "a change of the code was not seen")
+    require(changed.reused(libraries), "a change of the code installed the libraries again")
+    require(not changed.reused("COPY . ."), "a change of the code was not built")
     with (place / "requirements" / "runtime.txt").open("a") as lock:
         lock.write(f"\n# A change of the lock: {secrets.token_hex(8)}\n")
     again = build(place, base, name=name)
-    demand(not again.reused(libraries), "a change of the lock was not seen")
+    require(not again.reused(libraries), "a change of the lock was not built")
     tool("podman", "rmi", "--force", name)
     return f"libraries reused, {changed.seconds:.1f} s"

@@ -1,7 +1,7 @@
-"""The tools that build and run images without a Docker engine: installed when they are missing, set up for us alone.
+"""Installs and configures the tools that build and run images without a Docker engine.
 
-Everything lies in `.cache/image/` (images, the stand-in of the base, configuration) and in RUN (what runs); images and
-containers of the machine's own are neither seen nor touched.
+All files are in `.cache/image/` (images, configuration) and in RUN (running containers). Other images and containers of
+this machine are not used and not changed.
 """
 
 import os
@@ -10,15 +10,15 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.image.points import NotSo, step
+from tests.image.report import CheckFailed, step
 
 ROOT: Final = Path(__file__).parents[2]
 HOME: Final = ROOT / ".cache" / "image"
 RUN: Final = Path("/run/page-inbox-image")
-"""Short, because sockets lie in it, whose paths are limited."""
+"""A short path, because it contains sockets, and the path of a socket is limited."""
 
 PACKAGES: Final = ("buildah", "podman", "runc", "debootstrap", "catatonit")
-"""Of Debian. catatonit is what podman demands to be there, not process 1 of our containers."""
+"""Debian packages. podman requires catatonit, but it is not process 1 of our containers."""
 
 CONTAINERS: Final = """\
 [containers]
@@ -42,14 +42,14 @@ runroot = "{run}"
 
 
 class Absent(Exception):
-    """This machine cannot build images; says why."""
+    """Raised when this machine cannot build images. The text gives the reason."""
 
 
 def prepare() -> None:
-    """Install what is missing and write the configuration.
+    """Install missing tools and write the configuration.
 
     Raises:
-        Absent: not root, or no Debian.
+        Absent: this process is not root, or the machine is not Debian.
     """
     if os.geteuid() != 0:
         raise Absent("only root may mount and unpack images here; run it as root, or on a machine of your own")
@@ -60,7 +60,7 @@ def prepare() -> None:
         with step(f"installing {' '.join(missing)}"):
             try:
                 _install(missing)
-            except NotSo as reason:
+            except CheckFailed as reason:
                 raise Absent(str(reason)) from None
     HOME.mkdir(parents=True, exist_ok=True)
     RUN.mkdir(mode=0o700, exist_ok=True)
@@ -75,17 +75,17 @@ def _install(names: list[str]) -> None:
 
 
 def environment() -> dict[str, str]:
-    """What the tools are told: our configuration, and nothing of this machine's own settings of the service."""
+    """Returns the environment of the tools: our configuration, without settings of the service."""
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
-    told = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
-    return kept | {name: str(HOME / file) for name, file in told.items()}
+    files = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
+    return kept | {name: str(HOME / file) for name, file in files.items()}
 
 
 def tool(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None, seconds: float = 300) -> str:
-    """What a command said on stdout.
+    """Run a command and return its standard output.
 
     Raises:
-        NotSo: it failed, or took too long; with the end of what it said.
+        CheckFailed: the command failed or took too long. The text has the end of its output.
     """
     words = [str(word) for word in command]
     try:
@@ -101,8 +101,8 @@ def tool(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | No
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise NotSo(f"{' '.join(words[:2])} took longer than {seconds:.0f} s") from None
+        raise CheckFailed(f"{' '.join(words[:2])} took longer than {seconds:.0f} s") from None
     if done.returncode != 0:
         end = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
-        raise NotSo(f"{' '.join(words[:3])} ended with {done.returncode}:\n{end}")
+        raise CheckFailed(f"{' '.join(words[:3])} ended with {done.returncode}:\n{end}")
     return done.stdout

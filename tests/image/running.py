@@ -1,4 +1,4 @@
-"""Containers of the image, run as `compose.yaml` runs them: read-only, without capabilities, in little memory."""
+"""Containers of the image with the restrictions of `compose.yaml`: read-only, without capabilities, little memory."""
 
 import json
 import shlex
@@ -12,11 +12,11 @@ from typing import Any, Final
 import yaml
 
 from tests.image.machine import ROOT, tool
-from tests.image.points import NotSo, demand
+from tests.image.report import CheckFailed, require
 
 START_SECONDS: Final = 20.0
 GRACE_SECONDS: Final = 25
-"""As long as compose.yaml waits before it kills."""
+"""The grace period in compose.yaml."""
 CONTROL: Final = Path("/sys/fs/cgroup")
 
 
@@ -26,17 +26,17 @@ def compose() -> dict[str, Any]:
     return found
 
 
-def fences() -> list[str]:
-    """What compose.yaml fences the service in with, in podman's words.
+def restrictions() -> list[str]:
+    """Returns the restrictions of the service in compose.yaml, as options of podman.
 
     Raises:
-        KeyError: a fence is missing there.
+        KeyError: compose.yaml lacks one of them.
     """
     service = compose()["services"]["page-inbox"]
-    demand(service["read_only"] is True, "compose.yaml lets the service write")
+    require(service["read_only"] is True, "compose.yaml lets the service write")
     return [
         "--read-only",
-        "--read-only-tmpfs=false",  # podman would else let it write to more than Docker does
+        "--read-only-tmpfs=false",  # without this option, podman allows more writes than Docker does
         *(f"--tmpfs={place}" for place in service["tmpfs"]),
         *(f"--cap-drop={name}" for name in service["cap_drop"]),
         *(f"--security-opt={option.removesuffix(':true')}" for option in service["security_opt"]),
@@ -47,7 +47,7 @@ def fences() -> list[str]:
 
 
 def server_arguments() -> list[str]:
-    """What compose.yaml starts Valkey with, as options of its command line; but for its folder and its users."""
+    """Returns Valkey's options in compose.yaml as a command line, without those for its folder and its users."""
     valkey = compose()["services"]["valkey"]
     _, file, *options = valkey["command"]
     (source,) = [volume.split(":")[0] for volume in valkey["volumes"] if volume.split(":")[1] == file]
@@ -59,31 +59,31 @@ def server_arguments() -> list[str]:
 
 @dataclass
 class Container:
-    """A running one."""
+    """A running container."""
 
     id: str
 
     def ask(self, what: str) -> Any:
-        """What podman knows of it, by the words of its template."""
+        """Returns a value of `podman inspect`, for example `.State.Pid`."""
         return json.loads(tool("podman", "inspect", "--format", f"{{{{json {what}}}}}", self.id))
 
     @property
     def pid(self) -> int:
-        """Its process 1, seen from outside."""
+        """The host's process id of the container's process 1."""
         found: int = self.ask(".State.Pid")
         return found
 
     def status(self) -> dict[str, str]:
-        """`/proc/PID/status` of process 1."""
+        """Returns `/proc/PID/status` of process 1."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
     def python(self, program: str) -> str:
-        """What a Python program says inside."""
+        """Run a Python program in the container and return its output."""
         return tool("podman", "exec", self.id, "python3", "-c", program, seconds=30).strip()
 
     def http(self, url: str) -> tuple[int, str]:
-        """Status and body of a GET from inside, where there is no network but loopback; 0 while nobody listens."""
+        """Send a GET from inside the container. Returns status and body; status 0 if no server listens."""
         program = (
             "import http.client, sys, urllib.parse as p\n"
             f"u = p.urlsplit({url!r}); c = http.client.HTTPConnection(u.hostname, u.port, timeout=5)\n"
@@ -94,21 +94,21 @@ class Container:
         return int(status), body
 
     def wait_for(self, url: str) -> None:
-        """Until a GET from inside is answered 200."""
+        """Wait until a GET from inside the container is answered 200."""
         until(lambda: self.http(url)[0] == 200, f"no 200 from {url} within {START_SECONDS:.0f} s", self)
 
     def stop(self) -> tuple[float, int]:
-        """SIGTERM: the seconds until it had ended, and its exit code."""
+        """Send SIGTERM. Returns the seconds until the end, and the exit code."""
         began = time.monotonic()
         tool("podman", "stop", f"--time={GRACE_SECONDS}", self.id)
         return time.monotonic() - began, self.ask(".State.ExitCode")
 
-    def said(self) -> str:
-        """The end of its log."""
+    def log_end(self) -> str:
+        """Returns the end of the container's log."""
         return "\n".join(tool("podman", "logs", "--tail=5", self.id).splitlines())
 
     def peak_megabytes(self) -> float:
-        """The most memory it has had, files of the page cache included."""
+        """Returns the largest memory of the container so far, with the page cache."""
         for line in Path(f"/proc/{self.pid}/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             for file in (
@@ -117,18 +117,18 @@ class Container:
             ):
                 if file.is_file():
                     return int(file.read_text()) / 1e6
-        raise NotSo("the kernel does not tell how much memory was used")
+        raise CheckFailed("this kernel does not report the largest memory")
 
     def resident_megabytes(self) -> float:
-        """What process 1 itself holds now."""
+        """Returns the resident memory of process 1."""
         return int(self.status()["VmRSS"].split()[0]) / 1e3
 
 
 @contextmanager
 def running(name: str, settings: Mapping[str, str], *, network: str) -> Iterator[Container]:
-    """A container of this image with these settings; gone at the end, whatever became of it."""
-    told = [f"--env={key}={value}" for key, value in settings.items()]
-    command = ["podman", "run", "--detach", "--pull=never", f"--network={network}", *fences(), *told, name]
+    """Start a container of this image with these settings, and remove it at the end."""
+    environment = [f"--env={key}={value}" for key, value in settings.items()]
+    command = ["podman", "run", "--detach", "--pull=never", f"--network={network}", *restrictions(), *environment, name]
     container = Container(tool(*command).strip())
     try:
         yield container
@@ -136,24 +136,24 @@ def running(name: str, settings: Mapping[str, str], *, network: str) -> Iterator
         tool("podman", "rm", "--force", "--time=0", container.id)
 
 
-def until(condition: Any, otherwise: str, container: Container, within: float = START_SECONDS) -> None:
-    """Returns once it holds.
+def until(condition: Any, message: str, container: Container, within: float = START_SECONDS) -> None:
+    """Wait until the condition holds.
 
     Raises:
-        NotSo: the sentence, and what the container said last.
+        CheckFailed: it did not hold in time. The text has `message` and the end of the container's log.
     """
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
-            raise NotSo(f"{otherwise}; it said:\n{container.said()}")
+            raise CheckFailed(f"{message}. Its log ends with:\n{container.log_end()}")
         time.sleep(0.05)
 
 
-def sweep() -> None:
-    """Remove containers that an earlier run left, which was killed itself, and layers that nothing has used for a day.
+def remove_leftovers() -> None:
+    """Remove the containers of an earlier run that was killed, and layers that were not used for a day.
 
     Raises:
-        NotSo: the storage is broken; delete `.cache/image`.
+        CheckFailed: the storage is damaged. Delete `.cache/image`.
     """
     tool("podman", "rm", "--all", "--force", "--time=0")
     tool("podman", "image", "prune", "--force", "--filter", "until=24h")

@@ -1,4 +1,4 @@
-"""The list of everything that is inside, as CycloneDX JSON: made from the lock file, held against it and the image.
+"""The SBOM (CycloneDX JSON): made from the lock file, and compared with the lock file and the image.
 
 python -m tests.image.sbom build/sbom.cdx.json
 """
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tests.image.contents import mounted
 from tests.image.machine import ROOT
-from tests.image.points import demand
+from tests.image.report import require
 
 LOCK: Final = ROOT / "requirements" / "runtime.txt"
 PIN: Final = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)
@@ -20,10 +20,10 @@ OWN: Final = "page-inbox"
 
 
 def render(lock: Path = LOCK) -> str:
-    """The document; the same for the same lock file, to the byte.
+    """Returns the SBOM. The same lock file always gives the same bytes.
 
     Raises:
-        CalledProcessError: the lock file or pyproject.toml cannot be understood.
+        CalledProcessError: the lock file or pyproject.toml cannot be parsed.
     """
     program = Path(sys.executable).with_name("cyclonedx-py")
     command = [str(program), "requirements", "--pyproject", "pyproject.toml", "--output-reproducible", "--short-PURLs"]
@@ -32,12 +32,12 @@ def render(lock: Path = LOCK) -> str:
 
 
 def normal(name: str) -> str:
-    """A package's name, as indexes compare it (PEP 503)."""
+    """Returns a package's name as package indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def locked(lock: str) -> dict[str, tuple[str, frozenset[str]]]:
-    """Name to version and SHA-256 hashes, of every line of a lock file."""
+    """Returns the version and SHA-256 hashes of each package of a lock file, by its name."""
     found = {}
     for block in re.split(r"\n(?=[A-Za-z0-9])", lock):
         if pin := PIN.match(block):
@@ -46,7 +46,7 @@ def locked(lock: str) -> dict[str, tuple[str, frozenset[str]]]:
 
 
 def listed(document: str) -> dict[str, tuple[str, frozenset[str]]]:
-    """The same, of an SBOM."""
+    """Returns the same of an SBOM."""
     parsed: dict[str, Any] = json.loads(document)
     return {
         normal(component["name"]): (
@@ -63,27 +63,28 @@ def listed(document: str) -> dict[str, tuple[str, frozenset[str]]]:
 
 
 def installed(image: Path) -> dict[str, str]:
-    """Name to version of what an image's environment holds, but for ourselves."""
+    """Returns the version of each package in the image, by its name, without Page Inbox itself."""
     places = image.glob("opt/venv/lib/python3.*/site-packages/*.dist-info")
     pairs = (place.name.removesuffix(".dist-info").rpartition("-") for place in places)
     return {normal(name): version for name, _, version in pairs if normal(name) != OWN}
 
 
-def tells_the_truth(name: str, _base: str) -> str:
-    """The SBOM has what the lock has, and the image has nothing else; what it lacks is for other systems.
+def matches_the_lock(name: str, _base: str) -> str:
+    """Check that the SBOM equals the lock file, and that the image has no other package. Packages for other systems may
+    be missing.
 
-    Returns: how many components.
+    Returns the number of components.
     """
     lock = LOCK.read_text(encoding="utf-8")
     told = listed(render())
-    demand(told == locked(lock), "the SBOM and the lock file differ")
+    require(told == locked(lock), "the SBOM and the lock file differ")
     with mounted(name) as image:
         inside = installed(image)
     strange = {one: version for one, version in inside.items() if told.get(one, ("",))[0] != version}
-    demand(not strange, f"in the image and not in the SBOM: {strange}")
+    require(not strange, f"in the image and not in the SBOM: {strange}")
     conditional = {normal(n) for n in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==[^ ]+ ;", lock, re.MULTILINE)}
     missing = set(told) - set(inside) - conditional
-    demand(not missing, f"in the SBOM and not in the image: {sorted(missing)}")
+    require(not missing, f"in the SBOM and not in the image: {sorted(missing)}")
     elsewhere = sorted(set(told) - set(inside))
     return f"{len(told)} components, {len(inside)} inside; for other systems: {', '.join(elsewhere) or 'none'}"
 

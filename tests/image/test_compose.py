@@ -1,4 +1,4 @@
-"""compose.yaml: its schema, its fences, its settings; and its Valkey, started for real with those very arguments."""
+"""Tests compose.yaml: its schema, restrictions and settings, and a real Valkey with its arguments."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ from ops import settings
 from ops.settings import read_settings
 from tests.callers import Facebook, Shop
 from tests.house.sources import ROOT, pyproject
-from tests.image.running import compose, fences, server_arguments
+from tests.image.running import compose, restrictions, server_arguments
 from tests.k8s.configuration import OF_A_POD
 from tests.servers import free_ports, running
 from tests.service import APP_SECRET, SEAL_KEY, TOKEN_KEY, VERIFY_TOKEN, serving
@@ -31,21 +31,21 @@ NAMES: Final = {setting.name: setting for setting in settings.SETTINGS}
 
 
 def valkey_settings() -> dict[str, str]:
-    """What compose.yaml gives Valkey, by name."""
-    words = server_arguments()  # the last one of a name counts
+    """Returns Valkey's options in compose.yaml by name."""
+    words = server_arguments()  # the last value of a name counts
     return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
-def test_it_is_what_the_specification_of_compose_allows() -> None:
-    """By its published schema."""
+def test_it_is_valid_by_the_schema_of_compose() -> None:
+    """compose.yaml is valid by the published schema."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_service_is_fenced_in(name: str) -> None:
-    """Read-only, without capabilities, as a user by number, in limits, with a log that cannot fill the disk."""
+def test_every_service_is_restricted(name: str) -> None:
+    """Each service runs read-only, without capabilities, as a numeric user, with limits and a bounded log."""
     service = SERVICES[name]
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -55,22 +55,22 @@ def test_every_service_is_fenced_in(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_the_log_of_every_service_has_an_end(name: str) -> None:
-    """Of its own: the oldest lines go when there are too many."""
+def test_the_log_of_every_service_is_bounded(name: str) -> None:
+    """The size and the number of the log files are limited."""
     options = SERVICES[name]["logging"]["options"]
     assert set(options) == {"max-size", "max-file"}
     assert int(options["max-file"]) > 0
 
 
-def test_podman_is_told_the_same_fences() -> None:
-    """So that `make image` proves what stands here."""
-    told = fences()
-    assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--user=10001:10001"} <= set(told)
-    assert {"--memory=256m", "--pids-limit=100", "--tmpfs=/tmp:rw,size=16m"} <= set(told)
+def test_make_image_uses_the_restrictions_of_compose() -> None:
+    """podman gets the same restrictions."""
+    options = restrictions()
+    assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--user=10001:10001"} <= set(options)
+    assert {"--memory=256m", "--pids-limit=100", "--tmpfs=/tmp:rw,size=16m"} <= set(options)
 
 
-def test_no_port_is_open_beyond_this_machine() -> None:
-    """A proxy with a certificate stands before the public one; nobody before the operators' one; Valkey has none."""
+def test_ports_are_open_on_this_machine_only() -> None:
+    """The proxy with the certificate forwards to the public port. Valkey publishes no port."""
     assert {name: service.get("ports", []) for name, service in SERVICES.items()} == {
         "page-inbox": ["127.0.0.1:8000:8000", "127.0.0.1:9000:9000"],
         "valkey": [],
@@ -81,7 +81,7 @@ def test_no_port_is_open_beyond_this_machine() -> None:
 
 
 def test_every_variable_is_a_setting_and_every_secret_a_file() -> None:
-    """A secret is declared, mounted and named by a setting, once each."""
+    """Each secret is declared, mounted and named by one setting."""
     files = {}
     for name, value in INBOX["environment"].items():
         setting = NAMES[name.removesuffix("_FILE")]
@@ -89,14 +89,14 @@ def test_every_variable_is_a_setting_and_every_secret_a_file() -> None:
             assert setting.secret
             files[setting.name.lower()] = value
         else:
-            assert not setting.secret, f"{name} stands in the open"
+            assert not setting.secret, f"{name} is a secret, but not in a file"
     assert files == {name: f"{MOUNTED}{name}" for name in INBOX["secrets"]}
     every = {*INBOX["secrets"], *USERS, *SERVICES["rewrite"]["secrets"]}
     assert compose()["secrets"] == {name: {"file": f"./secrets/{name}"} for name in every}
 
 
 def test_serve_starts_with_what_is_set() -> None:
-    """Nothing that it needs is left out; unset variables are empty, and empty is unset."""
+    """compose.yaml sets all required settings. An empty variable counts as not set."""
     environ = {name: "" if str(value).startswith("${") else value for name, value in INBOX["environment"].items()}
     contents = Counter[str]()
 
@@ -110,50 +110,50 @@ def test_serve_starts_with_what_is_set() -> None:
     assert set(contents) == {f"{MOUNTED}{name}" for name in INBOX["secrets"]}
 
 
-def test_it_is_given_the_time_that_it_takes_to_end() -> None:
-    """For requests under way and for what runs beside them; Valkey ends after it."""
+def test_the_grace_period_is_long_enough() -> None:
+    """It covers requests in progress and background tasks. Valkey stops after the service."""
     grace = float(INBOX["stop_grace_period"].removesuffix("s"))
     assert grace > server.GRACE_SECONDS + server.CLOSE_SECONDS
     assert INBOX["depends_on"]["valkey"] == {"condition": "service_healthy"}
 
 
 def test_the_image_has_our_version() -> None:
-    """That of pyproject.toml."""
+    """The version is that of pyproject.toml."""
     assert INBOX["image"] == f"page-inbox:{pyproject()['project']['version']}"
 
 
-def test_the_programs_of_the_health_checks_are_python_and_parse() -> None:
-    """They ask the operators' port whether it is ready."""
+def test_the_health_check_is_a_valid_python_program() -> None:
+    """The program requests `/readyz` at the operators' port."""
     kind, program, option, source = INBOX["healthcheck"]["test"]
     assert (kind, program, option) == ("CMD", "python3", "-c")
     compile(source, "healthcheck", "exec")
     assert f"127.0.0.1:{NAMES['OPS_PORT'].default}/readyz" in source
 
 
-def test_valkey_is_set_as_our_own_is() -> None:
-    """Everything that decides over five days and over loss; what it has besides is said there."""
+def test_valkey_has_the_same_options_as_the_embedded_server() -> None:
+    """This covers all options for expiry and persistence."""
     assert valkey_settings() == dict((*SETTINGS, *PERSISTENT, *OF_A_POD)) | {"maxmemory": "512mb"}
     assert "valkey:/data" in SERVICES["valkey"]["volumes"]
 
 
-def test_what_valkey_frees_is_overwritten() -> None:
-    """As in the embedded server; the image has another allocator than its wheel."""
-    told = SERVICES["valkey"]["environment"]
-    assert told.items() == {name: WIPING[name] for name in ("JE_MALLOC_CONF", "MALLOC_CONF")}.items()
+def test_valkey_overwrites_freed_memory() -> None:
+    """The options are those of the embedded server. The image has another allocator than the wheel."""
+    variables = SERVICES["valkey"]["environment"]
+    assert variables.items() == {name: WIPING[name] for name in ("JE_MALLOC_CONF", "MALLOC_CONF")}.items()
     single = yaml.safe_load_all((ROOT / "k8s" / "overlays" / "single" / "valkey.yaml").read_text(encoding="utf-8"))
     (pod,) = (one["spec"]["template"]["spec"] for one in single if one["kind"] == "StatefulSet")
-    assert {one["name"]: one["value"] for one in pod["containers"][0]["env"]} == told
+    assert {one["name"]: one["value"] for one in pod["containers"][0]["env"]} == variables
 
 
 def test_the_file_is_rewritten_daily() -> None:
-    """By the third service: expired bodies leave the disk."""
+    """The third service rewrites the file, so that expired messages are removed from the disk."""
     program = SERVICES["rewrite"]["command"][2]
     assert "--user rewrite --no-auth-warning BGREWRITEAOF; do sleep 86400; done" in program
     assert set(re.findall(r"/run/secrets/(\w+)", program)) == set(SERVICES["rewrite"]["secrets"])
 
 
-def test_the_lines_at_the_head_of_the_file_make_every_secret_and_users_that_valkey_accepts(tmp_path: Path) -> None:
-    """Typed as they stand: each user may do its own work and nothing else, and the service reads its address."""
+def test_the_commands_at_the_top_of_the_file_make_every_secret_and_the_users_of_valkey(tmp_path: Path) -> None:
+    """The test runs the commands as they are written. Each user may run its own commands only."""
     text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
     lines = "\n".join(line[6:] for line in text.splitlines() if line.startswith("#     "))
     script = re.sub(r" +\((?:from|users)[^)]*\)", "", lines).partition("echo vm.")[0]
@@ -181,7 +181,7 @@ def test_the_lines_at_the_head_of_the_file_make_every_secret_and_users_that_valk
 
 
 def test_a_message_outlives_a_restart_of_valkey(tmp_path: Path) -> None:
-    """With these very arguments, and the secrets in files: stored, read, and read again from the file on disk."""
+    """A message is stored and read, and read again after a restart, with the arguments of compose.yaml."""
     (port,) = free_ports(1)
     secrets = {
         "FACEBOOK_APP_SECRET": APP_SECRET,

@@ -1,4 +1,4 @@
-"""What of the Dockerfile and its .dockerignore can be read without building: `make image` builds and runs."""
+"""Tests of the Dockerfile and .dockerignore that need no build. `make image` builds and runs the image."""
 
 import re
 import shutil
@@ -20,13 +20,13 @@ REMARK: Final = "# hadolint ignore="
 
 
 def instructions() -> list[str]:
-    """One line each, without comments."""
+    """Returns the instructions without comments, each as one line."""
     text = "\n".join(line for line in DOCKERFILE.splitlines() if not line.startswith("#"))
     return [line for line in text.replace("\\\n", " ").splitlines() if line.strip()]
 
 
-def test_hadolint_has_nothing_to_say() -> None:
-    """About the whole file."""
+def test_hadolint_finds_nothing() -> None:
+    """hadolint accepts the whole Dockerfile."""
     program = Path(sys.executable).with_name("hadolint")
     if not program.exists():
         pytest.skip("hadolint: its package has no program for this kind of machine")
@@ -37,7 +37,7 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 
 def test_an_exception_from_a_rule_has_its_reason_above_it() -> None:
-    """In a sentence that is no other exception."""
+    """A comment with the reason is directly above each ignored rule."""
     lines = DOCKERFILE.splitlines()
     above = [lines[place - 1] for place, line in enumerate(lines) if line.startswith(REMARK)]
     assert above
@@ -45,7 +45,7 @@ def test_an_exception_from_a_rule_has_its_reason_above_it() -> None:
 
 
 def test_the_base_can_be_pinned_from_outside() -> None:
-    """One argument before the first stage decides both stages, so that a digest stands in one place."""
+    """One argument before the first stage sets the base of both stages, so a digest is written once."""
     ours = instructions()
     assert ours[0] == "ARG PYTHON_IMAGE=python:3.13-slim"
     assert [line for line in ours if line.startswith("FROM")] == [
@@ -55,7 +55,7 @@ def test_the_base_can_be_pinned_from_outside() -> None:
 
 
 def test_every_library_comes_by_its_hash_and_as_a_wheel() -> None:
-    """Only what was just built here comes without, and without an index."""
+    """Only our own wheel, which this build made, is installed without a hash and without an index."""
     installs = re.findall(r"pip --python \S+ install(.*?)(?:&&|$)", "\n".join(instructions()), re.MULTILINE)
     assert len(installs) == 3
     locked = [line for line in installs if "--require-hashes" in line and "--only-binary :all:" in line]
@@ -63,36 +63,36 @@ def test_every_library_comes_by_its_hash_and_as_a_wheel() -> None:
     assert len(locked) == 2
 
 
-def test_the_builder_is_shown_the_packages_and_nothing_else() -> None:
-    """Everything is ignored first; a new package must be let in here. The simulator stays outside."""
+def test_only_the_packages_are_sent_to_the_builder() -> None:
+    """`.dockerignore` excludes all files first, so a new package must be added. The simulator is not added."""
     rules = [line for line in IGNORED if line and not line.startswith("#")]
     assert rules[0] == "*"
     shown = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     files = {"README.md", "pyproject.toml", "requirements/build.txt", "requirements/runtime.txt"}
     assert shown == ({*packages()} - {"simulator"}) | files
-    assert "**/.*" in rules[rules.index("!webhook") :], "what is hidden inside of a package must be taken out again"
+    assert "**/.*" in rules[rules.index("!webhook") :], "hidden files of a package must be excluded again"
 
 
-def test_what_builds_the_package_is_locked_as_the_developers_have_it() -> None:
-    """One version of setuptools, with the same hashes."""
+def test_the_build_package_is_locked_to_the_same_version_as_for_developers() -> None:
+    """Both lock files have the same version of setuptools, with the same hashes."""
     built = (ROOT / "requirements" / "build.txt").read_text(encoding="utf-8").partition("setuptools==")[2].strip()
     assert built
     assert f"setuptools=={built}" in (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")
 
 
 def test_the_server_gets_the_signals() -> None:
-    """No shell and nothing else stands before it; the command can be replaced by another of ours."""
+    """The entry point is our program and not a shell. The command can be replaced by another command of the program."""
     assert instructions()[-2:] == ['ENTRYPOINT ["/opt/venv/bin/page-inbox"]', 'CMD ["serve"]']
 
 
-def test_the_proofs_wait_longer_than_the_server_does() -> None:
-    """Else a kill would pass for an end."""
+def test_the_checks_wait_longer_for_the_end_than_the_server_needs() -> None:
+    """Otherwise a check could take a kill for a normal end."""
     assert GRACE_SECONDS > server.GRACE_SECONDS + server.CLOSE_SECONDS
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
 def test_every_fault_that_make_image_plants_can_still_be_planted(fault: Fault, tmp_path: Path) -> None:
-    """Each changes a line that is there, so that a changed Dockerfile does not make it harmless."""
+    """Each fault changes an existing line, so a change of the Dockerfile cannot make the fault ineffective."""
     for name in ("Dockerfile", ".dockerignore"):
         shutil.copy(ROOT / name, tmp_path)
     before = (tmp_path / "Dockerfile").read_text()

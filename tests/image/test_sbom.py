@@ -1,4 +1,4 @@
-"""The list of everything inside, made from the lock file."""
+"""Tests the SBOM, which is made from the lock file."""
 
 import json
 
