@@ -55,7 +55,7 @@ class Postman:
         return False
 
     def done(self) -> None:
-        """Returns when every delivery has been accepted."""
+        """Wait until every delivery has been accepted. Fails if one was refused."""
         self._thread.join(90)
         assert not self._thread.is_alive()
         assert self.failed == []
