@@ -27,8 +27,7 @@ from domain.ids import PageId
 from domain.query import MessageQuery
 from domain.secret import Secret
 from graph_client.client import Client
-from graph_client.examine import examine_app, examine_pages
-from graph_client.examine_heals import examine_heals
+from graph_client.examine import examine_app, examine_heals, examine_pages
 from ops.examine import examine_settings
 from ops.metrics import Metrics, process_registry
 from ops.outside import examine_public_url

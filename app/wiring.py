@@ -283,7 +283,7 @@ def wire(
         connector=graph.pages,
         calls=graph.calls,
         healing=graph.healing,
-        heartbeat=Heartbeat(graph.watchlist, graph.watchlist, metrics, now=unix_milliseconds, sleep=asyncio.sleep),
+        heartbeat=Heartbeat(graph.watchlist, metrics, now=unix_milliseconds, sleep=asyncio.sleep),
         watch=watch,
         verify_token=needed(settings.verify_token, "FACEBOOK_VERIFY_TOKEN"),
         now=now,

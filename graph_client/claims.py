@@ -12,40 +12,13 @@ import structlog
 from domain.audit import FACEBOOK, UNKNOWN_CLIENT, Access
 from domain.errors import PageInboxError
 from domain.ids import PageId, ShopId
-from domain.shop import Credentials, Page, Receipt
+from domain.shop import Page
+from graph_client.store import Purger, Registry
 
 TRIES: Final = 3
 """The other shop may connect the Page again between two steps. This can succeed once or twice, not more."""
 
 log = structlog.get_logger()
-
-
-class Registry(Protocol):
-    """Knows which shop has a Page."""
-
-    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
-        """Route the Page's messages to the shop. Raises kind conflict, `page_of_another_shop`."""
-        ...
-
-    async def owner(self, page: PageId, /) -> ShopId | None:
-        """Returns the shop of a Page, or None if no shop has the Page."""
-        ...
-
-    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """Returns the Page's token, or None if it has none. Raises kind not_found; conflict if the token cannot be
-        decrypted any more.
-        """
-        ...
-
-
-class Purger(Protocol):
-    """Disconnects a Page."""
-
-    async def purge_page(
-        self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool, limited: bool
-    ) -> Receipt:
-        """Disconnect the Page and purge its messages. Raises kind not_found; conflict if the Page has a token."""
-        ...
 
 
 class AuditLog(Protocol):

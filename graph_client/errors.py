@@ -77,16 +77,12 @@ class GraphError(PageInboxError):
 class GraphUnavailable(GraphError):
     """Graph is down or says so, or the answer is not from Graph. The call is repeated a few times."""
 
-    transient: ClassVar[bool] = True
-
     def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
         super().__init__("graph_unavailable", "Facebook cannot answer at present. Try again later.", details)
 
 
 class GraphUnreachable(GraphError):
     """No connection to Graph, or a connection cut before the answer ended. The call is repeated a few times."""
-
-    transient: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__("graph_unreachable", "Facebook could not be reached. Try again later.")
@@ -96,10 +92,13 @@ class GraphTimeout(GraphError):
     """No answer in time. If a single try was too slow, the call is repeated while time remains."""
 
     kind: ClassVar[Kind] = "upstream_timeout"
-    transient: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__("graph_timeout", "Facebook did not answer in time. Try again later, or ask for fewer items.")
+
+
+NO_ANSWER: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout)
+"""Graph is down, or a single call failed. The same call may succeed soon."""
 
 
 class GraphRedirected(GraphError):
@@ -113,8 +112,6 @@ class GraphRedirected(GraphError):
 
 class TooMuchData(GraphError):
     """More data than Graph returns, or more than the service reads. The call is repeated for half as many items."""
-
-    transient: ClassVar[bool] = True
 
     def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
         super().__init__("too_much_data", "A single item is more than Facebook gives in one answer.", details)
@@ -134,7 +131,6 @@ class Throttled(GraphError):
     """
 
     kind: ClassVar[Kind] = "throttled"
-    transient: ClassVar[bool] = True
 
     def __init__(self, limit: Limit, details: ErrorDetails = NO_DETAILS, *, retry_after: int | None = None) -> None:
         sentence = f"{_USED_UP[limit]} Call again after the seconds in Retry-After, not before."

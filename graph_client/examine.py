@@ -1,30 +1,33 @@
-"""The checks of `page-inbox doctor` at Facebook: does Facebook accept the app's secret and each Page's token? The call
-about the app is sent with the app's own token in a header, so no address contains a secret.
+"""The checks of `page-inbox doctor` about Facebook: does it accept the app's secret and each Page's token, and which
+conversations does it refuse? The call about the app is sent with the app's own token in a header, so no address
+contains a secret.
 https://developers.facebook.com/docs/graph-api/reference/application
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from domain.errors import PageInboxError
 from domain.finding import Finding, Level
 from domain.ids import PageId, ShopId
 from domain.moment import rfc3339
 from domain.secret import Secret
-from domain.shop import TOKEN_WARNING_MS, Credentials, Page, PageState
+from domain.shop import TOKEN_WARNING_MS, Page, PageState
 from graph_client.client import Client
 from graph_client.errors import (
+    NO_ANSWER,
     GraphError,
     GraphRedirected,
     GraphTimeout,
-    GraphUnavailable,
-    GraphUnreachable,
     PolicyBlocked,
     Throttled,
     TokenDead,
 )
 from graph_client.fields import KEPT_FIELDS, NEEDED_FIELDS, missing
+from graph_client.pages import Pages
+from graph_client.store import Heals, Registry
 from graph_client.token_facts import TokenFacts
 from graph_client.wire import Ask
 
@@ -44,10 +47,9 @@ GIVE_UP: Final = 3
 would wait until its time limit.
 """
 
-_AWAY: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected, Throttled, PolicyBlocked)
-"""Errors that do not concern the app or the token, because Facebook did not answer."""
-
-_OUTAGE: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout, GraphRedirected)
+_OUTAGE: Final = (*NO_ANSWER, GraphRedirected)
+_AWAY: Final = (*_OUTAGE, Throttled, PolicyBlocked)
+"""Errors that do not concern the app or the token, because Facebook did not answer the question."""
 
 
 async def examine_app(
@@ -89,36 +91,6 @@ def _away(error: GraphError) -> str:
     if isinstance(error, Throttled | PolicyBlocked):
         return "Look again when the time is over; the app's dashboard shows its limits and blocks."
     return "Does this machine reach GRAPH_URL (port 443, DNS)? Facebook's own state: metastatus.com."
-
-
-class Registry(Protocol):
-    """Knows Pages and keeps their tokens encrypted. Its methods raise kind unavailable if the store is unavailable."""
-
-    async def owner(self, page: PageId, /) -> ShopId | None:
-        """Returns the shop of a Page."""
-        ...
-
-    async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Returns the Page's state. Raises kind not_found."""
-        ...
-
-    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """Returns the token, decrypted. Raises kind conflict if no key decrypts it."""
-        ...
-
-
-class Pages(Protocol):
-    """Asks Facebook about a Page. Every method raises GraphError if Facebook refuses or does not answer."""
-
-    async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
-        """Returns what Facebook says about the token. Raises TokenDead, or kind invalid for a token that is not of the
-        Page.
-        """
-        ...
-
-    async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
-        """Returns the webhook fields that Facebook delivers now."""
-        ...
 
 
 async def examine_pages(
@@ -221,3 +193,22 @@ def _last_event(page: Page) -> str:
 
 def _found(page: PageId, level: Level, sentence: str, remedy: str = "") -> Finding:
     return Finding("page", level, sentence, remedy, page)
+
+
+async def examine_heals(pages: Iterable[PageId], registry: Registry, records: Heals) -> AsyncIterator[Finding]:
+    """Yield a warning for each Page whose healing has refused conversations. Facebook is not asked."""
+    for page in pages:
+        try:
+            shop = await registry.owner(page)
+            heal = None if shop is None else await records.read(shop, page)
+        except PageInboxError:
+            continue  # the finding about the Page itself reports this
+        if heal is not None and heal.unhealed:
+            reasons = Counter(entry.reason for entry in heal.unhealed)
+            counts = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
+            sentence = f"Facebook refuses {len(heal.unhealed)} of the conversations of this Page of {shop}: {counts}."
+            remedy = (
+                "The running service tries them again. `GET pages/{page}` lists them; "
+                f"`page-inbox pages heal --wait --shop {shop} {page}` tries at once."
+            )
+            yield Finding("unhealed", "warn", sentence, remedy, page)

@@ -8,7 +8,7 @@ that Graph refused (cache/graph/heals.py).
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -18,27 +18,12 @@ from graph_client.calls import Calls
 from graph_client.conversation_calls import ConversationCalls, StillOurs
 from graph_client.fetched import FetchedMessages, Taps, Writer
 from graph_client.heal_turn import THE_LIST, HealTurn
+from graph_client.store import Heals
 from ops.metrics import Metrics
 
 log = structlog.get_logger()
 
 NEVER_HEALED: Final = Heal(0, 0, "complete")
-
-
-class HealRecords(Protocol):
-    """The records of the Pages' healing. Every method raises kind unavailable if the store is unavailable."""
-
-    async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """Returns the last run and the refused conversations, or None if there are none."""
-        ...
-
-    async def write(self, shop: ShopId, page: PageId, heal: Heal, visited: list[str], /) -> None:
-        """Record the healing, and the conversations that the run has visited since the last call."""
-        ...
-
-    async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Returns the conversations that this run has visited."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +42,7 @@ class Healer:
         calls: Calls,
         store: Writer,
         taps: Taps,
-        records: HealRecords,
+        records: Heals,
         metrics: Metrics,
         *,
         now: Callable[[], int],
@@ -103,10 +88,12 @@ class Healer:
         if since is not None and (heal.status != "running" or heal.since > since):
             heal = Heal(since, max(now, heal.began_at + 1), unhealed=heal.unhealed)
         turn = HealTurn(
+            shop,
+            page,
             heal,
             ConversationCalls(self._calls, shop, page, self._metrics, still_ours=still_ours, sleep=self._sleep),
             FetchedMessages(shop, self._store, self._taps, self._metrics, self._clock),
-            _Record(self._records, shop, page),
+            self._records,
             self._metrics,
             now=self._now,
             clock=self._clock,
@@ -122,20 +109,3 @@ class Healer:
             log.info("page_healed", shop=shop, page=page, messages=heal.messages, stored=heal.stored)
         else:
             log.warning("heal_cut_short", shop=shop, page=page, reason=heal.reason, stored=heal.stored)
-
-
-class _Record:
-    """The record of one Page."""
-
-    def __init__(self, records: HealRecords, shop: ShopId, page: PageId) -> None:
-        self._records = records
-        self._shop = shop
-        self._page = page
-
-    async def write(self, heal: Heal, visited: list[str]) -> None:
-        """Write the record."""
-        await self._records.write(self._shop, self._page, heal, visited)
-
-    async def visited(self, heal: Heal, conversations: list[str]) -> set[str]:
-        """Returns the conversations that the run has visited."""
-        return await self._records.visited(self._shop, self._page, heal, conversations)

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from domain.heal import CutReason, Heal, Unhealed
+from domain.ids import PageId, ShopId
 from graph_client import unhealed
 from graph_client.conversation_calls import ConversationCalls, moment
 from graph_client.errors import GraphError, ParameterRefused
 from graph_client.fetched import FetchedMessages
 from graph_client.schedule import KEPT, MARGIN
+from graph_client.store import Heals
 from graph_client.walk import Walk
 from ops.metrics import Metrics
 
@@ -24,18 +26,6 @@ THE_LIST: Final = ""
 """Replaces a conversation's id in the entry which says that the list of conversations was cut short."""
 
 
-class Record(Protocol):
-    """The record of the Page's healing. Both methods raise kind unavailable if the store is unavailable."""
-
-    async def write(self, heal: Heal, visited: list[str], /) -> None:
-        """Record the healing, and the conversations that the run has visited since the last call."""
-        ...
-
-    async def visited(self, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Returns the conversations that this run has visited."""
-        ...
-
-
 class HealTurn:
     """Does the turn. `heal` is the state of the healing now. `now` is Unix milliseconds. `clock` is monotonic and in
     seconds.
@@ -43,20 +33,24 @@ class HealTurn:
 
     def __init__(
         self,
+        shop: ShopId,
+        page: PageId,
         heal: Heal,
         calls: ConversationCalls,
         fetched: FetchedMessages,
-        record: Record,
+        records: Heals,
         metrics: Metrics,
         *,
         now: Callable[[], int],
         clock: Callable[[], float],
     ) -> None:
         self.heal = heal
+        self._shop = shop
+        self._page = page
         self._before = heal
         self._calls = calls
         self._fetched = fetched
-        self._record = record
+        self._records = records
         self._metrics = metrics
         self._now = now
         self._clock = clock
@@ -112,7 +106,7 @@ class HealTurn:
     async def _go_through(self, rows: list[dict[str, Any]]) -> bool:
         """Fetch the conversations that the run has not visited. Returns False if the run must stop for this turn."""
         updated = {str(row.get("id", "")): moment(row, "updated_time") for row in rows}
-        visited = await self._record.visited(self.heal, list(updated)) if updated else set()
+        visited = await self._records.visited(self._shop, self._page, self.heal, list(updated)) if updated else set()
         for conversation, at in updated.items():
             if conversation in visited or conversation in self._visited:
                 continue
@@ -205,4 +199,4 @@ class HealTurn:
             stored=self._before.stored + self._fetched.stored,
         )
         visited, self._visited = self._visited, []
-        await self._record.write(self.heal, visited)
+        await self._records.write(self._shop, self._page, self.heal, visited)

@@ -2,45 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from domain.heal import Heal
 from domain.ids import PageId, ShopId
-from domain.shop import Credentials, Page, PageState, PageStatus
+from domain.shop import Page
 from graph_client.errors import TokenDead
 from graph_client.schedule import KEPT
-
-
-class Registry(Protocol):
-    """The Pages and their tokens. Every method raises kind unavailable if the store is unavailable."""
-
-    async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Returns the Page's state. Raises kind not_found."""
-        ...
-
-    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """Returns the token, decrypted. Raises kind not_found, or conflict if it cannot be decrypted any more."""
-        ...
-
-    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Write the state, unless the Page has another token by now."""
-        ...
-
-
-class Watchlist(Protocol):
-    """The times at which Pages are checked."""
-
-    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Check the Page at this time. Raises kind unavailable if the store is unavailable."""
-        ...
-
-
-class Heals(Protocol):
-    """The records of the Pages' healing."""
-
-    async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """Returns the last run and the refused conversations, or None if there are none. Raises kind unavailable."""
-        ...
+from graph_client.store import Heals, Registry, Watchlist
 
 
 class Healing:

@@ -25,15 +25,13 @@ log = structlog.get_logger()
 
 
 class Beats(Protocol):
-    """The heartbeats of all replicas. Times are milliseconds. Raises kind unavailable if the store is unavailable."""
+    """The heartbeats of all replicas, and counts over all Pages. Times are milliseconds. Every method raises kind
+    unavailable if the store is unavailable.
+    """
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
         """Write the heartbeat. If an outage ends now, one replica gets it returned, and every Page becomes due."""
         ...
-
-
-class Counts(Protocol):
-    """Counts over all Pages. Every method raises kind unavailable if the store is unavailable."""
 
     async def counts(self) -> dict[PageStatus, int]:
         """Returns the number of watched Pages by status."""
@@ -54,14 +52,12 @@ class Heartbeat:
     def __init__(
         self,
         beats: Beats,
-        counts: Counts,
         metrics: Metrics,
         *,
         now: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._beats = beats
-        self._counts = counts
         self._metrics = metrics
         self._now = now
         self._sleep = sleep
@@ -82,8 +78,8 @@ class Heartbeat:
         outage = await self._beats.beat(self._now(), OUTAGE, SPREAD)
         if outage is not None:
             log.warning("outage_ended", wait_seconds=(outage.ended - outage.began) // 1000)
-        for status, count in (await self._counts.counts()).items():
+        for status, count in (await self._beats.counts()).items():
             self._metrics.pages(status, count)
-        for within, count in (await self._counts.expiring(self._now())).items():
+        for within, count in (await self._beats.expiring(self._now())).items():
             self._metrics.pages_token_expiring(within, count)
-        self._metrics.unhealed(await self._counts.unhealed())
+        self._metrics.unhealed(await self._beats.unhealed())

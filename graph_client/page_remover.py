@@ -2,37 +2,12 @@
 tokens of these Pages are dead, so this module does not call Graph.
 """
 
-from typing import Protocol
-
 from domain.errors import PageInboxError
 from domain.ids import PageId, ShopId
-from domain.shop import Credentials, Receipt
+from domain.shop import Receipt
 from graph_client.account import TokenDied
 from graph_client.errors import TokenDead
-
-
-class Registry(Protocol):
-    """Keeps tokens encrypted."""
-
-    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """Returns the token, decrypted. Raises kind not_found, or conflict if it cannot be decrypted any more."""
-        ...
-
-
-class Watchlist(Protocol):
-    """The times at which Pages are checked."""
-
-    async def forget(self, page: PageId, /) -> None:
-        """Stop checking this Page."""
-        ...
-
-
-class Purger(Protocol):
-    """Disconnects a Page."""
-
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /, *, limited: bool) -> Receipt:
-        """Disconnect the Page, delete its token and purge its messages. Raises kind not_found."""
-        ...
+from graph_client.store import Purger, Registry, Watchlist
 
 
 class PageRemover:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 import structlog
 
@@ -11,12 +11,14 @@ from domain.errors import Kind, PageInboxError
 from domain.ids import PageId, ShopId
 from domain.moment import LAST_MOMENT
 from domain.secret import Secret
-from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
+from domain.shop import Page, PageState, Receipt
 from graph_client import edges
 from graph_client.calls import Calls
+from graph_client.claims import Claims
 from graph_client.errors import GraphRefused, GraphTimeout, ParameterRefused, PermissionMissing, TokenDead
 from graph_client.fields import FIELDS, NEEDED_FIELDS, missing
 from graph_client.schedule import DAY, KEPT, SOON, missed_since
+from graph_client.store import Grants, Purger, Registry, Watchlist
 from graph_client.token_checks import TokenChecks
 from graph_client.token_facts import (
     TokenFacts,
@@ -81,70 +83,6 @@ class AppRefused(PageInboxError):
             "Facebook does not accept the app's own token: ask the operator to check FACEBOOK_APP_ID and "
             "FACEBOOK_APP_SECRET.",
         )
-
-
-class Registry(Protocol):
-    """Knows Pages and keeps their tokens encrypted. Its methods raise kind unavailable if the store is unavailable."""
-
-    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
-        """Route the Page's messages to the shop. Raises kind conflict if the Page is another shop's."""
-        ...
-
-    async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Returns the Page's state. Raises kind not_found."""
-        ...
-
-    async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState, /) -> Page:
-        """Encrypt and keep the token, in place of an earlier one. Raises kind not_found."""
-        ...
-
-    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """Returns the token, decrypted. Raises kind not_found, or conflict if it cannot be decrypted any more."""
-        ...
-
-    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Record the result of a check, unless the Page has another token by now."""
-        ...
-
-
-class Watchlist(Protocol):
-    """The times at which Pages are checked."""
-
-    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Check the Page at this time."""
-        ...
-
-    async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
-        """Count the Page's token among those that end at this time; None for a token without an end."""
-        ...
-
-    async def forget(self, page: PageId, /) -> None:
-        """Stop checking this Page."""
-        ...
-
-
-class Grants(Protocol):
-    """Records which person granted a Page's token. The entry is deleted when the Page is not watched any more."""
-
-    async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
-        """Record that the Page's current token came from this person; None if the person is not known."""
-        ...
-
-
-class Purger(Protocol):
-    """Disconnects a Page."""
-
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
-        """Disconnect the Page, delete its token and purge its messages. Raises kind not_found."""
-        ...
-
-
-class Claims(Protocol):
-    """Decides which shop gets a Page."""
-
-    async def claim(self, shop: ShopId, page: PageId, /) -> Page:
-        """Route the Page's messages to the shop that has its token. Raises kind conflict for another shop's Page."""
-        ...
 
 
 class Pages:

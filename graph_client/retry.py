@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from graph_client.errors import GraphError, GraphTimeout, GraphUnavailable, GraphUnreachable, TooMuchData
+from graph_client.errors import NO_ANSWER, GraphError, TooMuchData
 
 TRIES: Final = 3
 """Facebook's short failures are over by the third try. A longer failure is an outage, and a fourth call only adds to
@@ -22,11 +22,6 @@ FIRST_WAIT: Final = 0.2
 
 LEAST_SECONDS: Final = 0.5
 """A try with less time than this is useless, because a call around the world takes as long."""
-
-_MADE_AGAIN = (GraphUnavailable, GraphUnreachable, GraphTimeout)
-"""Errors that may be gone at the next try. Reads are safe to repeat, and so are the three writes (subscribe the same
-fields, unsubscribe). A dead token or a missing permission is not repaired by a repeat. A throttled call must wait.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,9 @@ class RetryPolicy:
         """
         if isinstance(error, TooMuchData):
             return Again(0.0, items // 2) if items > 1 and left >= LEAST_SECONDS else None
-        if not isinstance(error, _MADE_AGAIN) or tries >= self.tries:
+        # Reads are safe to repeat, and so are the three writes (subscribe the same fields, unsubscribe). A repeat does
+        # not repair other errors: a dead token, a missing permission, a used-up budget.
+        if not isinstance(error, NO_ANSWER) or tries >= self.tries:
             return None
         wait = wait_before(tries + 1, draw)
         return Again(wait, items) if left - wait >= LEAST_SECONDS else None

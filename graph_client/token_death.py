@@ -2,39 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 import structlog
 
 from domain.ids import PageId, ShopId
-from domain.shop import Credentials, PageState, PageStatus
+from domain.shop import Credentials
 from graph_client.errors import TokenDead
 from graph_client.schedule import DAY
+from graph_client.store import Registry, Watchlist
 
 log = structlog.get_logger()
-
-
-class States(Protocol):
-    """The stored states of tokens."""
-
-    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Write the state, unless the Page has another token by now. Returns whether it was written."""
-        ...
-
-
-class Watchlist(Protocol):
-    """The times at which Pages are checked."""
-
-    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Check the Page at this time. Count it under this status until then."""
-        ...
 
 
 class TokenDeath:
     """Called with a token that Facebook has just refused permanently. `now` is Unix milliseconds."""
 
-    def __init__(self, states: States, watched: Watchlist, *, now: Callable[[], int]) -> None:
-        self._states = states
+    def __init__(self, registry: Registry, watched: Watchlist, *, now: Callable[[], int]) -> None:
+        self._registry = registry
         self._watched = watched
         self._now = now
 
@@ -47,6 +31,6 @@ class TokenDeath:
             reason=error.token_reason,
             subscribed_fields=(),
         )
-        if await self._states.note_state(shop, page, credentials.seal, state):
+        if await self._registry.note_state(shop, page, credentials.seal, state):
             await self._watched.watch(page, self._now() + DAY, "reconnect")
             log.warning("token_dead", shop=shop, page=page, token_reason=error.token_reason, trace=error.trace)

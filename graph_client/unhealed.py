@@ -7,11 +7,10 @@ from typing import Final
 
 from domain.heal import Unhealed
 from graph_client.errors import (
+    NO_ANSWER,
     GraphError,
     GraphRefused,
     GraphTimeout,
-    GraphUnavailable,
-    GraphUnreachable,
     ObjectNotFound,
     ParameterRefused,
     PermissionMissing,
@@ -40,19 +39,18 @@ OUTAGE_REFUSALS: Final = 3
 """After failures at this many conversations in a row, Graph counts as down."""
 
 _OF_ONE: Final = (ObjectNotFound, ParameterRefused, PermissionMissing, GraphRefused, TooMuchData)
-_FAILURES: Final = (GraphUnavailable, GraphUnreachable, GraphTimeout)
 
 
 def is_refusal(error: GraphError) -> bool:
     """Returns whether the conversation is added to the refused ones. A dead token, a used-up budget or a wrong proof is
     not caused by a conversation.
     """
-    return isinstance(error, _OF_ONE + _FAILURES)
+    return isinstance(error, _OF_ONE + NO_ANSWER)
 
 
 def is_failure(error: GraphError) -> bool:
     """Returns whether the error may be an outage of Graph instead of a refusal of this conversation."""
-    return isinstance(error, _FAILURES)
+    return isinstance(error, NO_ANSWER)
 
 
 def is_outage(error: GraphError, in_a_row: int) -> bool:

@@ -10,23 +10,21 @@ keeps the other replicas away, and expires if the replica dies.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from domain.errors import PageInboxError
 from domain.ids import PageId, ShopId
-from domain.secret import Secret
-from domain.shop import Credentials, Page, PageState, PageStatus
+from domain.shop import Credentials, Page
 from domain.watch import Outage
 from graph_client.account import TokenDied
-from graph_client.conversation_calls import StillOurs
 from graph_client.errors import TokenDead
 from graph_client.fields import NEEDED_FIELDS, missing
-from graph_client.heal import TurnResult
-from graph_client.pages import Subscription
+from graph_client.heal import Healer
+from graph_client.pages import Pages
 from graph_client.schedule import DAY, fields_untried, missed_since, next_look
-from graph_client.token_facts import TokenFacts
+from graph_client.store import Grants, Registry, Watchlist
 from ops.metrics import Metrics
 
 TICK_SECONDS: Final = 5.0
@@ -45,96 +43,6 @@ RECENT: Final = 10 * 60 * 1000
 """Milliseconds for which a check stays valid, so that a turn of healing needs no new check."""
 
 log = structlog.get_logger()
-
-
-class Watchlist(Protocol):
-    """The times at which Pages are due, shared by all replicas. Times are milliseconds. Every method raises kind
-    unavailable if the store is unavailable.
-    """
-
-    async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
-        """Returns Pages that are due. No other replica gets them until the lease is over."""
-        ...
-
-    async def renew(self, page: PageId, until_ms: int, /) -> None:
-        """Make the lease longer."""
-        ...
-
-    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
-        """Check the Page at this time. Count it under this status until then."""
-        ...
-
-    async def forget(self, page: PageId, /) -> None:
-        """Stop checking this Page."""
-        ...
-
-    async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
-        """Count the Page's token among those that end at this time; None for a token without an end."""
-        ...
-
-    async def outage(self) -> Outage | None:
-        """Returns the last outage."""
-        ...
-
-
-class Registry(Protocol):
-    """Knows Pages and keeps their tokens encrypted."""
-
-    async def owner(self, page: PageId, /) -> ShopId | None:
-        """Returns the shop of a Page."""
-        ...
-
-    async def page(self, shop: ShopId, page: PageId, /) -> Page:
-        """Returns the Page's state. Raises kind not_found."""
-        ...
-
-    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
-        """Returns the token, decrypted. Raises kind not_found, or conflict if it cannot be decrypted any more."""
-        ...
-
-    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
-        """Record the result of a check, unless the Page has another token by now."""
-        ...
-
-    async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials, /) -> bool:
-        """Encrypt the token with the newest key if an older key was used. Returns whether it was encrypted again."""
-        ...
-
-
-class Pages(Protocol):
-    """Asks Facebook about a Page. Every method raises GraphError if Facebook refuses or does not answer."""
-
-    async def inspect(self, token: Secret, page: PageId, /) -> TokenFacts:
-        """Returns what the token does not allow, and who granted it. Raises TokenDead."""
-        ...
-
-    async def subscribed_fields(self, shop: ShopId, page: PageId, /) -> tuple[str, ...]:
-        """Returns the fields that are delivered now."""
-        ...
-
-    async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...], /) -> Subscription:
-        """Subscribe the Page's webhooks. `delivered` are the fields that are delivered now."""
-        ...
-
-
-class Grants(Protocol):
-    """Records which person granted a Page's token."""
-
-    async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
-        """Record that this person granted the token. A time that is already recorded for this person stays."""
-        ...
-
-
-class Healer(Protocol):
-    """Fetches missed messages."""
-
-    async def heal(self, shop: ShopId, page: PageId, since: int | None, still_ours: StillOurs, /) -> TurnResult:
-        """Do one turn: fetch every message from `since` on, then conversations that were refused before."""
-        ...
-
-    async def next_at(self, shop: ShopId, page: PageId, /) -> int | None:
-        """Returns when the next turn is due for remaining work, or None if no work remains."""
-        ...
 
 
 class Watch:

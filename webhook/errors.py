@@ -71,7 +71,6 @@ class NotInTime(PageInboxError):
     """Storing the delivery took too long. A part may be stored. A repeated delivery is safe."""
 
     kind: ClassVar[Kind] = "unavailable"
-    transient: ClassVar[bool] = True
 
     def __init__(self, reason: TimeReason = "not_in_time") -> None:
         super().__init__(reason)

@@ -14,11 +14,13 @@ from prometheus_client import CollectorRegistry
 from domain.graph import CallSlot, Limit
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
-from domain.shop import Credentials, PageState
+from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
+from domain.watch import Outage
 from graph_client.calls import Calls
 from graph_client.client import Client
 from graph_client.errors import TokenDead
 from graph_client.retry import RetryPolicy
+from graph_client.store import Grants, Purger, Registry, Watchlist
 from ops.metrics import Metrics
 from tests.support import FakeClock
 
@@ -141,6 +143,60 @@ class Network(httpcore2.AsyncConnectionInterface):
 
     async def aclose(self) -> None:
         """Do nothing."""
+
+
+class NoStore(Registry, Watchlist, Grants, Purger):
+    """A store that expects no call. A test's own store has the methods that the test expects."""
+
+    async def owner(self, page: PageId, /) -> ShopId | None:
+        raise NotImplementedError
+
+    async def page(self, shop: ShopId, page: PageId, /) -> Page:
+        raise NotImplementedError
+
+    async def connect(self, shop: ShopId, page: PageId, /) -> Page:
+        raise NotImplementedError
+
+    async def credentials(self, shop: ShopId, page: PageId, /) -> Credentials | None:
+        raise NotImplementedError
+
+    async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState, /) -> Page:
+        raise NotImplementedError
+
+    async def note_state(self, shop: ShopId, page: PageId, seal: bytes, state: PageState, /) -> bool:
+        raise NotImplementedError
+
+    async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials, /) -> bool:
+        raise NotImplementedError
+
+    async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
+        raise NotImplementedError
+
+    async def renew(self, page: PageId, until_ms: int, /) -> None:
+        raise NotImplementedError
+
+    async def watch(self, page: PageId, due_ms: int, status: PageStatus, /) -> None:
+        raise NotImplementedError
+
+    async def forget(self, page: PageId, /) -> None:
+        raise NotImplementedError
+
+    async def note_expiry(self, page: PageId, expires_ms: int | None, /) -> None:
+        raise NotImplementedError
+
+    async def outage(self) -> Outage | None:
+        raise NotImplementedError
+
+    async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
+        raise NotImplementedError
+
+    async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
+        raise NotImplementedError
+
+    async def purge_page(
+        self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool = False, limited: bool = True
+    ) -> Receipt:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from domain.ids import PageId, PurgeId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, Receipt
 from graph_client.claims import Claims
+from tests.unit.graph_client.fakes import NoStore
 
 SHOP, OTHER, PAGE = ShopId("shop-1"), ShopId("shop-2"), PageId("1")
 
@@ -18,7 +19,7 @@ class Conflict(PageInboxError):
     kind = "conflict"
 
 
-class World:
+class World(NoStore):
     """A Page of another shop. This shop connects the Page again `insists` times."""
 
     def __init__(self, *, token: bool = False, insists: int = 0, full: bool = False) -> None:
@@ -48,7 +49,7 @@ class World:
         return Credentials(Secret("x"), b"", PageState(0, token_alive=True)) if self.token else None
 
     async def purge_page(
-        self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool, limited: bool
+        self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool = False, limited: bool = True
     ) -> Receipt:
         """Purge the Page as the store does."""
         assert (page, without_token, limited) == (PAGE, True, False)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import httpcore2
 import httpx2
@@ -18,8 +19,9 @@ from graph_client.client import Client
 from graph_client.errors import GraphTimeout, GraphUnreachable, Throttled, TokenDead
 from graph_client.examine import AT_ONCE, GIVE_UP, examine_app, examine_pages
 from graph_client.fields import FIELDS
+from graph_client.pages import Pages
 from graph_client.token_facts import TokenFacts
-from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, SHOP, WORDS, Network, ok, refused
+from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, SHOP, WORDS, Network, NoStore, ok, refused
 
 APP, FIRST, SECOND = "200000000000001", Secret("first-app-secret"), Secret("second-app-secret")
 ME = PageId("1")
@@ -77,7 +79,7 @@ async def test_a_used_up_budget_says_nothing_of_the_secret() -> None:
 
 
 @dataclass
-class Setup:
+class Setup(NoStore):
     """Pages as the registry knows them, and what Facebook says of each."""
 
     known: dict[PageId, Credentials | PageInboxError | None] = field(default_factory=dict)
@@ -115,7 +117,8 @@ class Setup:
     async def found(self, *, ask_facebook: bool = True) -> dict[str, Finding]:
         """Returns the findings by Page, without any token."""
         pages = list(self.known)
-        findings = [one async for one in examine_pages(pages, self, self, now=lambda: 0, ask_facebook=ask_facebook)]
+        facebook = cast("Pages", self)
+        findings = [one async for one in examine_pages(pages, self, facebook, now=lambda: 0, ask_facebook=ask_facebook)]
         assert len(findings) == len(pages)
         for finding in findings:
             assert CREDENTIALS.token.reveal() not in f"{finding}"

@@ -10,7 +10,7 @@ from domain.ids import PageId, PurgeId, ShopId
 from domain.shop import Credentials, PageState, Receipt
 from graph_client.errors import TokenDead
 from graph_client.page_remover import PageRemover
-from tests.unit.graph_client.fakes import CREDENTIALS, PAGE, SHOP, TOKEN
+from tests.unit.graph_client.fakes import CREDENTIALS, PAGE, SHOP, TOKEN, NoStore
 
 DONE = Receipt(PurgeId("purge-1"), "page", 1, "facebook", complete=True, messages_deleted=3)
 
@@ -34,7 +34,7 @@ class Gone(PageInboxError):
 
 
 @dataclass
-class World:
+class World(NoStore):
     """Registry, watchlist and purger. `told` records the calls."""
 
     found: Credentials | PageInboxError | None = CREDENTIALS
@@ -49,10 +49,13 @@ class World:
     async def forget(self, page: PageId, /) -> None:
         self.told.append("forget")
 
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /, *, limited: bool) -> Receipt:
+    async def purge_page(
+        self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool = False, limited: bool = True
+    ) -> Receipt:
+        assert (without_token, limited) == (False, False)
         if self.fails:
             raise self.fails
-        self.told.append(f"purge {requested_by}")
+        self.told.append(f"purge {by}")
         return DONE
 
     async def died(self, shop: ShopId, page: PageId, credentials: Credentials, error: TokenDead) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -14,6 +14,7 @@ from domain.ids import PageId, PurgeId, ShopId
 from domain.limits import REFUSED_TOKENS, REFUSED_TOKENS_SECONDS, RateReached
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
+from graph_client.claims import Claims
 from graph_client.errors import (
     GraphError,
     GraphRefused,
@@ -28,7 +29,7 @@ from graph_client.fields import FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
 from graph_client.pages import AppRefused, NotConfigured, Pages
 from graph_client.schedule import DAY, KEPT, MARGIN, SOON
 from graph_client.token_facts import TokenRefused
-from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, Setup, ok, refused
+from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, NoStore, Setup, ok, refused
 
 APP, NOW = "200000000000001", 1_770_000_000_000
 DEBUG, SUBSCRIPTION = "GET debug_token", f"GET {PAGE}/subscribed_apps"
@@ -52,7 +53,7 @@ class Refused(PageInboxError):
 
 
 @dataclass
-class World:
+class World(NoStore):
     """Registry, watchlist and purger of one Page. `told` records the calls, also those to Facebook."""
 
     state: PageState | None = None
@@ -74,7 +75,7 @@ class World:
             self,
             self,
             self,
-            self,
+            cast("Claims", self),
             app_id=APP,
             app_token=APP_TOKEN,
             missing_settings=self.missing_settings,
@@ -131,9 +132,12 @@ class World:
         """Record the person. This step cannot fail in a test."""
         self.granted_by = person
 
-    async def purge_page(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt:
+    async def purge_page(
+        self, shop: ShopId, page: PageId, by: str, /, *, without_token: bool = False, limited: bool = True
+    ) -> Receipt:
         """Record who asked for the purge."""
-        self._do("purge", requested_by)
+        assert (without_token, limited) == (False, True)
+        self._do("purge", by)
         return DONE
 
     def will_connect(self, facts: dict[str, Any] = GOOD) -> None:

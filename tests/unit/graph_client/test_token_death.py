@@ -10,14 +10,14 @@ from domain.shop import PageState, PageStatus
 from graph_client.errors import ErrorDetails, TokenDead
 from graph_client.schedule import DAY
 from graph_client.token_death import TokenDeath
-from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, PAGE, SHOP, TOKEN
+from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, PAGE, SHOP, TOKEN, NoStore
 
 NOW = 1_770_000_500_000
 DIED = TokenDead("logged_out", ErrorDetails(190, 467, "Ab1-_x"))
 
 
 @dataclass
-class World:
+class World(NoStore):
     """Registry and watchlist. `replaced` says if the Page has another token now."""
 
     replaced: bool = False

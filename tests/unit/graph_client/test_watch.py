@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,13 +14,14 @@ from domain.watch import Outage, Within
 from graph_client.conversation_calls import StillOurs
 from graph_client.errors import GraphUnavailable, Throttled, TokenDead
 from graph_client.fields import FIELDS
-from graph_client.heal import TurnResult
+from graph_client.heal import Healer, TurnResult
 from graph_client.heartbeat import Heartbeat
-from graph_client.pages import Subscription
+from graph_client.pages import Pages, Subscription
 from graph_client.schedule import DAY, MARGIN, SILENCE
 from graph_client.token_facts import TokenFacts
 from graph_client.watch import AGAIN, LEASE, Watch
 from ops.metrics import Metrics
+from tests.unit.graph_client.fakes import NoStore
 
 NOW = 1_770_000_000_000
 SHOP, PAGE = ShopId("sokha"), PageId("104200000000001")
@@ -28,7 +29,7 @@ ALIVE = PageState(NOW - DAY, token_alive=True, subscribed_fields=FIELDS)
 
 
 @dataclass
-class World:
+class World(NoStore):
     """Watchlist, registry, Facebook and healer in one. `told` records the calls in order."""
 
     state: PageState | None = ALIVE
@@ -164,7 +165,8 @@ async def never(_: float) -> None:
 def watch(world: World, metrics: Metrics | None = None) -> Watch:
     """Returns a watch that uses this world."""
     metrics = metrics or Metrics(CollectorRegistry())
-    return Watch(world, world, world, world, world, metrics, token_died=world.died, now=lambda: NOW, sleep=never)
+    facebook, healer = cast("Pages", world), cast("Healer", world)
+    return Watch(world, world, facebook, healer, world, metrics, token_died=world.died, now=lambda: NOW, sleep=never)
 
 
 async def test_a_page_whose_time_has_not_come_costs_no_call() -> None:
@@ -250,7 +252,7 @@ async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() 
     """This also holds for a Page that is subscribed and has a recent event."""
     world = World(last_event_at=NOW - 1000, ended=Outage(NOW - 7_200_000, NOW - 500))
     metrics = Metrics(CollectorRegistry())
-    await Heartbeat(world, world, metrics, now=lambda: NOW, sleep=never).beat()
+    await Heartbeat(world, metrics, now=lambda: NOW, sleep=never).beat()
     assert world.told == [("beat", 30_000, 60_000)]
     world.told.clear()
     assert (await world.look())["heal"] == 1
